@@ -1,0 +1,45 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+# An installed uv serves; otherwise one is put beside the project, touching nothing else.
+UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+BIN := .venv/bin
+
+.PHONY: help setup run test check bench docs lock clean
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/ready ## Make .venv with everything, locked; .venv/bin/pawsonalize works afterwards
+
+.venv/ready: requirements/dev.txt pyproject.toml
+	@$(UV) --version >/dev/null 2>&1 || { $(PYTHON) -m venv .tools && .tools/bin/pip install --quiet uv; }
+	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv
+	@$(UV) pip sync --quiet --python $(BIN)/python requirements/dev.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: setup ## Run the demo adoption site on http://127.0.0.1:8080
+	$(BIN)/pawsonalize demo
+
+test: check ## Run every test (after the checks)
+	$(BIN)/pytest -n auto
+
+check: setup ## Format, lint, types and the floor plan
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup ## Run the benchmarks (minutes; the machine should be idle)
+	$(BIN)/python -m benchmarks
+
+docs: setup ## Regenerate the reference pages that are made from the code
+	$(BIN)/python -m docs.generate
+
+lock: ## Resolve the dependencies anew and write the hashed requirements
+	$(UV) pip compile --quiet --upgrade --universal --generate-hashes --no-header pyproject.toml --extra postgres -o requirements/base.txt
+	$(UV) pip compile --quiet --upgrade --universal --generate-hashes --no-header pyproject.toml --extra postgres --group dev -o requirements/dev.txt
+
+clean: ## Remove the environment and caches; your data folder stays
+	rm -rf .venv .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

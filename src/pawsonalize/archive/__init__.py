@@ -1,0 +1,1 @@
+"""The raw archive of accepted events, as objects."""

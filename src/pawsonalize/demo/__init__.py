@@ -1,0 +1,1 @@
+"""A believable adoption world, made from a seed."""

@@ -1,0 +1,1 @@
+"""Frozen values and rules; the standard library alone."""

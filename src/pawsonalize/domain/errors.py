@@ -1,0 +1,72 @@
+"""The one error tree.
+
+    PawsonalizeError
+    ├── InvalidInput          the caller's request is wrong; the message names the next move
+    │   └── InputTooLarge     more than one call may carry
+    ├── NotFound              a named thing does not exist
+    ├── Conflict              the thing exists, or is in a state that forbids the call
+    ├── NotReady              nothing can answer yet: no model is live, or shutting down
+    ├── StorageUnavailable    the tables or the archive cannot be written or read
+    └── CorruptArtefact       a stored model or archive object is not what its card says
+
+Each door maps these classes once; nothing else is raised on purpose.
+"""
+
+
+class PawsonalizeError(Exception):
+    """Base of every error raised on purpose.
+
+    `code` is stable and for machines, `message` for people, `field` the path of the input it
+    is about (`itemMetadataList[3].itemId`), if any.
+    """
+
+    code = "error"
+
+    def __init__(self, message: str, *, field: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        if code is not None:
+            self.code = code
+
+
+class InvalidInput(PawsonalizeError):
+    """The request cannot be understood or breaks a documented limit."""
+
+    code = "invalid_input"
+
+
+class InputTooLarge(InvalidInput):
+    """The request carries more bytes than one call may."""
+
+    code = "too_large"
+
+
+class NotFound(PawsonalizeError):
+    """A named thing does not exist."""
+
+    code = "not_found"
+
+
+class Conflict(PawsonalizeError):
+    """The call contradicts what already exists."""
+
+    code = "conflict"
+
+
+class NotReady(PawsonalizeError):
+    """Nothing can answer yet; ask again later."""
+
+    code = "not_ready"
+
+
+class StorageUnavailable(PawsonalizeError):
+    """The tables or the archive cannot be written or read right now."""
+
+    code = "storage_unavailable"
+
+
+class CorruptArtefact(PawsonalizeError):
+    """A stored model or archive object differs from what its card promises."""
+
+    code = "corrupt_artefact"

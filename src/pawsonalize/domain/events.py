@@ -1,0 +1,53 @@
+"""Events: what a visitor did with an animal, as stored once and forever in the log."""
+
+from dataclasses import dataclass
+
+from pawsonalize.domain.errors import InvalidInput
+
+MAX_PROPERTIES_CHARS = 1024
+MAX_IMPRESSION_ITEMS = 25
+MAX_TYPE_LENGTH = 256
+DEFAULT_EVENT_TYPE = "view"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One interaction of a visitor with an item.
+
+    `sent_at` is when it happened and `received_at` when it came in, both in milliseconds since
+    1970. At least one of `user_id` and `session_id` is present. `impression` holds the item ids
+    that were shown; `properties` is JSON object text of at most 1,024 characters.
+    """
+
+    event_id: str
+    user_id: str | None
+    session_id: str | None
+    event_type: str
+    item_id: str
+    sent_at: int
+    received_at: int
+    animal_id: str | None = None
+    event_value: float | None = None
+    recommendation_id: str | None = None
+    impression: tuple[str, ...] = ()
+    properties: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.user_id is None and self.session_id is None:
+            raise InvalidInput("an event needs a userId or a sessionId", field="sessionId")
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """An event with its place in the log; order is `(sent_at, offset)`, offsets only grow."""
+
+    offset: int
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who asks: a user, a session, or both (then the session's events count as the user's)."""
+
+    user_id: str | None = None
+    session_id: str | None = None

@@ -1,0 +1,56 @@
+"""Animal groups: the items that models learn on.
+
+An individual animal is unique and leaves when it is adopted, so its group,
+`species-breed-size-age` (`2-Saint_Bernard-3-2`), is the item id.
+"""
+
+from dataclasses import dataclass
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.ids import parse_id
+
+
+@dataclass(frozen=True, slots=True)
+class AnimalGroup:
+    """What an animal has in common with others: four attribute ids, all non-empty text.
+
+    Only `breed` may contain `-`; so the id is parsed from both ends and stays unambiguous.
+    """
+
+    species: str
+    breed: str
+    size: str
+    age: str
+
+    @property
+    def id(self) -> str:
+        """The item id, `species-breed-size-age`."""
+        return f"{self.species}-{self.breed}-{self.size}-{self.age}"
+
+    @classmethod
+    def of(cls, species: object, breed: object, size: object, age: object) -> "AnimalGroup":
+        """Build from raw attribute ids (strings or integers); InvalidInput names a bad one."""
+        group = cls(
+            species=_part(species, "animal_species_id"),
+            breed=parse_id(breed, "animal_primary_breed_id"),
+            size=_part(size, "animal_size_id"),
+            age=_part(age, "animal_age_id"),
+        )
+        parse_id(group.id, "animalMetadata")
+        return group
+
+    @classmethod
+    def parse(cls, item_id: str) -> "AnimalGroup | None":
+        """Read an item id back; None when it is not of the form `species-breed-size-age`."""
+        species, _, rest = item_id.partition("-")
+        pieces = rest.rsplit("-", 2)
+        if len(pieces) != 3 or not species or not all(pieces):
+            return None
+        return cls(species, *pieces)
+
+
+def _part(value: object, field: str) -> str:
+    text = parse_id(value, field)
+    if "-" in text:
+        raise InvalidInput(f"{field} must not contain '-'; only a breed may", field=field)
+    return text

@@ -1,0 +1,1 @@
+"""The resource model and the two questions, over ports."""

@@ -1,0 +1,1 @@
+"""The native JSON API: one endpoint, one file."""

@@ -1,0 +1,1 @@
+"""Algorithms: one recipe, one file, fit() and score()."""

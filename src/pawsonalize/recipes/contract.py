@@ -1,0 +1,148 @@
+"""What every recipe promises: `fit(data, settings, seed) -> model`, `model.score(context, items)`.
+
+Recipes are pure: no clock, network, file or global random state. Time and seed are arguments.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32] | NDArray[np.float64]
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemAttributes:
+    """Categorical attributes of the catalogue, as codes.
+
+    `codes[i, a]` is item i's value of attribute `names[a]` as an index into `values[a]`, or -1
+    when it has none. For animal groups the names are species, breed, size and age.
+    """
+
+    names: tuple[str, ...]
+    values: tuple[tuple[str, ...], ...]
+    codes: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """Interactions as columns of equal length N, sorted by user, then `(time, log offset)`.
+
+    Codes index the id tuples. `time` is milliseconds since 1970, `value` NaN where an event has
+    none, `as_of` the moment from which decay is counted. `item_ids` is the whole catalogue:
+    items nobody has touched are in it, and an item may be touched without being described.
+    """
+
+    user: NDArray[np.int32]
+    item: NDArray[np.int32]
+    event_type: NDArray[np.int16]
+    value: NDArray[np.float32]
+    time: NDArray[np.int64]
+    n_users: int
+    item_ids: tuple[str, ...]
+    event_types: tuple[str, ...]
+    attributes: ItemAttributes
+    as_of: int
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One past event as a model sees it; `time` in milliseconds since 1970."""
+
+    item: str
+    event_type: str
+    time: int
+    value: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What is known of a visitor at `now` (milliseconds since 1970): events, newest first.
+
+    Built by the same code for training, evaluation and serving. Empty for an unknown visitor.
+    """
+
+    events: tuple[Seen, ...]
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """The JSON beside a model's arrays: what it is and what it was made of.
+
+    `format` grows when the arrays' meaning changes, so an old artefact is recognised.
+    """
+
+    recipe: str
+    format: int
+    settings: Mapping[str, Any]
+    seed: int
+    fingerprint: str
+    extra: Mapping[str, Any]
+
+
+class Model(Protocol):
+    """A trained model, immutable: it exists only once it is fitted."""
+
+    @property
+    def card(self) -> Card:
+        """What the model was made of."""
+        ...
+
+    @property
+    def item_ids(self) -> tuple[str, ...]:
+        """The catalogue, in the order of `score_catalogue`."""
+        ...
+
+    def score_catalogue(self, context: Context) -> Floats:
+        """Weights of the whole catalogue, shape (items,).
+
+        Finite, at least 0, and summing to 1 (all 0 only for an empty catalogue).
+        """
+        ...
+
+    def score(self, context: Context, items: Sequence[str]) -> Floats:
+        """Weights of the given item ids, shape (len(items),), on the scale of `score_catalogue`.
+
+        Finite and at least 0. A group outside the catalogue is scored by what is known of its
+        attributes; 0 means that nothing is known. Never raises for any text.
+        """
+        ...
+
+    def arrays(self) -> Arrays:
+        """Everything `Recipe.load` needs beside the card; plain arrays, no objects."""
+        ...
+
+
+SettingsT = TypeVar("SettingsT")
+
+
+class Recipe(Protocol[SettingsT]):
+    """An algorithm with its settings class (a frozen dataclass of plain values, all defaulted)."""
+
+    @property
+    def name(self) -> str:
+        """The field's name of the recipe, as in `user-personalization`."""
+        ...
+
+    @property
+    def settings(self) -> type[SettingsT]:
+        """The class of its settings."""
+        ...
+
+    def fit(self, data: TrainingData, settings: SettingsT, seed: int) -> Model:
+        """Train; same data, settings and seed give the same model, bit for bit."""
+        ...
+
+    def load(self, card: Card, arrays: Arrays) -> Model:
+        """Rebuild from an artefact (arrays may be read-only memory maps).
+
+        Raises CorruptArtefact when the card's format or the arrays' shapes do not fit.
+        """
+        ...
