@@ -1,0 +1,249 @@
+"""The storage port: what the engine asks of the tables.
+
+Every method may raise StorageUnavailable; what a failed call was given is then not stored, and
+what was stored before is intact. Moments are milliseconds since 1970.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.events import Event, LoggedEvent, Visitor
+from pawsonalize.domain.schemas import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a visitor's history: events strictly before `(sent_at, offset)` follow it."""
+
+    sent_at: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryQuery:
+    """Which part of a history, newest first. `since` is inclusive, `until` exclusive."""
+
+    limit: int
+    before: Position | None = None
+    event_type: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+
+# (item_id, event_type, sent_at, event_value): what scoring needs of a past event, and no more.
+RecentEvent = tuple[str, str, int, float | None]
+
+
+class EventLog(Protocol):
+    """The events table: append-only, offsets strictly growing in commit order."""
+
+    def append(self, events: Sequence[Event]) -> list[bool]:
+        """Store events in order, durably, in one transaction: all of them or none.
+
+        Returns one flag per event: True if stored, False if its event id was there before
+        (in the table or earlier in the same call). An event with user and session binds the
+        session to the user; the first user of a session keeps it.
+        """
+        ...
+
+    def head(self) -> int:
+        """The highest offset ever given, 0 for an empty log."""
+        ...
+
+    def contains(self, event_id: str) -> bool:
+        """Whether an event of that id is stored."""
+        ...
+
+    def recent(self, visitor: Visitor, at: int, limit: int) -> list[RecentEvent]:
+        """The visitor's newest events with `sent_at <= at`, newest first."""
+        ...
+
+    def history(self, visitor: Visitor, query: HistoryQuery) -> list[LoggedEvent]:
+        """The visitor's events, newest first: the user's own and those of bound sessions."""
+        ...
+
+    def read(self, after: int, through: int, limit: int) -> list[LoggedEvent]:
+        """The log itself: events with `after < offset <= through` in offset order."""
+        ...
+
+    def restore(self, events: Sequence[LoggedEvent]) -> None:
+        """Write events at given offsets, as an archive replay does; the offsets must be free."""
+        ...
+
+    def training_rows(self, through: int, until: int) -> Iterator[Sequence["TrainingRow"]]:
+        """Batches of events with `offset <= through` and `sent_at <= until`, in offset order."""
+        ...
+
+
+# (visitor key, item_id, event_type, sent_at, event_value). The key is `u:` + user id, the bound
+# user's where the session has one, else `s:` + session id.
+TrainingRow = tuple[str, str, str, int, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A catalogue entry; attribute values are text, numbers or null, by upper-case name."""
+
+    item_id: str
+    attributes: Mapping[str, str | float | None]
+    created_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user's attributes, by upper-case name."""
+
+    user_id: str
+    attributes: Mapping[str, str | float | None]
+
+
+class Catalogue(Protocol):
+    """The items and users datasets, and the schemas that describe them."""
+
+    def put_items(self, items: Sequence[Item]) -> None:
+        """Insert or replace, in one transaction."""
+        ...
+
+    def put_users(self, users: Sequence[User]) -> None:
+        """Insert or replace, in one transaction."""
+        ...
+
+    def items(self) -> Iterator[Item]:
+        """Every item, by id."""
+        ...
+
+    def item_count(self) -> int:
+        """How many items there are."""
+        ...
+
+    def put_schema(self, schema: Schema) -> None:
+        """Remember the schema of its dataset."""
+        ...
+
+
+class Animals(Protocol):
+    """The individual animals and whether they still wait."""
+
+    def put(self, animals: Sequence[Animal]) -> None:
+        """Insert or replace, in one transaction."""
+        ...
+
+    def get(self, animal_id: str) -> Animal | None:
+        """One animal, or None."""
+        ...
+
+    def available(self, at: int, limit: int) -> list[Animal]:
+        """Animals that wait at that moment, longest wait first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Impression:
+    """One answer as it was given: the ids in order, to whom, by which solution version."""
+
+    recommendation_id: str
+    question: str
+    user_id: str | None
+    session_id: str | None
+    answered_at: int
+    as_of: int
+    solution_version: str
+    item_ids: tuple[str, ...]
+
+
+class Impressions(Protocol):
+    """What was answered, by recommendation id."""
+
+    def append(self, impressions: Sequence[Impression]) -> None:
+        """Store in one transaction."""
+        ...
+
+    def get(self, recommendation_id: str) -> Impression | None:
+        """One answer, or None."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SolutionVersion:
+    """A trained model: where its artefact lies and what of the log it has seen."""
+
+    solution_version: str
+    recipe: str
+    artefact: str
+    as_of: int
+    log_offset: int
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A solution version being served. `revision` grows with each update."""
+
+    name: str
+    solution_version: str
+    revision: int
+    updated_at: int
+
+
+class Campaigns(Protocol):
+    """Solution versions and which of them each campaign serves."""
+
+    def add_version(self, version: SolutionVersion) -> None:
+        """Record a trained model; Conflict if its name is taken."""
+        ...
+
+    def version(self, solution_version: str) -> SolutionVersion | None:
+        """One solution version, or None."""
+        ...
+
+    def versions(self) -> list[SolutionVersion]:
+        """All solution versions, newest first."""
+        ...
+
+    def campaign(self, name: str) -> Campaign | None:
+        """One campaign, or None."""
+        ...
+
+    def activate(self, campaign: Campaign, *, expected_revision: int) -> bool:
+        """Compare and set: point the campaign at a version if its revision is as expected.
+
+        Revision 0 stands for a campaign that does not exist yet. False if somebody was faster.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A run of the log that one archive object holds: offsets `first` to `last`, inclusive."""
+
+    first: int
+    last: int
+    rows: int
+    key: str
+    sha256: str | None = None
+
+
+class ArchiveLedger(Protocol):
+    """Which offsets go into which archive object; planned first, so that a retry is the same."""
+
+    def planned_through(self) -> int:
+        """The last offset that belongs to a segment, 0 for none."""
+        ...
+
+    def plan(self, segments: Sequence[Segment], *, after: int) -> bool:
+        """Append segments if the plan still ends at `after`; False if somebody was faster."""
+        ...
+
+    def pending(self) -> list[Segment]:
+        """Planned segments whose object is not confirmed yet, in order."""
+        ...
+
+    def confirm(self, segment: Segment) -> None:
+        """Record that the object is durable, with its digest."""
+        ...
+
+    def segments(self) -> list[Segment]:
+        """All segments, in order."""
+        ...

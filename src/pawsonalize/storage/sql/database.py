@@ -1,0 +1,123 @@
+"""Opening a database, its transactions, and what its failures mean."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
+
+# One writer at a time gives offsets in commit order, so a reader that has seen offset n will
+# never meet a smaller one later. SQLite locks the file; PostgreSQL takes this advisory lock.
+_WRITER_LOCK = 7_291_966
+
+_SQLITE_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",  # in WAL mode only FULL syncs at each commit
+    "PRAGMA busy_timeout=15000",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA cache_size=-65536",
+    "PRAGMA mmap_size=4294967296",
+    "PRAGMA temp_store=MEMORY",
+)
+
+
+class Database:
+    """A migrated database: reads see what is committed, writes are durable when they return."""
+
+    def __init__(self, url: str) -> None:
+        """Open `sqlite:///path` or `postgresql://…`, and bring its tables up to date."""
+        self._engine = _engine(url)
+        self.is_local = self._engine.dialect.name == "sqlite"
+        self._reads = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._migrate()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection for SELECTs, each seeing the newest committed state."""
+        with _as_storage_errors(), self._reads.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """The one write transaction at a time: committed durably at the end, or rolled back."""
+        with _as_storage_errors(), self._engine.connect() as connection:
+            with self._exclusive(connection):
+                yield connection
+
+    @contextmanager
+    def _exclusive(self, connection: Connection) -> Iterator[None]:
+        if self.is_local:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITER_LOCK})
+        try:
+            yield
+            connection.commit()
+        except BaseException:
+            connection.rollback()
+            raise
+
+    def close(self) -> None:
+        """Release every connection."""
+        self._engine.dispose()
+
+    def _migrate(self) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        with self.writing() as connection:  # so that servers starting together migrate once
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            engine = create_engine(parsed, connect_args={"isolation_level": None, "timeout": 15})
+            event.listen(engine, "connect", _set_pragmas)
+            return engine
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise InvalidInput(
+            f"cannot use this database URL ({error}): write sqlite:///path/to/file or"
+            " postgresql://user@host/name (with the extra pawsonalize[postgres])",
+            field="database_url",
+        ) from error
+
+
+def _set_pragmas(connection: object, _entry: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()  # type: ignore[attr-defined]  # the driver's, typed as object
+    for pragma in _SQLITE_PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+@contextmanager
+def _as_storage_errors() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        raise StorageUnavailable(_explain(str(error.orig))) from error
+    except SQLAlchemyError as error:
+        raise StorageUnavailable(f"the database did not answer: {error}") from error
+
+
+def _explain(reason: str) -> str:
+    known = (
+        ("disk is full", "the disk that holds the database is full: free some space"),
+        ("readonly", "the database is read-only: make its folder writable for this user"),
+        ("unable to open", "the database file cannot be opened: check that its folder is writable"),
+        ("locked", "the database is busy with another writer: send the request again"),
+        ("disk I/O", "the disk that holds the database fails: check the disk and its space"),
+        ("No space left", "the disk that holds the database is full: free some space"),
+    )
+    for sign, meaning in known:
+        if sign in reason:
+            return f"{meaning}. Nothing of this request was stored ({reason.strip()})"
+    return f"the database did not answer: {reason.strip()}"

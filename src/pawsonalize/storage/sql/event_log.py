@@ -1,0 +1,182 @@
+"""The log of events: one durable, de-duplicated append, and every way it is read."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, bindparam, func, select, text
+
+from pawsonalize.domain.events import Event, LoggedEvent, Visitor
+from pawsonalize.storage.base import HistoryQuery, RecentEvent, TrainingRow
+from pawsonalize.storage.sql import histories
+from pawsonalize.storage.sql.database import Database
+from pawsonalize.storage.sql.tables import events, sessions
+from pawsonalize.storage.sql.upsert import insert
+
+_TRAINING_BATCH = 50_000
+_ENCODE_ITEMS = msgspec.json.Encoder().encode
+_DECODE_ITEMS = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+class SqlEventLog:
+    """`EventLog` on the events and sessions tables."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def append(self, batch: Sequence[Event]) -> list[bool]:
+        """See `EventLog.append`."""
+        if not batch:
+            return []
+        rows = [_row(event) for event in batch]
+        with self._database.writing() as connection:
+            before = _head(connection)
+            statement = insert(connection, events).on_conflict_do_nothing()
+            result = connection.execution_options(preserve_rowcount=True).execute(statement, rows)
+            fresh = None
+            if result.rowcount != len(rows):
+                fresh = _ids_after(connection, before)
+            _bind_sessions(connection, batch)
+        return _flags(batch, fresh)
+
+    def head(self) -> int:
+        """See `EventLog.head`."""
+        with self._database.reading() as connection:
+            return _head(connection)
+
+    def contains(self, event_id: str) -> bool:
+        """See `EventLog.contains`."""
+        with self._database.reading() as connection:
+            found = select(events.c.offset).where(events.c.event_id == event_id)
+            return connection.scalar(found) is not None
+
+    def recent(self, visitor: Visitor, at: int, limit: int) -> list[RecentEvent]:
+        """See `EventLog.recent`."""
+        with self._database.reading() as connection:
+            return histories.recent(connection, visitor, at, limit)
+
+    def history(self, visitor: Visitor, query: HistoryQuery) -> list[LoggedEvent]:
+        """See `EventLog.history`."""
+        with self._database.reading() as connection:
+            return [_logged(row) for row in histories.page(connection, visitor, query)]
+
+    def read(self, after: int, through: int, limit: int) -> list[LoggedEvent]:
+        """See `EventLog.read`."""
+        rows = (
+            select(events)
+            .where(events.c.offset > after, events.c.offset <= through)
+            .order_by(events.c.offset)
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            return [_logged(row) for row in connection.execute(rows)]
+
+    def restore(self, batch: Sequence[LoggedEvent]) -> None:
+        """See `EventLog.restore`."""
+        if not batch:
+            return
+        rows = [{"offset": logged.offset, **_row(logged.event)} for logged in batch]
+        with self._database.writing() as connection:
+            connection.execute(events.insert(), rows)
+            _bind_sessions(connection, [logged.event for logged in batch])
+            if connection.dialect.name == "postgresql":
+                # Explicit offsets do not move the counter; SQLite's follows by itself.
+                connection.execute(
+                    text("SELECT setval(pg_get_serial_sequence('events', 'offset'), :last)"),
+                    {"last": batch[-1].offset},
+                )
+
+    def training_rows(self, through: int, until: int) -> Iterator[Sequence[TrainingRow]]:
+        """See `EventLog.training_rows`."""
+        after = 0
+        while True:
+            with self._database.reading() as connection:
+                parameters = {"after": after, "through": through, "until": until}
+                rows = connection.execute(_TRAINING_ROWS, parameters).all()
+            if not rows:
+                return
+            after = rows[-1][0]
+            yield [tuple(row[1:]) for row in rows]
+
+
+_VISITOR_KEY = func.coalesce(
+    "u:" + events.c.user_id, "u:" + sessions.c.user_id, "s:" + events.c.session_id
+)
+_TRAINING_ROWS = (
+    select(
+        events.c.offset,
+        _VISITOR_KEY,
+        events.c.item_id,
+        events.c.event_type,
+        events.c.sent_at,
+        events.c.event_value,
+    )
+    .select_from(
+        events.outerjoin(
+            sessions, (sessions.c.session_id == events.c.session_id) & events.c.user_id.is_(None)
+        )
+    )
+    .where(
+        events.c.offset > bindparam("after"),
+        events.c.offset <= bindparam("through"),
+        events.c.sent_at <= bindparam("until"),
+    )
+    .order_by(events.c.offset)
+    .limit(_TRAINING_BATCH)
+)
+
+
+def _head(connection: Connection) -> int:
+    return connection.scalar(select(func.max(events.c.offset))) or 0
+
+
+def _ids_after(connection: Connection, offset: int) -> set[str]:
+    return set(connection.scalars(select(events.c.event_id).where(events.c.offset > offset)))
+
+
+def _flags(batch: Sequence[Event], fresh: set[str] | None) -> list[bool]:
+    """Which events were stored; `fresh` are the ids this transaction added, None for all."""
+    if fresh is None:
+        return [True] * len(batch)
+    flags = []
+    for event in batch:
+        flags.append(event.event_id in fresh)
+        fresh.discard(event.event_id)  # a second one in the same batch is a duplicate
+    return flags
+
+
+def _bind_sessions(connection: Connection, batch: Sequence[Event]) -> None:
+    bound = {}
+    for event in batch:
+        if event.user_id is not None and event.session_id is not None:
+            bound.setdefault(event.session_id, (event.user_id, event.sent_at))
+    if bound:
+        rows = [
+            {"session_id": session, "user_id": user, "bound_at": at}
+            for session, (user, at) in bound.items()
+        ]
+        connection.execute(insert(connection, sessions).on_conflict_do_nothing(), rows)
+
+
+def _row(event: Event) -> dict[str, Any]:
+    return {
+        "event_id": event.event_id,
+        "user_id": event.user_id,
+        "session_id": event.session_id,
+        "event_type": event.event_type,
+        "item_id": event.item_id,
+        "sent_at": event.sent_at,
+        "received_at": event.received_at,
+        "animal_id": event.animal_id,
+        "event_value": event.event_value,
+        "recommendation_id": event.recommendation_id,
+        "impression": _ENCODE_ITEMS(event.impression).decode() if event.impression else None,
+        "properties": event.properties,
+    }
+
+
+def _logged(row: Row[Any]) -> LoggedEvent:
+    columns = dict(row._mapping)
+    offset = columns.pop("offset")
+    shown = columns.pop("impression")
+    return LoggedEvent(offset, Event(**columns, impression=_DECODE_ITEMS(shown) if shown else ()))

@@ -1,0 +1,133 @@
+"""A visitor's history: the user's own events and the anonymous ones of the user's sessions.
+
+Statements are built once: SQLAlchemy then only binds parameters, which is what keeps a
+recommendation fast.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    or_,
+    select,
+    tuple_,
+    union_all,
+)
+
+from pawsonalize.domain.events import Visitor
+from pawsonalize.storage.base import HistoryQuery, RecentEvent
+from pawsonalize.storage.sql.tables import events, sessions
+
+_RECENT = (
+    events.c.item_id,
+    events.c.event_type,
+    events.c.sent_at,
+    events.c.event_value,
+    events.c.offset,
+)
+_EVERYTHING = tuple(events.c)
+_NEWEST_FIRST = (events.c.sent_at.desc(), events.c.offset.desc())
+_OWNER = select(sessions.c.user_id).where(
+    sessions.c.session_id == bindparam("session"), sessions.c.bound_at <= bindparam("at")
+)
+_END_OF_TIME = 2**62
+
+
+def recent(connection: Connection, visitor: Visitor, at: int, limit: int) -> list[RecentEvent]:
+    """The newest events up to `at`, as plain tuples."""
+    owned = _resolve(connection, visitor, at)
+    statement = _RECENT_OF[owned.user_id is not None, owned.session_id is not None]
+    rows = connection.execute(statement, _parameters(owned, at) | {"limit": limit})
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+def page(connection: Connection, visitor: Visitor, query: HistoryQuery) -> Sequence[Row[Any]]:
+    """One page of the history, as rows of the events table."""
+    owned = _resolve(connection, visitor, _END_OF_TIME)
+    statement = _newest(
+        _EVERYTHING, owned.user_id is not None, owned.session_id is not None, _conditions(query)
+    )
+    parameters = _parameters(owned, _END_OF_TIME) | {"limit": query.limit}
+    return connection.execute(statement, parameters).all()
+
+
+def _resolve(connection: Connection, visitor: Visitor, at: int) -> Visitor:
+    """Whose history it is: a session bound to a user by then is that user's."""
+    if visitor.session_id is None:
+        return visitor
+    owner = connection.scalar(_OWNER, {"session": visitor.session_id, "at": at})
+    if owner is None:
+        return visitor
+    # Bound to this user, its events are found anyway; bound to another, they are not ours.
+    return Visitor(user_id=visitor.user_id or owner)
+
+
+def _parameters(visitor: Visitor, at: int) -> dict[str, Any]:
+    parameters: dict[str, Any] = {"at": at}
+    if visitor.user_id is not None:
+        parameters["user"] = visitor.user_id
+    if visitor.session_id is not None:
+        parameters["session"] = visitor.session_id
+    return parameters
+
+
+def _newest(
+    columns: tuple[ColumnElement[Any], ...],
+    by_user: bool,
+    by_session: bool,
+    conditions: tuple[ColumnElement[bool], ...] = (),
+) -> Select[Any]:
+    """The newest events of a user, a session or both: each index is read only up to the limit."""
+    common = (events.c.sent_at <= bindparam("at"), *conditions)
+    branches = []
+    mine: list[ColumnElement[bool]] = []
+    if by_user:
+        branches.append(_branch(columns, events.c.user_id == bindparam("user"), *common))
+        theirs = select(sessions.c.session_id).where(
+            sessions.c.user_id == bindparam("user"), sessions.c.bound_at <= bindparam("at")
+        )
+        mine.append(events.c.session_id.in_(theirs))
+    if by_session:
+        mine.append(events.c.session_id == bindparam("session"))
+    if mine:
+        branches.append(_branch(columns, events.c.user_id.is_(None), or_(*mine), *common))
+    merged = union_all(*branches).subquery()
+    return (
+        select(*(merged.c[column.key] for column in columns))
+        .order_by(merged.c.sent_at.desc(), merged.c.offset.desc())
+        .limit(bindparam("limit"))
+    )
+
+
+def _branch(
+    columns: tuple[ColumnElement[Any], ...], *conditions: ColumnElement[bool]
+) -> Select[Any]:
+    newest = select(*columns).where(*conditions).order_by(*_NEWEST_FIRST).limit(bindparam("limit"))
+    # SQLite takes ORDER BY and LIMIT in a UNION only inside a subquery of its own.
+    inner = newest.subquery()
+    return select(*inner.c)
+
+
+def _conditions(query: HistoryQuery) -> tuple[ColumnElement[bool], ...]:
+    conditions: list[ColumnElement[bool]] = []
+    if query.before is not None:
+        place = tuple_(events.c.sent_at, events.c.offset)
+        conditions.append(place < (query.before.sent_at, query.before.offset))
+    if query.event_type is not None:
+        conditions.append(events.c.event_type == query.event_type)
+    if query.since is not None:
+        conditions.append(events.c.sent_at >= query.since)
+    if query.until is not None:
+        conditions.append(events.c.sent_at < query.until)
+    return tuple(conditions)
+
+
+_RECENT_OF = {
+    (by_user, by_session): _newest(_RECENT, by_user, by_session)
+    for by_user, by_session in ((True, False), (False, True), (True, True))
+}

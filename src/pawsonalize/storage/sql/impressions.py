@@ -1,0 +1,40 @@
+"""What was answered, by recommendation id."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import msgspec
+from sqlalchemy import select
+
+from pawsonalize.storage.base import Impression
+from pawsonalize.storage.sql.database import Database
+from pawsonalize.storage.sql.tables import impressions
+
+_DECODE_ITEMS = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+class SqlImpressions:
+    """`Impressions` on the impressions table."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def append(self, batch: Sequence[Impression]) -> None:
+        """See `Impressions.append`."""
+        if not batch:
+            return
+        rows = [
+            {**asdict(shown), "item_ids": msgspec.json.encode(shown.item_ids).decode()}
+            for shown in batch
+        ]
+        with self._database.writing() as connection:
+            connection.execute(impressions.insert(), rows)
+
+    def get(self, recommendation_id: str) -> Impression | None:
+        """See `Impressions.get`."""
+        wanted = select(impressions).where(impressions.c.recommendation_id == recommendation_id)
+        with self._database.reading() as connection:
+            row = connection.execute(wanted).mappings().first()
+        if row is None:
+            return None
+        return Impression(**{**row, "item_ids": _DECODE_ITEMS(row["item_ids"])})

@@ -1,0 +1,13 @@
+"""Run migrations on the connection `Database` hands over, inside its write transaction."""
+
+from alembic import context
+
+from pawsonalize.storage.sql.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,
+    transactional_ddl=False,  # the caller's transaction is the only one
+)
+context.run_migrations()

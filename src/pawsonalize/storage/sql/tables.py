@@ -1,0 +1,136 @@
+"""The tables. Moments are milliseconds since 1970; JSON is kept as text, as it was sent."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+# SQLite counts rows itself only in a column that is literally INTEGER.
+_OFFSET = BigInteger().with_variant(Integer, "sqlite")
+
+events = Table(
+    "events",
+    metadata,
+    Column("offset", _OFFSET, primary_key=True, autoincrement=True),
+    Column("event_id", Text, nullable=False, unique=True),
+    Column("user_id", Text),
+    Column("session_id", Text),
+    Column("event_type", Text, nullable=False),
+    Column("item_id", Text, nullable=False),
+    Column("sent_at", BigInteger, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("animal_id", Text),
+    Column("event_value", Float),
+    Column("recommendation_id", Text),
+    Column("impression", Text),
+    Column("properties", Text),
+    sqlite_autoincrement=True,  # an offset is never given twice, even after erasure
+)
+# An event with a user is found by the user; only anonymous ones are looked up by session.
+Index(
+    "events_by_user",
+    events.c.user_id,
+    events.c.sent_at,
+    events.c.offset,
+    sqlite_where=events.c.user_id.is_not(None),
+    postgresql_where=events.c.user_id.is_not(None),
+)
+Index(
+    "events_by_session",
+    events.c.session_id,
+    events.c.sent_at,
+    events.c.offset,
+    sqlite_where=events.c.user_id.is_(None),
+    postgresql_where=events.c.user_id.is_(None),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("user_id", Text, nullable=False, index=True),
+    Column("bound_at", BigInteger, nullable=False),
+)
+
+items = Table(
+    "items",
+    metadata,
+    Column("item_id", Text, primary_key=True),
+    Column("attributes", Text, nullable=False),
+    Column("created_at", BigInteger),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("attributes", Text, nullable=False),
+)
+
+schemas = Table(
+    "schemas",
+    metadata,
+    Column("dataset", Text, primary_key=True),
+    Column("fields", Text, nullable=False),
+)
+
+animals = Table(
+    "animals",
+    metadata,
+    Column("animal_id", Text, primary_key=True),
+    Column("listed_at", BigInteger, nullable=False, index=True),
+    Column("adopted_at", BigInteger),
+    Column("record", Text, nullable=False),
+)
+
+impressions = Table(
+    "impressions",
+    metadata,
+    Column("recommendation_id", Text, primary_key=True),
+    Column("question", Text, nullable=False),
+    Column("user_id", Text),
+    Column("session_id", Text),
+    Column("answered_at", BigInteger, nullable=False),
+    Column("as_of", BigInteger, nullable=False),
+    Column("solution_version", Text, nullable=False),
+    Column("item_ids", Text, nullable=False),
+)
+
+solution_versions = Table(
+    "solution_versions",
+    metadata,
+    Column("solution_version", Text, primary_key=True),
+    Column("recipe", Text, nullable=False),
+    Column("artefact", Text, nullable=False),
+    Column("as_of", BigInteger, nullable=False),
+    Column("log_offset", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+campaigns = Table(
+    "campaigns",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("solution_version", ForeignKey("solution_versions.solution_version"), nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+archive_segments = Table(
+    "archive_segments",
+    metadata,
+    Column("first", BigInteger, primary_key=True, autoincrement=False),
+    Column("last", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("key", Text, nullable=False, unique=True),
+    Column("sha256", Text),
+)
