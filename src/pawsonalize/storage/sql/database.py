@@ -7,7 +7,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
@@ -46,9 +46,12 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """The one write transaction at a time: committed durably at the end, or rolled back."""
-        with _as_storage_errors(), self._engine.connect() as connection:
-            with self._exclusive(connection):
-                yield connection
+        with (
+            _as_storage_errors(),
+            self._engine.connect() as connection,
+            self._exclusive(connection),
+        ):
+            yield connection
 
     @contextmanager
     def _exclusive(self, connection: Connection) -> Iterator[None]:
@@ -82,13 +85,16 @@ def _engine(url: str) -> Engine:
             engine = create_engine(parsed, connect_args={"isolation_level": None, "timeout": 15})
             event.listen(engine, "connect", _set_pragmas)
             return engine
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        raise InvalidInput(
-            f"cannot use this database URL ({error}): write sqlite:///path/to/file or"
-            " postgresql://user@host/name (with the extra pawsonalize[postgres])",
-            field="database_url",
-        ) from error
+        if parsed.get_backend_name() == "postgresql":
+            return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        reason = f"there is no adapter for {parsed.get_backend_name()}"
+    except (ArgumentError, ModuleNotFoundError) as error:
+        reason = str(error)
+    raise InvalidInput(
+        f"cannot use this database URL ({reason}): write sqlite:///path/to/file or"
+        " postgresql://user@host/name (with the extra pawsonalize[postgres])",
+        field="database_url",
+    )
 
 
 def _set_pragmas(connection: object, _entry: ConnectionPoolEntry) -> None:

@@ -146,7 +146,7 @@ def _flags(batch: Sequence[Event], fresh: set[str] | None) -> list[bool]:
 
 
 def _bind_sessions(connection: Connection, batch: Sequence[Event]) -> None:
-    bound = {}
+    bound: dict[str, tuple[str, int]] = {}
     for event in batch:
         if event.user_id is not None and event.session_id is not None:
             bound.setdefault(event.session_id, (event.user_id, event.sent_at))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     Row,
@@ -30,7 +31,7 @@ _RECENT = (
     events.c.event_value,
     events.c.offset,
 )
-_EVERYTHING = tuple(events.c)
+_EVERYTHING = tuple(events.columns)
 _NEWEST_FIRST = (events.c.sent_at.desc(), events.c.offset.desc())
 _OWNER = select(sessions.c.user_id).where(
     sessions.c.session_id == bindparam("session"), sessions.c.bound_at <= bindparam("at")
@@ -77,7 +78,7 @@ def _parameters(visitor: Visitor, at: int) -> dict[str, Any]:
 
 
 def _newest(
-    columns: tuple[ColumnElement[Any], ...],
+    columns: tuple[Column[Any], ...],
     by_user: bool,
     by_session: bool,
     conditions: tuple[ColumnElement[bool], ...] = (),
@@ -104,9 +105,7 @@ def _newest(
     )
 
 
-def _branch(
-    columns: tuple[ColumnElement[Any], ...], *conditions: ColumnElement[bool]
-) -> Select[Any]:
+def _branch(columns: tuple[Column[Any], ...], *conditions: ColumnElement[bool]) -> Select[Any]:
     newest = select(*columns).where(*conditions).order_by(*_NEWEST_FIRST).limit(bindparam("limit"))
     # SQLite takes ORDER BY and LIMIT in a UNION only inside a subquery of its own.
     inner = newest.subquery()

@@ -1,0 +1,14 @@
+"""An open database of each kind."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from pawsonalize.storage.sql import Database
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
+    yield database
+    database.close()

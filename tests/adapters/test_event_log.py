@@ -1,0 +1,157 @@
+"""The event log, on every database."""
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from pawsonalize.domain.events import Event, LoggedEvent, Visitor
+from pawsonalize.storage.base import HistoryQuery, Position
+from pawsonalize.storage.sql import Database, SqlEventLog
+
+T0 = 1_700_000_000_000
+PAGE = HistoryQuery(limit=100)
+
+
+@pytest.fixture
+def log(database: Database) -> SqlEventLog:
+    return SqlEventLog(database)
+
+
+def event(event_id: str, *, user: str | None = "ann", at: int = 0, **fields: object) -> Event:
+    plain = Event(
+        event_id=event_id,
+        user_id=user,
+        session_id="s1",
+        event_type="view",
+        item_id="2-Beagle-2-3",
+        sent_at=T0 + at,
+        received_at=T0 + at,
+    )
+    return replace(plain, **fields)  # type: ignore[arg-type]
+
+
+def ids(events: list[LoggedEvent]) -> list[str]:
+    return [logged.event.event_id for logged in events]
+
+
+def test_an_event_comes_back_as_it_was_stored(log: SqlEventLog) -> None:
+    full = event(
+        "e1",
+        animal_id="a-7",
+        event_value=0.5,
+        recommendation_id="RID-1",
+        impression=("2-Beagle-2-3", "1-Maine Coon-2-3"),
+        properties='{"device":"phone","ü":"\\u0000"}',
+    )
+    assert log.append([full]) == [True]
+    assert [logged.event for logged in log.history(Visitor("ann"), PAGE)] == [full]
+
+
+def test_the_same_event_id_is_stored_once_and_reported_as_duplicate(log: SqlEventLog) -> None:
+    assert log.append([event("e1"), event("e2"), event("e1")]) == [True, True, False]
+    assert log.append([event("e2"), event("e3")]) == [False, True]
+    assert ids(log.read(0, log.head(), 10)) == ["e1", "e2", "e3"]
+
+
+def test_offsets_grow_in_commit_order_under_concurrent_writers(log: SqlEventLog) -> None:
+    seen: list[int] = []
+
+    def write(writer: int) -> None:
+        for number in range(20):
+            log.append([event(f"{writer}-{number}")])
+
+    writers = [threading.Thread(target=write, args=(n,)) for n in range(4)]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        after = seen[-1] if seen else 0
+        seen += [logged.offset for logged in log.read(after, log.head(), 1000)]
+    for writer in writers:
+        writer.join()
+    seen += [logged.offset for logged in log.read(seen[-1] if seen else 0, log.head(), 1000)]
+    assert len(seen) == 80, "a reader that follows the log missed an event"
+    assert seen == sorted(set(seen))
+
+
+def test_recent_events_are_newest_first_and_later_ones_are_invisible(log: SqlEventLog) -> None:
+    log.append([event(f"e{n}", at=n, item_id=f"2-B-1-{n}") for n in (3, 1, 2, 5)])
+    assert [row[0] for row in log.recent(Visitor("ann"), T0 + 3, 2)] == ["2-B-1-3", "2-B-1-2"]
+
+
+def test_events_at_the_same_moment_are_ordered_by_the_log(log: SqlEventLog) -> None:
+    log.append([event("first"), event("second"), event("third")])
+    assert ids(log.history(Visitor("ann"), PAGE)) == ["third", "second", "first"]
+
+
+def test_a_user_id_in_a_session_joins_both_histories_at_once(log: SqlEventLog) -> None:
+    log.append([event("anonymous", user=None, at=1)])
+    assert ids(log.history(Visitor(session_id="s1"), PAGE)) == ["anonymous"]
+    assert ids(log.history(Visitor("ann"), PAGE)) == []
+    log.append([event("known", at=2), event("elsewhere", at=3, session_id="s2")])
+    joined = ["elsewhere", "known", "anonymous"]
+    assert ids(log.history(Visitor("ann"), PAGE)) == joined
+    assert ids(log.history(Visitor(session_id="s1"), PAGE)) == joined
+    assert ids(log.history(Visitor("ann", "s1"), PAGE)) == joined
+    log.append([event("anonymous again", user=None, at=4)])
+    assert ids(log.history(Visitor("ann"), PAGE)) == ["anonymous again", *joined]
+
+
+def test_the_first_user_of_a_session_keeps_its_anonymous_events(log: SqlEventLog) -> None:
+    log.append([event("anonymous", user=None, at=1), event("a", at=2), event("b", user="bo", at=3)])
+    assert ids(log.history(Visitor("ann"), PAGE)) == ["a", "anonymous"]
+    assert ids(log.history(Visitor("bo"), PAGE)) == ["b"]
+    assert ids(log.history(Visitor("bo", "s1"), PAGE)) == ["b"]
+
+
+def test_a_request_with_user_and_unbound_session_sees_both(log: SqlEventLog) -> None:
+    log.append([event("here", user=None, at=1), event("there", at=2, session_id="s2")])
+    assert ids(log.history(Visitor("ann", "s1"), PAGE)) == ["there", "here"]
+    assert len(log.recent(Visitor("ann", "s1"), T0 + 9, 10)) == 2
+
+
+def test_a_session_bound_later_is_not_yet_joined_at_an_earlier_moment(log: SqlEventLog) -> None:
+    log.append([event("anonymous", user=None, at=1), event("known", at=5)])
+    assert log.recent(Visitor("ann"), T0 + 4, 10) == []
+    assert len(log.recent(Visitor("ann"), T0 + 5, 10)) == 2
+
+
+def test_history_filters_by_type_and_time(log: SqlEventLog) -> None:
+    log.append([event(f"e{n}", at=n, event_type="like" if n % 2 else "view") for n in range(6)])
+    likes = replace(PAGE, event_type="like")
+    assert ids(log.history(Visitor("ann"), likes)) == ["e5", "e3", "e1"]
+    between = replace(PAGE, since=T0 + 2, until=T0 + 4)
+    assert ids(log.history(Visitor("ann"), between)) == ["e3", "e2"]
+
+
+def test_pages_neither_skip_nor_repeat_while_events_arrive(log: SqlEventLog) -> None:
+    log.append([event(f"e{n}", at=n // 3) for n in range(10)])
+    found: list[str] = []
+    query = HistoryQuery(limit=3)
+    while page := log.history(Visitor("ann"), query):
+        found += ids(page)
+        log.append([event(f"new after {len(found)}", at=99)])
+        query = replace(query, before=Position(page[-1].event.sent_at, page[-1].offset))
+    assert found == [f"e{n}" for n in reversed(range(10))]
+
+
+def test_training_rows_belong_to_the_user_a_session_is_bound_to(log: SqlEventLog) -> None:
+    log.append([event("1", user=None), event("2"), event("3", user=None, session_id="s9")])
+    log.append([event("later", at=10)])
+    rows = [row for batch in log.training_rows(log.head(), T0 + 5) for row in batch]
+    assert [row[0] for row in rows] == ["u:ann", "u:ann", "s:s9"]
+    assert [row for batch in log.training_rows(1, T0 + 5) for row in batch] == rows[:1]
+
+
+def test_a_restored_log_equals_the_original_and_goes_on_after_it(log: SqlEventLog) -> None:
+    original = [LoggedEvent(n, event(f"e{n}", at=n)) for n in (3, 7, 8)]
+    log.restore(original)
+    assert log.read(0, log.head(), 10) == original
+    log.append([event("next")])
+    assert log.head() == 9
+
+
+def test_contains_knows_stored_event_ids(log: SqlEventLog) -> None:
+    log.append([event("e1")])
+    assert log.contains("e1")
+    assert not log.contains("e2")

@@ -1,0 +1,105 @@
+"""Items, animals, impressions, campaigns and the archive ledger, on every database."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
+from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.storage.base import Campaign, Impression, Item, Segment, SolutionVersion
+from pawsonalize.storage.sql import (
+    Database,
+    SqlAnimals,
+    SqlArchiveLedger,
+    SqlCampaigns,
+    SqlCatalogue,
+    SqlImpressions,
+)
+from pawsonalize.storage.sql.tables import metadata
+
+T0 = 1_700_000_000_000
+REX = Animal("a1", AnimalGroup("2", "Beagle", "2", "3"), "Rex", "North", "m", "brown", 2, T0)
+V1 = SolutionVersion("v1", "popularity-count", "models/v1", T0, 10, T0)
+
+
+def test_migrations_lead_to_exactly_the_tables_the_code_uses(database: Database) -> None:
+    with database.reading() as connection:
+        found = compare_metadata(MigrationContext.configure(connection), metadata)
+    assert found == []
+
+
+def test_items_are_replaced_by_id_and_the_last_of_a_batch_wins(database: Database) -> None:
+    catalogue = SqlCatalogue(database)
+    catalogue.put_items([Item("b", {"X": "1"}), Item("a", {"X": None, "Y": 2.5}, T0)])
+    catalogue.put_items([Item("b", {"X": "old"}), Item("b", {"X": "new"})])
+    assert list(catalogue.items()) == [
+        Item("a", {"X": None, "Y": 2.5}, T0),
+        Item("b", {"X": "new"}),
+    ]
+    assert catalogue.item_count() == 2
+
+
+def test_only_animals_that_wait_at_the_moment_are_available(database: Database) -> None:
+    animals = SqlAnimals(database)
+    gone = replace(REX, animal_id="a2", adopted_at=T0 + 5, good_with_cats=False)
+    animals.put([REX, gone, replace(REX, animal_id="a3", listed_at=T0 + 9)])
+    assert animals.get("a2") == gone
+    assert animals.get("nobody") is None
+    assert [animal.animal_id for animal in animals.available(T0 + 4, 10)] == ["a1", "a2"]
+    assert [animal.animal_id for animal in animals.available(T0 + 5, 10)] == ["a1"]
+
+
+def test_an_impression_is_found_by_its_recommendation_id(database: Database) -> None:
+    shown = Impression("RID-1", "recommendation", "ann", None, T0, T0, "v1", ("a", "b"))
+    SqlImpressions(database).append([shown])
+    assert SqlImpressions(database).get("RID-1") == shown
+    assert SqlImpressions(database).get("RID-2") is None
+
+
+def test_a_solution_version_is_recorded_once(database: Database) -> None:
+    campaigns = SqlCampaigns(database)
+    campaigns.add_version(V1)
+    campaigns.add_version(replace(V1, solution_version="v2", created_at=T0 + 1))
+    with pytest.raises(Conflict):
+        campaigns.add_version(V1)
+    assert campaigns.version("v1") == V1
+    assert [version.solution_version for version in campaigns.versions()] == ["v2", "v1"]
+
+
+def test_a_campaign_is_updated_only_by_who_saw_its_newest_revision(database: Database) -> None:
+    campaigns = SqlCampaigns(database)
+    campaigns.add_version(V1)
+    first = Campaign("recommender", "v1", 1, T0)
+    assert campaigns.activate(first, expected_revision=0)
+    assert not campaigns.activate(first, expected_revision=0)
+    second = replace(first, revision=2)
+    assert campaigns.activate(second, expected_revision=1)
+    assert not campaigns.activate(second, expected_revision=1)
+    assert campaigns.campaign("recommender") == second
+    assert campaigns.campaign("other") is None
+
+
+def test_archive_segments_are_planned_by_one_and_confirmed_later(database: Database) -> None:
+    ledger = SqlArchiveLedger(database)
+    plan = [Segment(1, 5, 5, "a"), Segment(6, 9, 4, "b")]
+    assert ledger.plan(plan, after=0)
+    assert not ledger.plan([Segment(1, 3, 3, "c")], after=0), "somebody else was faster"
+    assert ledger.planned_through() == 9
+    ledger.confirm(replace(plan[0], sha256="d1"))
+    assert ledger.pending() == [plan[1]]
+    assert ledger.segments() == [replace(plan[0], sha256="d1"), plan[1]]
+
+
+def test_a_bad_database_url_is_an_input_error_that_shows_a_good_one() -> None:
+    for url in ("nonsense", "oracle://x/y", "mysql://localhost/x"):
+        with pytest.raises(InvalidInput, match="sqlite:///"):
+            Database(url)
+
+
+def test_a_database_that_cannot_be_opened_says_what_to_check(tmp_path: Path) -> None:
+    with pytest.raises(StorageUnavailable, match="folder is writable"):
+        Database(f"sqlite:///{tmp_path}/missing/x.sqlite3")

@@ -1,0 +1,29 @@
+"""What all tests share: databases to run on."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+POSTGRES_VARIABLE = "PAWSONALIZE_TEST_POSTGRES_URL"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'pawsonalize.sqlite3'}"
+        return
+    server = os.environ.get(POSTGRES_VARIABLE)
+    if server is None:
+        pytest.skip(f"no PostgreSQL here: set {POSTGRES_VARIABLE} (.ci/run starts one)")
+    name = f"test_{uuid.uuid4().hex}"
+    admin = create_engine(server.replace("postgresql://", "postgresql+psycopg://", 1))
+    with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+        yield server.rsplit("/", 1)[0] + f"/{name}"
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()
