@@ -9,7 +9,7 @@ from pawsonalize.domain.errors import Conflict
 from pawsonalize.storage.base import Campaign, SolutionVersion
 from pawsonalize.storage.sql.database import Database
 from pawsonalize.storage.sql.tables import campaigns, solution_versions
-from pawsonalize.storage.sql.upsert import insert
+from pawsonalize.storage.sql.upsert import insert_new
 
 
 class SqlCampaigns:
@@ -21,9 +21,7 @@ class SqlCampaigns:
     def add_version(self, version: SolutionVersion) -> None:
         """See `Campaigns.add_version`."""
         with self._database.writing() as connection:
-            statement = insert(connection, solution_versions).on_conflict_do_nothing()
-            added = connection.execute(statement, asdict(version))
-            if added.rowcount == 0:
+            if insert_new(connection, solution_versions, [asdict(version)]) == 0:
                 raise Conflict(f"solution version {version.solution_version} exists already")
 
     def version(self, solution_version: str) -> SolutionVersion | None:
@@ -53,8 +51,7 @@ class SqlCampaigns:
         row = asdict(campaign)
         with self._database.writing() as connection:
             if expected_revision == 0:
-                statement = insert(connection, campaigns).on_conflict_do_nothing()
-                return connection.execute(statement, row).rowcount == 1
+                return insert_new(connection, campaigns, [row]) == 1
             changed = (
                 update(campaigns)
                 .where(campaigns.c.name == campaign.name, campaigns.c.revision == expected_revision)

@@ -11,7 +11,7 @@ from pawsonalize.storage.base import HistoryQuery, RecentEvent, TrainingRow
 from pawsonalize.storage.sql import histories
 from pawsonalize.storage.sql.database import Database
 from pawsonalize.storage.sql.tables import events, sessions
-from pawsonalize.storage.sql.upsert import insert
+from pawsonalize.storage.sql.upsert import insert_new
 
 _TRAINING_BATCH = 50_000
 _ENCODE_ITEMS = msgspec.json.Encoder().encode
@@ -31,11 +31,8 @@ class SqlEventLog:
         rows = [_row(event) for event in batch]
         with self._database.writing() as connection:
             before = _head(connection)
-            statement = insert(connection, events).on_conflict_do_nothing()
-            result = connection.execution_options(preserve_rowcount=True).execute(statement, rows)
-            fresh = None
-            if result.rowcount != len(rows):
-                fresh = _ids_after(connection, before)
+            stored = insert_new(connection, events, rows)
+            fresh = None if stored == len(rows) else _ids_after(connection, before)
             _bind_sessions(connection, batch)
         return _flags(batch, fresh)
 
@@ -155,7 +152,7 @@ def _bind_sessions(connection: Connection, batch: Sequence[Event]) -> None:
             {"session_id": session, "user_id": user, "bound_at": at}
             for session, (user, at) in bound.items()
         ]
-        connection.execute(insert(connection, sessions).on_conflict_do_nothing(), rows)
+        insert_new(connection, sessions, rows)
 
 
 def _row(event: Event) -> dict[str, Any]:

@@ -15,6 +15,12 @@ def insert(connection: Connection, table: Table) -> Insert:
     return construct(table)
 
 
+def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Insert the rows whose unique columns are free, and return how many those were."""
+    counting = connection.execution_options(preserve_rowcount=True)
+    return counting.execute(insert(connection, table).on_conflict_do_nothing(), rows).rowcount
+
+
 def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows, replacing those whose primary key is taken; the last of equal keys wins."""
     keys = [column.name for column in table.primary_key]
