@@ -1,0 +1,16 @@
+"""Every recipe by its name; a new one is one line here."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from pawsonalize.recipes.contract import Recipe
+from pawsonalize.recipes.popularity_count import PopularityCount
+from pawsonalize.recipes.user_personalization import UserPersonalization
+
+RECIPES: Mapping[str, Recipe[Any]] = MappingProxyType(
+    {
+        PopularityCount.name: PopularityCount(),
+        UserPersonalization.name: UserPersonalization(),
+    }
+)

@@ -1,0 +1,134 @@
+"""The catalogue as recipes see it: positions, and the kin of any item id.
+
+A *cell* is the set of items that share some attributes. For animal groups an item has three,
+narrow to wide: its breed, its size and age within the species, its species. What is unknown of
+an item is backed off to its cells, so an id outside the catalogue still says something.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.recipes.artefact import check_codes, pack_strings, take, unpack_strings
+from pawsonalize.recipes.contract import Arrays, ItemAttributes
+
+_ANIMAL_LEVELS = (("species", "breed"), ("species", "size", "age"), ("species",))
+_SEPARATOR = "\x1f"  # the ids' own rule forbids control characters, so names cannot collide
+
+
+@dataclass(frozen=True, slots=True)
+class ItemIndex:
+    """The catalogue's ids and cells; cells of all levels share one numbering.
+
+    `cells[l, i]` is the cell of item i at level l, narrow levels first, shape (levels,
+    items + 1). Where an item has no cell it holds `n_cells`, as the last column does, which
+    stands for every item outside the catalogue: so no look-up needs a mask.
+    """
+
+    ids: tuple[str, ...]
+    position: Mapping[str, int]
+    cells: NDArray[np.int64]
+    cell_names: tuple[str, ...]
+    _cell: Mapping[str, int]
+
+    @property
+    def n_cells(self) -> int:
+        """How many cells there are over all levels."""
+        return len(self.cell_names)
+
+    @classmethod
+    def build(cls, ids: tuple[str, ...], attributes: ItemAttributes) -> "ItemIndex":
+        """Index a catalogue; an item without a description is read from its id, if it parses."""
+        levels = _levels(attributes.names)
+        cell: dict[str, int] = {}
+        cells = np.full((len(levels), len(ids) + 1), -1, np.int64)
+        for item, values in enumerate(_descriptions(ids, attributes)):
+            for level, names in enumerate(levels):
+                if all(name in values for name in names):
+                    name = _cell_name(names, [values[name] for name in names])
+                    cells[level, item] = cell.setdefault(name, len(cell))
+        cells[cells < 0] = len(cell)
+        return cls._of(ids, cells, tuple(cell))
+
+    @classmethod
+    def _of(
+        cls, ids: tuple[str, ...], cells: NDArray[np.int64], cell_names: tuple[str, ...]
+    ) -> "ItemIndex":
+        position = {item_id: place for place, item_id in enumerate(ids)}
+        return cls(ids, position, cells, cell_names, {n: c for c, n in enumerate(cell_names)})
+
+    def rows(self, items: Sequence[str]) -> NDArray[np.int64]:
+        """The positions of the ids; `len(self.ids)` for those outside the catalogue."""
+        outside = len(self.ids)
+        return np.array([self.position.get(item, outside) for item in items], np.int64)
+
+    def kin(self, item_id: str) -> tuple[int, int, int] | None:
+        """The cells of an animal group by its id alone: breed, size and age, species.
+
+        `n_cells` stands for a cell that no catalogue item is in; None when nothing is known.
+        """
+        group = AnimalGroup.parse(item_id)
+        if group is None or len(self.cells) != len(_ANIMAL_LEVELS):
+            return None
+        cell, none = self._cell, self.n_cells
+        species = cell.get(f"species\x1f{group.species}", none)
+        if species == none:  # then no narrower cell exists either
+            return None
+        return (
+            cell.get(f"species breed\x1f{group.species}\x1f{group.breed}", none),
+            cell.get(f"species size age\x1f{group.species}\x1f{group.size}\x1f{group.age}", none),
+            species,
+        )
+
+    def kin_of(self, items: Sequence[str]) -> NDArray[np.int64]:
+        """`kin` of many ids, shape (levels, len(items)); `n_cells` where nothing is known."""
+        nothing = (self.n_cells,) * len(self.cells)
+        kin = [self.kin(item) or nothing for item in items]
+        return np.array(kin, np.int64).reshape(len(items), len(self.cells)).T
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The index as plain arrays."""
+        return {
+            **pack_strings("item_ids", self.ids),
+            **pack_strings("cell_names", self.cell_names),
+            "cells": self.cells,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> "ItemIndex":
+        """Rebuild from `arrays`; CorruptArtefact when they do not fit together."""
+        ids = unpack_strings("item_ids", arrays)
+        cell_names = unpack_strings("cell_names", arrays)
+        cells = take(arrays, "cells", np.int64, (None, len(ids) + 1))
+        check_codes("cells", cells, len(cell_names) + 1)
+        return cls._of(ids, cells, cell_names)
+
+
+def _levels(names: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    """The animals' own levels, which leave out any further attribute; else one per attribute."""
+    animal = {name for level in _ANIMAL_LEVELS for name in level}
+    if not names or animal <= set(names):
+        return _ANIMAL_LEVELS
+    return tuple((name,) for name in names)
+
+
+def _descriptions(ids: tuple[str, ...], attributes: ItemAttributes) -> Iterator[Mapping[str, str]]:
+    for item_id, codes in zip(ids, attributes.codes.tolist(), strict=True):
+        described = {
+            name: values[code]
+            for name, values, code in zip(attributes.names, attributes.values, codes, strict=True)
+            if code >= 0
+        }
+        if described:
+            yield described
+        else:
+            group = AnimalGroup.parse(item_id)
+            yield {} if group is None else asdict(group)
+
+
+def _cell_name(names: Sequence[str], values: Sequence[str]) -> str:
+    return _SEPARATOR.join((" ".join(names), *values))

@@ -1,0 +1,93 @@
+"""Kin: items of the same breed, size and age, or species, for what has no behaviour of its own."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array, csr_array, diags_array
+
+from pawsonalize.recipes.artefact import take_weights
+from pawsonalize.recipes.contract import Arrays
+from pawsonalize.recipes.items import ItemIndex
+from pawsonalize.recipes.tables import Counts, Table, heaviest
+
+
+@dataclass(frozen=True, slots=True)
+class Kin:
+    """From a visitor's cells on to cells, and within a cell to items by their `base`.
+
+    `steps` has a row per cell that sums to its level's weight at most. `base`, shape (items,),
+    is users plus smoothing; `cell_base` its sum per cell, shape (cells + 1,).
+    """
+
+    steps: Table
+    base: NDArray[np.float32]
+    cell_base: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, steps: Table, base: NDArray[np.float32], index: ItemIndex) -> "Kin":
+        """Sum the bases of the cells."""
+        size = index.n_cells + 1
+        total = np.zeros(size)
+        for cells in index.cells[:, :-1]:
+            total += np.bincount(cells, weights=base, minlength=size)
+        # Nothing is ever spread over the last, "no cell"; it only must not divide by zero.
+        return cls(steps, base, np.maximum(total, 1e-30).astype(np.float32))
+
+    def lift(self, cells: NDArray[np.int64], strengths: NDArray[np.float32]) -> NDArray[np.float32]:
+        """How much each unit of base gains by its cell, shape (cells + 1,).
+
+        `cells` has shape (levels, k), `strengths` (k,).
+        """
+        lift = np.zeros(len(self.cell_base), np.float32)
+        self.steps.add_to(lift, cells.ravel(), np.tile(strengths, len(cells)))
+        lift /= self.cell_base
+        return lift
+
+    def spread_to(
+        self, out: NDArray[np.float32], lift: NDArray[np.float32], index: ItemIndex
+    ) -> None:
+        """Add to each catalogue item its base times the lift of its cells."""
+        gain = np.zeros(len(out), np.float32)
+        for cells in index.cells[:, :-1]:
+            gain += lift.take(cells, mode="clip")  # checked when loaded; clip is the fastest
+        out += gain * self.base
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Steps and bases as plain arrays."""
+        return {**self.steps.arrays("kin"), "kin_base": self.base}
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, index: ItemIndex) -> "Kin":
+        """Rebuild from `arrays`; CorruptArtefact when they do not fit the index."""
+        return cls.of(
+            Table.from_arrays("kin", arrays, index.n_cells, index.n_cells),
+            take_weights(arrays, "kin_base", (len(index.ids),)),
+            index,
+        )
+
+
+def cell_steps(counts: Counts, index: ItemIndex, *, width: int, prior: float, fade: float) -> Table:
+    """Steps between cells of one level: which breeds lead to which, and so on.
+
+    `prior` steps from each cell to itself are added, so kin attract before anything is
+    learned. Full rows sum to their level's weight, fade ** level over the sum of all levels'.
+    """
+    levels, shape = len(index.cells), (index.n_cells, index.n_cells)
+    table = csr_array(shape, dtype=np.float32)
+    for level, cells in enumerate(index.cells[:, :-1]):
+        known = np.flatnonzero(cells < index.n_cells)
+        member = csr_array(
+            coo_array(
+                (np.ones(len(known), np.float32), (known, cells[known])),
+                shape=(len(index.ids), index.n_cells),
+            )
+        )
+        own = np.zeros(index.n_cells, np.float32)
+        own[cells[known]] = prior
+        steps = member.T @ counts @ member + diags_array(own)
+        share = fade**level / sum(fade**other for other in range(levels))
+        scale = share / np.maximum(np.asarray(steps.sum(axis=1)), np.float32(1e-30))
+        table = table + diags_array(scale.astype(np.float32)) @ steps
+    return Table.of(heaviest(csr_array(table), width))

@@ -1,0 +1,98 @@
+"""How popular items are: the share of each in what users chose, recent choices counting more."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.domain.times import DAY
+from pawsonalize.recipes.artefact import take_weights
+from pawsonalize.recipes.contract import Arrays, TrainingData
+from pawsonalize.recipes.items import ItemIndex
+
+
+@dataclass(frozen=True, slots=True)
+class Popularity:
+    """Shares that sum to 1 over the catalogue.
+
+    `share[i]` is item i's, shape (items,). `kin_share[c]` is what an item nobody has touched
+    gets in cell c, shape (cells + 1,); the last, for items of no known cell, is 0.
+    """
+
+    share: NDArray[np.float32]
+    kin_share: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, users: NDArray[np.float64], index: ItemIndex, smoothing: float) -> "Popularity":
+        """Shares of `users` (decayed users per item) plus less than `smoothing` users each.
+
+        The addition grows with the mean m of the narrowest cell, (m + 1) / (m + 2), and stays
+        below `smoothing`: an untouched item of a popular breed gets more than one of a rare
+        breed, while whole users still decide the order of touched ones.
+        """
+        mean = _cell_means(users, index)
+        extra = smoothing * (mean + 1) / (mean + 2)
+        raw = users + extra[_narrowest(index.cells[:, :-1], index.n_cells)]
+        total = raw.sum() or 1.0
+        extra[-1] = 0.0
+        return cls((raw / total).astype(np.float32), (extra / total).astype(np.float32))
+
+    def of_kin(self, kin: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Shares of items outside the catalogue by their cells, shape (levels, items)."""
+        return self.kin_share[_narrowest(kin, len(self.kin_share) - 1)]
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The shares as plain arrays."""
+        return {"popularity": self.share, "kin_popularity": self.kin_share}
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, index: ItemIndex) -> "Popularity":
+        """Rebuild from `arrays`; CorruptArtefact when they do not fit the index."""
+        return cls(
+            take_weights(arrays, "popularity", (len(index.ids),)),
+            take_weights(arrays, "kin_popularity", (index.n_cells + 1,)),
+        )
+
+
+def decay(data: TrainingData, half_life_days: float) -> NDArray[np.float64]:
+    """What is left of each event at `as_of`, halved every half-life, shape (events,).
+
+    Scaled so that the newest event weighs 1: exponential decay keeps every proportion, and old
+    data keep their size against the smoothing.
+    """
+    if len(data) == 0:
+        return np.zeros(0)
+    newest = min(float(data.time.max()), float(data.as_of))
+    age = np.maximum(newest - data.time.astype(np.float64), 0.0)
+    return np.asarray(np.exp2(-age / (half_life_days * DAY)), np.float64)
+
+
+def decayed_users(data: TrainingData, half_life_days: float) -> NDArray[np.float64]:
+    """Users per item, each once and by the decay of their newest event, shape (items,)."""
+    n_items = len(data.item_ids)
+    pair = data.user.astype(np.int64) * n_items + data.item
+    # Events of a user are in order of time, so the last of each pair is its newest.
+    _, from_end = np.unique(pair[::-1], return_index=True)
+    newest = len(data) - 1 - from_end
+    weight = decay(data, half_life_days)[newest]
+    return np.bincount(data.item[newest], weights=weight, minlength=n_items).astype(np.float64)
+
+
+def _cell_means(users: NDArray[np.float64], index: ItemIndex) -> NDArray[np.float64]:
+    """Mean users per item of each cell; the last entry is the mean of the whole catalogue."""
+    total = np.zeros(index.n_cells + 1)
+    count = np.zeros(index.n_cells + 1)
+    for cells in index.cells[:, :-1]:
+        total += np.bincount(cells, weights=users, minlength=index.n_cells + 1)
+        count += np.bincount(cells, minlength=index.n_cells + 1)
+    total[-1], count[-1] = users.sum(), len(users)
+    return total / np.maximum(count, 1)
+
+
+def _narrowest(cells: NDArray[np.int64], none: int) -> NDArray[np.int64]:
+    """The first cell of each column that is one; `none` where there is none."""
+    narrowest = np.full(cells.shape[1], none, np.int64)
+    for level in cells[::-1]:
+        np.copyto(narrowest, level, where=level != none)
+    return narrowest

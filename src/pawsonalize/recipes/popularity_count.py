@@ -1,0 +1,84 @@
+"""`popularity-count`: the same for everyone, what most users chose lately."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.recipes.artefact import make_card, read_card
+from pawsonalize.recipes.contract import Arrays, Card, Context, TrainingData
+from pawsonalize.recipes.items import ItemIndex
+from pawsonalize.recipes.popularity import Popularity, decayed_users
+from pawsonalize.recipes.settings import check_numbers
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PopularityCountSettings:
+    """Settings of `popularity-count`."""
+
+    half_life_days: float = 30.0
+    """After how many days a user's choice counts half."""
+    smoothing: float = 0.1
+    """Users (less than one) added to every item, so that untouched ones keep a chance."""
+
+    def __post_init__(self) -> None:
+        check_numbers(self, above_zero=("half_life_days", "smoothing"), up_to_one=("smoothing",))
+
+
+class PopularityCount:
+    """Unique users per item, decayed by time; the baseline every other recipe has to beat."""
+
+    name = "popularity-count"
+    settings = PopularityCountSettings
+
+    def fit(
+        self, data: TrainingData, settings: PopularityCountSettings, seed: int
+    ) -> "PopularityCountModel":
+        """Count; nothing is random, so the seed only goes on the card."""
+        index = ItemIndex.build(data.item_ids, data.attributes)
+        users = decayed_users(data, settings.half_life_days)
+        return PopularityCountModel(
+            make_card(self.name, _FORMAT, settings, seed, data),
+            index,
+            Popularity.of(users, index, settings.smoothing),
+        )
+
+    def load(self, card: Card, arrays: Arrays) -> "PopularityCountModel":
+        """Rebuild from an artefact; CorruptArtefact when it does not fit."""
+        read_card(card, self.name, _FORMAT, self.settings)
+        index = ItemIndex.from_arrays(arrays)
+        return PopularityCountModel(card, index, Popularity.from_arrays(arrays, index))
+
+
+@dataclass(frozen=True, slots=True)
+class PopularityCountModel:
+    """The shares; the context changes nothing."""
+
+    card: Card
+    index: ItemIndex
+    popularity: Popularity
+
+    @property
+    def item_ids(self) -> tuple[str, ...]:
+        """The catalogue, in the order of `score_catalogue`."""
+        return self.index.ids
+
+    def score_catalogue(self, context: Context) -> NDArray[np.float32]:  # noqa: ARG002
+        """The share of every item; sums to 1."""
+        return self.popularity.share.copy()
+
+    def score(self, context: Context, items: Sequence[str]) -> NDArray[np.float32]:  # noqa: ARG002
+        """The share of each id; outside the catalogue, that of an untouched item of its kin."""
+        rows = self.index.rows(items)
+        outside = np.flatnonzero(rows == len(self.index.ids))
+        scores = np.append(self.popularity.share, np.float32(0))[rows]
+        kin = self.index.kin_of([items[place] for place in outside.tolist()])
+        scores[outside] = self.popularity.of_kin(kin)
+        return scores
+
+    def arrays(self) -> Arrays:
+        """Index and shares."""
+        return {**self.index.arrays(), **self.popularity.arrays()}

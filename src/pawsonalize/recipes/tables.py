@@ -1,0 +1,75 @@
+"""Candidate tables: for each source (an item or a cell) a short list of weighted targets."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from pawsonalize.recipes.artefact import check_codes, check_offsets, take, take_weights
+from pawsonalize.recipes.contract import Arrays
+
+Counts = csr_array[Any, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Sparse rows: `targets[starts[r] : starts[r + 1]]` and their `weights` belong to source r.
+
+    The last row is empty and stands for any source outside the catalogue.
+    """
+
+    starts: NDArray[np.int64]
+    targets: NDArray[np.int32]
+    weights: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, rows: Counts) -> "Table":
+        """A table of these rows, with the empty one behind them."""
+        starts = np.append(rows.indptr, rows.indptr[-1]).astype(np.int64)
+        return cls(starts, rows.indices.astype(np.int32), rows.data.astype(np.float32))
+
+    def add_to(
+        self, out: NDArray[np.float32], rows: NDArray[np.int64], factors: NDArray[np.float32]
+    ) -> None:
+        """Add `factors[k]` times row `rows[k]` to `out`, for every k; rows may repeat."""
+        starts = self.starts[rows]
+        lengths = self.starts[rows + 1] - starts
+        ends = lengths.cumsum()
+        # Position p of the concatenated rows lies at p plus its row's start less its row's place.
+        at = np.arange(ends[-1] if len(ends) else 0)
+        at += np.repeat(starts - ends + lengths, lengths)
+        np.add.at(out, self.targets[at], self.weights[at] * np.repeat(factors, lengths))
+
+    def arrays(self, name: str) -> dict[str, NDArray[Any]]:
+        """The rows as plain arrays, `name.starts` and so on."""
+        return {
+            f"{name}.starts": self.starts,
+            f"{name}.targets": self.targets,
+            f"{name}.weights": self.weights,
+        }
+
+    @classmethod
+    def from_arrays(cls, name: str, arrays: Arrays, sources: int, targets: int) -> "Table":
+        """Rebuild from `arrays`; CorruptArtefact when sizes or targets do not fit."""
+        starts = take(arrays, f"{name}.starts", np.int64, (sources + 2,))
+        codes = take(arrays, f"{name}.targets", np.int32, (None,))
+        weights = take_weights(arrays, f"{name}.weights", codes.shape)
+        check_offsets(f"{name}.starts", starts, len(codes))
+        check_codes(f"{name}.targets", codes, targets)
+        return cls(starts, codes, weights)
+
+
+def heaviest(rows: Counts, width: int) -> Counts:
+    """The same rows with only the `width` heaviest targets of each; among equals the first."""
+    rows.eliminate_zeros()
+    rows.sort_indices()
+    starts = rows.indptr
+    keep = np.ones(rows.nnz, np.bool_)
+    for row in np.flatnonzero(np.diff(starts) > width):
+        span = slice(starts[row], starts[row + 1])
+        keep[span] = False
+        keep[starts[row] + np.argsort(-rows.data[span], kind="stable")[:width]] = True
+    kept = np.concatenate(([0], np.cumsum(np.minimum(np.diff(starts), width))))
+    return csr_array((rows.data[keep], rows.indices[keep], kept), shape=rows.shape)

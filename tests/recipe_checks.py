@@ -1,0 +1,265 @@
+"""What every recipe promises, as tests: subclass `RecipeChecks` and name the recipe."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from pawsonalize.domain.errors import CorruptArtefact
+from pawsonalize.recipes.catalogue import RECIPES
+from pawsonalize.recipes.contract import Card, Context, Model, Recipe, Seen, TrainingData
+from tests.recipe_data import NOW, context, training_data
+
+DAY = 86_400_000
+GROUPS = tuple(
+    f"{species}-{breed}-{size}-{age}"
+    for species, breeds in (("1", ("Siamese", "Manx")), ("2", ("Beagle", "Shih-Tzu", "Boxer")))
+    for breed in breeds
+    for size in "12"
+    for age in "13"
+)
+CONTEXTS = (
+    Context((), NOW),
+    context(GROUPS[0]),
+    context(GROUPS[3], GROUPS[0], GROUPS[3], GROUPS[7], kind="adoption"),
+    context("2-Poodle-1-1", "no group", ""),
+    context(*GROUPS * 5, age=400 * DAY),
+)
+# A test of this class runs once for every recipe's subclass.
+inherited = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.differing_executors]
+)
+item_ids = st.one_of(
+    st.sampled_from(GROUPS),
+    st.text(max_size=12),
+    st.from_regex(r"[12]-[A-Z]?-?[a-z]{0,3}-[123]-[123]", fullmatch=True),
+)
+moments = st.integers(NOW - 3000 * DAY, NOW + 30 * DAY)
+contexts = st.builds(
+    Context,
+    st.lists(
+        st.builds(Seen, item_ids, st.sampled_from(["view", "adoption", "?"]), moments), max_size=6
+    ).map(lambda seen: tuple(sorted(seen, key=lambda event: -event.time))),
+    st.just(NOW),
+)
+tiny_data = st.builds(
+    training_data,
+    st.lists(
+        st.tuples(st.sampled_from("uvw"), item_ids, moments, st.sampled_from(["view", "x"])),
+        max_size=12,
+    ),
+    st.lists(item_ids, max_size=4),
+    as_of=st.sampled_from([NOW, NOW - 2000 * DAY]),
+)
+
+
+def checkerboard(size: int = 20) -> TrainingData:
+    """User u chose every item of its own parity but item u, so item u is the right answer."""
+    events = [
+        (f"u{user}", f"i{item}", NOW - DAY + item * 1000)
+        for user in range(size)
+        for item in range(user % 2, size, 2)
+        if item != user
+    ]
+    return training_data(events, [f"i{item}" for item in range(size)])
+
+
+def shop() -> TrainingData:
+    """A small site: 20 groups, 12 users, repeats, several event types, some groups untouched."""
+    events = [
+        (f"u{user}", GROUPS[(user * 3 + step // 2) % 17], NOW - (9 - step) * DAY, kind)
+        for user in range(12)
+        for step, kind in enumerate(("view", "view", "favorite", "view", "inquiry"))
+    ]
+    return training_data(events, GROUPS)
+
+
+def assert_sound(scores: NDArray[Any], count: int) -> None:
+    assert scores.shape == (count,)
+    assert np.isfinite(scores).all()
+    assert (scores >= 0).all()
+
+
+def assert_whole(model: Model, visitor: Context) -> None:
+    """Catalogue scores are weights that sum to 1."""
+    scores = model.score_catalogue(visitor)
+    assert_sound(scores, len(model.item_ids))
+    assert float(scores.sum()) == pytest.approx(1.0 if len(scores) else 0.0, abs=1e-5)
+
+
+class RecipeChecks:
+    """Subclass with `recipe = RECIPES["…"]`; set `personal = False` when users do not differ."""
+
+    recipe: ClassVar[Recipe[Any]]
+    personal: ClassVar[bool] = True
+
+    def fit(self, data: TrainingData, seed: int = 7) -> Model:
+        return self.recipe.fit(data, self.recipe.settings(), seed)
+
+    def test_the_catalogue_of_recipes_knows_it_by_its_name(self) -> None:
+        assert RECIPES[self.recipe.name] is self.recipe
+
+    def test_the_same_data_and_seed_give_the_same_model_bit_for_bit(self) -> None:
+        one, other = self.fit(shop()), self.fit(shop())
+        assert one.card == other.card
+        assert list(one.arrays()) == list(other.arrays())
+        for name, array in one.arrays().items():
+            assert array.tobytes() == other.arrays()[name].tobytes(), name
+        for visitor in CONTEXTS:
+            scores = [model.score_catalogue(visitor).tobytes() for model in (one, other)]
+            assert scores[0] == scores[1]
+
+    def test_a_stored_model_scores_the_same_from_read_only_memory_maps(
+        self, tmp_path: Path
+    ) -> None:
+        model = self.fit(shop())
+        for name, array in model.arrays().items():
+            np.save(tmp_path / f"{name}.npy", array, allow_pickle=False)
+        stored = {name: np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in model.arrays()}
+        card = Card(**json.loads(json.dumps(asdict(model.card))))
+        again = self.recipe.load(card, stored)
+        assert again.item_ids == model.item_ids
+        assert again.card == model.card
+        asked = [*GROUPS, "2-Poodle-1-1", "?"]
+        for visitor in CONTEXTS:
+            assert (again.score_catalogue(visitor) == model.score_catalogue(visitor)).all()
+            assert (again.score(visitor, asked) == model.score(visitor, asked)).all()
+
+    def test_arrays_are_plain_data(self) -> None:
+        for array in self.fit(shop()).arrays().values():
+            assert type(array) is np.ndarray
+            assert array.dtype.kind in "iuf"
+
+    def test_the_card_says_what_the_model_was_made_of(self) -> None:
+        card = self.fit(shop(), seed=11).card
+        assert (card.recipe, card.seed) == (self.recipe.name, 11)
+        assert self.recipe.settings(**card.settings) == self.recipe.settings()
+        assert len(card.fingerprint) == 64
+        assert card.fingerprint != self.fit(checkerboard()).card.fingerprint
+
+    def test_a_wrong_recipe_format_or_setting_is_a_corrupt_artefact(self) -> None:
+        model = self.fit(shop())
+        card = model.card
+        for wrong, message in (
+            (replace(card, recipe="other"), "other"),
+            (replace(card, format=999), "format 999"),
+            (replace(card, settings={"no_such": 1}), "settings"),
+            (replace(card, settings={next(iter(card.settings)): "much"}), "settings"),
+        ):
+            with pytest.raises(CorruptArtefact, match=message):
+                self.recipe.load(wrong, model.arrays())
+
+    def test_a_missing_cut_or_retyped_array_is_a_corrupt_artefact(self) -> None:
+        model = self.fit(shop())
+        for name, array in model.arrays().items():
+            others = {key: value for key, value in model.arrays().items() if key != name}
+            wrongs = [others, {**others, name: array[..., :-1]}]
+            wrongs += [{**others, name: array.astype(np.float16)}]
+            if array.dtype.kind == "f":
+                wrongs += [{**others, name: array * np.float32(np.nan)}]
+            for wrong in wrongs:
+                with pytest.raises(CorruptArtefact):
+                    self.recipe.load(model.card, wrong)
+
+    def test_an_unknown_visitor_gets_the_popular_first(self) -> None:
+        events = [(f"u{user}", "hit", NOW - DAY) for user in range(5)]
+        model = self.fit(training_data([*events, ("u0", "rare", NOW - DAY)], ["none"]))
+        none, hit, rare = model.score_catalogue(Context((), NOW))
+        assert hit > rare > none > 0
+
+    def test_catalogue_items_score_as_in_the_catalogue(self) -> None:
+        model = self.fit(shop())
+        for visitor in CONTEXTS:
+            assert_whole(model, visitor)
+            asked = ["?", *GROUPS, "2-Poodle-1-1"]
+            assert (model.score(visitor, asked)[1:-1] == model.score_catalogue(visitor)).all()
+
+    def test_the_answer_is_the_callers_own(self) -> None:
+        model = self.fit(shop())
+        before = model.score_catalogue(CONTEXTS[1]).copy()
+        model.score_catalogue(CONTEXTS[1])[:] = 9
+        assert (model.score_catalogue(CONTEXTS[1]) == before).all()
+
+    def test_an_item_asked_twice_scores_the_same_twice(self) -> None:
+        asked = [GROUPS[1], "2-Poodle-1-1", GROUPS[1], "2-Poodle-1-1", "?", "?"]
+        for visitor in CONTEXTS:
+            scores = self.fit(shop()).score(visitor, asked)
+            assert (scores[[0, 1, 4]] == scores[[2, 3, 5]]).all()
+
+    def test_a_group_outside_the_catalogue_is_scored_by_its_kin(self) -> None:
+        model = self.fit(shop())
+        beagle, poodle, nothing, empty = model.score(
+            Context((), NOW), ["2-Beagle-4-4", "2-Poodle-4-4", "9-Dragon-1-1", ""]
+        )
+        assert beagle > 0
+        assert poodle > 0
+        assert nothing == empty == 0
+        assert model.score(Context((), NOW), []).shape == (0,)
+
+    @inherited
+    @given(visitor=contexts, asked=st.lists(item_ids, max_size=8))
+    def test_any_text_in_context_or_list_gets_sound_scores(
+        self, visitor: Context, asked: list[str]
+    ) -> None:
+        model = self.fit(shop())
+        assert_whole(model, visitor)
+        assert_sound(model.score(visitor, asked), len(asked))
+
+    @settings(inherited, max_examples=200)
+    @given(data=tiny_data, visitor=contexts)
+    def test_any_tiny_data_set_trains(self, data: TrainingData, visitor: Context) -> None:
+        model = self.fit(data)
+        assert model.item_ids == data.item_ids
+        assert_whole(model, visitor)
+        asked = [*data.item_ids, "2-Poodle-1-1", "\ud800", "\x1f"]
+        assert_sound(model.score(visitor, asked), len(asked))
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            training_data([]),
+            training_data([], ["only"]),
+            training_data([], GROUPS),
+            training_data([("u", "only", NOW)]),
+            training_data([("u", GROUPS[0], NOW)], GROUPS),
+            training_data([("u", "only", NOW)] * 9),
+        ],
+        ids=["nothing", "one item", "no event", "one event", "one of many", "one item again"],
+    )
+    def test_next_to_no_data_is_enough(self, data: TrainingData) -> None:
+        model = self.fit(data)
+        for visitor in (*CONTEXTS, context("only")):
+            assert_whole(model, visitor)
+        again = self.recipe.load(model.card, model.arrays())
+        assert (again.score_catalogue(CONTEXTS[1]) == model.score_catalogue(CONTEXTS[1])).all()
+
+    def test_an_event_from_the_future_counts_as_one_of_now(self) -> None:
+        model = self.fit(shop())
+        ahead = model.score_catalogue(context(GROUPS[2], age=-DAY))
+        assert (ahead == model.score_catalogue(context(GROUPS[2], age=0))).all()
+        late = training_data([("u", GROUPS[0], NOW + DAY), ("v", GROUPS[1], NOW)], GROUPS)
+        assert_whole(self.fit(late), CONTEXTS[1])
+
+    def test_data_that_grew_old_keep_their_proportions(self) -> None:
+        data = shop()
+        old = replace(data, as_of=data.as_of + 5000 * DAY)
+        fresh, aged = (self.fit(each).score_catalogue(CONTEXTS[1]) for each in (data, old))
+        np.testing.assert_allclose(fresh, aged, rtol=1e-5)
+
+    def test_the_checkerboard_has_a_known_answer(self) -> None:
+        data = checkerboard()
+        model = self.fit(data)
+        for user in range(20):
+            own = np.flatnonzero(data.user == user)[::-1]
+            visitor = context(*(data.item_ids[item] for item in data.item[own]))
+            scores = model.score_catalogue(visitor)
+            assert_whole(model, visitor)
+            if self.personal:
+                others = scores[1 - user % 2 :: 2]
+                assert scores[user] > others.max(), f"user {user}"

@@ -1,0 +1,35 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pawsonalize.recipes.contract import TrainingData
+from pawsonalize.recipes.fingerprint import fingerprint
+from tests.recipe_checks import shop
+from tests.recipe_data import described
+
+DATA = shop()
+
+
+def test_equal_data_have_equal_fingerprints() -> None:
+    assert fingerprint(DATA) == fingerprint(shop())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(DATA, as_of=DATA.as_of + 1),
+        replace(DATA, n_users=DATA.n_users + 1),
+        replace(DATA, time=DATA.time + 1),
+        replace(DATA, item=DATA.item[::-1]),
+        replace(DATA, user=DATA.user[::-1]),
+        replace(DATA, value=np.zeros_like(DATA.value)),
+        replace(DATA, event_type=np.zeros_like(DATA.event_type)),
+        replace(DATA, item_ids=DATA.item_ids[::-1]),
+        replace(DATA, item_ids=(DATA.item_ids[0] + DATA.item_ids[1], "", *DATA.item_ids[2:])),
+        replace(DATA, event_types=("a", "b", "c")),
+        replace(DATA, attributes=described([("x",)] * len(DATA.item_ids), ("genre",))),
+    ],
+)
+def test_any_difference_shows(other: TrainingData) -> None:
+    assert fingerprint(other) != fingerprint(DATA)

@@ -1,0 +1,60 @@
+import pytest
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.recipes.catalogue import RECIPES
+from pawsonalize.recipes.contract import Context
+from pawsonalize.recipes.popularity_count import PopularityCount, PopularityCountSettings
+from tests.recipe_checks import DAY, RecipeChecks
+from tests.recipe_data import NOW, context, training_data
+
+
+class TestPopularityCount(RecipeChecks):
+    recipe = RECIPES["popularity-count"]
+    personal = False
+
+
+def shares(*events: tuple[str, str, int], half_life: float = 30.0) -> dict[str, float]:
+    model = PopularityCount().fit(
+        training_data(events), PopularityCountSettings(half_life_days=half_life), 0
+    )
+    return dict(zip(model.item_ids, model.score_catalogue(Context((), NOW)).tolist(), strict=True))
+
+
+def test_a_user_counts_once_however_often_they_come_back() -> None:
+    again = [("u", "loved by one", NOW)] * 9
+    found = shares(*again, ("v", "liked by two", NOW), ("w", "liked by two", NOW))
+    assert found["liked by two"] > found["loved by one"]
+
+
+def test_a_choice_one_half_life_ago_counts_half() -> None:
+    found = shares(("u", "old", NOW - 30 * DAY), ("v", "old", NOW - 30 * DAY), ("w", "new", NOW))
+    assert found["old"] == pytest.approx(found["new"], rel=1e-6)
+
+
+def test_of_a_users_visits_the_newest_decides() -> None:
+    found = shares(("u", "a", NOW - 300 * DAY), ("u", "a", NOW), ("v", "b", NOW))
+    assert found["a"] == pytest.approx(found["b"], rel=1e-6)
+
+
+def test_users_decide_the_order_whatever_the_breed() -> None:
+    many = [(f"u{user}", "2-Boxer-1-1", NOW) for user in range(500)]
+    found = shares(
+        *many, ("a", "2-Boxer-1-2", NOW), ("a", "1-Manx-1-1", NOW), ("b", "1-Manx-1-1", NOW)
+    )
+    assert found["2-Boxer-1-1"] > found["1-Manx-1-1"] > found["2-Boxer-1-2"]
+
+
+def test_an_unknown_group_of_a_popular_breed_comes_before_one_of_a_rare_breed() -> None:
+    many = [(f"u{user}", "2-Boxer-1-1", NOW) for user in range(50)]
+    model = PopularityCount().fit(
+        training_data([*many, ("u0", "2-Pug-1-1", NOW)]), PopularityCountSettings(), 0
+    )
+    boxer, pug, seen = model.score(context(), ["2-Boxer-3-3", "2-Pug-3-3", "2-Pug-1-1"])
+    assert seen > boxer > pug > 0
+
+
+@pytest.mark.parametrize("name", ["half_life_days", "smoothing"])
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf")])
+def test_a_setting_without_sense_is_refused_by_name(name: str, value: float) -> None:
+    with pytest.raises(InvalidInput, match=name):
+        PopularityCountSettings(**{name: value})
