@@ -44,8 +44,8 @@ COAT_OF_BREED = MappingProxyType(
         "Vizsla": "rust",
     }
 )
-# These two coats need two X chromosomes.
-FEMALE_COATS = frozenset({"calico", "tortoiseshell"})
+# The coats of these need two X chromosomes.
+FEMALE_BREEDS = frozenset({"Calico", "Tortoiseshell"})
 
 # Invented shelters in real cities: name, city, latitude, longitude, share of the animals.
 SHELTERS = (

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.demo import calibration as measured
-from pawsonalize.demo.names import SHELTERS
+from pawsonalize.demo.names import COAT_OF_BREED, FEMALE_BREEDS, SHELTERS
 from pawsonalize.demo.settings import WorldSettings
-from pawsonalize.demo.traits import BREED_SHARE, BREED_SIZES, BREED_SPECIES, Traits
+from pawsonalize.demo.traits import BREED_NAMES, BREED_SHARE, BREED_SIZES, BREED_SPECIES, Traits
 from pawsonalize.domain.times import DAY, HOUR
 
 # Animals that were there before the first event: hardly any stay is longer than this.
@@ -21,6 +21,10 @@ _P90 = NormalDist().inv_cdf(0.9)
 _UNEXPLAINED = np.array([0.86, 0.69, 0.88])
 _CHARM_DEVIATION = 0.35
 _MORE_PHOTOS = np.array([0.14, 0.16, 0.16, 0.15, 0.13, 0.12, 0.14])  # 1 to 7, an assumption
+
+_FEMALE = np.array([name in FEMALE_BREEDS for name in BREED_NAMES])
+_ONE_COAT = np.array([name in COAT_OF_BREED for name in BREED_NAMES])
+_BLACK = np.array([COAT_OF_BREED.get(name) == "black" for name in BREED_NAMES])
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ def draw_stock(settings: WorldSettings, rng: np.random.Generator, end: int) -> S
     wanted = 3 * settings.animals * span // int(min(measured.STAY_MEDIAN_DAYS)) + 100
     while True:
         pool = _draw_pool(settings, rng, wanted, end)
-        waiting = np.cumsum(pool.adopted >= end)
+        waiting = np.cumsum(pool.adopted >= end)  # all are listed before the end
         if waiting[-1] >= settings.animals:
             break
         wanted *= 2
@@ -73,8 +77,9 @@ def _draw_pool(settings: WorldSettings, rng: np.random.Generator, size: int, end
     """Independent arrivals over warm-up and world, in random order."""
     traits, listed = _arrivals(rng, size, end, settings.days + WARM_UP_DAYS)
     species, n = traits.species, len(listed)
-    male = rng.random(n) < measured.MALE_SHARE
+    male = (rng.random(n) < measured.MALE_SHARE) & ~_FEMALE[traits.breed]
     black = rng.random(n) < np.take(measured.BLACK_SHARE, species)
+    black = np.where(_ONE_COAT[traits.breed], _BLACK[traits.breed], black)
     photos = 1 + rng.choice(len(_MORE_PHOTOS), n, p=_MORE_PHOTOS)
     photos[rng.random(n) < measured.NO_PHOTO_SHARE] = 0
     good = rng.random((n, 3)) < np.take(measured.GOOD_WITH_SHARE, species, axis=0)
@@ -109,7 +114,7 @@ def _arrivals(
         age=_pick(rng, np.take(measured.AGE_SHARE, species, axis=0)),
     )
     day = end - DAY * rng.integers(1, span + 1, size)
-    listed = _in_opening_hours(rng, day, day)
+    listed = np.minimum(_in_opening_hours(rng, day, day), end - 1)
     index = np.take(measured.KITTEN_MONTH_INDEX, _month(listed))
     kitten = (species == 0) & (traits.age == 0)
     season = np.where(kitten, index, np.mean(measured.KITTEN_MONTH_INDEX))

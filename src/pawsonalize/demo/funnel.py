@@ -1,0 +1,134 @@
+"""From looking to a new home: favourites, inquiries, applications, adoptions."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.demo import calibration as measured
+from pawsonalize.demo.browsing import Views
+from pawsonalize.demo.log import ADOPTION, APPLICATION, FAVORITE, INQUIRY, VIEW, Columns
+from pawsonalize.demo.settings import WorldSettings
+from pawsonalize.demo.stock import Stock
+from pawsonalize.demo.utility import Utility
+from pawsonalize.demo.visits import Visits
+from pawsonalize.domain.times import DAY, HOUR
+
+# How the odds of going on grow with the utility, per standard deviation of it.
+_EAGERNESS = 0.7
+# When within the look at the animal the visitor does it.
+_AFTER = {FAVORITE: 0.3, INQUIRY: 0.6, APPLICATION: 0.9}
+# An adopter saw the animal online at most this long before taking it home.
+_DECISION = 21 * DAY
+_GOES_ON_LOOKING = 0.1
+
+
+def tell(
+    settings: WorldSettings,
+    utility: Utility,
+    stock: Stock,
+    visits: Visits,
+    views: Views,
+    rng: np.random.Generator,
+    end: int,
+) -> Columns:
+    """All events of the views and what follows from them, in time order, before `end`."""
+    visitor = visits.visitor[views.session]
+    wanted = utility.of_animals(visitor, views.animal)
+    person = (visitor < settings.adopters) | (visitor >= settings.adopters + settings.bots)
+    identified = views.step >= visits.login[views.session]
+    looks = _looks(visits, views, identified)
+    taken = np.flatnonzero(identified & person)
+    taken = taken[_adopting(settings, stock, views, visitor, wanted, taken, rng, end)]
+    parts = [looks]
+    score = (wanted - wanted[person].mean()) / max(float(wanted[person].std()), 1e-6)
+    for kind, rate in zip((FAVORITE, INQUIRY, APPLICATION), measured.FUNNEL_RATES, strict=True):
+        odds = np.log(rate / (1 - rate)) - _EAGERNESS**2 / 2 + _EAGERNESS * score
+        goes = person & (rng.random(len(views)) < 1 / (1 + np.exp(-odds)))
+        if kind == APPLICATION:
+            goes[taken] = True
+        parts.append(_follow(looks, views, np.flatnonzero(goes), kind))
+    parts.append(_adoptions(looks, stock, taken))
+    told = Columns.joined(parts)
+    kept = (told.moment < end) & ~_after_adoption(visits, told, rng)
+    kept &= (told.kind == ADOPTION) | (told.moment < stock.adopted[told.animal])
+    told = told.take(kept)
+    return told.take(np.argsort(told.moment, kind="stable"))
+
+
+def _looks(visits: Visits, views: Views, identified: NDArray[np.bool_]) -> Columns:
+    """The views themselves; a view of the same animal again shows no page."""
+    return Columns(
+        moment=views.moment,
+        kind=np.full(len(views), VIEW, np.int8),
+        visitor=visits.visitor[views.session].astype(np.int32),
+        session=views.session,
+        identified=identified,
+        animal=views.animal,
+        page=np.where(views.position >= 0, np.arange(len(views)), -1).astype(np.int32),
+        position=views.position,
+    )
+
+
+def _follow(looks: Columns, views: Views, rows: NDArray[np.int64], kind: int) -> Columns:
+    """An event of that kind during each of these views, with no page of its own."""
+    seen = looks.take(rows)
+    return Columns(
+        moment=seen.moment + (_AFTER[kind] * views.dwell[rows]).astype(np.int64),
+        kind=np.full(len(rows), kind, np.int8),
+        visitor=seen.visitor,
+        session=seen.session,
+        identified=seen.identified,
+        animal=seen.animal,
+        page=np.full(len(rows), -1, np.int32),
+        position=np.full(len(rows), -1, np.int8),
+    )
+
+
+def _adopting(
+    settings: WorldSettings,
+    stock: Stock,
+    views: Views,
+    visitor: NDArray[np.int64],
+    wanted: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    rng: np.random.Generator,
+    end: int,
+) -> NDArray[np.int64]:
+    """Which of the views (positions in `rows`) led to the animal's adoption.
+
+    Of the visitors who saw an animal in its last weeks, one who wanted it takes it; at most one
+    view per animal, and one animal per visitor: the first.
+    """
+    known = rng.random(len(stock)) < settings.online_adoption_share
+    animal = views.animal[rows]
+    left = stock.adopted[animal]
+    since = left - views.moment[rows]
+    eligible = np.flatnonzero(known[animal] & (left < end) & (since > HOUR) & (since < _DECISION))
+    chance = wanted[rows[eligible]] + rng.gumbel(size=len(eligible))
+    best = eligible[np.lexsort((-chance, animal[eligible]))]
+    best = best[np.unique(animal[best], return_index=True)[1]]
+    best = best[np.argsort(left[best], kind="stable")]
+    return best[np.unique(visitor[rows[best]], return_index=True)[1]]
+
+
+def _adoptions(looks: Columns, stock: Stock, taken: NDArray[np.int64]) -> Columns:
+    seen = looks.take(taken)
+    nothing = np.full(len(taken), -1)
+    return Columns(
+        moment=stock.adopted[seen.animal],
+        kind=np.full(len(taken), ADOPTION, np.int8),
+        visitor=seen.visitor,
+        session=nothing.astype(np.int32),
+        identified=seen.identified,
+        animal=seen.animal,
+        page=nothing.astype(np.int32),
+        position=nothing.astype(np.int8),
+    )
+
+
+def _after_adoption(visits: Visits, told: Columns, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """The events of sessions that adopters would have had, had they not found their animal."""
+    done = np.full(int(told.visitor.max(initial=0)) + 1, np.iinfo(np.int64).max)
+    home = np.flatnonzero(told.kind == ADOPTION)
+    home = home[rng.random(len(home)) >= _GOES_ON_LOOKING]
+    done[told.visitor[home]] = told.moment[home]
+    return np.asarray((told.session >= 0) & (visits.start[told.session] > done[told.visitor]))
