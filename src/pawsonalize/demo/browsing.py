@@ -107,7 +107,8 @@ class _Walk:
         self, visitor: NDArray[np.int64], page: NDArray[np.int32], previous: NDArray[np.int32]
     ) -> NDArray[np.int8]:
         """The position each visitor picks (Gumbel-max); any where the page is empty."""
-        noise = -np.log(self.rng.standard_exponential(page.shape, np.float32))
+        drawn = self.rng.standard_exponential(page.shape, np.float32)
+        noise = -np.log(np.maximum(drawn, np.finfo(np.float32).tiny))
         odds = noise + noticed(page.shape[1], self.settings.position_bias)
         if self.utility is not None:
             who, before = visitor[:, None], previous[:, None]

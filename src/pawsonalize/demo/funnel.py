@@ -31,22 +31,19 @@ def tell(
     end: int,
 ) -> Columns:
     """All events of the views and what follows from them, in time order, before `end`."""
-    visitor = visits.visitor[views.session]
-    wanted = utility.of_animals(visitor, views.animal)
-    person = (visitor < settings.adopters) | (visitor >= settings.adopters + settings.bots)
-    identified = views.step >= visits.login[views.session]
-    looks = _looks(visits, views, identified)
-    taken = np.flatnonzero(identified & person)
-    taken = taken[_adopting(settings, stock, views, visitor, wanted, taken, rng, end)]
-    parts = [looks]
-    score = (wanted - wanted[person].mean()) / max(float(wanted[person].std()), 1e-6)
+    looks = _looks(visits, views)
+    wanted = utility.of_animals(looks.visitor, looks.animal)
+    bot = (looks.visitor >= settings.adopters) & (looks.visitor < settings.adopters + settings.bots)
+    known = np.flatnonzero(looks.identified & ~bot)
+    known = known[rng.random(len(stock))[looks.animal[known]] < settings.online_adoption_share]
+    taken = known[_adopting(stock, looks.take(known), wanted[known], rng, end)]
+    parts = [looks, _adoptions(looks, stock, taken)]
+    score = np.where(bot, -np.inf, _standardised(wanted, ~bot))
     for kind, rate in zip((FAVORITE, INQUIRY, APPLICATION), measured.FUNNEL_RATES, strict=True):
-        odds = np.log(rate / (1 - rate)) - _EAGERNESS**2 / 2 + _EAGERNESS * score
-        goes = person & (rng.random(len(views)) < 1 / (1 + np.exp(-odds)))
+        goes = rng.random(len(views)) < _chance(rate, score)
         if kind == APPLICATION:
             goes[taken] = True
         parts.append(_follow(looks, views, np.flatnonzero(goes), kind))
-    parts.append(_adoptions(looks, stock, taken))
     told = Columns.joined(parts)
     kept = (told.moment < end) & ~_after_adoption(visits, told, rng)
     kept &= (told.kind == ADOPTION) | (told.moment < stock.adopted[told.animal])
@@ -54,14 +51,26 @@ def tell(
     return told.take(np.argsort(told.moment, kind="stable"))
 
 
-def _looks(visits: Visits, views: Views, identified: NDArray[np.bool_]) -> Columns:
+def _standardised(values: NDArray[np.float32], among: NDArray[np.bool_]) -> NDArray[np.float32]:
+    if not among.any():
+        return values
+    return np.asarray((values - values[among].mean()) / max(float(values[among].std()), 1e-6))
+
+
+def _chance(rate: float, score: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Chance by standardised utility, about `rate` in the mean; 0 for a score of -inf."""
+    odds = np.log(rate / (1 - rate)) - _EAGERNESS**2 / 2 + _EAGERNESS * score.astype(float)
+    return np.asarray(np.exp(odds) / (1 + np.exp(odds)))
+
+
+def _looks(visits: Visits, views: Views) -> Columns:
     """The views themselves; a view of the same animal again shows no page."""
     return Columns(
         moment=views.moment,
         kind=np.full(len(views), VIEW, np.int8),
         visitor=visits.visitor[views.session].astype(np.int32),
         session=views.session,
-        identified=identified,
+        identified=views.step >= visits.login[views.session],
         animal=views.animal,
         page=np.where(views.position >= 0, np.arange(len(views)), -1).astype(np.int32),
         position=views.position,
@@ -84,30 +93,25 @@ def _follow(looks: Columns, views: Views, rows: NDArray[np.int64], kind: int) ->
 
 
 def _adopting(
-    settings: WorldSettings,
     stock: Stock,
-    views: Views,
-    visitor: NDArray[np.int64],
+    looks: Columns,
     wanted: NDArray[np.float32],
-    rows: NDArray[np.int64],
     rng: np.random.Generator,
     end: int,
 ) -> NDArray[np.int64]:
-    """Which of the views (positions in `rows`) led to the animal's adoption.
+    """Which of these views led to the animal's adoption.
 
-    Of the visitors who saw an animal in its last weeks, one who wanted it takes it; at most one
-    view per animal, and one animal per visitor: the first.
+    Of the visitors who saw an animal in its last weeks, one who wanted it takes it: at most one
+    view per animal, and one animal per visitor, the first.
     """
-    known = rng.random(len(stock)) < settings.online_adoption_share
-    animal = views.animal[rows]
-    left = stock.adopted[animal]
-    since = left - views.moment[rows]
-    eligible = np.flatnonzero(known[animal] & (left < end) & (since > HOUR) & (since < _DECISION))
-    chance = wanted[rows[eligible]] + rng.gumbel(size=len(eligible))
-    best = eligible[np.lexsort((-chance, animal[eligible]))]
-    best = best[np.unique(animal[best], return_index=True)[1]]
+    left = stock.adopted[looks.animal]
+    since = left - looks.moment
+    eligible = np.flatnonzero((left < end) & (since > HOUR) & (since < _DECISION))
+    chance = wanted[eligible] + rng.gumbel(size=len(eligible))
+    best = eligible[np.lexsort((-chance, looks.animal[eligible]))]
+    best = best[np.unique(looks.animal[best], return_index=True)[1]]
     best = best[np.argsort(left[best], kind="stable")]
-    return best[np.unique(visitor[rows[best]], return_index=True)[1]]
+    return best[np.unique(looks.visitor[best], return_index=True)[1]]
 
 
 def _adoptions(looks: Columns, stock: Stock, taken: NDArray[np.int64]) -> Columns:

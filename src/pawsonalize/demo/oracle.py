@@ -2,8 +2,9 @@
 
 The oracle knows the visitor's true taste, every animal's true appeal, what is available at the
 moment, the rules of the site's pages and, if given, the animal last looked at in the session.
-It does not know the page that will be shown, nor the dice. Its probabilities are exact but for
-one thing: the rivals an animal meets on a page count by their mean (the page is random).
+It does not know the page that will be shown, nor the dice. It counts the rivals an animal meets
+on a page by their mean, which costs nothing in the order (simulated: within 0.003 of the best
+possible hit rates at 5, 10 and 25) and overstates probabilities above 0.1 by about a tenth.
 """
 
 from dataclasses import dataclass

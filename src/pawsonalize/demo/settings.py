@@ -48,5 +48,14 @@ class WorldSettings:
         sizes = (self.animals, self.adopters, self.days, self.events)
         if min(sizes) < 1 or not 1 <= self.page_size <= 25 or not 1 <= self.shelters <= 12:
             raise InvalidInput(
-                "sizes start at 1; a page holds 1 to 25 animals, a world 1 to 12 shelters"
+                "a world's sizes start at 1; a page holds 1 to 25 animals, a world 1 to 12 shelters"
             )
+        shares = (
+            self.guest_share,
+            self.bot_share,
+            self.late_login_share + self.no_login_share,
+            self.revisit_rate,
+            self.online_adoption_share,
+        )
+        if self.bots < 0 or min(shares) < 0 or max(shares) > 1 or self.bot_share == 1:
+            raise InvalidInput("shares and rates of a world lie between 0 and 1")

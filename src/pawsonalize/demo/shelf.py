@@ -16,6 +16,7 @@ from pawsonalize.demo.stock import Stock
 from pawsonalize.domain.times import DAY
 
 _KINDS = len(measured.SPECIES)
+_SPARE = 4  # looked at beyond the page, to fill the places of who is not here yet, or no longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Shelf:
         """Shelve the stock for the days from start to end."""
         first = np.maximum(stock.listed, start) - start
         last = np.minimum(stock.adopted, end) - 1 - start
-        days = last // DAY - first // DAY + 1
+        days = np.maximum(last // DAY - first // DAY + 1, 0)
         animal = np.repeat(np.arange(len(stock)), days)
         into = np.arange(days.sum()) - np.repeat(np.cumsum(days) - days, days)
         cell = (np.repeat(first // DAY, days) + into) * _KINDS + stock.traits.species[animal]
@@ -56,16 +57,20 @@ class Shelf:
         species: NDArray[np.int64],
         size: int,
     ) -> NDArray[np.int32]:
-        """A page for each visitor, shape (visitors, size): animals, -1 where there is none."""
+        """A page for each visitor, shape (visitors, size): distinct animals, then -1 to fill."""
         cell = self.cell(moment, species)
         held = self.offsets[cell + 1] - self.offsets[cell]
         place = (rng.random(len(cell)) * held).astype(np.int64)
-        turn = (place[:, None] + np.arange(size)) % np.maximum(held, 1)[:, None]
+        reach = size + _SPARE
+        turn = (place[:, None] + np.arange(reach)) % np.maximum(held, 1)[:, None]
         at = np.minimum(self.offsets[cell][:, None] + turn, len(self.animals) - 1)
         page = self.animals[at]
-        when = moment[:, None]
-        there = (np.arange(size) < held[:, None]) & self.available(page, when)
-        return np.where(there, page, np.int32(-1))
+        there = (np.arange(reach) < held[:, None]) & self.available(page, moment[:, None])
+        page = np.where(there, page, np.int32(-1))
+        holed = np.flatnonzero((~there[:, :size]).any(axis=1))
+        order = np.argsort(~there[holed], axis=1, kind="stable")
+        page[holed] = np.take_along_axis(page[holed], order, axis=1)
+        return page[:, :size]
 
     def available(self, animal: NDArray[np.int32], moment: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether each animal is listed and not yet adopted at the moment; the two broadcast."""
