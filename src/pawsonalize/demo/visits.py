@@ -79,13 +79,13 @@ _Part = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray
 
 def _of_adopters(settings: WorldSettings, rng: np.random.Generator, sessions: int) -> _Part:
     everyone = np.arange(settings.adopters)
-    activity = rng.lognormal(0, _ACTIVITY_SPREAD, settings.adopters)
-    more = rng.choice(everyone, sessions - len(everyone), p=activity / activity.sum())
-    visitor = np.concatenate([everyone, more])
     search = rng.lognormal(np.log(_SEARCH_DAYS_MEDIAN), _SEARCH_DAYS_SPREAD, len(everyone))
     search = np.minimum(search, settings.days)
-    begun = rng.uniform(-search, settings.days)
+    begun = rng.uniform(-search / 2, settings.days - search / 2)  # halfway inside the world
     first, last = np.maximum(begun, 0), np.minimum(begun + search, settings.days)
+    activity = rng.lognormal(0, _ACTIVITY_SPREAD, len(everyone)) * (last - first) / search
+    more = rng.choice(everyone, sessions - len(everyone), p=activity / activity.sum())
+    visitor = np.concatenate([everyone, more])
     day = rng.uniform(first[visitor], last[visitor])
     views = _views(rng, sessions)
     login = np.where(views > 1, rng.integers(1, np.maximum(views, 2)), NEVER)

@@ -22,7 +22,7 @@ def test_what_stands_first_is_clicked_most(world: World) -> None:
 def test_without_position_bias_every_place_is_clicked_alike() -> None:
     flat = generate(WorldSettings(position_bias=0, animals=300, events=20_000), 1, END)
     columns = flat.events.columns
-    full = (flat.events.pages >= 0).all(axis=1)  # short pages have no low places
+    full = np.asarray((flat.events.pages >= 0).all(axis=1))  # short pages have no low places
     clicks = np.bincount(columns.position[(columns.page >= 0) & full[columns.page]], minlength=24)
 
     assert clicks[:6].mean() == pytest.approx(clicks[-6:].mean(), rel=0.08)
@@ -177,6 +177,15 @@ def test_some_sessions_log_in_on_the_way(world: World) -> None:
         login = next(at for at, user in enumerate(users) if user)
         assert set(users[:login]) == {None}
         assert len(set(users[login:])) == 1
+
+
+def test_the_site_is_busy_all_the_time(world: World) -> None:
+    columns = world.events.columns
+    person = (columns.visitor < 3_000) | (columns.visitor >= 3_000 + len(world.bot_ids))
+    month = np.bincount((columns.moment[person] - world.start) // (30 * DAY))
+
+    assert len(month) == 6
+    assert month.max() < 1.4 * month.min()
 
 
 def test_activity_is_heavy_tailed(people: People) -> None:
