@@ -42,7 +42,9 @@ class Shelf:
         into = np.arange(days.sum()) - np.repeat(np.cumsum(days) - days, days)
         cell = (np.repeat(first // DAY, days) + into) * _KINDS + stock.traits.species[animal]
         order = np.lexsort((rng.random(len(cell)), cell))
-        cells = (-(-(end - start) // DAY) + 1) * _KINDS  # a last, empty day for late sessions
+        cells = (
+            -(-(end - start) // DAY) + 1
+        ) * _KINDS  # and an empty day: sessions may outlast the end, by hours
         offsets = np.searchsorted(cell[order], np.arange(cells + 1))
         return cls(start, offsets, animal[order].astype(np.int32), stock.listed, stock.adopted)
 

@@ -71,7 +71,9 @@ def draw_visits(
     bot = (visitor >= settings.adopters) & (visitor < first_guest)
     species[bot] = rng.integers(0, 2, bot.sum())
     visits = Visits(visitor, _moment(rng, day, start), views, species, login)
-    return visits.take(np.argsort(visits.start, kind="stable"))
+    order = np.argsort(visits.start, kind="stable")
+    ended = start + settings.days * DAY
+    return visits.take(order[visits.start[order] < ended])  # some guests would come back later
 
 
 _Part = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]
@@ -103,7 +105,7 @@ def _of_guests(
         sessions = 0
     visitor = rng.integers(first, max(last, first + 1), sessions)
     begun = rng.uniform(0, settings.days, last - first + 1)
-    day = np.minimum(begun[visitor - first] + rng.exponential(0.7, sessions), settings.days)
+    day = begun[visitor - first] + rng.exponential(0.7, sessions)
     return visitor, day, _views(rng, sessions), np.full(sessions, NEVER)
 
 

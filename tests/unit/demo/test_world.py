@@ -122,6 +122,14 @@ def test_a_stranger_to_the_world_is_not_found(world: World) -> None:
             world.utility(name, world.groups)
 
 
+def test_sessions_that_outlast_the_world_end_with_it() -> None:
+    """One day, many guests: those who would come back tomorrow do not."""
+    short = WorldSettings(animals=50, adopters=50, days=1, events=20_000, guest_share=0.9)
+    made = generate(short, 1, END)
+
+    assert made.events[-1].sent_at < made.end
+
+
 @pytest.mark.parametrize("guest_share", [0.0, 1.0])
 def test_the_smallest_world_still_turns(guest_share: float) -> None:
     tiny = WorldSettings(
