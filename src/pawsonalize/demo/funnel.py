@@ -1,0 +1,138 @@
+"""From looking to a new home: favourites, inquiries, applications, adoptions."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.demo import calibration as measured
+from pawsonalize.demo.browsing import Views
+from pawsonalize.demo.log import ADOPTION, APPLICATION, FAVORITE, INQUIRY, VIEW, Columns
+from pawsonalize.demo.settings import WorldSettings
+from pawsonalize.demo.stock import Stock
+from pawsonalize.demo.utility import Utility
+from pawsonalize.demo.visits import Visits
+from pawsonalize.domain.times import DAY, HOUR
+
+# How the odds of going on grow with the utility, per standard deviation of it.
+_EAGERNESS = 0.7
+# When within the look at the animal the visitor does it.
+_AFTER = {FAVORITE: 0.3, INQUIRY: 0.6, APPLICATION: 0.9}
+# An adopter saw the animal online at most this long before taking it home.
+_DECISION = 21 * DAY
+_GOES_ON_LOOKING = 0.1
+
+
+def tell(
+    settings: WorldSettings,
+    utility: Utility,
+    stock: Stock,
+    visits: Visits,
+    views: Views,
+    rng: np.random.Generator,
+    end: int,
+) -> Columns:
+    """All events of the views and what follows from them, in time order, before `end`."""
+    looks = _looks(visits, views)
+    wanted = utility.of_animals(looks.visitor, looks.animal)
+    bot = (looks.visitor >= settings.adopters) & (looks.visitor < settings.adopters + settings.bots)
+    known = np.flatnonzero(looks.identified & ~bot)
+    known = known[rng.random(len(stock))[looks.animal[known]] < settings.online_adoption_share]
+    taken = known[_adopting(stock, looks.take(known), wanted[known], rng, end)]
+    parts = [looks, _adoptions(looks, stock, taken)]
+    score = np.where(bot, -np.inf, _standardised(wanted, ~bot))
+    for kind, rate in zip((FAVORITE, INQUIRY, APPLICATION), measured.FUNNEL_RATES, strict=True):
+        goes = rng.random(len(views)) < _chance(rate, score)
+        if kind == APPLICATION:
+            goes[taken] = True
+        parts.append(_follow(looks, views, np.flatnonzero(goes), kind))
+    told = Columns.joined(parts)
+    kept = (told.moment < end) & ~_after_adoption(visits, told, rng)
+    kept &= (told.kind == ADOPTION) | (told.moment < stock.adopted[told.animal])
+    told = told.take(kept)
+    return told.take(np.argsort(told.moment, kind="stable"))
+
+
+def _standardised(values: NDArray[np.float32], among: NDArray[np.bool_]) -> NDArray[np.float32]:
+    if not among.any():
+        return values
+    return np.asarray((values - values[among].mean()) / max(float(values[among].std()), 1e-6))
+
+
+def _chance(rate: float, score: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Chance by standardised utility, about `rate` in the mean; 0 for a score of -inf."""
+    odds = np.log(rate / (1 - rate)) - _EAGERNESS**2 / 2 + _EAGERNESS * score.astype(float)
+    return np.asarray(np.exp(odds) / (1 + np.exp(odds)))
+
+
+def _looks(visits: Visits, views: Views) -> Columns:
+    """The views themselves; a view of the same animal again shows no page."""
+    return Columns(
+        moment=views.moment,
+        kind=np.full(len(views), VIEW, np.int8),
+        visitor=visits.visitor[views.session].astype(np.int32),
+        session=views.session,
+        identified=views.step >= visits.login[views.session],
+        animal=views.animal,
+        page=np.where(views.position >= 0, np.arange(len(views)), -1).astype(np.int32),
+        position=views.position,
+    )
+
+
+def _follow(looks: Columns, views: Views, rows: NDArray[np.int64], kind: int) -> Columns:
+    """An event of that kind during each of these views, with no page of its own."""
+    seen = looks.take(rows)
+    return Columns(
+        moment=seen.moment + (_AFTER[kind] * views.dwell[rows]).astype(np.int64),
+        kind=np.full(len(rows), kind, np.int8),
+        visitor=seen.visitor,
+        session=seen.session,
+        identified=seen.identified,
+        animal=seen.animal,
+        page=np.full(len(rows), -1, np.int32),
+        position=np.full(len(rows), -1, np.int8),
+    )
+
+
+def _adopting(
+    stock: Stock,
+    looks: Columns,
+    wanted: NDArray[np.float32],
+    rng: np.random.Generator,
+    end: int,
+) -> NDArray[np.int64]:
+    """Which of these views led to the animal's adoption.
+
+    Of the visitors who saw an animal in its last weeks, one who wanted it takes it: at most one
+    view per animal, and one animal per visitor, the first.
+    """
+    left = stock.adopted[looks.animal]
+    since = left - looks.moment
+    eligible = np.flatnonzero((left < end) & (since > HOUR) & (since < _DECISION))
+    chance = wanted[eligible] + rng.gumbel(size=len(eligible))
+    best = eligible[np.lexsort((-chance, looks.animal[eligible]))]
+    best = best[np.unique(looks.animal[best], return_index=True)[1]]
+    best = best[np.argsort(left[best], kind="stable")]
+    return best[np.unique(looks.visitor[best], return_index=True)[1]]
+
+
+def _adoptions(looks: Columns, stock: Stock, taken: NDArray[np.int64]) -> Columns:
+    seen = looks.take(taken)
+    nothing = np.full(len(taken), -1)
+    return Columns(
+        moment=stock.adopted[seen.animal],
+        kind=np.full(len(taken), ADOPTION, np.int8),
+        visitor=seen.visitor,
+        session=nothing.astype(np.int32),
+        identified=seen.identified,
+        animal=seen.animal,
+        page=nothing.astype(np.int32),
+        position=nothing.astype(np.int8),
+    )
+
+
+def _after_adoption(visits: Visits, told: Columns, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """The events of sessions that adopters would have had, had they not found their animal."""
+    done = np.full(int(told.visitor.max(initial=0)) + 1, np.iinfo(np.int64).max)
+    home = np.flatnonzero(told.kind == ADOPTION)
+    home = home[rng.random(len(home)) >= _GOES_ON_LOOKING]
+    done[told.visitor[home]] = told.moment[home]
+    return np.asarray((told.session >= 0) & (visits.start[told.session] > done[told.visitor]))

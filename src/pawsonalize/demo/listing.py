@@ -1,0 +1,64 @@
+"""How the stock looks on the site: shelters and animals as people read them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pawsonalize.demo.breeds import BREEDS
+from pawsonalize.demo.names import COAT_OF_BREED, COLOURS, PET_NAMES, SHELTERS
+from pawsonalize.demo.stock import Stock
+from pawsonalize.domain.animals import Animal
+
+_GOOD_WITH = {-1: None, 0: False, 1: True}
+_LESS_COMMON = 0.7  # each coat is that much rarer than the one before
+
+
+@dataclass(frozen=True, slots=True)
+class Shelter:
+    """Where animals wait; the name is unique, latitude and longitude are in degrees."""
+
+    name: str
+    city: str
+    latitude: float
+    longitude: float
+
+
+def list_shelters(count: int) -> tuple[Shelter, ...]:
+    """The first so many shelters, in the order of the stock's codes."""
+    return tuple(Shelter(*row[:4]) for row in SHELTERS[:count])
+
+
+def list_animals(stock: Stock, rng: np.random.Generator, end: int) -> tuple[Animal, ...]:
+    """Every row of the stock as an animal, in its order; later adoptions are not yet known."""
+    groups = stock.traits.groups()
+    names = rng.choice(PET_NAMES, len(stock)).tolist()
+    coats = rng.geometric(1 - _LESS_COMMON, len(stock)) - 1
+    shelters = [row[0] for row in SHELTERS]
+    return tuple(
+        Animal(
+            animal_id=f"a{row:06d}",
+            group=groups[row],
+            name=names[row],
+            shelter=shelters[stock.shelter[row]],
+            sex="male" if stock.male[row] else "female",
+            colour=_colour(stock, row, int(coats[row])),
+            photos=int(stock.photos[row]),
+            listed_at=int(stock.listed[row]),
+            good_with_kids=_GOOD_WITH[int(stock.good_with[row, 0])],
+            good_with_dogs=_GOOD_WITH[int(stock.good_with[row, 1])],
+            good_with_cats=_GOOD_WITH[int(stock.good_with[row, 2])],
+            adopted_at=int(stock.adopted[row]) if stock.adopted[row] < end else None,
+        )
+        for row in range(len(stock))
+    )
+
+
+def _colour(stock: Stock, row: int, rank: int) -> str:
+    breed = BREEDS[stock.traits.breed[row]]
+    fixed = COAT_OF_BREED.get(breed.name)
+    if fixed:
+        return fixed
+    if stock.black[row]:
+        return "black"
+    coats = COLOURS[int(stock.traits.species[row])]
+    return coats[rank % len(coats)]

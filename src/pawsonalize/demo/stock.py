@@ -1,0 +1,174 @@
+"""The animals of a world: who comes in, when, and how long each waits for a home."""
+
+from dataclasses import dataclass, fields
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.demo import calibration as measured
+from pawsonalize.demo.names import COAT_OF_BREED, FEMALE_BREEDS, SHELTERS
+from pawsonalize.demo.settings import WorldSettings
+from pawsonalize.demo.traits import BREED_NAMES, BREED_SHARE, BREED_SIZES, BREED_SPECIES, Traits
+from pawsonalize.domain.times import DAY, HOUR
+
+# Animals that were there before the first event: hardly any stay is longer than this.
+WARM_UP_DAYS = 500
+MIN_STAY = 6 * HOUR
+_P90 = NormalDist().inv_cdf(0.9)
+# Part of the spread of stays that attributes do not explain, by species; with the attributes'
+# part the 90th percentile comes out as measured.
+_UNEXPLAINED = np.array([0.86, 0.69, 0.88])
+_CHARM_DEVIATION = 0.35
+_MORE_PHOTOS = np.array([0.14, 0.16, 0.16, 0.15, 0.13, 0.12, 0.14])  # 1 to 7, an assumption
+
+_FEMALE = np.array([name in FEMALE_BREEDS for name in BREED_NAMES])
+_ONE_COAT = np.array([name in COAT_OF_BREED for name in BREED_NAMES])
+_BLACK = np.array([COAT_OF_BREED.get(name) == "black" for name in BREED_NAMES])
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """All animals in care during the world as columns, in order of listing.
+
+    `listed` and `adopted` are milliseconds since 1970, `adopted` also for those who will leave
+    only after the end. `good_with` has shape (animals, 3) for kids, dogs, cats: -1 nobody
+    knows, 0 no, 1 yes. `charm` is what makes the individual more or less wanted than its group,
+    as a log hazard ratio with mean 0 in each species.
+    """
+
+    traits: Traits
+    male: NDArray[np.bool_]
+    black: NDArray[np.bool_]
+    photos: NDArray[np.int64]
+    good_with: NDArray[np.int64]
+    shelter: NDArray[np.int64]
+    charm: NDArray[np.float64]
+    listed: NDArray[np.int64]
+    adopted: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.listed)
+
+    def take(self, rows: NDArray[np.int64]) -> "Stock":
+        """The stock of these rows only, in this order."""
+        traits = Traits(self.traits.breed[rows], self.traits.size[rows], self.traits.age[rows])
+        columns = [getattr(self, column.name) for column in fields(self)[1:]]
+        return Stock(traits, *(column[rows] for column in columns))
+
+
+def draw_stock(settings: WorldSettings, rng: np.random.Generator, end: int) -> Stock:
+    """Draw animals until exactly `settings.animals` of them are still waiting at `end`."""
+    start = end - settings.days * DAY
+    span = settings.days + WARM_UP_DAYS
+    wanted = 3 * settings.animals * span // int(min(measured.STAY_MEDIAN_DAYS)) + 100
+    while True:
+        pool = _draw_pool(settings, rng, wanted, end)
+        waiting = np.cumsum(pool.adopted >= end)  # all are listed before the end
+        if waiting[-1] >= settings.animals:
+            break
+        wanted *= 2
+    drawn = np.arange(int(np.searchsorted(waiting, settings.animals)) + 1)
+    seen = drawn[pool.adopted[drawn] > start]
+    return pool.take(seen[np.argsort(pool.listed[seen], kind="stable")])
+
+
+def _draw_pool(settings: WorldSettings, rng: np.random.Generator, size: int, end: int) -> Stock:
+    """Independent arrivals over warm-up and world, in random order."""
+    traits, listed = _arrivals(rng, size, end, settings.days + WARM_UP_DAYS)
+    species, n = traits.species, len(listed)
+    male = (rng.random(n) < measured.MALE_SHARE) & ~_FEMALE[traits.breed]
+    black = rng.random(n) < np.take(measured.BLACK_SHARE, species)
+    black = np.where(_ONE_COAT[traits.breed], _BLACK[traits.breed], black)
+    photos = 1 + rng.choice(len(_MORE_PHOTOS), n, p=_MORE_PHOTOS)
+    photos[rng.random(n) < measured.NO_PHOTO_SHARE] = 0
+    good = rng.random((n, 3)) < np.take(measured.GOOD_WITH_SHARE, species, axis=0)
+    unknown = rng.random((n, 3)) < measured.UNKNOWN_SHARE
+    charm = _charm(species, male, black, photos) + rng.normal(0, _CHARM_DEVIATION, n)
+    charm = _centred(charm, species)
+    share = np.array([row[4] for row in SHELTERS[: settings.shelters]], float)
+    stay = _stays(rng, species, _centred(traits.log_hazard() + charm, species))
+    return Stock(
+        traits=traits,
+        male=male,
+        black=black,
+        photos=photos,
+        good_with=np.where(unknown, -1, good.astype(np.int64)),
+        shelter=rng.choice(len(share), n, p=share / share.sum()),
+        charm=charm,
+        listed=listed,
+        adopted=_in_opening_hours(rng, listed + stay, listed + MIN_STAY),
+    )
+
+
+def _arrivals(
+    rng: np.random.Generator, size: int, end: int, span: int
+) -> tuple[Traits, NDArray[np.int64]]:
+    """Who comes and when: kittens by their season, all others evenly; about 3 in 5 of `size`."""
+    weight = BREED_SHARE / np.bincount(BREED_SPECIES, BREED_SHARE)[BREED_SPECIES]
+    breed = rng.choice(len(weight), size, p=weight * np.take(measured.SPECIES_SHARE, BREED_SPECIES))
+    species = BREED_SPECIES[breed]
+    traits = Traits(
+        breed=breed,
+        size=_pick(rng, BREED_SIZES[breed]),
+        age=_pick(rng, np.take(measured.AGE_SHARE, species, axis=0)),
+    )
+    day = end - DAY * rng.integers(1, span + 1, size)
+    listed = np.minimum(_in_opening_hours(rng, day, day), end - 1)
+    index = np.take(measured.KITTEN_MONTH_INDEX, _month(listed))
+    kitten = (species == 0) & (traits.age == 0)
+    season = np.where(kitten, index, np.mean(measured.KITTEN_MONTH_INDEX))
+    kept = rng.random(size) * max(measured.KITTEN_MONTH_INDEX) < season
+    return Traits(breed[kept], traits.size[kept], traits.age[kept]), listed[kept]
+
+
+def _charm(
+    species: NDArray[np.int64],
+    male: NDArray[np.bool_],
+    black: NDArray[np.bool_],
+    photos: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Log hazard ratio of sex, coat and photos, as measured."""
+    by_photos = np.log(-np.log(measured.NOT_ADOPTED_IN_100_DAYS_BY_PHOTOS))
+    step = np.searchsorted((1, 2, 4, 6), photos, side="right")
+    total = male * np.log(np.take(measured.MALE_HAZARD, species)) + by_photos[step]
+    return np.asarray(total + black * np.log(np.take(measured.BLACK_HAZARD, species)))
+
+
+def _stays(
+    rng: np.random.Generator, species: NDArray[np.int64], log_hazard: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Lengths of stay in ms: log-normal, with proportional hazards."""
+    survival = rng.random(len(species)) ** np.exp(-log_hazard)
+    normal = NormalDist().inv_cdf
+    score = np.array([normal(min(max(1.0 - s, 1e-9), 1 - 1e-9)) for s in survival.tolist()])
+    median = np.take(measured.STAY_MEDIAN_DAYS, species)
+    spread = np.log(np.divide(measured.STAY_P90_DAYS, measured.STAY_MEDIAN_DAYS)) / _P90
+    days = median * np.exp((_UNEXPLAINED * spread)[species] * score)
+    return np.asarray(np.minimum(days, WARM_UP_DAYS) * DAY, np.int64)
+
+
+def _in_opening_hours(
+    rng: np.random.Generator, moment: NDArray[np.int64], earliest: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """The moments moved to between 10 and 18 o'clock of their day, never before `earliest`."""
+    midnight = moment // DAY * DAY - measured.UTC_OFFSET_HOURS * HOUR
+    opened = midnight + 10 * HOUR + rng.integers(0, 8 * HOUR, len(moment))
+    return np.asarray(np.maximum(opened, earliest))
+
+
+def _pick(rng: np.random.Generator, weights: NDArray[np.float64]) -> NDArray[np.int64]:
+    """One column per row, by the row's weights."""
+    total = np.cumsum(weights, axis=1)
+    return np.asarray((rng.random((len(weights), 1)) * total[:, -1:] > total).sum(axis=1))
+
+
+def _centred(values: NDArray[np.float64], species: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The values less the mean of their species."""
+    n = len(measured.SPECIES)
+    mean = np.bincount(species, values, n) / np.maximum(np.bincount(species, minlength=n), 1)
+    return np.asarray(values - mean[species])
+
+
+def _month(moment: NDArray[np.int64]) -> NDArray[np.int64]:
+    return moment.astype("datetime64[ms]").astype("datetime64[M]").astype(np.int64) % 12

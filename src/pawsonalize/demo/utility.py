@@ -1,0 +1,105 @@
+"""How much a visitor wants an animal: the truth behind every choice in the world.
+
+A visitor on a page picks the animal at position k with probability proportional to
+
+    (k + 1) ** -position_bias * exp(appeal(animal) + taste(visitor, animal) + intent(previous))
+
+All terms are log odds. `appeal` is what everybody likes, `taste` the visitor's own, `intent`
+the likeness to the animal just looked at in the same session.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.demo.adopters import (
+    FAVOURITES,
+    Tastes,
+    expected_household_log_odds,
+    flag_code,
+    household_log_odds,
+)
+from pawsonalize.demo.settings import WorldSettings
+from pawsonalize.demo.stock import Stock
+from pawsonalize.demo.traits import Traits
+
+Codes = NDArray[np.signedinteger]
+LogOdds = NDArray[np.float32]
+
+# What likeness in breed, family, size and age adds to the log odds of the next choice.
+_LIKENESS = (1.2, 0.6, 0.5, 0.5)
+_HOUSEHOLD = household_log_odds()
+_EXPECTED_HOUSEHOLD = expected_household_log_odds()
+
+
+@dataclass(frozen=True, slots=True)
+class Utility:
+    """The true utilities of one world; animals and visitors are positions."""
+
+    tastes: Tastes
+    breed: NDArray[np.int16]
+    family: NDArray[np.int16]
+    size: NDArray[np.int16]
+    age: NDArray[np.int16]
+    shelter: NDArray[np.int16]
+    flags: NDArray[np.int16]
+    appeal: LogOdds
+    appeal_weight: float
+    coherence: float
+
+    @classmethod
+    def of(cls, settings: WorldSettings, tastes: Tastes, stock: Stock) -> "Utility":
+        """The utilities of these visitors for this stock."""
+        appeal = settings.appeal * (stock.traits.log_hazard() + stock.charm)
+        return cls(
+            tastes=tastes,
+            breed=stock.traits.breed.astype(np.int16),
+            family=stock.traits.family.astype(np.int16),
+            size=stock.traits.size.astype(np.int16),
+            age=stock.traits.age.astype(np.int16),
+            shelter=stock.shelter.astype(np.int16),
+            flags=flag_code(stock.good_with).astype(np.int16),
+            appeal=appeal.astype(np.float32),
+            appeal_weight=settings.appeal,
+            coherence=settings.coherence,
+        )
+
+    def of_animals(self, visitor: Codes, animal: Codes) -> LogOdds:
+        """Log odds of appeal and taste; the two broadcast against each other."""
+        tastes = self.tastes
+        total = self.appeal[animal] + tastes.family[visitor, self.family[animal]]
+        total += tastes.size[visitor, self.size[animal]]
+        total += tastes.age[visitor, self.age[animal]]
+        total += tastes.shelter[visitor, self.shelter[animal]]
+        total += _HOUSEHOLD[tastes.home[visitor], self.flags[animal]]
+        total += self._favourite(visitor, self.breed[animal])
+        return total
+
+    def of_groups(self, visitor: int, groups: Traits) -> NDArray[np.float64]:
+        """Log odds expected of an animal of each group, NaN for a breed nobody knows.
+
+        What the individual adds (charm, household flags, shelter) enters by its mean.
+        """
+        who, tastes = np.array(visitor), self.tastes
+        total = self.appeal_weight * groups.log_hazard() + tastes.family[who, groups.family]
+        total += tastes.size[who, groups.size] + tastes.age[who, groups.age]
+        total += _EXPECTED_HOUSEHOLD[tastes.home[who], groups.species]
+        total += tastes.shelter[who, self.shelter].mean() + self._favourite(who, groups.breed)
+        return np.where(groups.breed < 0, np.nan, total)
+
+    def intent(self, previous: Codes, animal: Codes) -> LogOdds:
+        """Log odds that likeness to the animal just seen adds; the two broadcast."""
+        weights = (self.coherence * np.array(_LIKENESS)).astype(np.float32)
+        columns = (self.breed, self.family, self.size, self.age)
+        total = weights[0] * (columns[0][animal] == columns[0][previous])
+        for weight, column in zip(weights[1:], columns[1:], strict=True):
+            total += weight * (column[animal] == column[previous])
+        return np.asarray(total, np.float32)
+
+    def _favourite(self, visitor: Codes, breed: Codes) -> LogOdds:
+        tastes = self.tastes
+        total = np.zeros(np.broadcast_shapes(visitor.shape, breed.shape), np.float32)
+        for rank in range(FAVOURITES):
+            total += tastes.boost[visitor, rank] * (tastes.favourite[visitor, rank] == breed)
+        return total

@@ -1,0 +1,37 @@
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pawsonalize.demo import World, WorldSettings, generate
+from pawsonalize.demo.log import VIEW
+
+END = 1_779_000_000_000  # 2026-05-17
+
+
+@pytest.fixture(scope="session")
+def world() -> World:
+    """The world of the demo site."""
+    return generate(WorldSettings(), seed=7, end=END)
+
+
+@dataclass(frozen=True)
+class People:
+    """The views of adopters with what each saw just before in the session (-1: nothing)."""
+
+    visitor: NDArray[np.int32]
+    animal: NDArray[np.int32]
+    previous: NDArray[np.int32]
+    moment: NDArray[np.int64]
+    row: NDArray[np.int64]
+
+
+@pytest.fixture(scope="session")
+def people(world: World) -> People:
+    columns = world.events.columns
+    rows = np.flatnonzero((columns.kind == VIEW) & (columns.visitor < world.settings.adopters))
+    rows = rows[np.argsort(columns.session[rows], kind="stable")]
+    session, animal = columns.session[rows], columns.animal[rows]
+    before = np.where(np.diff(session, prepend=-1) == 0, np.roll(animal, 1), -1)
+    return People(columns.visitor[rows], animal, before, columns.moment[rows], rows)

@@ -1,0 +1,131 @@
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from pawsonalize.demo import World, WorldSettings, generate
+from pawsonalize.demo.browsing import browse
+from pawsonalize.demo.shelf import Shelf
+from pawsonalize.demo.visits import NEVER, Visits
+from pawsonalize.domain.groups import AnimalGroup
+from tests.unit.demo.conftest import END, People
+
+
+@dataclass(frozen=True)
+class HitRates:
+    """Share of next views whose item is among the first ten."""
+
+    popularity: float
+    taste: float
+    oracle: float
+
+
+@pytest.fixture(scope="module")
+def hits(world: World, people: People) -> HitRates:
+    columns, group = world.events.columns, world.oracle.group
+    late = np.flatnonzero(people.moment > world.start + 0.7 * (world.end - world.start))
+    counted = []
+    for at in np.random.default_rng(0).choice(late, 500, replace=False):
+        moment, visitor = int(people.moment[at]), int(people.visitor[at])
+        previous = int(people.previous[at]) if people.previous[at] >= 0 else None
+        truth = world.groups[group[people.animal[at]]].id
+        past = np.bincount(group[columns.animal[: people.row[at]]], minlength=len(world.groups))
+        here = np.unique(group[world.oracle.available(moment)])
+        popular = here[np.argsort(-past[here], kind="stable")][:10]
+        counted.append(
+            (
+                truth in {world.groups[code].id for code in popular},
+                truth in world.oracle_ranking(visitor, moment, limit=10),
+                truth in world.oracle_ranking(visitor, moment, previous, limit=10),
+            )
+        )
+    return HitRates(*np.mean(counted, axis=0))
+
+
+def test_taste_beats_popularity_by_far(hits: HitRates) -> None:
+    assert hits.taste > hits.popularity + 0.2
+
+
+def test_the_session_tells_more_than_taste_alone(hits: HitRates) -> None:
+    assert hits.oracle > hits.taste + 0.03
+
+
+def test_there_is_room_above_popularity_and_below_certainty(hits: HitRates) -> None:
+    assert 0.15 < hits.popularity < 0.45
+    assert hits.oracle < 0.9
+
+
+def test_propensities_are_chances_of_available_groups(world: World) -> None:
+    at = world.end - 1
+    there = np.unique(world.oracle.group[world.oracle.available(at)])
+    for visitor in (None, "u000000", world.settings.adopters + 10):
+        chance = world.propensity(visitor, at)
+        assert chance.sum() == pytest.approx(1)
+        assert chance.min() == 0
+        assert set(np.flatnonzero(chance)) <= set(there)
+
+
+def test_a_propensity_is_what_happens(world: World) -> None:
+    """Ten thousand first views of one visitor on one day, against what the oracle says."""
+    start, visitor, n = world.end - 86_400_000, 12, 10_000
+    oracle = world.oracle
+    moment = np.full(n, start + 1)
+    share = oracle.utility.tastes.species[visitor].astype(float)
+    rng = np.random.default_rng(5)
+    species = rng.choice(3, n, p=share / share.sum())
+    visits = Visits(np.full(n, visitor), moment, np.ones(n, int), species, np.full(n, NEVER))
+    seen = np.zeros(len(world.groups))
+    for shuffle in range(5):
+        shelf = Shelf.of(oracle.stock, np.random.default_rng(shuffle), start, world.end)
+        views = browse(world.settings, oracle.utility, shelf, visits, shuffle)
+        seen += np.bincount(oracle.group[views.animal], minlength=len(seen))
+    chance = world.propensity(visitor, start + 1)
+
+    assert np.abs(chance - seen / seen.sum()).sum() < 0.2
+    assert np.corrcoef(chance, seen)[0, 1] > 0.97
+
+
+def test_exponentials_of_utility_sum_to_one_over_the_whole_stock(world: World) -> None:
+    everyone = np.arange(len(world.animals))
+
+    assert np.exp(world.animal_utility("u000005", everyone)).sum() == pytest.approx(1, rel=1e-4)
+
+
+def test_group_utility_is_near_the_mean_of_its_animals(world: World) -> None:
+    everyone = np.arange(len(world.animals))
+    mine = world.animal_utility("u000005", everyone)
+    of_group = world.utility("u000005", world.groups)[world.oracle.group]
+
+    assert np.corrcoef(mine, of_group)[0, 1] > 0.9
+    assert (mine - of_group).mean() == pytest.approx(0, abs=0.25)
+
+
+def test_a_breed_nobody_knows_has_no_utility(world: World) -> None:
+    strange = AnimalGroup("2", "Dragon", "4", "4")
+
+    assert np.isnan(world.utility("u000005", [strange, world.groups[0]])).tolist() == [True, False]
+
+
+def test_intent_favours_animals_like_the_one_before(world: World) -> None:
+    first = 0
+    twins = np.flatnonzero(world.oracle.group == world.oracle.group[first])
+    plain = world.animal_utility(1, twins)
+
+    assert (world.animal_utility(1, twins, previous=first) > plain).all()
+
+
+def test_a_page_turned_over_is_picked_from_otherwise(world: World) -> None:
+    page = world.oracle.available(world.end - 1)[:10]
+    forth, back = world.oracle.on_page(0, page), world.oracle.on_page(0, page[::-1])
+
+    assert forth.sum() == pytest.approx(1)
+    assert forth[0] > back[-1]
+
+
+def test_without_tastes_the_oracle_knows_no_more_than_a_stranger() -> None:
+    alike = WorldSettings(taste=0, coherence=0, animals=100, adopters=200, events=2_000)
+    made = generate(alike, 2, END)
+    groups = [group for group in made.groups if group.species == "2"]
+    one, two = (made.utility(visitor, groups) for visitor in (0, 1))
+
+    assert np.corrcoef(one, two)[0, 1] == pytest.approx(1)
