@@ -70,15 +70,9 @@ def world(database: Database, tmp_path: Path) -> World:
 
 
 @pytest.fixture
-def fresh(tmp_path: Path, world: World) -> World:
+def other(tmp_path: Path, world: World) -> World:
     """A second, empty database over the same archive."""
     return World(Database(f"sqlite:///{tmp_path / 'fresh.sqlite3'}"), world.folder)
-
-
-@pytest.fixture
-def elder(fresh: World) -> World:
-    """The same as the one whose archive is replayed."""
-    return fresh
 
 
 def fill(world: World) -> None:
@@ -182,21 +176,21 @@ def test_servers_that_archive_at_once_do_not_harm_each_other(world: World) -> No
     assert world.findings() == []
 
 
-def test_the_same_log_gives_the_same_bytes(world: World, fresh: World, tmp_path: Path) -> None:
+def test_the_same_log_gives_the_same_bytes(world: World, other: World, tmp_path: Path) -> None:
     fill(world)
     world.archiver.archive_once()
-    fill(fresh)
+    fill(other)
     elsewhere = LocalObjects(tmp_path / "elsewhere")
-    Archiver(fresh.log, fresh.ledger, elsewhere, rows_per_object=4).archive_once()
+    Archiver(other.log, other.ledger, elsewhere, rows_per_object=4).archive_once()
     assert {key: elsewhere.get(key) for key in elsewhere.list()} == world.files()
 
 
-def test_an_object_of_another_log_is_never_replaced(world: World, fresh: World) -> None:
+def test_an_object_of_another_log_is_never_replaced(world: World, other: World) -> None:
     world.log.append([event(1)])
     world.archiver.archive_once()
-    fresh.log.append([event(2)])
+    other.log.append([event(2)])
     with pytest.raises(Conflict, match="another log"):
-        fresh.archiver.archive_once()
+        other.archiver.archive_once()
 
 
 def test_an_archive_in_memory_works_the_same(world: World) -> None:
@@ -276,7 +270,7 @@ def test_verify_finds_rows_that_differ_from_the_log(world: World) -> None:
     erase(world, 7)
     assert world.findings() == [
         "has rows that differ from the log's: 2, the first at offset 2",
-        "has rows that were erased from the log or lie in another segment: 1, the first at offset 7",
+        "has rows erased from the log or of another segment: 1, the first at offset 7",
     ]
 
 
@@ -289,28 +283,28 @@ def test_verify_finds_gaps_and_overlaps_of_the_ledger(world: World) -> None:
     world.archiver.archive_once()
     assert world.findings() == [
         "overlaps offsets up to 6",
-        "has rows that were erased from the log or lie in another segment: 1, the first at offset 6",
+        "has rows erased from the log or of another segment: 1, the first at offset 6",
         "lacks rows that the log has: 1, the first at offset 8",
     ]
 
 
-def test_a_replayed_log_equals_the_original(world: World, elder: World) -> None:
-    fill(elder)
-    erase(elder, 6, 9)
-    elder.archiver.archive_once()
+def test_a_replayed_log_equals_the_original(world: World, other: World) -> None:
+    fill(other)
+    erase(other, 6, 9)
+    other.archiver.archive_once()
     assert replay(world.log, world.ledger, world.objects) == 9
-    assert world.logged() == elder.logged()
+    assert world.logged() == other.logged()
     page = HistoryQuery(limit=100)
     for n in range(5):
         for visitor in (Visitor(f"u{n}"), Visitor(session_id=f"s{n}"), Visitor(f"u{n}", f"s{n}")):
-            assert world.log.history(visitor, page) == elder.log.history(visitor, page)
+            assert world.log.history(visitor, page) == other.log.history(visitor, page)
             at = T0 - 4
-            assert world.log.recent(visitor, at, 50) == elder.log.recent(visitor, at, 50)
+            assert world.log.recent(visitor, at, 50) == other.log.recent(visitor, at, 50)
 
 
-def test_archiving_goes_on_after_a_replay(world: World, elder: World) -> None:
-    fill(elder)
-    elder.archiver.archive_once()
+def test_archiving_goes_on_after_a_replay(world: World, other: World) -> None:
+    fill(other)
+    other.archiver.archive_once()
     replay(world.log, world.ledger, world.objects)
     assert world.archiver.archive_once() == 0
     world.log.append([event(30)])
@@ -319,11 +313,11 @@ def test_archiving_goes_on_after_a_replay(world: World, elder: World) -> None:
     assert world.findings() == []
 
 
-def test_replay_reports_how_far_it_is(world: World, fresh: World) -> None:
+def test_replay_reports_how_far_it_is(world: World, other: World) -> None:
     fill(world)
     world.archiver.archive_once()
     steps: list[tuple[int, int]] = []
-    replay(fresh.log, fresh.ledger, fresh.objects, lambda *step: steps.append(step))
+    replay(other.log, other.ledger, other.objects, lambda *step: steps.append(step))
     assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
@@ -334,28 +328,28 @@ def test_replay_refuses_a_log_that_holds_events(world: World) -> None:
 
 
 def test_replay_refuses_a_ledger_that_promises_more_than_the_objects(
-    world: World, fresh: World
+    world: World, other: World
 ) -> None:
-    fresh.ledger.plan([Segment(1, 9, 9, "lost")], after=0)
+    other.ledger.plan([Segment(1, 9, 9, "lost")], after=0)
     with pytest.raises(Conflict, match="through offset 9"):
-        replay(fresh.log, fresh.ledger, fresh.objects)
+        replay(other.log, other.ledger, other.objects)
 
 
-def test_replay_names_a_damaged_object(world: World, fresh: World) -> None:
+def test_replay_names_a_damaged_object(world: World, other: World) -> None:
     fill(world)
     world.archiver.archive_once()
     key = world.ledger.segments()[2].key
     path = world.folder / key
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(CorruptArtefact, match=key):
-        replay(fresh.log, fresh.ledger, fresh.objects)
+        replay(other.log, other.ledger, other.objects)
 
 
-def test_replay_refuses_a_folder_that_mixes_two_archives(world: World, fresh: World) -> None:
+def test_replay_refuses_a_folder_that_mixes_two_archives(world: World, other: World) -> None:
     fill(world)
     world.archiver.archive_once()
-    fill(fresh)
-    Archiver(fresh.log, fresh.ledger, fresh.objects, rows_per_object=3).archive_once()
+    fill(other)
+    Archiver(other.log, other.ledger, other.objects, rows_per_object=3).archive_once()
     empty = World(Database("sqlite://"), world.folder)
     with pytest.raises(CorruptArtefact, match="two archives"):
         replay(empty.log, empty.ledger, empty.objects)

@@ -110,7 +110,7 @@ def _differences(archived: list[LoggedEvent], logged: Iterator[LoggedEvent]) -> 
     for offsets, problem in (
         (missing, "lacks rows that the log has"),
         (changed, "has rows that differ from the log's"),
-        (list(held), "has rows that were erased from the log or lie in another segment"),
+        (list(held), "has rows erased from the log or of another segment"),
     ):
         if offsets:
             yield f"{problem}: {len(offsets)}, the first at offset {offsets[0]}"
