@@ -1,0 +1,27 @@
+"""The archive port: a place for objects that are written once and kept.
+
+A key is a relative path of plain names, `2026/11/24/15/events-1.jsonl.zst`. Every method may
+raise StorageUnavailable.
+"""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+
+class ObjectStore(Protocol):
+    """Objects by key, each written whole or not at all."""
+
+    def put(self, key: str, data: bytes) -> None:
+        """Create an object, durably: when this returns, a power cut does not undo it.
+
+        Putting the same bytes again changes nothing; Conflict if the key holds other bytes.
+        """
+        ...
+
+    def get(self, key: str) -> bytes:
+        """The bytes of an object; NotFound if there is none."""
+        ...
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """The keys below a folder (`2026/11`, "" for all), in no promised order."""
+        ...

@@ -1,0 +1,104 @@
+"""Objects as files below a folder.
+
+obstore's own local store was tried: it links files into place atomically but never syncs them,
+so a power cut may take back what it reported as stored. Hence the standard library.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from uuid import uuid4
+
+from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, StorageUnavailable
+
+
+class LocalObjects:
+    """`ObjectStore` on a local folder, which is made when it is missing."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.absolute()
+
+    def put(self, key: str, data: bytes) -> None:
+        """See `ObjectStore.put`."""
+        path = self._path(key)
+        with _as_storage_errors(path):
+            _make_folder(self._folder)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                _create(path, data)
+            if path.read_bytes() != data:
+                raise Conflict(f"the archive already holds other bytes as {key}")
+            # Every one, also where another process made the file or the folder: it may have
+            # died before it came this far.
+            for folder in (path.parent, *path.parent.parents):
+                _sync(folder)
+                if folder == self._folder:
+                    break
+
+    def get(self, key: str) -> bytes:
+        """See `ObjectStore.get`."""
+        path = self._path(key)
+        with _as_storage_errors(path):
+            try:
+                return path.read_bytes()
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+                raise NotFound(f"the archive holds no object {key}") from error
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """See `ObjectStore.list`."""
+        top = self._path(prefix) if prefix else self._folder
+        with _as_storage_errors(top):
+            for folder, _, names in os.walk(top):
+                within = Path(folder).relative_to(self._folder)
+                for name in names:
+                    if not name.startswith("."):
+                        yield (within / name).as_posix()
+
+    def _path(self, key: str) -> Path:
+        names = key.split("/")
+        if any(name.startswith(".") or not name for name in names):
+            raise InvalidInput(f"an object key must be a relative path of plain names, not {key!r}")
+        return self._folder.joinpath(*names)
+
+
+def _create(path: Path, data: bytes) -> None:
+    """Write beside the path, then link into place, which never replaces what is there."""
+    draft = path.parent / f".{path.name}.{uuid4().hex}"
+    try:
+        with draft.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _make_folder(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync(folder.parent)
+
+
+def _sync(folder: Path) -> None:
+    """Make the names in a folder durable, as fsync of a file does for its bytes."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _as_storage_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageUnavailable(
+            f"the archive cannot be used at {path} ({error.strerror}): check that its disk has"
+            " space and its folder is writable"
+        ) from error

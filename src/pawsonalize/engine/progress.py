@@ -1,0 +1,10 @@
+"""How long work tells its caller how far it is."""
+
+from collections.abc import Callable
+
+Progress = Callable[[int, int], None]
+"""Gets how much is done and the total, in one unit."""
+
+
+def silent(_done: int, _total: int) -> None:
+    """A progress nobody watches."""

@@ -1,0 +1,123 @@
+"""The object store, on a local folder and on obstore's memory."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from pawsonalize.archive.base import ObjectStore
+from pawsonalize.archive.local import LocalObjects
+from pawsonalize.archive.objects import open_objects
+from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, StorageUnavailable
+
+
+@pytest.fixture(params=["folder", "file url", "memory"])
+def objects(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
+    locations = {
+        "folder": str(tmp_path / "my archive"),
+        "file url": (tmp_path / "my archive").as_uri(),
+        "memory": "memory://",
+    }
+    return open_objects(locations[request.param])
+
+
+def test_an_object_comes_back_as_it_was_put(objects: ObjectStore) -> None:
+    objects.put("2026/11/24/a.bin", b"\x00\xff" * 1000)
+    assert objects.get("2026/11/24/a.bin") == b"\x00\xff" * 1000
+
+
+def test_putting_the_same_bytes_again_changes_nothing(objects: ObjectStore) -> None:
+    objects.put("a/b", b"same")
+    objects.put("a/b", b"same")
+    assert list(objects.list()) == ["a/b"]
+
+
+def test_an_object_is_never_replaced(objects: ObjectStore) -> None:
+    objects.put("a/b", b"first")
+    with pytest.raises(Conflict, match="a/b"):
+        objects.put("a/b", b"second")
+    assert objects.get("a/b") == b"first"
+
+
+def test_a_missing_object_is_not_found(objects: ObjectStore) -> None:
+    with pytest.raises(NotFound, match="a/b"):
+        objects.get("a/b")
+
+
+def test_keys_are_listed_below_a_folder(objects: ObjectStore) -> None:
+    for key in ("2026/11/a", "2026/11/24/b", "2026/110/c", "2026/12/d"):
+        objects.put(key, key.encode())
+    assert sorted(objects.list("2026/11")) == ["2026/11/24/b", "2026/11/a"]
+    assert sorted(objects.list()) == ["2026/11/24/b", "2026/11/a", "2026/110/c", "2026/12/d"]
+    assert list(objects.list("2027")) == []
+
+
+def test_an_empty_store_lists_nothing(objects: ObjectStore) -> None:
+    assert list(objects.list()) == []
+
+
+def test_writers_of_one_key_agree_on_one_object(objects: ObjectStore) -> None:
+    refused: list[bytes] = []
+
+    def write(data: bytes) -> None:
+        try:
+            objects.put("a/b", data)
+        except Conflict:
+            refused.append(data)
+
+    writers = [threading.Thread(target=write, args=(bytes([65 + n % 2]) * 9,)) for n in range(8)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert len(refused) == 4
+    assert objects.get("a/b") not in refused
+    assert list(objects.list()) == ["a/b"]
+
+
+def test_a_local_file_and_its_new_folders_are_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+
+    def note(descriptor: int) -> None:
+        synced.append(os.path.relpath(Path(f"/proc/self/fd/{descriptor}").readlink(), tmp_path))
+
+    if not Path("/proc/self/fd").is_dir():
+        pytest.skip("needs /proc to name an open file")
+    monkeypatch.setattr(os, "fsync", note)
+    LocalObjects(tmp_path / "archive").put("2026/11/events", b"rows")
+    assert synced[0] == ".", "the name of the archive's own folder"
+    assert synced[1].startswith("archive/2026/11/.events."), "the bytes"
+    assert synced[2:] == ["archive/2026/11", "archive/2026", "archive"], "the names"
+
+
+def test_a_crash_while_writing_leaves_no_object(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    objects = LocalObjects(tmp_path)
+    monkeypatch.setattr(os, "link", crash)
+    with pytest.raises(KeyboardInterrupt):
+        objects.put("a/b", b"rows")
+    assert list(objects.list()) == []
+
+
+def test_a_key_cannot_leave_the_folder(tmp_path: Path) -> None:
+    for key in ("../a", "/a", "a//b", "a/./b", ""):
+        with pytest.raises(InvalidInput):
+            LocalObjects(tmp_path).get(key)
+
+
+def test_a_folder_that_cannot_be_written_names_the_next_move(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StorageUnavailable, match="check that"):
+        LocalObjects(tmp_path / "file").put("a/b", b"")
+
+
+def test_a_location_nobody_serves_is_invalid() -> None:
+    with pytest.raises(InvalidInput, match="s3://bucket/prefix"):
+        open_objects("nowhere://at/all")
