@@ -6,7 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import create_engine, text
+
+# The same examples on every machine, and no limit that a busy one would break.
+settings.register_profile("steady", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("steady")
 
 POSTGRES_VARIABLE = "PAWSONALIZE_TEST_POSTGRES_URL"
 

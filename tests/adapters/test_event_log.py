@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event, LoggedEvent, Visitor
 from pawsonalize.storage.base import HistoryQuery, Position
 from pawsonalize.storage.sql import Database, SqlEventLog
@@ -155,3 +156,13 @@ def test_contains_knows_stored_event_ids(log: SqlEventLog) -> None:
     log.append([event("e1")])
     assert log.contains("e1")
     assert not log.contains("e2")
+
+
+def test_a_value_the_database_cannot_hold_is_the_callers_error_not_an_outage(
+    log: SqlEventLog,
+) -> None:
+    if log._database.is_local:
+        pytest.skip("SQLite holds any text")
+    with pytest.raises(InvalidInput, match="cannot hold"):
+        log.append([event("e1", properties='{"a":"\x00"}')])
+    assert log.append([event("e1")]) == [True]

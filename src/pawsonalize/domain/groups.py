@@ -31,10 +31,10 @@ class AnimalGroup:
     def of(cls, species: object, breed: object, size: object, age: object) -> "AnimalGroup":
         """Build from raw attribute ids (strings or integers); InvalidInput names a bad one."""
         group = cls(
-            species=_part(species, "animal_species_id"),
-            breed=parse_id(breed, "animal_primary_breed_id"),
-            size=_part(size, "animal_size_id"),
-            age=_part(age, "animal_age_id"),
+            species=_part(species, "animalMetadata.animal_species_id"),
+            breed=parse_id(breed, "animalMetadata.animal_primary_breed_id"),
+            size=_part(size, "animalMetadata.animal_size_id"),
+            age=_part(age, "animalMetadata.animal_age_id"),
         )
         parse_id(group.id, "animalMetadata")
         return group

@@ -59,6 +59,8 @@ def _number(value: object) -> int | None:
 
 
 def _iso(text: str) -> int | None:
+    if not text.isprintable():  # some Pythons stop reading at a NUL
+        return None
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:

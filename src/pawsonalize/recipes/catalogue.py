@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.recipes.contract import Recipe
 from pawsonalize.recipes.popularity_count import PopularityCount
 from pawsonalize.recipes.user_personalization import UserPersonalization
@@ -14,3 +15,11 @@ RECIPES: Mapping[str, Recipe[Any]] = MappingProxyType(
         UserPersonalization.name: UserPersonalization(),
     }
 )
+
+
+def recipe_named(name: str) -> Recipe[Any]:
+    """The recipe of that name; InvalidInput lists the names there are."""
+    recipe = RECIPES.get(name)
+    if recipe is None:
+        raise InvalidInput(f"there is no recipe {name}; there are {', '.join(RECIPES)}")
+    return recipe

@@ -115,6 +115,10 @@ class Model(Protocol):
         """
         ...
 
+    def contributions(self, context: Context, items: Sequence[str]) -> Mapping[str, Floats]:
+        """What each part of the model adds to `score`, by the part's name; they add up to it."""
+        ...
+
     def arrays(self) -> Arrays:
         """Everything `Recipe.load` needs beside the card; plain arrays, no objects."""
         ...

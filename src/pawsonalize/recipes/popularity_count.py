@@ -79,6 +79,12 @@ class PopularityCountModel:
         scores[outside] = self.popularity.of_kin(kin)
         return scores
 
+    def contributions(
+        self, context: Context, items: Sequence[str]
+    ) -> dict[str, NDArray[np.float32]]:
+        """Popularity is all there is."""
+        return {"popularity": self.score(context, items)}
+
     def arrays(self) -> Arrays:
         """Index and shares."""
         return {**self.index.arrays(), **self.popularity.arrays()}

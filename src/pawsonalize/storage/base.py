@@ -11,6 +11,7 @@ from typing import Protocol
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.events import Event, LoggedEvent, Visitor
 from pawsonalize.domain.schemas import Schema
+from pawsonalize.recipes.contract import Arrays, Card
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +226,21 @@ class Segment:
     sha256: str | None = None
 
 
+class ArtefactStore(Protocol):
+    """Where the arrays and cards of trained models lie."""
+
+    def save(self, name: str, card: Card, arrays: Arrays) -> str:
+        """Store an artefact, whole or not at all, and return its location."""
+        ...
+
+    def load(self, location: str) -> tuple[Card, Arrays]:
+        """Read an artefact; arrays are read-only and shared between processes.
+
+        Raises CorruptArtefact when it is missing or unreadable.
+        """
+        ...
+
+
 class ArchiveLedger(Protocol):
     """Which offsets go into which archive object; planned first, so that a retry is the same."""
 
@@ -241,7 +257,7 @@ class ArchiveLedger(Protocol):
         ...
 
     def confirm(self, segment: Segment) -> None:
-        """Record that the object is durable, with its digest."""
+        """Record that the object is durable, with its digest and how many rows it holds."""
         ...
 
     def segments(self) -> list[Segment]:

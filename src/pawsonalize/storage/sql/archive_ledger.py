@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, select, true, update
 
 from pawsonalize.storage.base import Segment
 from pawsonalize.storage.sql.database import Database
@@ -31,7 +31,7 @@ class SqlArchiveLedger:
 
     def pending(self) -> list[Segment]:
         """See `ArchiveLedger.pending`."""
-        return [segment for segment in self.segments() if segment.sha256 is None]
+        return self._select(archive_segments.c.sha256.is_(None))
 
     def confirm(self, segment: Segment) -> None:
         """See `ArchiveLedger.confirm`."""
@@ -39,16 +39,20 @@ class SqlArchiveLedger:
             connection.execute(
                 update(archive_segments)
                 .where(archive_segments.c.first == segment.first)
-                .values(sha256=segment.sha256)
+                .values(sha256=segment.sha256, rows=segment.rows)
             )
 
     def segments(self) -> list[Segment]:
         """See `ArchiveLedger.segments`."""
-        ordered = select(archive_segments).order_by(archive_segments.c.first)
+        return self._select(true())
+
+    def _select(self, condition: ColumnElement[bool]) -> list[Segment]:
+        ordered = select(archive_segments).where(condition).order_by(archive_segments.c.first)
         with self._database.reading() as connection:
             rows = connection.execute(ordered).mappings()
             return [Segment(**row) for row in rows]
 
 
 def _planned_through(connection: Connection) -> int:
-    return connection.scalar(select(func.max(archive_segments.c.last))) or 0
+    newest_first = archive_segments.c.first.desc()  # the primary key: one step, not a scan
+    return connection.scalar(select(archive_segments.c.last).order_by(newest_first).limit(1)) or 0

@@ -7,7 +7,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
@@ -34,7 +34,12 @@ class Database:
         """Open `sqlite:///path` or `postgresql://…`, and bring its tables up to date."""
         self._engine = _engine(url)
         self.is_local = self._engine.dialect.name == "sqlite"
-        self._reads = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        # The SQLite driver is in autocommit mode already; saying so again costs a statement.
+        self._reads = (
+            self._engine
+            if self.is_local
+            else self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        )
         self._migrate()
 
     @contextmanager
@@ -108,6 +113,8 @@ def _set_pragmas(connection: object, _entry: ConnectionPoolEntry) -> None:
 def _as_storage_errors() -> Iterator[None]:
     try:
         yield
+    except DataError as error:  # not an outage: the same call would fail again
+        raise InvalidInput(f"the database cannot hold a value of it: {error.orig}") from error
     except DBAPIError as error:
         raise StorageUnavailable(_explain(str(error.orig))) from error
     except SQLAlchemyError as error:

@@ -1,6 +1,7 @@
 """The log of events: one durable, de-duplicated append, and every way it is read."""
 
 from collections.abc import Iterator, Sequence
+from itertools import compress
 from typing import Any
 
 import msgspec
@@ -33,8 +34,10 @@ class SqlEventLog:
             before = _head(connection)
             stored = insert_new(connection, events, rows)
             fresh = None if stored == len(rows) else _ids_after(connection, before)
-            _bind_sessions(connection, batch)
-        return _flags(batch, fresh)
+            flags = _flags(batch, fresh)
+            # A duplicate binds nothing: it is not in the log, so a replay would not see it.
+            _bind_sessions(connection, list(compress(batch, flags)))
+        return flags
 
     def head(self) -> int:
         """See `EventLog.head`."""

@@ -43,7 +43,7 @@ def recent(connection: Connection, visitor: Visitor, at: int, limit: int) -> lis
     """The newest events up to `at`, as plain tuples."""
     owned = _resolve(connection, visitor, at)
     statement = _RECENT_OF[owned.user_id is not None, owned.session_id is not None]
-    rows = connection.execute(statement, _parameters(owned, at) | {"limit": limit})
+    rows = connection.execute(statement, _parameters(owned, at) | {"limit": limit}).all()
     return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 

@@ -1,7 +1,6 @@
 """What was answered, by recommendation id."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
 import msgspec
 from sqlalchemy import select
@@ -10,6 +9,7 @@ from pawsonalize.storage.base import Impression
 from pawsonalize.storage.sql.database import Database
 from pawsonalize.storage.sql.tables import impressions
 
+_ENCODE = msgspec.json.Encoder().encode
 _DECODE_ITEMS = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
@@ -24,7 +24,17 @@ class SqlImpressions:
         if not batch:
             return
         rows = [
-            {**asdict(shown), "item_ids": msgspec.json.encode(shown.item_ids).decode()}
+            # Not asdict: it copies every value deeply, and this runs once per answer.
+            {
+                "recommendation_id": shown.recommendation_id,
+                "question": shown.question,
+                "user_id": shown.user_id,
+                "session_id": shown.session_id,
+                "answered_at": shown.answered_at,
+                "as_of": shown.as_of,
+                "solution_version": shown.solution_version,
+                "item_ids": _ENCODE(shown.item_ids).decode(),
+            }
             for shown in batch
         ]
         with self._database.writing() as connection:

@@ -1,0 +1,25 @@
+"""The service with its runtime replaced by a constant: what HTTP and JSON alone cost."""
+
+from starlette.applications import Starlette
+
+from pawsonalize import app
+from pawsonalize.domain.events import Visitor
+from pawsonalize.engine.runtime import Answer, Scored
+
+_ANSWER = Answer(
+    "RID-constant", "constant", tuple(Scored(f"2-Breed_{n}-1-1", 0.1) for n in range(10))
+)
+
+
+class _ConstantRuntime:
+    def __init__(self, *_parts: object) -> None:
+        pass
+
+    def recommend(self, _visitor: Visitor, *_rest: object, **_options: object) -> Answer:
+        return _ANSWER
+
+
+def asgi() -> Starlette:
+    """The same app, endpoint and checks; the answer is always the same."""
+    setattr(app, "Runtime", _ConstantRuntime)  # noqa: B010 - the root names its parts privately
+    return app.asgi()

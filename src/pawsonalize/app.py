@@ -1,0 +1,192 @@
+"""The composition root: settings to adapters to engine to the ASGI app."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from pawsonalize import clock
+from pawsonalize.archive.base import ObjectStore
+from pawsonalize.archive.objects import open_objects
+from pawsonalize.domain.errors import PawsonalizeError, StorageUnavailable
+from pawsonalize.engine.archiving.archiver import Archiver
+from pawsonalize.engine.impressions import ImpressionLog
+from pawsonalize.engine.ingest import Ingest
+from pawsonalize.engine.live_model import LiveModel
+from pawsonalize.engine.runtime import Runtime
+from pawsonalize.engine.training import Trained, Trainer, TrainingOrder
+from pawsonalize.http.errors import EXCEPTION_HANDLERS
+from pawsonalize.http.metrics import Measured
+from pawsonalize.http.openapi import get_docs, get_openapi
+from pawsonalize.http.operations import routes
+from pawsonalize.http.services import Services
+from pawsonalize.logs import configure_logs
+from pawsonalize.settings import Settings, load_settings
+from pawsonalize.storage.artefacts import LocalArtefacts
+from pawsonalize.storage.base import (
+    Animals,
+    ArchiveLedger,
+    ArtefactStore,
+    Campaigns,
+    Catalogue,
+    EventLog,
+)
+from pawsonalize.storage.sql import (
+    Database,
+    SqlAnimals,
+    SqlArchiveLedger,
+    SqlCampaigns,
+    SqlCatalogue,
+    SqlEventLog,
+    SqlImpressions,
+)
+
+CAMPAIGN = "recommender"
+_REFRESH_SECONDS = 1.0
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """The tables and folders that settings name, opened."""
+
+    database: Database
+    log: EventLog
+    catalogue: Catalogue
+    animals: Animals
+    campaigns: Campaigns
+    ledger: ArchiveLedger
+    artefacts: ArtefactStore
+    objects: ObjectStore
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Adapters]:
+    """What the settings name, open while the block runs; the data folder is made if need be."""
+    adapters = _open(settings)
+    try:
+        yield adapters
+    finally:
+        adapters.database.close()
+
+
+def _open(settings: Settings) -> Adapters:
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageUnavailable(
+            f"the data folder {settings.data_dir} cannot be made ({error.strerror}): choose"
+            " another with --data-dir"
+        ) from error
+    database = Database(settings.database)
+    return Adapters(
+        database=database,
+        log=SqlEventLog(database),
+        catalogue=SqlCatalogue(database),
+        animals=SqlAnimals(database),
+        campaigns=SqlCampaigns(database),
+        ledger=SqlArchiveLedger(database),
+        artefacts=LocalArtefacts(settings.models_dir),
+        objects=open_objects(settings.archive),
+    )
+
+
+def train_and_activate(adapters: Adapters, order: TrainingOrder) -> Trained:
+    """Train a solution version and let the campaign serve it."""
+    trainer = Trainer(adapters.log, adapters.catalogue, adapters.campaigns, adapters.artefacts)
+    trained = trainer.train(order, clock.now())
+    trainer.activate(CAMPAIGN, trained.version, clock.now())
+    return trained
+
+
+def asgi() -> Starlette:
+    """The app of one worker process, by the settings in file and environment."""
+    settings = load_settings()
+    configure_logs(settings.log_format, settings.log_level)
+    return build_app(settings)
+
+
+def build_app(settings: Settings) -> Starlette:
+    """The ASGI app; adapters open when it starts and close, drained, when it stops."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        with opened(settings) as adapters:
+            live = LiveModel(CAMPAIGN, adapters.campaigns, adapters.artefacts)
+            impressions = ImpressionLog(SqlImpressions(adapters.database))
+            ingest = Ingest(adapters.log, adapters.animals)
+            archiver = Archiver(adapters.log, adapters.ledger, adapters.objects)
+            app.state.services = Services(
+                log=adapters.log,
+                animals=adapters.animals,
+                ingest=ingest,
+                runtime=Runtime(adapters.log, live, impressions),
+                live=live,
+                now=clock.now,
+                reads_are_local=adapters.database.is_local,
+                max_body_bytes=settings.max_body_bytes,
+                metrics_dir=_metrics_dir(),
+            )
+            follow_campaign(live)
+            tasks = [
+                asyncio.create_task(_every(_REFRESH_SECONDS, follow_campaign, live)),
+                asyncio.create_task(_every(settings.archive_seconds, archive_new, archiver)),
+            ]
+            yield
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            ingest.close()
+            impressions.close()
+            archive_new(archiver)
+
+    return Starlette(
+        routes=[*routes(), Route("/openapi.json", get_openapi), Route("/docs", get_docs)],
+        middleware=[Middleware(Measured)],
+        exception_handlers=EXCEPTION_HANDLERS,
+        lifespan=lifespan,
+    )
+
+
+async def _every(seconds: float, work: Callable[[T], None], argument: T) -> None:
+    """Do the work again and again, in a thread, with a pause between."""
+    while True:
+        await asyncio.sleep(seconds)
+        await asyncio.to_thread(work, argument)
+
+
+def follow_campaign(live: LiveModel) -> None:
+    """Serve what the campaign points at; on failure go on with what is served, and say so."""
+    try:
+        if live.refresh():
+            log.info("serving", solution_version=live.current.version.solution_version)
+    except PawsonalizeError as error:
+        log.error("the campaign's model cannot be served", code=error.code, reason=str(error))
+
+
+def archive_new(archiver: Archiver) -> None:
+    """Archive what is new; what fails now is archived the next time."""
+    try:
+        rows = archiver.archive_once()
+    except PawsonalizeError as error:
+        log.error("events cannot be archived yet", code=error.code, reason=str(error))
+    else:
+        if rows:
+            log.info("archived", rows=rows)
+
+
+def _metrics_dir() -> Path | None:
+    # prometheus_client itself reads this variable when it is imported.
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    return Path(folder) if folder else None

@@ -1,0 +1,84 @@
+"""`pawsonalize archive`: what of the log lies in the archive, and back."""
+
+import msgspec
+import typer
+
+from pawsonalize.app import opened
+from pawsonalize.cli.options import DataDir, Json
+from pawsonalize.cli.progress import progress
+from pawsonalize.engine.archiving.archiver import Archiver
+from pawsonalize.engine.archiving.replay import replay as replay_archive
+from pawsonalize.engine.archiving.verification import verify as verify_archive
+from pawsonalize.settings import load_settings
+
+app = typer.Typer(no_args_is_help=True, help="The raw archive of accepted events.")
+
+
+@app.command("ls")
+def ls(data_dir: DataDir = None, json: Json = False) -> None:
+    """List the archive's objects and the log offsets they hold.
+
+    Example: pawsonalize archive ls
+    """
+    with opened(load_settings({"data_dir": data_dir})) as adapters:
+        segments = adapters.ledger.segments()
+    if json:
+        print(msgspec.json.encode(segments).decode())
+        return
+    for segment in segments:
+        state = "" if segment.sha256 else "  (not written yet)"
+        print(f"{segment.key}  {segment.rows:,} rows{state}")
+    print(f"{len(segments):,} objects, {sum(segment.rows for segment in segments):,} rows")
+
+
+@app.command("run")
+def run(data_dir: DataDir = None) -> None:
+    """Archive now what the log holds; a running server does so by itself.
+
+    Example: pawsonalize archive run
+    """
+    with opened(load_settings({"data_dir": data_dir})) as adapters:
+        rows = Archiver(adapters.log, adapters.ledger, adapters.objects).archive_once()
+    print(f"{rows:,} rows archived")
+
+
+@app.command("verify")
+def verify(data_dir: DataDir = None, json: Json = False) -> None:
+    """Compare every object with the ledger and the log; exit code 1 if anything differs.
+
+    Example: pawsonalize archive verify
+    """
+    with (
+        opened(load_settings({"data_dir": data_dir})) as adapters,
+        progress("verifying") as bar,
+    ):
+        found = verify_archive(adapters.log, adapters.ledger, adapters.objects, bar)
+    if json:
+        print(msgspec.json.encode(found).decode())
+    else:
+        for finding in found.findings:
+            print(f"{finding.key}: {finding.problem}")
+        print(
+            f"{found.objects:,} objects with {found.rows:,} rows checked,"
+            f" {len(found.findings):,} findings; the log's offsets {found.planned_through + 1:,}"
+            f" to {found.head:,} await archiving"
+            if found.head > found.planned_through
+            else f"{found.objects:,} objects with {found.rows:,} rows checked,"
+            f" {len(found.findings):,} findings"
+        )
+    if found.findings:
+        raise typer.Exit(1)
+
+
+@app.command("replay")
+def replay(data_dir: DataDir = None) -> None:
+    """Rebuild an empty events table from the archive alone.
+
+    Example: pawsonalize archive replay --data-dir restored
+    """
+    with (
+        opened(load_settings({"data_dir": data_dir})) as adapters,
+        progress("replaying") as bar,
+    ):
+        rows = replay_archive(adapters.log, adapters.ledger, adapters.objects, bar)
+    print(f"{rows:,} events restored")

@@ -1,0 +1,73 @@
+"""`pawsonalize demo`: a demo adoption site with everything running."""
+
+from rich.console import Console
+
+from pawsonalize import clock
+from pawsonalize.app import Adapters, opened, train_and_activate
+from pawsonalize.cli.options import DataDir, Host, Port, Workers
+from pawsonalize.cli.progress import progress
+from pawsonalize.cli.serve import run_server
+from pawsonalize.demo import World, WorldSettings, generate
+from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.engine.training import TrainingOrder
+from pawsonalize.settings import Settings, load_settings
+from pawsonalize.storage.base import Item
+
+_SEED = 7
+_CHUNK = 5_000
+
+
+def demo(
+    data_dir: DataDir = None, host: Host = None, port: Port = None, workers: Workers = None
+) -> None:
+    """Fill an empty data folder with a demo world, train, and serve the adoption site.
+
+    Example: pawsonalize demo --port 8080
+    """
+    settings = load_settings({"data_dir": data_dir, "host": host, "port": port, "workers": workers})
+    prepare(settings)
+    Console(stderr=True).print(
+        f"The adoption site is on http://{settings.host}:{settings.port} (stop it with Ctrl-C)",
+        highlight=False,
+    )
+    run_server(settings)
+
+
+def prepare(settings: Settings) -> None:
+    """Make the demo world in an empty data folder and train; a filled one is left as it is."""
+    console = Console(stderr=True)
+    with opened(settings) as adapters:
+        if adapters.log.head() == 0:
+            world = generate(WorldSettings(), _SEED, clock.now())
+            store_world(adapters, world)
+            console.print(
+                f"Made a demo world: {len(world.animals):,} animals, {len(world.adopter_ids):,}"
+                f" adopters, {len(world.events):,} events"
+            )
+        if not adapters.campaigns.versions():
+            trained = train_and_activate(adapters, TrainingOrder(settings.recipe, clock.now(), {}))
+            console.print(f"Trained {trained.version.solution_version}", highlight=False)
+
+
+def store_world(adapters: Adapters, world: World) -> None:
+    """Store a world's animals, items and events, events last: they mark it as complete."""
+    adapters.animals.put(world.animals)
+    first_listed: dict[AnimalGroup, int] = {}
+    for animal in world.animals:
+        first_listed.setdefault(animal.group, animal.listed_at)
+    adapters.catalogue.put_items(
+        [Item(group.id, _attributes(group), listed) for group, listed in first_listed.items()]
+    )
+    with progress("storing the demo world") as bar:
+        for start in range(0, len(world.events), _CHUNK):
+            adapters.log.append(list(world.events[start : start + _CHUNK]))
+            bar(start + _CHUNK, len(world.events))
+
+
+def _attributes(group: AnimalGroup) -> dict[str, str | float | None]:
+    return {
+        "ANIMAL_TYPE": group.species,
+        "ANIMAL_BREED": group.breed,
+        "ANIMAL_SIZE": group.size,
+        "ANIMAL_AGE": group.age,
+    }

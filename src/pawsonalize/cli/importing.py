@@ -1,0 +1,103 @@
+"""`pawsonalize import`: CSV files in Amazon Personalize's form into the log and the catalogue."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from pawsonalize import clock
+from pawsonalize.app import opened
+from pawsonalize.cli.options import DataDir, Json
+from pawsonalize.cli.progress import progress
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.schemas import DatasetType, Schema
+from pawsonalize.engine.importing.columns import read_schema
+from pawsonalize.engine.importing.importer import Importer
+from pawsonalize.engine.importing.report import Report, RowError
+from pawsonalize.settings import load_settings
+
+Csv = Annotated[Path | None, typer.Option(help="A CSV file; the header in any case.")]
+Schemas = Annotated[
+    list[Path] | None, typer.Option("--schema", help="Avro JSON; may be given per dataset.")
+]
+Errors = Annotated[
+    Path | None, typer.Option(help="Write rejected rows to this file, as JSON Lines.")
+]
+
+
+def import_(
+    items: Csv = None,
+    interactions: Csv = None,
+    users: Csv = None,
+    schema: Schemas = None,
+    errors: Errors = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Import items, users and interactions; importing the same file again changes nothing.
+
+    Example: pawsonalize import --items items.csv --interactions interactions.csv
+    """
+    files = {
+        DatasetType.ITEMS: items,
+        DatasetType.USERS: users,
+        DatasetType.INTERACTIONS: interactions,
+    }
+    given = {dataset: path for dataset, path in files.items() if path is not None}
+    if not given:
+        raise InvalidInput("nothing to import: give --items, --interactions or --users a file")
+    schemas = _schemas(schema or [])
+    with opened(load_settings({"data_dir": data_dir})) as adapters:
+        importer = Importer(adapters.log, adapters.catalogue, received_at=clock.now())
+        reports = [
+            _import(importer, dataset, path, schemas.get(dataset), errors)
+            for dataset, path in given.items()
+        ]
+    if json:
+        print(msgspec.json.encode(reports).decode())
+        return
+    for report in reports:
+        _print(report)
+
+
+def _import(
+    importer: Importer,
+    dataset: DatasetType,
+    path: Path,
+    schema: Schema | None,
+    errors: Path | None,
+) -> Report:
+    options: dict[str, Any] = {}
+    with ExitStack() as stack:
+        if errors is not None:
+            report = stack.enter_context(errors.open("ab"))
+
+            def write(error: RowError) -> None:
+                report.write(error.json_line())
+
+            options["on_error"] = write
+        bar = stack.enter_context(progress(f"{dataset}: {path.name}"))
+        return importer.import_file(dataset, path, schema, on_progress=bar, **options)
+
+
+def _schemas(paths: list[Path]) -> dict[DatasetType, Schema]:
+    schemas = {}
+    for path in paths:
+        try:
+            parsed = read_schema(path.read_text(encoding="utf-8-sig"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidInput(f"cannot read the schema {path}: {error}") from error
+        schemas[parsed.dataset] = parsed
+    return schemas
+
+
+def _print(report: Report) -> None:
+    print(
+        f"{report.dataset}: {report.accepted:,} accepted, {report.duplicates:,} duplicates,"
+        f" {report.rejected:,} rejected"
+    )
+    for error in report.first_errors:
+        column = f", {error.column}" if error.column else ""
+        print(f"  line {error.line}{column}: {error.reason}")

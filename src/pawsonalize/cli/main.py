@@ -1,0 +1,35 @@
+"""`pawsonalize`: every command, and what an error looks like."""
+
+import sys
+
+import typer
+from rich.console import Console
+
+from pawsonalize.cli import archive, demo, importing, serve, train
+from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A self-hosted, real-time recommender for adoptable pets.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong input (the message names the next move).",
+)
+app.command()(demo.demo)
+app.command()(serve.serve)
+app.command("import")(importing.import_)
+app.command()(train.train)
+app.add_typer(archive.app, name="archive")
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except PawsonalizeError as error:
+        Console(stderr=True).print(f"error: {error.message}", style="red", markup=False)
+        sys.exit(2 if isinstance(error, InvalidInput | NotFound) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""`pawsonalize serve`: the service, until it is told to stop."""
+
+import os
+import tempfile
+from typing import Any
+
+import uvicorn
+
+from pawsonalize.cli.options import DataDir, Host, Port, Workers
+from pawsonalize.settings import Settings, export_settings, load_settings
+
+_DRAIN_SECONDS = 30
+
+
+def serve(
+    data_dir: DataDir = None, host: Host = None, port: Port = None, workers: Workers = None
+) -> None:
+    """Serve the API.
+
+    Example: pawsonalize serve --port 8080 --workers 2
+    """
+    run_server(
+        load_settings({"data_dir": data_dir, "host": host, "port": port, "workers": workers})
+    )
+
+
+def run_server(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; requests in flight are answered first."""
+    # Two libraries that each take all cores for one small product only get in their own way.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    export_settings(settings)
+    options: dict[str, Any] = {
+        "host": settings.host,
+        "port": settings.port,
+        "factory": True,
+        "workers": settings.workers,
+        "access_log": False,
+        "log_config": None,
+        "timeout_graceful_shutdown": _DRAIN_SECONDS,
+        "server_header": False,
+        "date_header": False,
+    }
+    if settings.workers == 1:
+        uvicorn.run("pawsonalize.app:asgi", **options)
+        return
+    with tempfile.TemporaryDirectory(prefix="pawsonalize-metrics-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        uvicorn.run("pawsonalize.app:asgi", **options)

@@ -1,0 +1,156 @@
+"""The form in which sites send events, and how it becomes a domain event.
+
+Decoding is lenient about what it does not know (unknown fields are ignored) and strict about
+what it does: every refusal names the field and the next move.
+"""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, Raw, UnsetType
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.events import (
+    MAX_IMPRESSION_ITEMS,
+    MAX_PROPERTIES_CHARS,
+    MAX_TYPE_LENGTH,
+    Event,
+)
+from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.times import DAY, parse_moment
+from pawsonalize.engine.decoding import decode
+from pawsonalize.engine.names import new_event_id
+
+Id = Annotated[
+    str | int | float,
+    Meta(description="A string of 1 to 256 characters, or an integer naming the same."),
+]
+Moment = Annotated[
+    str | int | float,
+    Meta(description="ISO 8601 text, epoch seconds or epoch milliseconds."),
+]
+
+MAX_CLOCK_LEAD = DAY  # a client's clock may be wrong by a time zone, not by more
+
+
+class AnimalMetadata(msgspec.Struct, frozen=True):
+    """The attribute ids that make an animal's group."""
+
+    animal_species_id: Id
+    animal_primary_breed_id: Id
+    animal_size_id: Id
+    animal_age_id: Id
+
+    def group(self) -> AnimalGroup:
+        """The animal group; InvalidInput names a bad attribute."""
+        return AnimalGroup.of(
+            self.animal_species_id,
+            self.animal_primary_breed_id,
+            self.animal_size_id,
+            self.animal_age_id,
+        )
+
+
+class EventForm(msgspec.Struct, frozen=True, rename="camel"):
+    """One event as sent: `{"userId"?, "sessionId", "eventType", "animalMetadata", …}`."""
+
+    session_id: Id
+    event_type: Annotated[str, Meta(min_length=1, max_length=MAX_TYPE_LENGTH)]
+    animal_metadata: AnimalMetadata | None = None
+    user_id: Id | None = None
+    animal_id: Id | None = msgspec.field(name="animal_id", default=None)
+    event_id: Id | None = None
+    sent_at: Moment | None = None
+    event_value: float | None = None
+    recommendation_id: Id | None = None
+    impression: list[Id] | None = None
+    properties: dict[str, Any] | None = None
+
+
+class _Envelope(msgspec.Struct, frozen=True):
+    """The stream's envelope, `{"Partitionkey": …, "Data": {…}}`."""
+
+    data: Raw | UnsetType = msgspec.field(name="Data", default=UNSET)
+
+
+_ENVELOPE = msgspec.json.Decoder(_Envelope)
+_FORM = msgspec.json.Decoder(EventForm)
+_ENCODE = msgspec.json.Encoder().encode
+
+GroupOfAnimal = Callable[[str], AnimalGroup | None]
+
+
+def read_event(raw: bytes | Raw, received_at: int, group_of: GroupOfAnimal) -> Event:
+    """Read one event, in the stream's envelope or bare; InvalidInput says what is wrong with it.
+
+    `received_at` is milliseconds since 1970 and stands in for a missing `sentAt`. `group_of`
+    finds the group of a known animal, for events that carry an `animal_id` and no metadata.
+    """
+    data = decode(_ENVELOPE, raw).data
+    form = decode(_FORM, raw if data is UNSET else data)
+    animal_id = _optional_id(form.animal_id, "animal_id")
+    return Event(
+        event_id=_optional_id(form.event_id, "eventId") or new_event_id(received_at),
+        user_id=_optional_id(form.user_id, "userId"),
+        session_id=parse_id(form.session_id, "sessionId"),
+        event_type=parse_id(form.event_type, "eventType"),
+        item_id=_group(form, animal_id, group_of).id,
+        sent_at=_sent_at(form, received_at),
+        received_at=received_at,
+        animal_id=animal_id,
+        event_value=form.event_value,
+        recommendation_id=_optional_id(form.recommendation_id, "recommendationId"),
+        impression=_impression(form),
+        properties=_properties(form),
+    )
+
+
+def _optional_id(value: object, field: str) -> str | None:
+    return None if value is None else parse_id(value, field)
+
+
+def _group(form: EventForm, animal_id: str | None, group_of: GroupOfAnimal) -> AnimalGroup:
+    if form.animal_metadata is not None:
+        return form.animal_metadata.group()
+    known = group_of(animal_id) if animal_id is not None else None
+    if known is None:
+        raise InvalidInput(
+            "animalMetadata is missing: send animal_species_id, animal_primary_breed_id,"
+            " animal_size_id and animal_age_id, or the animal_id of a known animal",
+            field="animalMetadata",
+        )
+    return known
+
+
+def _sent_at(form: EventForm, received_at: int) -> int:
+    if form.sent_at is None:
+        return received_at
+    sent_at = parse_moment(form.sent_at, "sentAt")
+    if sent_at > received_at + MAX_CLOCK_LEAD:
+        raise InvalidInput(
+            "sentAt lies more than a day in the future: check the sender's clock", field="sentAt"
+        )
+    return sent_at
+
+
+def _impression(form: EventForm) -> tuple[str, ...]:
+    shown = form.impression or ()
+    if len(shown) > MAX_IMPRESSION_ITEMS:
+        raise InvalidInput(
+            f"impression holds at most {MAX_IMPRESSION_ITEMS} ids", field="impression"
+        )
+    return tuple(parse_id(item, "impression") for item in shown)
+
+
+def _properties(form: EventForm) -> str | None:
+    if form.properties is None:
+        return None
+    text = _ENCODE(form.properties).decode()
+    if len(text) > MAX_PROPERTIES_CHARS:
+        raise InvalidInput(
+            f"properties may have {MAX_PROPERTIES_CHARS} characters as JSON, not {len(text)}",
+            field="properties",
+        )
+    return text

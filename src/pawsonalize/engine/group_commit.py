@@ -1,0 +1,113 @@
+"""Group commit: calls that wait at the same time share one transaction and one fsync."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pawsonalize.domain.errors import NotReady, StorageUnavailable
+from pawsonalize.domain.events import Event
+
+Commit = Callable[[Sequence[Event]], list[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    events: Sequence[Event]
+    loop: asyncio.AbstractEventLoop
+    answer: asyncio.Future[list[bool]]
+
+
+class GroupCommit:
+    """One writer thread: while a commit is on its way to the disk, the next calls gather.
+
+    `commit` stores events durably, all or none, and returns a flag for each. Memory is bounded:
+    beyond `max_waiting` events a call is refused at once, and nothing of it is stored.
+    """
+
+    def __init__(
+        self, commit: Commit, *, max_batch: int = 5_000, max_waiting: int = 100_000
+    ) -> None:
+        self._commit = commit
+        self._max_batch = max_batch
+        self._max_waiting = max_waiting
+        self._calls: list[_Call] = []
+        self._waiting = 0
+        self._closing = False
+        self._wake = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
+        self._thread.start()
+
+    async def submit(self, events: Sequence[Event]) -> list[bool]:
+        """Store the events; returns when they are durable.
+
+        Raises NotReady when too much waits already or the service is stopping, and whatever
+        `commit` raises.
+        """
+        loop = asyncio.get_running_loop()
+        call = _Call(events, loop, loop.create_future())
+        with self._wake:
+            if self._closing:
+                raise NotReady("the service is shutting down: send the events again")
+            if self._waiting + len(events) > self._max_waiting:
+                raise NotReady("too many events are waiting: send them again in a moment")
+            self._waiting += len(events)
+            self._calls.append(call)
+            self._wake.notify()
+        return await call.answer
+
+    def close(self) -> None:
+        """Commit what waits, then stop."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while calls := self._take():
+            self._commit_together(calls)
+
+    def _take(self) -> list[_Call]:
+        with self._wake:
+            while not self._calls and not self._closing:
+                self._wake.wait()
+            size = count = 0
+            for call in self._calls:
+                if count and size + len(call.events) > self._max_batch:
+                    break
+                size += len(call.events)
+                count += 1
+            taken, self._calls = self._calls[:count], self._calls[count:]
+            self._waiting -= size
+            return taken
+
+    def _commit_together(self, calls: list[_Call]) -> None:
+        try:
+            flags = self._commit([event for call in calls for event in call.events])
+        except Exception as error:  # noqa: BLE001 - it is handed to the calls that wait for it
+            # Storage that is down is so for everyone, and may have taken its time to say it.
+            if len(calls) == 1 or isinstance(error, StorageUnavailable):
+                for call in calls:
+                    _resolve(call, error)
+                return
+            for call in calls:  # so that one call's failure costs no other
+                self._commit_together([call])
+            return
+        start = 0
+        for call in calls:
+            end = start + len(call.events)
+            _resolve(call, flags[start:end])
+            start = end
+
+
+def _resolve(call: _Call, outcome: list[bool] | Exception) -> None:
+    def deliver() -> None:
+        if call.answer.done():  # the client went away
+            return
+        if isinstance(outcome, Exception):
+            call.answer.set_exception(outcome)
+        else:
+            call.answer.set_result(outcome)
+
+    if not call.loop.is_closed():
+        call.loop.call_soon_threadsafe(deliver)

@@ -1,0 +1,70 @@
+"""Ingest: events come in, good ones become durable, each bad one is named."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from msgspec import Raw
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.engine.event_form import read_event
+from pawsonalize.engine.group_commit import GroupCommit
+from pawsonalize.storage.base import Animals, EventLog
+
+MAX_EVENTS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why the event at `index` of the call was not taken."""
+
+    index: int
+    code: str
+    message: str
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a call's events; accepted ones are durable, duplicates already were."""
+
+    accepted: int
+    duplicates: int
+    rejected: tuple[Rejection, ...]
+
+
+class Ingest:
+    """The way of an event into the log."""
+
+    def __init__(self, log: EventLog, animals: Animals) -> None:
+        self._animals = animals
+        self._writer = GroupCommit(log.append)
+
+    async def accept(self, raws: Sequence[bytes | Raw], received_at: int) -> Receipt:
+        """Store the good events of a call and report on the bad ones.
+
+        Raises InvalidInput for an empty or too long call, StorageUnavailable when nothing could
+        be stored; then no event of the call is.
+        """
+        if not raws:
+            raise InvalidInput("there are no events in this call: send at least one")
+        if len(raws) > MAX_EVENTS:
+            raise InvalidInput(f"a call takes {MAX_EVENTS} events, not {len(raws)}: split it")
+        events = []
+        rejected = []
+        for index, raw in enumerate(raws):
+            try:
+                events.append(read_event(raw, received_at, self._group_of))
+            except InvalidInput as error:
+                rejected.append(Rejection(index, error.code, error.message, error.field))
+        stored = await self._writer.submit(events) if events else []
+        accepted = sum(stored)
+        return Receipt(accepted, len(stored) - accepted, tuple(rejected))
+
+    def close(self) -> None:
+        """Make what was accepted durable, and stop."""
+        self._writer.close()
+
+    def _group_of(self, animal_id: str) -> AnimalGroup | None:
+        animal = self._animals.get(animal_id)
+        return None if animal is None else animal.group

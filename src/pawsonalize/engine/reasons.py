@@ -1,0 +1,33 @@
+"""Why an item stands where it stands: the parts of its score that weigh most, in plain words."""
+
+from collections.abc import Mapping
+
+from pawsonalize.recipes.contract import Floats
+
+# A part that gives less than this share of a score is no reason for it.
+_MIN_SHARE = 0.2
+_WORDS = {
+    "own history": "you looked at this before",
+    "transitions": "often chosen right after what you looked at",
+    "co-visits": "liked together with what you looked at",
+    "kin": "of a kind you look at",
+    "popularity": "popular now",
+}
+
+
+def reasons_for(contributions: Mapping[str, Floats]) -> list[tuple[str, ...]]:
+    """The reasons of each item, the weightiest first.
+
+    `contributions` are a model's, by the name of the part; all arrays have shape (items,).
+    """
+    parts = list(contributions.items())
+    return [
+        _reasons([(float(values[place]), name) for name, values in parts])
+        for place in range(len(parts[0][1]))
+    ]
+
+
+def _reasons(weighed: list[tuple[float, str]]) -> tuple[str, ...]:
+    total = sum(weight for weight, _ in weighed)
+    strongest = sorted(weighed, key=lambda part: -part[0])
+    return tuple(_WORDS[name] for weight, name in strongest if weight > _MIN_SHARE * total)

@@ -1,0 +1,145 @@
+"""The two questions: which animals for this visitor, and in which order to show a list?"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.events import Visitor
+from pawsonalize.engine.context import context_of
+from pawsonalize.engine.impressions import ImpressionLog
+from pawsonalize.engine.live_model import LiveModel
+from pawsonalize.engine.names import new_recommendation_id
+from pawsonalize.engine.reasons import reasons_for
+from pawsonalize.recipes.contract import Floats
+from pawsonalize.storage.base import EventLog, Impression, SolutionVersion
+
+MAX_RESULTS = 500
+_NONE: Iterable[tuple[str, ...]] = repeat(())
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """An id with its score, 0 to 1, and short reasons for its place, if any are known."""
+
+    item_id: str
+    score: float
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An ordered answer, best first, and the impression id it was logged under."""
+
+    recommendation_id: str
+    solution_version: str
+    items: tuple[Scored, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One place of a list to rank: the caller's id, and the group it stands for."""
+
+    item_id: str
+    group_id: str
+
+
+class Runtime:
+    """Answers from the live model and the visitor's newest events."""
+
+    def __init__(self, log: EventLog, live: LiveModel, impressions: ImpressionLog) -> None:
+        self._log = log
+        self._live = live
+        self._impressions = impressions
+
+    def recommend(
+        self, visitor: Visitor, limit: int, at: int, now: int, *, explain: bool = False
+    ) -> Answer:
+        """The best groups of the catalogue for the visitor as of `at`; scores sum to 1 over it.
+
+        `now` is the moment of asking; `explain` adds reasons. Raises InvalidInput for a limit
+        outside 1…500.
+        """
+        if not 1 <= limit <= MAX_RESULTS:
+            raise InvalidInput(f"limit must be from 1 to {MAX_RESULTS}", field="limit")
+        served = self._live.current
+        context = context_of(self._log, visitor, at)
+        scores = served.model.score_catalogue(context)
+        best = _best(scores, limit)
+        ids = [served.model.item_ids[place] for place in best]
+        reasons = reasons_for(served.model.contributions(context, ids)) if explain else _NONE
+        items = tuple(map(Scored, ids, scores[best].tolist(), reasons))
+        return self._answer("recommendation", served.version, visitor, items, at, now)
+
+    def rerank(
+        self, visitor: Visitor, candidates: Sequence[Candidate], at: int, now: int
+    ) -> Answer:
+        """The given list, best first for the visitor as of `at`; scores sum to 1 over it.
+
+        Ties keep the input's order, and what nothing is known of comes last in it. Raises
+        InvalidInput for an empty list, more than 500 places or an id given twice.
+        """
+        _check(candidates)
+        served = self._live.current
+        groups = [candidate.group_id for candidate in candidates]
+        scores = served.model.score(context_of(self._log, visitor, at), groups)
+        weights = np.asarray(scores, np.float64)
+        total = weights.sum()
+        shares = weights / total if total > 0 else np.full(len(weights), 1 / len(weights))
+        order = np.argsort(-weights, kind="stable")
+        items = tuple(Scored(candidates[place].item_id, float(shares[place])) for place in order)
+        return self._answer("ranking", served.version, visitor, items, at, now)
+
+    def _answer(
+        self,
+        question: str,
+        version: SolutionVersion,
+        visitor: Visitor,
+        items: tuple[Scored, ...],
+        at: int,
+        now: int,
+    ) -> Answer:
+        answer = Answer(new_recommendation_id(now), version.solution_version, items)
+        self._impressions.add(
+            Impression(
+                recommendation_id=answer.recommendation_id,
+                question=question,
+                user_id=visitor.user_id,
+                session_id=visitor.session_id,
+                answered_at=now,
+                as_of=at,
+                solution_version=answer.solution_version,
+                item_ids=tuple(item.item_id for item in items),
+            )
+        )
+        return answer
+
+
+def _best(scores: Floats, limit: int) -> NDArray[np.intp]:
+    """Positions of the highest scores, best first; equal scores in catalogue order."""
+    if limit < len(scores):
+        # The limit-th highest value; everything above it is in, ties are cut by position.
+        threshold = np.partition(scores, len(scores) - limit)[len(scores) - limit]
+        chosen = np.flatnonzero(scores >= threshold)
+    else:
+        chosen = np.arange(len(scores))
+    return chosen[np.argsort(-scores[chosen], kind="stable")][:limit]
+
+
+def _check(candidates: Sequence[Candidate]) -> None:
+    if not 1 <= len(candidates) <= MAX_RESULTS:
+        raise InvalidInput(
+            f"itemMetadataList must have 1 to {MAX_RESULTS} entries, not {len(candidates)}",
+            field="itemMetadataList",
+        )
+    seen = set()
+    for place, candidate in enumerate(candidates):
+        if candidate.item_id in seen:
+            raise InvalidInput(
+                f"itemId {candidate.item_id} is in the list twice: send each animal once",
+                field=f"itemMetadataList[{place}].itemId",
+            )
+        seen.add(candidate.item_id)

@@ -1,0 +1,94 @@
+"""Errors as HTTP: one shape, `{"error": {"code", "message", "field"?}}`, one mapping table."""
+
+from http import HTTPStatus
+
+import msgspec
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pawsonalize.domain.errors import (
+    Conflict,
+    CorruptArtefact,
+    InputTooLarge,
+    InvalidInput,
+    NotFound,
+    NotReady,
+    PawsonalizeError,
+    StorageUnavailable,
+)
+from pawsonalize.http.json import json_response
+
+# The first class that fits counts: special ones stand before their bases.
+_STATUS: tuple[tuple[type[PawsonalizeError], HTTPStatus], ...] = (
+    (InputTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (InvalidInput, HTTPStatus.BAD_REQUEST),
+    (NotFound, HTTPStatus.NOT_FOUND),
+    (Conflict, HTTPStatus.CONFLICT),
+    (NotReady, HTTPStatus.SERVICE_UNAVAILABLE),
+    (StorageUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+    (CorruptArtefact, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+
+log = structlog.get_logger()
+
+
+class ErrorDetail(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`code` is stable and for machines, `message` for people, `field` where the input is wrong."""
+
+    code: str
+    message: str
+    field: str | None = None
+
+
+class ErrorAnswer(msgspec.Struct, frozen=True):
+    """The one shape of every error."""
+
+    error: ErrorDetail
+
+
+def error_response(
+    status: int, code: str, message: str, field: str | None = None, **headers: str
+) -> Response:
+    """The one error shape."""
+    return json_response(ErrorAnswer(ErrorDetail(code, message, field)), status, headers=headers)
+
+
+async def on_pawsonalize_error(request: Request, error: Exception) -> Response:
+    """Translate an error raised on purpose."""
+    assert isinstance(error, PawsonalizeError)
+    status = next(status for kind, status in _STATUS if isinstance(error, kind))
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.warning("request failed", path=request.url.path, code=error.code, reason=str(error))
+        return error_response(
+            status, error.code, error.message, error.field, **{"Retry-After": "1"}
+        )
+    return error_response(status, error.code, error.message, error.field)
+
+
+async def on_http_error(_request: Request, error: Exception) -> Response:
+    """Translate what the router itself refuses: unknown paths and methods."""
+    assert isinstance(error, HTTPException)
+    status = HTTPStatus(error.status_code)
+    code = status.phrase.lower().replace(" ", "_")
+    message = {
+        HTTPStatus.NOT_FOUND: "there is nothing at this path: see /docs",
+        HTTPStatus.METHOD_NOT_ALLOWED: "this path does not take this method: see /docs",
+    }.get(status, error.detail)
+    return error_response(status, code, message, **dict(error.headers or {}))
+
+
+async def on_unexpected_error(request: Request, error: Exception) -> Response:
+    """Log what nobody foresaw, and tell the caller no more than that it happened."""
+    log.error("unexpected error", path=request.url.path, exc_info=error)
+    return error_response(
+        HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "this is our fault: it has been logged"
+    )
+
+
+EXCEPTION_HANDLERS = {
+    PawsonalizeError: on_pawsonalize_error,
+    HTTPException: on_http_error,
+    Exception: on_unexpected_error,
+}

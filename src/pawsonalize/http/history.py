@@ -1,0 +1,98 @@
+"""GET /v1/users/{userId}/history and /v1/sessions/{sessionId}/history."""
+
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.events import LoggedEvent, Visitor
+from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.times import iso, parse_moment
+from pawsonalize.engine.history import history_page, read_cursor
+from pawsonalize.http.json import json_response
+from pawsonalize.http.services import Services
+from pawsonalize.storage.base import HistoryQuery
+
+_DEFAULT_LIMIT = 50
+
+
+class PastEvent(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """An event as it was stored; times are ISO 8601 UTC."""
+
+    event_id: str
+    event_type: str
+    item_id: str
+    sent_at: str
+    received_at: str
+    user_id: str | None = None
+    session_id: str | None = None
+    animal_id: str | None = msgspec.field(name="animal_id", default=None)
+    event_value: float | None = None
+    recommendation_id: str | None = None
+    impression: list[str] = []
+    properties: dict[str, Any] | None = None
+
+
+class History(msgspec.Struct, frozen=True, rename="camel"):
+    """Events, newest first; `nextCursor` fetches the next page and is null on the last."""
+
+    events: list[PastEvent]
+    next_cursor: str | None
+
+
+async def get_user_history(request: Request) -> Response:
+    """A user's events, those of bound sessions among them."""
+    user_id = parse_id(request.path_params["user_id"], "userId")
+    return await _history(request, Visitor(user_id=user_id))
+
+
+async def get_session_history(request: Request) -> Response:
+    """A session's events; of a session bound to a user, all of that user's."""
+    session_id = parse_id(request.path_params["session_id"], "sessionId")
+    return await _history(request, Visitor(session_id=session_id))
+
+
+async def _history(request: Request, visitor: Visitor) -> Response:
+    services: Services = request.app.state.services
+    page = await services.read(history_page, services.log, visitor, _query(request))
+    events = [_past(logged) for logged in page.events]
+    return json_response(History(events, page.next_cursor))
+
+
+def _query(request: Request) -> HistoryQuery:
+    given = request.query_params
+    return HistoryQuery(
+        limit=_limit(given.get("limit")),
+        before=read_cursor(given["cursor"]) if "cursor" in given else None,
+        event_type=parse_id(given["eventType"], "eventType") if "eventType" in given else None,
+        since=parse_moment(given["since"], "since") if "since" in given else None,
+        until=parse_moment(given["until"], "until") if "until" in given else None,
+    )
+
+
+def _limit(given: str | None) -> int:
+    if given is None:
+        return _DEFAULT_LIMIT
+    if not (given.isascii() and given.isdigit() and len(given) < 10):
+        raise InvalidInput("limit must be a whole number", field="limit")
+    return int(given)
+
+
+def _past(logged: LoggedEvent) -> PastEvent:
+    event = logged.event
+    return PastEvent(
+        event_id=event.event_id,
+        event_type=event.event_type,
+        item_id=event.item_id,
+        sent_at=iso(event.sent_at),
+        received_at=iso(event.received_at),
+        user_id=event.user_id,
+        session_id=event.session_id,
+        animal_id=event.animal_id,
+        event_value=event.event_value,
+        recommendation_id=event.recommendation_id,
+        impression=list(event.impression),
+        properties=None if event.properties is None else msgspec.json.decode(event.properties),
+    )

@@ -1,0 +1,114 @@
+"""Every operation of the native API: path, types, examples; the routes and the docs read it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from pawsonalize.http import events, health, history, metrics, recommendations, rerankings
+from pawsonalize.http.examples import EVENT, EVENTS, RECOMMENDATION, RERANKING
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A path or query parameter."""
+
+    name: str
+    description: str
+    kind: Any = str
+    where: str = "query"
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method of one path; `request` and `answer` list the types that a body may have."""
+
+    method: str
+    path: str
+    endpoint: Endpoint
+    summary: str
+    answer: tuple[Any, ...] = ()
+    status: int = 200
+    request: tuple[Any, ...] = ()
+    examples: dict[str, Any] = field(default_factory=dict)
+    parameters: tuple[Parameter, ...] = ()
+
+
+_HISTORY_PARAMETERS = (
+    Parameter("limit", "How many events a page holds, 1 to 500; 50 if left out.", int),
+    Parameter("cursor", "The `nextCursor` of the page before."),
+    Parameter("eventType", "Only events of this type."),
+    Parameter("since", "Only events at or after this moment."),
+    Parameter("until", "Only events before this moment."),
+)
+
+OPERATIONS = (
+    Operation(
+        "POST",
+        "/v1/recommendations",
+        recommendations.post_recommendations,
+        "Which animal groups for this visitor?",
+        request=(recommendations.RecommendationRequest,),
+        answer=(list[recommendations.RecommendedGroup], recommendations.DetailedRecommendations),
+        examples={"a user": RECOMMENDATION},
+        parameters=(Parameter("detail", "`full` adds scores, reasons and metadata."),),
+    ),
+    Operation(
+        "POST",
+        "/v1/rerankings",
+        rerankings.post_rerankings,
+        "In which order should this list be shown?",
+        request=(rerankings.RerankingRequest,),
+        answer=(rerankings.RerankingResponse,),
+        examples={"three animals": RERANKING},
+    ),
+    Operation(
+        "POST",
+        "/v1/events",
+        events.post_events,
+        "What visitors did; answered once it is on disk.",
+        request=events.EVENT_BODIES,
+        answer=(events.EventsReceipt,),
+        status=202,
+        examples={"one event": EVENT, "several": EVENTS},
+    ),
+    Operation(
+        "GET",
+        "/v1/users/{user_id:path}/history",
+        history.get_user_history,
+        "A user's events, newest first.",
+        answer=(history.History,),
+        parameters=(
+            Parameter("user_id", "The user.", where="path", required=True),
+            *_HISTORY_PARAMETERS,
+        ),
+    ),
+    Operation(
+        "GET",
+        "/v1/sessions/{session_id:path}/history",
+        history.get_session_history,
+        "A session's events, newest first; of a session bound to a user, all of that user's.",
+        answer=(history.History,),
+        parameters=(
+            Parameter("session_id", "The session.", where="path", required=True),
+            *_HISTORY_PARAMETERS,
+        ),
+    ),
+    Operation("GET", "/healthz", health.get_healthz, "Does the process live?", (health.Health,)),
+    Operation("GET", "/readyz", health.get_readyz, "Can it answer?", (health.Readiness,)),
+    Operation("GET", "/metrics", metrics.get_metrics, "Prometheus metrics."),
+)
+
+
+def routes() -> list[Route]:
+    """The operations as routes, the busiest first."""
+    return [
+        Route(operation.path, operation.endpoint, methods=[operation.method])
+        for operation in OPERATIONS
+    ]

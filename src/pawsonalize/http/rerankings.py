@@ -1,0 +1,85 @@
+"""POST /v1/rerankings: in which order should this list be shown?"""
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.ids import parse_id
+from pawsonalize.engine.decoding import decode
+from pawsonalize.engine.event_form import AnimalMetadata, Id, Moment
+from pawsonalize.engine.runtime import Candidate
+from pawsonalize.http.json import json_response, read_body
+from pawsonalize.http.recommendations import RECOMMENDATION_HEADER
+from pawsonalize.http.services import Services
+from pawsonalize.http.visitor import read_at, read_visitor
+
+
+class ItemMetadata(msgspec.Struct, frozen=True, rename="camel"):
+    """One place of the list: an animal, by the caller's id, and its attributes."""
+
+    item_id: Id
+    animal_metadata: AnimalMetadata
+
+
+class RerankingRequest(msgspec.Struct, frozen=True, rename="camel"):
+    """A list of 1 to 500 animals to order for a user or a session."""
+
+    item_metadata_list: list[ItemMetadata]
+    user_id: Id | None = None
+    session_id: Id | None = None
+    at: Moment | None = None
+
+
+class RankedItem(msgspec.Struct, frozen=True, rename="camel"):
+    """An animal and its share of the list's score."""
+
+    item_id: str
+    score: float
+
+
+class PersonalizeResponse(msgspec.Struct, frozen=True, rename="camel"):
+    """The ranking with scores, which sum to 1, in Amazon Personalize's words."""
+
+    personalized_ranking: list[RankedItem]
+    recommendation_id: str
+
+
+class RerankingResponse(msgspec.Struct, frozen=True, rename="camel"):
+    """The ids, best first, and the same with scores."""
+
+    ranking: list[str]
+    personalize_response: PersonalizeResponse
+
+
+_REQUEST = msgspec.json.Decoder(RerankingRequest)
+
+
+async def post_rerankings(request: Request) -> Response:
+    """Order the list; ties keep its order, and what nothing is known of comes last in it."""
+    services: Services = request.app.state.services
+    asked = decode(_REQUEST, await read_body(request, services.max_body_bytes))
+    if asked.user_id is None and asked.session_id is None:
+        raise InvalidInput("userId is missing: send it, or a sessionId", field="userId")
+    now = services.now()
+    answer = await services.read(
+        services.runtime.rerank,
+        read_visitor(asked.user_id, asked.session_id),
+        [_candidate(place, item) for place, item in enumerate(asked.item_metadata_list)],
+        read_at(asked.at, now),
+        now,
+    )
+    ranked = [RankedItem(item.item_id, item.score) for item in answer.items]
+    response = RerankingResponse(
+        [item.item_id for item in ranked], PersonalizeResponse(ranked, answer.recommendation_id)
+    )
+    return json_response(response, headers={RECOMMENDATION_HEADER: answer.recommendation_id})
+
+
+def _candidate(place: int, item: ItemMetadata) -> Candidate:
+    try:
+        return Candidate(parse_id(item.item_id, "itemId"), item.animal_metadata.group().id)
+    except InvalidInput as error:
+        raise InvalidInput(
+            error.message, field=f"itemMetadataList[{place}].{error.field}"
+        ) from error

@@ -1,0 +1,98 @@
+"""Model artefacts as folders: a JSON card, and one .npy file per array, which is memory-mapped.
+
+Worker processes that map the same files share their pages, so a model is in memory once.
+`SHA256SUMS` lists the files with their digests, in the form that `sha256sum --check` reads.
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from pawsonalize.domain.errors import Conflict, CorruptArtefact, StorageUnavailable
+from pawsonalize.recipes.contract import Arrays, Card
+
+_CARD = "card.json"
+_SUMS = "SHA256SUMS"
+
+
+class LocalArtefacts:
+    """`ArtefactStore` in a local folder; a location is the name of a folder in it."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def save(self, name: str, card: Card, arrays: Arrays) -> str:
+        """See `ArtefactStore.save`: written beside its place, synced, then renamed into it."""
+        try:
+            self._root.mkdir(parents=True, exist_ok=True)
+            draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=self._root))
+            try:
+                _write(draft, card, arrays)
+                draft.rename(self._root / name)
+            except BaseException:
+                shutil.rmtree(draft, ignore_errors=True)
+                raise
+            _sync(self._root)
+        except OSError as error:
+            if (self._root / name).is_dir():
+                raise Conflict(f"there is a model named {name} already") from error
+            raise StorageUnavailable(f"the model cannot be written: {error}") from error
+        return name
+
+    def load(self, location: str) -> tuple[Card, Arrays]:
+        """See `ArtefactStore.load`."""
+        folder = self._root / location
+        try:
+            files = _verified(folder)
+            card = msgspec.json.decode((folder / _CARD).read_bytes(), type=Card)
+            arrays = {
+                name.removesuffix(".npy"): np.load(folder / name, mmap_mode="r", allow_pickle=False)
+                for name in files
+                if name != _CARD
+            }
+        except (OSError, ValueError, EOFError, msgspec.MsgspecError) as error:
+            raise CorruptArtefact(f"the model in {location} cannot be read: {error}") from error
+        return card, arrays
+
+
+def _write(folder: Path, card: Card, arrays: Arrays) -> None:
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array, allow_pickle=False)
+    (folder / _CARD).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2))
+    files = sorted(folder.iterdir())
+    (folder / _SUMS).write_text("".join(f"{_digest(file)}  {file.name}\n" for file in files))
+    for file in (*files, folder / _SUMS, folder):
+        _sync(file)
+    folder.chmod(0o755)  # mkdtemp's 0700 would hide the model from a service user
+
+
+def _verified(folder: Path) -> list[str]:
+    """The names of the artefact's files; ValueError unless each is as it was written."""
+    # Before NumPy reads them: it has no check of its own, and a broken header surprises it.
+    files = []
+    for line in (folder / _SUMS).read_text().splitlines():
+        digest, _, name = line.partition("  ")
+        if _digest(folder / name) != digest:
+            raise ValueError(f"{name} is not what was written")
+        files.append(name)
+    if _CARD not in files:
+        raise ValueError(f"{_SUMS} lists no {_CARD}")
+    return files
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

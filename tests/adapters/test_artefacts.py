@@ -1,0 +1,153 @@
+"""Model artefacts: whole or not at all, read-only, and never trusted without a look."""
+
+import os
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pawsonalize.domain.errors import Conflict, CorruptArtefact, StorageUnavailable
+from pawsonalize.recipes.contract import Arrays, Card
+from pawsonalize.storage.artefacts import LocalArtefacts
+from pawsonalize.storage.base import ArtefactStore
+
+CARD = Card("popularity-count", 1, {"half_life_days": 30.0}, 7, "abc", {"note": ["ü", None]})
+ARRAYS: Arrays = {
+    "scores": np.linspace(0, 1, 5, dtype=np.float32),
+    "names.offsets": np.arange(12, dtype=np.int64).reshape(3, 4),
+    "nothing": np.zeros((0, 3), np.int32),
+}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def store(root: Path) -> ArtefactStore:
+    return LocalArtefacts(root)
+
+
+def test_an_artefact_comes_back_as_it_was_saved(store: ArtefactStore) -> None:
+    card, arrays = store.load(store.save("v1", CARD, ARRAYS))
+    assert card == CARD
+    assert arrays.keys() == ARRAYS.keys()
+    for name, array in ARRAYS.items():
+        assert arrays[name].dtype == array.dtype
+        np.testing.assert_array_equal(arrays[name], array)
+
+
+def test_arrays_are_mapped_from_the_file_and_read_only(store: ArtefactStore) -> None:
+    _card, arrays = store.load(store.save("v1", CARD, ARRAYS))
+    assert all(isinstance(array, np.memmap) for array in arrays.values())
+    with pytest.raises(ValueError, match="read-only"):
+        arrays["scores"][0] = 1
+
+
+def test_a_loaded_model_goes_on_when_its_folder_is_removed(
+    store: ArtefactStore, root: Path
+) -> None:
+    _card, arrays = store.load(store.save("v1", CARD, ARRAYS))
+    shutil.rmtree(root)
+    np.testing.assert_array_equal(arrays["scores"], ARRAYS["scores"])
+
+
+def test_a_name_is_given_once_and_keeps_its_first_model(store: ArtefactStore) -> None:
+    location = store.save("v1", CARD, ARRAYS)
+    with pytest.raises(Conflict, match="v1"):
+        store.save("v1", CARD, {"scores": np.zeros(1)})
+    assert len(store.load(location)[1]) == len(ARRAYS)
+
+
+def test_a_save_that_fails_halfway_leaves_nothing(store: ArtefactStore, root: Path) -> None:
+    objects = {"scores": np.zeros(2), "code": np.array([print], dtype=object)}
+    with pytest.raises(ValueError, match="allow_pickle"):
+        store.save("v1", CARD, objects)
+    assert list(root.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "models").write_text("a file where the folder should be")
+    with pytest.raises(StorageUnavailable, match="models"):
+        LocalArtefacts(tmp_path / "models").save("v1", CARD, ARRAYS)
+
+
+@pytest.mark.parametrize("location", ["v2", "", "..", "a\x00b"], ids=repr)
+def test_a_missing_artefact_is_a_corrupt_one(store: ArtefactStore, location: str) -> None:
+    store.save("v1", CARD, ARRAYS)
+    with pytest.raises(CorruptArtefact):
+        store.load(location)
+
+
+FILES = ("card.json", "SHA256SUMS", "scores.npy", "names.offsets.npy", "nothing.npy")
+
+
+def flip(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "emptied": lambda _: b"",
+    "truncated": lambda content: content[: len(content) // 2],
+    "one bit flipped": flip,
+    "a header that does not end": lambda content: content.replace(b"}", b"("),
+    "a zip archive": lambda content: b"PK\x03\x04" + content,
+    "noise": lambda _: bytes(range(256)),
+}
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_is_recognised(store: ArtefactStore, root: Path, file: str, damage: str) -> None:
+    location = store.save("v1", CARD, ARRAYS)
+    path = root / location / file
+    path.write_bytes(DAMAGES[damage](path.read_bytes() + b"}" * (damage[0] == "a")))
+    with pytest.raises(CorruptArtefact, match="v1"):
+        store.load(location)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_lost_file_is_recognised(store: ArtefactStore, root: Path, file: str) -> None:
+    location = store.save("v1", CARD, ARRAYS)
+    (root / location / file).unlink()
+    with pytest.raises(CorruptArtefact):
+        store.load(location)
+
+
+class Burglar:
+    def __reduce__(self) -> tuple[Callable[[str], int], tuple[str]]:
+        return os.system, ("touch burgled",)
+
+
+def test_a_pickle_is_never_opened_even_with_the_right_digest(
+    store: ArtefactStore, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    location = store.save("v1", CARD, ARRAYS)
+    planted = np.empty(1, object)
+    planted[0] = Burglar()
+    saved = root / location / "scores.npy"
+    for content in (pickle.dumps(Burglar()), saved):
+        if isinstance(content, bytes):
+            saved.write_bytes(content)
+        else:
+            np.save(saved, planted, allow_pickle=True)
+        write_sums(root / location)
+        with pytest.raises(CorruptArtefact):
+            store.load(location)
+    assert not (tmp_path / "burgled").exists()
+
+
+def write_sums(folder: Path) -> None:
+    """As `sha256sum * > SHA256SUMS` does: the list is in that tool's own form."""
+    import hashlib
+
+    names = sorted(file.name for file in folder.iterdir() if file.name != "SHA256SUMS")
+    digests = [hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names]
+    lines = [f"{digest}  {name}\n" for digest, name in zip(digests, names, strict=True)]
+    (folder / "SHA256SUMS").write_text("".join(lines))
