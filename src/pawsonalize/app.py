@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -51,6 +52,7 @@ from pawsonalize.storage.sql import (
 
 CAMPAIGN = "recommender"
 _REFRESH_SECONDS = 1.0
+_SWITCH_SECONDS = 0.0005
 
 T = TypeVar("T")
 
@@ -113,6 +115,8 @@ def train_and_activate(adapters: Adapters, order: TrainingOrder) -> Trained:
 def asgi() -> Starlette:
     """The app of one worker process, by the settings in file and environment."""
     settings = load_settings()
+    # Writers run in threads beside the event loop; by default each makes it wait for 5 ms.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     configure_logs(settings.log_format, settings.log_level)
     return build_app(settings)
 
