@@ -35,7 +35,7 @@ bench: setup ## Run the benchmarks (minutes; the machine should be idle)
 	$(BIN)/python -m benchmarks
 
 docs: setup ## Regenerate the reference pages that are made from the code
-	$(BIN)/python -m docs.generate
+	$(BIN)/python docs/generate.py
 
 lock: ## Resolve the dependencies anew and write the hashed requirements
 	$(UV) pip compile --quiet --upgrade --universal --generate-hashes --no-header pyproject.toml --extra postgres -o requirements/base.txt

@@ -31,7 +31,7 @@ def train(
 ) -> None:
     """Train a solution version and serve it; running servers follow within a second.
 
-    Example: pawsonalize train --recipe user-personalization --set half_life_days=30
+    Example: pawsonalize train --recipe user-personalization --set popularity_half_life_days=14
     """
     settings = load_settings({"data_dir": data_dir})
     as_of = clock.now() if at is None else parse_moment(at, "--at")

@@ -1,0 +1,148 @@
+"""Write the reference pages that are made from the code, or with --check say which are old.
+
+python docs/generate.py [--check]
+"""
+
+import ast
+import inspect
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import typer
+
+from pawsonalize.cli.main import app
+from pawsonalize.http.openapi import openapi
+from pawsonalize.recipes.catalogue import RECIPES
+from pawsonalize.settings import Settings
+
+_REFERENCE = Path(__file__).parent / "reference"
+_MADE = "<!-- Made from the code by `make docs`. -->\n"
+
+
+def field_docs(kind: type) -> dict[str, str]:
+    """The literal docstring under each field of a class."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
+    assert isinstance(body, ast.ClassDef)
+    docs = {}
+    for field, text in zip(body.body, body.body[1:], strict=False):
+        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
+            assert isinstance(field.target, ast.Name)
+            assert isinstance(text.value, ast.Constant)
+            docs[field.target.id] = str(text.value.value)
+    return docs
+
+
+def settings_page() -> str:
+    """Every setting with its default and its environment variable."""
+    rows = ["| setting | default | |", "|---|---|---|"]
+    docs = field_docs(Settings)
+    rows += [
+        f"| `{field.name}` | `{field.default}` | {docs[field.name]} |"
+        for field in msgspec.structs.fields(Settings)
+    ]
+    return (
+        f"# Settings\n\n{_MADE}\n"
+        "Settings come from `config/{env}.yaml` (`env` from `PAWSONALIZE_ENV`, default `dev`) and"
+        " from the environment, which wins: `port` is `PAWSONALIZE_PORT`. Options on the command"
+        " line win over both.\n\n" + "\n".join(rows) + "\n"
+    )
+
+
+def recipes_page() -> str:
+    """Every recipe with its settings."""
+    parts = [f"# Recipes and their settings\n\n{_MADE}"]
+    for name, recipe in RECIPES.items():
+        docs = field_docs(recipe.settings)
+        defaults = recipe.settings()
+        parts.append(f"## {name}\n\n{inspect.getdoc(type(recipe))}\n")
+        rows = ["| setting | default | |", "|---|---|---|"]
+        rows += [f"| `{key}` | `{getattr(defaults, key)}` | {text} |" for key, text in docs.items()]
+        parts.append("\n".join(rows) + "\n")
+    return "\n".join(parts)
+
+
+def cli_page() -> str:
+    """Every command with its options and an example."""
+    parts = [
+        f"# Command line\n\n{_MADE}\n"
+        "Exit codes: 0 done, 1 failed, 2 wrong input. `--json` prints for machines.\n"
+    ]
+    for name, command in _commands(typer.main.get_command(app), "pawsonalize"):
+        text, _, example = inspect.cleandoc(command.help or "").partition("Example: ")
+        parts.append(f"## {name}\n\n{text.strip()}\n\n```\n{example.strip()}\n```\n")
+        rows = [_option(option) for option in command.params if option.name != "help"]
+        if rows:
+            parts.append("\n".join(["| option | default | |", "|---|---|---|", *rows]) + "\n")
+    return "\n".join(parts)
+
+
+def _commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
+    children = getattr(command, "commands", None)
+    if children is None:
+        yield name, command
+        return
+    for child_name, child in children.items():
+        yield from _commands(child, f"{name} {child_name}")
+
+
+def _option(option: Any) -> str:
+    shown = option.show_default if isinstance(option.show_default, str) else option.default
+    default = "" if shown in (None, False) else f"`{shown}`"
+    return f"| `{'`, `'.join(option.opts)}` | {default} | {option.help or ''} |"
+
+
+def api_page() -> str:
+    """Every operation with its parameters and an example."""
+    document = openapi()
+    parts = [
+        f"# The native API\n\n{_MADE}\n"
+        "JSON in, JSON out; unknown fields are ignored. A running service has the full OpenAPI"
+        " document at `/openapi.json` and a page of it at `/docs`. Every error is"
+        ' `{"error": {"code", "message", "field"?}}`: 400 for wrong input, 404 for what does not'
+        " exist, 413 for too much at once, 503 for not now.\n"
+    ]
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            parts.append(f"## `{method.upper()} {path}`\n\n{operation['summary']}\n")
+            parts += [
+                f"- `{parameter['name']}`: {parameter['description']}"
+                for parameter in operation.get("parameters", ())
+            ]
+            for name, example in _examples(operation):
+                text = msgspec.json.format(msgspec.json.encode(example), indent=2).decode()
+                parts.append(f"\nExample, {name}:\n\n```json\n{text}\n```\n")
+    return "\n".join(parts) + "\n"
+
+
+def _examples(operation: dict[str, Any]) -> list[tuple[str, Any]]:
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    return [(name, given["value"]) for name, given in content.get("examples", {}).items()]
+
+
+PAGES = {
+    "settings.md": settings_page,
+    "recipes.md": recipes_page,
+    "cli.md": cli_page,
+    "api.md": api_page,
+}
+
+
+def main() -> None:
+    """Write the pages, or with --check exit with 1 if one is not current."""
+    stale = []
+    for name, page in PAGES.items():
+        path, text = _REFERENCE / name, page()
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            stale.append(name)
+            if "--check" not in sys.argv:
+                path.write_text(text, encoding="utf-8")
+    if "--check" in sys.argv and stale:
+        sys.exit(f"not current, run `make docs`: {', '.join(stale)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""What the documentation promises is true."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(
+    page.relative_to(ROOT)
+    for folder in (".", "docs")
+    for page in (ROOT / folder).glob("*.md" if folder == "." else "**/*.md")
+)
+
+
+def test_the_reference_pages_are_current() -> None:
+    done = subprocess.run(
+        [sys.executable, "docs/generate.py", "--check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+        assert ((ROOT / page).parent / target).exists(), f"{page} links to {target}"
+
+
+def test_every_dependency_has_its_line_of_why() -> None:
+    wanted = set(
+        re.findall(r'^    "([A-Za-z0-9-]+)[\[>;]', (ROOT / "pyproject.toml").read_text(), re.M)
+    )
+    explained = (ROOT / "docs/dependencies.md").read_text(encoding="utf-8")
+    assert len(wanted) > 15
+    assert [name for name in sorted(wanted) if name not in explained] == []
+
+
+def test_the_first_screen_of_the_readme_names_both_commands() -> None:
+    first_screen = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()[:30]
+    assert any(line.startswith("make run") for line in first_screen)
+    assert any(line.startswith("make test") for line in first_screen)
