@@ -5,7 +5,6 @@ from collections import deque
 
 import structlog
 
-from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.storage.base import Impression, Impressions
 
 _LINGER_SECONDS = 0.05
@@ -56,6 +55,6 @@ class ImpressionLog:
         batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
         try:
             self._table.append(batch)
-        except StorageUnavailable as error:
+        except Exception as error:  # noqa: BLE001 - the thread must outlive whatever happens
             self.lost += len(batch)
-            log.warning("impressions lost", count=len(batch), reason=error.message)
+            log.warning("impressions lost", count=len(batch), reason=str(error))

@@ -86,10 +86,8 @@ class Runtime:
         served = self._live.current
         groups = [candidate.group_id for candidate in candidates]
         scores = served.model.score(context_of(self._log, visitor, at), groups)
-        weights = np.asarray(scores, np.float64)
-        total = weights.sum()
-        shares = weights / total if total > 0 else np.full(len(weights), 1 / len(weights))
-        order = np.argsort(-weights, kind="stable")
+        shares = _shares(scores)
+        order = np.argsort(-shares, kind="stable")
         items = tuple(Scored(candidates[place].item_id, float(shares[place])) for place in order)
         return self._answer("ranking", served.version, visitor, items, at, now)
 
@@ -127,6 +125,13 @@ def _best(scores: Floats, limit: int) -> NDArray[np.intp]:
     else:
         chosen = np.arange(len(scores))
     return chosen[np.argsort(-scores[chosen], kind="stable")][:limit]
+
+
+def _shares(scores: Floats) -> NDArray[np.float64]:
+    """Weights as shares that sum to 1; of nothing but zeros, even ones."""
+    weights = np.asarray(scores, np.float64)
+    total = weights.sum()
+    return weights / total if total > 0 else np.full(len(weights), 1 / len(weights))
 
 
 def _check(candidates: Sequence[Candidate]) -> None:

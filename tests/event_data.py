@@ -1,0 +1,21 @@
+"""Events for tests, written in one line."""
+
+from dataclasses import replace
+
+from pawsonalize.domain.events import Event
+
+T0 = 1_779_019_200_000
+
+
+def event(
+    event_id: str,
+    *,
+    user: str | None = "ann",
+    session: str | None = "s1",
+    item: str = "2-Beagle-2-3",
+    at: int = 0,
+    **more: object,
+) -> Event:
+    """An event `at` milliseconds after T0."""
+    plain = Event(event_id, user, session, "view", item, T0 + at, T0 + at)
+    return replace(plain, **more)  # type: ignore[arg-type]  # any of the fields

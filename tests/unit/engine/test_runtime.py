@@ -1,0 +1,221 @@
+"""The two questions, answered by a model whose weights are known."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pawsonalize.domain.errors import InvalidInput, NotReady
+from pawsonalize.domain.events import Visitor
+from pawsonalize.engine.impressions import ImpressionLog
+from pawsonalize.engine.live_model import LiveModel, Served
+from pawsonalize.engine.runtime import Candidate, Runtime
+from pawsonalize.recipes.contract import Arrays, Card, Context, Floats
+from pawsonalize.storage.artefacts import LocalArtefacts
+from pawsonalize.storage.base import Impression, SolutionVersion
+from pawsonalize.storage.sql import SqlCampaigns, SqlEventLog
+from tests.event_data import T0, event
+
+CARD = Card("known", 1, {}, 0, "f", {})
+VERSION = SolutionVersion("v1", "known", "v1", T0, 0, T0)
+ANYONE = Visitor()
+
+
+@dataclass
+class KnownWeights:
+    """A model with the weights it is given; it remembers what it was told of the visitor."""
+
+    weights: dict[str, float]
+    contexts: list[Context] = field(default_factory=list)
+    card: Card = CARD
+
+    @property
+    def item_ids(self) -> tuple[str, ...]:
+        return tuple(self.weights)
+
+    def score_catalogue(self, context: Context) -> Floats:
+        return self.score(context, self.item_ids)
+
+    def score(self, context: Context, items: Sequence[str]) -> Floats:
+        self.contexts.append(context)
+        return np.array([self.weights.get(item, 0) for item in items], np.float32)
+
+    def arrays(self) -> Arrays:
+        return {}
+
+
+class Kept:
+    """Impressions, kept in memory."""
+
+    def __init__(self) -> None:
+        self.impressions: list[Impression] = []
+
+    def append(self, impressions: Sequence[Impression]) -> None:
+        self.impressions += impressions
+
+    def get(self, recommendation_id: str) -> Impression | None:
+        found = [one for one in self.impressions if one.recommendation_id == recommendation_id]
+        return found[0] if found else None
+
+
+class Question:
+    """A runtime on an empty log, asked with as little as possible."""
+
+    def __init__(self, log: SqlEventLog, live: LiveModel) -> None:
+        self.kept = Kept()
+        self.impressions = ImpressionLog(self.kept)
+        self.live = live
+        self.runtime = Runtime(log, live, self.impressions)
+
+    def serve(self, weights: dict[str, float]) -> KnownWeights:
+        model = KnownWeights(weights)
+        self.live._served = Served(VERSION, model)
+        return model
+
+    def recommend(self, limit: int) -> list[str]:
+        answer = self.runtime.recommend(ANYONE, limit, T0, T0)
+        return [item.item_id for item in answer.items]
+
+    def rerank(self, *groups: str) -> list[tuple[str, float]]:
+        """Places are named by their position, as in `0:a`."""
+        candidates = [Candidate(f"{place}:{group}", group) for place, group in enumerate(groups)]
+        answer = self.runtime.rerank(ANYONE, candidates, T0, T0)
+        return [(item.item_id, item.score) for item in answer.items]
+
+
+@pytest.fixture
+def ask(log: SqlEventLog, campaigns: SqlCampaigns, artefacts: LocalArtefacts) -> Iterator[Question]:
+    question = Question(log, LiveModel("recommender", campaigns, artefacts))
+    yield question
+    question.impressions.close()
+
+
+def names(ranked: list[tuple[str, float]]) -> list[str]:
+    return [name for name, _score in ranked]
+
+
+def test_without_a_model_both_questions_name_the_next_move(ask: Question) -> None:
+    with pytest.raises(NotReady, match="pawsonalize train"):
+        ask.recommend(1)
+    with pytest.raises(NotReady, match="pawsonalize train"):
+        ask.rerank("a")
+
+
+def test_the_best_come_first_and_equals_in_catalogue_order(ask: Question) -> None:
+    ask.serve({"a": 1, "b": 3, "c": 1, "d": 2, "e": 1})
+    assert ask.recommend(5) == ["b", "d", "a", "c", "e"]
+    assert ask.recommend(3) == ["b", "d", "a"], "the limit cuts ties where the full list has them"
+
+
+def test_a_limit_above_the_catalogue_gives_all_of_it(ask: Question) -> None:
+    ask.serve({"a": 1, "b": 2})
+    assert ask.recommend(500) == ["b", "a"]
+
+
+def test_an_empty_catalogue_recommends_nothing_and_ranks_in_input_order(ask: Question) -> None:
+    ask.serve({})
+    assert ask.recommend(10) == []
+    assert ask.rerank("b", "a") == [("0:b", 0.5), ("1:a", 0.5)]
+
+
+@given(weights=st.lists(st.sampled_from([0.0, 0.125, 0.25, 1.0]) | st.floats(0, 1), max_size=40))
+def test_every_limit_gives_the_head_of_the_full_order(weights: list[float]) -> None:
+    from pawsonalize.engine.runtime import _best
+
+    scores = np.array(weights, np.float32)
+    full = sorted(range(len(scores)), key=lambda place: -scores[place])
+    for limit in range(1, len(scores) + 2):
+        assert _best(scores, limit).tolist() == full[:limit]
+
+
+@pytest.mark.parametrize("limit", [-1, 0, 501, 2**62])
+def test_a_limit_outside_1_to_500_is_refused(ask: Question, limit: int) -> None:
+    ask.serve({"a": 1})
+    with pytest.raises(InvalidInput, match="1 to 500") as refusal:
+        ask.recommend(limit)
+    assert refusal.value.field == "limit"
+
+
+def test_a_ranking_has_every_place_once_with_scores_that_sum_to_1(ask: Question) -> None:
+    ask.serve({"a": 0.1, "b": 0.3})
+    ranked = ask.rerank("a", "b", "b", "a")
+    assert names(ranked) == ["1:b", "2:b", "0:a", "3:a"]
+    assert [score for _, score in ranked] == pytest.approx([0.375, 0.375, 0.125, 0.125])
+
+
+def test_ties_keep_the_inputs_order_and_the_unknown_come_last_in_it(ask: Question) -> None:
+    ask.serve({"a": 0.5, "b": 0.5})
+    ranked = ask.rerank("x", "b", "y", "a", "x")
+    assert names(ranked) == ["1:b", "3:a", "0:x", "2:y", "4:x"]
+    assert [score for _, score in ranked] == [0.5, 0.5, 0, 0, 0]
+
+
+def test_a_list_of_nothing_but_unknowns_keeps_its_order_and_shares_evenly(ask: Question) -> None:
+    ask.serve({"a": 1})
+    assert ask.rerank("y", "x") == [("0:y", 0.5), ("1:x", 0.5)]
+
+
+@given(weights=st.lists(st.floats(0, 1, width=32), min_size=1, max_size=500))
+def test_shares_sum_to_1_whatever_the_weights(weights: list[float]) -> None:
+    from pawsonalize.engine.runtime import _shares
+
+    shares = _shares(np.array(weights, np.float32))
+    assert np.isfinite(shares).all()
+    assert (shares >= 0).all()
+    assert shares.sum() == pytest.approx(1)
+
+
+def test_500_places_are_ranked_and_501_are_not(ask: Question) -> None:
+    ask.serve({f"{n}": n for n in range(500)})
+    groups = [f"{n}" for n in range(500)]
+    assert names(ask.rerank(*groups)) == [f"{n}:{n}" for n in reversed(range(500))]
+    with pytest.raises(InvalidInput, match="1 to 500 entries, not 501"):
+        ask.rerank(*groups, "one more")
+
+
+def test_an_empty_list_is_refused(ask: Question) -> None:
+    ask.serve({"a": 1})
+    with pytest.raises(InvalidInput, match="1 to 500 entries, not 0") as refusal:
+        ask.rerank()
+    assert refusal.value.field == "itemMetadataList"
+
+
+def test_the_same_animal_twice_is_refused_by_its_place(ask: Question) -> None:
+    ask.serve({"a": 1})
+    twice = [Candidate("x", "a"), Candidate("y", "a"), Candidate("x", "b")]
+    with pytest.raises(InvalidInput, match="x is in the list twice") as refusal:
+        ask.runtime.rerank(ANYONE, twice, T0, T0)
+    assert refusal.value.field == "itemMetadataList[2].itemId"
+
+
+def test_the_same_question_has_the_same_answer(ask: Question) -> None:
+    ask.serve({"a": 0.3, "b": 0.3, "c": 0.4})
+    assert ask.rerank("c", "b", "a") == ask.rerank("c", "b", "a")
+    assert ask.recommend(2) == ask.recommend(2)
+
+
+def test_the_model_is_told_the_visitors_newest_50_events_up_to_the_moment(
+    ask: Question, log: SqlEventLog
+) -> None:
+    log.append([event(f"e{n}", at=n, item=f"2-B-1-{n}", event_value=n / 2) for n in range(60)])
+    model = ask.serve({"a": 1})
+    ask.runtime.recommend(Visitor("ann"), 1, T0 + 57, T0 + 99)
+    ask.runtime.rerank(Visitor("ann"), [Candidate("x", "a")], T0 + 57, T0 + 99)
+    told, again = model.contexts
+    assert told == again
+    assert [seen.item for seen in told.events] == [f"2-B-1-{n}" for n in range(57, 7, -1)]
+    assert (told.events[0].time, told.events[0].value, told.now) == (T0 + 57, 28.5, T0 + 57)
+
+
+def test_an_answer_is_kept_as_the_impression_it_made(ask: Question) -> None:
+    ask.serve({"a": 0.25, "b": 0.75})
+    visitor = Visitor("ann", "s1")
+    answer = ask.runtime.rerank(visitor, [Candidate("x", "a"), Candidate("y", "b")], T0, T0 + 5)
+    ask.impressions.close()
+    assert answer.recommendation_id.startswith("RID-")
+    assert ask.kept.impressions == [
+        Impression(answer.recommendation_id, "ranking", "ann", "s1", T0 + 5, T0, "v1", ("y", "x"))
+    ]
