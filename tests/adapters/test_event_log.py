@@ -105,6 +105,12 @@ def test_the_first_user_of_a_session_keeps_its_anonymous_events(log: SqlEventLog
     assert ids(log.history(Visitor("bo", "s1"), PAGE)) == ["b"]
 
 
+def test_a_duplicate_binds_no_session(log: SqlEventLog) -> None:
+    log.append([event("e1"), event("anonymous", user=None, session_id="s2")])
+    assert log.append([event("e1", user="eve", session_id="s2")]) == [False]
+    assert ids(log.history(Visitor("eve"), PAGE)) == []
+
+
 def test_a_request_with_user_and_unbound_session_sees_both(log: SqlEventLog) -> None:
     log.append([event("here", user=None, at=1), event("there", at=2, session_id="s2")])
     assert ids(log.history(Visitor("ann", "s1"), PAGE)) == ["there", "here"]
