@@ -132,7 +132,7 @@ def _sent_at(form: EventForm, received_at: int) -> int:
         raise InvalidInput(
             "sentAt lies more than a day in the future: check the sender's clock", field="sentAt"
         )
-    return sent_at
+    return min(sent_at, received_at)  # what has come in has happened: the next answer knows it
 
 
 def _impression(form: EventForm) -> tuple[str, ...]:
