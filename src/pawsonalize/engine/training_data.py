@@ -6,10 +6,13 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from pawsonalize.domain.events import DEFAULT_EVENT_TYPE
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.recipes.contract import ItemAttributes, TrainingData
 from pawsonalize.storage.base import Catalogue, EventLog
 
+_HUGE = float(np.finfo(np.float32).max)
+_MAX_TYPES = int(np.iinfo(np.int16).max)
 _GROUP_ATTRIBUTES = ("species", "breed", "size", "age")
 
 
@@ -18,6 +21,12 @@ class _Codes:
 
     def __init__(self) -> None:
         self._codes: dict[str, int] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._codes
+
+    def __len__(self) -> int:
+        return len(self._codes)
 
     def number(self, name: str) -> int:
         return self._codes.setdefault(name, len(self._codes))
@@ -39,9 +48,9 @@ def training_data(log: EventLog, catalogue: Catalogue, *, through: int, as_of: i
     for visitor, item_id, kind, sent_at, amount in _rows(log, through, as_of):
         columns[0].append(users.number(visitor))
         columns[1].append(items.number(item_id))
-        columns[2].append(types.number(kind))
+        columns[2].append(_type_code(types, kind))
         columns[3].append(sent_at)
-        columns[4].append(np.nan if amount is None else amount)
+        columns[4].append(np.nan if amount is None else min(max(amount, -_HUGE), _HUGE))
     user, item, event_type, time, value = (np.asarray(column) for column in columns)
     # Rows come in log order and the sort is stable, so equal moments keep it.
     order = np.lexsort((time, user))
@@ -57,6 +66,12 @@ def training_data(log: EventLog, catalogue: Catalogue, *, through: int, as_of: i
         attributes=_attributes(items.names),
         as_of=as_of,
     )
+
+
+def _type_code(types: _Codes, kind: str) -> int:
+    """The type's code; once nearly all codes are given, a new type counts as a view."""
+    full = len(types) >= _MAX_TYPES - 1 and kind not in types
+    return types.number(DEFAULT_EVENT_TYPE if full else kind)
 
 
 def _rows(

@@ -1,0 +1,123 @@
+"""From the log to the columns that recipes train on."""
+
+import numpy as np
+
+from pawsonalize.engine.training_data import training_data
+from pawsonalize.recipes.contract import TrainingData
+from pawsonalize.storage.base import Item
+from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog
+from tests.event_data import T0, event
+
+
+def read(log: SqlEventLog, catalogue: SqlCatalogue, as_of: int = T0 + 1000) -> TrainingData:
+    return training_data(log, catalogue, through=log.head(), as_of=as_of)
+
+
+def rows(data: TrainingData) -> list[tuple[int, str, str, int]]:
+    columns = (data.user.tolist(), data.item.tolist(), data.event_type.tolist(), data.time.tolist())
+    return [
+        (user, data.item_ids[item], data.event_types[kind], time - T0)
+        for user, item, kind, time in zip(*columns, strict=True)
+    ]
+
+
+def test_rows_are_sorted_by_user_then_time_then_the_log(
+    log: SqlEventLog, catalogue: SqlCatalogue
+) -> None:
+    log.append(
+        [
+            event("1", user="ann", item="c", at=5),
+            event("2", user="bob", item="b", at=1, session="s2"),
+            event("3", user="ann", item="b", at=5),
+            event("4", user="ann", item="a", at=2, event_type="adopt"),
+        ]
+    )
+    data = read(log, catalogue)
+    assert rows(data) == [
+        (0, "a", "adopt", 2),
+        (0, "c", "view", 5),
+        (0, "b", "view", 5),
+        (1, "b", "view", 1),
+    ]
+    assert (data.n_users, len(data), data.as_of) == (2, 4, T0 + 1000)
+    columns = (data.user, data.item, data.event_type, data.time, data.value)
+    assert [column.dtype.str[1:] for column in columns] == ["i4", "i4", "i2", "i8", "f4"]
+
+
+def test_an_anonymous_session_trains_as_the_user_it_was_bound_to(
+    log: SqlEventLog, catalogue: SqlCatalogue
+) -> None:
+    log.append([event("1", user=None, item="a", at=1), event("2", user=None, session="s9", at=2)])
+    assert read(log, catalogue).n_users == 2
+    log.append([event("3", user="ann", item="b", at=3)])
+    data = read(log, catalogue)
+    assert data.n_users == 2
+    assert [row[0] for row in rows(data)] == [0, 0, 1]
+
+
+def test_a_user_and_a_session_of_one_name_are_two_visitors(
+    log: SqlEventLog, catalogue: SqlCatalogue
+) -> None:
+    log.append([event("1", user="x", session="s1"), event("2", user=None, session="x")])
+    assert read(log, catalogue).n_users == 2
+
+
+def test_only_what_was_known_at_the_moment_and_in_the_snapshot_is_there(
+    log: SqlEventLog, catalogue: SqlCatalogue
+) -> None:
+    log.append([event("1", item="a", at=1), event("2", item="b", at=9)])
+    snapshot = log.head()
+    log.append([event("3", item="c", at=2)])
+    data = training_data(log, catalogue, through=snapshot, as_of=T0 + 5)
+    assert data.item_ids == ("a",)
+
+
+def test_the_catalogue_comes_first_in_order_of_id_with_items_nobody_touched(
+    log: SqlEventLog, catalogue: SqlCatalogue
+) -> None:
+    catalogue.put_items([Item("2-Pug-1-1", {}), Item("1-Manx-1-3", {}), Item("odd", {})])
+    log.append([event("1", item="2-Zuchon-1-1"), event("2", item="2-Pug-1-1")])
+    data = read(log, catalogue)
+    assert data.item_ids == ("1-Manx-1-3", "2-Pug-1-1", "odd", "2-Zuchon-1-1")
+    assert data.attributes.names == ("species", "breed", "size", "age")
+    named = [
+        tuple(
+            values[code] if code >= 0 else None
+            for values, code in zip(data.attributes.values, row, strict=True)
+        )
+        for row in data.attributes.codes.tolist()
+    ]
+    assert named == [
+        ("1", "Manx", "1", "3"),
+        ("2", "Pug", "1", "1"),
+        (None, None, None, None),
+        ("2", "Zuchon", "1", "1"),
+    ]
+
+
+def test_a_missing_value_is_nan_and_a_huge_one_stays_finite(
+    log: SqlEventLog, catalogue: SqlCatalogue
+) -> None:
+    values = [None, 0.5, 1e308, -1e308]
+    log.append([event(f"{n}", at=n, event_value=value) for n, value in enumerate(values)])
+    found = read(log, catalogue).value
+    assert np.isnan(found[0])
+    assert found[1] == 0.5
+    assert np.isfinite(found[1:]).all()
+
+
+def test_nothing_at_all_is_data_too(log: SqlEventLog, catalogue: SqlCatalogue) -> None:
+    data = read(log, catalogue)
+    assert (len(data), data.n_users, data.item_ids, data.event_types) == (0, 0, (), ())
+    assert data.attributes.codes.shape == (0, 4)
+
+
+def test_more_event_types_than_a_column_holds_are_no_crash(
+    log: SqlEventLog, catalogue: SqlCatalogue
+) -> None:
+    # A site that puts an id into eventType must not stop every later training.
+    log.append([event(f"{n}", event_type=f"type {n}", user=f"{n % 10}") for n in range(33_000)])
+    data = read(log, catalogue)
+    assert len(data) == 33_000
+    assert data.event_type.min() >= 0
+    assert data.event_type.max() < len(data.event_types)
