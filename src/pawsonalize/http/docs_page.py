@@ -36,6 +36,13 @@ dt { font-weight: 600; } dd { margin: 0 0 .5rem 1rem; }
 {% endfor %}
 </dl>
 {% endif %}
+{% for status, answer in operation.responses.items() if answer.headers %}
+<dl>
+{% for name, header in answer.headers.items() %}
+<dt><code>{{ name }}</code> (a header of the answer)</dt><dd>{{ header.description }}</dd>
+{% endfor %}
+</dl>
+{% endfor %}
 {% for name, example in examples(operation) %}
 <p>Example, {{ name }}:</p>
 <pre><code>curl http://127.0.0.1:8080{{ path }} -d '{{ example }}'</code></pre>

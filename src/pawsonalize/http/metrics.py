@@ -63,6 +63,6 @@ class Measured:
             await self._app(scope, receive, noting_status)
         finally:
             route = scope.get("route")
-            name = route.path if route is not None else "unmatched"
+            name = route.path_format if route is not None else "unmatched"
             REQUESTS.labels(name, status).inc()
             SECONDS.labels(name).observe(time.perf_counter() - started)

@@ -82,7 +82,13 @@ def _answer(operation: Operation, described: dict[str, Any]) -> dict[str, Any]:
     if not operation.answer:
         return {"description": operation.summary, "content": {"text/plain": {}}}
     schema = _any_of(operation.answer, described)
-    return {"description": operation.summary, "content": {"application/json": {"schema": schema}}}
+    answer = {"description": operation.summary, "content": {"application/json": {"schema": schema}}}
+    if operation.answer_headers:
+        answer["headers"] = {
+            name: {"description": description, "schema": {"type": "string"}}
+            for name, description in operation.answer_headers.items()
+        }
+    return answer
 
 
 def _error(description: str, described: dict[str, Any]) -> dict[str, Any]:

@@ -38,8 +38,12 @@ class Operation:
     request: tuple[Any, ...] = ()
     examples: dict[str, Any] = field(default_factory=dict)
     parameters: tuple[Parameter, ...] = ()
+    answer_headers: dict[str, str] = field(default_factory=dict)
 
 
+_RECOMMENDATION_ID = {
+    recommendations.RECOMMENDATION_HEADER: "The answer's id: send it with the events it led to."
+}
 _HISTORY_PARAMETERS = (
     Parameter("limit", "How many events a page holds, 1 to 500; 50 if left out.", int),
     Parameter("cursor", "The `nextCursor` of the page before."),
@@ -58,6 +62,7 @@ OPERATIONS = (
         answer=(list[recommendations.RecommendedGroup], recommendations.DetailedRecommendations),
         examples={"a user": RECOMMENDATION},
         parameters=(Parameter("detail", "`full` adds scores, reasons and metadata."),),
+        answer_headers=_RECOMMENDATION_ID,
     ),
     Operation(
         "POST",
@@ -67,6 +72,7 @@ OPERATIONS = (
         request=(rerankings.RerankingRequest,),
         answer=(rerankings.RerankingResponse,),
         examples={"three animals": RERANKING},
+        answer_headers=_RECOMMENDATION_ID,
     ),
     Operation(
         "POST",

@@ -1,0 +1,126 @@
+"""Health, metrics and the API document: what operators and their tools read."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema_rs import Draft202012Validator
+from starlette.testclient import TestClient
+
+from pawsonalize.app import build_app
+from pawsonalize.http.openapi import openapi
+from pawsonalize.http.operations import OPERATIONS
+from tests.unit.http.conftest import CATS, error_of, make_service, view
+
+
+def test_a_process_without_a_model_lives_but_is_not_ready(tmp_path: Path) -> None:
+    app = build_app(make_service(tmp_path, train=False))
+    with TestClient(app, raise_server_exceptions=False) as client:
+        assert client.get("/healthz").json() == {"status": "ok"}
+        for answer in (
+            client.get("/readyz"),
+            client.post("/v1/recommendations", json={}),
+        ):
+            assert answer.status_code == 503
+            assert "pawsonalize train" in error_of(answer)["message"]
+            assert answer.headers["retry-after"]
+        assert client.post("/v1/events", json=view("ann", CATS[0])).status_code == 202
+
+
+def test_a_ready_process_names_the_version_it_serves(client: TestClient) -> None:
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "ready"
+    assert answer.json()["solutionVersion"].startswith("user-personalization-")
+
+
+def test_requests_and_events_are_counted_by_route_and_outcome(
+    client: TestClient, user: str
+) -> None:
+    def metrics() -> dict[str, float]:
+        answer = client.get("/metrics")
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/plain")
+        lines = (line.rpartition(" ") for line in answer.text.splitlines() if line[0] != "#")
+        return {name: float(value) for name, _, value in lines}
+
+    before = metrics()
+    client.post("/v1/events", json=[view(user, CATS[0]), {}])
+    client.get(f"/v1/users/{user}/history")
+    client.get(f"/{user}")
+    client.put("/v1/events")
+    after = metrics()
+    grown = {name for name in after if after[name] != before.get(name, 0)}
+    for expected in (
+        'pawsonalize_requests_total{route="/v1/events",status="202"}',
+        'pawsonalize_requests_total{route="/v1/events",status="405"}',
+        'pawsonalize_requests_total{route="/v1/users/{user_id}/history",status="200"}',
+        'pawsonalize_requests_total{route="unmatched",status="404"}',
+        'pawsonalize_request_seconds_count{route="/v1/events"}',
+        'pawsonalize_events_total{outcome="accepted"}',
+        'pawsonalize_events_total{outcome="rejected"}',
+    ):
+        assert expected in grown, "\n".join(sorted(grown))
+    assert not any(user in name for name in after), "no personal data in metrics"
+
+
+def test_the_api_document_describes_every_operation_once(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    assert document["openapi"].startswith("3.1")
+    operations = [
+        operation for methods in document["paths"].values() for operation in methods.values()
+    ]
+    assert len(operations) == len(OPERATIONS)
+    ids = [operation["operationId"] for operation in operations]
+    assert len(set(ids)) == len(ids)
+
+
+def test_every_path_parameter_is_declared_and_every_reference_leads_somewhere() -> None:
+    document = openapi()
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            declared = {
+                each["name"] for each in operation.get("parameters", []) if each["in"] == "path"
+            }
+            assert declared == set(re.findall(r"{(.*?)}", path))
+    references = re.findall(r'"\$ref": ?"#/components/schemas/([^"]+)"', json.dumps(document))
+    assert set(references) == set(document["components"]["schemas"])
+
+
+def _schemas(document: Any, at: str = "") -> list[tuple[str, Any]]:
+    """Every JSON schema of the document with the place where it stands."""
+    if isinstance(document, list):
+        return [found for n, one in enumerate(document) for found in _schemas(one, f"{at}/{n}")]
+    if not isinstance(document, dict):
+        return []
+    own = [(f"{at}/schema", document["schema"])] if "schema" in document else []
+    return own + [found for key, one in document.items() for found in _schemas(one, f"{at}/{key}")]
+
+
+def test_every_schema_is_valid_and_every_example_fits_its_schema() -> None:
+    document = openapi()
+    components = {"components": document["components"]}
+    assert _schemas(document["paths"])
+    for _place, schema in _schemas(document["paths"]):
+        Draft202012Validator(schema | components)
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+            for name, example in body.get("examples", {}).items():
+                validator = Draft202012Validator(body["schema"] | components)
+                assert validator.is_valid(example["value"]), name
+
+
+@pytest.mark.parametrize("example", ["curl", "/v1/events", "Saint_Bernard", "X-Recommendation-Id"])
+def test_the_docs_page_shows_each_operation_and_needs_nothing_from_elsewhere(
+    client: TestClient, example: str
+) -> None:
+    page = client.get("/docs")
+    assert page.status_code == 200
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    for operation in OPERATIONS:
+        assert operation.path.replace(":path", "") in page.text
+    assert example in page.text
+    assert not re.search(r"<script|<link|https?://(?!127\.0\.0\.1)", page.text)
