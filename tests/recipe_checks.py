@@ -180,6 +180,13 @@ class RecipeChecks:
             asked = ["?", *GROUPS, "2-Poodle-1-1"]
             assert (model.score(visitor, asked)[1:-1] == model.score_catalogue(visitor)).all()
 
+    def test_contributions_add_up_to_the_score(self) -> None:
+        asked = [*GROUPS, "2-Poodle-1-1", "no group"]
+        model = self.fit(shop())
+        for visitor in CONTEXTS:
+            total = np.sum(list(model.contributions(visitor, asked).values()), axis=0)
+            np.testing.assert_allclose(total, model.score(visitor, asked), rtol=1e-5)
+
     def test_the_answer_is_the_callers_own(self) -> None:
         model = self.fit(shop())
         before = model.score_catalogue(CONTEXTS[1]).copy()

@@ -142,7 +142,7 @@ def build_app(settings: Settings) -> Starlette:
                 max_body_bytes=settings.max_body_bytes,
                 metrics_dir=_metrics_dir(),
             )
-            follow_campaign(live)
+            attempt(follow_campaign, live)
             tasks = [
                 asyncio.create_task(_every(_REFRESH_SECONDS, follow_campaign, live)),
                 asyncio.create_task(_every(settings.archive_seconds, archive_new, archiver)),
@@ -153,7 +153,7 @@ def build_app(settings: Settings) -> Starlette:
             await asyncio.gather(*tasks, return_exceptions=True)
             ingest.close()
             impressions.close()
-            archive_new(archiver)
+            attempt(archive_new, archiver)
 
     return Starlette(
         routes=[*routes(), Route("/openapi.json", get_openapi), Route("/docs", get_docs)],
@@ -167,27 +167,29 @@ async def _every(seconds: float, work: Callable[[T], None], argument: T) -> None
     """Do the work again and again, in a thread, with a pause between."""
     while True:
         await asyncio.sleep(seconds)
-        await asyncio.to_thread(work, argument)
+        await asyncio.to_thread(attempt, work, argument)
+
+
+def attempt(work: Callable[[T], None], argument: T) -> None:
+    """Do work that is repeated anyway: its failure is logged, and must not end the repeating."""
+    try:
+        work(argument)
+    except PawsonalizeError as error:
+        log.error("failed", work=work.__name__, code=error.code, reason=error.message)
+    except Exception as error:  # what nobody foresaw may pass as well
+        log.error("failed", work=work.__name__, exc_info=error)
 
 
 def follow_campaign(live: LiveModel) -> None:
-    """Serve what the campaign points at; on failure go on with what is served, and say so."""
-    try:
-        if live.refresh():
-            log.info("serving", solution_version=live.current.version.solution_version)
-    except PawsonalizeError as error:
-        log.error("the campaign's model cannot be served", code=error.code, reason=str(error))
+    """Serve what the campaign points at."""
+    if live.refresh():
+        log.info("serving", solution_version=live.current.version.solution_version)
 
 
 def archive_new(archiver: Archiver) -> None:
     """Archive what is new; what fails now is archived the next time."""
-    try:
-        rows = archiver.archive_once()
-    except PawsonalizeError as error:
-        log.error("events cannot be archived yet", code=error.code, reason=str(error))
-    else:
-        if rows:
-            log.info("archived", rows=rows)
+    if rows := archiver.archive_once():
+        log.info("archived", rows=rows)
 
 
 def _metrics_dir() -> Path | None:

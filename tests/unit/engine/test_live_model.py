@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.app import refresh_quietly
+from pawsonalize.app import attempt, follow_campaign
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput, NotReady
 from pawsonalize.engine.live_model import LiveModel
 from pawsonalize.recipes.catalogue import recipe_named
@@ -119,8 +119,8 @@ def test_the_server_follows_on_whatever_a_refresh_runs_into(
 
     with monkeypatch.context() as patch:
         patch.setattr(LocalArtefacts, "load", fail)
-        refresh_quietly(live)
-    refresh_quietly(live)
+        attempt(follow_campaign, live)
+    attempt(follow_campaign, live)
     assert serves(live) == ("v1", ("a",))
 
 

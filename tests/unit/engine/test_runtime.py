@@ -43,6 +43,9 @@ class KnownWeights:
         self.contexts.append(context)
         return np.array([self.weights.get(item, 0) for item in items], np.float32)
 
+    def contributions(self, context: Context, items: Sequence[str]) -> dict[str, Floats]:
+        return {"popularity": self.score(context, items)}
+
     def arrays(self) -> Arrays:
         return {}
 

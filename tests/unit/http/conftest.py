@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from pawsonalize.app import build_app, open_adapters, train_and_activate
+from pawsonalize.app import build_app, opened, train_and_activate
 from pawsonalize.engine.training import TrainingOrder
 from pawsonalize.settings import Settings
 from pawsonalize.storage.base import Item
@@ -22,18 +22,17 @@ SETTINGS = {"log_level": "error", "max_body_bytes": 200_000}
 def make_service(folder: Path, *, train: bool = True) -> Settings:
     """A data folder where cat people saw cats and dog people saw dogs."""
     settings = Settings(data_dir=folder, **SETTINGS)  # type: ignore[arg-type]
-    adapters = open_adapters(settings)
-    adapters.catalogue.put_items([Item(group, {}) for group in (*CATS, *DOGS, "2-Unseen-1-1")])
-    adapters.log.append(
-        [
-            event(f"seed {user} {n}", user=f"seed {user}", session=None, item=item, at=n)
-            for user in range(20)
-            for n, item in enumerate((CATS, DOGS)[user % 2][user % 3 :: 2])
-        ]
-    )
-    if train:
-        train_and_activate(adapters, TrainingOrder("user-personalization", T0 + 1000, {}))
-    adapters.database.close()
+    with opened(settings) as adapters:
+        adapters.catalogue.put_items([Item(group, {}) for group in (*CATS, *DOGS, "2-Unseen-1-1")])
+        adapters.log.append(
+            [
+                event(f"seed {user} {n}", user=f"seed {user}", session=None, item=item, at=n)
+                for user in range(20)
+                for n, item in enumerate((CATS, DOGS)[user % 2][user % 3 :: 2])
+            ]
+        )
+        if train:
+            train_and_activate(adapters, TrainingOrder("user-personalization", T0 + 1000, {}))
     return settings
 
 
