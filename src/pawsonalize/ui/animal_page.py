@@ -1,0 +1,81 @@
+"""One animal: who it is, and what a visitor can do for it."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pawsonalize.domain.animals import Animal, AnimalStatus
+from pawsonalize.domain.errors import InvalidInput, NotFound
+from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.ids import parse_id
+from pawsonalize.engine.names import new_event_id
+from pawsonalize.engine.runtime import MAX_RESULTS
+from pawsonalize.ui.cards import Card
+from pawsonalize.ui.knowledge import Knowledge, curl
+from pawsonalize.ui.ordering import order
+from pawsonalize.ui.panel import panel
+from pawsonalize.ui.rendering import page
+from pawsonalize.ui.storefront import Storefront
+
+_OTHERS = 3
+
+# Event type, what the button says, and what it says once that is done.
+_ACTIONS = (
+    ("favorite", "Favourite {name}", "In your favourites"),
+    ("inquiry", "Ask about {name}", "You asked about {name}"),
+    ("adoption", "Adopt {name}", "You adopted {name}"),
+)
+
+
+def get_animal_page(request: Request, visitor: Visitor) -> Response:
+    """Show an animal; the page's script tells the service that it was viewed."""
+    storefront = Storefront.of(request)
+    now = storefront.now()
+    animal = storefront.animals.get(request.path_params["animal_id"])
+    if animal is None:
+        raise NotFound("there is no animal with this id: choose one from the list")
+    known = Knowledge.of(storefront, visitor)
+    card = Card.of(animal, now, _source(request), known.did("favorite"))
+    event = known.identity() | {"eventType": "view"} | card.event()
+    return page(
+        "animal.html",
+        card=card,
+        others=_others(storefront, known, animal, now),
+        at_home=animal.status(now) is AnimalStatus.ADOPTED,
+        view_id=new_event_id(now),
+        actions=[
+            (event_type, label.format(name=animal.name), done.format(name=animal.name))
+            for event_type, label, done in _ACTIONS
+        ],
+        done={kind for kind, _, _ in _ACTIONS if animal.animal_id in known.did(kind)},
+        **panel(
+            storefront,
+            known,
+            now,
+            "The event this page sends",
+            curl(f"{request.base_url}v1/events", event),
+        ),
+    )
+
+
+def _others(storefront: Storefront, known: Knowledge, animal: Animal, now: int) -> list[Card]:
+    """Who else of the species comes first for the visitor."""
+    hidden = known.did("adoption") | {animal.animal_id}
+    waiting = [
+        other
+        for other in storefront.animals.available(now, MAX_RESULTS)
+        if other.group.species == animal.group.species and other.animal_id not in hidden
+    ]
+    ordered = order(storefront, known.visitor, waiting, now)
+    favourites = known.did("favorite")
+    return [
+        Card.of(other, now, ordered.recommendation_id, favourites)
+        for other in ordered.animals[:_OTHERS]
+    ]
+
+
+def _source(request: Request) -> str | None:
+    """The answer the visitor came from, if the address still says so."""
+    try:
+        return parse_id(request.query_params.get("from"), "from")
+    except InvalidInput:
+        return None

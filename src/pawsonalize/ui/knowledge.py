@@ -1,0 +1,64 @@
+"""What the service knows of a visitor, for the pages to show."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from pawsonalize.domain.events import Event, Visitor
+from pawsonalize.engine.history import history_page
+from pawsonalize.storage.base import HistoryQuery, SolutionVersion
+from pawsonalize.ui.storefront import Storefront
+
+_LOOK_BACK = 200
+_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """A visitor's newest events, newest first, and the solution version that answers."""
+
+    visitor: Visitor
+    events: tuple[Event, ...]
+    serving: SolutionVersion | None
+
+    @classmethod
+    def of(cls, storefront: Storefront, visitor: Visitor) -> "Knowledge":
+        """Look it up."""
+        found = history_page(storefront.log, visitor, HistoryQuery(_LOOK_BACK))
+        live = storefront.live
+        serving = live.current.version if live.is_ready else None
+        return cls(visitor, tuple(logged.event for logged in found.events), serving)
+
+    @property
+    def latest(self) -> tuple[Event, ...]:
+        """The events worth listing."""
+        return self.events[:_SHOWN]
+
+    @property
+    def count(self) -> str:
+        """How many events are known, in words."""
+        total = len(self.events)
+        if total == 1:
+            return "1 event"
+        return f"{total} events" if total < _LOOK_BACK else f"{total} events or more"
+
+    def did(self, event_type: str) -> frozenset[str]:
+        """The animals the visitor has done that with."""
+        return frozenset(
+            event.animal_id
+            for event in self.events
+            if event.event_type == event_type and event.animal_id is not None
+        )
+
+    def identity(self) -> dict[str, str]:
+        """Who the visitor is, as API calls say it."""
+        ids = {"userId": self.visitor.user_id, "sessionId": self.visitor.session_id}
+        return {name: value for name, value in ids.items() if value is not None}
+
+
+def curl(address: str, body: Mapping[str, Any]) -> str:
+    """An API call to paste into a shell; any text is quoted safely."""
+    return f"curl {shlex.quote(address)} -d {shlex.quote(msgspec.json.encode(body).decode())}"

@@ -1,0 +1,161 @@
+// Sends what the visitor does to the API and shows the new order; every form also works without.
+"use strict";
+
+const POLL_MS = 1000;
+const POLLS = 300;
+const SAID_MS = 6000;
+
+let silence = 0;
+function say(text) {
+  const status = document.getElementById("status");
+  status.textContent = text;
+  clearTimeout(silence);
+  silence = setTimeout(() => { status.textContent = ""; }, SAID_MS);
+}
+
+async function send(animal, eventType, eventId) {
+  const event = {
+    ...JSON.parse(document.body.dataset.visitor),
+    ...JSON.parse(animal.dataset.animal),
+    eventType,
+  };
+  if (eventId) event.eventId = eventId;
+  const answer = await fetch("/v1/events", {
+    method: "POST",
+    body: JSON.stringify(event),
+    headers: { "Content-Type": "application/json" },
+    keepalive: true, // an event outlives the page it happened on
+  });
+  const receipt = await answer.json();
+  const refused = receipt.error ?? receipt.rejected[0];
+  if (refused) throw new Error(refused.message);
+}
+
+// Fetch this page again and put its live parts in place of the old ones.
+async function refresh() {
+  const answer = await fetch(location.href);
+  if (!answer.ok) return;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  if (calm || !document.startViewTransition || !document.getElementById("cards")) {
+    replaceLive(fresh);
+    return;
+  }
+  nameCards(true);
+  const transition = document.startViewTransition(() => {
+    replaceLive(fresh);
+    nameCards(true);
+  });
+  await transition.finished;
+  nameCards(false);
+}
+
+function replaceLive(fresh) {
+  const focused = document.activeElement?.id;
+  for (const old of document.querySelectorAll("[data-live]")) {
+    const next = fresh.getElementById(old.id);
+    if (!next) continue;
+    keepPictures(old, next);
+    old.replaceWith(next);
+  }
+  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  offerCopies();
+}
+
+// A picture that is loaded already does not flicker.
+function keepPictures(old, next) {
+  const loaded = new Map([...old.querySelectorAll("img")].map((img) => [img.src, img]));
+  for (const img of next.querySelectorAll("img")) {
+    const kept = loaded.get(new URL(img.getAttribute("src"), location.href).href);
+    if (kept) img.replaceWith(kept.cloneNode());
+  }
+}
+
+// The browser moves elements that have the same name before and after.
+function nameCards(named) {
+  for (const card of document.querySelectorAll("[data-key]")) {
+    card.style.viewTransitionName = named ? CSS.escape(`card-${card.dataset.key}`) : "";
+  }
+}
+
+async function act(form) {
+  const animal = form.closest("[data-animal]");
+  try {
+    await send(animal, form.dataset.eventType);
+    say(form.dataset.said);
+    await refresh();
+  } catch (error) {
+    say(`That was not recorded: ${error.message}`);
+  }
+}
+
+async function servedVersion() {
+  const answer = await fetch("/readyz");
+  return answer.ok ? (await answer.json()).solutionVersion : "";
+}
+
+async function train(form) {
+  const button = form.querySelector("button");
+  button.disabled = true;
+  try {
+    const before = await servedVersion();
+    const answer = await fetch(form.action, { method: "POST" });
+    if (!answer.ok) throw new Error("the server refused");
+    say("Training has started. The new model takes over as soon as it is ready.");
+    let version = before;
+    for (let polls = 0; polls < POLLS && version === before; polls += 1) {
+      await new Promise((resolve) => { setTimeout(resolve, POLL_MS); });
+      version = await servedVersion();
+    }
+    if (version === before) return;
+    await refresh();
+    say(`${version} is live. The order is new.`);
+  } catch (error) {
+    say(`No training: ${error.message}`);
+  } finally {
+    button.disabled = false;
+  }
+}
+
+function offerCopies() {
+  for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
+}
+
+async function copy(button) {
+  const source = document.getElementById(button.dataset.copy);
+  try {
+    await navigator.clipboard.writeText(source.textContent);
+    say("Copied.");
+  } catch {
+    getSelection().selectAllChildren(source); // no clipboard over plain http: mark it instead
+    say("Marked: copy it with your keyboard.");
+  }
+}
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.dataset.eventType) {
+    event.preventDefault();
+    act(form);
+  } else if ("train" in form.dataset) {
+    event.preventDefault();
+    train(form);
+  }
+});
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (button) copy(button);
+});
+
+// A page that comes back from the browser's memory shows the order of then.
+addEventListener("pageshow", (event) => {
+  if (event.persisted) refresh();
+});
+
+offerCopies();
+const panel = document.getElementById("panel");
+if (panel && matchMedia("(min-width: 64rem)").matches) panel.open = true;
+
+const viewed = document.querySelector("main[data-view-id]");
+if (viewed) send(viewed, "view", viewed.dataset.viewId).then(refresh, (error) => say(error.message));

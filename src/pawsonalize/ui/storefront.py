@@ -1,0 +1,34 @@
+"""What the adoption site needs, handed to it by the composition root."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from pawsonalize.engine.ingest import Ingest
+from pawsonalize.engine.live_model import LiveModel
+from pawsonalize.engine.runtime import Runtime
+from pawsonalize.storage.base import Animals, EventLog
+
+
+@dataclass(frozen=True, slots=True)
+class Storefront:
+    """The engine's parts behind the pages.
+
+    `start_training` returns at once and trains in the background; None hides the button.
+    """
+
+    runtime: Runtime
+    ingest: Ingest
+    log: EventLog
+    animals: Animals
+    live: LiveModel
+    now: Callable[[], int]
+    start_training: Callable[[], None] | None = None
+
+    @classmethod
+    def of(cls, request: Request) -> "Storefront":
+        """The storefront of the app that serves the request."""
+        storefront = request.app.state.storefront
+        assert isinstance(storefront, cls)
+        return storefront

@@ -1,0 +1,64 @@
+"""What ids mean in words; an id nobody knows is shown as it is."""
+
+from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.domain.times import DAY, HOUR, SECOND
+
+SPECIES = {"1": "cat", "2": "dog", "3": "rabbit"}
+SIZES = {"1": "small", "2": "medium", "3": "large", "4": "extra large"}
+AGES = {"1": "baby", "2": "young", "3": "adult", "4": "senior"}
+_PLURALS = {"1": "Cats", "2": "Dogs", "3": "Rabbits"}
+_DEEDS = {
+    "view": "Viewed",
+    "favorite": "Favourited",
+    "inquiry": "Asked about",
+    "application": "Applied for",
+    "adoption": "Adopted",
+}
+_MINUTE = 60 * SECOND
+
+
+def breed(breed_id: str) -> str:
+    """A breed as people write it."""
+    return breed_id.replace("_", " ")
+
+
+def species_plural(species: str) -> str:
+    """What a species' filter is called."""
+    return _PLURALS.get(species, f"Species {species}")
+
+
+def age_and_size(group: AnimalGroup) -> str:
+    """Such as `young · extra large`."""
+    age = AGES.get(group.age, f"age {group.age}")
+    return f"{age} · {SIZES.get(group.size, f'size {group.size}')}"
+
+
+def group_in_words(item_id: str) -> str:
+    """An animal group's name; the id itself if it is of no known form."""
+    group = AnimalGroup.parse(item_id)
+    return item_id if group is None else f"{breed(group.breed)}, {age_and_size(group)}"
+
+
+def yes_or_no(known: bool | None) -> str:
+    """Nobody knowing is an answer of its own."""
+    return "not known" if known is None else "yes" if known else "no"
+
+
+def waiting(days: int) -> str:
+    """How long an animal has been waiting."""
+    if days <= 0:
+        return "since today"
+    return "1 day" if days == 1 else f"{days} days"
+
+
+def deed(event_type: str) -> str:
+    """What a visitor did; a type of the site's own is shown as it is."""
+    return _DEEDS.get(event_type, event_type)
+
+
+def ago(elapsed: int) -> str:
+    """A stretch of milliseconds up to now, roughly."""
+    for unit, name in ((DAY, "d"), (HOUR, "h"), (_MINUTE, "min")):
+        if elapsed >= unit:
+            return f"{elapsed // unit} {name} ago"
+    return "just now"

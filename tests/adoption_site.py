@@ -1,0 +1,119 @@
+"""The app with the adoption site on it, over a small world that is the same in every test."""
+
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+
+from pawsonalize import clock
+from pawsonalize.app import build_app, open_adapters, train_and_activate
+from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.events import Event
+from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.domain.times import DAY, HOUR
+from pawsonalize.engine.training import TrainingOrder
+from pawsonalize.http.services import Services
+from pawsonalize.settings import Settings
+from pawsonalize.ui.door import Storefront, routes
+
+NOW = clock.now()
+_KINDS = (
+    (AnimalGroup("2", "Labrador_Retriever", "3", "3"), "golden", ("Rex", "Bella", "Hugo", "Ida")),
+    (AnimalGroup("1", "Siamese", "1", "2"), "seal point", ("Mimi", "Tom", "Luna", "Figaro")),
+    (AnimalGroup("1", "Maine_Coon", "4", "4"), "brown tabby", ("Bear", "Fern", "Otto", "Cleo")),
+    (AnimalGroup("3", "Lop-Eared", "1", "1"), "white", ("Clover", "Hazel", "Pip", "Nib")),
+)
+ANIMALS = tuple(
+    Animal(
+        animal_id=f"a{kind}{place}",
+        group=group,
+        name=name,
+        shelter="Orchard Park Shelter",
+        sex="female",
+        colour=colour,
+        photos=1,
+        listed_at=NOW - (10 * place + kind) * DAY,
+        good_with_kids=True,
+        good_with_dogs=False,
+    )
+    for kind, (group, colour, names) in enumerate(_KINDS)
+    for place, name in enumerate(names)
+)
+REX = ANIMALS[0]
+PIP = ANIMALS[14]
+GONE = replace(REX, animal_id="gone", name="Gone", adopted_at=NOW - DAY)
+
+
+def site(
+    data_dir: Path,
+    animals: Sequence[Animal] = ANIMALS,
+    *,
+    trained: bool = True,
+    start_training: Callable[[], None] | None = None,
+) -> Starlette:
+    """The app; with `trained`, a model is live to which dogs are the most popular kind."""
+    settings = Settings(data_dir=data_dir)
+    adapters = open_adapters(settings)
+    if animals:
+        adapters.animals.put(animals)
+    if trained:
+        adapters.log.append(list(_history()))
+        train_and_activate(adapters, TrainingOrder("user-personalization", NOW, {}))
+    adapters.database.close()
+    app = build_app(settings)
+    app.router.routes.extend(routes())
+    start = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(started: Starlette) -> AsyncIterator[None]:
+        async with start(started):
+            services: Services = started.state.services
+            started.state.storefront = Storefront(
+                runtime=services.runtime,
+                ingest=services.ingest,
+                log=services.log,
+                animals=services.animals,
+                live=services.live,
+                now=services.now,
+                start_training=start_training,
+            )
+            yield
+
+    app.router.lifespan_context = lifespan
+    return app
+
+
+@contextmanager
+def serving(app: Starlette) -> Iterator[str]:
+    """The address at which a real server of its own answers, on a free port."""
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()
+
+
+def _history() -> list[Event]:
+    """Visitors who keep to one kind each; the first kind has the most of them."""
+    visitors = [kind for kind, count in enumerate((8, 5, 4, 3)) for _ in range(count)]
+    return [
+        Event(
+            event_id=f"e{visitor}-{place}",
+            user_id=f"u{visitor}",
+            session_id=f"s{visitor}",
+            event_type="view",
+            item_id=_KINDS[kind][0].id,
+            sent_at=NOW - DAY + place * HOUR,
+            received_at=NOW - DAY + place * HOUR,
+            animal_id=f"a{kind}{place}",
+        )
+        for visitor, kind in enumerate(visitors)
+        for place in range(4)
+    ]

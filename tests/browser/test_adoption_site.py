@@ -1,0 +1,122 @@
+import re
+
+from playwright.sync_api import Browser, Page, expect
+
+from tests.adoption_site import ANIMALS
+
+DOGS = {"Rex", "Bella", "Hugo", "Ida"}
+RABBITS = {"Clover", "Hazel", "Pip", "Nib"}
+
+
+def names(page: Page) -> list[str]:
+    return page.locator("#cards h3").all_inner_texts()
+
+
+def test_a_first_visit_shows_everybody_with_the_popular_first(page: Page) -> None:
+    page.goto("/")
+    assert len(names(page)) == len(ANIMALS)
+    assert set(names(page)[:4]) == DOGS
+    pictures = page.locator(".card img")
+    assert pictures.first.evaluate("image => image.complete && image.naturalWidth > 0")
+
+
+def test_looking_at_somebody_changes_the_order_on_return(page: Page) -> None:
+    page.goto("/")
+    with page.expect_response("**/v1/events") as sent:
+        page.get_by_role("link", name="Pip", exact=True).click()
+    event = sent.value.request.post_data_json or {}
+    assert sent.value.status == 202
+    assert event["eventType"] == "view"
+    assert event["animal_id"] == "a32"
+    assert event["recommendationId"].startswith("RID-")
+    assert event["animalMetadata"]["animal_primary_breed_id"] == "Lop-Eared"
+    expect(page.locator(".deeds")).to_contain_text("Viewed Lop-Eared")
+    page.go_back()
+    expect(page.locator("#order")).to_contain_text("from 1 event of yours")
+    assert set(names(page)[:4]) == RABBITS
+
+
+def test_a_heart_reorders_the_page_without_leaving_it(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("button", name="Favourite Pip").click()
+    expect(page.get_by_role("status")).to_have_text("Pip is in your favourites.")
+    expect(page.locator("#cards h3").first).to_have_text(re.compile("|".join(RABBITS)))
+    heart = page.get_by_role("button", name="Favourite Pip")
+    expect(heart).to_have_attribute("aria-pressed", "true")
+    expect(heart).to_be_focused()
+
+
+def test_the_whole_way_to_an_adoption_needs_no_mouse(page: Page) -> None:
+    page.goto("/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the animals")).to_be_focused()
+    page.keyboard.press("Enter")
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id.startsWith('to-')"):
+            break
+    name = page.evaluate("document.activeElement.textContent")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/animals/**")
+    page.get_by_role("button", name=f"Adopt {name}").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#do-adoption")).to_have_text(f"✓ You adopted {name}")
+    expect(page.locator("#do-adoption")).to_be_focused()
+    page.goto("/")
+    assert name not in names(page)
+
+
+def test_a_name_joins_what_the_session_did(page: Page) -> None:
+    page.goto("/animals/a32")
+    expect(page.locator(".deeds")).to_contain_text("Viewed")
+    page.get_by_label("Your name").fill("zoë")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_text("Hello, zoë")).to_be_visible()
+    assert set(names(page)[:4]) == RABBITS
+    page.get_by_role("button", name="Sign out").click()
+    assert set(names(page)[:4]) == DOGS
+
+
+def test_a_phone_never_scrolls_sideways(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    for path in ("/", "/?species=1", "/animals/a00", "/?species=9"):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def test_on_a_phone_the_panel_opens_on_demand(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/")
+    expect(page.get_by_text("Your last events")).to_be_hidden()
+    page.get_by_text("What the service knows of you").click()
+    expect(page.get_by_text("Your last events")).to_be_in_viewport()
+    expect(page.get_by_role("button", name="Train a new model")).to_be_visible()
+
+
+def test_landmarks_headings_and_controls_have_names(page: Page) -> None:
+    page.goto("/")
+    expect(page.get_by_role("main")).to_be_visible()
+    expect(page.get_by_role("banner")).to_be_visible()
+    expect(page.get_by_role("navigation", name="Species")).to_be_visible()
+    expect(page.get_by_role("complementary", name="What the service knows")).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_have_count(1)
+    expect(page.get_by_role("region", name="Picked for you")).to_be_visible()
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll("a, button, input:not([type=hidden])")]
+            .filter((control) => !(control.textContent.trim() || control.labels?.length
+                || control.getAttribute("aria-label")))
+            .map((control) => control.outerHTML)"""
+    )
+    assert nameless == []
+    assert page.locator("img:not([alt])").count() == 0
+
+
+def test_without_scripts_pages_can_be_read_and_forms_work(browser: Browser, address: str) -> None:
+    context = browser.new_context(base_url=address, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/")
+    page.get_by_role("button", name="Favourite Pip").click()
+    expect(page.locator("#do-favorite")).to_have_text("✓ In your favourites")
+    page.get_by_role("link", name="All animals").click()
+    assert set(names(page)[:4]) == RABBITS
+    context.close()

@@ -1,0 +1,228 @@
+import html
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.groups import AnimalGroup
+from tests.adoption_site import ANIMALS, GONE, NOW, PIP, REX, serving, site
+
+HOSTILE = "\"><script>alert('x')</script> & co"
+Open = Callable[..., httpx.Client]
+
+
+@pytest.fixture
+def open_site(tmp_path: Path) -> Iterator[Open]:
+    with ExitStack() as stack:
+
+        def open_one(
+            animals: Sequence[Animal] = ANIMALS,
+            trained: bool = True,
+            start_training: Callable[[], None] | None = None,
+        ) -> httpx.Client:
+            app = site(tmp_path, animals, trained=trained, start_training=start_training)
+            address = stack.enter_context(serving(app))
+            return stack.enter_context(httpx.Client(base_url=address, follow_redirects=True))
+
+        yield open_one
+
+
+def names(page: str) -> list[str]:
+    return re.findall(r'id="to-[^"]+">([^<]+)<', page)
+
+
+def test_an_empty_site_says_how_to_fill_it(open_site: Open) -> None:
+    page = open_site((), trained=False).get("/")
+    assert page.status_code == 200
+    assert "pawsonalize demo" in page.text
+
+
+def test_without_a_model_whoever_waited_longest_comes_first(open_site: Open) -> None:
+    page = open_site(trained=False).get("/").text
+    waits = [animal.listed_at for name in names(page) for animal in ANIMALS if animal.name == name]
+    assert waits == sorted(waits)
+    assert len(waits) == len(ANIMALS)
+    assert "No model is live yet" in page
+    assert "Picked for you</h2>" not in page
+
+
+def test_a_stranger_sees_what_is_popular_and_a_visitor_what_fits(open_site: Open) -> None:
+    client = open_site()
+    before = names(client.get("/").text)
+    assert set(before[:4]) == {"Rex", "Bella", "Hugo", "Ida"}
+    client.post(f"/animals/{PIP.animal_id}/events", data={"eventType": "view"})
+    page = client.get("/").text
+    assert set(names(page)[:4]) == {"Clover", "Hazel", "Pip", "Nib"}
+    assert "Ordered for you, from 1 event of yours." in page
+    assert "Lop-Eared, baby · small" in page
+
+
+def test_the_strip_shows_groups_of_which_somebody_is_waiting(open_site: Open) -> None:
+    absent = replace(REX, animal_id="x", group=AnimalGroup("2", "Pug", "1", "1"), adopted_at=NOW)
+    page = open_site([absent, *ANIMALS[4:]]).get("/").text
+    picked = re.findall(r"<h3>([^<]+)</h3>", page)
+    assert set(picked) == {"Siamese", "Maine Coon", "Lop-Eared"}
+    assert "4 waiting" in page
+
+
+def test_a_species_can_be_chosen(open_site: Open) -> None:
+    client = open_site()
+    page = client.get("/?species=3").text
+    assert set(names(page)) == {"Clover", "Hazel", "Pip", "Nib"}
+    assert re.search(r'href="/\?species=3" aria-current="page">Rabbits', page)
+    assert "Nobody of that kind is waiting" in client.get("/?species=9").text
+
+
+def test_a_long_list_is_shown_a_page_at_a_time(open_site: Open) -> None:
+    many = [replace(REX, animal_id=f"many{number:02}") for number in range(30)]
+    client = open_site(many)
+    assert len(names(client.get("/").text)) == 24
+    assert "/?show=48#more-24" in client.get("/").text
+    assert len(names(client.get("/?show=48").text)) == 30
+    assert len(names(client.get("/?show=1e9").text)) == 24
+
+
+def test_an_animal_has_its_page(open_site: Open) -> None:
+    page = open_site().get(f"/animals/{REX.animal_id}?from=RID-1").text
+    for said in ("<h1>Rex</h1>", "Labrador Retriever", "adult · large", "Orchard Park Shelter"):
+        assert said in page
+    for said in ("Favourite Rex", "Ask about Rex", "Adopt Rex"):
+        assert said in page
+    assert "RID-1" in page
+    assert "Others you may like" in page
+
+
+def test_an_adopted_animal_offers_nothing_more(open_site: Open) -> None:
+    client = open_site([GONE, *ANIMALS])
+    assert "Gone" not in names(client.get("/").text)
+    page = client.get("/animals/gone").text
+    assert "Gone has found a home." in page
+    assert "Adopt Gone" not in page
+
+
+def test_what_a_visitor_did_is_said_and_who_was_adopted_leaves_the_list(open_site: Open) -> None:
+    client = open_site()
+    for event_type in ("favorite", "inquiry", "adoption"):
+        client.post(f"/animals/{REX.animal_id}/events", data={"eventType": event_type})
+    page = client.get(f"/animals/{REX.animal_id}").text
+    for said in ("In your favourites", "You asked about Rex", "You adopted Rex"):
+        assert f"✓</span> {said}" in page
+    assert "Rex" not in names(client.get("/").text)
+
+
+def test_an_unknown_animal_gets_a_friendly_page(open_site: Open) -> None:
+    page = open_site().get("/animals/nobody/at%20all")
+    assert page.status_code == 404
+    assert "Back to the animals" in page.text
+
+
+def test_hostile_text_is_only_text(open_site: Open) -> None:
+    animal = replace(
+        REX,
+        animal_id=HOSTILE,
+        group=AnimalGroup("2", HOSTILE.replace("-", ""), "<b>", "<i>"),
+        name=HOSTILE,
+        shelter=HOSTILE,
+        colour=HOSTILE,
+    )
+    client = open_site([animal])
+    client.post("/sign-in", data={"userId": HOSTILE})
+    path = f"/animals/{quote(HOSTILE, safe='')}"
+    client.post(f"{path}/events", data={"eventType": HOSTILE})
+    for page in (client.get("/"), client.get(path), client.get(f"{path}?from={quote(HOSTILE)}")):
+        assert page.status_code == 200
+        assert "alert" in page.text
+        assert "<script>" not in page.text
+        assert "<b>" not in page.text
+
+
+def test_no_page_needs_inline_scripts_or_styles(open_site: Open) -> None:
+    client = open_site()
+    for path in ("/", f"/animals/{REX.animal_id}", "/animals/nobody"):
+        page = client.get(path)
+        assert "script-src 'self'" in page.headers["Content-Security-Policy"]
+        assert not re.search(r"<script(?! src=)| style=| on\w+=|<style|https?://(?!127)", page.text)
+
+
+def test_a_name_makes_a_user_of_the_session_and_signing_out_a_stranger(open_site: Open) -> None:
+    client = open_site()
+    client.post(f"/animals/{PIP.animal_id}/events", data={"eventType": "view"})
+    page = client.post("/sign-in", data={"userId": "ann"}).text
+    assert "Hello, <strong>ann</strong>" in page
+    assert "Lop-Eared, baby · small" in page
+    page = client.post("/sign-out").text
+    assert "Sign in" in page
+    assert "None yet." in page
+
+
+def test_another_name_gets_another_session(open_site: Open) -> None:
+    client = open_site()
+    sessions = []
+    for name in ("ann", "ann", "bob"):
+        client.post("/sign-in", data={"userId": name})
+        sessions.append(client.cookies["pawsonalize_session"])
+    assert sessions[0] == sessions[1] != sessions[2]
+
+
+def test_a_spoiled_cookie_is_no_cookie(open_site: Open) -> None:
+    client = open_site()
+    client.cookies.set("pawsonalize_user", "%00")
+    assert "Your name" in client.get("/").text
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "status"),
+    [
+        ("/sign-in", {}, 400),
+        ("/sign-in", {"userId": "x" * 20_000}, 413),
+        ("/animals/nobody/events", {"eventType": "view"}, 400),
+        ("/animals/a00/events", {}, 400),
+        ("/train", {}, 404),
+    ],
+)
+def test_a_form_that_cannot_work_says_why(
+    open_site: Open, path: str, sent: dict[str, str], status: int
+) -> None:
+    answer = open_site().post(path, data=sent)
+    assert answer.status_code == status
+    assert "Back to the animals" in answer.text
+
+
+def test_a_form_on_another_site_is_refused(open_site: Open) -> None:
+    started: list[str] = []
+    client = open_site(start_training=lambda: started.append("now"))
+    answer = client.post("/train", headers={"Sec-Fetch-Site": "cross-site"})
+    assert answer.status_code == 400
+    assert not started
+
+
+def test_training_can_be_started_where_the_server_offers_it(open_site: Open) -> None:
+    started: list[str] = []
+    client = open_site(start_training=lambda: started.append("now"))
+    assert "Train a new model" in client.get("/").text
+    assert "Training has started" in client.post("/train").text
+    assert started == ["now"]
+
+
+def test_the_shown_call_is_the_one_that_answers(open_site: Open) -> None:
+    client = open_site()
+    client.post("/sign-in", data={"userId": "o'hara"})
+    page = client.get("/").text
+    call = html.unescape(re.findall(r'id="call">(.*?)</code>', page, re.DOTALL)[0])
+    assert call.startswith(f"curl '{client.base_url}/v1/recommendations?detail=full' -d '{{")
+    assert """o'"'"'hara""" in call
+
+
+def test_a_portrait_is_a_picture_that_browsers_may_keep(open_site: Open) -> None:
+    client = open_site()
+    source = html.unescape(re.findall(r'src="(/portrait\.svg[^"]+)"', client.get("/").text)[-1])
+    picture = client.get(source)
+    assert picture.headers["Content-Type"] == "image/svg+xml"
+    assert "max-age" in picture.headers["Cache-Control"]
+    assert client.get("/portrait.svg?pose=99").status_code == 200
