@@ -11,15 +11,14 @@ import uvicorn
 from starlette.applications import Starlette
 
 from pawsonalize import clock
-from pawsonalize.app import build_app, open_adapters, train_and_activate
+from pawsonalize.app import build_app, opened, train_and_activate
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.training import TrainingOrder
-from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings
-from pawsonalize.ui.door import Storefront, routes
+from pawsonalize.ui.door import Storefront
 
 NOW = clock.now()
 _KINDS = (
@@ -57,31 +56,21 @@ def site(
     start_training: Callable[[], None] | None = None,
 ) -> Starlette:
     """The app; with `trained`, a model is live to which dogs are the most popular kind."""
-    settings = Settings(data_dir=data_dir)
-    adapters = open_adapters(settings)
-    if animals:
-        adapters.animals.put(animals)
-    if trained:
-        adapters.log.append(list(_history()))
-        train_and_activate(adapters, TrainingOrder("user-personalization", NOW, {}))
-    adapters.database.close()
+    settings = Settings(data_dir=data_dir, demo_site=True)
+    with opened(settings) as adapters:
+        if animals:
+            adapters.animals.put(animals)
+        if trained:
+            adapters.log.append(list(_history()))
+            train_and_activate(adapters, TrainingOrder("user-personalization", NOW, {}))
     app = build_app(settings)
-    app.router.routes.extend(routes())
     start = app.router.lifespan_context
 
     @asynccontextmanager
     async def lifespan(started: Starlette) -> AsyncIterator[None]:
         async with start(started):
-            services: Services = started.state.services
-            started.state.storefront = Storefront(
-                runtime=services.runtime,
-                ingest=services.ingest,
-                log=services.log,
-                animals=services.animals,
-                live=services.live,
-                now=services.now,
-                start_training=start_training,
-            )
+            storefront: Storefront = started.state.storefront
+            started.state.storefront = replace(storefront, start_training=start_training)
             yield
 
     app.router.lifespan_context = lifespan

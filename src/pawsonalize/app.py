@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -30,7 +31,7 @@ from pawsonalize.http.openapi import get_docs, get_openapi
 from pawsonalize.http.operations import routes
 from pawsonalize.http.services import Services
 from pawsonalize.logs import configure_logs
-from pawsonalize.settings import Settings, load_settings
+from pawsonalize.settings import Settings, as_environment, load_settings
 from pawsonalize.storage.artefacts import LocalArtefacts
 from pawsonalize.storage.base import (
     Animals,
@@ -49,6 +50,8 @@ from pawsonalize.storage.sql import (
     SqlEventLog,
     SqlImpressions,
 )
+from pawsonalize.ui.door import Storefront
+from pawsonalize.ui.door import routes as site_routes
 
 CAMPAIGN = "recommender"
 _REFRESH_SECONDS = 1.0
@@ -142,6 +145,15 @@ def build_app(settings: Settings) -> Starlette:
                 max_body_bytes=settings.max_body_bytes,
                 metrics_dir=_metrics_dir(),
             )
+            app.state.storefront = Storefront(
+                runtime=app.state.services.runtime,
+                ingest=ingest,
+                log=adapters.log,
+                animals=adapters.animals,
+                live=live,
+                now=clock.now,
+                start_training=BackgroundTraining(settings).start,
+            )
             attempt(follow_campaign, live)
             tasks = [
                 asyncio.create_task(_every(_REFRESH_SECONDS, follow_campaign, live)),
@@ -156,11 +168,32 @@ def build_app(settings: Settings) -> Starlette:
             attempt(archive_new, archiver)
 
     return Starlette(
-        routes=[*routes(), Route("/openapi.json", get_openapi), Route("/docs", get_docs)],
+        routes=[
+            *routes(),
+            Route("/openapi.json", get_openapi),
+            Route("/docs", get_docs),
+            *(site_routes() if settings.demo_site else ()),
+        ],
         middleware=[Middleware(Measured)],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=lifespan,
     )
+
+
+class BackgroundTraining:
+    """Trains in a process of its own, one at a time, so that answers stay quick."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start a training unless one runs; returns at once."""
+        if self._process is None or self._process.poll() is not None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "pawsonalize.cli.main", "train"],
+                env={**os.environ, **as_environment(self._settings)},
+            )
 
 
 async def _every(seconds: float, work: Callable[[T], None], argument: T) -> None:

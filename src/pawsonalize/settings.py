@@ -41,6 +41,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Log lines for people or for machines."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe level that is logged."""
+    demo_site: bool = False
+    """Serve the demo adoption site at `/`, where anybody may act as any visitor."""
     recipe: str = "user-personalization"
     """The recipe `train` uses when none is named."""
 
@@ -79,10 +81,11 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
         raise InvalidInput(f"a setting is wrong: {error}") from error
 
 
-def export_settings(settings: Settings) -> None:
-    """Put the settings into the environment, for worker processes to load."""
-    for name in Settings.__struct_fields__:
-        os.environ[_PREFIX + name.upper()] = str(getattr(settings, name))
+def as_environment(settings: Settings) -> dict[str, str]:
+    """The settings as environment variables, for other processes to load."""
+    return {
+        _PREFIX + name.upper(): str(getattr(settings, name)) for name in Settings.__struct_fields__
+    }
 
 
 def _file(path: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import uvicorn
 
 from pawsonalize.cli.options import DataDir, Host, Port, Workers
-from pawsonalize.settings import Settings, export_settings, load_settings
+from pawsonalize.settings import Settings, as_environment, load_settings
 
 _DRAIN_SECONDS = 30
 
@@ -28,7 +28,7 @@ def run_server(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight are answered first."""
     # Two libraries that each take all cores for one small product only get in their own way.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    export_settings(settings)
+    os.environ.update(as_environment(settings))
     options: dict[str, Any] = {
         "host": settings.host,
         "port": settings.port,
