@@ -1,5 +1,7 @@
 """`pawsonalize demo`: a demo adoption site with everything running."""
 
+from dataclasses import replace
+
 from rich.console import Console
 
 from pawsonalize import clock
@@ -51,6 +53,7 @@ def prepare(settings: Settings) -> None:
 
 def store_world(adapters: Adapters, world: World) -> None:
     """Store a world's animals, items and events, events last: they mark it as complete."""
+    received_at = clock.now()  # as an import would: what is stored now came in now
     adapters.animals.put(world.animals)
     first_listed: dict[AnimalGroup, int] = {}
     for animal in world.animals:
@@ -60,7 +63,8 @@ def store_world(adapters: Adapters, world: World) -> None:
     )
     with progress("storing the demo world") as bar:
         for start in range(0, len(world.events), _CHUNK):
-            adapters.log.append(list(world.events[start : start + _CHUNK]))
+            events = world.events[start : start + _CHUNK]
+            adapters.log.append([replace(event, received_at=received_at) for event in events])
             bar(start + _CHUNK, len(world.events))
 
 

@@ -71,10 +71,12 @@ function keepPictures(old, next) {
   }
 }
 
-// The browser moves elements that have the same name before and after.
+// The browser moves elements that have the same name before and after; far ones need no motion.
 function nameCards(named) {
   for (const card of document.querySelectorAll("[data-key]")) {
-    card.style.viewTransitionName = named ? CSS.escape(`card-${card.dataset.key}`) : "";
+    const { top, bottom } = card.getBoundingClientRect();
+    const near = bottom > -innerHeight && top < 2 * innerHeight;
+    card.style.viewTransitionName = named && near ? CSS.escape(`card-${card.dataset.key}`) : "";
   }
 }
 
