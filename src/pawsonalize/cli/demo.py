@@ -26,7 +26,8 @@ def demo(
 
     Example: pawsonalize demo --port 8080
     """
-    settings = load_settings({"data_dir": data_dir, "host": host, "port": port, "workers": workers})
+    options = {"data_dir": data_dir, "host": host, "port": port, "workers": workers}
+    settings = load_settings({**options, "demo_site": True})
     prepare(settings)
     Console(stderr=True).print(
         f"The adoption site is on http://{settings.host}:{settings.port} (stop it with Ctrl-C)",
