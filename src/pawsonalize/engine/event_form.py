@@ -18,14 +18,17 @@ from pawsonalize.domain.events import (
     Event,
 )
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.ids import MAX_ID_LENGTH, parse_id
 from pawsonalize.domain.times import DAY, parse_moment
 from pawsonalize.engine.decoding import decode
 from pawsonalize.engine.names import new_event_id
 
+# The bounds are for the API document; `parse_id` keeps them, and says more when it refuses.
 Id = Annotated[
-    str | int | float,
-    Meta(description="A string of 1 to 256 characters, or an integer naming the same."),
+    Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": MAX_ID_LENGTH})]
+    | int
+    | Annotated[float, Meta(extra_json_schema={"multipleOf": 1})],
+    Meta(description="1 to 256 printable characters, or an integer naming the same."),
 ]
 Moment = Annotated[
     str | int | float,
@@ -65,7 +68,9 @@ class EventForm(msgspec.Struct, frozen=True, rename="camel"):
     sent_at: Moment | None = None
     event_value: float | None = None
     recommendation_id: Id | None = None
-    impression: list[Id] | None = None
+    impression: (
+        Annotated[list[Id], Meta(extra_json_schema={"maxItems": MAX_IMPRESSION_ITEMS})] | None
+    ) = None
     properties: dict[str, Any] | None = None
 
 

@@ -47,9 +47,11 @@ class Ingest:
         be stored; then no event of the call is.
         """
         if not raws:
-            raise InvalidInput("there are no events in this call: send at least one")
+            raise InvalidInput("there are no events in this call: send some", field="events")
         if len(raws) > MAX_EVENTS:
-            raise InvalidInput(f"a call takes {MAX_EVENTS} events, not {len(raws)}: split it")
+            raise InvalidInput(
+                f"a call takes {MAX_EVENTS} events, not {len(raws)}: split it", field="events"
+            )
         events = []
         rejected = []
         for index, raw in enumerate(raws):

@@ -1,14 +1,16 @@
 """POST /v1/events: one event, a list or `{"events": […]}`, each bare or in the stream envelope."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, Meta, Raw, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.engine.decoding import decode
 from pawsonalize.engine.event_form import EventForm
+from pawsonalize.engine.ingest import MAX_EVENTS
 from pawsonalize.http.json import json_response, read_body
 from pawsonalize.http.metrics import EVENTS
 from pawsonalize.http.services import Services
@@ -21,14 +23,19 @@ class EnvelopedEvent(msgspec.Struct, frozen=True):
     partition_key: str | int | None = msgspec.field(name="Partitionkey", default=None)
 
 
+_BOUNDS = Meta(min_length=1, max_length=MAX_EVENTS)
+Events = Annotated[list[EventForm], _BOUNDS]
+EnvelopedEvents = Annotated[list[EnvelopedEvent], _BOUNDS]
+
+
 class EventList(msgspec.Struct, frozen=True):
     """Several events."""
 
-    events: list[EventForm]
+    events: Events
 
 
 # What the API document shows. Decoding goes event by event, so that a bad one costs no other.
-EVENT_BODIES = (EventForm, EnvelopedEvent, list[EventForm], list[EnvelopedEvent], EventList)
+EVENT_BODIES = (EventForm, EnvelopedEvent, Events, EnvelopedEvents, EventList)
 
 
 class _Wrapped(msgspec.Struct, frozen=True):

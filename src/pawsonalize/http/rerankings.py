@@ -1,6 +1,9 @@
 """POST /v1/rerankings: in which order should this list be shown?"""
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -8,7 +11,7 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.engine.decoding import decode
 from pawsonalize.engine.event_form import AnimalMetadata, Id, Moment
-from pawsonalize.engine.runtime import Candidate
+from pawsonalize.engine.runtime import MAX_RESULTS, Candidate
 from pawsonalize.http.json import json_response, read_body
 from pawsonalize.http.recommendations import RECOMMENDATION_HEADER
 from pawsonalize.http.services import Services
@@ -25,7 +28,9 @@ class ItemMetadata(msgspec.Struct, frozen=True, rename="camel"):
 class RerankingRequest(msgspec.Struct, frozen=True, rename="camel"):
     """A list of 1 to 500 animals to order for a user or a session."""
 
-    item_metadata_list: list[ItemMetadata]
+    item_metadata_list: Annotated[
+        list[ItemMetadata], Meta(extra_json_schema={"minItems": 1, "maxItems": MAX_RESULTS})
+    ]
     user_id: Id | None = None
     session_id: Id | None = None
     at: Moment | None = None

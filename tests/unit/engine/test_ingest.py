@@ -61,7 +61,7 @@ def test_nothing_but_bad_events_is_a_receipt_too(ingest: Ingest) -> None:
 
 
 def test_a_call_has_1_to_1000_events(ingest: Ingest, log: SqlEventLog) -> None:
-    with pytest.raises(InvalidInput, match="at least one"):
+    with pytest.raises(InvalidInput, match="send some"):
         accept(ingest)
     with pytest.raises(InvalidInput, match="1000 events, not 1001: split it"):
         accept(ingest, *[GOOD] * 1001)

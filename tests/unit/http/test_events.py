@@ -113,7 +113,7 @@ def test_everything_that_was_sent_comes_back(client: TestClient, user: str) -> N
 def test_a_call_without_events_is_refused(client: TestClient, body: Any) -> None:
     answer = client.post("/v1/events", json=body)
     assert answer.status_code == 400
-    assert "at least one" in error_of(answer)["message"]
+    assert "send some" in error_of(answer)["message"]
 
 
 def test_more_than_1000_events_are_refused_whole(client: TestClient, user: str) -> None:
