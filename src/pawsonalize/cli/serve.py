@@ -6,6 +6,7 @@ from typing import Any
 
 import uvicorn
 
+from pawsonalize.app import opened
 from pawsonalize.cli.options import DataDir, Host, Port, Workers
 from pawsonalize.settings import Settings, as_environment, load_settings
 
@@ -26,6 +27,9 @@ def serve(
 
 def run_server(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight are answered first."""
+    # Here, a folder that cannot be used is one line and an exit code; in a worker, a traceback.
+    with opened(settings):
+        pass
     # Two libraries that each take all cores for one small product only get in their own way.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.update(as_environment(settings))

@@ -2,38 +2,13 @@
 
 import itertools
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from pawsonalize.app import build_app, opened, train_and_activate
-from pawsonalize.engine.training import TrainingOrder
-from pawsonalize.settings import Settings
-from pawsonalize.storage.base import Item
-from tests.event_data import T0, event
-
-CATS = [f"1-{breed}-{size}-1" for breed in ("Siamese", "Manx", "Maine Coon") for size in "12"]
-DOGS = [f"2-{breed}-{size}-3" for breed in ("Beagle", "Saint_Bernard", "Pug") for size in "23"]
-SETTINGS = {"log_level": "error", "max_body_bytes": 200_000}
-
-
-def make_service(folder: Path, *, train: bool = True) -> Settings:
-    """A data folder where cat people saw cats and dog people saw dogs."""
-    settings = Settings(data_dir=folder, **SETTINGS)  # type: ignore[arg-type]
-    with opened(settings) as adapters:
-        adapters.catalogue.put_items([Item(group, {}) for group in (*CATS, *DOGS, "2-Unseen-1-1")])
-        adapters.log.append(
-            [
-                event(f"seed {user} {n}", user=f"seed {user}", session=None, item=item, at=n)
-                for user in range(20)
-                for n, item in enumerate((CATS, DOGS)[user % 2][user % 3 :: 2])
-            ]
-        )
-        if train:
-            train_and_activate(adapters, TrainingOrder("user-personalization", T0 + 1000, {}))
-    return settings
+from pawsonalize.app import build_app
+from tests.service_data import make_service
 
 
 @pytest.fixture(scope="session")
@@ -51,27 +26,6 @@ _NUMBERS = itertools.count()
 def user() -> str:
     """A user nobody else is; the session of the same number is theirs too."""
     return f"user-{next(_NUMBERS)}"
-
-
-def metadata(group: str) -> dict[str, Any]:
-    """A group of the data above as sites send it, with numbers where they are."""
-    species, breed, size, age = group.split("-")
-    return {
-        "animal_species_id": int(species),
-        "animal_primary_breed_id": breed,
-        "animal_size_id": int(size),
-        "animal_age_id": int(age),
-    }
-
-
-def view(user: str | None, group: str, **more: Any) -> dict[str, Any]:
-    """An event of a user, in a session of its own name unless `more` says otherwise."""
-    form = {
-        "sessionId": f"session of {user}",
-        "eventType": "view",
-        "animalMetadata": metadata(group),
-    }
-    return form | ({} if user is None else {"userId": user}) | more
 
 
 def error_of(response: Any) -> dict[str, Any]:

@@ -6,7 +6,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from pawsonalize.http.examples import EVENT, EVENTS
-from tests.unit.http.conftest import CATS, DOGS, error_of, view
+from tests.service_data import CATS, DOGS, view
+from tests.unit.http.conftest import error_of
 
 
 def history(client: TestClient, user: str) -> list[dict[str, Any]]:

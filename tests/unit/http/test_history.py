@@ -6,7 +6,8 @@ from urllib.parse import quote
 import pytest
 from starlette.testclient import TestClient
 
-from tests.unit.http.conftest import CATS, error_of, view
+from tests.service_data import CATS, view
+from tests.unit.http.conftest import error_of
 
 
 def get(client: TestClient, user: str, **query: Any) -> Any:

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from tests.unit.http.conftest import CATS, DOGS, error_of, metadata, view
+from tests.service_data import CATS, DOGS, metadata, view
+from tests.unit.http.conftest import error_of
 
 QUESTIONS = ("/v1/events", "/v1/recommendations", "/v1/rerankings")
 

@@ -12,7 +12,8 @@ from starlette.testclient import TestClient
 from pawsonalize.app import build_app
 from pawsonalize.http.openapi import openapi
 from pawsonalize.http.operations import OPERATIONS
-from tests.unit.http.conftest import CATS, error_of, make_service, view
+from tests.service_data import CATS, make_service, view
+from tests.unit.http.conftest import error_of
 
 
 def test_a_process_without_a_model_lives_but_is_not_ready(tmp_path: Path) -> None:

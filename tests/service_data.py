@@ -1,0 +1,52 @@
+"""A small world for tests of the whole service: cat people, dog people, and what they saw."""
+
+from pathlib import Path
+from typing import Any
+
+from pawsonalize.app import opened, train_and_activate
+from pawsonalize.engine.training import TrainingOrder
+from pawsonalize.settings import Settings
+from pawsonalize.storage.base import Item
+from tests.event_data import T0, event
+
+CATS = [f"1-{breed}-{size}-1" for breed in ("Siamese", "Manx", "Maine Coon") for size in "12"]
+DOGS = [f"2-{breed}-{size}-3" for breed in ("Beagle", "Saint_Bernard", "Pug") for size in "23"]
+SETTINGS = {"log_level": "error", "max_body_bytes": 200_000}
+
+
+def make_service(folder: Path, *, train: bool = True) -> Settings:
+    """A data folder where cat people saw cats and dog people saw dogs."""
+    settings = Settings(data_dir=folder, **SETTINGS)  # type: ignore[arg-type]
+    with opened(settings) as adapters:
+        adapters.catalogue.put_items([Item(group, {}) for group in (*CATS, *DOGS, "2-Unseen-1-1")])
+        adapters.log.append(
+            [
+                event(f"seed {user} {n}", user=f"seed {user}", session=None, item=item, at=n)
+                for user in range(20)
+                for n, item in enumerate((CATS, DOGS)[user % 2][user % 3 :: 2])
+            ]
+        )
+        if train:
+            train_and_activate(adapters, TrainingOrder("user-personalization", T0 + 1000, {}))
+    return settings
+
+
+def metadata(group: str) -> dict[str, Any]:
+    """A group of the data above as sites send it, with numbers where they are."""
+    species, breed, size, age = group.split("-")
+    return {
+        "animal_species_id": int(species),
+        "animal_primary_breed_id": breed,
+        "animal_size_id": int(size),
+        "animal_age_id": int(age),
+    }
+
+
+def view(user: str | None, group: str, **more: Any) -> dict[str, Any]:
+    """An event of a user, in a session of its own name unless `more` says otherwise."""
+    form = {
+        "sessionId": f"session of {user}",
+        "eventType": "view",
+        "animalMetadata": metadata(group),
+    }
+    return form | ({} if user is None else {"userId": user}) | more
