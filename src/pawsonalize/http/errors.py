@@ -5,7 +5,7 @@ from http import HTTPStatus
 import msgspec
 import structlog
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from pawsonalize.domain.errors import (
@@ -30,6 +30,8 @@ _STATUS: tuple[tuple[type[PawsonalizeError], HTTPStatus], ...] = (
     (StorageUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
     (CorruptArtefact, HTTPStatus.SERVICE_UNAVAILABLE),
 )
+
+_CLIENT_GONE = 499  # nginx's, and by now everybody's
 
 log = structlog.get_logger()
 
@@ -87,7 +89,13 @@ async def on_unexpected_error(request: Request, error: Exception) -> Response:
     )
 
 
+async def on_client_gone(_request: Request, _error: Exception) -> Response:
+    """Nobody reads this; the status is for the metrics."""
+    return Response(status_code=_CLIENT_GONE)
+
+
 EXCEPTION_HANDLERS = {
+    ClientDisconnect: on_client_gone,
     PawsonalizeError: on_pawsonalize_error,
     HTTPException: on_http_error,
     Exception: on_unexpected_error,
