@@ -1,6 +1,8 @@
 """`pawsonalize serve`: the service, until it is told to stop."""
 
 import os
+import signal
+import sys
 import tempfile
 from typing import Any
 
@@ -45,8 +47,18 @@ def run_server(settings: Settings) -> None:
         "date_header": False,
     }
     if settings.workers == 1:
-        uvicorn.run("pawsonalize.app:asgi", **options)
+        _run(options)
         return
     with tempfile.TemporaryDirectory(prefix="pawsonalize-metrics-") as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        _run(options)
+
+
+def _run(options: dict[str, Any]) -> None:
+    """Run uvicorn, with our exit codes: 0 after a stop that was asked for, else 1."""
+    # Once drained, uvicorn sends itself the signal again, for the handler that was there before.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
         uvicorn.run("pawsonalize.app:asgi", **options)
+    except SystemExit as ended:
+        sys.exit(1 if ended.code else 0)
