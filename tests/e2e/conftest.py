@@ -1,0 +1,117 @@
+"""Real `pawsonalize` processes, seen from outside."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+COMMAND = str(Path(sys.executable).parent / "pawsonalize")
+_START_SECONDS = 60
+_STOP_SECONDS = 30
+
+
+@dataclass
+class Server:
+    """One `pawsonalize serve` with its workers, and where to reach it."""
+
+    process: "subprocess.Popen[bytes]"
+    port: int
+    output: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+
+    def comes_up(self) -> bool:
+        """Wait until it answers; False if somebody else took its port meanwhile."""
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                assert "address already in use" in self.output.read_text(), self.output.read_text()
+                return False
+            try:
+                if httpx.get(f"{self.url}/healthz", trust_env=False).status_code == 200:
+                    return True
+            except httpx.TransportError:
+                time.sleep(0.02)
+        pytest.fail(f"no answer in {_START_SECONDS} seconds: {self.output.read_text()}")
+
+    def stop(self) -> int:
+        """Ask it to stop, and return its exit code."""
+        self.process.terminate()
+        return self.process.wait(_STOP_SECONDS)
+
+    def kill(self) -> None:
+        """As a power cut would: no process of it gets to say another word."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+Start = Callable[..., Server]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def environment() -> dict[str, str]:
+    """Ours, without settings of whoever runs the tests."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PAWSONALIZE")}
+    return kept | {"OMP_NUM_THREADS": "1"}
+
+
+def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """One command, to its end."""
+    return subprocess.run(
+        [COMMAND, *arguments],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=_START_SECONDS,
+        check=False,
+    )
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts servers on a data folder and waits until they answer; all end with the test."""
+    servers: list[Server] = []
+
+    def start(folder: Path, *arguments: str) -> Server:
+        while not (server := launch(folder, *arguments)).comes_up():
+            pass
+        return server
+
+    def launch(folder: Path, *arguments: str) -> Server:
+        port = free_port()
+        output = tmp_path / f"server-{len(servers)}.log"
+        with output.open("wb") as log:
+            process = subprocess.Popen(
+                [COMMAND, "serve", "--data-dir", str(folder), "--port", str(port), *arguments],
+                env=environment(),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # so that a kill reaches the workers too
+            )
+        server = Server(process, port, output)
+        servers.append(server)
+        return server
+
+    yield start
+    for server in servers:
+        if server.process.poll() is None:
+            server.kill()

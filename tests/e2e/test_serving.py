@@ -1,0 +1,189 @@
+"""`pawsonalize serve` under operation: stopping, workers, updates."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.conftest import COMMAND, Server, Start, environment, run
+from tests.e2e.test_crash import assert_exactly_once
+from tests.e2e.writers import Writers, form
+from tests.service_data import make_service
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def workers_of(server: Server) -> list[int]:
+    """The processes that have mapped the model, the server's own among them."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.getpgid(int(folder.name)) == server.process.pid:
+                maps = (folder / "maps").read_text()
+                if re.search(r"/models/.*\.npy", maps):
+                    found.append(int(folder.name))
+        except (ProcessLookupError, FileNotFoundError, PermissionError):
+            continue
+    return found
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_sigterm_answers_what_is_in_flight_and_keeps_what_was_acknowledged(
+    start: Start, tmp_path: Path, workers: str
+) -> None:
+    folder = tmp_path / "data"
+    server = start(folder, "--workers", workers)
+    writers = Writers("ann", server)
+    writers.wait_for(50)
+    body = json.dumps(form("slow-1")).encode()
+    with socket.create_connection(("127.0.0.1", server.port)) as slow:
+        slow.settimeout(20)
+        head = f"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+        slow.sendall(head.encode() + body[:10])
+        time.sleep(0.2)  # so that it has begun when the signal comes
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        assert server.process.poll() is None, "it left a request without an answer"
+        slow.sendall(body[10:])
+        answer = slow.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 202"), answer
+    assert server.process.wait(30) == 0, server.output.read_text()
+    writers.stop()
+    assert "Traceback" not in server.output.read_text()
+    restarted = start(folder)
+    assert_exactly_once(restarted, folder, writers, "ann")
+    with restarted.client() as client:
+        assert len(client.get("/v1/users/slow/history").json()["events"]) == 1
+
+
+@on_linux
+def test_workers_share_the_model_add_up_their_metrics_and_replace_each_other(
+    start: Start, tmp_path: Path
+) -> None:
+    folder = tmp_path / "data"
+    make_service(folder)
+    server = start(folder, "--workers", "2")
+    wait_until(lambda: len(workers_of(server)) == 2)
+    for n in range(40):  # a connection each, so that both workers get some
+        assert httpx.post(f"{server.url}/v1/events", json=form(f"ann-{n}")).status_code == 202
+        answer = httpx.post(f"{server.url}/v1/recommendations", json={"userId": "ann"})
+        assert answer.status_code == 200
+
+    def counted() -> set[str]:
+        metrics = httpx.get(f"{server.url}/metrics").text
+        return set(
+            re.findall(r'^pawsonalize_events_total{outcome="accepted"} (\S+)', metrics, re.M)
+        )
+
+    assert {value for _ in range(10) for value in counted()} == {"40.0"}
+    os.kill(workers_of(server)[0], signal.SIGKILL)
+    wait_until(lambda: len(workers_of(server)) == 2)
+    for n in range(40, 60):
+        assert httpx.post(f"{server.url}/v1/events", json=form(f"ann-{n}")).status_code == 202
+    assert counted() == {"60.0"}
+    assert server.stop() == 0
+
+
+def test_a_training_goes_live_everywhere_and_no_request_fails(start: Start, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    make_service(folder)
+    servers = [start(folder), start(folder)]
+    writers = Writers("ann", *servers)
+
+    def version(server: Server) -> str:
+        found: str = httpx.get(f"{server.url}/readyz").json()["solutionVersion"]
+        return found
+
+    before = version(servers[0])
+    trained = run("train", "--data-dir", str(folder), "--recipe", "popularity-count", "--json")
+    assert trained.returncode == 0, trained.stderr
+    after = json.loads(trained.stdout)["version"]["solution_version"]
+    assert before != after
+    for server in servers:
+        wait_until(lambda server=server: version(server) == after)  # type: ignore[misc]
+        answer = httpx.post(f"{server.url}/v1/recommendations", json={"userId": "ann"})
+        assert answer.status_code == 200
+    writers.stop()
+    assert not writers.refused
+    assert writers.acknowledged
+
+
+def test_a_port_in_use_is_said_in_the_exit(start: Start, tmp_path: Path) -> None:
+    server = start(tmp_path / "one")
+    second = run("serve", "--data-dir", str(tmp_path / "two"), "--port", str(server.port))
+    assert second.returncode == 1
+    assert "address already in use" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+def test_a_body_above_the_limit_is_refused_before_it_has_all_come(
+    start: Start, tmp_path: Path
+) -> None:
+    server = start(tmp_path / "data")
+    with server.client() as client:
+        answer = client.post("/v1/events", content=b" " * (6 * 1024 * 1024))
+        assert answer.status_code == 413
+        assert answer.json()["error"]["code"] == "too_large"
+        assert client.post("/v1/events", json=form("ann-1")).status_code == 202
+
+
+def test_a_client_that_hangs_up_leaves_no_trace(start: Start, tmp_path: Path) -> None:
+    server = start(tmp_path / "data")
+    for part in (b"POST /v1/ev", b"POST /v1/events HTTP/1.1\r\nContent-Length: 99\r\n\r\n{"):
+        with socket.create_connection(("127.0.0.1", server.port)) as gone:
+            gone.sendall(part)
+            time.sleep(0.1)
+    for nonsense in (b"\x16\x03\x01\x02\x00\x01", b"GET / HTTP/9.9\r\n\r\n", b"\x00" * 999):
+        with socket.create_connection(("127.0.0.1", server.port)) as rude:
+            rude.sendall(nonsense)
+            time.sleep(0.05)
+    with server.client() as client:
+        assert client.post("/v1/events", json=form("ann-1")).status_code == 202
+        metrics = client.get("/metrics").text
+    assert 'status="500"' not in metrics
+    assert server.stop() == 0
+    assert "Traceback" not in server.output.read_text()
+    assert "unexpected error" not in server.output.read_text()
+
+
+def test_an_id_with_any_sign_is_found_by_its_percent_encoding(start: Start, tmp_path: Path) -> None:
+    server = start(tmp_path / "data")
+    with server.client() as client:
+        for user, path in (
+            ("a/b", "a%2Fb"),
+            ("a%2Fb", "a%252Fb"),
+            ("Zoë 東", "Zo%C3%AB%20%E6%9D%B1"),
+        ):
+            client.post("/v1/events", json={**form("x-1"), "userId": user, "eventId": f"of {user}"})
+            events = client.get(f"/v1/users/{path}/history").json()["events"]
+            assert [event["userId"] for event in events] == [user]
+
+
+def test_settings_come_from_the_environment_and_a_wrong_one_is_named(tmp_path: Path) -> None:
+    wrong = subprocess.run(
+        [COMMAND, "serve", "--data-dir", str(tmp_path)],
+        env=environment() | {"PAWSONALIZE_PORT": "eighty"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert wrong.returncode == 2
+    assert "port" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
