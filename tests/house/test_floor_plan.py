@@ -1,0 +1,93 @@
+"""The rules of the house hold, and who breaks one is caught."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted((ROOT / "src" / "pawsonalize").rglob("*.py"))
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The source and its rules, to plant things into."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=ignored)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def lint(folder: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(folder / "src")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_house_as_it_is_keeps_every_rule(copy: Path) -> None:
+    result = lint(copy)
+    assert result.returncode == 0, result.stdout
+    assert "0 broken" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("place", "planted", "rule"),
+    [
+        ("domain", "import numpy", "The domain is the standard library alone"),
+        ("domain", "import msgspec", "The domain is the standard library alone"),
+        ("recipes", "import pawsonalize.engine", "Imports go down"),
+        ("recipes", "import sqlalchemy", "Recipes and the demo world are pure"),
+        ("storage", "import pawsonalize.archive", "Imports go down"),
+        ("engine", "import pawsonalize.http", "Imports go down"),
+        ("engine", "import pawsonalize.settings", "Imports go down"),
+        ("engine", "import pawsonalize.storage.sql", "The engine sees ports, never adapters"),
+        ("engine", "import starlette", "HTTP lives in the doors"),
+        ("http", "import pawsonalize.ui", "Imports go down"),
+        ("http", "import sqlalchemy", "SQL lives in storage"),
+        ("cli", "import sqlalchemy", "SQL lives in storage"),
+    ],
+)
+def test_a_forbidden_import_is_caught(copy: Path, place: str, planted: str, rule: str) -> None:
+    (copy / "src" / "pawsonalize" / place / "planted.py").write_text(f"{planted}\n")
+    result = lint(copy)
+    assert result.returncode == 1, result.stdout
+    broken = [line for line in result.stdout.splitlines() if line.endswith("BROKEN")]
+    assert any(line.startswith(rule) for line in broken), result.stdout
+    assert f"pawsonalize.{place}.planted" in result.stdout
+
+
+def test_a_file_fits_a_sitting() -> None:
+    lengths = {file: len(file.read_text().splitlines()) for file in SOURCES}
+    assert SOURCES
+    assert {file: lines for file, lines in lengths.items() if lines >= 400} == {}
+
+
+def test_no_folder_or_file_has_a_name_that_is_no_noun() -> None:
+    homeless = {"util", "utils", "helper", "helpers", "common", "manager", "managers", "misc"}
+    assert not [file for file in SOURCES if homeless & {*file.with_suffix("").parts}]
+
+
+def test_the_clock_is_read_in_one_place() -> None:
+    readers = {
+        file.name
+        for file in SOURCES
+        for sign in ("time.time", "datetime.now", "utcnow", "date.today")
+        if sign in file.read_text()
+    }
+    assert readers == {"clock.py"}
+
+
+def test_nothing_is_pickled() -> None:
+    for file in SOURCES:
+        text = file.read_text()
+        assert "import pickle" not in text
+        assert "allow_pickle=True" not in text
