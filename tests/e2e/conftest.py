@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 COMMAND = str(Path(sys.executable).parent / "pawsonalize")
-_START_SECONDS = 60
-_STOP_SECONDS = 30
+_START_SECONDS = 120
+_STOP_SECONDS = 60
 
 
 @dataclass
@@ -71,7 +71,8 @@ def free_port() -> int:
 def environment() -> dict[str, str]:
     """Ours, without settings of whoever runs the tests."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PAWSONALIZE")}
-    return kept | {"OMP_NUM_THREADS": "1"}
+    # Archiving goes on all the time, so that a crash may meet it at any step.
+    return kept | {"OMP_NUM_THREADS": "1", "PAWSONALIZE_ARCHIVE_SECONDS": "0.1"}
 
 
 def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -91,17 +92,17 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Starts servers on a data folder and waits until they answer; all end with the test."""
     servers: list[Server] = []
 
-    def start(folder: Path, *arguments: str) -> Server:
-        while not (server := launch(folder, *arguments)).comes_up():
+    def start(folder: Path, *arguments: str, command: str = "serve") -> Server:
+        while not (server := launch(folder, command, *arguments)).comes_up():
             pass
         return server
 
-    def launch(folder: Path, *arguments: str) -> Server:
+    def launch(folder: Path, command: str, *arguments: str) -> Server:
         port = free_port()
         output = tmp_path / f"server-{len(servers)}.log"
         with output.open("wb") as log:
             process = subprocess.Popen(
-                [COMMAND, "serve", "--data-dir", str(folder), "--port", str(port), *arguments],
+                [COMMAND, command, "--data-dir", str(folder), "--port", str(port), *arguments],
                 env=environment(),
                 stdout=log,
                 stderr=subprocess.STDOUT,

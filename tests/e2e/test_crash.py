@@ -1,5 +1,6 @@
 """What was acknowledged survives, exactly once, whatever happens to the process."""
 
+import json
 import sqlite3
 from collections import Counter
 from collections.abc import Callable
@@ -7,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
-from tests.e2e.conftest import Server, Start
+import zstandard
+
+from tests.e2e.conftest import Server, Start, run
 from tests.e2e.writers import Writers, form
 
 
@@ -31,8 +34,26 @@ def in_history(server: Server, folder: Path, user: str) -> Counter[str]:
             query["cursor"] = page["nextCursor"]
 
 
+def in_archive(server: Server, folder: Path, user: str) -> Counter[str]:
+    """How often each of the user's events is in the archive's objects."""
+    archived = run("archive", "run", "--data-dir", str(folder))
+    assert archived.returncode == 0, archived.stderr
+    found: Counter[str] = Counter()
+    for path in (folder / "archive").rglob("*.jsonl.zst"):
+        lines = zstandard.ZstdDecompressor().decompress(path.read_bytes()).splitlines()
+        rows = [json.loads(line) for line in lines]
+        found.update(row["eventId"] for row in rows if row.get("userId") == user)
+    verified = run("archive", "verify", "--data-dir", str(folder))
+    assert verified.returncode == 0, verified.stdout
+    return found
+
+
 # Every place where an acknowledged event must be, exactly once. A new place is one function.
-PLACES: tuple[Callable[[Server, Path, str], Counter[str]], ...] = (in_table, in_history)
+PLACES: tuple[Callable[[Server, Path, str], Counter[str]], ...] = (
+    in_table,
+    in_history,
+    in_archive,
+)
 
 
 def assert_exactly_once(server: Server, folder: Path, writers: Writers, user: str) -> None:

@@ -13,6 +13,8 @@ from pawsonalize.cli.options import DataDir, Host, Port, Workers
 from pawsonalize.settings import Settings, as_environment, load_settings
 
 _DRAIN_SECONDS = 30
+# A worker that has not said a word for so long is replaced; a busy machine starts it slowly.
+_START_SECONDS = 120
 
 
 def serve(
@@ -43,6 +45,7 @@ def run_server(settings: Settings) -> None:
         "access_log": False,
         "log_config": None,
         "timeout_graceful_shutdown": _DRAIN_SECONDS,
+        "timeout_worker_healthcheck": _START_SECONDS,
         "server_header": False,
         "date_header": False,
     }

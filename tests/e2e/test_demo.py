@@ -1,0 +1,40 @@
+"""`pawsonalize demo`, used only from outside."""
+
+from pathlib import Path
+
+import httpx
+
+from pawsonalize.http.examples import RERANKING
+from tests.e2e.conftest import Server, Start
+from tests.service_data import view
+
+
+def detailed(client: httpx.Client, session: str) -> list[dict[str, object]]:
+    """The full recommendations of a session."""
+    answer = client.post(
+        "/v1/recommendations", params={"detail": "full"}, json={"sessionId": session}
+    )
+    recommendations: list[dict[str, object]] = answer.json()["recommendations"]
+    return recommendations
+
+
+def test_the_demo_is_a_live_adoption_site_that_learns_from_a_click(
+    start: Start, tmp_path: Path
+) -> None:
+    server: Server = start(tmp_path / "data", command="demo")
+    with server.client() as client:
+        assert client.get("/readyz").status_code == 200
+        page = client.get("/")
+        assert page.status_code == 200
+        assert "400 animals looking for a home" in page.text
+        before = detailed(client, "click")
+        last = str(before[-1]["id"])
+        assert (
+            client.post("/v1/events", json=view(None, last, sessionId="click")).status_code == 202
+        )
+        after = detailed(client, "click")
+        assert after[0]["id"] == last
+        assert after[0]["reasons"]
+        assert detailed(client, "another") == before
+        ranking = client.post("/v1/rerankings", json=RERANKING).json()["ranking"]
+        assert sorted(ranking) == ["a-1", "a-2", "a-3"]
