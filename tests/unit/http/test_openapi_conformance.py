@@ -21,7 +21,7 @@ document = schemathesis.openapi.from_dict(openapi(), config=_CONFIG)
 
 
 @document.parametrize()
-@settings(max_examples=100, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, suppress_health_check=list(HealthCheck))
 def test_requests_by_the_document_get_answers_by_the_document(
     case: schemathesis.Case[Any], client: TestClient
 ) -> None:
