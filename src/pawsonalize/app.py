@@ -132,7 +132,9 @@ def build_app(settings: Settings) -> Starlette:
         with opened(settings) as adapters:
             live = LiveModel(CAMPAIGN, adapters.campaigns, adapters.artefacts)
             impressions = ImpressionLog(SqlImpressions(adapters.database))
-            ingest = Ingest(adapters.log, adapters.animals)
+            ingest = Ingest(
+                adapters.log, adapters.animals, reads_are_local=adapters.database.is_local
+            )
             archiver = Archiver(adapters.log, adapters.ledger, adapters.objects)
             app.state.services = Services(
                 log=adapters.log,

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,7 +31,7 @@ GOOD: dict[str, Any] = {
 
 @pytest.fixture
 def ingest(log: SqlEventLog, animals: SqlAnimals) -> Iterator[Ingest]:
-    ingest = Ingest(log, animals)
+    ingest = Ingest(log, animals, reads_are_local=True)
     yield ingest
     ingest.close()
 
@@ -87,3 +88,25 @@ def test_an_event_from_a_clock_that_is_ahead_is_visible_at_once(
     # Visitors' clocks are ahead by seconds or by a time zone; what they did is not the future.
     accept(ingest, {**GOOD, "sentAt": T0 + 3_600_000})
     assert len(log.recent(Visitor("ann"), T0, 10)) == 1
+
+
+def test_a_database_that_hangs_holds_up_nobody_else(log: SqlEventLog, animals: SqlAnimals) -> None:
+    answered = threading.Event()
+
+    class Far(SqlAnimals):
+        def get(self, animal_id: str) -> Animal | None:
+            assert answered.wait(10), "the other request waited for this one"
+            return None
+
+    async def run() -> Receipt:
+        ingest = Ingest(log, Far(animals._database), reads_are_local=False)
+        event = json.dumps({"sessionId": "s1", "eventType": "view", "animal_id": "a7"}).encode()
+        hanging = asyncio.create_task(ingest.accept([event], T0))
+        await asyncio.sleep(0)
+        assert (await ingest.accept([json.dumps(GOOD).encode()], T0)).accepted == 1
+        answered.set()
+        receipt = await hanging
+        ingest.close()
+        return receipt
+
+    assert asyncio.run(run()).rejected[0].field == "animalMetadata"
