@@ -12,6 +12,8 @@ _WORDS = {
     "co-visits": "liked together with what you looked at",
     "kin": "of a kind you look at",
     "popularity": "popular now",
+    "trend": "more looked for than just before",
+    "freshness": "new here",
 }
 
 

@@ -7,11 +7,15 @@ from typing import Any
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.recipes.contract import Recipe
 from pawsonalize.recipes.popularity_count import PopularityCount
+from pawsonalize.recipes.similar_items import SimilarItems
+from pawsonalize.recipes.trending_now import TrendingNow
 from pawsonalize.recipes.user_personalization import UserPersonalization
 
 RECIPES: Mapping[str, Recipe[Any]] = MappingProxyType(
     {
         PopularityCount.name: PopularityCount(),
+        SimilarItems.name: SimilarItems(),
+        TrendingNow.name: TrendingNow(),
         UserPersonalization.name: UserPersonalization(),
     }
 )

@@ -5,7 +5,7 @@ Recipes are pure: no clock, network, file or global random state. Time and seed 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,7 +103,8 @@ class Model(Protocol):
     def score_catalogue(self, context: Context) -> Floats:
         """Weights of the whole catalogue, shape (items,).
 
-        Finite, at least 0, and summing to 1 (all 0 only for an empty catalogue).
+        Finite, at least 0, and summing to 1; all 0 only where there is nothing to propose: the
+        catalogue is empty, or holds but the item in question of a recipe that leaves it out.
         """
         ...
 
@@ -121,6 +122,27 @@ class Model(Protocol):
 
     def arrays(self) -> Arrays:
         """Everything `Recipe.load` needs beside the card; plain arrays, no objects."""
+        ...
+
+
+@runtime_checkable
+class FoldingModel(Model, Protocol):
+    """A model that takes in new events between trainings, where a recipe can offer it.
+
+    Folding in any batches, in any order, gives what a fit on all events gives, bit for bit, card
+    aside. So such a model keeps sums, sets and maxima only: sums of numbers on one fixed grain
+    (whole, or multiples of 2**-20, which float64 adds exactly up to 2**32), sets of what counts
+    once, and it forgets only what lies too far behind the newest event it ever met, which is what
+    a fit forgets as well. Late events need no more than that.
+    """
+
+    def folded(self, new: TrainingData) -> "FoldingModel":
+        """A new model that also knows these events, each given once; this one stays as it is.
+
+        The rows may come in any order, none later than `new.as_of`. Every user, item and event
+        type keeps the code it had, new ones come behind: `new.item_ids` (the whole catalogue,
+        described) begins with the model's, else InvalidInput. The card stays the version's.
+        """
         ...
 
 

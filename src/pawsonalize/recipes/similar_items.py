@@ -1,0 +1,220 @@
+"""`similar-items`: what is like the item in question, by who chose both and by attributes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.domain.times import DAY
+from pawsonalize.recipes.artefact import make_card, read_card, take
+from pawsonalize.recipes.contract import Arrays, Card, Context, TrainingData
+from pawsonalize.recipes.items import ItemIndex
+from pawsonalize.recipes.popularity import Popularity, decay, decayed_users
+from pawsonalize.recipes.settings import check_numbers
+from pawsonalize.recipes.tables import Table
+from pawsonalize.recipes.transitions import covisit_table
+
+_FORMAT = 1
+PARTS = ("co-visits", "kin", "popularity", "freshness")
+_BOOST = 4.0  # at an influence of 1 the most popular item weighs five times its similarity
+# Orders what is equally similar and what is not similar at all, without a say in anything else.
+_FLOOR = 1e-4
+_UNTOUCHED = int(np.iinfo(np.int64).max)
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarItemsSettings:
+    """Settings of `similar-items`."""
+
+    popularity_influence: float = 0.0
+    """From 0, similarity alone, to 1: the more popular of two similar items comes first."""
+    freshness_influence: float = 0.0
+    """From 0, similarity alone, to 1: the newer of two similar items comes first."""
+    kin_weight: float = 0.1
+    """What an item alike in every attribute counts; co-visits of two items count up to 1."""
+    kin_level_fade: float = 0.6
+    """What size and age count beside the breed, and the species beside size and age."""
+    covisit_history: int = 50
+    """How many of a user's newest visits count for co-visits."""
+    covisit_shrinkage: float = 20.0
+    """Added to the cosine's denominator: higher trusts rare pairs less."""
+    neighbours: int = 64
+    """How many co-visited items are kept of each item."""
+    behaviour_half_life_days: float = 180.0
+    """After how many days a visit counts half for co-visits."""
+    popularity_half_life_days: float = 30.0
+    """After how many days a user's choice counts half for popularity."""
+    freshness_half_life_days: float = 14.0
+    """How many days after its first event an item is half as fresh; untouched ones are fresh."""
+    smoothing: float = 0.1
+    """Users (less than one) added to every item's popularity."""
+
+    def __post_init__(self) -> None:
+        check_numbers(
+            self,
+            above_zero=(
+                "behaviour_half_life_days",
+                "popularity_half_life_days",
+                "freshness_half_life_days",
+                "smoothing",
+            ),
+            up_to_one=(
+                "popularity_influence",
+                "freshness_influence",
+                "kin_level_fade",
+                "smoothing",
+            ),
+        )
+
+
+class SimilarItems:
+    """Co-visits and shared attributes of the newest event's item, which itself is left out."""
+
+    name = "similar-items"
+    settings = SimilarItemsSettings
+
+    def fit(
+        self, data: TrainingData, settings: SimilarItemsSettings, seed: int
+    ) -> "SimilarItemsModel":
+        """Count; nothing is random, so the seed only goes on the card."""
+        s = settings
+        index = ItemIndex.build(data.item_ids, data.attributes)
+        covisits = covisit_table(
+            data,
+            decay(data, s.behaviour_half_life_days).astype(np.float32),
+            history=s.covisit_history,
+            width=s.neighbours,
+            shrinkage=s.covisit_shrinkage,
+        )
+        users = decayed_users(data, s.popularity_half_life_days)
+        first_event = np.full(len(data.item_ids), _UNTOUCHED, np.int64)
+        np.minimum.at(first_event, data.item, data.time)
+        return SimilarItemsModel(
+            card=make_card(self.name, _FORMAT, s, seed, data),
+            index=index,
+            covisits=covisits,
+            popularity=Popularity.of(users, index, s.smoothing),
+            first_event=first_event,
+            _settings=s,
+        )
+
+    def load(self, card: Card, arrays: Arrays) -> "SimilarItemsModel":
+        """Rebuild from an artefact; CorruptArtefact when it does not fit."""
+        index = ItemIndex.from_arrays(arrays)
+        n_items = len(index.ids)
+        return SimilarItemsModel(
+            card=card,
+            index=index,
+            covisits=Table.from_arrays("covisits", arrays, n_items, n_items),
+            popularity=Popularity.from_arrays(arrays, index),
+            first_event=take(arrays, "first_event", np.int64, (n_items,)),
+            _settings=read_card(card, self.name, _FORMAT, self.settings),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarItemsModel:
+    """Co-visits, attributes, and what may sway between similar items.
+
+    `first_event[i]` is item i's first moment in milliseconds since 1970, shape (items,).
+    """
+
+    card: Card
+    index: ItemIndex
+    covisits: Table
+    popularity: Popularity
+    first_event: NDArray[np.int64]
+    _settings: SimilarItemsSettings
+
+    @property
+    def item_ids(self) -> tuple[str, ...]:
+        """The catalogue, in the order of `score_catalogue`."""
+        return self.index.ids
+
+    def score_catalogue(self, context: Context) -> NDArray[np.float32]:
+        """Similarity of each item to the newest event's, 0 for that one itself; sums to 1.
+
+        Without an event, or where nothing is like its item, what is popular.
+        """
+        scores: NDArray[np.float32] = self._parts(context, ()).sum(axis=0)
+        return scores
+
+    def score(self, context: Context, items: Sequence[str]) -> NDArray[np.float32]:
+        """The same of any ids; outside the catalogue, as an untouched item of its kin."""
+        columns, outside = self._columns(items)
+        scores: NDArray[np.float32] = self._parts(context, outside).sum(axis=0)
+        return scores[columns]
+
+    def contributions(
+        self, context: Context, items: Sequence[str]
+    ) -> dict[str, NDArray[np.float32]]:
+        """What each part adds to the scores of the ids, by its name; adds up to `score`."""
+        columns, outside = self._columns(items)
+        parts = self._parts(context, outside)
+        return {name: part[columns] for name, part in zip(PARTS, parts, strict=True)}
+
+    def arrays(self) -> Arrays:
+        """Index, co-visits, popularity and first events."""
+        return {
+            **self.index.arrays(),
+            **self.covisits.arrays("covisits"),
+            **self.popularity.arrays(),
+            "first_event": self.first_event,
+        }
+
+    def _columns(self, items: Sequence[str]) -> tuple[NDArray[np.int64], list[str]]:
+        """Where each id stands when those outside the catalogue are put behind it."""
+        columns = self.index.rows(items)
+        places = np.flatnonzero(columns == len(self.index.ids))
+        columns[places] += np.arange(len(places))
+        return columns, [items[place] for place in places.tolist()]
+
+    def _parts(self, context: Context, outside: Sequence[str]) -> NDArray[np.float32]:
+        """What each part adds, shape (parts, items + outside); the items' sum to 1."""
+        s, n_items = self._settings, len(self.index.ids)
+        parts = np.zeros((len(PARTS), n_items + len(outside)), np.float32)
+        covisits, kin, popularity, freshness = parts
+        cells, share = self.index.cells[:, :n_items], self.popularity.share
+        if outside:
+            kin_cells = self.index.kin_of(outside)
+            cells = np.hstack((cells, kin_cells))
+            share = np.append(share, self.popularity.of_kin(kin_cells))
+        popularity += np.float32(_FLOOR) * share
+        if context.events:
+            question = context.events[0].item
+            row = self.index.rows((question,))
+            self.covisits.add_to(covisits, row, np.ones(1, np.float32))
+            self._add_kin(kin, self._cells_of(question), cells)
+            similarity = covisits + kin
+            if s.popularity_influence:
+                renown = np.sqrt(share / max(float(self.popularity.share.max(initial=0)), 1e-30))
+                popularity += np.float32(_BOOST * s.popularity_influence) * renown * similarity
+            if s.freshness_influence:
+                fresh = self._freshness(context.now, len(outside))
+                freshness += np.float32(_BOOST * s.freshness_influence) * fresh * similarity
+            parts[:, row[row < n_items]] = 0
+            parts[:, [n_items + k for k, item in enumerate(outside) if item == question]] = 0
+        parts /= float(parts[:, :n_items].sum(axis=1).sum()) or 1.0
+        return parts
+
+    def _cells_of(self, item: str) -> list[int]:
+        row = self.index.position.get(item)
+        cells = self.index.kin_of((item,))[:, 0] if row is None else self.index.cells[:, row]
+        found: list[int] = cells.tolist()
+        return found
+
+    def _add_kin(
+        self, out: NDArray[np.float32], own: Sequence[int], cells: NDArray[np.int64]
+    ) -> None:
+        """Add the weights of the levels at which items share the cell, `kin_weight` for all."""
+        fades = [self._settings.kin_level_fade**level for level in range(len(own))]
+        for cell, others, fade in zip(own, cells, fades, strict=True):
+            if cell != self.index.n_cells:
+                out += (others == cell) * np.float32(self._settings.kin_weight * fade / sum(fades))
+
+    def _freshness(self, now: int, outside: int) -> NDArray[np.float32]:
+        """From 1, new or untouched, down to 0; items outside the catalogue are untouched."""
+        age = np.maximum(float(now) - self.first_event.astype(np.float64), 0.0)
+        fresh = np.exp2(-age / (self._settings.freshness_half_life_days * DAY))
+        return np.append(fresh, np.ones(outside)).astype(np.float32)

@@ -1,0 +1,178 @@
+"""`trending-now`: what more visitors choose now than just before, without a retrain."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.times import DAY, HOUR
+from pawsonalize.recipes.artefact import make_card, read_card
+from pawsonalize.recipes.contract import Arrays, Card, Context, TrainingData
+from pawsonalize.recipes.items import ItemIndex
+from pawsonalize.recipes.popularity import Popularity
+from pawsonalize.recipes.recent_visitors import STEPS, RecentVisitors
+from pawsonalize.recipes.rise import rise
+from pawsonalize.recipes.settings import check_numbers
+from pawsonalize.recipes.visit_counts import VisitCounts
+
+_FORMAT = 1
+_POPULARITY_SMOOTHING = 0.1
+_LONGEST = 100 * 366 * DAY
+
+
+@dataclass(frozen=True, slots=True)
+class TrendingNowSettings:
+    """Settings of `trending-now`."""
+
+    window_hours: float = 24.0
+    """Length of the newest window and of the one before it; both move on 24 times in a length."""
+    min_support: float = 3.0
+    """Unique visitors an item needs in the newest window to count as rising."""
+    smoothing: float = 1.0
+    """Visitors added to both windows of an item: higher trusts small numbers less."""
+    doubt: float = 1.0
+    """Standard errors taken off the rise: higher wants more evidence of it."""
+    popularity_weight: float = 0.1
+    """What an item's share of all visits counts beside its rise; alone where nothing rises."""
+    popularity_half_life_days: float = 30.0
+    """How long visits count in full for popularity, then half, then a quarter, and so on."""
+
+    def __post_init__(self) -> None:
+        check_numbers(
+            self,
+            above_zero=(
+                "window_hours",
+                "smoothing",
+                "popularity_weight",
+                "popularity_half_life_days",
+            ),
+        )
+
+    @property
+    def step(self) -> int:
+        """By how much a window moves on, in milliseconds."""
+        return _milliseconds(self.window_hours * HOUR / STEPS)
+
+    @property
+    def half_life(self) -> int:
+        """The half-life of popularity in milliseconds."""
+        return _milliseconds(self.popularity_half_life_days * DAY)
+
+
+class TrendingNow:
+    """Unique visitors per item in the newest window against the window before, for any now."""
+
+    name = "trending-now"
+    settings = TrendingNowSettings
+
+    def fit(
+        self, data: TrainingData, settings: TrendingNowSettings, seed: int
+    ) -> "TrendingNowModel":
+        """Count; nothing is random, so the seed only goes on the card."""
+        card = make_card(self.name, _FORMAT, settings, seed, data)
+        index = ItemIndex.build(data.item_ids, data.attributes)
+        return TrendingNowModel.of(card, index, *_counted(data, settings), settings)
+
+    def load(self, card: Card, arrays: Arrays) -> "TrendingNowModel":
+        """Rebuild from an artefact; CorruptArtefact when it does not fit."""
+        settings = read_card(card, self.name, _FORMAT, self.settings)
+        index = ItemIndex.from_arrays(arrays)
+        recent = RecentVisitors.from_arrays(arrays, len(index.ids))
+        visits = VisitCounts.from_arrays(arrays, len(index.ids))
+        return TrendingNowModel.of(card, index, recent, visits, settings)
+
+
+def _counted(
+    data: TrainingData, settings: TrendingNowSettings
+) -> tuple[RecentVisitors, VisitCounts]:
+    time, n_items = np.minimum(data.time, data.as_of), len(data.item_ids)
+    return (
+        RecentVisitors.of(time // settings.step, data.item, data.user, n_items),
+        VisitCounts.of(time, data.item, n_items, settings.half_life),
+    )
+
+
+def _milliseconds(length: float) -> int:
+    return max(1, round(min(length, _LONGEST)))
+
+
+@dataclass(frozen=True, slots=True)
+class TrendingNowModel:
+    """Counts by time; of the context only `now` matters. A `FoldingModel`."""
+
+    card: Card
+    index: ItemIndex
+    recent: RecentVisitors
+    visits: VisitCounts
+    popularity: Popularity
+    _settings: TrendingNowSettings
+
+    @classmethod
+    def of(
+        cls,
+        card: Card,
+        index: ItemIndex,
+        recent: RecentVisitors,
+        visits: VisitCounts,
+        settings: TrendingNowSettings,
+    ) -> "TrendingNowModel":
+        """Derive the popularity, which is not stored, from the visits."""
+        popularity = Popularity.of(visits.decayed(), index, _POPULARITY_SMOOTHING)
+        return cls(card, index, recent, visits, popularity, settings)
+
+    @property
+    def item_ids(self) -> tuple[str, ...]:
+        """The catalogue, in the order of `score_catalogue`."""
+        return self.index.ids
+
+    def folded(self, new: TrainingData) -> "TrendingNowModel":
+        """A new model that also knows these events, as a fit on all of them would."""
+        index = self.index
+        if new.item_ids != index.ids:
+            if new.item_ids[: len(index.ids)] != index.ids:
+                raise InvalidInput("the items of new events must begin with those of the model")
+            index = ItemIndex.build(new.item_ids, new.attributes)
+        recent, visits = _counted(new, self._settings)
+        return TrendingNowModel.of(
+            self.card, index, self.recent.plus(recent), self.visits.plus(visits), self._settings
+        )
+
+    def score_catalogue(self, context: Context) -> NDArray[np.float32]:
+        """Rise and popularity of every item, as shares that sum to 1."""
+        trend, rest = self._trend(context.now)
+        return trend + self.popularity.share * rest
+
+    def score(self, context: Context, items: Sequence[str]) -> NDArray[np.float32]:
+        """The same of any ids; outside the catalogue, that of an untouched item of its kin."""
+        parts = self.contributions(context, items)
+        return parts["trend"] + parts["popularity"]
+
+    def contributions(
+        self, context: Context, items: Sequence[str]
+    ) -> dict[str, NDArray[np.float32]]:
+        """What rise and popularity add to the scores of the ids; they add up to `score`."""
+        rows = self.index.rows(items)
+        outside = np.flatnonzero(rows == len(self.index.ids))
+        cells = self.index.kin_of([items[place] for place in outside.tolist()])
+        trend, rest = self._trend(context.now)
+        popularity = np.append(self.popularity.share, np.float32(0))[rows]
+        popularity[outside] = self.popularity.of_kin(cells)
+        return {"trend": np.append(trend, np.float32(0))[rows], "popularity": popularity * rest}
+
+    def arrays(self) -> Arrays:
+        """Index and counts."""
+        return {**self.index.arrays(), **self.recent.arrays(), **self.visits.arrays()}
+
+    def _trend(self, now: int) -> tuple[NDArray[np.float32], np.float32]:
+        """The rise of each item at `now` as its share of the score, and what popularity has."""
+        s = self._settings
+        found = rise(
+            *self.recent.windows(now // s.step),
+            min_support=s.min_support,
+            smoothing=s.smoothing,
+            doubt=s.doubt,
+        )
+        whole = float(found.sum()) + s.popularity_weight
+        return (found / whole).astype(np.float32), np.float32(s.popularity_weight / whole)
