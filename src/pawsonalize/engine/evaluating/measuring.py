@@ -18,6 +18,8 @@ from pawsonalize.evaluation.judging import Judgement
 from pawsonalize.evaluation.metrics.catalogue import METRICS
 from pawsonalize.evaluation.slices import Slice, by_history, by_novelty, by_value
 
+SHUFFLED = "shuffled order"
+
 
 def measure(
     holdout: Holdout, judged: Mapping[str, Judgement], control: Judgement, seed: int
@@ -26,16 +28,16 @@ def measure(
     recipe = next(iter(judged))
     targets = np.concatenate(holdout.targets)
     values = {name: judgement.values() for name, judgement in judged.items()}
+    values[SHUFFLED] = control.values()
+    measured = _measured(values, seed)
     n_items = len(holdout.training.item_ids)
 
-    def report(name: str, judgement: Judgement, own: NDArray[np.float64]) -> RankerReport:
-        leads = () if name == recipe else paired_differences(values[recipe], own, seed)
+    def report(name: str, judgement: Judgement) -> RankerReport:
+        ours, theirs = values[recipe], values[name]
+        leads = () if name == recipe else paired_differences(ours, theirs, seed)
         lead = dict(zip(METRICS, leads, strict=False))
-        return RankerReport(name, _measured(own, seed), judgement.coverage(n_items), lead)
+        return RankerReport(name, measured[name], judgement.coverage(n_items), lead)
 
-    rankers = tuple(report(name, judgement, values[name]) for name, judgement in judged.items())
-    shuffled = report(f"{recipe}, shuffled order", control, control.values())
-    sliced = tuple(_sliced(part, judged, seed) for part in _slices(holdout, targets))
     return SplitReport(
         split=holdout.name,
         moment=holdout.training.as_of,
@@ -45,22 +47,23 @@ def measure(
         targets=len(targets),
         repeated=_repeated(holdout),
         missing=float((targets < 0).mean()),
-        rankers=rankers,
-        shuffled_order=shuffled,
-        slices=sliced,
+        rankers=tuple(report(name, judgement) for name, judgement in judged.items()),
+        shuffled_order=report(SHUFFLED, control),
+        slices=tuple(_sliced(part, judged, seed) for part in _slices(holdout, targets)),
         calibration=_calibration(holdout, judged[recipe]),
     )
 
 
-def _measured(values: NDArray[np.float64], seed: int) -> Measured:
-    return dict(zip(METRICS, intervals(values, seed), strict=True))
+def _measured(values: Mapping[str, NDArray[np.float64]], seed: int) -> dict[str, Measured]:
+    """Intervals of every ranker's metrics, all from the same draws of users."""
+    found = iter(intervals(np.hstack(list(values.values())), seed))
+    return {name: {metric: next(found) for metric in METRICS} for name in values}
 
 
 def _sliced(part: Slice, judged: Mapping[str, Judgement], seed: int) -> SliceReport:
     values = {name: judgement.values(part.targets) for name, judgement in judged.items()}
     questions = len(next(iter(values.values())))
-    measured = {name: _measured(own, seed) for name, own in values.items()}
-    return SliceReport(part.kind, part.value, questions, measured)
+    return SliceReport(part.kind, part.value, questions, _measured(values, seed))
 
 
 def _slices(holdout: Holdout, targets: NDArray[np.int64]) -> list[Slice]:
