@@ -1,0 +1,84 @@
+"""`pawsonalize evaluate` as somebody runs it."""
+
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import msgspec
+import pytest
+
+from pawsonalize.app import opened
+from pawsonalize.cli.demo import store_world
+from pawsonalize.demo import WorldSettings, generate
+from pawsonalize.engine.evaluating.report import Evaluation
+from pawsonalize.settings import load_settings
+
+END = 1_779_000_000_000
+
+
+def evaluate(data_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pawsonalize.cli.main", "evaluate", "--data-dir"]
+    return subprocess.run(
+        [*command, str(data_dir), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.fixture(scope="module")
+def demo_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("demo")
+    world = generate(WorldSettings(animals=60, adopters=200, days=60, events=3_000), 7, END)
+    with opened(load_settings({"data_dir": folder})) as adapters:
+        store_world(adapters, world)
+    return folder
+
+
+def test_it_prints_tables_and_words_and_writes_a_report_and_a_picture(
+    demo_data: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "report"
+    done = evaluate(demo_data, "--at", str(END), "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    for expected in (
+        "Held-out users",
+        "Held-out days",
+        "NDCG@5",
+        "repeat own history",
+        "shuffled order",
+        "history: 1 to 4",
+        "Calibration",
+        "of the targets repeat an item",
+        "evaluation.json",
+    ):
+        assert expected in done.stdout
+    report = msgspec.json.decode((out / "evaluation.json").read_bytes(), type=Evaluation)
+    assert [split.split for split in report.splits] == ["personalize", "time"]
+    picture = ElementTree.parse(out / "evaluation.svg").getroot()
+    texts = [text.text for text in picture.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts.count("repeat own history") == 2
+
+
+def test_the_answer_for_machines_is_the_report(demo_data: Path) -> None:
+    done = evaluate(
+        demo_data,
+        *("--recipe", "popularity-count", "--set", "half_life_days=7", "--split", "time"),
+        *("--seed", "3", "--at", str(END), "--json"),
+    )
+    assert done.returncode == 0, done.stderr
+    report = msgspec.json.decode(done.stdout, type=Evaluation)
+    assert report == msgspec.json.decode(
+        (demo_data / "evaluation" / "evaluation.json").read_bytes(), type=Evaluation
+    )
+    assert (report.recipe, report.seed, report.as_of) == ("popularity-count", 3, END)
+    assert report.settings["half_life_days"] == 7
+    assert [split.split for split in report.splits] == ["time"]
+
+
+def test_an_empty_folder_is_told_what_to_do(tmp_path: Path) -> None:
+    done = evaluate(tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "there are no events: import or send some first" in done.stderr
