@@ -98,13 +98,18 @@ class Mixture:
         }
 
     def parts(self, context: Context, outside: Sequence[str]) -> NDArray[np.float32]:
+        """What each table adds to the scores, shape (tables, items + outside)."""
+        s = self._settings
+        recent = Context(context.events[: s.context_events], context.now)
+        seen = read_interests(recent, self.index, self._type_weights, s.context_half_life_days)
+        return self.weigh(seen, outside)
+
+    def weigh(self, seen: Interests, outside: Sequence[str]) -> NDArray[np.float32]:
         """The candidates, each weighed, shape (tables, items + outside).
 
         A table gets its weight times evidence / (evidence + doubt); popularity gets the rest.
         """
         s = self._settings
-        recent = Context(context.events[: s.context_events], context.now)
-        seen = read_interests(recent, self.index, self._type_weights, s.context_half_life_days)
         parts = self._candidates(seen, outside)
 
         inside = parts[:-1, : len(self.index.ids)].sum(axis=1)

@@ -75,7 +75,7 @@ class UserPersonalization:
         """Count, and learn if there is enough to learn from."""
         index = ItemIndex.build(data.item_ids, data.attributes)
         mixture = Mixture.fit(data, index, settings)
-        learned = Learned.fit(data, index, settings.design(seed))
+        learned = Learned.fit(data, mixture, settings, settings.design(seed))
         extra = {
             "repeat_share": mixture.repeat_share,
             "learned": None if learned is None else learned.numbers(),
@@ -93,7 +93,7 @@ class UserPersonalization:
         mixture = Mixture.from_arrays(arrays, index, settings, share)
         learned = None
         if numbers is not None:
-            learned = Learned.load(arrays, numbers, index, settings.design(card.seed))
+            learned = Learned.load(arrays, numbers, mixture, settings.design(card.seed))
         return UserPersonalizationModel(card, mixture, learned, settings.repeats)
 
 

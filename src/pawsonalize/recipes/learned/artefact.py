@@ -18,8 +18,6 @@ from pawsonalize.recipes.artefact import (
     unpack_strings,
 )
 from pawsonalize.recipes.contract import Arrays
-from pawsonalize.recipes.items import ItemIndex
-from pawsonalize.recipes.kin import Kin
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.factors import Factors
 from pawsonalize.recipes.learned.likeness import likeness_of
@@ -29,6 +27,7 @@ from pawsonalize.recipes.learned.ranker import Ranker
 from pawsonalize.recipes.learned.rows import Rows
 from pawsonalize.recipes.learned.tables import Tables
 from pawsonalize.recipes.learned.trend import Trend
+from pawsonalize.recipes.mixture import Mixture
 
 _PRE = "learned."
 _NUMBERS = ("mix", "heat", "recall")
@@ -52,7 +51,6 @@ def pack(t: Tables, r: Ranker) -> dict[str, NDArray[Any]]:
         **pack_strings("columns", t.likeness.columns),
         "source": t.factors.source,
         "target": t.factors.target,
-        **t.kin.arrays(),
         "linear.columns": r.linear.columns,
         "linear.numbers": np.stack([r.linear.mean, r.linear.spread, r.linear.weights]),
         "trees": np.frombuffer(trees, np.uint8),
@@ -67,18 +65,18 @@ def numbers_of(r: Ranker) -> dict[str, Any]:
 
 
 def unpack(
-    arrays: Arrays, numbers: Mapping[str, Any], index: ItemIndex, design: Design
+    arrays: Arrays, numbers: Mapping[str, Any], mixture: Mixture, design: Design
 ) -> tuple[Tables, Ranker]:
     """Rebuild; CorruptArtefact when arrays and numbers do not fit together."""
     own = {k.removeprefix(_PRE): array for k, array in arrays.items() if k.startswith(_PRE)}
-    n = len(index.ids)
+    n = len(mixture.index.ids)
     columns = unpack_strings("columns", own)
     codes = take(own, "codes", np.int32, (n, len(columns)))
     recent = _finite(own, "recent", np.float32, (None, n))
     source = _finite(own, "source", np.float32, (n, None))
     tables = Tables(
         design=design,
-        index=index,
+        index=mixture.index,
         forward=Rows.from_arrays("forward", own, n, n),
         backward=Rows.from_arrays("backward", own, n, n),
         postings=_postings(own, n),
@@ -87,7 +85,7 @@ def unpack(
         ),
         likeness=likeness_of(codes, columns),
         factors=Factors(source, _finite(own, "target", np.float32, source.shape)),
-        kin=Kin.from_arrays(own, index),
+        mixture=mixture,
     )
     return tables, _ranker(own, numbers)
 

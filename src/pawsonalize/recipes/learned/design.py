@@ -26,6 +26,8 @@ class Design:
     """Fewer training requests than this teach nothing: no ranker is fitted."""
     sample_cap: int = 24_000
     """Training requests at most."""
+    newest_requests: int = 6_000
+    """With times, this many newest requests are enough: those before know more of the future."""
     trees: int = 160
     """Boosting rounds at most; later ones gained nothing on requests of the next position."""
     seed: int = 0
@@ -39,7 +41,7 @@ class Design:
     row_keep: int = 300
     """Largest entries served of each row."""
     backward: float = 0.3
-    """What a step counts in the other direction, for factors and kin."""
+    """What a step counts in the other direction, for factors."""
     context: int = 30
     """Newest events of a request that the signals read."""
     fast: float = 0.5
@@ -57,11 +59,6 @@ class Design:
     sweeps: int = 3
     factor_entries: int = 8_000_000
     """Above this many counts the rows are pruned before factorising."""
-    kin_width: int = 64
-    """Targets kept of each cell; `kin_prior` imagined steps lead from it to itself."""
-    kin_prior: float = 5.0
-    kin_level_fade: float = 0.6
-    kin_smoothing: float = 1.0
     sample_cells: int = 1_500_000_000
     """Training requests times items: the dense work done at most."""
     sample_depth: int = 8

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.recipes.contract import Arrays, Context, TrainingData
-from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.artefact import numbers_of, pack, unpack
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.features import feature_names, features
@@ -18,13 +17,16 @@ from pawsonalize.recipes.learned.ranker import Ranker, fit_ranker
 from pawsonalize.recipes.learned.requests import Requests, of_context
 from pawsonalize.recipes.learned.samples import draw
 from pawsonalize.recipes.learned.tables import Tables, count
+from pawsonalize.recipes.mixture import Mixture
+from pawsonalize.recipes.mixture_settings import MixtureSettings
 
 Array = NDArray[Any]
 _PARTS = {
     "newest": "transitions", "fast": "transitions", "slow": "transitions",
     "backward": "transitions", "flat": "neighbours", "near": "neighbours", "factor": "factors",
-    "kin": "kin", "like": "kin", "popularity": "popularity", "trend": "trend",
-    "seen": "own history", "blend": "blend",
+    "mix_own": "own history", "mix_transitions": "transitions", "mix_covisits": "co-visits",
+    "mix_kin": "kin", "mix_popularity": "popularity", "mixture": "blend", "like": "kin",
+    "popularity": "popularity", "trend": "trend", "seen": "own history", "blend": "blend",
 }  # fmt: skip
 _ATTRIBUTES = ("species", "breed", "size", "age")
 _CONSTANT = ("history", "idle", "slow_top", "factor_top", "newest_popularity")
@@ -51,14 +53,16 @@ class Learned:
     ranker: Ranker
 
     @classmethod
-    def fit(cls, data: TrainingData, index: ItemIndex, design: Design) -> "Learned | None":
+    def fit(
+        cls, data: TrainingData, mixture: Mixture, settings: MixtureSettings, design: Design
+    ) -> "Learned | None":
         """Count and learn; None when the data hold too few requests to learn from."""
         log = read_log(data, design)
         if len(log.items) - log.n_users < design.min_requests:
             return None
         likeness = likeness_of(*build_likeness(data.attributes))
-        counted = count(log, index, likeness, design)
-        samples = draw(counted)
+        counted = count(data, log, mixture, likeness, design)
+        samples = draw(counted, settings)
         if samples is None:
             return None
         return cls(counted.tables, fit_ranker(*samples, feature_names(counted.tables), design))
@@ -73,7 +77,7 @@ class Learned:
         r = of_context(context, self.tables.index, self.tables.design)
         if not len(r.seen_item) or not self._knows(r):
             return None
-        top, x = features(self.tables, r, self.tables.factors, self.tables.kin)
+        top, x = features(self.tables, r, self.tables.factors, self.tables.mixture)
         utilities = self.ranker.utilities(x[0])
         utilities[~np.isfinite(x[0, :, 0])] = -np.inf  # the blend, -inf where masked
         return Candidates(top[0], utilities, x[0])
@@ -102,10 +106,10 @@ class Learned:
 
     @classmethod
     def load(
-        cls, arrays: Arrays, numbers: Mapping[str, Any], index: ItemIndex, design: Design
+        cls, arrays: Arrays, numbers: Mapping[str, Any], mixture: Mixture, design: Design
     ) -> "Learned":
         """Rebuild; CorruptArtefact when the parts do not fit."""
-        return cls(*unpack(arrays, numbers, index, design))
+        return cls(*unpack(arrays, numbers, mixture, design))
 
 
 def part_of(feature: str) -> str:
@@ -115,4 +119,4 @@ def part_of(feature: str) -> str:
     first, _, rest = feature.partition("_")
     if first == "like" and rest.partition("_")[2] in _ATTRIBUTES:
         return rest.partition("_")[2]
-    return _PARTS[first]
+    return _PARTS.get(feature) or _PARTS[first]

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.recipes.kin import Kin
 from pawsonalize.recipes.learned.factors import Factors
 from pawsonalize.recipes.learned.requests import Requests
 from pawsonalize.recipes.learned.signals import (
@@ -17,12 +16,14 @@ from pawsonalize.recipes.learned.signals import (
     signals,
 )
 from pawsonalize.recipes.learned.tables import Tables
+from pawsonalize.recipes.mixture import Mixture
 
 Array = NDArray[Any]
-_DENSE = ("newest", "fast", "slow", "backward", "flat", "near", "factor", "kin")
-_RANKED = ("blend", "slow", "near", "flat", "backward", "factor", "factor_fast", "kin")
-_SCALED = ("blend", "fast", "slow", "backward", "flat", "near", "factor", "factor_fast", "kin")
-_LIFTED = ("slow", "backward", "flat", "near", "kin")
+_DENSE = ("newest", "fast", "slow", "backward", "flat", "near", "factor", "mixture")
+_RANKED = ("blend", "slow", "near", "flat", "backward", "factor", "factor_fast", "mixture")
+_SCALED = ("blend", "fast", "slow", "backward", "flat", "near", "factor", "factor_fast", "mixture")
+_LIFTED = ("slow", "backward", "flat", "near")
+_MIXED = ("mix_own", "mix_transitions", "mix_covisits", "mix_kin", "mix_popularity")
 _OF_REQUEST = (
     "popularity", "popularity_gap", "history", "newest_popularity", "slow_top", "factor_top",
 )  # fmt: skip
@@ -30,7 +31,7 @@ _OF_REQUEST = (
 
 def feature_names(t: Tables) -> tuple[str, ...]:
     """The features' names, in the order of their columns."""
-    names = ["blend", *_DENSE, "factor_newest", "factor_fast", *t.likeness.names]
+    names = ["blend", *_DENSE, "factor_newest", "factor_fast", *_MIXED, *t.likeness.names]
     names += [f"{name}_scaled" for name in _SCALED] + [f"{name}_rank" for name in _RANKED]
     names += [f"{name}_lift" for name in _LIFTED] + [*_OF_REQUEST, "idle"]
     names += ["seen_times", "seen_age"]
@@ -40,10 +41,10 @@ def feature_names(t: Tables) -> tuple[str, ...]:
 
 
 def features(
-    t: Tables, r: Requests, factors: Factors, kin: Kin, hidden: Hidden | None = None
+    t: Tables, r: Requests, factors: Factors, mixture: Mixture, hidden: Hidden | None = None
 ) -> tuple[Array, Array]:
     """Candidates (B, N), best of the blend first, and features (B, N, F) float32."""
-    found = signals(t, r, factors, kin, hidden)
+    found = signals(t, r, factors, mixture, hidden)
     top = choose(found.blend, t.design.candidates)
     plain = {"blend": np.take_along_axis(found.blend, top, 1)}
     plain |= {name: np.take_along_axis(found.dense[name], top, 1) for name in _DENSE}
@@ -51,6 +52,8 @@ def features(
     for name, rate in (("factor_newest", "newest"), ("factor_fast", "fast")):
         place = context_factor(factors, r, found.weights[rate])
         plain[name] = np.einsum("bk,bnk->bn", place, target)
+    for k, name in enumerate(_MIXED):
+        plain[name] = np.take_along_axis(found.parts[:, k], top, 1)
     popularity = np.take_along_axis(found.popularity, top, 1)
     w = (found.weights["newest"], found.weights["slow"])
     columns = [*plain.values(), *t.likeness.compare(r, w, top)]

@@ -22,9 +22,10 @@ class Log:
     """Visits of users; those of user u are rows offsets[u]:offsets[u + 1].
 
     `offsets` (users + 1,) int64; `items` (visits,) int32 catalogue positions; `worth` (visits,)
-    float64 by event type; `views` (visits,) whether a visit began with a view; `weights` (visits,) float64, the worth halved every half-life before
-    the newest visit; `times` (visits,) float64 milliseconds since 1970. `timed` is False when all
-    times are equal: then only the order is known.
+    float64 by event type; `views` (visits,) bool, whether it began with a view; `weights`
+    (visits,) float64, the worth halved every half-life before the newest visit; `times` (visits,)
+    float64 milliseconds since 1970. `timed` is False when all times are equal: then only the
+    order is known.
     """
 
     offsets: Array

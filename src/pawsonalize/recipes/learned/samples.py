@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.recipes.kin import Kin
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.factors import Factors
 from pawsonalize.recipes.learned.features import features
@@ -15,6 +14,8 @@ from pawsonalize.recipes.learned.log import Log
 from pawsonalize.recipes.learned.requests import at_positions
 from pawsonalize.recipes.learned.signals import hide
 from pawsonalize.recipes.learned.tables import Counted, without_fold
+from pawsonalize.recipes.mixture import Mixture
+from pawsonalize.recipes.mixture_settings import MixtureSettings
 
 Array = NDArray[Any]
 _CHUNK = 16
@@ -35,11 +36,11 @@ class Samples:
     asked: int
 
 
-def draw(c: Counted) -> tuple[Samples, Samples] | None:
+def draw(c: Counted, settings: MixtureSettings) -> tuple[Samples, Samples] | None:
     """Training and held-out requests, of different users; None where there are too few.
 
-    Cross-fit: counts lose the user's own later visits exactly; factors and kin lose the whole fold
-    of the user.
+    Cross-fit: counts lose the user's own later visits exactly; factors and mixture lose the
+    whole fold of the user.
     """
     d, n_users = c.tables.design, c.log.n_users
     rng = np.random.default_rng(d.seed)
@@ -50,10 +51,10 @@ def draw(c: Counted) -> tuple[Samples, Samples] | None:
     held = rng.random(n_users) < d.holdout
     done: tuple[list[Samples], list[Samples]] = ([], [])
     for index in range(d.folds):
-        factors, kin = without_fold(c, fold == index)
+        factors, mixture = without_fold(c, fold == index, settings)
         for kind, size in ((0, d.negatives + 1), (1, min(d.candidates, _HELD))):
             inside = np.flatnonzero((fold[users] == index) & (held[users] == kind))
-            done[kind].extend(_cut(c, factors, kin, users[inside], cuts[inside], size))
+            done[kind].extend(_cut(c, factors, mixture, users[inside], cuts[inside], size))
     train, out = (_joined(parts) for parts in done)
     enough = len(train.x) >= d.min_requests // 2 and len(out.x) >= d.min_requests // 20
     return (train, out) if enough else None
@@ -72,7 +73,9 @@ def _joined(parts: list[Samples]) -> Samples:
 def _pick(log: Log, d: Design, rng: np.random.Generator) -> tuple[Array, Array]:
     """Users and cuts: the newest positions of every user, as deep as the cap pays for.
 
-    The question is what a visitor looks at next, so a choice is a view, if there are any.
+    With times only the newest of those: earlier ones would learn from tables that know too much
+    of what came after them, where items come and go. The question is what a visitor looks at
+    next, so a choice is a view, if there are any.
     """
     depth = int(np.clip(-(-d.sample_cap // max(log.n_users, 1)), 2, d.sample_depth))
     able = [np.flatnonzero(log.lengths - back >= 1) for back in range(1, depth + 1)]
@@ -84,6 +87,9 @@ def _pick(log: Log, d: Design, rng: np.random.Generator) -> tuple[Array, Array]:
     if not d.repeats:
         fresh = ~_repeated(log)[log.offsets[user] + cut]
         user, cut = user[fresh], cut[fresh]
+    if log.timed:
+        newest = np.argsort(-log.times[log.offsets[user] + cut], kind="stable")
+        user, cut = user[newest[: d.newest_requests]], cut[newest[: d.newest_requests]]
     most = min(d.sample_cap, d.sample_cells // max(log.n_items, 1))
     chosen = rng.permutation(len(user))[:most]
     return user[chosen], cut[chosen]
@@ -99,7 +105,7 @@ def _repeated(log: Log) -> Array:
 
 
 def _cut(
-    c: Counted, factors: Factors, kin: Kin, users: Array, cuts: Array, size: int
+    c: Counted, factors: Factors, mixture: Mixture, users: Array, cuts: Array, size: int
 ) -> list[Samples]:
     """Samples of each chunk of requests; `size` candidates of each are kept."""
     d, log = c.tables.design, c.log
@@ -107,7 +113,7 @@ def _cut(
 
     def work(part: slice) -> Samples:
         r = at_positions(log, c.tables.index, users[part], cuts[part], d)
-        top, x = features(c.tables, r, factors, kin, hide(c, users[part], cuts[part]))
+        top, x = features(c.tables, r, factors, mixture, hide(c, users[part], cuts[part]))
         y = top == targets[part, None]
         found = y.any(axis=1)
         rng = np.random.default_rng([d.seed, part.start, size])

@@ -6,27 +6,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.recipes.kin import Kin
+from pawsonalize.recipes.interests import Interests
 from pawsonalize.recipes.learned.factors import Factors
 from pawsonalize.recipes.learned.neighbours import neighbour_scores
 from pawsonalize.recipes.learned.requests import Requests
 from pawsonalize.recipes.learned.steps import Pairs, own_steps, spread
 from pawsonalize.recipes.learned.tables import Counted, Tables
+from pawsonalize.recipes.mixture import Mixture
 
 Array = NDArray[Any]
 _FIRST_STAGE = {
-    "fast": 1.0, "slow": 1.0, "backward": 0.5, "flat": 0.7, "near": 1.0, "factor": 3.0, "kin": 0.3,
+    "fast": 1.0, "slow": 1.0, "backward": 0.5, "flat": 0.7, "near": 1.0, "factor": 3.0,
+    "mixture": 0.3,
 }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """`dense`: name -> (B, items) float32; `popularity` and `blend`: (B, items).
+    """All of (B, items): `dense` by name, `popularity`, `blend`, and `parts` of the mixture.
 
-    The blend is -inf where masked; `weights`: name -> (B, L) weights of the context.
+    `parts` are (B, tables, items). The blend is -inf where masked; `weights`: name -> (B, L) weights of the context.
     """
 
     dense: dict[str, Array]
+    parts: Array
     popularity: Array
     blend: Array
     weights: dict[str, Array]
@@ -63,7 +66,9 @@ def hide(c: Counted, users: Array, cuts: Array) -> Hidden:
     )
 
 
-def signals(t: Tables, r: Requests, factors: Factors, kin: Kin, hidden: Hidden | None) -> Signals:
+def signals(
+    t: Tables, r: Requests, factors: Factors, mixture: Mixture, hidden: Hidden | None
+) -> Signals:
     """Every signal over the whole catalogue."""
     w = _context_weights(t, r)
     own, back = (None, None) if hidden is None else (hidden.forward, hidden.backward)
@@ -71,10 +76,11 @@ def signals(t: Tables, r: Requests, factors: Factors, kin: Kin, hidden: Hidden |
     newest, fast, slow = spread(t.forward, r.context, rates, own)
     (backward,) = spread(t.backward, r.context, [w["slow"]], back)
     flat, near = neighbour_scores(t.postings, r.context, w["slow"], r.users, t.design)
+    parts = np.stack([mixture.weigh(_interests(r, row, t), ()) for row in range(len(r.lengths))])
     dense = {
         "newest": newest, "fast": fast, "slow": slow, "backward": backward, "flat": flat,
         "near": near, "factor": context_factor(factors, r, w["long"]) @ factors.target.T,
-        "kin": _kin(kin, t, r, w["slow"]),
+        "mixture": parts.sum(axis=1),
     }  # fmt: skip
     popularity = total_popularity(t, len(r.lengths), hidden)
     blend = popularity * np.float32(1e-3 / max(float(t.trend.total.max(initial=1.0)), 1.0))
@@ -83,7 +89,7 @@ def signals(t: Tables, r: Requests, factors: Factors, kin: Kin, hidden: Hidden |
         blend += dense[name] * (np.float32(weight) / most)
     if not t.design.repeats:
         blend[r.seen_request, r.seen_item] = -np.inf
-    return Signals(dense, popularity, blend, w)
+    return Signals(dense, parts, popularity, blend, w)
 
 
 def choose(blend: Array, count: int) -> Array:
@@ -136,9 +142,27 @@ def _context_weights(t: Tables, r: Requests) -> dict[str, Array]:
     return {k: r.worth * np.where(b**age > 1e-3, float(b) ** age, 0.0) for k, b in rates.items()}
 
 
-def _kin(kin: Kin, t: Tables, r: Requests, weights: Array) -> Array:
-    out = np.zeros((len(r.lengths), t.n_items), np.float32)
-    for row, cells, strengths in zip(out, r.cells, weights.astype(np.float32), strict=True):
-        read = strengths > 0
-        kin.spread_to(row, kin.lift(cells[:, read], strengths[read]), t.index)
-    return out
+def _interests(r: Requests, row: int, t: Tables) -> Interests:
+    """One request's items as the mixture reads them: each once, a repeat adding half as much."""
+    outside = t.n_items
+    first: dict[int, int] = {}
+    halves: dict[int, float] = {}
+    strengths: list[float] = []
+    places: list[int] = []
+    read = min(int(r.lengths[row]), r.context.shape[1])
+    pairs = zip(r.context[row, :read].tolist(), r.worth[row, :read].tolist(), strict=True)
+    for place, (item, worth) in enumerate(pairs):
+        if item >= 0 and item in first:
+            halves[item] *= 0.5
+            strengths[first[item]] += worth * halves[item]
+            continue
+        first[item], halves[item] = len(places), 1.0
+        places.append(place)
+        strengths.append(worth)
+    rows = r.context[row, places].astype(np.int64)
+    return Interests(
+        ids=("",) * len(places),
+        rows=np.where(rows < 0, outside, rows),
+        strengths=np.array(strengths, np.float32),
+        cells=r.cells[row][:, places],
+    )

@@ -1,14 +1,13 @@
 """All counted tables of one training, built from one log and nothing else."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from pawsonalize.recipes.contract import TrainingData
 from pawsonalize.recipes.items import ItemIndex
-from pawsonalize.recipes.kin import Kin, cell_steps
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.factors import Factors, factorise
 from pawsonalize.recipes.learned.likeness import Likeness
@@ -17,6 +16,8 @@ from pawsonalize.recipes.learned.neighbours import Postings, build_postings
 from pawsonalize.recipes.learned.rows import Rows
 from pawsonalize.recipes.learned.steps import count_steps, row_scale, serving_rows
 from pawsonalize.recipes.learned.trend import Trend, build_trend
+from pawsonalize.recipes.mixture import Mixture
+from pawsonalize.recipes.mixture_settings import MixtureSettings
 from pawsonalize.recipes.tables import Counts
 
 Array = NDArray[Any]
@@ -34,7 +35,7 @@ class Tables:
     trend: Trend
     likeness: Likeness
     factors: Factors
-    kin: Kin
+    mixture: Mixture
 
     @property
     def n_items(self) -> int:
@@ -46,6 +47,7 @@ class Tables:
 class Counted:
     """Tables with what a training needs beside them: the log and the additive counts."""
 
+    data: TrainingData
     log: Log
     counts: Counts
     forward_scale: Array
@@ -53,50 +55,52 @@ class Counted:
     tables: Tables
 
 
-def count(log: Log, index: ItemIndex, likeness: Likeness, design: Design) -> Counted:
+def count(
+    data: TrainingData, log: Log, mixture: Mixture, likeness: Likeness, design: Design
+) -> Counted:
     """Count the log and derive the tables."""
     counts = count_steps(log, design.window, design.gap_decay)
-    return derive(log, counts, factorise(counts, design), index, likeness, design)
+    scales, tables = derive(log, counts, factorise(counts, design), mixture, likeness, design)
+    return Counted(data, log, counts, *scales, tables)
 
 
 def derive(
     log: Log,
     counts: Counts,
     factors: Factors,
-    index: ItemIndex,
+    mixture: Mixture,
     likeness: Likeness,
     design: Design,
-) -> Counted:
-    """Everything that is served, from the additive counts."""
+) -> tuple[tuple[Array, Array], Tables]:
+    """Everything that is served, from the additive counts; first the scales of the rows."""
     backward = sparse.csr_array(counts.T)
     scale, back_scale = row_scale(counts, design.row_power), row_scale(backward, design.row_power)
     tables = Tables(
         design=design,
-        index=index,
+        index=mixture.index,
         forward=serving_rows(counts, scale, design.row_keep),
         backward=serving_rows(backward, back_scale, design.row_keep),
         postings=build_postings(log, design.postings),
         trend=build_trend(log),
         likeness=likeness,
         factors=factors,
-        kin=_kin(log, counts, index, design),
+        mixture=mixture,
     )
-    return Counted(log, counts, scale, back_scale, tables)
+    return (scale, back_scale), tables
 
 
-def without_fold(c: Counted, member: Array) -> tuple[Factors, Kin]:
-    """Factors and kin of the counts without these users (a mask, shape (users,)): the cross-fit."""
+def without_fold(c: Counted, member: Array, settings: MixtureSettings) -> tuple[Factors, Mixture]:
+    """Factors and mixture without these users (a mask, shape (users,)): the cross-fit."""
     design = c.tables.design
     own = count_steps(c.log.of_users(member), design.window, design.gap_decay)
     counts = sparse.csr_array(c.counts - own)
-    rest = c.log.of_users(~member)
-    return factorise(counts, design), _kin(rest, counts, c.tables.index, design)
-
-
-def _kin(log: Log, counts: Counts, index: ItemIndex, design: Design) -> Kin:
-    both = sparse.csr_array(counts + design.backward * counts.T, dtype=np.float32)
-    steps = cell_steps(
-        both, index, width=design.kin_width, prior=design.kin_prior, fade=design.kin_level_fade
+    rest = ~member[c.data.user]
+    data = replace(
+        c.data,
+        user=c.data.user[rest],
+        item=c.data.item[rest],
+        event_type=c.data.event_type[rest],
+        value=c.data.value[rest],
+        time=c.data.time[rest],
     )
-    base = np.bincount(log.items, log.weights, minlength=log.n_items) + design.kin_smoothing
-    return Kin.of(steps, base.astype(np.float32), index)
+    return factorise(counts, design), Mixture.fit(data, c.tables.index, settings)
