@@ -6,6 +6,7 @@ from typing import Any
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.recipes.contract import Recipe
+from pawsonalize.recipes.personalized_ranking import PersonalizedRanking
 from pawsonalize.recipes.popularity_count import PopularityCount
 from pawsonalize.recipes.similar_items import SimilarItems
 from pawsonalize.recipes.trending_now import TrendingNow
@@ -17,6 +18,7 @@ RECIPES: Mapping[str, Recipe[Any]] = MappingProxyType(
         SimilarItems.name: SimilarItems(),
         TrendingNow.name: TrendingNow(),
         UserPersonalization.name: UserPersonalization(),
+        PersonalizedRanking.name: PersonalizedRanking(),
     }
 )
 

@@ -1,0 +1,106 @@
+"""All counted tables of one training, built from one log and nothing else."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from numpy.typing import NDArray
+from scipy import sparse
+
+from pawsonalize.recipes.contract import TrainingData
+from pawsonalize.recipes.items import ItemIndex
+from pawsonalize.recipes.learned.design import Design
+from pawsonalize.recipes.learned.factors import Factors, factorise
+from pawsonalize.recipes.learned.likeness import Likeness
+from pawsonalize.recipes.learned.log import Log
+from pawsonalize.recipes.learned.neighbours import Postings, build_postings
+from pawsonalize.recipes.learned.rows import Rows
+from pawsonalize.recipes.learned.steps import count_steps, row_scale, serving_rows
+from pawsonalize.recipes.learned.trend import Trend, build_trend
+from pawsonalize.recipes.mixture import Mixture
+from pawsonalize.recipes.mixture_settings import MixtureSettings
+from pawsonalize.recipes.tables import Counts
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What answers a request; everything an artefact holds of the counts."""
+
+    design: Design
+    index: ItemIndex
+    forward: Rows
+    backward: Rows
+    postings: Postings
+    trend: Trend
+    likeness: Likeness
+    factors: Factors
+    mixture: Mixture
+
+    @property
+    def n_items(self) -> int:
+        """Size of the catalogue."""
+        return len(self.index.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Tables with what a training needs beside them: the log and the additive counts."""
+
+    data: TrainingData
+    log: Log
+    counts: Counts
+    forward_scale: Array
+    backward_scale: Array
+    tables: Tables
+
+
+def count(
+    data: TrainingData, log: Log, mixture: Mixture, likeness: Likeness, design: Design
+) -> Counted:
+    """Count the log and derive the tables."""
+    counts = count_steps(log, design.window, design.gap_decay)
+    scales, tables = derive(log, counts, factorise(counts, design), mixture, likeness, design)
+    return Counted(data, log, counts, *scales, tables)
+
+
+def derive(
+    log: Log,
+    counts: Counts,
+    factors: Factors,
+    mixture: Mixture,
+    likeness: Likeness,
+    design: Design,
+) -> tuple[tuple[Array, Array], Tables]:
+    """Everything that is served, from the additive counts; first the scales of the rows."""
+    backward = sparse.csr_array(counts.T)
+    scale, back_scale = row_scale(counts, design.row_power), row_scale(backward, design.row_power)
+    tables = Tables(
+        design=design,
+        index=mixture.index,
+        forward=serving_rows(counts, scale, design.row_keep),
+        backward=serving_rows(backward, back_scale, design.row_keep),
+        postings=build_postings(log, design.postings),
+        trend=build_trend(log),
+        likeness=likeness,
+        factors=factors,
+        mixture=mixture,
+    )
+    return (scale, back_scale), tables
+
+
+def without_fold(c: Counted, member: Array, settings: MixtureSettings) -> tuple[Factors, Mixture]:
+    """Factors and mixture without these users (a mask, shape (users,)): the cross-fit."""
+    design = c.tables.design
+    own = count_steps(c.log.of_users(member), design.window, design.gap_decay)
+    counts = sparse.csr_array(c.counts - own)
+    rest = ~member[c.data.user]
+    data = replace(
+        c.data,
+        user=c.data.user[rest],
+        item=c.data.item[rest],
+        event_type=c.data.event_type[rest],
+        value=c.data.value[rest],
+        time=c.data.time[rest],
+    )
+    return factorise(counts, design), Mixture.fit(data, c.tables.index, settings)
