@@ -1,0 +1,1 @@
+"""Evaluating a recipe on the log: split, train, ask, measure, compare."""

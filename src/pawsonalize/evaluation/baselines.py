@@ -1,0 +1,69 @@
+"""What any recommender must beat, as rank functions of a visitor's history.
+
+A baseline takes the visitor's items, newest first (positions among the candidates, those
+outside left out, repeats kept), and the question's number; it scores all candidates.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Baseline = Callable[[NDArray[np.int64], int], NDArray[np.float64]]
+
+
+def by_chance(n_items: int, seed: int) -> Baseline:
+    """Every order as likely as any other."""
+
+    def score(_history: NDArray[np.int64], question: int) -> NDArray[np.float64]:
+        return np.random.default_rng((seed, question)).random(n_items)
+
+    return score
+
+
+def by_popularity(shares: NDArray[np.float64]) -> Baseline:
+    """The same for everyone: the shares themselves."""
+
+    def score(_history: NDArray[np.int64], _question: int) -> NDArray[np.float64]:
+        return shares
+
+    return score
+
+
+def by_own_history(shares: NDArray[np.float64]) -> Baseline:
+    """The visitor's own items, the newest first; then what is popular."""
+
+    def score(history: NDArray[np.int64], _question: int) -> NDArray[np.float64]:
+        scores = shares.copy()
+        # Written oldest first, so of a repeated item the newest place stays.
+        scores[history[::-1]] = 2.0 + 1.0 / np.arange(len(history), 0, -1)
+        return scores
+
+    return score
+
+
+def by_attributes(codes: NDArray[np.int32]) -> Baseline:
+    """How many attributes an item shares with the history's items, all counted alike.
+
+    `codes` are (items, attributes), -1 for none. It knows no behaviour but the visitor's own.
+    """
+    sizes = codes.max(axis=0, initial=-1) + 1
+
+    def score(history: NDArray[np.int64], _question: int) -> NDArray[np.float64]:
+        scores = np.zeros(len(codes))
+        for column, size in zip(codes.T, sizes.tolist(), strict=True):
+            met = column[history]
+            likes = np.append(np.bincount(met[met >= 0], minlength=size), 0)  # the last is of -1
+            scores += likes[column]
+        return scores
+
+    return score
+
+
+def popularity_shares(
+    user: NDArray[np.int32], item: NDArray[np.int32], n_items: int
+) -> NDArray[np.float64]:
+    """Distinct users of each item over all such pairs, shape (items,); the arrays are events'."""
+    pairs = np.unique(user.astype(np.int64) * n_items + item)
+    users = np.bincount(pairs % max(n_items, 1), minlength=n_items)
+    return users / max(len(pairs), 1)

@@ -1,0 +1,1 @@
+"""One metric, one file; all read `Placements`."""

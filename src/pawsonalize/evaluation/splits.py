@@ -1,0 +1,127 @@
+"""Splits: what to train on, what to ask, and what would have been right.
+
+Events are columns sorted by user, then `(time, log offset)`, so that a user's events are
+consecutive rows. A question is asked of one user: rows `start…cut` are what is known of the
+user, rows `cut…end` what the user did next.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+TEST_SHARE = 10  # one user in ten, and the newest tenth of each one's events
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """`training` is a mask over events; `start`, `cut`, `end` are rows, shape (questions,)."""
+
+    training: NDArray[np.bool_]
+    start: NDArray[np.int64]
+    cut: NDArray[np.int64]
+    end: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def sample(self, most: int, seed: int) -> "Split":
+        """At most so many questions, drawn by lot; the training part stays."""
+        if len(self) <= most:
+            return self
+        kept = np.sort(np.random.default_rng(seed).choice(len(self), most, replace=False))
+        return Split(self.training, self.start[kept], self.cut[kept], self.end[kept])
+
+
+def personalize_split(user: NDArray[np.integer], seed: int) -> Split:
+    """One user in ten is a test user; the others' events are the training part.
+
+    Of a test user with n events the oldest floor(0.9 n) are input and the rest truth. Test
+    users are drawn among users with at least two events (of one event nothing would be input),
+    a tenth of them, rounded up. Test users' events train nothing. Source: Amazon Personalize,
+    "Evaluating a solution version with metrics".
+    """
+    start, end = _spans(user)
+    able = np.flatnonzero(end - start >= 2)
+    many = -(-len(able) // TEST_SHARE)
+    chosen = np.sort(np.random.default_rng(seed).choice(able, many, replace=False))
+    start, end = start[chosen], end[chosen]
+    cut = start + (end - start) * (TEST_SHARE - 1) // TEST_SHARE
+    training = np.ones(len(user), np.bool_)
+    training[_rows(start, end)] = False
+    return Split(training, start, cut, end)
+
+
+def global_time_split(
+    user: NDArray[np.integer], time: NDArray[np.int64], moment: int, seed: int
+) -> Split:
+    """Everything before `moment` is the training part; every user active since is asked once.
+
+    The question is one of the user's events since then, drawn by lot: what was it, given all
+    the user's events before it? So the model is old, as it is on a day of service, and what it
+    is told of the visitor is not.
+    """
+    start, end = _spans(user)
+    since = end - _count(time >= moment, start, end)
+    active = np.flatnonzero(since < end)
+    start, since, end = start[active], since[active], end[active]
+    cut = since + np.random.default_rng(seed).integers(end - since)
+    return Split(time < moment, start, cut, cut + 1)
+
+
+def leave_one_out(user: NDArray[np.integer], back: int = 1) -> Split:
+    """Each user's last event but `back - 1` is the truth, what came before it the input.
+
+    The training part is all but the last two events of users with at least three, and every
+    event of the others: `back=2` validates, `back=1` tests, on the same model. Source: the
+    usual protocol of sequential recommendation (SASRec, Kang & McAuley, ICDM 2018).
+    """
+    start, end = _spans(user)
+    able = end - start >= 3
+    start, end = start[able], end[able]
+    training = np.ones(len(user), np.bool_)
+    training[_rows(end - 2, end)] = False
+    return Split(training, start, end - back, end - back + 1)
+
+
+def moment_after(time: NDArray[np.int64], share: float) -> int:
+    """The moment of the event that `share` of the events precede; at least one event.
+
+    Fewer come strictly before it where moments are equal.
+    """
+    place = min(int(np.ceil(share * len(time))), len(time) - 1)
+    return int(np.sort(time)[place])
+
+
+def births(
+    item: NDArray[np.integer], time: NDArray[np.int64], created: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """When each item was there at the latest: when it was created or first seen, shape (items,).
+
+    `created` has no moment (the largest int64) where it is not told. An item that was neither
+    created nor seen at a known moment was always there.
+    """
+    known = created.copy()
+    np.minimum.at(known, item, time)
+    known[known == np.iinfo(np.int64).max] = np.iinfo(np.int64).min
+    return known
+
+
+def _spans(user: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First row and end of each user's events."""
+    edges = np.flatnonzero(np.diff(user)) + 1
+    bounds = np.concatenate(([0], edges, [len(user)])) if len(user) else np.zeros(1, np.int64)
+    return bounds[:-1], bounds[1:]
+
+
+def _count(
+    rows: NDArray[np.bool_], start: NDArray[np.int64], end: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    up_to = np.concatenate(([0], np.cumsum(rows)))
+    return up_to[end] - up_to[start]
+
+
+def _rows(start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.int64]:
+    """All rows of the spans."""
+    spans = [np.arange(first, last) for first, last in zip(start, end, strict=True)]
+    return np.concatenate([np.zeros(0, np.int64), *spans])
