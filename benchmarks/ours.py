@@ -1,0 +1,99 @@
+"""Pawsonalize's own recipe in the next-item benchmark, and parts of it as ablations."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.child import Missing
+from benchmarks.interactions import HOUR, Interactions
+from benchmarks.next_item_task import Scorer, Task
+from pawsonalize.recipes.catalogue import recipe_named
+from pawsonalize.recipes.contract import Context, ItemAttributes, Seen, TrainingData
+
+RECIPE = "user-personalization"
+_READ = 50  # events of a context, as in serving
+
+# A variant runs when the recipe has all of its settings.
+VARIANTS: Mapping[str, Mapping[str, Any]] = {
+    "default": {},
+    "mixture": {"ranker": "mixture"},
+    "linear": {"ranker": "linear"},
+    "lambdarank": {"ranker": "lambdarank"},
+    "transitions": {"transition_weight": 1.0, "covisit_weight": 0.0, "kin_weight": 0.0},
+}
+
+
+def fit_ours(variant: str) -> Callable[[Task, int], Scorer]:
+    """How to fit the recipe with the settings of that variant."""
+
+    def fit(task: Task, seed: int) -> Scorer:
+        recipe = recipe_named(RECIPE)
+        settings = recipe.settings(**_settings(recipe.settings, variant))
+        model = recipe.fit(training_data(task), settings, seed)
+
+        def scores(target: int) -> NDArray[np.floating]:
+            return model.score_catalogue(context(task.data, target))
+
+        return scores
+
+    return fit
+
+
+def _settings(kind: type[Any], variant: str) -> dict[str, Any]:
+    """The variant's settings, and no repeats: what was seen is never a right answer here."""
+    wanted = VARIANTS[variant]
+    known = {field.name for field in fields(kind)}
+    lacking = sorted(set(wanted) - known)
+    if lacking:
+        raise Missing(f"{RECIPE} has no setting {', '.join(lacking)}")
+    return {**wanted, **({"repeats": False} if "repeats" in known else {})}
+
+
+def training_data(task: Task) -> TrainingData:
+    """The rows to learn from, as recipes get them."""
+    data, rows = task.data, task.train
+    return TrainingData(
+        user=data.user[rows],
+        item=data.item[rows],
+        event_type=data.event_type[rows],
+        value=np.full(int(rows.sum()), np.nan, np.float32),
+        time=data.time[rows],
+        n_users=data.n_users,
+        item_ids=data.item_ids,
+        event_types=data.event_types,
+        attributes=item_attributes(data),
+        as_of=int(data.time[rows].max(initial=0)) + HOUR,
+    )
+
+
+def item_attributes(data: Interactions) -> ItemAttributes:
+    """The items' attributes, if each item has one value at most; else none.
+
+    The contract holds one value per attribute and item, so lists of categories have no form in
+    it; no attribute is better than one picked from the list by chance.
+    """
+    single = all(len(values) <= 1 for values in data.attributes)
+    if not single or not any(data.attributes):
+        return ItemAttributes((), (), np.zeros((data.n_items, 0), np.int32))
+    values = sorted({value for row in data.attributes for value in row})
+    code = {value: place for place, value in enumerate(values)}
+    codes = [[code[row[0]] if row else -1] for row in data.attributes]
+    return ItemAttributes(("attribute",), (tuple(values),), np.array(codes, np.int32))
+
+
+def context(data: Interactions, target: int) -> Context:
+    """What the user had done before the target, newest first."""
+    first = max(int(data.start[data.user[target]]), target - _READ)
+    rows = range(target - 1, first - 1, -1)
+    events = (
+        Seen(
+            data.item_ids[data.item[row]],
+            data.event_types[data.event_type[row]],
+            int(data.time[row]),
+        )
+        for row in rows
+    )
+    return Context(tuple(events), int(data.time[target]))
