@@ -6,6 +6,7 @@ from typing import Any
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.recipes.contract import Recipe
+from pawsonalize.recipes.personalized_ranking import PersonalizedRanking
 from pawsonalize.recipes.popularity_count import PopularityCount
 from pawsonalize.recipes.user_personalization import UserPersonalization
 
@@ -13,6 +14,7 @@ RECIPES: Mapping[str, Recipe[Any]] = MappingProxyType(
     {
         PopularityCount.name: PopularityCount(),
         UserPersonalization.name: UserPersonalization(),
+        PersonalizedRanking.name: PersonalizedRanking(),
     }
 )
 

@@ -113,7 +113,7 @@ def _levels(names: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
     animal = {name for level in _ANIMAL_LEVELS for name in level}
     if not names or animal <= set(names):
         return _ANIMAL_LEVELS
-    return tuple((name,) for name in names)
+    return tuple((name,) for name in dict.fromkeys(names))
 
 
 def _descriptions(ids: tuple[str, ...], attributes: ItemAttributes) -> Iterator[Mapping[str, str]]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from pawsonalize.domain.errors import InvalidInput
@@ -13,9 +13,15 @@ def check_numbers(
 ) -> None:
     """InvalidInput unless every field of the dataclass is a finite number of at least 0.
 
-    Fields named in `above_zero` must not be 0, those in `up_to_one` not be above 1.
+    A field that is a bool by its type must be one. Fields named in `above_zero` must not be 0,
+    those in `up_to_one` not be above 1.
     """
+    flags = {field.name for field in fields(settings) if field.type is bool}
     for name, value in asdict(settings).items():
+        if name in flags:
+            if not isinstance(value, bool):
+                raise InvalidInput(f"{name} must be true or false", field=name)
+            continue
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise InvalidInput(f"{name} must be a number", field=name)
         if not math.isfinite(value) or value < 0:

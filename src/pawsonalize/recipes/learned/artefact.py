@@ -1,0 +1,137 @@
+"""Tables and ranker as plain arrays and a few numbers for the card, and back."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.domain.errors import CorruptArtefact
+from pawsonalize.recipes.artefact import (
+    check_codes,
+    check_offsets,
+    pack_strings,
+    take,
+    take_weights,
+    unpack_strings,
+)
+from pawsonalize.recipes.contract import Arrays
+from pawsonalize.recipes.items import ItemIndex
+from pawsonalize.recipes.kin import Kin
+from pawsonalize.recipes.learned.design import Design
+from pawsonalize.recipes.learned.factors import Factors
+from pawsonalize.recipes.learned.likeness import likeness_of
+from pawsonalize.recipes.learned.linear import Linear
+from pawsonalize.recipes.learned.neighbours import Postings
+from pawsonalize.recipes.learned.ranker import Ranker
+from pawsonalize.recipes.learned.rows import Rows
+from pawsonalize.recipes.learned.tables import Tables
+from pawsonalize.recipes.learned.trend import Trend
+
+_PRE = "learned."
+_NUMBERS = ("mix", "heat", "recall")
+
+
+def pack(t: Tables, r: Ranker) -> dict[str, NDArray[Any]]:
+    """Every array, named `learned.…`."""
+    p, trees = t.postings, r.trees.model_to_string().encode()
+    arrays = {
+        **t.forward.arrays("forward"),
+        **t.backward.arrays("backward"),
+        "log.offsets": p.offsets,
+        "log.items": p.items,
+        "postings.starts": p.starts,
+        "postings.users": p.users,
+        "postings.positions": p.positions,
+        "postings.idf": p.idf,
+        "popularity": t.trend.total,
+        "recent": t.trend.recent[:, -1],
+        "codes": t.likeness.codes,
+        **pack_strings("columns", t.likeness.columns),
+        "source": t.factors.source,
+        "target": t.factors.target,
+        **t.kin.arrays(),
+        "linear.columns": r.linear.columns,
+        "linear.numbers": np.stack([r.linear.mean, r.linear.spread, r.linear.weights]),
+        "trees": np.frombuffer(trees, np.uint8),
+    }
+    return {f"{_PRE}{name}": array for name, array in arrays.items()}
+
+
+def numbers_of(r: Ranker) -> dict[str, Any]:
+    """What the card says of the ranker."""
+    numbers = {name: getattr(r, name) for name in _NUMBERS}
+    return {**numbers, "held_out": list(r.held_out), "trees": r.trees.num_trees()}
+
+
+def unpack(
+    arrays: Arrays, numbers: Mapping[str, Any], index: ItemIndex, design: Design
+) -> tuple[Tables, Ranker]:
+    """Rebuild; CorruptArtefact when arrays and numbers do not fit together."""
+    own = {k.removeprefix(_PRE): array for k, array in arrays.items() if k.startswith(_PRE)}
+    n = len(index.ids)
+    columns = unpack_strings("columns", own)
+    codes = take(own, "codes", np.int32, (n, len(columns)))
+    recent = _finite(own, "recent", np.float32, (None, n))
+    source = _finite(own, "source", np.float32, (n, None))
+    tables = Tables(
+        design=design,
+        index=index,
+        forward=Rows.from_arrays("forward", own, n, n),
+        backward=Rows.from_arrays("backward", own, n, n),
+        postings=_postings(own, n),
+        trend=Trend(
+            take_weights(own, "popularity", (n,)), recent[:, np.newaxis], np.zeros(len(recent[:1]))
+        ),
+        likeness=likeness_of(codes, columns),
+        factors=Factors(source, _finite(own, "target", np.float32, source.shape)),
+        kin=Kin.from_arrays(own, index),
+    )
+    return tables, _ranker(own, numbers)
+
+
+def _postings(own: Arrays, n: int) -> Postings:
+    offsets = take(own, "log.offsets", np.int64, (None,))
+    items = take(own, "log.items", np.int32, (None,))
+    starts = take(own, "postings.starts", np.int64, (n + 1,))
+    users = take(own, "postings.users", np.int32, (None,))
+    positions = take(own, "postings.positions", np.int32, users.shape)
+    check_offsets("log.offsets", offsets, len(items))
+    check_offsets("postings.starts", starts, len(users))
+    check_codes("log.items", items, n)
+    check_codes("postings.users", users, len(offsets) - 1)
+    if len(users) and not (positions < np.diff(offsets)[users]).all():
+        raise CorruptArtefact("array 'postings.positions' points outside the log")
+    idf = take_weights(own, "postings.idf", (n,))
+    return Postings(starts, users, positions, idf, offsets, items)
+
+
+def _ranker(own: Arrays, numbers: Mapping[str, Any]) -> Ranker:
+    columns = take(own, "linear.columns", np.int64, (None,))
+    mean, spread, weights = _finite(own, "linear.numbers", np.float64, (3, len(columns)))
+    text = take(own, "trees", np.uint8, (None,)).tobytes()
+    try:
+        values = [float(numbers[name]) for name in _NUMBERS]
+        # A text that was cut is not always noticed by LightGBM itself.
+        if not text.rstrip().endswith(b"pandas_categorical:null") or not all(
+            map(math.isfinite, values)
+        ):
+            raise CorruptArtefact("the trees of the artefact are not whole")
+        trees = lgb.Booster(model_str=text.decode())
+        check_codes("linear.columns", columns, trees.num_feature())
+        held_out = tuple(float(value) for value in numbers["held_out"])
+    except (KeyError, TypeError, ValueError, lgb.basic.LightGBMError) as error:
+        raise CorruptArtefact(f"the ranker of the artefact does not fit: {error}") from error
+    mix, heat, recall = values
+    return Ranker(Linear(columns, mean, spread, weights), trees, mix, heat, recall, held_out)
+
+
+def _finite(
+    arrays: Arrays, name: str, dtype: type[Any], shape: tuple[int | None, ...]
+) -> NDArray[Any]:
+    array = take(arrays, name, dtype, shape)
+    if not np.isfinite(array).all():
+        raise CorruptArtefact(f"array {name!r} holds numbers without a value")
+    return array

@@ -1,0 +1,76 @@
+"""The numbers the learned engine depends on; what must adapt is chosen on held-out users."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """One configuration for every data set, found on validation splits of public sequences."""
+
+    repeats: bool = True
+    """Whether an item may be chosen again; if not, what the visitor saw is masked."""
+    candidates: int = 200
+    """How many items the blend proposes to the ranker."""
+    type_weights: Mapping[str, float] = field(default_factory=dict)
+    """Weight of each event type that has its own."""
+    view_weight: float = 1.0
+    """Weight of every other type."""
+    half_life_days: float = 180.0
+    """After how many days a step counts half."""
+    context_half_life_days: float = 90.0
+    """After how many days an event of the visitor's own counts half."""
+    seen_events: int = 50
+    """Newest events of a visitor that are known when serving; so no more when training."""
+    min_requests: int = 300
+    """Fewer training requests than this teach nothing: no ranker is fitted."""
+    sample_cap: int = 24_000
+    """Training requests at most."""
+    trees: int = 160
+    """Boosting rounds at most; later ones gained nothing on requests of the next position."""
+    seed: int = 0
+
+    window: int = 10
+    """Events a step may span."""
+    gap_decay: float = 0.65
+    """Worth of one more event in between."""
+    row_power: float = 0.15
+    """A row is divided by its total to this power."""
+    row_keep: int = 300
+    """Largest entries served of each row."""
+    backward: float = 0.3
+    """What a step counts in the other direction, for factors and kin."""
+    context: int = 30
+    """Newest events of a request that the signals read."""
+    fast: float = 0.5
+    """Weight of an event = this to the power of its age in events; `slow`, `long` likewise."""
+    slow: float = 0.8
+    long: float = 0.85
+    neighbours: int = 200
+    postings: int = 300
+    """Newest events kept of each item when neighbours are looked up."""
+    rank: int = 128
+    """Rank of the factors."""
+    damping: float = 0.7
+    """Counts to this power are factorised, degrees to `degree_power` divide them."""
+    degree_power: float = 0.3
+    sweeps: int = 3
+    factor_entries: int = 8_000_000
+    """Above this many counts the rows are pruned before factorising."""
+    kin_width: int = 64
+    """Targets kept of each cell; `kin_prior` imagined steps lead from it to itself."""
+    kin_prior: float = 5.0
+    kin_level_fade: float = 0.6
+    kin_smoothing: float = 1.0
+    sample_cells: int = 1_500_000_000
+    """Training requests times items: the dense work done at most."""
+    sample_depth: int = 8
+    """At most this many newest positions of a user become training requests."""
+    negatives: int = 59
+    holdout: float = 0.15
+    folds: int = 4
+    leaves: int = 31
+    learning_rate: float = 0.06
+    patience: int = 60
+    threads: int = 2
+    """Threads of a training; a request uses one."""

@@ -1,0 +1,118 @@
+"""Fit, ask, explain and store: the only module of the package that a recipe needs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.recipes.contract import Arrays, Context, TrainingData
+from pawsonalize.recipes.items import ItemIndex
+from pawsonalize.recipes.learned.artefact import numbers_of, pack, unpack
+from pawsonalize.recipes.learned.design import Design
+from pawsonalize.recipes.learned.features import feature_names, features
+from pawsonalize.recipes.learned.likeness import build_likeness, likeness_of
+from pawsonalize.recipes.learned.log import read_log
+from pawsonalize.recipes.learned.ranker import Ranker, fit_ranker
+from pawsonalize.recipes.learned.requests import Requests, of_context
+from pawsonalize.recipes.learned.samples import draw
+from pawsonalize.recipes.learned.tables import Tables, count
+
+Array = NDArray[Any]
+_PARTS = {
+    "newest": "transitions", "fast": "transitions", "slow": "transitions",
+    "backward": "transitions", "flat": "neighbours", "near": "neighbours", "factor": "factors",
+    "kin": "kin", "like": "kin", "popularity": "popularity", "trend": "trend",
+    "seen": "own history", "blend": "blend",
+}  # fmt: skip
+_ATTRIBUTES = ("species", "breed", "size", "age")
+_CONSTANT = ("history", "idle", "slow_top", "factor_top", "newest_popularity")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What was proposed for one context: `items` (N,) positions, `utilities` (N,) float64.
+
+    A utility is the log of a chance up to a constant, -inf where the item is masked;
+    `x` (N, F) are the features it was made of.
+    """
+
+    items: Array
+    utilities: Array
+    x: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """Tables and the ranker over their candidates."""
+
+    tables: Tables
+    ranker: Ranker
+
+    @classmethod
+    def fit(cls, data: TrainingData, index: ItemIndex, design: Design) -> "Learned | None":
+        """Count and learn; None when the data hold too few requests to learn from."""
+        log = read_log(data, design)
+        if len(log.items) - log.n_users < design.min_requests:
+            return None
+        likeness = likeness_of(*build_likeness(data.attributes))
+        counted = count(log, index, likeness, design)
+        samples = draw(counted)
+        if samples is None:
+            return None
+        return cls(counted.tables, fit_ranker(*samples, feature_names(counted.tables), design))
+
+    @property
+    def recall(self) -> float:
+        """How often the choice of a held-out user was a candidate."""
+        return self.ranker.recall
+
+    def ask(self, context: Context) -> Candidates | None:
+        """The candidates of a context; None when it holds no item of the catalogue."""
+        r = of_context(context, self.tables.index, self.tables.design)
+        if not len(r.seen_item) or not self._knows(r):
+            return None
+        top, x = features(self.tables, r, self.tables.factors, self.tables.kin)
+        utilities = self.ranker.utilities(x[0])
+        utilities[~np.isfinite(x[0, :, 0])] = -np.inf  # the blend, -inf where masked
+        return Candidates(top[0], utilities, x[0])
+
+    def _knows(self, r: Requests) -> bool:
+        return bool((r.context >= 0).any())
+
+    def explain(self, found: Candidates, places: Array) -> dict[str, Array]:
+        """What each part adds to the utilities of the candidates at `places`; adds up to them."""
+        if not len(places):
+            return {}
+        parts = self.ranker.contributions(found.x[places])
+        totals: dict[str, Array] = {}
+        for name, column in zip([*feature_names(self.tables), "base"], parts.T, strict=True):
+            part = part_of(name)
+            totals[part] = totals.get(part, np.zeros(len(places))) + column
+        return totals
+
+    def arrays(self) -> Arrays:
+        """Everything `load` needs beside the numbers."""
+        return pack(self.tables, self.ranker)
+
+    def numbers(self) -> dict[str, Any]:
+        """What the card says."""
+        return numbers_of(self.ranker)
+
+    @classmethod
+    def load(
+        cls, arrays: Arrays, numbers: Mapping[str, Any], index: ItemIndex, design: Design
+    ) -> "Learned":
+        """Rebuild; CorruptArtefact when the parts do not fit."""
+        return cls(*unpack(arrays, numbers, index, design))
+
+
+def part_of(feature: str) -> str:
+    """The part of a score that a feature belongs to: a table, an attribute, or `base`."""
+    if feature in _CONSTANT or feature == "base":
+        return "base"
+    first, _, rest = feature.partition("_")
+    if first == "like" and rest.partition("_")[2] in _ATTRIBUTES:
+        return rest.partition("_")[2]
+    return _PARTS[first]

@@ -1,0 +1,121 @@
+"""Likeness of items by their attributes.
+
+An attribute name that is given more than once is one attribute with several values (a product's
+categories): those columns share one vocabulary. Rare values count more.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from pawsonalize.recipes.contract import ItemAttributes
+from pawsonalize.recipes.learned.requests import Requests
+from pawsonalize.recipes.learned.rows import Rows, expand, to_rows
+
+Array = NDArray[Any]
+_MATCHED = 8  # single-valued attributes that are also compared one by one, at most
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """`rows`: (items, values) unit rows; `codes` (items, columns) int32, -1 = none.
+
+    `matched` are the columns of single-valued attributes, `names` their names.
+    """
+
+    rows: Rows
+    codes: Array
+    columns: tuple[str, ...]
+    matched: tuple[int, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """The features' names, in the order of `compare`."""
+        single = [self.columns[column] for column in self.matched]
+        whole = ["like_newest", "like_slow"] if self.rows.width else []
+        return whole + [f"like_{rate}_{name}" for name in single for rate in ("newest", "slow")]
+
+    def compare(self, r: Requests, weights: tuple[Array, Array], top: Array) -> list[Array]:
+        """Likeness of candidates `top` (B, N) to the weighted contexts; each (B, N)."""
+        if not self.rows.width:
+            return []
+        results = _cosines(self.rows, r.context, weights, top)
+        for column in self.matched:
+            code = self.codes[:, column]
+            mine = np.where(r.context >= 0, code[r.context], -1)
+            theirs = code[top]
+            for weight in weights:
+                share = np.where(mine >= 0, weight, 0.0)
+                share = share / np.maximum(share.sum(axis=1, keepdims=True), 1e-9)
+                results.append(_matching_share(mine, share, theirs, int(code.max(initial=-1)) + 1))
+        return results
+
+
+def build_likeness(attributes: ItemAttributes) -> tuple[Array, tuple[str, ...]]:
+    """Codes in one vocabulary per attribute name, and the columns' names."""
+    codes = np.array(attributes.codes, np.int32)
+    vocabulary: dict[str, dict[str, int]] = {}
+    for column, (name, values) in enumerate(zip(attributes.names, attributes.values, strict=True)):
+        known = vocabulary.setdefault(name, {})
+        merged = np.array([known.setdefault(value, len(known)) for value in values] + [-1])
+        codes[:, column] = merged[codes[:, column]]
+    return codes, attributes.names
+
+
+def likeness_of(codes: Array, columns: tuple[str, ...]) -> Likeness:
+    """Weigh the values: the inverse of how many items have each."""
+    times = Counter(columns)
+    single = [c for c, name in enumerate(columns) if times[name] == 1]
+    first, width = {}, 0
+    for name in times:
+        first[name] = width
+        own = [c for c, other in enumerate(columns) if other == name]
+        width += int(codes[:, own].max(initial=-1)) + 1
+    item, column = np.nonzero(codes >= 0)
+    base = np.array([first[name] for name in columns], np.int64)
+    place = codes[item, column] + base[column] if len(item) else np.zeros(0, np.int64)
+    shape = (len(codes), width)
+    matrix = sparse.csr_array(sparse.coo_array((np.ones(len(item)), (item, place)), shape=shape))
+    matrix.data[:] = 1.0
+    rarity = np.log1p(shape[0] / (1.0 + np.bincount(matrix.indices, minlength=width)))
+    weighted = sparse.csr_array(matrix @ sparse.diags_array(rarity)) if width else matrix
+    norm = np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=1)))
+    unit = (
+        sparse.diags_array(1.0 / np.where(norm > 0, norm, 1.0)) @ weighted
+        if len(codes)
+        else weighted
+    )
+    rows = to_rows(sparse.csr_array(unit), max(width, 1))
+    return Likeness(rows, codes, columns, tuple(single[:_MATCHED]))
+
+
+def _cosines(rows: Rows, context: Array, weights: tuple[Array, Array], top: Array) -> list[Array]:
+    count, length = context.shape
+    entry = np.flatnonzero(context.ravel() >= 0)
+    item = context.ravel()[entry]
+    owner, at = expand(rows.starts[item], rows.starts[item + 1] - rows.starts[item])
+    entry = entry[owner]
+    key, values = entry // length * rows.width + rows.columns[at], rows.values[at]
+    asked = top.ravel()
+    slot, position = expand(rows.starts[asked], rows.starts[asked + 1] - rows.starts[asked])
+    place = slot // top.shape[1] * rows.width + rows.columns[position]
+    results = []
+    for weight in weights:
+        profile = np.bincount(key, values * weight.ravel()[entry], minlength=count * rows.width)
+        matched = np.bincount(slot, rows.values[position] * profile[place], minlength=len(asked))
+        results.append(matched.astype(np.float32).reshape(top.shape))
+    return results
+
+
+def _matching_share(mine: Array, share: Array, theirs: Array, size: int) -> Array:
+    """The share of a context (B, L) whose code is the candidate's, shape (B, N)."""
+    request = np.arange(len(mine))[:, None] * (size + 1)
+    profile = np.bincount(
+        (request + mine + 1).ravel(), share.ravel(), minlength=len(mine) * (size + 1)
+    )
+    profile[np.arange(len(mine)) * (size + 1)] = 0.0  # code -1 matches nothing
+    return np.asarray(profile[request + theirs + 1].astype(np.float32))

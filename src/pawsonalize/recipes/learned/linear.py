@@ -1,0 +1,57 @@
+"""A conditional logit: the chosen candidate against the others of its request."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from pawsonalize.recipes.learned.samples import Samples
+
+Array = NDArray[Any]
+_RIDGE = 1.0
+_STEPS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """Score = sum of weight * (feature - mean) / spread over the feature `columns` (K,)."""
+
+    columns: Array
+    mean: Array
+    spread: Array
+    weights: Array
+
+    def contributions(self, x: Array) -> Array:
+        """What each of the K columns adds to the score, shape (…, K)."""
+        return np.asarray((x[..., self.columns] - self.mean) / self.spread * self.weights)
+
+    def score(self, x: Array) -> Array:
+        """Scores of features (…, F), shape (…)."""
+        return np.asarray(self.contributions(x).sum(axis=-1))
+
+
+def fit_linear(samples: Samples, names: tuple[str, ...]) -> Linear:
+    """Fit on the features that have one scale in every request."""
+    columns = np.array([k for k, name in enumerate(names) if _used(name)], np.int64)
+    z = samples.x[..., columns].astype(np.float64)
+    mean, spread = z.mean(axis=(0, 1)), np.maximum(z.std(axis=(0, 1)), 1e-6)
+    z = (z - mean) / spread
+    y, chosen = samples.y, z[samples.y].sum(axis=0)
+
+    def loss(w: Array) -> tuple[float, Array]:
+        score = z @ w
+        share = np.exp(score - score.max(axis=1, keepdims=True))
+        total = share.sum(axis=1, keepdims=True)
+        value = np.sum(np.log(total[:, 0]) + score.max(axis=1)) - np.sum(score[y])
+        slope = np.einsum("gn,gnf->f", share / total, z) - chosen
+        return float(value + _RIDGE * w @ w), slope + 2 * _RIDGE * w
+
+    start = np.zeros(len(columns))
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": _STEPS})
+    return Linear(columns, mean, spread, np.asarray(found.x, np.float64))
+
+
+def _used(name: str) -> bool:
+    return name.endswith(("_scaled", "_lift", "_gap")) or name.startswith("like_")

@@ -1,0 +1,117 @@
+"""A batch of requests: the newest visits of each, and what must be hidden from the tables."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.domain.times import DAY
+from pawsonalize.recipes.contract import Context, Seen
+from pawsonalize.recipes.items import ItemIndex
+from pawsonalize.recipes.learned.design import Design
+from pawsonalize.recipes.learned.log import Log
+from pawsonalize.recipes.learned.rows import expand
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """B requests.
+
+    `context` (B, L): catalogue positions, newest first, -1 = none or outside the catalogue;
+    `cells` (B, levels, L): their cells; `worth` (B, L): weights by event type and age;
+    `lengths` (B,): visits known; `now` (B,): milliseconds since 1970; `idle` (B,): days since the
+    newest visit; `users` (B,): the user in the log, -1 = unknown; `seen_request`, `seen_item`,
+    `seen_age`: all known visits, flat, oldest first (age 0 = newest);
+    `cuts` (B,): for training, the log from this position of the user on is hidden; else None.
+    """
+
+    context: Array
+    cells: Array
+    worth: Array
+    lengths: Array
+    now: Array
+    idle: Array
+    users: Array
+    seen_request: Array
+    seen_item: Array
+    seen_age: Array
+    cuts: Array | None
+
+
+def at_positions(log: Log, index: ItemIndex, users: Array, cuts: Array, design: Design) -> Requests:
+    """The requests users made just before their visit `cut`, which is hidden with all later."""
+    start = log.offsets[users]
+    now = log.times[start + cuts]
+    back = cuts[:, None] - 1 - np.arange(design.context)[None, :]
+    at = np.maximum(start[:, None] + back, 0)
+    context = np.where(back >= 0, log.items[at], -1)
+    known = np.minimum(cuts, design.seen_events) if design.repeats else cuts
+    request, event = expand(start + cuts - known, known)
+    return Requests(
+        context=context,
+        cells=np.moveaxis(index.cells[:, context], 0, 1),  # -1 is the column of "no cell"
+        worth=np.where(back >= 0, log.worth[at] * _fade(now[:, None] - log.times[at], design), 0.0),
+        lengths=known,
+        now=now,
+        idle=np.maximum(now - log.times[start + cuts - 1], 0.0) / DAY,
+        users=users,
+        seen_request=request,
+        seen_item=log.items[event],
+        seen_age=(start + cuts - 1)[request] - event,
+        cuts=cuts,
+    )
+
+
+def of_context(context: Context, index: ItemIndex, design: Design) -> Requests:
+    """One live request."""
+    events = context.events[: design.seen_events] if design.repeats else context.events
+    visits, strengths = _visits(events, design)
+    rows = index.rows([visit.item for visit in visits])
+    rows[rows == len(index.ids)] = -1
+    times = np.array([visit.time for visit in visits], np.float64)
+    worth = np.array(strengths) * _fade(context.now - times, design)
+    pad = design.context - min(len(visits), design.context)
+    read = rows[: design.context]
+    outside = [visits[k].item for k in np.flatnonzero(read < 0).tolist()]
+    cells = index.cells[:, read]
+    cells[:, read < 0] = index.kin_of(outside)
+    place = np.flatnonzero(rows >= 0)[::-1]  # oldest first
+    return Requests(
+        context=np.pad(read, (0, pad), constant_values=-1)[None],
+        cells=np.pad(cells, ((0, 0), (0, pad)), constant_values=index.n_cells)[None],
+        worth=np.pad(worth[: design.context], (0, pad))[None],
+        lengths=np.array([len(visits)]),
+        now=np.array([float(context.now)]),
+        idle=np.maximum(context.now - times[:1], 0.0) / DAY if visits else np.zeros(1),
+        users=np.array([-1]),
+        seen_request=np.zeros(len(place), np.int64),
+        seen_item=rows[place],
+        seen_age=place,
+        cuts=None,
+    )
+
+
+def _visits(events: Sequence[Seen], design: Design) -> tuple[list[Seen], list[float]]:
+    """Events joined to visits as in `log.py`, newest first, and their worth by type."""
+    visits: list[Seen] = []
+    strengths: list[float] = []
+    stronger = 0.0
+    for place, event in enumerate(events):
+        worth = max(design.type_weights.get(event.event_type, design.view_weight), stronger)
+        own = event.event_type != "view" and event.event_type in design.type_weights
+        if own and place + 1 < len(events) and events[place + 1].item == event.item:
+            stronger = worth
+            continue
+        stronger = 0.0
+        visits.append(event)
+        strengths.append(worth)
+    return visits, strengths
+
+
+def _fade(age: Array, design: Design) -> Array:
+    """What is left of a visit of that age in milliseconds."""
+    return np.asarray(np.exp2(-np.maximum(age, 0.0) / (design.context_half_life_days * DAY)))

@@ -1,0 +1,123 @@
+"""Training requests cut from the log itself, with everything their users did later hidden."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.recipes.kin import Kin
+from pawsonalize.recipes.learned.design import Design
+from pawsonalize.recipes.learned.factors import Factors
+from pawsonalize.recipes.learned.features import features
+from pawsonalize.recipes.learned.log import Log
+from pawsonalize.recipes.learned.requests import at_positions
+from pawsonalize.recipes.learned.signals import hide
+from pawsonalize.recipes.learned.tables import Counted, without_fold
+
+Array = NDArray[Any]
+_CHUNK = 16
+_HELD = 200  # candidates kept of a held-out request, at most
+_CHUNK_CELLS = 400_000  # dense rows of a chunk should fit the cache
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Requests whose target is a candidate, candidates in random order.
+
+    `x`: (G, N, F) float32; `y`: (G, N) bool, one True a row; `asked`: how many requests there were
+    before those without their target among the candidates were left out.
+    """
+
+    x: Array
+    y: Array
+    asked: int
+
+
+def draw(c: Counted) -> tuple[Samples, Samples] | None:
+    """Training and held-out requests, of different users; None where there are too few.
+
+    Cross-fit: counts lose the user's own later visits exactly; factors and kin lose the whole fold
+    of the user.
+    """
+    d, n_users = c.tables.design, c.log.n_users
+    rng = np.random.default_rng(d.seed)
+    users, cuts = _pick(c.log, d, rng)
+    if len(users) < d.min_requests:
+        return None
+    fold = rng.integers(0, d.folds, n_users)
+    held = rng.random(n_users) < d.holdout
+    done: tuple[list[Samples], list[Samples]] = ([], [])
+    for index in range(d.folds):
+        factors, kin = without_fold(c, fold == index)
+        for kind, size in ((0, d.negatives + 1), (1, min(d.candidates, _HELD))):
+            inside = np.flatnonzero((fold[users] == index) & (held[users] == kind))
+            done[kind].extend(_cut(c, factors, kin, users[inside], cuts[inside], size))
+    train, out = (_joined(parts) for parts in done)
+    enough = len(train.x) >= d.min_requests // 2 and len(out.x) >= d.min_requests // 20
+    return (train, out) if enough else None
+
+
+def _joined(parts: list[Samples]) -> Samples:
+    if not parts:
+        return Samples(np.zeros((0, 0, 0), np.float32), np.zeros((0, 0), bool), 0)
+    return Samples(
+        np.concatenate([part.x for part in parts]),
+        np.concatenate([part.y for part in parts]),
+        sum(part.asked for part in parts),
+    )
+
+
+def _pick(log: Log, d: Design, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Users and cuts: the newest positions of every user, as deep as the cap pays for."""
+    depth = int(np.clip(-(-d.sample_cap // max(log.n_users, 1)), 2, d.sample_depth))
+    able = [np.flatnonzero(log.lengths - back >= 1) for back in range(1, depth + 1)]
+    user = np.concatenate(able)
+    cut = np.concatenate([log.lengths[who] - back for back, who in enumerate(able, start=1)])
+    if not d.repeats:
+        fresh = ~_repeated(log)[log.offsets[user] + cut]
+        user, cut = user[fresh], cut[fresh]
+    most = min(d.sample_cap, d.sample_cells // max(log.n_items, 1))
+    chosen = rng.permutation(len(user))[:most]
+    return user[chosen], cut[chosen]
+
+
+def _repeated(log: Log) -> Array:
+    """Whether the user had chosen the item before, shape (visits,)."""
+    key = log.owners * log.n_items + log.items
+    _, first = np.unique(key, return_index=True)
+    result = np.ones(len(key), bool)
+    result[first] = False
+    return result
+
+
+def _cut(
+    c: Counted, factors: Factors, kin: Kin, users: Array, cuts: Array, size: int
+) -> list[Samples]:
+    """Samples of each chunk of requests; `size` candidates of each are kept."""
+    d, log = c.tables.design, c.log
+    targets = log.items[log.offsets[users] + cuts]
+
+    def work(part: slice) -> Samples:
+        r = at_positions(log, c.tables.index, users[part], cuts[part], d)
+        top, x = features(c.tables, r, factors, kin, hide(c, users[part], cuts[part]))
+        y = top == targets[part, None]
+        found = y.any(axis=1)
+        rng = np.random.default_rng([d.seed, part.start, size])
+        return Samples(*_thin(x[found], y[found], size, rng), len(y))
+
+    step = max(1, min(_CHUNK, _CHUNK_CELLS // log.n_items))
+    parts = [slice(k, k + step) for k in range(0, len(users), step)]
+    # Chunks are independent, so threads change nothing but the time.
+    with ThreadPoolExecutor(d.threads) as pool:
+        return list(pool.map(work, parts))
+
+
+def _thin(x: Array, y: Array, size: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    """The target and random other candidates in random order: a fixed place would leak it."""
+    key = rng.random(y.shape)
+    key[y] = -1.0
+    keep = np.argsort(key, axis=1)[:, :size]
+    keep = np.take_along_axis(keep, np.argsort(rng.random(keep.shape), axis=1), 1)
+    return np.take_along_axis(x, keep[:, :, None], 1), np.take_along_axis(y, keep, 1)

@@ -1,0 +1,103 @@
+"""Settings of the mixture, which every learned recipe has as its base."""
+
+from dataclasses import dataclass
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.recipes.settings import check_numbers
+
+
+@dataclass(frozen=True, slots=True)
+class MixtureSettings:
+    """Settings of the mixture."""
+
+    transition_weight: float = 0.4
+    """Most that the items which followed the visitor's own may contribute to a score."""
+    covisit_weight: float = 0.3
+    """Most that the items which users met together with the visitor's own may contribute."""
+    kin_weight: float = 0.2
+    """Most that items of the same breed, size and age, or species may contribute."""
+    doubt: float = 0.5
+    """Evidence (about one view) at which a table contributes half of the most it may."""
+    view_weight: float = 1.0
+    """Weight of a `view` and of every event type not named here."""
+    favorite_weight: float = 2.0
+    """Weight of a `favorite`."""
+    inquiry_weight: float = 3.0
+    """Weight of an `inquiry`."""
+    application_weight: float = 4.0
+    """Weight of an `application`."""
+    adoption_weight: float = 5.0
+    """Weight of an `adoption`."""
+    popularity_half_life_days: float = 30.0
+    """After how many days a user's choice counts half for popularity."""
+    behaviour_half_life_days: float = 180.0
+    """After how many days a step from one item to the next counts half."""
+    context_half_life_days: float = 90.0
+    """After how many days an event of the visitor's own counts half."""
+    context_events: int = 50
+    """How many of the visitor's newest events are read."""
+    history_decay: float = 0.5
+    """What the second-newest item counts beside the newest, the third beside the second, …"""
+    kin_history_decay: float = 0.7
+    """The same for kin: tastes last longer than steps."""
+    covisit_history_decay: float = 0.95
+    """The same for co-visits, which do not depend on order."""
+    window: int = 10
+    """How many visits back a step may begin and tastes are read, or a choice counts as repeat."""
+    gap_decay: float = 0.65
+    """What a step over one visit between counts beside a direct one."""
+    backward_weight: float = 0.2
+    """What a step counts in the direction opposite to how it was made."""
+    count_power: float = 0.15
+    """Rows of transitions are divided by their count to this power: 0 not at all, 1 to shares."""
+    neighbours: int = 64
+    """How many targets each row of a table keeps."""
+    covisit_history: int = 50
+    """How many of a user's newest visits count for co-visits."""
+    covisit_shrinkage: float = 5.0
+    """Added to the cosine's denominator: higher trusts rare pairs less."""
+    kin_prior: float = 5.0
+    """Imagined steps from each breed (size and age, species) to itself."""
+    kin_level_fade: float = 0.6
+    """What size and age count beside the breed, and the species beside size and age."""
+    kin_smoothing: float = 1.0
+    """Users added to every item when kin share their part: higher helps untouched items."""
+    smoothing: float = 0.1
+    """Users (less than one) added to every item's popularity."""
+
+    def __post_init__(self) -> None:
+        check_numbers(
+            self,
+            above_zero=(
+                "doubt",
+                "popularity_half_life_days",
+                "behaviour_half_life_days",
+                "context_half_life_days",
+                "smoothing",
+                "kin_smoothing",
+                "kin_level_fade",
+            ),
+            up_to_one=(
+                "history_decay",
+                "kin_history_decay",
+                "covisit_history_decay",
+                "gap_decay",
+                "smoothing",
+            ),
+        )
+        if self.transition_weight + self.covisit_weight + self.kin_weight > 1:
+            raise InvalidInput(
+                "transition_weight, covisit_weight and kin_weight must be at most 1 together",
+                field="transition_weight",
+            )
+
+    @property
+    def type_weights(self) -> dict[str, float]:
+        """Weight of each event type that has its own."""
+        return {
+            "view": self.view_weight,
+            "favorite": self.favorite_weight,
+            "inquiry": self.inquiry_weight,
+            "application": self.application_weight,
+            "adoption": self.adoption_weight,
+        }

@@ -1,0 +1,6 @@
+from pawsonalize.recipes.catalogue import RECIPES
+from tests.recipe_checks import RecipeChecks
+
+
+class TestPersonalizedRanking(RecipeChecks):
+    recipe = RECIPES["personalized-ranking"]
