@@ -61,8 +61,7 @@ def read_sequences(path: Path, attributes: Path | None, seed: int) -> Interactio
         user, *items = line.split()
         first = _LAST - (len(items) - 1) * HOUR
         rows += [(user, item, first + at * HOUR, "view") for at, item in enumerate(items)]
-    described = json.loads(attributes.read_text()) if attributes else {}
-    return numbered(rows, {k: [str(v) for v in values] for k, values in described.items()}, seed)
+    return numbered(rows, read_attributes(attributes), seed)
 
 
 def read_interactions(path: Path, attributes: Path | None, seed: int) -> Interactions:
@@ -83,8 +82,26 @@ def read_interactions(path: Path, attributes: Path | None, seed: int) -> Interac
             )
             for row in csv.DictReader(file, names, delimiter=separator)
         ]
-    described = json.loads(attributes.read_text()) if attributes else {}
-    return numbered(rows, {k: [str(v) for v in values] for k, values in described.items()}, seed)
+    return numbered(rows, read_attributes(attributes), seed)
+
+
+def read_attributes(path: Path | None) -> Mapping[str, Sequence[str]]:
+    """JSON from item to a list of values, or RecBole's `.item`, without its titles."""
+    if path is None:
+        return {}
+    if path.suffix != ".item":
+        described = json.loads(path.read_text())
+        return {item: [str(value) for value in values] for item, values in described.items()}
+    names, *rows = (line.split("\t") for line in path.read_text().splitlines())
+    kept = [
+        (place, name)
+        for place, name in enumerate(names[1:], 1)
+        if ":token" in name and "title" not in name
+    ]
+    return {
+        row[0]: [f"{name} {value}" for place, name in kept for value in row[place].split()]
+        for row in rows
+    }
 
 
 def numbered(

@@ -7,8 +7,8 @@ Leave-one-out: a model learns from all but each user's last two events and guess
 given all before it (`--split validation`: the one before the last, for choosing settings
 without reading the test; `--split time`: each known user's first event after the newest 10% of
 the events begin, which leaves out other users' future). All items are ranked, the seen are
-masked. Every fit runs in a process of its own. `--attributes` is JSON from item to list of
-values; they reach our recipe where each item has at most one (see `ours.item_attributes`).
+masked. Every fit runs in a process of its own. `--attributes` (JSON from item to list of
+values, or RecBole's `.item`) reach ours alone.
 
 Peers: `pip install --group bench` (implicit), and for SASRec an environment of its own, since
 RecTools needs numpy 1: `python -m venv DIR; DIR/bin/pip install --group bench-sasrec`, then
@@ -32,7 +32,14 @@ from benchmarks.contenders import CONTROL, OURS, PEERS, SAME_FOR_EVERY_SEED, fit
 from benchmarks.interactions import Interactions, read_interactions, read_sequences
 from benchmarks.next_item_task import judge, make_task
 
-_MEASURES = ("ndcg_at_10", "hr_at_10", "train_seconds", "peak_mb", "ms_per_request")
+_MEASURES = (
+    "ndcg_at_10",
+    "hr_at_10",
+    "train_seconds",
+    "train_cpu_seconds",
+    "peak_mb",
+    "ms_per_request",
+)
 
 
 def read(options: argparse.Namespace, seed: int) -> Interactions:
@@ -46,17 +53,18 @@ def measure(options: argparse.Namespace, name: str, seed: int) -> dict[str, Any]
     """The child's part: fit one model once and ask it everything."""
     warnings.filterwarnings("ignore")  # peers' advice about threads
     task = make_task(read(options, seed), options.split, options.users)
-    begun = time.perf_counter()
+    begun, worked = time.perf_counter(), time.process_time()
     try:
         scorer = fit_named(name)(task, seed)
     except Missing as reason:
         return {"skipped": str(reason)}
-    trained = time.perf_counter() - begun
+    trained, cpu = time.perf_counter() - begun, time.process_time() - worked
     judged = judge(task, scorer)
     return {
         "ndcg_at_10": judged.ndcg_at_10,
         "hr_at_10": judged.hr_at_10,
         "train_seconds": trained,
+        "train_cpu_seconds": cpu,
         "peak_mb": peak_megabytes(),
         "ms_per_request": judged.ms_per_request,
         "users": judged.users,
@@ -103,7 +111,7 @@ def _line(name: str, last: Mapping[str, Any], results: Sequence[Mapping[str, Any
     return (
         f"{name:24} NDCG@10 {row['ndcg_at_10']:.4f} (±{row['ndcg_at_10_spread'] / 2:.4f})"
         f"  HR@10 {row['hr_at_10']:.4f} (±{row['hr_at_10_spread'] / 2:.4f})"
-        f"  {row['train_seconds']:7.1f} s  {row['peak_mb']:6.0f} MB"
+        f"  {row['train_seconds']:6.1f} s ({row['train_cpu_seconds']:.1f} of CPU)  {row['peak_mb']:6.0f} MB"
         f"  {row['ms_per_request']:6.2f} ms a request  ({row['seeds']} seeds)"
     )
 

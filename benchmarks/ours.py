@@ -89,18 +89,17 @@ def training_data(task: Task) -> TrainingData:
 
 
 def item_attributes(data: Interactions) -> ItemAttributes:
-    """The items' attributes, if each item has one value at most; else none.
+    """The items' attributes: one name as often as the longest list has values.
 
-    The contract holds one value per attribute and item, so lists of categories have no form in
-    it; no attribute is better than one picked from the list by chance.
+    The contract holds one value per column and item; columns of one name are one attribute.
     """
-    single = all(len(values) <= 1 for values in data.attributes)
-    if not single or not any(data.attributes):
-        return ItemAttributes((), (), np.zeros((data.n_items, 0), np.int32))
-    values = sorted({value for row in data.attributes for value in row})
+    width = max(map(len, data.attributes), default=0)
+    values = tuple(sorted({value for row in data.attributes for value in row}))
     code = {value: place for place, value in enumerate(values)}
-    codes = [[code[row[0]] if row else -1] for row in data.attributes]
-    return ItemAttributes(("attribute",), (tuple(values),), np.array(codes, np.int32))
+    codes = np.full((data.n_items, width), -1, np.int32)
+    for item, row in enumerate(data.attributes):
+        codes[item, : len(row)] = [code[value] for value in row]
+    return ItemAttributes(("attribute",) * width, (values,) * width, codes)
 
 
 def context(data: Interactions, target: int) -> Context:

@@ -4,7 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks.interactions import HOUR, Interactions, read_interactions, read_sequences
+from benchmarks.interactions import (
+    HOUR,
+    Interactions,
+    read_attributes,
+    read_interactions,
+    read_sequences,
+)
 
 
 def histories(data: Interactions, names: dict[str, str]) -> list[list[str]]:
@@ -66,3 +72,13 @@ def test_the_control_moves_only_what_it_may(tmp_path: Path) -> None:
     assert moved.item[29] == data.item[29]
     assert moved.item.tolist() != data.item.tolist()
     assert sorted(moved.item.tolist()) == sorted(data.item.tolist())
+
+
+def test_recbole_items_give_their_tokens_but_the_title(tmp_path: Path) -> None:
+    file = tmp_path / "films.item"
+    file.write_text(
+        "item_id:token\ttitle:token_seq\tyear:token\tclass:token_seq\n7\tToy\t1995\tA B\n"
+    )
+    assert read_attributes(file) == {
+        "7": ["year:token 1995", "class:token_seq A", "class:token_seq B"]
+    }

@@ -81,12 +81,13 @@ def test_the_recipe_sees_the_rows_before_the_target_only() -> None:
     ]
 
 
-def test_attributes_pass_where_each_item_has_one() -> None:
+def test_an_attribute_of_several_values_takes_several_columns() -> None:
     rows = [("u", name, at, "view") for at, name in enumerate("abc")]
-    single = item_attributes(numbered(rows, {"a": ["red"], "c": ["red"]}, 0))
-    assert single.names == ("attribute",)
-    assert sorted(single.codes.ravel().tolist()) == [-1, 0, 0]
-    assert item_attributes(numbered(rows, {"a": ["red", "big"]}, 0)).names == ()
+    described = item_attributes(numbered(rows, {"a": ["red", "big"], "c": ["red"]}, 0))
+    assert described.names == ("attribute", "attribute")
+    assert described.values == (("big", "red"), ("big", "red"))
+    assert sorted(described.codes.tolist()) == [[-1, -1], [1, -1], [1, 0]]
+    assert item_attributes(numbered(rows, {}, 0)).names == ()
 
 
 def test_every_variant_has_a_name_on_the_command_line() -> None:
