@@ -37,11 +37,14 @@ def next_item_runs(folder: Path) -> list[list[str]]:
     """One run for each data set that is there, ours and popularity."""
     limits = ["--seeds", "1", "--users", "5000", "--only", "default", "popularity"]
     return [
-        ["--interactions" if name.endswith(".inter") else "--sequences", str(folder / name)]
-        + limits
+        [_option(name), str(folder / name), *limits]
         for name in _SEQUENCES
         if (folder / name).exists()
     ]
+
+
+def _option(name: str) -> str:
+    return "--interactions" if name.endswith(".inter") else "--sequences"
 
 
 def main(names: Sequence[str]) -> int:

@@ -5,13 +5,13 @@
 Recipes train on the first 80% of a world's time. Then, for views drawn from the rest (one per
 visitor), they rank what is available at that moment, and NDCG@10 says where the view went. In
 `groups` the candidates are all groups available; in `rerank` those of 50 available animals, the
-viewed one among them. Visitors are warm (logged in, 5 or more events known), at their first
+viewed one among them, ordered by `personalized-ranking`. Visitors are warm (logged in, 5 or more events known), at their first
 click (one event known, logged in or not), anonymous (their session is known, no more), or
 nothing is known. The oracle knows the visitor's true taste, whoever it is, every animal's
 appeal, how many there are of each group, and the animal viewed before; for an anonymous visitor
 that is more than anybody can know. The `stranger` oracle knows all but who the visitor is.
 
-Shares are ours (popularity's) by the oracle's; the bounds are a bootstrap's over visitors.
+Shares are ours (without what was learned: `mixture`; popularity's) by the oracle's; the bounds are a bootstrap's over visitors.
 """
 
 import argparse
@@ -28,23 +28,26 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs 
 
 from benchmarks.demo_visits import KINDS, Moment, cut_of, sample_moments, training_data
 from pawsonalize.demo import World, WorldSettings, generate
+from pawsonalize.engine.training import read_settings
 from pawsonalize.evaluation.bootstrap import intervals, resampled_means
 from pawsonalize.evaluation.metrics.discounted_gain import normalized_discounted_cumulative_gain
 from pawsonalize.evaluation.metrics.placements import Placements, place
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model
 
-RANKERS = ("ours", "popularity", "stranger", "oracle")
+RANKERS = ("ours", "mixture", "popularity", "stranger", "oracle")
 _END = 1_767_225_600_000  # 2026-01-01
 _TRAINED_SHARE = 0.8
 _LIST = 50
+_NOTHING_LEARNED = 2_000_000_000
 _QUANTILES = (0.025, 0.975)
 Task = Literal["groups", "rerank"]
+_RECIPES: Mapping[Task, str] = {"groups": "user-personalization", "rerank": "personalized-ranking"}
 Ranker = Callable[[Moment, NDArray[np.int64], NDArray[np.int64]], NDArray[np.floating]]
 _Gains = NDArray[np.float64]
 
 
-def rankers(world: World, cut: int) -> tuple[Ranker, ...]:
+def rankers(world: World, cut: int, task: Task) -> tuple[Ranker, ...]:
     """In the order of `RANKERS`; each scores candidate groups, given the animals they stand for."""
     data = training_data(world, cut)
 
@@ -65,8 +68,12 @@ def rankers(world: World, cut: int) -> tuple[Ranker, ...]:
         return scores
 
     models = [
-        recipe.fit(data, recipe.settings(), 0)
-        for recipe in map(recipe_named, ("user-personalization", "popularity-count"))
+        recipe_named(name).fit(data, read_settings(recipe_named(name).settings, settings), 0)
+        for name, settings in (
+            (_RECIPES[task], {}),
+            (_RECIPES[task], {"min_requests": _NOTHING_LEARNED}),
+            ("popularity-count", {}),
+        )
     ]
     return (*map(scored_by, models), oracle(False), oracle(True))
 
@@ -121,11 +128,13 @@ def measure(settings: WorldSettings, seeds: int, size: int) -> list[dict[str, An
     for seed in range(1, seeds + 1):
         world = generate(settings, seed, _END)
         cut = cut_of(world, _TRAINED_SHARE)
-        by = rankers(world, cut)
-        for kind, moments in sample_moments(world, cut, size, seed).items():
-            for task in tasks:
-                if moments:
-                    found.setdefault((task, kind), []).append(gains(world, moments, task, by))
+        moments = sample_moments(world, cut, size, seed)
+        for task in tasks:
+            by = rankers(world, cut, task)
+            for kind in KINDS:
+                if moments[kind]:
+                    gained = gains(world, moments[kind], task, by)
+                    found.setdefault((task, kind), []).append(gained)
     return [
         {"task": task, "visitors_are": kind, **shares(np.concatenate(found[task, kind]))}
         for task in tasks

@@ -111,7 +111,8 @@ def _line(name: str, last: Mapping[str, Any], results: Sequence[Mapping[str, Any
     return (
         f"{name:24} NDCG@10 {row['ndcg_at_10']:.4f} (±{row['ndcg_at_10_spread'] / 2:.4f})"
         f"  HR@10 {row['hr_at_10']:.4f} (±{row['hr_at_10_spread'] / 2:.4f})"
-        f"  {row['train_seconds']:6.1f} s ({row['train_cpu_seconds']:.1f} of CPU)  {row['peak_mb']:6.0f} MB"
+        f"  {row['train_seconds']:6.1f} s ({row['train_cpu_seconds']:.1f} of CPU)"
+        f"  {row['peak_mb']:6.0f} MB"
         f"  {row['ms_per_request']:6.2f} ms a request  ({row['seeds']} seeds)"
     )
 

@@ -6,8 +6,8 @@ from pawsonalize.recipes.contract import ItemAttributes, TrainingData
 
 EVENTS_PER_USER = 20
 _NOW = 1_700_000_000_000
-_MINUTE = 60_000
-_HOPS = 0.1  # of the steps go to an item drawn by popularity
+_SPAN = 200 * 86_400_000
+_HOPS = 0.2  # of the steps go to an item drawn by popularity
 
 
 def group_ids(count: int) -> list[str]:
@@ -19,11 +19,12 @@ def synthetic_data(events: int, items: int, seed: int = 0) -> TrainingData:
     """Columns of that many events by users of `EVENTS_PER_USER` events each."""
     dice = np.random.default_rng(seed)
     users = max(events // EVENTS_PER_USER, 1)
-    user = np.sort(np.arange(events) % users).astype(np.int32)
+    order = np.argsort(np.arange(events) % users, kind="stable")  # all users come by in turn
+    user = (order % users).astype(np.int32)
     fresh = dice.random(events) < _HOPS
     fresh[np.searchsorted(user, np.arange(users))] = True
-    popular = dice.permutation(items)[dice.zipf(1.2, events) % items]
-    step = np.where(fresh, 0, dice.geometric(0.3, events))
+    popular = dice.permutation(items)[dice.zipf(1.3, events) % items]
+    step = np.where(fresh, 0, dice.geometric(0.5, events))
     # A walk goes on from its last hop: what was walked since then is added to where it led.
     hop = np.maximum.accumulate(np.where(fresh, np.arange(events), 0))
     walked = np.cumsum(step)
@@ -33,7 +34,7 @@ def synthetic_data(events: int, items: int, seed: int = 0) -> TrainingData:
         item=item.astype(np.int32),
         event_type=np.zeros(events, np.int16),
         value=np.full(events, np.nan, np.float32),
-        time=_NOW - np.arange(events, 0, -1) * (200 * 24 * 60 * _MINUTE // events),
+        time=_NOW - (events - order) * (_SPAN // events),
         n_users=users,
         item_ids=tuple(group_ids(items)),
         event_types=("view",),

@@ -109,11 +109,11 @@ def sequences(tmp_path: Path) -> Path:
 
 def test_the_default_learns_a_ring(sequences: Path, capsys: pytest.CaptureFixture[str]) -> None:
     next_item.main(
-        ["--sequences", str(sequences), "--seeds", "2", "--only", "default", "--control", "--json"]
+        ["--sequences", str(sequences), "--seeds", "1", "--only", "default", "--control", "--json"]
     )
     result = json.loads(capsys.readouterr().out)
     default, control = result["results"]
-    assert (default["name"], default["seeds"], default["users"]) == ("default", 2, 30)
+    assert (default["name"], default["seeds"], default["users"]) == ("default", 1, 30)
     assert default["ndcg_at_10"] > 0.6
     assert control["ndcg_at_10"] < default["ndcg_at_10"]
     assert min(default[key] for key in ("train_seconds", "peak_mb", "ms_per_request")) > 0
