@@ -4,14 +4,16 @@
 
 Recipes train on the first 80% of a world's time. Then, for views drawn from the rest (one per
 visitor), they rank what is available at that moment, and NDCG@10 says where the view went. In
-`groups` the candidates are all groups available; in `rerank` those of 50 available animals, the
-viewed one among them, ordered by `personalized-ranking`. Visitors are warm (logged in, 5 or more events known), at their first
-click (one event known, logged in or not), anonymous (their session is known, no more), or
-nothing is known. The oracle knows the visitor's true taste, whoever it is, every animal's
-appeal, how many there are of each group, and the animal viewed before; for an anonymous visitor
-that is more than anybody can know. The `stranger` oracle knows all but who the visitor is.
+`groups`, `user-personalization` ranks all groups available; in `rerank`, `personalized-ranking`
+those of 50 available animals, the viewed one among them. Visitors are warm (logged in, 5 or more
+events known), at their first click (one event known, logged in or not), anonymous (their session
+is known, no more), or nothing is known. The oracle knows the visitor's true taste, whoever it
+is, every animal's appeal, how many there are of each group, and the animal viewed before; for an
+anonymous visitor that is more than anybody can know. The `stranger` oracle knows all but who the
+visitor is.
 
-Shares are ours (without what was learned: `mixture`; popularity's) by the oracle's; the bounds are a bootstrap's over visitors.
+Shares are by the oracle's mean: ours, the same without what it learned (`mixture`), popularity,
+the stranger; the bounds are a bootstrap's over visitors.
 """
 
 import argparse
