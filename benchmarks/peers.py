@@ -38,8 +38,9 @@ def fit_ease(task: Task, _seed: int) -> Scorer:
     met = user_items(task).astype(np.float32)
     gram = (met.T @ met).toarray()
     gram[np.diag_indices_from(gram)] += _EASE_PENALTY
-    inverse = np.linalg.inv(gram)
-    weights = inverse / -np.diag(inverse)
+    weights = np.linalg.inv(gram)
+    del gram
+    weights /= -np.diag(weights).copy()
     np.fill_diagonal(weights, 0)
     return lambda target: weights[_history(task, target)].sum(axis=0)
 
