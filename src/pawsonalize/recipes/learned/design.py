@@ -70,6 +70,7 @@ class Design:
     holdout: float = 0.15
     folds: int = 4
     leaves: int = 31
+    bins: int = 63
     learning_rate: float = 0.06
     patience: int = 60
     threads: int = 2

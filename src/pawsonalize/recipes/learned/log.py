@@ -22,7 +22,7 @@ class Log:
     """Visits of users; those of user u are rows offsets[u]:offsets[u + 1].
 
     `offsets` (users + 1,) int64; `items` (visits,) int32 catalogue positions; `worth` (visits,)
-    float64 by event type; `weights` (visits,) float64, the worth halved every half-life before
+    float64 by event type; `views` (visits,) whether a visit began with a view; `weights` (visits,) float64, the worth halved every half-life before
     the newest visit; `times` (visits,) float64 milliseconds since 1970. `timed` is False when all
     times are equal: then only the order is known.
     """
@@ -30,6 +30,7 @@ class Log:
     offsets: Array
     items: Array
     worth: Array
+    views: Array
     weights: Array
     times: Array
     timed: bool
@@ -59,6 +60,7 @@ class Log:
             offsets=offsets,
             items=self.items[inside],
             worth=self.worth[inside],
+            views=self.views[inside],
             weights=self.weights[inside],
             times=self.times[inside],
         )
@@ -83,6 +85,7 @@ def read_log(data: TrainingData, design: Design) -> Log:
         offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         items=data.item[starts].astype(np.int32),
         worth=worth,
+        views=~own[data.event_type[starts]],
         weights=worth * fade,
         times=times,
         timed=bool(len(times) and times.max() > times.min()),

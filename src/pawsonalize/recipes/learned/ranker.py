@@ -85,6 +85,7 @@ def _fit_trees(train: Samples, held: Samples, design: Design) -> lgb.Booster:
         "objective": "rank_xendcg",
         "learning_rate": design.learning_rate,
         "num_leaves": design.leaves,
+        "max_bin": design.bins,
         "min_data_in_leaf": 50,
         "feature_fraction": 0.5,
         "lambda_l2": 5.0,
