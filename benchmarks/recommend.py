@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.server import drive, percentile, post, serving
+from benchmarks.synthetic import group_ids
 from pawsonalize import clock
 from pawsonalize.app import opened, train_and_activate
 from pawsonalize.domain.events import Event
@@ -27,11 +28,6 @@ from pawsonalize.storage.base import Item
 CONNECTIONS = 8
 _CHUNK = 20_000
 _USERS_PER_EVENT = 1 / 20
-
-
-def group_ids(count: int) -> list[str]:
-    """That many animal groups: breeds of three sizes and four ages."""
-    return [f"2-Breed_{n // 12}-{n // 4 % 3 + 1}-{n % 4 + 1}" for n in range(count)]
 
 
 def event_chunks(groups: list[str], count: int, now: int) -> Iterator[list[Event]]:

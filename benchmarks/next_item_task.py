@@ -1,0 +1,104 @@
+"""What the next-item benchmark trains on and asks, and how answers are judged.
+
+All items are ranked, those the user has seen are masked, a target that is itself masked is a
+miss, and ties get their expected rank.
+"""
+
+import time
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.interactions import Interactions
+from pawsonalize.evaluation.metrics.discounted_gain import normalized_discounted_cumulative_gain
+from pawsonalize.evaluation.metrics.first_hit import hit_rate
+from pawsonalize.evaluation.metrics.placements import Placements, place
+
+Split = Literal["test", "validation", "time"]
+_TIME_SHARE = 0.9  # of the events lie before the cut of the split by time
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """`train` marks the rows to learn from; `target` are the rows to guess, one per user.
+
+    What may be used for a guess are the user's rows before it, back to the first.
+    """
+
+    data: Interactions
+    train: NDArray[np.bool_]
+    target: NDArray[np.int64]
+
+    def shuffled(self, seed: int) -> "Task":
+        """The control: the same, with all that lies before each target in random order."""
+        asked = np.zeros(len(self.train), bool)
+        asked[self.target] = True
+        return replace(self, data=self.data.shuffled(seed, asked))
+
+
+class Scorer(Protocol):
+    """A fitted model: a score for every item, given the row to guess (and what lies before)."""
+
+    def __call__(self, target: int) -> NDArray[np.floating]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Means over the questions, and what a request took."""
+
+    ndcg_at_10: float
+    hr_at_10: float
+    ms_per_request: float
+    users: int
+
+
+def make_task(data: Interactions, split: Split, users: int | None = None, seed: int = 0) -> Task:
+    """Leave-one-out, or the split by time; `users` limits the questions, drawn at random.
+
+    Leave-one-out trains on all but the last two events of each user who has three or more (all
+    of the others'), for the test and the validation alike; so the validation event is known to
+    the test's context, not to the model. By time, the model knows what came before the cut, and
+    the question is each known user's first event after it.
+    """
+    train, target = _by_time(data) if split == "time" else _leave_one_out(data, split)
+    if users is not None and users < len(target):
+        target = np.sort(np.random.default_rng(seed).choice(target, users, replace=False))
+    return Task(data, train, target)
+
+
+def _leave_one_out(data: Interactions, split: Split) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    end = data.start[1:]
+    asked = np.diff(data.start) >= 3
+    train = np.ones(len(data.item), bool)
+    for back in (1, 2):
+        train[end[asked] - back] = False
+    return train, end[asked] - (1 if split == "test" else 2)
+
+
+def _by_time(data: Interactions) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    cut = np.quantile(data.time, _TIME_SHARE)
+    train = data.time < cut
+    known = np.bincount(data.user[train], minlength=data.n_users)
+    target = data.start[:-1] + known
+    return train, target[(known > 0) & (target < data.start[1:])]
+
+
+def judge(task: Task, scorer: Scorer) -> Judged:
+    """Ask every question once."""
+    data, placed, spent = task.data, [], 0.0
+    for target in task.target.tolist():
+        begun = time.perf_counter()
+        answer = scorer(target)
+        spent += time.perf_counter() - begun
+        scores = answer.astype(np.float64)
+        scores[data.item[data.start[data.user[target]] : target]] = -np.inf
+        placed.append(place(scores, data.item[target : target + 1].astype(np.int64)))
+    placements = Placements.of(placed)
+    return Judged(
+        ndcg_at_10=float(normalized_discounted_cumulative_gain(placements, 10).mean()),
+        hr_at_10=float(hit_rate(placements, 10).mean()),
+        ms_per_request=1000 * spent / max(len(placed), 1),
+        users=len(placed),
+    )
