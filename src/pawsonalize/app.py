@@ -20,6 +20,7 @@ from pawsonalize.archive.base import ObjectStore
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import PawsonalizeError, StorageUnavailable
 from pawsonalize.engine.archiving.archiver import Archiver
+from pawsonalize.engine.exposure import Exposure
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.live_model import LiveModel
@@ -130,7 +131,9 @@ def build_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         with opened(settings) as adapters:
-            live = LiveModel(CAMPAIGN, adapters.campaigns, adapters.artefacts)
+            live = LiveModel(
+                CAMPAIGN, adapters.campaigns, adapters.artefacts, _exposure(settings, adapters)
+            )
             impressions = ImpressionLog(SqlImpressions(adapters.database))
             ingest = Ingest(
                 adapters.log, adapters.animals, reads_are_local=adapters.database.is_local
@@ -140,7 +143,7 @@ def build_app(settings: Settings) -> Starlette:
                 log=adapters.log,
                 animals=adapters.animals,
                 ingest=ingest,
-                runtime=Runtime(adapters.log, live, impressions),
+                runtime=Runtime(adapters.log, live, impressions, settings.exploration_weight),
                 live=live,
                 now=clock.now,
                 reads_are_local=adapters.database.is_local,
@@ -180,6 +183,13 @@ def build_app(settings: Settings) -> Starlette:
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=lifespan,
     )
+
+
+def _exposure(settings: Settings, adapters: Adapters) -> Exposure | None:
+    """What exploration is weighed by; None where the settings want none."""
+    if settings.exploration_weight == 0:
+        return None
+    return Exposure(adapters.log, adapters.catalogue, settings.exploration_item_age_cut_off)
 
 
 class BackgroundTraining:

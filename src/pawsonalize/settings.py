@@ -45,6 +45,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Serve the demo adoption site at `/`, where anybody may act as any visitor."""
     recipe: str = "user-personalization"
     """The recipe `train` uses when none is named."""
+    exploration_weight: Annotated[float, Meta(ge=0, le=1)] = 0.1
+    """The share of the places of recommendations that explore new and under-exposed items."""
+    exploration_item_age_cut_off: Annotated[int, Meta(ge=0)] = 65500
+    """Items created longer ago than this many days before the training are not explored."""
 
     @property
     def database(self) -> str:

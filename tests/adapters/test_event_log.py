@@ -7,7 +7,7 @@ import pytest
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event, LoggedEvent, Visitor
-from pawsonalize.storage.base import HistoryQuery, Position
+from pawsonalize.storage.base import HistoryQuery, Position, Touched
 from pawsonalize.storage.sql import Database, SqlEventLog
 
 T0 = 1_700_000_000_000
@@ -172,3 +172,11 @@ def test_a_value_the_database_cannot_hold_is_the_callers_error_not_an_outage(
     with pytest.raises(InvalidInput, match="cannot hold"):
         log.append([event("e1", properties='{"a":"\x00"}')])
     assert log.append([event("e1")]) == [True]
+
+
+def test_what_items_had_of_the_events_between_two_offsets(log: SqlEventLog) -> None:
+    assert log.touched(0, 10) == {}
+    log.append([event(f"e{n}", item_id=item, at=9 - n) for n, item in enumerate("abacb")])
+    a, b, c = Touched(2, T0 + 7), Touched(2, T0 + 5), Touched(1, T0 + 6)
+    assert log.touched(0, log.head()) == {"a": a, "b": b, "c": c}
+    assert log.touched(1, 4) == {"a": Touched(1, T0 + 7), "b": Touched(1, T0 + 8), "c": c}

@@ -1,15 +1,21 @@
 """Items, animals, impressions, campaigns and the archive ledger, on every database."""
 
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from sqlalchemy import Engine, create_engine, text
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
 from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.storage import sql
 from pawsonalize.storage.base import Campaign, Impression, Item, Segment, SolutionVersion
 from pawsonalize.storage.sql import (
     Database,
@@ -58,6 +64,48 @@ def test_an_impression_is_found_by_its_recommendation_id(database: Database) -> 
     SqlImpressions(database).append([shown])
     assert SqlImpressions(database).get("RID-1") == shown
     assert SqlImpressions(database).get("RID-2") is None
+
+
+def test_an_impression_keeps_its_propensities_to_the_last_digit(database: Database) -> None:
+    odds = (1 - 0.1, 0.1 / 3, 1e-9)
+    shown = Impression("RID-1", "recommendation", None, "s", T0, T0, "v1", ("a", "b", "c"), odds)
+    SqlImpressions(database).append([shown])
+    assert SqlImpressions(database).get("RID-1") == shown
+
+
+def test_impressions_from_before_propensities_were_kept_are_still_found(database_url: str) -> None:
+    old = Impression("RID-1", "recommendation", "ann", None, T0, T0, "v1", ("a", "b"))
+    migrate(database_url, "0001")
+    with engine(database_url) as opened, opened.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO impressions VALUES"
+                " (:recommendation_id, :question, :user_id, :session_id, :answered_at, :as_of,"
+                " :solution_version, :items)"
+            ),
+            {**asdict(old), "items": '["a","b"]'},
+        )
+    with closing(Database(database_url)) as database:
+        assert SqlImpressions(database).get("RID-1") == old
+    migrate(database_url, "0001", command.downgrade)
+    with closing(Database(database_url)) as database:
+        assert SqlImpressions(database).get("RID-1") == old
+
+
+@contextmanager
+def engine(url: str) -> Iterator[Engine]:
+    opened = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
+    yield opened
+    opened.dispose()
+
+
+def migrate(url: str, revision: str, move: Callable[..., None] = command.upgrade) -> None:
+    """Bring the tables to a revision."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(sql.__file__).parent / "migrations"))
+    with engine(url) as opened, opened.begin() as connection:
+        config.attributes["connection"] = connection
+        move(config, revision)
 
 
 def test_a_solution_version_is_recorded_once(database: Database) -> None:

@@ -71,8 +71,13 @@ def free_port() -> int:
 def environment() -> dict[str, str]:
     """Ours, without settings of whoever runs the tests."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PAWSONALIZE")}
-    # Archiving goes on all the time, so that a crash may meet it at any step.
-    return kept | {"OMP_NUM_THREADS": "1", "PAWSONALIZE_ARCHIVE_SECONDS": "0.1"}
+    return kept | {
+        "OMP_NUM_THREADS": "1",
+        # Archiving goes on all the time, so that a crash may meet it at any step.
+        "PAWSONALIZE_ARCHIVE_SECONDS": "0.1",
+        # Answers and places in them are compared.
+        "PAWSONALIZE_EXPLORATION_WEIGHT": "0",
+    }
 
 
 def run(*arguments: str) -> "subprocess.CompletedProcess[str]":

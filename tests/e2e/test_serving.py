@@ -175,15 +175,18 @@ def test_an_id_with_any_sign_is_found_by_its_percent_encoding(start: Start, tmp_
             assert [event["userId"] for event in events] == [user]
 
 
-def test_settings_come_from_the_environment_and_a_wrong_one_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "value"), [("port", "eighty"), ("exploration_weight", "1.5")])
+def test_settings_come_from_the_environment_and_a_wrong_one_is_named(
+    tmp_path: Path, name: str, value: str
+) -> None:
     wrong = subprocess.run(
         [COMMAND, "serve", "--data-dir", str(tmp_path)],
-        env=environment() | {"PAWSONALIZE_PORT": "eighty"},
+        env=environment() | {f"PAWSONALIZE_{name.upper()}": value},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
     assert wrong.returncode == 2
-    assert "port" in wrong.stderr
+    assert name in wrong.stderr
     assert "Traceback" not in wrong.stderr

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from pawsonalize.domain.errors import CorruptArtefact, NotReady
+from pawsonalize.engine.exploration import Novelty
+from pawsonalize.engine.exposure import Exposure
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model
 from pawsonalize.storage.base import ArtefactStore, Campaigns, SolutionVersion
@@ -10,19 +12,30 @@ from pawsonalize.storage.base import ArtefactStore, Campaigns, SolutionVersion
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A solution version with its model in memory."""
+    """A solution version with its model in memory, and what is due for exploration, if any."""
 
     version: SolutionVersion
     model: Model
+    novelty: Novelty | None = None
 
 
 class LiveModel:
-    """What a campaign serves right now. Readers take `current` once and use it to the end."""
+    """What a campaign serves right now. Readers take `current` once and use it to the end.
 
-    def __init__(self, name: str, campaigns: Campaigns, artefacts: ArtefactStore) -> None:
+    Without an `exposure` its answers do not explore.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        campaigns: Campaigns,
+        artefacts: ArtefactStore,
+        exposure: Exposure | None = None,
+    ) -> None:
         self._name = name
         self._campaigns = campaigns
         self._artefacts = artefacts
+        self._exposure = exposure
         self._served: Served | None = None
 
     @property
@@ -52,5 +65,7 @@ class LiveModel:
             raise CorruptArtefact(f"solution version {campaign.solution_version} is not recorded")
         card, arrays = self._artefacts.load(version.artefact)
         model = recipe_named(version.recipe).load(card, arrays)
-        self._served = Served(version, model)
+        exposure = self._exposure
+        novelty = exposure.novelty(version, model.item_ids) if exposure else None
+        self._served = Served(version, model, novelty)
         return True

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
 from pawsonalize.engine.context import context_of
+from pawsonalize.engine.exploration import Explored, explore
 from pawsonalize.engine.impressions import ImpressionLog
-from pawsonalize.engine.live_model import LiveModel
+from pawsonalize.engine.live_model import LiveModel, Served
 from pawsonalize.engine.names import new_recommendation_id
 from pawsonalize.engine.reasons import reasons_for
 from pawsonalize.recipes.contract import Floats
-from pawsonalize.storage.base import EventLog, Impression, SolutionVersion
+from pawsonalize.storage.base import EventLog, Impression
 
 MAX_RESULTS = 500
 _NONE: Iterable[tuple[str, ...]] = repeat(())
@@ -23,16 +24,21 @@ _NONE: Iterable[tuple[str, ...]] = repeat(())
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """An id with its score, 0 to 1, and short reasons for its place, if any are known."""
+    """An id with its score, 0 to 1, and short reasons for its place, if any are known.
+
+    `propensity` is the probability of its place given what stands before it, see `Explored`.
+    """
 
     item_id: str
     score: float
     reasons: tuple[str, ...] = ()
+    explored: bool = False
+    propensity: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An ordered answer, best first, and the impression id it was logged under."""
+    """An ordered answer and the impression id it was logged under."""
 
     recommendation_id: str
     solution_version: str
@@ -48,31 +54,45 @@ class Candidate:
 
 
 class Runtime:
-    """Answers from the live model and the visitor's newest events."""
+    """Answers from the live model and the visitor's newest events.
 
-    def __init__(self, log: EventLog, live: LiveModel, impressions: ImpressionLog) -> None:
+    Each place of a recommendation goes to exploration with the probability `exploration_weight`.
+    """
+
+    def __init__(
+        self,
+        log: EventLog,
+        live: LiveModel,
+        impressions: ImpressionLog,
+        exploration_weight: float = 0.0,
+    ) -> None:
         self._log = log
         self._live = live
         self._impressions = impressions
+        self._exploration_weight = exploration_weight
 
     def recommend(
         self, visitor: Visitor, limit: int, at: int, now: int, *, explain: bool = False
     ) -> Answer:
         """The best groups of the catalogue for the visitor as of `at`; scores sum to 1 over it.
 
-        `now` is the moment of asking; `explain` adds reasons. Raises InvalidInput for a limit
-        outside 1…500.
+        Best first, but for the places that were explored, seeded by the answer's id. `now` is the
+        moment of asking; `explain` adds reasons. Raises InvalidInput for a limit outside 1…500.
         """
         if not 1 <= limit <= MAX_RESULTS:
             raise InvalidInput(f"limit must be from 1 to {MAX_RESULTS}", field="limit")
         served = self._live.current
         context = context_of(self._log, visitor, at)
         scores = served.model.score_catalogue(context)
-        best = _best(scores, limit)
-        ids = [served.model.item_ids[place] for place in best]
+        name = new_recommendation_id(now)
+        chosen = self._explored(served, _best(scores, limit), name)
+        places = list(chosen.positions)
+        ids = [served.model.item_ids[place] for place in places]
         reasons = reasons_for(served.model.contributions(context, ids)) if explain else _NONE
-        items = tuple(map(Scored, ids, scores[best].tolist(), reasons))
-        return self._answer("recommendation", served.version, visitor, items, at, now)
+        odds = chosen.propensities
+        items = tuple(map(Scored, ids, scores[places].tolist(), reasons, chosen.explored, odds))
+        answer = Answer(name, served.version.solution_version, items)
+        return self._logged(answer, "recommendation", visitor, at, now, odds)
 
     def rerank(
         self, visitor: Visitor, candidates: Sequence[Candidate], at: int, now: int
@@ -89,18 +109,24 @@ class Runtime:
         shares = _shares(scores)
         order = np.argsort(-shares, kind="stable")
         items = tuple(Scored(candidates[place].item_id, float(shares[place])) for place in order)
-        return self._answer("ranking", served.version, visitor, items, at, now)
+        answer = Answer(new_recommendation_id(now), served.version.solution_version, items)
+        return self._logged(answer, "ranking", visitor, at, now)
 
-    def _answer(
+    def _explored(self, served: Served, best: NDArray[np.intp], seed: str) -> Explored:
+        weight = self._exploration_weight
+        if weight > 0 and served.novelty is not None:
+            return explore(best, served.novelty, weight, seed)
+        return Explored(tuple(best.tolist()), (False,) * len(best), (1.0,) * len(best))
+
+    def _logged(
         self,
+        answer: Answer,
         question: str,
-        version: SolutionVersion,
         visitor: Visitor,
-        items: tuple[Scored, ...],
         at: int,
         now: int,
+        propensities: tuple[float, ...] | None = None,
     ) -> Answer:
-        answer = Answer(new_recommendation_id(now), version.solution_version, items)
         self._impressions.add(
             Impression(
                 recommendation_id=answer.recommendation_id,
@@ -110,7 +136,8 @@ class Runtime:
                 answered_at=now,
                 as_of=at,
                 solution_version=answer.solution_version,
-                item_ids=tuple(item.item_id for item in items),
+                item_ids=tuple(item.item_id for item in answer.items),
+                propensities=propensities,
             )
         )
         return answer

@@ -61,7 +61,9 @@ OPERATIONS = (
         request=(recommendations.RecommendationRequest,),
         answer=(list[recommendations.RecommendedGroup], recommendations.DetailedRecommendations),
         examples={"a user": RECOMMENDATION},
-        parameters=(Parameter("detail", "`full` adds scores, reasons and metadata."),),
+        parameters=(
+            Parameter("detail", "`full` adds scores, propensities, reasons and metadata."),
+        ),
         answer_headers=_RECOMMENDATION_ID,
     ),
     Operation(

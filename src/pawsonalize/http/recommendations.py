@@ -36,10 +36,16 @@ class RecommendedGroup(msgspec.Struct, frozen=True):
 
 
 class DetailedGroup(msgspec.Struct, frozen=True, rename="camel"):
-    """An animal group with its share of the catalogue's score and its attributes."""
+    """An animal group with its share of the catalogue's score and its attributes.
+
+    `explored` tells that its place went to exploration; `propensity` is the probability of the
+    group at its place given those before it.
+    """
 
     id: str
     score: float
+    explored: bool
+    propensity: float
     reasons: list[str]
     metadata: dict[str, str]
 
@@ -83,7 +89,14 @@ async def post_recommendations(request: Request) -> Response:
 
 def _detailed(answer: Answer) -> DetailedRecommendations:
     groups = [
-        DetailedGroup(item.item_id, item.score, list(item.reasons), _metadata(item.item_id))
+        DetailedGroup(
+            item.item_id,
+            item.score,
+            item.explored,
+            item.propensity,
+            list(item.reasons),
+            _metadata(item.item_id),
+        )
         for item in answer.items
     ]
     return DetailedRecommendations(answer.recommendation_id, answer.solution_version, groups)

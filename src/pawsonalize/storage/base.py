@@ -37,6 +37,14 @@ class HistoryQuery:
 RecentEvent = tuple[str, str, int, float | None]
 
 
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """How many events an item had, and when the first of them was sent."""
+
+    events: int
+    first_sent_at: int
+
+
 class EventLog(Protocol):
     """The events table: append-only, offsets strictly growing in commit order."""
 
@@ -75,6 +83,10 @@ class EventLog(Protocol):
 
     def training_rows(self, through: int, until: int) -> Iterator[Sequence["TrainingRow"]]:
         """Batches of events with `offset <= through` and `sent_at <= until`, in offset order."""
+        ...
+
+    def touched(self, after: int, through: int) -> dict[str, Touched]:
+        """What items had of the events with `after < offset <= through`; others are left out."""
         ...
 
 
@@ -142,7 +154,11 @@ class Animals(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Impression:
-    """One answer as it was given: the ids in order, to whom, by which solution version."""
+    """One answer as it was given: the ids in order, to whom, by which solution version.
+
+    `propensities` is, for each place, the probability of its item given those before it; None
+    for an answer that explores nothing by its nature, or from before they were kept.
+    """
 
     recommendation_id: str
     question: str
@@ -152,6 +168,7 @@ class Impression:
     as_of: int
     solution_version: str
     item_ids: tuple[str, ...]
+    propensities: tuple[float, ...] | None = None
 
 
 class Impressions(Protocol):

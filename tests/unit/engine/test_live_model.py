@@ -7,12 +7,13 @@ import pytest
 
 from pawsonalize.app import attempt, follow_campaign
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput, NotReady
+from pawsonalize.engine.exposure import Exposure
 from pawsonalize.engine.live_model import LiveModel
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context
 from pawsonalize.storage.artefacts import LocalArtefacts
 from pawsonalize.storage.base import Campaign, SolutionVersion
-from pawsonalize.storage.sql import SqlCampaigns
+from pawsonalize.storage.sql import SqlCampaigns, SqlCatalogue, SqlEventLog
 from tests.event_data import T0
 from tests.recipe_data import training_data
 
@@ -132,3 +133,18 @@ def test_a_campaign_that_names_a_lost_version_is_a_corrupt_one(
     with pytest.raises(CorruptArtefact, match="v1 is not recorded"):
         live.refresh()
     assert replace(Campaign("recommender", "v1", 1, T0)) == campaigns.campaign("recommender")
+
+
+def test_what_is_due_for_exploration_comes_with_the_model(
+    campaigns: SqlCampaigns,
+    artefacts: LocalArtefacts,
+    release: Release,
+    log: SqlEventLog,
+    catalogue: SqlCatalogue,
+) -> None:
+    live = LiveModel("recommender", campaigns, artefacts, Exposure(log, catalogue, 65500))
+    release("v1", "a")
+    live.refresh()
+    assert live.current.novelty is not None
+    assert live.current.novelty.weights.shape == (1,)
+    assert live.current.novelty.total > 0

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pawsonalize.domain.errors import InvalidInput, NotReady
 from pawsonalize.domain.events import Visitor
+from pawsonalize.engine.exploration import Novelty, explore, novelty
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.live_model import LiveModel, Served
 from pawsonalize.engine.runtime import Candidate, Runtime
@@ -73,10 +74,13 @@ class Question:
         self.live = live
         self.runtime = Runtime(log, live, self.impressions)
 
-    def serve(self, weights: dict[str, float]) -> KnownWeights:
+    def serve(self, weights: dict[str, float], due: Novelty | None = None) -> KnownWeights:
         model = KnownWeights(weights)
-        self.live._served = Served(VERSION, model)
+        self.live._served = Served(VERSION, model, due)
         return model
+
+    def exploring(self, log: SqlEventLog, weight: float) -> Runtime:
+        return Runtime(log, self.live, self.impressions, weight)
 
     def recommend(self, limit: int) -> list[str]:
         answer = self.runtime.recommend(ANYONE, limit, T0, T0)
@@ -222,3 +226,50 @@ def test_an_answer_is_kept_as_the_impression_it_made(ask: Question) -> None:
     assert ask.kept.impressions == [
         Impression(answer.recommendation_id, "ranking", "ann", "s1", T0 + 5, T0, "v1", ("y", "x"))
     ]
+
+
+DUE = novelty(np.zeros(20, np.int64), np.ones(20, np.bool_))
+
+
+def test_an_answer_is_reproducible_from_its_impression(ask: Question, log: SqlEventLog) -> None:
+    ask.serve({f"{n}": 20 - n for n in range(20)}, DUE)
+    runtime = ask.exploring(log, 0.5)
+    answers = [runtime.recommend(ANYONE, 10, T0, T0) for _ in range(50)]
+    ask.impressions.close()
+    assert len({answer.items for answer in answers}) > 40
+    for answer, kept in zip(answers, ask.kept.impressions, strict=True):
+        again = explore(np.arange(10), DUE, 0.5, kept.recommendation_id)
+        assert kept.item_ids == tuple(f"{position}" for position in again.positions)
+        assert kept.propensities == again.propensities
+        assert tuple(item.explored for item in answer.items) == again.explored
+        assert tuple(item.propensity for item in answer.items) == again.propensities
+
+
+def test_explored_items_keep_the_models_score(ask: Question, log: SqlEventLog) -> None:
+    ask.serve({f"{n}": n for n in range(20)}, DUE)
+    answer = ask.exploring(log, 1).recommend(ANYONE, 20, T0, T0)
+    assert all(item.score == float(item.item_id) for item in answer.items)
+
+
+def test_without_exploration_every_place_is_certain_and_logged_so(
+    ask: Question, log: SqlEventLog
+) -> None:
+    ask.serve({"a": 1, "b": 2}, novelty(np.array([0, 9]), np.array([True, True])))
+    ask.recommend(2)
+    ask.serve({"a": 1, "b": 2})
+    ask.exploring(log, 1).recommend(ANYONE, 2, T0, T0)
+    ask.impressions.close()
+    assert [kept.item_ids for kept in ask.kept.impressions] == [("b", "a"), ("b", "a")]
+    assert [kept.propensities for kept in ask.kept.impressions] == [(1, 1), (1, 1)]
+
+
+def test_a_ranking_explores_nothing_and_logs_no_propensities(
+    ask: Question, log: SqlEventLog
+) -> None:
+    ask.serve({f"{n}": n for n in range(20)}, DUE)
+    runtime = ask.exploring(log, 1)
+    list_of_20 = [Candidate(f"{n}", f"{n}") for n in range(20)]
+    answer = runtime.rerank(ANYONE, list_of_20, T0, T0)
+    ask.impressions.close()
+    assert [item.item_id for item in answer.items] == [f"{n}" for n in reversed(range(20))]
+    assert ask.kept.impressions[0].propensities is None

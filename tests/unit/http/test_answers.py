@@ -1,8 +1,10 @@
 """POST /v1/recommendations and /v1/rerankings."""
 
 import time
+from contextlib import closing
 from typing import Any
 
+import msgspec
 import pytest
 from starlette.testclient import TestClient
 
@@ -138,6 +140,29 @@ def test_at_replays_a_moment_as_if_later_events_had_not_happened(
     assert recommend(client, userId=user)[0]["id"] != then[0]["id"]
     before = recommend(client, userId=user, at="2026-05-17T10:59:59Z")
     assert before == recommend(client, at="2026-05-17T10:59:59Z"), "nothing was known of them yet"
+
+
+def test_an_explored_answer_tells_and_keeps_its_propensities(tmp_path: Any) -> None:
+    from pawsonalize.app import build_app
+
+    settings = msgspec.structs.replace(make_service(tmp_path), exploration_weight=0.5)
+    with TestClient(build_app(settings)) as client:
+        answers = [recommend(client, "?detail=full", limit=5) for _ in range(20)]
+    with closing(Database(settings.database)) as database:
+        for answer in answers:
+            shown = SqlImpressions(database).get(answer["recommendationId"])
+            assert shown is not None
+            groups = answer["recommendations"]
+            assert list(shown.item_ids) == [group["id"] for group in groups]
+            assert list(shown.propensities or ()) == [group["propensity"] for group in groups]
+            assert all(0 < group["propensity"] < 1 for group in groups)
+    explored = [group["explored"] for answer in answers for group in answer["recommendations"]]
+    assert {*explored} == {True, False}
+
+
+def test_without_exploration_every_group_of_the_details_is_certain(client: TestClient) -> None:
+    for group in recommend(client, "?detail=full")["recommendations"]:
+        assert (group["explored"], group["propensity"]) == (False, 1)
 
 
 def test_every_answer_is_kept_as_an_impression(tmp_path: Any) -> None:

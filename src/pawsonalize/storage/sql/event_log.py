@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import Connection, Row, bindparam, func, select, text
 
 from pawsonalize.domain.events import Event, LoggedEvent, Visitor
-from pawsonalize.storage.base import HistoryQuery, RecentEvent, TrainingRow
+from pawsonalize.storage.base import HistoryQuery, RecentEvent, Touched, TrainingRow
 from pawsonalize.storage.sql import histories
 from pawsonalize.storage.sql.database import Database
 from pawsonalize.storage.sql.tables import events, sessions
@@ -97,6 +97,16 @@ class SqlEventLog:
                 return
             after = rows[-1][0]
             yield [tuple(row[1:]) for row in rows]
+
+    def touched(self, after: int, through: int) -> dict[str, Touched]:
+        """See `EventLog.touched`."""
+        counted = (
+            select(events.c.item_id, func.count(), func.min(events.c.sent_at))
+            .where(events.c.offset > after, events.c.offset <= through)
+            .group_by(events.c.item_id)
+        )
+        with self._database.reading() as connection:
+            return {row[0]: Touched(row[1], row[2]) for row in connection.execute(counted)}
 
 
 _VISITOR_KEY = func.coalesce(

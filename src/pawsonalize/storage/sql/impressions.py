@@ -11,6 +11,7 @@ from pawsonalize.storage.sql.tables import impressions
 
 _ENCODE = msgspec.json.Encoder().encode
 _DECODE_ITEMS = msgspec.json.Decoder(tuple[str, ...]).decode
+_DECODE_ODDS = msgspec.json.Decoder(tuple[float, ...]).decode
 
 
 class SqlImpressions:
@@ -34,6 +35,9 @@ class SqlImpressions:
                 "as_of": shown.as_of,
                 "solution_version": shown.solution_version,
                 "item_ids": _ENCODE(shown.item_ids).decode(),
+                "propensities": (
+                    None if shown.propensities is None else _ENCODE(shown.propensities).decode()
+                ),
             }
             for shown in batch
         ]
@@ -47,4 +51,9 @@ class SqlImpressions:
             row = connection.execute(wanted).mappings().first()
         if row is None:
             return None
-        return Impression(**{**row, "item_ids": _DECODE_ITEMS(row["item_ids"])})
+        odds = row["propensities"]
+        decoded = {
+            "item_ids": _DECODE_ITEMS(row["item_ids"]),
+            "propensities": None if odds is None else _DECODE_ODDS(odds),
+        }
+        return Impression(**{**row, **decoded})

@@ -103,6 +103,7 @@ impressions = Table(
     Column("as_of", BigInteger, nullable=False),
     Column("solution_version", Text, nullable=False),
     Column("item_ids", Text, nullable=False),
+    Column("propensities", Text),
 )
 
 solution_versions = Table(
