@@ -24,7 +24,14 @@ _MADE = "<!-- Made from the code by `make docs`. -->\n"
 
 
 def field_docs(kind: type) -> dict[str, str]:
-    """The literal docstring under each field of a class."""
+    """The literal docstring under each field of a class and of those it inherits from."""
+    docs: dict[str, str] = {}
+    for base in reversed(kind.__mro__[:-1]):
+        docs |= _own_field_docs(base)
+    return docs
+
+
+def _own_field_docs(kind: type) -> dict[str, str]:
     body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
     assert isinstance(body, ast.ClassDef)
     docs = {}
