@@ -82,7 +82,7 @@ def test_without_repeats_what_was_seen_scores_nothing() -> None:
 
 
 def test_a_broken_learned_artefact_says_so(model: UserPersonalizationModel) -> None:
-    for name, array in model.arrays().items():
+    for name in model.arrays():
         if name.startswith("learned."):
             others = {key: value for key, value in model.arrays().items() if key != name}
             with pytest.raises(CorruptArtefact):
