@@ -12,7 +12,7 @@ is, every animal's appeal, how many there are of each group, and the animal view
 anonymous visitor that is more than anybody can know. The `stranger` oracle knows all but who the
 visitor is.
 
-Shares are by the oracle's mean: ours, the same without what it learned (`mixture`), popularity,
+Shares are by the oracle's mean: ours, the same with `learn` on (`learned`), popularity,
 the stranger; the bounds are a bootstrap's over visitors.
 """
 
@@ -37,11 +37,10 @@ from pawsonalize.evaluation.metrics.placements import Placements, place
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model
 
-RANKERS = ("ours", "mixture", "popularity", "stranger", "oracle")
+RANKERS = ("ours", "learned", "popularity", "stranger", "oracle")
 _END = 1_767_225_600_000  # 2026-01-01
 _TRAINED_SHARE = 0.8
 _LIST = 50
-_NOTHING_LEARNED = 2_000_000_000
 _QUANTILES = (0.025, 0.975)
 Task = Literal["groups", "rerank"]
 _RECIPES: Mapping[Task, str] = {"groups": "user-personalization", "rerank": "personalized-ranking"}
@@ -73,7 +72,7 @@ def rankers(world: World, cut: int, task: Task) -> tuple[Ranker, ...]:
         recipe_named(name).fit(data, read_settings(recipe_named(name).settings, settings), 0)
         for name, settings in (
             (_RECIPES[task], {}),
-            (_RECIPES[task], {"min_requests": _NOTHING_LEARNED}),
+            (_RECIPES[task], {"learn": True}),
             ("popularity-count", {}),
         )
     ]

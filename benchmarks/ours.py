@@ -17,22 +17,21 @@ from pawsonalize.recipes.user_personalization import UserPersonalizationModel
 RECIPE = "user-personalization"
 _READ = 50  # events of a context, as in serving
 
-_NOTHING_LEARNED = {"min_requests": 2_000_000_000}
+_LEARNED = {"learn": True}
 
 # What each variant sets; the recipe must have all of it.
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "default": {},
-    "trees": {},
-    "linear": {},
-    "mixture": _NOTHING_LEARNED,
+    "learned": _LEARNED,
+    "trees": _LEARNED,
+    "linear": _LEARNED,
     "transitions": {
-        **_NOTHING_LEARNED,
         "transition_weight": 1.0,
         "covisit_weight": 0.0,
         "kin_weight": 0.0,
     },
 }
-# The default mixes trees and a linear blend as held-out users say; these take one alone.
+# Learning mixes trees and a linear blend as held-out users say; these take one alone.
 _MIX = {"trees": 0.0, "linear": 1.0}
 
 

@@ -24,7 +24,15 @@ _MADE = "<!-- Made from the code by `make docs`. -->\n"
 
 
 def field_docs(kind: type) -> dict[str, str]:
-    """The literal docstring under each field of a class."""
+    """The literal docstring under each field of a class and of those it inherits from."""
+    docs: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        if base.__module__.startswith("pawsonalize."):
+            docs |= _own_field_docs(base)
+    return docs
+
+
+def _own_field_docs(kind: type) -> dict[str, str]:
     body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
     assert isinstance(body, ast.ClassDef)
     docs = {}

@@ -12,8 +12,15 @@ _WORDS = {
     "co-visits": "liked together with what you looked at",
     "kin": "of a kind you look at",
     "popularity": "popular now",
-    "trend": "more looked for than just before",
     "freshness": "new here",
+    "neighbours": "liked by visitors with a taste like yours",
+    "factors": "goes with what you looked at",
+    "species": "of the kind of animal you look at",
+    "breed": "of a breed you look at",
+    "size": "of the size you look at",
+    "age": "of the age you look at",
+    "trend": "asked for more and more",
+    "blend": "fits your visit best all in all",
 }
 
 
@@ -30,6 +37,8 @@ def reasons_for(contributions: Mapping[str, Floats]) -> list[tuple[str, ...]]:
 
 
 def _reasons(weighed: list[tuple[float, str]]) -> tuple[str, ...]:
-    total = sum(weight for weight, _ in weighed)
-    strongest = sorted(weighed, key=lambda part: -part[0])
+    # What speaks against an item, and the constant `base`, are no reasons for it.
+    positive = [part for part in weighed if part[0] > 0 and part[1] in _WORDS]
+    total = sum(weight for weight, _ in positive)
+    strongest = sorted(positive, key=lambda part: -part[0])
     return tuple(_WORDS[name] for weight, name in strongest if weight > _MIN_SHARE * total)

@@ -19,7 +19,8 @@ class ItemAttributes:
     """Categorical attributes of the catalogue, as codes.
 
     `codes[i, a]` is item i's value of attribute `names[a]` as an index into `values[a]`, or -1
-    when it has none. For animal groups the names are species, breed, size and age.
+    when it has none. A name given more than once is one attribute with several values: a column
+    for each. For animal groups the names are species, breed, size and age.
     """
 
     names: tuple[str, ...]
@@ -117,7 +118,11 @@ class Model(Protocol):
         ...
 
     def contributions(self, context: Context, items: Sequence[str]) -> Mapping[str, Floats]:
-        """What each part of the model adds to `score`, by the part's name; they add up to it."""
+        """What each part of the model adds to an item's utility, by the part's name.
+
+        Exact: the parts, some of which may be negative, add up to the utility. In one context the
+        score grows with it: it is the score itself, or the log of the score up to a constant.
+        """
         ...
 
     def arrays(self) -> Arrays:

@@ -29,6 +29,8 @@ class UserPersonalizationSettings(MixtureSettings):
 
     repeats: bool = True
     """Whether an item may be chosen again (animal groups are); if not, what was seen scores 0."""
+    learn: bool = False
+    """Whether a ranker learned from the log orders the likeliest items; off, the mixture does."""
     candidates: int = 200
     """How many items the learned ranker orders for a request."""
     min_requests: int = 300

@@ -26,7 +26,7 @@ class Design:
     """Fewer training requests than this teach nothing: no ranker is fitted."""
     sample_cap: int = 24_000
     """Training requests at most."""
-    newest_requests: int = 6_000
+    newest_requests: int = 3_000
     """With times, this many newest requests are enough: those before know more of the future."""
     trees: int = 160
     """Boosting rounds at most; later ones gained nothing on requests of the next position."""

@@ -77,7 +77,7 @@ class Learned:
         r = of_context(context, self.tables.index, self.tables.design)
         if not len(r.seen_item) or not self._knows(r):
             return None
-        top, x = features(self.tables, r, self.tables.factors, self.tables.mixture)
+        top, x = features(self.tables, r)
         utilities = self.ranker.utilities(x[0])
         utilities[~np.isfinite(x[0, :, 0])] = -np.inf  # the blend, -inf where masked
         return Candidates(top[0], utilities, x[0])

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.recipes.learned.factors import Factors
 from pawsonalize.recipes.learned.requests import Requests
 from pawsonalize.recipes.learned.signals import (
     Hidden,
@@ -16,7 +15,6 @@ from pawsonalize.recipes.learned.signals import (
     signals,
 )
 from pawsonalize.recipes.learned.tables import Tables
-from pawsonalize.recipes.mixture import Mixture
 
 Array = NDArray[Any]
 _DENSE = ("newest", "fast", "slow", "backward", "flat", "near", "factor", "mixture")
@@ -40,17 +38,15 @@ def feature_names(t: Tables) -> tuple[str, ...]:
     return tuple(names)
 
 
-def features(
-    t: Tables, r: Requests, factors: Factors, mixture: Mixture, hidden: Hidden | None = None
-) -> tuple[Array, Array]:
+def features(t: Tables, r: Requests, hidden: Hidden | None = None) -> tuple[Array, Array]:
     """Candidates (B, N), best of the blend first, and features (B, N, F) float32."""
-    found = signals(t, r, factors, mixture, hidden)
+    found = signals(t, r, hidden)
     top = choose(found.blend, t.design.candidates)
     plain = {"blend": np.take_along_axis(found.blend, top, 1)}
     plain |= {name: np.take_along_axis(found.dense[name], top, 1) for name in _DENSE}
-    target = factors.target[top]
+    target = t.factors.target[top]
     for name, rate in (("factor_newest", "newest"), ("factor_fast", "fast")):
-        place = context_factor(factors, r, found.weights[rate])
+        place = context_factor(t.factors, r, found.weights[rate])
         plain[name] = np.einsum("bk,bnk->bn", place, target)
     for k, name in enumerate(_MIXED):
         plain[name] = np.take_along_axis(found.parts[:, k], top, 1)
@@ -62,7 +58,7 @@ def features(
     columns += [plain[name] / np.sqrt(popularity + 1.0) for name in _LIFTED]
     columns += [*_request_columns(t, r, found, popularity), np.log1p(r.idle)[:, None]]
     columns += _seen_columns(t, r, top)
-    for recent in recent_popularity(t, r, hidden):
+    for recent in recent_popularity(t, r):
         lately = np.take_along_axis(recent, top, 1)
         columns += [lately / np.sqrt(popularity + 1.0), lately]
     shape = top.shape

@@ -13,6 +13,7 @@ from pawsonalize.recipes.learned.linear import Linear, fit_linear
 from pawsonalize.recipes.learned.samples import Samples
 
 Array = NDArray[Any]
+_FEWEST_TREES = 5
 _MIXES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -55,7 +56,9 @@ def fit_ranker(train: Samples, held: Samples, names: tuple[str, ...], design: De
     a, b = _predict(trees, held.x, design.threads), linear.score(held.x)
     recall = len(held.x) / held.asked
     scores = [recall * ndcg_at_10((1 - m) * a + m * b, held.y) for m in _MIXES]
-    mix = _MIXES[int(np.argmax(scores))]
+    # Where held-out choices are easy, few trees order them and leave all rarer requests as ties.
+    few = trees.num_trees() < _FEWEST_TREES
+    mix = 1.0 if few else _MIXES[int(np.argmax(scores))]
     heat = _fit_heat((1 - mix) * a + mix * b, held.y)
     return Ranker(linear, trees, mix, heat, recall, tuple(scores))
 

@@ -8,13 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.recipes.learned.design import Design
-from pawsonalize.recipes.learned.factors import Factors
 from pawsonalize.recipes.learned.features import features
 from pawsonalize.recipes.learned.log import Log
 from pawsonalize.recipes.learned.requests import at_positions
 from pawsonalize.recipes.learned.signals import hide
-from pawsonalize.recipes.learned.tables import Counted, without_fold
-from pawsonalize.recipes.mixture import Mixture
+from pawsonalize.recipes.learned.tables import Counted, Tables, without_fold
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 
 Array = NDArray[Any]
@@ -39,7 +37,7 @@ class Samples:
 def draw(c: Counted, settings: MixtureSettings) -> tuple[Samples, Samples] | None:
     """Training and held-out requests, of different users; None where there are too few.
 
-    Cross-fit: counts lose the user's own later visits exactly; factors and mixture lose the
+    Cross-fit: counts lose the user's own later visits exactly; all else loses the
     whole fold of the user.
     """
     d, n_users = c.tables.design, c.log.n_users
@@ -51,10 +49,10 @@ def draw(c: Counted, settings: MixtureSettings) -> tuple[Samples, Samples] | Non
     held = rng.random(n_users) < d.holdout
     done: tuple[list[Samples], list[Samples]] = ([], [])
     for index in range(d.folds):
-        factors, mixture = without_fold(c, fold == index, settings)
+        tables = without_fold(c, fold == index, settings)
         for kind, size in ((0, d.negatives + 1), (1, min(d.candidates, _HELD))):
             inside = np.flatnonzero((fold[users] == index) & (held[users] == kind))
-            done[kind].extend(_cut(c, factors, mixture, users[inside], cuts[inside], size))
+            done[kind].extend(_cut(c, tables, users[inside], cuts[inside], size))
     train, out = (_joined(parts) for parts in done)
     enough = len(train.x) >= d.min_requests // 2 and len(out.x) >= d.min_requests // 20
     return (train, out) if enough else None
@@ -104,16 +102,14 @@ def _repeated(log: Log) -> Array:
     return result
 
 
-def _cut(
-    c: Counted, factors: Factors, mixture: Mixture, users: Array, cuts: Array, size: int
-) -> list[Samples]:
+def _cut(c: Counted, tables: Tables, users: Array, cuts: Array, size: int) -> list[Samples]:
     """Samples of each chunk of requests; `size` candidates of each are kept."""
     d, log = c.tables.design, c.log
     targets = log.items[log.offsets[users] + cuts]
 
     def work(part: slice) -> Samples:
         r = at_positions(log, c.tables.index, users[part], cuts[part], d)
-        top, x = features(c.tables, r, factors, mixture, hide(c, users[part], cuts[part]))
+        top, x = features(tables, r, hide(c, users[part], cuts[part]))
         y = top == targets[part, None]
         found = y.any(axis=1)
         rng = np.random.default_rng([d.seed, part.start, size])

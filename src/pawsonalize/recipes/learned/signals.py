@@ -12,7 +12,6 @@ from pawsonalize.recipes.learned.neighbours import neighbour_scores
 from pawsonalize.recipes.learned.requests import Requests
 from pawsonalize.recipes.learned.steps import Pairs, own_steps, spread
 from pawsonalize.recipes.learned.tables import Counted, Tables
-from pawsonalize.recipes.mixture import Mixture
 
 Array = NDArray[Any]
 _FIRST_STAGE = {
@@ -25,7 +24,8 @@ _FIRST_STAGE = {
 class Signals:
     """All of (B, items): `dense` by name, `popularity`, `blend`, and `parts` of the mixture.
 
-    `parts` are (B, tables, items). The blend is -inf where masked; `weights`: name -> (B, L) weights of the context.
+    `parts` are (B, tables, items). The blend is -inf where masked; `weights`: name -> (B, L)
+    weights of the context.
     """
 
     dense: dict[str, Array]
@@ -37,16 +37,10 @@ class Signals:
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
-    """What a training batch must not see: own steps both ways, and the hidden visits.
+    """What a training batch must not see in the counts: own steps, both ways."""
 
-    `request` and `visit` (a row of the log) are flat, one entry per hidden visit.
-    """
-
-    counted: Counted
     forward: Pairs
     backward: Pairs
-    request: Array
-    visit: Array
 
 
 def hide(c: Counted, users: Array, cuts: Array) -> Hidden:
@@ -55,20 +49,13 @@ def hide(c: Counted, users: Array, cuts: Array) -> Hidden:
     own = own_steps(
         c.log, users, cuts, window=d.window, gap_decay=d.gap_decay, depth=d.sample_depth
     )
-    later = cuts[:, None] + np.arange(d.sample_depth)
-    request, column = np.nonzero(later < c.log.lengths[users][:, None])
     return Hidden(
-        c,
         Pairs(own.request, own.row, own.column, own.worth * c.forward_scale[own.row]),
         Pairs(own.request, own.column, own.row, own.worth * c.backward_scale[own.column]),
-        request,
-        c.log.offsets[users[request]] + later[request, column],
     )
 
 
-def signals(
-    t: Tables, r: Requests, factors: Factors, mixture: Mixture, hidden: Hidden | None
-) -> Signals:
+def signals(t: Tables, r: Requests, hidden: Hidden | None) -> Signals:
     """Every signal over the whole catalogue."""
     w = _context_weights(t, r)
     own, back = (None, None) if hidden is None else (hidden.forward, hidden.backward)
@@ -76,13 +63,13 @@ def signals(
     newest, fast, slow = spread(t.forward, r.context, rates, own)
     (backward,) = spread(t.backward, r.context, [w["slow"]], back)
     flat, near = neighbour_scores(t.postings, r.context, w["slow"], r.users, t.design)
-    parts = np.stack([mixture.weigh(_interests(r, row, t), ()) for row in range(len(r.lengths))])
+    parts = np.stack([t.mixture.weigh(_interests(r, row, t), ()) for row in range(len(r.lengths))])
     dense = {
         "newest": newest, "fast": fast, "slow": slow, "backward": backward, "flat": flat,
-        "near": near, "factor": context_factor(factors, r, w["long"]) @ factors.target.T,
+        "near": near, "factor": context_factor(t.factors, r, w["long"]) @ t.factors.target.T,
         "mixture": parts.sum(axis=1),
     }  # fmt: skip
-    popularity = total_popularity(t, len(r.lengths), hidden)
+    popularity = np.array(np.broadcast_to(t.trend.total, newest.shape))
     blend = popularity * np.float32(1e-3 / max(float(t.trend.total.max(initial=1.0)), 1.0))
     for name, weight in _FIRST_STAGE.items():
         most = np.maximum(dense[name].max(axis=1, keepdims=True), 1e-9)
@@ -106,33 +93,12 @@ def context_factor(f: Factors, r: Requests, weights: Array) -> Array:
     return np.asarray(np.einsum("bl,blk->bk", known, f.source[np.maximum(r.context, 0)]))
 
 
-def total_popularity(t: Tables, count: int, hidden: Hidden | None) -> Array:
-    """(B, items) popularity without what the hidden visits added."""
-    result = np.array(np.broadcast_to(t.trend.total, (count, t.n_items)))
-    if hidden is not None:
-        log = hidden.counted.log
-        lost = log.weights[hidden.visit].astype(np.float32)
-        np.subtract.at(result, (hidden.request, log.items[hidden.visit]), lost)
-    return np.asarray(np.maximum(result, 0.0))
-
-
-def recent_popularity(t: Tables, r: Requests, hidden: Hidden | None) -> list[Array]:
-    """(B, items) recent popularity at the requests' moments, one per half-life.
-
-    Hidden visits of later slices are not in a slice: subtracting those too would mark the label.
-    """
+def recent_popularity(t: Tables, r: Requests) -> list[Array]:
+    """(B, items) recent popularity at the requests' moments, one per half-life."""
     if not len(t.trend.recent):
         return []
     part = t.trend.slice_of(r.now)
-    results = [recent[part] for recent in t.trend.recent]
-    if hidden is not None:
-        log = hidden.counted.log
-        inside = t.trend.slice_of(log.times[hidden.visit]) == part[hidden.request]
-        request, visit = hidden.request[inside], hidden.visit[inside]
-        for result in results:
-            lost = log.worth[visit].astype(np.float32)
-            np.subtract.at(result, (request, log.items[visit]), lost)
-    return [np.maximum(result, 0.0) for result in results]
+    return [recent[part] for recent in t.trend.recent]
 
 
 def _context_weights(t: Tables, r: Requests) -> dict[str, Array]:

@@ -81,7 +81,7 @@ def derive(
         forward=serving_rows(counts, scale, design.row_keep),
         backward=serving_rows(backward, back_scale, design.row_keep),
         postings=build_postings(log, design.postings),
-        trend=build_trend(log),
+        trend=build_trend(log, log),
         likeness=likeness,
         factors=factors,
         mixture=mixture,
@@ -89,8 +89,12 @@ def derive(
     return (scale, back_scale), tables
 
 
-def without_fold(c: Counted, member: Array, settings: MixtureSettings) -> tuple[Factors, Mixture]:
-    """Factors and mixture without these users (a mask, shape (users,)): the cross-fit."""
+def without_fold(c: Counted, member: Array, settings: MixtureSettings) -> Tables:
+    """The tables with factors, mixture and trend without these users (a mask): the cross-fit.
+
+    Taking only the request's own visits out of a popularity would mark the label: beside tables
+    that give away which item it is, one fewer than usual is the choice.
+    """
     design = c.tables.design
     own = count_steps(c.log.of_users(member), design.window, design.gap_decay)
     counts = sparse.csr_array(c.counts - own)
@@ -103,4 +107,12 @@ def without_fold(c: Counted, member: Array, settings: MixtureSettings) -> tuple[
         value=c.data.value[rest],
         time=c.data.time[rest],
     )
-    return factorise(counts, design), Mixture.fit(data, c.tables.index, settings)
+    others = c.log.of_users(~member)
+    share = max(float(others.weights.sum()), 1e-9) / max(float(c.log.weights.sum()), 1e-9)
+    others = replace(others, weights=others.weights / share, worth=others.worth / share)
+    return replace(
+        c.tables,
+        factors=factorise(counts, design),
+        mixture=Mixture.fit(data, c.tables.index, settings),
+        trend=build_trend(others, c.log),
+    )

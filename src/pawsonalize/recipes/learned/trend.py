@@ -35,13 +35,13 @@ class Trend:
         return Trend(self.total, np.ascontiguousarray(self.recent[:, -1:]), self.edges[-1:])
 
 
-def build_trend(log: Log) -> Trend:
-    """Count, slice by slice."""
+def build_trend(log: Log, whole: Log) -> Trend:
+    """Count, slice by slice of the whole log's time."""
     n = log.n_items
     total = np.bincount(log.items, log.weights, minlength=n).astype(np.float32)
-    if not log.timed:
+    if not whole.timed:
         return Trend(total, np.zeros((0, 0, n), np.float32), np.zeros(0))
-    edges = np.linspace(log.times.min(), log.times.max(), _SLICES, endpoint=False)
+    edges = np.linspace(whole.times.min(), whole.times.max(), _SLICES, endpoint=False)
     part = np.maximum(np.searchsorted(edges, log.times, side="right") - 1, 0)
     counts = np.bincount(part * n + log.items, log.worth, minlength=_SLICES * n)
     counts = counts.reshape(_SLICES, n)

@@ -1,0 +1,89 @@
+"""The learned part: what holds once there is enough to learn from."""
+
+import json
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+
+from pawsonalize.domain.errors import CorruptArtefact
+from pawsonalize.engine.reasons import reasons_for
+from pawsonalize.recipes.contract import Card, TrainingData
+from pawsonalize.recipes.user_personalization import (
+    UserPersonalization,
+    UserPersonalizationModel,
+    UserPersonalizationSettings,
+)
+from tests.recipe_data import NOW, context, training_data
+
+ITEMS = [f"{1 + k % 2}-Breed{k % 10}-{k % 3}-{k % 4}" for k in range(60)]
+SETTINGS = UserPersonalizationSettings(learn=True, trees=30, candidates=20)
+
+
+def walks(shuffled: bool = False) -> TrainingData:
+    """120 visitors who mostly walk to the next item; shuffled, their steps mean nothing."""
+    dice = np.random.default_rng(5)
+    events = []
+    for user in range(120):
+        at = int(dice.integers(60))
+        for step in range(10):
+            events.append((f"u{user}", ITEMS[at], NOW - 9_000_000 + step * 60_000 + user))
+            at = (at + 1 if dice.random() < 0.7 else int(dice.integers(60))) % 60
+    data = training_data(events, list(dict.fromkeys(ITEMS)))
+    return replace(data, item=dice.permutation(data.item)) if shuffled else data
+
+
+@pytest.fixture(scope="module")
+def model() -> UserPersonalizationModel:
+    return UserPersonalization().fit(walks(), SETTINGS, 3)
+
+
+def test_enough_data_teach_a_ranker_and_it_finds_the_next_step(
+    model: UserPersonalizationModel,
+) -> None:
+    assert model.learned is not None
+    scores = model.score_catalogue(context(ITEMS[21], ITEMS[20], ITEMS[19]))
+    assert scores.sum() == pytest.approx(1, abs=1e-5)
+    assert model.item_ids[int(scores.argmax())] == ITEMS[22]
+
+
+def test_shuffled_choices_teach_nothing() -> None:
+    learned = UserPersonalization().fit(walks(shuffled=True), SETTINGS, 3).learned
+    assert learned is not None
+    assert max(learned.ranker.held_out) < 0.12  # a random order of 60 items: about .076
+
+
+def test_a_learned_model_is_the_same_bit_for_bit_and_survives_storage(
+    model: UserPersonalizationModel,
+) -> None:
+    again = UserPersonalization().fit(walks(), SETTINGS, 3)
+    for name, array in model.arrays().items():
+        assert array.tobytes() == again.arrays()[name].tobytes(), name
+    card = Card(**json.loads(json.dumps(asdict(model.card))))
+    stored = UserPersonalization().load(card, model.arrays())
+    visitor = context(*ITEMS[5:1:-1])
+    assert (stored.score_catalogue(visitor) == model.score_catalogue(visitor)).all()
+
+
+def test_parts_add_up_to_the_log_of_the_score(model: UserPersonalizationModel) -> None:
+    visitor, asked = context(*ITEMS[5:1:-1]), [*model.item_ids, "2-Breed1-9-9"]
+    parts = model.contributions(visitor, asked)
+    level = np.sum(list(parts.values()), axis=0) - np.log(model.score(visitor, asked))
+    np.testing.assert_allclose(level, level[0], atol=1e-3)
+    assert any(reasons_for(parts))
+
+
+def test_without_repeats_what_was_seen_scores_nothing() -> None:
+    once = replace(SETTINGS, repeats=False)
+    fitted = UserPersonalization().fit(walks(), once, 3)
+    visitor = context(*ITEMS[5:1:-1])
+    assert not fitted.score(visitor, ITEMS[2:6]).any()
+    assert fitted.score_catalogue(visitor).sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_a_broken_learned_artefact_says_so(model: UserPersonalizationModel) -> None:
+    for name in model.arrays():
+        if name.startswith("learned."):
+            others = {key: value for key, value in model.arrays().items() if key != name}
+            with pytest.raises(CorruptArtefact):
+                UserPersonalization().load(model.card, others)
