@@ -10,6 +10,7 @@ import pytest
 from pawsonalize.domain.errors import InvalidInput, NotReady, StorageUnavailable
 from pawsonalize.domain.events import Event
 from pawsonalize.engine.group_commit import GroupCommit
+from tests import event_loop
 
 
 def event(event_id: str) -> Event:
@@ -76,7 +77,7 @@ def test_calls_that_wait_together_share_a_commit_and_each_gets_its_own_flags(dis
         await asyncio.to_thread(writer.close)
         return answers
 
-    assert asyncio.run(run()) == [[True], [True, False], [], [True]]
+    assert event_loop.run(run()) == [[True], [True, False], [], [True]]
     assert disk.commits == [["first"], ["a", "1", "b"]]
 
 
@@ -95,7 +96,7 @@ def test_a_failing_call_costs_no_other(disk: Disk) -> None:
         await asyncio.to_thread(writer.close)
         return answers
 
-    first, a, b, c = asyncio.run(run())
+    first, a, b, c = event_loop.run(run())
     assert (first, a, c) == ([True], [True], [True])
     assert isinstance(b, InvalidInput)
 
@@ -115,7 +116,7 @@ def test_storage_that_is_down_is_asked_once_for_all_calls_not_once_for_each(disk
         await asyncio.to_thread(writer.close)
         return answers
 
-    first, *others = asyncio.run(run())
+    first, *others = event_loop.run(run())
     assert first == [True]
     assert [type(each) for each in others] == [StorageUnavailable] * 3
     assert len(disk.commits) == 2
@@ -136,7 +137,7 @@ def test_beyond_its_bound_a_call_is_refused_at_once_and_nothing_of_it_is_stored(
         assert await writer.submit(events("f")) == [True], "the bound counts what has left"
         await asyncio.to_thread(writer.close)
 
-    asyncio.run(run())
+    event_loop.run(run())
     assert disk.commits == [["first"], ["a", "b", "e"], ["f"]]
 
 
@@ -151,7 +152,7 @@ def test_a_commit_takes_no_more_than_its_bound_but_always_a_whole_call(disk: Dis
         await asyncio.gather(first, *others)
         await asyncio.to_thread(writer.close)
 
-    asyncio.run(run())
+    event_loop.run(run())
     assert disk.commits == [["first"], ["a"], ["b", "c"], ["d", "e", "f"], ["g"]]
 
 
@@ -170,7 +171,7 @@ def test_close_commits_what_waits_and_refuses_what_comes_later(disk: Disk) -> No
         await closing
         assert (await first, await waiting) == ([True], [True])
 
-    asyncio.run(run())
+    event_loop.run(run())
     assert disk.commits == [["first"], ["a"]]
 
 
@@ -186,7 +187,7 @@ def test_a_client_that_goes_away_neither_loses_its_events_nor_stops_the_writer(d
         assert await writer.submit(events("b")) == [True]
         await asyncio.to_thread(writer.close)
 
-    asyncio.run(run())
+    event_loop.run(run())
     assert [each for commit in disk.commits for each in commit] == ["first", "a", "b"]
 
 
@@ -197,9 +198,9 @@ def test_an_event_loop_that_ended_does_not_stop_the_writer(disk: Disk) -> None:
         first = await hold(writer, disk)
         first.cancel()
 
-    asyncio.run(abandon())
+    event_loop.run(abandon())
     disk.open.set()
-    assert asyncio.run(writer.submit(events("b"))) == [True]
+    assert event_loop.run(writer.submit(events("b"))) == [True]
     writer.close()
 
 
@@ -215,7 +216,7 @@ def test_thousands_of_concurrent_calls_each_commit_exactly_once(disk: Disk) -> N
         assert answers == [[False, False]] * 1000
         await asyncio.to_thread(writer.close)
 
-    asyncio.run(run())
+    event_loop.run(run())
     stored = [each for commit in disk.commits for each in commit]
     assert sorted(stored) == sorted(f"{n}{x}" for n in range(1000) for x in ("", "x"))
     assert len(disk.commits) < 100

@@ -14,6 +14,7 @@ from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.ingest import Ingest, Receipt, Rejection
 from pawsonalize.storage.sql import SqlAnimals, SqlEventLog
+from tests import event_loop
 from tests.event_data import T0
 
 GOOD: dict[str, Any] = {
@@ -37,7 +38,7 @@ def ingest(log: SqlEventLog, animals: SqlAnimals) -> Iterator[Ingest]:
 
 
 def accept(ingest: Ingest, *forms: Any, now: int = T0) -> Receipt:
-    return asyncio.run(ingest.accept([json.dumps(form).encode() for form in forms], now))
+    return event_loop.run(ingest.accept([json.dumps(form).encode() for form in forms], now))
 
 
 def test_one_bad_event_never_costs_a_good_one(ingest: Ingest, log: SqlEventLog) -> None:
@@ -109,4 +110,4 @@ def test_a_database_that_hangs_holds_up_nobody_else(log: SqlEventLog, animals: S
         ingest.close()
         return receipt
 
-    assert asyncio.run(run()).rejected[0].field == "animalMetadata"
+    assert event_loop.run(run()).rejected[0].field == "animalMetadata"
