@@ -77,7 +77,9 @@ class UserPersonalization:
         """Count, and learn if there is enough to learn from."""
         index = ItemIndex.build(data.item_ids, data.attributes)
         mixture = Mixture.fit(data, index, settings)
-        learned = Learned.fit(data, mixture, settings, settings.design(seed))
+        learned = None
+        if settings.learn:
+            learned = Learned.fit(data, mixture, settings, settings.design(seed))
         extra = {
             "repeat_share": mixture.repeat_share,
             "learned": None if learned is None else learned.numbers(),
