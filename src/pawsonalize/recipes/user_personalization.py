@@ -6,7 +6,7 @@ learned from it orders the likeliest candidates, and the mixture shares out what
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,11 @@ from pawsonalize.recipes.artefact import make_card, read_card
 from pawsonalize.recipes.contract import Arrays, Card, Context, TrainingData
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.design import Design
-from pawsonalize.recipes.learned.engine import Candidates, Learned
 from pawsonalize.recipes.mixture import TABLES, Mixture
 from pawsonalize.recipes.mixture_settings import MixtureSettings
+
+if TYPE_CHECKING:
+    from pawsonalize.recipes.learned.engine import Candidates, Learned
 
 _FORMAT = 2
 
@@ -79,7 +81,7 @@ class UserPersonalization:
         mixture = Mixture.fit(data, index, settings)
         learned = None
         if settings.learn:
-            learned = Learned.fit(data, mixture, settings, settings.design(seed))
+            learned = _learned().fit(data, mixture, settings, settings.design(seed))
         extra = {
             "repeat_share": mixture.repeat_share,
             "learned": None if learned is None else learned.numbers(),
@@ -97,8 +99,21 @@ class UserPersonalization:
         mixture = Mixture.from_arrays(arrays, index, settings, share)
         learned = None
         if numbers is not None:
-            learned = Learned.load(arrays, numbers, mixture, settings.design(card.seed))
+            learned = _learned().load(arrays, numbers, mixture, settings.design(card.seed))
         return UserPersonalizationModel(card, mixture, learned, settings.repeats)
+
+
+def _learned() -> "type[Learned]":
+    """The learned part, imported only where it is asked for: LightGBM needs libgomp1."""
+    try:
+        from pawsonalize.recipes.learned.engine import Learned  # noqa: PLC0415
+    except OSError as error:
+        raise InvalidInput(
+            f"learning needs LightGBM, which does not load ({error}): install libgomp1, or leave"
+            " the setting learn off",
+            field="learn",
+        ) from error
+    return Learned
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +125,7 @@ class _Answer:
 
     scores: NDArray[np.float32]
     parts: NDArray[np.float32]
-    found: Candidates | None
+    found: "Candidates | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +134,7 @@ class UserPersonalizationModel:
 
     card: Card
     mixture: Mixture
-    learned: Learned | None
+    learned: "Learned | None"
     _repeats: bool
 
     @property
