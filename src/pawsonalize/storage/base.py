@@ -322,8 +322,12 @@ class Deliveries(Protocol):
         """Record that it has not; changes nothing if the attempt is not the newest."""
         ...
 
-    def retry(self, now: int) -> int:
-        """Make everything due that is not delivered, the given up too; returns how many."""
+    def retry(self, now: int, notification_id: str | None = None) -> None:
+        """Make what is not delivered due, the given up too: of one notification, or of all."""
+        ...
+
+    def undelivered(self, notification_id: str | None = None) -> int:
+        """How many are not delivered, of one notification or of all; the given up count."""
         ...
 
     def newest(self, limit: int) -> list[Delivery]:

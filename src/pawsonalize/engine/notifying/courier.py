@@ -2,9 +2,9 @@
 
 import structlog
 
-from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.notifying.retries import next_attempt_at
+from pawsonalize.engine.notifying.sending import send
 from pawsonalize.notify.base import Notifier
 from pawsonalize.storage.base import Deliveries, Delivery
 
@@ -12,7 +12,6 @@ from pawsonalize.storage.base import Deliveries, Delivery
 _CLAIM = 300 * SECOND
 # As many as fit into a claim, since all of one round start from the same moment.
 _PER_ROUND = 5
-_MAX_REASON = 500
 
 log = structlog.get_logger()
 
@@ -42,24 +41,17 @@ class Courier:
         return _PER_ROUND
 
     def _deliver(self, claimed: Delivery, now: int) -> bool:
-        try:
-            self._notifier.send(claimed.notification)
-        except PawsonalizeError as error:
-            self._note_failure(claimed, error.message, now)
-            return False
-        except Exception as error:  # noqa: BLE001 - a failure nobody foresaw is one all the same
-            self._note_failure(claimed, f"{type(error).__name__}: {error}", now)
-            return False
-        self._deliveries.delivered(claimed, now)
-        return True
-
-    def _note_failure(self, claimed: Delivery, reason: str, now: int) -> None:
+        reason = send(self._notifier, claimed.notification)
+        if reason is None:
+            self._deliveries.delivered(claimed, now)
+            return True
         again_at = next_attempt_at(claimed, now)
-        self._deliveries.failed(claimed, reason[:_MAX_REASON], again_at)
+        self._deliveries.failed(claimed, reason, again_at)
         log.warning(
             "notification given up" if again_at is None else "notification not delivered yet",
             notifier=self._name,
             notification_id=claimed.notification.notification_id,
             attempts=claimed.attempts,
-            reason=reason[:_MAX_REASON],
+            reason=reason,
         )
+        return False

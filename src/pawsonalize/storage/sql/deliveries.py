@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, RowMapping, and_, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, func, select, true, update
 
 from pawsonalize.domain.notifications import Kind, Notification
 from pawsonalize.storage.base import Delivery
@@ -51,12 +51,17 @@ class SqlDeliveries:
         )
         self._update(claimed, newest, last_error=error, next_attempt_at=next_attempt_at)
 
-    def retry(self, now: int) -> int:
+    def retry(self, now: int, notification_id: str | None = None) -> None:
         """See `Deliveries.retry`."""
-        waiting = deliveries.c.delivered_at.is_(None)
+        waiting = _waiting(notification_id)
         with self._database.writing() as connection:
-            due = update(deliveries).where(waiting).values(next_attempt_at=now)
-            return connection.execute(due).rowcount
+            connection.execute(update(deliveries).where(waiting).values(next_attempt_at=now))
+
+    def undelivered(self, notification_id: str | None = None) -> int:
+        """See `Deliveries.undelivered`."""
+        waiting = select(func.count()).select_from(deliveries).where(_waiting(notification_id))
+        with self._database.reading() as connection:
+            return connection.scalar(waiting) or 0
 
     def newest(self, limit: int) -> list[Delivery]:
         """See `Deliveries.newest`."""
@@ -99,6 +104,13 @@ class SqlDeliveries:
         )
         with self._database.writing() as connection:
             return connection.execute(changed).rowcount == 1
+
+
+def _waiting(notification_id: str | None) -> ColumnElement[bool]:
+    any_or_this = (
+        true() if notification_id is None else deliveries.c.notification_id == notification_id
+    )
+    return and_(deliveries.c.delivered_at.is_(None), any_or_this)
 
 
 _OF_DELIVERY = ("notifier", "attempts", "next_attempt_at", "delivered_at", "last_error")
