@@ -8,6 +8,7 @@ from pawsonalize.storage.sql.database import Database
 from pawsonalize.storage.sql.deliveries import SqlDeliveries
 from pawsonalize.storage.sql.event_log import SqlEventLog
 from pawsonalize.storage.sql.impressions import SqlImpressions
+from pawsonalize.storage.sql.workflow_runs import SqlWorkflowRuns
 
 __all__ = [
     "Database",
@@ -18,4 +19,5 @@ __all__ = [
     "SqlDeliveries",
     "SqlEventLog",
     "SqlImpressions",
+    "SqlWorkflowRuns",
 ]

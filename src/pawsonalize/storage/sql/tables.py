@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Float,
     ForeignKey,
@@ -159,4 +160,26 @@ Index(
     deliveries.c.next_attempt_at,
     sqlite_where=deliveries.c.next_attempt_at.is_not(None),
     postgresql_where=deliveries.c.next_attempt_at.is_not(None),
+)
+
+workflow_runs = Table(
+    "workflow_runs",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("started_at", BigInteger, nullable=False, index=True),
+    Column("record", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("cancel_asked", Boolean, nullable=False),
+    Column("worker", Text),
+    Column("leased_until", BigInteger, nullable=False),
+    Column("worked_ms", BigInteger, nullable=False),
+)
+# One run at a time, whoever starts one.
+Index(
+    "one_workflow_run_at_a_time",
+    workflow_runs.c.status,
+    unique=True,
+    sqlite_where=workflow_runs.c.status == "running",
+    postgresql_where=workflow_runs.c.status == "running",
 )
