@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
-from pawsonalize.cli import archive, demo, evaluate, importing, serve, train
+from pawsonalize.cli import archive, demo, evaluate, importing, serve, train, train_version
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app.command()(demo.demo)
 app.command()(serve.serve)
 app.command("import")(importing.import_)
 app.command()(train.train)
+app.command(hidden=True)(train_version.train_version)
 app.command()(evaluate.evaluate)
 app.add_typer(archive.app, name="archive")
 
