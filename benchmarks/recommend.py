@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pawsonalize.engine.training import TrainingOrder
 
 from benchmarks.server import drive, percentile, post, serving
 from benchmarks.synthetic import group_ids
 from pawsonalize import clock
 from pawsonalize.app import opened, train_and_activate
 from pawsonalize.domain.events import Event
-from pawsonalize.engine.training import TrainingOrder
 from pawsonalize.settings import load_settings
 from pawsonalize.storage.base import Item
 

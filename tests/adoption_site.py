@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import uvicorn
+from pawsonalize.engine.training import TrainingOrder
 from starlette.applications import Starlette
 
 from pawsonalize import clock
@@ -16,7 +17,6 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.training import TrainingOrder
 from pawsonalize.settings import Settings
 from pawsonalize.ui.door import Storefront
 

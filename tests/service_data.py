@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from pawsonalize.app import opened, train_and_activate
 from pawsonalize.engine.training import TrainingOrder
+
+from pawsonalize.app import opened, train_and_activate
 from pawsonalize.settings import Settings
 from pawsonalize.storage.base import Item
 from tests.event_data import T0, event

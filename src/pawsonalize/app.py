@@ -21,13 +21,20 @@ from pawsonalize.archive.base import ObjectStore
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import PawsonalizeError, StorageUnavailable
 from pawsonalize.engine.archiving.archiver import Archiver
+from pawsonalize.engine.campaigns.live_model import LiveModel
+from pawsonalize.engine.campaigns.serving import Loader, ServingSettings
+from pawsonalize.engine.campaigns.updates import Campaigns
 from pawsonalize.engine.exposure import Exposure
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.ingest import Ingest
-from pawsonalize.engine.live_model import LiveModel
 from pawsonalize.engine.notifying.courier import Courier
+from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER, ensure_defaults
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.runtime import Runtime
-from pawsonalize.engine.training import Trained, Trainer, TrainingOrder
+from pawsonalize.engine.solutions.processes import TrainingProcesses
+from pawsonalize.engine.solutions.training import Trainer
+from pawsonalize.engine.solutions.versions import SolutionVersions
 from pawsonalize.http.errors import EXCEPTION_HANDLERS
 from pawsonalize.http.metrics import Measured
 from pawsonalize.http.openapi import get_docs, get_openapi
@@ -45,7 +52,6 @@ from pawsonalize.storage.base import (
     Animals,
     ArchiveLedger,
     ArtefactStore,
-    Campaigns,
     Catalogue,
     Deliveries,
     EventLog,
@@ -54,19 +60,21 @@ from pawsonalize.storage.sql import (
     Database,
     SqlAnimals,
     SqlArchiveLedger,
-    SqlCampaigns,
     SqlCatalogue,
     SqlDeliveries,
     SqlEventLog,
     SqlImpressions,
+    SqlResources,
 )
 from pawsonalize.ui.door import Storefront
 from pawsonalize.ui.door import routes as site_routes
 
-CAMPAIGN = "recommender"
-_REFRESH_SECONDS = 1.0
 _DELIVERY_SECONDS = 2.0
+_REFRESH_SECONDS = 0.5  # so that a rollback is everywhere within a second
+_LOOK_SECONDS = 10.0
+_RECENT_VERSIONS = 50
 _SWITCH_SECONDS = 0.0005
+_COMMAND = (sys.executable, "-m", "pawsonalize.cli.main")
 
 T = TypeVar("T")
 
@@ -81,11 +89,27 @@ class Adapters:
     log: EventLog
     catalogue: Catalogue
     animals: Animals
-    campaigns: Campaigns
+    registry: Registry
     ledger: ArchiveLedger
     deliveries: Deliveries
     artefacts: ArtefactStore
     objects: ObjectStore
+    trainings: TrainingProcesses
+
+    @property
+    def versions(self) -> SolutionVersions:
+        """The solution versions."""
+        return SolutionVersions(self.registry, self.log, self.artefacts)
+
+    @property
+    def campaigns(self) -> Campaigns:
+        """The campaigns."""
+        return Campaigns(self.registry)
+
+    @property
+    def trainer(self) -> Trainer:
+        """What trains in this very process."""
+        return Trainer(self.registry, self.log, self.catalogue, self.artefacts, clock.now)
 
 
 @contextmanager
@@ -107,16 +131,26 @@ def _open(settings: Settings) -> Adapters:
             " another with --data-dir"
         ) from error
     database = Database(settings.database)
+    registry = Registry(SqlResources(database))
+    ensure_defaults(registry, settings.recipe, clock.now())
+    artefacts = LocalArtefacts(settings.models_dir)
     return Adapters(
         database=database,
         log=SqlEventLog(database),
         catalogue=SqlCatalogue(database),
         animals=SqlAnimals(database),
-        campaigns=SqlCampaigns(database),
+        registry=registry,
         ledger=SqlArchiveLedger(database),
         deliveries=SqlDeliveries(database),
-        artefacts=LocalArtefacts(settings.models_dir),
+        artefacts=artefacts,
         objects=open_objects(settings.archive),
+        trainings=TrainingProcesses(
+            registry,
+            artefacts,
+            settings.trainings_dir,
+            command=(*_COMMAND, "train-version"),
+            environment={**os.environ, **as_environment(settings)},
+        ),
     )
 
 
@@ -143,14 +177,6 @@ def couriers(settings: Settings, deliveries: Deliveries) -> list[Courier]:
     return [Courier(deliveries, name, notifier) for name, notifier in notifiers.items()]
 
 
-def train_and_activate(adapters: Adapters, order: TrainingOrder) -> Trained:
-    """Train a solution version and let the campaign serve it."""
-    trainer = Trainer(adapters.log, adapters.catalogue, adapters.campaigns, adapters.artefacts)
-    trained = trainer.train(order, clock.now())
-    trainer.activate(CAMPAIGN, trained.version, clock.now())
-    return trained
-
-
 def asgi() -> Starlette:
     """The app of one worker process, by the settings in file and environment."""
     settings = load_settings()
@@ -166,9 +192,8 @@ def build_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         with opened(settings) as adapters, ThreadPoolExecutor() as notifying:
-            live = LiveModel(
-                CAMPAIGN, adapters.campaigns, adapters.artefacts, _exposure(settings, adapters)
-            )
+            recommender = _recommender(settings, adapters)
+            reranker = _reranker(settings, adapters)
             impressions = ImpressionLog(SqlImpressions(adapters.database))
             ingest = Ingest(
                 adapters.log, adapters.animals, reads_are_local=adapters.database.is_local
@@ -178,8 +203,8 @@ def build_app(settings: Settings) -> Starlette:
                 log=adapters.log,
                 animals=adapters.animals,
                 ingest=ingest,
-                runtime=Runtime(adapters.log, live, impressions, settings.exploration_weight),
-                live=live,
+                runtime=Runtime(adapters.log, recommender, impressions, reranker),
+                live=recommender,
                 now=clock.now,
                 reads_are_local=adapters.database.is_local,
                 max_body_bytes=settings.max_body_bytes,
@@ -190,13 +215,19 @@ def build_app(settings: Settings) -> Starlette:
                 ingest=ingest,
                 log=adapters.log,
                 animals=adapters.animals,
-                live=live,
+                live=recommender,
                 now=clock.now,
                 start_training=BackgroundTraining(settings).start,
             )
-            attempt(follow_campaign, live)
+            followed = [live for live in (recommender, reranker) if live is not None]
+            for live in followed:
+                attempt(follow_campaign, live)
             tasks = [
-                asyncio.create_task(_every(_REFRESH_SECONDS, follow_campaign, live)),
+                *(
+                    asyncio.create_task(_every(_REFRESH_SECONDS, follow_campaign, live))
+                    for live in followed
+                ),
+                asyncio.create_task(_every(_LOOK_SECONDS, look_after_trainings, adapters)),
                 asyncio.create_task(_every(settings.archive_seconds, archive_new, archiver)),
                 *(
                     asyncio.create_task(_every(_DELIVERY_SECONDS, deliver_due, courier, notifying))
@@ -224,11 +255,28 @@ def build_app(settings: Settings) -> Starlette:
     )
 
 
-def _exposure(settings: Settings, adapters: Adapters) -> Exposure | None:
-    """What exploration is weighed by; None where the settings want none."""
-    if settings.exploration_weight == 0:
+def _recommender(settings: Settings, adapters: Adapters) -> LiveModel:
+    exposure = Exposure(adapters.log, adapters.catalogue)
+    serving = ServingSettings(
+        settings.exploration_weight,
+        settings.exploration_item_age_cut_off,
+        settings.min_provisioned_tps,
+    )
+    loader = Loader(adapters.registry, adapters.artefacts, exposure)
+    return LiveModel(RECOMMENDER, adapters.campaigns, loader, serving, _busy(settings))
+
+
+def _reranker(settings: Settings, adapters: Adapters) -> LiveModel | None:
+    if not settings.reranking_enabled:
         return None
-    return Exposure(adapters.log, adapters.catalogue, settings.exploration_item_age_cut_off)
+    serving = ServingSettings(min_provisioned_tps=settings.rerank_min_provisioned_tps)
+    loader = Loader(adapters.registry, adapters.artefacts)
+    return LiveModel(RERANKER, adapters.campaigns, loader, serving, _busy(settings))
+
+
+def _busy(settings: Settings) -> int:
+    """How many worker processes this machine can run at once."""
+    return min(settings.workers, os.cpu_count() or 1)
 
 
 class BackgroundTraining:
@@ -241,8 +289,8 @@ class BackgroundTraining:
     def start(self) -> None:
         """Start a training unless one runs; returns at once."""
         if self._process is None or self._process.poll() is not None:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "pawsonalize.cli.main", "train"],
+            self._process = subprocess.Popen(  # noqa: S603 - our own command
+                [*_COMMAND, "train"],
                 env={**os.environ, **as_environment(self._settings)},
             )
 
@@ -272,8 +320,15 @@ def attempt(work: Callable[[T], None], argument: T) -> None:
 
 def follow_campaign(live: LiveModel) -> None:
     """Serve what the campaign points at."""
-    if live.refresh():
-        log.info("serving", solution_version=live.current.version.solution_version)
+    if live.refresh(clock.now()):
+        log.info("serving", solution_version=live.current.version.name)
+
+
+def look_after_trainings(adapters: Adapters) -> None:
+    """Settle trainings whose process died while nobody waited for it."""
+    for version in adapters.registry.page(SolutionVersion, _RECENT_VERSIONS):
+        if not version.status.is_settled:
+            adapters.trainings.look(version.name, clock.now())
 
 
 def archive_new(archiver: Archiver) -> None:

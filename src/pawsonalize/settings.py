@@ -58,6 +58,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The share of the places of recommendations that explore new and under-exposed items."""
     exploration_item_age_cut_off: Annotated[int, Meta(ge=0)] = 65500
     """Items created longer ago than this many days before the training are not explored."""
+    min_provisioned_tps: Annotated[int, Meta(ge=1)] = 1
+    """Warn when a new version scores fewer recommendation requests a second."""
+    reranking_enabled: bool = True
+    """Serve re-rankings from a campaign of their own; if not, the recommender's model ranks."""
+    rerank_min_provisioned_tps: Annotated[int, Meta(ge=1)] = 1
+    """The same warning for the reranker."""
 
     notify_email_to: str = ""
     """Whom to tell by e-mail; several addresses with commas between."""
@@ -86,6 +92,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def models_dir(self) -> Path:
         """The folder of model artefacts."""
         return self.data_dir / "models"
+
+    @property
+    def trainings_dir(self) -> Path:
+        """The folder where running trainings hold their locks."""
+        return self.data_dir / "trainings"
 
 
 def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:

@@ -5,7 +5,16 @@ import sys
 import typer
 from rich.console import Console
 
-from pawsonalize.cli import archive, demo, evaluate, importing, notifications, serve, train
+from pawsonalize.cli import (
+    archive,
+    demo,
+    evaluate,
+    importing,
+    notifications,
+    serve,
+    train,
+    train_version,
+)
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
 
 app = typer.Typer(
@@ -19,6 +28,7 @@ app.command()(demo.demo)
 app.command()(serve.serve)
 app.command("import")(importing.import_)
 app.command()(train.train)
+app.command(hidden=True)(train_version.train_version)
 app.command()(evaluate.evaluate)
 app.add_typer(archive.app, name="archive")
 app.add_typer(notifications.app, name="notifications")

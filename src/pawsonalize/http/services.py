@@ -7,8 +7,8 @@ from typing import ParamSpec, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
+from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.ingest import Ingest
-from pawsonalize.engine.live_model import LiveModel
 from pawsonalize.engine.runtime import Runtime
 from pawsonalize.storage.base import Animals, EventLog
 

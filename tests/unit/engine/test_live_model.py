@@ -4,11 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pawsonalize.engine.live_model import LiveModel
 
 from pawsonalize.app import attempt, follow_campaign
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput, NotReady
 from pawsonalize.engine.exposure import Exposure
-from pawsonalize.engine.live_model import LiveModel
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context
 from pawsonalize.storage.artefacts import LocalArtefacts

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pawsonalize.engine.live_model import LiveModel, Served
 
 from pawsonalize.domain.errors import InvalidInput, NotReady
 from pawsonalize.domain.events import Visitor
 from pawsonalize.engine.exploration import Novelty, explore, novelty
 from pawsonalize.engine.impressions import ImpressionLog
-from pawsonalize.engine.live_model import LiveModel, Served
 from pawsonalize.engine.runtime import Candidate, Runtime
 from pawsonalize.recipes.contract import Arrays, Card, Context, Floats
 from pawsonalize.storage.artefacts import LocalArtefacts

@@ -3,10 +3,10 @@
 import dataclasses
 
 import pytest
-
-from pawsonalize.domain.errors import Conflict, InvalidInput
 from pawsonalize.engine.live_model import LiveModel
 from pawsonalize.engine.training import Trainer, TrainingOrder, read_settings
+
+from pawsonalize.domain.errors import Conflict, InvalidInput
 from pawsonalize.recipes.catalogue import RECIPES
 from pawsonalize.storage.artefacts import LocalArtefacts
 from pawsonalize.storage.base import Campaign

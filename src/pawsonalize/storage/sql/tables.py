@@ -5,7 +5,6 @@ from sqlalchemy import (
     Boolean,
     Column,
     Float,
-    ForeignKey,
     Index,
     Integer,
     MetaData,
@@ -107,24 +106,24 @@ impressions = Table(
     Column("propensities", Text),
 )
 
-solution_versions = Table(
-    "solution_versions",
+resources = Table(
+    "resources",
     metadata,
-    Column("solution_version", Text, primary_key=True),
-    Column("recipe", Text, nullable=False),
-    Column("artefact", Text, nullable=False),
-    Column("as_of", BigInteger, nullable=False),
-    Column("log_offset", BigInteger, nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-)
-
-campaigns = Table(
-    "campaigns",
-    metadata,
+    Column("kind", Text, primary_key=True),
     Column("name", Text, primary_key=True),
-    Column("solution_version", ForeignKey("solution_versions.solution_version"), nullable=False),
-    Column("revision", BigInteger, nullable=False),
+    Column("parent", Text),
+    Column("status", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("failure_reason", Text),
+    Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+)
+Index(
+    "resources_by_age",
+    resources.c.kind,
+    resources.c.created_at,
+    resources.c.name,
 )
 
 archive_segments = Table(
