@@ -41,7 +41,7 @@ class WorkerProcesses:
             return
         name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         if self._runs.claim(name, now, LEASE_MS) is not None:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - our own command
                 [*self._command, name],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
