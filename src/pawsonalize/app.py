@@ -2,14 +2,14 @@
 
 import asyncio
 import os
-import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 import structlog
 from starlette.applications import Starlette
@@ -28,6 +28,7 @@ from pawsonalize.engine.exposure import Exposure
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.notifying.courier import Courier
+from pawsonalize.engine.notifying.outbox import Outbox
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER, ensure_defaults
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import SolutionVersion
@@ -46,7 +47,7 @@ from pawsonalize.notify.log import LogNotifier
 from pawsonalize.notify.smtp import SmtpNotifier
 from pawsonalize.notify.sns import SnsNotifier
 from pawsonalize.notify.webhook import WebhookNotifier
-from pawsonalize.settings import Settings, as_environment, load_settings
+from pawsonalize.settings import Settings, as_environment, as_record, load_settings
 from pawsonalize.storage.artefacts import LocalArtefacts
 from pawsonalize.storage.base import (
     Animals,
@@ -55,6 +56,7 @@ from pawsonalize.storage.base import (
     Catalogue,
     Deliveries,
     EventLog,
+    WorkflowRuns,
 )
 from pawsonalize.storage.sql import (
     Database,
@@ -65,13 +67,27 @@ from pawsonalize.storage.sql import (
     SqlEventLog,
     SqlImpressions,
     SqlResources,
+    SqlWorkflowRuns,
 )
 from pawsonalize.ui.door import Storefront
 from pawsonalize.ui.door import routes as site_routes
+from pawsonalize.workflow.checking import Checking
+from pawsonalize.workflow.judging import Judging
+from pawsonalize.workflow.news import News
+from pawsonalize.workflow.processes import WorkerProcesses
+from pawsonalize.workflow.promotion import Promotion
+from pawsonalize.workflow.record import Trigger
+from pawsonalize.workflow.runs import Runs
+from pawsonalize.workflow.schedule import read_schedule
+from pawsonalize.workflow.steps import steps
+from pawsonalize.workflow.timer import Timer
+from pawsonalize.workflow.training import Training
+from pawsonalize.workflow.worker import Worker
 
 _DELIVERY_SECONDS = 2.0
 _REFRESH_SECONDS = 0.5  # so that a rollback is everywhere within a second
 _LOOK_SECONDS = 10.0
+_RETRAIN_SECONDS = 1.0
 _RECENT_VERSIONS = 50
 _SWITCH_SECONDS = 0.0005
 _COMMAND = (sys.executable, "-m", "pawsonalize.cli.main")
@@ -95,6 +111,7 @@ class Adapters:
     artefacts: ArtefactStore
     objects: ObjectStore
     trainings: TrainingProcesses
+    workflow_runs: WorkflowRuns
 
     @property
     def versions(self) -> SolutionVersions:
@@ -105,6 +122,10 @@ class Adapters:
     def campaigns(self) -> Campaigns:
         """The campaigns."""
         return Campaigns(self.registry)
+
+    def runs(self, settings: Settings) -> Runs:
+        """The workflow runs; new ones are begun with these settings."""
+        return Runs(self.workflow_runs, as_record(settings))
 
     @property
     def trainer(self) -> Trainer:
@@ -151,6 +172,7 @@ def _open(settings: Settings) -> Adapters:
             command=(*_COMMAND, "train-version"),
             environment={**os.environ, **as_environment(settings)},
         ),
+        workflow_runs=SqlWorkflowRuns(database),
     )
 
 
@@ -192,19 +214,22 @@ def build_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         with opened(settings) as adapters, ThreadPoolExecutor() as notifying:
-            recommender = _recommender(settings, adapters)
-            reranker = _reranker(settings, adapters)
+            live = _live(settings, adapters)
+            recommender, reranker = live[RECOMMENDER], live.get(RERANKER)
             impressions = ImpressionLog(SqlImpressions(adapters.database))
             ingest = Ingest(
                 adapters.log, adapters.animals, reads_are_local=adapters.database.is_local
             )
             archiver = Archiver(adapters.log, adapters.ledger, adapters.objects)
+            runs = adapters.runs(settings)
+            retraining = Retraining(timer(settings, runs), worker_processes(settings, adapters))
             app.state.services = Services(
                 log=adapters.log,
                 animals=adapters.animals,
                 ingest=ingest,
                 runtime=Runtime(adapters.log, recommender, impressions, reranker),
                 live=recommender,
+                runs=runs,
                 now=clock.now,
                 reads_are_local=adapters.database.is_local,
                 max_body_bytes=settings.max_body_bytes,
@@ -217,18 +242,18 @@ def build_app(settings: Settings) -> Starlette:
                 animals=adapters.animals,
                 live=recommender,
                 now=clock.now,
-                start_training=BackgroundTraining(settings).start,
+                start_training=lambda: start_retraining(runs),
             )
-            followed = [live for live in (recommender, reranker) if live is not None]
-            for live in followed:
-                attempt(follow_campaign, live)
+            for one in live.values():
+                attempt(follow_campaign, one)
             tasks = [
                 *(
-                    asyncio.create_task(_every(_REFRESH_SECONDS, follow_campaign, live))
-                    for live in followed
+                    asyncio.create_task(_every(_REFRESH_SECONDS, follow_campaign, one))
+                    for one in live.values()
                 ),
                 asyncio.create_task(_every(_LOOK_SECONDS, look_after_trainings, adapters)),
                 asyncio.create_task(_every(settings.archive_seconds, archive_new, archiver)),
+                asyncio.create_task(_every(_RETRAIN_SECONDS, retrain_when_due, retraining)),
                 *(
                     asyncio.create_task(_every(_DELIVERY_SECONDS, deliver_due, courier, notifying))
                     for courier in couriers(settings, adapters.deliveries)
@@ -238,6 +263,7 @@ def build_app(settings: Settings) -> Starlette:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            retraining.processes.stop()
             ingest.close()
             impressions.close()
             attempt(archive_new, archiver)
@@ -274,25 +300,71 @@ def _reranker(settings: Settings, adapters: Adapters) -> LiveModel | None:
     return LiveModel(RERANKER, adapters.campaigns, loader, serving, _busy(settings))
 
 
+def _live(settings: Settings, adapters: Adapters) -> dict[str, LiveModel]:
+    """What each campaign serves, by its name."""
+    live = {RECOMMENDER: _recommender(settings, adapters)}
+    if (reranker := _reranker(settings, adapters)) is not None:
+        live[RERANKER] = reranker
+    return live
+
+
 def _busy(settings: Settings) -> int:
     """How many worker processes this machine can run at once."""
     return min(settings.workers, os.cpu_count() or 1)
 
 
-class BackgroundTraining:
-    """Trains in a process of its own, one at a time, so that answers stay quick."""
+@dataclass(frozen=True, slots=True)
+class Retraining:
+    """What a server does for retraining: begin it when it is due, and see that it is worked on."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._process: subprocess.Popen[bytes] | None = None
+    timer: Timer | None
+    processes: WorkerProcesses
 
-    def start(self) -> None:
-        """Start a training unless one runs; returns at once."""
-        if self._process is None or self._process.poll() is not None:
-            self._process = subprocess.Popen(  # noqa: S603 - our own command
-                [*_COMMAND, "train"],
-                env={**os.environ, **as_environment(self._settings)},
-            )
+
+def timer(settings: Settings, runs: Runs) -> Timer | None:
+    """What begins retrainings when they are due; None where the settings have no schedule."""
+    schedule = read_schedule(settings.retrain_schedule, settings.retrain_time_zone)
+    return None if schedule is None else Timer(runs, schedule, clock.now())
+
+
+def worker_processes(
+    settings: Settings,
+    adapters: Adapters,
+    output: IO[bytes] | None = None,
+    *,
+    outlive: bool = False,
+) -> WorkerProcesses:
+    """What starts a process for the run that nobody works on."""
+    return WorkerProcesses(
+        adapters.workflow_runs,
+        (*_COMMAND, "work"),
+        {**os.environ, **as_environment(settings)},
+        output,
+        outlive=outlive,
+    )
+
+
+def worker(settings: Settings, adapters: Adapters, name: str) -> Worker:
+    """What works on the run that nobody works on, in this very process."""
+    live = _live(settings, adapters)
+    checking = Checking(adapters.registry, adapters.campaigns, adapters.log, tuple(live))
+    judging = Judging(adapters.versions, adapters.campaigns)
+    training = Training(adapters.versions, adapters.trainings, settings.retrain_check_seconds)
+    promotion = Promotion(
+        adapters.campaigns,
+        lambda campaign, now: live[campaign].refresh(now),
+        settings.campaign_check_seconds,
+        settings.campaign_checks,
+    )
+    news = News(Outbox(adapters.deliveries, open_notifiers(settings)))
+    return Worker(
+        name,
+        adapters.workflow_runs,
+        steps(checking, training, judging, promotion, news),
+        settings.retrain_limit_hours * 3600,
+        now=clock.now,
+        sleep=time.sleep,
+    )
 
 
 async def _every(
@@ -340,6 +412,18 @@ def archive_new(archiver: Archiver) -> None:
 def deliver_due(courier: Courier) -> None:
     """Deliver the notifications that are due."""
     courier.deliver_due(clock.now())
+
+
+def retrain_when_due(retraining: Retraining) -> None:
+    """Begin what is due, and see that what was begun is worked on."""
+    if retraining.timer is not None:
+        retraining.timer.look(clock.now())
+    retraining.processes.look(clock.now())
+
+
+def start_retraining(runs: Runs) -> None:
+    """Begin a run from the site; Conflict while another one runs."""
+    runs.begin(Trigger.SITE, clock.now())
 
 
 def _metrics_dir() -> Path | None:

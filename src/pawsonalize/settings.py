@@ -16,6 +16,7 @@ from msgspec import Meta
 from pawsonalize.domain.errors import InvalidInput
 
 _PREFIX = "PAWSONALIZE_"
+_OF_RETRAINING = ("recipe", "reranking", "promotion", "gate", "retrain", "campaign")
 
 
 class Secret(str):
@@ -64,6 +65,20 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Serve re-rankings from a campaign of their own; if not, the recommender's model ranks."""
     rerank_min_provisioned_tps: Annotated[int, Meta(ge=1)] = 1
     """The same warning for the reranker."""
+    retrain_schedule: str = "0 3 * * *"
+    """When to retrain: cron's five fields, or `rate(12 hours)`; empty: only when asked to."""
+    retrain_time_zone: str = "UTC"
+    """The time zone of cron's fields, such as `Europe/Berlin`."""
+    retrain_limit_hours: Annotated[float, Meta(gt=0)] = 24.0
+    """A retraining that was worked on for longer has timed out."""
+    retrain_check_seconds: Annotated[float, Meta(gt=0)] = 2.0
+    """How often a retraining looks whether its trainings are ready."""
+    campaign_check_seconds: Annotated[float, Meta(gt=0)] = 1.0
+    """How often a retraining looks whether the campaigns it updated serve the new version."""
+    campaign_checks: Annotated[int, Meta(ge=1)] = 1800
+    """After so many looks, a campaign that does not is given up."""
+    run_retention_days: Annotated[int, Meta(ge=1)] = 365
+    """Records of older retrainings are deleted."""
 
     notify_email_to: str = ""
     """Whom to tell by e-mail; several addresses with commas between."""
@@ -122,6 +137,15 @@ def as_environment(settings: Settings) -> dict[str, str]:
     """The settings as environment variables, for other processes to load."""
     return {
         _PREFIX + name.upper(): str(getattr(settings, name)) for name in Settings.__struct_fields__
+    }
+
+
+def as_record(settings: Settings) -> dict[str, Any]:
+    """What of the settings decides how a retraining goes, as data for its record."""
+    return {
+        name: getattr(settings, name)
+        for name in Settings.__struct_fields__
+        if name.startswith(_OF_RETRAINING)
     }
 
 

@@ -11,9 +11,12 @@ from pawsonalize.cli import (
     evaluate,
     importing,
     notifications,
+    retrain,
+    runs,
     serve,
     train,
     train_version,
+    work,
 )
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
 
@@ -29,7 +32,10 @@ app.command()(serve.serve)
 app.command("import")(importing.import_)
 app.command()(train.train)
 app.command(hidden=True)(train_version.train_version)
+app.command()(retrain.retrain)
+app.command(hidden=True)(work.work)
 app.command()(evaluate.evaluate)
+app.add_typer(runs.app, name="runs")
 app.add_typer(archive.app, name="archive")
 app.add_typer(notifications.app, name="notifications")
 

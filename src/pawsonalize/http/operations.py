@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pawsonalize.http import events, health, history, metrics, recommendations, rerankings
+from pawsonalize.http import events, health, history, metrics, recommendations, rerankings, runs
 from pawsonalize.http.examples import EVENT, EVENTS, RECOMMENDATION, RERANKING
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -51,6 +51,7 @@ _HISTORY_PARAMETERS = (
     Parameter("since", "Only events at or after this moment."),
     Parameter("until", "Only events before this moment."),
 )
+_RUN = Parameter("run_id", "The run.", where="path", required=True)
 
 OPERATIONS = (
     Operation(
@@ -107,6 +108,41 @@ OPERATIONS = (
             Parameter("session_id", "The session.", where="path", required=True),
             *_HISTORY_PARAMETERS,
         ),
+    ),
+    Operation(
+        "GET",
+        "/v1/runs",
+        runs.get_runs,
+        "The newest retrainings and how they ended.",
+        answer=(runs.RunList,),
+        parameters=(Parameter("limit", "How many, 1 to 500; 20 if left out.", int),),
+    ),
+    Operation(
+        "POST",
+        "/v1/runs",
+        runs.post_run,
+        "Retrain now; 409 while another retraining runs.",
+        request=(runs.RunRequest,),
+        answer=(runs.Run,),
+        status=202,
+        examples={"now": {}},
+    ),
+    Operation(
+        "GET",
+        "/v1/runs/{run_id}",
+        runs.get_run,
+        "One retraining: what it found, how it decided and why.",
+        answer=(runs.Run,),
+        parameters=(_RUN,),
+    ),
+    Operation(
+        "POST",
+        "/v1/runs/{run_id}/cancel",
+        runs.post_cancel,
+        "Stop a retraining and its trainings; what is served stays.",
+        answer=(runs.Run,),
+        status=202,
+        parameters=(_RUN,),
     ),
     Operation("GET", "/healthz", health.get_healthz, "Does the process live?", (health.Health,)),
     Operation("GET", "/readyz", health.get_readyz, "Can it answer?", (health.Readiness,)),

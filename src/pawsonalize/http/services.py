@@ -11,6 +11,7 @@ from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.runtime import Runtime
 from pawsonalize.storage.base import Animals, EventLog
+from pawsonalize.workflow.runs import Runs
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,6 +31,7 @@ class Services:
     ingest: Ingest
     runtime: Runtime
     live: LiveModel
+    runs: Runs
     now: Callable[[], int]
     reads_are_local: bool
     max_body_bytes: int

@@ -23,7 +23,7 @@ class Promotion:
     """
 
     campaigns: Campaigns
-    serve: Callable[[str, int], None]
+    serve: Callable[[str, int], object]
     check_seconds: float
     checks: int
 

@@ -1,0 +1,50 @@
+"""The first step: is there something to train on, and is it sound?"""
+
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from pawsonalize.engine.campaigns.updates import Campaigns
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
+from pawsonalize.storage.base import EventLog
+from pawsonalize.workflow.record import Half, Outcome, Record, Step, moved, settled
+
+
+@dataclass(frozen=True, slots=True)
+class Checking:
+    """Looks at the data before anything is trained on them; `names` are of campaigns."""
+
+    registry: Registry
+    campaigns: Campaigns
+    log: EventLog
+    names: tuple[str, ...]
+
+    def check(self, record: Record, now: int) -> Record:
+        """On to training, or straight to the news: nothing is new, or the data forbid it."""
+        stamp = record.run_id.removeprefix("retrain-")
+        halves = tuple(
+            Half(campaign=name, solution_version=f"{name}-{stamp}") for name in self.names
+        )
+        record = replace(record, log_offset=self.log.head(), halves=halves)
+        if all(self._nothing_new(record, half.campaign) for half in halves):
+            reason = (
+                "no event has come and no setting has changed since the live models were trained"
+            )
+            skipped = replace(record, halves=())
+            return settled(skipped, Outcome.SKIPPED, reason, Step.NOTIFY, now)
+        return moved(record, Step.CREATE_VERSIONS, now)
+
+    def _nothing_new(self, record: Record, name: str) -> bool:
+        """Whether a new version would be the one that is served already."""
+        campaign = self.campaigns.get(name)
+        if campaign.solution_version is None:
+            return False
+        live = self.registry.get(SolutionVersion, campaign.solution_version)
+        solution = self.registry.get(Solution, live.solution)
+        return (
+            live.log_offset == record.log_offset
+            and live.as_of <= record.as_of
+            and (live.recipe, live.settings) == (solution.recipe, solution.settings)
+            and live.selection == solution.selection
+        )
