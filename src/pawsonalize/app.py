@@ -170,6 +170,8 @@ def build_app(settings: Settings) -> Starlette:
                 ingest=ingest,
                 runtime=Runtime(adapters.log, recommender, impressions, reranker),
                 live=recommender,
+                registry=adapters.registry,
+                campaigns=adapters.campaigns,
                 now=clock.now,
                 reads_are_local=adapters.database.is_local,
                 max_body_bytes=settings.max_body_bytes,

@@ -5,7 +5,18 @@ import sys
 import typer
 from rich.console import Console
 
-from pawsonalize.cli import archive, demo, evaluate, importing, serve, train, train_version
+from pawsonalize.cli import (
+    archive,
+    campaigns,
+    demo,
+    evaluate,
+    importing,
+    serve,
+    solution_versions,
+    solutions,
+    train,
+    train_version,
+)
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
 
 app = typer.Typer(
@@ -21,6 +32,9 @@ app.command("import")(importing.import_)
 app.command()(train.train)
 app.command(hidden=True)(train_version.train_version)
 app.command()(evaluate.evaluate)
+app.add_typer(solutions.app, name="solutions")
+app.add_typer(solution_versions.app, name="solution-versions")
+app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(archive.app, name="archive")
 
 
