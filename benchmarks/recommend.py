@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pawsonalize.engine.resources.defaults import RECOMMENDER
 
 from benchmarks.server import drive, percentile, post, serving
 from benchmarks.synthetic import group_ids
@@ -23,6 +22,7 @@ from pawsonalize import clock
 from pawsonalize.app import opened
 from pawsonalize.cli.training import train_and_serve
 from pawsonalize.domain.events import Event
+from pawsonalize.engine.resources.defaults import RECOMMENDER
 from pawsonalize.settings import load_settings
 from pawsonalize.storage.base import Item
 
