@@ -8,17 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import uvicorn
-from pawsonalize.engine.training import TrainingOrder
 from starlette.applications import Starlette
 
 from pawsonalize import clock
-from pawsonalize.app import build_app, opened, train_and_activate
+from pawsonalize.app import build_app, opened
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.settings import Settings
 from pawsonalize.ui.door import Storefront
+from tests.training import train_and_serve
 
 NOW = clock.now()
 _KINDS = (
@@ -62,7 +62,7 @@ def site(
             adapters.animals.put(animals)
         if trained:
             adapters.log.append(list(_history()))
-            train_and_activate(adapters, TrainingOrder("user-personalization", NOW, {}))
+            train_and_serve(adapters, NOW)
     app = build_app(settings)
     start = app.router.lifespan_context
 

@@ -230,6 +230,8 @@ def build_app(settings: Settings) -> Starlette:
                 runtime=Runtime(adapters.log, recommender, impressions, reranker),
                 live=recommender,
                 runs=runs,
+                registry=adapters.registry,
+                campaigns=adapters.campaigns,
                 now=clock.now,
                 reads_are_local=adapters.database.is_local,
                 max_body_bytes=settings.max_body_bytes,

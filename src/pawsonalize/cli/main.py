@@ -7,6 +7,7 @@ from rich.console import Console
 
 from pawsonalize.cli import (
     archive,
+    campaigns,
     demo,
     evaluate,
     importing,
@@ -14,6 +15,8 @@ from pawsonalize.cli import (
     retrain,
     runs,
     serve,
+    solution_versions,
+    solutions,
     train,
     train_version,
     work,
@@ -36,6 +39,9 @@ app.command()(retrain.retrain)
 app.command(hidden=True)(work.work)
 app.command()(evaluate.evaluate)
 app.add_typer(runs.app, name="runs")
+app.add_typer(solutions.app, name="solutions")
+app.add_typer(solution_versions.app, name="solution-versions")
+app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(archive.app, name="archive")
 app.add_typer(notifications.app, name="notifications")
 

@@ -8,7 +8,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pawsonalize.http import events, health, history, metrics, recommendations, rerankings, runs
+from pawsonalize.http import (
+    events,
+    health,
+    history,
+    metrics,
+    recommendations,
+    rerankings,
+    resources,
+    runs,
+)
 from pawsonalize.http.examples import EVENT, EVENTS, RECOMMENDATION, RERANKING
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -52,6 +61,10 @@ _HISTORY_PARAMETERS = (
     Parameter("until", "Only events before this moment."),
 )
 _RUN = Parameter("run_id", "The run.", where="path", required=True)
+_PAGE_PARAMETERS = (
+    Parameter("limit", "How many a page holds, 1 to 100; 50 if left out.", int),
+    Parameter("cursor", "The `nextCursor` of the page before."),
+)
 
 OPERATIONS = (
     Operation(
@@ -143,6 +156,38 @@ OPERATIONS = (
         answer=(runs.Run,),
         status=202,
         parameters=(_RUN,),
+    ),
+    Operation(
+        "GET",
+        "/v1/solutions",
+        resources.get_solutions,
+        "Recipes with their settings, newest first.",
+        answer=(resources.Solutions,),
+        parameters=_PAGE_PARAMETERS,
+    ),
+    Operation(
+        "GET",
+        "/v1/solution-versions",
+        resources.get_solution_versions,
+        "Trained models and those in training, newest first.",
+        answer=(resources.SolutionVersions,),
+        parameters=(Parameter("solution", "Only versions of this solution."), *_PAGE_PARAMETERS),
+    ),
+    Operation(
+        "GET",
+        "/v1/campaigns",
+        resources.get_campaigns,
+        "What is served, and what became of its latest update.",
+        answer=(resources.Campaigns,),
+        parameters=_PAGE_PARAMETERS,
+    ),
+    Operation(
+        "POST",
+        "/v1/campaigns/{name}/rollback",
+        resources.post_rollback,
+        "Serve the version before again.",
+        answer=(resources.CampaignAnswer,),
+        parameters=(Parameter("name", "The campaign.", where="path", required=True),),
     ),
     Operation("GET", "/healthz", health.get_healthz, "Does the process live?", (health.Health,)),
     Operation("GET", "/readyz", health.get_readyz, "Can it answer?", (health.Readiness,)),

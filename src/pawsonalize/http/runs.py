@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import iso, parse_moment
-from pawsonalize.http.json import json_response, read_body
+from pawsonalize.http.json import json_response, read_body, read_limit
 from pawsonalize.http.services import Services
 from pawsonalize.workflow.record import Record, Trigger
 
@@ -75,7 +75,9 @@ class RunList(msgspec.Struct, frozen=True):
 async def get_runs(request: Request) -> Response:
     """List the newest runs."""
     services: Services = request.app.state.services
-    limit = _limit(request.query_params.get("limit"))
+    limit = read_limit(request.query_params.get("limit"), _DEFAULT_LIMIT)
+    if not 1 <= limit <= _MAX_LIMIT:
+        raise InvalidInput(f"limit must be 1 to {_MAX_LIMIT}", field="limit")
     records = await services.read(services.runs.newest, limit)
     return json_response(RunList([_run(record) for record in records]))
 
@@ -106,14 +108,6 @@ async def post_cancel(request: Request) -> Response:
     services: Services = request.app.state.services
     record = await run_in_threadpool(services.runs.cancel, request.path_params["run_id"])
     return json_response(_run(record), 202)
-
-
-def _limit(given: str | None) -> int:
-    if given is None:
-        return _DEFAULT_LIMIT
-    if not (given.isascii() and given.isdigit() and 1 <= int(given[:9]) <= _MAX_LIMIT):
-        raise InvalidInput(f"limit must be a whole number, 1 to {_MAX_LIMIT}", field="limit")
-    return int(given)
 
 
 def _run(record: Record) -> Run:

@@ -8,7 +8,9 @@ from typing import ParamSpec, TypeVar
 from starlette.concurrency import run_in_threadpool
 
 from pawsonalize.engine.campaigns.live_model import LiveModel
+from pawsonalize.engine.campaigns.updates import Campaigns
 from pawsonalize.engine.ingest import Ingest
+from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.runtime import Runtime
 from pawsonalize.storage.base import Animals, EventLog
 from pawsonalize.workflow.runs import Runs
@@ -32,6 +34,8 @@ class Services:
     runtime: Runtime
     live: LiveModel
     runs: Runs
+    registry: Registry
+    campaigns: Campaigns
     now: Callable[[], int]
     reads_are_local: bool
     max_body_bytes: int

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from pawsonalize.domain.errors import Conflict, NotFound
+from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
 from pawsonalize.engine.resources import dependencies
-from pawsonalize.engine.resources.resource import Resource, ResourceT, check_name, from_row, to_row
+from pawsonalize.engine.resources.resource import Resource, ResourceT, from_row, is_name, to_row
 from pawsonalize.storage.base import Resources
 
 _PAGE = 100
@@ -20,8 +20,12 @@ class Registry:
     rows: Resources
 
     def create(self, resource: ResourceT, now: int) -> ResourceT:
-        """Store a new resource; Conflict if its name is taken."""
-        check_name(resource.name)
+        """Store a new resource; Conflict if its name is taken, InvalidInput if it is no name."""
+        if not is_name(resource.name):
+            raise InvalidInput(
+                "a name has 1 to 128 letters, digits, - and _, and begins with a letter or digit",
+                field="name",
+            )
         resource = msgspec.structs.replace(resource, created_at=now, updated_at=now)
         if not self.rows.create(to_row(resource)):
             raise Conflict(f"there is a {resource.kind} named {resource.name} already")
@@ -29,7 +33,7 @@ class Registry:
 
     def find(self, kind: type[ResourceT], name: str) -> ResourceT | None:
         """One resource, or None."""
-        row = self.rows.get(kind.kind, name)
+        row = self.rows.get(kind.kind, name) if is_name(name) else None
         return None if row is None else from_row(row, kind)
 
     def get(self, kind: type[ResourceT], name: str) -> ResourceT:
@@ -48,6 +52,8 @@ class Registry:
         before: tuple[int, str] | None = None,
     ) -> list[ResourceT]:
         """At most `limit` resources, newest first, that come after `before`: (created_at, name)."""
+        if parent is not None and not is_name(parent):
+            return []
         rows = self.rows.list(kind.kind, limit, parent=parent, before=before)
         return [from_row(row, kind) for row in rows]
 

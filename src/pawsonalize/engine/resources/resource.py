@@ -5,7 +5,7 @@ from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
-from pawsonalize.domain.errors import Conflict, CorruptArtefact, InvalidInput
+from pawsonalize.domain.errors import Conflict, CorruptArtefact
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.storage.base import ResourceRow
 
@@ -45,14 +45,9 @@ def moved(resource: ResourceT, status: Status, **changes: Any) -> ResourceT:
     )
 
 
-def check_name(name: str) -> str:
-    """The name, if it may be one: it is also a folder's and part of a path."""
-    if not _NAME.fullmatch(name):
-        raise InvalidInput(
-            "a name has 1 to 128 letters, digits, - and _, and begins with a letter or digit",
-            field="name",
-        )
-    return name
+def is_name(name: str) -> bool:
+    """Whether a resource may have this name: it is also a folder's and part of a path."""
+    return _NAME.fullmatch(name) is not None
 
 
 def to_row(resource: Resource) -> ResourceRow:
