@@ -1,6 +1,8 @@
 """What only a webhook can get wrong: its signature, its answers."""
 
+import base64
 import re
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 
 from pawsonalize import clock
 from pawsonalize.domain.errors import InvalidInput, NotDelivered
-from pawsonalize.notify.webhook import WebhookNotifier
+from pawsonalize.notify.webhook import WebhookNotifier, signature
 from tests.adapters.notify.channels import T0
 from tests.adapters.notify.receivers import NEWS, SECRET, Post, web_server
 
@@ -77,10 +79,8 @@ def test_it_accepts_one_good_signature_among_several_as_while_a_secret_changes(
 
 def test_the_signature_is_that_of_standard_webhooks() -> None:
     """The example that the specification's own libraries are tested with."""
-    from pawsonalize.notify.webhook import _key, signature
-
     headers = signature(
-        _key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+        base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
         "msg_p5jXN8AQM9LWM0D4loKWxJek",
         1_614_265_330,
         b'{"test": 2432232314}',
@@ -113,8 +113,6 @@ def test_an_error_answer_is_not_delivered(status: int) -> None:
 def test_a_receiver_that_does_not_answer_is_given_up_after_seconds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import socket
-
     monkeypatch.setattr("pawsonalize.notify.webhook._TIMEOUT_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
@@ -141,10 +139,8 @@ def test_a_url_that_cannot_be_posted_to_is_refused_unseen(url: str) -> None:
     assert "hidden" not in raised.value.message
 
 
-@pytest.mark.parametrize(
-    "secret", ["", "whsec_", "c2hvcnQ=", "not base64, not at all, for certain"]
-)
+@pytest.mark.parametrize("secret", ["", "whsec_", "aGlkZGVu", "hidden, and not base64 at all"])
 def test_a_weak_secret_is_refused_unseen(secret: str) -> None:
     with pytest.raises(InvalidInput, match="openssl rand -base64 32") as raised:
         WebhookNotifier("https://hook.example/", secret, lambda: T0)
-    assert not secret.strip("whsec_") or secret not in raised.value.message
+    assert not any(shown in raised.value.message for shown in ("hidden", "aGlkZGVu"))
