@@ -93,9 +93,9 @@ def retry(
 def _state(delivery: Delivery) -> str:
     if delivery.delivered_at is not None:
         return f"delivered at {iso(delivery.delivered_at)}"
-    if delivery.attempts == 0:
-        return "waiting"
-    failed = f"failed {delivery.attempts} times ({delivery.last_error or 'no answer yet'})"
+    if delivery.last_error is None:
+        return "being sent" if delivery.attempts else "waiting"
+    failed = f"failed {delivery.attempts} times ({delivery.last_error})"
     if delivery.next_attempt_at is None:
         return f"given up, {failed}"
     return f"{failed}, again at {iso(delivery.next_attempt_at)}"

@@ -88,8 +88,9 @@ class SmtpNotifier:
         message["From"] = self._sender
         message["To"] = ", ".join(self._recipients)
         message["Date"] = formatdate(notification.happened_at / SECOND)
-        # The same for each attempt, so that a mail reader may drop the second.
-        message["Message-ID"] = f"<{notification.notification_id}@pawsonalize.invalid>"
+        # The same for each attempt, so that a mail reader may drop the second; no colon in it.
+        name = notification.notification_id.replace(":", ".")
+        message["Message-ID"] = f"<{name}@pawsonalize.invalid>"
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(as_text(notification))
         return message
@@ -98,11 +99,12 @@ class SmtpNotifier:
 def _parse(url: str) -> SplitResult:
     with suppress(ValueError):
         parsed = urlsplit(url)
-        if parsed.scheme in _PORTS and parsed.hostname and parsed.port != 0:
+        known = parsed.scheme in _PORTS and parsed.hostname and parsed.port != 0
+        if known and unquote(parsed.netloc).isascii():  # smtplib cannot send any other password
             return parsed
     # Neither the URL nor what is wrong with it: both may show the password.
     raise InvalidInput(
-        "notify_smtp_url must be smtps://user:password@host, smtp+starttls://… or smtp://host,"
-        " with special characters of the password percent-encoded",
+        "notify_smtp_url must be smtps://user:password@host, smtp+starttls://… or smtp://host, in"
+        " ASCII and with special characters of the password percent-encoded",
         field="notify_smtp_url",
     )
