@@ -11,7 +11,12 @@ from tests.training import train_and_serve
 
 CATS = [f"1-{breed}-{size}-1" for breed in ("Siamese", "Manx", "Maine Coon") for size in "12"]
 DOGS = [f"2-{breed}-{size}-3" for breed in ("Beagle", "Saint_Bernard", "Pug") for size in "23"]
-SETTINGS = {"log_level": "error", "max_body_bytes": 200_000, "exploration_weight": 0.0}
+SETTINGS = {
+    "log_level": "error",
+    "max_body_bytes": 200_000,
+    "exploration_weight": 0.0,
+    "retrain_schedule": "",
+}
 
 
 def make_service(folder: Path, *, train: bool = True) -> Settings:
