@@ -33,6 +33,7 @@ from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER, ensure_
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.runtime import Runtime
+from pawsonalize.engine.solutions.models import load_model
 from pawsonalize.engine.solutions.processes import TrainingProcesses
 from pawsonalize.engine.solutions.training import Trainer
 from pawsonalize.engine.solutions.versions import SolutionVersions
@@ -349,8 +350,22 @@ def worker_processes(
 def worker(settings: Settings, adapters: Adapters, name: str) -> Worker:
     """What works on the run that nobody works on, in this very process."""
     live = _live(settings, adapters)
-    checking = Checking(adapters.registry, adapters.campaigns, adapters.log, tuple(live))
-    judging = Judging(adapters.versions, adapters.campaigns)
+    checking = Checking(
+        adapters.registry,
+        adapters.campaigns,
+        adapters.log,
+        adapters.catalogue,
+        settings.checks,
+        tuple(live),
+    )
+    judging = Judging(
+        adapters.log,
+        adapters.catalogue,
+        adapters.versions,
+        adapters.campaigns,
+        lambda version: load_model(adapters.artefacts, version),
+        settings.gate,
+    )
     training = Training(adapters.versions, adapters.trainings, settings.retrain_check_seconds)
     promotion = Promotion(
         adapters.campaigns,

@@ -26,9 +26,9 @@ _PATIENCE_SECONDS = 120
 _QUICK_SECONDS = 0.002
 
 
-def make_world(folder: Path) -> None:
+def make_world(folder: Path, database_url: str = "") -> None:
     """A data folder with a demo world, in which nothing is trained yet."""
-    with opened(Settings(data_dir=folder)) as adapters:
+    with opened(Settings(data_dir=folder, database_url=database_url)) as adapters:
         store_world(adapters, generate(WorldSettings(), SEED, WORLD_END))
 
 
@@ -49,17 +49,20 @@ class Seen:
         newest = self.adapters.workflow_runs.newest(1)
         return read_record(newest[0]) if newest else None
 
-    def ended(self) -> Record:
-        """The newest run, once it has ended."""
-
-        def end() -> bool:
-            record = self.record()
-            return record is not None and record.ended_at is not None
-
-        wait_until(end)
+    def newest(self) -> Record:
         record = self.record()
         assert record is not None
         return record
+
+    def is_over(self) -> bool:
+        """Whether the newest run has ended."""
+        record = self.record()
+        return record is not None and record.ended_at is not None
+
+    def ended(self) -> Record:
+        """The newest run, once it has ended."""
+        wait_until(self.is_over)
+        return self.newest()
 
     def campaign(self, name: str) -> Campaign:
         return self.adapters.registry.get(Campaign, name)
@@ -88,8 +91,8 @@ class Seen:
 
 
 @contextmanager
-def seen(folder: Path) -> Iterator[Seen]:
-    with opened(Settings(data_dir=folder)) as adapters:
+def seen(folder: Path, database_url: str = "") -> Iterator[Seen]:
+    with opened(Settings(data_dir=folder, database_url=database_url)) as adapters:
         yield Seen(folder, adapters)
 
 
@@ -105,7 +108,7 @@ def cut_power(view: Seen, reached: Callable[[], bool]) -> bool:
 
     While they die nothing can be written, so they get no further than they are.
     """
-    wait_until(lambda: reached() or _over(view))
+    wait_until(lambda: reached() or view.is_over())
     with view.adapters.database.writing():
         holds = reached()
         kill_all(view.folder)
@@ -132,8 +135,3 @@ def processes(folder: Path, command: str = "") -> list[int]:
         if (ours or str(folder).encode() in words) and (not command or command.encode() in words):
             found.append(int(process.name))
     return found
-
-
-def _over(view: Seen) -> bool:
-    record = view.record()
-    return record is not None and record.ended_at is not None

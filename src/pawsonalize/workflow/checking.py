@@ -2,13 +2,21 @@
 
 from dataclasses import dataclass
 
+import msgspec
 from msgspec.structs import replace
 
 from pawsonalize.engine.campaigns.updates import Campaigns
+from pawsonalize.engine.checks.checking import check_data
+from pawsonalize.engine.checks.finding import Severity
+from pawsonalize.engine.checks.settings import CheckSettings
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
-from pawsonalize.storage.base import EventLog
+from pawsonalize.engine.training_data import training_data
+from pawsonalize.storage.base import Catalogue, EventLog
+from pawsonalize.workflow.judging import live_version
 from pawsonalize.workflow.record import Half, Outcome, Record, Step, moved, settled
+
+_NOTHING_NEW = "no event has come and no setting has changed since the live versions were trained"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +26,8 @@ class Checking:
     registry: Registry
     campaigns: Campaigns
     log: EventLog
+    catalogue: Catalogue
+    settings: CheckSettings
     names: tuple[str, ...]
 
     def check(self, record: Record, now: int) -> Record:
@@ -37,10 +47,10 @@ class Checking:
 
     def _nothing_new(self, record: Record, name: str) -> bool:
         """Whether a new version would be the one that is served already."""
-        campaign = self.campaigns.get(name)
-        if campaign.solution_version is None:
+        version = live_version(self.campaigns.get(name))
+        if version is None:
             return False
-        live = self.registry.get(SolutionVersion, campaign.solution_version)
+        live = self.registry.get(SolutionVersion, version)
         solution = self.registry.get(Solution, live.solution)
         return (
             live.log_offset == record.log_offset

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from pawsonalize.domain.errors import Conflict
 from pawsonalize.engine.campaigns.updates import Campaigns
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.status import Status
+from pawsonalize.workflow.judging import live_version
 from pawsonalize.workflow.record import Fate, Half, Outcome, Record, Step, moved, settled, with_half
 from pawsonalize.workflow.worker import Later
 
@@ -30,9 +30,8 @@ class Promotion:
     def update(self, record: Record, now: int) -> Record:
         """Point the campaigns of the winners at their new versions, unless they were changed."""
         for half in record.open_halves():
-            if half.decision is not None:
-                record = with_half(record, self._updated(half, now))
-        if any(record.open_halves()):
+            record = with_half(record, self._updated(half, now))
+        if record.open_halves():
             return moved(record, Step.AWAIT_CAMPAIGNS, now)
         return _decided(record, now)
 
@@ -40,24 +39,25 @@ class Promotion:
         """Look whether the campaigns serve their new versions; those that never do have failed."""
         for half in record.open_halves():
             record = with_half(record, self._looked_at(half, now))
-        if any(record.open_halves()):
+        if record.open_halves():
             return Later(record, self.check_seconds)
         return _decided(record, now)
 
     def _updated(self, half: Half, now: int) -> Half:
         campaign = self.campaigns.get(half.campaign)
-        if half.solution_version in campaign.versions:  # cut off after the update
+        live = live_version(campaign)
+        if live == half.solution_version:  # cut off after the update
             return half
-        try:
-            self.campaigns.update(
-                half.campaign, half.solution_version, now, expected_revision=half.live_revision
-            )
-        except Conflict:
+        if live != half.live_version:
             reason = (
-                f"campaign {half.campaign} was changed by somebody else after the comparison, and"
-                f" is left as it is; {half.solution_version} can be served by hand"
+                f"campaign {half.campaign} was pointed at {live} after the comparison, and is left"
+                f" as it is; {half.solution_version} can be served by hand"
             )
             return replace(half, fate=Fate.FAILED, reason=reason)
+        # Who changes the campaign between the look and this makes it a Conflict: look again.
+        self.campaigns.update(
+            half.campaign, half.solution_version, now, expected_revision=campaign.revision
+        )
         return half
 
     def _looked_at(self, half: Half, now: int) -> Half:

@@ -4,7 +4,7 @@ The record is also the state: `step` is what is being done, and who takes the ru
 from there. Moments are milliseconds since 1970.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -60,8 +60,8 @@ class Fate(StrEnum):
 class Half(msgspec.Struct, frozen=True, kw_only=True):
     """One campaign's share of the run: the version it gets, or does not get, and why.
 
-    `live_version` and `live_revision` are the campaign's when the new version was judged; it is
-    updated only while it is still of that revision. `evidence` and `decision` are the gate's.
+    `live_version` is the campaign's when the new version was judged; the campaign is updated only
+    while it still is. `evidence` and `decision` are the gate's.
     """
 
     campaign: str
@@ -73,7 +73,6 @@ class Half(msgspec.Struct, frozen=True, kw_only=True):
     training_progress: str = ""
     metrics: Mapping[str, float] = {}
     live_version: str | None = None
-    live_revision: int = 0
     evidence: Mapping[str, Any] | None = None
     decision: Mapping[str, Any] | None = None
     campaign_checks: int = 0
@@ -115,9 +114,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         """`running`, or the outcome once the run has ended."""
         return RUNNING if self.ended_at is None or self.outcome is None else self.outcome.value
 
-    def open_halves(self) -> Iterable[Half]:
+    def open_halves(self) -> list[Half]:
         """Those whose fate is open."""
-        return (half for half in self.halves if half.fate is Fate.OPEN)
+        return [half for half in self.halves if half.fate is Fate.OPEN]
 
 
 def begun(run_id: str, trigger: Trigger, as_of: int, now: int, settings: Any) -> Record:

@@ -37,7 +37,7 @@ class Training:
         """Look at the trainings; once none goes on, those that are ACTIVE are judged."""
         for half in record.open_halves():
             record = with_half(record, self._looked_at(half, now))
-        open_halves = list(record.open_halves())
+        open_halves = record.open_halves()
         if any(half.training_status != Status.ACTIVE for half in open_halves):
             return Later(record, self.check_seconds)
         if open_halves:
