@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -122,21 +123,26 @@ def test_a_power_cut_at_any_moment_costs_nothing_but_time(
     tmp_path: Path,
     moment: Callable[[Seen], bool],
 ) -> None:
+    folder = cut_off(world, tmp_path, moment)
+    server = start(folder)
+    with seen(folder) as view:
+        assert_done_once(view)
+        assert view.models() == undisturbed
+        live = view.campaign(RECOMMENDER).solution_version
+
+    def serves_it() -> bool:
+        ready = httpx.get(f"{server.url}/readyz").json()
+        return bool(ready.get("solutionVersion") == live)
+
+    wait_until(serves_it)
+
+
+def cut_off(world: Path, place: Path, moment: Callable[[Seen], bool]) -> Path:
+    """A world whose retraining was cut off at that moment, which lasts milliseconds at times."""
     for attempt in range(_ATTEMPTS):
-        folder = copied(world, tmp_path / str(attempt))
+        folder = copied(world, place / str(attempt))
         with seen(folder) as view:
             retrain(folder, "--no-wait")
-            if not cut_power(view, lambda view=view: moment(view)):  # type: ignore[misc]
-                continue
-            server = start(folder)
-            assert_done_once(view)
-            assert view.models() == undisturbed
-
-            def serves(view: Seen = view) -> bool:
-                ready = httpx.get(f"{server.url}/readyz").json()
-                live = view.campaign(RECOMMENDER).solution_version
-                return bool(ready.get("solutionVersion") == live)
-
-            wait_until(serves)
-        return
+            if cut_power(view, partial(moment, view)):
+                return folder
     pytest.fail(f"the moment was missed {_ATTEMPTS} times")
