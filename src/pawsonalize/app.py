@@ -24,6 +24,7 @@ from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.campaigns.serving import Loader, ServingSettings
 from pawsonalize.engine.campaigns.updates import Campaigns
+from pawsonalize.engine.checks.settings import CheckSettings
 from pawsonalize.engine.exposure import Exposure
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.ingest import Ingest
@@ -37,6 +38,7 @@ from pawsonalize.engine.solutions.models import load_model
 from pawsonalize.engine.solutions.processes import TrainingProcesses
 from pawsonalize.engine.solutions.training import Trainer
 from pawsonalize.engine.solutions.versions import SolutionVersions
+from pawsonalize.evaluation.gate.settings import GateSettings
 from pawsonalize.http.errors import EXCEPTION_HANDLERS
 from pawsonalize.http.metrics import Measured
 from pawsonalize.http.openapi import get_docs, get_openapi
@@ -355,7 +357,7 @@ def worker(settings: Settings, adapters: Adapters, name: str) -> Worker:
         adapters.campaigns,
         adapters.log,
         adapters.catalogue,
-        settings.checks,
+        CheckSettings(),
         tuple(live),
     )
     judging = Judging(
@@ -364,7 +366,7 @@ def worker(settings: Settings, adapters: Adapters, name: str) -> Worker:
         adapters.versions,
         adapters.campaigns,
         lambda version: load_model(adapters.artefacts, version),
-        settings.gate,
+        GateSettings(),
     )
     training = Training(adapters.versions, adapters.trainings, settings.retrain_check_seconds)
     promotion = Promotion(

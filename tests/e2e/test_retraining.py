@@ -165,7 +165,7 @@ def test_a_second_retraining_is_refused_and_told_of_the_first(folder: Path, view
         second = run("retrain", "--data-dir", str(folder))
     assert second.returncode == 1
     assert view.newest().run_id in second.stderr
-    assert "one retraining runs at a time" in second.stderr
+    assert "is not finished" in second.stderr
     assert view.ended().status == "promoted"
     assert len(view.adapters.workflow_runs.newest(9)) == 1
 
