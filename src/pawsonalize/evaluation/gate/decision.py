@@ -7,6 +7,8 @@ from pawsonalize.evaluation.gate.rules import REFERENCE_RULES, RULES
 from pawsonalize.evaluation.gate.settings import GateSettings, Profile
 from pawsonalize.evaluation.gate.verdicts import Outcome, Verdict
 
+_MAIN_RULES = ("threshold", "popularity", "live version")
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -27,7 +29,9 @@ def decide(evidence: Evidence, settings: GateSettings, now: int) -> Decision:
     rules = REFERENCE_RULES if settings.profile is Profile.REFERENCE else RULES
     verdicts = tuple(rule(evidence, settings, now) for rule in rules)
     outcome = _outcome(verdicts)
-    return Decision(outcome is Outcome.PASSED, outcome, _reason(outcome, verdicts), verdicts)
+    return Decision(
+        outcome is Outcome.PASSED, outcome, _reason(outcome, verdicts, evidence), verdicts
+    )
 
 
 def _outcome(verdicts: tuple[Verdict, ...]) -> Outcome:
@@ -38,10 +42,12 @@ def _outcome(verdicts: tuple[Verdict, ...]) -> Outcome:
     return Outcome.PASSED
 
 
-def _reason(outcome: Outcome, verdicts: tuple[Verdict, ...]) -> str:
-    told = "; ".join(verdict.message for verdict in verdicts if verdict.outcome is outcome)
+def _reason(outcome: Outcome, verdicts: tuple[Verdict, ...], evidence: Evidence) -> str:
     if outcome is Outcome.PASSED:
-        return f"Promoted: {told}."
+        said = "; ".join(one.message for one in verdicts if one.rule in _MAIN_RULES)
+        return f"Promoted: {said}."
+    said = "; ".join(one.message for one in verdicts if one.outcome is outcome)
+    stays = "The live version stays." if evidence.live else "Nothing is live yet."
     if outcome is Outcome.INSUFFICIENT:
-        return f"Not promoted, the evidence is insufficient: {told}. What is live stays."
-    return f"Not promoted: {told}. What is live stays."
+        return f"Not promoted, the evidence is insufficient: {said}. {stays}"
+    return f"Not promoted: {said}. {stays}"

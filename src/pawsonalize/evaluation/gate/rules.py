@@ -34,13 +34,12 @@ def better_than_popularity(evidence: Evidence, settings: GateSettings, _now: int
     """What is the same for everybody must be beaten beyond chance."""
     rule = "popularity"
     if not settings.beat_popularity:
-        return not_applicable(rule, "the rule is switched off")
+        return not_applicable(rule, "it was not asked to beat popularity")
     if evidence.popularity is None:
         return not_applicable(rule, f"{evidence.recipe} gives everybody the same")
     compared = evidence.popularity
     passed = compared.lead.low > 0
-    word = "better than" if passed else "not surely better than"
-    message = f"{word} popularity by {_led(compared.lead)} NDCG@5"
+    message = f"{_standing(compared.lead)} popularity ({_led(compared.lead)})"
     return verdict(rule, passed, message, **_numbers(compared))
 
 
@@ -48,22 +47,24 @@ def better_than_live(evidence: Evidence, settings: GateSettings, now: int) -> Ve
     """Better than the live version, or about as good and fresher than an old one."""
     rule = "live version"
     if not settings.beat_live:
-        return not_applicable(rule, "the rule is switched off")
+        return not_applicable(rule, "it was not asked to beat the live version")
     if evidence.live is None:
         return not_applicable(rule, "nothing is live yet")
     compared, age = evidence.live.comparison, (now - evidence.live.as_of) / DAY
     relative = _relative(compared)
     better = compared.lead.low > 0 and relative >= settings.min_lead
     old, as_good = age > settings.refresh_days, relative >= -settings.refresh_margin
-    name = evidence.live.solution_version
-    led = f"{_led(compared.lead)} NDCG@5, {relative:+.1%}"
+    name = f"the live version {evidence.live.solution_version}"
+    led = f"{_led(compared.lead)}, {relative:+.1%}"
+    dated = f"whose data are {age:.1f} days old"
     if better:
-        message = f"better than the live version {name} by {led}"
+        message = f"better than {name} ({led})"
     elif old and as_good:
-        message = f"a refresh: about as good as {name} ({led}), whose data are {age:.1f} days old"
+        message = f"a refresh, about as good as {name} ({led}), {dated}"
+    elif compared.lead.low > 0:
+        message = f"better than {name} by less than {settings.min_lead:.0%} ({led}), {dated}"
     else:
-        message = f"{_shortfall(compared.lead, settings)} the live version {name} ({led})"
-        message += f", whose data are {age:.1f} days old"
+        message = f"{_standing(compared.lead)} {name} ({led}), {dated}"
     passed = better or (old and as_good)
     return verdict(rule, passed, message, **_numbers(compared), relative=relative, age_days=age)
 
@@ -107,7 +108,7 @@ def no_worse_slice(evidence: Evidence, settings: GateSettings, _now: int) -> Ver
     numbers = {f"{part.kind} {part.value}": _relative(part.comparison) for part in looked_at}
     if worse:
         listed = "; ".join(
-            f"{part.kind} {part.value} ({_led(part.comparison.lead)} NDCG@5)" for part in worse
+            f"{part.kind} {part.value} ({_led(part.comparison.lead)})" for part in worse
         )
         return verdict(rule, False, f"worse than {other} for {listed}", **numbers)
     message = (
@@ -152,16 +153,16 @@ def _is_worse(part: SliceEvidence, margin: float) -> bool:
     return part.comparison.lead.high < 0 and _relative(part.comparison) < -margin
 
 
-def _shortfall(lead: Difference, settings: GateSettings) -> str:
+def _standing(lead: Difference) -> str:
+    if lead.low > 0:
+        return "better than"
     if lead.high < 0:
         return "worse than"
-    if lead.low > 0:
-        return f"better by less than {settings.min_lead:.0%} than"
-    return "not surely better than"
+    return "not surely better than" if lead.low < lead.high else "no different from"
 
 
 def _led(lead: Difference) -> str:
-    return f"{lead.mean:+.4f} ({lead.low:+.4f} to {lead.high:+.4f})"
+    return f"{lead.mean:+.4f} NDCG@5, {lead.low:+.4f} to {lead.high:+.4f}"
 
 
 def _numbers(compared: Comparison) -> dict[str, float]:

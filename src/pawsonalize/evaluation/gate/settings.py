@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pawsonalize.domain.errors import InvalidInput
-
 
 class Profile(StrEnum):
     """FULL has every rule; REFERENCE the absolute one alone, on Amazon Personalize's split."""
@@ -42,19 +40,3 @@ class GateSettings:
     """Smaller slices are not looked at; 0 looks at none."""
     max_constant_share: float = 0.05
     """At most so many test cases may be answered with one score for all items."""
-
-    def __post_init__(self) -> None:
-        shares = (
-            self.promotion_threshold,
-            self.min_lead,
-            self.refresh_margin,
-            self.min_coverage,
-            self.max_top_item_share,
-            self.slice_margin,
-            self.max_constant_share,
-        )
-        if not all(0 <= share <= 1 for share in shares):
-            raise InvalidInput("thresholds, shares and margins of the gate lie between 0 and 1")
-        counts = (self.min_test_cases, self.min_slice_test_cases, self.refresh_days)
-        if min(counts) < 0:
-            raise InvalidInput("numbers of test cases and days of the gate are at least 0")
