@@ -40,6 +40,27 @@ def training_data(
     return columns.data(as_of)
 
 
+def marked_training_data(
+    log: EventLog,
+    catalogue: Catalogue,
+    cut: Cut,
+    mark: int,
+    *,
+    selection: TrainingSelection = _EVERYTHING,
+    progress: Progress = silent,
+) -> tuple[TrainingData, NDArray[np.bool_]]:
+    """The same, and which of the rows the log held up to the offset `mark`, shape (N,)."""
+    columns = _Columns()
+    columns.name_items(catalogue)
+    early = Cut(min(mark, cut.log_offset), cut.as_of)
+    for row in _selected(log, None, early, selection, silent):
+        columns.add(row)
+    marked = len(columns)
+    for row in _selected(log, early, cut, selection, progress):
+        columns.add(row)
+    return columns.data(cut.as_of), columns.order() < marked
+
+
 def new_data(
     log: EventLog,
     catalogue: Catalogue,
@@ -116,10 +137,17 @@ class _Columns:
         time.append(sent_at)
         value.append(np.nan if amount is None else min(max(amount, -_HUGE), _HUGE))
 
+    def __len__(self) -> int:
+        return len(self._columns[0])
+
+    def order(self) -> NDArray[np.intp]:
+        """Of each row of `data` its place among the rows added; equal moments keep that order."""
+        user, _item, _event_type, time, _value = self._columns
+        return np.lexsort((np.asarray(time), np.asarray(user)))
+
     def data(self, as_of: int) -> TrainingData:
         user, item, event_type, time, value = (np.asarray(column) for column in self._columns)
-        # Rows come in log order and the sort is stable, so equal moments keep it.
-        order = np.lexsort((time, user))
+        order = self.order()
         return TrainingData(
             user=user[order],
             item=item[order],
@@ -159,6 +187,7 @@ def _rows(log: EventLog, before: Cut | None, cut: Cut, progress: Progress) -> It
     after = 0
     if before is not None:
         after = before.log_offset
+    if before is not None and before.as_of < cut.as_of:
         for batch in log.training_rows(after, cut.as_of):  # those that were in the future then
             yield from (row for row in batch if row[3] > before.as_of)
     done = after
