@@ -39,7 +39,11 @@ def service(folder: Path) -> Iterator[tuple[Adapters, TrainingProcesses]]:
             adapters.artefacts,
             settings.trainings_dir,
             command=(sys.executable, SLOW),
-            environment={**environment(), **as_environment(settings), "PYTHONPATH": str(Path.cwd())},
+            environment={
+                **environment(),
+                **as_environment(settings),
+                "PYTHONPATH": str(Path.cwd()),
+            },
         )
         yield adapters, slow
 
