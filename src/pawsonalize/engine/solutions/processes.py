@@ -61,13 +61,12 @@ class TrainingProcesses:
 
     def alive(self, name: str) -> bool:
         """Whether a process trains the version, whoever started it."""
-        child = self._children.get(name)
-        if child is not None and child.poll() is not None:
-            del self._children[name]
+        self._reap()
         return is_held(self._lock(name))
 
     def look(self, name: str, now: int) -> SolutionVersion:
         """The version as it is; a training that died is CREATE FAILED from now on."""
+        self._reap()
         version = self._registry.get(SolutionVersion, name)
         if version.status not in {Status.CREATE_IN_PROGRESS, Status.CREATE_STOPPING}:
             return version
@@ -125,6 +124,12 @@ class TrainingProcesses:
             if time.monotonic() > deadline:
                 raise StorageUnavailable(f"the training of {name} does not end: process {pid}")
             time.sleep(_LOOK_SECONDS)
+
+    def _reap(self) -> None:
+        """Let go of children that ended, so that the system may as well."""
+        ended = [name for name, child in self._children.items() if child.poll() is not None]
+        for name in ended:
+            self._children.pop(name, None)
 
     def _lock(self, name: str) -> Path:
         return self._folder / f"{name}.lock"

@@ -1,6 +1,5 @@
 """Solution versions: what shall be trained, written down before the training begins."""
 
-import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +7,7 @@ import msgspec
 
 from pawsonalize import __version__
 from pawsonalize.domain.errors import Conflict, InvalidInput
-from pawsonalize.domain.times import iso
+from pawsonalize.engine.names import new_resource_name
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import moved
 from pawsonalize.engine.resources.solutions import (
@@ -60,7 +59,7 @@ class SolutionVersions:
             Cut(self._log.head(), as_of),
             mode=mode,
             seed=seed,
-            name=name or _new_name(solution, now),
+            name=name or new_resource_name(solution, now),
             recipe=recipe,
             settings=settings,
         )
@@ -151,11 +150,6 @@ class SolutionVersions:
             base=base.name,
             folded=(*base.folded, base.cut),
         )
-
-
-def _new_name(solution: str, now: int) -> str:
-    stamp = iso(now).translate(str.maketrans("", "", "-:."))
-    return f"{solution}-{stamp}-{secrets.token_hex(3)}"
 
 
 def _the_same(existing: SolutionVersion, wanted: SolutionVersion) -> SolutionVersion:
