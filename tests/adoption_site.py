@@ -57,7 +57,7 @@ def site(
 ) -> Starlette:
     """The app; with `trained`, a model is live to which dogs are the most popular kind."""
     settings = Settings(
-        data_dir=data_dir, demo_site=True, exploration_weight=0, retrain_schedule=""
+        data_dir=data_dir, demo_site=True, exploration_weight=0, retrain_here=False
     )
     with opened(settings) as adapters:
         if animals:

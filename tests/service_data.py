@@ -15,7 +15,7 @@ SETTINGS = {
     "log_level": "error",
     "max_body_bytes": 200_000,
     "exploration_weight": 0.0,
-    "retrain_schedule": "",
+    "retrain_here": False,
 }
 
 

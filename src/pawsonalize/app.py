@@ -24,7 +24,6 @@ from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.campaigns.serving import Loader, ServingSettings
 from pawsonalize.engine.campaigns.updates import Campaigns
-from pawsonalize.engine.checks.settings import CheckSettings
 from pawsonalize.engine.exposure import Exposure
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.ingest import Ingest
@@ -38,7 +37,6 @@ from pawsonalize.engine.solutions.models import load_model
 from pawsonalize.engine.solutions.processes import TrainingProcesses
 from pawsonalize.engine.solutions.training import Trainer
 from pawsonalize.engine.solutions.versions import SolutionVersions
-from pawsonalize.evaluation.gate.settings import GateSettings
 from pawsonalize.http.errors import EXCEPTION_HANDLERS
 from pawsonalize.http.metrics import Measured
 from pawsonalize.http.openapi import get_docs, get_openapi
@@ -258,7 +256,11 @@ def build_app(settings: Settings) -> Starlette:
                 ),
                 asyncio.create_task(_every(_LOOK_SECONDS, look_after_trainings, adapters)),
                 asyncio.create_task(_every(settings.archive_seconds, archive_new, archiver)),
-                asyncio.create_task(_every(_RETRAIN_SECONDS, retrain_when_due, retraining)),
+                *(
+                    [asyncio.create_task(_every(_RETRAIN_SECONDS, retrain_when_due, retraining))]
+                    if settings.retrain_here
+                    else ()
+                ),
                 *(
                     asyncio.create_task(_every(_DELIVERY_SECONDS, deliver_due, courier, notifying))
                     for courier in couriers(settings, adapters.deliveries)
@@ -357,7 +359,7 @@ def worker(settings: Settings, adapters: Adapters, name: str) -> Worker:
         adapters.campaigns,
         adapters.log,
         adapters.catalogue,
-        CheckSettings(),
+        settings.checks,
         tuple(live),
     )
     judging = Judging(
@@ -366,7 +368,7 @@ def worker(settings: Settings, adapters: Adapters, name: str) -> Worker:
         adapters.versions,
         adapters.campaigns,
         lambda version: load_model(adapters.artefacts, version),
-        GateSettings(),
+        settings.gate,
     )
     training = Training(adapters.versions, adapters.trainings, settings.retrain_check_seconds)
     promotion = Promotion(

@@ -112,6 +112,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """When to retrain: cron's five fields, or `rate(12 hours)`; empty: only when asked to."""
     retrain_time_zone: str = "UTC"
     """The time zone of cron's fields, such as `Europe/Berlin`."""
+    retrain_here: bool = True
+    """Whether this server begins retrainings and works on them; if not, others must."""
     retrain_limit_hours: Annotated[float, Meta(gt=0)] = 24.0
     """A retraining that was worked on for longer has timed out."""
     retrain_check_seconds: Annotated[float, Meta(gt=0)] = 2.0

@@ -1,6 +1,6 @@
 """A notification as JSON for machines and as plain text for people; one form for every notifier."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -48,7 +48,8 @@ def headline(notification: Notification) -> str:
 
 
 def _is_table(value: Any) -> bool:
-    return isinstance(value, Sequence) and all(isinstance(row, Mapping) for row in value)
+    rows = value if isinstance(value, list | tuple) else ()
+    return bool(rows) and all(isinstance(row, Mapping) for row in rows)
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -60,8 +61,8 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _padded(line: Sequence[str], widths: Sequence[int]) -> str:
-    padded: Iterator[str] = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-    return "  ".join(padded).rstrip()
+    cells = zip(line, widths, strict=True)
+    return "  ".join(cell.ljust(width) for cell, width in cells).rstrip()
 
 
 def _cell(value: Any) -> str:

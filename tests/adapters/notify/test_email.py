@@ -1,6 +1,7 @@
 """What only e-mail can get wrong."""
 
 import ssl
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import structlog
 import trustme
 
 from pawsonalize.domain.errors import InvalidInput, NotDelivered
+from pawsonalize.notify.message import as_text
 from pawsonalize.notify.smtp import SmtpNotifier
 from tests.adapters.notify.receivers import NEWS, mail_server
 
@@ -24,6 +26,17 @@ def test_the_details_are_a_table_that_lines_up() -> None:
         "better_than_popularity  -0.002   -       no",
         "",
         "not-promoted in run run-1 at 2026-11-24T15:15:00.000Z",
+    ]
+
+
+def test_details_that_are_empty_or_no_table_are_lines() -> None:
+    details = {"note": "", "rules": [], "kinds": ["a", "b"], "wins": 0, "live": None}
+    assert as_text(replace(NEWS, details=details)).splitlines()[2:-2] == [
+        "note: ",
+        "rules: []",
+        'kinds: ["a","b"]',
+        "wins: 0",
+        "live: -",
     ]
 
 
