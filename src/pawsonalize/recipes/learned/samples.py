@@ -85,9 +85,10 @@ def _pick(log: Log, d: Design, rng: np.random.Generator) -> tuple[Array, Array]:
     if not d.repeats:
         fresh = ~_repeated(log)[log.offsets[user] + cut]
         user, cut = user[fresh], cut[fresh]
-    if log.timed:
-        newest = np.argsort(-log.times[log.offsets[user] + cut], kind="stable")
-        user, cut = user[newest[: d.newest_requests]], cut[newest[: d.newest_requests]]
+    if log.timed and len(user) > d.newest_requests:
+        times = log.times[log.offsets[user] + cut]
+        oldest = np.partition(times, -d.newest_requests)[-d.newest_requests]
+        user, cut = user[times >= oldest], cut[times >= oldest]
     most = min(d.sample_cap, d.sample_cells // max(log.n_items, 1))
     chosen = rng.permutation(len(user))[:most]
     return user[chosen], cut[chosen]
