@@ -56,9 +56,7 @@ def site(
     start_training: Callable[[], None] | None = None,
 ) -> Starlette:
     """The app; with `trained`, a model is live to which dogs are the most popular kind."""
-    settings = Settings(
-        data_dir=data_dir, demo_site=True, exploration_weight=0, retrain_here=False
-    )
+    settings = Settings(data_dir=data_dir, demo_site=True, exploration_weight=0, retrain_here=False)
     with opened(settings) as adapters:
         if animals:
             adapters.animals.put(animals)

@@ -75,7 +75,7 @@ def _print_half(console: Console, half: Half) -> None:
 
 def _verdicts(decision: Mapping[str, Any]) -> Iterator[str]:
     for verdict in decision.get("verdicts", ()):
-        yield f"  {verdict}"
+        yield f"  {verdict['outcome']:<21} {verdict['message']}"
 
 
 def _seconds(began_at: int, ended_at: int) -> str:

@@ -65,11 +65,20 @@ def _text(record: Record) -> str:
     return "\n".join(filter(None, lines))
 
 
+def _rules(half: Half) -> list[dict[str, str]]:
+    """The gate's rules as a table."""
+    verdicts = (half.decision or {}).get("verdicts", ())
+    return [
+        {name: str(verdict[name]) for name in ("rule", "outcome", "message")}
+        for verdict in verdicts
+    ]
+
+
 def _details(half: Half) -> dict[str, object]:
     return {
         "solution_version": half.solution_version,
         "live_version": half.live_version,
         "fate": half.fate.value,
         "reason": half.reason,
-        "rules": [] if half.decision is None else half.decision.get("verdicts", []),
+        "rules": _rules(half),
     }
