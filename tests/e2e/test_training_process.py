@@ -6,10 +6,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
 
 from pawsonalize import clock
 from pawsonalize.app import Adapters, opened
+from pawsonalize.cli import training
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.solutions.locks import holder
@@ -117,3 +122,19 @@ def test_a_training_that_fails_says_why_in_the_exit_and_in_its_version(tmp_path:
     assert "Traceback" not in failed.stderr
     listed = run("solution-versions", "ls", "--data-dir", str(folder))
     assert "CREATE FAILED" in listed.stdout
+
+
+def test_who_interrupts_the_waiting_stops_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    with service(tmp_path / "data") as (adapters, slow):
+        version = create(adapters, "v1")
+        monkeypatch.setattr(training, "time", SimpleNamespace(sleep=interrupt))
+        with pytest.raises(KeyboardInterrupt):
+            training.train_and_serve(replace(adapters, trainings=slow), version)
+        assert not slow.alive("v1")
+        assert adapters.versions.get("v1").status is Status.CREATE_STOPPED
+        assert adapters.campaigns.get("recommender").latest_update is None

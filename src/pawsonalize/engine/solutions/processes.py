@@ -49,6 +49,8 @@ class TrainingProcesses:
         trained again, from the same part of the log.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
+        for ended in self._folder.glob("*.lock"):
+            is_held(ended)  # removes it, unless its training lives
         with held(self._lock(name), patience=_PATIENCE_SECONDS) as lock:
             version = self._registry.get(SolutionVersion, name)
             if lock is None or version.status is Status.ACTIVE:
@@ -127,9 +129,9 @@ class TrainingProcesses:
 
     def _reap(self) -> None:
         """Let go of children that ended, so that the system may as well."""
-        ended = [name for name, child in self._children.items() if child.poll() is not None]
-        for name in ended:
-            self._children.pop(name, None)
+        for name, child in list(self._children.items()):
+            if child.poll() is not None:
+                self._children.pop(name, None)
 
     def _lock(self, name: str) -> Path:
         return self._folder / f"{name}.lock"
