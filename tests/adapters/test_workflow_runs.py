@@ -5,8 +5,8 @@ from threading import Barrier, Thread
 
 import pytest
 
-from pawsonalize.storage.base import RUNNING, WorkflowRun
 from pawsonalize.storage.sql import Database, SqlWorkflowRuns
+from pawsonalize.storage.workflow_runs import RUNNING, WorkflowRun
 from tests.event_data import T0
 
 LEASE = 10_000

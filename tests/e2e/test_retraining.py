@@ -16,7 +16,7 @@ from pawsonalize.domain.times import DAY, iso
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.storage.base import WorkflowRun
+from pawsonalize.storage.workflow_runs import WorkflowRun
 from pawsonalize.workflow.record import Fate, Outcome, Record, Trigger, begun, write_record
 from tests.e2e.conftest import Start, run
 from tests.e2e.retraining import (

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.storage.base import WorkflowRuns
 from pawsonalize.storage.sql import Database, SqlWorkflowRuns
+from pawsonalize.storage.workflow_runs import WorkflowRuns
 from pawsonalize.workflow.runs import Runs
 from tests.event_data import T0
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from pawsonalize.domain.times import DAY, HOUR, parse_moment
-from pawsonalize.storage.base import WorkflowRuns
+from pawsonalize.storage.workflow_runs import WorkflowRuns
 from pawsonalize.workflow.record import Trigger
 from pawsonalize.workflow.runs import Runs
 from pawsonalize.workflow.schedule import read_schedule

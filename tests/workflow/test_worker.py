@@ -6,7 +6,7 @@ import pytest
 
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.storage.base import WorkflowRuns
+from pawsonalize.storage.workflow_runs import WorkflowRuns
 from pawsonalize.workflow.lease import LEASE_MS
 from pawsonalize.workflow.record import Outcome, Record, Step, Trigger, ended, moved, settled
 from pawsonalize.workflow.runs import Runs

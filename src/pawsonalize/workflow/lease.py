@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import SECOND
-from pawsonalize.storage.base import WorkflowRun, WorkflowRuns
+from pawsonalize.storage.workflow_runs import WorkflowRun, WorkflowRuns
 
 LEASE_MS = 10 * SECOND
 """After so long without a word, a worker counts as dead and another takes its run over."""

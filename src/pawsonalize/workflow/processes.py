@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import IO
 
-from pawsonalize.storage.base import WorkflowRuns
+from pawsonalize.storage.workflow_runs import WorkflowRuns
 from pawsonalize.workflow.lease import LEASE_MS
 
 

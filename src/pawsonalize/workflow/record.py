@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.storage.base import RUNNING, WorkflowRun
+from pawsonalize.storage.workflow_runs import RUNNING, WorkflowRun
 
 
 class Step(StrEnum):

@@ -5,7 +5,7 @@ from typing import Any
 
 from pawsonalize.domain.errors import Conflict, NotFound
 from pawsonalize.domain.times import iso
-from pawsonalize.storage.base import WorkflowRun, WorkflowRuns
+from pawsonalize.storage.workflow_runs import WorkflowRun, WorkflowRuns
 from pawsonalize.workflow.record import Record, Trigger, begun, read_record, write_record
 
 

@@ -19,7 +19,7 @@ import structlog
 
 from pawsonalize.domain.errors import InvalidInput, PawsonalizeError
 from pawsonalize.domain.times import SECOND
-from pawsonalize.storage.base import WorkflowRuns
+from pawsonalize.storage.workflow_runs import WorkflowRuns
 from pawsonalize.workflow.lease import BEAT_SECONDS, LEASE_MS, Lease, LeaseLost
 from pawsonalize.workflow.record import (
     Outcome,

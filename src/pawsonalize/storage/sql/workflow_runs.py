@@ -5,10 +5,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, and_, delete, or_, select, update
 
-from pawsonalize.storage.base import RUNNING, WorkflowRun
 from pawsonalize.storage.sql.database import Database
 from pawsonalize.storage.sql.tables import workflow_runs
 from pawsonalize.storage.sql.upsert import insert_new
+from pawsonalize.storage.workflow_runs import RUNNING, WorkflowRun
 
 _COLUMNS = workflow_runs.c
 _RUNS = _COLUMNS.status == RUNNING
