@@ -73,7 +73,7 @@ def measure(folder: Path, rate: float, rest: float) -> dict[str, Any]:
         with Visitors(url, rate) as visitors:
             time.sleep(rest)
             begun = time.time()
-            run_id = httpx.post(f"{url}/v1/runs").raise_for_status().json()["runId"]
+            run_id = httpx.post(f"{url}/v1/runs", json={}).raise_for_status().json()["runId"]
             while httpx.get(f"{url}/v1/runs/{run_id}").json()["endedAt"] is None:
                 time.sleep(_LOOK_SECONDS)
         with opened(load_settings({"data_dir": folder})) as adapters:

@@ -198,7 +198,7 @@ def test_the_api_begins_a_run_that_the_server_brings_to_its_end(
     answer = httpx.post(f"{server.url}/v1/runs", json={"at": iso(WORLD_END)})
     assert answer.status_code == 202
     run_id = answer.json()["runId"]
-    assert httpx.post(f"{server.url}/v1/runs").status_code == 409
+    assert httpx.post(f"{server.url}/v1/runs", json={}).status_code == 409
     assert view.ended().status == "promoted"
     shown = httpx.get(f"{server.url}/v1/runs/{run_id}").json()
     assert shown["status"] == "promoted"

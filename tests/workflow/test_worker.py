@@ -10,7 +10,7 @@ from pawsonalize.storage.workflow_runs import WorkflowRuns
 from pawsonalize.workflow.lease import LEASE_MS
 from pawsonalize.workflow.record import Outcome, Record, Step, Trigger, ended, moved, settled
 from pawsonalize.workflow.runs import Runs
-from pawsonalize.workflow.worker import MAX_ERRORS, Later, StepWork, Worker
+from pawsonalize.workflow.worker import MAX_ERRORS, MAX_WORKERS, Later, StepWork, Worker
 from tests.event_data import T0
 from tests.workflow.conftest import SteppedClock
 
@@ -109,6 +109,25 @@ def test_who_dies_in_a_step_is_followed_by_another_who_begins_with_that_step(
     assert steps.done[len(before)] is step
     assert steps.done.count(Step.CHECK_DATA) == 1
     assert steps.done.count(Step.NOTIFY) == 1
+
+
+def test_a_step_that_kills_every_worker_fails_the_run(
+    runs: Runs, rows: WorkflowRuns, steps: Steps, clock: SteppedClock
+) -> None:
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    run_id = begin(runs)
+    steps.before[Step.CHECK_DATA] = die
+    for number in range(MAX_WORKERS):
+        with pytest.raises(KeyboardInterrupt):
+            worker(f"worker {number}", rows, steps, clock).work()
+    assert runs.get(run_id).ended_at is None
+    worker("the last", rows, steps, clock).work()
+    record = runs.get(run_id)
+    assert record.outcome is Outcome.FAILED
+    assert "none lived to finish it" in record.reason
+    assert steps.done == [Step.NOTIFY]
 
 
 def test_who_stalls_so_long_that_another_took_over_changes_nothing_more(

@@ -2,7 +2,7 @@
 
 from pawsonalize.app.adapters import Adapters, couriers, open_notifiers, opened
 from pawsonalize.app.asgi import asgi, build_app
-from pawsonalize.app.background import attempt, follow_campaign
+from pawsonalize.app.background import attempt, deliver_due, follow_campaign
 from pawsonalize.app.retraining import worker, worker_processes
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "attempt",
     "build_app",
     "couriers",
+    "deliver_due",
     "follow_campaign",
     "open_notifiers",
     "opened",

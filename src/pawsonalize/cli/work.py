@@ -5,7 +5,7 @@ import signal
 import sys
 
 from pawsonalize import clock
-from pawsonalize.app import opened, worker
+from pawsonalize.app import attempt, couriers, deliver_due, opened, worker
 from pawsonalize.domain.times import DAY
 from pawsonalize.logs import configure_logs
 from pawsonalize.settings import load_settings
@@ -25,4 +25,6 @@ def work(name: str) -> None:
         signal.signal(sign, lambda *_: sys.exit(0))
     with opened(settings) as adapters:
         worker(settings, adapters, name).work()
+        for courier in couriers(settings, adapters.deliveries):  # where no server runs
+            attempt(deliver_due, courier)
         adapters.workflow_runs.forget(clock.now() - settings.run_retention_days * DAY)

@@ -196,8 +196,23 @@ OPERATIONS = (
 
 
 def routes() -> list[Route]:
-    """The operations as routes, the busiest first."""
+    """The operations as routes, the busiest first; a path has one, so that a 405 names them all."""
+    endpoints: dict[str, dict[str, Endpoint]] = {}
+    for operation in OPERATIONS:
+        endpoints.setdefault(operation.path, {})[operation.method] = operation.endpoint
     return [
-        Route(operation.path, operation.endpoint, methods=[operation.method])
-        for operation in OPERATIONS
+        Route(path, _one_of(by_method), methods=[*by_method])
+        for path, by_method in endpoints.items()
     ]
+
+
+def _one_of(by_method: dict[str, Endpoint]) -> Endpoint:
+    """The only endpoint of a path, or what chooses by the request's method."""
+    if len(by_method) == 1:
+        return next(iter(by_method.values()))
+
+    async def chosen(request: Request) -> Response:
+        method = "GET" if request.method == "HEAD" else request.method
+        return await by_method[method](request)
+
+    return chosen

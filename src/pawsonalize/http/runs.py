@@ -94,9 +94,9 @@ async def post_run(request: Request) -> Response:
     services: Services = request.app.state.services
     body = await read_body(request, services.max_body_bytes)
     try:
-        wanted = msgspec.json.decode(body or b"{}", type=RunRequest)
+        wanted = msgspec.json.decode(body, type=RunRequest)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"the body must be JSON such as {{}}: {error}") from error
+        raise InvalidInput(f"the body must be a JSON object, at least {{}}: {error}") from error
     as_of = None if wanted.at is None else parse_moment(wanted.at, "at")
     now = services.now()
     record = await run_in_threadpool(services.runs.begin, Trigger.API, now, as_of)

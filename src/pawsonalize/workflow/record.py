@@ -81,12 +81,16 @@ class Half(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StepTiming(msgspec.Struct, frozen=True, kw_only=True):
-    """One step as it went; `errors` are those after which it was tried again."""
+    """One step as it went.
+
+    `errors` are those after which it was tried again, `workers` who took the run up in this step.
+    """
 
     step: Step
     began_at: int
     ended_at: int | None = None
     errors: tuple[str, ...] = ()
+    workers: tuple[str, ...] = ()
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,6 +158,13 @@ def failed_step(record: Record, error: str) -> Record:
     """The record after its step went wrong once more."""
     last = record.steps[-1]
     return replace(record, steps=(*record.steps[:-1], replace(last, errors=(*last.errors, error))))
+
+
+def taken_up(record: Record, worker: str) -> Record:
+    """The record after a worker took the run up in the middle of its step."""
+    last = record.steps[-1]
+    taken = replace(last, workers=(*last.workers, worker))
+    return replace(record, steps=(*record.steps[:-1], taken))
 
 
 def with_half(record: Record, half: Half) -> Record:

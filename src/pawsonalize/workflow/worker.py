@@ -29,10 +29,12 @@ from pawsonalize.workflow.record import (
     failed_step,
     read_record,
     settled,
+    taken_up,
     write_record,
 )
 
 MAX_ERRORS = 5
+MAX_WORKERS = 10
 _FIRST_PAUSE_SECONDS = 1.0
 
 log = structlog.get_logger()
@@ -90,10 +92,20 @@ class Worker:
         return True
 
     def _to_the_end(self, lease: Lease) -> None:
-        record = read_record(lease.run)
+        record = self._taken_up(lease)
         while record.ended_at is None:
             lease.renew()
             record = self._interrupted(lease, record) or self._advanced(lease, record)
+
+    def _taken_up(self, lease: Lease) -> Record:
+        """The record as the worker before left it; a step that killed them all has failed."""
+        record = taken_up(read_record(lease.run), self._name)
+        workers = len(record.steps[-1].workers)
+        if workers > MAX_WORKERS and record.step is not Step.NOTIFY:
+            reason = f"{MAX_WORKERS} workers began {record.step}, and none lived to finish it"
+            outcome = record.outcome or Outcome.FAILED
+            record = settled(record, outcome, reason, Step.NOTIFY, self._now())
+        return self._saved(lease, record)
 
     def _interrupted(self, lease: Lease, record: Record) -> Record | None:
         """The record on its way out if the run is to stop now."""

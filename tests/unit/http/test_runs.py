@@ -29,20 +29,27 @@ def test_a_run_is_begun_and_shown(fresh: TestClient) -> None:
     assert fresh.get("/v1/runs").json() == {"runs": [shown]}
 
 
-def test_no_body_means_as_of_now(fresh: TestClient) -> None:
-    begun = fresh.post("/v1/runs").json()
+def test_a_path_names_all_its_methods(fresh: TestClient) -> None:
+    refused = fresh.delete("/v1/runs")
+    assert refused.status_code == 405
+    assert set(refused.headers["allow"].split(", ")) == {"GET", "HEAD", "POST"}
+    assert fresh.head("/v1/runs").status_code == 200
+
+
+def test_without_a_moment_it_is_as_of_now(fresh: TestClient) -> None:
+    begun = fresh.post("/v1/runs", json={}).json()
     assert begun["asOf"] == begun["startedAt"]
 
 
 def test_a_second_run_is_refused_and_told_of_the_first(fresh: TestClient) -> None:
-    run_id = fresh.post("/v1/runs").json()["runId"]
-    refused = fresh.post("/v1/runs")
+    run_id = fresh.post("/v1/runs", json={}).json()["runId"]
+    refused = fresh.post("/v1/runs", json={})
     assert refused.status_code == 409
     assert run_id in error_of(refused)["message"]
 
 
 def test_a_run_is_asked_to_stop(fresh: TestClient) -> None:
-    run_id = fresh.post("/v1/runs").json()["runId"]
+    run_id = fresh.post("/v1/runs", json={}).json()["runId"]
     assert fresh.post(f"/v1/runs/{run_id}/cancel").status_code == 202
 
 
@@ -66,5 +73,5 @@ def test_what_is_wrong_is_named(
 
 
 def test_secrets_and_addresses_are_not_in_the_record(fresh: TestClient) -> None:
-    settings = fresh.post("/v1/runs").json()["settings"]
+    settings = fresh.post("/v1/runs", json={}).json()["settings"]
     assert not [name for name in settings if "url" in name or "secret" in name or "dir" in name]
