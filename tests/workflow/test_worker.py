@@ -35,7 +35,7 @@ class Steps:
     def then(self, following: Step) -> StepWork:
         def work(record: Record, now: int) -> Record:
             self.ran(record.step)
-            return moved(record, following, now)
+            return moved(record, following)
 
         return work
 
@@ -44,7 +44,7 @@ class Steps:
             self.ran(record.step)
             if self.done.count(record.step) < checks:
                 return Later(record, 60.0)
-            return settled(record, Outcome.PROMOTED, "it won", Step.NOTIFY, now)
+            return settled(record, Outcome.PROMOTED, "it won", Step.NOTIFY)
 
         return work
 
@@ -127,7 +127,20 @@ def test_a_step_that_kills_every_worker_fails_the_run(
     record = runs.get(run_id)
     assert record.outcome is Outcome.FAILED
     assert "none lived to finish it" in record.reason
-    assert steps.done == [Step.NOTIFY]
+    assert steps.done == [Step.STOP_TRAINING, Step.NOTIFY]
+
+
+def test_a_step_takes_as_long_as_its_work(
+    runs: Runs, rows: WorkflowRuns, steps: Steps, clock: SteppedClock
+) -> None:
+    def slowly() -> None:
+        clock.moment += 7_000
+
+    run_id = begin(runs)
+    steps.before[Step.CHECK_DATA] = slowly
+    worker("a", rows, steps, clock).work()
+    checked = runs.get(run_id).steps[0]
+    assert (checked.began_at, checked.ended_at) == (T0, T0 + 7_000)
 
 
 def test_who_stalls_so_long_that_another_took_over_changes_nothing_more(

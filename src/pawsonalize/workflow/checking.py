@@ -39,15 +39,15 @@ class Checking:
         head = self.log.head()
         record = replace(record, log_offset=head)
         if all(self._nothing_new(record, half.campaign) for half in halves):
-            return settled(record, Outcome.SKIPPED, _NOTHING_NEW, Step.NOTIFY, now)
+            return settled(record, Outcome.SKIPPED, _NOTHING_NEW, Step.NOTIFY)
         data = training_data(self.log, self.catalogue, through=head, as_of=record.as_of)
         findings = check_data(data, self.settings)
         record = replace(record, findings=tuple(msgspec.to_builtins(findings)))
         blocking = [one for one in findings if one.severity is Severity.BLOCKING]
         if blocking:
             reason = "; ".join(f"{one.message}: {one.fix}" for one in blocking)
-            return settled(record, Outcome.FAILED, reason, Step.NOTIFY, now)
-        return moved(replace(record, halves=halves), Step.CREATE_VERSIONS, now)
+            return settled(record, Outcome.FAILED, reason, Step.NOTIFY)
+        return moved(replace(record, halves=halves), Step.CREATE_VERSIONS)
 
     def _nothing_new(self, record: Record, name: str) -> bool:
         """Whether a new version would be the one that is served already."""

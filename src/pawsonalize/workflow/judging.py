@@ -38,7 +38,7 @@ class Judging:
         """Judge one version that is not judged yet; then on to the campaigns of the winners."""
         half = next((each for each in record.open_halves() if each.decision is None), None)
         if half is None:
-            return moved(record, Step.UPDATE_CAMPAIGNS, now)
+            return moved(record, Step.UPDATE_CAMPAIGNS)
         return Later(with_half(record, self._judged(half, record.as_of, now)), 0)
 
     def _judged(self, half: Half, as_of: int, now: int) -> Half:
@@ -53,6 +53,7 @@ class Judging:
             half,
             fate=Fate.OPEN if decision.promoted else Fate.NOT_PROMOTED,
             reason=decision.reason,
+            metrics={**half.metrics, NDCG_AT_5: evidence.ndcg_at_5.mean},
             live_version=name,
             evidence=msgspec.to_builtins(evidence),
             decision=msgspec.to_builtins(decision),

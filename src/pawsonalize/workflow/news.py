@@ -60,7 +60,7 @@ def _promoted(record: Record) -> Iterator[Half]:
 
 def _text(record: Record) -> str:
     lines = [record.reason]
-    lines += [f"{finding['message']}" for finding in record.findings]
+    lines += [str(one["message"]) for one in record.findings if one["severity"] == "warning"]
     lines.append(f"Everything about it: pawsonalize runs show {record.run_id}")
     return "\n".join(filter(None, lines))
 

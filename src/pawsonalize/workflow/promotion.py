@@ -32,7 +32,7 @@ class Promotion:
         for half in record.open_halves():
             record = with_half(record, self._updated(half, now))
         if record.open_halves():
-            return moved(record, Step.AWAIT_CAMPAIGNS, now)
+            return moved(record, Step.AWAIT_CAMPAIGNS)
         return _decided(record, now)
 
     def await_all(self, record: Record, now: int) -> Record | Later:
@@ -104,4 +104,4 @@ def _decided(record: Record, now: int) -> Record:
     else:
         outcome = Outcome.NOT_PROMOTED
     reason = " ".join(f"{half.campaign}: {half.reason}" for half in record.halves)
-    return settled(record, outcome, reason, Step.NOTIFY, now)
+    return settled(record, outcome, reason, Step.NOTIFY)

@@ -136,22 +136,30 @@ def begun(run_id: str, trigger: Trigger, as_of: int, now: int, settings: Any) ->
     )
 
 
-def moved(record: Record, step: Step, now: int) -> Record:
+def moved(record: Record, step: Step) -> Record:
     """The record in its next step."""
-    last = replace(record.steps[-1], ended_at=now)
-    begun = StepTiming(step=step, began_at=now)
-    return replace(record, step=step, steps=(*record.steps[:-1], last, begun))
+    return replace(record, step=step)
 
 
-def settled(record: Record, outcome: Outcome, reason: str, step: Step, now: int) -> Record:
+def settled(record: Record, outcome: Outcome, reason: str, step: Step) -> Record:
     """The record with its outcome, on its way to the end."""
-    return moved(replace(record, outcome=outcome, reason=reason), step, now)
+    return replace(record, outcome=outcome, reason=reason, step=step)
 
 
 def ended(record: Record, now: int) -> Record:
     """The record with nothing left to do."""
-    last = replace(record.steps[-1], ended_at=now)
-    return replace(record, ended_at=now, steps=(*record.steps[:-1], last))
+    return replace(record, ended_at=now)
+
+
+def timed(record: Record, now: int) -> Record:
+    """The record with the times of its steps: what was done until now, what begins now."""
+    *before, last = record.steps
+    if record.ended_at is not None:
+        return replace(record, steps=(*before, replace(last, ended_at=record.ended_at)))
+    if last.step is record.step:
+        return record
+    begins = StepTiming(step=record.step, began_at=now)
+    return replace(record, steps=(*before, replace(last, ended_at=now), begins))
 
 
 def failed_step(record: Record, error: str) -> Record:

@@ -31,7 +31,7 @@ class Training:
             self.versions.create(half.campaign, as_of=record.as_of, now=now, name=name)
             self.processes.start(name, now)
             record = with_half(record, replace(half, trainings=1))
-        return moved(record, Step.AWAIT_VERSIONS, now)
+        return moved(record, Step.AWAIT_VERSIONS)
 
     def await_all(self, record: Record, now: int) -> Record | Later:
         """Look at the trainings; once none goes on, those that are ACTIVE are judged."""
@@ -41,9 +41,9 @@ class Training:
         if any(half.training_status != Status.ACTIVE for half in open_halves):
             return Later(record, self.check_seconds)
         if open_halves:
-            return moved(record, Step.EVALUATE, now)
+            return moved(record, Step.EVALUATE)
         reason = "; ".join(half.reason for half in record.halves)
-        return settled(record, Outcome.FAILED, reason, Step.NOTIFY, now)
+        return settled(record, Outcome.FAILED, reason, Step.NOTIFY)
 
     def stop(self, record: Record, now: int) -> Record:
         """End what still trains, and leave nothing half-written."""
@@ -55,7 +55,7 @@ class Training:
             if not version.status.is_settled:
                 version = self.processes.stop(version.name, now)
             record = with_half(record, replace(half, training_status=version.status.value))
-        return moved(record, Step.NOTIFY, now)
+        return moved(record, Step.NOTIFY)
 
     def _looked_at(self, half: Half, now: int) -> Half:
         version = self.processes.look(half.solution_version, now)

@@ -30,6 +30,7 @@ from pawsonalize.workflow.record import (
     read_record,
     settled,
     taken_up,
+    timed,
     write_record,
 )
 
@@ -100,11 +101,9 @@ class Worker:
     def _taken_up(self, lease: Lease) -> Record:
         """The record as the worker before left it; a step that killed them all has failed."""
         record = taken_up(read_record(lease.run), self._name)
-        workers = len(record.steps[-1].workers)
-        if workers > MAX_WORKERS and record.step is not Step.NOTIFY:
+        if len(record.steps[-1].workers) > MAX_WORKERS:
             reason = f"{MAX_WORKERS} workers began {record.step}, and none lived to finish it"
-            outcome = record.outcome or Outcome.FAILED
-            record = settled(record, outcome, reason, Step.NOTIFY, self._now())
+            record = self._given_up(record, reason)
         return self._saved(lease, record)
 
     def _interrupted(self, lease: Lease, record: Record) -> Record | None:
@@ -119,7 +118,7 @@ class Worker:
         else:
             return None
         reason = f"{reason} during {record.step}"
-        return self._saved(lease, settled(record, outcome, reason, Step.STOP_TRAINING, self._now()))
+        return self._saved(lease, settled(record, outcome, reason, Step.STOP_TRAINING))
 
     def _advanced(self, lease: Lease, record: Record) -> Record:
         with lease.beating():
@@ -148,12 +147,15 @@ class Worker:
         errors = len(tried.steps[-1].errors)
         if not hopeless and errors < MAX_ERRORS:
             return Later(tried, _FIRST_PAUSE_SECONDS * 2 ** (errors - 1))
+        return self._given_up(tried, f"{record.step} failed: {error}")
+
+    def _given_up(self, record: Record, reason: str) -> Record:
+        """The record after a step that cannot be done; the outcome stays if it is known."""
         if record.step is Step.NOTIFY:
-            return ended(tried, self._now())
-        reason = record.reason or f"{record.step} failed: {error}"
-        outcome = record.outcome or Outcome.FAILED
+            return ended(record, self._now())
         after = Step.NOTIFY if record.step is Step.STOP_TRAINING else Step.STOP_TRAINING
-        return settled(tried, outcome, reason, after, self._now())
+        outcome = record.outcome or Outcome.FAILED
+        return settled(record, outcome, record.reason or reason, after)
 
     def _wait(self, lease: Lease, record: Record, seconds: float) -> None:
         """Pause, beat by beat, but no longer than until the run is to stop."""
@@ -167,7 +169,7 @@ class Worker:
             ):
                 return
 
-    @staticmethod
-    def _saved(lease: Lease, record: Record) -> Record:
+    def _saved(self, lease: Lease, record: Record) -> Record:
+        record = timed(record, self._now())
         lease.save(write_record(record), record.status, record.ended_at)
         return record
