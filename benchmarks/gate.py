@@ -113,7 +113,7 @@ def measure(worlds: Sequence[World], recipe: str, runs: int) -> dict[str, Any]:
                 compared = evidence.live.comparison
                 decisions.append(decision.promoted)
                 leads.append(compared.lead.mean / max(compared.theirs, 1e-12))
-                sure += compared.lead.low > 0
+                sure += compared.is_better
         found[name] = {
             "runs": len(decisions),
             "should_promote": scenario.promote,

@@ -23,6 +23,7 @@ from pawsonalize.evaluation.gate.evidence import (
 )
 from pawsonalize.evaluation.judging import Judgement, Ranker, judge
 from pawsonalize.evaluation.metrics.catalogue import DEPTH, METRICS, NDCG_AT_5
+from pawsonalize.evaluation.randomization import chance_of_lead
 from pawsonalize.evaluation.slices import Slice
 from pawsonalize.recipes.contract import Model, TrainingData
 from pawsonalize.storage.base import Catalogue, EventLog
@@ -153,7 +154,9 @@ def _compared(
     ours: Judgement, theirs: Judgement, seed: int, targets: NDArray[np.bool_] | None = None
 ) -> Comparison:
     mine, other = ours.values(targets, _METRIC), theirs.values(targets, _METRIC)
-    return Comparison(float(other.mean()), paired_differences(mine, other, seed)[0])
+    lead = paired_differences(mine, other, seed)[0]
+    chance = chance_of_lead(mine[:, 0], other[:, 0], seed)
+    return Comparison(float(other.mean()), lead, chance)
 
 
 def _matters(part: Slice) -> bool:
