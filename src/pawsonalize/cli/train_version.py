@@ -2,7 +2,10 @@
 
 import os
 
+import typer
+
 from pawsonalize.app import opened
+from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.settings import load_settings
 
 _NICENESS = 10
@@ -15,4 +18,7 @@ def train_version(name: str) -> None:
     """
     os.nice(_NICENESS)
     with opened(load_settings()) as adapters:
-        adapters.trainer.train(name)
+        try:
+            adapters.trainer.train(name)
+        except PawsonalizeError as error:  # its reason is in the version, for whoever waits
+            raise typer.Exit(1) from error

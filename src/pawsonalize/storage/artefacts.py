@@ -61,11 +61,11 @@ class LocalArtefacts:
 
     def remove(self, location: str) -> None:
         """See `ArtefactStore.remove`: gone at once, though it takes a while to be deleted."""
+        if not (self._root / location).exists():
+            return
         try:
             with _draft(self._root) as draft:
                 (self._root / location).rename(draft / location)
-        except FileNotFoundError:
-            return
         except OSError as error:
             raise StorageUnavailable(f"the model cannot be deleted: {error}") from error
 

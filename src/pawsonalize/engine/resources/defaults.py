@@ -58,10 +58,15 @@ def ensure_defaults(registry: Registry, recipe: str, now: int) -> None:
             registry.update(msgspec.structs.replace(recommender, recipe=recipe), now)
 
 
+def dataset_name(dataset_type: DatasetType) -> str:
+    """The name of the default dataset of that type, and of its schema."""
+    return f"{DATASET_GROUP}-{dataset_type.lower()}"
+
+
 def _defaults(recipe: str) -> Iterator[Resource]:
     yield DatasetGroup(name=DATASET_GROUP)
     for kind in DatasetType:
-        name = f"{DATASET_GROUP}-{kind.lower()}"
+        name = dataset_name(kind)
         yield DatasetSchema(name=name, dataset_type=kind, avro=_avro(kind))
         yield Dataset(name=name, dataset_group=DATASET_GROUP, dataset_type=kind, schema=name)
     yield EventTracker(name=DATASET_GROUP, dataset_group=DATASET_GROUP, tracking_id=DATASET_GROUP)

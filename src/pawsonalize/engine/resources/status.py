@@ -1,9 +1,11 @@
 """The states of a resource, as Amazon Personalize names them.
 
-CREATE PENDING ─► CREATE IN_PROGRESS ─► ACTIVE ─► DELETE PENDING ─► DELETE IN_PROGRESS ─► gone
-      │                   │
-      ├───────────────────┼─► CREATE FAILED                ─┐ may be tried again:
-      └───────────────────┴─► CREATE STOPPING ─► CREATE STOPPED ─┴─► CREATE PENDING
+    CREATE PENDING ─► CREATE IN_PROGRESS ─► ACTIVE ─► DELETE PENDING ─► DELETE IN_PROGRESS
+          │                   │
+          └───────────────────┼─► CREATE FAILED
+                              └─► CREATE STOPPING ─► CREATE STOPPED
+
+What failed or was stopped may be deleted, or be CREATE PENDING again.
 """
 
 from collections.abc import Mapping
@@ -33,11 +35,11 @@ class Status(StrEnum):
         return other in _NEXT[self]
 
 
-_ENDS = frozenset({Status.CREATE_FAILED, Status.CREATE_STOPPING, Status.DELETE_PENDING})
+_ENDS = frozenset({Status.CREATE_FAILED, Status.CREATE_STOPPING})
 _NEXT: Mapping[Status, frozenset[Status]] = MappingProxyType(
     {
         Status.CREATE_PENDING: _ENDS | {Status.CREATE_IN_PROGRESS},
-        Status.CREATE_IN_PROGRESS: _ENDS | {Status.ACTIVE} - {Status.DELETE_PENDING},
+        Status.CREATE_IN_PROGRESS: _ENDS | {Status.ACTIVE},
         Status.ACTIVE: frozenset({Status.DELETE_PENDING}),
         Status.CREATE_FAILED: frozenset({Status.CREATE_PENDING, Status.DELETE_PENDING}),
         Status.CREATE_STOPPING: frozenset({Status.CREATE_STOPPED}),

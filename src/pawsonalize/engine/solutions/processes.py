@@ -49,6 +49,8 @@ class TrainingProcesses:
         trained again, from the same part of the log.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
+        for ended in self._folder.glob("*.lock"):
+            is_held(ended)  # removes it, unless its training lives
         with held(self._lock(name), patience=_PATIENCE_SECONDS) as lock:
             version = self._registry.get(SolutionVersion, name)
             if lock is None or version.status is Status.ACTIVE:
@@ -61,13 +63,12 @@ class TrainingProcesses:
 
     def alive(self, name: str) -> bool:
         """Whether a process trains the version, whoever started it."""
-        child = self._children.get(name)
-        if child is not None and child.poll() is not None:
-            del self._children[name]
+        self._reap()
         return is_held(self._lock(name))
 
     def look(self, name: str, now: int) -> SolutionVersion:
         """The version as it is; a training that died is CREATE FAILED from now on."""
+        self._reap()
         version = self._registry.get(SolutionVersion, name)
         if version.status not in {Status.CREATE_IN_PROGRESS, Status.CREATE_STOPPING}:
             return version
@@ -125,6 +126,12 @@ class TrainingProcesses:
             if time.monotonic() > deadline:
                 raise StorageUnavailable(f"the training of {name} does not end: process {pid}")
             time.sleep(_LOOK_SECONDS)
+
+    def _reap(self) -> None:
+        """Let go of children that ended, so that the system may as well."""
+        for name, child in list(self._children.items()):
+            if child.poll() is not None:
+                self._children.pop(name, None)
 
     def _lock(self, name: str) -> Path:
         return self._folder / f"{name}.lock"

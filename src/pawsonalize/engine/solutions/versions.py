@@ -1,6 +1,5 @@
 """Solution versions: what shall be trained, written down before the training begins."""
 
-import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +7,7 @@ import msgspec
 
 from pawsonalize import __version__
 from pawsonalize.domain.errors import Conflict, InvalidInput
-from pawsonalize.domain.times import iso
+from pawsonalize.engine.names import new_resource_name
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import moved
 from pawsonalize.engine.resources.solutions import (
@@ -55,22 +54,30 @@ class SolutionVersions:
         unknown recipe or setting, and for an UPDATE where nothing can be updated; Conflict if the
         name is another version's.
         """
+        wishes = {
+            "solution": solution,
+            "as_of": as_of,
+            "mode": mode,
+            "seed": None if mode is TrainingMode.UPDATE else seed,  # then it is the base's
+            "recipe": recipe,
+            "settings": settings,
+        }
+        name = name or new_resource_name(solution, now)
+        if (existing := self._registry.find(SolutionVersion, name)) is not None:
+            return _as_wished(existing, wishes)
         wanted = self._wanted(
             self._registry.get(Solution, solution),
             Cut(self._log.head(), as_of),
             mode=mode,
             seed=seed,
-            name=name or _new_name(solution, now),
+            name=name,
             recipe=recipe,
             settings=settings,
         )
-        existing = self._registry.find(SolutionVersion, wanted.name)
-        if existing is not None:
-            return _the_same(existing, wanted)
         try:
             return self._registry.create(wanted, now)
         except Conflict:  # somebody wished the same at the same moment
-            return _the_same(self.get(wanted.name), wanted)
+            return _as_wished(self.get(name), wishes)
 
     def record_metrics(self, name: str, metrics: Mapping[str, float], now: int) -> SolutionVersion:
         """Add what an evaluation measured to the version."""
@@ -153,15 +160,10 @@ class SolutionVersions:
         )
 
 
-def _new_name(solution: str, now: int) -> str:
-    stamp = iso(now).translate(str.maketrans("", "", "-:."))
-    return f"{solution}-{stamp}-{secrets.token_hex(3)}"
-
-
-def _the_same(existing: SolutionVersion, wanted: SolutionVersion) -> SolutionVersion:
-    """The existing version, if it is what is wanted; the log may have grown since."""
-    for field in ("solution", "mode", "seed", "as_of"):
-        if getattr(existing, field) != getattr(wanted, field):
+def _as_wished(existing: SolutionVersion, wishes: Mapping[str, Any]) -> SolutionVersion:
+    """The existing version, if it is what is wished (None: anything); the log may have grown."""
+    for field, wish in wishes.items():
+        if wish is not None and getattr(existing, field) != wish:
             raise Conflict(
                 f"solution version {existing.name} exists already, with another {field}:"
                 " choose another name"

@@ -54,6 +54,8 @@ def test_the_same_wish_under_the_same_name_is_one_version(
         versions.create("recommender", as_of=T0, now=T0, name="daily", seed=1)
     with pytest.raises(Conflict, match="another as_of"):
         versions.create("recommender", as_of=T0 + 1, now=T0, name="daily")
+    with pytest.raises(Conflict, match="another recipe"):
+        versions.create("recommender", as_of=T0, now=T0, name="daily", recipe="trending-now")
     with pytest.raises(Conflict, match="another solution"):
         versions.create("reranker", as_of=T0, now=T0, name="daily")
 
@@ -99,6 +101,24 @@ def test_an_update_needs_a_ready_version_whose_model_folds_and_is_not_newer(
     wanted = update(T0 + 7)
     assert (wanted.base, wanted.folded) == (trending.name, (trending.cut,))
     assert (wanted.recipe, wanted.seed) == ("trending-now", 4)
+
+
+def test_asking_again_for_an_update_that_is_ready_does_not_update_it_once_more(
+    versions: SolutionVersions, trainer: Trainer
+) -> None:
+    base = versions.create("recommender", as_of=T0, now=T0, recipe="trending-now", seed=4)
+    trainer.train(base.name)
+
+    def daily() -> SolutionVersion:
+        return versions.create(
+            "recommender", as_of=T0 + 7, now=T0 + 7, mode=TrainingMode.UPDATE, name="daily"
+        )
+
+    trained = trainer.train(daily().name)
+    later = versions.create("recommender", as_of=T0 + 9, now=T0 + 9, recipe="popularity-count")
+    trainer.train(later.name)
+    assert daily() == trained
+    assert trained.base == base.name
 
 
 def test_metrics_are_added_to_those_there_are(versions: SolutionVersions) -> None:
