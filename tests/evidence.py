@@ -35,7 +35,6 @@ def evidence(**changes: object) -> Evidence:
     """Good evidence, but for the changes."""
     good = Evidence(
         recipe="user-personalization",
-        split="time",
         seed=0,
         moment=NOW,
         test_cases=500,

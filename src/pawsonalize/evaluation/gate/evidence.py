@@ -80,7 +80,6 @@ class Evidence:
     """
 
     recipe: str
-    split: str
     seed: int
     moment: int
     test_cases: int

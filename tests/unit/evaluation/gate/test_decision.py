@@ -102,8 +102,8 @@ def test_too_few_test_cases_are_insufficient_evidence_however_good_they_look() -
     found = decide(evidence(test_cases=49), FULL, NOW)
     assert (found.promoted, found.outcome) == (False, Outcome.INSUFFICIENT)
     assert found.reason == (
-        "Not promoted, the evidence is insufficient: 49 test cases, at least 50 are needed. The"
-        " live version stays."
+        "Not promoted, the evidence is insufficient: 49 test cases, at least 50 are needed."
+        " What is live stays."
     )
     nothing = decide(evidence(test_cases=0), replace(FULL, min_test_cases=0), NOW)
     assert nothing.outcome is Outcome.INSUFFICIENT
