@@ -30,7 +30,7 @@ class Checking:
     settings: CheckSettings
     names: tuple[str, ...]
 
-    def check(self, record: Record, now: int) -> Record:
+    def check(self, record: Record, _now: int) -> Record:
         """On to training, or straight to the news: nothing is new, or the data forbid it."""
         stamp = record.run_id.removeprefix("retrain-")
         halves = tuple(

@@ -33,7 +33,7 @@ class Promotion:
             record = with_half(record, self._updated(half, now))
         if record.open_halves():
             return moved(record, Step.AWAIT_CAMPAIGNS)
-        return _decided(record, now)
+        return _decided(record)
 
     def await_all(self, record: Record, now: int) -> Record | Later:
         """Look whether the campaigns serve their new versions; those that never do have failed."""
@@ -41,7 +41,7 @@ class Promotion:
             record = with_half(record, self._looked_at(half, now))
         if record.open_halves():
             return Later(record, self.check_seconds)
-        return _decided(record, now)
+        return _decided(record)
 
     def _updated(self, half: Half, now: int) -> Half:
         campaign = self.campaigns.get(half.campaign)
@@ -94,7 +94,7 @@ def _update_status(campaign: Campaign) -> str:
     return "" if campaign.latest_update is None else campaign.latest_update.status.value
 
 
-def _decided(record: Record, now: int) -> Record:
+def _decided(record: Record) -> Record:
     """The record with the outcome that its halves' fates add up to."""
     fates = {half.fate for half in record.halves}
     if Fate.FAILED in fates:

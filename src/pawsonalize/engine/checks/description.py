@@ -15,7 +15,7 @@ def description(data: TrainingData, _settings: CheckSettings) -> Iterator[Findin
     """Most events are about items with attributes, from which unseen kin is recommended."""
     if len(data) == 0:
         return
-    bare = (data.attributes.codes < 0).all(axis=1)
+    bare = data.attributes.codes.max(axis=1, initial=-1) < 0
     share = float(bare[data.item].mean())
     if share > _MANY:
         yield Finding(

@@ -1,13 +1,11 @@
 """Gathering evidence for the gate: the new version, popularity and the live one, side by side."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
+from pawsonalize.engine.evaluating.answers import spread_of, unsound
+from pawsonalize.engine.evaluating.asking import asking
 from pawsonalize.engine.evaluating.holdout import Holdout, SplitName, hold_out, item_births
-from pawsonalize.engine.evaluating.lists import draw_lists, ranked_lists, within_lists
 from pawsonalize.engine.evaluating.rankers import popularity
 from pawsonalize.engine.evaluating.slicing import slices_of
 from pawsonalize.engine.evaluating.standing import Fit, Standing, fit_of, live_training
@@ -19,18 +17,15 @@ from pawsonalize.evaluation.gate.evidence import (
     Evidence,
     LiveEvidence,
     SliceEvidence,
-    Spread,
 )
-from pawsonalize.evaluation.judging import Judgement, Ranker, judge
-from pawsonalize.evaluation.metrics.catalogue import DEPTH, METRICS, NDCG_AT_5
+from pawsonalize.evaluation.judging import Judgement, judge
+from pawsonalize.evaluation.metrics.catalogue import METRICS, NDCG_AT_5
+from pawsonalize.evaluation.randomization import chance_of_lead
 from pawsonalize.evaluation.slices import Slice
 from pawsonalize.recipes.contract import Model, TrainingData
 from pawsonalize.storage.base import Catalogue, EventLog
 
 _METRIC = {NDCG_AT_5: METRICS[NDCG_AT_5]}
-_RERANKER = "personalized-ranking"
-_SAME_FOR_EVERYBODY = frozenset({"popularity-count", "trending-now"})
-_FIRST_PLACES = 5
 
 
 def gather(
@@ -40,21 +35,20 @@ def gather(
     live: SolutionVersion | None,
     *,
     trained: Model | None = None,
-    split: SplitName = SplitName.TIME,
     seed: int = 0,
 ) -> Evidence:
-    """Judge a new version on held-out events of what it was trained on, beside the live one.
+    """Judge a new version on the newest events of what it was trained on, beside the live one.
 
-    Both are fitted anew without the held-out events. `trained`, the new version's own model, is
-    asked the same questions, to see that its scores are sound. The seed draws the test cases.
+    Both are fitted anew without those events. `trained`, the new version's own model, is asked
+    the same questions, to see that its scores are sound. The seed draws the test cases.
     """
     mark = new.log_offset if live is None else live.log_offset
     data, seen = marked_training_data(log, catalogue, new.cut, mark, selection=new.selection)
     standing = None if live is None else Standing(live.name, live.as_of, fit_of(live), seen)
     if len(data) == 0:
-        return nothing_known(new.recipe, data, split, seed)
+        return nothing_known(new.recipe, data, seed)
     born = item_births(data, catalogue)
-    holdout = hold_out(split, data, born, seed)
+    holdout = hold_out(SplitName.TIME, data, born, seed)
     return evidence_on(holdout, born, new.recipe, fit_of(new), standing, trained, seed)
 
 
@@ -67,45 +61,41 @@ def evidence_on(
     trained: Model | None = None,
     seed: int = 0,
 ) -> Evidence:
-    """The same on a hold-out at hand; `born` are `item_births`."""
-    if not holdout.targets:
-        return nothing_known(recipe, holdout.data, holdout.name, seed)
-    asked = _asked(holdout, recipe, seed)
+    """The same on a hold-out at hand; `fit` is the new version's, `born` are `item_births`."""
+    if not holdout.targets or not holdout.training.item_ids:
+        return nothing_known(recipe, holdout.data, seed)
+    ask, targets = asking(holdout, recipe, seed), holdout.targets
     model = fit(holdout.training)
-    ours = judge(asked.model(model), holdout.targets)
-    common = judge(asked.baseline(popularity(holdout)), holdout.targets)
-    theirs = common
+    ours = judge(ask.of_model(model), targets)
+    common = judge(ask.of_baseline(popularity(holdout)), targets)
+    standing, rival = None, common
     if live is not None:
-        standing = live.fit(live_training(holdout, live, born))
-        theirs = judge(asked.model(standing), holdout.targets)
-    not_finite, constant = soundness(asked.model(trained or model), len(holdout.targets))
-    same = recipe in _SAME_FOR_EVERYBODY
+        rival = judge(ask.of_model(live.fit(live_training(holdout, live, born))), targets)
+        compared = _compared(ours, rival, seed)
+        standing = LiveEvidence(live.solution_version, live.as_of, compared)
+    not_finite, constant = unsound(ask.of_model(trained or model), len(targets))
     return Evidence(
         recipe=recipe,
-        split=holdout.name,
         seed=seed,
         moment=holdout.training.as_of,
-        test_cases=len(holdout.targets),
+        test_cases=len(targets),
         candidates=len(holdout.training.item_ids),
         ndcg_at_5=intervals(ours.values(metrics=_METRIC), seed)[0],
-        popularity=None if same else _compared(ours, common, seed),
-        live=None
-        if live is None
-        else LiveEvidence(live.solution_version, live.as_of, _compared(ours, theirs, seed)),
-        spread=None if same or recipe == _RERANKER else _spread(holdout, ours),
+        popularity=_compared(ours, common, seed) if ask.personal else None,
+        live=standing,
+        spread=spread_of(ours, holdout) if ask.chooses else None,
         slices=tuple(
-            _sliced(part, ours, theirs, seed) for part in slices_of(holdout) if _matters(part)
+            _sliced(part, ours, rival, seed) for part in slices_of(holdout) if _matters(part)
         ),
         not_finite=not_finite,
         constant=constant,
     )
 
 
-def nothing_known(recipe: str, data: TrainingData, split: SplitName, seed: int) -> Evidence:
+def nothing_known(recipe: str, data: TrainingData, seed: int) -> Evidence:
     """The evidence where no event can be held out."""
     return Evidence(
         recipe=recipe,
-        split=split,
         seed=seed,
         moment=data.as_of,
         test_cases=0,
@@ -120,40 +110,13 @@ def nothing_known(recipe: str, data: TrainingData, split: SplitName, seed: int) 
     )
 
 
-def soundness(ranker: Ranker, questions: int) -> tuple[int, int]:
-    """How many answers have a score that is no finite number, and how many a single score."""
-    not_finite = constant = 0
-    for question in range(questions):
-        scores = ranker(question)
-        scores = scores[scores != -np.inf]
-        not_finite += not np.isfinite(scores).all()
-        constant += len(scores) > 1 and bool((scores == scores[0]).all())
-    return not_finite, constant
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """How rankers are asked: for a whole catalogue, or for the order of a list."""
-
-    model: Callable[[Model], Ranker]
-    baseline: Callable[[Ranker], Ranker]
-
-
-def _asked(holdout: Holdout, recipe: str, seed: int) -> _Asked:
-    if recipe != _RERANKER:
-        return _Asked(holdout.ranker, lambda ranker: ranker)
-    lists = draw_lists(holdout, seed)
-    return _Asked(
-        lambda model: ranked_lists(holdout, model, lists),
-        lambda ranker: within_lists(ranker, lists),
-    )
-
-
 def _compared(
     ours: Judgement, theirs: Judgement, seed: int, targets: NDArray[np.bool_] | None = None
 ) -> Comparison:
     mine, other = ours.values(targets, _METRIC), theirs.values(targets, _METRIC)
-    return Comparison(float(other.mean()), paired_differences(mine, other, seed)[0])
+    lead = paired_differences(mine, other, seed)[0]
+    chance = chance_of_lead(mine[:, 0], other[:, 0], seed)
+    return Comparison(float(other.mean()), lead, chance)
 
 
 def _matters(part: Slice) -> bool:
@@ -165,20 +128,3 @@ def _sliced(part: Slice, ours: Judgement, theirs: Judgement, seed: int) -> Slice
     values = ours.values(part.targets, _METRIC)
     compared = _compared(ours, theirs, seed, part.targets)
     return SliceEvidence(part.kind, part.value, len(values), float(values.mean()), compared)
-
-
-def _spread(holdout: Holdout, judgement: Judgement) -> Spread:
-    items = holdout.training.item_ids
-    shown = len(np.unique(np.concatenate(judgement.best)))
-    first = _counts([best[:_FIRST_PLACES] for best in judgement.best], len(items))
-    top = int(first.argmax())
-    return Spread(
-        shown=shown,
-        possible=min(len(items), DEPTH * len(judgement.best)),
-        top_item=items[top],
-        top_share=float(first[top]) / len(judgement.best),
-    )
-
-
-def _counts(lists: Sequence[NDArray[np.int64]], n_items: int) -> NDArray[np.int64]:
-    return np.bincount(np.concatenate(lists), minlength=n_items)

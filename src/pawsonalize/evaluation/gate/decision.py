@@ -47,7 +47,7 @@ def _reason(outcome: Outcome, verdicts: tuple[Verdict, ...], evidence: Evidence)
         said = "; ".join(one.message for one in verdicts if one.rule in _MAIN_RULES)
         return f"Promoted: {said}."
     said = "; ".join(one.message for one in verdicts if one.outcome is outcome)
-    stays = "The live version stays." if evidence.live else "Nothing is live yet."
     if outcome is Outcome.INSUFFICIENT:
-        return f"Not promoted, the evidence is insufficient: {said}. {stays}"
-    return f"Not promoted: {said}. {stays}"
+        return f"Not promoted, the evidence is insufficient: {said}. What is live stays."
+    rest = "The live version stays." if evidence.live else "Nothing is live yet."
+    return f"Not promoted: {said}. {rest}"

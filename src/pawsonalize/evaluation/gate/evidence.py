@@ -6,15 +6,31 @@ ranker got the same ones. The metric is NDCG@5.
 
 from dataclasses import dataclass
 
-from pawsonalize.evaluation.bootstrap import Difference, Interval
+from pawsonalize.evaluation.bootstrap import CONFIDENCE, Difference, Interval
+
+_CHANCE = (1 - CONFIDENCE) / 2
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Another ranker's mean on the same test cases, and the new version's lead over it."""
+    """Another ranker's mean on the same test cases, and the new version's lead over it.
+
+    `chance` is how often as large a lead comes about between equals.
+    """
 
     theirs: float
     lead: Difference
+    chance: float
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the lead is beyond chance: by its bound, and by swapping who is who."""
+        return self.lead.low > 0 and self.chance <= _CHANCE
+
+    @property
+    def relative(self) -> float:
+        """The lead as a share of the other's mean; where that is 0, any lead is all of it."""
+        return self.lead.mean / self.theirs if self.theirs > 0 else float(self.lead.mean > 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +80,6 @@ class Evidence:
     """
 
     recipe: str
-    split: str
     seed: int
     moment: int
     test_cases: int

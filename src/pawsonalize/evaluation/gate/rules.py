@@ -38,8 +38,8 @@ def better_than_popularity(evidence: Evidence, settings: GateSettings, _now: int
     if evidence.popularity is None:
         return not_applicable(rule, f"{evidence.recipe} gives everybody the same")
     compared = evidence.popularity
-    passed = compared.lead.low > 0
-    message = f"{_standing(compared.lead)} popularity ({_led(compared.lead)})"
+    passed = compared.is_better
+    message = f"{_standing(compared)} popularity ({_led(compared.lead)})"
     return verdict(rule, passed, message, **_numbers(compared))
 
 
@@ -51,8 +51,8 @@ def better_than_live(evidence: Evidence, settings: GateSettings, now: int) -> Ve
     if evidence.live is None:
         return not_applicable(rule, "nothing is live yet")
     compared, age = evidence.live.comparison, (now - evidence.live.as_of) / DAY
-    relative = _relative(compared)
-    better = compared.lead.low > 0 and relative >= settings.min_lead
+    relative = compared.relative
+    better = compared.is_better and relative >= settings.min_lead
     old, as_good = age > settings.refresh_days, relative >= -settings.refresh_margin
     name = f"the live version {evidence.live.solution_version}"
     led = f"{_led(compared.lead)}, {relative:+.1%}"
@@ -61,10 +61,10 @@ def better_than_live(evidence: Evidence, settings: GateSettings, now: int) -> Ve
         message = f"better than {name} ({led})"
     elif old and as_good:
         message = f"a refresh, about as good as {name} ({led}), {dated}"
-    elif compared.lead.low > 0:
+    elif compared.is_better:
         message = f"better than {name} by less than {settings.min_lead:.0%} ({led}), {dated}"
     else:
-        message = f"{_standing(compared.lead)} {name} ({led}), {dated}"
+        message = f"{_standing(compared)} {name} ({led}), {dated}"
     passed = better or (old and as_good)
     return verdict(rule, passed, message, **_numbers(compared), relative=relative, age_days=age)
 
@@ -105,7 +105,7 @@ def no_worse_slice(evidence: Evidence, settings: GateSettings, _now: int) -> Ver
     if not looked_at:
         return not_applicable(rule, "no slice has test cases enough")
     worse = [part for part in looked_at if _is_worse(part, settings.slice_margin)]
-    numbers = {f"{part.kind} {part.value}": _relative(part.comparison) for part in looked_at}
+    numbers = {f"{part.kind} {part.value}": part.comparison.relative for part in looked_at}
     if worse:
         listed = "; ".join(
             f"{part.kind} {part.value} ({_led(part.comparison.lead)})" for part in worse
@@ -142,23 +142,18 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def _relative(compared: Comparison) -> float:
-    """The mean lead as a share of the other's mean; where that is 0, any lead is all of it."""
-    if compared.theirs > 0:
-        return compared.lead.mean / compared.theirs
-    return float(compared.lead.mean > 0)
-
-
 def _is_worse(part: SliceEvidence, margin: float) -> bool:
-    return part.comparison.lead.high < 0 and _relative(part.comparison) < -margin
+    return part.comparison.lead.high < 0 and part.comparison.relative < -margin
 
 
-def _standing(lead: Difference) -> str:
-    if lead.low > 0:
+def _standing(compared: Comparison) -> str:
+    if compared.is_better:
         return "better than"
-    if lead.high < 0:
+    if compared.lead.high < 0:
         return "worse than"
-    return "not surely better than" if lead.low < lead.high else "no different from"
+    return (
+        "not surely better than" if compared.lead.low < compared.lead.high else "no different from"
+    )
 
 
 def _led(lead: Difference) -> str:

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Profile(StrEnum):
-    """FULL has every rule; REFERENCE the absolute one alone, on Amazon Personalize's split."""
+    """FULL has every rule, REFERENCE the promotion threshold alone."""
 
     FULL = "full"
     REFERENCE = "reference"
