@@ -1,0 +1,81 @@
+"""What people are told of a run, once each."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from pawsonalize.domain.notifications import Kind, Notification
+from pawsonalize.engine.notifying.outbox import Outbox
+from pawsonalize.storage.sql import Database, SqlDeliveries
+from pawsonalize.workflow.news import News
+from pawsonalize.workflow.record import Fate, Half, Outcome, Record, Trigger, begun
+from tests.event_data import T0
+
+
+@pytest.fixture
+def deliveries(tmp_path: Path) -> Iterator[SqlDeliveries]:
+    database = Database(f"sqlite:///{tmp_path / 'news.sqlite3'}")
+    yield SqlDeliveries(database)
+    database.close()
+
+
+@pytest.fixture
+def news(deliveries: SqlDeliveries) -> News:
+    return News(Outbox(deliveries, ["log"]))
+
+
+def told(deliveries: SqlDeliveries) -> dict[Kind, Notification]:
+    newest = [each.notification for each in deliveries.newest(99)]
+    by_kind = {one.kind: one for one in newest}
+    assert len(by_kind) == len(newest), "each once"
+    return by_kind
+
+
+def a_run(outcome: Outcome, *halves: Half, reason: str = "because") -> Record:
+    record = begun("retrain-1", Trigger.SCHEDULE, T0, T0, {})
+    return replace(record, outcome=outcome, reason=reason, halves=halves)
+
+
+WINNER = Half(
+    campaign="recommender",
+    solution_version="new",
+    live_version="old",
+    fate=Fate.PROMOTED,
+    decision={"verdicts": [{"rule": "popularity", "outcome": "passed", "message": "by 0.1"}]},
+)
+
+
+def test_a_promotion_is_told_with_the_gates_table(deliveries: SqlDeliveries, news: News) -> None:
+    for _ in range(2):  # as after a crash
+        ended = news.how_it_ended(a_run(Outcome.PROMOTED, WINNER), T0 + 5)
+    assert ended.ended_at == T0 + 5
+    kinds = told(deliveries)
+    assert set(kinds) == {Kind.PROMOTED, Kind.CAMPAIGN_UPDATED}
+    assert kinds[Kind.PROMOTED].subject == "Retrained: recommender went live"
+    assert kinds[Kind.PROMOTED].run_id == "retrain-1"
+    rules = kinds[Kind.PROMOTED].details["recommender"]["rules"]
+    assert rules == [{"rule": "popularity", "outcome": "passed", "message": "by 0.1"}]
+
+
+def test_a_machine_that_is_too_slow_is_told_apart(deliveries: SqlDeliveries, news: News) -> None:
+    slow = replace(WINNER, campaign_warning="this machine scores 3 contexts a second")
+    news.how_it_ended(a_run(Outcome.PROMOTED, slow), T0)
+    assert "3 contexts" in told(deliveries)[Kind.CAPACITY_WARNING].text
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_every_outcome_is_told_in_its_own_kind_with_the_reason(
+    deliveries: SqlDeliveries, news: News, outcome: Outcome
+) -> None:
+    news.how_it_ended(a_run(outcome), T0)
+    kinds = told(deliveries)
+    assert set(kinds) == {Kind(outcome.value)}
+    assert "because" in kinds[Kind(outcome.value)].text
+
+
+def test_warnings_about_the_data_are_told_too(deliveries: SqlDeliveries, news: News) -> None:
+    findings = ({"severity": "warning", "message": "4 visitors look like bots"},)
+    news.how_it_ended(replace(a_run(Outcome.SKIPPED), findings=findings), T0)
+    assert "look like bots" in told(deliveries)[Kind.SKIPPED].text

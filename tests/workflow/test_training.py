@@ -1,0 +1,102 @@
+"""Trainings are created once and begun again when they die, but not forever."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pawsonalize.app import Adapters, opened
+from pawsonalize.engine.resources.defaults import RECOMMENDER
+from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.engine.resources.status import Status
+from pawsonalize.engine.solutions.processes import TrainingProcesses
+from pawsonalize.workflow.record import Fate, Half, Outcome, Record, Step, Trigger, begun
+from pawsonalize.workflow.training import MAX_TRAININGS, Training
+from pawsonalize.workflow.worker import Later
+from tests.event_data import T0
+from tests.service_data import make_service
+
+DIES, LASTS = ("false",), ("sleep", "60")
+
+
+@pytest.fixture
+def adapters(tmp_path: Path) -> Iterator[Adapters]:
+    with opened(make_service(tmp_path / "data", train=False)) as adapters:
+        yield adapters
+
+
+def steps(adapters: Adapters, folder: Path, *command: str) -> Training:
+    """The steps, whose trainings are this command; it gets the version's name and ignores it."""
+    shell = ("sh", "-c", " ".join(command))
+    processes = TrainingProcesses(
+        adapters.registry, adapters.artefacts, folder, shell, dict(os.environ)
+    )
+    return Training(adapters.versions, processes, 1.0)
+
+
+def run() -> Record:
+    half = Half(campaign=RECOMMENDER, solution_version="recommender-new")
+    record = begun("retrain-new", Trigger.COMMAND, T0, T0, {})
+    return Record(
+        **{name: getattr(record, name) for name in record.__struct_fields__} | {"halves": (half,)}
+    )
+
+
+def awaited(training: Training, record: Record) -> Record:
+    """The record once the wait is over."""
+    deadline = time.monotonic() + 30
+    done = training.await_all(record, T0)
+    while isinstance(done, Later):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+        done = training.await_all(done.record, T0)
+    return done
+
+
+def test_a_training_that_dies_each_time_fails_after_so_many(
+    adapters: Adapters, tmp_path: Path
+) -> None:
+    training = steps(adapters, tmp_path, *DIES)
+    record = awaited(training, training.create(run(), T0))
+    assert (record.outcome, record.step) == (Outcome.FAILED, Step.NOTIFY)
+    (half,) = record.halves
+    assert (half.fate, half.trainings) == (Fate.FAILED, MAX_TRAININGS)
+    assert "recommender-new could not be trained" in record.reason
+
+
+def test_creating_again_finds_what_was_created(adapters: Adapters, tmp_path: Path) -> None:
+    training = steps(adapters, tmp_path, *LASTS)
+    first = training.create(run(), T0)
+    assert training.create(run(), T0 + 5) == first
+    assert len(list(adapters.registry.all(SolutionVersion))) == 1
+    assert isinstance(training.await_all(first, T0), Later)
+    training.stop(first, T0)
+
+
+def test_stopping_ends_the_training_and_may_be_done_twice(
+    adapters: Adapters, tmp_path: Path
+) -> None:
+    training = steps(adapters, tmp_path, *LASTS)
+    created = training.create(run(), T0)
+    for _ in range(2):
+        stopped = training.stop(created, T0)
+        assert stopped.step is Step.NOTIFY
+        assert stopped.halves[0].training_status == Status.CREATE_STOPPED
+    assert not training.processes.alive("recommender-new")
+
+
+def test_there_is_nothing_to_stop_before_anything_was_created(
+    adapters: Adapters, tmp_path: Path
+) -> None:
+    assert steps(adapters, tmp_path, *LASTS).stop(run(), T0).step is Step.NOTIFY
+
+
+def test_a_training_that_somebody_else_stopped_fails_its_half(
+    adapters: Adapters, tmp_path: Path
+) -> None:
+    training = steps(adapters, tmp_path, *LASTS)
+    created = training.create(run(), T0)
+    training.processes.stop("recommender-new", T0)
+    assert "somebody stopped" in awaited(training, created).reason
