@@ -23,7 +23,7 @@ from tests.event_data import T0
 WORLD_END = T0
 SEED = 7
 _PATIENCE_SECONDS = 120
-_QUICK_SECONDS = 0.002
+_QUICK_SECONDS = 0.0005
 
 
 def make_world(folder: Path, database_url: str = "") -> None:
