@@ -24,7 +24,7 @@ class GateSettings:
     """Whether it must be better than popularity."""
     beat_live: bool = True
     """Whether it must be better than the live version, or a refresh of it."""
-    min_lead: float = 0.01
+    min_lead: float = 0.02
     """Better is a lead that is no chance and at least so large, as a share of the live NDCG@5."""
     refresh_days: float = 7.0
     """A live version older than this may be replaced by one that is about as good."""

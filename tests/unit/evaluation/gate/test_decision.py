@@ -62,7 +62,7 @@ def test_who_passes_every_rule_goes_live_and_the_reason_has_the_numbers() -> Non
         (
             {"live": live(compared(0.0015, spread=0.001))},
             "live version",
-            "better than the live version rec-1 by less than 1%",
+            "better than the live version rec-1 by less than 2%",
         ),
         (
             {"spread": Spread(14, 300, "2-Beagle-2-3", 0.4)},
