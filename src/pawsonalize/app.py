@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from pawsonalize.engine.exposure import Exposure
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.live_model import LiveModel
+from pawsonalize.engine.notifying.courier import Courier
 from pawsonalize.engine.runtime import Runtime
 from pawsonalize.engine.training import Trained, Trainer, TrainingOrder
 from pawsonalize.http.errors import EXCEPTION_HANDLERS
@@ -32,6 +34,11 @@ from pawsonalize.http.openapi import get_docs, get_openapi
 from pawsonalize.http.operations import routes
 from pawsonalize.http.services import Services
 from pawsonalize.logs import configure_logs
+from pawsonalize.notify.base import Notifier
+from pawsonalize.notify.log import LogNotifier
+from pawsonalize.notify.smtp import SmtpNotifier
+from pawsonalize.notify.sns import SnsNotifier
+from pawsonalize.notify.webhook import WebhookNotifier
 from pawsonalize.settings import Settings, as_environment, load_settings
 from pawsonalize.storage.artefacts import LocalArtefacts
 from pawsonalize.storage.base import (
@@ -40,6 +47,7 @@ from pawsonalize.storage.base import (
     ArtefactStore,
     Campaigns,
     Catalogue,
+    Deliveries,
     EventLog,
 )
 from pawsonalize.storage.sql import (
@@ -48,6 +56,7 @@ from pawsonalize.storage.sql import (
     SqlArchiveLedger,
     SqlCampaigns,
     SqlCatalogue,
+    SqlDeliveries,
     SqlEventLog,
     SqlImpressions,
 )
@@ -56,6 +65,7 @@ from pawsonalize.ui.door import routes as site_routes
 
 CAMPAIGN = "recommender"
 _REFRESH_SECONDS = 1.0
+_DELIVERY_SECONDS = 2.0
 _SWITCH_SECONDS = 0.0005
 
 T = TypeVar("T")
@@ -73,6 +83,7 @@ class Adapters:
     animals: Animals
     campaigns: Campaigns
     ledger: ArchiveLedger
+    deliveries: Deliveries
     artefacts: ArtefactStore
     objects: ObjectStore
 
@@ -103,9 +114,33 @@ def _open(settings: Settings) -> Adapters:
         animals=SqlAnimals(database),
         campaigns=SqlCampaigns(database),
         ledger=SqlArchiveLedger(database),
+        deliveries=SqlDeliveries(database),
         artefacts=LocalArtefacts(settings.models_dir),
         objects=open_objects(settings.archive),
     )
+
+
+def open_notifiers(settings: Settings) -> dict[str, Notifier]:
+    """The notifiers that the settings ask for, by name; the log is always one of them."""
+    notifiers: dict[str, Notifier] = {"log": LogNotifier()}
+    if settings.notify_smtp_url or settings.notify_email_to:
+        addresses = [address.strip() for address in settings.notify_email_to.split(",")]
+        notifiers["email"] = SmtpNotifier(
+            settings.notify_smtp_url, settings.notify_email_from, list(filter(None, addresses))
+        )
+    if settings.notify_webhook_url or settings.notify_webhook_secret:
+        notifiers["webhook"] = WebhookNotifier(
+            settings.notify_webhook_url, settings.notify_webhook_secret, clock.now
+        )
+    if settings.notify_sns_topic:
+        notifiers["sns"] = SnsNotifier(settings.notify_sns_topic)
+    return notifiers
+
+
+def couriers(settings: Settings, deliveries: Deliveries) -> list[Courier]:
+    """One for each notifier, so that none waits for another."""
+    notifiers = open_notifiers(settings)
+    return [Courier(deliveries, name, notifier) for name, notifier in notifiers.items()]
 
 
 def train_and_activate(adapters: Adapters, order: TrainingOrder) -> Trained:
@@ -130,7 +165,7 @@ def build_app(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        with opened(settings) as adapters:
+        with opened(settings) as adapters, ThreadPoolExecutor() as notifying:
             live = LiveModel(
                 CAMPAIGN, adapters.campaigns, adapters.artefacts, _exposure(settings, adapters)
             )
@@ -163,6 +198,10 @@ def build_app(settings: Settings) -> Starlette:
             tasks = [
                 asyncio.create_task(_every(_REFRESH_SECONDS, follow_campaign, live)),
                 asyncio.create_task(_every(settings.archive_seconds, archive_new, archiver)),
+                *(
+                    asyncio.create_task(_every(_DELIVERY_SECONDS, deliver_due, courier, notifying))
+                    for courier in couriers(settings, adapters.deliveries)
+                ),
             ]
             yield
             for task in tasks:
@@ -208,11 +247,17 @@ class BackgroundTraining:
             )
 
 
-async def _every(seconds: float, work: Callable[[T], None], argument: T) -> None:
-    """Do the work again and again, in a thread, with a pause between."""
+async def _every(
+    seconds: float, work: Callable[[T], None], argument: T, threads: Executor | None = None
+) -> None:
+    """Do the work again and again, in one of the threads, with a pause between.
+
+    Where none are given, it is one of those that answers use too.
+    """
+    loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(seconds)
-        await asyncio.to_thread(attempt, work, argument)
+        await loop.run_in_executor(threads, attempt, work, argument)
 
 
 def attempt(work: Callable[[T], None], argument: T) -> None:
@@ -235,6 +280,11 @@ def archive_new(archiver: Archiver) -> None:
     """Archive what is new; what fails now is archived the next time."""
     if rows := archiver.archive_once():
         log.info("archived", rows=rows)
+
+
+def deliver_due(courier: Courier) -> None:
+    """Deliver the notifications that are due."""
+    courier.deliver_due(clock.now())
 
 
 def _metrics_dir() -> Path | None:

@@ -18,6 +18,15 @@ from pawsonalize.domain.errors import InvalidInput
 _PREFIX = "PAWSONALIZE_"
 
 
+class Secret(str):
+    """Text that does not show itself when settings are printed."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'…'" if self else "''"
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How this service runs."""
 
@@ -50,6 +59,19 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     exploration_item_age_cut_off: Annotated[int, Meta(ge=0)] = 65500
     """Items created longer ago than this many days before the training are not explored."""
 
+    notify_email_to: str = ""
+    """Whom to tell by e-mail; several addresses with commas between."""
+    notify_email_from: str = ""
+    """The sender's address."""
+    notify_smtp_url: Secret = Secret("")
+    """`smtps://user:password@host`, `smtp+starttls://…` or, on this machine, `smtp://localhost`."""
+    notify_webhook_url: Secret = Secret("")
+    """Where to post notifications as signed JSON."""
+    notify_webhook_secret: Secret = Secret("")
+    """What signs them: base64 of at least 24 random bytes."""
+    notify_sns_topic: str = ""
+    """The Amazon SNS topic to publish them to, `arn:aws:sns:…`; needs the extra `aws`."""
+
     @property
     def database(self) -> str:
         """The database's URL."""
@@ -80,7 +102,7 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
             values[name] = os.environ[variable]
     values |= {name: value for name, value in (overrides or {}).items() if value is not None}
     try:
-        return msgspec.convert(values, Settings, strict=False, dec_hook=_read_path)
+        return msgspec.convert(values, Settings, strict=False, dec_hook=_read)
     except msgspec.ValidationError as error:
         raise InvalidInput(f"a setting is wrong: {error}") from error
 
@@ -104,6 +126,6 @@ def _file(path: Path) -> dict[str, Any]:
     return content or {}
 
 
-def _read_path(_kind: type, value: Any) -> Path:
-    """Path is the only type here that msgspec does not know."""
-    return Path(value)
+def _read(kind: type, value: Any) -> Any:
+    """Read the types that msgspec does not know, which are made from text."""
+    return kind(value)

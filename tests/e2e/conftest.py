@@ -68,8 +68,8 @@ def free_port() -> int:
         return port
 
 
-def environment() -> dict[str, str]:
-    """Ours, without settings of whoever runs the tests."""
+def environment(**settings: str) -> dict[str, str]:
+    """Ours, with these settings and none of whoever runs the tests."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PAWSONALIZE")}
     return kept | {
         "OMP_NUM_THREADS": "1",
@@ -77,14 +77,15 @@ def environment() -> dict[str, str]:
         "PAWSONALIZE_ARCHIVE_SECONDS": "0.1",
         # Answers and places in them are compared.
         "PAWSONALIZE_EXPLORATION_WEIGHT": "0",
+        **{f"PAWSONALIZE_{name.upper()}": value for name, value in settings.items()},
     }
 
 
-def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+def run(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
     """One command, to its end."""
     return subprocess.run(
         [COMMAND, *arguments],
-        env=environment(),
+        env=environment(**settings),
         capture_output=True,
         text=True,
         timeout=_START_SECONDS,
@@ -97,18 +98,18 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Starts servers on a data folder and waits until they answer; all end with the test."""
     servers: list[Server] = []
 
-    def start(folder: Path, *arguments: str, command: str = "serve") -> Server:
-        while not (server := launch(folder, command, *arguments)).comes_up():
+    def start(folder: Path, *arguments: str, command: str = "serve", **settings: str) -> Server:
+        while not (server := launch(folder, command, *arguments, **settings)).comes_up():
             pass
         return server
 
-    def launch(folder: Path, command: str, *arguments: str) -> Server:
+    def launch(folder: Path, command: str, *arguments: str, **settings: str) -> Server:
         port = free_port()
         output = tmp_path / f"server-{len(servers)}.log"
         with output.open("wb") as log:
             process = subprocess.Popen(
                 [COMMAND, command, "--data-dir", str(folder), "--port", str(port), *arguments],
-                env=environment(),
+                env=environment(**settings),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # so that a kill reaches the workers too

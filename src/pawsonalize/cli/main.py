@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
-from pawsonalize.cli import archive, demo, evaluate, importing, serve, train
+from pawsonalize.cli import archive, demo, evaluate, importing, notifications, serve, train
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app.command("import")(importing.import_)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.add_typer(archive.app, name="archive")
+app.add_typer(notifications.app, name="notifications")
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import uvicorn
 
-from pawsonalize.app import opened
+from pawsonalize.app import open_notifiers, opened
 from pawsonalize.cli.options import DataDir, Host, Port, Workers
 from pawsonalize.settings import Settings, as_environment, load_settings
 
@@ -31,7 +31,8 @@ def serve(
 
 def run_server(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight are answered first."""
-    # Here, a folder that cannot be used is one line and an exit code; in a worker, a traceback.
+    # Here, what cannot be used is one line and an exit code; in a worker, a traceback.
+    open_notifiers(settings)
     with opened(settings):
         pass
     # Two libraries that each take all cores for one small product only get in their own way.

@@ -7,6 +7,7 @@
     ├── Conflict              the thing exists, or is in a state that forbids the call
     ├── NotReady              nothing can answer yet: no model is live, or shutting down
     ├── StorageUnavailable    the tables or the archive cannot be written or read
+    ├── NotDelivered          a notifier did not take a notification
     └── CorruptArtefact       a stored model or archive object is not what its card says
 
 Each door maps these classes once; nothing else is raised on purpose.
@@ -64,6 +65,12 @@ class StorageUnavailable(PawsonalizeError):
     """The tables or the archive cannot be written or read right now."""
 
     code = "storage_unavailable"
+
+
+class NotDelivered(PawsonalizeError):
+    """A notifier did not take a notification; it is tried again later."""
+
+    code = "not_delivered"
 
 
 class CorruptArtefact(PawsonalizeError):

@@ -13,6 +13,7 @@ from pawsonalize.domain.errors import (
     CorruptArtefact,
     InputTooLarge,
     InvalidInput,
+    NotDelivered,
     NotFound,
     NotReady,
     PawsonalizeError,
@@ -28,6 +29,7 @@ _STATUS: tuple[tuple[type[PawsonalizeError], HTTPStatus], ...] = (
     (Conflict, HTTPStatus.CONFLICT),
     (NotReady, HTTPStatus.SERVICE_UNAVAILABLE),
     (StorageUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+    (NotDelivered, HTTPStatus.BAD_GATEWAY),
     (CorruptArtefact, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 

@@ -5,6 +5,7 @@ from pawsonalize.storage.sql.archive_ledger import SqlArchiveLedger
 from pawsonalize.storage.sql.campaigns import SqlCampaigns
 from pawsonalize.storage.sql.catalogue import SqlCatalogue
 from pawsonalize.storage.sql.database import Database
+from pawsonalize.storage.sql.deliveries import SqlDeliveries
 from pawsonalize.storage.sql.event_log import SqlEventLog
 from pawsonalize.storage.sql.impressions import SqlImpressions
 
@@ -14,6 +15,7 @@ __all__ = [
     "SqlArchiveLedger",
     "SqlCampaigns",
     "SqlCatalogue",
+    "SqlDeliveries",
     "SqlEventLog",
     "SqlImpressions",
 ]

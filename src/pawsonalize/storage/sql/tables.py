@@ -135,3 +135,28 @@ archive_segments = Table(
     Column("key", Text, nullable=False, unique=True),
     Column("sha256", Text),
 )
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("notification_id", Text, primary_key=True),
+    Column("notifier", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("run_id", Text),
+    Column("subject", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("details", Text, nullable=False),
+    Column("happened_at", BigInteger, nullable=False, index=True),
+    Column("attempts", BigInteger, nullable=False),
+    Column("next_attempt_at", BigInteger),
+    Column("delivered_at", BigInteger),
+    Column("last_error", Text),
+)
+# What waits is little; what was delivered is not in it.
+Index(
+    "deliveries_waiting",
+    deliveries.c.notifier,
+    deliveries.c.next_attempt_at,
+    sqlite_where=deliveries.c.next_attempt_at.is_not(None),
+    postgresql_where=deliveries.c.next_attempt_at.is_not(None),
+)

@@ -1,0 +1,54 @@
+"""Notifications: what people are told about the retraining, and why it happened."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from pawsonalize.domain.errors import InvalidInput
+
+# What a webhook's signature separates by dots must not hold one.
+_ID = re.compile(r"[A-Za-z0-9_:-]{1,256}")
+
+
+class Kind(StrEnum):
+    """What a notification is about."""
+
+    TRAINING_STARTED = "training-started"
+    PROMOTED = "promoted"
+    NOT_PROMOTED = "not-promoted"
+    CAMPAIGN_UPDATED = "campaign-updated"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed-out"
+    CAPACITY_WARNING = "capacity-warning"
+    TEST = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One piece of news, the same for every notifier.
+
+    `subject` is one line and `text` says it in plain words. `details` is data for JSON, such as
+    the gate's numbers; a list of mappings in it is shown as a table. The id is chosen by who
+    tells the news, and the same for the same news: so a step that runs again tells it once.
+    `happened_at` is in milliseconds.
+    """
+
+    notification_id: str
+    kind: Kind
+    subject: str
+    text: str
+    happened_at: int
+    run_id: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not _ID.fullmatch(self.notification_id):
+            raise InvalidInput(
+                "a notification id has 1 to 256 of the characters A-Z a-z 0-9 _ : -, which"
+                f" {self.notification_id!r} does not",
+                field="notification_id",
+            )

@@ -1,0 +1,1 @@
+"""The outbox: news are kept with the tables and delivered in the background, at least once."""

@@ -1,0 +1,1 @@
+"""Telling people: one file for each way to reach them."""
