@@ -19,9 +19,10 @@ import numpy as np
 from benchmarks.server import drive, percentile, post, serving
 from benchmarks.synthetic import group_ids
 from pawsonalize import clock
-from pawsonalize.app import opened, train_and_activate
+from pawsonalize.app import opened
+from pawsonalize.cli.training import train_and_serve
 from pawsonalize.domain.events import Event
-from pawsonalize.engine.training import TrainingOrder
+from pawsonalize.engine.resources.defaults import RECOMMENDER
 from pawsonalize.settings import load_settings
 from pawsonalize.storage.base import Item
 
@@ -54,7 +55,7 @@ def prepare(data_dir: Path, groups: int, events: int) -> None:
         adapters.catalogue.put_items([Item(item, {}) for item in ids])
         for chunk in event_chunks(ids, events, now):
             adapters.log.append(chunk)
-        train_and_activate(adapters, TrainingOrder("user-personalization", now, {}))
+        train_and_serve(adapters, adapters.versions.create(RECOMMENDER, as_of=now, now=now))
 
 
 def measure(data_dir: Path, users: int, requests: int, factory: str | None) -> dict[str, float]:

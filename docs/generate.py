@@ -94,6 +94,8 @@ def _commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
         yield name, command
         return
     for child_name, child in children.items():
+        if child.hidden:
+            continue
         yield from _commands(child, f"{name} {child_name}")
 
 

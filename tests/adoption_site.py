@@ -11,14 +11,14 @@ import uvicorn
 from starlette.applications import Starlette
 
 from pawsonalize import clock
-from pawsonalize.app import build_app, opened, train_and_activate
+from pawsonalize.app import build_app, opened
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.training import TrainingOrder
 from pawsonalize.settings import Settings
 from pawsonalize.ui.door import Storefront
+from tests.training import train_and_serve
 
 NOW = clock.now()
 _KINDS = (
@@ -56,13 +56,13 @@ def site(
     start_training: Callable[[], None] | None = None,
 ) -> Starlette:
     """The app; with `trained`, a model is live to which dogs are the most popular kind."""
-    settings = Settings(data_dir=data_dir, demo_site=True, exploration_weight=0)
+    settings = Settings(data_dir=data_dir, demo_site=True, exploration_weight=0, retrain_here=False)
     with opened(settings) as adapters:
         if animals:
             adapters.animals.put(animals)
         if trained:
             adapters.log.append(list(_history()))
-            train_and_activate(adapters, TrainingOrder("user-personalization", NOW, {}))
+            train_and_serve(adapters, NOW)
     app = build_app(settings)
     start = app.router.lifespan_context
 

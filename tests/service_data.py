@@ -3,15 +3,20 @@
 from pathlib import Path
 from typing import Any
 
-from pawsonalize.app import opened, train_and_activate
-from pawsonalize.engine.training import TrainingOrder
+from pawsonalize.app import opened
 from pawsonalize.settings import Settings
 from pawsonalize.storage.base import Item
 from tests.event_data import T0, event
+from tests.training import train_and_serve
 
 CATS = [f"1-{breed}-{size}-1" for breed in ("Siamese", "Manx", "Maine Coon") for size in "12"]
 DOGS = [f"2-{breed}-{size}-3" for breed in ("Beagle", "Saint_Bernard", "Pug") for size in "23"]
-SETTINGS = {"log_level": "error", "max_body_bytes": 200_000, "exploration_weight": 0.0}
+SETTINGS = {
+    "log_level": "error",
+    "max_body_bytes": 200_000,
+    "exploration_weight": 0.0,
+    "retrain_here": False,
+}
 
 
 def make_service(folder: Path, *, train: bool = True) -> Settings:
@@ -27,7 +32,7 @@ def make_service(folder: Path, *, train: bool = True) -> Settings:
             ]
         )
         if train:
-            train_and_activate(adapters, TrainingOrder("user-personalization", T0 + 1000, {}))
+            train_and_serve(adapters, T0 + 1000)
     return settings
 
 

@@ -14,8 +14,14 @@ import yaml
 from msgspec import Meta
 
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.checks.settings import CheckSettings
+from pawsonalize.evaluation.gate.settings import GateSettings, Profile
 
 _PREFIX = "PAWSONALIZE_"
+_OF_RETRAINING = ("recipe", "reranking", "promotion", "gate", "check", "retrain", "campaign")
+_GATE, _CHECKS = GateSettings(), CheckSettings()
+Share = Annotated[float, Meta(ge=0, le=1)]
+Count = Annotated[int, Meta(ge=0)]
 
 
 class Secret(str):
@@ -54,10 +60,70 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Serve the demo adoption site at `/`, where anybody may act as any visitor."""
     recipe: str = "user-personalization"
     """The recipe `train` uses when none is named."""
+    promotion_threshold: Share = _GATE.promotion_threshold
+    """A new solution version goes live only with an NDCG@5 above this."""
+    gate_profile: Literal["full", "reference"] = "full"
+    """`full`: every rule below; `reference`: the promotion threshold alone."""
+    gate_min_test_cases: Count = _GATE.min_test_cases
+    """With fewer held-out test cases the evidence is insufficient: what is live stays."""
+    gate_beat_popularity: bool = _GATE.beat_popularity
+    """Whether a new version must be better than popularity."""
+    gate_beat_live: bool = _GATE.beat_live
+    """Whether it must be better than the live version, or a refresh of it."""
+    gate_min_lead: Share = _GATE.min_lead
+    """Better is a lead beyond chance and at least so large, as a share of the live NDCG@5."""
+    gate_refresh_days: Annotated[float, Meta(ge=0)] = _GATE.refresh_days
+    """A live version whose data are older may be refreshed by one that is about as good."""
+    gate_refresh_margin: Share = _GATE.refresh_margin
+    """About as good: its NDCG@5 is lower by at most this share."""
+    gate_min_coverage: Share = _GATE.min_coverage
+    """So much of what the test cases' lists could hold must be recommended; 0 asks for nothing."""
+    gate_max_top_item_share: Share = _GATE.max_top_item_share
+    """No item may be among the first five of more of the test cases; 1 allows all."""
+    gate_slice_margin: Share = _GATE.slice_margin
+    """No species, nor new visitors or groups, may lose more than this share of NDCG@5."""
+    gate_min_slice_test_cases: Count = _GATE.min_slice_test_cases
+    """Slices of fewer test cases are not looked at; 0 looks at none."""
+    gate_max_constant_share: Share = _GATE.max_constant_share
+    """At most so many test cases may be answered with one score for all items."""
+    check_min_events: Count = _CHECKS.min_events
+    """With fewer events a retraining ends before it trains."""
+    check_min_users: Count = _CHECKS.min_users
+    """With fewer visitors it does, too."""
+    check_max_user_share: Share = _CHECKS.max_user_share
+    """Warn of a visitor with more of the events; above 0.9 nothing is trained."""
+    check_max_item_share: Share = _CHECKS.max_item_share
+    """Warn of an item with more of the events; above 0.9 nothing is trained."""
+    check_bot_events: Annotated[int, Meta(ge=1)] = _CHECKS.bot_events
+    """A visitor with so many events may be a bot…"""
+    check_bot_seconds: Annotated[float, Meta(ge=0)] = _CHECKS.bot_seconds
+    """…and is taken for one if half of the steps from item to item took less than this."""
     exploration_weight: Annotated[float, Meta(ge=0, le=1)] = 0.1
     """The share of the places of recommendations that explore new and under-exposed items."""
     exploration_item_age_cut_off: Annotated[int, Meta(ge=0)] = 65500
     """Items created longer ago than this many days before the training are not explored."""
+    min_provisioned_tps: Annotated[int, Meta(ge=1)] = 1
+    """Warn when a new version scores fewer recommendation requests a second."""
+    reranking_enabled: bool = True
+    """Serve re-rankings from a campaign of their own; if not, the recommender's model ranks."""
+    rerank_min_provisioned_tps: Annotated[int, Meta(ge=1)] = 1
+    """The same warning for the reranker."""
+    retrain_schedule: str = "0 3 * * *"
+    """When to retrain: cron's five fields, or `rate(12 hours)`; empty: only when asked to."""
+    retrain_time_zone: str = "UTC"
+    """The time zone of cron's fields, such as `Europe/Berlin`."""
+    retrain_here: bool = True
+    """Whether this server begins retrainings and works on them; if not, others must."""
+    retrain_limit_hours: Annotated[float, Meta(gt=0)] = 24.0
+    """A retraining that was worked on for longer has timed out."""
+    retrain_check_seconds: Annotated[float, Meta(gt=0)] = 2.0
+    """How often a retraining looks whether its trainings are ready."""
+    campaign_check_seconds: Annotated[float, Meta(gt=0)] = 1.0
+    """How often a retraining looks whether the campaigns it updated serve the new version."""
+    campaign_checks: Annotated[int, Meta(ge=1)] = 1800
+    """After so many looks, a campaign that does not is given up."""
+    run_retention_days: Annotated[int, Meta(ge=1)] = 365
+    """Records of older retrainings are deleted."""
 
     notify_email_to: str = ""
     """Whom to tell by e-mail; several addresses with commas between."""
@@ -83,9 +149,45 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.archive_url or str(self.data_dir.absolute() / "archive")
 
     @property
+    def gate(self) -> GateSettings:
+        """What the gate asks of a new solution version."""
+        return GateSettings(
+            profile=Profile(self.gate_profile),
+            promotion_threshold=self.promotion_threshold,
+            min_test_cases=self.gate_min_test_cases,
+            beat_popularity=self.gate_beat_popularity,
+            beat_live=self.gate_beat_live,
+            min_lead=self.gate_min_lead,
+            refresh_days=self.gate_refresh_days,
+            refresh_margin=self.gate_refresh_margin,
+            min_coverage=self.gate_min_coverage,
+            max_top_item_share=self.gate_max_top_item_share,
+            slice_margin=self.gate_slice_margin,
+            min_slice_test_cases=self.gate_min_slice_test_cases,
+            max_constant_share=self.gate_max_constant_share,
+        )
+
+    @property
+    def checks(self) -> CheckSettings:
+        """When the checks of the data speak before a training."""
+        return CheckSettings(
+            min_events=self.check_min_events,
+            min_users=self.check_min_users,
+            max_user_share=self.check_max_user_share,
+            max_item_share=self.check_max_item_share,
+            bot_events=self.check_bot_events,
+            bot_seconds=self.check_bot_seconds,
+        )
+
+    @property
     def models_dir(self) -> Path:
         """The folder of model artefacts."""
         return self.data_dir / "models"
+
+    @property
+    def trainings_dir(self) -> Path:
+        """The folder where running trainings hold their locks."""
+        return self.data_dir / "trainings"
 
 
 def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
@@ -111,6 +213,15 @@ def as_environment(settings: Settings) -> dict[str, str]:
     """The settings as environment variables, for other processes to load."""
     return {
         _PREFIX + name.upper(): str(getattr(settings, name)) for name in Settings.__struct_fields__
+    }
+
+
+def as_record(settings: Settings) -> dict[str, Any]:
+    """What of the settings decides how a retraining goes, as data for its record."""
+    return {
+        name: getattr(settings, name)
+        for name in Settings.__struct_fields__
+        if name.startswith(_OF_RETRAINING)
     }
 
 

@@ -5,9 +5,11 @@ import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import Conflict, CorruptArtefact, StorageUnavailable
 from pawsonalize.recipes.contract import Arrays, Card
@@ -68,6 +70,38 @@ def test_a_save_that_fails_halfway_leaves_nothing(store: ArtefactStore, root: Pa
     with pytest.raises(ValueError, match="allow_pickle"):
         store.save("v1", CARD, objects)
     assert list(root.iterdir()) == []
+
+
+def test_a_removed_artefact_is_gone_and_its_name_is_free(store: ArtefactStore, root: Path) -> None:
+    location = store.save("v1", CARD, ARRAYS)
+    _card, arrays = store.load(location)
+    store.remove(location)
+    assert list(root.iterdir()) == []
+    np.testing.assert_array_equal(arrays["scores"], ARRAYS["scores"])
+    store.remove(location)
+    store.save("v1", CARD, ARRAYS)
+
+
+def test_a_sweep_takes_what_a_dead_writer_left_and_nothing_of_a_living_one(
+    store: ArtefactStore, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert store.sweep() == 0, "there is not even a folder"
+    store.save("v1", CARD, ARRAYS)
+    left = root / ".draft-left"
+    left.mkdir()
+    (left / "scores.npy").write_bytes(b"half of it")
+    swept = []
+    save = np.save
+
+    def sweeping(file: Path, array: NDArray[Any], allow_pickle: bool) -> None:
+        swept.append(LocalArtefacts(root).sweep())
+        save(file, array, allow_pickle=allow_pickle)
+
+    monkeypatch.setattr(np, "save", sweeping)
+    store.save("v2", CARD, ARRAYS)
+    assert swept == [1, 0, 0]
+    assert sorted(path.name for path in root.iterdir()) == ["v1", "v2"]
+    assert len(store.load("v2")[1]) == len(ARRAYS)
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Items, animals, impressions, campaigns and the archive ledger, on every database."""
+"""Items, animals, impressions and the archive ledger, on every database."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -13,15 +13,14 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, text
 
 from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
+from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.storage import sql
-from pawsonalize.storage.base import Campaign, Impression, Item, Segment, SolutionVersion
+from pawsonalize.storage.base import Impression, Item, Segment
 from pawsonalize.storage.sql import (
     Database,
     SqlAnimals,
     SqlArchiveLedger,
-    SqlCampaigns,
     SqlCatalogue,
     SqlImpressions,
 )
@@ -29,7 +28,6 @@ from pawsonalize.storage.sql.tables import metadata
 
 T0 = 1_700_000_000_000
 REX = Animal("a1", AnimalGroup("2", "Beagle", "2", "3"), "Rex", "North", "m", "brown", 2, T0)
-V1 = SolutionVersion("v1", "popularity-count", "models/v1", T0, 10, T0)
 
 
 def test_migrations_lead_to_exactly_the_tables_the_code_uses(database: Database) -> None:
@@ -106,29 +104,6 @@ def migrate(url: str, revision: str, move: Callable[..., None] = command.upgrade
     with engine(url) as opened, opened.begin() as connection:
         config.attributes["connection"] = connection
         move(config, revision)
-
-
-def test_a_solution_version_is_recorded_once(database: Database) -> None:
-    campaigns = SqlCampaigns(database)
-    campaigns.add_version(V1)
-    campaigns.add_version(replace(V1, solution_version="v2", created_at=T0 + 1))
-    with pytest.raises(Conflict):
-        campaigns.add_version(V1)
-    assert campaigns.version("v1") == V1
-    assert [version.solution_version for version in campaigns.versions()] == ["v2", "v1"]
-
-
-def test_a_campaign_is_updated_only_by_who_saw_its_newest_revision(database: Database) -> None:
-    campaigns = SqlCampaigns(database)
-    campaigns.add_version(V1)
-    first = Campaign("recommender", "v1", 1, T0)
-    assert campaigns.activate(first, expected_revision=0)
-    assert not campaigns.activate(first, expected_revision=0)
-    second = replace(first, revision=2)
-    assert campaigns.activate(second, expected_revision=1)
-    assert not campaigns.activate(second, expected_revision=1)
-    assert campaigns.campaign("recommender") == second
-    assert campaigns.campaign("other") is None
 
 
 def test_archive_segments_are_planned_by_one_and_confirmed_later(database: Database) -> None:

@@ -113,7 +113,7 @@ def test_a_training_goes_live_everywhere_and_no_request_fails(start: Start, tmp_
     before = version(servers[0])
     trained = run("train", "--data-dir", str(folder), "--recipe", "popularity-count", "--json")
     assert trained.returncode == 0, trained.stderr
-    after = json.loads(trained.stdout)["version"]["solution_version"]
+    after = json.loads(trained.stdout)[0]["name"]
     assert before != after
     for server in servers:
         wait_until(lambda server=server: version(server) == after)  # type: ignore[misc]

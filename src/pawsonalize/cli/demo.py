@@ -5,13 +5,13 @@ from dataclasses import replace
 from rich.console import Console
 
 from pawsonalize import clock
-from pawsonalize.app import Adapters, opened, train_and_activate
+from pawsonalize.app import Adapters, opened
 from pawsonalize.cli.options import DataDir, Host, Port, Workers
 from pawsonalize.cli.progress import progress
 from pawsonalize.cli.serve import run_server
+from pawsonalize.cli.training import solutions_to_train, train_and_serve
 from pawsonalize.demo import World, WorldSettings, generate
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.engine.training import TrainingOrder
 from pawsonalize.settings import Settings, load_settings
 from pawsonalize.storage.base import Item
 
@@ -47,9 +47,12 @@ def prepare(settings: Settings) -> None:
                 f"Made a demo world: {len(world.animals):,} animals, {len(world.adopter_ids):,}"
                 f" adopters, {len(world.events):,} events"
             )
-        if not adapters.campaigns.versions():
-            trained = train_and_activate(adapters, TrainingOrder(settings.recipe, clock.now(), {}))
-            console.print(f"Trained {trained.version.solution_version}", highlight=False)
+        for solution in solutions_to_train(settings):
+            if adapters.versions.newest(solution) is None:
+                now = clock.now()
+                version = adapters.versions.create(solution, as_of=now, now=now)
+                train_and_serve(adapters, version)
+                console.print(f"Trained {version.name}", highlight=False)
 
 
 def store_world(adapters: Adapters, world: World) -> None:

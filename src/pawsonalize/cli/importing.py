@@ -1,6 +1,7 @@
 """`pawsonalize import`: CSV files in Amazon Personalize's form into the log and the catalogue."""
 
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.engine.importing.columns import read_schema
 from pawsonalize.engine.importing.importer import Importer
+from pawsonalize.engine.importing.jobs import run_import_job
 from pawsonalize.engine.importing.report import Report, RowError
 from pawsonalize.settings import load_settings
 
@@ -52,7 +54,13 @@ def import_(
     with opened(load_settings({"data_dir": data_dir})) as adapters:
         importer = Importer(adapters.log, adapters.catalogue, received_at=clock.now())
         reports = [
-            _import(importer, dataset, path, schemas.get(dataset), errors)
+            run_import_job(
+                adapters.registry,
+                dataset,
+                str(path),
+                partial(_import, importer, dataset, path, schemas.get(dataset), errors),
+                clock.now,
+            )
             for dataset, path in given.items()
         ]
     if json:

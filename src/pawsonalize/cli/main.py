@@ -5,7 +5,22 @@ import sys
 import typer
 from rich.console import Console
 
-from pawsonalize.cli import archive, demo, evaluate, importing, notifications, serve, train
+from pawsonalize.cli import (
+    archive,
+    campaigns,
+    demo,
+    evaluate,
+    importing,
+    notifications,
+    retrain,
+    runs,
+    serve,
+    solution_versions,
+    solutions,
+    train,
+    train_version,
+    work,
+)
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
 
 app = typer.Typer(
@@ -19,7 +34,14 @@ app.command()(demo.demo)
 app.command()(serve.serve)
 app.command("import")(importing.import_)
 app.command()(train.train)
+app.command(hidden=True)(train_version.train_version)
+app.command()(retrain.retrain)
+app.command(hidden=True)(work.work)
 app.command()(evaluate.evaluate)
+app.add_typer(runs.app, name="runs")
+app.add_typer(solutions.app, name="solutions")
+app.add_typer(solution_versions.app, name="solution-versions")
+app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(archive.app, name="archive")
 app.add_typer(notifications.app, name="notifications")
 

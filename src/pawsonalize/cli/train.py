@@ -1,36 +1,73 @@
-"""`pawsonalize train`: a new solution version, served at once."""
+"""`pawsonalize train`: new solution versions, served as soon as they are ready."""
+
+from typing import Annotated
 
 import msgspec
+import typer
 
 from pawsonalize import clock
-from pawsonalize.app import opened, train_and_activate
+from pawsonalize.app import opened
 from pawsonalize.cli.options import At, DataDir, Json, RecipeName, Seed, Setting, read_pairs
+from pawsonalize.cli.training import solutions_to_train, train_and_serve
 from pawsonalize.domain.times import parse_moment
-from pawsonalize.engine.training import TrainingOrder
+from pawsonalize.engine.resources.defaults import RECOMMENDER
+from pawsonalize.engine.resources.solutions import TrainingMode
 from pawsonalize.settings import load_settings
+
+Mode = Annotated[
+    TrainingMode,
+    typer.Option(help="FULL: from nothing. UPDATE: fold new events into the newest version."),
+]
 
 
 def train(
+    solution: Annotated[
+        str | None,
+        typer.Option(
+            help="The solution to train; --recipe and --set are for one alone.",
+            show_default="recommender, and reranker where re-ranking is enabled",
+        ),
+    ] = None,
     recipe: RecipeName = None,
     setting: Setting = None,
+    mode: Mode = TrainingMode.FULL,
     seed: Seed = 0,
     at: At = None,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Train a solution version and serve it; running servers follow within a second.
+    """Train solution versions and serve them; running servers follow within a second.
 
-    Example: pawsonalize train --recipe user-personalization --set popularity_half_life_days=14
+    Example: pawsonalize train --solution recommender --set popularity_half_life_days=14
     """
     settings = load_settings({"data_dir": data_dir})
-    as_of = clock.now() if at is None else parse_moment(at, "--at")
-    order = TrainingOrder(recipe or settings.recipe, as_of, read_pairs(setting), seed)
+    now = clock.now()
+    as_of = now if at is None else parse_moment(at, "--at")
+    if solution is None and recipe is None and not setting:
+        solutions = solutions_to_train(settings)
+    else:
+        solutions = (solution or RECOMMENDER,)
     with opened(settings) as adapters:
-        trained = train_and_activate(adapters, order)
+        trained = [
+            train_and_serve(
+                adapters,
+                adapters.versions.create(
+                    name,
+                    as_of=as_of,
+                    now=now,
+                    mode=mode,
+                    seed=seed,
+                    recipe=recipe,
+                    settings=read_pairs(setting) or None,
+                ),
+            )
+            for name in solutions
+        ]
     if json:
         print(msgspec.json.encode(trained).decode())
         return
-    print(
-        f"{trained.version.solution_version} is live: trained on {trained.events:,} events of"
-        f" {trained.users:,} visitors and {trained.items:,} items"
-    )
+    for version in trained:
+        print(
+            f"{version.name} goes live: trained on {version.events:,} events of"
+            f" {version.users:,} visitors and {version.items:,} items"
+        )

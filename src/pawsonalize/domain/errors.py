@@ -5,6 +5,7 @@
     │   └── InputTooLarge     more than one call may carry
     ├── NotFound              a named thing does not exist
     ├── Conflict              the thing exists, or is in a state that forbids the call
+    ├── TrainingFailed        a training ended without a model
     ├── NotReady              nothing can answer yet: no model is live, or shutting down
     ├── StorageUnavailable    the tables or the archive cannot be written or read
     ├── NotDelivered          a notifier did not take a notification
@@ -53,6 +54,12 @@ class Conflict(PawsonalizeError):
     """The call contradicts what already exists."""
 
     code = "conflict"
+
+
+class TrainingFailed(PawsonalizeError):
+    """A training ended without a model; the message has its reason."""
+
+    code = "training_failed"
 
 
 class NotReady(PawsonalizeError):

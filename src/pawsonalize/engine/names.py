@@ -2,6 +2,8 @@
 
 import secrets
 
+from pawsonalize.domain.times import iso
+
 
 def new_event_id(now: int) -> str:
     """An event id for a sender that gave none; `now` in milliseconds since 1970."""
@@ -11,3 +13,9 @@ def new_event_id(now: int) -> str:
 def new_recommendation_id(now: int) -> str:
     """The id of one answer, `RID-…`; `now` in milliseconds since 1970."""
     return f"RID-{now:012x}{secrets.token_hex(8)}"
+
+
+def new_resource_name(of: str, now: int) -> str:
+    """The name of a resource that nobody named, `of-20260517T093000000Z-1f2e3d`."""
+    stamp = iso(now).translate(str.maketrans("", "", "-:."))
+    return f"{of}-{stamp}-{secrets.token_hex(3)}"

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
+from pawsonalize.engine.campaigns.live_model import LiveModel
+from pawsonalize.engine.campaigns.serving import Served
 from pawsonalize.engine.context import context_of
 from pawsonalize.engine.exploration import Explored, explore
 from pawsonalize.engine.impressions import ImpressionLog
-from pawsonalize.engine.live_model import LiveModel, Served
 from pawsonalize.engine.names import new_recommendation_id
 from pawsonalize.engine.reasons import reasons_for
 from pawsonalize.recipes.contract import Floats
@@ -54,22 +55,23 @@ class Candidate:
 
 
 class Runtime:
-    """Answers from the live model and the visitor's newest events.
+    """Answers from live models and the visitor's newest events.
 
-    Each place of a recommendation goes to exploration with the probability `exploration_weight`.
+    Each place of a recommendation goes to exploration with the probability that the recommender's
+    campaign says. Until the reranker, if there is one, serves a model, the recommender's ranks.
     """
 
     def __init__(
         self,
         log: EventLog,
-        live: LiveModel,
+        recommender: LiveModel,
         impressions: ImpressionLog,
-        exploration_weight: float = 0.0,
+        reranker: LiveModel | None = None,
     ) -> None:
         self._log = log
-        self._live = live
+        self._recommender = recommender
         self._impressions = impressions
-        self._exploration_weight = exploration_weight
+        self._reranker = reranker
 
     def recommend(
         self, visitor: Visitor, limit: int, at: int, now: int, *, explain: bool = False
@@ -81,17 +83,17 @@ class Runtime:
         """
         if not 1 <= limit <= MAX_RESULTS:
             raise InvalidInput(f"limit must be from 1 to {MAX_RESULTS}", field="limit")
-        served = self._live.current
+        served = self._recommender.current
         context = context_of(self._log, visitor, at)
         scores = served.model.score_catalogue(context)
         name = new_recommendation_id(now)
-        chosen = self._explored(served, _best(scores, limit), name)
+        chosen = _explored(served, _best(scores, limit), name)
         places = list(chosen.positions)
         ids = [served.model.item_ids[place] for place in places]
         reasons = reasons_for(served.model.contributions(context, ids)) if explain else _NONE
         odds = chosen.propensities
         items = tuple(map(Scored, ids, scores[places].tolist(), reasons, chosen.explored, odds))
-        answer = Answer(name, served.version.solution_version, items)
+        answer = Answer(name, served.version.name, items)
         return self._logged(answer, "recommendation", visitor, at, now, odds)
 
     def rerank(
@@ -103,20 +105,18 @@ class Runtime:
         InvalidInput for an empty list, more than 500 places or an id given twice.
         """
         _check(candidates)
-        served = self._live.current
+        served = self._ranking()
         groups = [candidate.group_id for candidate in candidates]
         scores = served.model.score(context_of(self._log, visitor, at), groups)
         shares = _shares(scores)
         order = np.argsort(-shares, kind="stable")
         items = tuple(Scored(candidates[place].item_id, float(shares[place])) for place in order)
-        answer = Answer(new_recommendation_id(now), served.version.solution_version, items)
+        answer = Answer(new_recommendation_id(now), served.version.name, items)
         return self._logged(answer, "ranking", visitor, at, now)
 
-    def _explored(self, served: Served, best: NDArray[np.intp], seed: str) -> Explored:
-        weight = self._exploration_weight
-        if weight > 0 and served.novelty is not None:
-            return explore(best, served.novelty, weight, seed)
-        return Explored(tuple(best.tolist()), (False,) * len(best), (1.0,) * len(best))
+    def _ranking(self) -> Served:
+        reranker = self._reranker
+        return (reranker if reranker and reranker.is_ready else self._recommender).current
 
     def _logged(
         self,
@@ -152,6 +152,13 @@ def _best(scores: Floats, limit: int) -> NDArray[np.intp]:
     else:
         chosen = np.arange(len(scores))
     return chosen[np.argsort(-scores[chosen], kind="stable")][:limit]
+
+
+def _explored(served: Served, best: NDArray[np.intp], seed: str) -> Explored:
+    weight = served.settings.exploration_weight
+    if weight > 0 and served.novelty is not None:
+        return explore(best, served.novelty, weight, seed)
+    return Explored(tuple(best.tolist()), (False,) * len(best), (1.0,) * len(best))
 
 
 def _shares(scores: Floats) -> NDArray[np.float64]:

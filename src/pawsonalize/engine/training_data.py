@@ -1,19 +1,94 @@
 """From the log and the catalogue to the columns that recipes train on."""
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.events import DEFAULT_EVENT_TYPE
 from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.domain.times import DAY
+from pawsonalize.engine.progress import Progress, silent
+from pawsonalize.engine.resources.solutions import Cut, TrainingSelection
 from pawsonalize.recipes.contract import ItemAttributes, TrainingData
-from pawsonalize.storage.base import Catalogue, EventLog
+from pawsonalize.storage.base import Catalogue, EventLog, TrainingRow
 
 _HUGE = float(np.finfo(np.float32).max)
 _MAX_TYPES = int(np.iinfo(np.int16).max)
 _GROUP_ATTRIBUTES = ("species", "breed", "size", "age")
+_EVERYTHING = TrainingSelection()
+
+
+def training_data(
+    log: EventLog,
+    catalogue: Catalogue,
+    *,
+    through: int,
+    as_of: int,
+    selection: TrainingSelection = _EVERYTHING,
+    progress: Progress = silent,
+) -> TrainingData:
+    """Events with `offset <= through` and `sent_at <= as_of`, and every item there is.
+
+    The catalogue is the items dataset in order of id, then items that only events name.
+    """
+    columns = _Columns()
+    columns.name_items(catalogue)
+    for row in _selected(log, None, Cut(through, as_of), selection, progress):
+        columns.add(row)
+    return columns.data(as_of)
+
+
+def marked_training_data(
+    log: EventLog,
+    catalogue: Catalogue,
+    cut: Cut,
+    mark: int,
+    *,
+    selection: TrainingSelection = _EVERYTHING,
+    progress: Progress = silent,
+) -> tuple[TrainingData, NDArray[np.bool_]]:
+    """The same, and which of the rows the log held up to the offset `mark`, shape (N,)."""
+    columns = _Columns()
+    columns.name_items(catalogue)
+    early = Cut(min(mark, cut.log_offset), cut.as_of)
+    for row in _selected(log, None, early, selection, silent):
+        columns.add(row)
+    marked = len(columns)
+    for row in _selected(log, early, cut, selection, progress):
+        columns.add(row)
+    return columns.data(cut.as_of), columns.order() < marked
+
+
+def new_data(
+    log: EventLog,
+    catalogue: Catalogue,
+    known_items: Sequence[str],
+    cuts: Sequence[Cut],
+    *,
+    selection: TrainingSelection = _EVERYTHING,
+    progress: Progress = silent,
+) -> TrainingData:
+    """The events that the last of the cuts adds to those before it, coded as a model knows them.
+
+    `known_items` are the model's, `cuts` what it was trained on, oldest first, and what is new:
+    each sees at least what the one before it saw. Users and event types keep the codes they got
+    there, unless a session was bound to its user since, which may number later users anew.
+    """
+    columns = _Columns()
+    for item_id in known_items:
+        columns.items.number(item_id)
+    *folded, newest = cuts
+    before = None
+    for cut in folded:
+        for row in _selected(log, before, cut, selection, silent):
+            columns.name(row)
+        before = cut
+    columns.name_items(catalogue)
+    for row in _selected(log, before, newest, selection, progress):
+        columns.add(row)
+    return columns.data(newest.as_of)
 
 
 class _Codes:
@@ -36,49 +111,90 @@ class _Codes:
         return tuple(self._codes)
 
 
-def training_data(log: EventLog, catalogue: Catalogue, *, through: int, as_of: int) -> TrainingData:
-    """Events with `offset <= through` and `sent_at <= as_of`, and every item there is.
+class _Columns:
+    """Rows of the log, gathered as columns of codes."""
 
-    The catalogue is the items dataset in order of id, then items that only events name.
-    """
-    items, types, users = _Codes(), _Codes(), _Codes()
-    for described in catalogue.items():
-        items.number(described.item_id)
-    columns = (array("i"), array("i"), array("h"), array("q"), array("f"))
-    for visitor, item_id, kind, sent_at, amount in _rows(log, through, as_of):
-        columns[0].append(users.number(visitor))
-        columns[1].append(items.number(item_id))
-        columns[2].append(_type_code(types, kind))
-        columns[3].append(sent_at)
-        columns[4].append(np.nan if amount is None else min(max(amount, -_HUGE), _HUGE))
-    user, item, event_type, time, value = (np.asarray(column) for column in columns)
-    # Rows come in log order and the sort is stable, so equal moments keep it.
-    order = np.lexsort((time, user))
-    return TrainingData(
-        user=user[order],
-        item=item[order],
-        event_type=event_type[order],
-        value=value[order],
-        time=time[order],
-        n_users=len(users.names),
-        item_ids=items.names,
-        event_types=types.names,
-        attributes=_attributes(items.names),
-        as_of=as_of,
-    )
+    def __init__(self) -> None:
+        self.items, self._types, self._users = _Codes(), _Codes(), _Codes()
+        self._columns = (array("i"), array("i"), array("h"), array("q"), array("f"))
+
+    def name_items(self, catalogue: Catalogue) -> None:
+        for described in catalogue.items():
+            self.items.number(described.item_id)
+
+    def name(self, row: TrainingRow) -> None:
+        """Give the row's names their codes."""
+        visitor, _item_id, kind, _sent_at, _amount = row
+        self._users.number(visitor)
+        self._type_code(kind)
+
+    def add(self, row: TrainingRow) -> None:
+        visitor, item_id, kind, sent_at, amount = row
+        user, item, event_type, time, value = self._columns
+        user.append(self._users.number(visitor))
+        item.append(self.items.number(item_id))
+        event_type.append(self._type_code(kind))
+        time.append(sent_at)
+        value.append(np.nan if amount is None else min(max(amount, -_HUGE), _HUGE))
+
+    def __len__(self) -> int:
+        return len(self._columns[0])
+
+    def order(self) -> NDArray[np.intp]:
+        """Of each row of `data` its place among the rows added; equal moments keep that order."""
+        user, _item, _event_type, time, _value = self._columns
+        return np.lexsort((np.asarray(time), np.asarray(user)))
+
+    def data(self, as_of: int) -> TrainingData:
+        user, item, event_type, time, value = (np.asarray(column) for column in self._columns)
+        order = self.order()
+        return TrainingData(
+            user=user[order],
+            item=item[order],
+            event_type=event_type[order],
+            value=value[order],
+            time=time[order],
+            n_users=len(self._users),
+            item_ids=self.items.names,
+            event_types=self._types.names,
+            attributes=_attributes(self.items.names),
+            as_of=as_of,
+        )
+
+    def _type_code(self, kind: str) -> int:
+        """The type's code; once nearly all codes are given, a new type counts as a view."""
+        full = len(self._types) >= _MAX_TYPES - 1 and kind not in self._types
+        return self._types.number(DEFAULT_EVENT_TYPE if full else kind)
 
 
-def _type_code(types: _Codes, kind: str) -> int:
-    """The type's code; once nearly all codes are given, a new type counts as a view."""
-    full = len(types) >= _MAX_TYPES - 1 and kind not in types
-    return types.number(DEFAULT_EVENT_TYPE if full else kind)
+def _selected(
+    log: EventLog, before: Cut | None, cut: Cut, selection: TrainingSelection, progress: Progress
+) -> Iterator[TrainingRow]:
+    """What the cut sees of the log and the one before it did not, as far as it is selected."""
+    thresholds = {event.event_type: event.value_threshold for event in selection.events}
+    age = selection.max_age_days
+    oldest = -np.inf if age is None else cut.as_of - age * DAY
+    for row in _rows(log, before, cut, progress):
+        _visitor, _item_id, kind, sent_at, amount = row
+        if sent_at < oldest or (thresholds and kind not in thresholds):
+            continue
+        threshold = thresholds.get(kind)
+        if threshold is None or (amount is not None and amount >= threshold):
+            yield row
 
 
-def _rows(
-    log: EventLog, through: int, as_of: int
-) -> Iterator[tuple[str, str, str, int, float | None]]:
-    for batch in log.training_rows(through, as_of):
+def _rows(log: EventLog, before: Cut | None, cut: Cut, progress: Progress) -> Iterator[TrainingRow]:
+    after = 0
+    if before is not None:
+        after = before.log_offset
+    if before is not None and before.as_of < cut.as_of:
+        for batch in log.training_rows(after, cut.as_of):  # those that were in the future then
+            yield from (row for row in batch if row[3] > before.as_of)
+    done = after
+    for batch in log.training_rows(cut.log_offset, cut.as_of, after=after):
         yield from batch
+        done += len(batch)
+        progress(min(done, cut.log_offset), cut.log_offset)
 
 
 def _attributes(item_ids: tuple[str, ...]) -> ItemAttributes:

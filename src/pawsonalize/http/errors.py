@@ -18,6 +18,7 @@ from pawsonalize.domain.errors import (
     NotReady,
     PawsonalizeError,
     StorageUnavailable,
+    TrainingFailed,
 )
 from pawsonalize.http.json import json_response
 
@@ -27,6 +28,7 @@ _STATUS: tuple[tuple[type[PawsonalizeError], HTTPStatus], ...] = (
     (InvalidInput, HTTPStatus.BAD_REQUEST),
     (NotFound, HTTPStatus.NOT_FOUND),
     (Conflict, HTTPStatus.CONFLICT),
+    (TrainingFailed, HTTPStatus.INTERNAL_SERVER_ERROR),
     (NotReady, HTTPStatus.SERVICE_UNAVAILABLE),
     (StorageUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
     (NotDelivered, HTTPStatus.BAD_GATEWAY),

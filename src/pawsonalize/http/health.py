@@ -33,5 +33,5 @@ async def get_readyz(request: Request) -> Response:
     await services.read(services.log.head)
     if not services.live.is_ready:
         raise NotReady("no model is live yet: run `pawsonalize train`")
-    version = services.live.current.version.solution_version
+    version = services.live.current.version.name
     return json_response(Readiness("ready", version))

@@ -6,12 +6,11 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import LoggedEvent, Visitor
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.times import iso, parse_moment
 from pawsonalize.engine.history import history_page, read_cursor
-from pawsonalize.http.json import json_response
+from pawsonalize.http.json import json_response, read_limit
 from pawsonalize.http.services import Services
 from pawsonalize.storage.base import HistoryQuery
 
@@ -64,20 +63,12 @@ async def _history(request: Request, visitor: Visitor) -> Response:
 def _query(request: Request) -> HistoryQuery:
     given = request.query_params
     return HistoryQuery(
-        limit=_limit(given.get("limit")),
+        limit=read_limit(given.get("limit"), _DEFAULT_LIMIT),
         before=read_cursor(given["cursor"]) if "cursor" in given else None,
         event_type=parse_id(given["eventType"], "eventType") if "eventType" in given else None,
         since=parse_moment(given["since"], "since") if "since" in given else None,
         until=parse_moment(given["until"], "until") if "until" in given else None,
     )
-
-
-def _limit(given: str | None) -> int:
-    if given is None:
-        return _DEFAULT_LIMIT
-    if not (given.isascii() and given.isdigit() and len(given) < 10):
-        raise InvalidInput("limit must be a whole number", field="limit")
-    return int(given)
 
 
 def _past(logged: LoggedEvent) -> PastEvent:

@@ -1,4 +1,4 @@
-"""Request bodies in, bounded; JSON out."""
+"""Request bodies and parameters in, bounded; JSON out."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.domain.errors import InputTooLarge
+from pawsonalize.domain.errors import InputTooLarge, InvalidInput
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -21,6 +21,15 @@ async def read_body(request: Request, limit: int) -> bytes:
             raise InputTooLarge(f"a request body may have {limit} bytes: send less at a time")
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def read_limit(given: str | None, default: int) -> int:
+    """The query parameter `limit`, a whole number."""
+    if given is None:
+        return default
+    if not (given.isascii() and given.isdigit() and len(given) < 10):
+        raise InvalidInput("limit must be a whole number", field="limit")
+    return int(given)
 
 
 def json_response(

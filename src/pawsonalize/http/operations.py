@@ -8,7 +8,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pawsonalize.http import events, health, history, metrics, recommendations, rerankings
+from pawsonalize.http import (
+    events,
+    health,
+    history,
+    metrics,
+    recommendations,
+    rerankings,
+    resources,
+    runs,
+)
 from pawsonalize.http.examples import EVENT, EVENTS, RECOMMENDATION, RERANKING
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -50,6 +59,11 @@ _HISTORY_PARAMETERS = (
     Parameter("eventType", "Only events of this type."),
     Parameter("since", "Only events at or after this moment."),
     Parameter("until", "Only events before this moment."),
+)
+_RUN = Parameter("run_id", "The run.", where="path", required=True)
+_PAGE_PARAMETERS = (
+    Parameter("limit", "How many a page holds, 1 to 100; 50 if left out.", int),
+    Parameter("cursor", "The `nextCursor` of the page before."),
 )
 
 OPERATIONS = (
@@ -108,6 +122,73 @@ OPERATIONS = (
             *_HISTORY_PARAMETERS,
         ),
     ),
+    Operation(
+        "GET",
+        "/v1/runs",
+        runs.get_runs,
+        "The newest retrainings and how they ended.",
+        answer=(runs.RunList,),
+        parameters=(Parameter("limit", "How many, 1 to 500; 20 if left out.", int),),
+    ),
+    Operation(
+        "POST",
+        "/v1/runs",
+        runs.post_run,
+        "Retrain now; 409 while another retraining runs.",
+        request=(runs.RunRequest,),
+        answer=(runs.Run,),
+        status=202,
+        examples={"now": {}},
+    ),
+    Operation(
+        "GET",
+        "/v1/runs/{run_id}",
+        runs.get_run,
+        "One retraining: what it found, how it decided and why.",
+        answer=(runs.Run,),
+        parameters=(_RUN,),
+    ),
+    Operation(
+        "POST",
+        "/v1/runs/{run_id}/cancel",
+        runs.post_cancel,
+        "Stop a retraining and its trainings; what is served stays.",
+        answer=(runs.Run,),
+        status=202,
+        parameters=(_RUN,),
+    ),
+    Operation(
+        "GET",
+        "/v1/solutions",
+        resources.get_solutions,
+        "Recipes with their settings, newest first.",
+        answer=(resources.Solutions,),
+        parameters=_PAGE_PARAMETERS,
+    ),
+    Operation(
+        "GET",
+        "/v1/solution-versions",
+        resources.get_solution_versions,
+        "Trained models and those in training, newest first.",
+        answer=(resources.SolutionVersions,),
+        parameters=(Parameter("solution", "Only versions of this solution."), *_PAGE_PARAMETERS),
+    ),
+    Operation(
+        "GET",
+        "/v1/campaigns",
+        resources.get_campaigns,
+        "What is served, and what became of its latest update.",
+        answer=(resources.Campaigns,),
+        parameters=_PAGE_PARAMETERS,
+    ),
+    Operation(
+        "POST",
+        "/v1/campaigns/{name}/rollback",
+        resources.post_rollback,
+        "Serve the version before again.",
+        answer=(resources.CampaignAnswer,),
+        parameters=(Parameter("name", "The campaign.", where="path", required=True),),
+    ),
     Operation("GET", "/healthz", health.get_healthz, "Does the process live?", (health.Health,)),
     Operation("GET", "/readyz", health.get_readyz, "Can it answer?", (health.Readiness,)),
     Operation("GET", "/metrics", metrics.get_metrics, "Prometheus metrics."),
@@ -115,8 +196,23 @@ OPERATIONS = (
 
 
 def routes() -> list[Route]:
-    """The operations as routes, the busiest first."""
+    """The operations as routes, the busiest first; a path has one, so that a 405 names them all."""
+    endpoints: dict[str, dict[str, Endpoint]] = {}
+    for operation in OPERATIONS:
+        endpoints.setdefault(operation.path, {})[operation.method] = operation.endpoint
     return [
-        Route(operation.path, operation.endpoint, methods=[operation.method])
-        for operation in OPERATIONS
+        Route(path, _one_of(by_method), methods=[*by_method])
+        for path, by_method in endpoints.items()
     ]
+
+
+def _one_of(by_method: dict[str, Endpoint]) -> Endpoint:
+    """The only endpoint of a path, or what chooses by the request's method."""
+    if len(by_method) == 1:
+        return next(iter(by_method.values()))
+
+    async def chosen(request: Request) -> Response:
+        method = "GET" if request.method == "HEAD" else request.method
+        return await by_method[method](request)
+
+    return chosen

@@ -7,10 +7,13 @@ from typing import ParamSpec, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
+from pawsonalize.engine.campaigns.live_model import LiveModel
+from pawsonalize.engine.campaigns.updates import Campaigns
 from pawsonalize.engine.ingest import Ingest
-from pawsonalize.engine.live_model import LiveModel
+from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.runtime import Runtime
 from pawsonalize.storage.base import Animals, EventLog
+from pawsonalize.workflow.runs import Runs
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,6 +33,9 @@ class Services:
     ingest: Ingest
     runtime: Runtime
     live: LiveModel
+    runs: Runs
+    registry: Registry
+    campaigns: Campaigns
     now: Callable[[], int]
     reads_are_local: bool
     max_body_bytes: int

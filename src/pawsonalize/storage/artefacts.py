@@ -4,10 +4,13 @@ Worker processes that map the same files share their pages, so a model is in mem
 `SHA256SUMS` lists the files with their digests, in the form that `sha256sum --check` reads.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -18,6 +21,7 @@ from pawsonalize.recipes.contract import Arrays, Card
 
 _CARD = "card.json"
 _SUMS = "SHA256SUMS"
+_DRAFT = ".draft-"
 
 
 class LocalArtefacts:
@@ -30,13 +34,9 @@ class LocalArtefacts:
         """See `ArtefactStore.save`: written beside its place, synced, then renamed into it."""
         try:
             self._root.mkdir(parents=True, exist_ok=True)
-            draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=self._root))
-            try:
+            with _draft(self._root) as draft:
                 _write(draft, card, arrays)
                 draft.rename(self._root / name)
-            except BaseException:
-                shutil.rmtree(draft, ignore_errors=True)
-                raise
             _sync(self._root)
         except OSError as error:
             if (self._root / name).is_dir():
@@ -58,6 +58,51 @@ class LocalArtefacts:
         except (OSError, ValueError, EOFError, msgspec.MsgspecError) as error:
             raise CorruptArtefact(f"the model in {location} cannot be read: {error}") from error
         return card, arrays
+
+    def remove(self, location: str) -> None:
+        """See `ArtefactStore.remove`: gone at once, though it takes a while to be deleted."""
+        if not (self._root / location).exists():
+            return
+        try:
+            with _draft(self._root) as draft:
+                (self._root / location).rename(draft / location)
+        except OSError as error:
+            raise StorageUnavailable(f"the model cannot be deleted: {error}") from error
+
+    def sweep(self) -> int:
+        """See `ArtefactStore.sweep`: a draft that nobody holds locked has lost its writer."""
+        return sum(_swept(draft) for draft in list(self._root.glob(f"{_DRAFT}*")))
+
+
+@contextmanager
+def _draft(root: Path) -> Iterator[Path]:
+    """A new folder, locked by this process while the block runs, and gone afterwards."""
+    while True:
+        draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=root))
+        descriptor = os.open(draft, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if draft.exists():  # a sweep may have come between the making and the locking
+                yield draft
+                return
+        finally:
+            os.close(descriptor)
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def _swept(draft: Path) -> bool:
+    try:
+        descriptor = os.open(draft, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(draft, ignore_errors=True)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def _write(folder: Path, card: Card, arrays: Arrays) -> None:

@@ -82,8 +82,10 @@ class EventLog(Protocol):
         """Write events at given offsets, as an archive replay does; the offsets must be free."""
         ...
 
-    def training_rows(self, through: int, until: int) -> Iterator[Sequence["TrainingRow"]]:
-        """Batches of events with `offset <= through` and `sent_at <= until`, in offset order."""
+    def training_rows(
+        self, through: int, until: int, after: int = 0
+    ) -> Iterator[Sequence["TrainingRow"]]:
+        """Batches of events with `after < offset <= through` and `sent_at <= until`, in order."""
         ...
 
     def touched(self, after: int, through: int) -> dict[str, Touched]:
@@ -185,51 +187,55 @@ class Impressions(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class SolutionVersion:
-    """A trained model: where its artefact lies and what of the log it has seen."""
+class ResourceRow:
+    """A named resource as it is stored: who it belongs to, its state, and the rest as JSON.
 
-    solution_version: str
-    recipe: str
-    artefact: str
-    as_of: int
-    log_offset: int
-    created_at: int
+    A name is unique within its kind. `revision` is 1 when it is created and grows by 1 with each
+    update.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class Campaign:
-    """A solution version being served. `revision` grows with each update."""
-
+    kind: str
     name: str
-    solution_version: str
-    revision: int
+    parent: str | None
+    status: str
+    body: str
+    failure_reason: str | None
+    created_at: int
     updated_at: int
+    revision: int = 1
 
 
-class Campaigns(Protocol):
-    """Solution versions and which of them each campaign serves."""
+class Resources(Protocol):
+    """The resources table."""
 
-    def add_version(self, version: SolutionVersion) -> None:
-        """Record a trained model; Conflict if its name is taken."""
+    def create(self, row: ResourceRow) -> bool:
+        """Store a new resource; False if its name is taken."""
         ...
 
-    def version(self, solution_version: str) -> SolutionVersion | None:
-        """One solution version, or None."""
+    def get(self, kind: str, name: str) -> ResourceRow | None:
+        """One resource, or None."""
         ...
 
-    def versions(self) -> list[SolutionVersion]:
-        """All solution versions, newest first."""
-        ...
+    def list(
+        self,
+        kind: str,
+        limit: int,
+        *,
+        parent: str | None = None,
+        before: tuple[int, str] | None = None,
+    ) -> list[ResourceRow]:
+        """Resources of a kind, newest first: those that come after `before`, a (created_at, name).
 
-    def campaign(self, name: str) -> Campaign | None:
-        """One campaign, or None."""
-        ...
-
-    def activate(self, campaign: Campaign, *, expected_revision: int) -> bool:
-        """Compare and set: point the campaign at a version if its revision is as expected.
-
-        Revision 0 stands for a campaign that does not exist yet. False if somebody was faster.
+        With `parent`, only those that belong to it.
         """
+        ...
+
+    def update(self, row: ResourceRow, *, expected_revision: int) -> bool:
+        """Compare and set: replace the resource if its revision is as expected, else False."""
+        ...
+
+    def delete(self, kind: str, name: str, *, expected_revision: int) -> bool:
+        """Remove the resource if its revision is as expected, else False."""
         ...
 
 
@@ -256,6 +262,14 @@ class ArtefactStore(Protocol):
 
         Raises CorruptArtefact when it is missing or unreadable.
         """
+        ...
+
+    def remove(self, location: str) -> None:
+        """Delete an artefact; one that is not there is no error."""
+        ...
+
+    def sweep(self) -> int:
+        """Delete what writers that died halfway left behind, and return how many that were."""
         ...
 
 

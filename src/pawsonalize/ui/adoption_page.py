@@ -17,7 +17,7 @@ from pawsonalize.ui.rendering import page
 from pawsonalize.ui.storefront import Storefront
 
 _PAGE = 24
-_NOTICES = {"training": "Training has started. The new model takes over as soon as it is ready."}
+_NOTICES = {"training": "Retraining has started. The new model takes over if it proves itself."}
 
 
 def get_adoption_page(request: Request, visitor: Visitor) -> Response:

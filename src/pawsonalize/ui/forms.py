@@ -54,9 +54,9 @@ async def post_sign_out(request: Request, visitor: Visitor, _fields: Fields) -> 
 
 
 async def post_train(request: Request, _visitor: Visitor, _fields: Fields) -> Response:
-    """Start a training in the background."""
+    """Begin a retraining; it goes on in the background."""
     start = Storefront.of(request).start_training
     if start is None:
-        raise NotFound("this server does not train from the site: run `pawsonalize train`")
+        raise NotFound("this server does not train from the site: run `pawsonalize retrain`")
     await run_in_threadpool(start)
     return see("/?notice=training")

@@ -9,7 +9,8 @@ import msgspec
 
 from pawsonalize.domain.events import Event, Visitor
 from pawsonalize.engine.history import history_page
-from pawsonalize.storage.base import HistoryQuery, SolutionVersion
+from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.storage.base import HistoryQuery
 from pawsonalize.ui.storefront import Storefront
 
 _LOOK_BACK = 200

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.ingest import Ingest
-from pawsonalize.engine.live_model import LiveModel
 from pawsonalize.engine.runtime import Runtime
 from pawsonalize.storage.base import Animals, EventLog
 

@@ -5,8 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from pawsonalize.engine.campaigns.live_model import LiveModel
+from pawsonalize.engine.campaigns.serving import Loader, ServingSettings
+from pawsonalize.engine.campaigns.updates import Campaigns
+from pawsonalize.engine.resources.defaults import RECOMMENDER, ensure_defaults
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.solutions.training import Trainer
+from pawsonalize.engine.solutions.versions import SolutionVersions
 from pawsonalize.storage.artefacts import LocalArtefacts
-from pawsonalize.storage.sql import Database, SqlAnimals, SqlCampaigns, SqlCatalogue, SqlEventLog
+from pawsonalize.storage.sql import Database, SqlAnimals, SqlCatalogue, SqlEventLog, SqlResources
+from tests.event_data import T0
 
 
 @pytest.fixture
@@ -32,10 +40,35 @@ def catalogue(database: Database) -> SqlCatalogue:
 
 
 @pytest.fixture
-def campaigns(database: Database) -> SqlCampaigns:
-    return SqlCampaigns(database)
+def artefacts(tmp_path: Path) -> LocalArtefacts:
+    return LocalArtefacts(tmp_path / "models")
 
 
 @pytest.fixture
-def artefacts(tmp_path: Path) -> LocalArtefacts:
-    return LocalArtefacts(tmp_path / "models")
+def registry(database: Database) -> Registry:
+    """With the resources that every installation has."""
+    registry = Registry(SqlResources(database))
+    ensure_defaults(registry, "popularity-count", T0)
+    return registry
+
+
+@pytest.fixture
+def campaigns(registry: Registry) -> Campaigns:
+    return Campaigns(registry)
+
+
+@pytest.fixture
+def versions(registry: Registry, log: SqlEventLog, artefacts: LocalArtefacts) -> SolutionVersions:
+    return SolutionVersions(registry, log, artefacts)
+
+
+@pytest.fixture
+def trainer(
+    registry: Registry, log: SqlEventLog, catalogue: SqlCatalogue, artefacts: LocalArtefacts
+) -> Trainer:
+    return Trainer(registry, log, catalogue, artefacts, now=lambda: T0)
+
+
+@pytest.fixture
+def live(registry: Registry, campaigns: Campaigns, artefacts: LocalArtefacts) -> LiveModel:
+    return LiveModel(RECOMMENDER, campaigns, Loader(registry, artefacts), ServingSettings())

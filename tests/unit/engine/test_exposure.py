@@ -5,7 +5,8 @@ import pytest
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine import exposure
 from pawsonalize.engine.exposure import Exposure
-from pawsonalize.storage.base import Item, SolutionVersion
+from pawsonalize.engine.resources.solutions import Cut
+from pawsonalize.storage.base import Item
 from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog
 from tests.event_data import T0, event
 
@@ -17,8 +18,7 @@ def weights(
 ) -> list[int]:
     """Novelty of the items above, as shares of a thousand of one without events."""
     through = log.head() if log_offset is None else log_offset
-    version = SolutionVersion("v1", "known", "v1", T0, through, T0)
-    novelty = Exposure(log, catalogue, days).novelty(version, ITEMS)
+    novelty = Exposure(log, catalogue).novelty(Cut(through, T0), ITEMS, days)
     return [round(int(weight) * 1000 / 2**20) for weight in novelty.weights]
 
 

@@ -1,7 +1,7 @@
 """The two questions, answered by a model whose weights are known."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -10,18 +10,23 @@ from hypothesis import strategies as st
 
 from pawsonalize.domain.errors import InvalidInput, NotReady
 from pawsonalize.domain.events import Visitor
+from pawsonalize.engine.campaigns.live_model import LiveModel
+from pawsonalize.engine.campaigns.serving import Loader, Served, ServingSettings
+from pawsonalize.engine.campaigns.updates import Campaigns
 from pawsonalize.engine.exploration import Novelty, explore, novelty
 from pawsonalize.engine.impressions import ImpressionLog
-from pawsonalize.engine.live_model import LiveModel, Served
+from pawsonalize.engine.resources.defaults import RERANKER
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
 from pawsonalize.engine.runtime import Candidate, Runtime
 from pawsonalize.recipes.contract import Arrays, Card, Context, Floats
 from pawsonalize.storage.artefacts import LocalArtefacts
-from pawsonalize.storage.base import Impression, SolutionVersion
-from pawsonalize.storage.sql import SqlCampaigns, SqlEventLog
+from pawsonalize.storage.base import Impression
+from pawsonalize.storage.sql import SqlEventLog
 from tests.event_data import T0, event
 
 CARD = Card("known", 1, {}, 0, "f", {})
-VERSION = SolutionVersion("v1", "known", "v1", T0, 0, T0)
+VERSION = SolutionVersion(name="v1", solution="s", recipe="known", cut=Cut(0, T0))
 ANYONE = Visitor()
 
 
@@ -68,19 +73,21 @@ class Kept:
 class Question:
     """A runtime on an empty log, asked with as little as possible."""
 
-    def __init__(self, log: SqlEventLog, live: LiveModel) -> None:
+    def __init__(self, log: SqlEventLog, live: LiveModel, reranker: LiveModel) -> None:
         self.kept = Kept()
         self.impressions = ImpressionLog(self.kept)
         self.live = live
-        self.runtime = Runtime(log, live, self.impressions)
+        self.reranker = reranker
+        self.runtime = Runtime(log, live, self.impressions, reranker)
 
     def serve(self, weights: dict[str, float], due: Novelty | None = None) -> KnownWeights:
         model = KnownWeights(weights)
-        self.live._served = Served(VERSION, model, due)
+        self.live._swap(Served(VERSION, model, novelty=due))
         return model
 
-    def exploring(self, log: SqlEventLog, weight: float) -> Runtime:
-        return Runtime(log, self.live, self.impressions, weight)
+    def exploring(self, weight: float) -> Runtime:
+        self.live._swap(replace(self.live.current, settings=ServingSettings(weight)))
+        return self.runtime
 
     def recommend(self, limit: int) -> list[str]:
         answer = self.runtime.recommend(ANYONE, limit, T0, T0)
@@ -94,10 +101,15 @@ class Question:
 
 
 @pytest.fixture
-def ask(log: SqlEventLog, campaigns: SqlCampaigns, artefacts: LocalArtefacts) -> Iterator[Question]:
-    question = Question(log, LiveModel("recommender", campaigns, artefacts))
+def ask(log: SqlEventLog, live: LiveModel, reranker: LiveModel) -> Iterator[Question]:
+    question = Question(log, live, reranker)
     yield question
     question.impressions.close()
+
+
+@pytest.fixture
+def reranker(registry: Registry, campaigns: Campaigns, artefacts: LocalArtefacts) -> LiveModel:
+    return LiveModel(RERANKER, campaigns, Loader(registry, artefacts), ServingSettings())
 
 
 def names(ranked: list[tuple[str, float]]) -> list[str]:
@@ -231,9 +243,9 @@ def test_an_answer_is_kept_as_the_impression_it_made(ask: Question) -> None:
 DUE = novelty(np.zeros(20, np.int64), np.ones(20, np.bool_))
 
 
-def test_an_answer_is_reproducible_from_its_impression(ask: Question, log: SqlEventLog) -> None:
+def test_an_answer_is_reproducible_from_its_impression(ask: Question) -> None:
     ask.serve({f"{n}": 20 - n for n in range(20)}, DUE)
-    runtime = ask.exploring(log, 0.5)
+    runtime = ask.exploring(0.5)
     answers = [runtime.recommend(ANYONE, 10, T0, T0) for _ in range(50)]
     ask.impressions.close()
     assert len({answer.items for answer in answers}) > 40
@@ -245,31 +257,57 @@ def test_an_answer_is_reproducible_from_its_impression(ask: Question, log: SqlEv
         assert tuple(item.propensity for item in answer.items) == again.propensities
 
 
-def test_explored_items_keep_the_models_score(ask: Question, log: SqlEventLog) -> None:
+def test_explored_items_keep_the_models_score(ask: Question) -> None:
     ask.serve({f"{n}": n for n in range(20)}, DUE)
-    answer = ask.exploring(log, 1).recommend(ANYONE, 20, T0, T0)
+    answer = ask.exploring(1).recommend(ANYONE, 20, T0, T0)
     assert all(item.score == float(item.item_id) for item in answer.items)
 
 
-def test_without_exploration_every_place_is_certain_and_logged_so(
-    ask: Question, log: SqlEventLog
-) -> None:
+def test_without_exploration_every_place_is_certain_and_logged_so(ask: Question) -> None:
     ask.serve({"a": 1, "b": 2}, novelty(np.array([0, 9]), np.array([True, True])))
     ask.recommend(2)
     ask.serve({"a": 1, "b": 2})
-    ask.exploring(log, 1).recommend(ANYONE, 2, T0, T0)
+    ask.exploring(1).recommend(ANYONE, 2, T0, T0)
     ask.impressions.close()
     assert [kept.item_ids for kept in ask.kept.impressions] == [("b", "a"), ("b", "a")]
     assert [kept.propensities for kept in ask.kept.impressions] == [(1, 1), (1, 1)]
 
 
-def test_a_ranking_explores_nothing_and_logs_no_propensities(
-    ask: Question, log: SqlEventLog
-) -> None:
+def test_a_ranking_explores_nothing_and_logs_no_propensities(ask: Question) -> None:
     ask.serve({f"{n}": n for n in range(20)}, DUE)
-    runtime = ask.exploring(log, 1)
+    runtime = ask.exploring(1)
     list_of_20 = [Candidate(f"{n}", f"{n}") for n in range(20)]
     answer = runtime.rerank(ANYONE, list_of_20, T0, T0)
     ask.impressions.close()
     assert [item.item_id for item in answer.items] == [f"{n}" for n in reversed(range(20))]
     assert ask.kept.impressions[0].propensities is None
+
+
+RANKER = SolutionVersion(name="r1", solution="r", recipe="known", cut=Cut(0, T0))
+
+
+def test_the_reranker_ranks_once_it_serves_a_model_and_the_recommender_until_then(
+    ask: Question,
+) -> None:
+    ask.serve({"a": 1, "b": 2})
+    assert names(ask.rerank("a", "b")) == ["1:b", "0:a"]
+    ask.reranker._swap(Served(RANKER, KnownWeights({"a": 2, "b": 1})))
+    assert names(ask.rerank("a", "b")) == ["0:a", "1:b"]
+    assert ask.recommend(2) == ["b", "a"], "recommendations are the recommender's own"
+    ask.impressions.close()
+    assert [kept.solution_version for kept in ask.kept.impressions] == ["v1", "r1", "v1"]
+
+
+def test_an_answer_is_of_one_version_though_the_campaign_moves_on_meanwhile(ask: Question) -> None:
+    class Moving(KnownWeights):
+        """Another version goes live while this one scores."""
+
+        def score(self, context: Context, items: Sequence[str]) -> Floats:
+            ask.live._swap(Served(RANKER, KnownWeights({"b": 1, "c": 1})))
+            return super().score(context, items)
+
+    ask.live._swap(Served(VERSION, Moving({"a": 1, "b": 2})))
+    answer = ask.runtime.recommend(ANYONE, 2, T0, T0, explain=True)
+    assert answer.solution_version == "v1"
+    assert [(item.item_id, item.score) for item in answer.items] == [("b", 2), ("a", 1)]
+    assert ask.runtime.recommend(ANYONE, 2, T0, T0).solution_version == "r1"

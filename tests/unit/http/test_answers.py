@@ -71,7 +71,7 @@ def test_a_user_nobody_knows_gets_what_everyone_gets(client: TestClient, user: s
 def test_details_have_scores_reasons_and_attributes(client: TestClient, user: str) -> None:
     answer = recommend(client, "?detail=full", userId=user, limit=500)
     assert answer.keys() == {"recommendationId", "solutionVersion", "recommendations"}
-    assert answer["solutionVersion"].startswith("user-personalization-")
+    assert answer["solutionVersion"].startswith("recommender-")
     groups = answer["recommendations"]
     assert len(groups) == EVERYTHING
     assert sum(group["score"] for group in groups) == pytest.approx(1)

@@ -206,7 +206,7 @@ def test_training_can_be_started_where_the_server_offers_it(open_site: Open) -> 
     started: list[str] = []
     client = open_site(start_training=lambda: started.append("now"))
     assert "Train a new model" in client.get("/").text
-    assert "Training has started" in client.post("/train").text
+    assert "Retraining has started" in client.post("/train").text
     assert started == ["now"]
 
 

@@ -22,7 +22,7 @@ from pawsonalize.engine.evaluating.part import reordered
 from pawsonalize.engine.evaluating.rankers import baselines
 from pawsonalize.engine.evaluating.report import Evaluation, Skipped, SplitReport
 from pawsonalize.engine.progress import Progress, silent
-from pawsonalize.engine.training import read_settings
+from pawsonalize.engine.solutions.settings import read_settings
 from pawsonalize.engine.training_data import training_data
 from pawsonalize.evaluation.controls import shuffled_order
 from pawsonalize.evaluation.judging import judge

@@ -12,11 +12,12 @@ from pawsonalize.engine.evaluating.report import (
     SliceReport,
     SplitReport,
 )
+from pawsonalize.engine.evaluating.slicing import slices_of
 from pawsonalize.evaluation.bootstrap import intervals, paired_differences
 from pawsonalize.evaluation.calibration import Calibration, calibration
 from pawsonalize.evaluation.judging import Judgement
 from pawsonalize.evaluation.metrics.catalogue import METRICS
-from pawsonalize.evaluation.slices import Slice, by_history, by_novelty, by_value
+from pawsonalize.evaluation.slices import Slice
 
 SHUFFLED = "shuffled order"
 
@@ -49,7 +50,7 @@ def measure(
         missing=float((targets < 0).mean()),
         rankers=tuple(report(name, judgement) for name, judgement in judged.items()),
         shuffled_order=report(SHUFFLED, control),
-        slices=tuple(_sliced(part, judged, seed) for part in _slices(holdout, targets)),
+        slices=tuple(_sliced(part, judged, seed) for part in slices_of(holdout)),
         calibration=_calibration(holdout, judged[recipe]),
     )
 
@@ -64,19 +65,6 @@ def _sliced(part: Slice, judged: Mapping[str, Judgement], seed: int) -> SliceRep
     values = {name: judgement.values(part.targets) for name, judgement in judged.items()}
     questions = len(next(iter(values.values())))
     return SliceReport(part.kind, part.value, questions, _measured(values, seed))
-
-
-def _slices(holdout: Holdout, targets: NDArray[np.int64]) -> list[Slice]:
-    counts = [len(wanted) for wanted in holdout.targets]
-    # The last count, of no candidate, is what -1 reads.
-    touched = np.bincount(holdout.training.item, minlength=len(holdout.training.item_ids) + 1)
-    slices = by_history(np.repeat(holdout.known, counts)) + by_novelty(touched[targets] == 0)
-    attributes = holdout.data.attributes
-    if "species" in attributes.names:
-        column = attributes.names.index("species")
-        species = attributes.codes[np.concatenate(holdout.target_items), column]
-        slices += by_value("species", attributes.values[column], species)
-    return slices
 
 
 def _repeated(holdout: Holdout) -> float:

@@ -36,6 +36,13 @@ def baselines(holdout: Holdout, seed: int) -> Mapping[str, Ranker]:
     return {name: partial(_ask, baseline, histories) for name, baseline in made.items()}
 
 
+def popularity(holdout: Holdout) -> Ranker:
+    """The baseline of that name alone."""
+    training = holdout.training
+    shares = popularity_shares(training.user, training.item, len(training.item_ids))
+    return lambda _question: shares
+
+
 def _ask(
     baseline: Baseline, histories: list[NDArray[np.int64]], question: int
 ) -> NDArray[np.float64]:

@@ -2,20 +2,22 @@
 
 from pawsonalize.storage.sql.animals import SqlAnimals
 from pawsonalize.storage.sql.archive_ledger import SqlArchiveLedger
-from pawsonalize.storage.sql.campaigns import SqlCampaigns
 from pawsonalize.storage.sql.catalogue import SqlCatalogue
 from pawsonalize.storage.sql.database import Database
 from pawsonalize.storage.sql.deliveries import SqlDeliveries
 from pawsonalize.storage.sql.event_log import SqlEventLog
 from pawsonalize.storage.sql.impressions import SqlImpressions
+from pawsonalize.storage.sql.resources import SqlResources
+from pawsonalize.storage.sql.workflow_runs import SqlWorkflowRuns
 
 __all__ = [
     "Database",
     "SqlAnimals",
     "SqlArchiveLedger",
-    "SqlCampaigns",
     "SqlCatalogue",
     "SqlDeliveries",
     "SqlEventLog",
     "SqlImpressions",
+    "SqlResources",
+    "SqlWorkflowRuns",
 ]

@@ -86,9 +86,10 @@ class SqlEventLog:
                     {"last": batch[-1].offset},
                 )
 
-    def training_rows(self, through: int, until: int) -> Iterator[Sequence[TrainingRow]]:
+    def training_rows(
+        self, through: int, until: int, after: int = 0
+    ) -> Iterator[Sequence[TrainingRow]]:
         """See `EventLog.training_rows`."""
-        after = 0
         while True:
             with self._database.reading() as connection:
                 parameters = {"after": after, "through": through, "until": until}

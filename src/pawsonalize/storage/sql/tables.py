@@ -2,9 +2,9 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Float,
-    ForeignKey,
     Index,
     Integer,
     MetaData,
@@ -106,24 +106,24 @@ impressions = Table(
     Column("propensities", Text),
 )
 
-solution_versions = Table(
-    "solution_versions",
+resources = Table(
+    "resources",
     metadata,
-    Column("solution_version", Text, primary_key=True),
-    Column("recipe", Text, nullable=False),
-    Column("artefact", Text, nullable=False),
-    Column("as_of", BigInteger, nullable=False),
-    Column("log_offset", BigInteger, nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-)
-
-campaigns = Table(
-    "campaigns",
-    metadata,
+    Column("kind", Text, primary_key=True),
     Column("name", Text, primary_key=True),
-    Column("solution_version", ForeignKey("solution_versions.solution_version"), nullable=False),
-    Column("revision", BigInteger, nullable=False),
+    Column("parent", Text),
+    Column("status", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("failure_reason", Text),
+    Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+)
+Index(
+    "resources_by_age",
+    resources.c.kind,
+    resources.c.created_at,
+    resources.c.name,
 )
 
 archive_segments = Table(
@@ -159,4 +159,26 @@ Index(
     deliveries.c.next_attempt_at,
     sqlite_where=deliveries.c.next_attempt_at.is_not(None),
     postgresql_where=deliveries.c.next_attempt_at.is_not(None),
+)
+
+workflow_runs = Table(
+    "workflow_runs",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("started_at", BigInteger, nullable=False, index=True),
+    Column("record", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("cancel_asked", Boolean, nullable=False),
+    Column("worker", Text),
+    Column("leased_until", BigInteger, nullable=False),
+    Column("worked_ms", BigInteger, nullable=False),
+)
+# One run at a time, whoever starts one.
+Index(
+    "one_workflow_run_at_a_time",
+    workflow_runs.c.status,
+    unique=True,
+    sqlite_where=workflow_runs.c.status == "running",
+    postgresql_where=workflow_runs.c.status == "running",
 )

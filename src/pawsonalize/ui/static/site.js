@@ -91,27 +91,26 @@ async function act(form) {
   }
 }
 
-async function servedVersion() {
-  const answer = await fetch("/readyz");
-  return answer.ok ? (await answer.json()).solutionVersion : "";
+async function newestRun() {
+  const answer = await fetch("/v1/runs?limit=1");
+  return answer.ok ? (await answer.json()).runs[0] : undefined;
 }
 
 async function train(form) {
   const button = form.querySelector("button");
   button.disabled = true;
   try {
-    const before = await servedVersion();
     const answer = await fetch(form.action, { method: "POST" });
     if (!answer.ok) throw new Error("the server refused");
-    say("Training has started. The new model takes over as soon as it is ready.");
-    let version = before;
-    for (let polls = 0; polls < POLLS && version === before; polls += 1) {
+    say("Retraining has started. The new model takes over if it proves itself.");
+    let run;
+    for (let polls = 0; polls < POLLS && !run?.endedAt; polls += 1) {
       await new Promise((resolve) => { setTimeout(resolve, POLL_MS); });
-      version = await servedVersion();
+      run = await newestRun();
     }
-    if (version === before) return;
-    await refresh();
-    say(`${version} is live. The order is new.`);
+    if (!run?.endedAt) return;
+    if (run.status === "promoted") await refresh();
+    say(`Retraining: ${run.status}. ${run.reason}`);
   } catch (error) {
     say(`No training: ${error.message}`);
   } finally {

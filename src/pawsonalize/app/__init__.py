@@ -1,0 +1,20 @@
+"""The composition root: settings to adapters to engine to what commands and servers need."""
+
+from pawsonalize.app.adapters import Adapters, couriers, open_notifiers, opened
+from pawsonalize.app.asgi import asgi, build_app
+from pawsonalize.app.background import attempt, deliver_due, follow_campaign
+from pawsonalize.app.retraining import worker, worker_processes
+
+__all__ = [
+    "Adapters",
+    "asgi",
+    "attempt",
+    "build_app",
+    "couriers",
+    "deliver_due",
+    "follow_campaign",
+    "open_notifiers",
+    "opened",
+    "worker",
+    "worker_processes",
+]

@@ -1,0 +1,150 @@
+"""Settings to adapters: the only place that names a concrete one."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pawsonalize import clock
+from pawsonalize.archive.base import ObjectStore
+from pawsonalize.archive.objects import open_objects
+from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.engine.campaigns.updates import Campaigns
+from pawsonalize.engine.notifying.courier import Courier
+from pawsonalize.engine.resources.defaults import ensure_defaults
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.solutions.processes import TrainingProcesses
+from pawsonalize.engine.solutions.training import Trainer
+from pawsonalize.engine.solutions.versions import SolutionVersions
+from pawsonalize.notify.base import Notifier
+from pawsonalize.notify.log import LogNotifier
+from pawsonalize.notify.smtp import SmtpNotifier
+from pawsonalize.notify.sns import SnsNotifier
+from pawsonalize.notify.webhook import WebhookNotifier
+from pawsonalize.settings import Settings, as_environment, as_record
+from pawsonalize.storage.artefacts import LocalArtefacts
+from pawsonalize.storage.base import (
+    Animals,
+    ArchiveLedger,
+    ArtefactStore,
+    Catalogue,
+    Deliveries,
+    EventLog,
+)
+from pawsonalize.storage.sql import (
+    Database,
+    SqlAnimals,
+    SqlArchiveLedger,
+    SqlCatalogue,
+    SqlDeliveries,
+    SqlEventLog,
+    SqlResources,
+    SqlWorkflowRuns,
+)
+from pawsonalize.storage.workflow_runs import WorkflowRuns
+from pawsonalize.workflow.runs import Runs
+
+COMMAND = (sys.executable, "-m", "pawsonalize.cli.main")
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """The tables and folders that settings name, opened."""
+
+    database: Database
+    log: EventLog
+    catalogue: Catalogue
+    animals: Animals
+    registry: Registry
+    ledger: ArchiveLedger
+    deliveries: Deliveries
+    artefacts: ArtefactStore
+    objects: ObjectStore
+    trainings: TrainingProcesses
+    workflow_runs: WorkflowRuns
+
+    @property
+    def versions(self) -> SolutionVersions:
+        """The solution versions."""
+        return SolutionVersions(self.registry, self.log, self.artefacts)
+
+    @property
+    def campaigns(self) -> Campaigns:
+        """The campaigns."""
+        return Campaigns(self.registry)
+
+    def runs(self, settings: Settings) -> Runs:
+        """The workflow runs; new ones are begun with these settings."""
+        return Runs(self.workflow_runs, as_record(settings))
+
+    @property
+    def trainer(self) -> Trainer:
+        """What trains in this very process."""
+        return Trainer(self.registry, self.log, self.catalogue, self.artefacts, clock.now)
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Adapters]:
+    """What the settings name, open while the block runs; the data folder is made if need be."""
+    adapters = _open(settings)
+    try:
+        yield adapters
+    finally:
+        adapters.database.close()
+
+
+def _open(settings: Settings) -> Adapters:
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageUnavailable(
+            f"the data folder {settings.data_dir} cannot be made ({error.strerror}): choose"
+            " another with --data-dir"
+        ) from error
+    database = Database(settings.database)
+    registry = Registry(SqlResources(database))
+    ensure_defaults(registry, settings.recipe, clock.now())
+    artefacts = LocalArtefacts(settings.models_dir)
+    return Adapters(
+        database=database,
+        log=SqlEventLog(database),
+        catalogue=SqlCatalogue(database),
+        animals=SqlAnimals(database),
+        registry=registry,
+        ledger=SqlArchiveLedger(database),
+        deliveries=SqlDeliveries(database),
+        artefacts=artefacts,
+        objects=open_objects(settings.archive),
+        trainings=TrainingProcesses(
+            registry,
+            artefacts,
+            settings.trainings_dir,
+            command=(*COMMAND, "train-version"),
+            environment={**os.environ, **as_environment(settings)},
+        ),
+        workflow_runs=SqlWorkflowRuns(database),
+    )
+
+
+def open_notifiers(settings: Settings) -> dict[str, Notifier]:
+    """The notifiers that the settings ask for, by name; the log is always one of them."""
+    notifiers: dict[str, Notifier] = {"log": LogNotifier()}
+    if settings.notify_smtp_url or settings.notify_email_to:
+        addresses = [address.strip() for address in settings.notify_email_to.split(",")]
+        notifiers["email"] = SmtpNotifier(
+            settings.notify_smtp_url, settings.notify_email_from, list(filter(None, addresses))
+        )
+    if settings.notify_webhook_url or settings.notify_webhook_secret:
+        notifiers["webhook"] = WebhookNotifier(
+            settings.notify_webhook_url, settings.notify_webhook_secret, clock.now
+        )
+    if settings.notify_sns_topic:
+        notifiers["sns"] = SnsNotifier(settings.notify_sns_topic)
+    return notifiers
+
+
+def couriers(settings: Settings, deliveries: Deliveries) -> list[Courier]:
+    """One for each notifier, so that none waits for another."""
+    notifiers = open_notifiers(settings)
+    return [Courier(deliveries, name, notifier) for name, notifier in notifiers.items()]

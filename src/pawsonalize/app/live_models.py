@@ -1,0 +1,42 @@
+"""What the campaigns serve, with the settings that count where a campaign says nothing."""
+
+import os
+
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.engine.campaigns.live_model import LiveModel
+from pawsonalize.engine.campaigns.serving import Loader, ServingSettings
+from pawsonalize.engine.exposure import Exposure
+from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
+from pawsonalize.settings import Settings
+
+
+def _recommender(settings: Settings, adapters: Adapters) -> LiveModel:
+    exposure = Exposure(adapters.log, adapters.catalogue)
+    serving = ServingSettings(
+        settings.exploration_weight,
+        settings.exploration_item_age_cut_off,
+        settings.min_provisioned_tps,
+    )
+    loader = Loader(adapters.registry, adapters.artefacts, exposure)
+    return LiveModel(RECOMMENDER, adapters.campaigns, loader, serving, _busy(settings))
+
+
+def _reranker(settings: Settings, adapters: Adapters) -> LiveModel | None:
+    if not settings.reranking_enabled:
+        return None
+    serving = ServingSettings(min_provisioned_tps=settings.rerank_min_provisioned_tps)
+    loader = Loader(adapters.registry, adapters.artefacts)
+    return LiveModel(RERANKER, adapters.campaigns, loader, serving, _busy(settings))
+
+
+def live_models(settings: Settings, adapters: Adapters) -> dict[str, LiveModel]:
+    """What each campaign serves, by its name."""
+    live = {RECOMMENDER: _recommender(settings, adapters)}
+    if (reranker := _reranker(settings, adapters)) is not None:
+        live[RERANKER] = reranker
+    return live
+
+
+def _busy(settings: Settings) -> int:
+    """How many worker processes this machine can run at once."""
+    return min(settings.workers, os.cpu_count() or 1)

@@ -1,0 +1,83 @@
+"""Who begins retrainings, starts workers for them, and works on them."""
+
+import os
+import time
+from typing import IO
+
+from pawsonalize import clock
+from pawsonalize.app.adapters import COMMAND, Adapters, open_notifiers
+from pawsonalize.app.live_models import live_models
+from pawsonalize.engine.notifying.outbox import Outbox
+from pawsonalize.engine.solutions.models import load_model
+from pawsonalize.settings import Settings, as_environment
+from pawsonalize.workflow.checking import Checking
+from pawsonalize.workflow.judging import Judging
+from pawsonalize.workflow.news import News
+from pawsonalize.workflow.processes import WorkerProcesses
+from pawsonalize.workflow.promotion import Promotion
+from pawsonalize.workflow.runs import Runs
+from pawsonalize.workflow.schedule import read_schedule
+from pawsonalize.workflow.steps import steps
+from pawsonalize.workflow.timer import Timer
+from pawsonalize.workflow.training import Training
+from pawsonalize.workflow.worker import Worker
+
+
+def timer(settings: Settings, runs: Runs) -> Timer | None:
+    """What begins retrainings when they are due; None where the settings have no schedule."""
+    schedule = read_schedule(settings.retrain_schedule, settings.retrain_time_zone)
+    return None if schedule is None else Timer(runs, schedule, clock.now())
+
+
+def worker_processes(
+    settings: Settings,
+    adapters: Adapters,
+    output: IO[bytes] | None = None,
+    *,
+    outlive: bool = False,
+) -> WorkerProcesses:
+    """What starts a process for the run that nobody works on."""
+    return WorkerProcesses(
+        adapters.workflow_runs,
+        (*COMMAND, "work"),
+        {**os.environ, **as_environment(settings)},
+        output,
+        outlive=outlive,
+    )
+
+
+def worker(settings: Settings, adapters: Adapters, name: str) -> Worker:
+    """What works on the run that nobody works on, in this very process."""
+    live = live_models(settings, adapters)
+    checking = Checking(
+        adapters.registry,
+        adapters.campaigns,
+        adapters.log,
+        adapters.catalogue,
+        settings.checks,
+        tuple(live),
+    )
+    judging = Judging(
+        adapters.log,
+        adapters.catalogue,
+        adapters.versions,
+        adapters.campaigns,
+        lambda version: load_model(adapters.artefacts, version),
+        settings.gate,
+    )
+    training = Training(adapters.versions, adapters.trainings, settings.retrain_check_seconds)
+    promotion = Promotion(
+        adapters.campaigns,
+        lambda campaign, now: live[campaign].refresh(now),
+        settings.campaign_check_seconds,
+        settings.campaign_checks,
+    )
+    news = News(Outbox(adapters.deliveries, open_notifiers(settings)))
+    return Worker(
+        name,
+        adapters.workflow_runs,
+        steps(checking, training, judging, promotion, news),
+        settings.retrain_limit_hours * 3600,
+        now=clock.now,
+        sleep=time.sleep,
+    )

@@ -1,0 +1,25 @@
+"""From which sizes and shares on the data checks speak."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSettings:
+    """Thresholds of the data checks; shares are of all events, between 0 and 1."""
+
+    min_events: int = 100
+    """With fewer events nothing is trained."""
+    min_users: int = 10
+    """With fewer visitors nothing is trained."""
+    max_user_share: float = 0.2
+    """A visitor with more of the events is told of."""
+    max_item_share: float = 0.5
+    """An item with more of the events is told of."""
+    bot_events: int = 100
+    """A visitor with so many events may be a bot…"""
+    bot_seconds: float = 3.0
+    """…and is one if half of the steps from item to item took less than this."""
+
+
+HOPELESS_SHARE = 0.9
+"""Data of which so much is one visitor's, one item's or bots' teach nothing else."""

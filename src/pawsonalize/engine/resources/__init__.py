@@ -1,0 +1,1 @@
+"""The resource model: what exists, in which state, and what depends on what."""

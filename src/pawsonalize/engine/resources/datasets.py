@@ -1,0 +1,65 @@
+"""Where data belongs: dataset groups, schemas, datasets, import jobs, event trackers, filters."""
+
+from typing import ClassVar
+
+from pawsonalize.domain.schemas import DatasetType
+from pawsonalize.engine.resources.resource import Resource
+
+
+class DatasetGroup(Resource, frozen=True, kw_only=True):
+    """Datasets, solutions and event trackers that belong together."""
+
+    kind: ClassVar[str] = "dataset group"
+
+
+class DatasetSchema(Resource, frozen=True, kw_only=True):
+    """The columns of a dataset, as Avro record JSON."""
+
+    kind: ClassVar[str] = "schema"
+
+    dataset_type: DatasetType
+    avro: str
+
+
+class Dataset(Resource, frozen=True, kw_only=True):
+    """Interactions, items or users of a dataset group."""
+
+    kind: ClassVar[str] = "dataset"
+    owner: ClassVar[str | None] = "dataset_group"
+
+    dataset_group: str
+    dataset_type: DatasetType
+    schema: str
+
+
+class DatasetImportJob(Resource, frozen=True, kw_only=True):
+    """One import into a dataset: from where, and what became of its rows."""
+
+    kind: ClassVar[str] = "dataset import job"
+    owner: ClassVar[str | None] = "dataset"
+
+    dataset: str
+    source: str
+    accepted: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+
+
+class EventTracker(Resource, frozen=True, kw_only=True):
+    """Permission to send events into a dataset group, by its tracking id."""
+
+    kind: ClassVar[str] = "event tracker"
+    owner: ClassVar[str | None] = "dataset_group"
+
+    dataset_group: str
+    tracking_id: str
+
+
+class Filter(Resource, frozen=True, kw_only=True):
+    """An expression that says which items an answer may hold."""
+
+    kind: ClassVar[str] = "filter"
+    owner: ClassVar[str | None] = "dataset_group"
+
+    dataset_group: str
+    expression: str

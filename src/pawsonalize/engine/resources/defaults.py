@@ -1,0 +1,91 @@
+"""The resources that every installation has, so that nobody has to create any to begin."""
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Final
+
+import msgspec
+
+from pawsonalize.domain.errors import Conflict
+from pawsonalize.domain.schemas import DatasetType
+from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.engine.resources.datasets import (
+    Dataset,
+    DatasetGroup,
+    DatasetSchema,
+    EventTracker,
+)
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.resource import Resource
+from pawsonalize.engine.resources.solutions import Solution
+from pawsonalize.recipes.personalized_ranking import PersonalizedRanking
+
+DATASET_GROUP: Final = "pawsonalize"
+RECOMMENDER: Final = "recommender"
+RERANKER: Final = "reranker"
+
+_COLUMNS = {
+    DatasetType.INTERACTIONS: {
+        "USER_ID": "string",
+        "ITEM_ID": "string",
+        "TIMESTAMP": "long",
+        "EVENT_TYPE": "string",
+        "EVENT_VALUE": "float",
+    },
+    DatasetType.ITEMS: {
+        "ITEM_ID": "string",
+        "ANIMAL_TYPE": "string",
+        "ANIMAL_BREED": "string",
+        "ANIMAL_SIZE": "string",
+        "ANIMAL_AGE": "string",
+        "CREATION_TIMESTAMP": "long",
+    },
+    DatasetType.USERS: {"USER_ID": "string"},
+}
+_KEYS = ("USER_ID", "ITEM_ID", "TIMESTAMP")
+
+
+def ensure_defaults(registry: Registry, recipe: str, now: int) -> None:
+    """Create what is missing; the recommender's recipe is the one given, from the settings."""
+    for resource in _defaults(recipe):
+        if registry.find(type(resource), resource.name) is None:
+            with suppress(Conflict):  # another process was faster
+                registry.create(resource, now)
+    recommender = registry.get(Solution, RECOMMENDER)
+    if recommender.recipe != recipe:
+        with suppress(Conflict):
+            registry.update(msgspec.structs.replace(recommender, recipe=recipe), now)
+
+
+def dataset_name(dataset_type: DatasetType) -> str:
+    """The name of the default dataset of that type, and of its schema."""
+    return f"{DATASET_GROUP}-{dataset_type.lower()}"
+
+
+def _defaults(recipe: str) -> Iterator[Resource]:
+    yield DatasetGroup(name=DATASET_GROUP)
+    for kind in DatasetType:
+        name = dataset_name(kind)
+        yield DatasetSchema(name=name, dataset_type=kind, avro=_avro(kind))
+        yield Dataset(name=name, dataset_group=DATASET_GROUP, dataset_type=kind, schema=name)
+    yield EventTracker(name=DATASET_GROUP, dataset_group=DATASET_GROUP, tracking_id=DATASET_GROUP)
+    for name, its_recipe in ((RECOMMENDER, recipe), (RERANKER, PersonalizedRanking.name)):
+        yield Solution(name=name, dataset_group=DATASET_GROUP, recipe=its_recipe)
+        yield Campaign(name=name, solution=name)
+
+
+def _avro(dataset_type: DatasetType) -> str:
+    fields = [
+        {"name": name, "type": kind if name in _KEYS else ["null", kind]}
+        for name, kind in _COLUMNS[dataset_type].items()
+    ]
+    return json.dumps(
+        {
+            "type": "record",
+            "name": dataset_type.value,
+            "namespace": "com.amazonaws.personalize.schema",
+            "fields": fields,
+            "version": "1.0",
+        }
+    )

@@ -1,0 +1,90 @@
+"""Resources by name: created once, updated by compare-and-set, deleted when nothing needs them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
+from pawsonalize.engine.resources import dependencies
+from pawsonalize.engine.resources.resource import Resource, ResourceT, from_row, is_name, to_row
+from pawsonalize.storage.base import Resources
+
+_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Typed resources over the resources table."""
+
+    rows: Resources
+
+    def create(self, resource: ResourceT, now: int) -> ResourceT:
+        """Store a new resource; Conflict if its name is taken, InvalidInput if it is no name."""
+        if not is_name(resource.name):
+            raise InvalidInput(
+                "a name has 1 to 128 letters, digits, - and _, and begins with a letter or digit",
+                field="name",
+            )
+        resource = msgspec.structs.replace(resource, created_at=now, updated_at=now)
+        if not self.rows.create(to_row(resource)):
+            raise Conflict(f"there is a {resource.kind} named {resource.name} already")
+        return resource
+
+    def find(self, kind: type[ResourceT], name: str) -> ResourceT | None:
+        """One resource, or None."""
+        row = self.rows.get(kind.kind, name) if is_name(name) else None
+        return None if row is None else from_row(row, kind)
+
+    def get(self, kind: type[ResourceT], name: str) -> ResourceT:
+        """One resource; NotFound if there is none."""
+        found = self.find(kind, name)
+        if found is None:
+            raise NotFound(f"there is no {kind.kind} named {name}")
+        return found
+
+    def page(
+        self,
+        kind: type[ResourceT],
+        limit: int,
+        *,
+        parent: str | None = None,
+        before: tuple[int, str] | None = None,
+    ) -> list[ResourceT]:
+        """At most `limit` resources, newest first, that come after `before`: (created_at, name)."""
+        if parent is not None and not is_name(parent):
+            return []
+        rows = self.rows.list(kind.kind, limit, parent=parent, before=before)
+        return [from_row(row, kind) for row in rows]
+
+    def all(self, kind: type[ResourceT], *, parent: str | None = None) -> Iterator[ResourceT]:
+        """Every resource of the kind, newest first, read page by page."""
+        before = None
+        while page := self.page(kind, _PAGE, parent=parent, before=before):
+            yield from page
+            before = (page[-1].created_at, page[-1].name)
+
+    def update(self, resource: ResourceT, now: int) -> ResourceT:
+        """Replace the resource by this newer one, which carries the revision it was made from.
+
+        Raises Conflict when somebody else was faster.
+        """
+        seen = resource.revision
+        newer = msgspec.structs.replace(resource, revision=seen + 1, updated_at=now)
+        if not self.rows.update(to_row(newer), expected_revision=seen):
+            raise Conflict(
+                f"{resource.kind} {resource.name} was changed by somebody else meanwhile:"
+                " look again"
+            )
+        return newer
+
+    def check_unneeded(self, resource: Resource) -> None:
+        """Conflict that names what must be deleted before the resource, if anything must."""
+        dependencies.check_unneeded(self.rows, resource)
+
+    def delete(self, kind: type[ResourceT], name: str) -> None:
+        """Remove a resource; NotFound without it, Conflict that names what needs it."""
+        resource = self.get(kind, name)
+        self.check_unneeded(resource)
+        if not self.rows.delete(kind.kind, name, expected_revision=resource.revision):
+            raise Conflict(f"{kind.kind} {name} was changed by somebody else meanwhile: look again")

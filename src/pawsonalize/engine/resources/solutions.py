@@ -1,0 +1,108 @@
+"""What is trained: solutions, and the versions that trainings make of them."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar
+
+import msgspec
+from msgspec import Meta
+
+from pawsonalize.engine.resources.resource import Resource
+from pawsonalize.engine.resources.status import Status
+
+Count = Annotated[int, Meta(ge=0)]
+
+
+class EventParameters(msgspec.Struct, frozen=True):
+    """How events of a type train: what one weighs, and the value below which it is left out.
+
+    Where a threshold is given, events without a value are left out as well.
+    """
+
+    event_type: str
+    weight: Annotated[float, Meta(ge=0)] | None = None
+    value_threshold: float | None = None
+
+
+class TrainingSelection(msgspec.Struct, frozen=True):
+    """Which of the log a solution trains on.
+
+    Where `events` lists types, others are left out. `max_age_days` counts back from `as_of`.
+    """
+
+    events: tuple[EventParameters, ...] = ()
+    max_age_days: Annotated[float, Meta(gt=0)] | None = None
+
+
+class Solution(Resource, frozen=True, kw_only=True):
+    """A recipe with its settings on the data of a dataset group."""
+
+    kind: ClassVar[str] = "solution"
+    owner: ClassVar[str | None] = "dataset_group"
+
+    dataset_group: str
+    recipe: str
+    settings: Mapping[str, Any] = {}
+    selection: TrainingSelection = TrainingSelection()
+
+
+class TrainingMode(StrEnum):
+    """FULL trains from nothing, UPDATE folds new events into the newest version."""
+
+    FULL = "FULL"
+    UPDATE = "UPDATE"
+
+
+class Cut(msgspec.Struct, frozen=True):
+    """What of the log a training sees: `offset <= log_offset` and `sent_at <= as_of`."""
+
+    log_offset: int
+    as_of: int
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far a training is: its phase, and the share of the phase that is done, 0 to 1."""
+
+    phase: str
+    share: float = 0.0
+
+
+class SolutionVersion(Resource, frozen=True, kw_only=True):
+    """A trained model, or one that is being trained.
+
+    `recipe`, `settings` and `selection` are the solution's at the moment it was created; with
+    them, `cut` and `seed` the training is determined. An UPDATE folds what `cut` adds to the
+    version `base`, whose own cut and those of its bases are `folded`, oldest first.
+    """
+
+    kind: ClassVar[str] = "solution version"
+    owner: ClassVar[str | None] = "solution"
+
+    status: Status = Status.CREATE_PENDING
+    solution: str
+    recipe: str
+    settings: Mapping[str, Any] = {}
+    selection: TrainingSelection = TrainingSelection()
+    mode: TrainingMode = TrainingMode.FULL
+    base: str | None = None
+    folded: tuple[Cut, ...] = ()
+    cut: Cut
+    seed: int = 0
+    code_version: str = ""
+    progress: Progress | None = None
+    artefact: str | None = None
+    fingerprint: str | None = None
+    events: Count = 0
+    users: Count = 0
+    items: Count = 0
+    metrics: Mapping[str, float] = {}
+
+    @property
+    def as_of(self) -> int:
+        """The moment whose knowledge the model has."""
+        return self.cut.as_of
+
+    @property
+    def log_offset(self) -> int:
+        """How far the log was read."""
+        return self.cut.log_offset

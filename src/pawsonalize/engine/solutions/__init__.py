@@ -1,0 +1,1 @@
+"""Solutions, and the versions that are trained of them, each in a process of its own."""

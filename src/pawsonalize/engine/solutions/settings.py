@@ -1,0 +1,45 @@
+"""A recipe's settings from plain values, and from what a solution says of events."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+import msgspec
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.recipes.catalogue import recipe_named
+
+
+def read_settings(kind: type[Any], given: Mapping[str, Any]) -> Any:
+    """Build a recipe's settings from plain values; InvalidInput names an unknown or bad one."""
+    known = [field.name for field in fields(kind)]
+    for name in given:
+        if name not in known:
+            raise InvalidInput(f"there is no setting {name}; there are {', '.join(known)}")
+    try:
+        return msgspec.convert(dict(given), kind, strict=False)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise InvalidInput(f"a recipe setting is wrong: {error}") from error
+
+
+def trained_settings(version: SolutionVersion) -> Any:
+    """The settings a version is trained with: its own, and above them its events' weights.
+
+    Raises InvalidInput for an unknown recipe or setting, and for a weight the recipe cannot take.
+    """
+    kind = recipe_named(version.recipe).settings
+    known = {field.name for field in fields(kind)}
+    settings = dict(version.settings)
+    for event in version.selection.events:
+        if event.weight is None:
+            continue
+        setting = f"{event.event_type}_weight"
+        if setting not in known:
+            raise InvalidInput(
+                f"{version.recipe} has no weight for events of type {event.event_type}:"
+                " leave the weight out",
+                field="weight",
+            )
+        settings[setting] = event.weight
+    return read_settings(kind, settings)

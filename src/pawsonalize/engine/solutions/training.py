@@ -1,0 +1,148 @@
+"""One training: from a part of the log to a stored model."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+
+import msgspec
+
+from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.resource import moved
+from pawsonalize.engine.resources.solutions import Progress, SolutionVersion, TrainingMode
+from pawsonalize.engine.resources.status import Status
+from pawsonalize.engine.solutions.models import load_model
+from pawsonalize.engine.solutions.settings import trained_settings
+from pawsonalize.engine.training_data import new_data, training_data
+from pawsonalize.recipes.catalogue import recipe_named
+from pawsonalize.recipes.contract import Card, FoldingModel, Model, TrainingData
+from pawsonalize.recipes.fingerprint import fingerprint
+from pawsonalize.storage.base import ArtefactStore, Catalogue, EventLog
+
+_REPORT_SECONDS = 1.0
+
+Fitted = tuple[TrainingData, Model, Card]
+
+
+class Trainer:
+    """Trains solution versions in this process."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        log: EventLog,
+        catalogue: Catalogue,
+        artefacts: ArtefactStore,
+        now: Callable[[], int],
+    ) -> None:
+        self._registry = registry
+        self._log = log
+        self._catalogue = catalogue
+        self._artefacts = artefacts
+        self._now = now
+
+    def train(self, name: str) -> SolutionVersion:
+        """Train the version and store its model. ACTIVE, or CREATE FAILED with the reason.
+
+        The same part of the log, items dataset, settings and seed give the same model, bit for
+        bit. One that is ACTIVE already is left as it is; Conflict if it was stopped meanwhile.
+        """
+        version = self._registry.get(SolutionVersion, name)
+        if version.status is Status.ACTIVE:
+            return version
+        if version.status is not Status.CREATE_IN_PROGRESS:
+            version = self._registry.update(moved(version, Status.CREATE_IN_PROGRESS), self._now())
+        report = Report(self._registry, version, self._now)
+        try:
+            return self._trained(version, report)
+        except Exception as error:
+            report.settle(Status.CREATE_FAILED, failure_reason=str(error) or repr(error))
+            raise
+
+    def _trained(self, version: SolutionVersion, report: "Report") -> SolutionVersion:
+        # An earlier training may have stored its model and died before it could say so.
+        self._artefacts.remove(version.name)
+        self._artefacts.sweep()
+        data, model, card = self._fitted(version, report)
+        report.phase("saving")
+        location = self._artefacts.save(version.name, card, model.arrays())
+        return report.settle(
+            Status.ACTIVE,
+            progress=None,
+            artefact=location,
+            fingerprint=card.fingerprint,
+            events=len(data),
+            users=data.n_users,
+            items=len(data.item_ids),
+        )
+
+    def _fitted(self, version: SolutionVersion, report: "Report") -> Fitted:
+        report.phase("reading")
+        if version.mode is TrainingMode.UPDATE:
+            return self._updated(version, report)
+        data = training_data(
+            self._log,
+            self._catalogue,
+            through=version.log_offset,
+            as_of=version.as_of,
+            selection=version.selection,
+            progress=report,
+        )
+        report.phase("fitting")
+        recipe = recipe_named(version.recipe)
+        model = recipe.fit(data, trained_settings(version), version.seed)
+        return data, model, model.card
+
+    def _updated(self, version: SolutionVersion, report: "Report") -> Fitted:
+        assert version.base is not None
+        model = load_model(self._artefacts, self._registry.get(SolutionVersion, version.base))
+        assert isinstance(model, FoldingModel)
+        data = new_data(
+            self._log,
+            self._catalogue,
+            model.item_ids,
+            (*version.folded, version.cut),
+            selection=version.selection,
+            progress=report,
+        )
+        report.phase("folding")
+        made_of = hashlib.sha256(f"{model.card.fingerprint} {fingerprint(data)}".encode())
+        card = replace(model.card, fingerprint=made_of.hexdigest())
+        return data, model.folded(data), card
+
+
+class Report:
+    """What a training says of itself in its version's row, at most once a second."""
+
+    def __init__(
+        self, registry: Registry, version: SolutionVersion, now: Callable[[], int]
+    ) -> None:
+        self._registry = registry
+        self._version = version
+        self._now = now
+        self._phase = ""
+        self._quiet_until = 0.0
+
+    def phase(self, phase: str) -> None:
+        """Begin another phase."""
+        self._phase = phase
+        self._write(Progress(phase))
+
+    def __call__(self, done: int, total: int) -> None:
+        """Tell how far the phase is."""
+        if time.monotonic() >= self._quiet_until:
+            self._write(Progress(self._phase, round(done / total, 3) if total else 1.0))
+
+    def settle(self, status: Status, **changes: object) -> SolutionVersion:
+        """Say how it ended; Conflict if somebody stopped it."""
+        self._version = self._registry.update(moved(self._version, status, **changes), self._now())
+        return self._version
+
+    def _write(self, progress: Progress) -> None:
+        # Conflict when somebody stops the training: nothing is better than to end at once.
+        newer = msgspec.structs.replace(self._version, progress=progress)
+        with suppress(StorageUnavailable):  # a report is not worth a training
+            self._version = self._registry.update(newer, self._now())
+        self._quiet_until = time.monotonic() + _REPORT_SECONDS

@@ -1,0 +1,171 @@
+"""Solution versions: what shall be trained, written down before the training begins."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from pawsonalize import __version__
+from pawsonalize.domain.errors import Conflict, InvalidInput
+from pawsonalize.engine.names import new_resource_name
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.resource import moved
+from pawsonalize.engine.resources.solutions import (
+    Cut,
+    Solution,
+    SolutionVersion,
+    TrainingMode,
+)
+from pawsonalize.engine.resources.status import Status
+from pawsonalize.engine.solutions.models import load_model
+from pawsonalize.engine.solutions.settings import trained_settings
+from pawsonalize.recipes.contract import FoldingModel
+from pawsonalize.storage.base import ArtefactStore, EventLog
+
+
+class SolutionVersions:
+    """Creates solution versions and knows those there are."""
+
+    def __init__(self, registry: Registry, log: EventLog, artefacts: ArtefactStore) -> None:
+        self._registry = registry
+        self._log = log
+        self._artefacts = artefacts
+
+    def get(self, name: str) -> SolutionVersion:
+        """One solution version; NotFound if there is none."""
+        return self._registry.get(SolutionVersion, name)
+
+    def create(
+        self,
+        solution: str,
+        *,
+        as_of: int,
+        now: int,
+        mode: TrainingMode = TrainingMode.FULL,
+        seed: int = 0,
+        name: str | None = None,
+        recipe: str | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> SolutionVersion:
+        """Write down what to train: the log up to its head, as of a moment. CREATE PENDING.
+
+        `recipe` and `settings` replace the solution's in this version. Calling again with the same
+        name and wishes gives the version there is, in whatever state. Raises InvalidInput for an
+        unknown recipe or setting, and for an UPDATE where nothing can be updated; Conflict if the
+        name is another version's.
+        """
+        wishes = {
+            "solution": solution,
+            "as_of": as_of,
+            "mode": mode,
+            "seed": None if mode is TrainingMode.UPDATE else seed,  # then it is the base's
+            "recipe": recipe,
+            "settings": settings,
+        }
+        name = name or new_resource_name(solution, now)
+        if (existing := self._registry.find(SolutionVersion, name)) is not None:
+            return _as_wished(existing, wishes)
+        wanted = self._wanted(
+            self._registry.get(Solution, solution),
+            Cut(self._log.head(), as_of),
+            mode=mode,
+            seed=seed,
+            name=name,
+            recipe=recipe,
+            settings=settings,
+        )
+        try:
+            return self._registry.create(wanted, now)
+        except Conflict:  # somebody wished the same at the same moment
+            return _as_wished(self.get(name), wishes)
+
+    def record_metrics(self, name: str, metrics: Mapping[str, float], now: int) -> SolutionVersion:
+        """Add what an evaluation measured to the version."""
+        version = self.get(name)
+        merged = {**version.metrics, **metrics}
+        return self._registry.update(msgspec.structs.replace(version, metrics=merged), now)
+
+    def newest(self, solution: str) -> SolutionVersion | None:
+        """The solution's newest version that is ACTIVE, or None."""
+        versions = self._registry.all(SolutionVersion, parent=solution)
+        return next((one for one in versions if one.status is Status.ACTIVE), None)
+
+    def delete_solution(self, name: str, now: int) -> None:
+        """Delete a solution with its versions and their artefacts.
+
+        Raises Conflict that names a campaign, or a version in training, that must go first.
+        """
+        solution = self._registry.get(Solution, name)
+        self._registry.check_unneeded(solution)
+        if solution.status is Status.ACTIVE:  # from here on nothing new is trained of it
+            self._registry.update(moved(solution, Status.DELETE_PENDING), now)
+        for version in list(self._registry.all(SolutionVersion, parent=name)):
+            self._registry.delete(SolutionVersion, version.name)
+            if version.artefact is not None:
+                self._artefacts.remove(version.artefact)
+        self._registry.delete(Solution, name)
+
+    def _wanted(
+        self,
+        solution: Solution,
+        cut: Cut,
+        *,
+        mode: TrainingMode,
+        seed: int,
+        name: str,
+        recipe: str | None,
+        settings: Mapping[str, Any] | None,
+    ) -> SolutionVersion:
+        if solution.status is not Status.ACTIVE:
+            raise Conflict(f"solution {solution.name} is {solution.status}: it cannot be trained")
+        version = SolutionVersion(
+            name=name,
+            solution=solution.name,
+            recipe=recipe or solution.recipe,
+            settings=solution.settings if settings is None else settings,
+            selection=solution.selection,
+            mode=mode,
+            cut=cut,
+            seed=seed,
+            code_version=__version__,
+        )
+        trained_settings(version)  # what is wrong is told now, not by a failed training
+        return self._updating(version) if mode is TrainingMode.UPDATE else version
+
+    def _updating(self, version: SolutionVersion) -> SolutionVersion:
+        base = self.newest(version.solution)
+        if base is None:
+            raise InvalidInput(
+                f"solution {version.solution} has no version to update: train it in mode FULL",
+                field="mode",
+            )
+        if not isinstance(load_model(self._artefacts, base), FoldingModel):
+            raise InvalidInput(
+                f"a model of {base.recipe} takes in no new events: train it in mode FULL",
+                field="mode",
+            )
+        if version.as_of < base.as_of:
+            raise InvalidInput(
+                f"the newest version, {base.name}, knows what came later: train in mode FULL",
+                field="as_of",
+            )
+        return msgspec.structs.replace(
+            version,
+            recipe=base.recipe,
+            settings=base.settings,
+            selection=base.selection,
+            seed=base.seed,
+            base=base.name,
+            folded=(*base.folded, base.cut),
+        )
+
+
+def _as_wished(existing: SolutionVersion, wishes: Mapping[str, Any]) -> SolutionVersion:
+    """The existing version, if it is what is wished (None: anything); the log may have grown."""
+    for field, wish in wishes.items():
+        if wish is not None and getattr(existing, field) != wish:
+            raise Conflict(
+                f"solution version {existing.name} exists already, with another {field}:"
+                " choose another name"
+            )
+    return existing

@@ -1,0 +1,1 @@
+"""The gate: does a new solution version go live? Evidence and settings in, a decision out."""

@@ -1,0 +1,93 @@
+"""What is known of a new solution version when the gate decides; plain values, JSON as they are.
+
+All of it was measured on held-out events. A test case is one question of one user, and every
+ranker got the same ones. The metric is NDCG@5.
+"""
+
+from dataclasses import dataclass
+
+from pawsonalize.evaluation.bootstrap import CONFIDENCE, Difference, Interval
+
+_CHANCE = (1 - CONFIDENCE) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Another ranker's mean on the same test cases, and the new version's lead over it.
+
+    `chance` is how often as large a lead comes about between equals.
+    """
+
+    theirs: float
+    lead: Difference
+    chance: float
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the lead is beyond chance: by its bound, and by swapping who is who."""
+        return self.lead.low > 0 and self.chance <= _CHANCE
+
+    @property
+    def relative(self) -> float:
+        """The lead as a share of the other's mean; where that is 0, any lead is all of it."""
+        return self.lead.mean / self.theirs if self.theirs > 0 else float(self.lead.mean > 0)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveEvidence:
+    """The live version, fitted anew on what it had seen. `as_of` is how old its knowledge is."""
+
+    solution_version: str
+    as_of: int
+    comparison: Comparison
+
+
+@dataclass(frozen=True, slots=True)
+class SliceEvidence:
+    """The test cases with a target in one slice, compared as `Evidence.slices` says."""
+
+    kind: str
+    value: str
+    test_cases: int
+    ours: float
+    comparison: Comparison
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How the answers spread over the catalogue.
+
+    `shown` items are in a list of the 25 best, `possible` could be: all there are, or 25 for each
+    test case if that is less. `top_item` is the one most often among the first five: in
+    `top_share` of the test cases.
+    """
+
+    shown: int
+    possible: int
+    top_item: str
+    top_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything the rules read. Moments are milliseconds since 1970.
+
+    `moment` is that at which the held-out answers were given, `seed` drew the test cases.
+    `popularity` is None for a recipe that is popularity itself, `live` where nothing is live,
+    `spread` where the recipe chooses no items (a re-ranking) or gives everybody the same. Slices
+    are compared with the live version, or with popularity if there is none. `not_finite` counts
+    test cases with a NaN or infinite score, `constant` those with one score for all items.
+    """
+
+    recipe: str
+    seed: int
+    moment: int
+    test_cases: int
+    candidates: int
+    ndcg_at_5: Interval
+    popularity: Comparison | None
+    live: LiveEvidence | None
+    spread: Spread | None
+    slices: tuple[SliceEvidence, ...]
+    not_finite: int
+    constant: int

@@ -1,0 +1,139 @@
+"""Workflow runs: GET /v1/runs and /v1/runs/{run_id}; POST begins one, or cancels it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.times import iso, parse_moment
+from pawsonalize.http.json import json_response, read_body, read_limit
+from pawsonalize.http.services import Services
+from pawsonalize.workflow.record import Record, Trigger
+
+_DEFAULT_LIMIT = 20
+_MAX_LIMIT = 500
+
+
+class RunRequest(msgspec.Struct, frozen=True):
+    """What to retrain on: everything known `at` that moment; now, if left out."""
+
+    at: str | int | float | None = None
+
+
+class RunStep(msgspec.Struct, frozen=True, rename="camel"):
+    """One step; `errors` are those after which it was tried again."""
+
+    step: str
+    began_at: str
+    ended_at: str | None
+    errors: tuple[str, ...]
+
+
+class RunHalf(msgspec.Struct, frozen=True, rename="camel"):
+    """What became of one campaign's new solution version, and the gate's reasons."""
+
+    campaign: str
+    solution_version: str
+    live_version: str | None
+    training_status: str
+    training_progress: str
+    metrics: Mapping[str, float]
+    evidence: Mapping[str, Any] | None
+    decision: Mapping[str, Any] | None
+    fate: str
+    reason: str
+
+
+class Run(msgspec.Struct, frozen=True, rename="camel"):
+    """A workflow run; `status` is `running`, or how it ended. Times are ISO 8601 UTC."""
+
+    run_id: str
+    status: str
+    step: str
+    trigger: str
+    reason: str
+    as_of: str
+    started_at: str
+    ended_at: str | None
+    log_offset: int | None
+    settings: Mapping[str, Any]
+    findings: tuple[Mapping[str, Any], ...]
+    halves: list[RunHalf]
+    steps: list[RunStep]
+
+
+class RunList(msgspec.Struct, frozen=True):
+    """Workflow runs, newest first."""
+
+    runs: list[Run]
+
+
+async def get_runs(request: Request) -> Response:
+    """List the newest runs."""
+    services: Services = request.app.state.services
+    limit = read_limit(request.query_params.get("limit"), _DEFAULT_LIMIT)
+    if not 1 <= limit <= _MAX_LIMIT:
+        raise InvalidInput(f"limit must be 1 to {_MAX_LIMIT}", field="limit")
+    records = await services.read(services.runs.newest, limit)
+    return json_response(RunList([_run(record) for record in records]))
+
+
+async def get_run(request: Request) -> Response:
+    """One run, as it is now."""
+    services: Services = request.app.state.services
+    record = await services.read(services.runs.get, request.path_params["run_id"])
+    return json_response(_run(record))
+
+
+async def post_run(request: Request) -> Response:
+    """Begin a run; the server goes on with it by itself."""
+    services: Services = request.app.state.services
+    body = await read_body(request, services.max_body_bytes)
+    try:
+        wanted = msgspec.json.decode(body, type=RunRequest)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"the body must be a JSON object, at least {{}}: {error}") from error
+    as_of = None if wanted.at is None else parse_moment(wanted.at, "at")
+    now = services.now()
+    record = await run_in_threadpool(services.runs.begin, Trigger.API, now, as_of)
+    return json_response(_run(record), 202)
+
+
+async def post_cancel(request: Request) -> Response:
+    """Ask a run to stop; it does within seconds, or after the step that it is in."""
+    services: Services = request.app.state.services
+    record = await run_in_threadpool(services.runs.cancel, request.path_params["run_id"])
+    return json_response(_run(record), 202)
+
+
+def _run(record: Record) -> Run:
+    return Run(
+        run_id=record.run_id,
+        status=record.status,
+        step=record.step,
+        trigger=record.trigger,
+        reason=record.reason,
+        as_of=iso(record.as_of),
+        started_at=iso(record.started_at),
+        ended_at=None if record.ended_at is None else iso(record.ended_at),
+        log_offset=record.log_offset,
+        settings=record.settings,
+        findings=record.findings,
+        halves=[
+            RunHalf(**{name: getattr(half, name) for name in RunHalf.__struct_fields__})
+            for half in record.halves
+        ],
+        steps=[
+            RunStep(
+                timing.step,
+                iso(timing.began_at),
+                None if timing.ended_at is None else iso(timing.ended_at),
+                timing.errors,
+            )
+            for timing in record.steps
+        ],
+    )

@@ -1,0 +1,86 @@
+"""The hold on a run: renewed while it is worked on, lost to another worker when it is not."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.domain.times import SECOND
+from pawsonalize.storage.workflow_runs import WorkflowRun, WorkflowRuns
+
+LEASE_MS = 10 * SECOND
+"""After so long without a word, a worker counts as dead and another takes its run over."""
+BEAT_SECONDS = 2.0
+# However far the clock jumps between two beats, they are not further apart than this.
+_LONGEST_BEAT_MS = 3 * BEAT_SECONDS * SECOND
+
+
+class LeaseLost(Exception):
+    """Another worker has taken the run over: nothing more may be done for it here."""
+
+
+class Lease:
+    """A claimed run, held until it is released or lost."""
+
+    def __init__(self, runs: WorkflowRuns, held: WorkflowRun, now: Callable[[], int]) -> None:
+        self._runs = runs
+        self._held = held
+        self._now = now
+        self._beaten_at = now()
+        self._lock = threading.Lock()
+
+    @property
+    def run(self) -> WorkflowRun:
+        """The run as it was when last renewed or saved."""
+        return self._held
+
+    def renew(self) -> None:
+        """Hold on, count the work, and learn whether somebody asked to cancel."""
+        with self._lock:
+            now = self._now()
+            passed = min(max(now - self._beaten_at, 0), int(_LONGEST_BEAT_MS))
+            self._beaten_at = now
+            worked = replace(self._held, worked_ms=self._held.worked_ms + passed)
+            renewed = self._runs.renew(worked, now, LEASE_MS)
+            if renewed is None:
+                raise LeaseLost
+            self._held = renewed
+
+    def save(self, record: str, status: str, ended_at: int | None) -> None:
+        """Store the run's record; LeaseLost, and nothing is stored, if another has it now."""
+        with self._lock:
+            saved = replace(self._held, record=record, status=status, ended_at=ended_at)
+            if not self._runs.save(saved):
+                raise LeaseLost
+            self._held = saved
+
+    def release(self) -> None:
+        """Let go, so that another may go on at once."""
+        self._runs.release(self._held)
+
+    @contextmanager
+    def beating(self) -> Iterator[None]:
+        """Renew in the background while the block, which may take hours, runs.
+
+        A renewal that fails is left to the next; whether the lease was lost shows when the
+        block's result is saved.
+        """
+        done = threading.Event()
+
+        def beat() -> None:
+            while not done.wait(BEAT_SECONDS):
+                try:
+                    self.renew()
+                except StorageUnavailable:
+                    continue
+                except LeaseLost:
+                    return
+
+        thread = threading.Thread(target=beat, name="lease", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()

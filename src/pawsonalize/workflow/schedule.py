@@ -1,0 +1,86 @@
+"""When retrainings are due: cron in a time zone, or every so often."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.times import DAY, HOUR, SECOND
+
+_RATE = re.compile(r"rate\((\d{1,6}) (minute|hour|day)s?\)")
+_UNITS = {"minute": 60 * SECOND, "hour": HOUR, "day": DAY}
+
+
+class Schedule(Protocol):
+    """Moments in the order of time, called ticks."""
+
+    def latest(self, now: int) -> int | None:
+        """The last tick that is not after `now`, or None."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A tick every `period` milliseconds, counted from 1970: the same on every server."""
+
+    period: int
+
+    def latest(self, now: int) -> int | None:
+        """See `Schedule.latest`."""
+        return now - now % self.period
+
+
+@dataclass(frozen=True, slots=True)
+class Cron:
+    """The five fields of cron, on the clocks of a time zone."""
+
+    fields: str
+    zone: ZoneInfo
+
+    def latest(self, now: int) -> int | None:
+        """See `Schedule.latest`."""
+        moment = datetime.fromtimestamp(now // SECOND, self.zone)
+        tick = next(CronSim(self.fields, moment, reverse=True), None)
+        if tick is None:
+            return None
+        # Backwards cron gives ticks before the moment, and in the hour that comes twice too early
+        # ones: from there forwards is right.
+        for later in CronSim(self.fields, tick):
+            if later.timestamp() * SECOND > now:  # times of one zone compare by their clocks
+                break
+            tick = later
+        return int(tick.timestamp()) * SECOND
+
+
+def read_schedule(text: str, zone: str) -> Schedule | None:
+    """A schedule from settings, None from empty text.
+
+    `rate(1 day)`, `rate(12 hours)`, or cron's minute, hour, day, month and weekday: `0 3 * * *`.
+    Raises InvalidInput for anything else, and for a time zone nobody knows.
+    """
+    if not text.strip():
+        return None
+    if rate := _RATE.fullmatch(text.strip()):
+        period = int(rate[1]) * _UNITS[rate[2]]
+        if period:
+            return Rate(period)
+    try:
+        cron = Cron(text.strip(), ZoneInfo(zone))
+    except (LookupError, ValueError, OSError) as error:
+        raise InvalidInput(
+            f"there is no time zone {zone}: write one as Europe/Berlin or UTC",
+            field="retrain_time_zone",
+        ) from error
+    try:
+        CronSim(cron.fields, datetime.fromtimestamp(0, cron.zone))
+    except CronSimError as error:
+        raise InvalidInput(
+            f"{text} is no schedule ({error}): write rate(1 day), or minute, hour, day, month and"
+            " weekday as cron does, such as 0 3 * * *",
+            field="retrain_schedule",
+        ) from error
+    return cron

@@ -1,0 +1,137 @@
+"""A demo world to retrain on, its run seen from outside, and power cuts at chosen moments."""
+
+import os
+import shutil
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pawsonalize.app import Adapters, opened
+from pawsonalize.cli.demo import store_world
+from pawsonalize.demo import WorldSettings, generate
+from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
+from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.settings import Settings
+from pawsonalize.workflow.record import Record, read_record
+from tests.event_data import T0
+
+WORLD_END = T0
+SEED = 7
+_PATIENCE_SECONDS = 120
+_QUICK_SECONDS = 0.002
+
+
+def make_world(folder: Path, database_url: str = "") -> None:
+    """A data folder with a demo world, in which nothing is trained yet."""
+    with opened(Settings(data_dir=folder, database_url=database_url)) as adapters:
+        store_world(adapters, generate(WorldSettings(), SEED, WORLD_END))
+
+
+def copied(world: Path, folder: Path) -> Path:
+    """A world of one's own."""
+    shutil.copytree(world, folder)
+    return folder
+
+
+@dataclass
+class Seen:
+    """What a data folder holds, read beside the processes that work on it."""
+
+    folder: Path
+    adapters: Adapters
+
+    def record(self) -> Record | None:
+        newest = self.adapters.workflow_runs.newest(1)
+        return read_record(newest[0]) if newest else None
+
+    def newest(self) -> Record:
+        record = self.record()
+        assert record is not None
+        return record
+
+    def is_over(self) -> bool:
+        """Whether the newest run has ended."""
+        record = self.record()
+        return record is not None and record.ended_at is not None
+
+    def ended(self) -> Record:
+        """The newest run, once it has ended."""
+        wait_until(self.is_over)
+        return self.newest()
+
+    def campaign(self, name: str) -> Campaign:
+        return self.adapters.registry.get(Campaign, name)
+
+    def versions(self) -> Counter[str]:
+        """How many versions each solution has."""
+        return Counter(each.solution for each in self.adapters.registry.all(SolutionVersion))
+
+    def told(self) -> Counter[str]:
+        """How often each kind of news lies in the outbox."""
+        return Counter(each.notification.kind for each in self.adapters.deliveries.newest(99))
+
+    def models(self) -> dict[str, str]:
+        """The digests of the files of each solution's newest model."""
+        digests = {}
+        for name in (RECOMMENDER, RERANKER):
+            newest = self.adapters.versions.newest(name)
+            assert newest is not None
+            folder = self.folder / "models" / str(newest.artefact)
+            digests[name] = (folder / "SHA256SUMS").read_text()
+        return digests
+
+    def drafts(self) -> list[Path]:
+        """Half-written models."""
+        return list((self.folder / "models").glob(".*"))
+
+
+@contextmanager
+def seen(folder: Path, database_url: str = "") -> Iterator[Seen]:
+    with opened(Settings(data_dir=folder, database_url=database_url)) as adapters:
+        yield Seen(folder, adapters)
+
+
+def wait_until(reached: Callable[[], bool], seconds: float = _PATIENCE_SECONDS) -> None:
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline, "it never came so far"
+        time.sleep(_QUICK_SECONDS)
+
+
+def cut_power(view: Seen, reached: Callable[[], bool]) -> bool:
+    """Kill every process of the folder while `reached` holds; False if that moment was missed.
+
+    While they die nothing can be written, so they get no further than they are.
+    """
+    wait_until(lambda: reached() or view.is_over())
+    with view.adapters.database.writing():
+        holds = reached()
+        kill_all(view.folder)
+    return holds
+
+
+def kill_all(folder: Path) -> None:
+    """As a power cut would: servers, workers and trainings alike."""
+    for pid in processes(folder):
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not processes(folder))
+
+
+def processes(folder: Path, command: str = "") -> list[int]:
+    """The processes that work on the data folder, of all commands or of one."""
+    setting = f"PAWSONALIZE_DATA_DIR={folder}".encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            ours = setting in (process / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if (ours or str(folder).encode() in words) and (not command or command.encode() in words):
+            found.append(int(process.name))
+    return found

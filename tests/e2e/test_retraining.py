@@ -1,0 +1,265 @@
+"""Retraining, seen from outside: what goes live, what does not, and who may do it."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import msgspec
+import pytest
+
+from pawsonalize import clock
+from pawsonalize.domain.times import DAY, iso
+from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
+from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.engine.resources.status import Status
+from pawsonalize.storage.workflow_runs import WorkflowRun
+from pawsonalize.workflow.record import Fate, Outcome, Record, Trigger, begun, write_record
+from tests.e2e.conftest import Start, run
+from tests.e2e.retraining import (
+    WORLD_END,
+    Seen,
+    copied,
+    kill_all,
+    make_world,
+    processes,
+    seen,
+    wait_until,
+)
+
+AT = ("--at", iso(WORLD_END))
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("world") / "data"
+    make_world(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(world: Path, tmp_path: Path) -> Path:
+    return copied(world, tmp_path / "data")
+
+
+@pytest.fixture
+def view(folder: Path) -> Iterator[Seen]:
+    with seen(folder) as view:
+        yield view
+        kill_all(folder)
+
+
+def retrain(folder: Path, *more: str, **settings: str) -> Record:
+    """A run to its end, and what it says of itself."""
+    done = run("retrain", "--data-dir", str(folder), *AT, "--json", *more, **settings)
+    assert done.stdout, done.stderr
+    return msgspec.json.decode(done.stdout, type=Record)
+
+
+def fates(record: Record) -> dict[str, Fate]:
+    return {half.campaign: half.fate for half in record.halves}
+
+
+def serve_older(folder: Path, solution: str, *more: str) -> str:
+    """Let a version be live that knows all but the last ten days."""
+    then = iso(WORLD_END - 10 * DAY)
+    done = run(
+        "train", "--data-dir", str(folder), "--solution", solution, "--at", then, "--json", *more
+    )
+    assert done.returncode == 0, done.stderr
+    name: str = json.loads(done.stdout)[0]["name"]
+    return name
+
+
+def test_a_better_version_goes_live_over_a_sabotaged_one(
+    folder: Path, view: Seen, start: Start
+) -> None:
+    server = start(folder)
+    sabotaged = serve_older(folder, RECOMMENDER, "--recipe", "popularity-count")
+    wait_until(lambda: view.campaign(RECOMMENDER).solution_version == sabotaged)
+    record = retrain(folder)
+    assert fates(record) == {RECOMMENDER: Fate.PROMOTED, RERANKER: Fate.PROMOTED}, record.reason
+    promoted = record.halves[0].solution_version
+    assert record.halves[0].live_version == sabotaged
+    assert view.campaign(RECOMMENDER).previous_version == sabotaged
+
+    def serves_it() -> bool:
+        return bool(httpx.get(f"{server.url}/readyz").json()["solutionVersion"] == promoted)
+
+    wait_until(serves_it)
+
+
+def test_a_worse_version_does_not_go_live_and_the_reason_is_said(
+    folder: Path, view: Seen, start: Start
+) -> None:
+    start(folder)
+    live = serve_older(folder, RECOMMENDER)
+    wait_until(lambda: view.campaign(RECOMMENDER).solution_version == live)
+    record = retrain(folder, recipe="popularity-count")
+    assert fates(record) == {RECOMMENDER: Fate.NOT_PROMOTED, RERANKER: Fate.PROMOTED}
+    assert "worse than the live version" in record.halves[0].reason
+    assert view.campaign(RECOMMENDER).solution_version == live
+    shown = run("runs", "show", record.run_id, "--data-dir", str(folder)).stdout
+    assert "worse than the live version" in shown
+
+
+def test_without_reranking_its_half_does_not_run(folder: Path, view: Seen) -> None:
+    record = retrain(folder, reranking_enabled="false")
+    assert fates(record) == {RECOMMENDER: Fate.PROMOTED}
+    assert view.versions() == {RECOMMENDER: 1}
+
+
+def test_nothing_new_is_not_trained_on_again(folder: Path, view: Seen) -> None:
+    assert retrain(folder).status == "promoted"
+    again = run("retrain", "--data-dir", str(folder))
+    assert again.returncode == 0
+    assert "no event has come" in again.stdout
+    assert view.versions() == {RECOMMENDER: 1, RERANKER: 1}
+    assert view.told()["skipped"] == 1
+
+
+def test_data_that_nothing_can_be_learned_from_fail_with_the_fix(tmp_path: Path) -> None:
+    done = run("retrain", "--data-dir", str(tmp_path / "empty"), "--json")
+    assert done.returncode == 1
+    record = msgspec.json.decode(done.stdout, type=Record)
+    assert record.outcome is Outcome.FAILED
+    assert record.findings[0]["severity"] == "blocking"
+    assert record.findings[0]["fix"] in record.reason
+
+
+@contextmanager
+def held_up(folder: Path) -> Iterator[list[int]]:
+    """Trainings that stand still while the block runs."""
+    wait_until(lambda: len(processes(folder, "train-version")) == 2)
+    trainings = processes(folder, "train-version")
+    for pid in trainings:
+        os.kill(pid, signal.SIGSTOP)
+    yield trainings
+    for pid in set(trainings) & set(processes(folder, "train-version")):
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_cancelling_kills_the_trainings_and_leaves_nothing_half_written(
+    folder: Path, view: Seen
+) -> None:
+    run("retrain", "--data-dir", str(folder), "--no-wait")
+    with held_up(folder):
+        run_id = view.newest().run_id
+        cancelled = run("runs", "cancel", run_id, "--data-dir", str(folder))
+    assert cancelled.returncode == 0, cancelled.stderr
+    assert f"{run_id} is cancelled" in cancelled.stdout
+    assert processes(folder) == []
+    versions = list(view.adapters.registry.all(SolutionVersion))
+    assert {each.status for each in versions} == {Status.CREATE_STOPPED}
+    assert not list((folder / "models").glob("*"))
+    assert view.campaign(RECOMMENDER).latest_update is None
+    assert view.told()["cancelled"] == 1
+
+
+def test_a_second_retraining_is_refused_and_told_of_the_first(folder: Path, view: Seen) -> None:
+    run("retrain", "--data-dir", str(folder), "--no-wait")
+    with held_up(folder):
+        second = run("retrain", "--data-dir", str(folder))
+    assert second.returncode == 1
+    assert view.newest().run_id in second.stderr
+    assert "is not finished" in second.stderr
+    assert view.ended().status == "promoted"
+    assert len(view.adapters.workflow_runs.newest(9)) == 1
+
+
+def yesterdays_run(view: Seen) -> None:
+    """A run that ended two days ago, so that the schedule's tick of today is due."""
+    then = clock.now() - 2 * DAY
+    record = begun("retrain-before", Trigger.SCHEDULE, then, then, {})
+    row = WorkflowRun("retrain-before", then, write_record(record), "promoted", then)
+    assert view.adapters.workflow_runs.begin(row)
+
+
+def test_two_servers_with_one_schedule_begin_one_run(
+    folder: Path, view: Seen, start: Start
+) -> None:
+    yesterdays_run(view)
+    servers = [start(folder, retrain_schedule="0 3 * * *") for _ in range(2)]
+    record = view.ended()
+    assert record.trigger is Trigger.SCHEDULE
+    for server in servers:
+        runs = httpx.get(f"{server.url}/v1/runs").json()["runs"]
+        assert [each["runId"] for each in runs] == [record.run_id, "retrain-before"]
+    assert view.versions() == {RECOMMENDER: 1, RERANKER: 1}
+
+
+def test_the_api_begins_a_run_that_the_server_brings_to_its_end(
+    folder: Path, view: Seen, start: Start
+) -> None:
+    server = start(folder, "--workers", "2")
+    answer = httpx.post(f"{server.url}/v1/runs", json={"at": iso(WORLD_END)})
+    assert answer.status_code == 202
+    run_id = answer.json()["runId"]
+    assert httpx.post(f"{server.url}/v1/runs", json={}).status_code == 409
+    assert view.ended().status == "promoted"
+    shown = httpx.get(f"{server.url}/v1/runs/{run_id}").json()
+    assert shown["status"] == "promoted"
+    assert httpx.post(f"{server.url}/v1/runs/{run_id}/cancel").status_code == 409
+    assert server.stop() == 0
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_when_the_machine_that_ran_it_dies_another_finishes_it(
+    database_url: str, start: Start, tmp_path: Path
+) -> None:
+    folder, other = tmp_path / "data", tmp_path / "mounted-elsewhere"
+    make_world(folder, database_url)
+    other.symlink_to(folder)  # the same shared folder, on another machine
+    first = start(folder, database_url=database_url)
+    httpx.post(f"{first.url}/v1/runs", json={"at": iso(WORLD_END)})
+    with held_up(folder):
+        second = start(other, database_url=database_url)
+        kill_all(folder)
+    with seen(folder, database_url) as view:
+        record = view.ended()
+        assert record.status == "promoted", record.reason
+        assert view.versions() == {RECOMMENDER: 1, RERANKER: 1}
+        assert {half.trainings for half in record.halves} == {2}
+        served = httpx.get(f"{second.url}/readyz").json()["solutionVersion"]
+        assert served == record.halves[0].solution_version
+
+
+def test_a_dead_notifier_keeps_nothing_from_going_live(
+    folder: Path, view: Seen, start: Start
+) -> None:
+    nobody = {
+        "notify_webhook_url": "http://127.0.0.1:1/hook",
+        "notify_webhook_secret": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0",
+    }
+    start(folder, **nobody)
+    assert retrain(folder, **nobody).status == "promoted"
+
+    def the_log_has_it() -> bool:
+        newest = view.adapters.deliveries.newest(99)
+        logged = [each for each in newest if each.notifier == "log"]
+        return len(logged) == 4 and all(each.delivered_at is not None for each in logged)
+
+    wait_until(the_log_has_it)
+    hook = [each for each in view.adapters.deliveries.newest(99) if each.notifier == "webhook"]
+    assert len(hook) == 4
+    assert all(each.delivered_at is None for each in hook)
+
+
+def test_stopping_the_server_leaves_the_run_to_the_next_one(
+    folder: Path, view: Seen, start: Start
+) -> None:
+    server = start(folder)
+    httpx.post(f"{server.url}/v1/runs", json={"at": iso(WORLD_END)})
+    with held_up(folder):
+        assert server.stop() == 0
+        assert processes(folder, "work") == []
+        running = view.adapters.workflow_runs.running()
+        assert running is not None
+        assert running.worker is None
+    start(folder)
+    record = view.ended()
+    assert record.status == "promoted", record.reason
+    assert {half.trainings for half in record.halves} == {1}, "they went on by themselves"

@@ -1,0 +1,50 @@
+"""Evidence for tests of the gate: of a version that passes every rule."""
+
+from dataclasses import replace
+
+from pawsonalize.evaluation.bootstrap import Difference, Interval
+from pawsonalize.evaluation.gate.evidence import (
+    Comparison,
+    Evidence,
+    LiveEvidence,
+    SliceEvidence,
+    Spread,
+)
+from tests.recipe_data import NOW
+
+DAY = 86_400_000
+
+
+def compared(mean: float, *, spread: float = 0.01, theirs: float = 0.2) -> Comparison:
+    """A lead with bounds `spread` below and above."""
+    better = 0.5 if spread == mean == 0 else float(mean > 0)
+    lead = Difference(mean, mean - spread, mean + spread, better)
+    return Comparison(theirs, lead, chance=0.001 if lead.low > 0 else 0.5)
+
+
+def live(comparison: Comparison, age_days: float = 1.0) -> LiveEvidence:
+    return LiveEvidence("rec-1", NOW - round(age_days * DAY), comparison)
+
+
+def part(comparison: Comparison, test_cases: int = 100, value: str = "2") -> SliceEvidence:
+    ours = comparison.theirs + comparison.lead.mean
+    return SliceEvidence("species", value, test_cases, ours, comparison)
+
+
+def evidence(**changes: object) -> Evidence:
+    """Good evidence, but for the changes."""
+    good = Evidence(
+        recipe="user-personalization",
+        seed=0,
+        moment=NOW,
+        test_cases=500,
+        candidates=300,
+        ndcg_at_5=Interval(0.25, 0.22, 0.28),
+        popularity=compared(0.15, theirs=0.1),
+        live=live(compared(0.05)),
+        spread=Spread(shown=200, possible=300, top_item="2-Beagle-2-3", top_share=0.4),
+        slices=(part(compared(0.03)),),
+        not_finite=0,
+        constant=0,
+    )
+    return replace(good, **changes)  # type: ignore[arg-type]  # any of the fields

@@ -1,0 +1,31 @@
+"""Trainings for tests: in this very process, which is quicker than one of their own."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pawsonalize.app import Adapters
+from pawsonalize.engine.resources.defaults import RECOMMENDER
+from pawsonalize.engine.resources.solutions import SolutionVersion
+
+
+def train(
+    adapters: Adapters,
+    as_of: int,
+    *,
+    solution: str = RECOMMENDER,
+    recipe: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    name: str | None = None,
+) -> SolutionVersion:
+    """A new version that is ACTIVE, which nobody serves yet."""
+    created = adapters.versions.create(
+        solution, as_of=as_of, now=as_of, recipe=recipe, settings=settings, name=name
+    )
+    return adapters.trainer.train(created.name)
+
+
+def train_and_serve(adapters: Adapters, as_of: int) -> SolutionVersion:
+    """A new version that the campaign of its solution is asked to serve."""
+    version = train(adapters, as_of)
+    adapters.campaigns.update(version.solution, version.name, as_of)
+    return version

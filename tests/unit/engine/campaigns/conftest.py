@@ -1,0 +1,50 @@
+"""Versions to put into a campaign, without training."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from pawsonalize.engine.campaigns.updates import Campaigns
+from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
+from pawsonalize.engine.resources.status import Status
+from pawsonalize.recipes.catalogue import recipe_named
+from pawsonalize.storage.artefacts import LocalArtefacts
+from tests.event_data import T0
+from tests.recipe_data import training_data
+
+
+class Release:
+    """Makes versions of a popularity model over given items, and asks the campaign for them."""
+
+    def __init__(self, registry: Registry, campaigns: Campaigns, artefacts: LocalArtefacts) -> None:
+        self._registry = registry
+        self._campaigns = campaigns
+        self._artefacts = artefacts
+
+    def __call__(self, name: str, *items: str, recipe: str = "popularity-count") -> Campaign:
+        self.train(name, items, recipe)
+        return self.ask_for(name)
+
+    def train(self, name: str, items: Sequence[str], recipe: str = "popularity-count") -> None:
+        fitted = recipe_named("popularity-count")
+        events = [("ann", item, T0) for item in items]
+        model = fitted.fit(training_data(events), fitted.settings(), 0)
+        version = SolutionVersion(
+            name=name,
+            solution="recommender",
+            recipe=recipe,
+            cut=Cut(0, T0),
+            status=Status.ACTIVE,
+            artefact=self._artefacts.save(name, model.card, model.arrays()),
+        )
+        self._registry.create(version, T0)
+
+    def ask_for(self, name: str) -> Campaign:
+        return self._campaigns.update("recommender", name, T0)
+
+
+@pytest.fixture
+def release(registry: Registry, campaigns: Campaigns, artefacts: LocalArtefacts) -> Release:
+    return Release(registry, campaigns, artefacts)

@@ -1,0 +1,40 @@
+"""An import is a resource: what came in from where, or why it did not."""
+
+import pytest
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.schemas import DatasetType
+from pawsonalize.engine.importing.jobs import run_import_job
+from pawsonalize.engine.importing.report import Report
+from pawsonalize.engine.resources.datasets import DatasetImportJob
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.status import Status
+from tests.event_data import T0
+
+
+def test_an_import_job_keeps_what_became_of_the_rows(registry: Registry) -> None:
+    report = Report(DatasetType.ITEMS, 7, 2, 1, ())
+
+    def work() -> Report:
+        (running,) = registry.all(DatasetImportJob, parent="pawsonalize-items")
+        assert running.status is Status.CREATE_IN_PROGRESS
+        return report
+
+    given = run_import_job(registry, DatasetType.ITEMS, "items.csv", work, lambda: T0)
+    assert given == report
+    (job,) = registry.all(DatasetImportJob, parent="pawsonalize-items")
+    assert (job.status, job.source) == (Status.ACTIVE, "items.csv")
+    assert (job.accepted, job.duplicates, job.rejected) == (7, 2, 1)
+
+
+@pytest.mark.parametrize("error", [InvalidInput("no such column"), KeyboardInterrupt()])
+def test_an_import_that_fails_or_is_interrupted_says_so(
+    registry: Registry, error: BaseException
+) -> None:
+    def work() -> Report:
+        raise error
+
+    with pytest.raises(type(error)):
+        run_import_job(registry, DatasetType.USERS, "users.csv", work, lambda: T0)
+    (job,) = registry.all(DatasetImportJob)
+    assert (job.status, job.failure_reason) == (Status.CREATE_FAILED, str(error) or repr(error))

@@ -1,0 +1,210 @@
+"""Resources: created once, changed by who saw the newest, deleted when nothing needs them."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pawsonalize.domain.errors import Conflict, CorruptArtefact, InvalidInput, NotFound
+from pawsonalize.domain.schemas import DatasetType, Schema
+from pawsonalize.engine.resources.campaigns import Campaign, CampaignUpdate
+from pawsonalize.engine.resources.datasets import (
+    Dataset,
+    DatasetGroup,
+    DatasetImportJob,
+    DatasetSchema,
+    EventTracker,
+    Filter,
+)
+from pawsonalize.engine.resources.defaults import ensure_defaults
+from pawsonalize.engine.resources.pages import resource_page
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.resource import Resource, from_row, moved, to_row
+from pawsonalize.engine.resources.solutions import (
+    Cut,
+    EventParameters,
+    Solution,
+    SolutionVersion,
+    TrainingSelection,
+)
+from pawsonalize.engine.resources.status import Status
+from pawsonalize.storage.sql import Database, SqlResources
+from tests.event_data import T0
+
+V1 = SolutionVersion(name="v1", solution="recommender", recipe="trending-now", cut=Cut(5, T0))
+KINDS: tuple[Resource, ...] = (
+    DatasetGroup(name="a"),
+    DatasetSchema(name="a", dataset_type=DatasetType.ITEMS, avro="{}"),
+    Dataset(name="a", dataset_group="g", dataset_type=DatasetType.USERS, schema="s"),
+    DatasetImportJob(name="a", dataset="d", source="x.csv", accepted=7, failure_reason="no"),
+    EventTracker(name="a", dataset_group="g", tracking_id="t"),
+    Filter(name="a", dataset_group="g", expression="INCLUDE …"),
+    Solution(
+        name="a",
+        dataset_group="g",
+        recipe="r",
+        settings={"doubt": 0.5, "learn": True},
+        selection=TrainingSelection((EventParameters("view", 0.5, 2.0),), 30.0),
+    ),
+    msgspec.structs.replace(V1, folded=(Cut(1, 2),), metrics={"m": 0.5}, revision=4),
+    Campaign(
+        name="a",
+        solution="s",
+        latest_update=CampaignUpdate(solution_version="v", requested_at=T0),
+        exploration_weight=0.0,
+    ),
+)
+
+
+@pytest.fixture
+def empty(database: Database) -> Registry:
+    return Registry(SqlResources(database))
+
+
+@pytest.mark.parametrize("resource", KINDS, ids=lambda resource: resource.kind)
+def test_every_kind_comes_back_as_it_was_created(empty: Registry, resource: Resource) -> None:
+    created = empty.create(resource, T0)
+    assert (created.created_at, created.updated_at) == (T0, T0)
+    assert empty.get(type(resource), resource.name) == created
+    with pytest.raises(Conflict, match=f"{resource.kind} named"):
+        empty.create(resource, T0)
+
+
+def test_a_row_of_another_shape_is_told_and_not_believed() -> None:
+    row = to_row(DatasetGroup(name="a"))
+    with pytest.raises(CorruptArtefact, match="dataset group a"):
+        from_row(row, Campaign)
+
+
+@given(name=st.text(max_size=3) | st.sampled_from(["a/b", "..", "-a", "a" * 129, "a\n"]))
+def test_a_name_that_is_no_plain_word_is_refused_and_never_found(name: str) -> None:
+    class Untouched:
+        def __getattr__(self, method: str) -> None:
+            raise AssertionError(f"{method} was called")
+
+    registry = Registry(Untouched())  # type: ignore[arg-type]  # nothing of it may be used
+    if name.isascii() and name.isalnum():
+        return
+    if name and name[0].isascii() and name[0].isalnum() and not set(name[1:]) - set("-_"):
+        return
+    with pytest.raises(InvalidInput, match="letters, digits"):
+        registry.create(DatasetGroup(name=name), T0)
+    assert registry.find(DatasetGroup, name) is None
+
+
+def test_of_two_updates_from_one_revision_the_second_is_refused(empty: Registry) -> None:
+    seen = empty.create(DatasetGroup(name="a"), T0)
+    newer = empty.update(seen, T0 + 1)
+    assert (newer.revision, newer.created_at, newer.updated_at) == (2, T0, T0 + 1)
+    with pytest.raises(Conflict, match="look again"):
+        empty.update(seen, T0 + 2)
+    assert empty.get(DatasetGroup, "a") == newer
+
+
+def test_pages_hold_everything_once_newest_first_whatever_arrives_meanwhile(
+    empty: Registry,
+) -> None:
+    for n in range(7):
+        empty.create(DatasetGroup(name=f"g{n}"), T0 + n // 2)
+    found: list[str] = []
+    cursor = None
+    while True:
+        page = resource_page(empty, DatasetGroup, 3, cursor=cursor)
+        found += [group.name for group in page.resources]
+        empty.create(DatasetGroup(name=f"late{len(found)}"), T0 + 99)
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert found == ["g6", "g5", "g4", "g3", "g2", "g1", "g0"]
+
+
+@pytest.mark.parametrize("cursor", ["", "1", "1.", ".a", "1.a b", "x.a", "1.a\n"])
+def test_a_cursor_of_somebody_else_is_refused(empty: Registry, cursor: str) -> None:
+    with pytest.raises(InvalidInput, match="cursor"):
+        resource_page(empty, DatasetGroup, 3, cursor=cursor)
+
+
+def test_the_defaults_are_created_once_and_the_setting_names_the_recommenders_recipe(
+    empty: Registry,
+) -> None:
+    ensure_defaults(empty, "popularity-count", T0)
+    created = empty.get(DatasetGroup, "pawsonalize")
+    ensure_defaults(empty, "trending-now", T0 + 1)
+    assert empty.get(DatasetGroup, "pawsonalize") == created
+    recipes = {solution.name: solution.recipe for solution in empty.all(Solution)}
+    assert recipes == {"recommender": "trending-now", "reranker": "personalized-ranking"}
+    assert {campaign.solution for campaign in empty.all(Campaign)} == {"recommender", "reranker"}
+
+
+def test_the_default_schemas_are_ones_that_an_import_would_take(registry: Registry) -> None:
+    for schema in registry.all(DatasetSchema):
+        assert Schema.parse(schema.avro, schema.dataset_type).field(
+            "ITEM_ID" if schema.dataset_type is not DatasetType.USERS else "USER_ID"
+        )
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "first"),
+    [
+        (DatasetGroup, "pawsonalize", "solution re"),
+        (DatasetSchema, "pawsonalize-items", "dataset pawsonalize-items"),
+        (Solution, "recommender", "campaign recommender"),
+    ],
+)
+def test_what_is_needed_is_not_deleted_and_what_needs_it_is_named(
+    registry: Registry, kind: type[Resource], name: str, first: str
+) -> None:
+    with pytest.raises(Conflict, match=f"needed by {first}"):
+        registry.delete(kind, name)
+    assert registry.find(kind, name) is not None
+
+
+def test_a_dataset_goes_when_its_import_has_ended(registry: Registry) -> None:
+    job = registry.create(
+        DatasetImportJob(
+            name="j", dataset="pawsonalize-items", source="x", status=Status.CREATE_IN_PROGRESS
+        ),
+        T0,
+    )
+    with pytest.raises(Conflict, match="dataset import job j"):
+        registry.delete(Dataset, "pawsonalize-items")
+    registry.update(moved(job, Status.ACTIVE), T0)
+    registry.delete(Dataset, "pawsonalize-items")
+    registry.delete(DatasetSchema, "pawsonalize-items")
+
+
+def test_a_version_that_a_campaign_may_have_to_serve_is_not_deleted(registry: Registry) -> None:
+    for field in ("solution_version", "previous_version"):
+        registry.create(msgspec.structs.replace(V1, name=field), T0)
+        campaign = registry.get(Campaign, "recommender")
+        registry.update(msgspec.structs.replace(campaign, **{field: field}), T0)
+        with pytest.raises(Conflict, match="campaign recommender"):
+            registry.delete(SolutionVersion, field)
+    registry.create(V1, T0)
+    registry.delete(SolutionVersion, "v1")
+
+
+def test_deleting_what_is_not_there_says_so(registry: Registry) -> None:
+    with pytest.raises(NotFound, match="no campaign named nobody"):
+        registry.delete(Campaign, "nobody")
+
+
+@given(path=st.lists(st.sampled_from(Status), min_size=1, max_size=8))
+def test_only_the_steps_of_the_drawing_are_taken(path: list[Status]) -> None:
+    """AWS's states: settled ones stay, and nothing comes back from its deletion."""
+    resource = DatasetGroup(name="a", status=Status.CREATE_PENDING)
+    for status in path:
+        before = resource.status
+        try:
+            resource = moved(resource, status)
+        except Conflict:
+            continue
+        assert before is not Status.DELETE_IN_PROGRESS
+        if status is Status.ACTIVE:
+            assert before is Status.CREATE_IN_PROGRESS
+        if before is Status.ACTIVE:
+            assert status is Status.DELETE_PENDING
+        if before is Status.DELETE_PENDING:
+            assert status is Status.DELETE_IN_PROGRESS
+        if status is Status.CREATE_STOPPED:
+            assert before is Status.CREATE_STOPPING

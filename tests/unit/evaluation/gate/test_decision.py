@@ -1,0 +1,207 @@
+"""The decision: which evidence lets a new version go live, and what people are told."""
+
+from dataclasses import replace
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pawsonalize.evaluation.bootstrap import Interval
+from pawsonalize.evaluation.gate.decision import Decision, decide
+from pawsonalize.evaluation.gate.evidence import Evidence, Spread
+from pawsonalize.evaluation.gate.settings import GateSettings, Profile
+from pawsonalize.evaluation.gate.verdicts import Outcome
+from tests.evidence import compared, evidence, live, part
+from tests.recipe_data import NOW
+
+FULL = GateSettings()
+
+
+def failed(found: Decision) -> list[str]:
+    return [one.rule for one in found.verdicts if one.outcome is Outcome.FAILED]
+
+
+def test_who_passes_every_rule_goes_live_and_the_reason_has_the_numbers() -> None:
+    found = decide(evidence(), FULL, NOW)
+    assert (found.promoted, found.outcome) == (True, Outcome.PASSED)
+    assert found.reason == (
+        "Promoted: NDCG@5 0.2500 is above 0.01; better than popularity (+0.1500 NDCG@5, +0.1400 to"
+        " +0.1600); better than the live version rec-1 (+0.0500 NDCG@5, +0.0400 to +0.0600,"
+        " +25.0%)."
+    )
+    assert {one.outcome for one in found.verdicts} == {Outcome.PASSED}
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule", "told"),
+    [
+        (
+            {"ndcg_at_5": Interval(0.01, 0, 0.02)},
+            "threshold",
+            "NDCG@5 0.0100 is not above 0.01",
+        ),
+        (
+            {"popularity": compared(0.005)},
+            "popularity",
+            "not surely better than popularity (+0.0050 NDCG@5, -0.0050 to +0.0150)",
+        ),
+        ({"popularity": compared(-0.02)}, "popularity", "worse than popularity"),
+        (
+            {"live": live(compared(0.005))},
+            "live version",
+            "not surely better than the live version rec-1 (+0.0050 NDCG@5, -0.0050 to +0.0150,"
+            " +2.5%), whose data are 1.0 days old",
+        ),
+        ({"live": live(compared(-0.02))}, "live version", "worse than the live version"),
+        (
+            {"live": live(compared(0, spread=0))},
+            "live version",
+            "no different from the live version",
+        ),
+        (
+            {"live": live(compared(0.0015, spread=0.001))},
+            "live version",
+            "better than the live version rec-1 by less than 1%",
+        ),
+        (
+            {"spread": Spread(14, 300, "2-Beagle-2-3", 0.4)},
+            "coverage",
+            "14 of 300 possible items are recommended to somebody (4.7%), at least 5% must be",
+        ),
+        (
+            {"spread": Spread(200, 300, "2-Beagle-2-3", 0.95)},
+            "top item",
+            "2-Beagle-2-3 is among the first five of 95% of the test cases, at most 90%",
+        ),
+        (
+            {"slices": (part(compared(0.1)), part(compared(-0.04), value="3"))},
+            "slices",
+            "worse than the live version for species 3 (-0.0400 NDCG@5, -0.0500 to -0.0300)",
+        ),
+        (
+            {"not_finite": 1},
+            "scores",
+            "of 500 answers 1 have a score that is no finite number",
+        ),
+        ({"constant": 26}, "scores", "and 26 one score for all items"),
+    ],
+)
+def test_one_broken_rule_keeps_the_live_version_and_is_named(
+    changes: dict[str, object], rule: str, told: str
+) -> None:
+    found = decide(evidence(**changes), FULL, NOW)
+    assert (found.promoted, found.outcome) == (False, Outcome.FAILED)
+    assert failed(found) == [rule]
+    assert told in found.reason
+    assert found.reason.startswith("Not promoted: ")
+    assert found.reason.endswith("The live version stays.")
+
+
+def test_too_few_test_cases_are_insufficient_evidence_however_good_they_look() -> None:
+    found = decide(evidence(test_cases=49), FULL, NOW)
+    assert (found.promoted, found.outcome) == (False, Outcome.INSUFFICIENT)
+    assert found.reason == (
+        "Not promoted, the evidence is insufficient: 49 test cases, at least 50 are needed."
+        " What is live stays."
+    )
+    nothing = decide(evidence(test_cases=0), replace(FULL, min_test_cases=0), NOW)
+    assert nothing.outcome is Outcome.INSUFFICIENT
+
+
+def test_the_first_version_has_no_live_one_to_beat() -> None:
+    found = decide(evidence(live=None), FULL, NOW)
+    assert found.promoted
+    assert found.reason.endswith("nothing is live yet.")
+    assert not decide(evidence(live=None, popularity=compared(0)), FULL, NOW).promoted
+
+
+@pytest.mark.parametrize(
+    ("age_days", "lead", "promoted"),
+    [
+        (8, 0.0, True),
+        (8, -0.0019, True),  # 0.95% of the live version's 0.2
+        (8, -0.0021, False),
+        (7, 0.0, False),
+        (1, 0.0, False),
+        (1, 0.05, True),
+    ],
+)
+def test_an_old_live_version_is_refreshed_by_one_that_is_about_as_good(
+    age_days: float, lead: float, promoted: bool
+) -> None:
+    found = decide(evidence(live=live(compared(lead), age_days)), FULL, NOW)
+    assert found.promoted is promoted
+    assert ("a refresh" in found.reason) is (promoted and lead <= 0)
+
+
+def test_the_age_of_the_live_version_is_counted_at_the_moment_of_deciding() -> None:
+    given = evidence(live=live(compared(0), age_days=1))
+    assert not decide(given, FULL, NOW).promoted
+    assert decide(given, FULL, NOW + 7 * 86_400_000).promoted
+
+
+def test_a_small_slice_or_one_that_may_be_chance_does_not_stop_a_version() -> None:
+    small = part(compared(-0.1), test_cases=29)
+    unsure = part(compared(-0.04, spread=0.05))
+    slight = part(compared(-0.015))  # 7.5% of the live version's 0.2
+    assert decide(evidence(slices=(small, unsure, slight)), FULL, NOW).promoted
+
+
+@pytest.mark.parametrize(
+    ("changes", "settings"),
+    [
+        ({"popularity": compared(-1)}, {"beat_popularity": False}),
+        ({"live": live(compared(-1))}, {"beat_live": False}),
+        ({"slices": (part(compared(-0.1)),)}, {"min_slice_test_cases": 0}),
+        ({"spread": Spread(0, 300, "a", 0)}, {"min_coverage": 0}),
+        ({"spread": Spread(200, 300, "a", 1)}, {"max_top_item_share": 1}),
+        ({"constant": 500}, {"max_constant_share": 1}),
+        ({"test_cases": 1}, {"min_test_cases": 0}),
+    ],
+)
+def test_every_rule_can_be_switched_off(
+    changes: dict[str, object], settings: dict[str, float]
+) -> None:
+    assert not decide(evidence(**changes), FULL, NOW).promoted
+    assert decide(evidence(**changes), replace(FULL, **settings), NOW).promoted  # type: ignore[arg-type]
+
+
+def test_a_recipe_that_is_the_same_for_everybody_need_not_beat_popularity_nor_spread() -> None:
+    found = decide(evidence(recipe="popularity-count", popularity=None, spread=None), FULL, NOW)
+    assert found.promoted
+    assert "popularity-count gives everybody the same" in found.reason
+
+
+def test_the_reference_profile_asks_for_the_threshold_alone() -> None:
+    bad = evidence(popularity=compared(-1), live=live(compared(-1)), test_cases=3)
+    found = decide(bad, GateSettings(profile=Profile.REFERENCE), NOW)
+    assert found.promoted
+    assert found.reason == "Promoted: NDCG@5 0.2500 is above 0.01."
+    assert [one.rule for one in found.verdicts] == ["threshold"]
+
+
+def test_evidence_and_decision_are_json_as_they_are() -> None:
+    given = evidence()
+    assert msgspec.json.decode(msgspec.json.encode(given), type=Evidence) == given
+    found = decide(given, FULL, NOW)
+    assert msgspec.json.decode(msgspec.json.encode(found), type=Decision) == found
+
+
+@given(
+    st.floats(-1, 1), st.floats(-1, 1), st.floats(0, 0.5), st.integers(0, 1000), st.floats(0, 60)
+)
+def test_a_version_goes_live_exactly_when_no_rule_is_against_it(
+    popularity: float, lead: float, spread: float, test_cases: int, age_days: float
+) -> None:
+    given = evidence(
+        test_cases=test_cases,
+        popularity=compared(popularity, spread=spread),
+        live=live(compared(lead, spread=spread), age_days),
+    )
+    found = decide(given, FULL, NOW)
+    against = {Outcome.FAILED, Outcome.INSUFFICIENT} & {one.outcome for one in found.verdicts}
+    assert found.promoted is (not against)
+    if found.promoted:
+        assert lead - spread > 0 or (age_days > 7 and lead >= -0.01 * 0.2)
+        assert popularity - spread > 0

@@ -1,0 +1,76 @@
+"""How often the gate would err: simulated users of two versions that are equally good."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pawsonalize.evaluation.bootstrap import paired_differences
+from pawsonalize.evaluation.gate.decision import decide
+from pawsonalize.evaluation.gate.evidence import Comparison
+from pawsonalize.evaluation.gate.settings import GateSettings
+from pawsonalize.evaluation.randomization import chance_of_lead
+from tests.evidence import evidence, live
+from tests.recipe_data import NOW
+
+GAINS = np.append(1 / np.log2(np.arange(2, 7)), 0)  # NDCG@5 of one target at ranks 1 to 5, or none
+CHANCES = (0.08, 0.06, 0.04, 0.03, 0.03, 0.76)
+RUNS = 200
+
+Users = Callable[[np.random.Generator], tuple[NDArray[np.float64], NDArray[np.float64]]]
+
+
+def promoted(users: Users) -> float:
+    """The share of runs in which the one is promoted over the other, a young live version."""
+    drawn = [users(np.random.default_rng(run)) for run in range(RUNS)]
+    ours, theirs = (np.stack(columns, axis=1) for columns in zip(*drawn, strict=True))
+    count = 0
+    for run, lead in enumerate(paired_differences(ours, theirs, 0)):
+        chance = chance_of_lead(ours[:, run], theirs[:, run], run)
+        compared = Comparison(float(theirs[:, run].mean()), lead, chance)
+        count += decide(evidence(live=live(compared)), GateSettings(), NOW).promoted
+    return count / RUNS
+
+
+def pair(
+    test_cases: int, differing: float, better: float = 0.0, version_noise: float = 0.0
+) -> Users:
+    """Two versions that place the target elsewhere for a share of the users.
+
+    `better` is the share of ours that a first place replaces. `version_noise` is the standard
+    deviation of the same from one training to the next: what no number of users averages out.
+    """
+
+    def draw(dice: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        theirs = GAINS[dice.choice(6, test_cases, p=CHANCES)]
+        other = GAINS[dice.choice(6, test_cases, p=CHANCES)]
+        ours = np.where(dice.random(test_cases) < differing, other, theirs)
+        lift = better + version_noise * dice.normal()
+        lifted = dice.random(test_cases) < abs(lift)
+        (ours if lift > 0 else theirs)[lifted] = 1.0
+        return ours, theirs
+
+    return draw
+
+
+@pytest.mark.parametrize("test_cases", [50, 200, 500])
+@pytest.mark.parametrize("differing", [0.05, 0.2, 1.0])
+def test_a_version_as_good_as_the_live_one_is_rarely_promoted(
+    test_cases: int, differing: float
+) -> None:
+    assert promoted(pair(test_cases, differing)) <= 0.05
+
+
+def test_trainings_that_differ_by_chance_are_rarely_promoted_even_on_many_test_cases() -> None:
+    # Without a least lead, which is what holds here, it would be about one in four.
+    noisy = pair(2_000, differing=0.02, version_noise=0.0008)
+    assert promoted(noisy) <= 0.05
+
+
+def test_a_version_that_is_clearly_better_is_promoted() -> None:
+    assert promoted(pair(500, differing=0.3, better=0.1)) >= 0.95
+
+
+def test_a_version_that_is_clearly_worse_never_is() -> None:
+    assert promoted(pair(500, differing=0.3, better=-0.1)) == 0

@@ -1,0 +1,86 @@
+"""The commands that list, show and change resources."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from pawsonalize.app import opened
+from pawsonalize.cli.main import app
+from pawsonalize.domain.errors import Conflict, NotFound
+from pawsonalize.engine.campaigns.live_model import LiveModel
+from pawsonalize.engine.campaigns.serving import Loader, ServingSettings
+from pawsonalize.settings import Settings
+from tests.event_data import T0
+from tests.service_data import make_service
+from tests.training import train
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A data folder with two versions, `one` and `two`; none is served."""
+    settings = make_service(tmp_path, train=False)
+    with opened(settings) as adapters:
+        train(adapters, T0 + 1, name="one")
+        train(adapters, T0 + 2, recipe="popularity-count", name="two")
+    return settings
+
+
+def command(settings: Settings, *words: str) -> str:
+    done = CliRunner().invoke(app, [*words, "--data-dir", str(settings.data_dir)])
+    if done.exception is not None:
+        raise done.exception
+    return done.output
+
+
+def decoded(settings: Settings, *words: str) -> Any:
+    return json.loads(command(settings, *words, "--json"))
+
+
+def serve(settings: Settings) -> str:
+    """What a server that looks once now serves."""
+    with opened(settings) as adapters:
+        loader = Loader(adapters.registry, adapters.artefacts)
+        live = LiveModel("recommender", adapters.campaigns, loader, ServingSettings())
+        live.refresh(T0)
+        return live.current.version.name
+
+
+def test_solutions_are_listed_and_shown(settings: Settings) -> None:
+    assert {each["name"] for each in decoded(settings, "solutions", "ls")} == {
+        "recommender",
+        "reranker",
+    }
+    assert "personalized-ranking" in command(settings, "solutions", "ls")
+    assert "user-personalization" in command(settings, "solutions", "show", "recommender")
+    with pytest.raises(NotFound, match="no solution named nobody"):
+        command(settings, "solutions", "show", "nobody")
+
+
+def test_versions_are_listed_newest_first_and_shown(settings: Settings) -> None:
+    names = [each["name"] for each in decoded(settings, "solution-versions", "ls")]
+    assert names == ["two", "one"]
+    assert decoded(settings, "solution-versions", "ls", "--solution", "reranker") == []
+    shown = command(settings, "solution-versions", "show", "two")
+    assert "popularity-count" in shown
+    assert "ACTIVE" in shown
+    with pytest.raises(NotFound, match="no solution version named three"):
+        command(settings, "solution-versions", "stop", "three")
+
+
+def test_a_campaign_is_updated_served_and_rolled_back(settings: Settings) -> None:
+    for name in ("one", "two"):
+        asked = decoded(settings, "campaigns", "update", "recommender", name)
+        assert asked["latest_update"]["status"] == "CREATE PENDING"
+        assert serve(settings) == name
+    shown = command(settings, "campaigns", "show", "recommender")
+    assert '"status":"ACTIVE"' in shown
+    back = decoded(settings, "campaigns", "rollback", "recommender")
+    assert (back["solution_version"], back["previous_version"]) == ("one", "two")
+    assert serve(settings) == "one"
+    listed = command(settings, "campaigns", "ls")
+    assert "previous version" in listed
+    with pytest.raises(Conflict, match="look again"):
+        command(settings, "campaigns", "update", "recommender", "two", "--revision", "1")

@@ -1,0 +1,49 @@
+"""Tables for workflow runs, and a clock that only moves when somebody sleeps or pushes it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from pawsonalize.storage.sql import Database, SqlWorkflowRuns
+from pawsonalize.storage.workflow_runs import WorkflowRuns
+from pawsonalize.workflow.runs import Runs
+from tests.event_data import T0
+
+
+@dataclass
+class SteppedClock:
+    """Time for a worker; what is in `on_sleep` happens once, in its first sleep."""
+
+    moment: int = T0
+    slept: float = 0.0
+    on_sleep: list[object] = field(default_factory=list)
+
+    def now(self) -> int:
+        return self.moment
+
+    def sleep(self, seconds: float) -> None:
+        self.slept += seconds
+        self.moment += int(seconds * 1000)
+        while self.on_sleep:
+            happening = self.on_sleep.pop(0)
+            assert callable(happening)
+            happening()
+
+
+@pytest.fixture
+def clock() -> SteppedClock:
+    return SteppedClock()
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Iterator[WorkflowRuns]:
+    database = Database(f"sqlite:///{tmp_path / 'runs.sqlite3'}")
+    yield SqlWorkflowRuns(database)
+    database.close()
+
+
+@pytest.fixture
+def runs(rows: WorkflowRuns) -> Runs:
+    return Runs(rows, {})
