@@ -1,8 +1,10 @@
 """From the log to the columns that recipes train on."""
 
 import numpy as np
+import pytest
 
-from pawsonalize.engine.training_data import training_data
+from pawsonalize.engine.resources.solutions import Cut
+from pawsonalize.engine.training_data import marked_training_data, training_data
 from pawsonalize.recipes.contract import TrainingData
 from pawsonalize.storage.base import Item
 from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog
@@ -121,3 +123,20 @@ def test_more_event_types_than_a_column_holds_are_no_crash(
     assert len(data) == 33_000
     assert data.event_type.min() >= 0
     assert data.event_type.max() < len(data.event_types)
+
+
+@pytest.mark.parametrize("mark", [0, 7, 30, 99])
+def test_marked_rows_are_those_the_log_held_by_then_and_the_data_stay_the_same(
+    log: SqlEventLog, catalogue: SqlCatalogue, mark: int
+) -> None:
+    dice = np.random.default_rng(1)
+    events = [
+        event(f"{n}", user=f"u{dice.integers(4)}", item=f"{n}", at=int(dice.integers(9)))
+        for n in range(30)
+    ]
+    log.append(events)
+    whole = training_data(log, catalogue, through=30, as_of=T0 + 7)
+    data, seen = marked_training_data(log, catalogue, Cut(30, T0 + 7), mark)
+    assert rows(data) == rows(whole)
+    marked = {data.item_ids[item] for item in data.item[seen].tolist()}
+    assert marked == {one.item_id for one in events[:mark] if one.sent_at <= T0 + 7}

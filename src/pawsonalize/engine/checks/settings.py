@@ -15,7 +15,7 @@ class CheckSettings:
     """A visitor with more of the events is told of."""
     max_item_share: float = 0.5
     """An item with more of the events is told of."""
-    bot_events: int = 100
+    bot_events: int = 50
     """A visitor with so many events may be a bot…"""
     bot_seconds: float = 3.0
     """…and is one if half of the steps from item to item took less than this."""

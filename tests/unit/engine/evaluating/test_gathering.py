@@ -67,7 +67,7 @@ def without_sense(data: TrainingData) -> Model:
 
 @pytest.mark.parametrize("split", SplitName)
 def test_a_live_version_of_the_same_age_and_settings_is_no_different(split: SplitName) -> None:
-    data = walks()
+    data = walks(users=600)
     found = evidence_on(held_out(data, split), born(data), RECIPE, fit(), standing(data, fit()))
     assert found.live is not None
     lead = found.live.comparison.lead
@@ -230,14 +230,10 @@ def test_an_import_of_old_events_is_the_new_versions_advantage(
     write(log, range(190, 200))
     before = Cut(log.head(), T0 + 200 * HOUR)
     write(log, range(190))
-    after = replace_offset(before, log.head())
+    after = Cut(log.head(), before.as_of)
     found = gather(log, catalogue, version("rec-2", after), version("rec-1", before))
     assert found.live is not None
     assert found.live.comparison.is_better
-
-
-def replace_offset(cut: Cut, log_offset: int) -> Cut:
-    return Cut(log_offset, cut.as_of)
 
 
 def test_an_empty_log_is_insufficient_evidence(log: SqlEventLog, catalogue: SqlCatalogue) -> None:

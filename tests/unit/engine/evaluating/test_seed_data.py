@@ -1,17 +1,26 @@
 """The shared seed data: one view in four repeats the item before it, the rest is random."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from pawsonalize.engine.checks.checking import check_data
 from pawsonalize.engine.evaluating.evaluator import EvaluationOrder, evaluate
-from pawsonalize.engine.evaluating.holdout import SplitName
+from pawsonalize.engine.evaluating.gathering import evidence_on, gather
+from pawsonalize.engine.evaluating.holdout import SplitName, hold_out, item_births
 from pawsonalize.engine.evaluating.rankers import OWN_HISTORY, RANDOM
 from pawsonalize.engine.importing.columns import read_schema
 from pawsonalize.engine.importing.importer import Importer
+from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
+from pawsonalize.engine.training_data import training_data
+from pawsonalize.evaluation.gate.decision import decide
+from pawsonalize.evaluation.gate.settings import GateSettings, Profile
 from pawsonalize.evaluation.metrics.catalogue import NDCG_AT_5
+from pawsonalize.recipes.catalogue import recipe_named
+from pawsonalize.recipes.contract import Context, Floats, Model, TrainingData
 from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog
 from tests.recipe_data import NOW
 
@@ -22,12 +31,12 @@ SEED_DATA = (
 SEEDS = range(5)
 
 
-@pytest.mark.skipif(
+pytestmark = pytest.mark.skipif(
     not SEED_DATA.is_dir(), reason=f"no seed data at {SEED_DATA}: set PAWSONALIZE_SHARED_DATA"
 )
-def test_repeats_are_found_and_the_report_says_that_they_are_all_there_is(
-    log: SqlEventLog, catalogue: SqlCatalogue
-) -> None:
+
+
+def import_all(log: SqlEventLog, catalogue: SqlCatalogue) -> None:
     importer = Importer(log, catalogue, received_at=NOW)
     for rows, schema in (
         ("items_0.csv", "items_schema.json"),
@@ -36,6 +45,11 @@ def test_repeats_are_found_and_the_report_says_that_they_are_all_there_is(
         parsed = read_schema((SEED_DATA / schema).read_text())
         importer.import_file(parsed.dataset, SEED_DATA / rows, parsed)
 
+
+def test_repeats_are_found_and_the_report_says_that_they_are_all_there_is(
+    log: SqlEventLog, catalogue: SqlCatalogue
+) -> None:
+    import_all(log, catalogue)
     reached: dict[str, list[float]] = {}
     for seed in SEEDS:
         order = EvaluationOrder(
@@ -52,3 +66,52 @@ def test_repeats_are_found_and_the_report_says_that_they_are_all_there_is(
     assert means["user-personalization"] >= 0.24
     assert 0.22 <= means[OWN_HISTORY] <= 0.3
     assert means[RANDOM] < 0.02
+
+
+class Chance:
+    """A model that knows nothing: every answer in an order of its own."""
+
+    def __init__(self, model: Model, seed: int) -> None:
+        self.item_ids, self.card, self.arrays = model.item_ids, model.card, model.arrays
+        self.contributions = model.contributions
+        self._dice = np.random.default_rng(seed)
+
+    def score_catalogue(self, _context: Context) -> Floats:
+        scores = self._dice.random(len(self.item_ids))
+        return np.asarray(scores / scores.sum(), np.float64)
+
+    def score(self, _context: Context, items: Sequence[str]) -> Floats:
+        return self._dice.random(len(items))
+
+
+def test_chance_passes_the_threshold_now_and_then_but_never_the_gate(
+    log: SqlEventLog, catalogue: SqlCatalogue
+) -> None:
+    import_all(log, catalogue)
+    data = training_data(log, catalogue, through=log.head(), as_of=NOW)
+    born = item_births(data, catalogue)
+    recipe = recipe_named("user-personalization")
+    by_threshold = by_gate = 0
+    for seed in range(40):
+        holdout = hold_out(SplitName.PERSONALIZE, data, born, seed)
+
+        def fit(part: TrainingData, seed: int = seed) -> Model:
+            return Chance(recipe.fit(part, recipe.settings(), 0), seed)
+
+        found = evidence_on(holdout, born, recipe.name, fit, None, seed=seed)
+        by_threshold += decide(found, GateSettings(profile=Profile.REFERENCE), NOW).promoted
+        by_gate += decide(found, GateSettings(), NOW).promoted
+    assert by_threshold >= 2
+    assert by_gate == 0
+
+
+def test_the_seed_data_are_trained_on_with_a_warning_and_the_first_version_goes_live(
+    log: SqlEventLog, catalogue: SqlCatalogue
+) -> None:
+    import_all(log, catalogue)
+    data = training_data(log, catalogue, through=log.head(), as_of=NOW)
+    assert [finding.code for finding in check_data(data)] == ["unordered_events"]
+    cut = Cut(log.head(), NOW)
+    new = SolutionVersion(name="rec-1", solution="rec", recipe="user-personalization", cut=cut)
+    decision = decide(gather(log, catalogue, new, None), GateSettings(), NOW)
+    assert decision.promoted, decision.reason

@@ -1,0 +1,48 @@
+"""Settings reach what they set."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.checks.settings import CheckSettings
+from pawsonalize.evaluation.gate.settings import GateSettings, Profile
+from pawsonalize.settings import Settings, load_settings
+
+
+def test_by_default_the_gate_and_the_checks_are_as_they_are_documented() -> None:
+    assert Settings().gate == GateSettings()
+    assert Settings().checks == CheckSettings()
+
+
+@pytest.mark.parametrize("kind", [GateSettings, CheckSettings])
+def test_every_threshold_is_a_setting_of_its_own(
+    kind: type[GateSettings | CheckSettings], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    group = "gate" if kind is GateSettings else "checks"
+    prefix = "gate_" if kind is GateSettings else "check_"
+    for field in fields(kind):
+        name = field.name if field.name == "promotion_threshold" else prefix + field.name
+        value = "reference" if field.name == "profile" else "1"
+        value = "false" if field.type is bool else value
+        monkeypatch.setenv(f"PAWSONALIZE_{name.upper()}", value)
+    found = getattr(load_settings(), group)
+    defaults = kind()
+    for field in fields(kind):
+        assert getattr(found, field.name) != getattr(defaults, field.name), field.name
+
+
+def test_the_reference_profile_is_chosen_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAWSONALIZE_GATE_PROFILE", "reference")
+    assert load_settings().gate.profile is Profile.REFERENCE
+    monkeypatch.setenv("PAWSONALIZE_GATE_PROFILE", "lax")
+    with pytest.raises(InvalidInput, match="gate_profile"):
+        load_settings()
+
+
+def test_a_share_above_1_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAWSONALIZE_GATE_MIN_LEAD", "1.5")
+    with pytest.raises(InvalidInput, match="gate_min_lead"):
+        load_settings()
