@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from benchmarks.next_item_task import Scorer, Task
 
 Fit = Callable[[Task, int], Scorer]
-OURS = ("default", "learned", "trees", "linear", "transitions")
+OURS = ("default", "mixture", "trees", "linear", "transitions")
 PEERS = ("popularity", "item-knn", "ease", "als", "bpr", "sasrec")
 CONTROL = "default, order shuffled"
 SAME_FOR_EVERY_SEED = ("popularity", "item-knn", "ease")

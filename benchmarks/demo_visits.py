@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pawsonalize.demo.log import EVENT_TYPES, VIEW
 from pawsonalize.demo.world import World
 from pawsonalize.recipes.contract import Context, ItemAttributes, Seen, TrainingData
+from pawsonalize.recipes.stock import Stock
 
 _READ = 50  # events of a context, as in serving
 KINDS = ("warm", "first click", "anonymous", "nothing known")
@@ -55,7 +56,13 @@ def training_data(world: World, cut: int) -> TrainingData:
         event_types=EVENT_TYPES,
         attributes=_attributes(world, known),
         as_of=cut,
+        stock=_stock(world).as_of(cut, code),
     )
+
+
+def _stock(world: World) -> Stock:
+    stock = world.oracle.stock
+    return Stock(world.oracle.group.astype(np.int32), stock.listed, stock.adopted)
 
 
 def _attributes(world: World, known: NDArray[np.int64]) -> ItemAttributes:

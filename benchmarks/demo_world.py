@@ -12,7 +12,7 @@ is, every animal's appeal, how many there are of each group, and the animal view
 anonymous visitor that is more than anybody can know. The `stranger` oracle knows all but who the
 visitor is.
 
-Shares are by the oracle's mean: ours, the same with `learn` on (`learned`), popularity,
+Shares are by the oracle's mean: ours, the same with `learn` off (`mixture`), popularity,
 the stranger; the bounds are a bootstrap's over visitors.
 """
 
@@ -20,6 +20,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,7 +38,7 @@ from pawsonalize.evaluation.metrics.placements import Placements, place
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model
 
-RANKERS = ("ours", "learned", "popularity", "stranger", "oracle")
+RANKERS = ("ours", "mixture", "popularity", "stranger", "oracle")
 _END = 1_767_225_600_000  # 2026-01-01
 _TRAINED_SHARE = 0.8
 _LIST = 50
@@ -51,11 +52,33 @@ _Gains = NDArray[np.float64]
 def rankers(world: World, cut: int, task: Task) -> tuple[Ranker, ...]:
     """In the order of `RANKERS`; each scores candidate groups, given the animals they stand for."""
     data = training_data(world, cut)
+    models = [
+        recipe_named(name).fit(data, read_settings(recipe_named(name).settings, settings), 0)
+        for name, settings in (
+            (_RECIPES[task], {}),
+            (_RECIPES[task], {"learn": False}),
+            ("popularity-count", {}),
+        )
+    ]
+    return make(world, models)
+
+
+def make(world: World, models: Sequence[Model]) -> tuple[Ranker, ...]:
+    """Rankers of the models, the stranger and the oracle."""
 
     def scored_by(model: Model) -> Ranker:
-        return lambda moment, groups, _animals: model.score(
-            moment.context, [world.groups[group].id for group in groups.tolist()]
-        )
+        code = {item: place for place, item in enumerate(model.item_ids)}
+        of_group = np.array([code.get(group.id, -1) for group in world.groups])
+
+        def scores(
+            moment: Moment, groups: NDArray[np.int64], animals: NDArray[np.int64]
+        ) -> NDArray[np.floating]:
+            known = of_group[world.oracle.group[animals]]
+            supply = np.bincount(known[known >= 0], minlength=len(code))
+            context = replace(moment.context, supply=supply)
+            return model.score(context, [world.groups[group].id for group in groups.tolist()])
+
+        return scores
 
     def oracle(known: bool) -> Ranker:
         def scores(
@@ -68,14 +91,6 @@ def rankers(world: World, cut: int, task: Task) -> tuple[Ranker, ...]:
 
         return scores
 
-    models = [
-        recipe_named(name).fit(data, read_settings(recipe_named(name).settings, settings), 0)
-        for name, settings in (
-            (_RECIPES[task], {}),
-            (_RECIPES[task], {"learn": True}),
-            ("popularity-count", {}),
-        )
-    ]
     return (*map(scored_by, models), oracle(False), oracle(True))
 
 

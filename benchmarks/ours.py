@@ -17,22 +17,21 @@ from pawsonalize.recipes.user_personalization import UserPersonalizationModel
 RECIPE = "user-personalization"
 _READ = 50  # events of a context, as in serving
 
-_LEARNED = {"learn": True}
-
 # What each variant sets; the recipe must have all of it.
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "default": {},
-    "learned": _LEARNED,
-    "trees": _LEARNED,
-    "linear": _LEARNED,
+    "mixture": {"learn": False},
+    "trees": {},
+    "linear": {},
     "transitions": {
+        "learn": False,
         "transition_weight": 1.0,
         "covisit_weight": 0.0,
         "kin_weight": 0.0,
     },
 }
-# Learning mixes trees and a linear blend as held-out users say; these take one alone.
-_MIX = {"trees": 0.0, "linear": 1.0}
+# Trees are added to a linear blend with the weight that held-out users say; these fix it.
+_TREES = {"trees": 1.0, "linear": 0.0}
 
 
 def fit_ours(variant: str) -> Callable[[Task, int], Scorer]:
@@ -42,8 +41,8 @@ def fit_ours(variant: str) -> Callable[[Task, int], Scorer]:
         recipe = recipe_named(RECIPE)
         settings = recipe.settings(**_settings(recipe.settings, variant))
         model = recipe.fit(training_data(task), settings, seed)
-        if variant in _MIX:
-            model = _mixed(model, _MIX[variant])
+        if variant in _TREES:
+            model = _weighted(model, _TREES[variant])
 
         def scores(target: int) -> NDArray[np.floating]:
             return model.score_catalogue(context(task.data, target))
@@ -62,11 +61,14 @@ def _settings(kind: type[Any], variant: str) -> dict[str, Any]:
     return wanted
 
 
-def _mixed(model: Model, mix: float) -> Model:
-    """The same model with another mix of trees (0) and the linear blend (1)."""
+def _weighted(model: Model, weight: float) -> Model:
+    """The same model with another weight of the trees on top of the linear blend."""
     if not isinstance(model, UserPersonalizationModel) or model.learned is None:
         raise Missing("nothing was learned: the data are too few")
-    ranker = replace(model.learned.ranker, mix=mix)
+    ranker = model.learned.ranker
+    if weight and ranker.trees is None:
+        raise Missing("no trees were grown: the linear blend alone was better")
+    ranker = replace(ranker, weight=weight, trees=ranker.trees if weight else None)
     return replace(model, learned=replace(model.learned, ranker=ranker))
 
 

@@ -4,11 +4,13 @@ Recipes are pure: no clock, network, file or global random state. Time and seed 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pawsonalize.recipes.stock import Stock
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
 Arrays = Mapping[str, NDArray[Any]]
@@ -35,6 +37,7 @@ class TrainingData:
     Codes index the id tuples. `time` is milliseconds since 1970, `value` NaN where an event has
     none, `as_of` the moment from which decay is counted. `item_ids` is the whole catalogue:
     items nobody has touched are in it, and an item may be touched without being described.
+    `stock` says which animals were available when, where that is known.
     """
 
     user: NDArray[np.int32]
@@ -47,6 +50,7 @@ class TrainingData:
     event_types: tuple[str, ...]
     attributes: ItemAttributes
     as_of: int
+    stock: Stock = field(default_factory=Stock.unknown)
 
     def __len__(self) -> int:
         return len(self.item)
@@ -67,10 +71,14 @@ class Context:
     """What is known of a visitor at `now` (milliseconds since 1970): events, newest first.
 
     Built by the same code for training, evaluation and serving. Empty for an unknown visitor.
+    `supply` says how many animals of each item are available, shape (items of the model,): a
+    model may weigh by it, and who asks leaves out what has none. All ones ask for the weight of
+    one animal of each. None: not known, so the supply is taken as usual.
     """
 
     events: tuple[Seen, ...]
     now: int
+    supply: NDArray[np.integer] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.kin import Kin, cell_steps
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 from pawsonalize.recipes.popularity import Popularity, decay, decayed_users
+from pawsonalize.recipes.supply import Supply
 from pawsonalize.recipes.tables import Table
 from pawsonalize.recipes.transitions import (
     covisit_table,
@@ -37,6 +38,7 @@ class Mixture:
     covisits: Table
     kin: Kin
     popularity: Popularity
+    supply: Supply
     repeat_share: float
     _settings: MixtureSettings
     _type_weights: Mapping[str, float]
@@ -66,6 +68,7 @@ class Mixture:
             covisits=covisits,
             kin=Kin.of(steps, (users + s.kin_smoothing).astype(np.float32), index),
             popularity=Popularity.of(users, index, s.smoothing),
+            supply=Supply.of(data, s.behaviour_half_life_days, s.supply_smoothing),
             repeat_share=repeat_share(data, s.window),
             _settings=s,
             _type_weights=s.type_weights,
@@ -83,6 +86,7 @@ class Mixture:
             covisits=Table.from_arrays("covisits", arrays, n_items, n_items),
             kin=Kin.from_arrays(arrays, index),
             popularity=Popularity.from_arrays(arrays, index),
+            supply=Supply.from_arrays(arrays, n_items, settings.supply_smoothing),
             repeat_share=repeat_share,
             _settings=settings,
             _type_weights=settings.type_weights,
@@ -95,6 +99,7 @@ class Mixture:
             **self.covisits.arrays("covisits"),
             **self.kin.arrays(),
             **self.popularity.arrays(),
+            **self.supply.arrays(),
         }
 
     def parts(self, context: Context, outside: Sequence[str]) -> NDArray[np.float32]:
@@ -102,15 +107,19 @@ class Mixture:
         s = self._settings
         recent = Context(context.events[: s.context_events], context.now)
         seen = read_interests(recent, self.index, self._type_weights, s.context_half_life_days)
-        return self.weigh(seen, outside)
+        return self.weigh(seen, outside, context.supply)
 
-    def weigh(self, seen: Interests, outside: Sequence[str]) -> NDArray[np.float32]:
+    def weigh(
+        self, seen: Interests, outside: Sequence[str], supply: NDArray[np.integer] | None
+    ) -> NDArray[np.float32]:
         """The candidates, each weighed, shape (tables, items + outside).
 
         A table gets its weight times evidence / (evidence + doubt); popularity gets the rest.
         """
         s = self._settings
         parts = self._candidates(seen, outside)
+        if supply is not None:
+            self.supply.apply(parts, supply)
 
         inside = parts[:-1, : len(self.index.ids)].sum(axis=1)
         evidence = inside.copy()

@@ -62,6 +62,8 @@ class MixtureSettings:
     """What size and age count beside the breed, and the species beside size and age."""
     kin_smoothing: float = 1.0
     """Users added to every item when kin share their part: higher helps untouched items."""
+    supply_smoothing: float = 0.5
+    """Animals added to an item's usual number before it is compared with the number now."""
     smoothing: float = 0.1
     """Users (less than one) added to every item's popularity."""
 
@@ -74,6 +76,7 @@ class MixtureSettings:
                 "behaviour_half_life_days",
                 "context_half_life_days",
                 "smoothing",
+                "supply_smoothing",
                 "kin_smoothing",
                 "kin_level_fade",
             ),

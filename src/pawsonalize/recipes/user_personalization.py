@@ -6,7 +6,7 @@ learned from it orders the likeliest candidates, and the mixture shares out what
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +16,11 @@ from pawsonalize.recipes.artefact import make_card, read_card
 from pawsonalize.recipes.contract import Arrays, Card, Context, TrainingData
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.design import Design
+from pawsonalize.recipes.learned.engine import Candidates, Learned
 from pawsonalize.recipes.mixture import TABLES, Mixture
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 
-if TYPE_CHECKING:
-    from pawsonalize.recipes.learned.engine import Candidates, Learned
-
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +29,8 @@ class UserPersonalizationSettings(MixtureSettings):
 
     repeats: bool = True
     """Whether an item may be chosen again (animal groups are); if not, what was seen scores 0."""
-    learn: bool = False
-    """Whether a ranker learned from the log orders the likeliest items; off, the mixture does."""
+    learn: bool = True
+    """Whether a ranker is learned from the log, and used where it beats the mixture."""
     candidates: int = 200
     """How many items the learned ranker orders for a request."""
     min_requests: int = 300
@@ -40,7 +38,7 @@ class UserPersonalizationSettings(MixtureSettings):
     max_requests: int = 24_000
     """Most training requests that are cut from the log."""
     trees: int = 160
-    """Most trees of the ranker; fewer when held-out users say so."""
+    """Most trees of the ranker; fewer, or none, when held-out users say so."""
 
     def __post_init__(self) -> None:
         MixtureSettings.__post_init__(self)
@@ -81,7 +79,7 @@ class UserPersonalization:
         mixture = Mixture.fit(data, index, settings)
         learned = None
         if settings.learn:
-            learned = _learned().fit(data, mixture, settings, settings.design(seed))
+            learned = Learned.fit(data, mixture, settings, settings.design(seed))
         extra = {
             "repeat_share": mixture.repeat_share,
             "learned": None if learned is None else learned.numbers(),
@@ -99,21 +97,8 @@ class UserPersonalization:
         mixture = Mixture.from_arrays(arrays, index, settings, share)
         learned = None
         if numbers is not None:
-            learned = _learned().load(arrays, numbers, mixture, settings.design(card.seed))
+            learned = Learned.load(arrays, numbers, mixture, settings.design(card.seed))
         return UserPersonalizationModel(card, mixture, learned, settings.repeats)
-
-
-def _learned() -> "type[Learned]":
-    """The learned part, imported only where it is asked for: LightGBM needs libgomp1."""
-    try:
-        from pawsonalize.recipes.learned.engine import Learned  # noqa: PLC0415
-    except OSError as error:
-        raise InvalidInput(
-            f"learning needs LightGBM, which does not load ({error}): install libgomp1, or leave"
-            " the setting learn off",
-            field="learn",
-        ) from error
-    return Learned
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +110,7 @@ class _Answer:
 
     scores: NDArray[np.float32]
     parts: NDArray[np.float32]
-    found: "Candidates | None"
+    found: Candidates | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +119,7 @@ class UserPersonalizationModel:
 
     card: Card
     mixture: Mixture
-    learned: "Learned | None"
+    learned: Learned | None
     _repeats: bool
 
     @property

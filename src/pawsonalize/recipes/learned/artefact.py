@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,22 +19,25 @@ from pawsonalize.recipes.artefact import (
 from pawsonalize.recipes.contract import Arrays
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.factors import Factors
+from pawsonalize.recipes.learned.features import feature_names
 from pawsonalize.recipes.learned.likeness import likeness_of
 from pawsonalize.recipes.learned.linear import Linear
 from pawsonalize.recipes.learned.neighbours import Postings
 from pawsonalize.recipes.learned.ranker import Ranker
 from pawsonalize.recipes.learned.rows import Rows
 from pawsonalize.recipes.learned.tables import Tables
+from pawsonalize.recipes.learned.tastes import Usual
+from pawsonalize.recipes.learned.trees import Trees
 from pawsonalize.recipes.learned.trend import Trend
 from pawsonalize.recipes.mixture import Mixture
 
 _PRE = "learned."
-_NUMBERS = ("mix", "heat", "recall")
+_NUMBERS = ("weight", "heat", "recall")
 
 
 def pack(t: Tables, r: Ranker) -> dict[str, NDArray[Any]]:
     """Every array, named `learned.…`."""
-    p, trees = t.postings, r.trees.model_to_string().encode()
+    p, trees = t.postings, b"" if r.trees is None else r.trees.text.encode()
     arrays = {
         **t.forward.arrays("forward"),
         **t.backward.arrays("backward"),
@@ -61,7 +63,7 @@ def pack(t: Tables, r: Ranker) -> dict[str, NDArray[Any]]:
 def numbers_of(r: Ranker) -> dict[str, Any]:
     """What the card says of the ranker."""
     numbers = {name: getattr(r, name) for name in _NUMBERS}
-    return {**numbers, "held_out": list(r.held_out), "trees": r.trees.num_trees()}
+    return {**numbers, "held_out": list(r.held_out), "trees": r.trees.count if r.trees else 0}
 
 
 def unpack(
@@ -74,20 +76,20 @@ def unpack(
     codes = take(own, "codes", np.int32, (n, len(columns)))
     recent = _finite(own, "recent", np.float32, (None, n))
     source = _finite(own, "source", np.float32, (n, None))
+    total, likeness = take_weights(own, "popularity", (n,)), likeness_of(codes, columns)
     tables = Tables(
         design=design,
         index=mixture.index,
         forward=Rows.from_arrays("forward", own, n, n),
         backward=Rows.from_arrays("backward", own, n, n),
         postings=_postings(own, n),
-        trend=Trend(
-            take_weights(own, "popularity", (n,)), recent[:, np.newaxis], np.zeros(len(recent[:1]))
-        ),
-        likeness=likeness_of(codes, columns),
+        trend=Trend(total, recent[:, np.newaxis], np.zeros(len(recent[:1]))),
+        likeness=likeness,
         factors=Factors(source, _finite(own, "target", np.float32, source.shape)),
         mixture=mixture,
+        usual=Usual.of(total, mixture.index, mixture.supply, likeness),
     )
-    return tables, _ranker(own, numbers)
+    return tables, _ranker(own, numbers, len(feature_names(tables)))
 
 
 def _postings(own: Arrays, n: int) -> Postings:
@@ -106,24 +108,21 @@ def _postings(own: Arrays, n: int) -> Postings:
     return Postings(starts, users, positions, idf, offsets, items)
 
 
-def _ranker(own: Arrays, numbers: Mapping[str, Any]) -> Ranker:
+def _ranker(own: Arrays, numbers: Mapping[str, Any], n_features: int) -> Ranker:
     columns = take(own, "linear.columns", np.int64, (None,))
     mean, spread, weights = _finite(own, "linear.numbers", np.float64, (3, len(columns)))
     text = take(own, "trees", np.uint8, (None,)).tobytes()
     try:
         values = [float(numbers[name]) for name in _NUMBERS]
-        # A text that was cut is not always noticed by LightGBM itself.
-        if not text.rstrip().endswith(b"pandas_categorical:null") or not all(
-            map(math.isfinite, values)
-        ):
-            raise CorruptArtefact("the trees of the artefact are not whole")
-        trees = lgb.Booster(model_str=text.decode())
-        check_codes("linear.columns", columns, trees.num_feature())
         held_out = tuple(float(value) for value in numbers["held_out"])
-    except (KeyError, TypeError, ValueError, lgb.basic.LightGBMError) as error:
+        trees = Trees.of_text(text.decode()) if text else None
+    except (KeyError, TypeError, ValueError) as error:
         raise CorruptArtefact(f"the ranker of the artefact does not fit: {error}") from error
-    mix, heat, recall = values
-    return Ranker(Linear(columns, mean, spread, weights), trees, mix, heat, recall, held_out)
+    if not all(map(math.isfinite, values)) or (trees and trees.n_features != n_features):
+        raise CorruptArtefact("the ranker of the artefact does not fit its tables")
+    check_codes("linear.columns", columns, n_features)
+    linear, (weight, heat, recall) = Linear(columns, mean, spread, weights), values
+    return Ranker(linear, trees, weight, heat, recall, held_out)
 
 
 def _finite(

@@ -59,7 +59,7 @@ class Design:
     sweeps: int = 3
     factor_entries: int = 8_000_000
     """Above this many counts the rows are pruned before factorising."""
-    sample_cells: int = 1_500_000_000
+    sample_cells: int = 300_000_000
     """Training requests times items: the dense work done at most."""
     sample_depth: int = 8
     """At most this many newest positions of a user become training requests."""
@@ -69,6 +69,6 @@ class Design:
     leaves: int = 31
     bins: int = 63
     learning_rate: float = 0.06
-    patience: int = 60
+    patience: int = 40
     threads: int = 2
     """Threads of a training; a request uses one."""

@@ -1,5 +1,6 @@
 """Fit, ask, explain and store: the only module of the package that a recipe needs."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,9 +26,11 @@ _PARTS = {
     "newest": "transitions", "fast": "transitions", "slow": "transitions",
     "backward": "transitions", "flat": "neighbours", "near": "neighbours", "factor": "factors",
     "mix_own": "own history", "mix_transitions": "transitions", "mix_covisits": "co-visits",
-    "mix_kin": "kin", "mix_popularity": "popularity", "mixture": "blend", "like": "kin",
-    "popularity": "popularity", "trend": "trend", "seen": "own history", "blend": "blend",
+    "mix_kin": "kin", "mix_popularity": "popularity", "mixture": "blend", "blend": "blend",
+    "like": "kin", "kin": "kin", "taste": "kin", "popularity": "popularity", "rate": "popularity",
+    "trend": "trend", "seen": "own history", "supply": "supply",
 }  # fmt: skip
+_FORMS = re.compile("_(scaled|rank|lift|log|gap|count)$")
 _ATTRIBUTES = ("species", "breed", "size", "age")
 _CONSTANT = ("history", "idle", "slow_top", "factor_top", "newest_popularity")
 
@@ -56,7 +59,7 @@ class Learned:
     def fit(
         cls, data: TrainingData, mixture: Mixture, settings: MixtureSettings, design: Design
     ) -> "Learned | None":
-        """Count and learn; None when the data hold too few requests to learn from."""
+        """Count and learn; None where there is too little to learn more than the mixture knows."""
         log = read_log(data, design)
         if len(log.items) - log.n_users < design.min_requests:
             return None
@@ -65,7 +68,8 @@ class Learned:
         samples = draw(counted, settings)
         if samples is None:
             return None
-        return cls(counted.tables, fit_ranker(*samples, feature_names(counted.tables), design))
+        ranker = fit_ranker(*samples, feature_names(counted.tables), design)
+        return None if ranker is None else cls(counted.tables, ranker)
 
     @property
     def recall(self) -> float:
@@ -77,10 +81,10 @@ class Learned:
         r = of_context(context, self.tables.index, self.tables.design)
         if not len(r.seen_item) or not self._knows(r):
             return None
-        top, x = features(self.tables, r)
-        utilities = self.ranker.utilities(x[0])
-        utilities[~np.isfinite(x[0, :, 0])] = -np.inf  # the blend, -inf where masked
-        return Candidates(top[0], utilities, x[0])
+        found = features(self.tables, r)
+        utilities = self.ranker.utilities(found.x[0])
+        utilities[~found.there[0]] = -np.inf
+        return Candidates(found.top[0], utilities, found.x[0])
 
     def _knows(self, r: Requests) -> bool:
         return bool((r.context >= 0).any())
@@ -116,7 +120,9 @@ def part_of(feature: str) -> str:
     """The part of a score that a feature belongs to: a table, an attribute, or `base`."""
     if feature in _CONSTANT or feature == "base":
         return "base"
-    first, _, rest = feature.partition("_")
-    if first == "like" and rest.partition("_")[2] in _ATTRIBUTES:
-        return rest.partition("_")[2]
-    return _PARTS.get(feature) or _PARTS[first]
+    name = _FORMS.sub("", feature)
+    first, _, rest = name.partition("_")
+    attribute = rest.partition("_")[2]
+    if first in ("like", "taste") and attribute in _ATTRIBUTES:
+        return attribute
+    return _PARTS.get(name) or _PARTS[first]

@@ -1,5 +1,8 @@
 """The one path from requests to candidates and features: training, evaluation and serving."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -7,6 +10,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.recipes.learned.requests import Requests
 from pawsonalize.recipes.learned.signals import (
+    SIGNALS,
     Hidden,
     Signals,
     choose,
@@ -15,89 +19,161 @@ from pawsonalize.recipes.learned.signals import (
     signals,
 )
 from pawsonalize.recipes.learned.tables import Tables
+from pawsonalize.recipes.learned.tastes import taste_columns, taste_names
 
 Array = NDArray[Any]
-_DENSE = ("newest", "fast", "slow", "backward", "flat", "near", "factor", "mixture")
+_MIXED = ("mix_own", "mix_transitions", "mix_covisits", "mix_kin", "mix_popularity")
+_PLAIN = (*SIGNALS, *_MIXED, "blend", "factor_newest", "factor_fast")
 _RANKED = ("blend", "slow", "near", "flat", "backward", "factor", "factor_fast", "mixture")
 _SCALED = ("blend", "fast", "slow", "backward", "flat", "near", "factor", "factor_fast", "mixture")
 _LIFTED = ("slow", "backward", "flat", "near")
-_MIXED = ("mix_own", "mix_transitions", "mix_covisits", "mix_kin", "mix_popularity")
+_LOGGED = ("slow", "backward", "flat", "near", "factor", "mixture", *_MIXED)
 _OF_REQUEST = (
     "popularity", "popularity_gap", "history", "newest_popularity", "slow_top", "factor_top",
+    "idle",
 )  # fmt: skip
+_LEAST_LOG = 0.01  # added to shares of the best before their log is taken
+
+
+@dataclass(frozen=True, slots=True)
+class Featured:
+    """Candidates of B requests, best of the blend first, and what is known of each.
+
+    `top` (B, N) catalogue positions; `there` (B, N) False for one that must not be proposed,
+    where there are fewer than N; `x` (B, N, F) float32 features.
+    """
+
+    top: Array
+    there: Array
+    x: Array
 
 
 def feature_names(t: Tables) -> tuple[str, ...]:
     """The features' names, in the order of their columns."""
-    names = ["blend", *_DENSE, "factor_newest", "factor_fast", *_MIXED, *t.likeness.names]
+    names = list(_PLAIN)
     names += [f"{name}_scaled" for name in _SCALED] + [f"{name}_rank" for name in _RANKED]
-    names += [f"{name}_lift" for name in _LIFTED] + [*_OF_REQUEST, "idle"]
-    names += ["seen_times", "seen_age"]
+    names += [f"{name}_lift" for name in _LIFTED] + [f"{name}_log" for name in _LOGGED]
+    names += [*_OF_REQUEST, "seen_times", "seen_age", *taste_names(t)]
+    if t.mixture.supply.is_known:
+        names += ["supply_log", "supply_gap"]
+        names += [f"rate_{level}_log" for level in range(len(t.index.cells))]
     for k in range(len(t.trend.recent)):
         names += [f"trend_{k}", f"trend_{k}_count"]
     return tuple(names)
 
 
-def features(t: Tables, r: Requests, hidden: Hidden | None = None) -> tuple[Array, Array]:
-    """Candidates (B, N), best of the blend first, and features (B, N, F) float32."""
+def features(t: Tables, r: Requests, hidden: Hidden | None = None) -> Featured:
+    """Choose the candidates and describe them."""
     found = signals(t, r, hidden)
     top = choose(found.blend, t.design.candidates)
-    plain = {"blend": np.take_along_axis(found.blend, top, 1)}
-    plain |= {name: np.take_along_axis(found.dense[name], top, 1) for name in _DENSE}
+    blend = _at(found.blend, top)
+    there = np.isfinite(blend)
+    popularity = t.trend.total[top]
+    root = np.sqrt(popularity + 1.0)
+    blocks = [_behaviour(t, r, found, top, np.where(there, blend, 0.0), root)]
+    blocks += [
+        np.broadcast_to(column, top.shape)[:, None]
+        for columns in (
+            _request_columns(t, r, found, popularity),
+            _seen_columns(t, r, top),
+            taste_columns(t, r, found.weights, top),
+            _supply_columns(t, r, top),
+            _trend_columns(t, r, top, root),
+        )
+        for column in columns
+    ]
+    x = np.concatenate(blocks, axis=1, dtype=np.float32)
+    return Featured(top, there, np.ascontiguousarray(np.moveaxis(x, 1, 2)))
+
+
+def _behaviour(
+    t: Tables, r: Requests, found: Signals, top: Array, blend: Array, root: Array
+) -> Array:
+    """The signals of the candidates as they are, as shares of the best, as ranks, …; (B, K, N)."""
     target = t.factors.target[top]
-    for name, rate in (("factor_newest", "newest"), ("factor_fast", "fast")):
-        place = context_factor(t.factors, r, found.weights[rate])
-        plain[name] = np.einsum("bk,bnk->bn", place, target)
-    for k, name in enumerate(_MIXED):
-        plain[name] = np.take_along_axis(found.parts[:, k], top, 1)
-    popularity = np.take_along_axis(found.popularity, top, 1)
-    w = (found.weights["newest"], found.weights["slow"])
-    columns = [*plain.values(), *t.likeness.compare(r, w, top)]
-    columns += [_scaled(plain[name]) for name in _SCALED]
-    columns += [_ranks(plain[name]) for name in _RANKED]
-    columns += [plain[name] / np.sqrt(popularity + 1.0) for name in _LIFTED]
-    columns += [*_request_columns(t, r, found, popularity), np.log1p(r.idle)[:, None]]
-    columns += _seen_columns(t, r, top)
-    for recent in recent_popularity(t, r):
-        lately = np.take_along_axis(recent, top, 1)
-        columns += [lately / np.sqrt(popularity + 1.0), lately]
-    shape = top.shape
-    return top, np.stack([np.broadcast_to(c, shape) for c in columns], axis=2, dtype=np.float32)
+    factors = [
+        np.matmul(target, context_factor(t.factors, r, found.weights[rate])[:, :, None])[:, :, 0]
+        for rate in ("newest", "fast")
+    ]
+    request = np.arange(len(top))[:, None, None]
+    at = [
+        dense[request, np.arange(dense.shape[1])[:, None], top[:, None]]
+        for dense in (found.dense, found.parts)
+    ]
+    plain = np.concatenate([*at, blend[:, None], *(f[:, None] for f in factors)], axis=1)
+    scaled = plain / np.maximum(plain.max(axis=2, keepdims=True), 1e-9)
+    return np.concatenate(
+        [
+            plain,
+            scaled[:, _places(_SCALED)],
+            _ranks(plain[:, _places(_RANKED)]),
+            plain[:, _places(_LIFTED)] / root[:, None],
+            np.log(np.maximum(scaled[:, _places(_LOGGED)], 0.0) + _LEAST_LOG),
+        ],
+        axis=1,
+    )
 
 
-def _scaled(values: Array) -> Array:
-    return np.asarray(values / np.maximum(values.max(axis=1, keepdims=True), 1e-9))
+@cache
+def _places(names: tuple[str, ...]) -> list[int]:
+    return [_PLAIN.index(name) for name in names]
+
+
+def _at(dense: Array, top: Array) -> Array:
+    return np.asarray(dense[np.arange(len(top))[:, None], top])
 
 
 def _ranks(values: Array) -> Array:
-    """0 = best; candidates without a score share the last rank."""
+    """Ranks along the last axis, 0 = best; candidates without a score share the last rank."""
+    order = np.argsort(-values, axis=-1, kind="stable")
     result = np.empty(values.shape, np.float32)
-    order = np.argsort(-values, axis=1, kind="stable")
-    np.put_along_axis(result, order, np.arange(values.shape[1], dtype=np.float32)[None, :], 1)
-    return np.where(values > 0, result, values.shape[1])
+    np.put_along_axis(result, order, np.arange(values.shape[-1], dtype=np.float32), -1)
+    return np.where(values > 0, result, values.shape[-1])
 
 
-def _request_columns(t: Tables, r: Requests, found: Signals, popularity: Array) -> list[Array]:
+def _request_columns(t: Tables, r: Requests, found: Signals, popularity: Array) -> Iterator[Array]:
     known = r.context >= 0
-    logs = np.log1p(t.trend.total)[np.maximum(r.context, 0)] * known
+    logs = np.log1p(t.trend.total[np.maximum(r.context, 0)]) * known
     usual = logs.sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-    return [
-        popularity,
-        np.log1p(popularity) - usual[:, None],
-        np.log1p(r.lengths)[:, None],
-        logs[:, :1],
-        found.dense["slow"].max(axis=1, keepdims=True),
-        found.dense["factor"].max(axis=1, keepdims=True),
-    ]
+    yield popularity
+    yield np.log1p(popularity) - usual[:, None]
+    yield np.log1p(r.lengths)[:, None]
+    yield logs[:, :1]
+    yield found.dense[:, SIGNALS.index("slow")].max(axis=1, keepdims=True)
+    yield found.dense[:, SIGNALS.index("factor")].max(axis=1, keepdims=True)
+    yield np.log1p(r.idle)[:, None]
 
 
-def _seen_columns(t: Tables, r: Requests, top: Array) -> list[Array]:
+def _seen_columns(t: Tables, r: Requests, top: Array) -> Iterator[Array]:
     """How often and how many visits ago the candidate was chosen; constant where masked."""
     if not t.design.repeats:
-        return [np.zeros((1, 1)), np.full((1, 1), -1.0)]
+        yield np.zeros((1, 1))
+        yield np.full((1, 1), -1.0)
+        return
     shape = (len(top), t.n_items)
     key = r.seen_request * t.n_items + r.seen_item
     times = np.bincount(key, minlength=shape[0] * shape[1]).reshape(shape)
     age = np.full(shape[0] * shape[1], -1.0)
     age[key] = r.seen_age  # oldest first: the newest is written last
-    return [np.take_along_axis(times, top, 1), np.take_along_axis(age.reshape(shape), top, 1)]
+    yield _at(times, top)
+    yield _at(age.reshape(shape), top)
+
+
+def _supply_columns(t: Tables, r: Requests, top: Array) -> Iterator[Array]:
+    """How many animals there are, compared with the usual, and choices per animal of the cells."""
+    supply = t.mixture.supply
+    if not supply.is_known:
+        return
+    usual = supply.usual[top]
+    now = usual if r.supply is None else _at(r.supply, top)
+    yield np.log1p(now)
+    yield np.log((now + 0.1) / (usual + supply.smoothing))
+    for cells in t.index.cells[:, :-1]:
+        yield t.usual.rate[cells[top]]
+
+
+def _trend_columns(t: Tables, r: Requests, top: Array, root: Array) -> Iterator[Array]:
+    for recent in recent_popularity(t, r):
+        lately = _at(recent, top)
+        yield lately / root
+        yield lately

@@ -36,10 +36,12 @@ class Likeness:
     def names(self) -> list[str]:
         """The features' names, in the order of `compare`."""
         single = [self.columns[column] for column in self.matched]
-        whole = ["like_newest", "like_slow"] if self.rows.width else []
-        return whole + [f"like_{rate}_{name}" for name in single for rate in ("newest", "slow")]
+        whole = ["like_newest", "like_slow", "like_flat"] if self.rows.width else []
+        return whole + [
+            f"like_{rate}_{name}" for name in single for rate in ("newest", "slow", "flat")
+        ]
 
-    def compare(self, r: Requests, weights: tuple[Array, Array], top: Array) -> list[Array]:
+    def compare(self, r: Requests, weights: tuple[Array, ...], top: Array) -> list[Array]:
         """Likeness of candidates `top` (B, N) to the weighted contexts; each (B, N)."""
         if not self.rows.width:
             return []
@@ -93,7 +95,7 @@ def likeness_of(codes: Array, columns: tuple[str, ...]) -> Likeness:
     return Likeness(rows, codes, columns, tuple(single[:_MATCHED]))
 
 
-def _cosines(rows: Rows, context: Array, weights: tuple[Array, Array], top: Array) -> list[Array]:
+def _cosines(rows: Rows, context: Array, weights: tuple[Array, ...], top: Array) -> list[Array]:
     count, length = context.shape
     entry = np.flatnonzero(context.ravel() >= 0)
     item = context.ravel()[entry]

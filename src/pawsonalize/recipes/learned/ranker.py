@@ -1,9 +1,8 @@
-"""Ordering candidates: boosted trees and a conditional logit, mixed on held-out users."""
+"""Ordering candidates: a conditional logit, and boosted trees on top of it."""
 
 from dataclasses import dataclass
 from typing import Any
 
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
@@ -11,56 +10,62 @@ from scipy.optimize import minimize_scalar
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.linear import Linear, fit_linear
 from pawsonalize.recipes.learned.samples import Samples
+from pawsonalize.recipes.learned.trees import Trees, grow
 
 Array = NDArray[Any]
-_FEWEST_TREES = 5
-_MIXES = (0.0, 0.25, 0.5, 0.75, 1.0)
+_NEVER = -1e30  # a score, not minus infinity: times 0 it is 0
+_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Ranker:
-    """Utility = heat * ((1 - mix) * trees + mix * linear).
+    """Utility = heat * (linear + weight * trees), the trees being grown on what linear misses.
 
     The softmax of a request's utilities is the chance of each candidate, given that one is chosen:
     `heat` makes it fit held-out choices. `recall` is how often a held-out choice was a candidate,
-    `held_out` the NDCG@10 of each mix there, a choice outside the candidates counting 0.
+    `held_out` the NDCG@10 there with each weight, a choice outside the candidates counting 0.
     """
 
     linear: Linear
-    trees: lgb.Booster
-    mix: float
+    trees: Trees | None
+    weight: float
     heat: float
     recall: float
     held_out: tuple[float, ...]
 
     def utilities(self, x: Array) -> Array:
         """Utilities of features (N, F), shape (N,)."""
-        total = np.zeros(len(x))
-        if self.mix < 1.0:
-            total += (1.0 - self.mix) * _predict(self.trees, x, 1)
-        if self.mix > 0.0:
-            total += self.mix * self.linear.score(x)
+        total = self.linear.score(x)
+        if self.trees is not None:
+            total += self.weight * self.trees.predict(x)
         return self.heat * total
 
     def contributions(self, x: Array) -> Array:
         """What each feature adds to the utilities, shape (N, F + 1); the last is the constant."""
-        parts = (1.0 - self.mix) * np.asarray(self.trees.predict(x, pred_contrib=True))
-        parts[:, self.linear.columns] += self.mix * self.linear.contributions(x)
+        parts = np.zeros((len(x), x.shape[1] + 1))
+        if self.trees is not None:
+            parts += self.weight * self.trees.contributions(x)
+        parts[:, self.linear.columns] += self.linear.contributions(x)
         return self.heat * parts
 
 
-def fit_ranker(train: Samples, held: Samples, names: tuple[str, ...], design: Design) -> Ranker:
-    """Fit both on `train`; choose the mix and the heat on `held`."""
+def fit_ranker(
+    train: Samples, held: Samples, names: tuple[str, ...], design: Design
+) -> Ranker | None:
+    """Fit on `train`, choose on `held`; None where the mixture alone orders `held` as well."""
     linear = fit_linear(train, names)
-    trees = _fit_trees(train, held, design)
-    a, b = _predict(trees, held.x, design.threads), linear.score(held.x)
+    trees = grow(train, held, linear, design)
+    base = linear.score(held.x)
+    more = np.zeros_like(base) if trees is None else trees.predict(held.x, design.threads)
+    base[~held.there] = _NEVER
     recall = len(held.x) / held.asked
-    scores = [recall * ndcg_at_10((1 - m) * a + m * b, held.y) for m in _MIXES]
-    # Where held-out choices are easy, few trees order them and leave all rarer requests as ties.
-    few = trees.num_trees() < _FEWEST_TREES
-    mix = 1.0 if few else _MIXES[int(np.argmax(scores))]
-    heat = _fit_heat((1 - mix) * a + mix * b, held.y)
-    return Ranker(linear, trees, mix, heat, recall, tuple(scores))
+    found = [recall * ndcg_at_10(base + w * more, held.y) for w in _WEIGHTS]
+    mixture = np.where(held.there, held.x[:, :, names.index("mixture")], _NEVER)
+    if max(found) <= recall * ndcg_at_10(mixture, held.y):
+        return None
+    weight = _WEIGHTS[int(np.argmax(found))]
+    heat = _fit_heat(base + weight * more, held.y)
+    return Ranker(linear, trees if weight > 0 else None, weight, heat, recall, tuple(found))
 
 
 def ndcg_at_10(score: Array, y: Array) -> float:
@@ -81,40 +86,3 @@ def _fit_heat(score: Array, y: Array) -> float:
 
     found = minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded")
     return float(np.exp(found.x))
-
-
-def _fit_trees(train: Samples, held: Samples, design: Design) -> lgb.Booster:
-    params = {
-        "objective": "rank_xendcg",
-        "learning_rate": design.learning_rate,
-        "num_leaves": design.leaves,
-        "max_bin": design.bins,
-        "min_data_in_leaf": 50,
-        "feature_fraction": 0.5,
-        "lambda_l2": 5.0,
-        "metric": "ndcg",
-        "eval_at": [held.y.shape[1]],  # the whole list: steadier than the first ten
-        "num_threads": design.threads,
-        "deterministic": True,
-        "force_row_wise": True,
-        "verbosity": -1,
-        "seed": design.seed,
-    }
-    data = _dataset(train, params, None)
-    stop = lgb.early_stopping(design.patience, verbose=False)
-    booster = lgb.train(
-        params, data, design.trees, valid_sets=[_dataset(held, params, data)], callbacks=[stop]
-    )
-    # What is served is what is stored: the model as text, up to its best round.
-    return lgb.Booster(model_str=booster.model_to_string(num_iteration=booster.best_iteration))
-
-
-def _dataset(d: Samples, params: dict[str, Any], reference: lgb.Dataset | None) -> lgb.Dataset:
-    groups, flat = np.full(len(d.x), d.x.shape[1]), d.x.reshape(-1, d.x.shape[2])
-    label = d.y.ravel().astype(np.int32)
-    return lgb.Dataset(flat, label, group=groups, params=params, reference=reference)
-
-
-def _predict(trees: lgb.Booster, x: Array, threads: int) -> Array:
-    flat = x.reshape(-1, x.shape[-1])
-    return np.asarray(trees.predict(flat, num_threads=threads)).reshape(x.shape[:-1])

@@ -13,6 +13,7 @@ from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.log import Log
 from pawsonalize.recipes.learned.rows import expand
+from pawsonalize.recipes.stock import StockHistory
 
 Array = NDArray[Any]
 
@@ -26,7 +27,8 @@ class Requests:
     `lengths` (B,): visits known; `now` (B,): milliseconds since 1970; `idle` (B,): days since the
     newest visit; `users` (B,): the user in the log, -1 = unknown; `seen_request`, `seen_item`,
     `seen_age`: all known visits, flat, oldest first (age 0 = newest);
-    `cuts` (B,): for training, the log from this position of the user on is hidden; else None.
+    `cuts` (B,): for training, the log from this position of the user on is hidden; else None;
+    `supply` (B, items): available animals of each item, None where not known.
     """
 
     context: Array
@@ -40,9 +42,17 @@ class Requests:
     seen_item: Array
     seen_age: Array
     cuts: Array | None
+    supply: Array | None
 
 
-def at_positions(log: Log, index: ItemIndex, users: Array, cuts: Array, design: Design) -> Requests:
+def at_positions(
+    log: Log,
+    index: ItemIndex,
+    stock: StockHistory | None,
+    users: Array,
+    cuts: Array,
+    design: Design,
+) -> Requests:
     """The requests users made just before their visit `cut`, which is hidden with all later."""
     start = log.offsets[users]
     now = log.times[start + cuts]
@@ -63,6 +73,7 @@ def at_positions(log: Log, index: ItemIndex, users: Array, cuts: Array, design: 
         seen_item=log.items[event],
         seen_age=(start + cuts - 1)[request] - event,
         cuts=cuts,
+        supply=None if stock is None else stock.at(now),
     )
 
 
@@ -92,6 +103,7 @@ def of_context(context: Context, index: ItemIndex, design: Design) -> Requests:
         seen_item=rows[place],
         seen_age=place,
         cuts=None,
+        supply=None if context.supply is None else context.supply[np.newaxis],
     )
 
 

@@ -25,12 +25,14 @@ _CHUNK_CELLS = 400_000  # dense rows of a chunk should fit the cache
 class Samples:
     """Requests whose target is a candidate, candidates in random order.
 
-    `x`: (G, N, F) float32; `y`: (G, N) bool, one True a row; `asked`: how many requests there were
-    before those without their target among the candidates were left out.
+    `x`: (G, N, F) float32; `y`: (G, N) bool, one True a row; `there`: (G, N) bool, False where
+    there were fewer candidates; `asked`: how many requests there were before those without their
+    target among the candidates were left out.
     """
 
     x: Array
     y: Array
+    there: Array
     asked: int
 
 
@@ -60,10 +62,12 @@ def draw(c: Counted, settings: MixtureSettings) -> tuple[Samples, Samples] | Non
 
 def _joined(parts: list[Samples]) -> Samples:
     if not parts:
-        return Samples(np.zeros((0, 0, 0), np.float32), np.zeros((0, 0), bool), 0)
+        none = np.zeros((0, 0), bool)
+        return Samples(np.zeros((0, 0, 0), np.float32), none, none, 0)
     return Samples(
         np.concatenate([part.x for part in parts]),
         np.concatenate([part.y for part in parts]),
+        np.concatenate([part.there for part in parts]),
         sum(part.asked for part in parts),
     )
 
@@ -109,12 +113,18 @@ def _cut(c: Counted, tables: Tables, users: Array, cuts: Array, size: int) -> li
     targets = log.items[log.offsets[users] + cuts]
 
     def work(part: slice) -> Samples:
-        r = at_positions(log, c.tables.index, users[part], cuts[part], d)
-        top, x = features(tables, r, hide(c, users[part], cuts[part]))
-        y = top == targets[part, None]
-        found = y.any(axis=1)
+        r = at_positions(log, c.tables.index, c.stock, users[part], cuts[part], d)
+        found = features(tables, r, hide(c, users[part], cuts[part]))
+        y = (found.top == targets[part, None]) & found.there
+        hit = y.any(axis=1)
         rng = np.random.default_rng([d.seed, part.start, size])
-        return Samples(*_thin(x[found], y[found], size, rng), len(y))
+        kept = _thin(y[hit], found.there[hit], size, rng)
+        return Samples(
+            x=np.take_along_axis(found.x[hit], kept[:, :, None], 1),
+            y=np.take_along_axis(y[hit], kept, 1),
+            there=np.take_along_axis(found.there[hit], kept, 1),
+            asked=len(y),
+        )
 
     step = max(1, min(_CHUNK, _CHUNK_CELLS // log.n_items))
     parts = [slice(k, k + step) for k in range(0, len(users), step)]
@@ -123,10 +133,10 @@ def _cut(c: Counted, tables: Tables, users: Array, cuts: Array, size: int) -> li
         return list(pool.map(work, parts))
 
 
-def _thin(x: Array, y: Array, size: int, rng: np.random.Generator) -> tuple[Array, Array]:
+def _thin(y: Array, there: Array, size: int, rng: np.random.Generator) -> Array:
     """The target and random other candidates in random order: a fixed place would leak it."""
     key = rng.random(y.shape)
     key[y] = -1.0
+    key[~there] = 2.0
     keep = np.argsort(key, axis=1)[:, :size]
-    keep = np.take_along_axis(keep, np.argsort(rng.random(keep.shape), axis=1), 1)
-    return np.take_along_axis(x, keep[:, :, None], 1), np.take_along_axis(y, keep, 1)
+    return np.take_along_axis(keep, np.argsort(rng.random(keep.shape), axis=1), 1)

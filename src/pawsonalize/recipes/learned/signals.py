@@ -14,23 +14,21 @@ from pawsonalize.recipes.learned.steps import Pairs, own_steps, spread
 from pawsonalize.recipes.learned.tables import Counted, Tables
 
 Array = NDArray[Any]
-_FIRST_STAGE = {
-    "fast": 1.0, "slow": 1.0, "backward": 0.5, "flat": 0.7, "near": 1.0, "factor": 3.0,
-    "mixture": 0.3,
-}  # fmt: skip
+SIGNALS = ("newest", "fast", "slow", "backward", "flat", "near", "factor", "mixture")
+# What each adds to the blend, as a share of the best item's.
+_FIRST_STAGE = np.array([0.0, 1.0, 1.0, 0.5, 0.7, 1.0, 3.0, 0.3], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """All of (B, items): `dense` by name, `popularity`, `blend`, and `parts` of the mixture.
+    """`dense` (B, signals, items) in the order of `SIGNALS`; `parts` (B, tables, items).
 
-    `parts` are (B, tables, items). The blend is -inf where masked; `weights`: name -> (B, L)
+    `parts` are the mixture's. `blend` (B, items) is -inf where masked; `weights`: name -> (B, L)
     weights of the context.
     """
 
-    dense: dict[str, Array]
+    dense: Array
     parts: Array
-    popularity: Array
     blend: Array
     weights: dict[str, Array]
 
@@ -60,23 +58,31 @@ def signals(t: Tables, r: Requests, hidden: Hidden | None) -> Signals:
     w = _context_weights(t, r)
     own, back = (None, None) if hidden is None else (hidden.forward, hidden.backward)
     rates = [w["newest"], w["fast"], w["slow"]]
-    newest, fast, slow = spread(t.forward, r.context, rates, own)
-    (backward,) = spread(t.backward, r.context, [w["slow"]], back)
-    flat, near = neighbour_scores(t.postings, r.context, w["slow"], r.users, t.design)
-    parts = np.stack([t.mixture.weigh(_interests(r, row, t), ()) for row in range(len(r.lengths))])
-    dense = {
-        "newest": newest, "fast": fast, "slow": slow, "backward": backward, "flat": flat,
-        "near": near, "factor": context_factor(t.factors, r, w["long"]) @ t.factors.target.T,
-        "mixture": parts.sum(axis=1),
-    }  # fmt: skip
-    popularity = np.array(np.broadcast_to(t.trend.total, newest.shape))
-    blend = popularity * np.float32(1e-3 / max(float(t.trend.total.max(initial=1.0)), 1.0))
-    for name, weight in _FIRST_STAGE.items():
-        most = np.maximum(dense[name].max(axis=1, keepdims=True), 1e-9)
-        blend += dense[name] * (np.float32(weight) / most)
+    parts = np.stack([_mixture_parts(t, r, row) for row in range(len(r.lengths))])
+    dense = np.empty((len(r.lengths), len(SIGNALS), t.n_items), np.float32)
+    dense[:, 0], dense[:, 1], dense[:, 2] = spread(t.forward, r.context, rates, own)
+    (dense[:, 3],) = spread(t.backward, r.context, [w["slow"]], back)
+    dense[:, 4], dense[:, 5] = neighbour_scores(t.postings, r.context, w["slow"], r.users, t.design)
+    dense[:, 6] = context_factor(t.factors, r, w["long"]) @ t.factors.target.T
+    dense[:, 7] = parts.sum(axis=1)
+    return Signals(dense, parts, _blend(t, r, dense), w)
+
+
+def _blend(t: Tables, r: Requests, dense: Array) -> Array:
+    """The signals as one, popularity between equals; (B, items), -inf where masked."""
+    most = np.maximum(dense.max(axis=2), np.float32(1e-9))
+    blend = np.matmul((_FIRST_STAGE / most)[:, None, :], dense)[:, 0]
+    blend += t.trend.total * np.float32(1e-3 / max(float(t.trend.total.max(initial=1.0)), 1.0))
+    if r.supply is not None:
+        blend[r.supply == 0] = -np.inf
     if not t.design.repeats:
         blend[r.seen_request, r.seen_item] = -np.inf
-    return Signals(dense, parts, popularity, blend, w)
+    return np.asarray(blend)
+
+
+def _mixture_parts(t: Tables, r: Requests, row: int) -> Array:
+    supply = None if r.supply is None else r.supply[row]
+    return t.mixture.weigh(_interests(r, row, t), (), supply)
 
 
 def choose(blend: Array, count: int) -> Array:
@@ -105,7 +111,8 @@ def _context_weights(t: Tables, r: Requests) -> dict[str, Array]:
     """Weights of the context: decay by age in visits, times the visit's worth."""
     age, d = np.arange(r.context.shape[1]), t.design
     rates = {"newest": 0.0, "fast": d.fast, "slow": d.slow, "long": d.long}
-    return {k: r.worth * np.where(b**age > 1e-3, float(b) ** age, 0.0) for k, b in rates.items()}
+    weights = {k: r.worth * np.where(b**age > 1e-3, float(b) ** age, 0.0) for k, b in rates.items()}
+    return {**weights, "all": r.worth}
 
 
 def _interests(r: Requests, row: int, t: Tables) -> Interests:

@@ -15,9 +15,11 @@ from pawsonalize.recipes.learned.log import Log
 from pawsonalize.recipes.learned.neighbours import Postings, build_postings
 from pawsonalize.recipes.learned.rows import Rows
 from pawsonalize.recipes.learned.steps import count_steps, row_scale, serving_rows
+from pawsonalize.recipes.learned.tastes import Usual
 from pawsonalize.recipes.learned.trend import Trend, build_trend
 from pawsonalize.recipes.mixture import Mixture
 from pawsonalize.recipes.mixture_settings import MixtureSettings
+from pawsonalize.recipes.stock import StockHistory
 from pawsonalize.recipes.tables import Counts
 
 Array = NDArray[Any]
@@ -36,6 +38,7 @@ class Tables:
     likeness: Likeness
     factors: Factors
     mixture: Mixture
+    usual: Usual
 
     @property
     def n_items(self) -> int:
@@ -53,6 +56,7 @@ class Counted:
     forward_scale: Array
     backward_scale: Array
     tables: Tables
+    stock: StockHistory | None
 
 
 def count(
@@ -61,7 +65,8 @@ def count(
     """Count the log and derive the tables."""
     counts = count_steps(log, design.window, design.gap_decay)
     scales, tables = derive(log, counts, factorise(counts, design), mixture, likeness, design)
-    return Counted(data, log, counts, *scales, tables)
+    stock = StockHistory.of(data.stock, log.n_items) if len(data.stock) else None
+    return Counted(data, log, counts, *scales, tables, stock)
 
 
 def derive(
@@ -75,16 +80,18 @@ def derive(
     """Everything that is served, from the additive counts; first the scales of the rows."""
     backward = sparse.csr_array(counts.T)
     scale, back_scale = row_scale(counts, design.row_power), row_scale(backward, design.row_power)
+    trend = build_trend(log, log)
     tables = Tables(
         design=design,
         index=mixture.index,
         forward=serving_rows(counts, scale, design.row_keep),
         backward=serving_rows(backward, back_scale, design.row_keep),
         postings=build_postings(log, design.postings),
-        trend=build_trend(log, log),
+        trend=trend,
         likeness=likeness,
         factors=factors,
         mixture=mixture,
+        usual=Usual.of(trend.total, mixture.index, mixture.supply, likeness),
     )
     return (scale, back_scale), tables
 
@@ -110,9 +117,11 @@ def without_fold(c: Counted, member: Array, settings: MixtureSettings) -> Tables
     others = c.log.of_users(~member)
     share = max(float(others.weights.sum()), 1e-9) / max(float(c.log.weights.sum()), 1e-9)
     others = replace(others, weights=others.weights / share, worth=others.worth / share)
+    mixture, trend = Mixture.fit(data, c.tables.index, settings), build_trend(others, c.log)
     return replace(
         c.tables,
         factors=factorise(counts, design),
-        mixture=Mixture.fit(data, c.tables.index, settings),
-        trend=build_trend(others, c.log),
+        mixture=mixture,
+        trend=trend,
+        usual=Usual.of(trend.total, c.tables.index, mixture.supply, c.tables.likeness),
     )
