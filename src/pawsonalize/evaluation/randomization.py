@@ -2,7 +2,8 @@
 
 Smucker, Allan & Carterette, "A Comparison of Statistical Significance Tests for Information
 Retrieval Evaluation" (CIKM 2007). Unlike a bootstrap's bound it is exact however few users tell
-two rankers apart: with eight that do, a bound says "better" of equals in 4 to 5 cases of 100.
+two rankers apart: with four to eight that do, the bound says "better" of equals in 4 to 5 cases
+of 100, where it should in 2.5.
 """
 
 import numpy as np
