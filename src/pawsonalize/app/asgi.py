@@ -18,6 +18,7 @@ from pawsonalize.app.background import (
     Retraining,
     archive_new,
     attempt,
+    count_animals,
     deliver_due,
     every,
     follow_campaign,
@@ -31,6 +32,7 @@ from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.engine.runtime import Runtime
+from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.http.errors import EXCEPTION_HANDLERS
 from pawsonalize.http.metrics import Measured
 from pawsonalize.http.openapi import get_docs, get_openapi
@@ -46,6 +48,7 @@ from pawsonalize.ui.door import routes as site_routes
 from pawsonalize.workflow.record import Trigger
 from pawsonalize.workflow.runs import Runs
 
+_COUNT_SECONDS = 1.0
 _DELIVERY_SECONDS = 2.0
 _REFRESH_SECONDS = 0.5  # so that a rollback is everywhere within a second
 _LOOK_SECONDS = 10.0
@@ -74,6 +77,7 @@ def build_app(settings: Settings) -> Starlette:
             ingest = Ingest(
                 adapters.log, adapters.animals, reads_are_local=adapters.database.is_local
             )
+            supply = SupplyWatch(adapters.catalogue)
             archiver = Archiver(adapters.log, adapters.ledger, adapters.objects)
             runs = adapters.runs(settings)
             retraining = Retraining(timer(settings, runs), worker_processes(settings, adapters))
@@ -81,7 +85,7 @@ def build_app(settings: Settings) -> Starlette:
                 log=adapters.log,
                 animals=adapters.animals,
                 ingest=ingest,
-                runtime=Runtime(adapters.log, recommender, impressions, reranker),
+                runtime=Runtime(adapters.log, recommender, impressions, reranker, supply),
                 live=recommender,
                 runs=runs,
                 registry=adapters.registry,
@@ -100,6 +104,7 @@ def build_app(settings: Settings) -> Starlette:
                 now=clock.now,
                 start_training=lambda: start_retraining(runs),
             )
+            attempt(count_animals, supply)
             for one in live.values():
                 attempt(follow_campaign, one)
             tasks = [
@@ -107,6 +112,7 @@ def build_app(settings: Settings) -> Starlette:
                     asyncio.create_task(every(_REFRESH_SECONDS, follow_campaign, one))
                     for one in live.values()
                 ),
+                asyncio.create_task(every(_COUNT_SECONDS, count_animals, supply)),
                 asyncio.create_task(every(_LOOK_SECONDS, look_after_trainings, adapters)),
                 asyncio.create_task(every(settings.archive_seconds, archive_new, archiver)),
                 *(

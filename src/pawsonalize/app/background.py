@@ -15,6 +15,7 @@ from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.notifying.courier import Courier
 from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.workflow.processes import WorkerProcesses
 from pawsonalize.workflow.timer import Timer
 
@@ -60,6 +61,11 @@ def follow_campaign(live: LiveModel) -> None:
     """Serve what the campaign points at."""
     if live.refresh(clock.now()):
         log.info("serving", solution_version=live.current.version.name)
+
+
+def count_animals(supply: SupplyWatch) -> None:
+    """Count the animals that are available."""
+    supply.refresh(clock.now())
 
 
 def look_after_trainings(adapters: Adapters) -> None:

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from pawsonalize.domain.errors import InvalidInput
 
 SECOND = 1_000
-HOUR = 3_600 * SECOND
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 EARLIEST = 631_152_000 * SECOND  # 1990-01-01: no adoption site is older than the web

@@ -30,6 +30,11 @@ class Novelty:
         """The sum of all weights."""
         return int(self.running[-1]) if len(self.running) else 0
 
+    def among(self, there: NDArray[np.bool_]) -> "Novelty":
+        """The same with 0 for every item outside the mask, shape (items,)."""
+        weights = self.weights * there
+        return Novelty(weights, np.cumsum(weights))
+
 
 @dataclass(frozen=True, slots=True)
 class Explored:

@@ -1,7 +1,7 @@
 """The two questions: which animals for this visitor, and in which order to show a list?"""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 
 import numpy as np
@@ -16,6 +16,7 @@ from pawsonalize.engine.exploration import Explored, explore
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.names import new_recommendation_id
 from pawsonalize.engine.reasons import reasons_for
+from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.recipes.contract import Floats
 from pawsonalize.storage.base import EventLog, Impression
 
@@ -67,11 +68,13 @@ class Runtime:
         recommender: LiveModel,
         impressions: ImpressionLog,
         reranker: LiveModel | None = None,
+        supply: SupplyWatch | None = None,
     ) -> None:
         self._log = log
         self._recommender = recommender
         self._impressions = impressions
         self._reranker = reranker
+        self._supply = supply
 
     def recommend(
         self, visitor: Visitor, limit: int, at: int, now: int, *, explain: bool = False
@@ -85,9 +88,11 @@ class Runtime:
             raise InvalidInput(f"limit must be from 1 to {MAX_RESULTS}", field="limit")
         served = self._recommender.current
         context = context_of(self._log, visitor, at)
-        scores = served.model.score_catalogue(context)
+        supply = self._supply_of(served, at)
+        scores = served.model.score_catalogue(replace(context, supply=supply))
         name = new_recommendation_id(now)
-        chosen = _explored(served, _best(scores, limit), name)
+        there = None if supply is None else supply > 0
+        chosen = _explored(served, _best(scores, limit, there), name, there)
         places = list(chosen.positions)
         ids = [served.model.item_ids[place] for place in places]
         reasons = reasons_for(served.model.contributions(context, ids)) if explain else _NONE
@@ -107,12 +112,17 @@ class Runtime:
         _check(candidates)
         served = self._ranking()
         groups = [candidate.group_id for candidate in candidates]
-        scores = served.model.score(context_of(self._log, visitor, at), groups)
+        one_of_each = np.ones(len(served.model.item_ids), np.int64)
+        context = replace(context_of(self._log, visitor, at), supply=one_of_each)
+        scores = served.model.score(context, groups)
         shares = _shares(scores)
         order = np.argsort(-shares, kind="stable")
         items = tuple(Scored(candidates[place].item_id, float(shares[place])) for place in order)
         answer = Answer(new_recommendation_id(now), served.version.name, items)
         return self._logged(answer, "ranking", visitor, at, now)
+
+    def _supply_of(self, served: Served, at: int) -> NDArray[np.int64] | None:
+        return None if self._supply is None else self._supply.of(served.model.item_ids, at)
 
     def _ranking(self) -> Served:
         reranker = self._reranker
@@ -143,8 +153,14 @@ class Runtime:
         return answer
 
 
-def _best(scores: Floats, limit: int) -> NDArray[np.intp]:
-    """Positions of the highest scores, best first; equal scores in catalogue order."""
+def _best(scores: Floats, limit: int, there: NDArray[np.bool_] | None = None) -> NDArray[np.intp]:
+    """Positions of the highest scores, best first; equal scores in catalogue order.
+
+    Only those of the mask `there`, if there is one.
+    """
+    if there is not None:
+        known = np.flatnonzero(there)
+        return known[_best(scores[known], limit)]
     if limit < len(scores):
         # The limit-th highest value; everything above it is in, ties are cut by position.
         threshold = np.partition(scores, len(scores) - limit)[len(scores) - limit]
@@ -154,10 +170,13 @@ def _best(scores: Floats, limit: int) -> NDArray[np.intp]:
     return chosen[np.argsort(-scores[chosen], kind="stable")][:limit]
 
 
-def _explored(served: Served, best: NDArray[np.intp], seed: str) -> Explored:
+def _explored(
+    served: Served, best: NDArray[np.intp], seed: str, there: NDArray[np.bool_] | None
+) -> Explored:
     weight = served.settings.exploration_weight
     if weight > 0 and served.novelty is not None:
-        return explore(best, served.novelty, weight, seed)
+        due = served.novelty if there is None else served.novelty.among(there)
+        return explore(best, due, weight, seed)
     return Explored(tuple(best.tolist()), (False,) * len(best), (1.0,) * len(best))
 
 

@@ -12,6 +12,7 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.engine.progress import Progress, silent
 from pawsonalize.engine.resources.solutions import Cut, TrainingSelection
 from pawsonalize.recipes.contract import ItemAttributes, TrainingData
+from pawsonalize.recipes.stock import FOREVER, Stock
 from pawsonalize.storage.base import Catalogue, EventLog, TrainingRow
 
 _HUGE = float(np.finfo(np.float32).max)
@@ -37,7 +38,7 @@ def training_data(
     columns.name_items(catalogue)
     for row in _selected(log, None, Cut(through, as_of), selection, progress):
         columns.add(row)
-    return columns.data(as_of)
+    return columns.data(as_of, columns.stock(catalogue, as_of))
 
 
 def marked_training_data(
@@ -58,7 +59,8 @@ def marked_training_data(
     marked = len(columns)
     for row in _selected(log, early, cut, selection, progress):
         columns.add(row)
-    return columns.data(cut.as_of), columns.order() < marked
+    stock = columns.stock(catalogue, cut.as_of)
+    return columns.data(cut.as_of, stock), columns.order() < marked
 
 
 def new_data(
@@ -145,7 +147,16 @@ class _Columns:
         user, _item, _event_type, time, _value = self._columns
         return np.lexsort((np.asarray(time), np.asarray(user)))
 
-    def data(self, as_of: int) -> TrainingData:
+    def stock(self, catalogue: Catalogue, as_of: int) -> Stock:
+        """The animals' stays as known at that moment; items that only they name are named here."""
+        stays = array("q")
+        for stay in catalogue.stays(as_of):
+            until = FOREVER if stay.until is None or stay.until > as_of else stay.until
+            stays.extend((self.items.number(stay.item_id), stay.since, until))
+        columns = np.asarray(stays).reshape(-1, 3).T
+        return Stock(columns[0].astype(np.int32), columns[1], columns[2])
+
+    def data(self, as_of: int, stock: Stock | None = None) -> TrainingData:
         user, item, event_type, time, value = (np.asarray(column) for column in self._columns)
         order = self.order()
         return TrainingData(
@@ -159,6 +170,7 @@ class _Columns:
             event_types=self._types.names,
             attributes=_attributes(self.items.names),
             as_of=as_of,
+            stock=stock or Stock.unknown(),
         )
 
     def _type_code(self, kind: str) -> int:

@@ -17,6 +17,9 @@ def fingerprint(data: TrainingData) -> str:
         (data.value, "<f4"),
         (data.time, "<i8"),
         (data.attributes.codes, "<i4"),
+        (data.stock.item, "<i4"),
+        (data.stock.since, "<i8"),
+        (data.stock.until, "<i8"),
     ):
         digest.update(f"{kind}{column.shape}".encode())
         digest.update(np.ascontiguousarray(column, dtype=kind).tobytes())

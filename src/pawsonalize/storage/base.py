@@ -115,8 +115,17 @@ class User:
     attributes: Mapping[str, str | float | None]
 
 
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """From when until when an animal of the item was available; None: it still is."""
+
+    item_id: str
+    since: int
+    until: int | None
+
+
 class Catalogue(Protocol):
-    """The items and users datasets, and the schemas that describe them."""
+    """The items and users datasets, the schemas that describe them, and the supply of items."""
 
     def put_items(self, items: Sequence[Item]) -> None:
         """Insert or replace, in one transaction."""
@@ -132,6 +141,17 @@ class Catalogue(Protocol):
 
     def item_count(self) -> int:
         """How many items there are."""
+        ...
+
+    def stays(self, until: int) -> Iterator[Stay]:
+        """When animals of each item were available, of those listed at that moment, by their id."""
+        ...
+
+    def supply(self, at: int) -> dict[str, int]:
+        """How many animals of each item are available at that moment; items without are left out.
+
+        Empty, too, where no animals are known.
+        """
         ...
 
     def put_schema(self, schema: Schema) -> None:

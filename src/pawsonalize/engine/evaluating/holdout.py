@@ -1,6 +1,6 @@
 """The hold-out: what a model may be trained on, the questions, and the right answers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -62,10 +62,22 @@ class Holdout:
         columns = np.array([place.get(item, outside) for item in self.training.item_ids], np.int64)
 
         def scores(question: int) -> NDArray[np.floating]:
-            known = model.score_catalogue(self.contexts[question])
-            return np.append(known, -np.inf)[columns]
+            context, supply = self.contexts[question], self.supply(question)
+            if supply is not None:
+                of_model = np.zeros(outside + 1, np.int64)
+                of_model[columns] = supply
+                context = replace(context, supply=of_model[:-1])
+            known = np.append(model.score_catalogue(context), -np.inf)[columns]
+            return only_there(known, supply)
 
         return scores
+
+    def supply(self, question: int) -> NDArray[np.int64] | None:
+        """Available animals of each candidate when the question arises; None: not known."""
+        stock = self.data.stock
+        if not len(stock):
+            return None
+        return stock.at(self.contexts[question].now, len(self.data.item_ids))[self.there]
 
 
 def item_births(data: TrainingData, catalogue: Catalogue) -> NDArray[np.int64]:
@@ -136,3 +148,10 @@ def context_before(data: TrainingData, start: int, cut: int) -> Context:
 
 def _in_order(items: NDArray[np.int32]) -> NDArray[np.int64]:
     return np.array(list(dict.fromkeys(items.tolist())), np.int64)
+
+
+def only_there(
+    scores: NDArray[np.floating], supply: NDArray[np.int64] | None
+) -> NDArray[np.floating]:
+    """The candidates' scores, -inf for those of which no animal is available."""
+    return scores if supply is None else np.where(supply > 0, scores, -np.inf)

@@ -29,6 +29,7 @@ def part_of(
         item_ids=tuple(compress(data.item_ids, items.tolist())),
         attributes=replace(data.attributes, codes=data.attributes.codes[items]),
         as_of=as_of,
+        stock=data.stock.as_of(as_of, positions(items)),
     )
 
 

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.engine.evaluating.holdout import Holdout
+from pawsonalize.engine.evaluating.holdout import Holdout, only_there
 from pawsonalize.evaluation.baselines import (
     Baseline,
     by_attributes,
@@ -33,20 +33,20 @@ def baselines(holdout: Holdout, seed: int) -> Mapping[str, Ranker]:
         ATTRIBUTES: by_attributes(training.attributes.codes),
     }
     histories = _histories(holdout)
-    return {name: partial(_ask, baseline, histories) for name, baseline in made.items()}
+    return {name: partial(_ask, holdout, baseline, histories) for name, baseline in made.items()}
 
 
 def popularity(holdout: Holdout) -> Ranker:
     """The baseline of that name alone."""
     training = holdout.training
     shares = popularity_shares(training.user, training.item, len(training.item_ids))
-    return lambda _question: shares
+    return lambda question: only_there(shares, holdout.supply(question))
 
 
 def _ask(
-    baseline: Baseline, histories: list[NDArray[np.int64]], question: int
-) -> NDArray[np.float64]:
-    return baseline(histories[question], question)
+    holdout: Holdout, baseline: Baseline, histories: list[NDArray[np.int64]], question: int
+) -> NDArray[np.floating]:
+    return only_there(baseline(histories[question], question), holdout.supply(question))
 
 
 def _histories(holdout: Holdout) -> list[NDArray[np.int64]]:

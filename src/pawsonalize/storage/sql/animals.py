@@ -27,6 +27,7 @@ class SqlAnimals:
                 "listed_at": animal.listed_at,
                 "adopted_at": animal.adopted_at,
                 "record": msgspec.json.encode(animal).decode(),
+                "item_id": animal.group.id,
             }
             for animal in batch
         ]

@@ -90,6 +90,7 @@ animals = Table(
     Column("listed_at", BigInteger, nullable=False, index=True),
     Column("adopted_at", BigInteger),
     Column("record", Text, nullable=False),
+    Column("item_id", Text, nullable=False, server_default=""),
 )
 
 impressions = Table(
