@@ -34,7 +34,7 @@ def test_a_ready_process_names_the_version_it_serves(client: TestClient) -> None
     answer = client.get("/readyz")
     assert answer.status_code == 200
     assert answer.json()["status"] == "ready"
-    assert answer.json()["solutionVersion"].startswith("user-personalization-")
+    assert answer.json()["solutionVersion"].startswith("recommender-")
 
 
 def test_requests_and_events_are_counted_by_route_and_outcome(
