@@ -10,26 +10,35 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from pawsonalize.app import Adapters, opened
 from pawsonalize.cli.demo import store_world
 from pawsonalize.demo import WorldSettings, generate
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
-from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.settings import Settings
 from pawsonalize.workflow.record import Record, read_record
 from tests.event_data import T0
 
 WORLD_END = T0
 SEED = 7
-_PATIENCE_SECONDS = 120
+_SMALL = WorldSettings(animals=150, adopters=800, events=16_000, days=90)
+_PATIENCE_SECONDS = 300
 _QUICK_SECONDS = 0.0005
 
 
 def make_world(folder: Path, database_url: str = "") -> None:
-    """A data folder with a demo world, in which nothing is trained yet."""
+    """A data folder with a demo world, in which nothing is trained yet.
+
+    Its solutions learn no ranker, so that trainings take seconds.
+    """
     with opened(Settings(data_dir=folder, database_url=database_url)) as adapters:
-        store_world(adapters, generate(WorldSettings(), SEED, WORLD_END))
+        for name in (RECOMMENDER, RERANKER):
+            solution = adapters.registry.get(Solution, name)
+            adapters.registry.update(replace(solution, settings={"learn": False}), WORLD_END)
+        store_world(adapters, generate(_SMALL, SEED, WORLD_END))
 
 
 def copied(world: Path, folder: Path) -> Path:

@@ -10,11 +10,12 @@ from pathlib import Path
 import httpx
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from pawsonalize import clock
 from pawsonalize.domain.times import DAY, iso
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
-from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.storage.workflow_runs import WorkflowRun
 from pawsonalize.workflow.record import Fate, Outcome, Record, Trigger, begun, write_record
@@ -78,7 +79,9 @@ def test_a_better_version_goes_live_over_a_sabotaged_one(
     folder: Path, view: Seen, start: Start
 ) -> None:
     server = start(folder)
-    sabotaged = serve_older(folder, RECOMMENDER, "--recipe", "popularity-count")
+    sabotaged = serve_older(
+        folder, RECOMMENDER, "--recipe", "popularity-count", "--set", "smoothing=0.1"
+    )
     wait_until(lambda: view.campaign(RECOMMENDER).solution_version == sabotaged)
     record = retrain(folder)
     assert fates(record) == {RECOMMENDER: Fate.PROMOTED, RERANKER: Fate.PROMOTED}, record.reason
@@ -98,6 +101,9 @@ def test_a_worse_version_does_not_go_live_and_the_reason_is_said(
     start(folder)
     live = serve_older(folder, RECOMMENDER)
     wait_until(lambda: view.campaign(RECOMMENDER).solution_version == live)
+    solution = view.adapters.registry.get(Solution, RECOMMENDER)
+    bad = replace(solution, recipe="popularity-count", settings={})
+    view.adapters.registry.update(bad, clock.now())
     record = retrain(folder, recipe="popularity-count")
     assert fates(record) == {RECOMMENDER: Fate.NOT_PROMOTED, RERANKER: Fate.PROMOTED}
     assert "worse than the live version" in record.halves[0].reason
