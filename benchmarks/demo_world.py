@@ -9,7 +9,8 @@ those of 50 available animals, the viewed one among them. Visitors are warm (log
 events known), at their first click (one event known, logged in or not), anonymous (their session
 is known, no more), or nothing is known. The oracle knows the visitor's true taste, whoever it
 is, every animal's appeal, how many there are of each group, and the animal viewed before; for an
-anonymous visitor that is more than anybody can know. The `stranger` oracle knows all but who the
+anonymous visitor that is more than anybody can know. How many animals of each group wait at the
+moment, recipes are told as well. The `stranger` oracle knows all but who the
 visitor is.
 
 Shares are by the oracle's mean: ours, the same with `learn` off (`mixture`), popularity,

@@ -88,20 +88,30 @@ SCENARIOS: Mapping[str, Scenario] = {
 
 
 def judge(
-    data: TrainingData, scenario: Scenario, recipe: str, settings: GateSettings, seed: int
+    data: TrainingData,
+    scenario: Scenario,
+    recipe: str,
+    settings: GateSettings,
+    seed: int,
+    *,
+    learn: bool = True,
 ) -> tuple[Evidence, Decision]:
-    """One run; the seed draws the test cases, and the seeds of both versions."""
+    """One run; the seed draws the test cases, and the seeds of both versions.
+
+    Without `learn` the recipe is its mixture alone, which is quick.
+    """
+    fit = partial(_fit, recipe, learn)
     born = births(data.item, data.time, np.full(len(data.item_ids), np.iinfo(np.int64).max))
     holdout = hold_out(SplitName.TIME, data, born, seed)
     seen: NDArray[np.bool_] = np.ones(len(data), np.bool_)
-    live = Standing("live", data.as_of, partial(_fit, recipe, scenario.live, 2 * seed + 1), seen)
-    new = partial(_fit, recipe, scenario.new, 2 * seed)
+    live = Standing("live", data.as_of, partial(fit, scenario.live, 2 * seed + 1), seen)
+    new = partial(fit, scenario.new, 2 * seed)
     evidence = evidence_on(holdout, born, recipe, new, live, seed=seed)
     return evidence, decide(evidence, settings, data.as_of)
 
 
 def measure(
-    worlds: Sequence[World], names: Sequence[str], recipe: str, runs: int
+    worlds: Sequence[World], names: Sequence[str], recipe: str, runs: int, *, learn: bool
 ) -> dict[str, Any]:
     """Shares of promotions, and the leads on the live version as shares of its NDCG@5."""
     found: dict[str, Any] = {}
@@ -111,7 +121,7 @@ def measure(
         for world in worlds:
             data = training_data(world, world.end)
             for run in range(runs):
-                evidence, decision = judge(data, scenario, recipe, GateSettings(), run)
+                evidence, decision = judge(data, scenario, recipe, GateSettings(), run, learn=learn)
                 assert evidence.live is not None
                 compared = evidence.live.comparison
                 decisions.append(decision.promoted)
@@ -128,9 +138,9 @@ def measure(
     return found
 
 
-def _fit(recipe: str, change: Change, seed: int, data: TrainingData) -> Model:
+def _fit(recipe: str, learn: bool, change: Change, seed: int, data: TrainingData) -> Model:
     kind = recipe_named(recipe)
-    return kind.fit(change(data, seed), kind.settings(), seed)
+    return kind.fit(change(data, seed), kind.settings(learn=learn), seed)
 
 
 def _rows(data: TrainingData, rows: NDArray[np.int64]) -> TrainingData:
@@ -155,12 +165,13 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--runs", type=int, default=40, help="runs of a scenario in a world")
     parser.add_argument("--events", type=int, default=WorldSettings().events)
     parser.add_argument("--recipe", default="user-personalization")
+    parser.add_argument("--mixture", action="store_true", help="with the setting learn off")
     parser.add_argument("--only", nargs="*", choices=SCENARIOS, default=list(SCENARIOS))
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     settings = WorldSettings(events=options.events, adopters=max(options.events // 20, 50))
     worlds = [generate(settings, seed, _END) for seed in range(1, options.worlds + 1)]
-    results = measure(worlds, options.only, options.recipe, options.runs)
+    results = measure(worlds, options.only, options.recipe, options.runs, learn=not options.mixture)
     if options.json:
         print(json.dumps({"recipe": options.recipe, "worlds": len(worlds), "results": results}))
         return

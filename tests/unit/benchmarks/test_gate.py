@@ -25,7 +25,9 @@ def data() -> TrainingData:
 def test_a_damaged_version_does_not_go_live_and_one_better_than_it_does(
     data: TrainingData, recipe: str, name: str
 ) -> None:
-    evidence, decision = gate.judge(data, SCENARIOS[name], recipe, GateSettings(), seed=1)
+    evidence, decision = gate.judge(
+        data, SCENARIOS[name], recipe, GateSettings(), seed=1, learn=False
+    )
     assert evidence.test_cases > 200
     assert decision.promoted is SCENARIOS[name].promote, decision.reason
     (live,) = (verdict for verdict in decision.verdicts if verdict.rule == "live version")
@@ -36,7 +38,9 @@ def test_the_same_recipe_on_other_users_and_with_another_seed_does_not_go_live(
     data: TrainingData,
 ) -> None:
     promoted = [
-        gate.judge(data, SCENARIOS["same"], "user-personalization", GateSettings(), seed)[1]
+        gate.judge(
+            data, SCENARIOS["same"], "user-personalization", GateSettings(), seed, learn=False
+        )[1]
         for seed in range(8)
     ]
     assert sum(decision.promoted for decision in promoted) <= 1
@@ -55,7 +59,18 @@ def test_damage_is_what_it_says(data: TrainingData) -> None:
 
 def test_the_benchmark_prints_rates(capsys: pytest.CaptureFixture[str]) -> None:
     gate.main(
-        ["--worlds", "1", "--runs", "1", "--events", "5000", "--only", "new sabotaged", "--json"]
+        [
+            "--worlds",
+            "1",
+            "--runs",
+            "1",
+            "--events",
+            "5000",
+            "--only",
+            "new sabotaged",
+            "--mixture",
+            "--json",
+        ]
     )
     found = json.loads(capsys.readouterr().out)
     assert found["results"]["new sabotaged"]["promoted"] == 0

@@ -69,6 +69,6 @@ class Design:
     leaves: int = 31
     bins: int = 63
     learning_rate: float = 0.06
-    patience: int = 40
+    patience: int = 20
     threads: int = 2
     """Threads of a training; a request uses one."""

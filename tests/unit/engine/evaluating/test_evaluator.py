@@ -19,7 +19,7 @@ from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog
 from tests.event_data import T0, event
 from tests.recipe_data import NOW, described, training_data
 
-ORDER = EvaluationOrder("user-personalization", NOW, {})
+ORDER = EvaluationOrder("user-personalization", NOW, {"learn": False})
 
 
 def walks(users: int = 600, length: int = 8, items: int = 50, seed: int = 0) -> TrainingData:
@@ -100,11 +100,13 @@ def test_a_world_of_repeats_is_called_one() -> None:
     assert any("repeats explain" in sentence for sentence in found.findings["personalize"])
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_trained_on_shuffled_labels_nothing_is_better_than_popularity(seed: int) -> None:
+@pytest.mark.parametrize(("seed", "learn"), [(1, False), (2, False), (3, True)])
+def test_trained_on_shuffled_labels_nothing_is_better_than_popularity(
+    seed: int, learn: bool
+) -> None:
     data = walks(users=2_000, seed=seed)  # with fewer, popularity itself is far from chance
     nonsense = reordered(data, shuffled_labels(len(data), seed))
-    for report in run(nonsense).splits:
+    for report in run(nonsense, replace(ORDER, settings={"learn": learn})).splits:
         lead = ranker(report, "popularity").lead[NDCG_AT_5]
         assert lead.low <= 0, report.split
 

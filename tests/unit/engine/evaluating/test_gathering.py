@@ -53,7 +53,8 @@ def held_out(data: TrainingData, split: SplitName = SplitName.TIME) -> Holdout:
 
 def fit(name: str = RECIPE) -> Fit:
     recipe = recipe_named(name)
-    return lambda data: recipe.fit(data, recipe.settings(), 0)
+    quick = {"learn": False} if "personal" in name else {}
+    return lambda data: recipe.fit(data, recipe.settings(**quick), 0)
 
 
 def standing(data: TrainingData, by: Fit, age: int = 0) -> Standing:

@@ -28,7 +28,7 @@ SEED_DATA = (
     Path(os.environ.get("PAWSONALIZE_SHARED_DATA", Path(__file__).parents[5] / "shared" / "data"))
     / "seed"
 )
-SEEDS = range(5)
+SEEDS = range(3)
 
 
 pytestmark = pytest.mark.skipif(
@@ -96,7 +96,7 @@ def test_chance_passes_the_threshold_now_and_then_but_never_the_gate(
         holdout = hold_out(SplitName.PERSONALIZE, data, born, seed)
 
         def fit(part: TrainingData, seed: int = seed) -> Model:
-            return Chance(recipe.fit(part, recipe.settings(), 0), seed)
+            return Chance(recipe.fit(part, recipe.settings(learn=False), 0), seed)
 
         found = evidence_on(holdout, born, recipe.name, fit, None, seed=seed)
         by_threshold += decide(found, GateSettings(profile=Profile.REFERENCE), NOW).promoted
