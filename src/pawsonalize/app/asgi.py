@@ -40,9 +40,7 @@ from pawsonalize.http.operations import routes
 from pawsonalize.http.services import Services
 from pawsonalize.logs import configure_logs
 from pawsonalize.settings import Settings, load_settings
-from pawsonalize.storage.sql import (
-    SqlImpressions,
-)
+from pawsonalize.storage.sql import SqlImpressions
 from pawsonalize.ui.door import Storefront
 from pawsonalize.ui.door import routes as site_routes
 from pawsonalize.workflow.record import Trigger
@@ -116,15 +114,13 @@ def build_app(settings: Settings) -> Starlette:
                 asyncio.create_task(every(_LOOK_SECONDS, look_after_trainings, adapters)),
                 asyncio.create_task(every(settings.archive_seconds, archive_new, archiver)),
                 *(
-                    asyncio.create_task(every(_RETRAIN_SECONDS, retrain_when_due, each))
-                    for each in (retraining,)
-                    if settings.retrain_here
-                ),
-                *(
                     asyncio.create_task(every(_DELIVERY_SECONDS, deliver_due, courier, notifying))
                     for courier in couriers(settings, adapters.deliveries)
                 ),
             ]
+            if settings.retrain_here:
+                retrains = every(_RETRAIN_SECONDS, retrain_when_due, retraining)
+                tasks.append(asyncio.create_task(retrains))
             yield
             for task in tasks:
                 task.cancel()
