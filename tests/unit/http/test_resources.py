@@ -41,7 +41,7 @@ def serve(client: TestClient, version: str) -> None:
     """Update the recommender's campaign, and wait until it is served."""
     with opened(client.app_state["settings"]) as adapters:
         adapters.campaigns.update("recommender", version, clock.now())
-    while client.get("/readyz").json()["solutionVersion"] != version:
+    while all(each["solutionVersion"] != version for each in listed(client, "campaigns")):
         pass
 
 
