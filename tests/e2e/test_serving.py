@@ -22,7 +22,7 @@ from tests.service_data import make_service
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 90) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline

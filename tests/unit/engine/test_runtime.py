@@ -1,7 +1,7 @@
 """The two questions, answered by a model whose weights are known."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace, field, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
