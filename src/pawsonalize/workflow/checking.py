@@ -6,7 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from pawsonalize.engine.campaigns.updates import Campaigns
-from pawsonalize.engine.checks.checking import check_data
+from pawsonalize.engine.checks.checking import check_data, later_events
 from pawsonalize.engine.checks.finding import Severity
 from pawsonalize.engine.checks.settings import CheckSettings
 from pawsonalize.engine.resources.registry import Registry
@@ -41,7 +41,8 @@ class Checking:
         if all(self._nothing_new(record, half.campaign) for half in halves):
             return settled(record, Outcome.SKIPPED, _NOTHING_NEW, Step.NOTIFY)
         data = training_data(self.log, self.catalogue, through=head, as_of=record.as_of)
-        findings = check_data(data, self.settings)
+        later = later_events(self.log, head, data)
+        findings = check_data(data, self.settings, later)
         record = replace(record, findings=tuple(msgspec.to_builtins(findings)))
         blocking = [one for one in findings if one.severity is Severity.BLOCKING]
         if blocking:
