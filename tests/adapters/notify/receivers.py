@@ -130,18 +130,18 @@ def mail_server(
             warnings.simplefilter("ignore")  # that it does not see TLS, again
             return SMTP(receiver, loop=loop, **options)
 
-    server = loop.run_until_complete(
-        loop.create_server(session, "127.0.0.1", 0, ssl=None if starttls else tls)
-    )
-    receiver.port = server.sockets[0].getsockname()[1]
+    # All of it in a thread of its own: a browser's loop may occupy this one.
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
+    listening = loop.create_server(session, "127.0.0.1", 0, ssl=None if starttls else tls)
+    server = asyncio.run_coroutine_threadsafe(listening, loop).result()
+    receiver.port = server.sockets[0].getsockname()[1]
     try:
         yield receiver
     finally:
+        asyncio.run_coroutine_threadsafe(_end_sessions(server), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
-        loop.run_until_complete(_end_sessions(server))
         loop.close()
 
 
