@@ -87,9 +87,9 @@ class Runtime:
         if not 1 <= limit <= MAX_RESULTS:
             raise InvalidInput(f"limit must be from 1 to {MAX_RESULTS}", field="limit")
         served = self._recommender.current
-        context = context_of(self._log, visitor, at)
         supply = self._supply_of(served, at)
-        scores = served.model.score_catalogue(replace(context, supply=supply))
+        context = replace(context_of(self._log, visitor, at), supply=supply)
+        scores = served.model.score_catalogue(context)
         name = new_recommendation_id(now)
         there = None if supply is None else supply > 0
         chosen = _explored(served, _best(scores, limit, there), name, there)

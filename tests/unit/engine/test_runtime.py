@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput, NotReady
 from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.campaigns.serving import Loader, Served, ServingSettings
 from pawsonalize.engine.campaigns.updates import Campaigns
@@ -19,10 +21,11 @@ from pawsonalize.engine.resources.defaults import RERANKER
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
 from pawsonalize.engine.runtime import Candidate, Runtime
+from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.recipes.contract import Arrays, Card, Context, Floats
 from pawsonalize.storage.artefacts import LocalArtefacts
 from pawsonalize.storage.base import Impression
-from pawsonalize.storage.sql import SqlEventLog
+from pawsonalize.storage.sql import SqlAnimals, SqlCatalogue, SqlEventLog
 from tests.event_data import T0, event
 
 CARD = Card("known", 1, {}, 0, "f", {})
@@ -313,3 +316,21 @@ def test_an_answer_is_of_one_version_though_the_campaign_moves_on_meanwhile(ask:
     assert answer.solution_version == "v1"
     assert [(item.item_id, item.score) for item in answer.items] == [("b", 2), ("a", 1)]
     assert ask.runtime.recommend(ANYONE, 2, T0, T0).solution_version == "r1"
+
+
+def test_of_what_no_animal_waits_nothing_is_recommended_nor_explored_and_reasons_know_it(
+    ask: Question, log: SqlEventLog, animals: SqlAnimals, catalogue: SqlCatalogue
+) -> None:
+    husky = AnimalGroup("2", "Husky", "3", "2")
+    animals.put([Animal("A1", husky, "Rex", "S1", "f", "black", 1, T0)])
+    due = novelty(np.zeros(2, np.int64), np.ones(2, np.bool_))
+    model = ask.serve({"2-Beagle-2-2": 0.9, husky.id: 0.1}, due)
+    ask.exploring(0.9)
+    runtime = Runtime(log, ask.live, ask.impressions, supply=SupplyWatch(catalogue))
+    for _ in range(20):
+        answer = runtime.recommend(ANYONE, 2, T0 + 1, T0 + 1, explain=True)
+        assert [item.item_id for item in answer.items] == [husky.id]
+    scored, explained = model.contexts[-2:]
+    assert scored is explained
+    assert scored.supply is not None
+    assert scored.supply.tolist() == [0, 1]
