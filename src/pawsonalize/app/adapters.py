@@ -11,6 +11,7 @@ from pawsonalize.archive.base import ObjectStore
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.engine.campaigns.updates import Campaigns
+from pawsonalize.engine.filters.resources import Filters
 from pawsonalize.engine.notifying.courier import Courier
 from pawsonalize.engine.resources.defaults import ensure_defaults
 from pawsonalize.engine.resources.registry import Registry
@@ -73,6 +74,11 @@ class Adapters:
     def campaigns(self) -> Campaigns:
         """The campaigns."""
         return Campaigns(self.registry)
+
+    @property
+    def filters(self) -> Filters:
+        """The filters."""
+        return Filters(self.registry, self.catalogue)
 
     def runs(self, settings: Settings) -> Runs:
         """The workflow runs; new ones are begun with these settings."""

@@ -23,13 +23,16 @@ from pawsonalize.app.background import (
     every,
     follow_campaign,
     look_after_trainings,
+    read_metadata,
     retrain_when_due,
 )
 from pawsonalize.app.live_models import live_models
 from pawsonalize.app.retraining import timer, worker_processes
 from pawsonalize.engine.archiving.archiver import Archiver
+from pawsonalize.engine.filters.filtering import Filtering
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.ingest import Ingest
+from pawsonalize.engine.metadata import ItemMetadata
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.engine.runtime import Runtime
 from pawsonalize.engine.supply import SupplyWatch
@@ -50,6 +53,7 @@ _COUNT_SECONDS = 1.0
 _DELIVERY_SECONDS = 2.0
 _REFRESH_SECONDS = 0.5  # so that a rollback is everywhere within a second
 _LOOK_SECONDS = 10.0
+_METADATA_SECONDS = 10.0
 _RETRAIN_SECONDS = 1.0
 _SWITCH_SECONDS = 0.0005
 
@@ -76,6 +80,8 @@ def build_app(settings: Settings) -> Starlette:
                 adapters.log, adapters.animals, reads_are_local=adapters.database.is_local
             )
             supply = SupplyWatch(adapters.catalogue)
+            metadata = ItemMetadata(adapters.catalogue)
+            filtering = Filtering(adapters.log, adapters.catalogue, metadata)
             archiver = Archiver(adapters.log, adapters.ledger, adapters.objects)
             runs = adapters.runs(settings)
             retraining = Retraining(timer(settings, runs), worker_processes(settings, adapters))
@@ -83,11 +89,15 @@ def build_app(settings: Settings) -> Starlette:
                 log=adapters.log,
                 animals=adapters.animals,
                 ingest=ingest,
-                runtime=Runtime(adapters.log, recommender, impressions, reranker, supply),
+                runtime=Runtime(
+                    adapters.log, recommender, impressions, reranker, supply, filtering
+                ),
                 live=recommender,
                 runs=runs,
                 registry=adapters.registry,
                 campaigns=adapters.campaigns,
+                filters=adapters.filters,
+                metadata=metadata,
                 now=clock.now,
                 reads_are_local=adapters.database.is_local,
                 max_body_bytes=settings.max_body_bytes,
@@ -111,6 +121,7 @@ def build_app(settings: Settings) -> Starlette:
                     for one in live.values()
                 ),
                 asyncio.create_task(every(_COUNT_SECONDS, count_animals, supply)),
+                asyncio.create_task(every(_METADATA_SECONDS, read_metadata, metadata)),
                 asyncio.create_task(every(_LOOK_SECONDS, look_after_trainings, adapters)),
                 asyncio.create_task(every(settings.archive_seconds, archive_new, archiver)),
                 *(

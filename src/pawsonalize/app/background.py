@@ -13,6 +13,7 @@ from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.campaigns.live_model import LiveModel
+from pawsonalize.engine.metadata import ItemMetadata
 from pawsonalize.engine.notifying.courier import Courier
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.supply import SupplyWatch
@@ -66,6 +67,11 @@ def follow_campaign(live: LiveModel) -> None:
 def count_animals(supply: SupplyWatch) -> None:
     """Count the animals that are available."""
     supply.refresh(clock.now())
+
+
+def read_metadata(metadata: ItemMetadata) -> None:
+    """Read what is known of items again, if filters or answers need it."""
+    metadata.refresh(clock.now())
 
 
 def look_after_trainings(adapters: Adapters) -> None:

@@ -46,6 +46,19 @@ class SqlCatalogue:
             for row in connection.execute(select(items).order_by(items.c.item_id)):
                 yield Item(row.item_id, _DECODE(row.attributes), row.created_at)
 
+    def user(self, user_id: str) -> User | None:
+        """See `Catalogue.user`."""
+        wanted = select(users.c.attributes).where(users.c.user_id == user_id)
+        with self._database.reading() as connection:
+            attributes = connection.scalar(wanted)
+        return None if attributes is None else User(user_id, _DECODE(attributes))
+
+    def users(self) -> Iterator[User]:
+        """See `Catalogue.users`."""
+        with self._database.reading() as connection:
+            for row in connection.execute(select(users).order_by(users.c.user_id)):
+                yield User(row.user_id, _DECODE(row.attributes))
+
     def item_count(self) -> int:
         """See `Catalogue.item_count`."""
         with self._database.reading() as connection:
