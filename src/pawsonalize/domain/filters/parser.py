@@ -159,7 +159,7 @@ def _explained(text: str, error: UnexpectedInput) -> InvalidInput:
     words = [word for name, word in _IN_WORDS.items() if name in allowed]
     words += sorted(name[1:] for name in allowed if name.startswith("_"))
     words += ["IN"] if "IN" in allowed else []
-    expected = f"expected {' or '.join(filter(None, (', '.join(words[:-1]), words[-1])))}"
+    expected = f"expected {' or '.join(', '.join(words).rsplit(', ', 1))}"
     if isinstance(error, UnexpectedToken) and error.token.type == "$END":
         return _wrong(len(text) + 1, "the end", expected)
     at: int = vars(error)["pos_in_stream"]  # its class declares None
