@@ -1,5 +1,8 @@
 """Text to filter expression, and back."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,13 +83,7 @@ GOLDENS = [
         Clause(
             Action.EXCLUDE,
             Subject.USER,
-            (
-                (
-                    Condition(
-                        Attribute(Source.USERS, "AGE"), Operator.LESS, (Parameter("AGE"),)
-                    ),
-                ),
-            ),
+            ((Condition(Attribute(Source.USERS, "AGE"), Operator.LESS, (Parameter("AGE"),)),),),
         ),
     ),
 ]
@@ -127,11 +124,18 @@ def test_any_text_and_any_number_survive(text: str, number: float) -> None:
 @given(st.text())
 def test_any_text_is_read_or_refused_with_its_column(text: str) -> None:
     for each in (text, f"INCLUDE ItemID WHERE Items.A {text}"):
-        try:
+        with suppress(InvalidInput), _named_column():
             parse(each)
-        except InvalidInput as error:
-            assert error.message.startswith("column ")
-            assert error.field == "expression"
+
+
+@contextmanager
+def _named_column() -> Iterator[None]:
+    try:
+        yield
+    except InvalidInput as error:
+        if not error.message.startswith("column ") or error.field != "expression":
+            raise AssertionError(error.message) from error
+        raise
 
 
 @pytest.mark.parametrize(
