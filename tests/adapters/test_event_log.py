@@ -180,21 +180,3 @@ def test_what_items_had_of_the_events_between_two_offsets(log: SqlEventLog) -> N
     a, b, c = Touched(2, T0 + 7), Touched(2, T0 + 5), Touched(1, T0 + 6)
     assert log.touched(0, log.head()) == {"a": a, "b": b, "c": c}
     assert log.touched(1, 4) == {"a": Touched(1, T0 + 7), "b": Touched(1, T0 + 8), "c": c}
-
-
-def test_items_are_found_by_the_newest_events_of_each_type(log: SqlEventLog) -> None:
-    log.append(
-        [
-            event("e1", event_type="adopt", item_id="old"),
-            event("e2", event_type="view", item_id="old", at=1),
-            event("e3", event_type="VIEW", item_id="b", at=2),
-            event("e4", event_type="view", item_id="b", at=3),
-            event("e5", event_type="view", item_id="later", at=9),
-            event("e6", user=None, session_id="s1", item_id="a", at=4),
-            event("e7", user="bob", session_id="s2", item_id="bob's", at=4),
-        ]
-    )
-    for visitor in (Visitor("ann"), Visitor(session_id="s1"), Visitor("ann", "s1")):
-        found = log.interacted(visitor, T0 + 5, 3)
-        assert sorted(found) == [("adopt", "old"), ("view", "a"), ("view", "b")]
-    assert log.interacted(Visitor("nobody", "s9"), T0 + 5, 3) == []

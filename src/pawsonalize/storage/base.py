@@ -70,14 +70,6 @@ class EventLog(Protocol):
         """The visitor's newest events with `sent_at <= at`, newest first."""
         ...
 
-    def interacted(self, visitor: Visitor, at: int, per_type: int) -> list[tuple[str, str]]:
-        """The visitor's items by event type, as pairs: of the newest events of each type.
-
-        At most `per_type` events count of each type, all sent at `at` or before. Types that
-        differ in case are one, in small letters.
-        """
-        ...
-
     def history(self, visitor: Visitor, query: HistoryQuery) -> list[LoggedEvent]:
         """The visitor's events, newest first: the user's own and those of bound sessions."""
         ...

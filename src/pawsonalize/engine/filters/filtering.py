@@ -12,11 +12,9 @@ from pawsonalize.domain.filters.expression import FilterExpression, Source, Subj
 from pawsonalize.engine.filters.applied import AppliedFilter
 from pawsonalize.engine.filters.columns import Attributes, Columns, Mask, Texts
 from pawsonalize.engine.filters.evaluation import Facts, passing
+from pawsonalize.engine.filters.interactions import interactions_of
 from pawsonalize.engine.metadata import ItemMetadata
 from pawsonalize.storage.base import Catalogue, EventLog, User
-
-# So many of a user's newest interactions of each event type count, as in Amazon Personalize.
-INTERACTIONS_PER_TYPE = 100
 
 _NOBODY: Attributes = MappingProxyType({})
 
@@ -61,9 +59,9 @@ class Filtering:
         interactions = None
         if expression.speaks_of(Source.INTERACTIONS):
             pairs = (
-                (place, event_type.casefold())
+                (place, event_type)
                 for place, user_id in enumerate(ids)
-                for event_type in self._event_types(user_id, at)
+                for _, event_type in interactions_of(self._log, Visitor(user_id), at)
             )
             interactions = Texts.of(pairs, len(ids))
         passed = passing(expression, rows, Facts(applied.values, interactions))
@@ -87,13 +85,10 @@ class Filtering:
     ) -> Texts | None:
         if not expression.speaks_of(Source.INTERACTIONS):
             return None
-        pairs: list[tuple[str, str]] = []
-        if asking.visitor != Visitor():
-            pairs = self._log.interacted(asking.visitor, asking.at, INTERACTIONS_PER_TYPE)
         position = rows.position
         found = (
-            (position[item_id], event_type.casefold())
-            for event_type, item_id in pairs
+            (position[item_id], event_type)
+            for item_id, event_type in interactions_of(self._log, asking.visitor, asking.at)
             if item_id in position
         )
         return Texts.of(found, len(rows))
@@ -116,10 +111,6 @@ class Filtering:
     def _user(self, user_id: str) -> Attributes:
         user = self._catalogue.user(user_id)
         return _row(user) if user is not None else {"USER_ID": user_id}
-
-    def _event_types(self, user_id: str, at: int) -> set[str]:
-        pairs = self._log.interacted(Visitor(user_id), at, INTERACTIONS_PER_TYPE)
-        return {event_type for event_type, _item_id in pairs}
 
 
 def _row(user: User) -> Mapping[str, str | float | None]:

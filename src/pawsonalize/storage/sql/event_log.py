@@ -55,11 +55,6 @@ class SqlEventLog:
         with self._database.reading() as connection:
             return histories.recent(connection, visitor, at, limit)
 
-    def interacted(self, visitor: Visitor, at: int, per_type: int) -> list[tuple[str, str]]:
-        """See `EventLog.interacted`."""
-        with self._database.reading() as connection:
-            return histories.interacted(connection, visitor, at, per_type)
-
     def history(self, visitor: Visitor, query: HistoryQuery) -> list[LoggedEvent]:
         """See `EventLog.history`."""
         with self._database.reading() as connection:

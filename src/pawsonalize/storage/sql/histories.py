@@ -14,7 +14,6 @@ from sqlalchemy import (
     Row,
     Select,
     bindparam,
-    func,
     or_,
     select,
     tuple_,
@@ -38,8 +37,6 @@ _OWNER = select(sessions.c.user_id).where(
     sessions.c.session_id == bindparam("session"), sessions.c.bound_at <= bindparam("at")
 )
 _END_OF_TIME = 2**62
-# Who has more is no visitor, and must not slow down those who are.
-_MANY_EVENTS = 100_000
 
 
 def recent(connection: Connection, visitor: Visitor, at: int, limit: int) -> list[RecentEvent]:
@@ -48,17 +45,6 @@ def recent(connection: Connection, visitor: Visitor, at: int, limit: int) -> lis
     statement = _RECENT_OF[owned.user_id is not None, owned.session_id is not None]
     rows = connection.execute(statement, _parameters(owned, at) | {"limit": limit}).all()
     return [(row[0], row[1], row[2], row[3]) for row in rows]
-
-
-def interacted(
-    connection: Connection, visitor: Visitor, at: int, per_type: int
-) -> list[tuple[str, str]]:
-    """The event types and items of the newest events of each type up to `at`."""
-    owned = _resolve(connection, visitor, at)
-    statement = _INTERACTED_OF[owned.user_id is not None, owned.session_id is not None]
-    bounds = {"limit": _MANY_EVENTS, "per_type": per_type}
-    rows = connection.execute(statement, _parameters(owned, at) | bounds).all()
-    return [(row[0], row[1]) for row in rows]
 
 
 def page(connection: Connection, visitor: Visitor, query: HistoryQuery) -> Sequence[Row[Any]]:
@@ -126,19 +112,6 @@ def _branch(columns: tuple[Column[Any], ...], *conditions: ColumnElement[bool]) 
     return select(*inner.c)
 
 
-def _interacted(by_user: bool, by_session: bool) -> Select[Any]:
-    mine = _newest(_RECENT, by_user, by_session).subquery()
-    event_type = func.lower(mine.c.event_type).label("event_type")
-    newest_first = (mine.c.sent_at.desc(), mine.c.offset.desc())
-    place = func.row_number().over(partition_by=event_type, order_by=newest_first).label("place")
-    placed = select(event_type, mine.c.item_id, place).subquery()
-    return (
-        select(placed.c.event_type, placed.c.item_id)
-        .where(placed.c.place <= bindparam("per_type"))
-        .distinct()
-    )
-
-
 def _conditions(query: HistoryQuery) -> tuple[ColumnElement[bool], ...]:
     conditions: list[ColumnElement[bool]] = []
     if query.before is not None:
@@ -153,6 +126,7 @@ def _conditions(query: HistoryQuery) -> tuple[ColumnElement[bool], ...]:
     return tuple(conditions)
 
 
-_OWNERS = ((True, False), (False, True), (True, True))
-_RECENT_OF = {owner: _newest(_RECENT, *owner) for owner in _OWNERS}
-_INTERACTED_OF = {owner: _interacted(*owner) for owner in _OWNERS}
+_RECENT_OF = {
+    (by_user, by_session): _newest(_RECENT, by_user, by_session)
+    for by_user, by_session in ((True, False), (False, True), (True, True))
+}

@@ -7,7 +7,8 @@ from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.filters import parse
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.filters.applied import AppliedFilter, apply
-from pawsonalize.engine.filters.filtering import INTERACTIONS_PER_TYPE, Asking, Filtering
+from pawsonalize.engine.filters.filtering import Asking, Filtering
+from pawsonalize.engine.filters.interactions import INTERACTIONS_PER_TYPE
 from pawsonalize.engine.metadata import ItemMetadata
 from pawsonalize.storage.base import Item, User
 from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog
