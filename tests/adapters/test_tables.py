@@ -52,6 +52,7 @@ def test_users_are_found_by_id_and_read_in_order(database: Database) -> None:
     catalogue.put_users([User("bob", {"AGE": 30.0, "CITY": None}), User("ann", {})])
     assert catalogue.user("bob") == User("bob", {"AGE": 30.0, "CITY": None})
     assert catalogue.user("nobody") is None
+    catalogue.of("other").put_users([User("cleo", {})])
     assert [user.user_id for user in catalogue.users()] == ["ann", "bob"]
 
 

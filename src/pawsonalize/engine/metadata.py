@@ -1,7 +1,7 @@
 """What is known of items: the items dataset, read now and then, and what an id itself says."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
@@ -13,6 +13,8 @@ MAX_METADATA_COLUMNS = 10
 # What the id of an animal group says, in its order.
 GROUP_FIELDS = ("ANIMAL_TYPE", "ANIMAL_BREED", "ANIMAL_SIZE", "ANIMAL_AGE")
 _ITEMS = "ITEMS"
+# Of so many models the columns are kept, so that those served no more go.
+_KEPT = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,17 @@ class _Reading:
     at: int
     items: Mapping[str, Item]
     by_catalogue: dict[int, tuple[tuple[str, ...], Columns]]
+
+    def rows(self, item_ids: Sequence[str]) -> list[Attributes]:
+        return [_described(item_id, self.items.get(item_id)) for item_id in item_ids]
+
+    def remember(self, item_ids: tuple[str, ...]) -> Columns:
+        """Columns of these items, kept in place of those that were made first."""
+        while len(self.by_catalogue) >= _KEPT:
+            self.by_catalogue.pop(next(iter(self.by_catalogue)), None)
+        columns = Columns(item_ids, self.rows(item_ids))
+        self.by_catalogue[id(item_ids)] = (item_ids, columns)
+        return columns
 
 
 class ItemMetadata:
@@ -35,25 +48,26 @@ class ItemMetadata:
     def refresh(self, now: int) -> None:
         """Read again, if anybody has ever asked; columns stay if nothing has changed."""
         before = self._last
-        if before is not None:
-            read = self._read(now)
-            is_same = read.items == before.items
-            self._last = replace(before, at=now) if is_same else read
+        if before is None:
+            return
+        read = self._read(now)
+        if read.items == before.items:
+            self._last = replace(before, at=now)
+            return
+        for item_ids, _ in list(before.by_catalogue.values()):  # here, and not for an answer
+            read.remember(item_ids)
+        self._last = read
 
     def columns(self, item_ids: tuple[str, ...], now: int) -> Columns:
         """The attributes of a model's items; as columns they are kept as long as the items are."""
         reading = self._current(now)
         # A catalogue is a tuple of thousands: known by its identity, as long as it is kept here.
         known = reading.by_catalogue.get(id(item_ids))
-        if known is None:
-            columns = Columns(item_ids, self.of(item_ids, now))
-            known = reading.by_catalogue[id(item_ids)] = (item_ids, columns)
-        return known[1]
+        return reading.remember(item_ids) if known is None else known[1]
 
     def of(self, item_ids: Sequence[str], now: int) -> list[Attributes]:
         """The attributes of each of the items, by upper-case name; of an unknown one, its id."""
-        items = self._current(now).items
-        return [_described(item_id, items.get(item_id)) for item_id in item_ids]
+        return self._current(now).rows(item_ids)
 
     def selected(
         self, item_ids: Sequence[str], wanted: Mapping[str, Sequence[str]], now: int
@@ -96,7 +110,8 @@ def _described(item_id: str, item: Item | None) -> Attributes:
     row: dict[str, str | float | None] = {"ITEM_ID": item_id}
     group = AnimalGroup.parse(item_id)
     if group is not None:
-        row |= zip(GROUP_FIELDS, astuple(group), strict=True)
+        parts = (group.species, group.breed, group.size, group.age)
+        row |= zip(GROUP_FIELDS, parts, strict=True)
     if item is not None:
         row |= {name: value for name, value in item.attributes.items() if value is not None}
         if item.created_at is not None:
