@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.filters import FilterExpression, parse
@@ -16,6 +17,8 @@ from pawsonalize.storage.base import Catalogue
 # Distinct fields that all filters of a dataset group may speak of together, as Amazon's.
 MAX_FIELDS = 20
 
+# An import gives every row all columns of its file, so the first ones have them.
+_ROWS_READ = 1_000
 # No name has a space.
 _WRITTEN_OUT = re.compile(r"\s*(INCLUDE|EXCLUDE)\s", re.IGNORECASE)
 _DATASETS = {
@@ -101,13 +104,13 @@ class Filters:
         }
 
     def _is_used(self, name: str, dataset: DatasetType) -> bool:
-        """Whether a row has the field: files may be imported without a schema."""
+        """Whether one of the first rows has the field: files may be imported without a schema."""
         match dataset:
             case DatasetType.ITEMS:
-                return name in GROUP_FIELDS or any(
-                    name in item.attributes for item in self.catalogue.items()
-                )
+                items = islice(self.catalogue.items(), _ROWS_READ)
+                return name in GROUP_FIELDS or any(name in item.attributes for item in items)
             case DatasetType.USERS:
-                return any(name in user.attributes for user in self.catalogue.users())
+                users = islice(self.catalogue.users(), _ROWS_READ)
+                return any(name in user.attributes for user in users)
             case DatasetType.INTERACTIONS:
                 return False
