@@ -16,6 +16,7 @@ from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.notifying.courier import Courier
 from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.engine.runtimes import Runtimes
 from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.settings import Settings
 
@@ -57,6 +58,7 @@ def _work(
 ) -> Iterator[Coroutine[Any, Any, None]]:
     for live in engine.live.values():
         yield every(_REFRESH_SECONDS, follow_campaign, live)
+    yield every(_REFRESH_SECONDS, follow_campaigns, engine.runtimes, engine.runtimes.loading)
     yield every(_COUNT_SECONDS, count_animals, engine.supply)
     yield every(_LOOK_SECONDS, look_after_trainings, adapters)
     yield every(settings.archive_seconds, archive_new, engine.archiver)
@@ -93,6 +95,11 @@ def follow_campaign(live: LiveModel) -> None:
     """Serve what the campaign points at."""
     if live.refresh(clock.now()):
         log.info("serving", solution_version=live.current.version.name)
+
+
+def follow_campaigns(runtimes: Runtimes) -> None:
+    """Serve what all other campaigns point at, as far as they are asked."""
+    runtimes.refresh()
 
 
 def count_animals(supply: SupplyWatch) -> None:

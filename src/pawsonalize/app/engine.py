@@ -2,11 +2,12 @@
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.live_models import live_models
+from pawsonalize.app.live_models import live_model, live_models
 from pawsonalize.app.retraining import timer, worker_processes
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.campaigns.live_model import LiveModel
@@ -14,6 +15,7 @@ from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.engine.runtime import Runtime
+from pawsonalize.engine.runtimes import Runtimes
 from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings
@@ -37,6 +39,7 @@ class Engine:
     ingest: Ingest
     supply: SupplyWatch
     runtime: Runtime
+    runtimes: Runtimes
     runs: Runs
     timer: Timer | None
     workers: WorkerProcesses
@@ -58,6 +61,16 @@ class Engine:
             supply=supply,
             runtime=Runtime(
                 adapters.log, live[RECOMMENDER], impressions, live.get(RERANKER), supply
+            ),
+            runtimes=Runtimes(
+                adapters.log,
+                adapters.registry,
+                impressions,
+                partial(live_model, settings, adapters),
+                pinned=live,
+                supply=supply,
+                now=clock.now,
+                limit=settings.max_loaded_campaigns,
             ),
             runs=runs,
             timer=timer(settings, runs),
@@ -101,6 +114,7 @@ class Engine:
     def close(self) -> None:
         """Drain what was taken in; running workers give their run back."""
         self.workers.stop()
+        self.runtimes.close()
         self.ingest.close()
         self.impressions.close()
 
