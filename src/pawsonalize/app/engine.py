@@ -1,6 +1,7 @@
 """The engine of one server process: its parts over the adapters, as the doors get them."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from pawsonalize.app.live_models import live_model, live_models
 from pawsonalize.app.retraining import timer, worker_processes
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.campaigns.live_model import LiveModel
+from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
@@ -44,6 +46,8 @@ class Engine:
     timer: Timer | None
     workers: WorkerProcesses
     archiver: Archiver
+    import_jobs: ImportJobs
+    importing: ThreadPoolExecutor
 
     @classmethod
     def of(cls, settings: Settings, adapters: Adapters) -> "Engine":
@@ -76,6 +80,8 @@ class Engine:
             timer=timer(settings, runs),
             workers=worker_processes(settings, adapters),
             archiver=Archiver(adapters.log, adapters.ledger, adapters.objects),
+            import_jobs=adapters.import_jobs(settings),
+            importing=ThreadPoolExecutor(1, thread_name_prefix="import-jobs"),
         )
 
     def services(self, settings: Settings, adapters: Adapters) -> Services:
@@ -113,7 +119,9 @@ class Engine:
 
     def close(self) -> None:
         """Drain what was taken in; running workers give their run back."""
+        self.import_jobs.stopping.set()
         self.workers.stop()
+        self.importing.shutdown(cancel_futures=True)
         self.runtimes.close()
         self.ingest.close()
         self.impressions.close()
