@@ -1,21 +1,24 @@
 """The engine of one server process: its parts over the adapters, as the doors get them."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.live_models import live_models
+from pawsonalize.app.live_models import live_model, live_models
 from pawsonalize.app.retraining import timer, worker_processes
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.campaigns.live_model import LiveModel
-from pawsonalize.engine.filters.filtering import Filtering
+from pawsonalize.engine.filters.filterings import Filterings
+from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.ingest import Ingest
-from pawsonalize.engine.metadata import ItemMetadata
-from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
+from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.engine.runtime import Runtime
+from pawsonalize.engine.runtimes import Runtimes
 from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings
@@ -38,12 +41,15 @@ class Engine:
     impressions: ImpressionLog
     ingest: Ingest
     supply: SupplyWatch
-    metadata: ItemMetadata
+    filterings: Filterings
     runtime: Runtime
+    runtimes: Runtimes
     runs: Runs
     timer: Timer | None
     workers: WorkerProcesses
     archiver: Archiver
+    import_jobs: ImportJobs
+    importing: ThreadPoolExecutor
 
     @classmethod
     def of(cls, settings: Settings, adapters: Adapters) -> "Engine":
@@ -51,8 +57,7 @@ class Engine:
         live = live_models(settings, adapters)
         impressions = ImpressionLog(SqlImpressions(adapters.database))
         supply = SupplyWatch(adapters.catalogue)
-        metadata = ItemMetadata(adapters.catalogue)
-        filtering = Filtering(adapters.log, adapters.catalogue, metadata)
+        filterings = Filterings(adapters.log, adapters.catalogue)
         runs = adapters.runs(settings)
         return cls(
             live=live,
@@ -61,14 +66,32 @@ class Engine:
                 adapters.log, adapters.animals, reads_are_local=adapters.database.is_local
             ),
             supply=supply,
-            metadata=metadata,
+            filterings=filterings,
             runtime=Runtime(
-                adapters.log, live[RECOMMENDER], impressions, live.get(RERANKER), supply, filtering
+                adapters.log,
+                live[RECOMMENDER],
+                impressions,
+                live.get(RERANKER),
+                supply,
+                filterings.of(DATASET_GROUP),
+            ),
+            runtimes=Runtimes(
+                adapters.log,
+                adapters.registry,
+                impressions,
+                partial(live_model, settings, adapters),
+                pinned=live,
+                supply=supply,
+                filterings=filterings,
+                now=clock.now,
+                limit=settings.max_loaded_campaigns,
             ),
             runs=runs,
             timer=timer(settings, runs),
             workers=worker_processes(settings, adapters),
             archiver=Archiver(adapters.log, adapters.ledger, adapters.objects),
+            import_jobs=adapters.import_jobs(settings),
+            importing=ThreadPoolExecutor(1, thread_name_prefix="import-jobs"),
         )
 
     def services(self, settings: Settings, adapters: Adapters) -> Services:
@@ -83,7 +106,7 @@ class Engine:
             registry=adapters.registry,
             campaigns=adapters.campaigns,
             filters=adapters.filters,
-            metadata=self.metadata,
+            metadata=self.filterings.of(DATASET_GROUP).metadata,
             now=clock.now,
             reads_are_local=adapters.database.is_local,
             max_body_bytes=settings.max_body_bytes,
@@ -108,7 +131,10 @@ class Engine:
 
     def close(self) -> None:
         """Drain what was taken in; running workers give their run back."""
+        self.import_jobs.stopping.set()
         self.workers.stop()
+        self.importing.shutdown(cancel_futures=True)
+        self.runtimes.close()
         self.ingest.close()
         self.impressions.close()
 

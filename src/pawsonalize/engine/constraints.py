@@ -8,14 +8,13 @@ from pawsonalize.engine.promotions import Promotion
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """A filter of the answer, a promotion within it, and the item that is asked about, if any.
+    """A filter of the answer, and a promotion within it.
 
     The filter is not for promoted items: they keep to the promotion's own.
     """
 
     filter: AppliedFilter | None = None
     promotion: Promotion | None = None
-    current_item: str | None = None
 
 
 UNCONSTRAINED = Constraint()

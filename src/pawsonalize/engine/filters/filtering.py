@@ -35,16 +35,16 @@ class Filtering:
     def __init__(self, log: EventLog, catalogue: Catalogue, metadata: ItemMetadata) -> None:
         self._log = log
         self._catalogue = catalogue
-        self._metadata = metadata
+        self.metadata = metadata
 
     def items(self, applied: AppliedFilter, item_ids: tuple[str, ...], asking: Asking) -> Mask:
         """Which of a model's items pass, shape (items,)."""
-        return self._passing(applied, self._metadata.columns(item_ids, asking.now), asking)
+        return self._passing(applied, self.metadata.columns(item_ids, asking.now), asking)
 
     def listed(self, applied: AppliedFilter, item_ids: Iterable[str], asking: Asking) -> set[str]:
         """Those of the ids that pass, be they of a model or not."""
         ids = tuple(dict.fromkeys(item_ids))
-        rows = Columns(ids, self._metadata.of(ids, asking.now))
+        rows = Columns(ids, self.metadata.of(ids, asking.now))
         passed = self._passing(applied, rows, asking)
         return {ids[place] for place in np.flatnonzero(passed)}
 
@@ -106,7 +106,7 @@ class Filtering:
                 "the filter speaks of CurrentItem: ask about an item, with its itemId",
                 field="itemId",
             )
-        return self._metadata.of((asking.current_item,), asking.now)[0]
+        return self.metadata.of((asking.current_item,), asking.now)[0]
 
     def _user(self, user_id: str) -> Attributes:
         user = self._catalogue.user(user_id)

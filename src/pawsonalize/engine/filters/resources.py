@@ -76,7 +76,7 @@ class Filters:
             dataset = _DATASETS[attribute.source]
             schema = schemas.get(dataset)
             if (schema is None or schema.field(attribute.name) is None) and not self._is_used(
-                attribute.name, dataset
+                attribute.name, dataset, dataset_group
             ):
                 fields = ", ".join(each.name for each in schema.fields) if schema else "no schema"
                 raise InvalidInput(
@@ -103,14 +103,14 @@ class Filters:
             for dataset in self.registry.all(Dataset, parent=dataset_group)
         }
 
-    def _is_used(self, name: str, dataset: DatasetType) -> bool:
+    def _is_used(self, name: str, dataset: DatasetType, dataset_group: str) -> bool:
         """Whether one of the first rows has the field: files may be imported without a schema."""
         match dataset:
             case DatasetType.ITEMS:
-                items = islice(self.catalogue.items(), _ROWS_READ)
+                items = islice(self.catalogue.of(dataset_group).items(), _ROWS_READ)
                 return name in GROUP_FIELDS or any(name in item.attributes for item in items)
             case DatasetType.USERS:
-                users = islice(self.catalogue.users(), _ROWS_READ)
+                users = islice(self.catalogue.of(dataset_group).users(), _ROWS_READ)
                 return any(name in user.attributes for user in users)
-            case DatasetType.INTERACTIONS:
-                return False
+            case DatasetType.INTERACTIONS:  # every event has a type, and no more is asked of it
+                return True
