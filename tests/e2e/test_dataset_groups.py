@@ -68,6 +68,7 @@ def served(adapters: Adapters) -> None:
     version = adapters.versions.create("shop", as_of=clock.now(), now=clock.now(), name="shop-v1")
     adapters.trainings.start(version.name, clock.now())
     comes(lambda: adapters.trainings.look("shop-v1", clock.now()).status is Status.ACTIVE)
+    comes(lambda: not adapters.trainings.alive("shop-v1"))
     assert adapters.versions.get("shop-v1").events == 40
     update = CampaignUpdate(solution_version="shop-v1", requested_at=clock.now())
     adapters.registry.create(
