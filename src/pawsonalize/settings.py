@@ -56,6 +56,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Log lines for people or for machines."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe level that is logged."""
+    aws_region: Annotated[str, Meta(pattern="^[a-z0-9-]+$")] = "us-east-1"
+    """The region in the ARNs of the Personalize API under `/aws`."""
+    aws_account_id: Annotated[str, Meta(pattern="^[0-9]{12}$")] = "000000000000"
+    """The account in them."""
     demo_site: bool = False
     """Serve the demo adoption site at `/`, where anybody may act as any visitor."""
     recipe: str = "user-personalization"

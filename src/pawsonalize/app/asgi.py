@@ -27,6 +27,9 @@ from pawsonalize.app.background import (
 )
 from pawsonalize.app.live_models import live_models
 from pawsonalize.app.retraining import timer, worker_processes
+from pawsonalize.aws.arn import Arns
+from pawsonalize.aws.door import routes as aws_routes
+from pawsonalize.aws.services import Services as AwsServices
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.ingest import Ingest
@@ -93,6 +96,18 @@ def build_app(settings: Settings) -> Starlette:
                 max_body_bytes=settings.max_body_bytes,
                 metrics_dir=_metrics_dir(),
             )
+            app.state.aws = AwsServices(
+                arns=Arns(settings.aws_region, settings.aws_account_id),
+                registry=adapters.registry,
+                versions=adapters.versions,
+                trainings=adapters.trainings,
+                campaigns=adapters.campaigns,
+                ingest=ingest,
+                runtime=app.state.services.runtime,
+                now=clock.now,
+                reads_are_local=adapters.database.is_local,
+                max_body_bytes=settings.max_body_bytes,
+            )
             app.state.storefront = Storefront(
                 runtime=app.state.services.runtime,
                 ingest=ingest,
@@ -133,6 +148,7 @@ def build_app(settings: Settings) -> Starlette:
     return Starlette(
         routes=[
             *routes(),
+            *aws_routes(),
             Route("/openapi.json", get_openapi),
             Route("/docs", get_docs),
             *(site_routes() if settings.demo_site else ()),

@@ -5,6 +5,7 @@
     │   └── InputTooLarge     more than one call may carry
     ├── NotFound              a named thing does not exist
     ├── Conflict              the thing exists, or is in a state that forbids the call
+    │   └── AlreadyExists     a thing of that name exists
     ├── TrainingFailed        a training ended without a model
     ├── NotReady              nothing can answer yet: no model is live, or shutting down
     ├── StorageUnavailable    the tables or the archive cannot be written or read
@@ -54,6 +55,12 @@ class Conflict(PawsonalizeError):
     """The call contradicts what already exists."""
 
     code = "conflict"
+
+
+class AlreadyExists(Conflict):
+    """There is a thing of that name already."""
+
+    code = "already_exists"
 
 
 class TrainingFailed(PawsonalizeError):

@@ -1,0 +1,23 @@
+"""Every operation that is done, by its name; what is missing here is answered as not done yet."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from pawsonalize.aws.operations import (
+    dataset_groups,
+    datasets,
+    event_trackers,
+    schemas,
+    tags,
+)
+from pawsonalize.aws.services import Asked, Services
+
+# It returns an `Answer`, None where the operation answers nothing, or is a coroutine of either.
+Handler = Callable[[Services, Asked], Any]
+
+_FILES = (dataset_groups, datasets, event_trackers, schemas, tags)
+
+HANDLERS: Mapping[str, Handler] = MappingProxyType(
+    {name: handler for file in _FILES for name, handler in file.OPERATIONS.items()}
+)
