@@ -48,6 +48,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The port to listen on; 0 takes a free one."""
     workers: Annotated[int, Meta(ge=1, le=64)] = 1
     """Server processes."""
+    trainings_at_once: Annotated[int, Meta(ge=1)] = 1
+    """So many trainings that are asked for under `/aws` run at the same time; others wait."""
     archive_seconds: Annotated[float, Meta(gt=0)] = 60.0
     """How often new events are moved to the archive."""
     max_body_bytes: Annotated[int, Meta(ge=1024)] = 5 * 1024 * 1024

@@ -35,6 +35,7 @@ from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.engine.runtime import Runtime
+from pawsonalize.engine.solutions.queue import TrainingQueue
 from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.http.errors import EXCEPTION_HANDLERS
 from pawsonalize.http.metrics import Measured
@@ -52,7 +53,7 @@ from pawsonalize.workflow.runs import Runs
 _COUNT_SECONDS = 1.0
 _DELIVERY_SECONDS = 2.0
 _REFRESH_SECONDS = 0.5  # so that a rollback is everywhere within a second
-_LOOK_SECONDS = 10.0
+_LOOK_SECONDS = 1.0
 _RETRAIN_SECONDS = 1.0
 _SWITCH_SECONDS = 0.0005
 
@@ -80,6 +81,7 @@ def build_app(settings: Settings) -> Starlette:
             )
             supply = SupplyWatch(adapters.catalogue)
             archiver = Archiver(adapters.log, adapters.ledger, adapters.objects)
+            queue = TrainingQueue(adapters.registry, adapters.trainings, settings.trainings_at_once)
             runs = adapters.runs(settings)
             retraining = Retraining(timer(settings, runs), worker_processes(settings, adapters))
             app.state.services = Services(
@@ -101,6 +103,7 @@ def build_app(settings: Settings) -> Starlette:
                 registry=adapters.registry,
                 versions=adapters.versions,
                 trainings=adapters.trainings,
+                queue=queue,
                 campaigns=adapters.campaigns,
                 ingest=ingest,
                 runtime=app.state.services.runtime,
@@ -126,7 +129,7 @@ def build_app(settings: Settings) -> Starlette:
                     for one in live.values()
                 ),
                 asyncio.create_task(every(_COUNT_SECONDS, count_animals, supply)),
-                asyncio.create_task(every(_LOOK_SECONDS, look_after_trainings, adapters)),
+                asyncio.create_task(every(_LOOK_SECONDS, look_after_trainings, queue)),
                 asyncio.create_task(every(settings.archive_seconds, archive_new, archiver)),
                 *(
                     asyncio.create_task(every(_DELIVERY_SECONDS, deliver_due, courier, notifying))

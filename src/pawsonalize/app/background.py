@@ -9,17 +9,14 @@ from typing import TypeVar
 import structlog
 
 from pawsonalize import clock
-from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.notifying.courier import Courier
-from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.engine.solutions.queue import TrainingQueue
 from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.workflow.processes import WorkerProcesses
 from pawsonalize.workflow.timer import Timer
-
-_RECENT_VERSIONS = 50
 
 T = TypeVar("T")
 
@@ -68,11 +65,9 @@ def count_animals(supply: SupplyWatch) -> None:
     supply.refresh(clock.now())
 
 
-def look_after_trainings(adapters: Adapters) -> None:
-    """Settle trainings whose process died while nobody waited for it."""
-    for version in adapters.registry.page(SolutionVersion, _RECENT_VERSIONS):
-        if not version.status.is_settled:
-            adapters.trainings.look(version.name, clock.now())
+def look_after_trainings(queue: TrainingQueue) -> None:
+    """Settle trainings whose process died, and start those that wait."""
+    queue.look_after(clock.now())
 
 
 def archive_new(archiver: Archiver) -> None:

@@ -13,6 +13,7 @@ from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import Resource, ResourceT
 from pawsonalize.engine.runtime import Runtime
 from pawsonalize.engine.solutions.processes import TrainingProcesses
+from pawsonalize.engine.solutions.queue import TrainingQueue
 from pawsonalize.engine.solutions.versions import SolutionVersions
 
 P = ParamSpec("P")
@@ -35,6 +36,7 @@ class Services:
     registry: Registry
     versions: SolutionVersions
     trainings: TrainingProcesses
+    queue: TrainingQueue
     campaigns: Campaigns
     ingest: Ingest
     runtime: Runtime

@@ -5,10 +5,14 @@ from types import MappingProxyType
 from typing import Any
 
 from pawsonalize.aws.operations import (
+    campaigns,
     dataset_groups,
     datasets,
     event_trackers,
+    recipes,
     schemas,
+    solution_versions,
+    solutions,
     tags,
 )
 from pawsonalize.aws.services import Asked, Services
@@ -16,7 +20,17 @@ from pawsonalize.aws.services import Asked, Services
 # It returns an `Answer`, None where the operation answers nothing, or is a coroutine of either.
 Handler = Callable[[Services, Asked], Any]
 
-_FILES = (dataset_groups, datasets, event_trackers, schemas, tags)
+_FILES = (
+    campaigns,
+    dataset_groups,
+    datasets,
+    event_trackers,
+    recipes,
+    schemas,
+    solution_versions,
+    solutions,
+    tags,
+)
 
 HANDLERS: Mapping[str, Handler] = MappingProxyType(
     {name: handler for file in _FILES for name, handler in file.OPERATIONS.items()}

@@ -46,6 +46,8 @@ class SolutionVersions:
         name: str | None = None,
         recipe: str | None = None,
         settings: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+        asked: Mapping[str, Any] | None = None,
     ) -> SolutionVersion:
         """Write down what to train: the log up to its head, as of a moment. CREATE PENDING.
 
@@ -74,6 +76,7 @@ class SolutionVersions:
             recipe=recipe,
             settings=settings,
         )
+        wanted = msgspec.structs.replace(wanted, tags=tags or {}, asked=asked or {})
         try:
             return self._registry.create(wanted, now)
         except Conflict:  # somebody wished the same at the same moment
