@@ -114,6 +114,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Serve re-rankings from a campaign of their own; if not, the recommender's model ranks."""
     rerank_min_provisioned_tps: Annotated[int, Meta(ge=1)] = 1
     """The same warning for the reranker."""
+    max_loaded_campaigns: Annotated[int, Meta(ge=1)] = 16
+    """Campaigns beyond the two default ones that a worker keeps loaded, those asked last."""
     retrain_schedule: str = "0 3 * * *"
     """When to retrain: cron's five fields, or `rate(12 hours)`; empty: only when asked to."""
     retrain_time_zone: str = "UTC"

@@ -11,7 +11,7 @@ from pawsonalize.engine.campaigns.updates import Campaigns
 from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import Resource, ResourceT
-from pawsonalize.engine.runtime import Runtime
+from pawsonalize.engine.runtimes import Runtimes
 from pawsonalize.engine.solutions.processes import TrainingProcesses
 from pawsonalize.engine.solutions.queue import TrainingQueue
 from pawsonalize.engine.solutions.versions import SolutionVersions
@@ -39,7 +39,7 @@ class Services:
     queue: TrainingQueue
     campaigns: Campaigns
     ingest: Ingest
-    runtime: Runtime
+    runtimes: Runtimes
     now: Callable[[], int]
     reads_are_local: bool
     max_body_bytes: int
