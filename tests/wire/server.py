@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,9 +14,11 @@ import uvicorn
 from botocore.config import Config
 
 from pawsonalize.app import build_app
+from pawsonalize.aws.services import Services
+from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.settings import Settings
+from tests.aws_shapes import ACCOUNT, REGION
 
-REGION, ACCOUNT = "eu-central-1", "123456789012"
 GROUP = f"arn:aws:personalize:{REGION}:{ACCOUNT}:dataset-group/pawsonalize"
 
 
@@ -49,16 +52,25 @@ def served(folder: Path, **more: Any) -> Iterator[Wire]:
         **more,
     )
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(build_app(settings), log_level="error"))
+    app = build_app(settings)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/aws"
         yield Wire(url, *(client(name, url) for name in ("", "-events", "-runtime")))
     finally:
+        _let_trainings_end(app.state.aws)
         server.should_exit = True
         thread.join()
         listener.close()
+
+
+def _let_trainings_end(services: Services) -> None:
+    """Wait until their processes, whose versions may be ready already, are gone."""
+    for version in services.registry.all(SolutionVersion):
+        while services.trainings.alive(version.name):
+            time.sleep(0.01)
 
 
 def client(kind: str, url: str) -> Any:

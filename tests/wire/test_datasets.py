@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.wire.server import ACCOUNT, GROUP, REGION, Wire
+from tests.aws_shapes import ACCOUNT, REGION
+from tests.wire.server import GROUP, Wire
 
 INTERACTIONS = {"USER_ID": "string", "ITEM_ID": "string", "TIMESTAMP": "long"}
 

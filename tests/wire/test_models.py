@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.service_data import make_service
-from tests.wire.server import ACCOUNT, GROUP, REGION, Wire, served
+from tests.aws_shapes import ACCOUNT, REGION
+from tests.service_data import CATS, DOGS, make_service
+from tests.wire.server import GROUP, Wire, served
 
 RECIPE = "arn:aws:personalize:::recipe/"
 POPULARITY = f"{RECIPE}aws-popularity-count"
@@ -62,7 +63,8 @@ def described_campaign(wire: Wire, arn: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def popular(wire: Wire) -> str:
     """The ARN of a version of popularity-count, trained once."""
-    return trained(wire, create_solution(wire, "popular"))
+    tags = [{"tagKey": "a", "tagValue": "b"}]
+    return trained(wire, create_solution(wire, "popular"), name="first", tags=tags)
 
 
 def test_a_solution_is_answered_as_it_was_asked_for(wire: Wire) -> None:
@@ -129,27 +131,28 @@ def test_a_version_trains_and_its_solution_names_it(wire: Wire, popular: str) ->
         wire.personalize.stop_solution_version_creation(solutionVersionArn=popular)
 
 
-def test_versions_have_the_names_they_are_given(wire: Wire) -> None:
-    solution = create_solution(wire, "named")
-    arn = trained(wire, solution, name="first", tags=[{"tagKey": "a", "tagValue": "b"}])
-    assert described_version(wire, arn)["name"] == "first"
-    assert wire.personalize.list_tags_for_resource(resourceArn=arn)["tags"] == [
-        {"tagKey": "a", "tagValue": "b"}
-    ]
+def test_versions_have_the_names_they_are_given(wire: Wire, popular: str) -> None:
+    version = described_version(wire, popular)
+    assert version["name"] == "first"
+    tags = wire.personalize.list_tags_for_resource(resourceArn=popular)["tags"]
+    assert tags == [{"tagKey": "a", "tagValue": "b"}]
     with pytest.raises(wire.personalize.exceptions.ResourceAlreadyExistsException):
-        wire.personalize.create_solution_version(solutionArn=solution, name="first")
+        wire.personalize.create_solution_version(solutionArn=version["solutionArn"], name="first")
 
 
-def test_what_waits_for_training_can_be_stopped(wire: Wire) -> None:
+def test_a_training_and_one_that_waits_for_it_can_be_stopped(wire: Wire) -> None:
     solution = create_solution(wire, "stopped")
     create = wire.personalize.create_solution_version
     arns = [create(solutionArn=solution)["solutionVersionArn"] for _ in range(2)]
-    waiting = arns[1]
-    with pytest.raises(wire.personalize.exceptions.ResourceInUseException):
-        wire.personalize.get_solution_metrics(solutionVersionArn=waiting)
-    wire.personalize.stop_solution_version_creation(solutionVersionArn=waiting)
-    assert settled(lambda: described_version(wire, waiting))["status"] == "CREATE STOPPED"
-    assert settled(lambda: described_version(wire, arns[0]))["status"] == "ACTIVE"
+    assert [described_version(wire, arn)["status"] for arn in arns] == [
+        "CREATE IN_PROGRESS",
+        "CREATE PENDING",
+    ]
+    for arn in reversed(arns):
+        with pytest.raises(wire.personalize.exceptions.ResourceInUseException):
+            wire.personalize.get_solution_metrics(solutionVersionArn=arn)
+        wire.personalize.stop_solution_version_creation(solutionVersionArn=arn)
+        assert described_version(wire, arn)["status"] == "CREATE STOPPED"
 
 
 def test_an_update_needs_a_recipe_that_can_take_events_in(wire: Wire, popular: str) -> None:
@@ -192,3 +195,70 @@ def test_every_recipe_describes_itself_its_algorithm_and_its_transformation(wire
         wire.personalize.describe_feature_transformation(
             featureTransformationArn=recipe["featureTransformationArn"]
         )
+
+
+def test_a_campaign_answers_and_goes_on_with_another_version(wire: Wire, popular: str) -> None:
+    solution = create_solution(
+        wire,
+        "personal",
+        f"{RECIPE}aws-user-personalization",
+        solutionConfig={"algorithmHyperParameters": {"learn": "false"}},
+    )
+    first = trained(wire, solution)
+    campaign = wire.personalize.create_campaign(name="personal", solutionVersionArn=first)[
+        "campaignArn"
+    ]
+    settled(lambda: described_campaign(wire, campaign))
+    answer = wire.runtime.get_recommendations(campaignArn=campaign, userId="seed 0", numResults=3)
+    assert answer["recommendationId"].startswith("RID-")
+    assert [item["itemId"].partition("-")[0] for item in answer["itemList"]] == ["1", "1", "1"]
+    assert len(wire.runtime.get_recommendations(campaignArn=campaign, userId="new")["itemList"]) > 3
+    ranked = wire.runtime.get_personalized_ranking(
+        campaignArn=campaign, userId="seed 1", inputList=["unknown", CATS[1], DOGS[1], CATS[1]]
+    )["personalizedRanking"]
+    assert [item["itemId"] for item in ranked] == [DOGS[1], CATS[1], "unknown"]
+    assert sum(item["score"] for item in ranked) == pytest.approx(1)
+
+    second = trained(wire, solution)
+    wire.personalize.update_campaign(
+        campaignArn=campaign, solutionVersionArn=second, minProvisionedTPS=3
+    )
+    settled(lambda: described_campaign(wire, campaign)["latestCampaignUpdate"])
+    after = described_campaign(wire, campaign)
+    assert (after["solutionVersionArn"], after["minProvisionedTPS"]) == (second, 3)
+    with pytest.raises(wire.personalize.exceptions.ResourceInUseException):
+        wire.personalize.update_campaign(campaignArn=campaign, solutionVersionArn=popular)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"itemExplorationConfig": {"explorationWeight": "much"}},
+        {"itemExplorationConfig": {"explorationWeight": "1.5"}},
+        {"itemExplorationConfig": {"explorationItemAgeCutOff": "-1"}},
+        {"itemExplorationConfig": {"exploration": "1"}},
+        {"syncWithLatestSolutionVersion": True},
+    ],
+    ids=str,
+)
+def test_what_a_campaign_cannot_be_is_refused(
+    wire: Wire, popular: str, config: dict[str, Any]
+) -> None:
+    with pytest.raises(wire.personalize.exceptions.InvalidInputException):
+        wire.personalize.create_campaign(
+            name="refused", solutionVersionArn=popular, campaignConfig=config
+        )
+
+
+def test_who_asks_nobody_or_nothing_is_told(wire: Wire) -> None:
+    nobody = f"arn:aws:personalize:{REGION}:{ACCOUNT}:campaign/nobody"
+    not_found = wire.runtime.exceptions.ResourceNotFoundException
+    with pytest.raises(not_found):
+        wire.runtime.get_recommendations(campaignArn=nobody, userId="a")
+    with pytest.raises(not_found, match="serves no version yet"):
+        wire.runtime.get_recommendations(
+            campaignArn=nobody.replace("nobody", "recommender"), userId="a"
+        )
+    invalid = wire.runtime.exceptions.InvalidInputException
+    with pytest.raises(invalid):
+        wire.runtime.get_recommendations(userId="a")

@@ -18,7 +18,7 @@ from pawsonalize.aws.protocol.serialising import serialise
 from pawsonalize.aws.protocol.service import SERVICES, Operation, operations, paths, targeted
 from pawsonalize.aws.protocol.validation import check
 from pawsonalize.domain.errors import AlreadyExists, Conflict, InvalidInput, NotFound, NotReady
-from tests.unit.aws.shapes import members
+from tests.aws_shapes import members
 
 MODELS = {
     name: ServiceModel(Loader().load_service_model(name, "service-2"), name) for name in SERVICES

@@ -1,7 +1,8 @@
 """Request bodies to values, by the shape of an operation's input.
 
 Structures become dicts of their known members, timestamps milliseconds since 1970. Members that
-are unknown or null are left out. What is no value of its shape is a SerializationException.
+are unknown or null are left out. What is no value of its shape is a SerializationException, and
+what is no moment InvalidInput.
 """
 
 import math
@@ -11,7 +12,6 @@ from typing import Any
 import msgspec
 
 from pawsonalize.aws.protocol.errors import SERIALIZATION, AwsError
-from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
 
 _INT32 = 2**31
@@ -82,13 +82,7 @@ def _number(_shape: Any, value: Any, path: str) -> float:
 
 
 def _timestamp(_shape: Any, value: Any, path: str) -> int:
-    """Epoch seconds, or ISO 8601 text."""
-    try:
-        if isinstance(value, str):
-            return parse_moment(value, path)
-        return parse_moment(_number(None, value, path), path)
-    except InvalidInput as error:
-        raise AwsError(SERIALIZATION, f"{path}: {error.message}") from error
+    return parse_moment(value, path)  # epoch seconds, or ISO 8601 text
 
 
 def _boolean(_shape: Any, value: Any, path: str) -> bool:
