@@ -155,6 +155,18 @@ def test_a_training_and_one_that_waits_for_it_can_be_stopped(wire: Wire) -> None
         assert described_version(wire, arn)["status"] == "CREATE STOPPED"
 
 
+def test_a_version_is_measured_on_held_out_users(wire: Wire, popular: str) -> None:
+    metrics = wire.personalize.get_solution_metrics(solutionVersionArn=popular)["metrics"]
+    wanted = {"coverage", "mean_reciprocal_rank_at_25"} | {
+        f"{name}_at_{k}"
+        for name in ("normalized_discounted_cumulative_gain", "precision")
+        for k in (5, 10, 25)
+    }
+    assert wanted <= metrics.keys()
+    assert all(0 <= value <= 1 for value in metrics.values())
+    assert metrics["mean_reciprocal_rank_at_25"] > 0
+
+
 def test_an_update_needs_a_recipe_that_can_take_events_in(wire: Wire, popular: str) -> None:
     solution = described_version(wire, popular)["solutionArn"]
     for mode in ("UPDATE", "AUTOTRAIN"):

@@ -22,6 +22,7 @@ def create_solution_version(services: Services, asked: Asked) -> Answer:
         now=now,
         mode=_mode(asked.get("trainingMode", TrainingMode.FULL)),
         name=_free_name(services, solution, asked["name"]) if "name" in asked else None,
+        measured=True,
         tags=given_tags(asked),
         asked={**solution.asked, "name": asked.get("name")},
     )
@@ -64,7 +65,7 @@ def stop_solution_version_creation(services: Services, asked: Asked) -> None:
 
 
 def get_solution_metrics(services: Services, asked: Asked) -> Answer:
-    """Answers what evaluations measured of a version."""
+    """Answers how well a FULL version does on held-out users, by AWS's split and metrics."""
     version = services.resource(SolutionVersion, asked["solutionVersionArn"])
     if version.status is not Status.ACTIVE:
         raise AwsError(IN_USE, f"solution version {version.name} is {version.status}: no metrics")

@@ -50,6 +50,7 @@ class SolutionVersions:
         name: str | None = None,
         recipe: str | None = None,
         settings: Mapping[str, Any] | None = None,
+        measured: bool = False,
         tags: Mapping[str, str] | None = None,
         asked: Mapping[str, Any] | None = None,
     ) -> SolutionVersion:
@@ -80,7 +81,9 @@ class SolutionVersions:
             recipe=recipe,
             settings=settings,
         )
-        wanted = msgspec.structs.replace(wanted, tags=tags or {}, asked=asked or {})
+        wanted = msgspec.structs.replace(
+            wanted, measured=measured, tags=tags or {}, asked=asked or {}
+        )
         try:
             return self._registry.create(wanted, now)
         except Conflict:  # somebody wished the same at the same moment
