@@ -39,14 +39,14 @@ def members(shape: Any) -> st.SearchStrategy[dict[str, Any]]:
 def values(shape: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - one kind, one line
     """What keeps every rule of a shape."""
     limits = shape.metadata
+    most = min(2, limits.get("max", 2))
     match shape.type_name:
         case "structure":
             return members(shape)
         case "list":
-            least = limits.get("min", 0)
-            return st.lists(values(shape.member), min_size=least, max_size=max(least, 2))
+            return st.lists(values(shape.member), min_size=limits.get("min", 0), max_size=most)
         case "map":
-            return st.dictionaries(values(shape.key), values(shape.value), max_size=2)
+            return st.dictionaries(values(shape.key), values(shape.value), max_size=most)
         case "string":
             return _texts(shape)
         case "boolean":
