@@ -14,6 +14,7 @@ from pawsonalize.app.engine import Engine
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.campaigns.live_model import LiveModel
+from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.notifying.courier import Courier
 from pawsonalize.engine.runtimes import Runtimes
 from pawsonalize.engine.solutions.queue import TrainingQueue
@@ -23,6 +24,7 @@ from pawsonalize.settings import Settings
 _COUNT_SECONDS = 1.0
 _DELIVERY_SECONDS = 2.0
 _REFRESH_SECONDS = 0.5  # so that a rollback is everywhere within a second
+_IMPORT_SECONDS = 0.5
 _LOOK_SECONDS = 1.0
 _RETRAIN_SECONDS = 1.0
 
@@ -58,6 +60,7 @@ def _work(
     for live in engine.live.values():
         yield every(_REFRESH_SECONDS, follow_campaign, live)
     yield every(_REFRESH_SECONDS, follow_campaigns, engine.runtimes, engine.runtimes.loading)
+    yield every(_IMPORT_SECONDS, do_import_job, engine.import_jobs, engine.importing)
     yield every(_COUNT_SECONDS, count_animals, engine.supply)
     yield every(_LOOK_SECONDS, look_after_trainings, engine.queue)
     yield every(settings.archive_seconds, archive_new, engine.archiver)
@@ -99,6 +102,11 @@ def follow_campaign(live: LiveModel) -> None:
 def follow_campaigns(runtimes: Runtimes) -> None:
     """Serve what all other campaigns point at, as far as they are asked."""
     runtimes.refresh()
+
+
+def do_import_job(jobs: ImportJobs) -> None:
+    """Import what waits for longest."""
+    jobs.work()
 
 
 def count_animals(supply: SupplyWatch) -> None:

@@ -1,6 +1,7 @@
 """The engine of one server process: its parts over the adapters, as the doors get them."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.services import Services as AwsServices
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.campaigns.live_model import LiveModel
+from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
@@ -48,6 +50,8 @@ class Engine:
     workers: WorkerProcesses
     queue: TrainingQueue
     archiver: Archiver
+    import_jobs: ImportJobs
+    importing: ThreadPoolExecutor
 
     @classmethod
     def of(cls, settings: Settings, adapters: Adapters) -> "Engine":
@@ -81,6 +85,8 @@ class Engine:
             workers=worker_processes(settings, adapters),
             queue=TrainingQueue(adapters.registry, adapters.trainings, settings.trainings_at_once),
             archiver=Archiver(adapters.log, adapters.ledger, adapters.objects),
+            import_jobs=adapters.import_jobs(settings),
+            importing=ThreadPoolExecutor(1, thread_name_prefix="import-jobs"),
         )
 
     def services(self, settings: Settings, adapters: Adapters) -> Services:
@@ -109,6 +115,8 @@ class Engine:
             trainings=adapters.trainings,
             queue=self.queue,
             campaigns=adapters.campaigns,
+            datasets=adapters.datasets,
+            import_jobs=self.import_jobs,
             ingest=self.ingest,
             runtimes=self.runtimes,
             now=clock.now,
@@ -134,7 +142,9 @@ class Engine:
 
     def close(self) -> None:
         """Drain what was taken in; running workers give their run back."""
+        self.import_jobs.stopping.set()
         self.workers.stop()
+        self.importing.shutdown(cancel_futures=True)
         self.runtimes.close()
         self.ingest.close()
         self.impressions.close()

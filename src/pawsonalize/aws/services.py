@@ -8,6 +8,8 @@ from starlette.concurrency import run_in_threadpool
 
 from pawsonalize.aws.arn import Arns
 from pawsonalize.engine.campaigns.updates import Campaigns
+from pawsonalize.engine.datasets import Datasets
+from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import Resource, ResourceT
@@ -38,6 +40,8 @@ class Services:
     trainings: TrainingProcesses
     queue: TrainingQueue
     campaigns: Campaigns
+    datasets: Datasets
+    import_jobs: ImportJobs
     ingest: Ingest
     runtimes: Runtimes
     now: Callable[[], int]

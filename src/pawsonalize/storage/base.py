@@ -100,10 +100,11 @@ class EventLog(Protocol):
         """What items had of the events with `after < offset <= through`; others are left out."""
         ...
 
-    def erase(self) -> int:
+    def erase(self, ids_like: str | None = None) -> int:
         """Delete the dataset group's events and sessions, and return how many events those were.
 
-        In several transactions: who reads meanwhile may find some of them.
+        With `ids_like`, only events whose ids begin so, and no sessions. In several transactions:
+        who reads meanwhile may find some of them.
         """
         ...
 

@@ -7,8 +7,10 @@ from typing import Any
 from pawsonalize.aws.operations import (
     campaigns,
     dataset_groups,
+    dataset_import_jobs,
     datasets,
     event_trackers,
+    events,
     recipes,
     runtime,
     schemas,
@@ -24,8 +26,10 @@ Handler = Callable[[Services, Asked], Any]
 _FILES = (
     campaigns,
     dataset_groups,
+    dataset_import_jobs,
     datasets,
     event_trackers,
+    events,
     recipes,
     runtime,
     schemas,

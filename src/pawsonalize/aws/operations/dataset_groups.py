@@ -33,8 +33,7 @@ def list_dataset_groups(services: Services, asked: Asked) -> Answer:
 
 def delete_dataset_group(services: Services, asked: Asked) -> None:
     """Deletes a dataset group that is empty: its solutions, filters, datasets… go first."""
-    name = services.arns.name(asked["datasetGroupArn"], DatasetGroup)
-    services.registry.delete(DatasetGroup, name)
+    services.datasets.delete_group(services.arns.name(asked["datasetGroupArn"], DatasetGroup))
 
 
 def _described(services: Services, group: DatasetGroup) -> Answer:

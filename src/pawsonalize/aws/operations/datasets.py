@@ -16,7 +16,6 @@ def create_dataset(services: Services, asked: Asked) -> Answer:
     group = services.resource(DatasetGroup, asked["datasetGroupArn"])
     schema = services.resource(DatasetSchema, asked["schemaArn"])
     dataset_type = _type_named(asked["datasetType"])
-    _check_schema(schema, dataset_type)
     dataset = Dataset(
         name=dataset_name(group.name, dataset_type),
         dataset_group=group.name,
@@ -49,8 +48,8 @@ def update_dataset(services: Services, asked: Asked) -> Answer:
 
 
 def delete_dataset(services: Services, asked: Asked) -> None:
-    """Deletes a dataset that no import is running into."""
-    services.registry.delete(Dataset, services.arns.name(asked["datasetArn"], Dataset))
+    """Deletes a dataset with its data, unless an import is running into it."""
+    services.datasets.delete(services.arns.name(asked["datasetArn"], Dataset))
 
 
 def _described(services: Services, dataset: Dataset) -> Answer:

@@ -2,7 +2,6 @@
 
 from pawsonalize.aws.operations.pages import page
 from pawsonalize.aws.operations.tags import given_tags
-from pawsonalize.aws.protocol.errors import LIMIT_EXCEEDED, AwsError
 from pawsonalize.aws.services import Answer, Asked, Services
 from pawsonalize.engine.names import new_tracking_id
 from pawsonalize.engine.resources.datasets import DatasetGroup, EventTracker
@@ -11,8 +10,6 @@ from pawsonalize.engine.resources.datasets import DatasetGroup, EventTracker
 def create_event_tracker(services: Services, asked: Asked) -> Answer:
     """Creates the event tracker of a dataset group, which has one, with a new tracking id."""
     group = services.resource(DatasetGroup, asked["datasetGroupArn"])
-    if services.registry.page(EventTracker, 1, parent=group.name):
-        raise AwsError(LIMIT_EXCEEDED, f"dataset group {group.name} has its event tracker already")
     tracker = EventTracker(
         name=asked["name"],
         dataset_group=group.name,

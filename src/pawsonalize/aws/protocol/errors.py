@@ -16,6 +16,7 @@ from pawsonalize.domain.errors import (
     CorruptArtefact,
     InputTooLarge,
     InvalidInput,
+    LimitExceeded,
     NotFound,
     NotReady,
     PawsonalizeError,
@@ -53,6 +54,7 @@ _NAMES: tuple[tuple[type[PawsonalizeError], str], ...] = (
     (InvalidInput, INVALID_INPUT),
     (NotFound, NOT_FOUND),
     (AlreadyExists, EXISTS),
+    (LimitExceeded, LIMIT_EXCEEDED),
     (Conflict, IN_USE),
     (NotReady, UNAVAILABLE),
     (StorageUnavailable, UNAVAILABLE),
@@ -95,7 +97,11 @@ def fault_of(error: Exception, operation: Operation | None) -> Fault:
 
 def _fault(name: str, message: str, operation: Operation | None) -> Fault:
     declared = operation.errors if operation is not None else {}
-    if name in {NOT_FOUND, EXISTS, IN_USE} and name not in declared and INVALID_INPUT in declared:
+    if (
+        name in {NOT_FOUND, EXISTS, IN_USE, LIMIT_EXCEEDED}
+        and name not in declared
+        and INVALID_INPUT in declared
+    ):
         name = INVALID_INPUT  # the next best that the client has a type for
     if name == INVALID_INPUT and name not in declared:
         name = VALIDATION

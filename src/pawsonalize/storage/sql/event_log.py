@@ -127,9 +127,11 @@ class SqlEventLog:
         with self._database.reading() as connection:
             return {row[0]: Touched(row[1], row[2]) for row in connection.execute(counted)}
 
-    def erase(self) -> int:
+    def erase(self, ids_like: str | None = None) -> int:
         """See `EventLog.erase`."""
         mine = events.c.dataset_group == self._dataset_group
+        if ids_like is not None:
+            mine &= events.c.event_id.startswith(ids_like, autoescape=True)
         erased = after = 0
         while True:
             with self._database.writing() as connection:
@@ -137,9 +139,9 @@ class SqlEventLog:
                 page = page.order_by(events.c.offset).limit(_ERASED_BATCH)
                 last = connection.scalar(select(func.max(page.subquery().c.offset)))
                 if last is None:
-                    connection.execute(
-                        delete(sessions).where(sessions.c.dataset_group == self._dataset_group)
-                    )
+                    if ids_like is None:
+                        of_mine = sessions.c.dataset_group == self._dataset_group
+                        connection.execute(delete(sessions).where(of_mine))
                     return erased
                 span = (events.c.offset > after, events.c.offset <= last)
                 erased += connection.execute(delete(events).where(mine, *span)).rowcount
