@@ -1,6 +1,7 @@
 """Schemas, dataset groups, datasets, event trackers and tags, by boto3."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,6 +9,22 @@ from botocore.exceptions import ClientError
 
 from tests.aws_shapes import ACCOUNT, REGION
 from tests.wire.server import GROUP, Wire
+
+
+@pytest.fixture(autouse=True)
+def _emptied(wire: Wire) -> Iterator[None]:
+    """Every test leaves room for the groups of the next, as there may be five."""
+    yield
+    for group in wire.personalize.list_dataset_groups()["datasetGroups"]:
+        arn = group["datasetGroupArn"]
+        if arn == GROUP:
+            continue
+        for tracker in wire.personalize.list_event_trackers(datasetGroupArn=arn)["eventTrackers"]:
+            wire.personalize.delete_event_tracker(eventTrackerArn=tracker["eventTrackerArn"])
+        for dataset in wire.personalize.list_datasets(datasetGroupArn=arn)["datasets"]:
+            wire.personalize.delete_dataset(datasetArn=dataset["datasetArn"])
+        wire.personalize.delete_dataset_group(datasetGroupArn=arn)
+
 
 INTERACTIONS = {"USER_ID": "string", "ITEM_ID": "string", "TIMESTAMP": "long"}
 
@@ -83,6 +100,13 @@ def test_a_dataset_group_has_what_it_was_created_with(wire: Wire) -> None:
     assert tags == [{"tagKey": "Team", "tagValue": "ä team"}]
 
 
+def test_there_may_be_five_dataset_groups(wire: Wire) -> None:
+    for number in range(4):
+        create_group(wire, f"group-{number}")
+    with pytest.raises(wire.personalize.exceptions.LimitExceededException, match="5"):
+        create_group(wire, "one-more")
+
+
 def test_two_groups_may_call_their_datasets_the_same(wire: Wire) -> None:
     schema = create_schema(wire, "shared")
     arns = [create_dataset(wire, create_group(wire, name), schema) for name in ("one", "two")]
@@ -99,7 +123,7 @@ def test_a_group_has_one_dataset_of_a_type(wire: Wire) -> None:
     schema, group = create_schema(wire, "once"), create_group(wire, "once")
     create_dataset(wire, group, schema)
     with pytest.raises(wire.personalize.exceptions.ResourceAlreadyExistsException):
-        create_dataset(wire, group, schema, "more clicks".replace(" ", "-"))
+        create_dataset(wire, group, schema, "more-clicks")
 
 
 def test_a_dataset_takes_schemas_of_its_type_alone(wire: Wire) -> None:
@@ -161,13 +185,13 @@ def test_tags_come_and_go(wire: Wire) -> None:
 def test_pages_of_a_list_hold_everything_once(wire: Wire) -> None:
     names = {f"page-{n}" for n in range(5)}
     for name in names:
-        create_group(wire, name)
-    paginator = wire.personalize.get_paginator("list_dataset_groups")
+        create_schema(wire, name)
+    paginator = wire.personalize.get_paginator("list_schemas")
     pages = list(paginator.paginate(PaginationConfig={"PageSize": 2}))
-    found = [group["name"] for page in pages for group in page["datasetGroups"]]
+    found = [schema["name"] for page in pages for schema in page["schemas"]]
     assert names < set(found)
     assert len(found) == len(set(found))
-    assert all(len(page["datasetGroups"]) <= 2 for page in pages)
+    assert all(len(page["schemas"]) <= 2 for page in pages)
 
 
 def test_a_token_of_somebody_else_is_refused(wire: Wire) -> None:

@@ -1,7 +1,6 @@
 """Solutions, their versions, campaigns and recipes, by boto3: they train and serve."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,10 +8,10 @@ import pytest
 from tests.aws_shapes import ACCOUNT, REGION
 from tests.service_data import CATS, DOGS, make_service
 from tests.wire.server import GROUP, Wire, served
+from tests.wire.waiting import settled
 
 RECIPE = "arn:aws:personalize:::recipe/"
 POPULARITY = f"{RECIPE}aws-popularity-count"
-_PATIENCE_SECONDS = 120
 
 
 @pytest.fixture(scope="module")
@@ -22,15 +21,6 @@ def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
     make_service(folder, train=False)
     with served(folder) as running:
         yield running
-
-
-def settled(describe: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What is described, as soon as it is neither pending nor in progress."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while (found := describe())["status"] in {"CREATE PENDING", "CREATE IN_PROGRESS"}:
-        assert time.monotonic() < deadline, found
-        time.sleep(0.05)
-    return found
 
 
 def create_solution(wire: Wire, name: str, recipe: str = POPULARITY, **more: Any) -> str:
@@ -45,7 +35,7 @@ def trained(wire: Wire, solution: str, **more: Any) -> str:
     arn: str = wire.personalize.create_solution_version(solutionArn=solution, **more)[
         "solutionVersionArn"
     ]
-    version = settled(lambda: described_version(wire, arn))
+    version = settled(wire.personalize.describe_solution_version, solutionVersionArn=arn)
     assert version["status"] == "ACTIVE", version
     return arn
 
@@ -53,11 +43,6 @@ def trained(wire: Wire, solution: str, **more: Any) -> str:
 def described_version(wire: Wire, arn: str) -> dict[str, Any]:
     found: dict[str, Any] = wire.personalize.describe_solution_version(solutionVersionArn=arn)
     return found["solutionVersion"]  # type: ignore[no-any-return]
-
-
-def described_campaign(wire: Wire, arn: str) -> dict[str, Any]:
-    found: dict[str, Any] = wire.personalize.describe_campaign(campaignArn=arn)
-    return found["campaign"]  # type: ignore[no-any-return]
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +164,7 @@ def test_a_campaign_becomes_active_and_keeps_its_settings(wire: Wire, popular: s
     arn = wire.personalize.create_campaign(
         name="shop", solutionVersionArn=popular, minProvisionedTPS=2, campaignConfig=config
     )["campaignArn"]
-    campaign = settled(lambda: described_campaign(wire, arn))
+    campaign = settled(wire.personalize.describe_campaign, campaignArn=arn)
     assert campaign["status"] == "ACTIVE"
     assert (campaign["solutionVersionArn"], campaign["minProvisionedTPS"]) == (popular, 2)
     assert campaign["campaignConfig"] == config
@@ -220,7 +205,7 @@ def test_a_campaign_answers_and_goes_on_with_another_version(wire: Wire, popular
     campaign = wire.personalize.create_campaign(name="personal", solutionVersionArn=first)[
         "campaignArn"
     ]
-    settled(lambda: described_campaign(wire, campaign))
+    settled(wire.personalize.describe_campaign, campaignArn=campaign)
     answer = wire.runtime.get_recommendations(campaignArn=campaign, userId="seed 0", numResults=3)
     assert answer["recommendationId"].startswith("RID-")
     assert [item["itemId"].partition("-")[0] for item in answer["itemList"]] == ["1", "1", "1"]
@@ -235,8 +220,7 @@ def test_a_campaign_answers_and_goes_on_with_another_version(wire: Wire, popular
     wire.personalize.update_campaign(
         campaignArn=campaign, solutionVersionArn=second, minProvisionedTPS=3
     )
-    settled(lambda: described_campaign(wire, campaign)["latestCampaignUpdate"])
-    after = described_campaign(wire, campaign)
+    after = settled(wire.personalize.describe_campaign, campaignArn=campaign)
     assert (after["solutionVersionArn"], after["minProvisionedTPS"]) == (second, 3)
     with pytest.raises(wire.personalize.exceptions.ResourceInUseException):
         wire.personalize.update_campaign(campaignArn=campaign, solutionVersionArn=popular)
