@@ -72,9 +72,11 @@ def campaign(wire: Wire, group: str, datasets: dict[str, str]) -> str:
     )["solutionArn"]
     version = wire.personalize.create_solution_version(solutionArn=solution)["solutionVersionArn"]
     settled(wire.personalize.describe_solution_version, solutionVersionArn=version)
-    arn: str = wire.personalize.create_campaign(name="drinks", solutionVersionArn=version)[
-        "campaignArn"
-    ]
+    arn: str = wire.personalize.create_campaign(
+        name="drinks",
+        solutionVersionArn=version,
+        campaignConfig={"enableMetadataWithRecommendations": True},
+    )["campaignArn"]
     assert settled(wire.personalize.describe_campaign, campaignArn=arn)["status"] == "ACTIVE"
     return arn
 
@@ -239,3 +241,54 @@ def test_items_and_users_are_put_by_their_schema(wire: Wire, datasets: dict[str,
         wire.events.put_users(
             datasetArn=datasets["Users"].replace("drinks", "nobody"), users=[{"userId": "new"}]
         )
+
+
+def test_filters_promotions_and_metadata_shape_the_answer(
+    wire: Wire, campaign: str, group: str, datasets: dict[str, str]
+) -> None:
+    arns = {
+        name: wire.personalize.create_filter(
+            name=name, datasetGroupArn=group, filterExpression=expression
+        )["filterArn"]
+        for name, expression in {
+            "coffee-only": 'INCLUDE ItemID WHERE Items.GENRE IN ("coffee")',
+            "of-a-genre": "INCLUDE ItemID WHERE Items.GENRE IN ($GENRE)",
+        }.items()
+    }
+    described = wire.personalize.describe_filter(filterArn=arns["of-a-genre"])["filter"]
+    assert (described["status"], described["datasetGroupArn"]) == ("ACTIVE", group)
+    assert "$GENRE" in described["filterExpression"]
+    listed = wire.personalize.list_filters(datasetGroupArn=group)["Filters"]
+    assert {one["filterArn"] for one in listed} == set(arns.values())
+
+    def genres(**more: Any) -> list[str]:
+        answer = wire.runtime.get_recommendations(
+            campaignArn=campaign, userId="user 1", metadataColumns={"ITEMS": ["GENRE"]}, **more
+        )
+        return [item["metadata"]["GENRE"] for item in answer["itemList"]]
+
+    assert set(genres()) == {"tea", "coffee"}
+    assert set(genres(filterArn=arns["coffee-only"])) == {"coffee"}
+    values = {"GENRE": '"tea"'}
+    assert set(genres(filterArn=arns["of-a-genre"], filterValues=values)) == {"tea"}
+    promotion = {"name": "sale", "percentPromotedItems": 50, "filterArn": arns["coffee-only"]}
+    promoted = genres(
+        numResults=4, filterArn=arns["of-a-genre"], filterValues=values, promotions=[promotion]
+    )
+    assert sorted(promoted) == ["coffee", "coffee", "tea", "tea"]
+    ranked = wire.runtime.get_personalized_ranking(
+        campaignArn=campaign,
+        userId="user 1",
+        inputList=["tea 0", "coffee 0"],
+        filterArn=arns["coffee-only"],
+    )["personalizedRanking"]
+    assert [item["itemId"] for item in ranked] == ["coffee 0"]
+
+    invalid = wire.personalize.exceptions.InvalidInputException
+    with pytest.raises(invalid):
+        wire.personalize.create_filter(
+            name="wrong", datasetGroupArn=group, filterExpression="INCLUDE everything"
+        )
+    wire.personalize.delete_filter(filterArn=arns["coffee-only"])
+    with pytest.raises(wire.runtime.exceptions.ResourceNotFoundException):
+        genres(filterArn=arns["coffee-only"])

@@ -9,6 +9,8 @@ from starlette.concurrency import run_in_threadpool
 from pawsonalize.aws.arn import Arns
 from pawsonalize.engine.campaigns.updates import Campaigns
 from pawsonalize.engine.datasets import Datasets
+from pawsonalize.engine.filters.filterings import Filterings
+from pawsonalize.engine.filters.resources import Filters
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.resources.registry import Registry
@@ -42,6 +44,8 @@ class Services:
     campaigns: Campaigns
     datasets: Datasets
     import_jobs: ImportJobs
+    filters: Filters
+    filterings: Filterings
     ingest: Ingest
     runtimes: Runtimes
     now: Callable[[], int]
