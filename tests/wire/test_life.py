@@ -141,6 +141,16 @@ def test_one_event_makes_the_next_answer_personal(
     assert recommended(wire, campaign, "somebody else") == before
 
 
+def test_who_has_not_signed_in_is_asked_for_by_the_session(
+    wire: Wire, campaign: str, tracking_id: str
+) -> None:
+    before = recommended(wire, campaign, "a session")
+    event = {"eventType": "view", "itemId": "coffee 1", "sentAt": NOW}
+    wire.events.put_events(trackingId=tracking_id, sessionId="a session", eventList=[event])
+    assert recommended(wire, campaign, "a session") != before
+    assert recommended(wire, campaign, "another session") == before
+
+
 def test_a_list_is_ordered_for_a_user(wire: Wire, campaign: str) -> None:
     ranking = wire.runtime.get_personalized_ranking(
         campaignArn=campaign, userId="user 0", inputList=["tea 0", "nothing", "coffee 0"]

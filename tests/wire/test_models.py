@@ -140,6 +140,16 @@ def test_a_training_and_one_that_waits_for_it_can_be_stopped(wire: Wire) -> None
         assert described_version(wire, arn)["status"] == "CREATE STOPPED"
 
 
+def test_popular_items_have_no_scores(wire: Wire, popular: str) -> None:
+    arn = wire.personalize.create_campaign(name="scoreless", solutionVersionArn=popular)[
+        "campaignArn"
+    ]
+    settled(wire.personalize.describe_campaign, campaignArn=arn)
+    items = wire.runtime.get_recommendations(campaignArn=arn, userId="a")["itemList"]
+    assert items
+    assert not [item for item in items if "score" in item]
+
+
 def test_a_version_is_measured_on_held_out_users(wire: Wire, popular: str) -> None:
     metrics = wire.personalize.get_solution_metrics(solutionVersionArn=popular)["metrics"]
     wanted = {"coverage", "mean_reciprocal_rank_at_25"} | {

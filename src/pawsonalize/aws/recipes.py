@@ -42,6 +42,9 @@ _LISTED = (
 
 AWS_RECIPES: Mapping[str, AwsRecipe] = MappingProxyType({one.name: one for one in _LISTED})
 
+# Recommendations of the others have no scores, as there.
+WITH_SCORES = frozenset({UserPersonalization.name, PersonalizedRanking.name})
+
 # Those that programs name, and that no model here has: they are taken and have no effect.
 WITHOUT_EFFECT = frozenset(
     {

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, NOT_FOUND, AwsError
+from pawsonalize.aws.recipes import WITH_SCORES
 from pawsonalize.aws.services import Answer, Asked, Services
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.events import Visitor
@@ -38,7 +39,7 @@ async def get_personalized_ranking(services: Services, asked: Asked) -> Answer:
 
 def _recommended(services: Services, runtime: Runtime, asked: Asked) -> Answer:
     item = _id(asked, "itemId")
-    visitor = Visitor(_id(asked, "userId"))
+    visitor = _visitor(asked)
     if visitor.user_id is None and item is None:
         raise AwsError(INVALID_INPUT, "userId is missing: send it, or an itemId")
     now = services.now()
@@ -50,8 +51,11 @@ def _recommended(services: Services, runtime: Runtime, asked: Asked) -> Answer:
         constraint=_constraint(services, asked),
         item_id=item,
     )
+    items = _items(services, asked, answer, now)
+    if runtime.recipe not in WITH_SCORES:
+        items = [item | {"score": None} for item in items]
     return {
-        "itemList": _items(services, asked, answer, now),
+        "itemList": items,
         "recommendationId": answer.recommendation_id,
     }
 
@@ -60,7 +64,7 @@ def _ranked(services: Services, runtime: Runtime, asked: Asked) -> Answer:
     given = dict.fromkeys(parse_id(item, "inputList") for item in asked["inputList"])
     now = services.now()
     answer = runtime.rerank(
-        Visitor(_id(asked, "userId")),
+        _visitor(asked),
         [Candidate(item, item) for item in given],
         now,
         now,
@@ -152,6 +156,12 @@ def _item(one: Scored, metadata: dict[str, str] | None) -> Answer:
 
 def _text(value: str | float) -> str:
     return value if isinstance(value, str) else number_text(value)
+
+
+def _visitor(asked: Asked) -> Visitor:
+    """The user; who has not signed in is asked for by the id of their session, as AWS advises."""
+    user_id = _id(asked, "userId")
+    return Visitor(user_id, user_id)
 
 
 def _id(asked: Asked, name: str) -> str | None:
