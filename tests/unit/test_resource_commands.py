@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from pawsonalize.app import opened
 from pawsonalize.cli.main import app
-from pawsonalize.domain.errors import Conflict, NotFound
+from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.campaigns.serving import Loader, ServingSettings
 from pawsonalize.settings import Settings
@@ -84,3 +84,30 @@ def test_a_campaign_is_updated_served_and_rolled_back(settings: Settings) -> Non
     assert "previous version" in listed
     with pytest.raises(Conflict, match="look again"):
         command(settings, "campaigns", "update", "recommender", "two", "--revision", "1")
+
+
+def test_a_solution_is_tuned_from_now_on_until_it_is_not(settings: Settings) -> None:
+    words = ("solutions", "tune", "recommender", "--trials")
+    tuned = decoded(settings, *words, "20", "--seconds", "600")
+    assert tuned["tuning"] == {"trials": 20, "seconds": 600.0, "ranges": {}}
+    with opened(settings) as adapters:
+        created = adapters.versions.create("recommender", as_of=T0, now=T0)
+        assert created.tuning is not None
+        assert created.tuning.trials == 20
+    assert decoded(settings, *words, "0")["tuning"] is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (("--tune", "0"), "1 to 200 trials"),
+        (("--tune", "5", "--tune-seconds", "0"), "--tune-seconds more than 0"),
+        (("--tune-seconds", "9"), "say how many trials"),
+        (("--tune", "3", "--mode", "UPDATE"), "tune in mode FULL"),
+    ],
+)
+def test_a_tuning_that_cannot_be_is_refused_before_the_training(
+    settings: Settings, wrong: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        command(settings, "train", "--solution", "recommender", *wrong)
