@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -15,8 +16,9 @@ from sqlalchemy import Engine, create_engine, text
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.domain.times import DAY
 from pawsonalize.storage import sql
-from pawsonalize.storage.base import Impression, Item, Segment
+from pawsonalize.storage.base import RANKING, RECOMMENDATION, Impression, Item, Segment
 from pawsonalize.storage.sql import (
     Database,
     SqlAnimals,
@@ -69,6 +71,32 @@ def test_an_impression_keeps_its_propensities_to_the_last_digit(database: Databa
     shown = Impression("RID-1", "recommendation", None, "s", T0, T0, "v1", ("a", "b", "c"), odds)
     SqlImpressions(database).append([shown])
     assert SqlImpressions(database).get("RID-1") == shown
+
+
+def test_what_answers_show_is_counted_by_item_and_fades(database: Database) -> None:
+    impressions = SqlImpressions(database)
+    assert impressions.shown(T0) == {}
+    impressions.append([answered("RID-1", ("a", "b")), answered("RID-2", ("b", "c"))])
+    impressions.append([answered("RID-3", ("b",))])
+    assert impressions.shown(T0) == pytest.approx({"a": 1, "b": 3, "c": 1})
+    assert impressions.shown(T0 + 60 * DAY) == pytest.approx({"a": 0.25, "b": 0.75, "c": 0.25})
+
+
+def test_only_what_is_seen_counts_as_shown(database: Database) -> None:
+    impressions = SqlImpressions(database)
+    long = tuple(f"{n}" for n in range(30))
+    impressions.append(
+        [
+            answered("RID-1", long),
+            answered("RID-2", ("replayed",), as_of=T0 - 1),
+            answered("RID-3", ("animal",), question=RANKING),
+        ]
+    )
+    assert impressions.shown(T0) == pytest.approx(dict.fromkeys(long[:25], 1))
+
+
+def answered(name: str, items: tuple[str, ...], **more: Any) -> Impression:
+    return replace(Impression(name, RECOMMENDATION, "ann", None, T0, T0, "v1", items), **more)
 
 
 def test_impressions_from_before_propensities_were_kept_are_still_found(database_url: str) -> None:

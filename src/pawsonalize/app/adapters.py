@@ -31,6 +31,7 @@ from pawsonalize.storage.base import (
     Catalogue,
     Deliveries,
     EventLog,
+    Impressions,
 )
 from pawsonalize.storage.sql import (
     Database,
@@ -39,6 +40,7 @@ from pawsonalize.storage.sql import (
     SqlCatalogue,
     SqlDeliveries,
     SqlEventLog,
+    SqlImpressions,
     SqlResources,
     SqlWorkflowRuns,
 )
@@ -56,6 +58,7 @@ class Adapters:
     log: EventLog
     catalogue: Catalogue
     animals: Animals
+    impressions: Impressions
     registry: Registry
     ledger: ArchiveLedger
     deliveries: Deliveries
@@ -111,6 +114,7 @@ def _open(settings: Settings) -> Adapters:
         log=SqlEventLog(database),
         catalogue=SqlCatalogue(database),
         animals=SqlAnimals(database),
+        impressions=SqlImpressions(database),
         registry=registry,
         ledger=SqlArchiveLedger(database),
         deliveries=SqlDeliveries(database),

@@ -40,7 +40,6 @@ from pawsonalize.http.operations import routes
 from pawsonalize.http.services import Services
 from pawsonalize.logs import configure_logs
 from pawsonalize.settings import Settings, load_settings
-from pawsonalize.storage.sql import SqlImpressions
 from pawsonalize.ui.door import Storefront
 from pawsonalize.ui.door import routes as site_routes
 from pawsonalize.workflow.record import Trigger
@@ -71,7 +70,7 @@ def build_app(settings: Settings) -> Starlette:
         with opened(settings) as adapters, ThreadPoolExecutor() as notifying:
             live = live_models(settings, adapters)
             recommender, reranker = live[RECOMMENDER], live.get(RERANKER)
-            impressions = ImpressionLog(SqlImpressions(adapters.database))
+            impressions = ImpressionLog(adapters.impressions)
             ingest = Ingest(
                 adapters.log, adapters.animals, reads_are_local=adapters.database.is_local
             )

@@ -58,9 +58,10 @@ def attempt(work: Callable[[T], None], argument: T) -> None:
 
 
 def follow_campaign(live: LiveModel) -> None:
-    """Serve what the campaign points at."""
+    """Serve what the campaign points at, and explore by what was shown."""
     if live.refresh(clock.now()):
         log.info("serving", solution_version=live.current.version.name)
+    live.weigh(clock.now())
 
 
 def count_animals(supply: SupplyWatch) -> None:

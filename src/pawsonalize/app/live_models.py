@@ -11,7 +11,7 @@ from pawsonalize.settings import Settings
 
 
 def _recommender(settings: Settings, adapters: Adapters) -> LiveModel:
-    exposure = Exposure(adapters.log, adapters.catalogue)
+    exposure = Exposure(adapters.log, adapters.catalogue, adapters.impressions)
     serving = ServingSettings(
         settings.exploration_weight,
         settings.exploration_item_age_cut_off,

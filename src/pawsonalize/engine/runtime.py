@@ -18,7 +18,7 @@ from pawsonalize.engine.names import new_recommendation_id
 from pawsonalize.engine.reasons import reasons_for
 from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.recipes.contract import Floats
-from pawsonalize.storage.base import EventLog, Impression
+from pawsonalize.storage.base import RANKING, RECOMMENDATION, EventLog, Impression
 
 MAX_RESULTS = 500
 _NONE: Iterable[tuple[str, ...]] = repeat(())
@@ -99,7 +99,7 @@ class Runtime:
         odds = chosen.propensities
         items = tuple(map(Scored, ids, scores[places].tolist(), reasons, chosen.explored, odds))
         answer = Answer(name, served.version.name, items)
-        return self._logged(answer, "recommendation", visitor, at, now, odds)
+        return self._logged(answer, RECOMMENDATION, visitor, at, now, odds)
 
     def rerank(
         self, visitor: Visitor, candidates: Sequence[Candidate], at: int, now: int
@@ -119,7 +119,7 @@ class Runtime:
         order = np.argsort(-shares, kind="stable")
         items = tuple(Scored(candidates[place].item_id, float(shares[place])) for place in order)
         answer = Answer(new_recommendation_id(now), served.version.name, items)
-        return self._logged(answer, "ranking", visitor, at, now)
+        return self._logged(answer, RANKING, visitor, at, now)
 
     def _supply_of(self, served: Served, at: int) -> NDArray[np.int64] | None:
         return None if self._supply is None else self._supply.of(served.model.item_ids, at)

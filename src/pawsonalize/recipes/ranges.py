@@ -6,7 +6,7 @@ A setting names its range in its type: `doubt: Annotated[float, Range(0.1, 3.0)]
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, get_type_hints
+from typing import Any, Protocol, get_type_hints, runtime_checkable
 
 from scipy.stats import qmc
 
@@ -32,6 +32,20 @@ class Range:
         if self.log:
             return float(self.low * (self.high / self.low) ** share)
         return self.low + (self.high - self.low) * share
+
+
+@runtime_checkable
+class Drafted(Protocol):
+    """Settings of a recipe that learns something costly beside what is tuned."""
+
+    def draft(self) -> Any:
+        """The same settings without it."""
+        ...
+
+
+def draft_of(settings: Any) -> Any:
+    """The settings that a trial is fitted with."""
+    return settings.draft() if isinstance(settings, Drafted) else settings
 
 
 def tunable(settings: type[Any]) -> dict[str, Range]:

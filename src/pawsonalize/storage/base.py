@@ -6,7 +6,7 @@ what was stored before is intact. Moments are milliseconds since 1970.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.events import Event, LoggedEvent, Visitor
@@ -175,6 +175,10 @@ class Animals(Protocol):
         ...
 
 
+RECOMMENDATION: Final = "recommendation"
+RANKING: Final = "ranking"
+
+
 @dataclass(frozen=True, slots=True)
 class Impression:
     """One answer as it was given: the ids in order, to whom, by which solution version.
@@ -193,6 +197,11 @@ class Impression:
     item_ids: tuple[str, ...]
     propensities: tuple[float, ...] | None = None
 
+    @property
+    def is_seen(self) -> bool:
+        """Whether somebody sees its items: not a replay, and not a caller's list of animals."""
+        return self.question == RECOMMENDATION and self.as_of == self.answered_at
+
 
 class Impressions(Protocol):
     """What was answered, by recommendation id."""
@@ -203,6 +212,15 @@ class Impressions(Protocol):
 
     def get(self, recommendation_id: str) -> Impression | None:
         """One answer, or None."""
+        ...
+
+    def shown(self, at: int) -> dict[str, float]:
+        """How often each item was shown; a showing of 30 days before `at` counts half.
+
+        In the first 25 places of answers that are seen, and in the impressions that events
+        without a recommendation id reported: those of the others were answers. Items that were
+        never shown are left out.
+        """
         ...
 
 

@@ -35,6 +35,9 @@ class Table:
     def get(self, recommendation_id: str) -> Impression | None:
         return None
 
+    def shown(self, at: int) -> dict[str, float]:
+        return {}
+
     @property
     def kept(self) -> list[str]:
         return [name for batch in self.batches for name in batch]

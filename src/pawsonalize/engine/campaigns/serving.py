@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.engine.campaigns.trial import try_out
 from pawsonalize.engine.exploration import Novelty
-from pawsonalize.engine.exposure import Exposure
+from pawsonalize.engine.exposure import Exposed, Exposure
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import SolutionVersion
@@ -30,12 +30,16 @@ class ServingSettings:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A solution version with its model in memory, and what is due for exploration, if any."""
+    """A solution version with its model in memory, and what is due for exploration, if any.
+
+    `novelty` is weighed anew now and then, from what is `exposed`.
+    """
 
     version: SolutionVersion
     model: Model
     settings: ServingSettings = ServingSettings()
     novelty: Novelty | None = None
+    exposed: Exposed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class Loader:
     artefacts: ArtefactStore
     exposure: Exposure | None = None
 
-    def load(self, name: str, settings: ServingSettings) -> Served:
+    def load(self, name: str, settings: ServingSettings, now: int) -> Served:
         """The version, ready to answer.
 
         Raises CorruptArtefact or InvalidInput when its model cannot be used.
@@ -56,8 +60,14 @@ class Loader:
             raise CorruptArtefact(f"solution version {name} is not recorded")
         model = load_model(self.artefacts, version)
         try_out(model, version.as_of)
-        novelty = None
+        exposed = None
         if self.exposure is not None and settings.exploration_weight > 0:
             days = settings.exploration_item_age_cut_off
-            novelty = self.exposure.novelty(version.cut, model.item_ids, days)
-        return Served(version, model, settings, novelty)
+            exposed = self.exposure.of(version.cut, model.item_ids, days)
+        return self.weighed(Served(version, model, settings, exposed=exposed), now)
+
+    def weighed(self, served: Served, now: int) -> Served:
+        """The same with the novelty of that moment, where it explores."""
+        if self.exposure is None or served.exposed is None:
+            return served
+        return replace(served, novelty=self.exposure.novelty(served.exposed, now))

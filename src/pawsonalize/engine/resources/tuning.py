@@ -24,7 +24,7 @@ class Tuning(msgspec.Struct, frozen=True):
 
 
 class Trial(msgspec.Struct, frozen=True):
-    """What was tried beside the given settings, and its NDCG@10 on the choosing half of users."""
+    """What was tried above the given settings, and its draft's NDCG@10 on half of the users."""
 
     settings: Mapping[str, Any]
     ndcg_at_10: float
@@ -35,7 +35,7 @@ class Tuned(msgspec.Struct, frozen=True):
 
     `settings` are to be used above the given ones: the best trial's, if it was also better on the
     other half of the `questions` users, else none. `given_ndcg_at_10` and `best_ndcg_at_10` are
-    of that half. `note` says why in words.
+    those of whole models on that half. `note` says why in words.
     """
 
     settings: Mapping[str, Any]

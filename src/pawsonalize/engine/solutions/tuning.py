@@ -24,7 +24,7 @@ from pawsonalize.evaluation.judging import judge
 from pawsonalize.evaluation.metrics.catalogue import METRICS, NDCG_AT_10
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model, TrainingData
-from pawsonalize.recipes.ranges import Range, points, tunable
+from pawsonalize.recipes.ranges import Range, draft_of, points, tunable
 
 MOST_USERS = 5_000
 """Trials are fitted on no more users, drawn by lot, so that one takes seconds."""
@@ -59,24 +59,43 @@ def tune(
 ) -> Tuned:
     """Try the version's planned trials; `born` are `item_births`, `clock` counts seconds.
 
-    The best on one half of the held-out users must also be better on the other half, since the
-    best of many is partly luck. Same data, version and seed give the same, unless time runs out.
+    One half of the held-out users chooses a trial, asked of drafts: models without what is costly
+    to learn. The other half is then asked of whole models whether it is better than the given
+    settings: the best of many drafts is partly luck. Same data, version and seed give the same,
+    unless time runs out.
     """
     assert version.tuning is not None
     seed = version.seed % _SEEDS
     holdout = _practice(data, born, seed)
     if holdout is None or len(holdout.targets) < FEWEST_QUESTIONS:
         return Tuned({}, f"fewer than {FEWEST_QUESTIONS} visitors to try settings on")
-    trying = _Trying(holdout, version)
-    planned, until = planned_trials(version), version.tuning.seconds
-    started, values = clock(), list[NDArray[np.float64]]()
+    questions = np.random.default_rng(seed).permutation(len(holdout.targets))
+    choosing, confirming = np.array_split(questions, 2)
+    given, planned = trained_settings(version), planned_trials(version)
+    trying = _Trying(holdout, version.recipe, seed)
+    until, started = version.tuning.seconds, clock()
+    scores: list[float] = []
     for trial in planned:
-        if values and until is not None and clock() - started >= until:
+        if scores and until is not None and clock() - started >= until:
             break
-        progress(len(values), len(planned))
-        values.append(trying.of(trial))
-    progress(len(values), len(planned))
-    return _chosen(planned, values, holdout, seed)
+        progress(len(scores), len(planned) + 1)
+        scores.append(trying.ndcg_at_10(draft_of(replace(given, **trial)), choosing))
+    progress(len(planned), len(planned) + 1)
+    best = int(np.argmax(scores))
+    before = trying.ndcg_at_10(given, confirming)
+    after = trying.ndcg_at_10(replace(given, **planned[best]), confirming) if best else before
+    note = _note(best, after > before)
+    if len(scores) < len(planned):
+        note += f"; time ran out after {len(scores)} of {len(planned)} trials"
+    return Tuned(
+        settings=planned[best] if after > before else {},
+        note=note,
+        trials=tuple(map(Trial, planned, scores)),
+        users=holdout.data.n_users,
+        questions=len(questions),
+        given_ndcg_at_10=before,
+        best_ndcg_at_10=after,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +103,25 @@ class _Trying:
     """Fits on what the practice hold-out leaves, and asks as the gate will ask."""
 
     holdout: Holdout
-    version: SolutionVersion
+    recipe: str
+    seed: int
 
-    def of(self, trial: Setting) -> NDArray[np.float64]:
-        """NDCG@10 of each question, shape (questions,)."""
-        version, holdout = self.version, self.holdout
-        settings = replace(trained_settings(version), **trial)
-        recipe = recipe_named(version.recipe)
-        model: Model = recipe.fit(holdout.training, settings, version.seed)
-        ask = asking(holdout, version.recipe, version.seed % _SEEDS)
-        judgement = judge(ask.of_model(model), holdout.targets)
-        return judgement.values(metrics={NDCG_AT_10: METRICS[NDCG_AT_10]})[:, 0]
+    def ndcg_at_10(self, settings: Any, questions: NDArray[np.int64]) -> float:
+        """The mean over the questions of these numbers."""
+        holdout, numbers = self.holdout, questions.tolist()
+        model: Model = recipe_named(self.recipe).fit(holdout.training, settings, self.seed)
+        ranker = asking(holdout, self.recipe, self.seed).of_model(model)
+        targets = [holdout.targets[number] for number in numbers]
+        judgement = judge(lambda place: ranker(numbers[place]), targets)
+        return float(judgement.values(metrics={NDCG_AT_10: METRICS[NDCG_AT_10]}).mean())
+
+
+def _note(best: int, confirmed: bool) -> str:
+    if best == 0:
+        return "no trial was better than the given settings"
+    if not confirmed:
+        return "the best trial was no better than the given settings on other visitors"
+    return "the best trial was better on other visitors as well"
 
 
 def _ranges(version: SolutionVersion) -> dict[str, Range]:
@@ -145,30 +172,3 @@ def _practice(data: TrainingData, born: NDArray[np.int64], seed: int) -> Holdout
         return None
     holdout = hold_out(SplitName.TIME, sample, born[judged.there], seed, MOST_QUESTIONS)
     return holdout if len(holdout.training) else None
-
-
-def _chosen(
-    planned: list[Setting], values: list[NDArray[np.float64]], holdout: Holdout, seed: int
-) -> Tuned:
-    questions = len(holdout.targets)
-    choosing = np.random.default_rng(seed).permutation(questions) < questions // 2
-    scores = [float(of_trial[choosing].mean()) for of_trial in values]
-    best = int(np.argmax(scores))
-    ours, given = (float(values[trial][~choosing].mean()) for trial in (best, 0))
-    if best == 0:
-        note = "no trial was better than the given settings"
-    elif ours <= given:
-        note = "the best trial was no better than the given settings on other visitors"
-    else:
-        note = "the best trial was better on other visitors as well"
-    if len(values) < len(planned):
-        note += f"; time ran out after {len(values)} of {len(planned)} trials"
-    return Tuned(
-        settings=planned[best] if ours > given else {},
-        note=note,
-        trials=tuple(map(Trial, planned, scores)),
-        users=holdout.data.n_users,
-        questions=questions,
-        given_ndcg_at_10=given,
-        best_ndcg_at_10=ours,
-    )

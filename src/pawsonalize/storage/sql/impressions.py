@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from pawsonalize.storage.base import Impression
 from pawsonalize.storage.sql.database import Database
+from pawsonalize.storage.sql.exposures import add_shown, read_shown
 from pawsonalize.storage.sql.tables import impressions
 
 _ENCODE = msgspec.json.Encoder().encode
@@ -41,8 +42,10 @@ class SqlImpressions:
             }
             for shown in batch
         ]
+        seen = [(one.answered_at, one.item_ids) for one in batch if one.is_seen]
         with self._database.writing() as connection:
             connection.execute(impressions.insert(), rows)
+            add_shown(connection, seen)
 
     def get(self, recommendation_id: str) -> Impression | None:
         """See `Impressions.get`."""
@@ -57,3 +60,8 @@ class SqlImpressions:
             "propensities": None if odds is None else _DECODE_ODDS(odds),
         }
         return Impression(**{**row, **decoded})
+
+    def shown(self, at: int) -> dict[str, float]:
+        """See `Impressions.shown`."""
+        with self._database.reading() as connection:
+            return read_shown(connection, at)

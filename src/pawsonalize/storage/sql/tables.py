@@ -107,6 +107,13 @@ impressions = Table(
     Column("propensities", Text),
 )
 
+exposures = Table(
+    "exposures",
+    metadata,
+    Column("item_id", Text, primary_key=True),
+    Column("shown", Float, nullable=False),
+)
+
 resources = Table(
     "resources",
     metadata,

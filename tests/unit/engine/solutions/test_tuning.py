@@ -101,6 +101,24 @@ def test_time_cuts_off_later_trials_only() -> None:
     assert "after 3 of 6 trials" in outcome.note
 
 
+def test_the_best_of_many_is_not_taken_where_other_visitors_do_not_confirm_it() -> None:
+    """Items by lot: whatever is best on one half is luck."""
+    dice = np.random.default_rng(0)
+    lots = dice.integers(0, 40, (600, 4))
+    data = training_data(
+        (f"u{user}", f"2-B-1-{item}", NOW - (600 - user) * DAY + n)
+        for user, items in enumerate(lots)
+        for n, item in enumerate(items)
+    )
+    outcomes = [tuned(data, version(5, seed=seed)) for seed in range(6)]
+    for outcome in outcomes:
+        assert outcome.given_ndcg_at_10 is not None
+        assert outcome.best_ndcg_at_10 is not None
+        better = outcome.best_ndcg_at_10 > outcome.given_ndcg_at_10
+        assert bool(outcome.settings) == better
+    assert any("no better than the given settings on other" in one.note for one in outcomes)
+
+
 def test_the_given_settings_stay_where_nothing_is_better() -> None:
     same = training_data((f"u{n}", "2-B-1-1", NOW - (600 - n) * DAY) for n in range(600))
     outcome = tuned(same, version())
