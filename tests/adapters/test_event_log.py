@@ -66,6 +66,14 @@ def test_what_events_report_as_shown_is_counted_once(database: Database, log: Sq
     assert shown == pytest.approx({"a": 1, "b": 2, "c": 1})
 
 
+def test_outcomes_are_the_events_that_name_their_recommendation(log: SqlEventLog) -> None:
+    names = ["RID-1", None, "RID-2", "RID-1"]
+    log.append([event(f"e{n}", recommendation_id=name) for n, name in enumerate(names)])
+    page = log.outcomes(0, 2)
+    assert ids(page) == ["e0", "e2"]
+    assert ids(log.outcomes(page[-1].offset, 2)) == ["e3"]
+
+
 def test_a_replay_of_the_log_counts_what_it_reports_as_shown(
     database: Database, log: SqlEventLog
 ) -> None:

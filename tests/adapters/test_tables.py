@@ -99,6 +99,15 @@ def answered(name: str, items: tuple[str, ...], **more: Any) -> Impression:
     return replace(Impression(name, RECOMMENDATION, "ann", None, T0, T0, "v1", items), **more)
 
 
+def test_answers_of_a_time_are_read_in_pages(database: Database) -> None:
+    impressions = SqlImpressions(database)
+    kept = [answered(f"RID-{n}", ("a",), answered_at=T0 + n, as_of=T0 + n) for n in range(6)]
+    impressions.append(kept)
+    assert impressions.between(T0 + 1, T0 + 5, "", 3) == kept[1:4]
+    assert impressions.between(T0 + 1, T0 + 5, "RID-3", 3) == kept[4:5]
+    assert impressions.between(T0 + 1, T0 + 5, "RID-4", 3) == []
+
+
 def test_impressions_from_before_propensities_were_kept_are_still_found(database_url: str) -> None:
     old = Impression("RID-1", "recommendation", "ann", None, T0, T0, "v1", ("a", "b"))
     migrate(database_url, "0001")

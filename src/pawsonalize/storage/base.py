@@ -78,6 +78,10 @@ class EventLog(Protocol):
         """The log itself: events with `after < offset <= through` in offset order."""
         ...
 
+    def outcomes(self, after: int, limit: int) -> list[LoggedEvent]:
+        """Events with `after < offset` that name the recommendation they came of, in order."""
+        ...
+
     def restore(self, events: Sequence[LoggedEvent]) -> None:
         """Write events at given offsets, as an archive replay does; the offsets must be free."""
         ...
@@ -212,6 +216,10 @@ class Impressions(Protocol):
 
     def get(self, recommendation_id: str) -> Impression | None:
         """One answer, or None."""
+        ...
+
+    def between(self, since: int, until: int, after: str, limit: int) -> list[Impression]:
+        """Answers given at `since` or later and before `until`, with ids above `after`, by id."""
         ...
 
     def shown(self, at: int) -> dict[str, float]:

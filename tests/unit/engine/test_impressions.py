@@ -35,6 +35,9 @@ class Table:
     def get(self, recommendation_id: str) -> Impression | None:
         return None
 
+    def between(self, since: int, until: int, after: str, limit: int) -> list[Impression]:
+        return []
+
     def shown(self, at: int) -> dict[str, float]:
         return {}
 

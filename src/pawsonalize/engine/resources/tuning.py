@@ -33,8 +33,8 @@ class Trial(msgspec.Struct, frozen=True):
 class Tuned(msgspec.Struct, frozen=True):
     """The outcome of a tuning.
 
-    `settings` are to be used above the given ones: the best trial's, if it was also better on the
-    other half of the `questions` users, else none. `given_ndcg_at_10` and `best_ndcg_at_10` are
+    `settings` are to be used above the given ones: the best trial's, if it was surely better on
+    the other half of the `questions` users, else none. `given_ndcg_at_10` and `best_ndcg_at_10` are
     those of whole models on that half. `note` says why in words.
     """
 

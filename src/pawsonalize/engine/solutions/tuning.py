@@ -20,6 +20,7 @@ from pawsonalize.engine.progress import Progress, silent
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.resources.tuning import Trial, Tuned
 from pawsonalize.engine.solutions.settings import trained_settings
+from pawsonalize.evaluation.bootstrap import paired_differences
 from pawsonalize.evaluation.judging import judge
 from pawsonalize.evaluation.metrics.catalogue import METRICS, NDCG_AT_10
 from pawsonalize.recipes.catalogue import recipe_named
@@ -31,6 +32,8 @@ MOST_USERS = 5_000
 MOST_QUESTIONS = 1_000
 FEWEST_QUESTIONS = 40
 """Below this the better of two settings is a matter of luck."""
+SURE = 0.8
+"""The share of resampled visitors with whom the best trial must be better than what is given."""
 _REFUSED = 50  # points passed over for one that the recipe takes
 _SEEDS = 2**31  # a version's seed may be any whole number, dice take none below 0
 
@@ -60,9 +63,9 @@ def tune(
     """Try the version's planned trials; `born` are `item_births`, `clock` counts seconds.
 
     One half of the held-out users chooses a trial, asked of drafts: models without what is costly
-    to learn. The other half is then asked of whole models whether it is better than the given
-    settings: the best of many drafts is partly luck. Same data, version and seed give the same,
-    unless time runs out.
+    to learn. The other half is then asked of whole models whether it is surely better than the
+    given settings: the best of many drafts is partly luck. Same data, version and seed give the
+    same, unless time runs out.
     """
     assert version.tuning is not None
     seed = version.seed % _SEEDS
@@ -79,22 +82,24 @@ def tune(
         if scores and until is not None and clock() - started >= until:
             break
         progress(len(scores), len(planned) + 1)
-        scores.append(trying.ndcg_at_10(draft_of(replace(given, **trial)), choosing))
+        drafted = trying.ndcg_at_10(draft_of(replace(given, **trial)), choosing)
+        scores.append(float(drafted.mean()))
     progress(len(planned), len(planned) + 1)
     best = int(np.argmax(scores))
     before = trying.ndcg_at_10(given, confirming)
     after = trying.ndcg_at_10(replace(given, **planned[best]), confirming) if best else before
-    note = _note(best, after > before)
+    sure = bool(paired_differences(after, before, seed)[0].better >= SURE)
+    note = _note(best, sure)
     if len(scores) < len(planned):
         note += f"; time ran out after {len(scores)} of {len(planned)} trials"
     return Tuned(
-        settings=planned[best] if after > before else {},
+        settings=planned[best] if sure else {},
         note=note,
         trials=tuple(map(Trial, planned, scores)),
         users=holdout.data.n_users,
         questions=len(questions),
-        given_ndcg_at_10=before,
-        best_ndcg_at_10=after,
+        given_ndcg_at_10=float(before.mean()),
+        best_ndcg_at_10=float(after.mean()),
     )
 
 
@@ -106,21 +111,21 @@ class _Trying:
     recipe: str
     seed: int
 
-    def ndcg_at_10(self, settings: Any, questions: NDArray[np.int64]) -> float:
-        """The mean over the questions of these numbers."""
+    def ndcg_at_10(self, settings: Any, questions: NDArray[np.int64]) -> NDArray[np.float64]:
+        """That of each of the questions with these numbers, shape (questions, 1)."""
         holdout, numbers = self.holdout, questions.tolist()
         model: Model = recipe_named(self.recipe).fit(holdout.training, settings, self.seed)
         ranker = asking(holdout, self.recipe, self.seed).of_model(model)
         targets = [holdout.targets[number] for number in numbers]
         judgement = judge(lambda place: ranker(numbers[place]), targets)
-        return float(judgement.values(metrics={NDCG_AT_10: METRICS[NDCG_AT_10]}).mean())
+        return judgement.values(metrics={NDCG_AT_10: METRICS[NDCG_AT_10]})
 
 
 def _note(best: int, confirmed: bool) -> str:
     if best == 0:
         return "no trial was better than the given settings"
     if not confirmed:
-        return "the best trial was no better than the given settings on other visitors"
+        return "the best trial was not surely better than the given settings on other visitors"
     return "the best trial was better on other visitors as well"
 
 

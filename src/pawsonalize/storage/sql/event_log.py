@@ -74,6 +74,17 @@ class SqlEventLog:
         with self._database.reading() as connection:
             return [_logged(row) for row in connection.execute(rows)]
 
+    def outcomes(self, after: int, limit: int) -> list[LoggedEvent]:
+        """See `EventLog.outcomes`."""
+        rows = (
+            select(events)
+            .where(events.c.offset > after, events.c.recommendation_id.is_not(None))
+            .order_by(events.c.offset)
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            return [_logged(row) for row in connection.execute(rows)]
+
     def restore(self, batch: Sequence[LoggedEvent]) -> None:
         """See `EventLog.restore`."""
         if not batch:

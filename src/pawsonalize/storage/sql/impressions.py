@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import RowMapping, select
 
 from pawsonalize.storage.base import Impression
 from pawsonalize.storage.sql.database import Database
@@ -52,16 +52,33 @@ class SqlImpressions:
         wanted = select(impressions).where(impressions.c.recommendation_id == recommendation_id)
         with self._database.reading() as connection:
             row = connection.execute(wanted).mappings().first()
-        if row is None:
-            return None
-        odds = row["propensities"]
-        decoded = {
-            "item_ids": _DECODE_ITEMS(row["item_ids"]),
-            "propensities": None if odds is None else _DECODE_ODDS(odds),
-        }
-        return Impression(**{**row, **decoded})
+        return None if row is None else _impression(row)
+
+    def between(self, since: int, until: int, after: str, limit: int) -> list[Impression]:
+        """See `Impressions.between`."""
+        wanted = (
+            select(impressions)
+            .where(
+                impressions.c.recommendation_id > after,
+                impressions.c.answered_at >= since,
+                impressions.c.answered_at < until,
+            )
+            .order_by(impressions.c.recommendation_id)
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            return [_impression(row) for row in connection.execute(wanted).mappings()]
 
     def shown(self, at: int) -> dict[str, float]:
         """See `Impressions.shown`."""
         with self._database.reading() as connection:
             return read_shown(connection, at)
+
+
+def _impression(row: RowMapping) -> Impression:
+    odds = row["propensities"]
+    decoded = {
+        "item_ids": _DECODE_ITEMS(row["item_ids"]),
+        "propensities": None if odds is None else _DECODE_ODDS(odds),
+    }
+    return Impression(**{**row, **decoded})

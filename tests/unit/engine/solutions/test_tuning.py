@@ -114,9 +114,11 @@ def test_the_best_of_many_is_not_taken_where_other_visitors_do_not_confirm_it() 
     for outcome in outcomes:
         assert outcome.given_ndcg_at_10 is not None
         assert outcome.best_ndcg_at_10 is not None
-        better = outcome.best_ndcg_at_10 > outcome.given_ndcg_at_10
-        assert bool(outcome.settings) == better
-    assert any("no better than the given settings on other" in one.note for one in outcomes)
+        if outcome.settings:
+            assert outcome.best_ndcg_at_10 > outcome.given_ndcg_at_10
+    kept = [outcome for outcome in outcomes if not outcome.settings]
+    assert len(kept) >= 4
+    assert any("not surely better" in outcome.note for outcome in kept)
 
 
 def test_the_given_settings_stay_where_nothing_is_better() -> None:
