@@ -1,5 +1,6 @@
 """The verdict: a policy's value with its interval, or why the log cannot tell it."""
 
+import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -86,7 +87,7 @@ def _interval(values: Values, codes: NDArray[np.int64], n_answers: int, seed: in
         (found,) = intervals(off[:, np.newaxis], seed)
         return Interval(mean, mean + found.low, mean + found.high)
     reach = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * float(off.std(ddof=1))
-    reach /= np.sqrt(n_answers)
+    reach /= math.sqrt(n_answers)
     return Interval(mean, mean - reach, mean + reach)
 
 
