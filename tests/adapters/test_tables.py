@@ -82,6 +82,17 @@ def test_what_answers_show_is_counted_by_item_and_fades(database: Database) -> N
     assert impressions.shown(T0 + 60 * DAY) == pytest.approx({"a": 0.25, "b": 0.75, "c": 0.25})
 
 
+def test_what_one_dataset_group_shows_is_nothing_to_another(database: Database) -> None:
+    impressions = SqlImpressions(database)
+    theirs = answered("RID-1", ("a",), dataset_group="theirs")
+    impressions.append([theirs, answered("RID-2", ("b",))])
+    assert impressions.shown(T0) == pytest.approx({"b": 1})
+    assert impressions.get("RID-1") is None
+    of_theirs = impressions.of("theirs")
+    assert of_theirs.shown(T0) == pytest.approx({"a": 1})
+    assert of_theirs.between(T0, T0 + 1, "", 9) == [theirs]
+
+
 def test_only_what_is_seen_counts_as_shown(database: Database) -> None:
     impressions = SqlImpressions(database)
     long = tuple(f"{n}" for n in range(30))

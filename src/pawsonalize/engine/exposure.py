@@ -34,7 +34,15 @@ class Exposure:
         self._catalogue = catalogue
         self._impressions = impressions
 
-    def of(self, cut: Cut, item_ids: Sequence[str], age_cut_off_days: int) -> Exposed:
+    def of(self, dataset_group: str) -> "Exposure":
+        """The exposure of another dataset group's items."""
+        return Exposure(
+            self._log.of(dataset_group),
+            self._catalogue.of(dataset_group),
+            self._impressions.of(dataset_group),
+        )
+
+    def exposed(self, cut: Cut, item_ids: Sequence[str], age_cut_off_days: int) -> Exposed:
         """The part that stays as long as the version is served.
 
         Touches are events among the newest 500,000 of the cut. Items created before the cut-off,

@@ -22,7 +22,7 @@ class Weights:
 
     def __call__(self, days: int, log_offset: int | None = None, at: int = T0) -> list[int]:
         through = self.log.head() if log_offset is None else log_offset
-        exposed = self.exposure.of(Cut(through, T0), ITEMS, days)
+        exposed = self.exposure.exposed(Cut(through, T0), ITEMS, days)
         novelty = self.exposure.novelty(exposed, at)
         return [round(int(weight) * 1000 / 2**20) for weight in novelty.weights]
 

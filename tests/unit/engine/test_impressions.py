@@ -35,6 +35,9 @@ class Table:
     def get(self, recommendation_id: str) -> Impression | None:
         return None
 
+    def of(self, dataset_group: str) -> "Table":
+        return self
+
     def between(self, since: int, until: int, after: str, limit: int) -> list[Impression]:
         return []
 

@@ -72,6 +72,9 @@ class Kept:
         found = [one for one in self.impressions if one.recommendation_id == recommendation_id]
         return found[0] if found else None
 
+    def of(self, dataset_group: str) -> "Kept":
+        return self
+
     def between(self, since: int, until: int, after: str, limit: int) -> list[Impression]:
         return []
 

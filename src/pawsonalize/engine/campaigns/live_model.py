@@ -39,7 +39,7 @@ class LiveModel:
         self._processes = processes
         self._served: Served | None = None
         self._ready: dict[str, Served] = {}
-        self._revision = 0
+        self._seen: tuple[int, int] | None = None
         self._weighed_at = 0
 
     @property
@@ -57,11 +57,13 @@ class LiveModel:
     def refresh(self, now: int) -> bool:
         """Serve what the campaign asks for if that changed; True if another version serves.
 
-        Costs one read where nothing changed. An update that cannot be served has failed, the old
-        version goes on, and the reason is raised: CorruptArtefact or whatever the model threw.
+        Costs one read where nothing changed, and now and then a second, of what was shown. An
+        update that cannot be served has failed, the old version goes on, and the reason is
+        raised: CorruptArtefact or whatever the model threw.
         """
         campaign = self._campaigns.find(self._name)
-        if campaign is None or campaign.revision == self._revision:
+        if campaign is None or _state(campaign) == self._seen:
+            self._weigh(now)
             return False
         before = self._served
         if campaign.pending is not None:
@@ -69,11 +71,11 @@ class LiveModel:
         elif campaign.solution_version is not None:
             self._swap(self._prepared(campaign, campaign.solution_version, now))
         self._keep_ready(campaign, now)
-        self._revision = campaign.revision
+        self._seen = _state(campaign)
         return _name_of(before) != _name_of(self._served)
 
-    def weigh(self, now: int) -> None:
-        """Explore by what was shown up to now; not at the same time as `refresh`."""
+    def _weigh(self, now: int) -> None:
+        """Explore by what was shown up to now."""
         if self._served is not None and now - self._weighed_at >= _WEIGH_EVERY:
             self._swap(self._loader.weighed(self._served, now))
             self._weighed_at = now
@@ -124,6 +126,11 @@ class LiveModel:
                     "no way back", campaign=self._name, version=previous, reason=error.message
                 )
         self._ready = kept
+
+
+def _state(campaign: Campaign) -> tuple[int, int]:
+    """What changes with each update, and when another campaign takes the name."""
+    return campaign.created_at, campaign.revision
 
 
 def _name_of(served: Served | None) -> str | None:

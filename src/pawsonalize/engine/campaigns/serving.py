@@ -3,12 +3,13 @@
 from dataclasses import dataclass, fields, replace
 
 from pawsonalize.domain.errors import CorruptArtefact
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.engine.campaigns.trial import try_out
 from pawsonalize.engine.exploration import Novelty
 from pawsonalize.engine.exposure import Exposed, Exposure
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.solutions.models import load_model
 from pawsonalize.recipes.contract import Model
 from pawsonalize.storage.base import ArtefactStore
@@ -40,6 +41,7 @@ class Served:
     settings: ServingSettings = ServingSettings()
     novelty: Novelty | None = None
     exposed: Exposed | None = None
+    dataset_group: str = DEFAULT_DATASET_GROUP
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +62,19 @@ class Loader:
             raise CorruptArtefact(f"solution version {name} is not recorded")
         model = load_model(self.artefacts, version)
         try_out(model, version.as_of)
-        exposed = None
+        exposed, group = None, self._group(version)
         if self.exposure is not None and settings.exploration_weight > 0:
             days = settings.exploration_item_age_cut_off
-            exposed = self.exposure.of(version.cut, model.item_ids, days)
-        return self.weighed(Served(version, model, settings, exposed=exposed), now)
+            exposed = self.exposure.of(group).exposed(version.cut, model.item_ids, days)
+        return self.weighed(Served(version, model, settings, None, exposed, group), now)
 
     def weighed(self, served: Served, now: int) -> Served:
         """The same with the novelty of that moment, where it explores."""
         if self.exposure is None or served.exposed is None:
             return served
-        return replace(served, novelty=self.exposure.novelty(served.exposed, now))
+        exposure = self.exposure.of(served.dataset_group)
+        return replace(served, novelty=exposure.novelty(served.exposed, now))
+
+    def _group(self, version: SolutionVersion) -> str:
+        solution = self.registry.find(Solution, version.solution)
+        return DEFAULT_DATASET_GROUP if solution is None else solution.dataset_group

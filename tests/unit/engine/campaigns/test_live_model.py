@@ -265,7 +265,7 @@ def test_what_is_shown_is_explored_less_within_seconds_by_every_worker(
 
     def share(live: LiveModel, now: int) -> int:
         live.refresh(now)
-        live.weigh(now)
+        live.refresh(now)
         assert live.current.novelty is not None
         return 2**20 // int(live.current.novelty.weights[0])
 
