@@ -18,7 +18,8 @@ from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY
 from pawsonalize.storage import sql
-from pawsonalize.storage.base import RANKING, RECOMMENDATION, Impression, Item, Segment
+from pawsonalize.storage.base import Item, Segment
+from pawsonalize.storage.impressions import RANKING, RECOMMENDATION, Impression
 from pawsonalize.storage.sql import (
     Database,
     SqlAnimals,

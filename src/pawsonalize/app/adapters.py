@@ -35,8 +35,8 @@ from pawsonalize.storage.base import (
     Catalogue,
     Deliveries,
     EventLog,
-    Impressions,
 )
+from pawsonalize.storage.impressions import Impressions
 from pawsonalize.storage.sql import (
     Database,
     SqlAnimals,

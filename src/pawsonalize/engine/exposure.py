@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.exploration import Novelty, novelty
 from pawsonalize.engine.resources.solutions import Cut
-from pawsonalize.storage.base import Catalogue, EventLog, Impressions
+from pawsonalize.storage.base import Catalogue, EventLog
+from pawsonalize.storage.impressions import Impressions
 
 _COUNTED_EVENTS = 500_000
 

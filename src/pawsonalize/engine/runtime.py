@@ -19,7 +19,8 @@ from pawsonalize.engine.reasons import reasons_for
 from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, Floats, Seen
-from pawsonalize.storage.base import RANKING, RECOMMENDATION, EventLog, Impression
+from pawsonalize.storage.base import EventLog
+from pawsonalize.storage.impressions import RANKING, RECOMMENDATION, Impression
 
 MAX_RESULTS = 500
 _NONE: Iterable[tuple[str, ...]] = repeat(())

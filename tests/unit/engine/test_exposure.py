@@ -6,7 +6,8 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.engine import exposure
 from pawsonalize.engine.exposure import Exposure
 from pawsonalize.engine.resources.solutions import Cut
-from pawsonalize.storage.base import Impression, Item
+from pawsonalize.storage.base import Item
+from pawsonalize.storage.impressions import Impression
 from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog, SqlImpressions
 from tests.event_data import T0, event
 

@@ -9,7 +9,7 @@ import pytest
 from pawsonalize.domain.errors import PawsonalizeError, StorageUnavailable
 from pawsonalize.engine import impressions as module
 from pawsonalize.engine.impressions import ImpressionLog
-from pawsonalize.storage.base import Impression
+from pawsonalize.storage.impressions import Impression
 
 
 def shown(name: str) -> Impression:

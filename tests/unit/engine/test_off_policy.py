@@ -11,7 +11,7 @@ from pawsonalize.engine import off_policy
 from pawsonalize.engine.exploration import explore, novelty
 from pawsonalize.engine.off_policy import LoggedChoices, logged_choices
 from pawsonalize.evaluation.off_policy.verdict import OffPolicyValue, off_policy_value
-from pawsonalize.storage.base import Impression
+from pawsonalize.storage.impressions import Impression
 from pawsonalize.storage.sql import SqlEventLog, SqlImpressions
 from tests.event_data import T0, event
 

@@ -24,7 +24,7 @@ from pawsonalize.engine.runtime import Candidate, Runtime
 from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.recipes.contract import Arrays, Card, Context, Floats
 from pawsonalize.storage.artefacts import LocalArtefacts
-from pawsonalize.storage.base import Impression
+from pawsonalize.storage.impressions import Impression
 from pawsonalize.storage.sql import SqlAnimals, SqlCatalogue, SqlEventLog
 from tests.event_data import T0, event
 

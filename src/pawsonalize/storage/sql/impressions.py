@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import RowMapping, select
 
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
-from pawsonalize.storage.base import Impression
+from pawsonalize.storage.impressions import Impression
 from pawsonalize.storage.sql.database import Database
 from pawsonalize.storage.sql.exposures import add_shown, read_shown
 from pawsonalize.storage.sql.tables import impressions

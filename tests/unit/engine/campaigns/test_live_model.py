@@ -17,7 +17,7 @@ from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.recipes.contract import Context
 from pawsonalize.storage.artefacts import LocalArtefacts
-from pawsonalize.storage.base import Impression
+from pawsonalize.storage.impressions import Impression
 from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog, SqlImpressions
 from tests.event_data import T0
 from tests.unit.engine.campaigns.conftest import Release
