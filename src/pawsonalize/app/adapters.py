@@ -32,6 +32,7 @@ from pawsonalize.storage.archive_ledger import ArchiveLedger
 from pawsonalize.storage.artefacts import LocalArtefacts
 from pawsonalize.storage.base import Animals, ArtefactStore, Catalogue, EventLog
 from pawsonalize.storage.deliveries import Deliveries
+from pawsonalize.storage.impressions import Impressions
 from pawsonalize.storage.sql import (
     Database,
     SqlAnimals,
@@ -39,6 +40,7 @@ from pawsonalize.storage.sql import (
     SqlCatalogue,
     SqlDeliveries,
     SqlEventLog,
+    SqlImpressions,
     SqlResources,
     SqlWorkflowRuns,
 )
@@ -56,6 +58,7 @@ class Adapters:
     log: EventLog
     catalogue: Catalogue
     animals: Animals
+    impressions: Impressions
     registry: Registry
     ledger: ArchiveLedger
     deliveries: Deliveries
@@ -127,6 +130,7 @@ def _open(settings: Settings) -> Adapters:
         log=SqlEventLog(database),
         catalogue=SqlCatalogue(database),
         animals=SqlAnimals(database),
+        impressions=SqlImpressions(database),
         registry=registry,
         ledger=SqlArchiveLedger(database),
         deliveries=SqlDeliveries(database),

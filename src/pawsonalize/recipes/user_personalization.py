@@ -5,7 +5,7 @@ learned from it orders the likeliest candidates, and the mixture shares out what
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,10 @@ class UserPersonalizationSettings(MixtureSettings):
                 "candidates, min_requests, max_requests and trees must be at least 1",
                 field="candidates",
             )
+
+    def draft(self) -> "UserPersonalizationSettings":
+        """The mixture alone: a hundred times quicker to fit, and what is tuned is all in it."""
+        return replace(self, learn=False)
 
     def design(self, seed: int) -> Design:
         """What the learned part needs to know."""
