@@ -12,9 +12,8 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, text
 
-from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.animals import GoodWith
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
-from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.storage import sql
 from pawsonalize.storage.base import Impression, Item, Segment
 from pawsonalize.storage.sql import (
@@ -25,9 +24,10 @@ from pawsonalize.storage.sql import (
     SqlImpressions,
 )
 from pawsonalize.storage.sql.tables import metadata
+from tests.animal_data import animal
+from tests.event_data import T0
 
-T0 = 1_700_000_000_000
-REX = Animal("a1", AnimalGroup("2", "Beagle", "2", "3"), "Rex", "North", "m", "brown", 2, T0)
+REX = animal("a1")
 
 
 def test_migrations_lead_to_exactly_the_tables_the_code_uses(database: Database) -> None:
@@ -49,12 +49,12 @@ def test_items_are_replaced_by_id_and_the_last_of_a_batch_wins(database: Databas
 
 def test_only_animals_that_wait_at_the_moment_are_available(database: Database) -> None:
     animals = SqlAnimals(database)
-    gone = replace(REX, animal_id="a2", adopted_at=T0 + 5, good_with_cats=False)
-    animals.put([REX, gone, replace(REX, animal_id="a3", listed_at=T0 + 9)])
+    gone = animal("a2", adopted=T0 + 5, good_with_cats=GoodWith.SELECTIVE)
+    animals.put([REX, gone, animal("a3", listed=T0 + 9)], T0)
     assert animals.get("a2") == gone
     assert animals.get("nobody") is None
-    assert [animal.animal_id for animal in animals.available(T0 + 4, 10)] == ["a1", "a2"]
-    assert [animal.animal_id for animal in animals.available(T0 + 5, 10)] == ["a1"]
+    assert [one.animal_id for one in animals.available(T0 + 4, 10)] == ["a1", "a2"]
+    assert [one.animal_id for one in animals.available(T0 + 5, 10)] == ["a1"]
 
 
 def test_an_impression_is_found_by_its_recommendation_id(database: Database) -> None:

@@ -46,7 +46,6 @@ from pawsonalize.ui.door import routes as site_routes
 from pawsonalize.workflow.record import Trigger
 from pawsonalize.workflow.runs import Runs
 
-_COUNT_SECONDS = 1.0
 _DELIVERY_SECONDS = 2.0
 _REFRESH_SECONDS = 0.5  # so that a rollback is everywhere within a second
 _LOOK_SECONDS = 10.0
@@ -75,7 +74,7 @@ def build_app(settings: Settings) -> Starlette:
             ingest = Ingest(
                 adapters.log, adapters.animals, reads_are_local=adapters.database.is_local
             )
-            supply = SupplyWatch(adapters.catalogue)
+            supply = SupplyWatch(adapters.supply)
             archiver = Archiver(adapters.log, adapters.ledger, adapters.objects)
             runs = adapters.runs(settings)
             retraining = Retraining(timer(settings, runs), worker_processes(settings, adapters))
@@ -110,7 +109,6 @@ def build_app(settings: Settings) -> Starlette:
                     asyncio.create_task(every(_REFRESH_SECONDS, follow_campaign, one))
                     for one in live.values()
                 ),
-                asyncio.create_task(every(_COUNT_SECONDS, count_animals, supply)),
                 asyncio.create_task(every(_LOOK_SECONDS, look_after_trainings, adapters)),
                 asyncio.create_task(every(settings.archive_seconds, archive_new, archiver)),
                 *(

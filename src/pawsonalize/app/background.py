@@ -64,8 +64,9 @@ def follow_campaign(live: LiveModel) -> None:
 
 
 def count_animals(supply: SupplyWatch) -> None:
-    """Count the animals that are available."""
-    supply.refresh(clock.now())
+    """Count the animals before anybody asks; answers then count what changed."""
+    now = clock.now()
+    supply.of((), now, now)
 
 
 def look_after_trainings(adapters: Adapters) -> None:

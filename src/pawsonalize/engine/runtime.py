@@ -87,7 +87,7 @@ class Runtime:
         if not 1 <= limit <= MAX_RESULTS:
             raise InvalidInput(f"limit must be from 1 to {MAX_RESULTS}", field="limit")
         served = self._recommender.current
-        supply = self._supply_of(served, at)
+        supply = self._supply_of(served, at, now)
         context = replace(context_of(self._log, visitor, at), supply=supply)
         scores = served.model.score_catalogue(context)
         name = new_recommendation_id(now)
@@ -121,8 +121,8 @@ class Runtime:
         answer = Answer(new_recommendation_id(now), served.version.name, items)
         return self._logged(answer, "ranking", visitor, at, now)
 
-    def _supply_of(self, served: Served, at: int) -> NDArray[np.int64] | None:
-        return None if self._supply is None else self._supply.of(served.model.item_ids, at)
+    def _supply_of(self, served: Served, at: int, now: int) -> NDArray[np.int64] | None:
+        return None if self._supply is None else self._supply.of(served.model.item_ids, at, now)
 
     def _ranking(self) -> Served:
         reranker = self._reranker

@@ -12,7 +12,8 @@ from pawsonalize.engine.campaigns.updates import Campaigns
 from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.runtime import Runtime
-from pawsonalize.storage.base import Animals, EventLog
+from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.base import EventLog
 from pawsonalize.workflow.runs import Runs
 
 P = ParamSpec("P")

@@ -8,10 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput, NotReady
 from pawsonalize.domain.events import Visitor
-from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.campaigns.serving import Loader, Served, ServingSettings
 from pawsonalize.engine.campaigns.updates import Campaigns
@@ -25,7 +23,8 @@ from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.recipes.contract import Arrays, Card, Context, Floats
 from pawsonalize.storage.artefacts import LocalArtefacts
 from pawsonalize.storage.base import Impression
-from pawsonalize.storage.sql import SqlAnimals, SqlCatalogue, SqlEventLog
+from pawsonalize.storage.sql import SqlAnimals, SqlEventLog, SqlSupply
+from tests.animal_data import animal
 from tests.event_data import T0, event
 
 CARD = Card("known", 1, {}, 0, "f", {})
@@ -319,17 +318,16 @@ def test_an_answer_is_of_one_version_though_the_campaign_moves_on_meanwhile(ask:
 
 
 def test_of_what_no_animal_waits_nothing_is_recommended_nor_explored_and_reasons_know_it(
-    ask: Question, log: SqlEventLog, animals: SqlAnimals, catalogue: SqlCatalogue
+    ask: Question, log: SqlEventLog, animals: SqlAnimals, supply: SqlSupply
 ) -> None:
-    husky = AnimalGroup("2", "Husky", "3", "2")
-    animals.put([Animal("A1", husky, "Rex", "S1", "f", "black", 1, T0)])
+    animals.put([animal("A1", "2-Husky-3-2")], T0)
     due = novelty(np.zeros(2, np.int64), np.ones(2, np.bool_))
-    model = ask.serve({"2-Beagle-2-2": 0.9, husky.id: 0.1}, due)
+    model = ask.serve({"2-Beagle-2-2": 0.9, "2-Husky-3-2": 0.1}, due)
     ask.exploring(0.9)
-    runtime = Runtime(log, ask.live, ask.impressions, supply=SupplyWatch(catalogue))
+    runtime = Runtime(log, ask.live, ask.impressions, supply=SupplyWatch(supply))
     for _ in range(20):
         answer = runtime.recommend(ANYONE, 2, T0 + 1, T0 + 1, explain=True)
-        assert [item.item_id for item in answer.items] == [husky.id]
+        assert [item.item_id for item in answer.items] == ["2-Husky-3-2"]
     scored, explained = model.contexts[-2:]
     assert scored is explained
     assert scored.supply is not None
