@@ -30,6 +30,7 @@ from pawsonalize.app.retraining import timer, worker_processes
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.ingest import Ingest
+from pawsonalize.engine.inventory.inventory import Inventory
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.engine.runtime import Runtime
 from pawsonalize.engine.supply import SupplyWatch
@@ -80,7 +81,7 @@ def build_app(settings: Settings) -> Starlette:
             retraining = Retraining(timer(settings, runs), worker_processes(settings, adapters))
             app.state.services = Services(
                 log=adapters.log,
-                animals=adapters.animals,
+                inventory=Inventory(adapters.animals),
                 ingest=ingest,
                 runtime=Runtime(adapters.log, recommender, impressions, reranker, supply),
                 live=recommender,

@@ -48,3 +48,19 @@ def _months_after(day: date, months: int) -> date:
 
 def _midnight(day: date) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * SECOND
+
+
+_WORDS = MappingProxyType(
+    {
+        **dict.fromkeys(("baby", "kitten", "puppy", "infant", "newborn"), BABY),
+        **dict.fromkeys(("young", "juvenile", "youngadult"), YOUNG),
+        **dict.fromkeys(("adult", "matureadult", "mature"), ADULT),
+        **dict.fromkeys(("senior", "old", "geriatric"), SENIOR),
+    }
+)
+
+
+def age_id(text: str) -> str:
+    """The id of an age band in words; a word nobody knows is its own id."""
+    word = "".join(letter for letter in text.lower() if letter.isalnum())
+    return _WORDS.get(word, text.strip().replace("-", "_").replace(" ", "_"))

@@ -45,7 +45,7 @@ def breed_id(species: str, text: str) -> str:
     found = find_breed(species, text)
     if found is not None:
         return found
-    words = " ".join(text.split())
+    words = " ".join(text.replace("_", " ").split())
     return words.replace(" ", "_") or UNKNOWN_BREED
 
 

@@ -10,9 +10,9 @@ from starlette.concurrency import run_in_threadpool
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.campaigns.updates import Campaigns
 from pawsonalize.engine.ingest import Ingest
+from pawsonalize.engine.inventory.inventory import Inventory
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.runtime import Runtime
-from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.base import EventLog
 from pawsonalize.workflow.runs import Runs
 
@@ -30,7 +30,7 @@ class Services:
     """
 
     log: EventLog
-    animals: Animals
+    inventory: Inventory
     ingest: Ingest
     runtime: Runtime
     live: LiveModel
