@@ -48,9 +48,7 @@ def test_the_stays_say_when_it_is_available_and_in_which_group(one: Animal, at: 
 
 
 @given(histories(), histories(), st.integers(-1, 2_500), st.integers(-1, 2_500))
-def test_a_change_leaves_the_past_as_it_was(
-    old: Animal, new: Animal, cut: int, at: int
-) -> None:
+def test_a_change_leaves_the_past_as_it_was(old: Animal, new: Animal, cut: int, at: int) -> None:
     edge, moment = BIRTHDAY + cut, BIRTHDAY + at
     told = revise(tuple(old.stays()), tuple(new.stays()), edge)
     valid = old if moment < edge else new

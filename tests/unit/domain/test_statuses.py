@@ -1,5 +1,7 @@
 """Which status may follow which."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,5 +39,5 @@ def test_no_way_leads_from_adopted_to_available_without_a_return(told: list[Anim
     seen = [AnimalStatus.ADOPTED]
     for status in told:
         seen.extend(route(seen[-1], status))
-    for before, after in zip(seen, seen[1:], strict=False):
+    for before, after in pairwise(seen):
         assert before is not AnimalStatus.ADOPTED or after is AnimalStatus.RETURNED

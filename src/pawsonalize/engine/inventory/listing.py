@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pawsonalize.domain.ages import age_id
 from pawsonalize.domain.animals import UNKNOWN, Animal, GoodWith
-from pawsonalize.domain.breeds import UNKNOWN_BREED, Breeds, breed_id, read_breeds
+from pawsonalize.domain.breeds import UNKNOWN_BREED, Breeds, breed_id, find_breed, read_breeds
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.ids import MAX_ID_LENGTH, parse_id
@@ -43,13 +43,14 @@ def read_listing(form: AnimalForm, at: int) -> Listing:
     status = read_status(form.status) if form.status is not None else None
     species = species_id(text(form.species, "species"))
     breeds = _breeds(form, species)
+    born = day(form.birth_date, "birthDate")
     animal = Animal(
         animal_id=parse_id(form.id, "id"),
         species=species,
         breed=breeds.primary,
         size=size_id(text(form.size, "size")) or UNKNOWN,
-        age=age_id(text(form.age, "age")) or UNKNOWN,
-        born=day(form.birth_date, "birthDate"),
+        age=UNKNOWN if born else age_id(text(form.age, "age")) or UNKNOWN,
+        born=born,
         name=text(form.name, "name"),
         history=_first_history(form, status, at),
         source=text(form.source, "source"),
@@ -91,10 +92,8 @@ def read_status(given: str) -> AnimalStatus:
 def _breeds(form: AnimalForm, species: str) -> Breeds:
     told = text(form.breed, "breed")
     if not told:  # "Guinea Pig" is a species to some systems and a breed to others
-        told = text(form.species, "species")
-        found = read_breeds(species, told)
-        primary = found.primary if found.primary != told.replace(" ", "_") else UNKNOWN_BREED
-        return Breeds(primary, mixed=form.mixed)
+        named = find_breed(species, text(form.species, "species"))
+        return Breeds(named or UNKNOWN_BREED, mixed=form.mixed)
     found = read_breeds(species, told)
     second = text(form.secondary_breed, "secondaryBreed")
     secondary = breed_id(species, second) if second else found.secondary
