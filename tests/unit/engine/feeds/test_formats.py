@@ -127,4 +127,4 @@ def test_any_animal_of_a_json_feed_is_a_row(name: str, animal: dict[str, object]
     document: object = [animal] if name != "rescuegroups" else {"data": [animal]}
     for row in rows(name, json.dumps(document).encode()):
         with suppress(InvalidInput):
-            assert row.reason or read_listing(row.form, T0)  # type: ignore[arg-type]  # has one
+            assert row.reason if row.form is None else read_listing(row.form, T0).animal.animal_id

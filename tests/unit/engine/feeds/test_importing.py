@@ -1,6 +1,7 @@
 """Feeds into the inventory."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -148,7 +149,9 @@ def test_a_refused_file_moves_aside_with_its_reason_and_the_next_is_taken(
 
 
 def test_a_file_waits_while_the_tables_cannot_be_written(tmp_path: Path) -> None:
-    answers = iter([StorageUnavailable("disk full"), FeedReport(rows=1)])
+    answers: Iterator[StorageUnavailable | FeedReport] = iter(
+        [StorageUnavailable("disk full"), FeedReport(rows=1)]
+    )
 
     def take_once(_path: Path) -> FeedReport:
         answer = next(answers)

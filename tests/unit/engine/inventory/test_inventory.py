@@ -153,8 +153,9 @@ def test_pages_go_through_all_animals_once(inventory: Inventory) -> None:
 )
 def test_a_bad_field_is_named(field: str, value: object) -> None:
     snake = {"birthDate": "birth_date", "goodWithKids": "good_with_kids", "intakeAt": "intake_at"}
+    wrong: Any = {snake.get(field, field): value}
     with pytest.raises(InvalidInput) as caught:
-        told(**{snake.get(field, field): value})
+        told(**wrong)
     assert caught.value.field == field
 
 

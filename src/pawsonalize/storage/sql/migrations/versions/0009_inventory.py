@@ -1,6 +1,6 @@
 """Animals with all that shelters tell of them, their stays, and what changed the supply.
 
-Revision: 0009, after: 0006
+Revision: 0009, after: 0007
 """
 
 import json
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0009"
-down_revision = "0006"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
