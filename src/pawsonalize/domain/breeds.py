@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 from pawsonalize.domain.breed_names import TABLE
@@ -57,6 +58,7 @@ def find_breed(species: str, text: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=4_096)
 def family_of(species: str, breed: str) -> str | None:
     """The family of a breed, by the ids that groups are made of; None for one we do not know."""
     found = find_breed(species, breed.replace("_", " "))
