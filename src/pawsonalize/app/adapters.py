@@ -13,6 +13,7 @@ from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.engine.campaigns.updates import Campaigns
 from pawsonalize.engine.datasets import Datasets
+from pawsonalize.engine.filters.resources import Filters
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.importing.sources import Sources
 from pawsonalize.engine.notifying.courier import Courier
@@ -28,14 +29,10 @@ from pawsonalize.notify.sns import SnsNotifier
 from pawsonalize.notify.webhook import WebhookNotifier
 from pawsonalize.settings import Settings, as_environment, as_record
 from pawsonalize.storage.animals import Animals, Supply
+from pawsonalize.storage.archive_ledger import ArchiveLedger
 from pawsonalize.storage.artefacts import LocalArtefacts
-from pawsonalize.storage.base import (
-    ArchiveLedger,
-    ArtefactStore,
-    Catalogue,
-    Deliveries,
-    EventLog,
-)
+from pawsonalize.storage.base import ArtefactStore, Catalogue, EventLog
+from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.storage.sql import (
     Database,
     SqlAnimals,
@@ -90,6 +87,11 @@ class Adapters:
     def campaigns(self) -> Campaigns:
         """The campaigns."""
         return Campaigns(self.registry)
+
+    @property
+    def filters(self) -> Filters:
+        """The filters."""
+        return Filters(self.registry, self.catalogue)
 
     def runs(self, settings: Settings) -> Runs:
         """The workflow runs; new ones are begun with these settings."""

@@ -10,15 +10,19 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.live_models import live_model, live_models
 from pawsonalize.app.retraining import timer, worker_processes
+from pawsonalize.aws.arn import Arns
+from pawsonalize.aws.services import Services as AwsServices
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.campaigns.live_model import LiveModel
+from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.inventory.inventory import Inventory
-from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
+from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.engine.runtime import Runtime
 from pawsonalize.engine.runtimes import Runtimes
+from pawsonalize.engine.solutions.queue import TrainingQueue
 from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings
@@ -41,11 +45,13 @@ class Engine:
     impressions: ImpressionLog
     ingest: Ingest
     supply: SupplyWatch
+    filterings: Filterings
     runtime: Runtime
     runtimes: Runtimes
     runs: Runs
     timer: Timer | None
     workers: WorkerProcesses
+    queue: TrainingQueue
     archiver: Archiver
     import_jobs: ImportJobs
     importing: ThreadPoolExecutor
@@ -56,6 +62,7 @@ class Engine:
         live = live_models(settings, adapters)
         impressions = ImpressionLog(SqlImpressions(adapters.database))
         supply = SupplyWatch(adapters.supply)
+        filterings = Filterings(adapters.log, adapters.catalogue)
         runs = adapters.runs(settings)
         return cls(
             live=live,
@@ -64,8 +71,14 @@ class Engine:
                 adapters.log, adapters.animals, reads_are_local=adapters.database.is_local
             ),
             supply=supply,
+            filterings=filterings,
             runtime=Runtime(
-                adapters.log, live[RECOMMENDER], impressions, live.get(RERANKER), supply
+                adapters.log,
+                live[RECOMMENDER],
+                impressions,
+                live.get(RERANKER),
+                supply,
+                filterings.of(DATASET_GROUP),
             ),
             runtimes=Runtimes(
                 adapters.log,
@@ -74,12 +87,14 @@ class Engine:
                 partial(live_model, settings, adapters),
                 pinned=live,
                 supply=supply,
+                filterings=filterings,
                 now=clock.now,
                 limit=settings.max_loaded_campaigns,
             ),
             runs=runs,
             timer=timer(settings, runs),
             workers=worker_processes(settings, adapters),
+            queue=TrainingQueue(adapters.registry, adapters.trainings, settings.trainings_at_once),
             archiver=Archiver(adapters.log, adapters.ledger, adapters.objects),
             import_jobs=adapters.import_jobs(settings),
             importing=ThreadPoolExecutor(1, thread_name_prefix="import-jobs"),
@@ -96,10 +111,32 @@ class Engine:
             runs=self.runs,
             registry=adapters.registry,
             campaigns=adapters.campaigns,
+            filters=adapters.filters,
+            metadata=self.filterings.of(DATASET_GROUP).metadata,
             now=clock.now,
             reads_are_local=adapters.database.is_local,
             max_body_bytes=settings.max_body_bytes,
             metrics_dir=_metrics_dir(),
+        )
+
+    def aws_services(self, settings: Settings, adapters: Adapters) -> AwsServices:
+        """What the operations of the Personalize API need."""
+        return AwsServices(
+            arns=Arns(settings.aws_region, settings.aws_account_id),
+            registry=adapters.registry,
+            versions=adapters.versions,
+            trainings=adapters.trainings,
+            queue=self.queue,
+            campaigns=adapters.campaigns,
+            datasets=adapters.datasets,
+            import_jobs=self.import_jobs,
+            filters=adapters.filters,
+            filterings=self.filterings,
+            ingest=self.ingest,
+            runtimes=self.runtimes,
+            now=clock.now,
+            reads_are_local=adapters.database.is_local,
+            max_body_bytes=settings.max_body_bytes,
         )
 
     def storefront(self, adapters: Adapters) -> Storefront:

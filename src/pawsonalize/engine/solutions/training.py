@@ -9,6 +9,8 @@ from dataclasses import replace
 import msgspec
 
 from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.engine.evaluating.held_out_metrics import held_out_metrics
+from pawsonalize.engine.evaluating.holdout import item_births
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import moved
 from pawsonalize.engine.resources.solutions import (
@@ -71,6 +73,10 @@ class Trainer:
         self._artefacts.remove(version.name)
         self._artefacts.sweep()
         data, model, card = self._fitted(version, report)
+        measured: dict[str, float] = {}
+        if version.measured and version.mode is TrainingMode.FULL:
+            report.phase("measuring")
+            measured = self._measured(version, data)
         report.phase("saving")
         location = self._artefacts.save(version.name, card, model.arrays())
         return report.settle(
@@ -81,7 +87,14 @@ class Trainer:
             events=len(data),
             users=data.n_users,
             items=len(data.item_ids),
+            metrics={**version.metrics, **measured},
         )
+
+    def _measured(self, version: SolutionVersion, data: TrainingData) -> dict[str, float]:
+        group = self._registry.get(Solution, version.solution).dataset_group
+        born = item_births(data, self._catalogue.of(group))
+        recipe = recipe_named(version.recipe)
+        return held_out_metrics(data, born, recipe, trained_settings(version), version.seed)
 
     def _fitted(self, version: SolutionVersion, report: "Report") -> Fitted:
         report.phase("reading")
