@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.recipes.facets import Dayparts
 from pawsonalize.recipes.settings import check_numbers
 
 
@@ -66,6 +67,16 @@ class MixtureSettings:
     """Animals added to an item's usual number before it is compared with the number now."""
     smoothing: float = 0.1
     """Users (less than one) added to every item's popularity."""
+    facet_doubt: float = 10.0
+    """Choices with a facet (a device, a user attribute) at which half of its effect is believed."""
+    facet_fade: float = 3.0
+    """Evidence (about one view each) at which what is known beside events counts half."""
+    preference_unlike: float = 0.1
+    """How likely animals are that do not match an answer of the quiz, beside those that do."""
+    daypart_hours: float = 0.0
+    """Hours of each band of the day that is a facet of the visit; 0: the time of day is none."""
+    utc_offset_hours: float = 0.0
+    """Hours to add to UTC for the local time of day, 0 to 24."""
 
     def __post_init__(self) -> None:
         check_numbers(
@@ -79,6 +90,9 @@ class MixtureSettings:
                 "supply_smoothing",
                 "kin_smoothing",
                 "kin_level_fade",
+                "facet_doubt",
+                "facet_fade",
+                "preference_unlike",
             ),
             up_to_one=(
                 "history_decay",
@@ -86,13 +100,21 @@ class MixtureSettings:
                 "covisit_history_decay",
                 "gap_decay",
                 "smoothing",
+                "preference_unlike",
             ),
         )
+        if max(self.daypart_hours, self.utc_offset_hours) > 24:
+            raise InvalidInput("a day has 24 hours: give less", field="daypart_hours")
         if self.transition_weight + self.covisit_weight + self.kin_weight > 1:
             raise InvalidInput(
                 "transition_weight, covisit_weight and kin_weight must be at most 1 together",
                 field="transition_weight",
             )
+
+    @property
+    def dayparts(self) -> Dayparts:
+        """The time of day as a facet."""
+        return Dayparts(self.daypart_hours, self.utc_offset_hours)
 
     @property
     def type_weights(self) -> dict[str, float]:

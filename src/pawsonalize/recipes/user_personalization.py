@@ -5,7 +5,7 @@ learned from it orders the likeliest candidates, and the mixture shares out what
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -76,6 +76,8 @@ class UserPersonalization:
     ) -> "UserPersonalizationModel":
         """Count, and learn if there is enough to learn from."""
         index = ItemIndex.build(data.item_ids, data.attributes)
+        given = data
+        data = replace(given, facets=settings.dayparts.of_events(given.facets, given.time))
         mixture = Mixture.fit(data, index, settings)
         learned = None
         if settings.learn:
@@ -84,7 +86,7 @@ class UserPersonalization:
             "repeat_share": mixture.repeat_share,
             "learned": None if learned is None else learned.numbers(),
         }
-        card = make_card(self.name, _FORMAT, settings, seed, data, extra)
+        card = make_card(self.name, _FORMAT, settings, seed, given, extra)
         return UserPersonalizationModel(card, mixture, learned, settings.repeats)
 
     def load(self, card: Card, arrays: Arrays) -> "UserPersonalizationModel":

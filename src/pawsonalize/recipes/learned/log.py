@@ -24,8 +24,8 @@ class Log:
     `offsets` (users + 1,) int64; `items` (visits,) int32 catalogue positions; `worth` (visits,)
     float64 by event type; `views` (visits,) bool, whether it began with a view; `weights`
     (visits,) float64, the worth halved every half-life before the newest visit; `times` (visits,)
-    float64 milliseconds since 1970. `timed` is False when all times are equal: then only the
-    order is known.
+    float64 milliseconds since 1970; `facets` (visits, columns) codes of the data's facets. `timed`
+    is False when all times are equal: then only the order is known.
     """
 
     offsets: Array
@@ -34,6 +34,7 @@ class Log:
     views: Array
     weights: Array
     times: Array
+    facets: Array
     timed: bool
     n_items: int
 
@@ -64,6 +65,7 @@ class Log:
             views=self.views[inside],
             weights=self.weights[inside],
             times=self.times[inside],
+            facets=self.facets[inside],
         )
 
 
@@ -89,6 +91,7 @@ def read_log(data: TrainingData, design: Design) -> Log:
         views=~own[data.event_type[starts]],
         weights=worth * fade,
         times=times,
+        facets=data.facets.codes[starts] if data.facets else np.zeros((len(starts), 0), np.int32),
         timed=bool(len(times) and times.max() > times.min()),
         n_items=len(data.item_ids),
     )

@@ -28,7 +28,8 @@ class Requests:
     newest visit; `users` (B,): the user in the log, -1 = unknown; `seen_request`, `seen_item`,
     `seen_age`: all known visits, flat, oldest first (age 0 = newest);
     `cuts` (B,): for training, the log from this position of the user on is hidden; else None;
-    `supply` (B, items): available animals of each item, None where not known.
+    `supply` (B, items): available animals of each item, None where not known;
+    `facets` (B, F): rows of the visitor's facets among the lifts, -1 = none.
     """
 
     context: Array
@@ -43,6 +44,7 @@ class Requests:
     seen_age: Array
     cuts: Array | None
     supply: Array | None
+    facets: Array
 
 
 def at_positions(
@@ -51,9 +53,13 @@ def at_positions(
     stock: StockHistory | None,
     users: Array,
     cuts: Array,
+    facets: Array,
     design: Design,
 ) -> Requests:
-    """The requests users made just before their visit `cut`, which is hidden with all later."""
+    """The requests users made just before their visit `cut`, which is hidden with all later.
+
+    `facets` (visits, F) are rows among the lifts; a visitor's own are known as the request comes.
+    """
     start = log.offsets[users]
     now = log.times[start + cuts]
     back = cuts[:, None] - 1 - np.arange(design.context)[None, :]
@@ -74,11 +80,12 @@ def at_positions(
         seen_age=(start + cuts - 1)[request] - event,
         cuts=cuts,
         supply=None if stock is None else stock.at(now),
+        facets=facets[start + cuts],
     )
 
 
-def of_context(context: Context, index: ItemIndex, design: Design) -> Requests:
-    """One live request."""
+def of_context(context: Context, index: ItemIndex, facets: Array, design: Design) -> Requests:
+    """One live request; `facets` (F,) as above."""
     events = context.events[: design.seen_events] if design.repeats else context.events
     visits, strengths = _visits(events, design)
     rows = index.rows([visit.item for visit in visits])
@@ -104,6 +111,7 @@ def of_context(context: Context, index: ItemIndex, design: Design) -> Requests:
         seen_age=place,
         cuts=None,
         supply=None if context.supply is None else context.supply[np.newaxis],
+        facets=facets[np.newaxis],
     )
 
 
