@@ -81,9 +81,12 @@ def build_app(settings: Settings) -> Starlette:
             retraining = Retraining(timer(settings, runs), worker_processes(settings, adapters))
             app.state.services = Services(
                 log=adapters.log,
+                catalogue=adapters.catalogue,
                 animals=adapters.animals,
                 ingest=ingest,
-                runtime=Runtime(adapters.log, recommender, impressions, reranker, supply),
+                runtime=Runtime(
+                    adapters.log, recommender, impressions, reranker, supply, adapters.catalogue
+                ),
                 live=recommender,
                 runs=runs,
                 registry=adapters.registry,

@@ -17,8 +17,9 @@ from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.names import new_recommendation_id
 from pawsonalize.engine.reasons import reasons_for
 from pawsonalize.engine.supply import SupplyWatch
-from pawsonalize.recipes.contract import Floats
-from pawsonalize.storage.base import EventLog, Impression
+from pawsonalize.engine.told import NOTHING, Told, facets_for
+from pawsonalize.recipes.contract import Context, Floats
+from pawsonalize.storage.base import Catalogue, EventLog, Impression
 
 MAX_RESULTS = 500
 _NONE: Iterable[tuple[str, ...]] = repeat(())
@@ -69,26 +70,36 @@ class Runtime:
         impressions: ImpressionLog,
         reranker: LiveModel | None = None,
         supply: SupplyWatch | None = None,
+        catalogue: Catalogue | None = None,
     ) -> None:
         self._log = log
         self._recommender = recommender
         self._impressions = impressions
         self._reranker = reranker
         self._supply = supply
+        self._catalogue = catalogue
 
     def recommend(
-        self, visitor: Visitor, limit: int, at: int, now: int, *, explain: bool = False
+        self,
+        visitor: Visitor,
+        limit: int,
+        at: int,
+        now: int,
+        *,
+        told: Told = NOTHING,
+        explain: bool = False,
     ) -> Answer:
         """The best groups of the catalogue for the visitor as of `at`; scores sum to 1 over it.
 
         Best first, but for the places that were explored, seeded by the answer's id. `now` is the
-        moment of asking; `explain` adds reasons. Raises InvalidInput for a limit outside 1…500.
+        moment of asking, `told` what the request says of the visitor; `explain` adds reasons.
+        Raises InvalidInput for a limit outside 1…500.
         """
         if not 1 <= limit <= MAX_RESULTS:
             raise InvalidInput(f"limit must be from 1 to {MAX_RESULTS}", field="limit")
         served = self._recommender.current
         supply = self._supply_of(served, at)
-        context = replace(context_of(self._log, visitor, at), supply=supply)
+        context = replace(self._context(served, visitor, told, at), supply=supply)
         scores = served.model.score_catalogue(context)
         name = new_recommendation_id(now)
         there = None if supply is None else supply > 0
@@ -102,7 +113,13 @@ class Runtime:
         return self._logged(answer, "recommendation", visitor, at, now, odds)
 
     def rerank(
-        self, visitor: Visitor, candidates: Sequence[Candidate], at: int, now: int
+        self,
+        visitor: Visitor,
+        candidates: Sequence[Candidate],
+        at: int,
+        now: int,
+        *,
+        told: Told = NOTHING,
     ) -> Answer:
         """The given list, best first for the visitor as of `at`; scores sum to 1 over it.
 
@@ -113,13 +130,17 @@ class Runtime:
         served = self._ranking()
         groups = [candidate.group_id for candidate in candidates]
         one_of_each = np.ones(len(served.model.item_ids), np.int64)
-        context = replace(context_of(self._log, visitor, at), supply=one_of_each)
+        context = replace(self._context(served, visitor, told, at), supply=one_of_each)
         scores = served.model.score(context, groups)
         shares = _shares(scores)
         order = np.argsort(-shares, kind="stable")
         items = tuple(Scored(candidates[place].item_id, float(shares[place])) for place in order)
         answer = Answer(new_recommendation_id(now), served.version.name, items)
         return self._logged(answer, "ranking", visitor, at, now)
+
+    def _context(self, served: Served, visitor: Visitor, told: Told, at: int) -> Context:
+        facets = facets_for(served.reader, visitor, told, self._catalogue)
+        return context_of(self._log, visitor, at, facets)
 
     def _supply_of(self, served: Served, at: int) -> NDArray[np.int64] | None:
         return None if self._supply is None else self._supply.of(served.model.item_ids, at)

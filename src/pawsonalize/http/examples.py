@@ -31,7 +31,14 @@ EVENT: dict[str, Any] = {
 EVENTS: dict[str, Any] = {
     "events": [EVENT, {**EVENT, "eventType": "favorite", "eventId": "e-2", "eventValue": 1.0}]
 }
-RECOMMENDATION: dict[str, Any] = {"userId": "ann", "limit": 5}
+_PREFERENCES = {"species": [2], "size": [2, 3], "kids": True}
+RECOMMENDATION: dict[str, Any] = {
+    "userId": "ann",
+    "limit": 5,
+    "context": {"DEVICE": "mobile"},
+    "preferences": _PREFERENCES,
+}
+USER: dict[str, Any] = {"attributes": {"MEMBER_SINCE": 2024}, "preferences": _PREFERENCES}
 RERANKING: dict[str, Any] = {
     "userId": "ann",
     "itemMetadataList": [

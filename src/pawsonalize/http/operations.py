@@ -17,8 +17,9 @@ from pawsonalize.http import (
     rerankings,
     resources,
     runs,
+    user_attributes,
 )
-from pawsonalize.http.examples import EVENT, EVENTS, RECOMMENDATION, RERANKING
+from pawsonalize.http.examples import EVENT, EVENTS, RECOMMENDATION, RERANKING, USER
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -60,6 +61,7 @@ _HISTORY_PARAMETERS = (
     Parameter("since", "Only events at or after this moment."),
     Parameter("until", "Only events before this moment."),
 )
+_USER = Parameter("user_id", "The user.", where="path", required=True)
 _RUN = Parameter("run_id", "The run.", where="path", required=True)
 _PAGE_PARAMETERS = (
     Parameter("limit", "How many a page holds, 1 to 100; 50 if left out.", int),
@@ -107,9 +109,27 @@ OPERATIONS = (
         "A user's events, newest first.",
         answer=(history.History,),
         parameters=(
-            Parameter("user_id", "The user.", where="path", required=True),
+            _USER,
             *_HISTORY_PARAMETERS,
         ),
+    ),
+    Operation(
+        "PUT",
+        "/v1/users/{user_id:path}",
+        user_attributes.put_user,
+        "Store attributes and quiz answers of a user; they replace what was stored.",
+        request=(user_attributes.UserRequest,),
+        answer=(user_attributes.UserAnswer,),
+        examples={"an adopter": USER},
+        parameters=(_USER,),
+    ),
+    Operation(
+        "GET",
+        "/v1/users/{user_id:path}",
+        user_attributes.get_user,
+        "Attributes and quiz answers that are stored of a user.",
+        answer=(user_attributes.UserAnswer,),
+        parameters=(_USER,),
     ),
     Operation(
         "GET",

@@ -14,6 +14,7 @@ from pawsonalize.engine.event_form import Id, Moment
 from pawsonalize.engine.runtime import Answer
 from pawsonalize.http.json import json_response, read_body
 from pawsonalize.http.services import Services
+from pawsonalize.http.told import PreferencesForm, RequestContext, read_told
 from pawsonalize.http.visitor import read_at, read_visitor
 
 RECOMMENDATION_HEADER = "X-Recommendation-Id"
@@ -27,6 +28,8 @@ class RecommendationRequest(msgspec.Struct, frozen=True, rename="camel"):
     limit: Annotated[int, Meta(ge=1, le=500)] = 10
     filter: str | None = None
     at: Moment | None = None
+    context: RequestContext | None = None
+    preferences: PreferencesForm | None = None
 
 
 class RecommendedGroup(msgspec.Struct, frozen=True):
@@ -77,6 +80,7 @@ async def post_recommendations(request: Request) -> Response:
         asked.limit,
         read_at(asked.at, now),
         now,
+        told=read_told(asked.context, asked.preferences),
         explain=detail == "full",
     )
     headers = {RECOMMENDATION_HEADER: answer.recommendation_id}

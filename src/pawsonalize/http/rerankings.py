@@ -15,6 +15,7 @@ from pawsonalize.engine.runtime import MAX_RESULTS, Candidate
 from pawsonalize.http.json import json_response, read_body
 from pawsonalize.http.recommendations import RECOMMENDATION_HEADER
 from pawsonalize.http.services import Services
+from pawsonalize.http.told import PreferencesForm, RequestContext, read_told
 from pawsonalize.http.visitor import read_at, read_visitor
 
 
@@ -34,6 +35,8 @@ class RerankingRequest(msgspec.Struct, frozen=True, rename="camel"):
     user_id: Id | None = None
     session_id: Id | None = None
     at: Moment | None = None
+    context: RequestContext | None = None
+    preferences: PreferencesForm | None = None
 
 
 class RankedItem(msgspec.Struct, frozen=True, rename="camel"):
@@ -73,6 +76,7 @@ async def post_rerankings(request: Request) -> Response:
         [_candidate(place, item) for place, item in enumerate(asked.item_metadata_list)],
         read_at(asked.at, now),
         now,
+        told=read_told(asked.context, asked.preferences),
     )
     ranked = [RankedItem(item.item_id, item.score) for item in answer.items]
     response = RerankingResponse(

@@ -12,7 +12,7 @@ from pawsonalize.engine.campaigns.updates import Campaigns
 from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.runtime import Runtime
-from pawsonalize.storage.base import Animals, EventLog
+from pawsonalize.storage.base import Animals, Catalogue, EventLog
 from pawsonalize.workflow.runs import Runs
 
 P = ParamSpec("P")
@@ -29,6 +29,7 @@ class Services:
     """
 
     log: EventLog
+    catalogue: Catalogue
     animals: Animals
     ingest: Ingest
     runtime: Runtime

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.recipes.facets import Facet, Facets
+from pawsonalize.recipes.returned import Returned
 from pawsonalize.recipes.stock import Stock
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
@@ -39,7 +40,7 @@ class TrainingData:
     none, `as_of` the moment from which decay is counted. `item_ids` is the whole catalogue:
     items nobody has touched are in it, and an item may be touched without being described.
     `stock` says which animals were available when, where that is known; `facets` what was known of
-    each event's visitor beside events.
+    each event's visitor beside events. `returned` are events that are no choices, and no rows.
     """
 
     user: NDArray[np.int32]
@@ -54,6 +55,7 @@ class TrainingData:
     as_of: int
     stock: Stock = field(default_factory=Stock.unknown)
     facets: Facets = field(default_factory=Facets.unknown)
+    returned: Returned = field(default_factory=Returned.nothing)
 
     def __len__(self) -> int:
         return len(self.item)
@@ -161,6 +163,16 @@ class FoldingModel(Model, Protocol):
         type keeps the code it had, new ones come behind: `new.item_ids` (the whole catalogue,
         described) begins with the model's, else InvalidInput. The card stays the version's.
         """
+        ...
+
+
+@runtime_checkable
+class FacetedModel(Model, Protocol):
+    """A model that reads facets of its visitors."""
+
+    @property
+    def facet_names(self) -> frozenset[str]:
+        """The names of the facets that may change an answer."""
         ...
 
 

@@ -26,6 +26,7 @@ from pawsonalize.recipes.contract import Arrays, TrainingData
 from pawsonalize.recipes.facets import Facet, Facets
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.preferences import answers, is_preference, wish
+from pawsonalize.recipes.proposals import reweigh
 from pawsonalize.recipes.tables import Counts
 
 _GRAIN = 2.0**20
@@ -54,10 +55,7 @@ class Tilt:
         """
         n_items = len(self.items)
         logs = np.concatenate((self.of_catalogue(index), self.cells[kin].sum(axis=0)))
-        before = parts[:, :n_items].sum(axis=1)
-        parts *= np.exp(np.float32(power) * (logs - logs.max(initial=-np.inf)))
-        after = np.maximum(parts[:, :n_items].sum(axis=1), np.float32(1e-30))
-        parts *= (before / after)[:, np.newaxis]
+        reweigh(parts, np.exp(np.float32(power) * (logs - logs.max(initial=-np.inf))), n_items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +120,11 @@ class FacetLifts:
         known = (*names, *quiz)
         row = {facet: place for place, facet in enumerate(known)}
         return cls(counts, np.concatenate((cells, *wishes)), items, names, row)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of all facets that have a row."""
+        return frozenset(name for name, _ in self._row)
 
     @property
     def counted(self) -> int:

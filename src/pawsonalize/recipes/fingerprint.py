@@ -26,6 +26,8 @@ def fingerprint(data: TrainingData) -> str:
     ]
     if facets:  # data from before there were any keep their fingerprint
         columns.append((facets.codes, "<i4"))
+    if len(data.returned):
+        columns += [(data.returned.item, "<i4"), (data.returned.time, "<i8")]
     for column, kind in columns:
         digest.update(f"{kind}{column.shape}".encode())
         digest.update(np.ascontiguousarray(column, dtype=kind).tobytes())

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pawsonalize.recipes import event_values
 from pawsonalize.recipes.contract import Arrays, Context, TrainingData
 from pawsonalize.recipes.facet_lifts import FacetLifts
 from pawsonalize.recipes.interests import Interests, read_interests
@@ -18,6 +19,7 @@ from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.kin import Kin, cell_steps
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 from pawsonalize.recipes.popularity import Popularity, decay, decayed_users
+from pawsonalize.recipes.returns import Reception
 from pawsonalize.recipes.supply import Supply
 from pawsonalize.recipes.tables import Table
 from pawsonalize.recipes.transitions import (
@@ -41,6 +43,7 @@ class Mixture:
     popularity: Popularity
     supply: Supply
     facets: FacetLifts
+    reception: Reception
     repeat_share: float
     _settings: MixtureSettings
     _type_weights: Mapping[str, float]
@@ -72,6 +75,7 @@ class Mixture:
             popularity=Popularity.of(users, index, s.smoothing),
             supply=Supply.of(data, s.behaviour_half_life_days, s.supply_smoothing),
             facets=FacetLifts.of(data, weight, index, s.facet_doubt, s.preference_unlike),
+            reception=Reception.of(data, weight, s.return_weight, s.behaviour_half_life_days),
             repeat_share=repeat_share(data, s.window),
             _settings=s,
             _type_weights=s.type_weights,
@@ -93,6 +97,7 @@ class Mixture:
             facets=FacetLifts.from_arrays(
                 arrays, index, settings.facet_doubt, settings.preference_unlike
             ),
+            reception=Reception.from_arrays(arrays, n_items),
             repeat_share=repeat_share,
             _settings=settings,
             _type_weights=settings.type_weights,
@@ -107,13 +112,16 @@ class Mixture:
             **self.popularity.arrays(),
             **self.supply.arrays(),
             **self.facets.arrays(),
+            **self.reception.arrays(),
         }
 
     def parts(self, context: Context, outside: Sequence[str]) -> NDArray[np.float32]:
         """What each table adds to the scores, shape (tables, items + outside)."""
         s = self._settings
         recent = Context(context.events[: s.context_events], context.now)
-        seen = read_interests(recent, self.index, self._type_weights, s.context_half_life_days)
+        seen = read_interests(
+            recent, self.index, self._type_weights, s.context_half_life_days, s.valued
+        )
         return self.weigh(seen, outside, context.supply, self.facet_rows(context))
 
     def facet_rows(self, context: Context) -> NDArray[np.int64]:
@@ -138,6 +146,7 @@ class Mixture:
         if tilt is not None:  # kin and popularity: what others like, not what the visitor did
             kin = self.index.kin_of(outside)
             tilt.apply(parts[-2:], self.index, kin, self.believed(seen.strengths.sum()))
+        self.reception.apply(parts)
         if supply is not None:
             self.supply.apply(parts, supply)
 
@@ -188,4 +197,5 @@ def _event_weights(data: TrainingData, settings: MixtureSettings) -> NDArray[np.
     of_type = settings.type_weights
     weights = [of_type.get(name, settings.view_weight) for name in data.event_types]
     by_type = np.array(weights, np.float64)[data.event_type]
+    by_type *= event_values.of_rows(data, settings.valued)
     return (by_type * decay(data, settings.behaviour_half_life_days)).astype(np.float32)

@@ -29,6 +29,10 @@ class MixtureSettings:
     """Weight of an `application`."""
     adoption_weight: float = 5.0
     """Weight of an `adoption`."""
+    return_weight: float = 5.0
+    """What a `return` (an adopted animal comes back) weighs against the choices of its item."""
+    value_weighted_events: str = ""
+    """Event types, with commas between, whose value (0 to 10) multiplies their weight."""
     popularity_half_life_days: float = 30.0
     """After how many days a user's choice counts half for popularity."""
     behaviour_half_life_days: float = 180.0
@@ -115,6 +119,11 @@ class MixtureSettings:
     def dayparts(self) -> Dayparts:
         """The time of day as a facet."""
         return Dayparts(self.daypart_hours, self.utc_offset_hours)
+
+    @property
+    def valued(self) -> frozenset[str]:
+        """The event types whose value multiplies their weight."""
+        return frozenset(filter(None, map(str.strip, self.value_weighted_events.split(","))))
 
     @property
     def type_weights(self) -> dict[str, float]:

@@ -11,7 +11,7 @@ from typing import Protocol
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.events import Event, LoggedEvent, Visitor
 from pawsonalize.domain.notifications import Notification
-from pawsonalize.domain.schemas import Schema
+from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.recipes.contract import Arrays, Card
 
 
@@ -93,9 +93,10 @@ class EventLog(Protocol):
         ...
 
 
-# (visitor key, item_id, event_type, sent_at, event_value). The key is `u:` + user id, the bound
-# user's where the session has one, else `s:` + session id.
-TrainingRow = tuple[str, str, str, int, float | None]
+# (visitor key, item_id, event_type, sent_at, event_value, properties). The key is `u:` + user id,
+# the bound user's where the session has one, else `s:` + session id.
+TrainingRow = tuple[str, str, str, int, float | None, str | None]
+Value = str | float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class Item:
     """A catalogue entry; attribute values are text, numbers or null, by upper-case name."""
 
     item_id: str
-    attributes: Mapping[str, str | float | None]
+    attributes: Mapping[str, Value]
     created_at: int | None = None
 
 
@@ -112,7 +113,7 @@ class User:
     """A user's attributes, by upper-case name."""
 
     user_id: str
-    attributes: Mapping[str, str | float | None]
+    attributes: Mapping[str, Value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,14 @@ class Catalogue(Protocol):
         """Every item, by id."""
         ...
 
+    def users(self) -> Iterator[User]:
+        """Every user with attributes, by id."""
+        ...
+
+    def user(self, user_id: str) -> User | None:
+        """One user's attributes, None if none are stored."""
+        ...
+
     def item_count(self) -> int:
         """How many items there are."""
         ...
@@ -156,6 +165,10 @@ class Catalogue(Protocol):
 
     def put_schema(self, schema: Schema) -> None:
         """Remember the schema of its dataset."""
+        ...
+
+    def schema(self, dataset: DatasetType) -> Schema | None:
+        """The schema of the dataset, None if none was given yet."""
         ...
 
 

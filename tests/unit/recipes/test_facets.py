@@ -14,7 +14,7 @@ from pawsonalize.recipes.user_personalization import (
     UserPersonalizationSettings,
 )
 from tests.facet_data import DEVICE, ITEMS, arriving, share_of, visits, without_facets
-from tests.recipe_data import NOW, context
+from tests.recipe_data import NOW, context, training_data
 
 HOUR = 3_600_000
 MIXTURE = UserPersonalizationSettings(learn=False)
@@ -179,3 +179,57 @@ def test_visitors_of_the_evening_get_what_is_liked_in_the_evening() -> None:
     ]
     assert shares[0] > 0.7
     assert shares[1] < 0.3
+
+
+def test_what_a_facet_adds_is_a_reason_of_its_own(model: UserPersonalizationModel) -> None:
+    for facet, reason in (((DEVICE, "mobile"), "context"), (SPECIES_1, "preferences")):
+        parts = model.contributions(arriving(facet), ITEMS)
+        assert parts[reason][0] > 0.4 * parts["popularity"][0] > 0 == parts[reason][-1]
+        total = np.sum(list(parts.values()), axis=0)
+        np.testing.assert_allclose(total, model.score(arriving(facet), ITEMS), rtol=1e-5)
+
+
+SPECIES_1 = ("user.PREFERRED_SPECIES", "1")
+SMALL, YOUNG = ("user.PREFERRED_SIZE", "1"), ("user.PREFERRED_AGE", "1")
+
+
+def test_a_quiz_needs_no_data_at_all() -> None:
+    untouched = UserPersonalization().fit(training_data([], ITEMS), LEARNED, 3)
+    scores = untouched.score_catalogue(arriving(SPECIES_1, SMALL, YOUNG))
+    best = {ITEMS[place] for place in np.argsort(-scores)[:5].tolist()}
+    assert best == {f"1-Breed{breed}-1-1" for breed in range(5)}
+    assert scores.min() > 0
+    assert scores.sum() == pytest.approx(1, abs=1e-5)
+    outside = untouched.score(arriving(SPECIES_1), ["1-Breed9-1-1", "2-Breed9-1-1"])
+    assert outside[0] > 2 * outside[1] > 0
+
+
+def test_several_answers_to_one_question_are_alternatives() -> None:
+    untouched = UserPersonalization().fit(training_data([], [*ITEMS, "3-Lop-1-1"]), MIXTURE, 3)
+    both = untouched.score_catalogue(arriving(SPECIES_1, ("user.PREFERRED_SPECIES", "2")))
+    assert both[0] == pytest.approx(both[-2])
+    assert both[0] > 5 * both[-1]
+
+
+@pytest.mark.parametrize("fixture", ["model", "learned"])
+def test_an_answer_counts_beside_the_first_events_and_fades(
+    fixture: str, request: pytest.FixtureRequest
+) -> None:
+    fitted_one: UserPersonalizationModel = request.getfixturevalue(fixture)
+
+    def moved(events: int) -> float:
+        plain = context(*ITEMS[-events:])
+        told = replace(plain, facets=(SPECIES_1,))
+        shares = [
+            share_of(fitted_one.score_catalogue(each).tolist(), "1") for each in (told, plain)
+        ]
+        return shares[0] - shares[1]
+
+    assert moved(1) > 0.03
+    assert moved(1) > moved(12) > 0
+
+
+def test_an_answer_that_nothing_matches_changes_nothing(model: UserPersonalizationModel) -> None:
+    plain = model.score_catalogue(arriving())
+    dragon = arriving(("user.PREFERRED_SPECIES", "9"))
+    assert (model.score_catalogue(dragon) == plain).all()

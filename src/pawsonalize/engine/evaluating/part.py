@@ -31,6 +31,7 @@ def part_of(
         as_of=as_of,
         stock=data.stock.as_of(as_of, positions(items)),
         facets=data.facets.of(kept),
+        returned=data.returned.as_of(as_of, positions(items)),
     )
 
 

@@ -92,13 +92,16 @@ class Learned:
         return Candidates(found.top[0], utilities, found.x[0], beside)
 
     def _beside(self, r: Requests, top: Array) -> dict[str, Array]:
-        """What no training request may have shown: the answers of the quiz."""
-        mixture = self.tables.mixture
+        """What no training request may have shown: answers of the quiz, and what came back."""
+        mixture, beside = self.tables.mixture, {}
         wish = mixture.facets.wishes(r.facets[0])
-        if wish is None:
-            return {}
-        believed = mixture.believed(float(r.worth.sum()))
-        return {"preferences": believed * wish.of_catalogue(mixture.index)[top].astype(np.float64)}
+        if wish is not None:
+            believed = mixture.believed(float(r.worth.sum()))
+            logs = wish.of_catalogue(mixture.index)[top]
+            beside["preferences"] = believed * logs.astype(np.float64)
+        if mixture.reception.is_known:
+            beside["returns"] = np.log(mixture.reception.lasting[top].astype(np.float64))
+        return beside
 
     def _knows(self, r: Requests) -> bool:
         return bool((r.context >= 0).any())

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY
+from pawsonalize.recipes import event_values
 from pawsonalize.recipes.contract import TrainingData
 from pawsonalize.recipes.learned.design import Design
 
@@ -78,7 +79,7 @@ def read_log(data: TrainingData, design: Design) -> Log:
     )
     starts = _visit_starts(data, own[data.event_type])
     user = data.user[starts]
-    worth = by_type[data.event_type].astype(np.float64)
+    worth = by_type[data.event_type] * event_values.of_rows(data, design.valued)
     worth = np.maximum.reduceat(worth, starts) if len(starts) else worth
     times = data.time[starts].astype(np.float64)
     newest = min(float(times.max()), float(data.as_of)) if len(times) else 0.0

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY
+from pawsonalize.recipes import event_values
 from pawsonalize.recipes.contract import Context, Seen
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.design import Design
@@ -121,7 +122,9 @@ def _visits(events: Sequence[Seen], design: Design) -> tuple[list[Seen], list[fl
     strengths: list[float] = []
     stronger = 0.0
     for place, event in enumerate(events):
-        worth = max(design.type_weights.get(event.event_type, design.view_weight), stronger)
+        worth = design.type_weights.get(event.event_type, design.view_weight)
+        worth *= event_values.of_event(event.event_type, event.value, design.valued)
+        worth = max(worth, stronger)
         own = event.event_type != "view" and event.event_type in design.type_weights
         if own and place + 1 < len(events) and events[place + 1].item == event.item:
             stronger = worth

@@ -3,16 +3,19 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
-from sqlalchemy import func, or_, select
+from sqlalchemy import bindparam, func, or_, select
 
-from pawsonalize.domain.schemas import Schema
-from pawsonalize.storage.base import Item, Stay, User
+from pawsonalize.domain.schemas import DatasetType, Field, Schema
+from pawsonalize.storage.base import Item, Stay, User, Value
 from pawsonalize.storage.sql.database import Database
 from pawsonalize.storage.sql.tables import animals, items, schemas, users
 from pawsonalize.storage.sql.upsert import upsert
 
 _ENCODE = msgspec.json.Encoder(order="deterministic").encode
-_DECODE = msgspec.json.Decoder(dict[str, str | float | None]).decode
+_DECODE = msgspec.json.Decoder(dict[str, Value]).decode
+_DECODE_FIELDS = msgspec.json.Decoder(tuple[Field, ...]).decode
+# Built once: it is asked for with every recommendation to a user.
+_ATTRIBUTES_OF = select(users.c.attributes).where(users.c.user_id == bindparam("user"))
 
 
 class SqlCatalogue:
@@ -45,6 +48,18 @@ class SqlCatalogue:
         with self._database.reading() as connection:
             for row in connection.execute(select(items).order_by(items.c.item_id)):
                 yield Item(row.item_id, _DECODE(row.attributes), row.created_at)
+
+    def users(self) -> Iterator[User]:
+        """See `Catalogue.users`."""
+        with self._database.reading() as connection:
+            for row in connection.execute(select(users).order_by(users.c.user_id)):
+                yield User(row.user_id, _DECODE(row.attributes))
+
+    def user(self, user_id: str) -> User | None:
+        """See `Catalogue.user`."""
+        with self._database.reading() as connection:
+            found = connection.scalar(_ATTRIBUTES_OF, {"user": user_id})
+        return None if found is None else User(user_id, _DECODE(found))
 
     def item_count(self) -> int:
         """See `Catalogue.item_count`."""
@@ -82,6 +97,13 @@ class SqlCatalogue:
         }
         with self._database.writing() as connection:
             upsert(connection, schemas, [row])
+
+    def schema(self, dataset: DatasetType) -> Schema | None:
+        """See `Catalogue.schema`."""
+        found = select(schemas.c.fields).where(schemas.c.dataset == dataset.value)
+        with self._database.reading() as connection:
+            fields = connection.scalar(found)
+        return None if fields is None else Schema(dataset, _DECODE_FIELDS(fields))
 
 
 def _text(attributes: Mapping[str, str | float | None]) -> str:
