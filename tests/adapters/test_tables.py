@@ -15,8 +15,9 @@ from sqlalchemy import Engine, create_engine, text
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.domain.schemas import DatasetType, Field, Schema
 from pawsonalize.storage import sql
-from pawsonalize.storage.base import Impression, Item, Segment
+from pawsonalize.storage.base import Impression, Item, Segment, User
 from pawsonalize.storage.sql import (
     Database,
     SqlAnimals,
@@ -126,3 +127,22 @@ def test_a_bad_database_url_is_an_input_error_that_shows_a_good_one() -> None:
 def test_a_database_that_cannot_be_opened_says_what_to_check(tmp_path: Path) -> None:
     with pytest.raises(StorageUnavailable, match="folder is writable"):
         Database(f"sqlite:///{tmp_path}/missing/x.sqlite3")
+
+
+def test_users_are_replaced_by_id_and_found_again(database: Database) -> None:
+    catalogue = SqlCatalogue(database)
+    assert catalogue.user("ann") is None
+    catalogue.put_users([User("bob", {}), User("ann", {"KIDS": "yes", "AGE": 31.0})])
+    catalogue.put_users([User("ann", {"KIDS": "no"})])
+    assert catalogue.user("ann") == User("ann", {"KIDS": "no"})
+    assert [user.user_id for user in catalogue.users()] == ["ann", "bob"]
+
+
+def test_the_schema_of_a_dataset_is_the_one_given_last(database: Database) -> None:
+    catalogue = SqlCatalogue(database)
+    assert catalogue.schema(DatasetType.USERS) is None
+    for categorical in (False, True):
+        fields = (Field("USER_ID", ("string",)), Field("GENDER", ("null", "string"), categorical))
+        catalogue.put_schema(Schema(DatasetType.USERS, fields))
+    assert catalogue.schema(DatasetType.USERS) == Schema(DatasetType.USERS, fields)
+    assert catalogue.schema(DatasetType.ITEMS) is None

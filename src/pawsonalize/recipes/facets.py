@@ -76,4 +76,6 @@ class Dayparts:
 
     def at(self, now: int) -> tuple[Facet, ...]:
         """The facet of one moment."""
+        if not self.hours:
+            return ()
         return self.of_events(Facets.unknown(), np.array([now], np.int64)).at(0)
