@@ -11,7 +11,12 @@ import msgspec
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import moved
-from pawsonalize.engine.resources.solutions import Progress, SolutionVersion, TrainingMode
+from pawsonalize.engine.resources.solutions import (
+    Progress,
+    Solution,
+    SolutionVersion,
+    TrainingMode,
+)
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.solutions.models import load_model
 from pawsonalize.engine.solutions.settings import trained_settings
@@ -80,11 +85,13 @@ class Trainer:
 
     def _fitted(self, version: SolutionVersion, report: "Report") -> Fitted:
         report.phase("reading")
+        group = self._registry.get(Solution, version.solution).dataset_group
+        log, catalogue = self._log.of(group), self._catalogue.of(group)
         if version.mode is TrainingMode.UPDATE:
-            return self._updated(version, report)
+            return self._updated(version, log, catalogue, report)
         data = training_data(
-            self._log,
-            self._catalogue,
+            log,
+            catalogue,
             through=version.log_offset,
             as_of=version.as_of,
             selection=version.selection,
@@ -95,13 +102,15 @@ class Trainer:
         model = recipe.fit(data, trained_settings(version), version.seed)
         return data, model, model.card
 
-    def _updated(self, version: SolutionVersion, report: "Report") -> Fitted:
+    def _updated(
+        self, version: SolutionVersion, log: EventLog, catalogue: Catalogue, report: "Report"
+    ) -> Fitted:
         assert version.base is not None
         model = load_model(self._artefacts, self._registry.get(SolutionVersion, version.base))
         assert isinstance(model, FoldingModel)
         data = new_data(
-            self._log,
-            self._catalogue,
+            log,
+            catalogue,
             model.item_ids,
             (*version.folded, version.cut),
             selection=version.selection,
