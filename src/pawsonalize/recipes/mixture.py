@@ -19,7 +19,7 @@ from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.kin import Kin, cell_steps
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 from pawsonalize.recipes.popularity import Popularity, decay, decayed_users
-from pawsonalize.recipes.returns import Reception
+from pawsonalize.recipes.reception import Reception
 from pawsonalize.recipes.supply import Supply
 from pawsonalize.recipes.tables import Table
 from pawsonalize.recipes.transitions import (
