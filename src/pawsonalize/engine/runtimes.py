@@ -12,6 +12,7 @@ import structlog
 
 from pawsonalize.domain.errors import Conflict, NotFound, NotReady, PawsonalizeError
 from pawsonalize.engine.campaigns.live_model import LiveModel
+from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
@@ -47,6 +48,7 @@ class Runtimes:
         *,
         pinned: Mapping[str, LiveModel],
         supply: SupplyWatch,
+        filterings: Filterings,
         catalogue: Catalogue,
         now: Callable[[], int],
         limit: int,
@@ -58,6 +60,7 @@ class Runtimes:
         self._live_model = live_model
         self._pinned = pinned
         self._supply = supply
+        self._filterings = filterings
         self._catalogue = catalogue
         self._now = now
         self._limit = limit
@@ -142,6 +145,7 @@ class Runtimes:
             self._impressions,
             None,
             supply,
+            self._filterings.of(group),
             self._catalogue.of(group),
             strict=True,
         )

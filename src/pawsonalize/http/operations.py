@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from pawsonalize.http import (
     events,
+    filters,
     health,
     history,
     metrics,
@@ -19,7 +20,16 @@ from pawsonalize.http import (
     runs,
     user_attributes,
 )
-from pawsonalize.http.examples import EVENT, EVENTS, RECOMMENDATION, RERANKING, USER
+from pawsonalize.http.examples import (
+    EVENT,
+    EVENTS,
+    FILTER,
+    FILTERED,
+    PROMOTED,
+    RECOMMENDATION,
+    RERANKING,
+    USER,
+)
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -63,6 +73,7 @@ _HISTORY_PARAMETERS = (
 )
 _USER = Parameter("user_id", "The user.", where="path", required=True)
 _RUN = Parameter("run_id", "The run.", where="path", required=True)
+_FILTER = Parameter("name", "The filter.", where="path", required=True)
 _PAGE_PARAMETERS = (
     Parameter("limit", "How many a page holds, 1 to 100; 50 if left out.", int),
     Parameter("cursor", "The `nextCursor` of the page before."),
@@ -76,7 +87,7 @@ OPERATIONS = (
         "Which animal groups for this visitor?",
         request=(recommendations.RecommendationRequest,),
         answer=(list[recommendations.RecommendedGroup], recommendations.DetailedRecommendations),
-        examples={"a user": RECOMMENDATION},
+        examples={"a user": RECOMMENDATION, "filtered": FILTERED, "promoting": PROMOTED},
         parameters=(
             Parameter("detail", "`full` adds scores, propensities, reasons and metadata."),
         ),
@@ -208,6 +219,40 @@ OPERATIONS = (
         "Serve the version before again.",
         answer=(resources.CampaignAnswer,),
         parameters=(Parameter("name", "The campaign.", where="path", required=True),),
+    ),
+    Operation(
+        "GET",
+        "/v1/filters",
+        filters.get_filters,
+        "Which items answers may hold, by name, newest first.",
+        answer=(filters.FilterList,),
+        parameters=_PAGE_PARAMETERS,
+    ),
+    Operation(
+        "POST",
+        "/v1/filters",
+        filters.post_filter,
+        "Create a filter from an expression.",
+        request=(filters.FilterRequest,),
+        answer=(filters.FilterAnswer,),
+        status=201,
+        examples={"no cats": FILTER},
+    ),
+    Operation(
+        "GET",
+        "/v1/filters/{name}",
+        filters.get_filter,
+        "One filter.",
+        answer=(filters.FilterAnswer,),
+        parameters=(_FILTER,),
+    ),
+    Operation(
+        "DELETE",
+        "/v1/filters/{name}",
+        filters.delete_filter,
+        "Delete a filter.",
+        answer=(filters.FilterAnswer,),
+        parameters=(_FILTER,),
     ),
     Operation("GET", "/healthz", health.get_healthz, "Does the process live?", (health.Health,)),
     Operation("GET", "/readyz", health.get_readyz, "Can it answer?", (health.Readiness,)),

@@ -163,16 +163,16 @@ class Catalogue(Protocol):
         """Every item, by id."""
         ...
 
-    def users(self) -> Iterator[User]:
-        """Every user with attributes, by id."""
-        ...
-
     def item(self, item_id: str) -> Item | None:
         """One item, or None."""
         ...
 
     def user(self, user_id: str) -> User | None:
         """One user, or None."""
+        ...
+
+    def users(self) -> Iterator[User]:
+        """Every user that is described, by id."""
         ...
 
     def item_count(self) -> int:
