@@ -1,9 +1,11 @@
 """Every operation of the native API: path, types, examples; the routes and the docs read it."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from starlette.convertors import register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -30,8 +32,10 @@ from pawsonalize.http.examples import (
     RERANKING,
     USER,
 )
+from pawsonalize.http.user_paths import UserConvertor
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+register_url_convertor("user", UserConvertor())
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,11 @@ class Operation:
     examples: dict[str, Any] = field(default_factory=dict)
     parameters: tuple[Parameter, ...] = ()
     answer_headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def documented_path(self) -> str:
+        """The path as OpenAPI writes it, `{user_id}` for `{user_id:path}`."""
+        return re.sub(r":\w+}", "}", self.path)
 
 
 _RECOMMENDATION_ID = {
@@ -126,7 +135,7 @@ OPERATIONS = (
     ),
     Operation(
         "PUT",
-        "/v1/users/{user_id:path}",
+        "/v1/users/{user_id:user}",
         user_attributes.put_user,
         "Store attributes and quiz answers of a user; they replace what was stored.",
         request=(user_attributes.UserRequest,),
@@ -136,7 +145,7 @@ OPERATIONS = (
     ),
     Operation(
         "GET",
-        "/v1/users/{user_id:path}",
+        "/v1/users/{user_id:user}",
         user_attributes.get_user,
         "Attributes and quiz answers that are stored of a user.",
         answer=(user_attributes.UserAnswer,),
