@@ -28,15 +28,11 @@ from pawsonalize.notify.smtp import SmtpNotifier
 from pawsonalize.notify.sns import SnsNotifier
 from pawsonalize.notify.webhook import WebhookNotifier
 from pawsonalize.settings import Settings, as_environment, as_record
+from pawsonalize.storage.archive_ledger import ArchiveLedger
 from pawsonalize.storage.artefacts import LocalArtefacts
-from pawsonalize.storage.base import (
-    Animals,
-    ArchiveLedger,
-    ArtefactStore,
-    Catalogue,
-    Deliveries,
-    EventLog,
-)
+from pawsonalize.storage.base import Animals, ArtefactStore, Catalogue, EventLog
+from pawsonalize.storage.deliveries import Deliveries
+from pawsonalize.storage.impressions import Impressions
 from pawsonalize.storage.sql import (
     Database,
     SqlAnimals,
@@ -44,6 +40,7 @@ from pawsonalize.storage.sql import (
     SqlCatalogue,
     SqlDeliveries,
     SqlEventLog,
+    SqlImpressions,
     SqlResources,
     SqlWorkflowRuns,
 )
@@ -61,6 +58,7 @@ class Adapters:
     log: EventLog
     catalogue: Catalogue
     animals: Animals
+    impressions: Impressions
     registry: Registry
     ledger: ArchiveLedger
     deliveries: Deliveries
@@ -132,6 +130,7 @@ def _open(settings: Settings) -> Adapters:
         log=SqlEventLog(database),
         catalogue=SqlCatalogue(database),
         animals=SqlAnimals(database),
+        impressions=SqlImpressions(database),
         registry=registry,
         ledger=SqlArchiveLedger(database),
         deliveries=SqlDeliveries(database),

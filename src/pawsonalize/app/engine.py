@@ -10,6 +10,8 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.live_models import live_model, live_models
 from pawsonalize.app.retraining import timer, worker_processes
+from pawsonalize.aws.arn import Arns
+from pawsonalize.aws.services import Services as AwsServices
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.filters.filterings import Filterings
@@ -19,10 +21,10 @@ from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.engine.runtime import Runtime
 from pawsonalize.engine.runtimes import Runtimes
+from pawsonalize.engine.solutions.queue import TrainingQueue
 from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings
-from pawsonalize.storage.sql import SqlImpressions
 from pawsonalize.ui.door import Storefront
 from pawsonalize.workflow.processes import WorkerProcesses
 from pawsonalize.workflow.record import Trigger
@@ -47,6 +49,7 @@ class Engine:
     runs: Runs
     timer: Timer | None
     workers: WorkerProcesses
+    queue: TrainingQueue
     archiver: Archiver
     import_jobs: ImportJobs
     importing: ThreadPoolExecutor
@@ -55,7 +58,7 @@ class Engine:
     def of(cls, settings: Settings, adapters: Adapters) -> "Engine":
         """The parts, put together; nothing runs yet."""
         live = live_models(settings, adapters)
-        impressions = ImpressionLog(SqlImpressions(adapters.database))
+        impressions = ImpressionLog(adapters.impressions)
         supply = SupplyWatch(adapters.catalogue)
         filterings = Filterings(adapters.log, adapters.catalogue)
         runs = adapters.runs(settings)
@@ -91,6 +94,7 @@ class Engine:
             runs=runs,
             timer=timer(settings, runs),
             workers=worker_processes(settings, adapters),
+            queue=TrainingQueue(adapters.registry, adapters.trainings, settings.trainings_at_once),
             archiver=Archiver(adapters.log, adapters.ledger, adapters.objects),
             import_jobs=adapters.import_jobs(settings),
             importing=ThreadPoolExecutor(1, thread_name_prefix="import-jobs"),
@@ -114,6 +118,26 @@ class Engine:
             reads_are_local=adapters.database.is_local,
             max_body_bytes=settings.max_body_bytes,
             metrics_dir=_metrics_dir(),
+        )
+
+    def aws_services(self, settings: Settings, adapters: Adapters) -> AwsServices:
+        """What the operations of the Personalize API need."""
+        return AwsServices(
+            arns=Arns(settings.aws_region, settings.aws_account_id),
+            registry=adapters.registry,
+            versions=adapters.versions,
+            trainings=adapters.trainings,
+            queue=self.queue,
+            campaigns=adapters.campaigns,
+            datasets=adapters.datasets,
+            import_jobs=self.import_jobs,
+            filters=adapters.filters,
+            filterings=self.filterings,
+            ingest=self.ingest,
+            runtimes=self.runtimes,
+            now=clock.now,
+            reads_are_local=adapters.database.is_local,
+            max_body_bytes=settings.max_body_bytes,
         )
 
     def storefront(self, adapters: Adapters) -> Storefront:

@@ -25,7 +25,8 @@ from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.engine.told import NOTHING, Told, facets_for
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, Floats, Seen
-from pawsonalize.storage.base import Catalogue, EventLog, Impression
+from pawsonalize.storage.base import Catalogue, EventLog
+from pawsonalize.storage.impressions import RANKING, RECOMMENDATION, Impression
 
 MAX_RESULTS = 500
 _NONE: Iterable[tuple[str, ...]] = repeat(())
@@ -96,6 +97,11 @@ class Runtime:
         self._catalogue = catalogue
         self._strict = strict
 
+    @property
+    def recipe(self) -> str:
+        """The recipe of the version that recommends now; NotReady if there is none."""
+        return self._recommender.current.version.recipe
+
     def recommend(
         self,
         visitor: Visitor,
@@ -134,7 +140,7 @@ class Runtime:
         shown = scores[places].tolist()
         items = tuple(map(Scored, ids, shown, reasons, chosen.explored, odds, promotions))
         answer = Answer(name, served.version.name, items)
-        return self._logged(answer, "recommendation", visitor, at, now, odds)
+        return self._logged(answer, served, RECOMMENDATION, visitor, at, now, odds)
 
     def rerank(
         self,
@@ -166,7 +172,7 @@ class Runtime:
         order = np.argsort(-shares, kind="stable")
         items = tuple(Scored(candidates[place].item_id, float(shares[place])) for place in order)
         answer = Answer(new_recommendation_id(now), served.version.name, items)
-        return self._logged(answer, "ranking", visitor, at, now)
+        return self._logged(answer, served, RANKING, visitor, at, now)
 
     def _chosen(
         self,
@@ -238,6 +244,7 @@ class Runtime:
     def _logged(
         self,
         answer: Answer,
+        served: Served,
         question: str,
         visitor: Visitor,
         at: int,
@@ -255,6 +262,7 @@ class Runtime:
                 solution_version=answer.solution_version,
                 item_ids=tuple(item.item_id for item in answer.items),
                 propensities=propensities,
+                dataset_group=served.dataset_group,
             )
         )
         return answer

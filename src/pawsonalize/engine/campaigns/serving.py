@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field, fields, replace
 
 from pawsonalize.domain.errors import CorruptArtefact
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.engine.campaigns.trial import try_out
 from pawsonalize.engine.exploration import Novelty
-from pawsonalize.engine.exposure import Exposure
+from pawsonalize.engine.exposure import Exposed, Exposure
 from pawsonalize.engine.facet_reading import FacetReader
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.registry import Registry
@@ -34,13 +35,16 @@ class ServingSettings:
 class Served:
     """A solution version with its model in memory, and what is due for exploration, if any.
 
-    `reader` reads the facets that the model knows.
+    `novelty` is weighed anew now and then, from what is `exposed`; `reader` reads the facets that
+    the model knows.
     """
 
     version: SolutionVersion
     model: Model
     settings: ServingSettings = ServingSettings()
     novelty: Novelty | None = None
+    exposed: Exposed | None = None
+    dataset_group: str = DEFAULT_DATASET_GROUP
     reader: FacetReader = field(init=False)
 
     def __post_init__(self) -> None:
@@ -55,7 +59,7 @@ class Loader:
     artefacts: ArtefactStore
     exposure: Exposure | None = None
 
-    def load(self, name: str, settings: ServingSettings) -> Served:
+    def load(self, name: str, settings: ServingSettings, now: int) -> Served:
         """The version, ready to answer.
 
         Raises CorruptArtefact or InvalidInput when its model cannot be used.
@@ -65,9 +69,19 @@ class Loader:
             raise CorruptArtefact(f"solution version {name} is not recorded")
         model = load_model(self.artefacts, version)
         try_out(model, version.as_of)
-        novelty = None
+        exposed, group = None, self._group(version)
         if self.exposure is not None and settings.exploration_weight > 0:
             days = settings.exploration_item_age_cut_off
-            group = self.registry.get(Solution, version.solution).dataset_group
-            novelty = self.exposure.of(group).novelty(version.cut, model.item_ids, days)
-        return Served(version, model, settings, novelty)
+            exposed = self.exposure.of(group).exposed(version.cut, model.item_ids, days)
+        return self.weighed(Served(version, model, settings, None, exposed, group), now)
+
+    def weighed(self, served: Served, now: int) -> Served:
+        """The same with the novelty of that moment, where it explores."""
+        if self.exposure is None or served.exposed is None:
+            return served
+        exposure = self.exposure.of(served.dataset_group)
+        return replace(served, novelty=exposure.novelty(served.exposed, now))
+
+    def _group(self, version: SolutionVersion) -> str:
+        solution = self.registry.find(Solution, version.solution)
+        return DEFAULT_DATASET_GROUP if solution is None else solution.dataset_group
