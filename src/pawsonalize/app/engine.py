@@ -78,6 +78,7 @@ class Engine:
                 live.get(RERANKER),
                 supply,
                 filterings.of(DATASET_GROUP),
+                adapters.catalogue,
             ),
             runtimes=Runtimes(
                 adapters.log,
@@ -87,6 +88,7 @@ class Engine:
                 pinned=live,
                 supply=supply,
                 filterings=filterings,
+                catalogue=adapters.catalogue,
                 now=clock.now,
                 limit=settings.max_loaded_campaigns,
             ),
@@ -104,6 +106,7 @@ class Engine:
         return Services(
             log=adapters.log,
             inventory=Inventory(adapters.animals),
+            catalogue=adapters.catalogue,
             ingest=self.ingest,
             runtime=self.runtime,
             live=self.live[RECOMMENDER],

@@ -15,7 +15,7 @@ from pawsonalize.engine.inventory.inventory import Inventory
 from pawsonalize.engine.metadata import ItemMetadata
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.runtime import Runtime
-from pawsonalize.storage.base import EventLog
+from pawsonalize.storage.base import Catalogue, EventLog
 from pawsonalize.workflow.runs import Runs
 
 P = ParamSpec("P")
@@ -33,6 +33,7 @@ class Services:
 
     log: EventLog
     inventory: Inventory
+    catalogue: Catalogue
     ingest: Ingest
     runtime: Runtime
     live: LiveModel

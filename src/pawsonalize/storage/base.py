@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pawsonalize.domain.events import Event, LoggedEvent, Visitor
-from pawsonalize.domain.schemas import Schema
+from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.domain.stays import Stay
 from pawsonalize.recipes.contract import Arrays, Card
 
@@ -112,9 +112,10 @@ class EventLog(Protocol):
         ...
 
 
-# (visitor key, item_id, event_type, sent_at, event_value). The key is `u:` + user id, the bound
-# user's where the session has one, else `s:` + session id.
-TrainingRow = tuple[str, str, str, int, float | None]
+# (visitor key, item_id, event_type, sent_at, event_value, properties). The key is `u:` + user id,
+# the bound user's where the session has one, else `s:` + session id.
+TrainingRow = tuple[str, str, str, int, float | None, str | None]
+Value = str | float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ class Item:
     """A catalogue entry; attribute values are text, numbers or null, by upper-case name."""
 
     item_id: str
-    attributes: Mapping[str, str | float | None]
+    attributes: Mapping[str, Value]
     created_at: int | None = None
 
 
@@ -131,7 +132,7 @@ class User:
     """A user's attributes, by upper-case name."""
 
     user_id: str
-    attributes: Mapping[str, str | float | None]
+    attributes: Mapping[str, Value]
 
 
 class Catalogue(Protocol):
@@ -190,6 +191,10 @@ class Catalogue(Protocol):
 
     def put_schema(self, schema: Schema) -> None:
         """Remember the schema of its dataset."""
+        ...
+
+    def schema(self, dataset: DatasetType) -> Schema | None:
+        """The schema of the dataset, None if none was given yet."""
         ...
 
 

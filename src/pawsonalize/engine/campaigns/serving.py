@@ -1,16 +1,18 @@
 """A solution version made ready to answer: loaded, tried, and weighed for exploration."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.engine.campaigns.trial import try_out
 from pawsonalize.engine.exploration import Novelty
 from pawsonalize.engine.exposure import Exposed, Exposure
+from pawsonalize.engine.facet_reading import FacetReader
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.solutions.models import load_model
+from pawsonalize.engine.told import reader_for
 from pawsonalize.recipes.contract import Model
 from pawsonalize.storage.base import ArtefactStore
 
@@ -25,7 +27,7 @@ class ServingSettings:
 
     def of(self, campaign: Campaign) -> "ServingSettings":
         """What the campaign itself says, and these where it says nothing."""
-        own = {field.name: getattr(campaign, field.name) for field in fields(self)}
+        own = {one.name: getattr(campaign, one.name) for one in fields(self)}
         return replace(self, **{name: value for name, value in own.items() if value is not None})
 
 
@@ -33,7 +35,8 @@ class ServingSettings:
 class Served:
     """A solution version with its model in memory, and what is due for exploration, if any.
 
-    `novelty` is weighed anew now and then, from what is `exposed`.
+    `novelty` is weighed anew now and then, from what is `exposed`; `reader` reads the facets that
+    the model knows.
     """
 
     version: SolutionVersion
@@ -42,6 +45,10 @@ class Served:
     novelty: Novelty | None = None
     exposed: Exposed | None = None
     dataset_group: str = DEFAULT_DATASET_GROUP
+    reader: FacetReader = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reader", reader_for(self.model))
 
 
 @dataclass(frozen=True, slots=True)

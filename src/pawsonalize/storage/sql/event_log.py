@@ -178,6 +178,7 @@ _TRAINING_ROWS = (
         events.c.event_type,
         events.c.sent_at,
         events.c.event_value,
+        events.c.properties,
     )
     .select_from(
         events.outerjoin(
