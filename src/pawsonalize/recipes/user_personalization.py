@@ -5,7 +5,7 @@ learned from it orders the likeliest candidates, and the mixture shares out what
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
 from pawsonalize.recipes.artefact import make_card, read_card
 from pawsonalize.recipes.contract import Arrays, Card, Context, TrainingData
+from pawsonalize.recipes.fingerprint import fingerprint
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.engine import Candidates, Learned
+from pawsonalize.recipes.learned.recounting import recounted
 from pawsonalize.recipes.mixture import TABLES, Mixture
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 
@@ -85,7 +87,7 @@ class UserPersonalization:
             "learned": None if learned is None else learned.numbers(),
         }
         card = make_card(self.name, _FORMAT, settings, seed, data, extra)
-        return UserPersonalizationModel(card, mixture, learned, settings.repeats)
+        return UserPersonalizationModel(card, mixture, learned, settings)
 
     def load(self, card: Card, arrays: Arrays) -> "UserPersonalizationModel":
         """Rebuild from an artefact; CorruptArtefact when it does not fit."""
@@ -98,7 +100,7 @@ class UserPersonalization:
         learned = None
         if numbers is not None:
             learned = Learned.load(arrays, numbers, mixture, settings.design(card.seed))
-        return UserPersonalizationModel(card, mixture, learned, settings.repeats)
+        return UserPersonalizationModel(card, mixture, learned, settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +117,12 @@ class _Answer:
 
 @dataclass(frozen=True, slots=True)
 class UserPersonalizationModel:
-    """The mixture, and what was learned beyond it, if anything."""
+    """The mixture, and what was learned beyond it, if anything. A `RecountingModel`."""
 
     card: Card
     mixture: Mixture
     learned: Learned | None
-    _repeats: bool
+    _settings: UserPersonalizationSettings
 
     @property
     def index(self) -> ItemIndex:
@@ -131,6 +133,23 @@ class UserPersonalizationModel:
     def item_ids(self) -> tuple[str, ...]:
         """The catalogue, in the order of `score_catalogue`."""
         return self.index.ids
+
+    def recounted(self, data: TrainingData) -> "UserPersonalizationModel":
+        """The same model with the counts of a fit on `data`; ranker and factors stay.
+
+        The card names the data of both: `fingerprint` of what was counted, `learned_on` of what
+        the training saw.
+        """
+        index = ItemIndex.build(data.item_ids, data.attributes)
+        mixture = Mixture.fit(data, index, self._settings)
+        learned = None if self.learned is None else recounted(self.learned, data, mixture)
+        extra = {
+            **self.card.extra,
+            "repeat_share": mixture.repeat_share,
+            "learned_on": self.card.extra.get("learned_on", self.card.fingerprint),
+        }
+        card = replace(self.card, fingerprint=fingerprint(data), extra=extra)
+        return UserPersonalizationModel(card, mixture, learned, self._settings)
 
     def score_catalogue(self, context: Context) -> NDArray[np.float32]:
         """Probability of each item to be the next choice; sums to 1."""
@@ -184,7 +203,7 @@ class UserPersonalizationModel:
         other item at most as likely as the mixture says.
         """
         parts = self.mixture.parts(context, outside)
-        if not self._repeats:
+        if not self._settings.repeats:
             self._mask(parts, context)
         scores: NDArray[np.float32] = parts.sum(axis=0)
         found = None if self.learned is None else self.learned.ask(context)
