@@ -108,6 +108,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Serve re-rankings from a campaign of their own; if not, the recommender's model ranks."""
     rerank_min_provisioned_tps: Annotated[int, Meta(ge=1)] = 1
     """The same warning for the reranker."""
+    fold_seconds: Annotated[float, Meta(ge=0)] = 60.0
+    """How often new events are folded into the counts of what is served; 0: at trainings alone."""
     retrain_schedule: str = "0 3 * * *"
     """When to retrain: cron's five fields, or `rate(12 hours)`; empty: only when asked to."""
     retrain_time_zone: str = "UTC"
@@ -183,6 +185,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def models_dir(self) -> Path:
         """The folder of model artefacts."""
         return self.data_dir / "models"
+
+    @property
+    def fold_lock(self) -> Path:
+        """The file that the process which folds holds locked."""
+        return self.data_dir / "fold.lock"
 
     @property
     def trainings_dir(self) -> Path:

@@ -11,6 +11,7 @@ from pawsonalize.archive.base import ObjectStore
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.engine.campaigns.updates import Campaigns
+from pawsonalize.engine.folding.folder import Folder
 from pawsonalize.engine.notifying.courier import Courier
 from pawsonalize.engine.resources.defaults import ensure_defaults
 from pawsonalize.engine.resources.registry import Registry
@@ -77,6 +78,11 @@ class Adapters:
     def runs(self, settings: Settings) -> Runs:
         """The workflow runs; new ones are begun with these settings."""
         return Runs(self.workflow_runs, as_record(settings))
+
+    @property
+    def folder(self) -> Folder:
+        """What folds in this very process."""
+        return Folder(self.registry, self.log, self.catalogue, self.artefacts)
 
     @property
     def trainer(self) -> Trainer:

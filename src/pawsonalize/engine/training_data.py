@@ -1,7 +1,7 @@
 """From the log and the catalogue to the columns that recipes train on."""
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,11 +34,19 @@ def training_data(
 
     The catalogue is the items dataset in order of id, then items that only events name.
     """
+    cut = Cut(through, as_of)
+    return data_of(_rows(log, None, cut, progress), catalogue, cut, selection)
+
+
+def data_of(
+    rows: Iterable[TrainingRow], catalogue: Catalogue, cut: Cut, selection: TrainingSelection
+) -> TrainingData:
+    """The same of these rows of the log, in its order: all that the cut sees of it."""
     columns = _Columns()
     columns.name_items(catalogue)
-    for row in _selected(log, None, Cut(through, as_of), selection, progress):
+    for row in _chosen(rows, cut, selection):
         columns.add(row)
-    return columns.data(as_of, columns.stock(catalogue, as_of))
+    return columns.data(cut.as_of, columns.stock(catalogue, cut.as_of))
 
 
 def marked_training_data(
@@ -183,10 +191,16 @@ def _selected(
     log: EventLog, before: Cut | None, cut: Cut, selection: TrainingSelection, progress: Progress
 ) -> Iterator[TrainingRow]:
     """What the cut sees of the log and the one before it did not, as far as it is selected."""
+    return _chosen(_rows(log, before, cut, progress), cut, selection)
+
+
+def _chosen(
+    rows: Iterable[TrainingRow], cut: Cut, selection: TrainingSelection
+) -> Iterator[TrainingRow]:
     thresholds = {event.event_type: event.value_threshold for event in selection.events}
     age = selection.max_age_days
     oldest = -np.inf if age is None else cut.as_of - age * DAY
-    for row in _rows(log, before, cut, progress):
+    for row in rows:
         _visitor, _item_id, kind, sent_at, amount = row
         if sent_at < oldest or (thresholds and kind not in thresholds):
             continue

@@ -59,6 +59,14 @@ class LocalArtefacts:
             raise CorruptArtefact(f"the model in {location} cannot be read: {error}") from error
         return card, arrays
 
+    def locations(self, prefix: str) -> list[str]:
+        """See `ArtefactStore.locations`: a folder has its name once all is in it."""
+        try:
+            names = [name for name in os.listdir(self._root) if name.startswith(prefix)]
+        except FileNotFoundError:
+            return []
+        return sorted(name for name in names if not name.startswith(_DRAFT))
+
     def remove(self, location: str) -> None:
         """See `ArtefactStore.remove`: gone at once, though it takes a while to be deleted."""
         if not (self._root / location).exists():

@@ -8,6 +8,7 @@ from pawsonalize.domain.errors import Conflict, NotReady, PawsonalizeError, Stor
 from pawsonalize.engine.campaigns.serving import Loader, Served, ServingSettings
 from pawsonalize.engine.campaigns.trial import sustained_tps
 from pawsonalize.engine.campaigns.updates import Campaigns
+from pawsonalize.engine.folding.folds import Fold
 from pawsonalize.engine.resources.campaigns import Campaign
 
 log = structlog.get_logger()
@@ -37,6 +38,7 @@ class LiveModel:
         self._served: Served | None = None
         self._ready: dict[str, Served] = {}
         self._revision = 0
+        self._unfit: Fold | None = None
 
     @property
     def current(self) -> Served:
@@ -53,9 +55,15 @@ class LiveModel:
     def refresh(self, now: int) -> bool:
         """Serve what the campaign asks for if that changed; True if another version serves.
 
-        Costs one read where nothing changed. An update that cannot be served has failed, the old
+        Then the newest fold of that version, if there is one. Costs one read and one look into
+        the models' folder where nothing changed. An update that cannot be served has failed, the old
         version goes on, and the reason is raised: CorruptArtefact or whatever the model threw.
         """
+        changed = self._follow_campaign(now)
+        self._follow_folds()
+        return changed
+
+    def _follow_campaign(self, now: int) -> bool:
         campaign = self._campaigns.find(self._name)
         if campaign is None or campaign.revision == self._revision:
             return False
@@ -67,6 +75,21 @@ class LiveModel:
         self._keep_ready(campaign)
         self._revision = campaign.revision
         return _name_of(before) != _name_of(self._served)
+
+    def _follow_folds(self) -> None:
+        """Serve the newest counts of the version; those that cannot be are let go of with a word."""
+        if self._served is None:
+            return
+        fold = self._loader.newer_fold(self._served)
+        if fold is None or fold == self._unfit:
+            return
+        try:
+            self._swap(self._loader.folded(self._served, fold))
+        except Exception as error:
+            self._unfit = fold
+            log.warning("fold not served", campaign=self._name, fold=fold.location, reason=error)
+            return
+        log.info("folded", campaign=self._name, log_offset=fold.cut.log_offset)
 
     def _settled(self, campaign: Campaign, version: str, now: int) -> Campaign:
         """Serve what the update asks for and say so, or say why not."""

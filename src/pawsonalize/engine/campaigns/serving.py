@@ -6,10 +6,12 @@ from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.engine.campaigns.trial import try_out
 from pawsonalize.engine.exploration import Novelty
 from pawsonalize.engine.exposure import Exposure
+from pawsonalize.engine.folding.folds import Fold, Folds
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
 from pawsonalize.engine.solutions.models import load_model
+from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model
 from pawsonalize.storage.base import ArtefactStore
 
@@ -30,12 +32,21 @@ class ServingSettings:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A solution version with its model in memory, and what is due for exploration, if any."""
+    """A solution version with its model in memory, and what is due for exploration, if any.
+
+    `fold` says of when the model's counts are, None for those of the training.
+    """
 
     version: SolutionVersion
     model: Model
     settings: ServingSettings = ServingSettings()
     novelty: Novelty | None = None
+    fold: Fold | None = None
+
+    @property
+    def cut(self) -> Cut:
+        """What of the log the model knows."""
+        return self.version.cut if self.fold is None else self.fold.cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +66,24 @@ class Loader:
         if version is None:
             raise CorruptArtefact(f"solution version {name} is not recorded")
         model = load_model(self.artefacts, version)
-        try_out(model, version.as_of)
-        novelty = None
+        return self._tried(Served(version, model, settings))
+
+    def newer_fold(self, served: Served) -> Fold | None:
+        """The newest fold of the version, if it knows more than what is served."""
+        newest = Folds(self.artefacts).newest(served.version.name)
+        is_newer = newest is not None and newest.cut.log_offset > served.cut.log_offset
+        return newest if is_newer else None
+
+    def folded(self, served: Served, fold: Fold) -> Served:
+        """The same version with the counts of the fold; raises as `load`."""
+        card, arrays = self.artefacts.load(fold.location)
+        model = recipe_named(served.version.recipe).load(card, arrays)
+        return self._tried(replace(served, model=model, fold=fold))
+
+    def _tried(self, served: Served) -> Served:
+        try_out(served.model, served.cut.as_of)
+        settings, novelty = served.settings, None
         if self.exposure is not None and settings.exploration_weight > 0:
             days = settings.exploration_item_age_cut_off
-            novelty = self.exposure.novelty(version.cut, model.item_ids, days)
-        return Served(version, model, settings, novelty)
+            novelty = self.exposure.novelty(served.cut, served.model.item_ids, days)
+        return replace(served, novelty=novelty)

@@ -4,26 +4,42 @@ import hashlib
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.engine.folding.folder import rows_beyond
+from pawsonalize.engine.folding.kept_rows import KeptRows
+from pawsonalize.engine.folding.reading import rows_through
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import moved
 from pawsonalize.engine.resources.solutions import Progress, SolutionVersion, TrainingMode
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.engine.solutions.models import load_model
 from pawsonalize.engine.solutions.settings import trained_settings
-from pawsonalize.engine.training_data import new_data, training_data
+from pawsonalize.engine.training_data import data_of, new_data
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Card, FoldingModel, Model, TrainingData
+from pawsonalize.recipes.contract import (
+    Arrays,
+    Card,
+    FoldingModel,
+    Model,
+    RecountingModel,
+    TrainingData,
+)
 from pawsonalize.recipes.fingerprint import fingerprint
 from pawsonalize.storage.base import ArtefactStore, Catalogue, EventLog
 
 _REPORT_SECONDS = 1.0
 
-Fitted = tuple[TrainingData, Model, Card]
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A model just made, of what data; `card` and `arrays` are to be stored."""
+
+    data: TrainingData
+    card: Card
+    arrays: Arrays
 
 
 class Trainer:
@@ -65,39 +81,46 @@ class Trainer:
         # An earlier training may have stored its model and died before it could say so.
         self._artefacts.remove(version.name)
         self._artefacts.sweep()
-        data, model, card = self._fitted(version, report)
+        fitted = self._fitted(version, report)
         report.phase("saving")
-        location = self._artefacts.save(version.name, card, model.arrays())
+        location = self._artefacts.save(version.name, fitted.card, fitted.arrays)
         return report.settle(
             Status.ACTIVE,
             progress=None,
             artefact=location,
-            fingerprint=card.fingerprint,
-            events=len(data),
-            users=data.n_users,
-            items=len(data.item_ids),
+            fingerprint=fitted.card.fingerprint,
+            events=len(fitted.data),
+            users=fitted.data.n_users,
+            items=len(fitted.data.item_ids),
         )
 
     def _fitted(self, version: SolutionVersion, report: "Report") -> Fitted:
         report.phase("reading")
         if version.mode is TrainingMode.UPDATE:
             return self._updated(version, report)
-        data = training_data(
-            self._log,
-            self._catalogue,
-            through=version.log_offset,
-            as_of=version.as_of,
-            selection=version.selection,
-            progress=report,
-        )
+        rows = rows_through(self._log, version.log_offset, report)
+        data = self._data(rows, version)
         report.phase("fitting")
         recipe = recipe_named(version.recipe)
         model = recipe.fit(data, trained_settings(version), version.seed)
-        return data, model, model.card
+        return Fitted(data, model.card, _stored(model, rows))
+
+    def _data(self, rows: KeptRows, version: SolutionVersion) -> TrainingData:
+        return data_of(rows.sent_by(version.as_of), self._catalogue, version.cut, version.selection)
 
     def _updated(self, version: SolutionVersion, report: "Report") -> Fitted:
         assert version.base is not None
-        model = load_model(self._artefacts, self._registry.get(SolutionVersion, version.base))
+        base = self._registry.get(SolutionVersion, version.base)
+        assert base.artefact is not None
+        card, arrays = self._artefacts.load(base.artefact)
+        model = recipe_named(base.recipe).load(card, arrays)
+        if isinstance(model, RecountingModel):
+            kept = KeptRows.from_arrays(arrays)
+            rows = rows_beyond(base, kept, self._log, version.log_offset, report)
+            data = self._data(rows, version)
+            report.phase("folding")
+            fresh = model.recounted(data)
+            return Fitted(data, fresh.card, _stored(fresh, rows))
         assert isinstance(model, FoldingModel)
         data = new_data(
             self._log,
@@ -110,7 +133,13 @@ class Trainer:
         report.phase("folding")
         made_of = hashlib.sha256(f"{model.card.fingerprint} {fingerprint(data)}".encode())
         card = replace(model.card, fingerprint=made_of.hexdigest())
-        return data, model.folded(data), card
+        return Fitted(data, card, model.folded(data).arrays())
+
+
+def _stored(model: Model, rows: KeptRows) -> Arrays:
+    """What an artefact holds: of a model that can count anew, the rows it was counted from too."""
+    arrays = model.arrays()
+    return {**arrays, **rows.arrays()} if isinstance(model, RecountingModel) else arrays
 
 
 class Report:
