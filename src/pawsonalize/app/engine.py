@@ -1,0 +1,111 @@
+"""The engine of one server process: its parts over the adapters, as the doors get them."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from pawsonalize import clock
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.live_models import live_models
+from pawsonalize.app.retraining import timer, worker_processes
+from pawsonalize.engine.archiving.archiver import Archiver
+from pawsonalize.engine.campaigns.live_model import LiveModel
+from pawsonalize.engine.impressions import ImpressionLog
+from pawsonalize.engine.ingest import Ingest
+from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
+from pawsonalize.engine.runtime import Runtime
+from pawsonalize.engine.supply import SupplyWatch
+from pawsonalize.http.services import Services
+from pawsonalize.settings import Settings
+from pawsonalize.storage.sql import SqlImpressions
+from pawsonalize.ui.door import Storefront
+from pawsonalize.workflow.processes import WorkerProcesses
+from pawsonalize.workflow.record import Trigger
+from pawsonalize.workflow.runs import Runs
+from pawsonalize.workflow.timer import Timer
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What answers, takes events in and keeps up with the tables.
+
+    `live` is what each campaign serves, by its name; `timer` is None without a schedule.
+    """
+
+    live: dict[str, LiveModel]
+    impressions: ImpressionLog
+    ingest: Ingest
+    supply: SupplyWatch
+    runtime: Runtime
+    runs: Runs
+    timer: Timer | None
+    workers: WorkerProcesses
+    archiver: Archiver
+
+    @classmethod
+    def of(cls, settings: Settings, adapters: Adapters) -> "Engine":
+        """The parts, put together; nothing runs yet."""
+        live = live_models(settings, adapters)
+        impressions = ImpressionLog(SqlImpressions(adapters.database))
+        supply = SupplyWatch(adapters.catalogue)
+        runs = adapters.runs(settings)
+        return cls(
+            live=live,
+            impressions=impressions,
+            ingest=Ingest(
+                adapters.log, adapters.animals, reads_are_local=adapters.database.is_local
+            ),
+            supply=supply,
+            runtime=Runtime(
+                adapters.log, live[RECOMMENDER], impressions, live.get(RERANKER), supply
+            ),
+            runs=runs,
+            timer=timer(settings, runs),
+            workers=worker_processes(settings, adapters),
+            archiver=Archiver(adapters.log, adapters.ledger, adapters.objects),
+        )
+
+    def services(self, settings: Settings, adapters: Adapters) -> Services:
+        """What the native API's endpoints need."""
+        return Services(
+            log=adapters.log,
+            animals=adapters.animals,
+            ingest=self.ingest,
+            runtime=self.runtime,
+            live=self.live[RECOMMENDER],
+            runs=self.runs,
+            registry=adapters.registry,
+            campaigns=adapters.campaigns,
+            now=clock.now,
+            reads_are_local=adapters.database.is_local,
+            max_body_bytes=settings.max_body_bytes,
+            metrics_dir=_metrics_dir(),
+        )
+
+    def storefront(self, adapters: Adapters) -> Storefront:
+        """What the adoption site's pages need."""
+        return Storefront(
+            runtime=self.runtime,
+            ingest=self.ingest,
+            log=adapters.log,
+            animals=adapters.animals,
+            live=self.live[RECOMMENDER],
+            now=clock.now,
+            start_training=self.start_retraining,
+        )
+
+    def start_retraining(self) -> None:
+        """Begin a run from the site; Conflict while another one runs."""
+        self.runs.begin(Trigger.SITE, clock.now())
+
+    def close(self) -> None:
+        """Drain what was taken in; running workers give their run back."""
+        self.workers.stop()
+        self.ingest.close()
+        self.impressions.close()
+
+
+def _metrics_dir() -> Path | None:
+    # prometheus_client itself reads this variable when it is imported.
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    return Path(folder) if folder else None
