@@ -11,6 +11,7 @@ import structlog
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, couriers
 from pawsonalize.app.engine import Engine
+from pawsonalize.app.folding import are_behind
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.campaigns.live_model import LiveModel
@@ -24,6 +25,7 @@ _DELIVERY_SECONDS = 2.0
 _REFRESH_SECONDS = 0.5  # so that a rollback is everywhere within a second
 _LOOK_SECONDS = 10.0
 _RETRAIN_SECONDS = 1.0
+_FOLD_SECONDS = 1.0
 _RECENT_VERSIONS = 50
 
 T = TypeVar("T")
@@ -62,6 +64,8 @@ def _work(
     yield every(settings.archive_seconds, archive_new, engine.archiver)
     for courier in couriers(settings, adapters.deliveries):
         yield every(_DELIVERY_SECONDS, deliver_due, courier, notifying)
+    if engine.folding is not None:
+        yield every(_FOLD_SECONDS, fold_when_due, (adapters, engine))
     if settings.retrain_here:
         yield every(_RETRAIN_SECONDS, retrain_when_due, engine)
 
@@ -123,3 +127,11 @@ def retrain_when_due(engine: Engine) -> None:
     if engine.timer is not None:
         engine.timer.look(clock.now())
     engine.workers.look(clock.now())
+
+
+def fold_when_due(parts: tuple[Adapters, Engine]) -> None:
+    """Begin a fold if one is due and there is something to fold."""
+    adapters, engine = parts
+    folding = engine.folding
+    if folding is not None and folding.is_due() and are_behind(engine.live.values(), adapters.log):
+        folding.start()

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.folding import fold_process
 from pawsonalize.app.live_models import live_models
 from pawsonalize.app.retraining import timer, worker_processes
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.campaigns.live_model import LiveModel
+from pawsonalize.engine.folding.process import FoldProcess
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
@@ -29,7 +31,8 @@ from pawsonalize.workflow.timer import Timer
 class Engine:
     """What answers, takes events in and keeps up with the tables.
 
-    `live` is what each campaign serves, by its name; `timer` is None without a schedule.
+    `live` is what each campaign serves, by its name; `timer` is None without a schedule, `folding`
+    where nothing is to be folded.
     """
 
     live: dict[str, LiveModel]
@@ -40,6 +43,7 @@ class Engine:
     runs: Runs
     timer: Timer | None
     workers: WorkerProcesses
+    folding: FoldProcess | None
     archiver: Archiver
 
     @classmethod
@@ -62,6 +66,7 @@ class Engine:
             runs=runs,
             timer=timer(settings, runs),
             workers=worker_processes(settings, adapters),
+            folding=fold_process(settings),
             archiver=Archiver(adapters.log, adapters.ledger, adapters.objects),
         )
 
@@ -101,6 +106,8 @@ class Engine:
     def close(self) -> None:
         """Drain what was taken in; running workers give their run back."""
         self.workers.stop()
+        if self.folding is not None:
+            self.folding.stop()
         self.ingest.close()
         self.impressions.close()
 

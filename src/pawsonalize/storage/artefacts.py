@@ -62,10 +62,11 @@ class LocalArtefacts:
     def locations(self, prefix: str) -> list[str]:
         """See `ArtefactStore.locations`: a folder has its name once all is in it."""
         try:
-            names = [name for name in os.listdir(self._root) if name.startswith(prefix)]
+            names = [folder.name for folder in self._root.iterdir()]
         except FileNotFoundError:
             return []
-        return sorted(name for name in names if not name.startswith(_DRAFT))
+        wanted = (name for name in names if name.startswith(prefix))
+        return sorted(name for name in wanted if not name.startswith(_DRAFT))
 
     def remove(self, location: str) -> None:
         """See `ArtefactStore.remove`: gone at once, though it takes a while to be deleted."""

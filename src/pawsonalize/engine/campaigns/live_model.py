@@ -56,8 +56,8 @@ class LiveModel:
         """Serve what the campaign asks for if that changed; True if another version serves.
 
         Then the newest fold of that version, if there is one. Costs one read and one look into
-        the models' folder where nothing changed. An update that cannot be served has failed, the old
-        version goes on, and the reason is raised: CorruptArtefact or whatever the model threw.
+        the models' folder where nothing changed. An update that cannot be served has failed, the
+        old version goes on, and the reason is raised: CorruptArtefact or whatever the model threw.
         """
         changed = self._follow_campaign(now)
         self._follow_folds()
@@ -77,7 +77,7 @@ class LiveModel:
         return _name_of(before) != _name_of(self._served)
 
     def _follow_folds(self) -> None:
-        """Serve the newest counts of the version; those that cannot be are let go of with a word."""
+        """Serve the newest counts of the version, unless they cannot be: that is only logged."""
         if self._served is None:
             return
         fold = self._loader.newer_fold(self._served)
@@ -85,11 +85,14 @@ class LiveModel:
             return
         try:
             self._swap(self._loader.folded(self._served, fold))
-        except Exception as error:
+        except PawsonalizeError as error:
             self._unfit = fold
-            log.warning("fold not served", campaign=self._name, fold=fold.location, reason=error)
-            return
-        log.info("folded", campaign=self._name, log_offset=fold.cut.log_offset)
+            log.error("fold not served", fold=fold.location, reason=error.message)
+        except Exception as error:  # whatever it is, the counts that are served are good
+            self._unfit = fold
+            log.error("fold not served", fold=fold.location, exc_info=error)
+        else:
+            log.info("folded", fold=fold.location)
 
     def _settled(self, campaign: Campaign, version: str, now: int) -> Campaign:
         """Serve what the update asks for and say so, or say why not."""

@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import islice
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -73,19 +73,18 @@ class KeptRows:
             if code is not None:
                 owner[code] = keys.setdefault(_digest(f"u:{user}"), len(keys))
         items, types = _codes(self.item_ids), _codes(self.event_types)
-        columns = {
-            "visitor": (owner[self.visitor], _added(keys, new.visitors)[new.visitor]),
-            "item": (self.item, _added(items, new.item_ids)[new.item]),
-            "event_type": (self.event_type, _added(types, new.event_types)[new.event_type]),
-        }
-        joined = {name: np.concatenate(parts, dtype=np.int32) for name, parts in columns.items()}
+        visitor = _joined(owner[self.visitor], _added(keys, new.visitors)[new.visitor])
+        item = _joined(self.item, _added(items, new.item_ids)[new.item])
+        event_type = _joined(self.event_type, _added(types, new.event_types)[new.event_type])
         return KeptRows(
             visitors=tuple(keys),
             item_ids=tuple(items),
             event_types=tuple(types),
+            visitor=visitor,
+            item=item,
+            event_type=event_type,
             time=np.concatenate([self.time, new.time]),
             value=np.concatenate([self.value, new.value]),
-            **joined,
         )
 
     def sent_by(self, moment: int) -> Iterator[TrainingRow]:
@@ -102,7 +101,7 @@ class KeptRows:
                     self.item_ids[item],
                     self.event_types[kind],
                     time,
-                    None if value != value else value,
+                    None if isnan(value) else value,
                 )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -159,6 +158,10 @@ def _text(digest: int) -> str:
 
 def _codes(names: Iterable[str]) -> _Codes:
     return {name: code for code, name in enumerate(names)}
+
+
+def _joined(old: NDArray[np.integer], new: NDArray[np.integer]) -> NDArray[np.int32]:
+    return np.concatenate([old, new]).astype(np.int32)
 
 
 def _added(codes: _Codes, names: Iterable[str]) -> NDArray[np.int64]:
