@@ -1,5 +1,7 @@
 """One fold: what the log holds beyond a version becomes counts of its model."""
 
+from itertools import chain
+
 from pawsonalize.engine.folding.folds import Fold, Folds
 from pawsonalize.engine.folding.kept_rows import KeptRows
 from pawsonalize.engine.folding.reading import rows_since, rows_through
@@ -52,7 +54,8 @@ class Folder:
         fresh = model.recounted(data)
         fold = Fold(name, cut)
         self._artefacts.save(fold.location, fresh.card, fresh.arrays())
-        self._folds.trim(self.served())
+        asked_for = (one.versions for one in self._registry.all(Campaign))
+        self._folds.trim({name, *chain.from_iterable(asked_for)})
         return fold
 
 

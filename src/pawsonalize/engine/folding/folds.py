@@ -44,10 +44,10 @@ class Folds:
         """The version's newest, or None."""
         return max(self.of(version), key=lambda fold: fold.cut.log_offset, default=None)
 
-    def trim(self, served: Collection[str]) -> None:
-        """Remove all but the newest folds of the versions that are served."""
+    def trim(self, versions: Collection[str]) -> None:
+        """Remove all but the newest folds of these versions."""
         locations = [one for one in self.artefacts.locations("") if _MARK in one]
-        kept = {fold.location for version in served for fold in self.of(version)[-_KEPT:]}
+        kept = {fold.location for version in versions for fold in self.of(version)[-_KEPT:]}
         for location in locations:
             if location not in kept:
                 self.artefacts.remove(location)
