@@ -108,6 +108,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Serve re-rankings from a campaign of their own; if not, the recommender's model ranks."""
     rerank_min_provisioned_tps: Annotated[int, Meta(ge=1)] = 1
     """The same warning for the reranker."""
+    import_roots: str = ""
+    """Folders below which import jobs may read, commas between, beside `imports` in data_dir."""
+    s3_root: str = ""
+    """A folder whose folders stand for buckets: import jobs read `s3://` there, not in S3."""
+    max_loaded_campaigns: Annotated[int, Meta(ge=1)] = 16
+    """Campaigns beyond the two default ones that a worker keeps loaded, those asked last."""
     fold_seconds: Annotated[float, Meta(ge=0)] = 60.0
     """How often new events are folded into the counts of what is served; 0: at trainings alone."""
     retrain_schedule: str = "0 3 * * *"
@@ -190,6 +196,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def fold_lock(self) -> Path:
         """The file that the process which folds holds locked."""
         return self.data_dir / "fold.lock"
+
+    @property
+    def import_folders(self) -> tuple[Path, ...]:
+        """The folders below which import jobs may read."""
+        given = (Path(name.strip()) for name in self.import_roots.split(",") if name.strip())
+        return tuple(folder.absolute() for folder in (self.data_dir / "imports", *given))
+
+    @property
+    def import_jobs_dir(self) -> Path:
+        """The folder where running imports hold their locks."""
+        return self.data_dir / "import-jobs"
 
     @property
     def trainings_dir(self) -> Path:

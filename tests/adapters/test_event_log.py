@@ -192,3 +192,6 @@ def test_whose_the_sessions_are_that_a_part_of_the_log_names_beside_a_user(
     assert log.bound(5, 6) == {"s1": "bob"}, "a session stays its first user's"
     assert log.bound(5, 7) == {"s1": "bob", "s3": "eve"}
     assert log.bound(7, 9) == {}
+    log.append([event("e8", user="eve", session_id="s9", dataset_group="other")])
+    assert log.bound(7, 9) == {}
+    assert log.of("other").bound(0, 9) == {"s9": "eve"}

@@ -5,13 +5,17 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from pawsonalize import clock
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.engine.campaigns.updates import Campaigns
+from pawsonalize.engine.datasets import Datasets
 from pawsonalize.engine.folding.folder import Folder
+from pawsonalize.engine.importing.jobs import ImportJobs
+from pawsonalize.engine.importing.sources import Sources
 from pawsonalize.engine.notifying.courier import Courier
 from pawsonalize.engine.resources.defaults import ensure_defaults
 from pawsonalize.engine.resources.registry import Registry
@@ -69,6 +73,17 @@ class Adapters:
     def versions(self) -> SolutionVersions:
         """The solution versions."""
         return SolutionVersions(self.registry, self.log, self.artefacts)
+
+    @property
+    def datasets(self) -> Datasets:
+        """The datasets of every dataset group."""
+        return Datasets(self.registry, self.log, self.catalogue)
+
+    def import_jobs(self, settings: Settings) -> ImportJobs:
+        """What imports in the background."""
+        s3_root = Path(settings.s3_root).absolute() if settings.s3_root else None
+        sources = Sources(settings.import_folders, s3_root, open_objects)
+        return ImportJobs(self.datasets, sources, settings.import_jobs_dir, clock.now)
 
     @property
     def campaigns(self) -> Campaigns:

@@ -15,14 +15,17 @@ from pawsonalize.app.folding import are_behind
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.campaigns.live_model import LiveModel
+from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.notifying.courier import Courier
 from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.engine.runtimes import Runtimes
 from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.settings import Settings
 
 _COUNT_SECONDS = 1.0
 _DELIVERY_SECONDS = 2.0
 _REFRESH_SECONDS = 0.5  # so that a rollback is everywhere within a second
+_IMPORT_SECONDS = 0.5
 _LOOK_SECONDS = 10.0
 _RETRAIN_SECONDS = 1.0
 _FOLD_SECONDS = 1.0
@@ -59,6 +62,8 @@ def _work(
 ) -> Iterator[Coroutine[Any, Any, None]]:
     for live in engine.live.values():
         yield every(_REFRESH_SECONDS, follow_campaign, live)
+    yield every(_REFRESH_SECONDS, follow_campaigns, engine.runtimes, engine.runtimes.loading)
+    yield every(_IMPORT_SECONDS, do_import_job, engine.import_jobs, engine.importing)
     yield every(_COUNT_SECONDS, count_animals, engine.supply)
     yield every(_LOOK_SECONDS, look_after_trainings, adapters)
     yield every(settings.archive_seconds, archive_new, engine.archiver)
@@ -99,6 +104,16 @@ def follow_campaign(live: LiveModel) -> None:
         log.info("serving", solution_version=live.current.version.name)
 
 
+def follow_campaigns(runtimes: Runtimes) -> None:
+    """Serve what all other campaigns point at, as far as they are asked."""
+    runtimes.refresh()
+
+
+def do_import_job(jobs: ImportJobs) -> None:
+    """Import what waits for longest."""
+    jobs.work()
+
+
 def count_animals(supply: SupplyWatch) -> None:
     """Count the animals that are available."""
     supply.refresh(clock.now())
@@ -133,5 +148,7 @@ def fold_when_due(parts: tuple[Adapters, Engine]) -> None:
     """Begin a fold if one is due and there is something to fold."""
     adapters, engine = parts
     folding = engine.folding
-    if folding is not None and folding.is_due() and are_behind(engine.live.values(), adapters.log):
+    if folding is None or not folding.is_due():
+        return
+    if are_behind((*engine.live.values(), *engine.runtimes.live_models()), adapters.log):
         folding.start()

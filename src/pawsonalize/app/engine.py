@@ -1,21 +1,25 @@
 """The engine of one server process: its parts over the adapters, as the doors get them."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.folding import fold_process
-from pawsonalize.app.live_models import live_models
+from pawsonalize.app.live_models import live_model, live_models
 from pawsonalize.app.retraining import timer, worker_processes
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.folding.process import FoldProcess
+from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.engine.runtime import Runtime
+from pawsonalize.engine.runtimes import Runtimes
 from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings
@@ -40,11 +44,14 @@ class Engine:
     ingest: Ingest
     supply: SupplyWatch
     runtime: Runtime
+    runtimes: Runtimes
     runs: Runs
     timer: Timer | None
     workers: WorkerProcesses
     folding: FoldProcess | None
     archiver: Archiver
+    import_jobs: ImportJobs
+    importing: ThreadPoolExecutor
 
     @classmethod
     def of(cls, settings: Settings, adapters: Adapters) -> "Engine":
@@ -63,11 +70,23 @@ class Engine:
             runtime=Runtime(
                 adapters.log, live[RECOMMENDER], impressions, live.get(RERANKER), supply
             ),
+            runtimes=Runtimes(
+                adapters.log,
+                adapters.registry,
+                impressions,
+                partial(live_model, settings, adapters),
+                pinned=live,
+                supply=supply,
+                now=clock.now,
+                limit=settings.max_loaded_campaigns,
+            ),
             runs=runs,
             timer=timer(settings, runs),
             workers=worker_processes(settings, adapters),
             folding=fold_process(settings),
             archiver=Archiver(adapters.log, adapters.ledger, adapters.objects),
+            import_jobs=adapters.import_jobs(settings),
+            importing=ThreadPoolExecutor(1, thread_name_prefix="import-jobs"),
         )
 
     def services(self, settings: Settings, adapters: Adapters) -> Services:
@@ -105,9 +124,12 @@ class Engine:
 
     def close(self) -> None:
         """Drain what was taken in; running workers give their run back."""
+        self.import_jobs.stopping.set()
         self.workers.stop()
         if self.folding is not None:
             self.folding.stop()
+        self.importing.shutdown(cancel_futures=True)
+        self.runtimes.close()
         self.ingest.close()
         self.impressions.close()
 

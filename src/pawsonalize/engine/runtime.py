@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.events import DEFAULT_EVENT_TYPE, Visitor
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.campaigns.serving import Served
 from pawsonalize.engine.context import context_of
@@ -17,7 +17,8 @@ from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.names import new_recommendation_id
 from pawsonalize.engine.reasons import reasons_for
 from pawsonalize.engine.supply import SupplyWatch
-from pawsonalize.recipes.contract import Floats
+from pawsonalize.recipes.catalogue import recipe_named
+from pawsonalize.recipes.contract import Context, Floats, Seen
 from pawsonalize.storage.base import EventLog, Impression
 
 MAX_RESULTS = 500
@@ -69,29 +70,46 @@ class Runtime:
         impressions: ImpressionLog,
         reranker: LiveModel | None = None,
         supply: SupplyWatch | None = None,
+        *,
+        strict: bool = False,
     ) -> None:
+        """With `strict`, a recipe that needs an item takes no question without one.
+
+        Otherwise the visitor's newest event stands in for it.
+        """
         self._log = log
         self._recommender = recommender
         self._impressions = impressions
         self._reranker = reranker
         self._supply = supply
+        self._strict = strict
 
     def recommend(
-        self, visitor: Visitor, limit: int, at: int, now: int, *, explain: bool = False
+        self,
+        visitor: Visitor,
+        limit: int,
+        at: int,
+        now: int,
+        *,
+        explain: bool = False,
+        item_id: str | None = None,
     ) -> Answer:
         """The best groups of the catalogue for the visitor as of `at`; scores sum to 1 over it.
 
         Best first, but for the places that were explored, seeded by the answer's id. `now` is the
-        moment of asking; `explain` adds reasons. Raises InvalidInput for a limit outside 1…500.
+        moment of asking; `explain` adds reasons. A recipe that needs an item is asked what is like
+        `item_id`, which itself is left out; other recipes ignore it. Raises InvalidInput for a
+        limit outside 1…500, and where the item is missing.
         """
         if not 1 <= limit <= MAX_RESULTS:
             raise InvalidInput(f"limit must be from 1 to {MAX_RESULTS}", field="limit")
         served = self._recommender.current
         supply = self._supply_of(served, at)
-        context = replace(context_of(self._log, visitor, at), supply=supply)
+        about = self._item_in_question(served, item_id)
+        context = replace(self._context(visitor, at, about), supply=supply)
         scores = served.model.score_catalogue(context)
         name = new_recommendation_id(now)
-        there = None if supply is None else supply > 0
+        there = _there(served.model.item_ids, supply, about)
         chosen = _explored(served, _best(scores, limit, there), name, there)
         places = list(chosen.positions)
         ids = [served.model.item_ids[place] for place in places]
@@ -120,6 +138,25 @@ class Runtime:
         items = tuple(Scored(candidates[place].item_id, float(shares[place])) for place in order)
         answer = Answer(new_recommendation_id(now), served.version.name, items)
         return self._logged(answer, "ranking", visitor, at, now)
+
+    def _item_in_question(self, served: Served, item_id: str | None) -> str | None:
+        if item_id is None and not self._strict:
+            return None
+        recipe = recipe_named(served.version.recipe)
+        if not recipe.needs_item:
+            return None
+        if item_id is None:
+            raise InvalidInput(
+                f"{recipe.name} answers what is like an item: name it", field="itemId"
+            )
+        return item_id
+
+    def _context(self, visitor: Visitor, at: int, about: str | None) -> Context:
+        """What is known of the visitor; an item in question is what they saw last."""
+        context = context_of(self._log, visitor, at)
+        if about is None:
+            return context
+        return replace(context, events=(Seen(about, DEFAULT_EVENT_TYPE, at), *context.events))
 
     def _supply_of(self, served: Served, at: int) -> NDArray[np.int64] | None:
         return None if self._supply is None else self._supply.of(served.model.item_ids, at)
@@ -168,6 +205,17 @@ def _best(scores: Floats, limit: int, there: NDArray[np.bool_] | None = None) ->
     else:
         chosen = np.arange(len(scores))
     return chosen[np.argsort(-scores[chosen], kind="stable")][:limit]
+
+
+def _there(
+    item_ids: Sequence[str], supply: NDArray[np.int64] | None, about: str | None
+) -> NDArray[np.bool_] | None:
+    """Which items may be in the answer: those there are, but for the one in question."""
+    if about is None or about not in item_ids:
+        return None if supply is None else supply > 0
+    there = np.ones(len(item_ids), np.bool_) if supply is None else supply > 0
+    there[item_ids.index(about)] = False
+    return there
 
 
 def _explored(

@@ -47,13 +47,21 @@ class Touched:
 
 
 class EventLog(Protocol):
-    """The events table: append-only, offsets strictly growing in commit order."""
+    """The events table: append-only, offsets strictly growing in commit order.
+
+    There is one log of all dataset groups: `append`, `head`, `read` and `restore` are of all.
+    What is asked of visitors, items and event ids is of one dataset group, and so is `erase`.
+    """
+
+    def of(self, dataset_group: str) -> "EventLog":
+        """The same log, asked of another dataset group."""
+        ...
 
     def append(self, events: Sequence[Event]) -> list[bool]:
         """Store events in order, durably, in one transaction: all of them or none.
 
-        Returns one flag per event: True if stored, False if its event id was there before
-        (in the table or earlier in the same call). An event with user and session binds the
+        Returns one flag per event: True if stored, False if its dataset group had its event id
+        before (in the table or earlier in the same call). An event with user and session binds the
         session to the user; the first user of a session keeps it.
         """
         ...
@@ -99,6 +107,14 @@ class EventLog(Protocol):
         """What items had of the events with `after < offset <= through`; others are left out."""
         ...
 
+    def erase(self, ids_like: str | None = None) -> int:
+        """Delete the dataset group's events and sessions, and return how many events those were.
+
+        With `ids_like`, only events whose ids begin so, and no sessions. In several transactions:
+        who reads meanwhile may find some of them.
+        """
+        ...
+
 
 # (visitor key, item_id, event_type, sent_at, event_value). The key is `u:` + user id, the bound
 # user's where the session has one, else `s:` + session id.
@@ -132,7 +148,14 @@ class Stay:
 
 
 class Catalogue(Protocol):
-    """The items and users datasets, the schemas that describe them, and the supply of items."""
+    """Items and users datasets, the schemas that describe them, and the supply of items.
+
+    All of one dataset group. Animals belong to the default one.
+    """
+
+    def of(self, dataset_group: str) -> "Catalogue":
+        """The catalogue of another dataset group."""
+        ...
 
     def put_items(self, items: Sequence[Item]) -> None:
         """Insert or replace, in one transaction."""
@@ -146,8 +169,28 @@ class Catalogue(Protocol):
         """Every item, by id."""
         ...
 
+    def item(self, item_id: str) -> Item | None:
+        """One item, or None."""
+        ...
+
+    def user(self, user_id: str) -> User | None:
+        """One user, or None."""
+        ...
+
     def item_count(self) -> int:
         """How many items there are."""
+        ...
+
+    def user_count(self) -> int:
+        """How many users are described."""
+        ...
+
+    def erase_items(self) -> int:
+        """Delete every item, and return how many those were."""
+        ...
+
+    def erase_users(self) -> int:
+        """Delete every user's attributes, and return how many users those were."""
         ...
 
     def stays(self, until: int) -> Iterator[Stay]:

@@ -37,7 +37,7 @@ class LiveModel:
         self._processes = processes
         self._served: Served | None = None
         self._ready: dict[str, Served] = {}
-        self._revision = 0
+        self._seen: tuple[int, int] | None = None
         self._unfit: Fold | None = None
 
     @property
@@ -65,7 +65,7 @@ class LiveModel:
 
     def _follow_campaign(self, now: int) -> bool:
         campaign = self._campaigns.find(self._name)
-        if campaign is None or campaign.revision == self._revision:
+        if campaign is None or _state(campaign) == self._seen:
             return False
         before = self._served
         if campaign.pending is not None:
@@ -73,7 +73,7 @@ class LiveModel:
         elif campaign.solution_version is not None:
             self._swap(self._prepared(campaign, campaign.solution_version))
         self._keep_ready(campaign)
-        self._revision = campaign.revision
+        self._seen = _state(campaign)
         return _name_of(before) != _name_of(self._served)
 
     def _follow_folds(self) -> None:
@@ -140,6 +140,11 @@ class LiveModel:
                     "no way back", campaign=self._name, version=previous, reason=error.message
                 )
         self._ready = kept
+
+
+def _state(campaign: Campaign) -> tuple[int, int]:
+    """What changes with each update, and when another campaign takes the name."""
+    return campaign.created_at, campaign.revision
 
 
 def _name_of(served: Served | None) -> str | None:

@@ -9,7 +9,7 @@ from pawsonalize.engine.exposure import Exposure
 from pawsonalize.engine.folding.folds import Fold, Folds
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
+from pawsonalize.engine.resources.solutions import Cut, Solution, SolutionVersion
 from pawsonalize.engine.solutions.models import load_model
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model
@@ -85,5 +85,7 @@ class Loader:
         settings, novelty = served.settings, None
         if self.exposure is not None and settings.exploration_weight > 0:
             days = settings.exploration_item_age_cut_off
-            novelty = self.exposure.novelty(served.cut, served.model.item_ids, days)
+            group = self.registry.get(Solution, served.version.solution).dataset_group
+            exposure = self.exposure.of(group)
+            novelty = exposure.novelty(served.cut, served.model.item_ids, days)
         return replace(served, novelty=novelty)

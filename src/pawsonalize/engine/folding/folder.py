@@ -8,7 +8,7 @@ from pawsonalize.engine.folding.reading import rows_since, rows_through
 from pawsonalize.engine.progress import Progress, silent
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
+from pawsonalize.engine.resources.solutions import Cut, Solution, SolutionVersion
 from pawsonalize.engine.training_data import data_of
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import RecountingModel
@@ -49,8 +49,10 @@ class Folder:
         model = recipe_named(version.recipe).load(card, arrays)
         if not isinstance(model, RecountingModel):
             return None
-        rows = rows_beyond(version, KeptRows.from_arrays(arrays), self._log, cut.log_offset)
-        data = data_of(rows.sent_by(cut.as_of), self._catalogue, cut, version.selection)
+        group = self._registry.get(Solution, version.solution).dataset_group
+        log, catalogue = self._log.of(group), self._catalogue.of(group)
+        rows = rows_beyond(version, KeptRows.from_arrays(arrays), log, cut.log_offset)
+        data = data_of(rows.sent_by(cut.as_of), catalogue, cut, version.selection)
         fresh = model.recounted(data)
         fold = Fold(name, cut)
         self._artefacts.save(fold.location, fresh.card, fresh.arrays())

@@ -14,7 +14,12 @@ from pawsonalize.engine.folding.kept_rows import KeptRows
 from pawsonalize.engine.folding.reading import rows_through
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import moved
-from pawsonalize.engine.resources.solutions import Progress, SolutionVersion, TrainingMode
+from pawsonalize.engine.resources.solutions import (
+    Progress,
+    Solution,
+    SolutionVersion,
+    TrainingMode,
+)
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.solutions.settings import trained_settings
 from pawsonalize.engine.training_data import data_of, new_data
@@ -96,19 +101,20 @@ class Trainer:
 
     def _fitted(self, version: SolutionVersion, report: "Report") -> Fitted:
         report.phase("reading")
+        group = self._registry.get(Solution, version.solution).dataset_group
+        log, catalogue = self._log.of(group), self._catalogue.of(group)
         if version.mode is TrainingMode.UPDATE:
-            return self._updated(version, report)
-        rows = rows_through(self._log, version.log_offset, report)
-        data = self._data(rows, version)
+            return self._updated(version, log, catalogue, report)
+        rows = rows_through(log, version.log_offset, report)
+        data = _data(rows, catalogue, version)
         report.phase("fitting")
         recipe = recipe_named(version.recipe)
         model = recipe.fit(data, trained_settings(version), version.seed)
         return Fitted(data, model.card, _stored(model, rows))
 
-    def _data(self, rows: KeptRows, version: SolutionVersion) -> TrainingData:
-        return data_of(rows.sent_by(version.as_of), self._catalogue, version.cut, version.selection)
-
-    def _updated(self, version: SolutionVersion, report: "Report") -> Fitted:
+    def _updated(
+        self, version: SolutionVersion, log: EventLog, catalogue: Catalogue, report: "Report"
+    ) -> Fitted:
         assert version.base is not None
         base = self._registry.get(SolutionVersion, version.base)
         assert base.artefact is not None
@@ -116,15 +122,15 @@ class Trainer:
         model = recipe_named(base.recipe).load(card, arrays)
         if isinstance(model, RecountingModel):
             kept = KeptRows.from_arrays(arrays)
-            rows = rows_beyond(base, kept, self._log, version.log_offset, report)
-            data = self._data(rows, version)
+            rows = rows_beyond(base, kept, log, version.log_offset, report)
+            data = _data(rows, catalogue, version)
             report.phase("folding")
             fresh = model.recounted(data)
             return Fitted(data, fresh.card, _stored(fresh, rows))
         assert isinstance(model, FoldingModel)
         data = new_data(
-            self._log,
-            self._catalogue,
+            log,
+            catalogue,
             model.item_ids,
             (*version.folded, version.cut),
             selection=version.selection,
@@ -134,6 +140,10 @@ class Trainer:
         made_of = hashlib.sha256(f"{model.card.fingerprint} {fingerprint(data)}".encode())
         card = replace(model.card, fingerprint=made_of.hexdigest())
         return Fitted(data, card, model.folded(data).arrays())
+
+
+def _data(rows: KeptRows, catalogue: Catalogue, version: SolutionVersion) -> TrainingData:
+    return data_of(rows.sent_by(version.as_of), catalogue, version.cut, version.selection)
 
 
 def _stored(model: Model, rows: KeptRows) -> Arrays:

@@ -36,6 +36,10 @@ class SolutionVersions:
         """One solution version; NotFound if there is none."""
         return self._registry.get(SolutionVersion, name)
 
+    def dataset_group(self, version: SolutionVersion) -> str:
+        """The dataset group whose data the version is trained on."""
+        return self._registry.get(Solution, version.solution).dataset_group
+
     def create(
         self,
         solution: str,
