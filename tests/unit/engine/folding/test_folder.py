@@ -121,7 +121,7 @@ def test_recipes_that_cannot_count_anew_are_left_alone(
     assert artefacts.locations("") == [version.artefact]
 
 
-def test_only_the_newest_folds_of_what_is_served_are_kept(
+def test_only_the_newest_folds_of_what_is_or_was_just_served_are_kept(
     world: World, folder: Folder, artefacts: LocalArtefacts
 ) -> None:
     older = world.serve()
@@ -137,8 +137,13 @@ def test_only_the_newest_folds_of_what_is_served_are_kept(
     folds = Folds(artefacts)
     assert [fold.cut.log_offset for fold in folds.of(version.name)] == offsets[-2:]
     assert folds.newest(version.name) == fold
+    assert len(folds.of(older.name)) == 1, "a rollback would serve it"
+    latest = world.serve()
+    world.see("a")
+    folder.fold(latest.name, NOW)
     assert folds.of(older.name) == []
-    assert {older.artefact, version.artefact} <= set(artefacts.locations(""))
+    trained = {older.artefact, version.artefact, latest.artefact}
+    assert trained <= set(artefacts.locations(""))
 
 
 def test_a_deleted_solution_leaves_no_folds(
