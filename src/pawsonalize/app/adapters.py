@@ -13,6 +13,7 @@ from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.engine.campaigns.updates import Campaigns
 from pawsonalize.engine.datasets import Datasets
+from pawsonalize.engine.filters.resources import Filters
 from pawsonalize.engine.folding.folder import Folder
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.importing.sources import Sources
@@ -89,6 +90,11 @@ class Adapters:
     def campaigns(self) -> Campaigns:
         """The campaigns."""
         return Campaigns(self.registry)
+
+    @property
+    def filters(self) -> Filters:
+        """The filters."""
+        return Filters(self.registry, self.catalogue)
 
     def runs(self, settings: Settings) -> Runs:
         """The workflow runs; new ones are begun with these settings."""

@@ -15,6 +15,7 @@ from pawsonalize.app.folding import are_behind
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.campaigns.live_model import LiveModel
+from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.notifying.courier import Courier
 from pawsonalize.engine.resources.solutions import SolutionVersion
@@ -27,6 +28,7 @@ _DELIVERY_SECONDS = 2.0
 _REFRESH_SECONDS = 0.5  # so that a rollback is everywhere within a second
 _IMPORT_SECONDS = 0.5
 _LOOK_SECONDS = 10.0
+_METADATA_SECONDS = 10.0
 _RETRAIN_SECONDS = 1.0
 _FOLD_SECONDS = 1.0
 _RECENT_VERSIONS = 50
@@ -65,6 +67,7 @@ def _work(
     yield every(_REFRESH_SECONDS, follow_campaigns, engine.runtimes, engine.runtimes.loading)
     yield every(_IMPORT_SECONDS, do_import_job, engine.import_jobs, engine.importing)
     yield every(_COUNT_SECONDS, count_animals, engine.supply)
+    yield every(_METADATA_SECONDS, read_metadata, engine.filterings)
     yield every(_LOOK_SECONDS, look_after_trainings, adapters)
     yield every(settings.archive_seconds, archive_new, engine.archiver)
     for courier in couriers(settings, adapters.deliveries):
@@ -117,6 +120,11 @@ def do_import_job(jobs: ImportJobs) -> None:
 def count_animals(supply: SupplyWatch) -> None:
     """Count the animals that are available."""
     supply.refresh(clock.now())
+
+
+def read_metadata(filterings: Filterings) -> None:
+    """Read what is known of items again, if filters or answers need it."""
+    filterings.refresh(clock.now())
 
 
 def look_after_trainings(adapters: Adapters) -> None:

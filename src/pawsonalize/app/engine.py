@@ -13,11 +13,12 @@ from pawsonalize.app.live_models import live_model, live_models
 from pawsonalize.app.retraining import timer, worker_processes
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.campaigns.live_model import LiveModel
+from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.folding.process import FoldProcess
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.ingest import Ingest
-from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
+from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.engine.runtime import Runtime
 from pawsonalize.engine.runtimes import Runtimes
 from pawsonalize.engine.supply import SupplyWatch
@@ -43,6 +44,7 @@ class Engine:
     impressions: ImpressionLog
     ingest: Ingest
     supply: SupplyWatch
+    filterings: Filterings
     runtime: Runtime
     runtimes: Runtimes
     runs: Runs
@@ -59,6 +61,7 @@ class Engine:
         live = live_models(settings, adapters)
         impressions = ImpressionLog(SqlImpressions(adapters.database))
         supply = SupplyWatch(adapters.catalogue)
+        filterings = Filterings(adapters.log, adapters.catalogue)
         runs = adapters.runs(settings)
         return cls(
             live=live,
@@ -67,8 +70,14 @@ class Engine:
                 adapters.log, adapters.animals, reads_are_local=adapters.database.is_local
             ),
             supply=supply,
+            filterings=filterings,
             runtime=Runtime(
-                adapters.log, live[RECOMMENDER], impressions, live.get(RERANKER), supply
+                adapters.log,
+                live[RECOMMENDER],
+                impressions,
+                live.get(RERANKER),
+                supply,
+                filterings.of(DATASET_GROUP),
             ),
             runtimes=Runtimes(
                 adapters.log,
@@ -77,6 +86,7 @@ class Engine:
                 partial(live_model, settings, adapters),
                 pinned=live,
                 supply=supply,
+                filterings=filterings,
                 now=clock.now,
                 limit=settings.max_loaded_campaigns,
             ),
@@ -100,6 +110,8 @@ class Engine:
             runs=self.runs,
             registry=adapters.registry,
             campaigns=adapters.campaigns,
+            filters=adapters.filters,
+            metadata=self.filterings.of(DATASET_GROUP).metadata,
             now=clock.now,
             reads_are_local=adapters.database.is_local,
             max_body_bytes=settings.max_body_bytes,

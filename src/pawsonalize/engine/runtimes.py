@@ -12,6 +12,7 @@ import structlog
 
 from pawsonalize.domain.errors import Conflict, NotFound, NotReady, PawsonalizeError
 from pawsonalize.engine.campaigns.live_model import LiveModel
+from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
@@ -47,6 +48,7 @@ class Runtimes:
         *,
         pinned: Mapping[str, LiveModel],
         supply: SupplyWatch,
+        filterings: Filterings,
         now: Callable[[], int],
         limit: int,
     ) -> None:
@@ -57,6 +59,7 @@ class Runtimes:
         self._live_model = live_model
         self._pinned = pinned
         self._supply = supply
+        self._filterings = filterings
         self._now = now
         self._limit = limit
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
@@ -139,7 +142,10 @@ class Runtimes:
         group = self._registry.get(Solution, campaign.solution).dataset_group
         live = self._pinned.get(name) or self._live_model(name)
         supply = self._supply if group == DATASET_GROUP else None
-        runtime = Runtime(self._log.of(group), live, self._impressions, None, supply, strict=True)
+        filtering = self._filterings.of(group)
+        runtime = Runtime(
+            self._log.of(group), live, self._impressions, None, supply, filtering, strict=True
+        )
         kept = _Kept(live, runtime)
         with self._lock:
             self._kept[name] = kept

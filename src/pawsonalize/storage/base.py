@@ -177,6 +177,10 @@ class Catalogue(Protocol):
         """One user, or None."""
         ...
 
+    def users(self) -> Iterator[User]:
+        """Every user that is described, by id."""
+        ...
+
     def item_count(self) -> int:
         """How many items there are."""
         ...

@@ -10,13 +10,17 @@ import pytest
 
 from pawsonalize.domain.errors import InvalidInput, NotFound, NotReady
 from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.filters import parse
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.campaigns.serving import Loader, Served, ServingSettings
 from pawsonalize.engine.campaigns.updates import Campaigns
+from pawsonalize.engine.constraints import Constraint
+from pawsonalize.engine.filters.applied import apply
+from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.resources.campaigns import Campaign, CampaignUpdate
 from pawsonalize.engine.resources.datasets import DatasetGroup
-from pawsonalize.engine.resources.defaults import RECOMMENDER
+from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Cut, Solution, SolutionVersion
 from pawsonalize.engine.resources.status import Status
@@ -24,6 +28,7 @@ from pawsonalize.engine.runtimes import Runtimes
 from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.storage.artefacts import LocalArtefacts
+from pawsonalize.storage.base import Item
 from pawsonalize.storage.sql import Database, SqlCatalogue, SqlEventLog, SqlImpressions
 from tests.event_data import T0, event
 from tests.recipe_data import training_data
@@ -121,6 +126,7 @@ def make(
                 lambda name: LiveModel(name, campaigns, loading, ServingSettings()),
                 pinned={RECOMMENDER: live},
                 supply=SupplyWatch(catalogue),
+                filterings=Filterings(log, catalogue),
                 now=lambda: T0,
                 limit=limit,
             )
@@ -165,6 +171,30 @@ def test_a_visitor_is_who_they_are_in_the_campaigns_own_dataset_group(
     assert now_in(make().of("toys")).recommend(ANN, 9, T0, T0).items == unknown.items
     log.append([event("e1", item="d", dataset_group="shop")])
     assert now_in(make().of("toys")).recommend(ANN, 9, T0, T0).items != unknown.items
+
+
+def test_a_filter_knows_the_items_and_events_of_the_campaigns_own_dataset_group(
+    make: Make, shop: Shop, log: SqlEventLog, catalogue: SqlCatalogue
+) -> None:
+    shop.campaign("toys")
+    for group, cheap in (("shop", "b"), (DATASET_GROUP, "c")):
+        catalogue.of(group).put_items([Item(cheap, {"PRICE": 1.0})])
+    log.append([event("e1", item="a"), event("e2", item="b", dataset_group="shop")])
+    for text, items in (
+        ("INCLUDE ItemID WHERE Items.PRICE < 5", ["b"]),
+        ('EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("*")', ["a", "c"]),
+    ):
+        assert asked(make(), "toys", constraint=Constraint(apply(parse(text), {}))) == items
+
+
+def test_what_is_like_an_item_keeps_to_a_filter_that_speaks_of_it(
+    make: Make, shop: Shop, catalogue: SqlCatalogue
+) -> None:
+    shop.campaign("alike", "similar-items", "abc")
+    prices = {"a": 3.0, "b": 2.0, "c": 1.0}
+    catalogue.of("shop").put_items([Item(name, {"PRICE": at}) for name, at in prices.items()])
+    cheaper = apply(parse("INCLUDE ItemID WHERE Items.PRICE <= CurrentItem.PRICE"), {})
+    assert asked(make(), "alike", item_id="b", constraint=Constraint(cheaper)) == ["c"]
 
 
 def test_what_is_like_an_item_needs_the_item_and_leaves_it_out(make: Make, shop: Shop) -> None:

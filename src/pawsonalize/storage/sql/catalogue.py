@@ -80,6 +80,13 @@ class SqlCatalogue:
             attributes = connection.scalar(wanted)
         return None if attributes is None else User(user_id, _DECODE(attributes))
 
+    def users(self) -> Iterator[User]:
+        """See `Catalogue.users`."""
+        mine = select(users).where(users.c.dataset_group == self._dataset_group)
+        with self._database.reading() as connection:
+            for row in connection.execute(mine.order_by(users.c.user_id)):
+                yield User(row.user_id, _DECODE(row.attributes))
+
     def item_count(self) -> int:
         """See `Catalogue.item_count`."""
         return self._count(items)
