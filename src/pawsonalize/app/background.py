@@ -156,7 +156,7 @@ def fold_when_due(parts: tuple[Adapters, Engine]) -> None:
     """Begin a fold if one is due and there is something to fold."""
     adapters, engine = parts
     folding = engine.folding
-    if folding is None or not folding.is_due():
+    if folding is None or not folding.is_due(clock.now()):
         return
     if are_behind((*engine.live.values(), *engine.runtimes.live_models()), adapters.log):
         folding.start()

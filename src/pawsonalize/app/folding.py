@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable
 
+from pawsonalize import clock
 from pawsonalize.app.adapters import COMMAND
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.folding.process import FoldProcess
@@ -20,6 +21,7 @@ def fold_process(settings: Settings) -> FoldProcess | None:
         settings.fold_seconds,
         (*COMMAND, "fold"),
         {**os.environ, **as_environment(settings)},
+        clock.now(),
     )
 
 

@@ -1,7 +1,6 @@
 """`pawsonalize fold`: what the process of one fold runs; not for people."""
 
 import os
-import time
 
 import structlog
 import typer
@@ -26,7 +25,7 @@ def fold() -> None:
     os.nice(_NICENESS)
     settings = load_settings()
     configure_logs(settings.log_format, settings.log_level)
-    begun, failed = time.monotonic(), False
+    began, failed = clock.now(), False
     with opened(settings) as adapters:
         for version in sorted(adapters.folder.served()):
             try:
@@ -34,6 +33,6 @@ def fold() -> None:
             except PawsonalizeError as error:
                 failed = True
                 log.error("not folded", solution_version=version, reason=error.message)
-    rest(settings.fold_lock, time.monotonic() - begun)
+    rest(settings.fold_lock, began, clock.now())
     if failed:
         raise typer.Exit(1)

@@ -2,13 +2,13 @@
 
 import os
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
+from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.solutions.locks import held
 
 _SHARE = 4  # a fold that took long is followed by a pause of so many times its length, less one
@@ -29,15 +29,17 @@ class FoldProcess:
         pause: float,
         command: Sequence[str],
         environment: Mapping[str, str],
+        now: int,
     ) -> None:
+        """Counts the first pause from `now`: a server that starts has other things to do."""
         self._lock = lock
         self._pause = pause
         self._command = tuple(command)
         self._environment = dict(environment)
-        self._begun = time.time()
+        self._begun = now
         self._child: subprocess.Popen[bytes] | None = None
 
-    def is_due(self) -> bool:
+    def is_due(self, now: int) -> bool:
         """Whether the pause is over, and the last process that was started here."""
         if self._child is not None:
             ended = self._child.poll()
@@ -48,8 +50,8 @@ class FoldProcess:
                 log.error("a fold failed: the model goes on as it is", exit_code=ended)
         since = self._begun
         with suppress(FileNotFoundError):
-            since = max(since, self._lock.stat().st_mtime)
-        return time.time() - since >= self._pause
+            since = max(since, round(self._lock.stat().st_mtime * SECOND))
+        return now - since >= self._pause * SECOND
 
     def start(self) -> None:
         """Fold in a new process, unless another one does; returns at once."""
@@ -68,8 +70,8 @@ class FoldProcess:
             self._child.wait()
 
 
-def rest(lock: Path, seconds: float) -> None:
+def rest(lock: Path, began: int, now: int) -> None:
     """Count the next pause from so late that folds of that length take a quarter of the time."""
-    until = time.time() + (_SHARE - 1) * seconds
+    until = (now + (_SHARE - 1) * (now - began)) / SECOND
     with suppress(FileNotFoundError):
         os.utime(lock, (until, until))

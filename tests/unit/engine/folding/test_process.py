@@ -12,8 +12,19 @@ import pytest
 from pawsonalize.engine.folding.process import FoldProcess, rest
 from pawsonalize.engine.solutions.locks import holder
 
+SECOND = 1000
 Make = Callable[..., FoldProcess]
 SLEEP = "import time; time.sleep(60)"
+
+
+def now() -> int:
+    """Milliseconds, by the clock that stamps files."""
+    return round(time.time() * SECOND)
+
+
+def touch(lock: Path, at: int) -> None:
+    lock.touch()
+    os.utime(lock, (at / SECOND, at / SECOND))
 
 
 @pytest.fixture
@@ -27,7 +38,8 @@ def make(lock: Path) -> Iterator[Make]:
     made: list[FoldProcess] = []
 
     def make(code: str, pause: float = 0.0) -> FoldProcess:
-        made.append(FoldProcess(lock, pause, (sys.executable, "-c", code), os.environ))
+        command = (sys.executable, "-c", code)
+        made.append(FoldProcess(lock, pause, command, os.environ, now()))
         return made[-1]
 
     yield make
@@ -37,14 +49,16 @@ def make(lock: Path) -> Iterator[Make]:
 
 def wait_until_due(process: FoldProcess) -> None:
     deadline = time.monotonic() + 30
-    while not process.is_due():
+    while not process.is_due(now() + SECOND):
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
 def test_a_server_that_was_just_started_folds_after_the_pause(make: Make) -> None:
-    assert make("pass", pause=0.0).is_due()
-    assert not make("pass", pause=60.0).is_due()
+    started = now()
+    process = make("pass", pause=60.0)
+    assert not process.is_due(started + 59 * SECOND)
+    assert process.is_due(started + 70 * SECOND)
 
 
 def test_one_process_folds_whichever_worker_starts_it(make: Make, lock: Path) -> None:
@@ -54,39 +68,35 @@ def test_one_process_folds_whichever_worker_starts_it(make: Make, lock: Path) ->
     assert pid is not None
     other.start()
     assert holder(lock) == pid
-    assert not one.is_due(), "its own still runs"
+    assert not one.is_due(now() + SECOND), "its own still runs"
     one.stop()
     other.start()
     assert holder(lock) not in {None, pid}
 
 
 def test_the_pause_is_counted_from_the_last_start_of_any_worker(make: Make, lock: Path) -> None:
-    waiting = make("pass", pause=30.0)
-    waiting._begun -= 100  # it runs for long
-    assert waiting.is_due()
-    one = make("pass")
-    one.start()
-    assert not waiting.is_due()
-    wait_until_due(one)
-    long_ago = time.time() - 31
-    os.utime(lock, (long_ago, long_ago))
-    assert waiting.is_due()
+    waiting, other = make("pass", pause=30.0), make("pass")
+    later = now() + 100 * SECOND
+    assert waiting.is_due(later)
+    other.start()
+    wait_until_due(other)
+    started = round(lock.stat().st_mtime * SECOND)
+    assert not waiting.is_due(started + 29 * SECOND)
+    assert waiting.is_due(started + 31 * SECOND)
 
 
 def test_a_long_fold_is_followed_by_a_longer_pause(make: Make, lock: Path) -> None:
-    one = make("pass", pause=30.0)
-    one._begun -= 1000
-    lock.touch()
-    long_ago = time.time() - 31
-    os.utime(lock, (long_ago, long_ago))
-    assert one.is_due()
-    rest(lock, seconds=20.0)
-    assert lock.stat().st_mtime == pytest.approx(time.time() + 60, abs=10)
-    assert not one.is_due()
+    process = make("pass", pause=30.0)
+    began = now()
+    touch(lock, began)
+    ended = began + 20 * SECOND
+    rest(lock, began, ended)
+    assert not process.is_due(ended + 89 * SECOND)
+    assert process.is_due(ended + 91 * SECOND)
 
 
 def test_who_folds_without_a_server_needs_no_lock(lock: Path) -> None:
-    rest(lock, seconds=20.0)
+    rest(lock, 0, 20 * SECOND)
     assert not lock.exists()
 
 
