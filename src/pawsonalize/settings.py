@@ -48,6 +48,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The port to listen on; 0 takes a free one."""
     workers: Annotated[int, Meta(ge=1, le=64)] = 1
     """Server processes."""
+    trainings_at_once: Annotated[int, Meta(ge=1)] = 1
+    """So many trainings that are asked for under `/aws` run at the same time; others wait."""
     archive_seconds: Annotated[float, Meta(gt=0)] = 60.0
     """How often new events are moved to the archive."""
     max_body_bytes: Annotated[int, Meta(ge=1024)] = 5 * 1024 * 1024
@@ -56,6 +58,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Log lines for people or for machines."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe level that is logged."""
+    aws_region: Annotated[str, Meta(pattern="^[a-z0-9-]+$")] = "us-east-1"
+    """The region in the ARNs of the Personalize API under `/aws`."""
+    aws_account_id: Annotated[str, Meta(pattern="^[0-9]{12}$")] = "000000000000"
+    """The account in them."""
     demo_site: bool = False
     """Serve the demo adoption site at `/`, where anybody may act as any visitor."""
     recipe: str = "user-personalization"

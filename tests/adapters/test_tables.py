@@ -16,7 +16,8 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.storage import sql
-from pawsonalize.storage.base import Impression, Item, Segment, User
+from pawsonalize.storage.archive_ledger import Segment
+from pawsonalize.storage.base import Impression, Item, User
 from pawsonalize.storage.sql import (
     Database,
     SqlAnimals,

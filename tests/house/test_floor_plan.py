@@ -61,6 +61,10 @@ def test_the_house_as_it_is_keeps_every_rule(copy: Path) -> None:
         ("engine", "import starlette", "HTTP lives in the doors"),
         ("http", "import pawsonalize.ui", "Imports go down"),
         ("http", "import sqlalchemy", "SQL lives in storage"),
+        ("http", "import pawsonalize.aws", "Imports go down"),
+        ("aws", "import pawsonalize.http", "Imports go down"),
+        ("aws", "import pawsonalize.storage.sql", "The engine sees ports, never adapters"),
+        ("engine", "import botocore", "AWS words live in their door"),
         ("cli", "import sqlalchemy", "SQL lives in storage"),
     ],
 )

@@ -29,15 +29,10 @@ from pawsonalize.notify.smtp import SmtpNotifier
 from pawsonalize.notify.sns import SnsNotifier
 from pawsonalize.notify.webhook import WebhookNotifier
 from pawsonalize.settings import Settings, as_environment, as_record
+from pawsonalize.storage.archive_ledger import ArchiveLedger
 from pawsonalize.storage.artefacts import LocalArtefacts
-from pawsonalize.storage.base import (
-    Animals,
-    ArchiveLedger,
-    ArtefactStore,
-    Catalogue,
-    Deliveries,
-    EventLog,
-)
+from pawsonalize.storage.base import Animals, ArtefactStore, Catalogue, EventLog
+from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.storage.sql import (
     Database,
     SqlAnimals,

@@ -18,8 +18,8 @@ from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.notifying.courier import Courier
-from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.runtimes import Runtimes
+from pawsonalize.engine.solutions.queue import TrainingQueue
 from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.settings import Settings
 
@@ -27,11 +27,10 @@ _COUNT_SECONDS = 1.0
 _DELIVERY_SECONDS = 2.0
 _REFRESH_SECONDS = 0.5  # so that a rollback is everywhere within a second
 _IMPORT_SECONDS = 0.5
-_LOOK_SECONDS = 10.0
+_LOOK_SECONDS = 1.0
 _METADATA_SECONDS = 10.0
 _RETRAIN_SECONDS = 1.0
 _FOLD_SECONDS = 1.0
-_RECENT_VERSIONS = 50
 
 T = TypeVar("T")
 
@@ -68,7 +67,7 @@ def _work(
     yield every(_IMPORT_SECONDS, do_import_job, engine.import_jobs, engine.importing)
     yield every(_COUNT_SECONDS, count_animals, engine.supply)
     yield every(_METADATA_SECONDS, read_metadata, engine.filterings)
-    yield every(_LOOK_SECONDS, look_after_trainings, adapters)
+    yield every(_LOOK_SECONDS, look_after_trainings, engine.queue)
     yield every(settings.archive_seconds, archive_new, engine.archiver)
     for courier in couriers(settings, adapters.deliveries):
         yield every(_DELIVERY_SECONDS, deliver_due, courier, notifying)
@@ -127,11 +126,9 @@ def read_metadata(filterings: Filterings) -> None:
     filterings.refresh(clock.now())
 
 
-def look_after_trainings(adapters: Adapters) -> None:
-    """Settle trainings whose process died while nobody waited for it."""
-    for version in adapters.registry.page(SolutionVersion, _RECENT_VERSIONS):
-        if not version.status.is_settled:
-            adapters.trainings.look(version.name, clock.now())
+def look_after_trainings(queue: TrainingQueue) -> None:
+    """Settle trainings whose process died, and start those that wait."""
+    queue.look_after(clock.now())
 
 
 def archive_new(archiver: Archiver) -> None:

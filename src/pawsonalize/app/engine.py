@@ -11,6 +11,8 @@ from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.folding import fold_process
 from pawsonalize.app.live_models import live_model, live_models
 from pawsonalize.app.retraining import timer, worker_processes
+from pawsonalize.aws.arn import Arns
+from pawsonalize.aws.services import Services as AwsServices
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.filters.filterings import Filterings
@@ -21,6 +23,7 @@ from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.engine.runtime import Runtime
 from pawsonalize.engine.runtimes import Runtimes
+from pawsonalize.engine.solutions.queue import TrainingQueue
 from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings
@@ -51,6 +54,7 @@ class Engine:
     timer: Timer | None
     workers: WorkerProcesses
     folding: FoldProcess | None
+    queue: TrainingQueue
     archiver: Archiver
     import_jobs: ImportJobs
     importing: ThreadPoolExecutor
@@ -94,6 +98,7 @@ class Engine:
             timer=timer(settings, runs),
             workers=worker_processes(settings, adapters),
             folding=fold_process(settings),
+            queue=TrainingQueue(adapters.registry, adapters.trainings, settings.trainings_at_once),
             archiver=Archiver(adapters.log, adapters.ledger, adapters.objects),
             import_jobs=adapters.import_jobs(settings),
             importing=ThreadPoolExecutor(1, thread_name_prefix="import-jobs"),
@@ -116,6 +121,26 @@ class Engine:
             reads_are_local=adapters.database.is_local,
             max_body_bytes=settings.max_body_bytes,
             metrics_dir=_metrics_dir(),
+        )
+
+    def aws_services(self, settings: Settings, adapters: Adapters) -> AwsServices:
+        """What the operations of the Personalize API need."""
+        return AwsServices(
+            arns=Arns(settings.aws_region, settings.aws_account_id),
+            registry=adapters.registry,
+            versions=adapters.versions,
+            trainings=adapters.trainings,
+            queue=self.queue,
+            campaigns=adapters.campaigns,
+            datasets=adapters.datasets,
+            import_jobs=self.import_jobs,
+            filters=adapters.filters,
+            filterings=self.filterings,
+            ingest=self.ingest,
+            runtimes=self.runtimes,
+            now=clock.now,
+            reads_are_local=adapters.database.is_local,
+            max_body_bytes=settings.max_body_bytes,
         )
 
     def storefront(self, adapters: Adapters) -> Storefront:

@@ -93,6 +93,11 @@ class Runtime:
         self._filtering = filtering
         self._strict = strict
 
+    @property
+    def recipe(self) -> str:
+        """The recipe of the version that recommends now; NotReady if there is none."""
+        return self._recommender.current.version.recipe
+
     def recommend(
         self,
         visitor: Visitor,

@@ -10,7 +10,6 @@ from typing import Protocol
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.events import Event, LoggedEvent, Visitor
-from pawsonalize.domain.notifications import Notification
 from pawsonalize.domain.schemas import Schema
 from pawsonalize.recipes.contract import Arrays, Card
 
@@ -313,17 +312,6 @@ class Resources(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A run of the log that one archive object holds: offsets `first` to `last`, inclusive."""
-
-    first: int
-    last: int
-    rows: int
-    key: str
-    sha256: str | None = None
-
-
 class ArtefactStore(Protocol):
     """Where the arrays and cards of trained models lie."""
 
@@ -348,80 +336,4 @@ class ArtefactStore(Protocol):
 
     def sweep(self) -> int:
         """Delete what writers that died halfway left behind, and return how many that were."""
-        ...
-
-
-class ArchiveLedger(Protocol):
-    """Which offsets go into which archive object; planned first, so that a retry is the same."""
-
-    def planned_through(self) -> int:
-        """The last offset that belongs to a segment, 0 for none."""
-        ...
-
-    def plan(self, segments: Sequence[Segment], *, after: int) -> bool:
-        """Append segments if the plan still ends at `after`; False if somebody was faster."""
-        ...
-
-    def pending(self) -> list[Segment]:
-        """Planned segments whose object is not confirmed yet, in order."""
-        ...
-
-    def confirm(self, segment: Segment) -> None:
-        """Record that the object is durable, with its digest and how many rows it holds."""
-        ...
-
-    def segments(self) -> list[Segment]:
-        """All segments, in order."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One notification on its way to one notifier.
-
-    `attempts` counts those that were begun. `next_attempt_at` is None when there is none to
-    come: it was delivered, or given up.
-    """
-
-    notification: Notification
-    notifier: str
-    attempts: int = 0
-    next_attempt_at: int | None = 0
-    delivered_at: int | None = None
-    last_error: str | None = None
-
-
-class Deliveries(Protocol):
-    """The outbox: what is to be delivered, by notification id and notifier."""
-
-    def add(self, deliveries: Sequence[Delivery]) -> None:
-        """Store in one transaction; those that are known already stay as they are."""
-        ...
-
-    def claim(self, notifier: str, now: int, until: int) -> Delivery | None:
-        """Take the notifier's delivery that is due for longest, or None if none is.
-
-        Compare and set: of several that claim, one gets it. Its attempt has begun, and the next
-        is due at `until`, should nobody say before then how this one ended.
-        """
-        ...
-
-    def delivered(self, claimed: Delivery, at: int) -> None:
-        """Record that the notifier has taken it."""
-        ...
-
-    def failed(self, claimed: Delivery, error: str, next_attempt_at: int | None) -> None:
-        """Record that it has not; changes nothing if the attempt is not the newest."""
-        ...
-
-    def retry(self, now: int, notification_id: str | None = None) -> None:
-        """Make what is not delivered due, the given up too: of one notification, or of all."""
-        ...
-
-    def undelivered(self, notification_id: str | None = None) -> int:
-        """How many are not delivered, of one notification or of all; the given up count."""
-        ...
-
-    def newest(self, limit: int) -> list[Delivery]:
-        """Deliveries of the newest notifications first."""
         ...

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.engine.evaluating.held_out_metrics import held_out_metrics
+from pawsonalize.engine.evaluating.holdout import item_births
 from pawsonalize.engine.folding.folder import rows_beyond
 from pawsonalize.engine.folding.kept_rows import KeptRows
 from pawsonalize.engine.folding.reading import rows_through
@@ -87,6 +89,10 @@ class Trainer:
         self._artefacts.remove(version.name)
         self._artefacts.sweep()
         fitted = self._fitted(version, report)
+        measured: dict[str, float] = {}
+        if version.measured and version.mode is TrainingMode.FULL:
+            report.phase("measuring")
+            measured = self._measured(version, fitted.data)
         report.phase("saving")
         location = self._artefacts.save(version.name, fitted.card, fitted.arrays)
         return report.settle(
@@ -97,7 +103,14 @@ class Trainer:
             events=len(fitted.data),
             users=fitted.data.n_users,
             items=len(fitted.data.item_ids),
+            metrics={**version.metrics, **measured},
         )
+
+    def _measured(self, version: SolutionVersion, data: TrainingData) -> dict[str, float]:
+        group = self._registry.get(Solution, version.solution).dataset_group
+        born = item_births(data, self._catalogue.of(group))
+        recipe = recipe_named(version.recipe)
+        return held_out_metrics(data, born, recipe, trained_settings(version), version.seed)
 
     def _fitted(self, version: SolutionVersion, report: "Report") -> Fitted:
         report.phase("reading")

@@ -51,6 +51,9 @@ class SolutionVersions:
         name: str | None = None,
         recipe: str | None = None,
         settings: Mapping[str, Any] | None = None,
+        measured: bool = False,
+        tags: Mapping[str, str] | None = None,
+        asked: Mapping[str, Any] | None = None,
     ) -> SolutionVersion:
         """Write down what to train: the log up to its head, as of a moment. CREATE PENDING.
 
@@ -78,6 +81,9 @@ class SolutionVersions:
             name=name,
             recipe=recipe,
             settings=settings,
+        )
+        wanted = msgspec.structs.replace(
+            wanted, measured=measured, tags=tags or {}, asked=asked or {}
         )
         try:
             return self._registry.create(wanted, now)
