@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -15,9 +16,11 @@ from sqlalchemy import Engine, create_engine, text
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.domain.times import DAY
 from pawsonalize.storage import sql
 from pawsonalize.storage.archive_ledger import Segment
-from pawsonalize.storage.base import Impression, Item, User
+from pawsonalize.storage.base import Item, User
+from pawsonalize.storage.impressions import RANKING, RECOMMENDATION, Impression
 from pawsonalize.storage.sql import (
     Database,
     SqlAnimals,
@@ -79,6 +82,52 @@ def test_an_impression_keeps_its_propensities_to_the_last_digit(database: Databa
     shown = Impression("RID-1", "recommendation", None, "s", T0, T0, "v1", ("a", "b", "c"), odds)
     SqlImpressions(database).append([shown])
     assert SqlImpressions(database).get("RID-1") == shown
+
+
+def test_what_answers_show_is_counted_by_item_and_fades(database: Database) -> None:
+    impressions = SqlImpressions(database)
+    assert impressions.shown(T0) == {}
+    impressions.append([answered("RID-1", ("a", "b")), answered("RID-2", ("b", "c"))])
+    impressions.append([answered("RID-3", ("b",))])
+    assert impressions.shown(T0) == pytest.approx({"a": 1, "b": 3, "c": 1})
+    assert impressions.shown(T0 + 60 * DAY) == pytest.approx({"a": 0.25, "b": 0.75, "c": 0.25})
+
+
+def test_what_one_dataset_group_shows_is_nothing_to_another(database: Database) -> None:
+    impressions = SqlImpressions(database)
+    theirs = answered("RID-1", ("a",), dataset_group="theirs")
+    impressions.append([theirs, answered("RID-2", ("b",))])
+    assert impressions.shown(T0) == pytest.approx({"b": 1})
+    assert impressions.get("RID-1") is None
+    of_theirs = impressions.of("theirs")
+    assert of_theirs.shown(T0) == pytest.approx({"a": 1})
+    assert of_theirs.between(T0, T0 + 1, "", 9) == [theirs]
+
+
+def test_only_what_is_seen_counts_as_shown(database: Database) -> None:
+    impressions = SqlImpressions(database)
+    long = tuple(f"{n}" for n in range(30))
+    impressions.append(
+        [
+            answered("RID-1", long),
+            answered("RID-2", ("replayed",), as_of=T0 - 1),
+            answered("RID-3", ("animal",), question=RANKING),
+        ]
+    )
+    assert impressions.shown(T0) == pytest.approx(dict.fromkeys(long[:25], 1))
+
+
+def answered(name: str, items: tuple[str, ...], **more: Any) -> Impression:
+    return replace(Impression(name, RECOMMENDATION, "ann", None, T0, T0, "v1", items), **more)
+
+
+def test_answers_of_a_time_are_read_in_pages(database: Database) -> None:
+    impressions = SqlImpressions(database)
+    kept = [answered(f"RID-{n}", ("a",), answered_at=T0 + n, as_of=T0 + n) for n in range(6)]
+    impressions.append(kept)
+    assert impressions.between(T0 + 1, T0 + 5, "", 3) == kept[1:4]
+    assert impressions.between(T0 + 1, T0 + 5, "RID-3", 3) == kept[4:5]
+    assert impressions.between(T0 + 1, T0 + 5, "RID-4", 3) == []
 
 
 def test_impressions_from_before_propensities_were_kept_are_still_found(database_url: str) -> None:

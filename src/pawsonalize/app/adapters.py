@@ -33,6 +33,7 @@ from pawsonalize.storage.archive_ledger import ArchiveLedger
 from pawsonalize.storage.artefacts import LocalArtefacts
 from pawsonalize.storage.base import Animals, ArtefactStore, Catalogue, EventLog
 from pawsonalize.storage.deliveries import Deliveries
+from pawsonalize.storage.impressions import Impressions
 from pawsonalize.storage.sql import (
     Database,
     SqlAnimals,
@@ -40,6 +41,7 @@ from pawsonalize.storage.sql import (
     SqlCatalogue,
     SqlDeliveries,
     SqlEventLog,
+    SqlImpressions,
     SqlResources,
     SqlWorkflowRuns,
 )
@@ -57,6 +59,7 @@ class Adapters:
     log: EventLog
     catalogue: Catalogue
     animals: Animals
+    impressions: Impressions
     registry: Registry
     ledger: ArchiveLedger
     deliveries: Deliveries
@@ -133,6 +136,7 @@ def _open(settings: Settings) -> Adapters:
         log=SqlEventLog(database),
         catalogue=SqlCatalogue(database),
         animals=SqlAnimals(database),
+        impressions=SqlImpressions(database),
         registry=registry,
         ledger=SqlArchiveLedger(database),
         deliveries=SqlDeliveries(database),

@@ -27,7 +27,6 @@ from pawsonalize.engine.solutions.queue import TrainingQueue
 from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings
-from pawsonalize.storage.sql import SqlImpressions
 from pawsonalize.ui.door import Storefront
 from pawsonalize.workflow.processes import WorkerProcesses
 from pawsonalize.workflow.record import Trigger
@@ -63,7 +62,7 @@ class Engine:
     def of(cls, settings: Settings, adapters: Adapters) -> "Engine":
         """The parts, put together; nothing runs yet."""
         live = live_models(settings, adapters)
-        impressions = ImpressionLog(SqlImpressions(adapters.database))
+        impressions = ImpressionLog(adapters.impressions)
         supply = SupplyWatch(adapters.catalogue)
         filterings = Filterings(adapters.log, adapters.catalogue)
         runs = adapters.runs(settings)

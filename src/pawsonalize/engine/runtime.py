@@ -24,7 +24,8 @@ from pawsonalize.engine.reasons import reasons_for
 from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, Floats, Seen
-from pawsonalize.storage.base import EventLog, Impression
+from pawsonalize.storage.base import EventLog
+from pawsonalize.storage.impressions import RANKING, RECOMMENDATION, Impression
 
 MAX_RESULTS = 500
 _NONE: Iterable[tuple[str, ...]] = repeat(())
@@ -135,7 +136,7 @@ class Runtime:
         shown = scores[places].tolist()
         items = tuple(map(Scored, ids, shown, reasons, chosen.explored, odds, promotions))
         answer = Answer(name, served.version.name, items)
-        return self._logged(answer, "recommendation", visitor, at, now, odds)
+        return self._logged(answer, served, RECOMMENDATION, visitor, at, now, odds)
 
     def rerank(
         self,
@@ -166,7 +167,7 @@ class Runtime:
         order = np.argsort(-shares, kind="stable")
         items = tuple(Scored(candidates[place].item_id, float(shares[place])) for place in order)
         answer = Answer(new_recommendation_id(now), served.version.name, items)
-        return self._logged(answer, "ranking", visitor, at, now)
+        return self._logged(answer, served, RANKING, visitor, at, now)
 
     def _chosen(
         self,
@@ -235,6 +236,7 @@ class Runtime:
     def _logged(
         self,
         answer: Answer,
+        served: Served,
         question: str,
         visitor: Visitor,
         at: int,
@@ -252,6 +254,7 @@ class Runtime:
                 solution_version=answer.solution_version,
                 item_ids=tuple(item.item_id for item in answer.items),
                 propensities=propensities,
+                dataset_group=served.dataset_group,
             )
         )
         return answer

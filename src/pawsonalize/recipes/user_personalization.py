@@ -50,6 +50,10 @@ class UserPersonalizationSettings(MixtureSettings):
                 field="candidates",
             )
 
+    def draft(self) -> "UserPersonalizationSettings":
+        """The mixture alone: a hundred times quicker to fit, and what is tuned is all in it."""
+        return replace(self, learn=False)
+
     def design(self, seed: int) -> Design:
         """What the learned part needs to know."""
         return Design(

@@ -85,6 +85,10 @@ class EventLog(Protocol):
         """The log itself: events with `after < offset <= through` in offset order."""
         ...
 
+    def outcomes(self, after: int, limit: int) -> list[LoggedEvent]:
+        """Events with `after < offset` that name the recommendation they came of, in order."""
+        ...
+
     def restore(self, events: Sequence[LoggedEvent]) -> None:
         """Write events at given offsets, as an archive replay does; the offsets must be free."""
         ...
@@ -225,37 +229,6 @@ class Animals(Protocol):
 
     def available(self, at: int, limit: int) -> list[Animal]:
         """Animals that wait at that moment, longest wait first."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Impression:
-    """One answer as it was given: the ids in order, to whom, by which solution version.
-
-    `propensities` is, for each place, the probability of its item given those before it; None
-    for an answer that explores nothing by its nature, or from before they were kept.
-    """
-
-    recommendation_id: str
-    question: str
-    user_id: str | None
-    session_id: str | None
-    answered_at: int
-    as_of: int
-    solution_version: str
-    item_ids: tuple[str, ...]
-    propensities: tuple[float, ...] | None = None
-
-
-class Impressions(Protocol):
-    """What was answered, by recommendation id."""
-
-    def append(self, impressions: Sequence[Impression]) -> None:
-        """Store in one transaction."""
-        ...
-
-    def get(self, recommendation_id: str) -> Impression | None:
-        """One answer, or None."""
         ...
 
 

@@ -13,7 +13,14 @@ from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.solutions.training import Trainer
 from pawsonalize.engine.solutions.versions import SolutionVersions
 from pawsonalize.storage.artefacts import LocalArtefacts
-from pawsonalize.storage.sql import Database, SqlAnimals, SqlCatalogue, SqlEventLog, SqlResources
+from pawsonalize.storage.sql import (
+    Database,
+    SqlAnimals,
+    SqlCatalogue,
+    SqlEventLog,
+    SqlImpressions,
+    SqlResources,
+)
 from tests.event_data import T0
 
 
@@ -37,6 +44,11 @@ def animals(database: Database) -> SqlAnimals:
 @pytest.fixture
 def catalogue(database: Database) -> SqlCatalogue:
     return SqlCatalogue(database)
+
+
+@pytest.fixture
+def shown(database: Database) -> SqlImpressions:
+    return SqlImpressions(database)
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from pawsonalize.engine.runtime import Answer, Candidate, Runtime
 from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.recipes.contract import Arrays, Card, Context, Floats
 from pawsonalize.storage.artefacts import LocalArtefacts
-from pawsonalize.storage.base import Impression
+from pawsonalize.storage.impressions import Impression
 from pawsonalize.storage.sql import SqlAnimals, SqlCatalogue, SqlEventLog
 from tests.event_data import T0, event
 
@@ -77,6 +77,15 @@ class Kept:
     def get(self, recommendation_id: str) -> Impression | None:
         found = [one for one in self.impressions if one.recommendation_id == recommendation_id]
         return found[0] if found else None
+
+    def of(self, dataset_group: str) -> "Kept":
+        return self
+
+    def between(self, since: int, until: int, after: str, limit: int) -> list[Impression]:
+        return []
+
+    def shown(self, at: int) -> dict[str, float]:
+        return {}
 
 
 class Question:

@@ -89,10 +89,10 @@ class Loading(Loader):
     loads: ClassVar[list[str]] = []
     open = threading.Event()
 
-    def load(self, name: str, settings: ServingSettings) -> Served:
+    def load(self, name: str, settings: ServingSettings, now: int) -> Served:
         assert self.open.wait(10)
         self.loads.append(name)
-        return super().load(name, settings)
+        return super().load(name, settings, now)
 
 
 @pytest.fixture

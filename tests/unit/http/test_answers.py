@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from pawsonalize.http.examples import RECOMMENDATION, RERANKING
-from pawsonalize.storage.base import Impression
+from pawsonalize.storage.impressions import Impression
 from pawsonalize.storage.sql import Database, SqlImpressions
 from tests.service_data import CATS, DOGS, make_service, metadata, view
 from tests.unit.http.conftest import error_of

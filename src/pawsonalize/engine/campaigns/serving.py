@@ -3,9 +3,10 @@
 from dataclasses import dataclass, fields, replace
 
 from pawsonalize.domain.errors import CorruptArtefact
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.engine.campaigns.trial import try_out
 from pawsonalize.engine.exploration import Novelty
-from pawsonalize.engine.exposure import Exposure
+from pawsonalize.engine.exposure import Exposed, Exposure
 from pawsonalize.engine.folding.folds import Fold, Folds
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.registry import Registry
@@ -34,13 +35,16 @@ class ServingSettings:
 class Served:
     """A solution version with its model in memory, and what is due for exploration, if any.
 
-    `fold` says of when the model's counts are, None for those of the training.
+    `novelty` is weighed anew now and then, from what is `exposed`. `fold` says of when the
+    model's counts are, None for those of the training.
     """
 
     version: SolutionVersion
     model: Model
     settings: ServingSettings = ServingSettings()
     novelty: Novelty | None = None
+    exposed: Exposed | None = None
+    dataset_group: str = DEFAULT_DATASET_GROUP
     fold: Fold | None = None
 
     @property
@@ -57,7 +61,7 @@ class Loader:
     artefacts: ArtefactStore
     exposure: Exposure | None = None
 
-    def load(self, name: str, settings: ServingSettings) -> Served:
+    def load(self, name: str, settings: ServingSettings, now: int) -> Served:
         """The version, ready to answer.
 
         Raises CorruptArtefact or InvalidInput when its model cannot be used.
@@ -66,7 +70,7 @@ class Loader:
         if version is None:
             raise CorruptArtefact(f"solution version {name} is not recorded")
         model = load_model(self.artefacts, version)
-        return self._tried(Served(version, model, settings))
+        return self._tried(Served(version, model, settings), now)
 
     def newer_fold(self, served: Served) -> Fold | None:
         """The newest fold of the version, if it knows more than what is served."""
@@ -74,18 +78,28 @@ class Loader:
         is_newer = newest is not None and newest.cut.log_offset > served.cut.log_offset
         return newest if is_newer else None
 
-    def folded(self, served: Served, fold: Fold) -> Served:
+    def folded(self, served: Served, fold: Fold, now: int) -> Served:
         """The same version with the counts of the fold; raises as `load`."""
         card, arrays = self.artefacts.load(fold.location)
         model = recipe_named(served.version.recipe).load(card, arrays)
-        return self._tried(replace(served, model=model, fold=fold))
+        return self._tried(replace(served, model=model, fold=fold), now)
 
-    def _tried(self, served: Served) -> Served:
+    def weighed(self, served: Served, now: int) -> Served:
+        """The same with the novelty of that moment, where it explores."""
+        if self.exposure is None or served.exposed is None:
+            return served
+        exposure = self.exposure.of(served.dataset_group)
+        return replace(served, novelty=exposure.novelty(served.exposed, now))
+
+    def _tried(self, served: Served, now: int) -> Served:
         try_out(served.model, served.cut.as_of)
-        settings, novelty = served.settings, None
-        if self.exposure is not None and settings.exploration_weight > 0:
-            days = settings.exploration_item_age_cut_off
-            group = self.registry.get(Solution, served.version.solution).dataset_group
+        exposed, group = None, self._group(served.version)
+        if self.exposure is not None and served.settings.exploration_weight > 0:
+            days = served.settings.exploration_item_age_cut_off
             exposure = self.exposure.of(group)
-            novelty = exposure.novelty(served.cut, served.model.item_ids, days)
-        return replace(served, novelty=novelty)
+            exposed = exposure.exposed(served.cut, served.model.item_ids, days)
+        return self.weighed(replace(served, exposed=exposed, dataset_group=group), now)
+
+    def _group(self, version: SolutionVersion) -> str:
+        solution = self.registry.find(Solution, version.solution)
+        return DEFAULT_DATASET_GROUP if solution is None else solution.dataset_group

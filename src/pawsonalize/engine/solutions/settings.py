@@ -24,13 +24,15 @@ def read_settings(kind: type[Any], given: Mapping[str, Any]) -> Any:
 
 
 def trained_settings(version: SolutionVersion) -> Any:
-    """The settings a version is trained with: its own, and above them its events' weights.
+    """The settings a version is trained with: its own, above them what tuning found.
+
+    What the solution says of its events' weights counts above both.
 
     Raises InvalidInput for an unknown recipe or setting, and for a weight the recipe cannot take.
     """
     kind = recipe_named(version.recipe).settings
     known = {field.name for field in fields(kind)}
-    settings = dict(version.settings)
+    settings = {**version.settings, **({} if version.tuned is None else version.tuned.settings)}
     for event in version.selection.events:
         if event.weight is None:
             continue

@@ -23,7 +23,9 @@ from pawsonalize.engine.resources.solutions import (
     TrainingMode,
 )
 from pawsonalize.engine.resources.status import Status
+from pawsonalize.engine.resources.tuning import Tuned
 from pawsonalize.engine.solutions.settings import trained_settings
+from pawsonalize.engine.solutions.tuning import tune
 from pawsonalize.engine.training_data import data_of, new_data
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import (
@@ -120,10 +122,19 @@ class Trainer:
             return self._updated(version, log, catalogue, report)
         rows = rows_through(log, version.log_offset, report)
         data = _data(rows, catalogue, version)
+        tuned = version.tuned
+        if version.tuning is not None and tuned is None:
+            report.phase("tuning")
+            born = item_births(data, catalogue)
+            tuned = tune(data, born, version, time.monotonic, report)
+            version = report.tuned(tuned)
         report.phase("fitting")
         recipe = recipe_named(version.recipe)
         model = recipe.fit(data, trained_settings(version), version.seed)
-        return Fitted(data, model.card, _stored(model, rows))
+        if tuned is None:
+            return Fitted(data, model.card, _stored(model, rows))
+        extra = {**model.card.extra, "tuned": msgspec.to_builtins(tuned)}
+        return Fitted(data, replace(model.card, extra=extra), _stored(model, rows))
 
     def _updated(
         self, version: SolutionVersion, log: EventLog, catalogue: Catalogue, report: "Report"
@@ -186,6 +197,12 @@ class Report:
         """Tell how far the phase is."""
         if time.monotonic() >= self._quiet_until:
             self._write(Progress(self._phase, round(done / total, 3) if total else 1.0))
+
+    def tuned(self, outcome: Tuned) -> SolutionVersion:
+        """Keep what tuning found: a training that dies now need not tune again."""
+        newer = msgspec.structs.replace(self._version, tuned=outcome)
+        self._version = self._registry.update(newer, self._now())
+        return self._version
 
     def settle(self, status: Status, **changes: object) -> SolutionVersion:
         """Say how it ended; Conflict if somebody stopped it."""

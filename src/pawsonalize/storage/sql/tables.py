@@ -137,6 +137,15 @@ impressions = Table(
     Column("solution_version", Text, nullable=False),
     Column("item_ids", Text, nullable=False),
     Column("propensities", Text),
+    _dataset_group(),
+)
+
+exposures = Table(
+    "exposures",
+    metadata,
+    _dataset_group(primary_key=True),
+    Column("item_id", Text, primary_key=True),
+    Column("shown", Float, nullable=False),
 )
 
 resources = Table(

@@ -22,7 +22,7 @@ from pawsonalize.engine.solutions.training import Trainer
 from pawsonalize.engine.solutions.versions import SolutionVersions
 from pawsonalize.recipes.contract import Context
 from pawsonalize.storage.artefacts import LocalArtefacts
-from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog
+from pawsonalize.storage.sql import Database, SqlCatalogue, SqlEventLog, SqlImpressions
 from tests.event_data import T0, event
 
 NOW = T0 + 1000
@@ -245,13 +245,14 @@ def test_exploration_follows_the_items_and_events_of_the_fold(
     registry: Registry,
     campaigns: Campaigns,
     artefacts: LocalArtefacts,
+    database: Database,
     log: SqlEventLog,
     catalogue: SqlCatalogue,
 ) -> None:
     exploring = LiveModel(
         "recommender",
         campaigns,
-        Loader(registry, artefacts, Exposure(log, catalogue)),
+        Loader(registry, artefacts, Exposure(log, catalogue, SqlImpressions(database))),
         ServingSettings(exploration_weight=0.5),
     )
     version = world.serve()
