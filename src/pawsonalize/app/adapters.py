@@ -28,9 +28,9 @@ from pawsonalize.notify.smtp import SmtpNotifier
 from pawsonalize.notify.sns import SnsNotifier
 from pawsonalize.notify.webhook import WebhookNotifier
 from pawsonalize.settings import Settings, as_environment, as_record
+from pawsonalize.storage.animals import Animals, Supply
 from pawsonalize.storage.artefacts import LocalArtefacts
 from pawsonalize.storage.base import (
-    Animals,
     ArchiveLedger,
     ArtefactStore,
     Catalogue,
@@ -45,6 +45,7 @@ from pawsonalize.storage.sql import (
     SqlDeliveries,
     SqlEventLog,
     SqlResources,
+    SqlSupply,
     SqlWorkflowRuns,
 )
 from pawsonalize.storage.workflow_runs import WorkflowRuns
@@ -61,6 +62,7 @@ class Adapters:
     log: EventLog
     catalogue: Catalogue
     animals: Animals
+    supply: Supply
     registry: Registry
     ledger: ArchiveLedger
     deliveries: Deliveries
@@ -132,6 +134,7 @@ def _open(settings: Settings) -> Adapters:
         log=SqlEventLog(database),
         catalogue=SqlCatalogue(database),
         animals=SqlAnimals(database),
+        supply=SqlSupply(database),
         registry=registry,
         ledger=SqlArchiveLedger(database),
         deliveries=SqlDeliveries(database),

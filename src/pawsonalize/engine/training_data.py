@@ -151,7 +151,7 @@ class _Columns:
         """The animals' stays as known at that moment; items that only they name are named here."""
         stays = array("q")
         for stay in catalogue.stays(as_of):
-            until = FOREVER if stay.until is None or stay.until > as_of else stay.until
+            until = FOREVER if stay.until > as_of else stay.until
             stays.extend((self.items.number(stay.item_id), stay.since, until))
         columns = np.asarray(stays).reshape(-1, 3).T
         return Stock(columns[0].astype(np.int32), columns[1], columns[2])

@@ -13,7 +13,14 @@ from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.solutions.training import Trainer
 from pawsonalize.engine.solutions.versions import SolutionVersions
 from pawsonalize.storage.artefacts import LocalArtefacts
-from pawsonalize.storage.sql import Database, SqlAnimals, SqlCatalogue, SqlEventLog, SqlResources
+from pawsonalize.storage.sql import (
+    Database,
+    SqlAnimals,
+    SqlCatalogue,
+    SqlEventLog,
+    SqlResources,
+    SqlSupply,
+)
 from tests.event_data import T0
 
 
@@ -32,6 +39,11 @@ def log(database: Database) -> SqlEventLog:
 @pytest.fixture
 def animals(database: Database) -> SqlAnimals:
     return SqlAnimals(database)
+
+
+@pytest.fixture
+def supply(database: Database) -> SqlSupply:
+    return SqlSupply(database)
 
 
 @pytest.fixture

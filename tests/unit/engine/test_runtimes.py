@@ -29,7 +29,13 @@ from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.storage.artefacts import LocalArtefacts
 from pawsonalize.storage.base import Item
-from pawsonalize.storage.sql import Database, SqlCatalogue, SqlEventLog, SqlImpressions
+from pawsonalize.storage.sql import (
+    Database,
+    SqlCatalogue,
+    SqlEventLog,
+    SqlImpressions,
+    SqlSupply,
+)
 from tests.event_data import T0, event
 from tests.recipe_data import training_data
 
@@ -111,6 +117,7 @@ def make(
     registry: Registry,
     campaigns: Campaigns,
     log: SqlEventLog,
+    supply: SqlSupply,
     catalogue: SqlCatalogue,
     impressions: ImpressionLog,
     live: LiveModel,
@@ -125,7 +132,7 @@ def make(
                 impressions,
                 lambda name: LiveModel(name, campaigns, loading, ServingSettings()),
                 pinned={RECOMMENDER: live},
-                supply=SupplyWatch(catalogue),
+                supply=SupplyWatch(supply),
                 filterings=Filterings(log, catalogue),
                 now=lambda: T0,
                 limit=limit,
