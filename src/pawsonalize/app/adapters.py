@@ -28,7 +28,7 @@ from pawsonalize.notify.smtp import SmtpNotifier
 from pawsonalize.notify.sns import SnsNotifier
 from pawsonalize.notify.webhook import WebhookNotifier
 from pawsonalize.settings import Settings, as_environment, as_record
-from pawsonalize.storage.animals import Animals, Supply
+from pawsonalize.storage.animals import AnimalExposures, Animals, Supply
 from pawsonalize.storage.artefacts import LocalArtefacts
 from pawsonalize.storage.base import (
     ArchiveLedger,
@@ -39,6 +39,7 @@ from pawsonalize.storage.base import (
 )
 from pawsonalize.storage.sql import (
     Database,
+    SqlAnimalExposures,
     SqlAnimals,
     SqlArchiveLedger,
     SqlCatalogue,
@@ -63,6 +64,7 @@ class Adapters:
     catalogue: Catalogue
     animals: Animals
     supply: Supply
+    exposures: AnimalExposures
     registry: Registry
     ledger: ArchiveLedger
     deliveries: Deliveries
@@ -135,6 +137,7 @@ def _open(settings: Settings) -> Adapters:
         catalogue=SqlCatalogue(database),
         animals=SqlAnimals(database),
         supply=SqlSupply(database),
+        exposures=SqlAnimalExposures(database),
         registry=registry,
         ledger=SqlArchiveLedger(database),
         deliveries=SqlDeliveries(database),

@@ -195,7 +195,9 @@ class Impression:
     """One answer as it was given: the ids in order, to whom, by which solution version.
 
     `propensities` is, for each place, the probability of its item given those before it; None
-    for an answer that explores nothing by its nature, or from before they were kept.
+    for an answer that explores nothing by its nature, or from before they were kept. In an answer
+    of animals `item_ids` are their groups, `animal_ids` who has each place, and `parts` what each
+    one's utility was made of.
     """
 
     recommendation_id: str
@@ -207,6 +209,12 @@ class Impression:
     solution_version: str
     item_ids: tuple[str, ...]
     propensities: tuple[float, ...] | None = None
+    animal_ids: tuple[tuple[str, ...], ...] | None = None
+    parts: tuple[tuple[float, ...], ...] | None = None
+
+
+# Questions of individual animals; `Impression.question` of the first is seen by somebody.
+ANIMALS, ANIMAL_RANKING = "animals", "animal-ranking"
 
 
 class Impressions(Protocol):

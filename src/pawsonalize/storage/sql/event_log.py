@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, select, text
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event, LoggedEvent, Visitor
 from pawsonalize.storage.base import HistoryQuery, RecentEvent, Touched, TrainingRow
 from pawsonalize.storage.sql import histories
+from pawsonalize.storage.sql.animal_exposures import add_shown_animals
 from pawsonalize.storage.sql.database import Database
 from pawsonalize.storage.sql.tables import events, sessions
 from pawsonalize.storage.sql.upsert import insert_new
@@ -42,7 +43,9 @@ class SqlEventLog:
             fresh = None if stored == len(rows) else _ids_after(connection, before)
             flags = _flags(batch, fresh)
             # A duplicate binds nothing: it is not in the log, so a replay would not see it.
-            _bind_sessions(connection, list(compress(batch, flags)))
+            fresh_events = list(compress(batch, flags))
+            _bind_sessions(connection, fresh_events)
+            add_shown_animals(connection, _reported(fresh_events))
         return flags
 
     def head(self) -> int:
@@ -212,6 +215,13 @@ def _bind_sessions(connection: Connection, batch: Sequence[Event]) -> None:
             for (group, session), (user, at) in bound.items()
         ]
         insert_new(connection, sessions, rows)
+
+
+def _reported(batch: Sequence[Event]) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """What events say was shown, and when they came; what was our answer is counted there."""
+    for event in batch:
+        if event.impression and event.recommendation_id is None:
+            yield event.received_at, event.impression
 
 
 def _row(event: Event) -> dict[str, Any]:

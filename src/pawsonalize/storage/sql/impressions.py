@@ -1,17 +1,25 @@
 """What was answered, by recommendation id."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 from sqlalchemy import select
 
-from pawsonalize.storage.base import Impression
+from pawsonalize.storage.base import ANIMALS, Impression
+from pawsonalize.storage.sql.animal_exposures import add_shown_animals, first_places
 from pawsonalize.storage.sql.database import Database
 from pawsonalize.storage.sql.tables import impressions
 
 _ENCODE = msgspec.json.Encoder().encode
-_DECODE_ITEMS = msgspec.json.Decoder(tuple[str, ...]).decode
-_DECODE_ODDS = msgspec.json.Decoder(tuple[float, ...]).decode
+_DECODERS: Mapping[str, Callable[[str], object]] = MappingProxyType(
+    {
+        "item_ids": msgspec.json.Decoder(tuple[str, ...]).decode,
+        "propensities": msgspec.json.Decoder(tuple[float, ...]).decode,
+        "animal_ids": msgspec.json.Decoder(tuple[tuple[str, ...], ...]).decode,
+        "parts": msgspec.json.Decoder(tuple[tuple[float, ...], ...]).decode,
+    }
+)
 
 
 class SqlImpressions:
@@ -35,14 +43,20 @@ class SqlImpressions:
                 "as_of": shown.as_of,
                 "solution_version": shown.solution_version,
                 "item_ids": _ENCODE(shown.item_ids).decode(),
-                "propensities": (
-                    None if shown.propensities is None else _ENCODE(shown.propensities).decode()
-                ),
+                "propensities": _encoded(shown.propensities),
+                "animal_ids": _encoded(shown.animal_ids),
+                "parts": _encoded(shown.parts),
             }
             for shown in batch
         ]
+        seen = [
+            (shown.answered_at, first_places(shown.animal_ids))
+            for shown in batch
+            if shown.animal_ids and shown.question == ANIMALS and shown.as_of == shown.answered_at
+        ]
         with self._database.writing() as connection:
             connection.execute(impressions.insert(), rows)
+            add_shown_animals(connection, seen)
 
     def get(self, recommendation_id: str) -> Impression | None:
         """See `Impressions.get`."""
@@ -51,9 +65,12 @@ class SqlImpressions:
             row = connection.execute(wanted).mappings().first()
         if row is None:
             return None
-        odds = row["propensities"]
         decoded = {
-            "item_ids": _DECODE_ITEMS(row["item_ids"]),
-            "propensities": None if odds is None else _DECODE_ODDS(odds),
+            name: None if row[name] is None else decode(row[name])
+            for name, decode in _DECODERS.items()
         }
         return Impression(**{**row, **decoded})
+
+
+def _encoded(value: object) -> str | None:
+    return None if value is None else _ENCODE(value).decode()
