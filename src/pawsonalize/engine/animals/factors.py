@@ -13,7 +13,7 @@ Floats = NDArray[np.float64]
 _YEAR_DAYS = 365.0
 _MANY_SHOWINGS = 10_000.0
 _NEAR_KM, _FAR_KM = 10.0, 500.0
-_UNKNOWN_PLACE = -0.5
+_UNKNOWN_PLACE = -0.75
 _ENOUGH_PHOTOS = 3
 
 
@@ -22,7 +22,7 @@ def factors(take: Take, rules: Rules, verdict: Verdict, at: int) -> Floats:
 
     waiting: 0 for who came today up to 1 for a year, by the log of the days; exposure: 0 for who
     was never shown down to -1 for 10,000 times, by the log; distance: 0 here down to -1 at 500 km,
-    by the log, -0.5 for who lives nobody knows where, and 0 for all if the visitor does; photos: 0
+    by the log, -0.75 for who lives nobody knows where, and 0 for all if the visitor does; photos: 0
     to 1 for three; compatibility: minus the share of the visitor's questions without an answer.
     """
     listed = take("listed")

@@ -136,13 +136,12 @@ class Individuals:
             standings = _standings(question, weighed)
         return self._answer(RANKED, asked, groups, places, standings)
 
-    def fitting(self, asked: Asked) -> int:
-        """How many places there are for the visitor, a bonded pair counting as one."""
+    def fitting(self, asked: Asked) -> list[str]:
+        """Who may be shown, who is listed longest first: one animal for each place."""
         shelf = self._shelf.of(asked.at, asked.now)
         with shelf.lock:
-            return int(
-                shelf.judge(asked.rules, shelf.order[shelf.leads[shelf.order]]).passing.sum()
-            )
+            led = shelf.order[shelf.leads[shelf.order]]
+            return [shelf.ids[slot] for slot in led[shelf.judge(asked.rules, led).passing].tolist()]
 
     def _recommended(self, asked: Asked, limit: int, about: str | None) -> AnimalAnswer:
         if not 1 <= limit <= MAX_RESULTS:
