@@ -27,7 +27,9 @@ class Filters:
     def rules(self, taken_home: Iterable[str]) -> Rules:
         """The rules of the answer; who was adopted is not shown."""
         return Rules(
-            **dict.fromkeys(self.household, True),
+            kids="kids" in self.household,
+            dogs="dogs" in self.household,
+            cats="cats" in self.household,
             species=frozenset([self.species] if self.species else []),
             denied=Denied(animals=frozenset(taken_home)),
         )

@@ -56,8 +56,8 @@ def order(storefront: Storefront, visitor: Visitor, rules: Rules, limit: int, no
         answer = individuals.recommend(asked, limit)
     except NotReady:
         known = storefront.animals.get_many(fitting[:limit])
-        first = tuple(Shown(known[one]) for one in fitting[:limit] if one in known)
-        return Ordered(first, len(fitting), None)
+        longest = tuple(Shown(known[one]) for one in fitting[:limit] if one in known)
+        return Ordered(longest, len(fitting), None)
     known = storefront.animals.get_many([one for each in answer.places for one in each.animal_ids])
     shown = []
     for place in answer.places:

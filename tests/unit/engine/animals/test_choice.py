@@ -58,7 +58,8 @@ def test_looking_at_the_best_groups_first_finds_what_looking_at_all_finds(
     order = np.lexsort((np.arange(len(shelf)), -weighed.utilities))
     most = ceil(limit * question.settings.max_per_group_share)
     counted: Counter[int] = Counter()
-    varied, rest = [], []
+    varied: list[int] = []
+    rest: list[int] = []
     for slot in shelf.order[order].tolist():
         group = int(shelf.column("group", np.array([slot]))[0])
         (varied if counted[group] < most else rest).append(slot)
@@ -105,7 +106,7 @@ def test_each_factor_orders_those_who_are_alike_but_for_it() -> None:
     here = Place(HERE.latitude, HERE.longitude)
     asked = Rules(kids=True, place=here)
     known = {"good_with_kids": GoodWith.YES, "latitude": 41.0, "longitude": -120.0}
-    worse = {
+    worse: dict[str, dict[str, object]] = {
         "waits less": {"listed": T0},
         "is shown more": {},
         "lives farther": {"latitude": 44.0},

@@ -40,7 +40,13 @@ def test_a_table_that_is_none_is_refused(text: str) -> None:
 
 
 def test_what_is_stored_of_a_user_counts_where_the_request_says_nothing() -> None:
-    stored = {"KIDS": "yes", "CATS": "yes", "MAX_FEE": "80", "LATITUDE": 1.0, "LONGITUDE": 2.0}
+    stored: dict[str, str | float | None] = {
+        "KIDS": "yes",
+        "CATS": "yes",
+        "MAX_FEE": "80",
+        "LATITUDE": 1.0,
+        "LONGITUDE": 2.0,
+    }
     rules = rules_for(Wishes(cats=False, dogs=True), stored, {})
     assert rules.household == ("kids", "dogs")
     assert (rules.max_fee, rules.place) == (80.0, Place(1.0, 2.0))

@@ -23,7 +23,7 @@ from tests.unit.engine.animals.shelves import (
 
 
 def shares(due: Novelty) -> list[float]:
-    return (due.weights / due.total).tolist()
+    return [weight / due.total for weight in due.weights.tolist()]
 
 
 @given(stocks(), rules, st.dictionaries(st.sampled_from(("a00", "a01", "a02")), st.just(1e6)))

@@ -84,9 +84,7 @@ CHECKS: dict[str, Check] = {
     r"(nobody told the size)": lambda _, place, *__: any(
         one.size == "unknown" for one in place.animals
     ),
-    r"(.+, like one you .+)": lambda said, place, seen, _: _is_alike(
-        *said.split(", like one you "), place.group, seen
-    ),
+    r"(.+, like one you .+)": lambda said, place, seen, _: _is_alike(said, place.group, seen),
 }
 
 
@@ -99,8 +97,9 @@ def is_true(reason: str, place: Standing, seen: Sequence[Seen], asked: Rules) ->
     return check(said, place, seen, asked)
 
 
-def _is_alike(said: str, did: str, group: AnimalGroup | None, seen: Sequence[Seen]) -> bool:
+def _is_alike(told: str, group: AnimalGroup | None, seen: Sequence[Seen]) -> bool:
     assert group is not None
+    said, did = told.split(", like one you ")
     others = [AnimalGroup.parse(one.item) for one in seen if one.event_type == _DEEDS[did]]
     known = [other for other in others if other is not None]
     if said in {"cat", "dog", "rabbit"}:

@@ -21,9 +21,9 @@ def test_changes_one_by_one_lead_to_the_shelf_that_is_read_at_once(
         shelf.put([f"a{number:02}"], {}, {})
     fresh = shelf_of(left.values())
     ordered = sorted(left.values(), key=lambda one: (one.listed_at, one.animal_id))
-    for one in (shelf, fresh):
-        assert ids_of(one, one.order) == [animal.animal_id for animal in ordered]
-        assert one.rank[one.order].tolist() == list(range(len(ordered)))
+    for each in (shelf, fresh):
+        assert ids_of(each, each.order) == [animal.animal_id for animal in ordered]
+        assert each.rank[each.order].tolist() == list(range(len(ordered)))
     assert shelf.leads[shelf.order].tolist() == fresh.leads[fresh.order].tolist()
     assert {shelf.members(slot) for slot in shelf.order} == {
         fresh.members(slot) for slot in fresh.order
