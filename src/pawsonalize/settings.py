@@ -49,6 +49,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The port to listen on; 0 takes a free one."""
     workers: Annotated[int, Meta(ge=1, le=64)] = 1
     """Server processes."""
+    trainings_at_once: Annotated[int, Meta(ge=1)] = 1
+    """So many trainings that are asked for under `/aws` run at the same time; others wait."""
     archive_seconds: Annotated[float, Meta(gt=0)] = 60.0
     """How often new events are moved to the archive."""
     max_body_bytes: Annotated[int, Meta(ge=1024)] = 5 * 1024 * 1024
@@ -57,6 +59,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Log lines for people or for machines."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe level that is logged."""
+    aws_region: Annotated[str, Meta(pattern="^[a-z0-9-]+$")] = "us-east-1"
+    """The region in the ARNs of the Personalize API under `/aws`."""
+    aws_account_id: Annotated[str, Meta(pattern="^[0-9]{12}$")] = "000000000000"
+    """The account in them."""
     demo_site: bool = False
     """Serve the demo adoption site at `/`, where anybody may act as any visitor."""
     recipe: str = "user-personalization"
@@ -125,6 +131,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A folder whose folders stand for buckets: import jobs read `s3://` there, not in S3."""
     max_loaded_campaigns: Annotated[int, Meta(ge=1)] = 16
     """Campaigns beyond the two default ones that a worker keeps loaded, those asked last."""
+    fold_seconds: Annotated[float, Meta(ge=0)] = 60.0
+    """How often new events are folded into the counts of what is served; 0: at trainings alone."""
     retrain_schedule: str = "0 3 * * *"
     """When to retrain: cron's five fields, or `rate(12 hours)`; empty: only when asked to."""
     retrain_time_zone: str = "UTC"
@@ -215,6 +223,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def models_dir(self) -> Path:
         """The folder of model artefacts."""
         return self.data_dir / "models"
+
+    @property
+    def fold_lock(self) -> Path:
+        """The file that the process which folds holds locked."""
+        return self.data_dir / "fold.lock"
 
     @property
     def import_folders(self) -> tuple[Path, ...]:

@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -16,10 +17,20 @@ from sqlalchemy import Engine, create_engine, text
 
 from pawsonalize.domain.animals import Animal, GoodWith
 from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
+from pawsonalize.domain.schemas import DatasetType, Field, Schema
 from pawsonalize.domain.stays import Stay
+from pawsonalize.domain.times import DAY
 from pawsonalize.storage import sql
 from pawsonalize.storage.animals import Choice
-from pawsonalize.storage.base import ANIMAL_RANKING, ANIMALS, Impression, Item, Segment, User
+from pawsonalize.storage.archive_ledger import Segment
+from pawsonalize.storage.base import Item, User
+from pawsonalize.storage.impressions import (
+    ANIMAL_RANKING,
+    ANIMALS,
+    RANKING,
+    RECOMMENDATION,
+    Impression,
+)
 from pawsonalize.storage.sql import (
     Database,
     SqlAnimalExposures,
@@ -85,6 +96,52 @@ def test_an_impression_keeps_its_propensities_to_the_last_digit(database: Databa
     shown = Impression("RID-1", "recommendation", None, "s", T0, T0, "v1", ("a", "b", "c"), odds)
     SqlImpressions(database).append([shown])
     assert SqlImpressions(database).get("RID-1") == shown
+
+
+def test_what_answers_show_is_counted_by_item_and_fades(database: Database) -> None:
+    impressions = SqlImpressions(database)
+    assert impressions.shown(T0) == {}
+    impressions.append([answered("RID-1", ("a", "b")), answered("RID-2", ("b", "c"))])
+    impressions.append([answered("RID-3", ("b",))])
+    assert impressions.shown(T0) == pytest.approx({"a": 1, "b": 3, "c": 1})
+    assert impressions.shown(T0 + 60 * DAY) == pytest.approx({"a": 0.25, "b": 0.75, "c": 0.25})
+
+
+def test_what_one_dataset_group_shows_is_nothing_to_another(database: Database) -> None:
+    impressions = SqlImpressions(database)
+    theirs = answered("RID-1", ("a",), dataset_group="theirs")
+    impressions.append([theirs, answered("RID-2", ("b",))])
+    assert impressions.shown(T0) == pytest.approx({"b": 1})
+    assert impressions.get("RID-1") is None
+    of_theirs = impressions.of("theirs")
+    assert of_theirs.shown(T0) == pytest.approx({"a": 1})
+    assert of_theirs.between(T0, T0 + 1, "", 9) == [theirs]
+
+
+def test_only_what_is_seen_counts_as_shown(database: Database) -> None:
+    impressions = SqlImpressions(database)
+    long = tuple(f"{n}" for n in range(30))
+    impressions.append(
+        [
+            answered("RID-1", long),
+            answered("RID-2", ("replayed",), as_of=T0 - 1),
+            answered("RID-3", ("animal",), question=RANKING),
+        ]
+    )
+    assert impressions.shown(T0) == pytest.approx(dict.fromkeys(long[:25], 1))
+
+
+def answered(name: str, items: tuple[str, ...], **more: Any) -> Impression:
+    return replace(Impression(name, RECOMMENDATION, "ann", None, T0, T0, "v1", items), **more)
+
+
+def test_answers_of_a_time_are_read_in_pages(database: Database) -> None:
+    impressions = SqlImpressions(database)
+    kept = [answered(f"RID-{n}", ("a",), answered_at=T0 + n, as_of=T0 + n) for n in range(6)]
+    impressions.append(kept)
+    assert impressions.between(T0 + 1, T0 + 5, "", 3) == kept[1:4]
+    assert impressions.between(T0 + 1, T0 + 5, "RID-3", 3) == kept[4:5]
+    assert impressions.between(T0 + 1, T0 + 5, "RID-4", 3) == []
 
 
 def test_impressions_from_before_propensities_were_kept_are_still_found(database_url: str) -> None:
@@ -240,8 +297,8 @@ def test_animals_are_counted_where_they_were_shown(database: Database) -> None:
         "v1",
         ("g",),
         (0.5,),
-        (("a1", "a2"),),
-        ((-1.5, 0.25),),
+        animal_ids=(("a1", "a2"),),
+        parts=((-1.5, 0.25),),
     )
     log, impressions = SqlEventLog(database), SqlImpressions(database)
     long = tuple((f"b{n:02}",) for n in range(30))
@@ -273,3 +330,22 @@ def test_time_alone_changes_the_supply_on_birthdays(database: Database) -> None:
     now = supply.revision()
     assert supply.changed(now, birthday - 1, birthday) == {"2-Beagle-2-1", "2-Beagle-2-2"}
     assert supply.changed(now, T0, birthday - 1) == set()
+
+
+def test_users_are_replaced_by_id_and_found_again(database: Database) -> None:
+    catalogue = SqlCatalogue(database)
+    assert catalogue.user("ann") is None
+    catalogue.put_users([User("bob", {}), User("ann", {"KIDS": "yes", "AGE": 31.0})])
+    catalogue.put_users([User("ann", {"KIDS": "no"})])
+    assert catalogue.user("ann") == User("ann", {"KIDS": "no"})
+    assert [user.user_id for user in catalogue.users()] == ["ann", "bob"]
+
+
+def test_the_schema_of_a_dataset_is_the_one_given_last(database: Database) -> None:
+    catalogue = SqlCatalogue(database)
+    assert catalogue.schema(DatasetType.USERS) is None
+    for categorical in (False, True):
+        fields = (Field("USER_ID", ("string",)), Field("GENDER", ("null", "string"), categorical))
+        catalogue.put_schema(Schema(DatasetType.USERS, fields))
+    assert catalogue.schema(DatasetType.USERS) == Schema(DatasetType.USERS, fields)
+    assert catalogue.schema(DatasetType.ITEMS) is None

@@ -14,6 +14,7 @@ from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.engine.campaigns.updates import Campaigns
 from pawsonalize.engine.datasets import Datasets
 from pawsonalize.engine.filters.resources import Filters
+from pawsonalize.engine.folding.folder import Folder
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.importing.sources import Sources
 from pawsonalize.engine.notifying.courier import Courier
@@ -29,14 +30,11 @@ from pawsonalize.notify.sns import SnsNotifier
 from pawsonalize.notify.webhook import WebhookNotifier
 from pawsonalize.settings import Settings, as_environment, as_record
 from pawsonalize.storage.animals import AnimalExposures, Animals, Supply
+from pawsonalize.storage.archive_ledger import ArchiveLedger
 from pawsonalize.storage.artefacts import LocalArtefacts
-from pawsonalize.storage.base import (
-    ArchiveLedger,
-    ArtefactStore,
-    Catalogue,
-    Deliveries,
-    EventLog,
-)
+from pawsonalize.storage.base import ArtefactStore, Catalogue, EventLog
+from pawsonalize.storage.deliveries import Deliveries
+from pawsonalize.storage.impressions import Impressions
 from pawsonalize.storage.sql import (
     Database,
     SqlAnimalExposures,
@@ -45,6 +43,7 @@ from pawsonalize.storage.sql import (
     SqlCatalogue,
     SqlDeliveries,
     SqlEventLog,
+    SqlImpressions,
     SqlResources,
     SqlSupply,
     SqlWorkflowRuns,
@@ -63,6 +62,7 @@ class Adapters:
     log: EventLog
     catalogue: Catalogue
     animals: Animals
+    impressions: Impressions
     supply: Supply
     exposures: AnimalExposures
     registry: Registry
@@ -104,6 +104,11 @@ class Adapters:
         return Runs(self.workflow_runs, as_record(settings))
 
     @property
+    def folder(self) -> Folder:
+        """What folds in this very process."""
+        return Folder(self.registry, self.log, self.catalogue, self.artefacts)
+
+    @property
     def trainer(self) -> Trainer:
         """What trains in this very process."""
         return Trainer(self.registry, self.log, self.catalogue, self.artefacts, clock.now)
@@ -136,6 +141,7 @@ def _open(settings: Settings) -> Adapters:
         log=SqlEventLog(database),
         catalogue=SqlCatalogue(database),
         animals=SqlAnimals(database),
+        impressions=SqlImpressions(database),
         supply=SqlSupply(database),
         exposures=SqlAnimalExposures(database),
         registry=registry,

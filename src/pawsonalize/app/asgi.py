@@ -12,6 +12,7 @@ from starlette.routing import Route
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.background import archive_new, attempt, catch_up, in_background
 from pawsonalize.app.engine import Engine
+from pawsonalize.aws.door import routes as aws_routes
 from pawsonalize.http.errors import EXCEPTION_HANDLERS
 from pawsonalize.http.metrics import Measured
 from pawsonalize.http.openapi import get_docs, get_openapi
@@ -40,6 +41,7 @@ def build_app(settings: Settings) -> Starlette:
         with opened(settings) as adapters, ThreadPoolExecutor() as notifying:
             engine = Engine.of(settings, adapters)
             app.state.services = engine.services(settings, adapters)
+            app.state.aws = engine.aws_services(settings, adapters)
             app.state.storefront = engine.storefront(adapters)
             catch_up(engine)
             async with in_background(settings, adapters, engine, notifying):
@@ -50,6 +52,7 @@ def build_app(settings: Settings) -> Starlette:
     return Starlette(
         routes=[
             *routes(),
+            *aws_routes(),
             Route("/openapi.json", get_openapi),
             Route("/docs", get_docs),
             *(site_routes() if settings.demo_site else ()),

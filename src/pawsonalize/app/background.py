@@ -11,6 +11,7 @@ import structlog
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, couriers
 from pawsonalize.app.engine import Engine
+from pawsonalize.app.folding import are_behind
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.engine.animals.shelf_watch import ShelfWatch
 from pawsonalize.engine.archiving.archiver import Archiver
@@ -18,19 +19,19 @@ from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.notifying.courier import Courier
-from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.runtimes import Runtimes
+from pawsonalize.engine.solutions.queue import TrainingQueue
 from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.settings import Settings
 
 _DELIVERY_SECONDS = 2.0
 _REFRESH_SECONDS = 0.5  # so that a rollback is everywhere within a second
 _IMPORT_SECONDS = 0.5
-_LOOK_SECONDS = 10.0
+_LOOK_SECONDS = 1.0
 _METADATA_SECONDS = 10.0
 _SHOWN_SECONDS = 1.0
 _RETRAIN_SECONDS = 1.0
-_RECENT_VERSIONS = 50
+_FOLD_SECONDS = 1.0
 
 T = TypeVar("T")
 
@@ -68,10 +69,12 @@ def _work(
     yield every(_IMPORT_SECONDS, do_import_job, engine.import_jobs, engine.importing)
     yield every(_SHOWN_SECONDS, count_shown, engine.shelf)
     yield every(_METADATA_SECONDS, read_metadata, engine.filterings)
-    yield every(_LOOK_SECONDS, look_after_trainings, adapters)
+    yield every(_LOOK_SECONDS, look_after_trainings, engine.queue)
     yield every(settings.archive_seconds, archive_new, engine.archiver)
     for courier in couriers(settings, adapters.deliveries):
         yield every(_DELIVERY_SECONDS, deliver_due, courier, notifying)
+    if engine.folding is not None:
+        yield every(_FOLD_SECONDS, fold_when_due, (adapters, engine))
     if settings.retrain_here:
         yield every(_RETRAIN_SECONDS, retrain_when_due, engine)
 
@@ -137,11 +140,9 @@ def read_metadata(filterings: Filterings) -> None:
     filterings.refresh(clock.now())
 
 
-def look_after_trainings(adapters: Adapters) -> None:
-    """Settle trainings whose process died while nobody waited for it."""
-    for version in adapters.registry.page(SolutionVersion, _RECENT_VERSIONS):
-        if not version.status.is_settled:
-            adapters.trainings.look(version.name, clock.now())
+def look_after_trainings(queue: TrainingQueue) -> None:
+    """Settle trainings whose process died, and start those that wait."""
+    queue.look_after(clock.now())
 
 
 def archive_new(archiver: Archiver) -> None:
@@ -160,3 +161,13 @@ def retrain_when_due(engine: Engine) -> None:
     if engine.timer is not None:
         engine.timer.look(clock.now())
     engine.workers.look(clock.now())
+
+
+def fold_when_due(parts: tuple[Adapters, Engine]) -> None:
+    """Begin a fold if one is due and there is something to fold."""
+    adapters, engine = parts
+    folding = engine.folding
+    if folding is None or not folding.is_due(clock.now()):
+        return
+    if are_behind((*engine.live.values(), *engine.runtimes.live_models()), adapters.log):
+        folding.start()

@@ -8,9 +8,12 @@ from pathlib import Path
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.folding import fold_process
 from pawsonalize.app.individuals import animal_settings, postcodes_of, shelf_watch
 from pawsonalize.app.live_models import live_model, live_models
 from pawsonalize.app.retraining import timer, worker_processes
+from pawsonalize.aws.arn import Arns
+from pawsonalize.aws.services import Services as AwsServices
 from pawsonalize.engine.animals.distance import Postcodes
 from pawsonalize.engine.animals.individuals import Individuals
 from pawsonalize.engine.animals.profile import Profiles
@@ -18,6 +21,7 @@ from pawsonalize.engine.animals.shelf_watch import ShelfWatch
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.filters.filterings import Filterings
+from pawsonalize.engine.folding.process import FoldProcess
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.ingest import Ingest
@@ -25,10 +29,10 @@ from pawsonalize.engine.inventory.inventory import Inventory
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.engine.runtime import Runtime
 from pawsonalize.engine.runtimes import Runtimes
+from pawsonalize.engine.solutions.queue import TrainingQueue
 from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings
-from pawsonalize.storage.sql import SqlImpressions
 from pawsonalize.ui.door import Storefront
 from pawsonalize.workflow.processes import WorkerProcesses
 from pawsonalize.workflow.record import Trigger
@@ -40,7 +44,8 @@ from pawsonalize.workflow.timer import Timer
 class Engine:
     """What answers, takes events in and keeps up with the tables.
 
-    `live` is what each campaign serves, by its name; `timer` is None without a schedule.
+    `live` is what each campaign serves, by its name; `timer` is None without a schedule, `folding`
+    where nothing is to be folded.
     """
 
     live: dict[str, LiveModel]
@@ -56,6 +61,8 @@ class Engine:
     runs: Runs
     timer: Timer | None
     workers: WorkerProcesses
+    folding: FoldProcess | None
+    queue: TrainingQueue
     archiver: Archiver
     import_jobs: ImportJobs
     importing: ThreadPoolExecutor
@@ -64,7 +71,7 @@ class Engine:
     def of(cls, settings: Settings, adapters: Adapters) -> "Engine":
         """The parts, put together; nothing runs yet."""
         live = live_models(settings, adapters)
-        impressions = ImpressionLog(SqlImpressions(adapters.database))
+        impressions = ImpressionLog(adapters.impressions)
         supply = SupplyWatch(adapters.supply)
         filterings = Filterings(adapters.log, adapters.catalogue)
         postcodes = postcodes_of(settings)
@@ -76,6 +83,7 @@ class Engine:
             live.get(RERANKER),
             supply,
             filterings.of(DATASET_GROUP),
+            adapters.catalogue,
         )
         runs = adapters.runs(settings)
         return cls(
@@ -100,12 +108,15 @@ class Engine:
                 pinned=live,
                 supply=supply,
                 filterings=filterings,
+                catalogue=adapters.catalogue,
                 now=clock.now,
                 limit=settings.max_loaded_campaigns,
             ),
             runs=runs,
             timer=timer(settings, runs),
             workers=worker_processes(settings, adapters),
+            folding=fold_process(settings),
+            queue=TrainingQueue(adapters.registry, adapters.trainings, settings.trainings_at_once),
             archiver=Archiver(adapters.log, adapters.ledger, adapters.objects),
             import_jobs=adapters.import_jobs(settings),
             importing=ThreadPoolExecutor(1, thread_name_prefix="import-jobs"),
@@ -116,6 +127,7 @@ class Engine:
         return Services(
             log=adapters.log,
             inventory=Inventory(adapters.animals),
+            catalogue=adapters.catalogue,
             ingest=self.ingest,
             runtime=self.runtime,
             individuals=self.individuals,
@@ -131,6 +143,26 @@ class Engine:
             reads_are_local=adapters.database.is_local,
             max_body_bytes=settings.max_body_bytes,
             metrics_dir=_metrics_dir(),
+        )
+
+    def aws_services(self, settings: Settings, adapters: Adapters) -> AwsServices:
+        """What the operations of the Personalize API need."""
+        return AwsServices(
+            arns=Arns(settings.aws_region, settings.aws_account_id),
+            registry=adapters.registry,
+            versions=adapters.versions,
+            trainings=adapters.trainings,
+            queue=self.queue,
+            campaigns=adapters.campaigns,
+            datasets=adapters.datasets,
+            import_jobs=self.import_jobs,
+            filters=adapters.filters,
+            filterings=self.filterings,
+            ingest=self.ingest,
+            runtimes=self.runtimes,
+            now=clock.now,
+            reads_are_local=adapters.database.is_local,
+            max_body_bytes=settings.max_body_bytes,
         )
 
     def storefront(self, adapters: Adapters) -> Storefront:
@@ -154,6 +186,8 @@ class Engine:
         """Drain what was taken in; running workers give their run back."""
         self.import_jobs.stopping.set()
         self.workers.stop()
+        if self.folding is not None:
+            self.folding.stop()
         self.importing.shutdown(cancel_futures=True)
         self.runtimes.close()
         self.ingest.close()

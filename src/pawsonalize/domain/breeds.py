@@ -4,9 +4,9 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from types import MappingProxyType
-
-from pawsonalize.domain.breed_names import TABLE
 
 UNKNOWN_BREED = "Unknown"
 
@@ -57,6 +57,7 @@ def find_breed(species: str, text: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=4_096)
 def family_of(species: str, breed: str) -> str | None:
     """The family of a breed, by the ids that groups are made of; None for one we do not know."""
     found = find_breed(species, breed.replace("_", " "))
@@ -87,12 +88,16 @@ def _read_table(text: str) -> Iterator[tuple[str, str, str, list[str]]]:
     """Species id, family, breed id and other names of each line."""
     species = family = ""
     for line in text.strip().replace("\n    ", " ").splitlines():
+        if line.startswith("#"):
+            continue
         if line.endswith(":"):
             species, family = line.removesuffix(":").split()
             continue
         name, _, others = line.partition(" = ")
         yield species, family, name.replace(" ", "_"), others.split(",") if others else []
 
+
+TABLE = Path(__file__).with_name("breed_names.txt").read_text(encoding="utf-8")
 
 _BREEDS: Mapping[tuple[str, str], str] = MappingProxyType(
     {

@@ -31,6 +31,7 @@ from pawsonalize.http.filtering import (
 )
 from pawsonalize.http.json import json_response, read_body
 from pawsonalize.http.services import Services
+from pawsonalize.http.told import PreferencesForm, RequestContext, read_told
 from pawsonalize.http.visitor import read_at, read_visitor
 from pawsonalize.http.wishes import WishFields, check_of_groups, read_wishes
 
@@ -53,6 +54,8 @@ class RecommendationRequest(WishFields, frozen=True, rename="camel", kw_only=Tru
     ] = msgspec.field(default_factory=list)
     metadata_columns: MetadataColumns = msgspec.field(default_factory=dict)
     at: Moment | None = None
+    context: RequestContext | None = None
+    preferences: PreferencesForm | None = None
 
 
 class RecommendedGroup(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -124,13 +127,15 @@ def _recommend_animals(
         if value:
             raise InvalidInput(f"{name} are for groups: leave them out", field=name)
     visitor = read_visitor(given.user_id, given.session_id)
+    told = read_told(given.context, given.preferences)
     asked = Asked(
         visitor,
         read_at(given.at, now),
         now,
-        services.profiles.rules(read_wishes(given), visitor),
+        services.profiles.rules(read_wishes(given, told.preferences), visitor),
         read_filter(services, given.filter, given.filter_values),
         explain,
+        told,
     )
     return services.individuals.recommend(asked, given.limit)
 
@@ -148,6 +153,7 @@ def _recommend(
         asked.limit,
         read_at(asked.at, now),
         now,
+        told=read_told(asked.context, asked.preferences),
         constraint=constraint,
         explain=explain,
     )

@@ -24,6 +24,7 @@ from pawsonalize.http.filtering import (
 )
 from pawsonalize.http.json import json_response, read_body
 from pawsonalize.http.services import Services
+from pawsonalize.http.told import PreferencesForm, RequestContext, read_told
 from pawsonalize.http.visitor import read_at, read_visitor
 from pawsonalize.http.wishes import WishFields, check_of_groups, read_wishes
 
@@ -55,6 +56,8 @@ class RerankingRequest(WishFields, frozen=True, rename="camel", kw_only=True):
     filter_values: FilterValues = msgspec.field(default_factory=dict)
     metadata_columns: MetadataColumns = msgspec.field(default_factory=dict)
     at: Moment | None = None
+    context: RequestContext | None = None
+    preferences: PreferencesForm | None = None
 
 
 class RankedItem(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -110,6 +113,7 @@ def _response(ranked: list[RankedItem], recommendation_id: str) -> Response:
 
 def _rerank_animals(services: Services, given: RerankingRequest, now: int) -> AnimalAnswer:
     visitor = read_visitor(given.user_id, given.session_id)
+    told = read_told(given.context, given.preferences)
     if given.metadata_columns:
         raise InvalidInput(
             "metadataColumns are for groups: leave them out", field="metadataColumns"
@@ -118,8 +122,9 @@ def _rerank_animals(services: Services, given: RerankingRequest, now: int) -> An
         visitor,
         read_at(given.at, now),
         now,
-        services.profiles.rules(read_wishes(given), visitor),
+        services.profiles.rules(read_wishes(given, told.preferences), visitor),
         read_filter(services, given.filter, given.filter_values),
+        told=told,
     )
     ids = [parse_id(item.item_id, "itemId") for item in given.item_metadata_list]
     return services.individuals.rerank(ids, asked)
@@ -137,6 +142,7 @@ def _rerank(services: Services, asked: RerankingRequest, now: int) -> tuple[Answ
         candidates,
         at,
         now,
+        told=read_told(asked.context, asked.preferences),
         filtered_by=read_filter(services, asked.filter, asked.filter_values),
     )
     group_of = {candidate.item_id: candidate.group_id for candidate in candidates}

@@ -18,7 +18,7 @@ from pawsonalize.engine.metadata import ItemMetadata
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.runtime import Runtime
 from pawsonalize.storage.animals import AnimalExposures
-from pawsonalize.storage.base import EventLog
+from pawsonalize.storage.base import Catalogue, EventLog
 from pawsonalize.workflow.runs import Runs
 
 P = ParamSpec("P")
@@ -36,6 +36,7 @@ class Services:
 
     log: EventLog
     inventory: Inventory
+    catalogue: Catalogue
     ingest: Ingest
     runtime: Runtime
     individuals: Individuals

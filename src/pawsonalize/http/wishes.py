@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.preferences import Preferences
 from pawsonalize.domain.sizes import size_id
 from pawsonalize.domain.species import species_id
 from pawsonalize.engine.animals.distance import Place
@@ -60,8 +61,11 @@ class WishFields(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 _NO_WISHES = WishFields()
 
 
-def read_wishes(fields: WishFields) -> Wishes:
-    """The wishes; InvalidInput names a bad field."""
+def read_wishes(fields: WishFields, quiz: Preferences) -> Wishes:
+    """The wishes; InvalidInput names a bad field.
+
+    The household of the quiz counts where the request names no other.
+    """
     home, deny = fields.household or Household(), fields.deny or Deny()
     if (fields.latitude is None) != (fields.longitude is None):
         raise InvalidInput(
@@ -71,9 +75,9 @@ def read_wishes(fields: WishFields) -> Wishes:
     if fields.latitude is not None and fields.longitude is not None:
         place = Place(fields.latitude, fields.longitude)
     return Wishes(
-        kids=home.kids,
-        dogs=home.dogs,
-        cats=home.cats,
+        kids=quiz.kids if home.kids is None else home.kids,
+        dogs=quiz.dogs if home.dogs is None else home.dogs,
+        cats=quiz.cats if home.cats is None else home.cats,
         species=_ids(fields.species, "species", species=True),
         sizes=frozenset(size_id(parse_id(one, "sizes")) for one in fields.sizes),
         max_fee=fields.max_fee,

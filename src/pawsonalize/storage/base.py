@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pawsonalize.domain.events import Event, LoggedEvent, Visitor
-from pawsonalize.domain.notifications import Notification
-from pawsonalize.domain.schemas import Schema
+from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.domain.stays import Stay
 from pawsonalize.recipes.contract import Arrays, Card
 
@@ -86,6 +85,10 @@ class EventLog(Protocol):
         """The log itself: events with `after < offset <= through` in offset order."""
         ...
 
+    def outcomes(self, after: int, limit: int) -> list[LoggedEvent]:
+        """Events with `after < offset` that name the recommendation they came of, in order."""
+        ...
+
     def restore(self, events: Sequence[LoggedEvent]) -> None:
         """Write events at given offsets, as an archive replay does; the offsets must be free."""
         ...
@@ -94,6 +97,13 @@ class EventLog(Protocol):
         self, through: int, until: int, after: int = 0
     ) -> Iterator[Sequence["TrainingRow"]]:
         """Batches of events with `after < offset <= through` and `sent_at <= until`, in order."""
+        ...
+
+    def bound(self, after: int, through: int) -> dict[str, str]:
+        """Sessions that events with `after < offset <= through` name beside a user: whose each is.
+
+        So those that were bound in that part of the log are among them.
+        """
         ...
 
     def touched(self, after: int, through: int) -> dict[str, Touched]:
@@ -109,9 +119,10 @@ class EventLog(Protocol):
         ...
 
 
-# (visitor key, item_id, event_type, sent_at, event_value). The key is `u:` + user id, the bound
-# user's where the session has one, else `s:` + session id.
-TrainingRow = tuple[str, str, str, int, float | None]
+# (visitor key, item_id, event_type, sent_at, event_value, properties). The key is `u:` + user id,
+# the bound user's where the session has one, else `s:` + session id.
+TrainingRow = tuple[str, str, str, int, float | None, str | None]
+Value = str | float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +130,7 @@ class Item:
     """A catalogue entry; attribute values are text, numbers or null, by upper-case name."""
 
     item_id: str
-    attributes: Mapping[str, str | float | None]
+    attributes: Mapping[str, Value]
     created_at: int | None = None
 
 
@@ -128,7 +139,7 @@ class User:
     """A user's attributes, by upper-case name."""
 
     user_id: str
-    attributes: Mapping[str, str | float | None]
+    attributes: Mapping[str, Value]
 
 
 class Catalogue(Protocol):
@@ -189,43 +200,8 @@ class Catalogue(Protocol):
         """Remember the schema of its dataset."""
         ...
 
-
-@dataclass(frozen=True, slots=True)
-class Impression:
-    """One answer as it was given: the ids in order, to whom, by which solution version.
-
-    `propensities` is, for each place, the probability of its item given those before it; None
-    for an answer that explores nothing by its nature, or from before they were kept. In an answer
-    of animals `item_ids` are their groups, `animal_ids` who has each place, and `parts` what each
-    one's utility was made of.
-    """
-
-    recommendation_id: str
-    question: str
-    user_id: str | None
-    session_id: str | None
-    answered_at: int
-    as_of: int
-    solution_version: str
-    item_ids: tuple[str, ...]
-    propensities: tuple[float, ...] | None = None
-    animal_ids: tuple[tuple[str, ...], ...] | None = None
-    parts: tuple[tuple[float, ...], ...] | None = None
-
-
-# Questions of individual animals; `Impression.question` of the first is seen by somebody.
-ANIMALS, ANIMAL_RANKING = "animals", "animal-ranking"
-
-
-class Impressions(Protocol):
-    """What was answered, by recommendation id."""
-
-    def append(self, impressions: Sequence[Impression]) -> None:
-        """Store in one transaction."""
-        ...
-
-    def get(self, recommendation_id: str) -> Impression | None:
-        """One answer, or None."""
+    def schema(self, dataset: DatasetType) -> Schema | None:
+        """The schema of the dataset, None if none was given yet."""
         ...
 
 
@@ -282,17 +258,6 @@ class Resources(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A run of the log that one archive object holds: offsets `first` to `last`, inclusive."""
-
-    first: int
-    last: int
-    rows: int
-    key: str
-    sha256: str | None = None
-
-
 class ArtefactStore(Protocol):
     """Where the arrays and cards of trained models lie."""
 
@@ -307,86 +272,14 @@ class ArtefactStore(Protocol):
         """
         ...
 
+    def locations(self, prefix: str) -> list[str]:
+        """Where the artefacts lie whose name begins so, in order of name; whole ones alone."""
+        ...
+
     def remove(self, location: str) -> None:
         """Delete an artefact; one that is not there is no error."""
         ...
 
     def sweep(self) -> int:
         """Delete what writers that died halfway left behind, and return how many that were."""
-        ...
-
-
-class ArchiveLedger(Protocol):
-    """Which offsets go into which archive object; planned first, so that a retry is the same."""
-
-    def planned_through(self) -> int:
-        """The last offset that belongs to a segment, 0 for none."""
-        ...
-
-    def plan(self, segments: Sequence[Segment], *, after: int) -> bool:
-        """Append segments if the plan still ends at `after`; False if somebody was faster."""
-        ...
-
-    def pending(self) -> list[Segment]:
-        """Planned segments whose object is not confirmed yet, in order."""
-        ...
-
-    def confirm(self, segment: Segment) -> None:
-        """Record that the object is durable, with its digest and how many rows it holds."""
-        ...
-
-    def segments(self) -> list[Segment]:
-        """All segments, in order."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One notification on its way to one notifier.
-
-    `attempts` counts those that were begun. `next_attempt_at` is None when there is none to
-    come: it was delivered, or given up.
-    """
-
-    notification: Notification
-    notifier: str
-    attempts: int = 0
-    next_attempt_at: int | None = 0
-    delivered_at: int | None = None
-    last_error: str | None = None
-
-
-class Deliveries(Protocol):
-    """The outbox: what is to be delivered, by notification id and notifier."""
-
-    def add(self, deliveries: Sequence[Delivery]) -> None:
-        """Store in one transaction; those that are known already stay as they are."""
-        ...
-
-    def claim(self, notifier: str, now: int, until: int) -> Delivery | None:
-        """Take the notifier's delivery that is due for longest, or None if none is.
-
-        Compare and set: of several that claim, one gets it. Its attempt has begun, and the next
-        is due at `until`, should nobody say before then how this one ended.
-        """
-        ...
-
-    def delivered(self, claimed: Delivery, at: int) -> None:
-        """Record that the notifier has taken it."""
-        ...
-
-    def failed(self, claimed: Delivery, error: str, next_attempt_at: int | None) -> None:
-        """Record that it has not; changes nothing if the attempt is not the newest."""
-        ...
-
-    def retry(self, now: int, notification_id: str | None = None) -> None:
-        """Make what is not delivered due, the given up too: of one notification, or of all."""
-        ...
-
-    def undelivered(self, notification_id: str | None = None) -> int:
-        """How many are not delivered, of one notification or of all; the given up count."""
-        ...
-
-    def newest(self, limit: int) -> list[Delivery]:
-        """Deliveries of the newest notifications first."""
         ...

@@ -5,11 +5,15 @@ from starlette.responses import Response
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.preferences import Preferences
+from pawsonalize.engine.animals.individuals import Asked
 from pawsonalize.engine.runtime import MAX_RESULTS
+from pawsonalize.engine.told import Told
 from pawsonalize.ui import words
 from pawsonalize.ui.cards import Card
 from pawsonalize.ui.households import Filters
 from pawsonalize.ui.knowledge import Knowledge, curl
+from pawsonalize.ui.looking_for import as_call, in_words, preferences_of
 from pawsonalize.ui.ordering import Ordered, order, pick
 from pawsonalize.ui.panel import panel
 from pawsonalize.ui.rendering import page
@@ -30,9 +34,13 @@ def get_adoption_page(request: Request, visitor: Visitor) -> Response:
         for animal in storefront.animals.available(now, MAX_RESULTS)
         if animal.animal_id not in taken_home
     ]
-    filters = Filters.of(request)
+    looking_for = preferences_of(request)
+    filters = Filters.of(request, looking_for)
+    told = Told(preferences=looking_for)
     show = _show(request)
-    ordered = order(storefront, visitor, filters.rules(taken_home), show, now)
+    rules = filters.rules(taken_home)
+    asked = Asked(visitor, now, now, rules, explain=True, told=told)
+    ordered = order(storefront, asked, show)
     favourites = known.did("favorite")
     answer = ordered.recommendation_id
     wanted = [animal for animal in waiting if filters.species in {None, animal.species}]
@@ -45,15 +53,21 @@ def get_adoption_page(request: Request, visitor: Visitor) -> Response:
         cards=[(Card.of(one.animal, now, answer, favourites), one) for one in ordered.shown],
         picks=[
             (Card.of(one.animal, now, one.recommendation_id, favourites), one)
-            for one in pick(storefront, visitor, wanted, now)
+            for one in pick(storefront, visitor, wanted, now, told)
         ]
         if not filters.household
         else [],
         total=ordered.total,
-        order_in_words=_order_in_words(ordered, known),
+        order_in_words=_order_in_words(ordered, known, looking_for),
+        looking_for=in_words(looking_for),
+        answered=looking_for != Preferences(),
         more=_more(filters, show) if ordered.total > show else None,
         **panel(
-            storefront, known, now, "The answer behind this page", _call(request, known, filters)
+            storefront,
+            known,
+            now,
+            "The answer behind this page",
+            _call(request, known, filters, looking_for),
         ),
     )
 
@@ -83,19 +97,21 @@ def _by_species(waiting: list[Animal], filters: Filters) -> list[tuple[str, str,
     return [("Everyone", filters.path(None), len(waiting), filters.species is None), *by_species]
 
 
-def _order_in_words(ordered: Ordered, known: Knowledge) -> str:
+def _order_in_words(ordered: Ordered, known: Knowledge, looking_for: Preferences) -> str:
     if ordered.recommendation_id is None:
         return "No model is live yet, so whoever has waited longest comes first."
+    if not known.events and looking_for != Preferences():
+        return "Whoever fits what you are looking for comes first."
     if not known.events:
         return "What visitors like comes first, until you look at somebody."
     return f"Ordered for you, from {known.count} of yours."
 
 
-def _call(request: Request, known: Knowledge, filters: Filters) -> str:
+def _call(request: Request, known: Knowledge, filters: Filters, looking_for: Preferences) -> str:
     address = f"{request.base_url}v1/recommendations?detail=full"
     asked: dict[str, object] = {"of": "animals", "limit": _PAGE}
     if filters.species:
         asked["species"] = [filters.species]
     if filters.household:
         asked["household"] = dict.fromkeys(filters.household, True)
-    return curl(address, known.identity() | asked)
+    return curl(address, known.identity() | asked | as_call(looking_for))

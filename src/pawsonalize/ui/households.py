@@ -6,9 +6,13 @@ from urllib.parse import urlencode
 
 from starlette.requests import Request
 
+from pawsonalize.domain.preferences import Preferences
 from pawsonalize.engine.animals.rules import Denied, Rules
 
 _WORDS = {"kids": "children", "dogs": "dogs", "cats": "cats"}
+
+# Says that the address speaks of the household, be nobody in it.
+_ASKED = "home"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +23,14 @@ class Filters:
     household: tuple[str, ...]
 
     @classmethod
-    def of(cls, request: Request) -> "Filters":
-        """What the address says."""
+    def of(cls, request: Request, looking_for: Preferences) -> "Filters":
+        """What the address says, and where it does not speak of the household, the quiz."""
         given = request.query_params
-        return cls(given.get("species"), tuple(name for name in _WORDS if given.get(name) == "yes"))
+        if _ASKED in given:
+            household = [name for name in _WORDS if given.get(name) == "yes"]
+        else:
+            household = [name for name in _WORDS if getattr(looking_for, name)]
+        return cls(given.get("species"), tuple(household))
 
     def rules(self, taken_home: Iterable[str]) -> Rules:
         """The rules of the answer; who was adopted is not shown."""
@@ -37,7 +45,8 @@ class Filters:
     def path(self, species: str | None, **more: str) -> str:
         """The page with the same household and another species."""
         chosen = {"species": species} if species else {}
-        query = chosen | dict.fromkeys(self.household, "yes") | more
+        home = {_ASKED: "yes", **dict.fromkeys(self.household, "yes")} if self.household else {}
+        query = chosen | home | more
         return f"/?{urlencode(query)}" if query else "/"
 
     @property

@@ -9,6 +9,7 @@ from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.events import Visitor
 from pawsonalize.engine.animals.individuals import Asked
 from pawsonalize.engine.animals.rules import Rules
+from pawsonalize.engine.told import NOTHING, Told
 from pawsonalize.ui.storefront import Storefront
 
 MAX_PICKS = 6
@@ -47,10 +48,9 @@ class Pick:
     recommendation_id: str
 
 
-def order(storefront: Storefront, visitor: Visitor, rules: Rules, limit: int, now: int) -> Ordered:
+def order(storefront: Storefront, asked: Asked, limit: int) -> Ordered:
     """The first animals for the visitor that the rules allow."""
     individuals = storefront.individuals
-    asked = Asked(visitor, now, now, rules, explain=True)
     fitting = individuals.fitting(asked)
     try:
         answer = individuals.recommend(asked, limit)
@@ -81,14 +81,18 @@ def like(
 
 
 def pick(
-    storefront: Storefront, visitor: Visitor, animals: Sequence[Animal], now: int
+    storefront: Storefront,
+    visitor: Visitor,
+    animals: Sequence[Animal],
+    now: int,
+    told: Told = NOTHING,
 ) -> tuple[Pick, ...]:
     """The visitor's best groups of which somebody is waiting; none if no model is live."""
     members = defaultdict(list)
     for animal in animals:  # which come longest wait first
         members[animal.group_at(now).id].append(animal)
     try:
-        answer = storefront.runtime.recommend(visitor, _ASKED, now, now, explain=True)
+        answer = storefront.runtime.recommend(visitor, _ASKED, now, now, told=told, explain=True)
     except NotReady:
         return ()
     found = [item for item in answer.items if item.item_id in members][:MAX_PICKS]

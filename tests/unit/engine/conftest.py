@@ -18,6 +18,7 @@ from pawsonalize.storage.sql import (
     SqlAnimals,
     SqlCatalogue,
     SqlEventLog,
+    SqlImpressions,
     SqlResources,
     SqlSupply,
 )
@@ -49,6 +50,11 @@ def supply(database: Database) -> SqlSupply:
 @pytest.fixture
 def catalogue(database: Database) -> SqlCatalogue:
     return SqlCatalogue(database)
+
+
+@pytest.fixture
+def shown(database: Database) -> SqlImpressions:
+    return SqlImpressions(database)
 
 
 @pytest.fixture

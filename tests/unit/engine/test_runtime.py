@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from pawsonalize.domain.errors import InvalidInput, NotReady
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.filters import parse
-from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.campaigns.serving import Loader, Served, ServingSettings
 from pawsonalize.engine.campaigns.updates import Campaigns
@@ -29,7 +28,7 @@ from pawsonalize.engine.runtime import Answer, Candidate, Runtime
 from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.recipes.contract import Arrays, Card, Context, Floats
 from pawsonalize.storage.artefacts import LocalArtefacts
-from pawsonalize.storage.base import Impression
+from pawsonalize.storage.impressions import Impression
 from pawsonalize.storage.sql import SqlAnimals, SqlCatalogue, SqlEventLog, SqlSupply
 from tests.animal_data import animal
 from tests.event_data import T0, event
@@ -77,6 +76,15 @@ class Kept:
     def get(self, recommendation_id: str) -> Impression | None:
         found = [one for one in self.impressions if one.recommendation_id == recommendation_id]
         return found[0] if found else None
+
+    def of(self, dataset_group: str) -> "Kept":
+        return self
+
+    def between(self, since: int, until: int, after: str, limit: int) -> list[Impression]:
+        return []
+
+    def shown(self, at: int) -> dict[str, float]:
+        return {}
 
 
 class Question:
@@ -394,11 +402,10 @@ def test_a_filter_and_the_supply_are_kept_to_together(
     filtered: Runtime,
     log: SqlEventLog,
     animals: SqlAnimals,
-    supply: SqlSupply,
     catalogue: SqlCatalogue,
+    supply: SqlSupply,
 ) -> None:
-    here = [AnimalGroup("1", "Cat", "1", "0"), AnimalGroup("2", "Dog", "1", "9")]
-    animals.put([animal(f"A{g.id}", g.id, listed=T0) for g in here], T0)
+    animals.put([animal("A1", "1-Cat-1-0"), animal("A2", "2-Dog-1-9")], T0)
     runtime = Runtime(
         log,
         ask.live,
@@ -408,7 +415,7 @@ def test_a_filter_and_the_supply_are_kept_to_together(
     )
     cats = Constraint(species("1"), Promotion("dogs", 50, species("2")))
     answer = runtime.recommend(ANYONE, 10, T0 + 1, T0 + 1, constraint=cats)
-    assert sorted(ids_of(answer)) == [here[0].id, here[1].id]
+    assert sorted(ids_of(answer)) == ["1-Cat-1-0", "2-Dog-1-9"]
 
 
 def test_what_a_filter_says_of_interactions_changes_with_the_next_event(

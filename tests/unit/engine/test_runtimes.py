@@ -29,13 +29,7 @@ from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.storage.artefacts import LocalArtefacts
 from pawsonalize.storage.base import Item
-from pawsonalize.storage.sql import (
-    Database,
-    SqlCatalogue,
-    SqlEventLog,
-    SqlImpressions,
-    SqlSupply,
-)
+from pawsonalize.storage.sql import Database, SqlCatalogue, SqlEventLog, SqlImpressions, SqlSupply
 from tests.event_data import T0, event
 from tests.recipe_data import training_data
 
@@ -95,10 +89,10 @@ class Loading(Loader):
     loads: ClassVar[list[str]] = []
     open = threading.Event()
 
-    def load(self, name: str, settings: ServingSettings) -> Served:
+    def load(self, name: str, settings: ServingSettings, now: int) -> Served:
         assert self.open.wait(10)
         self.loads.append(name)
-        return super().load(name, settings)
+        return super().load(name, settings, now)
 
 
 @pytest.fixture
@@ -117,8 +111,8 @@ def make(
     registry: Registry,
     campaigns: Campaigns,
     log: SqlEventLog,
-    supply: SqlSupply,
     catalogue: SqlCatalogue,
+    supply: SqlSupply,
     impressions: ImpressionLog,
     live: LiveModel,
 ) -> Iterator[Make]:
@@ -134,6 +128,7 @@ def make(
                 pinned={RECOMMENDER: live},
                 supply=SupplyWatch(supply),
                 filterings=Filterings(log, catalogue),
+                catalogue=catalogue,
                 now=lambda: T0,
                 limit=limit,
             )

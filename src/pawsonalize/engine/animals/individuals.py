@@ -23,11 +23,10 @@ from pawsonalize.engine.filters.filtering import Asking
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.names import new_recommendation_id
 from pawsonalize.engine.runtime import MAX_RESULTS, GroupScores, Runtime
+from pawsonalize.engine.told import NOTHING, Told
 from pawsonalize.recipes.contract import Seen
 from pawsonalize.storage.animals import Animals
-from pawsonalize.storage.base import ANIMAL_RANKING as RANKED
-from pawsonalize.storage.base import ANIMALS as RECOMMENDED
-from pawsonalize.storage.base import Impression
+from pawsonalize.storage.impressions import ANIMAL_RANKING, ANIMALS, Impression
 
 PARTS = ("group", *FACTORS)
 
@@ -74,6 +73,7 @@ class Asked:
     rules: Rules = ANYBODY
     filter: AppliedFilter | None = None
     explain: bool = False
+    told: Told = NOTHING
     recommendation_id: str | None = None
 
 
@@ -122,7 +122,7 @@ class Individuals:
         """
         _check(animal_ids)
         shelf = self._shelf.of(asked.at, asked.now)
-        groups = self._runtime.score_groups(asked.visitor, asked.at, ranking=True)
+        groups = self._runtime.score_groups(asked.visitor, asked.at, asked.told, ranking=True)
         with shelf.lock:
             question = self._question(shelf, groups, asked)
             found = [shelf.slot(animal_id) for animal_id in animal_ids]
@@ -134,7 +134,7 @@ class Individuals:
             ids = [(shelf.ids[slot],) for slot in weighed.slots.tolist()]
             places = _places(question, weighed, ids, shares / shares.sum())
             standings = _standings(question, weighed)
-        return self._answer(RANKED, asked, groups, places, standings)
+        return self._answer(ANIMAL_RANKING, asked, groups, places, standings)
 
     def fitting(self, asked: Asked) -> list[str]:
         """Who may be shown, who is listed longest first: one animal for each place."""
@@ -150,7 +150,7 @@ class Individuals:
             asked, recommendation_id=asked.recommendation_id or new_recommendation_id(asked.now)
         )
         shelf = self._shelf.of(asked.at, asked.now)
-        groups = self._runtime.score_groups(asked.visitor, asked.at, about)
+        groups = self._runtime.score_groups(asked.visitor, asked.at, asked.told, about)
         with shelf.lock:
             question = self._question(shelf, groups, asked)
             chosen = _explored(question, choose(question, limit), groups, asked, self._dues)
@@ -160,7 +160,7 @@ class Individuals:
             shares = np.exp(weighed.utilities - self._settings.weights.bound)
             places = _places(question, weighed, ids, shares, chosen)
             standings = _standings(question, weighed)
-        return self._answer(RECOMMENDED, asked, groups, places, standings)
+        return self._answer(ANIMALS, asked, groups, places, standings)
 
     def _question(self, shelf: Shelf, groups: GroupScores, asked: Asked) -> Question:
         codes = shelf.codes["group"]

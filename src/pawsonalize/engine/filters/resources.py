@@ -1,6 +1,7 @@
 """Filters as resources: created once they are known to work, found by name when they are used."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -38,7 +39,13 @@ class Filters:
     catalogue: Catalogue
 
     def create(
-        self, name: str, expression: str, now: int, *, dataset_group: str = DATASET_GROUP
+        self,
+        name: str,
+        expression: str,
+        now: int,
+        *,
+        dataset_group: str = DATASET_GROUP,
+        tags: Mapping[str, str] | None = None,
     ) -> Filter:
         """Store a new filter.
 
@@ -48,9 +55,8 @@ class Filters:
         parsed = parse(expression)
         self.check_fields(parsed, dataset_group)
         self._check_room(parsed, dataset_group)
-        return self.registry.create(
-            Filter(name=name, dataset_group=dataset_group, expression=expression), now
-        )
+        new = Filter(name=name, dataset_group=dataset_group, expression=expression, tags=tags or {})
+        return self.registry.create(new, now)
 
     def find(self, given: str, *, dataset_group: str = DATASET_GROUP) -> FilterExpression:
         """The expression of the filter of that name, or the one that is written out.

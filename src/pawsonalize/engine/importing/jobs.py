@@ -1,10 +1,11 @@
 """An import as a resource: what was imported when, and what became of it."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotReady
 from pawsonalize.domain.schemas import DatasetType, Schema
@@ -46,12 +47,25 @@ class ImportJobs:
         return self.datasets.registry
 
     def create(
-        self, name: str, dataset: str, location: str, mode: ImportMode = ImportMode.FULL
+        self,
+        name: str,
+        dataset: str,
+        location: str,
+        mode: ImportMode = ImportMode.FULL,
+        *,
+        tags: Mapping[str, str] | None = None,
+        asked: Mapping[str, Any] | None = None,
     ) -> DatasetImportJob:
         """Write down what to import; CREATE PENDING. InvalidInput for a location out of reach."""
         self.sources.files(location)
         job = DatasetImportJob(
-            name=name, status=Status.CREATE_PENDING, dataset=dataset, source=location, mode=mode
+            name=name,
+            status=Status.CREATE_PENDING,
+            dataset=dataset,
+            source=location,
+            mode=mode,
+            tags=tags or {},
+            asked=asked or {},
         )
         return self._registry.create(job, self.now())
 

@@ -41,7 +41,7 @@ class Sources:
         """
         url = urlsplit(location)
         path = unquote(url.path)
-        if ".." in path.split("/") or "\0" in path:
+        if ".." in (url.netloc, *path.split("/")) or "\0" in path:
             raise _refused(location, "it must not contain `..`")
         if url.scheme == "file" and url.netloc in {"", "localhost"}:
             found = self._below_roots(location, Path(path))
@@ -62,8 +62,7 @@ class Sources:
 
     def _in_bucket(self, location: str, bucket: str, prefix: str) -> list[SourceFile]:
         if self.s3_root is not None:
-            root = self.s3_root / bucket
-            return list(_files(location, root, root / prefix))
+            return list(_files(location, self.s3_root, self.s3_root / bucket / prefix))
         store = self.open_store(f"s3://{bucket}")
         named = prefix.lower().endswith(_CSV)
         keys = [prefix] if named else [key for key in store.list(prefix) if _is_csv(key)]

@@ -81,7 +81,14 @@ sessions = Table(
     Column("user_id", Text, nullable=False),
     Column("bound_at", BigInteger, nullable=False),
 )
-Index("sessions_by_user", sessions.c.user_id, sessions.c.dataset_group)
+# Holds all that a history asks of a user's sessions, so that the table is not read.
+Index(
+    "sessions_by_user",
+    sessions.c.user_id,
+    sessions.c.dataset_group,
+    sessions.c.bound_at,
+    sessions.c.session_id,
+)
 
 items = Table(
     "items",
@@ -166,6 +173,7 @@ impressions = Table(
     Column("solution_version", Text, nullable=False),
     Column("item_ids", Text, nullable=False),
     Column("propensities", Text),
+    _dataset_group(),
     Column("animal_ids", Text),
     Column("parts", Text),
 )
@@ -177,6 +185,14 @@ animal_exposures = Table(
     Column("animal_id", Text, primary_key=True),
     Column("shown", BigInteger, nullable=False),
     Column("counted_at", BigInteger, nullable=False, index=True),
+)
+
+exposures = Table(
+    "exposures",
+    metadata,
+    _dataset_group(primary_key=True),
+    Column("item_id", Text, primary_key=True),
+    Column("shown", Float, nullable=False),
 )
 
 resources = Table(

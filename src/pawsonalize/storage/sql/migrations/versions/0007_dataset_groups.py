@@ -39,7 +39,8 @@ def upgrade() -> None:
         keys = ["dataset_group", columns[0]]
         key = sa.PrimaryKeyConstraint(*keys)
         _rebuild(table, columns, *_columns(columns), _group_column(), key)
-    op.create_index("sessions_by_user", "sessions", ["user_id", "dataset_group"])
+    covered = ["user_id", "dataset_group", "bound_at", "session_id"]
+    op.create_index("sessions_by_user", "sessions", covered)
 
 
 def downgrade() -> None:

@@ -1,13 +1,13 @@
 """Answers of animals, with what they were made of; how often animals were shown, what changed.
 
-Revision: 0011, after: 0009
+Revision: 0011, after: 0010
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0011"
-down_revision = "0009"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
