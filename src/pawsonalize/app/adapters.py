@@ -28,9 +28,10 @@ from pawsonalize.notify.smtp import SmtpNotifier
 from pawsonalize.notify.sns import SnsNotifier
 from pawsonalize.notify.webhook import WebhookNotifier
 from pawsonalize.settings import Settings, as_environment, as_record
+from pawsonalize.storage.animals import Animals, Supply
 from pawsonalize.storage.archive_ledger import ArchiveLedger
 from pawsonalize.storage.artefacts import LocalArtefacts
-from pawsonalize.storage.base import Animals, ArtefactStore, Catalogue, EventLog
+from pawsonalize.storage.base import ArtefactStore, Catalogue, EventLog
 from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.storage.impressions import Impressions
 from pawsonalize.storage.sql import (
@@ -42,6 +43,7 @@ from pawsonalize.storage.sql import (
     SqlEventLog,
     SqlImpressions,
     SqlResources,
+    SqlSupply,
     SqlWorkflowRuns,
 )
 from pawsonalize.storage.workflow_runs import WorkflowRuns
@@ -59,6 +61,7 @@ class Adapters:
     catalogue: Catalogue
     animals: Animals
     impressions: Impressions
+    supply: Supply
     registry: Registry
     ledger: ArchiveLedger
     deliveries: Deliveries
@@ -131,6 +134,7 @@ def _open(settings: Settings) -> Adapters:
         catalogue=SqlCatalogue(database),
         animals=SqlAnimals(database),
         impressions=SqlImpressions(database),
+        supply=SqlSupply(database),
         registry=registry,
         ledger=SqlArchiveLedger(database),
         deliveries=SqlDeliveries(database),

@@ -22,7 +22,6 @@ from pawsonalize.engine.solutions.queue import TrainingQueue
 from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.settings import Settings
 
-_COUNT_SECONDS = 1.0
 _DELIVERY_SECONDS = 2.0
 _REFRESH_SECONDS = 0.5  # so that a rollback is everywhere within a second
 _IMPORT_SECONDS = 0.5
@@ -63,7 +62,6 @@ def _work(
         yield every(_REFRESH_SECONDS, follow_campaign, live)
     yield every(_REFRESH_SECONDS, follow_campaigns, engine.runtimes, engine.runtimes.loading)
     yield every(_IMPORT_SECONDS, do_import_job, engine.import_jobs, engine.importing)
-    yield every(_COUNT_SECONDS, count_animals, engine.supply)
     yield every(_METADATA_SECONDS, read_metadata, engine.filterings)
     yield every(_LOOK_SECONDS, look_after_trainings, engine.queue)
     yield every(settings.archive_seconds, archive_new, engine.archiver)
@@ -113,8 +111,9 @@ def do_import_job(jobs: ImportJobs) -> None:
 
 
 def count_animals(supply: SupplyWatch) -> None:
-    """Count the animals that are available."""
-    supply.refresh(clock.now())
+    """Count the animals before anybody asks; answers then count what changed."""
+    now = clock.now()
+    supply.of((), now, now)
 
 
 def read_metadata(filterings: Filterings) -> None:

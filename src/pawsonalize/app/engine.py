@@ -18,6 +18,7 @@ from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.ingest import Ingest
+from pawsonalize.engine.inventory.inventory import Inventory
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.engine.runtime import Runtime
 from pawsonalize.engine.runtimes import Runtimes
@@ -59,7 +60,7 @@ class Engine:
         """The parts, put together; nothing runs yet."""
         live = live_models(settings, adapters)
         impressions = ImpressionLog(adapters.impressions)
-        supply = SupplyWatch(adapters.catalogue)
+        supply = SupplyWatch(adapters.supply)
         filterings = Filterings(adapters.log, adapters.catalogue)
         runs = adapters.runs(settings)
         return cls(
@@ -102,7 +103,7 @@ class Engine:
         """What the native API's endpoints need."""
         return Services(
             log=adapters.log,
-            animals=adapters.animals,
+            inventory=Inventory(adapters.animals),
             ingest=self.ingest,
             runtime=self.runtime,
             live=self.live[RECOMMENDER],

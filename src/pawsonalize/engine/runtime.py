@@ -121,7 +121,7 @@ class Runtime:
         if not 1 <= limit <= MAX_RESULTS:
             raise InvalidInput(f"limit must be from 1 to {MAX_RESULTS}", field="limit")
         served = self._recommender.current
-        supply = self._supply_of(served, at)
+        supply = self._supply_of(served, at, now)
         about = self._item_in_question(served, item_id)
         context = replace(self._context(visitor, at, about), supply=supply)
         scores = served.model.score_catalogue(context)
@@ -226,8 +226,8 @@ class Runtime:
             return context
         return replace(context, events=(Seen(about, DEFAULT_EVENT_TYPE, at), *context.events))
 
-    def _supply_of(self, served: Served, at: int) -> NDArray[np.int64] | None:
-        return None if self._supply is None else self._supply.of(served.model.item_ids, at)
+    def _supply_of(self, served: Served, at: int, now: int) -> NDArray[np.int64] | None:
+        return None if self._supply is None else self._supply.of(served.model.item_ids, at, now)
 
     def _ranking(self) -> Served:
         reranker = self._reranker

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pawsonalize.domain.breeds import family_of
 from pawsonalize.domain.events import DEFAULT_EVENT_TYPE
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY
@@ -17,7 +18,7 @@ from pawsonalize.storage.base import Catalogue, EventLog, TrainingRow
 
 _HUGE = float(np.finfo(np.float32).max)
 _MAX_TYPES = int(np.iinfo(np.int16).max)
-_GROUP_ATTRIBUTES = ("species", "breed", "size", "age")
+_GROUP_ATTRIBUTES = ("species", "breed", "size", "age", "family")
 _EVERYTHING = TrainingSelection()
 
 
@@ -151,7 +152,7 @@ class _Columns:
         """The animals' stays as known at that moment; items that only they name are named here."""
         stays = array("q")
         for stay in catalogue.stays(as_of):
-            until = FOREVER if stay.until is None or stay.until > as_of else stay.until
+            until = FOREVER if stay.until > as_of else stay.until
             stays.extend((self.items.number(stay.item_id), stay.since, until))
         columns = np.asarray(stays).reshape(-1, 3).T
         return Stock(columns[0].astype(np.int32), columns[1], columns[2])
@@ -215,8 +216,10 @@ def _attributes(item_ids: tuple[str, ...]) -> ItemAttributes:
     for position, item_id in enumerate(item_ids):
         group = AnimalGroup.parse(item_id)
         if group is not None:
-            parts = (group.species, group.breed, group.size, group.age)
+            family = family_of(group.species, group.breed)
+            parts = (group.species, group.breed, group.size, group.age, family)
             codes[position] = [
-                value.number(part) for value, part in zip(values, parts, strict=True)
+                -1 if part is None else value.number(part)
+                for value, part in zip(values, parts, strict=True)
             ]
     return ItemAttributes(_GROUP_ATTRIBUTES, tuple(value.names for value in values), codes)

@@ -31,6 +31,21 @@ EVENT: dict[str, Any] = {
 EVENTS: dict[str, Any] = {
     "events": [EVENT, {**EVENT, "eventType": "favorite", "eventId": "e-2", "eventValue": 1.0}]
 }
+ANIMAL: dict[str, Any] = {
+    "id": "a-7",
+    "species": "dog",
+    "breed": "St. Bernard / Beagle mix",
+    "size": "large",
+    "birthDate": "2023-04-01",
+    "sex": "female",
+    "name": "Bella",
+    "shelter": "Orchard Park Shelter",
+    "goodWithKids": True,
+    "goodWithCats": "selective",
+    "photos": ["https://example.org/bella.jpg"],
+    "latitude": 37.64,
+    "longitude": -121.0,
+}
 RECOMMENDATION: dict[str, Any] = {"userId": "ann", "limit": 5}
 RERANKING: dict[str, Any] = {
     "userId": "ann",

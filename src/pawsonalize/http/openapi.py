@@ -1,6 +1,7 @@
 """GET /openapi.json, made from the operations, and GET /docs, a page that needs no network."""
 
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -79,6 +80,8 @@ def _document(operation: Operation, described: dict[str, Any]) -> dict[str, Any]
 
 
 def _answer(operation: Operation, described: dict[str, Any]) -> dict[str, Any]:
+    if operation.status == HTTPStatus.NO_CONTENT:
+        return {"description": operation.summary}
     if not operation.answer:
         return {"description": operation.summary, "content": {"text/plain": {}}}
     schema = _any_of(operation.answer, described)

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pawsonalize.http import (
+    animals,
     events,
     filters,
     health,
@@ -20,6 +21,7 @@ from pawsonalize.http import (
     runs,
 )
 from pawsonalize.http.examples import (
+    ANIMAL,
     EVENT,
     EVENTS,
     FILTER,
@@ -70,6 +72,7 @@ _HISTORY_PARAMETERS = (
     Parameter("until", "Only events before this moment."),
 )
 _RUN = Parameter("run_id", "The run.", where="path", required=True)
+_ANIMAL = Parameter("animal_id", "The animal.", where="path", required=True)
 _FILTER = Parameter("name", "The filter.", where="path", required=True)
 _PAGE_PARAMETERS = (
     Parameter("limit", "How many a page holds, 1 to 100; 50 if left out.", int),
@@ -131,6 +134,56 @@ OPERATIONS = (
             Parameter("session_id", "The session.", where="path", required=True),
             *_HISTORY_PARAMETERS,
         ),
+    ),
+    Operation(
+        "PUT",
+        "/v1/animals",
+        animals.put_animals,
+        "The animals there are; the next answer of every worker knows them.",
+        request=animals.ANIMAL_BODIES,
+        answer=(animals.AnimalsReceipt,),
+        examples={"one animal": ANIMAL, "several": {"animals": [ANIMAL]}},
+    ),
+    Operation(
+        "GET",
+        "/v1/animals",
+        animals.get_animals,
+        "The inventory, by id.",
+        answer=(animals.AnimalPage,),
+        parameters=(
+            Parameter("limit", "How many animals a page holds, 1 to 500; 50 if left out.", int),
+            Parameter("cursor", "The `nextCursor` of the page before."),
+            Parameter("status", "Only animals of this status."),
+            Parameter("species", "Only animals of this species, a word or an id."),
+            Parameter("shelter", "Only animals of this shelter."),
+            Parameter("source", "Only animals of this source."),
+        ),
+    ),
+    Operation(
+        "POST",
+        "/v1/animals/{animal_id:path}/status",
+        animals.post_animal_status,
+        "What an animal is now; 409 if that may not follow what it was.",
+        request=(animals.StatusRequest,),
+        answer=(animals.AnimalAnswer,),
+        examples={"adopted": {"status": "adopted"}},
+        parameters=(_ANIMAL,),
+    ),
+    Operation(
+        "GET",
+        "/v1/animals/{animal_id:path}",
+        animals.get_animal,
+        "One animal and what became of it.",
+        answer=(animals.AnimalAnswer,),
+        parameters=(_ANIMAL,),
+    ),
+    Operation(
+        "DELETE",
+        "/v1/animals/{animal_id:path}",
+        animals.delete_animal,
+        "Forget an animal, its history too; who was adopted has a status for that.",
+        status=204,
+        parameters=(_ANIMAL,),
     ),
     Operation(
         "GET",

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.events import Event, LoggedEvent, Visitor
 from pawsonalize.domain.schemas import Schema
+from pawsonalize.domain.stays import Stay
 from pawsonalize.recipes.contract import Arrays, Card
 
 
@@ -134,17 +134,8 @@ class User:
     attributes: Mapping[str, str | float | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Stay:
-    """From when until when an animal of the item was available; None: it still is."""
-
-    item_id: str
-    since: int
-    until: int | None
-
-
 class Catalogue(Protocol):
-    """Items and users datasets, the schemas that describe them, and the supply of items.
+    """Items and users datasets, the schemas that describe them, and what was available.
 
     All of one dataset group. Animals belong to the default one.
     """
@@ -194,34 +185,11 @@ class Catalogue(Protocol):
         ...
 
     def stays(self, until: int) -> Iterator[Stay]:
-        """When animals of each item were available, of those listed at that moment, by their id."""
-        ...
-
-    def supply(self, at: int) -> dict[str, int]:
-        """How many animals of each item are available at that moment; items without are left out.
-
-        Empty, too, where no animals are known.
-        """
+        """When animals of each item were available: stays that had begun, by animal and time."""
         ...
 
     def put_schema(self, schema: Schema) -> None:
         """Remember the schema of its dataset."""
-        ...
-
-
-class Animals(Protocol):
-    """The individual animals and whether they still wait."""
-
-    def put(self, animals: Sequence[Animal]) -> None:
-        """Insert or replace, in one transaction."""
-        ...
-
-    def get(self, animal_id: str) -> Animal | None:
-        """One animal, or None."""
-        ...
-
-    def available(self, at: int, limit: int) -> list[Animal]:
-        """Animals that wait at that moment, longest wait first."""
         ...
 
 

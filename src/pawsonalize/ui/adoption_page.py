@@ -32,7 +32,7 @@ def get_adoption_page(request: Request, visitor: Visitor) -> Response:
         if animal.animal_id not in taken_home
     ]
     species = request.query_params.get("species")
-    wanted = [animal for animal in waiting if species in {None, animal.group.species}]
+    wanted = [animal for animal in waiting if species in {None, animal.species}]
     ordered = order(storefront, visitor, wanted, now)
     show = _show(request)
     favourites = known.did("favorite")
@@ -70,12 +70,12 @@ def _more(species: str | None, show: int) -> str:
 
 def _filters(waiting: list[Animal], chosen: str | None) -> list[tuple[str, str, int, bool]]:
     """Name, address, number of animals and whether it is chosen, for each filter."""
-    present = sorted({animal.group.species for animal in waiting})
+    present = sorted({animal.species for animal in waiting})
     by_species = [
         (
             words.species_plural(species),
             f"/?{urlencode({'species': species})}",
-            sum(animal.group.species == species for animal in waiting),
+            sum(animal.species == species for animal in waiting),
             species == chosen,
         )
         for species in present

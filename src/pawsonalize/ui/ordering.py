@@ -38,7 +38,7 @@ def order(storefront: Storefront, visitor: Visitor, animals: Sequence[Animal], n
     if not animals:
         return Ordered((), None)
     by_id = {animal.animal_id: animal for animal in animals}
-    candidates = [Candidate(animal.animal_id, animal.group.id) for animal in animals]
+    candidates = [Candidate(animal.animal_id, animal.group_at(now).id) for animal in animals]
     try:
         answer = storefront.runtime.rerank(visitor, candidates, now, now)
     except NotReady:
@@ -53,7 +53,7 @@ def pick(
     """The visitor's best groups of which somebody is waiting; none if no model is live."""
     members = defaultdict(list)
     for animal in animals:  # which come longest wait first
-        members[animal.group.id].append(animal)
+        members[animal.group_at(now).id].append(animal)
     try:
         answer = storefront.runtime.recommend(visitor, _ASKED, now, now, explain=True)
     except NotReady:

@@ -20,6 +20,7 @@ from pawsonalize.storage.sql import (
     SqlEventLog,
     SqlImpressions,
     SqlResources,
+    SqlSupply,
 )
 from tests.event_data import T0
 
@@ -39,6 +40,11 @@ def log(database: Database) -> SqlEventLog:
 @pytest.fixture
 def animals(database: Database) -> SqlAnimals:
     return SqlAnimals(database)
+
+
+@pytest.fixture
+def supply(database: Database) -> SqlSupply:
+    return SqlSupply(database)
 
 
 @pytest.fixture

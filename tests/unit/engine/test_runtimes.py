@@ -29,7 +29,7 @@ from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.storage.artefacts import LocalArtefacts
 from pawsonalize.storage.base import Item
-from pawsonalize.storage.sql import Database, SqlCatalogue, SqlEventLog, SqlImpressions
+from pawsonalize.storage.sql import Database, SqlCatalogue, SqlEventLog, SqlImpressions, SqlSupply
 from tests.event_data import T0, event
 from tests.recipe_data import training_data
 
@@ -112,6 +112,7 @@ def make(
     campaigns: Campaigns,
     log: SqlEventLog,
     catalogue: SqlCatalogue,
+    supply: SqlSupply,
     impressions: ImpressionLog,
     live: LiveModel,
 ) -> Iterator[Make]:
@@ -125,7 +126,7 @@ def make(
                 impressions,
                 lambda name: LiveModel(name, campaigns, loading, ServingSettings()),
                 pinned={RECOMMENDER: live},
-                supply=SupplyWatch(catalogue),
+                supply=SupplyWatch(supply),
                 filterings=Filterings(log, catalogue),
                 now=lambda: T0,
                 limit=limit,

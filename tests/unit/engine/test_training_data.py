@@ -81,7 +81,7 @@ def test_the_catalogue_comes_first_in_order_of_id_with_items_nobody_touched(
     log.append([event("1", item="2-Zuchon-1-1"), event("2", item="2-Pug-1-1")])
     data = read(log, catalogue)
     assert data.item_ids == ("1-Manx-1-3", "2-Pug-1-1", "odd", "2-Zuchon-1-1")
-    assert data.attributes.names == ("species", "breed", "size", "age")
+    assert data.attributes.names == ("species", "breed", "size", "age", "family")
     named = [
         tuple(
             values[code] if code >= 0 else None

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, Table, delete, func, or_, select
+from sqlalchemy import Row, Table, delete, func, select
 
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.domain.schemas import Schema
-from pawsonalize.storage.base import Item, Stay, User
+from pawsonalize.domain.stays import Stay
+from pawsonalize.storage.base import Item, User
 from pawsonalize.storage.sql.database import Database
-from pawsonalize.storage.sql.tables import animals, items, schemas, users
+from pawsonalize.storage.sql.tables import items, schemas, stays, users
 from pawsonalize.storage.sql.upsert import upsert
 
 _ENCODE = msgspec.json.Encoder(order="deterministic").encode
@@ -107,28 +108,10 @@ class SqlCatalogue:
         """See `Catalogue.stays`."""
         if self._dataset_group != DEFAULT_DATASET_GROUP:
             return
-        listed = select(animals.c.item_id, animals.c.listed_at, animals.c.adopted_at).where(
-            animals.c.listed_at <= until
-        )
+        begun = select(stays.c.item_id, stays.c.since, stays.c.until).where(stays.c.since <= until)
         with self._database.reading() as connection:
-            for row in connection.execute(listed.order_by(animals.c.animal_id)):
-                yield Stay(row.item_id, row.listed_at, row.adopted_at)
-
-    def supply(self, at: int) -> dict[str, int]:
-        """See `Catalogue.supply`."""
-        if self._dataset_group != DEFAULT_DATASET_GROUP:
-            return {}
-        waiting = (
-            select(animals.c.item_id, func.count().label("animals"))
-            .where(
-                animals.c.listed_at <= at,
-                or_(animals.c.adopted_at.is_(None), animals.c.adopted_at > at),
-            )
-            .group_by(animals.c.item_id)
-        )
-        with self._database.reading() as connection:
-            rows = connection.execute(waiting).all()
-        return {row.item_id: row.animals for row in rows}
+            for row in connection.execute(begun.order_by(stays.c.animal_id, stays.c.since)):
+                yield Stay(*row)
 
     def put_schema(self, schema: Schema) -> None:
         """See `Catalogue.put_schema`."""
