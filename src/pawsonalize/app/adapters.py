@@ -17,6 +17,7 @@ from pawsonalize.engine.filters.resources import Filters
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.importing.sources import Sources
 from pawsonalize.engine.notifying.courier import Courier
+from pawsonalize.engine.outcomes.reporting import OutcomeSources
 from pawsonalize.engine.resources.defaults import ensure_defaults
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.solutions.processes import TrainingProcesses
@@ -42,6 +43,7 @@ from pawsonalize.storage.sql import (
     SqlDeliveries,
     SqlEventLog,
     SqlImpressions,
+    SqlOutcomes,
     SqlResources,
     SqlSupply,
     SqlWorkflowRuns,
@@ -69,6 +71,12 @@ class Adapters:
     objects: ObjectStore
     trainings: TrainingProcesses
     workflow_runs: WorkflowRuns
+
+    @property
+    def outcomes(self) -> OutcomeSources:
+        """What an outcomes report is read from."""
+        table = SqlOutcomes(self.database)
+        return OutcomeSources(table, self.impressions, self.animals, self.log)
 
     @property
     def versions(self) -> SolutionVersions:

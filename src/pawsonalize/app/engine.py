@@ -108,6 +108,7 @@ class Engine:
             runtime=self.runtime,
             live=self.live[RECOMMENDER],
             runs=self.runs,
+            outcomes=adapters.outcomes,
             registry=adapters.registry,
             campaigns=adapters.campaigns,
             filters=adapters.filters,

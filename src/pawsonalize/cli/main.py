@@ -14,6 +14,7 @@ from pawsonalize.cli import (
     filters,
     importing,
     notifications,
+    outcomes,
     retrain,
     runs,
     serve,
@@ -40,6 +41,7 @@ app.command(hidden=True)(train_version.train_version)
 app.command()(retrain.retrain)
 app.command(hidden=True)(work.work)
 app.command()(evaluate.evaluate)
+app.command()(outcomes.outcomes)
 app.add_typer(animals.app, name="animals")
 app.add_typer(runs.app, name="runs")
 app.add_typer(solutions.app, name="solutions")

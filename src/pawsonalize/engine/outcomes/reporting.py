@@ -8,7 +8,7 @@ import numpy as np
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.times import DAY, iso
+from pawsonalize.domain.times import DAY, iso, parse_moment
 from pawsonalize.engine.off_policy import logged_choices
 from pawsonalize.engine.outcomes.answers import AnswerIndex, Policy, answers_between
 from pawsonalize.engine.outcomes.attribution import attribute
@@ -50,8 +50,21 @@ class OutcomesOrder:
             raise InvalidInput("within must be 1 to 365 days", field="within")
 
 
+def read_order(
+    since: str | None,
+    until: str | None,
+    now: int,
+    within_days: int = WITHIN_DAYS,
+    weights: Mapping[str, float] = WEIGHTS,
+) -> OutcomesOrder:
+    """The order for moments as they are written; left out, the newest 180 days."""
+    end = now if until is None else parse_moment(until, "until")
+    begin = end - DEFAULT_DAYS * DAY if since is None else parse_moment(since, "since")
+    return OutcomesOrder(begin, end, within_days, weights)
+
+
 @dataclass(frozen=True, slots=True)
-class Sources:
+class OutcomeSources:
     """The tables that a report is read from."""
 
     outcomes: Outcomes
@@ -60,7 +73,7 @@ class Sources:
     log: EventLog
 
 
-def report_outcomes(sources: Sources, order: OutcomesOrder) -> OutcomesReport:
+def report_outcomes(sources: OutcomeSources, order: OutcomesOrder) -> OutcomesReport:
     """Read everything once and count; in the time of the whole log, so not for every request."""
     animals = list(_animals(sources.animals))
     waits = [wait for animal in animals for wait in waits_of(animal, order.until)]
@@ -101,7 +114,7 @@ def _animals(animals: Animals) -> Iterator[Animal]:
 
 
 def _read_answers(
-    sources: Sources, order: OutcomesOrder, outcomes: Sequence[Outcome], tally: Tally
+    sources: OutcomeSources, order: OutcomesOrder, outcomes: Sequence[Outcome], tally: Tally
 ) -> AnswerIndex:
     """Count the answers of the time, and keep those that outcomes may have come of."""
     named = {one.recommendation_id for one in outcomes if one.recommendation_id is not None}
@@ -151,7 +164,7 @@ def _with_stays(line: Line, arrivals: Sequence[Wait], hard: Sequence[Wait]) -> L
     return msgspec.structs.replace(line, stays=stays_of(arrivals), hardest_fifth=stays_of(hard))
 
 
-def _without_exploration(sources: Sources, order: OutcomesOrder) -> Estimate:
+def _without_exploration(sources: OutcomeSources, order: OutcomesOrder) -> Estimate:
     """The same recommendations with every place given to the best left."""
     found = logged_choices(
         sources.impressions,

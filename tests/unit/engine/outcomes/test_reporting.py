@@ -7,7 +7,7 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.outcomes.outcome import read_weights
 from pawsonalize.engine.outcomes.report import Line, OutcomesReport
-from pawsonalize.engine.outcomes.reporting import OutcomesOrder, Sources, report_outcomes
+from pawsonalize.engine.outcomes.reporting import OutcomesOrder, OutcomeSources, report_outcomes
 from pawsonalize.storage.impressions import RECOMMENDATION, Impression
 from pawsonalize.storage.sql import (
     Database,
@@ -26,8 +26,8 @@ ORDER = OutcomesOrder(T0, T0 + 200 * DAY)
 @pytest.fixture
 def sources(
     database: Database, shown: SqlImpressions, animals: SqlAnimals, log: SqlEventLog
-) -> Sources:
-    return Sources(SqlOutcomes(database), shown, animals, log)
+) -> OutcomeSources:
+    return OutcomeSources(SqlOutcomes(database), shown, animals, log)
 
 
 def answer(name: str, session: str, version: str, day: float, *items: str) -> Impression:
@@ -35,7 +35,7 @@ def answer(name: str, session: str, version: str, day: float, *items: str) -> Im
     return Impression(name, RECOMMENDATION, None, session, at, at, version, items)
 
 
-def a_season(sources: Sources) -> OutcomesReport:
+def a_season(sources: OutcomeSources) -> OutcomesReport:
     """Two versions, one after the other; a beagle is adopted, comes back; two cats wait on."""
     beagle = animal("rex", ITEM, adopted=T0 + 10 * DAY)
     cats = [animal(f"cat{n}", OTHER, listed=T0 + n * 60 * DAY) for n in (0, 1)]
@@ -67,7 +67,7 @@ def counts(line: Line) -> tuple[int, int, int, int]:
     return line.inquiries, line.applications, line.adoptions, line.returns
 
 
-def test_outcomes_are_counted_by_solution_version_and_policy(sources: Sources) -> None:
+def test_outcomes_are_counted_by_solution_version_and_policy(sources: OutcomeSources) -> None:
     report = a_season(sources)
     lines = {line.name: line for line in (*report.policies, *report.versions)}
     assert counts(lines["v1"]) == (1, 1, 1, 1)
@@ -78,7 +78,7 @@ def test_outcomes_are_counted_by_solution_version_and_policy(sources: Sources) -
     assert report.total.value == pytest.approx(0.1 + 0.3 + 2 - 1)
 
 
-def test_adoptions_less_returns_are_counted_per_thousand_sessions(sources: Sources) -> None:
+def test_adoptions_less_returns_are_counted_per_thousand_sessions(sources: OutcomeSources) -> None:
     report = a_season(sources)
     assert report.total.sessions == 4, "three with an answer, one with events alone"
     assert report.total.adoptions_per1000_sessions == 250
@@ -88,7 +88,7 @@ def test_adoptions_less_returns_are_counted_per_thousand_sessions(sources: Sourc
     assert (v1.answers, v1.sessions, v2.answers, v2.sessions) == (2, 2, 2, 1)
 
 
-def test_stays_are_of_arrivals_in_the_time_of_each_version(sources: Sources) -> None:
+def test_stays_are_of_arrivals_in_the_time_of_each_version(sources: OutcomeSources) -> None:
     report = a_season(sources)
     stays = report.total.stays
     assert stays is not None
@@ -103,7 +103,7 @@ def test_stays_are_of_arrivals_in_the_time_of_each_version(sources: Sources) -> 
     assert (report.curve.days, report.curve.share) == ([0, 3, 10, 200], [1, 0.75, 0.5, 0.5])
 
 
-def test_the_share_never_shown_is_of_those_that_waited_meanwhile(sources: Sources) -> None:
+def test_the_share_never_shown_is_of_those_that_waited_meanwhile(sources: OutcomeSources) -> None:
     report = a_season(sources)
     v1, v2 = report.versions
     assert report.total.never_shown_share == 0
@@ -111,7 +111,7 @@ def test_the_share_never_shown_is_of_those_that_waited_meanwhile(sources: Source
     assert v2.never_shown_share == 0
 
 
-def test_an_empty_log_is_reported_as_knowing_nothing(sources: Sources) -> None:
+def test_an_empty_log_is_reported_as_knowing_nothing(sources: OutcomeSources) -> None:
     report = report_outcomes(sources, ORDER)
     assert report.total.adoptions_per1000_sessions is None
     assert report.total.never_shown_share is None
@@ -121,7 +121,7 @@ def test_an_empty_log_is_reported_as_knowing_nothing(sources: Sources) -> None:
     assert report.other_policy.refusal is not None
 
 
-def test_a_thin_log_refuses_to_judge_another_policy(sources: Sources) -> None:
+def test_a_thin_log_refuses_to_judge_another_policy(sources: OutcomeSources) -> None:
     shown = Impression("R1", RECOMMENDATION, "ann", None, T0, T0, "v1", (ITEM, OTHER), (0.9, 0.1))
     sources.impressions.append([shown])
     sources.log.append([event("e", event_type="adoption", recommendation_id="R1", at=1)])
@@ -139,7 +139,7 @@ def test_weights_are_checked() -> None:
         OutcomesOrder(T0, T0)
 
 
-def test_every_animal_of_a_large_inventory_is_counted(sources: Sources) -> None:
+def test_every_animal_of_a_large_inventory_is_counted(sources: OutcomeSources) -> None:
     many: list[Animal] = [animal(f"a{n:04}") for n in range(501)]
     sources.animals.put(many, T0)
     stays = report_outcomes(sources, ORDER).total.stays
