@@ -23,6 +23,7 @@ def commands() -> dict[str, list[list[str]]]:
         "recommend": [["--events", "100000", "--requests", "2000"]],
         "import_memory": [["--rows", "100000"]],
         "demo_world": [["--seeds", "1"]],
+        "outcomes": [["--seeds", "1", "--animals", "60", "--events", "8000"]],
         "retrain": [["--rest", "8"]],
         "gate": [["--worlds", "1", "--runs", "10"]],
         "next_item": next_item_runs(shared_data() / "sequences"),
