@@ -25,6 +25,7 @@ def commands() -> dict[str, list[list[str]]]:
         "demo_world": [["--seeds", "1"]],
         "outcomes": [["--seeds", "1", "--animals", "60", "--events", "8000"]],
         "retrain": [["--rest", "8"]],
+        "fold": [["--events", "20000", "--size", "100"]],
         "gate": [["--worlds", "1", "--runs", "10"]],
         "next_item": next_item_runs(shared_data() / "sequences"),
         "scale": [["--max-events", "100000"]],

@@ -17,6 +17,7 @@ from sqlalchemy import Engine, create_engine, text
 
 from pawsonalize.domain.animals import Animal, GoodWith
 from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
+from pawsonalize.domain.schemas import DatasetType, Field, Schema
 from pawsonalize.domain.stays import Stay
 from pawsonalize.domain.times import DAY
 from pawsonalize.storage import sql
@@ -265,3 +266,22 @@ def test_time_alone_changes_the_supply_on_birthdays(database: Database) -> None:
     now = supply.revision()
     assert supply.changed(now, birthday - 1, birthday) == {"2-Beagle-2-1", "2-Beagle-2-2"}
     assert supply.changed(now, T0, birthday - 1) == set()
+
+
+def test_users_are_replaced_by_id_and_found_again(database: Database) -> None:
+    catalogue = SqlCatalogue(database)
+    assert catalogue.user("ann") is None
+    catalogue.put_users([User("bob", {}), User("ann", {"KIDS": "yes", "AGE": 31.0})])
+    catalogue.put_users([User("ann", {"KIDS": "no"})])
+    assert catalogue.user("ann") == User("ann", {"KIDS": "no"})
+    assert [user.user_id for user in catalogue.users()] == ["ann", "bob"]
+
+
+def test_the_schema_of_a_dataset_is_the_one_given_last(database: Database) -> None:
+    catalogue = SqlCatalogue(database)
+    assert catalogue.schema(DatasetType.USERS) is None
+    for categorical in (False, True):
+        fields = (Field("USER_ID", ("string",)), Field("GENDER", ("null", "string"), categorical))
+        catalogue.put_schema(Schema(DatasetType.USERS, fields))
+    assert catalogue.schema(DatasetType.USERS) == Schema(DatasetType.USERS, fields)
+    assert catalogue.schema(DatasetType.ITEMS) is None

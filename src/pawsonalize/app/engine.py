@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.folding import fold_process
 from pawsonalize.app.live_models import live_model, live_models
 from pawsonalize.app.retraining import timer, worker_processes
 from pawsonalize.aws.arn import Arns
@@ -15,6 +16,7 @@ from pawsonalize.aws.services import Services as AwsServices
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.filters.filterings import Filterings
+from pawsonalize.engine.folding.process import FoldProcess
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.ingest import Ingest
@@ -37,7 +39,8 @@ from pawsonalize.workflow.timer import Timer
 class Engine:
     """What answers, takes events in and keeps up with the tables.
 
-    `live` is what each campaign serves, by its name; `timer` is None without a schedule.
+    `live` is what each campaign serves, by its name; `timer` is None without a schedule, `folding`
+    where nothing is to be folded.
     """
 
     live: dict[str, LiveModel]
@@ -50,6 +53,7 @@ class Engine:
     runs: Runs
     timer: Timer | None
     workers: WorkerProcesses
+    folding: FoldProcess | None
     queue: TrainingQueue
     archiver: Archiver
     import_jobs: ImportJobs
@@ -78,6 +82,7 @@ class Engine:
                 live.get(RERANKER),
                 supply,
                 filterings.of(DATASET_GROUP),
+                adapters.catalogue,
             ),
             runtimes=Runtimes(
                 adapters.log,
@@ -87,12 +92,14 @@ class Engine:
                 pinned=live,
                 supply=supply,
                 filterings=filterings,
+                catalogue=adapters.catalogue,
                 now=clock.now,
                 limit=settings.max_loaded_campaigns,
             ),
             runs=runs,
             timer=timer(settings, runs),
             workers=worker_processes(settings, adapters),
+            folding=fold_process(settings),
             queue=TrainingQueue(adapters.registry, adapters.trainings, settings.trainings_at_once),
             archiver=Archiver(adapters.log, adapters.ledger, adapters.objects),
             import_jobs=adapters.import_jobs(settings),
@@ -104,6 +111,7 @@ class Engine:
         return Services(
             log=adapters.log,
             inventory=Inventory(adapters.animals),
+            catalogue=adapters.catalogue,
             ingest=self.ingest,
             runtime=self.runtime,
             live=self.live[RECOMMENDER],
@@ -159,6 +167,8 @@ class Engine:
         """Drain what was taken in; running workers give their run back."""
         self.import_jobs.stopping.set()
         self.workers.stop()
+        if self.folding is not None:
+            self.folding.stop()
         self.importing.shutdown(cancel_futures=True)
         self.runtimes.close()
         self.ingest.close()

@@ -5,9 +5,8 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from types import MappingProxyType
-
-from pawsonalize.domain.breed_names import TABLE
 
 UNKNOWN_BREED = "Unknown"
 
@@ -89,12 +88,16 @@ def _read_table(text: str) -> Iterator[tuple[str, str, str, list[str]]]:
     """Species id, family, breed id and other names of each line."""
     species = family = ""
     for line in text.strip().replace("\n    ", " ").splitlines():
+        if line.startswith("#"):
+            continue
         if line.endswith(":"):
             species, family = line.removesuffix(":").split()
             continue
         name, _, others = line.partition(" = ")
         yield species, family, name.replace(" ", "_"), others.split(",") if others else []
 
+
+TABLE = Path(__file__).with_name("breed_names.txt").read_text(encoding="utf-8")
 
 _BREEDS: Mapping[tuple[str, str], str] = MappingProxyType(
     {

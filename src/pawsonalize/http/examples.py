@@ -46,7 +46,14 @@ ANIMAL: dict[str, Any] = {
     "latitude": 37.64,
     "longitude": -121.0,
 }
-RECOMMENDATION: dict[str, Any] = {"userId": "ann", "limit": 5}
+_PREFERENCES = {"species": [2], "size": [2, 3], "kids": True}
+RECOMMENDATION: dict[str, Any] = {
+    "userId": "ann",
+    "limit": 5,
+    "context": {"DEVICE": "mobile"},
+    "preferences": _PREFERENCES,
+}
+USER: dict[str, Any] = {"attributes": {"MEMBER_SINCE": 2024}, "preferences": _PREFERENCES}
 RERANKING: dict[str, Any] = {
     "userId": "ann",
     "itemMetadataList": [

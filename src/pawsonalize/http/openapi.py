@@ -37,8 +37,9 @@ def openapi() -> dict[str, Any]:
     described = dict(zip(map(repr, types), schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
-        path = operation.path.replace(":path", "")
-        paths.setdefault(path, {})[operation.method.lower()] = _document(operation, described)
+        paths.setdefault(operation.documented_path, {})[operation.method.lower()] = _document(
+            operation, described
+        )
     return {
         "openapi": "3.1.0",
         "info": {

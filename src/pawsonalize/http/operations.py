@@ -1,9 +1,11 @@
 """Every operation of the native API: path, types, examples; the routes and the docs read it."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from starlette.convertors import register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -21,6 +23,7 @@ from pawsonalize.http import (
     rerankings,
     resources,
     runs,
+    user_attributes,
 )
 from pawsonalize.http.examples import (
     ANIMAL,
@@ -31,9 +34,12 @@ from pawsonalize.http.examples import (
     PROMOTED,
     RECOMMENDATION,
     RERANKING,
+    USER,
 )
+from pawsonalize.http.user_paths import UserConvertor
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+register_url_convertor("user", UserConvertor())
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,11 @@ class Operation:
     parameters: tuple[Parameter, ...] = ()
     answer_headers: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def documented_path(self) -> str:
+        """The path as OpenAPI writes it, `{user_id}` for `{user_id:path}`."""
+        return re.sub(r":\w+}", "}", self.path)
+
 
 _RECOMMENDATION_ID = {
     recommendations.RECOMMENDATION_HEADER: "The answer's id: send it with the events it led to."
@@ -73,6 +84,7 @@ _HISTORY_PARAMETERS = (
     Parameter("since", "Only events at or after this moment."),
     Parameter("until", "Only events before this moment."),
 )
+_USER = Parameter("user_id", "The user.", where="path", required=True)
 _RUN = Parameter("run_id", "The run.", where="path", required=True)
 _ANIMAL = Parameter("animal_id", "The animal.", where="path", required=True)
 _FILTER = Parameter("name", "The filter.", where="path", required=True)
@@ -122,9 +134,27 @@ OPERATIONS = (
         "A user's events, newest first.",
         answer=(history.History,),
         parameters=(
-            Parameter("user_id", "The user.", where="path", required=True),
+            _USER,
             *_HISTORY_PARAMETERS,
         ),
+    ),
+    Operation(
+        "PUT",
+        "/v1/users/{user_id:user}",
+        user_attributes.put_user,
+        "Store attributes and quiz answers of a user; they replace what was stored.",
+        request=(user_attributes.UserRequest,),
+        answer=(user_attributes.UserAnswer,),
+        examples={"an adopter": USER},
+        parameters=(_USER,),
+    ),
+    Operation(
+        "GET",
+        "/v1/users/{user_id:user}",
+        user_attributes.get_user,
+        "Attributes and quiz answers that are stored of a user.",
+        answer=(user_attributes.UserAnswer,),
+        parameters=(_USER,),
     ),
     Operation(
         "GET",

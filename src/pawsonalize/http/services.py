@@ -16,7 +16,7 @@ from pawsonalize.engine.metadata import ItemMetadata
 from pawsonalize.engine.outcomes.reporting import OutcomeSources
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.runtime import Runtime
-from pawsonalize.storage.base import EventLog
+from pawsonalize.storage.base import Catalogue, EventLog
 from pawsonalize.workflow.runs import Runs
 
 P = ParamSpec("P")
@@ -34,6 +34,7 @@ class Services:
 
     log: EventLog
     inventory: Inventory
+    catalogue: Catalogue
     ingest: Ingest
     runtime: Runtime
     live: LiveModel

@@ -130,11 +130,10 @@ def _levels(names: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
 
 def _descriptions(ids: tuple[str, ...], attributes: ItemAttributes) -> Iterator[Mapping[str, str]]:
     for item_id, codes in zip(ids, attributes.codes.tolist(), strict=True):
-        described = {
-            name: values[code]
-            for name, values, code in zip(attributes.names, attributes.values, codes, strict=True)
-            if code >= 0
-        }
+        described: dict[str, str] = {}
+        for name, values, code in zip(attributes.names, attributes.values, codes, strict=True):
+            if code >= 0:  # of several values the first is the main one, as lists of genres go
+                described.setdefault(name, values[code])
         if described:
             yield described
         else:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.recipes.facets import Dayparts
 from pawsonalize.recipes.ranges import Range
 from pawsonalize.recipes.settings import check_numbers
 
@@ -30,6 +31,10 @@ class MixtureSettings:
     """Weight of an `application`."""
     adoption_weight: float = 5.0
     """Weight of an `adoption`."""
+    return_weight: float = 5.0
+    """What a `return` (an adopted animal comes back) weighs against the choices of its item."""
+    value_weighted_events: str = ""
+    """Event types, with commas between, whose value (0 to 10) multiplies their weight."""
     popularity_half_life_days: Annotated[float, Range(5.0, 120.0, log=True)] = 30.0
     """After how many days a user's choice counts half for popularity."""
     behaviour_half_life_days: Annotated[float, Range(30.0, 720.0, log=True)] = 180.0
@@ -68,6 +73,16 @@ class MixtureSettings:
     """Animals added to an item's usual number before it is compared with the number now."""
     smoothing: float = 0.1
     """Users (less than one) added to every item's popularity."""
+    facet_doubt: float = 10.0
+    """Choices with a facet (a device, a user attribute) at which half of its effect is believed."""
+    facet_fade: float = 3.0
+    """Evidence (about one view each) at which what is known beside events counts half."""
+    preference_unlike: float = 0.1
+    """How likely animals are that do not match an answer of the quiz, beside those that do."""
+    daypart_hours: float = 0.0
+    """Hours of each band of the day that is a facet of the visit; 0: the time of day is none."""
+    utc_offset_hours: float = 0.0
+    """Hours to add to UTC for the local time of day, 0 to 24."""
 
     def __post_init__(self) -> None:
         check_numbers(
@@ -81,6 +96,9 @@ class MixtureSettings:
                 "supply_smoothing",
                 "kin_smoothing",
                 "kin_level_fade",
+                "facet_doubt",
+                "facet_fade",
+                "preference_unlike",
             ),
             up_to_one=(
                 "history_decay",
@@ -88,13 +106,26 @@ class MixtureSettings:
                 "covisit_history_decay",
                 "gap_decay",
                 "smoothing",
+                "preference_unlike",
             ),
         )
+        if max(self.daypart_hours, self.utc_offset_hours) > 24:
+            raise InvalidInput("a day has 24 hours: give less", field="daypart_hours")
         if self.transition_weight + self.covisit_weight + self.kin_weight > 1:
             raise InvalidInput(
                 "transition_weight, covisit_weight and kin_weight must be at most 1 together",
                 field="transition_weight",
             )
+
+    @property
+    def dayparts(self) -> Dayparts:
+        """The time of day as a facet."""
+        return Dayparts(self.daypart_hours, self.utc_offset_hours)
+
+    @property
+    def valued(self) -> frozenset[str]:
+        """The event types whose value multiplies their weight."""
+        return frozenset(filter(None, map(str.strip, self.value_weighted_events.split(","))))
 
     @property
     def type_weights(self) -> dict[str, float]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pawsonalize.domain.events import Event, LoggedEvent, Visitor
-from pawsonalize.domain.schemas import Schema
+from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.domain.stays import Stay
 from pawsonalize.recipes.contract import Arrays, Card
 
@@ -99,6 +99,13 @@ class EventLog(Protocol):
         """Batches of events with `after < offset <= through` and `sent_at <= until`, in order."""
         ...
 
+    def bound(self, after: int, through: int) -> dict[str, str]:
+        """Sessions that events with `after < offset <= through` name beside a user: whose each is.
+
+        So those that were bound in that part of the log are among them.
+        """
+        ...
+
     def touched(self, after: int, through: int) -> dict[str, Touched]:
         """What items had of the events with `after < offset <= through`; others are left out."""
         ...
@@ -112,9 +119,10 @@ class EventLog(Protocol):
         ...
 
 
-# (visitor key, item_id, event_type, sent_at, event_value). The key is `u:` + user id, the bound
-# user's where the session has one, else `s:` + session id.
-TrainingRow = tuple[str, str, str, int, float | None]
+# (visitor key, item_id, event_type, sent_at, event_value, properties). The key is `u:` + user id,
+# the bound user's where the session has one, else `s:` + session id.
+TrainingRow = tuple[str, str, str, int, float | None, str | None]
+Value = str | float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +130,7 @@ class Item:
     """A catalogue entry; attribute values are text, numbers or null, by upper-case name."""
 
     item_id: str
-    attributes: Mapping[str, str | float | None]
+    attributes: Mapping[str, Value]
     created_at: int | None = None
 
 
@@ -131,7 +139,7 @@ class User:
     """A user's attributes, by upper-case name."""
 
     user_id: str
-    attributes: Mapping[str, str | float | None]
+    attributes: Mapping[str, Value]
 
 
 class Catalogue(Protocol):
@@ -190,6 +198,10 @@ class Catalogue(Protocol):
 
     def put_schema(self, schema: Schema) -> None:
         """Remember the schema of its dataset."""
+        ...
+
+    def schema(self, dataset: DatasetType) -> Schema | None:
+        """The schema of the dataset, None if none was given yet."""
         ...
 
 
@@ -258,6 +270,10 @@ class ArtefactStore(Protocol):
 
         Raises CorruptArtefact when it is missing or unreadable.
         """
+        ...
+
+    def locations(self, prefix: str) -> list[str]:
+        """Where the artefacts lie whose name begins so, in order of name; whole ones alone."""
         ...
 
     def remove(self, location: str) -> None:

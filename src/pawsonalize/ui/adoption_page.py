@@ -7,10 +7,13 @@ from starlette.responses import Response
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.preferences import Preferences
 from pawsonalize.engine.runtime import MAX_RESULTS
+from pawsonalize.engine.told import Told
 from pawsonalize.ui import words
 from pawsonalize.ui.cards import Card
 from pawsonalize.ui.knowledge import Knowledge, curl
+from pawsonalize.ui.looking_for import as_call, in_words, preferences_of
 from pawsonalize.ui.ordering import MAX_PICKS, Ordered, order, pick
 from pawsonalize.ui.panel import panel
 from pawsonalize.ui.rendering import page
@@ -33,7 +36,9 @@ def get_adoption_page(request: Request, visitor: Visitor) -> Response:
     ]
     species = request.query_params.get("species")
     wanted = [animal for animal in waiting if species in {None, animal.species}]
-    ordered = order(storefront, visitor, wanted, now)
+    looking_for = preferences_of(request)
+    told = Told(preferences=looking_for)
+    ordered = order(storefront, visitor, wanted, now, told)
     show = _show(request)
     favourites = known.did("favorite")
     return page(
@@ -46,13 +51,19 @@ def get_adoption_page(request: Request, visitor: Visitor) -> Response:
         ],
         picks=[
             (Card.of(one.animal, now, one.recommendation_id, favourites), one)
-            for one in pick(storefront, visitor, wanted, now)
+            for one in pick(storefront, visitor, wanted, now, told)
         ],
         total=len(wanted),
-        order_in_words=_order_in_words(ordered, known),
+        order_in_words=_order_in_words(ordered, known, looking_for),
+        looking_for=in_words(looking_for),
+        answered=looking_for != Preferences(),
         more=_more(species, show) if len(wanted) > show else None,
         **panel(
-            storefront, known, now, "The answer behind “Picked for you”", _call(request, known)
+            storefront,
+            known,
+            now,
+            "The answer behind “Picked for you”",
+            _call(request, known, looking_for),
         ),
     )
 
@@ -83,14 +94,16 @@ def _filters(waiting: list[Animal], chosen: str | None) -> list[tuple[str, str, 
     return [("Everyone", "/", len(waiting), chosen is None), *by_species]
 
 
-def _order_in_words(ordered: Ordered, known: Knowledge) -> str:
+def _order_in_words(ordered: Ordered, known: Knowledge, looking_for: Preferences) -> str:
     if ordered.recommendation_id is None:
         return "No model is live yet, so whoever has waited longest comes first."
+    if not known.events and looking_for != Preferences():
+        return "Whoever fits what you are looking for comes first."
     if not known.events:
         return "What visitors like comes first, until you look at somebody."
     return f"Ordered for you, from {known.count} of yours."
 
 
-def _call(request: Request, known: Knowledge) -> str:
+def _call(request: Request, known: Knowledge, looking_for: Preferences) -> str:
     address = f"{request.base_url}v1/recommendations?detail=full"
-    return curl(address, known.identity() | {"limit": MAX_PICKS})
+    return curl(address, known.identity() | {"limit": MAX_PICKS} | as_call(looking_for))

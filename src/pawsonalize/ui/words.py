@@ -14,6 +14,7 @@ _DEEDS = {
     "inquiry": "Asked about",
     "application": "Applied for",
     "adoption": "Adopted",
+    "return": "Brought back",
 }
 _MINUTE = 60 * SECOND
 

@@ -128,6 +128,7 @@ def make(
                 pinned={RECOMMENDER: live},
                 supply=SupplyWatch(supply),
                 filterings=Filterings(log, catalogue),
+                catalogue=catalogue,
                 now=lambda: T0,
                 limit=limit,
             )

@@ -105,3 +105,14 @@ def test_five_hundred_unknown_ids_take_a_moment() -> None:
         INDEX.kin_of(unknown)
         spent.append(time.process_time() - start)
     assert np.median(spent) < 0.005  # measured 0.0006; the bound only catches another order
+
+
+def test_of_several_values_of_one_attribute_the_first_makes_the_cell() -> None:
+    genres = described([("Crime", "Drama"), ("Drama", None), (None, None)], ("GENRE", "GENRE"))
+    index = ItemIndex.build(("m1", "m2", "m3"), genres)
+    assert len(index.cells) == 1
+    assert [index.cell_names[cell] for cell in index.cells[0, :2]] == [
+        "GENRE\x1fCrime",
+        "GENRE\x1fDrama",
+    ]
+    assert index.cells[0, 2] == index.n_cells

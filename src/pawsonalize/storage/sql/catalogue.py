@@ -4,18 +4,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, Table, delete, func, select
+from sqlalchemy import Row, Table, bindparam, delete, func, select
 
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
-from pawsonalize.domain.schemas import Schema
+from pawsonalize.domain.schemas import DatasetType, Field, Schema
 from pawsonalize.domain.stays import Stay
-from pawsonalize.storage.base import Item, User
+from pawsonalize.storage.base import Item, User, Value
 from pawsonalize.storage.sql.database import Database
 from pawsonalize.storage.sql.tables import items, schemas, stays, users
 from pawsonalize.storage.sql.upsert import upsert
 
 _ENCODE = msgspec.json.Encoder(order="deterministic").encode
-_DECODE = msgspec.json.Decoder(dict[str, str | float | None]).decode
+_DECODE = msgspec.json.Decoder(dict[str, Value]).decode
+_DECODE_FIELDS = msgspec.json.Decoder(tuple[Field, ...]).decode
+# Built once: it is asked for with every recommendation to a user.
+_ATTRIBUTES_OF = select(users.c.attributes).where(
+    users.c.dataset_group == bindparam("group"), users.c.user_id == bindparam("user")
+)
 
 
 class SqlCatalogue:
@@ -74,11 +79,9 @@ class SqlCatalogue:
 
     def user(self, user_id: str) -> User | None:
         """See `Catalogue.user`."""
-        wanted = select(users.c.attributes).where(
-            users.c.dataset_group == self._dataset_group, users.c.user_id == user_id
-        )
+        wanted = {"group": self._dataset_group, "user": user_id}
         with self._database.reading() as connection:
-            attributes = connection.scalar(wanted)
+            attributes = connection.scalar(_ATTRIBUTES_OF, wanted)
         return None if attributes is None else User(user_id, _DECODE(attributes))
 
     def users(self) -> Iterator[User]:
@@ -122,6 +125,15 @@ class SqlCatalogue:
         }
         with self._database.writing() as connection:
             upsert(connection, schemas, [row])
+
+    def schema(self, dataset: DatasetType) -> Schema | None:
+        """See `Catalogue.schema`."""
+        found = select(schemas.c.fields).where(
+            schemas.c.dataset_group == self._dataset_group, schemas.c.dataset == dataset.value
+        )
+        with self._database.reading() as connection:
+            fields = connection.scalar(found)
+        return None if fields is None else Schema(dataset, _DECODE_FIELDS(fields))
 
     def _count(self, table: Table) -> int:
         mine = select(func.count()).where(table.c.dataset_group == self._dataset_group)

@@ -1,6 +1,6 @@
 """How often each item was shown, counted from here on, and whose impressions they are.
 
-Revision: 0010, after: 0007
+Revision: 0010, after: 0009
 """
 
 import sqlalchemy as sa
