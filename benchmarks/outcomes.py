@@ -102,7 +102,7 @@ def measure(settings: WorldSettings, seeds: int, demand: float) -> dict[str, Any
         "demand": demand,
         "seeds": seeds,
         "policies": means,
-        "ratios": {name: _ratios(played, name) for name in played},
+        "ratios": {name: ratios(played, name) for name in played},
         "exposure": {name: _mean(each) for name, each in exposed.items()},
     }
 
@@ -114,7 +114,7 @@ def _mean(told: Sequence[Figures]) -> Figures:
     }
 
 
-def _ratios(played: Mapping[str, Sequence[Figures]], name: str) -> dict[str, list[float]]:
+def ratios(played: Mapping[str, Sequence[Figures]], name: str) -> dict[str, list[float]]:
     """Of the means over seeds, then the lowest and the highest of a single seed."""
 
     def column(policy: str, figure: str) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -136,9 +136,9 @@ def _ratios(played: Mapping[str, Sequence[Figures]], name: str) -> dict[str, lis
 
 
 def _print(result: Mapping[str, Any]) -> None:
-    print(f"\ndemand {result['demand']}, {result['seeds']} worlds")
+    print(f"\ndemand {result['demand']}, {result['seeds']} worlds", flush=True)
     for name, means in result["policies"].items():
-        ratios = result["ratios"][name]
+        told = result["ratios"][name]
         print(
             f"  {name:14s} adoptions {means['adoptions']:6.1f}"
             f" ({means['adopted_share']:.1%}, {means['adoptions_per_1000_sessions']:.1f} per 1,000"
@@ -148,7 +148,7 @@ def _print(result: Mapping[str, Any]) -> None:
             f"  never shown {means['never_shown_share']:.1%}"
         )
         if name not in ("newest first", "oracle"):
-            way, stays, hard = (ratios[key] for key in ratios)
+            way, stays, hard = (told[key] for key in told)
             print(
                 f"  {'':14s} way {_span(way)}, RMST90 to oracle's {_span(stays)},"
                 f" hardest fifth to oracle's {_span(hard)}"
@@ -185,12 +185,13 @@ def main(arguments: Sequence[str]) -> None:
         adopters=max(options.events // 20, 50),
         days=_DAYS,
     )
-    results = [measure(settings, options.seeds, demand) for demand in options.demand]
+    results = []
+    for demand in options.demand:
+        results.append(measure(settings, options.seeds, demand))
+        if not options.json:
+            _print(results[-1])
     if options.json:
         print(json.dumps({"results": results}))
-        return
-    for result in results:
-        _print(result)
 
 
 if __name__ == "__main__":

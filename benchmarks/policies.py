@@ -86,21 +86,25 @@ class Oracle:
         return self.world.oracle.utility.of_animals(np.array(request.visitor), request.animals)
 
 
+def ours(season: Season, recipe_name: str, patience: float, seed: int) -> Ours:
+    """The recipe, trained on what was known at the cut."""
+    recipe = recipe_named(recipe_name)
+    model = recipe.fit(training_data(season.world, season.cut), recipe.settings(), seed)
+    places = {item: place for place, item in enumerate(model.item_ids)}
+    code = np.array([places.get(group.id, -1) for group in season.world.groups])
+    return Ours(season.world, model, code, patience)
+
+
 def policies(season: Season, seed: int) -> Mapping[str, Policy]:
-    """All of them; ours is trained on what was known at the cut."""
+    """All of them, by name."""
     world = season.world
     columns = world.events.columns
     told = world.oracle.group[columns.animal[columns.moment < season.cut]]
-    recipe = recipe_named(_RECIPE)
-    model = recipe.fit(training_data(world, season.cut), recipe.settings(), seed)
-    places = {item: place for place, item in enumerate(model.item_ids)}
-    code = np.array([places.get(group.id, -1) for group in world.groups])
+    before = np.bincount(told, minlength=len(world.groups)).astype(float)
     return {
         "newest first": NewestFirst(world),
         "nearest first": NearestFirst(world),
-        "popularity": Popularity(
-            world, np.bincount(told, minlength=len(world.groups)).astype(float)
-        ),
-        "ours": Ours(world, model, code, PATIENCE),
+        "popularity": Popularity(world, before),
+        "ours": ours(season, _RECIPE, PATIENCE, seed),
         "oracle": Oracle(world),
     }

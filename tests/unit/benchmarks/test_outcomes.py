@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from benchmarks.adoption_world import NEVER, Copy, Dice, Request, Season, play
-from benchmarks.outcomes import exposure, figures
-from benchmarks.policies import NewestFirst, Oracle
+from benchmarks.outcomes import exposure, figures, ratios
+from benchmarks.policies import NewestFirst, Oracle, ours
 from numpy.typing import NDArray
 
 from pawsonalize.demo import World, WorldSettings, generate
@@ -90,3 +90,26 @@ def test_figures_hold_together(season: Season) -> None:
     slices = exposure(copy)
     assert copy.shown.sum() == pytest.approx(copy.even.sum())
     assert slices["waiting 0 days or more"] > 1 > slices["waiting 30 days or more"]
+
+
+def test_of_one_group_ours_shows_first_who_waits_longest(season: Season) -> None:
+    policy = ours(season, "popularity-count", patience=0.3, seed=0)
+    world, at = season.world, season.cut + DAY
+    there = world.oracle.available(at)
+    scores = policy.scores(Request(0, at, there, (), np.zeros(len(world.groups))))
+    group, listed = world.oracle.group[there], world.oracle.stock.listed[there]
+    crowded = np.flatnonzero(np.bincount(group) > 1)
+    assert len(crowded)
+    for code in crowded:
+        same = group == code
+        assert (np.argsort(-scores[same]) == np.argsort(listed[same])).all()
+
+
+def test_the_way_to_the_oracle_is_of_the_sums_over_worlds() -> None:
+    def played(*adoptions: float) -> list[dict[str, float]]:
+        return [{"adoptions": n, "rmst90": 100 / n, "hardest_adopted": n / 100} for n in adoptions]
+
+    told = {"newest first": played(10, 20), "ours": played(15, 30), "oracle": played(20, 40)}
+    assert ratios(told, "ours")["way"] == [0.5, 0.5, 0.5]
+    assert ratios(told, "newest first")["way"] == [0, 0, 0]
+    assert ratios(told, "ours")["hardest_to_oracle"] == [0.75, 0.75, 0.75]

@@ -8,9 +8,8 @@ from enum import StrEnum
 from pawsonalize.storage.impressions import RECOMMENDATION, Impression, Impressions
 
 _BATCH = 10_000
-# Of a place with a greater probability the item was the best left: exploration weights above
-# one half would draw it less often than not.
-_CHOSEN = 0.5
+CHOSEN = 0.5
+"""A place's item with a greater propensity was the best left, for exploration weights up to it."""
 
 
 class Policy(StrEnum):
@@ -38,7 +37,7 @@ def policy_of(answer: Impression, place: int) -> Policy:
     if answer.question != RECOMMENDATION:
         return Policy.RANKED
     odds = answer.propensities
-    return Policy.EXPLORED if odds is not None and odds[place] <= _CHOSEN else Policy.RECOMMENDED
+    return Policy.EXPLORED if odds is not None and odds[place] <= CHOSEN else Policy.RECOMMENDED
 
 
 def answers_between(impressions: Impressions, since: int, until: int) -> Iterator[list[Impression]]:

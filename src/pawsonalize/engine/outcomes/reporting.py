@@ -10,7 +10,7 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import DAY, iso, parse_moment
 from pawsonalize.engine.off_policy import logged_choices
-from pawsonalize.engine.outcomes.answers import AnswerIndex, Policy, answers_between
+from pawsonalize.engine.outcomes.answers import CHOSEN, AnswerIndex, Policy, answers_between
 from pawsonalize.engine.outcomes.attribution import attribute
 from pawsonalize.engine.outcomes.gathering import told_outcomes, unreported
 from pawsonalize.engine.outcomes.outcome import WEIGHTS, Outcome
@@ -28,7 +28,6 @@ from pawsonalize.storage.outcomes import Outcomes
 DEFAULT_DAYS = 180
 WITHIN_DAYS = 30
 _PAGE = 500
-_CHOSEN = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +177,7 @@ def _without_exploration(sources: OutcomeSources, order: OutcomesOrder) -> Estim
     if not len(found):
         why = "no recommendation with propensities was given in that time: turn exploration on"
         return Estimate(name, None, None, 0.0, 0, why)
-    verdict = off_policy_value(found.choices((found.propensity > _CHOSEN).astype(np.float64)))
+    verdict = off_policy_value(found.choices((found.propensity > CHOSEN).astype(np.float64)))
     served = float(found.reward.mean())
     if isinstance(verdict, OffPolicyValue):
         estimate = verdict.estimates["snips"]
