@@ -24,6 +24,7 @@ def commands() -> dict[str, list[list[str]]]:
         "animals": [["--animals", "20000", "--groups", "1000", "--events", "50000"]],
         "import_memory": [["--rows", "100000"]],
         "demo_world": [["--seeds", "1"]],
+        "outcomes": [["--seeds", "1", "--animals", "60", "--events", "8000"]],
         "retrain": [["--rest", "8"]],
         "fold": [["--events", "20000", "--size", "100"]],
         "gate": [["--worlds", "1", "--runs", "10"]],

@@ -18,6 +18,7 @@ from pawsonalize.engine.folding.folder import Folder
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.importing.sources import Sources
 from pawsonalize.engine.notifying.courier import Courier
+from pawsonalize.engine.outcomes.reporting import OutcomeSources
 from pawsonalize.engine.resources.defaults import ensure_defaults
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.solutions.processes import TrainingProcesses
@@ -44,6 +45,7 @@ from pawsonalize.storage.sql import (
     SqlDeliveries,
     SqlEventLog,
     SqlImpressions,
+    SqlOutcomes,
     SqlResources,
     SqlSupply,
     SqlWorkflowRuns,
@@ -72,6 +74,12 @@ class Adapters:
     objects: ObjectStore
     trainings: TrainingProcesses
     workflow_runs: WorkflowRuns
+
+    @property
+    def outcomes(self) -> OutcomeSources:
+        """What an outcomes report is read from."""
+        table = SqlOutcomes(self.database)
+        return OutcomeSources(table, self.impressions, self.animals, self.log)
 
     @property
     def versions(self) -> SolutionVersions:

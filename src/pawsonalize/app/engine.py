@@ -135,6 +135,7 @@ class Engine:
             exposures=adapters.exposures,
             live=self.live[RECOMMENDER],
             runs=self.runs,
+            outcomes=adapters.outcomes,
             registry=adapters.registry,
             campaigns=adapters.campaigns,
             filters=adapters.filters,

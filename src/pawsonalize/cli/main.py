@@ -15,6 +15,7 @@ from pawsonalize.cli import (
     fold,
     importing,
     notifications,
+    outcomes,
     retrain,
     runs,
     serve,
@@ -42,6 +43,7 @@ app.command(hidden=True)(fold.fold)
 app.command()(retrain.retrain)
 app.command(hidden=True)(work.work)
 app.command()(evaluate.evaluate)
+app.command()(outcomes.outcomes)
 app.add_typer(animals.app, name="animals")
 app.add_typer(runs.app, name="runs")
 app.add_typer(solutions.app, name="solutions")

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from pawsonalize.engine.outcomes.report import OutcomesReport
 from pawsonalize.http import (
     animal_answers,
     animal_exposure,
@@ -19,6 +20,7 @@ from pawsonalize.http import (
     health,
     history,
     metrics,
+    outcomes,
     recommendations,
     rerankings,
     resources,
@@ -285,6 +287,18 @@ OPERATIONS = (
         answer=(runs.Run,),
         status=202,
         parameters=(_RUN,),
+    ),
+    Operation(
+        "GET",
+        "/v1/outcomes",
+        outcomes.get_outcomes,
+        "What came of what was shown: adoptions, stays and who was never shown.",
+        answer=(OutcomesReport,),
+        parameters=(
+            Parameter("since", "From this moment; 180 days before `until` if left out."),
+            Parameter("until", "To before this moment; now if left out."),
+            Parameter("within", "Days from an answer to its outcome, 1 to 365; 30.", int),
+        ),
     ),
     Operation(
         "GET",

@@ -15,6 +15,7 @@ from pawsonalize.engine.filters.resources import Filters
 from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.inventory.inventory import Inventory
 from pawsonalize.engine.metadata import ItemMetadata
+from pawsonalize.engine.outcomes.reporting import OutcomeSources
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.runtime import Runtime
 from pawsonalize.storage.animals import AnimalExposures
@@ -44,6 +45,7 @@ class Services:
     exposures: AnimalExposures
     live: LiveModel
     runs: Runs
+    outcomes: OutcomeSources
     registry: Registry
     campaigns: Campaigns
     filters: Filters

@@ -8,6 +8,7 @@ from pawsonalize.storage.sql.database import Database
 from pawsonalize.storage.sql.deliveries import SqlDeliveries
 from pawsonalize.storage.sql.event_log import SqlEventLog
 from pawsonalize.storage.sql.impressions import SqlImpressions
+from pawsonalize.storage.sql.outcomes import SqlOutcomes
 from pawsonalize.storage.sql.resources import SqlResources
 from pawsonalize.storage.sql.supply import SqlSupply
 from pawsonalize.storage.sql.workflow_runs import SqlWorkflowRuns
@@ -21,6 +22,7 @@ __all__ = [
     "SqlDeliveries",
     "SqlEventLog",
     "SqlImpressions",
+    "SqlOutcomes",
     "SqlResources",
     "SqlSupply",
     "SqlWorkflowRuns",

@@ -72,7 +72,7 @@ class SqlEventLog:
         """See `EventLog.history`."""
         with self._database.reading() as connection:
             rows = histories.page(connection, self._dataset_group, visitor, query)
-            return [_logged(row) for row in rows]
+            return [logged(row) for row in rows]
 
     def read(self, after: int, through: int, limit: int) -> list[LoggedEvent]:
         """See `EventLog.read`."""
@@ -83,7 +83,7 @@ class SqlEventLog:
             .limit(limit)
         )
         with self._database.reading() as connection:
-            return [_logged(row) for row in connection.execute(rows)]
+            return [logged(row) for row in connection.execute(rows)]
 
     def outcomes(self, after: int, limit: int) -> list[LoggedEvent]:
         """See `EventLog.outcomes`."""
@@ -98,7 +98,7 @@ class SqlEventLog:
             .limit(limit)
         )
         with self._database.reading() as connection:
-            return [_logged(row) for row in connection.execute(rows)]
+            return [logged(row) for row in connection.execute(rows)]
 
     def restore(self, batch: Sequence[LoggedEvent]) -> None:
         """See `EventLog.restore`."""
@@ -288,7 +288,8 @@ def _row(event: Event) -> dict[str, Any]:
     }
 
 
-def _logged(row: Row[Any]) -> LoggedEvent:
+def logged(row: Row[Any]) -> LoggedEvent:
+    """An event as it lies in its row."""
     columns = dict(row._mapping)
     offset = columns.pop("offset")
     shown = columns.pop("impression")
