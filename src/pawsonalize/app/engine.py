@@ -12,6 +12,7 @@ from pawsonalize.app.live_models import live_model, live_models
 from pawsonalize.app.retraining import timer, worker_processes
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.services import Services as AwsServices
+from pawsonalize.aws.signatures.verification import Signatures
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.filters.filterings import Filterings
@@ -120,6 +121,10 @@ class Engine:
 
     def aws_services(self, settings: Settings, adapters: Adapters) -> AwsServices:
         """What the operations of the Personalize API need."""
+        signatures = None
+        if settings.requires_signatures:
+            keys = adapters.access_keys(settings)
+            signatures = Signatures(keys, settings.aws_region, clock.now)
         return AwsServices(
             arns=Arns(settings.aws_region, settings.aws_account_id),
             registry=adapters.registry,
@@ -136,6 +141,7 @@ class Engine:
             now=clock.now,
             reads_are_local=adapters.database.is_local,
             max_body_bytes=settings.max_body_bytes,
+            signatures=signatures,
         )
 
     def storefront(self, adapters: Adapters) -> Storefront:
