@@ -26,6 +26,7 @@ def commands() -> dict[str, list[list[str]]]:
         "retrain": [["--rest", "8"]],
         "gate": [["--worlds", "1", "--runs", "10"]],
         "next_item": next_item_runs(shared_data() / "sequences"),
+        "wire": [["--events", "20000", "--groups", "500", "--requests", "1000"]],
         "scale": [["--max-events", "100000"]],
     }
 

@@ -19,6 +19,7 @@ from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.ingest import Ingest
+from pawsonalize.engine.remembered import Remembered
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.engine.runtime import Runtime
 from pawsonalize.engine.runtimes import Runtimes
@@ -142,6 +143,7 @@ class Engine:
             reads_are_local=adapters.database.is_local,
             max_body_bytes=settings.max_body_bytes,
             signatures=signatures,
+            trackers=Remembered(adapters.datasets.tracker, clock.now),
         )
 
     def storefront(self, adapters: Adapters) -> Storefront:

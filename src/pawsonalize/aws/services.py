@@ -14,6 +14,8 @@ from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.filters.resources import Filters
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.ingest import Ingest
+from pawsonalize.engine.remembered import Remembered
+from pawsonalize.engine.resources.datasets import EventTracker
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import Resource, ResourceT
 from pawsonalize.engine.runtimes import Runtimes
@@ -53,6 +55,7 @@ class Services:
     reads_are_local: bool
     max_body_bytes: int
     signatures: Signatures | None
+    trackers: Remembered[str, EventTracker]
 
     def resource(self, kind: type[ResourceT], arn: str) -> ResourceT:
         """The resource of that kind and ARN; NotFound if there is none."""

@@ -18,9 +18,9 @@ from pawsonalize.aws.signatures.authorization import ALGORITHM, Authorization, r
 from pawsonalize.aws.signatures.canonical import SignedRequest
 from pawsonalize.domain.times import MINUTE, SECOND
 from pawsonalize.engine.access_keys import AccessKey, AccessKeys, Scope
+from pawsonalize.engine.remembered import Remembered
 
 _SKEW = 5 * MINUTE
-_REMEMBERED = SECOND
 _SERVICE = "personalize"  # all three services sign by this name
 
 
@@ -31,12 +31,12 @@ class Signatures:
         self._keys = keys
         self._region = region
         self._now = now
-        self._known: dict[str, tuple[int, AccessKey, str]] = {}
+        self._remembered = Remembered(self._key, now)
 
     def check(self, request: SignedRequest, wanted: Scope) -> None:
         """One of AWS's errors, unless the request is signed with a key of the wanted scope."""
         given = read_authorization(request.header("authorization"))
-        key, secret = self._key(given.key_id)
+        key, secret = self._remembered.find(given.key_id)
         if request.header("x-amz-security-token") is not None:
             raise AwsError(
                 UNRECOGNIZED_CLIENT,
@@ -58,18 +58,12 @@ class Signatures:
             )
 
     def _key(self, key_id: str) -> tuple[AccessKey, str]:
-        now = self._now()
-        known = self._known.get(key_id)
-        if known is not None and now - known[0] < _REMEMBERED:
-            return known[1], known[2]
         found = self._keys.find(key_id)
         if found is None:
-            self._known.pop(key_id, None)
             raise AwsError(
                 UNRECOGNIZED_CLIENT,
                 "the access key is not one of this service: pawsonalize keys create makes one",
             )
-        self._known[key_id] = (now, *found)
         return found
 
     def _check_moment(self, given: Authorization, moment: str) -> None:
