@@ -15,12 +15,13 @@ import yaml
 from msgspec import Meta
 
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.animals.settings import AnimalSettings
 from pawsonalize.engine.checks.settings import CheckSettings
 from pawsonalize.evaluation.gate.settings import GateSettings, Profile
 
 _PREFIX = "PAWSONALIZE_"
 _OF_RETRAINING = ("recipe", "reranking", "promotion", "gate", "check", "retrain", "campaign")
-_GATE, _CHECKS = GateSettings(), CheckSettings()
+_GATE, _CHECKS, _ANIMALS = GateSettings(), CheckSettings(), AnimalSettings()
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0)]
 
@@ -113,6 +114,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The share of the places of recommendations that explore new and under-exposed items."""
     exploration_item_age_cut_off: Annotated[int, Meta(ge=0)] = 65500
     """Items created longer ago than this many days before the training are not explored."""
+    max_per_group_share: Annotated[float, Meta(gt=0, le=1)] = _ANIMALS.max_per_group_share
+    """One group fills at most this share of an answer of animals, unless nobody else is left."""
+    newcomer_days: Count = _ANIMALS.newcomer_days
+    """So many days an animal counts as new, and is due for exploration."""
+    long_stay_days: Count = _ANIMALS.long_stay_days
+    """From so many days on an animal waits long, and is due for exploration again."""
+    newcomer_floor: Share = _ANIMALS.newcomer_floor
+    """This share of the exploration is spread evenly over all animals that are due."""
+    postcode_table: str = ""
+    """A CSV file with the columns postcode, latitude and longitude; empty: none is known."""
     min_provisioned_tps: Annotated[int, Meta(ge=1)] = 1
     """Warn when a new version scores fewer recommendation requests a second."""
     reranking_enabled: bool = True
@@ -125,6 +136,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A folder whose folders stand for buckets: import jobs read `s3://` there, not in S3."""
     max_loaded_campaigns: Annotated[int, Meta(ge=1)] = 16
     """Campaigns beyond the two default ones that a worker keeps loaded, those asked last."""
+    fold_seconds: Annotated[float, Meta(ge=0)] = 60.0
+    """How often new events are folded into the counts of what is served; 0: at trainings alone."""
     retrain_schedule: str = "0 3 * * *"
     """When to retrain: cron's five fields, or `rate(12 hours)`; empty: only when asked to."""
     retrain_time_zone: str = "UTC"
@@ -212,9 +225,29 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         )
 
     @property
+    def animals(self) -> AnimalSettings:
+        """How individual animals are chosen; the weights are those that are not learned."""
+        return AnimalSettings(
+            max_per_group_share=self.max_per_group_share,
+            newcomer_days=self.newcomer_days,
+            long_stay_days=self.long_stay_days,
+            newcomer_floor=self.newcomer_floor,
+        )
+
+    @property
+    def animal_weights(self) -> Path:
+        """The file of learned weights."""
+        return self.data_dir / "animal-weights.json"
+
+    @property
     def models_dir(self) -> Path:
         """The folder of model artefacts."""
         return self.data_dir / "models"
+
+    @property
+    def fold_lock(self) -> Path:
+        """The file that the process which folds holds locked."""
+        return self.data_dir / "fold.lock"
 
     @property
     def import_folders(self) -> tuple[Path, ...]:

@@ -123,3 +123,30 @@ def test_a_root_key_of_the_settings_serves_several_servers(tmp_path: Path) -> No
         assert not list(tmp_path.glob("access-keys*"))
         with pytest.raises(InvalidInput, match="64 hexadecimal"):
             one.access_keys(Settings(access_key_root=Secret("short")))
+
+
+def test_a_solution_is_tuned_from_now_on_until_it_is_not(settings: Settings) -> None:
+    words = ("solutions", "tune", "recommender", "--trials")
+    tuned = decoded(settings, *words, "20", "--seconds", "600")
+    assert tuned["tuning"] == {"trials": 20, "seconds": 600.0, "ranges": {}}
+    with opened(settings) as adapters:
+        created = adapters.versions.create("recommender", as_of=T0, now=T0)
+        assert created.tuning is not None
+        assert created.tuning.trials == 20
+    assert decoded(settings, *words, "0")["tuning"] is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (("--tune", "0"), "1 to 200 trials"),
+        (("--tune", "5", "--tune-seconds", "0"), "--tune-seconds more than 0"),
+        (("--tune-seconds", "9"), "say how many trials"),
+        (("--tune", "3", "--mode", "UPDATE"), "tune in mode FULL"),
+    ],
+)
+def test_a_tuning_that_cannot_be_is_refused_before_the_training(
+    settings: Settings, wrong: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        command(settings, "train", "--solution", "recommender", *wrong)

@@ -15,6 +15,7 @@ from pawsonalize.engine.access_keys import AccessKeys
 from pawsonalize.engine.campaigns.updates import Campaigns
 from pawsonalize.engine.datasets import Datasets
 from pawsonalize.engine.filters.resources import Filters
+from pawsonalize.engine.folding.folder import Folder
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.importing.sources import Sources
 from pawsonalize.engine.notifying.courier import Courier
@@ -29,19 +30,24 @@ from pawsonalize.notify.smtp import SmtpNotifier
 from pawsonalize.notify.sns import SnsNotifier
 from pawsonalize.notify.webhook import WebhookNotifier
 from pawsonalize.settings import Settings, as_environment, as_record
+from pawsonalize.storage.animals import AnimalExposures, Animals, Supply
 from pawsonalize.storage.archive_ledger import ArchiveLedger
 from pawsonalize.storage.artefacts import LocalArtefacts
-from pawsonalize.storage.base import Animals, ArtefactStore, Catalogue, EventLog
+from pawsonalize.storage.base import ArtefactStore, Catalogue, EventLog
 from pawsonalize.storage.deliveries import Deliveries
+from pawsonalize.storage.impressions import Impressions
 from pawsonalize.storage.root_key import ROOT_KEY_BYTES, RootKeyFile
 from pawsonalize.storage.sql import (
     Database,
+    SqlAnimalExposures,
     SqlAnimals,
     SqlArchiveLedger,
     SqlCatalogue,
     SqlDeliveries,
     SqlEventLog,
+    SqlImpressions,
     SqlResources,
+    SqlSupply,
     SqlWorkflowRuns,
 )
 from pawsonalize.storage.workflow_runs import WorkflowRuns
@@ -58,6 +64,9 @@ class Adapters:
     log: EventLog
     catalogue: Catalogue
     animals: Animals
+    impressions: Impressions
+    supply: Supply
+    exposures: AnimalExposures
     registry: Registry
     ledger: ArchiveLedger
     deliveries: Deliveries
@@ -101,6 +110,11 @@ class Adapters:
         return Runs(self.workflow_runs, as_record(settings))
 
     @property
+    def folder(self) -> Folder:
+        """What folds in this very process."""
+        return Folder(self.registry, self.log, self.catalogue, self.artefacts)
+
+    @property
     def trainer(self) -> Trainer:
         """What trains in this very process."""
         return Trainer(self.registry, self.log, self.catalogue, self.artefacts, clock.now)
@@ -133,6 +147,9 @@ def _open(settings: Settings) -> Adapters:
         log=SqlEventLog(database),
         catalogue=SqlCatalogue(database),
         animals=SqlAnimals(database),
+        impressions=SqlImpressions(database),
+        supply=SqlSupply(database),
+        exposures=SqlAnimalExposures(database),
         registry=registry,
         ledger=SqlArchiveLedger(database),
         deliveries=SqlDeliveries(database),

@@ -11,7 +11,9 @@ import structlog
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, couriers
 from pawsonalize.app.engine import Engine
+from pawsonalize.app.folding import are_behind
 from pawsonalize.domain.errors import PawsonalizeError
+from pawsonalize.engine.animals.shelf_watch import ShelfWatch
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.filters.filterings import Filterings
@@ -22,13 +24,14 @@ from pawsonalize.engine.solutions.queue import TrainingQueue
 from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.settings import Settings
 
-_COUNT_SECONDS = 1.0
 _DELIVERY_SECONDS = 2.0
 _REFRESH_SECONDS = 0.5  # so that a rollback is everywhere within a second
 _IMPORT_SECONDS = 0.5
 _LOOK_SECONDS = 1.0
 _METADATA_SECONDS = 10.0
+_SHOWN_SECONDS = 1.0
 _RETRAIN_SECONDS = 1.0
+_FOLD_SECONDS = 1.0
 
 T = TypeVar("T")
 
@@ -52,6 +55,7 @@ async def in_background(
 def catch_up(engine: Engine) -> None:
     """What the first answer needs, before there is one."""
     attempt(count_animals, engine.supply)
+    attempt(fill_shelf, engine.shelf)
     for live in engine.live.values():
         attempt(follow_campaign, live)
 
@@ -63,12 +67,14 @@ def _work(
         yield every(_REFRESH_SECONDS, follow_campaign, live)
     yield every(_REFRESH_SECONDS, follow_campaigns, engine.runtimes, engine.runtimes.loading)
     yield every(_IMPORT_SECONDS, do_import_job, engine.import_jobs, engine.importing)
-    yield every(_COUNT_SECONDS, count_animals, engine.supply)
+    yield every(_SHOWN_SECONDS, count_shown, engine.shelf)
     yield every(_METADATA_SECONDS, read_metadata, engine.filterings)
     yield every(_LOOK_SECONDS, look_after_trainings, engine.queue)
     yield every(settings.archive_seconds, archive_new, engine.archiver)
     for courier in couriers(settings, adapters.deliveries):
         yield every(_DELIVERY_SECONDS, deliver_due, courier, notifying)
+    if engine.folding is not None:
+        yield every(_FOLD_SECONDS, fold_when_due, (adapters, engine))
     if settings.retrain_here:
         yield every(_RETRAIN_SECONDS, retrain_when_due, engine)
 
@@ -113,8 +119,20 @@ def do_import_job(jobs: ImportJobs) -> None:
 
 
 def count_animals(supply: SupplyWatch) -> None:
-    """Count the animals that are available."""
-    supply.refresh(clock.now())
+    """Count the animals before anybody asks; answers then count what changed."""
+    now = clock.now()
+    supply.of((), now, now)
+
+
+def fill_shelf(shelf: ShelfWatch) -> None:
+    """Read the available animals before anybody asks; answers then read what changed."""
+    now = clock.now()
+    shelf.of(now, now)
+
+
+def count_shown(shelf: ShelfWatch) -> None:
+    """Take in what was shown, by whichever process."""
+    shelf.count_shown()
 
 
 def read_metadata(filterings: Filterings) -> None:
@@ -143,3 +161,13 @@ def retrain_when_due(engine: Engine) -> None:
     if engine.timer is not None:
         engine.timer.look(clock.now())
     engine.workers.look(clock.now())
+
+
+def fold_when_due(parts: tuple[Adapters, Engine]) -> None:
+    """Begin a fold if one is due and there is something to fold."""
+    adapters, engine = parts
+    folding = engine.folding
+    if folding is None or not folding.is_due(clock.now()):
+        return
+    if are_behind((*engine.live.values(), *engine.runtimes.live_models()), adapters.log):
+        folding.start()

@@ -8,17 +8,25 @@ from pathlib import Path
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.folding import fold_process
+from pawsonalize.app.individuals import animal_settings, postcodes_of, shelf_watch
 from pawsonalize.app.live_models import live_model, live_models
 from pawsonalize.app.retraining import timer, worker_processes
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.services import Services as AwsServices
 from pawsonalize.aws.signatures.verification import Signatures
+from pawsonalize.engine.animals.distance import Postcodes
+from pawsonalize.engine.animals.individuals import Individuals
+from pawsonalize.engine.animals.profile import Profiles
+from pawsonalize.engine.animals.shelf_watch import ShelfWatch
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.filters.filterings import Filterings
+from pawsonalize.engine.folding.process import FoldProcess
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.ingest import Ingest
+from pawsonalize.engine.inventory.inventory import Inventory
 from pawsonalize.engine.remembered import Remembered
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.engine.runtime import Runtime
@@ -27,7 +35,6 @@ from pawsonalize.engine.solutions.queue import TrainingQueue
 from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings
-from pawsonalize.storage.sql import SqlImpressions
 from pawsonalize.ui.door import Storefront
 from pawsonalize.workflow.processes import WorkerProcesses
 from pawsonalize.workflow.record import Trigger
@@ -39,7 +46,8 @@ from pawsonalize.workflow.timer import Timer
 class Engine:
     """What answers, takes events in and keeps up with the tables.
 
-    `live` is what each campaign serves, by its name; `timer` is None without a schedule.
+    `live` is what each campaign serves, by its name; `timer` is None without a schedule, `folding`
+    where nothing is to be folded.
     """
 
     live: dict[str, LiveModel]
@@ -47,11 +55,15 @@ class Engine:
     ingest: Ingest
     supply: SupplyWatch
     filterings: Filterings
+    shelf: ShelfWatch
+    postcodes: Postcodes
     runtime: Runtime
+    individuals: Individuals
     runtimes: Runtimes
     runs: Runs
     timer: Timer | None
     workers: WorkerProcesses
+    folding: FoldProcess | None
     queue: TrainingQueue
     archiver: Archiver
     import_jobs: ImportJobs
@@ -61,9 +73,20 @@ class Engine:
     def of(cls, settings: Settings, adapters: Adapters) -> "Engine":
         """The parts, put together; nothing runs yet."""
         live = live_models(settings, adapters)
-        impressions = ImpressionLog(SqlImpressions(adapters.database))
-        supply = SupplyWatch(adapters.catalogue)
+        impressions = ImpressionLog(adapters.impressions)
+        supply = SupplyWatch(adapters.supply)
         filterings = Filterings(adapters.log, adapters.catalogue)
+        postcodes = postcodes_of(settings)
+        shelf = shelf_watch(adapters, postcodes)
+        runtime = Runtime(
+            adapters.log,
+            live[RECOMMENDER],
+            impressions,
+            live.get(RERANKER),
+            supply,
+            filterings.of(DATASET_GROUP),
+            adapters.catalogue,
+        )
         runs = adapters.runs(settings)
         return cls(
             live=live,
@@ -73,13 +96,11 @@ class Engine:
             ),
             supply=supply,
             filterings=filterings,
-            runtime=Runtime(
-                adapters.log,
-                live[RECOMMENDER],
-                impressions,
-                live.get(RERANKER),
-                supply,
-                filterings.of(DATASET_GROUP),
+            shelf=shelf,
+            postcodes=postcodes,
+            runtime=runtime,
+            individuals=Individuals(
+                runtime, shelf, adapters.animals, impressions, animal_settings(settings)
             ),
             runtimes=Runtimes(
                 adapters.log,
@@ -89,12 +110,14 @@ class Engine:
                 pinned=live,
                 supply=supply,
                 filterings=filterings,
+                catalogue=adapters.catalogue,
                 now=clock.now,
                 limit=settings.max_loaded_campaigns,
             ),
             runs=runs,
             timer=timer(settings, runs),
             workers=worker_processes(settings, adapters),
+            folding=fold_process(settings),
             queue=TrainingQueue(adapters.registry, adapters.trainings, settings.trainings_at_once),
             archiver=Archiver(adapters.log, adapters.ledger, adapters.objects),
             import_jobs=adapters.import_jobs(settings),
@@ -105,9 +128,13 @@ class Engine:
         """What the native API's endpoints need."""
         return Services(
             log=adapters.log,
-            animals=adapters.animals,
+            inventory=Inventory(adapters.animals),
+            catalogue=adapters.catalogue,
             ingest=self.ingest,
             runtime=self.runtime,
+            individuals=self.individuals,
+            profiles=Profiles(adapters.catalogue, self.postcodes),
+            exposures=adapters.exposures,
             live=self.live[RECOMMENDER],
             runs=self.runs,
             registry=adapters.registry,
@@ -150,6 +177,7 @@ class Engine:
         """What the adoption site's pages need."""
         return Storefront(
             runtime=self.runtime,
+            individuals=self.individuals,
             ingest=self.ingest,
             log=adapters.log,
             animals=adapters.animals,
@@ -166,6 +194,8 @@ class Engine:
         """Drain what was taken in; running workers give their run back."""
         self.import_jobs.stopping.set()
         self.workers.stop()
+        if self.folding is not None:
+            self.folding.stop()
         self.importing.shutdown(cancel_futures=True)
         self.runtimes.close()
         self.ingest.close()

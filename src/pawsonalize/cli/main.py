@@ -6,11 +6,13 @@ import typer
 from rich.console import Console
 
 from pawsonalize.cli import (
+    animals,
     archive,
     campaigns,
     demo,
     evaluate,
     filters,
+    fold,
     importing,
     keys,
     notifications,
@@ -37,9 +39,11 @@ app.command()(serve.serve)
 app.command("import")(importing.import_)
 app.command()(train.train)
 app.command(hidden=True)(train_version.train_version)
+app.command(hidden=True)(fold.fold)
 app.command()(retrain.retrain)
 app.command(hidden=True)(work.work)
 app.command()(evaluate.evaluate)
+app.add_typer(animals.app, name="animals")
 app.add_typer(runs.app, name="runs")
 app.add_typer(solutions.app, name="solutions")
 app.add_typer(solution_versions.app, name="solution-versions")

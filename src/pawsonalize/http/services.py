@@ -7,14 +7,18 @@ from typing import ParamSpec, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
+from pawsonalize.engine.animals.individuals import Individuals
+from pawsonalize.engine.animals.profile import Profiles
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.campaigns.updates import Campaigns
 from pawsonalize.engine.filters.resources import Filters
 from pawsonalize.engine.ingest import Ingest
+from pawsonalize.engine.inventory.inventory import Inventory
 from pawsonalize.engine.metadata import ItemMetadata
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.runtime import Runtime
-from pawsonalize.storage.base import Animals, EventLog
+from pawsonalize.storage.animals import AnimalExposures
+from pawsonalize.storage.base import Catalogue, EventLog
 from pawsonalize.workflow.runs import Runs
 
 P = ParamSpec("P")
@@ -31,9 +35,13 @@ class Services:
     """
 
     log: EventLog
-    animals: Animals
+    inventory: Inventory
+    catalogue: Catalogue
     ingest: Ingest
     runtime: Runtime
+    individuals: Individuals
+    profiles: Profiles
+    exposures: AnimalExposures
     live: LiveModel
     runs: Runs
     registry: Registry

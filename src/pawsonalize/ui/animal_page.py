@@ -3,15 +3,16 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.domain.animals import Animal, AnimalStatus
+from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.statuses import AnimalStatus
+from pawsonalize.engine.animals.rules import Denied, Rules
 from pawsonalize.engine.names import new_event_id
-from pawsonalize.engine.runtime import MAX_RESULTS
 from pawsonalize.ui.cards import Card
 from pawsonalize.ui.knowledge import Knowledge, curl
-from pawsonalize.ui.ordering import order
+from pawsonalize.ui.ordering import like
 from pawsonalize.ui.panel import panel
 from pawsonalize.ui.rendering import page
 from pawsonalize.ui.storefront import Storefront
@@ -25,13 +26,21 @@ _ACTIONS = (
     ("adoption", "Adopt {name}", "You adopted {name}"),
 )
 
+# What is said instead of them of who is not available.
+_GONE = {
+    AnimalStatus.ADOPTED: "has found a home",
+    AnimalStatus.PENDING: "may have found a home",
+    AnimalStatus.HOLD: "cannot be adopted yet",
+    AnimalStatus.RETURNED: "cannot be adopted yet",
+}
+
 
 def get_animal_page(request: Request, visitor: Visitor) -> Response:
     """Show an animal; the page's script tells the service that it was viewed."""
     storefront = Storefront.of(request)
     now = storefront.now()
     animal = storefront.animals.get(request.path_params["animal_id"])
-    if animal is None:
+    if animal is None or animal.status is AnimalStatus.REMOVED:
         raise NotFound("there is no animal with this id: choose one from the list")
     known = Knowledge.of(storefront, visitor)
     card = Card.of(animal, now, _source(request), known.did("favorite"))
@@ -40,7 +49,7 @@ def get_animal_page(request: Request, visitor: Visitor) -> Response:
         "animal.html",
         card=card,
         others=_others(storefront, known, animal, now),
-        at_home=animal.status(now) is AnimalStatus.ADOPTED,
+        gone=_GONE.get(animal.status),
         view_id=new_event_id(now),
         actions=[
             (event_type, label.format(name=animal.name), done.format(name=animal.name))
@@ -58,19 +67,11 @@ def get_animal_page(request: Request, visitor: Visitor) -> Response:
 
 
 def _others(storefront: Storefront, known: Knowledge, animal: Animal, now: int) -> list[Card]:
-    """Who else of the species comes first for the visitor."""
-    hidden = known.did("adoption") | {animal.animal_id}
-    waiting = [
-        other
-        for other in storefront.animals.available(now, MAX_RESULTS)
-        if other.group.species == animal.group.species and other.animal_id not in hidden
-    ]
-    ordered = order(storefront, known.visitor, waiting, now)
+    """Who else of the species those like who like this animal."""
+    rules = Rules(species=frozenset([animal.species]), denied=Denied(animals=known.did("adoption")))
+    found = like(storefront, known.visitor, animal, rules, _OTHERS, now)
     favourites = known.did("favorite")
-    return [
-        Card.of(other, now, ordered.recommendation_id, favourites)
-        for other in ordered.animals[:_OTHERS]
-    ]
+    return [Card.of(one.animal, now, found.recommendation_id, favourites) for one in found.shown]
 
 
 def _source(request: Request) -> str | None:

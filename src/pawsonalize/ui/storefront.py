@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from pawsonalize.engine.animals.individuals import Individuals
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.runtime import Runtime
-from pawsonalize.storage.base import Animals, EventLog
+from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.base import EventLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,7 @@ class Storefront:
     """
 
     runtime: Runtime
+    individuals: Individuals
     ingest: Ingest
     log: EventLog
     animals: Animals

@@ -1,11 +1,14 @@
 """What ids mean in words; an id nobody knows is shown as it is."""
 
+from pawsonalize.domain.ages import AGE_NAMES
+from pawsonalize.domain.animals import GoodWith
 from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.domain.sizes import SIZE_NAMES
 from pawsonalize.domain.times import DAY, HOUR, SECOND
 
 SPECIES = {"1": "cat", "2": "dog", "3": "rabbit"}
-SIZES = {"1": "small", "2": "medium", "3": "large", "4": "extra large"}
-AGES = {"1": "baby", "2": "young", "3": "adult", "4": "senior"}
+SIZES = SIZE_NAMES
+AGES = AGE_NAMES
 _PLURALS = {"1": "Cats", "2": "Dogs", "3": "Rabbits"}
 _DEEDS = {
     "view": "Viewed",
@@ -13,6 +16,7 @@ _DEEDS = {
     "inquiry": "Asked about",
     "application": "Applied for",
     "adoption": "Adopted",
+    "return": "Brought back",
 }
 _MINUTE = 60 * SECOND
 
@@ -39,9 +43,14 @@ def group_in_words(item_id: str) -> str:
     return item_id if group is None else f"{breed(group.breed)}, {age_and_size(group)}"
 
 
-def yes_or_no(known: bool | None) -> str:
+def good_with(known: GoodWith) -> str:
     """Nobody knowing is an answer of its own."""
-    return "not known" if known is None else "yes" if known else "no"
+    return "not known" if known is GoodWith.UNKNOWN else known.value
+
+
+def coat(colours: tuple[str, ...]) -> str:
+    """Such as `black and white`."""
+    return " and ".join(colours) or "not known"
 
 
 def waiting(days: int) -> str:

@@ -1,24 +1,39 @@
 """What was answered, by recommendation id."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import RowMapping, select
 
-from pawsonalize.storage.base import Impression
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
+from pawsonalize.storage.impressions import Impression
+from pawsonalize.storage.sql.animal_exposures import add_shown_animals, first_places
 from pawsonalize.storage.sql.database import Database
+from pawsonalize.storage.sql.exposures import add_shown, read_shown
 from pawsonalize.storage.sql.tables import impressions
 
 _ENCODE = msgspec.json.Encoder().encode
-_DECODE_ITEMS = msgspec.json.Decoder(tuple[str, ...]).decode
-_DECODE_ODDS = msgspec.json.Decoder(tuple[float, ...]).decode
+_DECODERS: Mapping[str, Callable[[str], object]] = MappingProxyType(
+    {
+        "item_ids": msgspec.json.Decoder(tuple[str, ...]).decode,
+        "propensities": msgspec.json.Decoder(tuple[float, ...]).decode,
+        "animal_ids": msgspec.json.Decoder(tuple[tuple[str, ...], ...]).decode,
+        "parts": msgspec.json.Decoder(tuple[tuple[float, ...], ...]).decode,
+    }
+)
 
 
 class SqlImpressions:
     """`Impressions` on the impressions table."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, dataset_group: str = DEFAULT_DATASET_GROUP) -> None:
         self._database = database
+        self._dataset_group = dataset_group
+
+    def of(self, dataset_group: str) -> "SqlImpressions":
+        """See `Impressions.of`."""
+        return SqlImpressions(self._database, dataset_group)
 
     def append(self, batch: Sequence[Impression]) -> None:
         """See `Impressions.append`."""
@@ -34,26 +49,63 @@ class SqlImpressions:
                 "answered_at": shown.answered_at,
                 "as_of": shown.as_of,
                 "solution_version": shown.solution_version,
+                "dataset_group": shown.dataset_group,
                 "item_ids": _ENCODE(shown.item_ids).decode(),
-                "propensities": (
-                    None if shown.propensities is None else _ENCODE(shown.propensities).decode()
-                ),
+                "propensities": _encoded(shown.propensities),
+                "animal_ids": _encoded(shown.animal_ids),
+                "parts": _encoded(shown.parts),
             }
             for shown in batch
         ]
+        seen = [one for one in batch if one.is_seen]
         with self._database.writing() as connection:
             connection.execute(impressions.insert(), rows)
+            add_shown(
+                connection, [(one.dataset_group, one.answered_at, one.item_ids) for one in seen]
+            )
+            add_shown_animals(
+                connection,
+                [(one.answered_at, first_places(one.animal_ids)) for one in seen if one.animal_ids],
+            )
 
     def get(self, recommendation_id: str) -> Impression | None:
         """See `Impressions.get`."""
-        wanted = select(impressions).where(impressions.c.recommendation_id == recommendation_id)
+        wanted = select(impressions).where(
+            impressions.c.recommendation_id == recommendation_id,
+            impressions.c.dataset_group == self._dataset_group,
+        )
         with self._database.reading() as connection:
             row = connection.execute(wanted).mappings().first()
-        if row is None:
-            return None
-        odds = row["propensities"]
-        decoded = {
-            "item_ids": _DECODE_ITEMS(row["item_ids"]),
-            "propensities": None if odds is None else _DECODE_ODDS(odds),
-        }
-        return Impression(**{**row, **decoded})
+        return None if row is None else _impression(row)
+
+    def between(self, since: int, until: int, after: str, limit: int) -> list[Impression]:
+        """See `Impressions.between`."""
+        wanted = (
+            select(impressions)
+            .where(
+                impressions.c.recommendation_id > after,
+                impressions.c.dataset_group == self._dataset_group,
+                impressions.c.answered_at >= since,
+                impressions.c.answered_at < until,
+            )
+            .order_by(impressions.c.recommendation_id)
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            return [_impression(row) for row in connection.execute(wanted).mappings()]
+
+    def shown(self, at: int) -> dict[str, float]:
+        """See `Impressions.shown`."""
+        with self._database.reading() as connection:
+            return read_shown(connection, self._dataset_group, at)
+
+
+def _impression(row: RowMapping) -> Impression:
+    decoded = {
+        name: None if row[name] is None else decode(row[name]) for name, decode in _DECODERS.items()
+    }
+    return Impression(**{**row, **decoded})
+
+
+def _encoded(value: object) -> str | None:
+    return None if value is None else _ENCODE(value).decode()

@@ -1,0 +1,93 @@
+"""How many animals of each item are available, and what of that changed."""
+
+from collections.abc import Collection
+
+from sqlalchemy import Connection, Select, and_, func, or_, select
+
+from pawsonalize.storage.animals import Revision
+from pawsonalize.storage.sql.database import Database
+from pawsonalize.storage.sql.tables import animal_changes, stays, supply_changes
+from pawsonalize.storage.sql.upsert import upsert
+
+_NEWEST = (
+    select(supply_changes.c.revision, supply_changes.c.at)
+    .order_by(supply_changes.c.revision.desc(), supply_changes.c.at.desc())
+    .limit(1)
+)
+
+
+class SqlSupply:
+    """`Supply` on the stays, and on the last change of each item."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def revision(self) -> Revision:
+        """See `Supply.revision`."""
+        with self._database.reading() as connection:
+            return _revision(connection)
+
+    def count(self, at: int, item_ids: Collection[str] | None = None) -> dict[str, int]:
+        """See `Supply.count`."""
+        waiting = (
+            select(stays.c.item_id, func.count().label("animals"))
+            .where(stays.c.since <= at, stays.c.until > at)
+            .group_by(stays.c.item_id)
+        )
+        if item_ids is not None:
+            waiting = waiting.where(stays.c.item_id.in_(item_ids))
+        with self._database.reading() as connection:
+            return {row.item_id: row.animals for row in connection.execute(waiting)}
+
+    def changed(self, after: Revision, since: int, at: int) -> set[str]:
+        """See `Supply.changed`."""
+        written = select(supply_changes.c.item_id).where(supply_changes.c.revision > after.number)
+        passed = _passed(select(stays.c.item_id), since, at)
+        with self._database.reading() as connection:
+            return {*connection.scalars(written), *connection.scalars(passed)}
+
+    def changed_animals(self, after: Revision, since: int, at: int) -> set[str]:
+        """See `Supply.changed_animals`."""
+        written = select(animal_changes.c.animal_id).where(animal_changes.c.revision > after.number)
+        passed = _passed(select(stays.c.animal_id), since, at)
+        with self._database.reading() as connection:
+            return {*connection.scalars(written), *connection.scalars(passed)}
+
+    def next_change(self, at: int) -> int | None:
+        """See `Supply.next_change`."""
+        moments = [
+            select(func.min(edge)).where(edge > at) for edge in (stays.c.since, stays.c.until)
+        ]
+        with self._database.reading() as connection:
+            found = [connection.scalar(moment) for moment in moments]
+        return min((moment for moment in found if moment is not None), default=None)
+
+
+def _passed(found: Select[tuple[str]], since: int, at: int) -> Select[tuple[str]]:
+    """Those of stays that begin or end between the two moments."""
+    first, last = sorted((since, at))
+    return found.where(
+        or_(
+            and_(stays.c.since > first, stays.c.since <= last),
+            and_(stays.c.until > first, stays.c.until <= last),
+        )
+    )
+
+
+def record_changes(
+    connection: Connection, item_ids: Collection[str], animal_ids: Collection[str], at: int
+) -> None:
+    """Say in the same transaction whose supply it changes, and which animals change."""
+    if not item_ids:
+        return
+    newest = _revision(connection)
+    revision = newest.number + 1
+    change = {"revision": revision, "at": max(newest.at, at)}
+    upsert(connection, supply_changes, [{"item_id": item_id, **change} for item_id in item_ids])
+    changed = [{"animal_id": one, "revision": revision} for one in animal_ids]
+    upsert(connection, animal_changes, changed)
+
+
+def _revision(connection: Connection) -> Revision:
+    row = connection.execute(_NEWEST).first()
+    return Revision(0, 0) if row is None else Revision(*row)
