@@ -6,6 +6,7 @@ The environment wins over the file, the file over the defaults below.
 
 import os
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -63,6 +64,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The region in the ARNs of the Personalize API under `/aws`."""
     aws_account_id: Annotated[str, Meta(pattern="^[0-9]{12}$")] = "000000000000"
     """The account in them."""
+    aws_signatures: Literal["auto", "required", "off"] = "auto"
+    """Whether `/aws` answers signed requests only; `auto`: unless `host` is this machine alone."""
+    access_key_root: Secret = Secret("")
+    """What secrets of access keys are derived from, 64 hexadecimal digits; else a file."""
     demo_site: bool = False
     """Serve the demo adoption site at `/`, where anybody may act as any visitor."""
     recipe: str = "user-personalization"
@@ -172,6 +177,21 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def archive(self) -> str:
         """The archive's URL."""
         return self.archive_url or str(self.data_dir.absolute() / "archive")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach the address."""
+        try:
+            return self.host == "localhost" or ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def requires_signatures(self) -> bool:
+        """Whether requests to `/aws` must be signed."""
+        if self.aws_signatures == "auto":
+            return not self.is_local
+        return self.aws_signatures == "required"
 
     @property
     def gate(self) -> GateSettings:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,8 @@ from pathlib import Path
 from pawsonalize import clock
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.archive.objects import open_objects
-from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
+from pawsonalize.engine.access_keys import AccessKeys
 from pawsonalize.engine.campaigns.updates import Campaigns
 from pawsonalize.engine.datasets import Datasets
 from pawsonalize.engine.filters.resources import Filters
@@ -36,6 +37,7 @@ from pawsonalize.storage.artefacts import LocalArtefacts
 from pawsonalize.storage.base import ArtefactStore, Catalogue, EventLog
 from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.storage.impressions import Impressions
+from pawsonalize.storage.root_key import ROOT_KEY_BYTES, RootKeyFile
 from pawsonalize.storage.sql import (
     Database,
     SqlAnimalExposures,
@@ -107,6 +109,10 @@ class Adapters:
         """The filters."""
         return Filters(self.registry, self.catalogue)
 
+    def access_keys(self, settings: Settings) -> AccessKeys:
+        """Who may call."""
+        return AccessKeys(self.registry, _root_key(settings))
+
     def runs(self, settings: Settings) -> Runs:
         """The workflow runs; new ones are begun with these settings."""
         return Runs(self.workflow_runs, as_record(settings))
@@ -166,6 +172,19 @@ def _open(settings: Settings) -> Adapters:
         ),
         workflow_runs=SqlWorkflowRuns(database),
     )
+
+
+def _root_key(settings: Settings) -> Callable[[bool], bytes]:
+    given = settings.access_key_root
+    if not given:
+        return RootKeyFile(settings.data_dir / "access-keys.root")
+    try:
+        root = bytes.fromhex(given)
+    except ValueError:
+        root = b""
+    if len(root) != ROOT_KEY_BYTES:
+        raise InvalidInput("access_key_root must be 64 hexadecimal digits")
+    return lambda _make: root
 
 
 def open_notifiers(settings: Settings) -> dict[str, Notifier]:

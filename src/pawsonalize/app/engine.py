@@ -14,6 +14,7 @@ from pawsonalize.app.live_models import live_model, live_models
 from pawsonalize.app.retraining import timer, worker_processes
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.services import Services as AwsServices
+from pawsonalize.aws.signatures.verification import Signatures
 from pawsonalize.engine.animals.distance import Postcodes
 from pawsonalize.engine.animals.individuals import Individuals
 from pawsonalize.engine.animals.profile import Profiles
@@ -26,6 +27,7 @@ from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.inventory.inventory import Inventory
+from pawsonalize.engine.remembered import Remembered
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.engine.runtime import Runtime
 from pawsonalize.engine.runtimes import Runtimes
@@ -148,6 +150,10 @@ class Engine:
 
     def aws_services(self, settings: Settings, adapters: Adapters) -> AwsServices:
         """What the operations of the Personalize API need."""
+        signatures = None
+        if settings.requires_signatures:
+            keys = adapters.access_keys(settings)
+            signatures = Signatures(keys, settings.aws_region, clock.now)
         return AwsServices(
             arns=Arns(settings.aws_region, settings.aws_account_id),
             registry=adapters.registry,
@@ -164,6 +170,8 @@ class Engine:
             now=clock.now,
             reads_are_local=adapters.database.is_local,
             max_body_bytes=settings.max_body_bytes,
+            signatures=signatures,
+            trackers=Remembered(adapters.datasets.tracker, clock.now),
         )
 
     def storefront(self, adapters: Adapters) -> Storefront:

@@ -14,6 +14,7 @@ from pawsonalize.cli import (
     filters,
     fold,
     importing,
+    keys,
     notifications,
     outcomes,
     retrain,
@@ -50,6 +51,7 @@ app.add_typer(solutions.app, name="solutions")
 app.add_typer(solution_versions.app, name="solution-versions")
 app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(filters.app, name="filters")
+app.add_typer(keys.app, name="keys")
 app.add_typer(archive.app, name="archive")
 app.add_typer(notifications.app, name="notifications")
 

@@ -43,7 +43,7 @@ def put_users(services: Services, asked: Asked) -> None:
 
 
 def _events(services: Services, asked: Asked) -> list[Event]:
-    group = services.datasets.tracker(asked["trackingId"]).dataset_group
+    group = services.trackers.find(asked["trackingId"]).dataset_group
     return [
         _event(services, asked, group, event, f"eventList.{place}.member")
         for place, event in enumerate(asked["eventList"], 1)
