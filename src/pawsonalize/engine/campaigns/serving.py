@@ -1,6 +1,7 @@
 """A solution version made ready to answer: loaded, tried, and weighed for exploration."""
 
 from dataclasses import dataclass, fields, replace
+from typing import Protocol
 
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.engine.campaigns.trial import try_out
@@ -36,6 +37,28 @@ class Served:
     model: Model
     settings: ServingSettings = ServingSettings()
     novelty: Novelty | None = None
+
+
+class Serving(Protocol):
+    """What answers come from: a campaign's live model, or one version for good."""
+
+    @property
+    def current(self) -> Served:
+        """The served version; NotReady if there is none yet."""
+        ...
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """One version for good."""
+
+    current: Served
+    is_ready: bool = True
 
 
 @dataclass(frozen=True, slots=True)

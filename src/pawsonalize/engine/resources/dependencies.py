@@ -14,6 +14,12 @@ from pawsonalize.engine.resources.datasets import (
     EventTracker,
     Filter,
 )
+from pawsonalize.engine.resources.jobs import (
+    BatchInferenceJob,
+    BatchSegmentJob,
+    DataDeletionJob,
+    DatasetExportJob,
+)
 from pawsonalize.engine.resources.resource import Resource, from_row
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.resources.status import Status
@@ -89,6 +95,11 @@ def _its_group(resource: Any) -> str:
     return group
 
 
+def _its_version(job: Any) -> str:
+    version: str = job.solution_version
+    return version
+
+
 # What a new resource of the kind needs, and where it names it.
 _NEEDED: Mapping[type[Resource], tuple[tuple[type[Resource], Callable[[Any], str]], ...]] = (
     MappingProxyType(
@@ -98,6 +109,10 @@ _NEEDED: Mapping[type[Resource], tuple[tuple[type[Resource], Callable[[Any], str
             Filter: ((DatasetGroup, _its_group),),
             Solution: ((DatasetGroup, _its_group),),
             DatasetImportJob: ((Dataset, lambda new: str(new.dataset)),),
+            DatasetExportJob: ((Dataset, lambda new: str(new.dataset)),),
+            DataDeletionJob: ((DatasetGroup, _its_group),),
+            BatchInferenceJob: ((SolutionVersion, _its_version),),
+            BatchSegmentJob: ((SolutionVersion, _its_version),),
             Campaign: ((Solution, lambda new: str(new.solution)),),
         }
     )
@@ -108,12 +123,21 @@ _RULES: Mapping[
     type[Resource], tuple[tuple[type[Resource], Callable[[Any], str | None], _Condition], ...]
 ] = MappingProxyType(
     {
-        DatasetGroup: tuple(
-            (kind, _itself, _always) for kind in (Solution, EventTracker, Filter, Dataset)
+        DatasetGroup: (
+            *((kind, _itself, _always) for kind in (Solution, EventTracker, Filter, Dataset)),
+            (DataDeletionJob, _itself, _in_work),
         ),
         DatasetSchema: ((Dataset, _anybody, _describes),),
-        Dataset: ((DatasetImportJob, _itself, _in_work),),
+        Dataset: (
+            (DatasetImportJob, _itself, _in_work),
+            (DatasetExportJob, _itself, _in_work),
+            (DataDeletionJob, _its_group, _in_work),
+        ),
         Solution: ((Campaign, _itself, _always), (SolutionVersion, _itself, _in_work)),
-        SolutionVersion: ((Campaign, _its_solution, _serves),),
+        SolutionVersion: (
+            (Campaign, _its_solution, _serves),
+            (BatchInferenceJob, _itself, _in_work),
+            (BatchSegmentJob, _itself, _in_work),
+        ),
     }
 )

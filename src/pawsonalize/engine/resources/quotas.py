@@ -19,6 +19,11 @@ from pawsonalize.engine.resources.datasets import (
     EventTracker,
     Filter,
 )
+from pawsonalize.engine.resources.jobs import (
+    BatchInferenceJob,
+    BatchSegmentJob,
+    DatasetExportJob,
+)
 from pawsonalize.engine.resources.resource import Resource, from_row
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.storage.base import Resources
@@ -32,6 +37,7 @@ SOLUTIONS_OF_A_GROUP: Final = 10
 CAMPAIGNS_OF_A_GROUP: Final = 5
 IMPORT_JOBS_IN_WORK: Final = 5
 TRAININGS_IN_WORK: Final = 20
+JOBS_OF_A_KIND_IN_WORK: Final = 5
 
 _Counts = Callable[[Resources, Any, Any], bool]
 
@@ -98,6 +104,10 @@ _QUOTAS: Mapping[type[Resource], _Quota] = MappingProxyType(
         Solution: _Quota(SOLUTIONS_OF_A_GROUP, _A_GROUP, _each),
         Campaign: _Quota(CAMPAIGNS_OF_A_GROUP, _A_GROUP, _of_its_group, within_owner=False),
         DatasetImportJob: _Quota(IMPORT_JOBS_IN_WORK, "", _in_work, within_owner=False),
+        **{
+            kind: _Quota(JOBS_OF_A_KIND_IN_WORK, "", _in_work, within_owner=False)
+            for kind in (DatasetExportJob, BatchInferenceJob, BatchSegmentJob)
+        },
         SolutionVersion: _Quota(TRAININGS_IN_WORK, "", _in_work, within_owner=False),
     }
 )

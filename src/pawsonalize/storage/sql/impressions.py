@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from pawsonalize.storage.base import Impression
 from pawsonalize.storage.sql.database import Database
+from pawsonalize.storage.sql.ids import in_parts
 from pawsonalize.storage.sql.tables import impressions
 
 _ENCODE = msgspec.json.Encoder().encode
@@ -57,3 +58,16 @@ class SqlImpressions:
             "propensities": None if odds is None else _DECODE_ODDS(odds),
         }
         return Impression(**{**row, **decoded})
+
+    def erase_visitors(self, user_ids: Sequence[str], session_ids: Sequence[str]) -> int:
+        """See `Impressions.erase_visitors`."""
+        erased = 0
+        with self._database.writing() as connection:
+            for column, ids in (
+                (impressions.c.user_id, user_ids),
+                (impressions.c.session_id, session_ids),
+            ):
+                for part in in_parts(ids):
+                    theirs = delete(impressions).where(column.in_(part))
+                    erased += connection.execute(theirs).rowcount
+        return erased

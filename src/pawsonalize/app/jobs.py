@@ -1,0 +1,51 @@
+"""The background jobs over the adapters."""
+
+from pathlib import Path
+
+from pawsonalize import clock
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.archive.objects import open_objects
+from pawsonalize.engine.campaigns.serving import Loader
+from pawsonalize.engine.erasing.deletions import Deletions
+from pawsonalize.engine.exposure import Exposure
+from pawsonalize.engine.filters.filterings import Filterings
+from pawsonalize.engine.jobs.background import BackgroundJobs
+from pawsonalize.engine.jobs.batch import Batch
+from pawsonalize.engine.jobs.exports import Exports
+from pawsonalize.engine.jobs.inference import Inference
+from pawsonalize.engine.jobs.outputs import Outputs
+from pawsonalize.engine.jobs.segments import Segments
+from pawsonalize.settings import Settings
+from pawsonalize.storage.sql import SqlImpressions
+
+
+def background_jobs(
+    settings: Settings, adapters: Adapters, filterings: Filterings
+) -> BackgroundJobs:
+    """What creates and does them."""
+    sources = adapters.import_jobs(settings).sources
+    s3_root = Path(settings.s3_root).absolute() if settings.s3_root else None
+    batch = Batch(
+        sources, Outputs(settings.export_folders, s3_root, open_objects), adapters.filters
+    )
+    loader = Loader(
+        adapters.registry, adapters.artefacts, Exposure(adapters.log, adapters.catalogue)
+    )
+    return BackgroundJobs(
+        registry=adapters.registry,
+        exports=Exports(adapters.datasets, batch.outputs),
+        deletions=Deletions(
+            adapters.registry,
+            sources,
+            adapters.log,
+            adapters.catalogue,
+            SqlImpressions(adapters.database),
+            adapters.objects,
+            adapters.ledger,
+            clock.now,
+        ),
+        inference=Inference(batch, loader, adapters.log, filterings),
+        segments=Segments(batch, loader, adapters.log, filterings),
+        folder=settings.jobs_dir,
+        now=clock.now,
+    )
