@@ -16,7 +16,9 @@ from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.importing.jobs import ImportJobs
+from pawsonalize.engine.jobs.worker import Worker
 from pawsonalize.engine.notifying.courier import Courier
+from pawsonalize.engine.recommenders import Recommenders
 from pawsonalize.engine.runtimes import Runtimes
 from pawsonalize.engine.solutions.queue import TrainingQueue
 from pawsonalize.engine.supply import SupplyWatch
@@ -63,9 +65,12 @@ def _work(
         yield every(_REFRESH_SECONDS, follow_campaign, live)
     yield every(_REFRESH_SECONDS, follow_campaigns, engine.runtimes, engine.runtimes.loading)
     yield every(_IMPORT_SECONDS, do_import_job, engine.import_jobs, engine.importing)
+    for worker in engine.jobs.workers:
+        yield every(_IMPORT_SECONDS, do_job, worker, engine.working)
     yield every(_COUNT_SECONDS, count_animals, engine.supply)
     yield every(_METADATA_SECONDS, read_metadata, engine.filterings)
     yield every(_LOOK_SECONDS, look_after_trainings, engine.queue)
+    yield every(_LOOK_SECONDS, look_after_recommenders, engine.recommenders)
     yield every(settings.archive_seconds, archive_new, engine.archiver)
     for courier in couriers(settings, adapters.deliveries):
         yield every(_DELIVERY_SECONDS, deliver_due, courier, notifying)
@@ -112,6 +117,11 @@ def do_import_job(jobs: ImportJobs) -> None:
     jobs.work()
 
 
+def do_job(worker: Worker[Any]) -> None:
+    """Do the job of a kind that waits for longest."""
+    worker.work()
+
+
 def count_animals(supply: SupplyWatch) -> None:
     """Count the animals that are available."""
     supply.refresh(clock.now())
@@ -125,6 +135,11 @@ def read_metadata(filterings: Filterings) -> None:
 def look_after_trainings(queue: TrainingQueue) -> None:
     """Settle trainings whose process died, and start those that wait."""
     queue.look_after(clock.now())
+
+
+def look_after_recommenders(recommenders: Recommenders) -> None:
+    """Serve those that are trained."""
+    recommenders.look_after(clock.now())
 
 
 def archive_new(archiver: Archiver) -> None:

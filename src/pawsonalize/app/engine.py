@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.jobs import background_jobs
 from pawsonalize.app.live_models import live_model, live_models
 from pawsonalize.app.retraining import timer, worker_processes
 from pawsonalize.aws.arn import Arns
@@ -18,6 +19,8 @@ from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.ingest import Ingest
+from pawsonalize.engine.jobs.background import BackgroundJobs
+from pawsonalize.engine.recommenders import Recommenders
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.engine.runtime import Runtime
 from pawsonalize.engine.runtimes import Runtimes
@@ -54,6 +57,9 @@ class Engine:
     archiver: Archiver
     import_jobs: ImportJobs
     importing: ThreadPoolExecutor
+    jobs: BackgroundJobs
+    recommenders: Recommenders
+    working: ThreadPoolExecutor
 
     @classmethod
     def of(cls, settings: Settings, adapters: Adapters) -> "Engine":
@@ -63,6 +69,8 @@ class Engine:
         supply = SupplyWatch(adapters.catalogue)
         filterings = Filterings(adapters.log, adapters.catalogue)
         runs = adapters.runs(settings)
+        queue = TrainingQueue(adapters.registry, adapters.trainings, settings.trainings_at_once)
+        jobs = background_jobs(settings, adapters, filterings)
         return cls(
             live=live,
             impressions=impressions,
@@ -93,10 +101,15 @@ class Engine:
             runs=runs,
             timer=timer(settings, runs),
             workers=worker_processes(settings, adapters),
-            queue=TrainingQueue(adapters.registry, adapters.trainings, settings.trainings_at_once),
+            queue=queue,
             archiver=Archiver(adapters.log, adapters.ledger, adapters.objects),
             import_jobs=adapters.import_jobs(settings),
             importing=ThreadPoolExecutor(1, thread_name_prefix="import-jobs"),
+            jobs=jobs,
+            recommenders=Recommenders(
+                adapters.registry, adapters.versions, adapters.campaigns, queue
+            ),
+            working=ThreadPoolExecutor(len(jobs.workers), thread_name_prefix="jobs"),
         )
 
     def services(self, settings: Settings, adapters: Adapters) -> Services:
@@ -112,6 +125,7 @@ class Engine:
             campaigns=adapters.campaigns,
             filters=adapters.filters,
             metadata=self.filterings.of(DATASET_GROUP).metadata,
+            deletions=self.jobs.deletions,
             now=clock.now,
             reads_are_local=adapters.database.is_local,
             max_body_bytes=settings.max_body_bytes,
@@ -129,6 +143,8 @@ class Engine:
             campaigns=adapters.campaigns,
             datasets=adapters.datasets,
             import_jobs=self.import_jobs,
+            jobs=self.jobs,
+            recommenders=self.recommenders,
             filters=adapters.filters,
             filterings=self.filterings,
             ingest=self.ingest,
@@ -157,8 +173,10 @@ class Engine:
     def close(self) -> None:
         """Drain what was taken in; running workers give their run back."""
         self.import_jobs.stopping.set()
+        self.jobs.stopping.set()
         self.workers.stop()
         self.importing.shutdown(cancel_futures=True)
+        self.working.shutdown(cancel_futures=True)
         self.runtimes.close()
         self.ingest.close()
         self.impressions.close()

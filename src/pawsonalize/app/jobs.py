@@ -19,14 +19,30 @@ from pawsonalize.settings import Settings
 from pawsonalize.storage.sql import SqlImpressions
 
 
+def erasing(settings: Settings, adapters: Adapters) -> Deletions:
+    """What erases users."""
+    return Deletions(
+        adapters.registry,
+        adapters.import_jobs(settings).sources,
+        adapters.log,
+        adapters.catalogue,
+        SqlImpressions(adapters.database),
+        adapters.objects,
+        adapters.ledger,
+        clock.now,
+    )
+
+
 def background_jobs(
-    settings: Settings, adapters: Adapters, filterings: Filterings
+    settings: Settings, adapters: Adapters, filterings: Filterings | None = None
 ) -> BackgroundJobs:
-    """What creates and does them."""
-    sources = adapters.import_jobs(settings).sources
+    """What creates and does them; `filterings` are those that answers use too."""
+    filterings = filterings or Filterings(adapters.log, adapters.catalogue)
     s3_root = Path(settings.s3_root).absolute() if settings.s3_root else None
     batch = Batch(
-        sources, Outputs(settings.export_folders, s3_root, open_objects), adapters.filters
+        adapters.import_jobs(settings).sources,
+        Outputs(settings.export_folders, s3_root, open_objects),
+        adapters.filters,
     )
     loader = Loader(
         adapters.registry, adapters.artefacts, Exposure(adapters.log, adapters.catalogue)
@@ -34,16 +50,7 @@ def background_jobs(
     return BackgroundJobs(
         registry=adapters.registry,
         exports=Exports(adapters.datasets, batch.outputs),
-        deletions=Deletions(
-            adapters.registry,
-            sources,
-            adapters.log,
-            adapters.catalogue,
-            SqlImpressions(adapters.database),
-            adapters.objects,
-            adapters.ledger,
-            clock.now,
-        ),
+        deletions=erasing(settings, adapters),
         inference=Inference(batch, loader, adapters.log, filterings),
         segments=Segments(batch, loader, adapters.log, filterings),
         folder=settings.jobs_dir,

@@ -22,6 +22,13 @@ from pawsonalize.engine.resources.datasets import (
     EventTracker,
     Filter,
 )
+from pawsonalize.engine.resources.jobs import (
+    BatchInferenceJob,
+    BatchSegmentJob,
+    DataDeletionJob,
+    DatasetExportJob,
+)
+from pawsonalize.engine.resources.recommenders import Recommender
 from pawsonalize.engine.resources.resource import Resource
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 
@@ -37,9 +44,14 @@ KINDS: Mapping[str, type[Resource]] = MappingProxyType(
         "schema": DatasetSchema,
         "dataset": Dataset,
         "dataset-import-job": DatasetImportJob,
+        "dataset-export-job": DatasetExportJob,
+        "data-deletion-job": DataDeletionJob,
+        "batch-inference-job": BatchInferenceJob,
+        "batch-segment-job": BatchSegmentJob,
         "event-tracker": EventTracker,
         "filter": Filter,
         "solution": Solution,
+        "recommender": Recommender,
         "campaign": Campaign,
     }
 )

@@ -13,6 +13,8 @@ from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.filters.resources import Filters
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.ingest import Ingest
+from pawsonalize.engine.jobs.background import BackgroundJobs
+from pawsonalize.engine.recommenders import Recommenders
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import Resource, ResourceT
 from pawsonalize.engine.runtimes import Runtimes
@@ -44,6 +46,8 @@ class Services:
     campaigns: Campaigns
     datasets: Datasets
     import_jobs: ImportJobs
+    jobs: BackgroundJobs
+    recommenders: Recommenders
     filters: Filters
     filterings: Filterings
     ingest: Ingest

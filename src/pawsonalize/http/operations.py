@@ -18,6 +18,7 @@ from pawsonalize.http import (
     rerankings,
     resources,
     runs,
+    users,
 )
 from pawsonalize.http.examples import (
     EVENT,
@@ -131,6 +132,15 @@ OPERATIONS = (
             Parameter("session_id", "The session.", where="path", required=True),
             *_HISTORY_PARAMETERS,
         ),
+    ),
+    Operation(
+        "DELETE",
+        "/v1/users/{user_id:path}",
+        users.delete_user,
+        "Erase a user: from tables and archive within a moment, and from the next model.",
+        answer=(users.ErasureAnswer,),
+        status=202,
+        parameters=(Parameter("user_id", "The user.", where="path", required=True),),
     ),
     Operation(
         "GET",

@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.campaigns.updates import Campaigns
+from pawsonalize.engine.erasing.deletions import Deletions
 from pawsonalize.engine.filters.resources import Filters
 from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.metadata import ItemMetadata
@@ -40,6 +41,7 @@ class Services:
     campaigns: Campaigns
     filters: Filters
     metadata: ItemMetadata
+    deletions: Deletions
     now: Callable[[], int]
     reads_are_local: bool
     max_body_bytes: int

@@ -5,7 +5,11 @@ from types import MappingProxyType
 from typing import Any
 
 from pawsonalize.aws.operations import (
+    batch_inference_jobs,
+    batch_segment_jobs,
     campaigns,
+    data_deletion_jobs,
+    dataset_export_jobs,
     dataset_groups,
     dataset_import_jobs,
     datasets,
@@ -13,6 +17,7 @@ from pawsonalize.aws.operations import (
     events,
     filters,
     recipes,
+    recommenders,
     runtime,
     schemas,
     solution_versions,
@@ -25,7 +30,11 @@ from pawsonalize.aws.services import Asked, Services
 Handler = Callable[[Services, Asked], Any]
 
 _FILES = (
+    batch_inference_jobs,
+    batch_segment_jobs,
     campaigns,
+    data_deletion_jobs,
+    dataset_export_jobs,
     dataset_groups,
     dataset_import_jobs,
     datasets,
@@ -33,6 +42,7 @@ _FILES = (
     events,
     filters,
     recipes,
+    recommenders,
     runtime,
     schemas,
     solution_versions,

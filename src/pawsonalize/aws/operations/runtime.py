@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pawsonalize.aws.operations.recommenders import serving_campaign
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, NOT_FOUND, AwsError
 from pawsonalize.aws.recipes import WITH_SCORES
 from pawsonalize.aws.services import Answer, Asked, Services
@@ -25,8 +26,6 @@ _METADATA = "enableMetadataWithRecommendations"
 
 async def get_recommendations(services: Services, asked: Asked) -> Answer:
     """Recommends items for a user, or like an item; a user nobody knows gets popular ones."""
-    if "recommenderArn" in asked:
-        raise AwsError(INVALID_INPUT, "this service has no recommenders yet: send a campaignArn")
     runtime = await _runtime(services, asked)
     return await services.read(_recommended, services, runtime, asked)
 
@@ -84,8 +83,12 @@ async def _runtime(services: Services, asked: Asked) -> Runtime:
 
 
 def _campaign_name(services: Services, asked: Asked) -> str:
+    if "recommenderArn" in asked:
+        if "campaignArn" in asked:
+            raise AwsError(INVALID_INPUT, "send a campaignArn or a recommenderArn, not both")
+        return serving_campaign(services, asked["recommenderArn"])
     if "campaignArn" not in asked:
-        raise AwsError(INVALID_INPUT, "campaignArn is missing: send it")
+        raise AwsError(INVALID_INPUT, "campaignArn is missing: send it, or a recommenderArn")
     return services.arns.name(asked["campaignArn"], Campaign)
 
 

@@ -1,4 +1,4 @@
-"""Data deletion jobs: users are erased from the tables, from the archive and from the next model."""
+"""Data deletion jobs: users go from the tables, from the archive and from the next model."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass

@@ -1,6 +1,7 @@
 """All kinds of jobs but imports: created once they are known to be possible, and who does them."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,6 +21,8 @@ from pawsonalize.engine.resources.jobs import (
 )
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import ResourceT
+
+_LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -46,15 +49,21 @@ class BackgroundJobs:
         checks[type(job)](job)
         return self.registry.create(job, self.now())
 
+    def finish(self, job: ResourceT) -> ResourceT:
+        """Do the job here, or wait for the server that does it; returns it settled."""
+        worker = next(one for one in self.workers if one.kind is type(job))
+        while not (job := self.registry.get(type(job), job.name)).status.is_settled:
+            if not worker.work():
+                time.sleep(_LOOK_SECONDS)
+        return job
+
     @cached_property
     def workers(self) -> tuple[Worker[Any], ...]:
         """Who does them, one for each kind."""
         return (
             self._worker(DatasetExportJob, self.exports.perform),
             self._worker(DataDeletionJob, self.deletions.perform),
-            self._worker(
-                BatchInferenceJob, lambda job: self.inference.perform(job, self.now())
-            ),
+            self._worker(BatchInferenceJob, lambda job: self.inference.perform(job, self.now())),
             self._worker(BatchSegmentJob, lambda job: self.segments.perform(job, self.now())),
         )
 

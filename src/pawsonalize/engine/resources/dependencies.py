@@ -20,6 +20,7 @@ from pawsonalize.engine.resources.jobs import (
     DataDeletionJob,
     DatasetExportJob,
 )
+from pawsonalize.engine.resources.recommenders import Recommender
 from pawsonalize.engine.resources.resource import Resource, from_row
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.resources.status import Status
@@ -90,6 +91,10 @@ def _serves(campaign: Campaign, version: SolutionVersion) -> bool:
     return version.name in campaign.versions
 
 
+def _is_served_by(recommender: Recommender, campaign: Campaign) -> bool:
+    return recommender.served_by == campaign.name
+
+
 def _its_group(resource: Any) -> str:
     group: str = resource.dataset_group
     return group
@@ -113,6 +118,7 @@ _NEEDED: Mapping[type[Resource], tuple[tuple[type[Resource], Callable[[Any], str
             DataDeletionJob: ((DatasetGroup, _its_group),),
             BatchInferenceJob: ((SolutionVersion, _its_version),),
             BatchSegmentJob: ((SolutionVersion, _its_version),),
+            Recommender: ((DatasetGroup, _its_group),),
             Campaign: ((Solution, lambda new: str(new.solution)),),
         }
     )
@@ -124,7 +130,10 @@ _RULES: Mapping[
 ] = MappingProxyType(
     {
         DatasetGroup: (
-            *((kind, _itself, _always) for kind in (Solution, EventTracker, Filter, Dataset)),
+            *(
+                (kind, _itself, _always)
+                for kind in (Recommender, Solution, EventTracker, Filter, Dataset)
+            ),
             (DataDeletionJob, _itself, _in_work),
         ),
         DatasetSchema: ((Dataset, _anybody, _describes),),
@@ -133,6 +142,7 @@ _RULES: Mapping[
             (DatasetExportJob, _itself, _in_work),
             (DataDeletionJob, _its_group, _in_work),
         ),
+        Campaign: ((Recommender, _anybody, _is_served_by),),
         Solution: ((Campaign, _itself, _always), (SolutionVersion, _itself, _in_work)),
         SolutionVersion: (
             (Campaign, _its_solution, _serves),
