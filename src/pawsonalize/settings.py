@@ -120,6 +120,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Folders below which jobs may write, commas between, beside `exports` in data_dir."""
     s3_root: str = ""
     """A folder whose folders stand for buckets: jobs read and write `s3://` there, not in S3."""
+    attribution_seconds: Annotated[float, Meta(gt=0)] = 3600.0
+    """How often metric attributions report what has come since the report before."""
     max_loaded_campaigns: Annotated[int, Meta(ge=1)] = 16
     """Campaigns beyond the two default ones that a worker keeps loaded, those asked last."""
     retrain_schedule: str = "0 3 * * *"

@@ -40,9 +40,7 @@ def test_an_object_is_never_replaced(objects: ObjectStore) -> None:
     assert objects.get("a/b") == b"first"
 
 
-def test_an_object_is_replaced_when_that_is_asked_for(
-    objects: ObjectStore, tmp_path: Path
-) -> None:
+def test_an_object_is_replaced_when_that_is_asked_for(objects: ObjectStore, tmp_path: Path) -> None:
     file = tmp_path / "a file"
     file.write_bytes(b"from a file")
     objects.replace("a/b", b"first")

@@ -32,7 +32,11 @@ def shop(wire: Wire) -> str:
             sessionId=f"session {user}",
             eventList=[
                 {"eventType": kind, "itemId": item, "sentAt": NOW}
-                for kind, item in (("View", "tea"), ("View", "tea"), ("Purchase", "milk"))
+                for kind, item in (
+                    *[("View", "tea")] * 5,
+                    *[("Purchase", "milk")] * 3,
+                    ("Purchase", "bread"),
+                )
             ],
         )
     return group

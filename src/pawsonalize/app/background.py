@@ -13,6 +13,7 @@ from pawsonalize.app.adapters import Adapters, couriers
 from pawsonalize.app.engine import Engine
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.engine.archiving.archiver import Archiver
+from pawsonalize.engine.attribution.attributions import MetricAttributions
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.importing.jobs import ImportJobs
@@ -30,6 +31,7 @@ _REFRESH_SECONDS = 0.5  # so that a rollback is everywhere within a second
 _IMPORT_SECONDS = 0.5
 _LOOK_SECONDS = 1.0
 _METADATA_SECONDS = 10.0
+_REPORT_SECONDS = 60.0
 _RETRAIN_SECONDS = 1.0
 
 T = TypeVar("T")
@@ -71,6 +73,8 @@ def _work(
     yield every(_METADATA_SECONDS, read_metadata, engine.filterings)
     yield every(_LOOK_SECONDS, look_after_trainings, engine.queue)
     yield every(_LOOK_SECONDS, look_after_recommenders, engine.recommenders)
+    looks = min(settings.attribution_seconds, _REPORT_SECONDS)
+    yield every(looks, report_metrics, engine.attributions)
     yield every(settings.archive_seconds, archive_new, engine.archiver)
     for courier in couriers(settings, adapters.deliveries):
         yield every(_DELIVERY_SECONDS, deliver_due, courier, notifying)
@@ -140,6 +144,11 @@ def look_after_trainings(queue: TrainingQueue) -> None:
 def look_after_recommenders(recommenders: Recommenders) -> None:
     """Serve those that are trained."""
     recommenders.look_after(clock.now())
+
+
+def report_metrics(attributions: MetricAttributions) -> None:
+    """Write the reports of metric attributions that are due."""
+    attributions.report_due(clock.now())
 
 
 def archive_new(archiver: Archiver) -> None:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.jobs import background_jobs
+from pawsonalize.app.jobs import background_jobs, metric_attributions
 from pawsonalize.app.live_models import live_model, live_models
 from pawsonalize.app.retraining import timer, worker_processes
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.services import Services as AwsServices
 from pawsonalize.engine.archiving.archiver import Archiver
+from pawsonalize.engine.attribution.attributions import MetricAttributions
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.importing.jobs import ImportJobs
@@ -59,6 +60,7 @@ class Engine:
     importing: ThreadPoolExecutor
     jobs: BackgroundJobs
     recommenders: Recommenders
+    attributions: MetricAttributions
     working: ThreadPoolExecutor
 
     @classmethod
@@ -106,6 +108,7 @@ class Engine:
             import_jobs=adapters.import_jobs(settings),
             importing=ThreadPoolExecutor(1, thread_name_prefix="import-jobs"),
             jobs=jobs,
+            attributions=metric_attributions(settings, adapters, jobs.exports.outputs),
             recommenders=Recommenders(
                 adapters.registry, adapters.versions, adapters.campaigns, queue
             ),
@@ -145,6 +148,7 @@ class Engine:
             import_jobs=self.import_jobs,
             jobs=self.jobs,
             recommenders=self.recommenders,
+            attributions=self.attributions,
             filters=adapters.filters,
             filterings=self.filterings,
             ingest=self.ingest,

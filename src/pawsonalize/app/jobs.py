@@ -5,6 +5,8 @@ from pathlib import Path
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.archive.objects import open_objects
+from pawsonalize.engine.attribution.attributions import MetricAttributions
+from pawsonalize.engine.attribution.measuring import Measuring
 from pawsonalize.engine.campaigns.serving import Loader
 from pawsonalize.engine.erasing.deletions import Deletions
 from pawsonalize.engine.exposure import Exposure
@@ -31,6 +33,20 @@ def erasing(settings: Settings, adapters: Adapters) -> Deletions:
         adapters.ledger,
         clock.now,
     )
+
+
+def metric_attributions(
+    settings: Settings, adapters: Adapters, outputs: Outputs
+) -> MetricAttributions:
+    """What measures and reports them."""
+    measuring = Measuring(
+        adapters.registry,
+        adapters.log,
+        adapters.catalogue,
+        SqlImpressions(adapters.database),
+    )
+    seconds = settings.attribution_seconds
+    return MetricAttributions(adapters.registry, measuring, outputs, seconds)
 
 
 def background_jobs(

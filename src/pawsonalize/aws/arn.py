@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, NOT_FOUND, AwsError
 from pawsonalize.domain.schemas import DatasetType
+from pawsonalize.engine.resources.attribution import MetricAttribution
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.datasets import (
     Dataset,
@@ -52,6 +53,7 @@ KINDS: Mapping[str, type[Resource]] = MappingProxyType(
         "filter": Filter,
         "solution": Solution,
         "recommender": Recommender,
+        "metric-attribution": MetricAttribution,
         "campaign": Campaign,
     }
 )

@@ -7,6 +7,7 @@ from typing import Any, ParamSpec, TypeVar
 from starlette.concurrency import run_in_threadpool
 
 from pawsonalize.aws.arn import Arns
+from pawsonalize.engine.attribution.attributions import MetricAttributions
 from pawsonalize.engine.campaigns.updates import Campaigns
 from pawsonalize.engine.datasets import Datasets
 from pawsonalize.engine.filters.filterings import Filterings
@@ -47,6 +48,7 @@ class Services:
     datasets: Datasets
     import_jobs: ImportJobs
     jobs: BackgroundJobs
+    attributions: MetricAttributions
     recommenders: Recommenders
     filters: Filters
     filterings: Filterings

@@ -10,6 +10,7 @@ from pawsonalize.aws.services import Asked, Services
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.schemas import DatasetType
+from pawsonalize.engine.attribution.measuring import SOURCE
 from pawsonalize.engine.ingest import Rejection
 from pawsonalize.engine.interactions import read_interaction
 from pawsonalize.engine.records import Record
@@ -54,6 +55,8 @@ def _event(
     services: Services, asked: Asked, group: str, given: Mapping[str, Any], path: str
 ) -> Event:
     properties = _properties(given, path)
+    if "metricAttribution" in given:
+        properties[SOURCE] = given["metricAttribution"]["eventAttributionSource"]
     try:
         return read_interaction(
             group,

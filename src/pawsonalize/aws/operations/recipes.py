@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from pawsonalize.aws.arn import public_arn, public_name
 from pawsonalize.aws.domain_recipes import DOMAIN_RECIPES, DomainRecipe
-from pawsonalize.aws.protocol.errors import INVALID_NEXT_TOKEN, NOT_FOUND, AwsError
+from pawsonalize.aws.operations.pages import part_of
+from pawsonalize.aws.protocol.errors import NOT_FOUND, AwsError
 from pawsonalize.aws.recipes import AWS_RECIPES, AwsRecipe
 from pawsonalize.aws.services import Answer, Asked, Services
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.resources.pages import MAX_PAGE
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.recipes.catalogue import recipe_named
 
@@ -44,12 +44,8 @@ def list_recipes(_services: Services, asked: Asked) -> Answer:
     recipes: list[AwsRecipe | DomainRecipe] = [*AWS_RECIPES.values()]
     if "domain" in asked:
         recipes = [one for one in DOMAIN_RECIPES.values() if one.domain == asked["domain"]]
-    start = _start(asked.get("nextToken", "0"), len(recipes))
-    end = start + asked.get("maxResults", MAX_PAGE)
-    return {
-        "recipes": [_described(recipe) for recipe in recipes[start:end]],
-        "nextToken": str(end) if end < len(recipes) else None,
-    }
+    shown, token = part_of(recipes, asked)
+    return {"recipes": [_described(recipe) for recipe in shown], "nextToken": token}
 
 
 def describe_recipe(_services: Services, asked: Asked) -> Answer:
@@ -100,12 +96,6 @@ def _described(recipe: AwsRecipe | DomainRecipe) -> Answer:
         "recipeType": recipe.kind if isinstance(recipe, AwsRecipe) else None,
         "domain": recipe.domain if isinstance(recipe, DomainRecipe) else None,
     }
-
-
-def _start(token: str, end: int) -> int:
-    if not (token.isascii() and token.isdigit() and len(token) < 5 and int(token) <= end):
-        raise AwsError(INVALID_NEXT_TOKEN, "nextToken is not one this service gave")
-    return int(token)
 
 
 def _text(value: Any) -> str:

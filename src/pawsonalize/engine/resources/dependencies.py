@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
+from pawsonalize.engine.resources.attribution import MetricAttribution
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.datasets import (
     Dataset,
@@ -118,6 +119,7 @@ _NEEDED: Mapping[type[Resource], tuple[tuple[type[Resource], Callable[[Any], str
             DataDeletionJob: ((DatasetGroup, _its_group),),
             BatchInferenceJob: ((SolutionVersion, _its_version),),
             BatchSegmentJob: ((SolutionVersion, _its_version),),
+            MetricAttribution: ((DatasetGroup, _its_group),),
             Recommender: ((DatasetGroup, _its_group),),
             Campaign: ((Solution, lambda new: str(new.solution)),),
         }
@@ -132,7 +134,14 @@ _RULES: Mapping[
         DatasetGroup: (
             *(
                 (kind, _itself, _always)
-                for kind in (Recommender, Solution, EventTracker, Filter, Dataset)
+                for kind in (
+                    MetricAttribution,
+                    Recommender,
+                    Solution,
+                    EventTracker,
+                    Filter,
+                    Dataset,
+                )
             ),
             (DataDeletionJob, _itself, _in_work),
         ),
