@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.demo.log import EVENT_TYPES, VIEW
 from pawsonalize.demo.world import World
+from pawsonalize.domain.breeds import family_of
 from pawsonalize.recipes.contract import Context, ItemAttributes, Seen, TrainingData
 from pawsonalize.recipes.stock import Stock
 
@@ -66,8 +67,10 @@ def _stock(world: World) -> Stock:
 
 
 def _attributes(world: World, known: NDArray[np.int64]) -> ItemAttributes:
-    names = ("species", "breed", "size", "age")
-    columns = [[getattr(world.groups[group], name) for group in known.tolist()] for name in names]
+    names = ("species", "breed", "size", "age", "family")
+    groups = [world.groups[group] for group in known.tolist()]
+    columns = [[getattr(group, name) for group in groups] for name in names[:-1]]
+    columns.append([family_of(group.species, group.breed) for group in groups])
     values = [tuple(dict.fromkeys(column)) for column in columns]
     codes = [
         [code.index(value) for value in column]

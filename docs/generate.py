@@ -19,6 +19,7 @@ from pawsonalize.aws.protocol.service import SERVICES, operations
 from pawsonalize.cli.main import app
 from pawsonalize.http.openapi import openapi
 from pawsonalize.recipes.catalogue import RECIPES
+from pawsonalize.recipes.ranges import Range, tunable
 from pawsonalize.settings import Settings
 
 _REFERENCE = Path(__file__).parent / "reference"
@@ -69,10 +70,20 @@ def recipes_page() -> str:
         docs = field_docs(recipe.settings)
         defaults = recipe.settings()
         parts.append(f"## {name}\n\n{inspect.getdoc(type(recipe))}\n")
-        rows = ["| setting | default | |", "|---|---|---|"]
-        rows += [f"| `{key}` | `{getattr(defaults, key)}` | {text} |" for key, text in docs.items()]
+        ranges = tunable(recipe.settings)
+        rows = ["| setting | default | tuned within | |", "|---|---|---|---|"]
+        rows += [
+            f"| `{key}` | `{getattr(defaults, key)}` | {_range(ranges.get(key))} | {text} |"
+            for key, text in docs.items()
+        ]
         parts.append("\n".join(rows) + "\n")
     return "\n".join(parts)
+
+
+def _range(given: Range | None) -> str:
+    if given is None:
+        return ""
+    return f"{given.low:g} to {given.high:g}{', log' if given.log else ''}"
 
 
 def cli_page() -> str:

@@ -12,12 +12,13 @@ from starlette.applications import Starlette
 
 from pawsonalize import clock
 from pawsonalize.app import build_app, opened
-from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.animals import Animal, GoodWith
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.settings import Settings
 from pawsonalize.ui.door import Storefront
+from tests.animal_data import animal
 from tests.training import train_and_serve
 
 NOW = clock.now()
@@ -28,24 +29,23 @@ _KINDS = (
     (AnimalGroup("3", "Lop-Eared", "1", "1"), "white", ("Clover", "Hazel", "Pip", "Nib")),
 )
 ANIMALS = tuple(
-    Animal(
-        animal_id=f"a{kind}{place}",
-        group=group,
+    animal(
+        f"a{kind}{place}",
+        group.id,
         name=name,
         shelter="Orchard Park Shelter",
         sex="female",
-        colour=colour,
-        photos=1,
-        listed_at=NOW - (10 * place + kind) * DAY,
-        good_with_kids=True,
-        good_with_dogs=False,
+        colours=(colour,),
+        listed=NOW - (10 * place + kind) * DAY,
+        good_with_kids=GoodWith.YES,
+        good_with_dogs=GoodWith.NO,
     )
     for kind, (group, colour, names) in enumerate(_KINDS)
     for place, name in enumerate(names)
 )
 REX = ANIMALS[0]
 PIP = ANIMALS[14]
-GONE = replace(REX, animal_id="gone", name="Gone", adopted_at=NOW - DAY)
+GONE = animal("gone", _KINDS[0][0].id, name="Gone", listed=NOW - 9 * DAY, adopted=NOW - DAY)
 
 
 def site(
@@ -59,7 +59,7 @@ def site(
     settings = Settings(data_dir=data_dir, demo_site=True, exploration_weight=0, retrain_here=False)
     with opened(settings) as adapters:
         if animals:
-            adapters.animals.put(animals)
+            adapters.animals.put(animals, NOW)
         if trained:
             adapters.log.append(list(_history()))
             train_and_serve(adapters, NOW)

@@ -17,7 +17,8 @@ from pawsonalize.engine.importing.sources import Sources
 from pawsonalize.engine.resources.defaults import ensure_defaults
 from pawsonalize.engine.resources.jobs import DataDeletionJob
 from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.storage.base import HistoryQuery, Impression, User
+from pawsonalize.storage.base import HistoryQuery, User
+from pawsonalize.storage.impressions import Impression
 from pawsonalize.storage.sql import (
     Database,
     SqlArchiveLedger,

@@ -8,7 +8,7 @@ import pytest
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event, LoggedEvent, Visitor
 from pawsonalize.storage.base import HistoryQuery, Position, Touched
-from pawsonalize.storage.sql import Database, SqlEventLog
+from pawsonalize.storage.sql import Database, SqlEventLog, SqlImpressions
 
 T0 = 1_700_000_000_000
 PAGE = HistoryQuery(limit=100)
@@ -53,6 +53,32 @@ def test_the_same_event_id_is_stored_once_and_reported_as_duplicate(log: SqlEven
     assert log.append([event("e1"), event("e2"), event("e1")]) == [True, True, False]
     assert log.append([event("e2"), event("e3")]) == [False, True]
     assert ids(log.read(0, log.head(), 10)) == ["e1", "e2", "e3"]
+
+
+def test_what_events_report_as_shown_is_counted_once(database: Database, log: SqlEventLog) -> None:
+    reported = event("e1", impression=("a", "b"))
+    log.append([reported, event("e2", impression=("b",), at=-1), event("e3")])
+    log.append([reported])
+    of_an_answer = event("e4", impression=("a",), recommendation_id="RID-1")
+    from_tomorrow = event("e5", impression=("c",), at=10**12, received_at=T0)
+    log.append([of_an_answer, from_tomorrow])
+    shown = SqlImpressions(database).shown(T0)
+    assert shown == pytest.approx({"a": 1, "b": 2, "c": 1})
+
+
+def test_outcomes_are_the_events_that_name_their_recommendation(log: SqlEventLog) -> None:
+    names = ["RID-1", None, "RID-2", "RID-1"]
+    log.append([event(f"e{n}", recommendation_id=name) for n, name in enumerate(names)])
+    page = log.outcomes(0, 2)
+    assert ids(page) == ["e0", "e2"]
+    assert ids(log.outcomes(page[-1].offset, 2)) == ["e3"]
+
+
+def test_a_replay_of_the_log_counts_what_it_reports_as_shown(
+    database: Database, log: SqlEventLog
+) -> None:
+    log.restore([LoggedEvent(7, event("e1", impression=("a",)))])
+    assert SqlImpressions(database).shown(T0) == pytest.approx({"a": 1})
 
 
 def test_offsets_grow_in_commit_order_under_concurrent_writers(log: SqlEventLog) -> None:

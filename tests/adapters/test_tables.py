@@ -1,9 +1,12 @@
 """Items, animals, impressions and the archive ledger, on every database."""
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -12,23 +15,28 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, text
 
-from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
-from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.domain.animals import Animal, GoodWith
+from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
+from pawsonalize.domain.schemas import DatasetType, Field, Schema
+from pawsonalize.domain.stays import Stay
+from pawsonalize.domain.times import DAY
 from pawsonalize.storage import sql
 from pawsonalize.storage.archive_ledger import Segment
-from pawsonalize.storage.base import Impression, Item, User
+from pawsonalize.storage.base import Item, User
+from pawsonalize.storage.impressions import RANKING, RECOMMENDATION, Impression
 from pawsonalize.storage.sql import (
     Database,
     SqlAnimals,
     SqlArchiveLedger,
     SqlCatalogue,
     SqlImpressions,
+    SqlSupply,
 )
 from pawsonalize.storage.sql.tables import metadata
+from tests.animal_data import animal
+from tests.event_data import T0
 
-T0 = 1_700_000_000_000
-REX = Animal("a1", AnimalGroup("2", "Beagle", "2", "3"), "Rex", "North", "m", "brown", 2, T0)
+REX = animal("a1")
 
 
 def test_migrations_lead_to_exactly_the_tables_the_code_uses(database: Database) -> None:
@@ -59,12 +67,12 @@ def test_users_are_found_by_id_and_read_in_order(database: Database) -> None:
 
 def test_only_animals_that_wait_at_the_moment_are_available(database: Database) -> None:
     animals = SqlAnimals(database)
-    gone = replace(REX, animal_id="a2", adopted_at=T0 + 5, good_with_cats=False)
-    animals.put([REX, gone, replace(REX, animal_id="a3", listed_at=T0 + 9)])
+    gone = animal("a2", adopted=T0 + 5, good_with_cats=GoodWith.SELECTIVE)
+    animals.put([REX, gone, animal("a3", listed=T0 + 9)], T0)
     assert animals.get("a2") == gone
     assert animals.get("nobody") is None
-    assert [animal.animal_id for animal in animals.available(T0 + 4, 10)] == ["a1", "a2"]
-    assert [animal.animal_id for animal in animals.available(T0 + 5, 10)] == ["a1"]
+    assert [one.animal_id for one in animals.available(T0 + 4, 10)] == ["a1", "a2"]
+    assert [one.animal_id for one in animals.available(T0 + 5, 10)] == ["a1"]
 
 
 def test_an_impression_is_found_by_its_recommendation_id(database: Database) -> None:
@@ -79,6 +87,52 @@ def test_an_impression_keeps_its_propensities_to_the_last_digit(database: Databa
     shown = Impression("RID-1", "recommendation", None, "s", T0, T0, "v1", ("a", "b", "c"), odds)
     SqlImpressions(database).append([shown])
     assert SqlImpressions(database).get("RID-1") == shown
+
+
+def test_what_answers_show_is_counted_by_item_and_fades(database: Database) -> None:
+    impressions = SqlImpressions(database)
+    assert impressions.shown(T0) == {}
+    impressions.append([answered("RID-1", ("a", "b")), answered("RID-2", ("b", "c"))])
+    impressions.append([answered("RID-3", ("b",))])
+    assert impressions.shown(T0) == pytest.approx({"a": 1, "b": 3, "c": 1})
+    assert impressions.shown(T0 + 60 * DAY) == pytest.approx({"a": 0.25, "b": 0.75, "c": 0.25})
+
+
+def test_what_one_dataset_group_shows_is_nothing_to_another(database: Database) -> None:
+    impressions = SqlImpressions(database)
+    theirs = answered("RID-1", ("a",), dataset_group="theirs")
+    impressions.append([theirs, answered("RID-2", ("b",))])
+    assert impressions.shown(T0) == pytest.approx({"b": 1})
+    assert impressions.get("RID-1") is None
+    of_theirs = impressions.of("theirs")
+    assert of_theirs.shown(T0) == pytest.approx({"a": 1})
+    assert of_theirs.between(T0, T0 + 1, "", 9) == [theirs]
+
+
+def test_only_what_is_seen_counts_as_shown(database: Database) -> None:
+    impressions = SqlImpressions(database)
+    long = tuple(f"{n}" for n in range(30))
+    impressions.append(
+        [
+            answered("RID-1", long),
+            answered("RID-2", ("replayed",), as_of=T0 - 1),
+            answered("RID-3", ("animal",), question=RANKING),
+        ]
+    )
+    assert impressions.shown(T0) == pytest.approx(dict.fromkeys(long[:25], 1))
+
+
+def answered(name: str, items: tuple[str, ...], **more: Any) -> Impression:
+    return replace(Impression(name, RECOMMENDATION, "ann", None, T0, T0, "v1", items), **more)
+
+
+def test_answers_of_a_time_are_read_in_pages(database: Database) -> None:
+    impressions = SqlImpressions(database)
+    kept = [answered(f"RID-{n}", ("a",), answered_at=T0 + n, as_of=T0 + n) for n in range(6)]
+    impressions.append(kept)
+    assert impressions.between(T0 + 1, T0 + 5, "", 3) == kept[1:4]
+    assert impressions.between(T0 + 1, T0 + 5, "RID-3", 3) == kept[4:5]
+    assert impressions.between(T0 + 1, T0 + 5, "RID-4", 3) == []
 
 
 def test_impressions_from_before_propensities_were_kept_are_still_found(database_url: str) -> None:
@@ -136,3 +190,98 @@ def test_a_bad_database_url_is_an_input_error_that_shows_a_good_one() -> None:
 def test_a_database_that_cannot_be_opened_says_what_to_check(tmp_path: Path) -> None:
     with pytest.raises(StorageUnavailable, match="folder is writable"):
         Database(f"sqlite:///{tmp_path}/missing/x.sqlite3")
+
+
+def test_animals_from_before_the_inventory_keep_their_stays(database_url: str) -> None:
+    migrate(database_url, "0007")
+    old = {
+        "animal_id": "a1",
+        "group": {"species": "2", "breed": "Beagle", "size": "2", "age": "3"},
+        "name": "Rex",
+        "shelter": "North",
+        "sex": "male",
+        "colour": "brown",
+        "photos": 2,
+        "listed_at": T0,
+        "good_with_kids": True,
+        "adopted_at": T0 + 5,
+    }
+    row = {"id": "a1", "at": T0, "left": T0 + 5, "record": json.dumps(old)}
+    with engine(database_url) as opened, opened.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO animals (animal_id, listed_at, adopted_at, record, item_id)"
+                " VALUES (:id, :at, :left, :record, '2-Beagle-2-3')"
+            ),
+            row,
+        )
+    with closing(Database(database_url)) as database:
+        rex = animal("a1", adopted=T0 + 5, sex="male", colours=("brown",), shelter="North")
+        assert SqlAnimals(database).get("a1") == replace(rex, good_with_kids=GoodWith.YES)
+        assert list(SqlCatalogue(database).stays(T0)) == [Stay("2-Beagle-2-3", T0, T0 + 5)]
+        assert SqlSupply(database).count(T0) == {"2-Beagle-2-3": 1}
+        assert SqlSupply(database).revision().number == 1
+    migrate(database_url, "0007", command.downgrade)
+    with engine(database_url) as opened, opened.connect() as connection:
+        found = connection.execute(text("SELECT adopted_at, item_id FROM animals")).one()
+    assert tuple(found) == (T0 + 5, "2-Beagle-2-3")
+
+
+def test_available_animals_of_an_item_are_found_with_all_that_is_known(database: Database) -> None:
+    animals = SqlAnimals(database)
+    near = animal("a1", latitude=38.4, longitude=-122.7, born=date(2020, 5, 1))
+    animals.put([near, animal("a2", adopted=T0 + 5), animal("a3", "2-Pug-1-1")], T0)
+    assert animals.available_of([near.group_at(T0).id], T0 + 9) == {"2-Beagle-2-3": [near]}
+    assert animals.get_many(["a1", "nobody"]) == {"a1": near}
+
+
+def test_a_change_that_fails_leaves_everything_as_it_was(database: Database) -> None:
+    animals, supply = SqlAnimals(database), SqlSupply(database)
+    animals.put([REX], T0)
+    before = supply.revision()
+
+    def change(known: Mapping[str, Animal]) -> list[Animal]:
+        raise Conflict("no")
+
+    with pytest.raises(Conflict):
+        animals.update(["a1"], change, T0)
+    assert (supply.revision(), animals.get("a1")) == (before, REX)
+
+
+def test_only_changes_of_the_supply_count_as_such(database: Database) -> None:
+    animals, supply = SqlAnimals(database), SqlSupply(database)
+    animals.put([REX], T0)
+    before = supply.revision()
+    animals.put([replace(REX, name="Max")], T0 + 1)
+    assert supply.revision() == before
+    animals.put([animal("a1", adopted=T0 + 2)], T0 + 2)
+    assert supply.changed(before, T0 + 9, T0 + 9) == {"2-Beagle-2-3"}
+
+
+def test_time_alone_changes_the_supply_on_birthdays(database: Database) -> None:
+    animals, supply = SqlAnimals(database), SqlSupply(database)
+    animals.put([animal("a1", born=date(2025, 7, 1))], T0)
+    birthday = supply.next_change(T0)
+    assert birthday is not None
+    now = supply.revision()
+    assert supply.changed(now, birthday - 1, birthday) == {"2-Beagle-2-1", "2-Beagle-2-2"}
+    assert supply.changed(now, T0, birthday - 1) == set()
+
+
+def test_users_are_replaced_by_id_and_found_again(database: Database) -> None:
+    catalogue = SqlCatalogue(database)
+    assert catalogue.user("ann") is None
+    catalogue.put_users([User("bob", {}), User("ann", {"KIDS": "yes", "AGE": 31.0})])
+    catalogue.put_users([User("ann", {"KIDS": "no"})])
+    assert catalogue.user("ann") == User("ann", {"KIDS": "no"})
+    assert [user.user_id for user in catalogue.users()] == ["ann", "bob"]
+
+
+def test_the_schema_of_a_dataset_is_the_one_given_last(database: Database) -> None:
+    catalogue = SqlCatalogue(database)
+    assert catalogue.schema(DatasetType.USERS) is None
+    for categorical in (False, True):
+        fields = (Field("USER_ID", ("string",)), Field("GENDER", ("null", "string"), categorical))
+        catalogue.put_schema(Schema(DatasetType.USERS, fields))
+    assert catalogue.schema(DatasetType.USERS) == Schema(DatasetType.USERS, fields)
+    assert catalogue.schema(DatasetType.ITEMS) is None

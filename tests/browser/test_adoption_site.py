@@ -120,3 +120,33 @@ def test_without_scripts_pages_can_be_read_and_forms_work(browser: Browser, addr
     page.get_by_role("link", name="All animals").click()
     assert set(names(page)[:4]) == RABBITS
     context.close()
+
+
+def test_the_quiz_is_answered_on_a_phone_by_keyboard_alone(browser: Browser, address: str) -> None:
+    context = browser.new_context(base_url=address, viewport={"width": 360, "height": 700})
+    page = context.new_page()
+    page.goto("/")
+    page.get_by_role("link", name="Tell us what you are looking for").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("What are you looking for?")
+    page.get_by_label("rabbit").focus()
+    page.keyboard.press("Space")
+    page.get_by_role("group", name="children").get_by_label("not said").focus()
+    page.keyboard.press("ArrowUp")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    targets = page.locator(".quiz label, .quiz button")
+    assert all(
+        box["height"] >= 44
+        for box in targets.evaluate_all(
+            "all => all.map(one => one.getBoundingClientRect().toJSON())"
+        )
+    )
+    page.get_by_role("button", name="Show me who fits").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#order")).to_contain_text("Whoever fits")
+    assert set(names(page)[:4]) == RABBITS
+    page.get_by_role("link", name="Change your answers").click()
+    expect(
+        page.get_by_role("group", name="children").get_by_label("no", exact=True)
+    ).to_be_checked()
+    context.close()

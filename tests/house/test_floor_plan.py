@@ -72,7 +72,7 @@ def test_a_forbidden_import_is_caught(copy: Path, place: str, planted: str, rule
     (copy / "src" / "pawsonalize" / place / "planted.py").write_text(f"{planted}\n")
     result = lint(copy)
     assert result.returncode == 1, result.stdout
-    broken = [line for line in result.stdout.splitlines() if " BROKEN" in line]
+    broken = [line for line in result.stdout.splitlines() if "BROKEN" in line]
     assert any(line.startswith(rule) for line in broken), result.stdout
     assert f"pawsonalize.{place}.planted" in result.stdout
 

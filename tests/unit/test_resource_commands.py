@@ -98,3 +98,30 @@ def test_filters_are_created_listed_shown_and_deleted(settings: Settings) -> Non
     assert decoded(settings, "filters", "ls") == []
     with pytest.raises(NotFound, match="no filter named dogs"):
         command(settings, "filters", "delete", "dogs")
+
+
+def test_a_solution_is_tuned_from_now_on_until_it_is_not(settings: Settings) -> None:
+    words = ("solutions", "tune", "recommender", "--trials")
+    tuned = decoded(settings, *words, "20", "--seconds", "600")
+    assert tuned["tuning"] == {"trials": 20, "seconds": 600.0, "ranges": {}}
+    with opened(settings) as adapters:
+        created = adapters.versions.create("recommender", as_of=T0, now=T0)
+        assert created.tuning is not None
+        assert created.tuning.trials == 20
+    assert decoded(settings, *words, "0")["tuning"] is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (("--tune", "0"), "1 to 200 trials"),
+        (("--tune", "5", "--tune-seconds", "0"), "--tune-seconds more than 0"),
+        (("--tune-seconds", "9"), "say how many trials"),
+        (("--tune", "3", "--mode", "UPDATE"), "tune in mode FULL"),
+    ],
+)
+def test_a_tuning_that_cannot_be_is_refused_before_the_training(
+    settings: Settings, wrong: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        command(settings, "train", "--solution", "recommender", *wrong)

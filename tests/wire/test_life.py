@@ -186,7 +186,7 @@ def test_an_import_says_what_was_asked_and_why_it_failed(
         {"sentAt": datetime(1980, 1, 1, tzinfo=UTC)},
         {"sentAt": NOW + timedelta(days=2)},
     ],
-    ids=str,
+    ids=["no JSON", "a list", "no number", "no id", "too early", "too late"],
 )
 def test_one_bad_event_is_told_and_none_is_taken(
     wire: Wire, campaign: str, tracking_id: str, event: dict[str, Any]

@@ -25,7 +25,6 @@ from pawsonalize.engine.solutions.queue import TrainingQueue
 from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.settings import Settings
 
-_COUNT_SECONDS = 1.0
 _DELIVERY_SECONDS = 2.0
 _REFRESH_SECONDS = 0.5  # so that a rollback is everywhere within a second
 _IMPORT_SECONDS = 0.5
@@ -69,7 +68,6 @@ def _work(
     yield every(_IMPORT_SECONDS, do_import_job, engine.import_jobs, engine.importing)
     for worker in engine.jobs.workers:
         yield every(_IMPORT_SECONDS, do_job, worker, engine.working)
-    yield every(_COUNT_SECONDS, count_animals, engine.supply)
     yield every(_METADATA_SECONDS, read_metadata, engine.filterings)
     yield every(_LOOK_SECONDS, look_after_trainings, engine.queue)
     yield every(_LOOK_SECONDS, look_after_recommenders, engine.recommenders)
@@ -127,8 +125,9 @@ def do_job(worker: Worker[Any]) -> None:
 
 
 def count_animals(supply: SupplyWatch) -> None:
-    """Count the animals that are available."""
-    supply.refresh(clock.now())
+    """Count the animals before anybody asks; answers then count what changed."""
+    now = clock.now()
+    supply.of((), now, now)
 
 
 def read_metadata(filterings: Filterings) -> None:

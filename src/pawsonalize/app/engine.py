@@ -20,6 +20,7 @@ from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.ingest import Ingest
+from pawsonalize.engine.inventory.inventory import Inventory
 from pawsonalize.engine.jobs.background import BackgroundJobs
 from pawsonalize.engine.recommenders import Recommenders
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
@@ -29,7 +30,6 @@ from pawsonalize.engine.solutions.queue import TrainingQueue
 from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings
-from pawsonalize.storage.sql import SqlImpressions
 from pawsonalize.ui.door import Storefront
 from pawsonalize.workflow.processes import WorkerProcesses
 from pawsonalize.workflow.record import Trigger
@@ -67,8 +67,8 @@ class Engine:
     def of(cls, settings: Settings, adapters: Adapters) -> "Engine":
         """The parts, put together; nothing runs yet."""
         live = live_models(settings, adapters)
-        impressions = ImpressionLog(SqlImpressions(adapters.database))
-        supply = SupplyWatch(adapters.catalogue)
+        impressions = ImpressionLog(adapters.impressions)
+        supply = SupplyWatch(adapters.supply)
         filterings = Filterings(adapters.log, adapters.catalogue)
         runs = adapters.runs(settings)
         queue = TrainingQueue(adapters.registry, adapters.trainings, settings.trainings_at_once)
@@ -88,6 +88,7 @@ class Engine:
                 live.get(RERANKER),
                 supply,
                 filterings.of(DATASET_GROUP),
+                adapters.catalogue,
             ),
             runtimes=Runtimes(
                 adapters.log,
@@ -97,6 +98,7 @@ class Engine:
                 pinned=live,
                 supply=supply,
                 filterings=filterings,
+                catalogue=adapters.catalogue,
                 now=clock.now,
                 limit=settings.max_loaded_campaigns,
             ),
@@ -119,7 +121,8 @@ class Engine:
         """What the native API's endpoints need."""
         return Services(
             log=adapters.log,
-            animals=adapters.animals,
+            inventory=Inventory(adapters.animals),
+            catalogue=adapters.catalogue,
             ingest=self.ingest,
             runtime=self.runtime,
             live=self.live[RECOMMENDER],

@@ -18,7 +18,6 @@ from pawsonalize.engine.jobs.inference import Inference
 from pawsonalize.engine.jobs.outputs import Outputs
 from pawsonalize.engine.jobs.segments import Segments
 from pawsonalize.settings import Settings
-from pawsonalize.storage.sql import SqlImpressions
 
 
 def erasing(settings: Settings, adapters: Adapters) -> Deletions:
@@ -28,7 +27,7 @@ def erasing(settings: Settings, adapters: Adapters) -> Deletions:
         adapters.import_jobs(settings).sources,
         adapters.log,
         adapters.catalogue,
-        SqlImpressions(adapters.database),
+        adapters.impressions,
         adapters.objects,
         adapters.ledger,
         clock.now,
@@ -43,7 +42,7 @@ def metric_attributions(
         adapters.registry,
         adapters.log,
         adapters.catalogue,
-        SqlImpressions(adapters.database),
+        adapters.impressions,
     )
     seconds = settings.attribution_seconds
     return MetricAttributions(adapters.registry, measuring, outputs, seconds)
@@ -61,14 +60,16 @@ def background_jobs(
         adapters.filters,
     )
     loader = Loader(
-        adapters.registry, adapters.artefacts, Exposure(adapters.log, adapters.catalogue)
+        adapters.registry,
+        adapters.artefacts,
+        Exposure(adapters.log, adapters.catalogue, adapters.impressions),
     )
     return BackgroundJobs(
         registry=adapters.registry,
         exports=Exports(adapters.datasets, batch.outputs),
         deletions=erasing(settings, adapters),
-        inference=Inference(batch, loader, adapters.log, filterings),
-        segments=Segments(batch, loader, adapters.log, filterings),
+        inference=Inference(batch, loader, adapters.log, adapters.catalogue, filterings),
+        segments=Segments(batch, loader, adapters.log, adapters.catalogue, filterings),
         folder=settings.jobs_dir,
         now=clock.now,
     )

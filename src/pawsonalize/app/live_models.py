@@ -13,7 +13,7 @@ from pawsonalize.settings import Settings
 
 
 def _recommender(settings: Settings, adapters: Adapters, name: str = RECOMMENDER) -> LiveModel:
-    exposure = Exposure(adapters.log, adapters.catalogue)
+    exposure = Exposure(adapters.log, adapters.catalogue, adapters.impressions)
     serving = ServingSettings(
         settings.exploration_weight,
         settings.exploration_item_age_cut_off,

@@ -58,10 +58,10 @@ def prepare(settings: Settings) -> None:
 def store_world(adapters: Adapters, world: World) -> None:
     """Store a world's animals, items and events, events last: they mark it as complete."""
     received_at = clock.now()  # as an import would: what is stored now came in now
-    adapters.animals.put(world.animals)
+    adapters.animals.put(world.animals, received_at)
     first_listed: dict[AnimalGroup, int] = {}
     for animal in world.animals:
-        first_listed.setdefault(animal.group, animal.listed_at)
+        first_listed.setdefault(animal.group_at(animal.listed_at), animal.listed_at)
     adapters.catalogue.put_items(
         [Item(group.id, _attributes(group), listed) for group, listed in first_listed.items()]
     )

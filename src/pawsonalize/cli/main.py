@@ -6,6 +6,7 @@ import typer
 from rich.console import Console
 
 from pawsonalize.cli import (
+    animals,
     archive,
     campaigns,
     demo,
@@ -40,6 +41,7 @@ app.command(hidden=True)(train_version.train_version)
 app.command()(retrain.retrain)
 app.command(hidden=True)(work.work)
 app.command()(evaluate.evaluate)
+app.add_typer(animals.app, name="animals")
 app.add_typer(runs.app, name="runs")
 app.add_typer(solutions.app, name="solutions")
 app.add_typer(solution_versions.app, name="solution-versions")

@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.resources.tuning import MAX_TRIALS, Tuning
 
 DataDir = Annotated[
     Path | None,
@@ -33,6 +35,32 @@ Setting = Annotated[
     typer.Option("--set", help="A setting of the recipe, name=value; may be repeated."),
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Same data, same seed, same result.")]
+Tune = Annotated[
+    int | None,
+    typer.Option(
+        "--tune", help="Try so many settings first and keep the best.", show_default="no tuning"
+    ),
+]
+TuneSeconds = Annotated[
+    float | None,
+    typer.Option(
+        "--tune-seconds", help="Begin no trial after so long.", show_default="as long as it takes"
+    ),
+]
+
+
+def read_tuning(trials: int | None, seconds: float | None) -> Tuning | None:
+    """The tuning that `--tune` and `--tune-seconds` ask for; InvalidInput where they are wrong."""
+    if trials is None:
+        if seconds is not None:
+            raise InvalidInput("--tune-seconds goes with --tune: say how many trials")
+        return None
+    try:
+        return msgspec.convert({"trials": trials, "seconds": seconds}, Tuning)
+    except msgspec.ValidationError as error:
+        raise InvalidInput(
+            f"--tune takes 1 to {MAX_TRIALS} trials, --tune-seconds more than 0: {error}"
+        ) from error
 
 
 def read_pairs(given: list[str] | None) -> dict[str, str]:

@@ -5,8 +5,9 @@ from typing import Annotated
 import msgspec
 import typer
 
+from pawsonalize import clock
 from pawsonalize.app import opened
-from pawsonalize.cli.options import DataDir, Json
+from pawsonalize.cli.options import DataDir, Json, read_tuning
 from pawsonalize.cli.resource_table import print_fields, print_table
 from pawsonalize.engine.resources.solutions import Solution
 from pawsonalize.settings import load_settings
@@ -40,3 +41,27 @@ def show(
     """
     with opened(load_settings({"data_dir": data_dir})) as adapters:
         print_fields(adapters.registry.get(Solution, name), json)
+
+
+@app.command("tune")
+def tune(
+    name: Annotated[str, typer.Argument(help="The solution.")],
+    trials: Annotated[
+        int, typer.Option(help="How many settings each full training tries; 0: none.")
+    ],
+    seconds: Annotated[
+        float | None,
+        typer.Option(help="Begin no trial after so long.", show_default="as long as it takes"),
+    ] = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Have every full training of a solution tuned from now on, retrainings included.
+
+    Example: pawsonalize solutions tune recommender --trials 20 --seconds 600
+    """
+    tuning = read_tuning(trials or None, seconds)
+    with opened(load_settings({"data_dir": data_dir})) as adapters:
+        solution = adapters.registry.get(Solution, name)
+        tuned = msgspec.structs.replace(solution, tuning=tuning)
+        print_fields(adapters.registry.update(tuned, clock.now()), json)

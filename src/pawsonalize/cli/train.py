@@ -7,8 +7,20 @@ import typer
 
 from pawsonalize import clock
 from pawsonalize.app import opened
-from pawsonalize.cli.options import At, DataDir, Json, RecipeName, Seed, Setting, read_pairs
+from pawsonalize.cli.options import (
+    At,
+    DataDir,
+    Json,
+    RecipeName,
+    Seed,
+    Setting,
+    Tune,
+    TuneSeconds,
+    read_pairs,
+    read_tuning,
+)
 from pawsonalize.cli.training import solutions_to_train, train_and_serve
+from pawsonalize.cli.tuned_line import tuned_line
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.engine.resources.defaults import RECOMMENDER
 from pawsonalize.engine.resources.solutions import TrainingMode
@@ -21,6 +33,7 @@ Mode = Annotated[
 
 
 def train(
+    *,
     solution: Annotated[
         str | None,
         typer.Option(
@@ -31,6 +44,8 @@ def train(
     recipe: RecipeName = None,
     setting: Setting = None,
     mode: Mode = TrainingMode.FULL,
+    tune: Tune = None,
+    tune_seconds: TuneSeconds = None,
     seed: Seed = 0,
     at: At = None,
     data_dir: DataDir = None,
@@ -41,6 +56,7 @@ def train(
     Example: pawsonalize train --solution recommender --set popularity_half_life_days=14
     """
     settings = load_settings({"data_dir": data_dir})
+    tuning = read_tuning(tune, tune_seconds)
     now = clock.now()
     as_of = now if at is None else parse_moment(at, "--at")
     if solution is None and recipe is None and not setting:
@@ -59,6 +75,7 @@ def train(
                     seed=seed,
                     recipe=recipe,
                     settings=read_pairs(setting) or None,
+                    tuning=tuning,
                 ),
             )
             for name in solutions
@@ -71,3 +88,5 @@ def train(
             f"{version.name} goes live: trained on {version.events:,} events of"
             f" {version.users:,} visitors and {version.items:,} items"
         )
+        if version.tuned is not None:
+            print(f"  {tuned_line(version.tuned)}")

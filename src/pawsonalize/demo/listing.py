@@ -1,15 +1,16 @@
 """How the stock looks on the site: shelters and animals as people read them."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from pawsonalize.demo.breeds import BREEDS
 from pawsonalize.demo.names import COAT_OF_BREED, COLOURS, PET_NAMES, SHELTERS
 from pawsonalize.demo.stock import Stock
-from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.animals import Animal, GoodWith
+from pawsonalize.domain.statuses import AnimalStatus, StatusChange
 
-_GOOD_WITH = {-1: None, 0: False, 1: True}
+_GOOD_WITH = {-1: GoodWith.UNKNOWN, 0: GoodWith.NO, 1: GoodWith.YES}
 _LESS_COMMON = 0.7  # each coat is that much rarer than the one before
 
 
@@ -33,24 +34,30 @@ def list_animals(stock: Stock, rng: np.random.Generator, end: int) -> tuple[Anim
     groups = stock.traits.groups()
     names = rng.choice(PET_NAMES, len(stock)).tolist()
     coats = rng.geometric(1 - _LESS_COMMON, len(stock)) - 1
-    shelters = [row[0] for row in SHELTERS]
     return tuple(
         Animal(
             animal_id=f"a{row:06d}",
-            group=groups[row],
+            **asdict(groups[row]),
             name=names[row],
-            shelter=shelters[stock.shelter[row]],
+            shelter=SHELTERS[stock.shelter[row]][0],
+            latitude=SHELTERS[stock.shelter[row]][2],
+            longitude=SHELTERS[stock.shelter[row]][3],
             sex="male" if stock.male[row] else "female",
-            colour=_colour(stock, row, int(coats[row])),
-            photos=int(stock.photos[row]),
-            listed_at=int(stock.listed[row]),
+            colours=(_colour(stock, row, int(coats[row])),),
+            history=_history(int(stock.listed[row]), int(stock.adopted[row]), end),
             good_with_kids=_GOOD_WITH[int(stock.good_with[row, 0])],
             good_with_dogs=_GOOD_WITH[int(stock.good_with[row, 1])],
             good_with_cats=_GOOD_WITH[int(stock.good_with[row, 2])],
-            adopted_at=int(stock.adopted[row]) if stock.adopted[row] < end else None,
         )
         for row in range(len(stock))
     )
+
+
+def _history(listed: int, adopted: int, end: int) -> tuple[StatusChange, ...]:
+    there = StatusChange(AnimalStatus.AVAILABLE, listed)
+    if adopted >= end:
+        return (there,)
+    return there, StatusChange(AnimalStatus.ADOPTED, adopted)
 
 
 def _colour(stock: Stock, row: int, rank: int) -> str:

@@ -124,8 +124,9 @@ def generate(settings: WorldSettings, seed: int, end: int) -> World:
     shelf = Shelf.of(stock, dice[3], start, end)
     views = browse(settings, utility, shelf, visits, seed)
     animals = list_animals(stock, dice[4], end)
+    groups = stock.traits.groups()
     codes: dict[AnimalGroup, int] = {}
-    group = np.array([codes.setdefault(animal.group, len(codes)) for animal in animals])
+    group = np.array([codes.setdefault(one, len(codes)) for one in groups])
     user_ids = tuple(f"u{number:06d}" for number in range(users))
     return World(
         settings=settings,
@@ -142,7 +143,7 @@ def generate(settings: WorldSettings, seed: int, end: int) -> World:
             pages=views.page,
             user_ids=user_ids,
             animal_ids=tuple(animal.animal_id for animal in animals),
-            item_ids=tuple(animal.group.id for animal in animals),
+            item_ids=tuple(one.id for one in groups),
             seed=seed,
         ),
         oracle=Oracle(settings, utility, stock, group),

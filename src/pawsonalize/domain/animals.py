@@ -1,40 +1,109 @@
-"""Animals: individuals that wait for a home, each a member of one animal group."""
+"""Animals: individuals that wait for a home, each a member of one animal group at a time."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 
+from pawsonalize.domain.ages import age_at, ages_of
 from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.domain.statuses import AnimalStatus, StatusChange
+from pawsonalize.domain.stays import FOREVER, Stay
+
+UNKNOWN = "unknown"
 
 
-class AnimalStatus(StrEnum):
-    """Only an available animal may be shown."""
+class GoodWith(StrEnum):
+    """Whether an animal gets along with somebody; nobody knowing is an answer of its own."""
 
-    AVAILABLE = "available"
-    ADOPTED = "adopted"
+    YES = "yes"
+    NO = "no"
+    SELECTIVE = "selective"
+    UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Animal:
-    """One animal in a shelter's care.
+    """One animal in a shelter's care, and what became of it so far.
 
-    `good_with_*` is None when nobody knows, which is not the same as "no". `listed_at` and
-    `adopted_at` are milliseconds since 1970.
+    `species`, `breed`, `size` and `age` are the ids that make its group; `age` counts only while
+    `born` is not known. None and "" say that nobody told. Animals of one `bonded_unit` go
+    together. `photos` are addresses, `fee` is in the site's currency, `latitude` and `longitude`
+    are degrees. Moments are milliseconds since 1970; `history` is in order of time, never empty,
+    and begins when the animal was first listed.
     """
 
     animal_id: str
-    group: AnimalGroup
-    name: str
-    shelter: str
-    sex: str
-    colour: str
-    photos: int
-    listed_at: int
-    good_with_kids: bool | None = None
-    good_with_dogs: bool | None = None
-    good_with_cats: bool | None = None
-    adopted_at: int | None = None
+    species: str
+    breed: str
+    size: str = UNKNOWN
+    age: str = UNKNOWN
+    born: date | None = None
+    name: str = ""
+    history: tuple[StatusChange, ...]
+    source: str = ""
+    external_id: str = ""
+    shelter: str = ""
+    bonded_unit: str | None = None
+    secondary_breed: str | None = None
+    mixed: bool | None = None
+    sex: str = UNKNOWN
+    coat: str = ""
+    colours: tuple[str, ...] = ()
+    altered: bool | None = None
+    house_trained: bool | None = None
+    special_needs: bool | None = None
+    good_with_kids: GoodWith = GoodWith.UNKNOWN
+    good_with_dogs: GoodWith = GoodWith.UNKNOWN
+    good_with_cats: GoodWith = GoodWith.UNKNOWN
+    photos: tuple[str, ...] = ()
+    fee: float | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    postcode: str = ""
+    description: str = ""
+    intake_at: int | None = None
 
-    def status(self, at: int) -> AnimalStatus:
-        """Whether the animal could be adopted at that moment."""
-        gone = self.adopted_at is not None and self.adopted_at <= at
-        return AnimalStatus.ADOPTED if gone else AnimalStatus.AVAILABLE
+    @property
+    def listed_at(self) -> int:
+        """When it was first published."""
+        return self.history[0].at
+
+    @property
+    def status(self) -> AnimalStatus:
+        """What it is by the newest that is known."""
+        return self.history[-1].status
+
+    @property
+    def status_at(self) -> int:
+        """Since when it is that."""
+        return self.history[-1].at
+
+    def was(self, at: int) -> AnimalStatus | None:
+        """What it was at a moment; None before it was listed."""
+        known = [change.status for change in self.history if change.at <= at]
+        return known[-1] if known else None
+
+    def is_available(self, at: int) -> bool:
+        """Whether it could be adopted at that moment."""
+        return self.was(at) is AnimalStatus.AVAILABLE
+
+    def group_at(self, at: int) -> AnimalGroup:
+        """The group it was a member of at a moment: animals change group as they grow."""
+        age = self.age if self.born is None else age_at(self.species, self.born, at)
+        return AnimalGroup(self.species, self.breed, self.size, age)
+
+    def stays(self) -> Iterator[Stay]:
+        """When it is available, in order of time; a birthday to come begins a stay of its own."""
+        ends = [change.at for change in self.history[1:]]
+        for change, end in zip(self.history, [*ends, FOREVER], strict=True):
+            if change.status is AnimalStatus.AVAILABLE:
+                yield from self._between(change.at, end)
+
+    def _between(self, since: int, until: int) -> Iterator[Stay]:
+        """The stay, cut where the animal grows out of its age band."""
+        starts = [start for start, _ in ages_of(self.species, self.born)] if self.born else []
+        inside = [start for start in starts if since < start < until]
+        for start, end in zip([since, *inside], [*inside, until], strict=True):
+            if start < end:
+                yield Stay(self.group_at(start).id, start, end)

@@ -1,23 +1,40 @@
 """What a model is told of a visitor: built here for training, evaluation and serving alike."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.events import RETURN_EVENT_TYPE, Visitor
 from pawsonalize.recipes.contract import Context, Seen
+from pawsonalize.recipes.facets import Facet
 from pawsonalize.storage.base import EventLog, RecentEvent
 
 # Older events have decayed to nothing in every recipe.
 MAX_CONTEXT_EVENTS = 50
 
 
-def context_of(log: EventLog, visitor: Visitor, at: int) -> Context:
+def context_of(log: EventLog, visitor: Visitor, at: int, facets: tuple[Facet, ...] = ()) -> Context:
     """The visitor's newest events as of `at` (milliseconds since 1970), newest first."""
     if visitor.user_id is None and visitor.session_id is None:
-        return Context((), at)
-    return build_context(log.recent(visitor, at, MAX_CONTEXT_EVENTS), at)
+        return Context((), at, facets=facets)
+    return build_context(log.recent(visitor, at, MAX_CONTEXT_EVENTS), at, facets)
 
 
-def build_context(newest_first: Iterable[RecentEvent], at: int) -> Context:
-    """The context of a visitor with these events, of which the oldest may be too many."""
-    return Context(tuple(Seen(*event) for event in islice(newest_first, MAX_CONTEXT_EVENTS)), at)
+def build_context(
+    newest_first: Iterable[RecentEvent], at: int, facets: tuple[Facet, ...] = ()
+) -> Context:
+    """The context of a visitor with these events, of which the oldest may be too many.
+
+    A return is no interest, and takes back what the visitor did with the item before.
+    """
+    newest = islice(_kept(newest_first), MAX_CONTEXT_EVENTS)
+    return Context(tuple(Seen(*event) for event in newest), at, facets=facets)
+
+
+def _kept(newest_first: Iterable[RecentEvent]) -> Iterator[RecentEvent]:
+    returned = set()
+    for event in newest_first:
+        item_id, event_type, _sent_at, _value = event
+        if event_type == RETURN_EVENT_TYPE:
+            returned.add(item_id)
+        elif item_id not in returned:
+            yield event

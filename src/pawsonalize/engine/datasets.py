@@ -47,11 +47,18 @@ class Datasets:
 
     def put_items(self, dataset: Dataset, records: Sequence[Record]) -> tuple[Rejection, ...]:
         """Put items into the dataset; what is wrong with one costs that one alone."""
-        return put_items(self.catalogue.of(dataset.dataset_group), self.schema(dataset), records)
+        return put_items(*self._described(dataset), records)
 
     def put_users(self, dataset: Dataset, records: Sequence[Record]) -> tuple[Rejection, ...]:
         """Put users into the dataset; what is wrong with one costs that one alone."""
-        return put_users(self.catalogue.of(dataset.dataset_group), self.schema(dataset), records)
+        return put_users(*self._described(dataset), records)
+
+    def _described(self, dataset: Dataset) -> tuple[Catalogue, Schema]:
+        """The group's catalogue, which trainings ask for the schema as well."""
+        catalogue, schema = self.catalogue.of(dataset.dataset_group), self.schema(dataset)
+        if catalogue.schema(dataset.dataset_type) != schema:
+            catalogue.put_schema(schema)
+        return catalogue, schema
 
     def delete(self, name: str) -> None:
         """Delete a dataset with its data; Conflict while something is imported into it.

@@ -84,25 +84,27 @@ _ENVELOPE = msgspec.json.Decoder(_Envelope)
 _FORM = msgspec.json.Decoder(EventForm)
 _ENCODE = msgspec.json.Encoder().encode
 
-GroupOfAnimal = Callable[[str], AnimalGroup | None]
+GroupOfAnimal = Callable[[str, int], AnimalGroup | None]
 
 
 def read_event(raw: bytes | Raw, received_at: int, group_of: GroupOfAnimal) -> Event:
     """Read one event, in the stream's envelope or bare; InvalidInput says what is wrong with it.
 
     `received_at` is milliseconds since 1970 and stands in for a missing `sentAt`. `group_of`
-    finds the group of a known animal, for events that carry an `animal_id` and no metadata.
+    finds the group that a known animal had at a moment, for events that carry an `animal_id` and
+    no metadata.
     """
     data = decode(_ENVELOPE, raw).data
     form = decode(_FORM, raw if data is UNSET else data)
     animal_id = _optional_id(form.animal_id, "animal_id")
+    sent_at = read_sent_at(form.sent_at, received_at)
     return Event(
         event_id=_optional_id(form.event_id, "eventId") or new_event_id(received_at),
         user_id=_optional_id(form.user_id, "userId"),
         session_id=parse_id(form.session_id, "sessionId"),
         event_type=parse_id(form.event_type, "eventType"),
-        item_id=_group(form, animal_id, group_of).id,
-        sent_at=read_sent_at(form.sent_at, received_at),
+        item_id=_group(form, animal_id, sent_at, group_of).id,
+        sent_at=sent_at,
         received_at=received_at,
         animal_id=animal_id,
         event_value=form.event_value,
@@ -116,10 +118,10 @@ def _optional_id(value: object, field: str) -> str | None:
     return None if value is None else parse_id(value, field)
 
 
-def _group(form: EventForm, animal_id: str | None, group_of: GroupOfAnimal) -> AnimalGroup:
+def _group(form: EventForm, animal_id: str | None, at: int, group_of: GroupOfAnimal) -> AnimalGroup:
     if form.animal_metadata is not None:
         return form.animal_metadata.group()
-    known = group_of(animal_id) if animal_id is not None else None
+    known = group_of(animal_id, at) if animal_id is not None else None
     if known is None:
         raise InvalidInput(
             "animalMetadata is missing: send animal_species_id, animal_primary_breed_id,"

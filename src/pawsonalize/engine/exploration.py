@@ -53,7 +53,7 @@ class Explored:
 def novelty(counts: NDArray[np.int64], eligible: NDArray[np.bool_]) -> Novelty:
     """Weights in proportion to 1 / (1 + count) for the eligible items, 0 for the others.
 
-    `counts` are events per item, shape (items,); from 2**20 on they weigh alike.
+    `counts` are showings per item, shape (items,); from 2**20 on they weigh alike.
     """
     weights = np.where(eligible, _WHOLE // (1 + np.minimum(counts, MAX_COUNT)), 0)
     return Novelty(weights, np.cumsum(weights))

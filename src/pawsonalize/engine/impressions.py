@@ -5,7 +5,7 @@ from collections import deque
 
 import structlog
 
-from pawsonalize.storage.base import Impression, Impressions
+from pawsonalize.storage.impressions import Impression, Impressions
 
 _LINGER_SECONDS = 0.05
 _MAX_WAITING = 100_000

@@ -11,7 +11,8 @@ from pawsonalize.domain.events import Event
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.event_form import read_event
 from pawsonalize.engine.group_commit import GroupCommit
-from pawsonalize.storage.base import Animals, EventLog
+from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.base import EventLog
 
 MAX_EVENTS = 1_000
 
@@ -90,6 +91,6 @@ class Ingest:
                 rejected.append(Rejection(index, error.code, error.message, error.field))
         return events, rejected
 
-    def _group_of(self, animal_id: str) -> AnimalGroup | None:
+    def _group_of(self, animal_id: str, at: int) -> AnimalGroup | None:
         animal = self._animals.get(animal_id)
-        return None if animal is None else animal.group
+        return None if animal is None else animal.group_at(at)

@@ -20,6 +20,8 @@ _WORDS = {
     "size": "of the size you look at",
     "age": "of the age you look at",
     "trend": "asked for more and more",
+    "context": "liked by visitors like you",
+    "preferences": "fits what you are looking for",
     "blend": "fits your visit best all in all",
 }
 

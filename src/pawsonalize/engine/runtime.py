@@ -21,9 +21,11 @@ from pawsonalize.engine.names import new_recommendation_id
 from pawsonalize.engine.promotions import spread
 from pawsonalize.engine.reasons import reasons_for
 from pawsonalize.engine.supply import SupplyWatch
+from pawsonalize.engine.told import NOTHING, Told, facets_for
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, Floats, Seen
-from pawsonalize.storage.base import EventLog, Impression
+from pawsonalize.storage.base import Catalogue, EventLog
+from pawsonalize.storage.impressions import RANKING, RECOMMENDATION, Impression
 
 MAX_RESULTS = 500
 _NONE: Iterable[tuple[str, ...]] = repeat(())
@@ -77,6 +79,7 @@ class Runtime:
         reranker: Serving | None = None,
         supply: SupplyWatch | None = None,
         filtering: Filtering | None = None,
+        catalogue: Catalogue | None = None,
         *,
         strict: bool = False,
     ) -> None:
@@ -91,6 +94,7 @@ class Runtime:
         self._reranker = reranker
         self._supply = supply
         self._filtering = filtering
+        self._catalogue = catalogue
         self._strict = strict
 
     @property
@@ -106,23 +110,24 @@ class Runtime:
         now: int,
         *,
         constraint: Constraint = UNCONSTRAINED,
+        told: Told = NOTHING,
         explain: bool = False,
         item_id: str | None = None,
     ) -> Answer:
         """The best groups of the catalogue for the visitor as of `at`; scores sum to 1 over it.
 
         Best first, but for the places that were explored or promoted, seeded by the answer's id.
-        `now` is the moment of asking; `explain` adds reasons. A recipe that needs an item is asked
-        what is like `item_id`, which itself is left out; other recipes ignore it. As many as asked
-        for, if so many pass the filter. Raises InvalidInput for a limit outside 1…500, and where
-        the item is missing.
+        `now` is the moment of asking, `told` what the request says of the visitor; `explain` adds
+        reasons. A recipe that needs an item is asked what is like `item_id`, which itself is left
+        out; other recipes ignore it. As many as asked for, if so many pass the filter. Raises
+        InvalidInput for a limit outside 1…500, and where the item is missing.
         """
         if not 1 <= limit <= MAX_RESULTS:
             raise InvalidInput(f"limit must be from 1 to {MAX_RESULTS}", field="limit")
         served = self._recommender.current
-        supply = self._supply_of(served, at)
+        supply = self._supply_of(served, at, now)
         about = self._item_in_question(served, item_id)
-        context = replace(self._context(visitor, at, about), supply=supply)
+        context = replace(self._context(served, visitor, told, at, about), supply=supply)
         scores = served.model.score_catalogue(context)
         name = new_recommendation_id(now)
         there = _there(served.model.item_ids, supply, about)
@@ -135,7 +140,7 @@ class Runtime:
         shown = scores[places].tolist()
         items = tuple(map(Scored, ids, shown, reasons, chosen.explored, odds, promotions))
         answer = Answer(name, served.version.name, items)
-        return self._logged(answer, "recommendation", visitor, at, now, odds)
+        return self._logged(answer, served, RECOMMENDATION, visitor, at, now, odds)
 
     def rerank(
         self,
@@ -145,6 +150,7 @@ class Runtime:
         now: int,
         *,
         filtered_by: AppliedFilter | None = None,
+        told: Told = NOTHING,
     ) -> Answer:
         """The given list, best first for the visitor as of `at`; scores sum to 1 over it.
 
@@ -160,13 +166,13 @@ class Runtime:
         served = self._ranking()
         groups = [candidate.group_id for candidate in candidates]
         one_of_each = np.ones(len(served.model.item_ids), np.int64)
-        context = replace(context_of(self._log, visitor, at), supply=one_of_each)
+        context = replace(self._context(served, visitor, told, at), supply=one_of_each)
         scores = served.model.score(context, groups)
         shares = _shares(scores)
         order = np.argsort(-shares, kind="stable")
         items = tuple(Scored(candidates[place].item_id, float(shares[place])) for place in order)
         answer = Answer(new_recommendation_id(now), served.version.name, items)
-        return self._logged(answer, "ranking", visitor, at, now)
+        return self._logged(answer, served, RANKING, visitor, at, now)
 
     def _chosen(
         self,
@@ -218,15 +224,18 @@ class Runtime:
             )
         return item_id
 
-    def _context(self, visitor: Visitor, at: int, about: str | None) -> Context:
+    def _context(
+        self, served: Served, visitor: Visitor, told: Told, at: int, about: str | None = None
+    ) -> Context:
         """What is known of the visitor; an item in question is what they saw last."""
-        context = context_of(self._log, visitor, at)
+        facets = facets_for(served.reader, visitor, told, self._catalogue)
+        context = context_of(self._log, visitor, at, facets)
         if about is None:
             return context
         return replace(context, events=(Seen(about, DEFAULT_EVENT_TYPE, at), *context.events))
 
-    def _supply_of(self, served: Served, at: int) -> NDArray[np.int64] | None:
-        return None if self._supply is None else self._supply.of(served.model.item_ids, at)
+    def _supply_of(self, served: Served, at: int, now: int) -> NDArray[np.int64] | None:
+        return None if self._supply is None else self._supply.of(served.model.item_ids, at, now)
 
     def _ranking(self) -> Served:
         reranker = self._reranker
@@ -235,6 +244,7 @@ class Runtime:
     def _logged(
         self,
         answer: Answer,
+        served: Served,
         question: str,
         visitor: Visitor,
         at: int,
@@ -254,6 +264,7 @@ class Runtime:
                 solution_version=answer.solution_version,
                 item_ids=tuple(item.item_id for item in answer.items),
                 propensities=propensities,
+                dataset_group=served.dataset_group,
             )
         )
         return answer

@@ -20,7 +20,7 @@ from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Solution
 from pawsonalize.engine.runtime import Runtime
 from pawsonalize.engine.supply import SupplyWatch
-from pawsonalize.storage.base import EventLog
+from pawsonalize.storage.base import Catalogue, EventLog
 
 log = structlog.get_logger()
 
@@ -49,6 +49,7 @@ class Runtimes:
         pinned: Mapping[str, LiveModel],
         supply: SupplyWatch,
         filterings: Filterings,
+        catalogue: Catalogue,
         now: Callable[[], int],
         limit: int,
     ) -> None:
@@ -60,6 +61,7 @@ class Runtimes:
         self._pinned = pinned
         self._supply = supply
         self._filterings = filterings
+        self._catalogue = catalogue
         self._now = now
         self._limit = limit
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
@@ -137,9 +139,15 @@ class Runtimes:
         group = self._registry.get(Solution, campaign.solution).dataset_group
         live = self._pinned.get(name) or self._live_model(name)
         supply = self._supply if group == DATASET_GROUP else None
-        filtering = self._filterings.of(group)
         runtime = Runtime(
-            self._log.of(group), live, self._impressions, None, supply, filtering, strict=True
+            self._log.of(group),
+            live,
+            self._impressions,
+            None,
+            supply,
+            self._filterings.of(group),
+            self._catalogue.of(group),
+            strict=True,
         )
         kept = _Kept(live, runtime)
         with self._lock:

@@ -1,47 +1,80 @@
-"""How many animals of each item are available: counted now and then, looked up for each answer."""
+"""How many animals of each item are available: exact with every answer, counted only where new."""
 
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.domain.times import MINUTE
-from pawsonalize.storage.base import Catalogue
+from pawsonalize.domain.stays import FOREVER
+from pawsonalize.storage.animals import Revision, Supply
 
 Counts = NDArray[np.int64]
+
+# Beyond so many items one count of all is faster than one by their names.
+_MANY = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class _Count:
+    """The animals of each item, as of a revision and a moment, up to the next that changes it."""
+
+    revision: Revision
     at: int
+    until: int
     animals: dict[str, int]
     by_catalogue: dict[int, tuple[tuple[str, ...], Counts]]
 
 
 class SupplyWatch:
-    """The supply as counted last; another moment's is counted when it is asked for."""
+    """The supply as it is now; that of another moment is counted when it is asked for.
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
-        self._last = _Count(-MINUTE, {}, {})
+    Who asks after a change is committed is told of it, in whichever process either happens: each
+    answer reads the revision first. A clock that runs behind another machine's does not matter:
+    no answer is of a moment before the newest change.
+    """
 
-    def refresh(self, now: int) -> None:
-        """Count again."""
-        self._last = self._count(now)
+    def __init__(self, supply: Supply) -> None:
+        self._supply = supply
+        self._last = _Count(Revision(0, 0), 0, 0, {}, {})
+        self._lock = Lock()
 
-    def of(self, item_ids: tuple[str, ...], at: int) -> Counts | None:
+    def of(self, item_ids: tuple[str, ...], at: int, now: int) -> Counts | None:
         """Available animals of each of the items, shape (items,); None where no animal is known."""
-        count = self._last
-        if abs(at - count.at) > MINUTE:
-            count = self._count(at)
-        if not count.animals:
+        with self._lock:
+            count = self._last = self._current(now)
+        if not count.revision.number:
             return None
+        if at != now:
+            animals = self._recounted(count, at)
+            return _of(item_ids, animals) if animals else None
         # A catalogue is a tuple of thousands: known by its identity, as long as it is kept here.
         known = count.by_catalogue.get(id(item_ids))
         if known is None:
-            counts = np.array([count.animals.get(item, 0) for item in item_ids], np.int64)
-            known = count.by_catalogue[id(item_ids)] = (item_ids, counts)
+            known = count.by_catalogue[id(item_ids)] = item_ids, _of(item_ids, count.animals)
         return known[1]
 
-    def _count(self, at: int) -> _Count:
-        return _Count(at, self._catalogue.supply(at), {})
+    def _current(self, now: int) -> _Count:
+        last, revision = self._last, self._supply.revision()
+        at = max(now, revision.at)
+        if revision == last.revision and last.at <= at < last.until:
+            return last
+        until = self._supply.next_change(at)
+        return _Count(
+            revision, at, FOREVER if until is None else until, self._recounted(last, at), {}
+        )
+
+    def _recounted(self, known: _Count, at: int) -> dict[str, int]:
+        """The animals of each item at a moment, from a count of another."""
+        if not known.revision.number:
+            return self._supply.count(at)
+        changed = self._supply.changed(known.revision, known.at, at)
+        if len(changed) > _MANY:
+            return self._supply.count(at)
+        there = self._supply.count(at, changed)
+        kept = {item: animals for item, animals in known.animals.items() if item not in changed}
+        return kept | there
+
+
+def _of(item_ids: tuple[str, ...], animals: dict[str, int]) -> Counts:
+    return np.array([animals.get(item, 0) for item in item_ids], np.int64)

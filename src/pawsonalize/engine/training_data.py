@@ -6,18 +6,21 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.domain.events import DEFAULT_EVENT_TYPE
-from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.domain.events import DEFAULT_EVENT_TYPE, RETURN_EVENT_TYPE
 from pawsonalize.domain.times import DAY
+from pawsonalize.engine.facet_columns import FacetColumns
+from pawsonalize.engine.facet_reading import FacetReader
+from pawsonalize.engine.item_attributes import item_attributes
 from pawsonalize.engine.progress import Progress, silent
 from pawsonalize.engine.resources.solutions import Cut, TrainingSelection
-from pawsonalize.recipes.contract import ItemAttributes, TrainingData
+from pawsonalize.recipes.contract import TrainingData
+from pawsonalize.recipes.facets import Facet
+from pawsonalize.recipes.returned import Returned
 from pawsonalize.recipes.stock import FOREVER, Stock
 from pawsonalize.storage.base import Catalogue, EventLog, TrainingRow
 
 _HUGE = float(np.finfo(np.float32).max)
 _MAX_TYPES = int(np.iinfo(np.int16).max)
-_GROUP_ATTRIBUTES = ("species", "breed", "size", "age")
 _EVERYTHING = TrainingSelection()
 
 
@@ -34,11 +37,11 @@ def training_data(
 
     The catalogue is the items dataset in order of id, then items that only events name.
     """
-    columns = _Columns()
-    columns.name_items(catalogue)
+    columns = _Columns(catalogue)
+    columns.name_items()
     for row in _selected(log, None, Cut(through, as_of), selection, progress):
         columns.add(row)
-    return columns.data(as_of, columns.stock(catalogue, as_of))
+    return columns.data(as_of, columns.stock(as_of))
 
 
 def marked_training_data(
@@ -51,15 +54,15 @@ def marked_training_data(
     progress: Progress = silent,
 ) -> tuple[TrainingData, NDArray[np.bool_]]:
     """The same, and which of the rows the log held up to the offset `mark`, shape (N,)."""
-    columns = _Columns()
-    columns.name_items(catalogue)
+    columns = _Columns(catalogue)
+    columns.name_items()
     early = Cut(min(mark, cut.log_offset), cut.as_of)
     for row in _selected(log, None, early, selection, silent):
         columns.add(row)
     marked = len(columns)
     for row in _selected(log, early, cut, selection, progress):
         columns.add(row)
-    stock = columns.stock(catalogue, cut.as_of)
+    stock = columns.stock(cut.as_of)
     return columns.data(cut.as_of, stock), columns.order() < marked
 
 
@@ -78,7 +81,7 @@ def new_data(
     each sees at least what the one before it saw. Users and event types keep the codes they got
     there, unless a session was bound to its user since, which may number later users anew.
     """
-    columns = _Columns()
+    columns = _Columns(catalogue)
     for item_id in known_items:
         columns.items.number(item_id)
     *folded, newest = cuts
@@ -87,7 +90,7 @@ def new_data(
         for row in _selected(log, before, cut, selection, silent):
             columns.name(row)
         before = cut
-    columns.name_items(catalogue)
+    columns.name_items()
     for row in _selected(log, before, newest, selection, progress):
         columns.add(row)
     return columns.data(newest.as_of)
@@ -116,28 +119,36 @@ class _Codes:
 class _Columns:
     """Rows of the log, gathered as columns of codes."""
 
-    def __init__(self) -> None:
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue, self._reader = catalogue, FacetReader.of(catalogue)
+        self._facets, self._returned = FacetColumns(), array("q")
         self.items, self._types, self._users = _Codes(), _Codes(), _Codes()
         self._columns = (array("i"), array("i"), array("h"), array("q"), array("f"))
 
-    def name_items(self, catalogue: Catalogue) -> None:
-        for described in catalogue.items():
+    def name_items(self) -> None:
+        for described in self._catalogue.items():
             self.items.number(described.item_id)
 
     def name(self, row: TrainingRow) -> None:
         """Give the row's names their codes."""
-        visitor, _item_id, kind, _sent_at, _amount = row
+        visitor, _item_id, kind, _sent_at, _amount, _properties = row
+        if kind == RETURN_EVENT_TYPE:
+            return
         self._users.number(visitor)
         self._type_code(kind)
 
     def add(self, row: TrainingRow) -> None:
-        visitor, item_id, kind, sent_at, amount = row
+        visitor, item_id, kind, sent_at, amount, properties = row
+        if kind == RETURN_EVENT_TYPE:
+            self._returned.extend((self.items.number(item_id), sent_at))
+            return
         user, item, event_type, time, value = self._columns
         user.append(self._users.number(visitor))
         item.append(self.items.number(item_id))
         event_type.append(self._type_code(kind))
         time.append(sent_at)
         value.append(np.nan if amount is None else min(max(amount, -_HUGE), _HUGE))
+        self._facets.add(self._reader.of_properties(properties))
 
     def __len__(self) -> int:
         return len(self._columns[0])
@@ -147,11 +158,11 @@ class _Columns:
         user, _item, _event_type, time, _value = self._columns
         return np.lexsort((np.asarray(time), np.asarray(user)))
 
-    def stock(self, catalogue: Catalogue, as_of: int) -> Stock:
+    def stock(self, as_of: int) -> Stock:
         """The animals' stays as known at that moment; items that only they name are named here."""
         stays = array("q")
-        for stay in catalogue.stays(as_of):
-            until = FOREVER if stay.until is None or stay.until > as_of else stay.until
+        for stay in self._catalogue.stays(as_of):
+            until = FOREVER if stay.until > as_of else stay.until
             stays.extend((self.items.number(stay.item_id), stay.since, until))
         columns = np.asarray(stays).reshape(-1, 3).T
         return Stock(columns[0].astype(np.int32), columns[1], columns[2])
@@ -159,6 +170,7 @@ class _Columns:
     def data(self, as_of: int, stock: Stock | None = None) -> TrainingData:
         user, item, event_type, time, value = (np.asarray(column) for column in self._columns)
         order = self.order()
+        returned = np.asarray(self._returned).reshape(-1, 2)
         return TrainingData(
             user=user[order],
             item=item[order],
@@ -168,10 +180,20 @@ class _Columns:
             n_users=len(self._users),
             item_ids=self.items.names,
             event_types=self._types.names,
-            attributes=_attributes(self.items.names),
+            attributes=item_attributes(self.items.names, self._catalogue),
             as_of=as_of,
             stock=stock or Stock.unknown(),
+            facets=self._facets.data(order, user[order], self._facets_of_users()),
+            returned=Returned(returned[:, 0].astype(np.int32), returned[:, 1]),
         )
+
+    def _facets_of_users(self) -> dict[int, tuple[Facet, ...]]:
+        """What is stored of the users that are here, by their codes."""
+        told = (
+            (f"u:{user.user_id}", tuple(self._reader.of_user(user.attributes)))
+            for user in self._catalogue.users()
+        )
+        return {self._users.number(key): own for key, own in told if own and key in self._users}
 
     def _type_code(self, kind: str) -> int:
         """The type's code; once nearly all codes are given, a new type counts as a view."""
@@ -187,7 +209,7 @@ def _selected(
     age = selection.max_age_days
     oldest = -np.inf if age is None else cut.as_of - age * DAY
     for row in _rows(log, before, cut, progress):
-        _visitor, _item_id, kind, sent_at, amount = row
+        _visitor, _item_id, kind, sent_at, amount, _properties = row
         if sent_at < oldest or (thresholds and kind not in thresholds):
             continue
         threshold = thresholds.get(kind)
@@ -207,16 +229,3 @@ def _rows(log: EventLog, before: Cut | None, cut: Cut, progress: Progress) -> It
         yield from batch
         done += len(batch)
         progress(min(done, cut.log_offset), cut.log_offset)
-
-
-def _attributes(item_ids: tuple[str, ...]) -> ItemAttributes:
-    values = [_Codes() for _ in _GROUP_ATTRIBUTES]
-    codes: NDArray[np.int32] = np.full((len(item_ids), len(values)), -1, np.int32)
-    for position, item_id in enumerate(item_ids):
-        group = AnimalGroup.parse(item_id)
-        if group is not None:
-            parts = (group.species, group.breed, group.size, group.age)
-            codes[position] = [
-                value.number(part) for value, part in zip(values, parts, strict=True)
-            ]
-    return ItemAttributes(_GROUP_ATTRIBUTES, tuple(value.names for value in values), codes)

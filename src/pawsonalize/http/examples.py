@@ -31,7 +31,29 @@ EVENT: dict[str, Any] = {
 EVENTS: dict[str, Any] = {
     "events": [EVENT, {**EVENT, "eventType": "favorite", "eventId": "e-2", "eventValue": 1.0}]
 }
-RECOMMENDATION: dict[str, Any] = {"userId": "ann", "limit": 5}
+ANIMAL: dict[str, Any] = {
+    "id": "a-7",
+    "species": "dog",
+    "breed": "St. Bernard / Beagle mix",
+    "size": "large",
+    "birthDate": "2023-04-01",
+    "sex": "female",
+    "name": "Bella",
+    "shelter": "Orchard Park Shelter",
+    "goodWithKids": True,
+    "goodWithCats": "selective",
+    "photos": ["https://example.org/bella.jpg"],
+    "latitude": 37.64,
+    "longitude": -121.0,
+}
+_PREFERENCES = {"species": [2], "size": [2, 3], "kids": True}
+RECOMMENDATION: dict[str, Any] = {
+    "userId": "ann",
+    "limit": 5,
+    "context": {"DEVICE": "mobile"},
+    "preferences": _PREFERENCES,
+}
+USER: dict[str, Any] = {"attributes": {"MEMBER_SINCE": 2024}, "preferences": _PREFERENCES}
 RERANKING: dict[str, Any] = {
     "userId": "ann",
     "itemMetadataList": [

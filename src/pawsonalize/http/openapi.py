@@ -1,6 +1,7 @@
 """GET /openapi.json, made from the operations, and GET /docs, a page that needs no network."""
 
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -36,8 +37,9 @@ def openapi() -> dict[str, Any]:
     described = dict(zip(map(repr, types), schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
-        path = operation.path.replace(":path", "")
-        paths.setdefault(path, {})[operation.method.lower()] = _document(operation, described)
+        paths.setdefault(operation.documented_path, {})[operation.method.lower()] = _document(
+            operation, described
+        )
     return {
         "openapi": "3.1.0",
         "info": {
@@ -79,6 +81,8 @@ def _document(operation: Operation, described: dict[str, Any]) -> dict[str, Any]
 
 
 def _answer(operation: Operation, described: dict[str, Any]) -> dict[str, Any]:
+    if operation.status == HTTPStatus.NO_CONTENT:
+        return {"description": operation.summary}
     if not operation.answer:
         return {"description": operation.summary, "content": {"text/plain": {}}}
     schema = _any_of(operation.answer, described)

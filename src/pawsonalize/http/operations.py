@@ -1,14 +1,17 @@
 """Every operation of the native API: path, types, examples; the routes and the docs read it."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from starlette.convertors import register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from pawsonalize.http import (
+    animals,
     events,
     filters,
     health,
@@ -18,9 +21,11 @@ from pawsonalize.http import (
     rerankings,
     resources,
     runs,
+    user_attributes,
     users,
 )
 from pawsonalize.http.examples import (
+    ANIMAL,
     EVENT,
     EVENTS,
     FILTER,
@@ -28,9 +33,12 @@ from pawsonalize.http.examples import (
     PROMOTED,
     RECOMMENDATION,
     RERANKING,
+    USER,
 )
+from pawsonalize.http.user_paths import UserConvertor
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+register_url_convertor("user", UserConvertor())
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,11 @@ class Operation:
     parameters: tuple[Parameter, ...] = ()
     answer_headers: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def documented_path(self) -> str:
+        """The path as OpenAPI writes it, `{user_id}` for `{user_id:path}`."""
+        return re.sub(r":\w+}", "}", self.path)
+
 
 _RECOMMENDATION_ID = {
     recommendations.RECOMMENDATION_HEADER: "The answer's id: send it with the events it led to."
@@ -70,7 +83,9 @@ _HISTORY_PARAMETERS = (
     Parameter("since", "Only events at or after this moment."),
     Parameter("until", "Only events before this moment."),
 )
+_USER = Parameter("user_id", "The user.", where="path", required=True)
 _RUN = Parameter("run_id", "The run.", where="path", required=True)
+_ANIMAL = Parameter("animal_id", "The animal.", where="path", required=True)
 _FILTER = Parameter("name", "The filter.", where="path", required=True)
 _PAGE_PARAMETERS = (
     Parameter("limit", "How many a page holds, 1 to 100; 50 if left out.", int),
@@ -118,9 +133,27 @@ OPERATIONS = (
         "A user's events, newest first.",
         answer=(history.History,),
         parameters=(
-            Parameter("user_id", "The user.", where="path", required=True),
+            _USER,
             *_HISTORY_PARAMETERS,
         ),
+    ),
+    Operation(
+        "PUT",
+        "/v1/users/{user_id:user}",
+        user_attributes.put_user,
+        "Store attributes and quiz answers of a user; they replace what was stored.",
+        request=(user_attributes.UserRequest,),
+        answer=(user_attributes.UserAnswer,),
+        examples={"an adopter": USER},
+        parameters=(_USER,),
+    ),
+    Operation(
+        "GET",
+        "/v1/users/{user_id:user}",
+        user_attributes.get_user,
+        "Attributes and quiz answers that are stored of a user.",
+        answer=(user_attributes.UserAnswer,),
+        parameters=(_USER,),
     ),
     Operation(
         "GET",
@@ -141,6 +174,56 @@ OPERATIONS = (
         answer=(users.ErasureAnswer,),
         status=202,
         parameters=(Parameter("user_id", "The user.", where="path", required=True),),
+    ),
+    Operation(
+        "PUT",
+        "/v1/animals",
+        animals.put_animals,
+        "The animals there are; the next answer of every worker knows them.",
+        request=animals.ANIMAL_BODIES,
+        answer=(animals.AnimalsReceipt,),
+        examples={"one animal": ANIMAL, "several": {"animals": [ANIMAL]}},
+    ),
+    Operation(
+        "GET",
+        "/v1/animals",
+        animals.get_animals,
+        "The inventory, by id.",
+        answer=(animals.AnimalPage,),
+        parameters=(
+            Parameter("limit", "How many animals a page holds, 1 to 500; 50 if left out.", int),
+            Parameter("cursor", "The `nextCursor` of the page before."),
+            Parameter("status", "Only animals of this status."),
+            Parameter("species", "Only animals of this species, a word or an id."),
+            Parameter("shelter", "Only animals of this shelter."),
+            Parameter("source", "Only animals of this source."),
+        ),
+    ),
+    Operation(
+        "POST",
+        "/v1/animals/{animal_id:path}/status",
+        animals.post_animal_status,
+        "What an animal is now; 409 if that may not follow what it was.",
+        request=(animals.StatusRequest,),
+        answer=(animals.AnimalAnswer,),
+        examples={"adopted": {"status": "adopted"}},
+        parameters=(_ANIMAL,),
+    ),
+    Operation(
+        "GET",
+        "/v1/animals/{animal_id:path}",
+        animals.get_animal,
+        "One animal and what became of it.",
+        answer=(animals.AnimalAnswer,),
+        parameters=(_ANIMAL,),
+    ),
+    Operation(
+        "DELETE",
+        "/v1/animals/{animal_id:path}",
+        animals.delete_animal,
+        "Forget an animal, its history too; who was adopted has a status for that.",
+        status=204,
+        parameters=(_ANIMAL,),
     ),
     Operation(
         "GET",

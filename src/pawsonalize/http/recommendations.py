@@ -25,6 +25,7 @@ from pawsonalize.http.filtering import (
 )
 from pawsonalize.http.json import json_response, read_body
 from pawsonalize.http.services import Services
+from pawsonalize.http.told import PreferencesForm, RequestContext, read_told
 from pawsonalize.http.visitor import read_at, read_visitor
 
 RECOMMENDATION_HEADER = "X-Recommendation-Id"
@@ -47,6 +48,8 @@ class RecommendationRequest(msgspec.Struct, frozen=True, rename="camel"):
     ] = []
     metadata_columns: MetadataColumns = {}
     at: Moment | None = None
+    context: RequestContext | None = None
+    preferences: PreferencesForm | None = None
 
 
 class RecommendedGroup(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -120,6 +123,7 @@ def _recommend(
         asked.limit,
         read_at(asked.at, now),
         now,
+        told=read_told(asked.context, asked.preferences),
         constraint=constraint,
         explain=explain,
     )

@@ -22,6 +22,7 @@ from pawsonalize.http.filtering import (
 from pawsonalize.http.json import json_response, read_body
 from pawsonalize.http.recommendations import RECOMMENDATION_HEADER
 from pawsonalize.http.services import Services
+from pawsonalize.http.told import PreferencesForm, RequestContext, read_told
 from pawsonalize.http.visitor import read_at, read_visitor
 
 
@@ -47,6 +48,8 @@ class RerankingRequest(msgspec.Struct, frozen=True, rename="camel"):
     filter_values: FilterValues = {}
     metadata_columns: MetadataColumns = {}
     at: Moment | None = None
+    context: RequestContext | None = None
+    preferences: PreferencesForm | None = None
 
 
 class RankedItem(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -99,6 +102,7 @@ def _rerank(services: Services, asked: RerankingRequest, now: int) -> tuple[Answ
         candidates,
         read_at(asked.at, now),
         now,
+        told=read_told(asked.context, asked.preferences),
         filtered_by=read_filter(services, asked.filter, asked.filter_values),
     )
     group_of = {candidate.item_id: candidate.group_id for candidate in candidates}

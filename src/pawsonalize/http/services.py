@@ -12,10 +12,11 @@ from pawsonalize.engine.campaigns.updates import Campaigns
 from pawsonalize.engine.erasing.deletions import Deletions
 from pawsonalize.engine.filters.resources import Filters
 from pawsonalize.engine.ingest import Ingest
+from pawsonalize.engine.inventory.inventory import Inventory
 from pawsonalize.engine.metadata import ItemMetadata
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.runtime import Runtime
-from pawsonalize.storage.base import Animals, EventLog
+from pawsonalize.storage.base import Catalogue, EventLog
 from pawsonalize.workflow.runs import Runs
 
 P = ParamSpec("P")
@@ -32,7 +33,8 @@ class Services:
     """
 
     log: EventLog
-    animals: Animals
+    inventory: Inventory
+    catalogue: Catalogue
     ingest: Ingest
     runtime: Runtime
     live: LiveModel

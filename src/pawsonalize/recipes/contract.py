@@ -10,6 +10,8 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from pawsonalize.recipes.facets import Facet, Facets
+from pawsonalize.recipes.returned import Returned
 from pawsonalize.recipes.stock import Stock
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
@@ -37,7 +39,8 @@ class TrainingData:
     Codes index the id tuples. `time` is milliseconds since 1970, `value` NaN where an event has
     none, `as_of` the moment from which decay is counted. `item_ids` is the whole catalogue:
     items nobody has touched are in it, and an item may be touched without being described.
-    `stock` says which animals were available when, where that is known.
+    `stock` says which animals were available when, where that is known; `facets` what was known of
+    each event's visitor beside events. `returned` are events that are no choices, and no rows.
     """
 
     user: NDArray[np.int32]
@@ -51,6 +54,8 @@ class TrainingData:
     attributes: ItemAttributes
     as_of: int
     stock: Stock = field(default_factory=Stock.unknown)
+    facets: Facets = field(default_factory=Facets.unknown)
+    returned: Returned = field(default_factory=Returned.nothing)
 
     def __len__(self) -> int:
         return len(self.item)
@@ -73,12 +78,14 @@ class Context:
     Built by the same code for training, evaluation and serving. Empty for an unknown visitor.
     `supply` says how many animals of each item are available, shape (items of the model,): a
     model may weigh by it, and who asks leaves out what has none. All ones ask for the weight of
-    one animal of each. None: not known, so the supply is taken as usual.
+    one animal of each. None: not known, so the supply is taken as usual. `facets` is what is known
+    beside events.
     """
 
     events: tuple[Seen, ...]
     now: int
     supply: NDArray[np.integer] | None = None
+    facets: tuple[Facet, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +163,16 @@ class FoldingModel(Model, Protocol):
         type keeps the code it had, new ones come behind: `new.item_ids` (the whole catalogue,
         described) begins with the model's, else InvalidInput. The card stays the version's.
         """
+        ...
+
+
+@runtime_checkable
+class FacetedModel(Model, Protocol):
+    """A model that reads facets of its visitors."""
+
+    @property
+    def facet_names(self) -> frozenset[str]:
+        """The names of the facets that may change an answer."""
         ...
 
 

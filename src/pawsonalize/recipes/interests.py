@@ -1,6 +1,7 @@
 """Event types weigh, and time fades them: what a context says of a visitor's interests."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.events import DEFAULT_EVENT_TYPE
 from pawsonalize.domain.times import DAY
+from pawsonalize.recipes import event_values
 from pawsonalize.recipes.contract import Context
 from pawsonalize.recipes.items import ItemIndex
 
@@ -36,8 +38,11 @@ def read_interests(
     index: ItemIndex,
     type_weights: Mapping[str, float],
     half_life_days: float,
+    valued: AbstractSet[str] = frozenset(),
 ) -> Interests:
     """Gather a context's events by item; a type without a weight counts as a view.
+
+    Of the types `valued` the value multiplies the weight.
 
     An event from after `now` (a clock that is ahead) counts as one of now. Each repeat of an
     item adds half as much as the repeat before: coming back matters, reloading hardly does.
@@ -48,6 +53,8 @@ def read_interests(
     now, half_life = context.now, half_life_days * DAY
     for event in context.events:
         strength = type_weights.get(event.event_type, a_view)
+        if valued:
+            strength *= event_values.of_event(event.event_type, event.value, valued)
         age = now - event.time
         if age > 0:
             strength *= 0.5 ** (age / half_life)

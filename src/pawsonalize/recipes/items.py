@@ -1,8 +1,9 @@
 """The catalogue as recipes see it: positions, and the kin of any item id.
 
 A *cell* is the set of items that share some attributes. For animal groups an item has three,
-narrow to wide: its breed, its size and age within the species, its species. What is unknown of
-an item is backed off to its cells, so an id outside the catalogue still says something.
+narrow to wide: its breed, its size and age within the species, its species; where families are
+described, the breed's family comes after the breed. What is unknown of an item is backed off to
+its cells, so an id outside the catalogue still says something.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,11 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pawsonalize.domain.breeds import family_of
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.recipes.artefact import check_codes, pack_strings, take, unpack_strings
 from pawsonalize.recipes.contract import Arrays, ItemAttributes
 
 _ANIMAL_LEVELS = (("species", "breed"), ("species", "size", "age"), ("species",))
+_FAMILY_LEVEL = ("species", "family")
+_WITH_FAMILIES = (_ANIMAL_LEVELS[0], _FAMILY_LEVEL, *_ANIMAL_LEVELS[1:])
 _SEPARATOR = "\x1f"  # the ids' own rule forbids control characters, so names cannot collide
 
 
@@ -66,21 +70,27 @@ class ItemIndex:
         outside = len(self.ids)
         return np.array([self.position.get(item, outside) for item in items], np.int64)
 
-    def kin(self, item_id: str) -> tuple[int, int, int] | None:
-        """The cells of an animal group by its id alone: breed, size and age, species.
+    def kin(self, item_id: str) -> tuple[int, ...] | None:
+        """The cells of an animal group by its id alone: breed, (family,) size and age, species.
 
         `n_cells` stands for a cell that no catalogue item is in; None when nothing is known.
         """
         group = AnimalGroup.parse(item_id)
-        if group is None or len(self.cells) != len(_ANIMAL_LEVELS):
+        if group is None or len(self.cells) not in {len(_ANIMAL_LEVELS), len(_WITH_FAMILIES)}:
             return None
         cell, none = self._cell, self.n_cells
         species = cell.get(f"species\x1f{group.species}", none)
         if species == none:  # then no narrower cell exists either
             return None
+        breed = cell.get(f"species breed\x1f{group.species}\x1f{group.breed}", none)
+        body = f"species size age\x1f{group.species}\x1f{group.size}\x1f{group.age}"
+        if len(self.cells) == len(_ANIMAL_LEVELS):
+            return breed, cell.get(body, none), species
+        family = family_of(group.species, group.breed)
         return (
-            cell.get(f"species breed\x1f{group.species}\x1f{group.breed}", none),
-            cell.get(f"species size age\x1f{group.species}\x1f{group.size}\x1f{group.age}", none),
+            breed,
+            cell.get(f"species family\x1f{group.species}\x1f{family}", none),
+            cell.get(body, none),
             species,
         )
 
@@ -111,18 +121,19 @@ class ItemIndex:
 def _levels(names: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
     """The animals' own levels, which leave out any further attribute; else one per attribute."""
     animal = {name for level in _ANIMAL_LEVELS for name in level}
-    if not names or animal <= set(names):
+    if animal <= set(names):
+        return _WITH_FAMILIES if "family" in names else _ANIMAL_LEVELS
+    if not names:
         return _ANIMAL_LEVELS
     return tuple((name,) for name in dict.fromkeys(names))
 
 
 def _descriptions(ids: tuple[str, ...], attributes: ItemAttributes) -> Iterator[Mapping[str, str]]:
     for item_id, codes in zip(ids, attributes.codes.tolist(), strict=True):
-        described = {
-            name: values[code]
-            for name, values, code in zip(attributes.names, attributes.values, codes, strict=True)
-            if code >= 0
-        }
+        described: dict[str, str] = {}
+        for name, values, code in zip(attributes.names, attributes.values, codes, strict=True):
+            if code >= 0:  # of several values the first is the main one, as lists of genres go
+                described.setdefault(name, values[code])
         if described:
             yield described
         else:

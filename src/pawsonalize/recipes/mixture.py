@@ -11,12 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pawsonalize.recipes import event_values
 from pawsonalize.recipes.contract import Arrays, Context, TrainingData
+from pawsonalize.recipes.facet_lifts import FacetLifts
 from pawsonalize.recipes.interests import Interests, read_interests
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.kin import Kin, cell_steps
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 from pawsonalize.recipes.popularity import Popularity, decay, decayed_users
+from pawsonalize.recipes.reception import Reception
 from pawsonalize.recipes.supply import Supply
 from pawsonalize.recipes.tables import Table
 from pawsonalize.recipes.transitions import (
@@ -39,13 +42,15 @@ class Mixture:
     kin: Kin
     popularity: Popularity
     supply: Supply
+    facets: FacetLifts
+    reception: Reception
     repeat_share: float
     _settings: MixtureSettings
     _type_weights: Mapping[str, float]
 
     @classmethod
     def fit(cls, data: TrainingData, index: ItemIndex, settings: MixtureSettings) -> "Mixture":
-        """Count; nothing is random."""
+        """Count; nothing is random. The dayparts are among the data's facets already."""
         s = settings
         users = decayed_users(data, s.popularity_half_life_days)
         weight = _event_weights(data, s)
@@ -69,6 +74,8 @@ class Mixture:
             kin=Kin.of(steps, (users + s.kin_smoothing).astype(np.float32), index),
             popularity=Popularity.of(users, index, s.smoothing),
             supply=Supply.of(data, s.behaviour_half_life_days, s.supply_smoothing),
+            facets=FacetLifts.of(data, weight, index, s.facet_doubt, s.preference_unlike),
+            reception=Reception.of(data, weight, s.return_weight, s.behaviour_half_life_days),
             repeat_share=repeat_share(data, s.window),
             _settings=s,
             _type_weights=s.type_weights,
@@ -87,6 +94,10 @@ class Mixture:
             kin=Kin.from_arrays(arrays, index),
             popularity=Popularity.from_arrays(arrays, index),
             supply=Supply.from_arrays(arrays, n_items, settings.supply_smoothing),
+            facets=FacetLifts.from_arrays(
+                arrays, index, settings.facet_doubt, settings.preference_unlike
+            ),
+            reception=Reception.from_arrays(arrays, n_items),
             repeat_share=repeat_share,
             _settings=settings,
             _type_weights=settings.type_weights,
@@ -100,17 +111,30 @@ class Mixture:
             **self.kin.arrays(),
             **self.popularity.arrays(),
             **self.supply.arrays(),
+            **self.facets.arrays(),
+            **self.reception.arrays(),
         }
 
     def parts(self, context: Context, outside: Sequence[str]) -> NDArray[np.float32]:
         """What each table adds to the scores, shape (tables, items + outside)."""
         s = self._settings
         recent = Context(context.events[: s.context_events], context.now)
-        seen = read_interests(recent, self.index, self._type_weights, s.context_half_life_days)
-        return self.weigh(seen, outside, context.supply)
+        seen = read_interests(
+            recent, self.index, self._type_weights, s.context_half_life_days, s.valued
+        )
+        return self.weigh(seen, outside, context.supply, self.facet_rows(context))
+
+    def facet_rows(self, context: Context) -> NDArray[np.int64]:
+        """The rows of what is known of the visitor beside events, the time of day included."""
+        moment = self._settings.dayparts.at(context.now)
+        return self.facets.rows((*context.facets, *moment))
 
     def weigh(
-        self, seen: Interests, outside: Sequence[str], supply: NDArray[np.integer] | None
+        self,
+        seen: Interests,
+        outside: Sequence[str],
+        supply: NDArray[np.integer] | None,
+        facets: NDArray[np.int64],
     ) -> NDArray[np.float32]:
         """The candidates, each weighed, shape (tables, items + outside).
 
@@ -118,6 +142,11 @@ class Mixture:
         """
         s = self._settings
         parts = self._candidates(seen, outside)
+        tilt = self.facets.tilt(facets)
+        if tilt is not None:  # kin and popularity: what others like, not what the visitor did
+            kin = self.index.kin_of(outside)
+            tilt.apply(parts[-2:], self.index, kin, self.believed(seen.strengths.sum()))
+        self.reception.apply(parts)
         if supply is not None:
             self.supply.apply(parts, supply)
 
@@ -132,6 +161,11 @@ class Mixture:
         rest = max(0.0, 1.0 - float((factors * inside).sum()))
         parts *= np.append(factors, rest).astype(np.float32)[:, np.newaxis]
         return parts
+
+    def believed(self, evidence: float) -> float:
+        """How far facets count beside so much evidence of events, 0 to 1."""
+        fade = self._settings.facet_fade
+        return float(fade / (fade + evidence))
 
     def _candidates(self, seen: Interests, outside: Sequence[str]) -> NDArray[np.float32]:
         """What each table proposes by itself, shape (tables, items + outside)."""
@@ -163,4 +197,5 @@ def _event_weights(data: TrainingData, settings: MixtureSettings) -> NDArray[np.
     of_type = settings.type_weights
     weights = [of_type.get(name, settings.view_weight) for name in data.event_types]
     by_type = np.array(weights, np.float64)[data.event_type]
+    by_type *= event_values.of_rows(data, settings.valued)
     return (by_type * decay(data, settings.behaviour_half_life_days)).astype(np.float32)

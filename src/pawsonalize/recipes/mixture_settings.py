@@ -1,8 +1,11 @@
 """Settings of the mixture, which every learned recipe has as its base."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.recipes.facets import Dayparts
+from pawsonalize.recipes.ranges import Range
 from pawsonalize.recipes.settings import check_numbers
 
 
@@ -10,13 +13,13 @@ from pawsonalize.recipes.settings import check_numbers
 class MixtureSettings:
     """Settings of the mixture."""
 
-    transition_weight: float = 0.4
+    transition_weight: Annotated[float, Range(0.2, 0.5)] = 0.4
     """Most that the items which followed the visitor's own may contribute to a score."""
-    covisit_weight: float = 0.3
+    covisit_weight: Annotated[float, Range(0.1, 0.3)] = 0.3
     """Most that the items which users met together with the visitor's own may contribute."""
-    kin_weight: float = 0.2
+    kin_weight: Annotated[float, Range(0.05, 0.2)] = 0.2
     """Most that items of the same breed, size and age, or species may contribute."""
-    doubt: float = 0.5
+    doubt: Annotated[float, Range(0.1, 3.0, log=True)] = 0.5
     """Evidence (about one view) at which a table contributes half of the most it may."""
     view_weight: float = 1.0
     """Weight of a `view` and of every event type not named here."""
@@ -28,15 +31,19 @@ class MixtureSettings:
     """Weight of an `application`."""
     adoption_weight: float = 5.0
     """Weight of an `adoption`."""
-    popularity_half_life_days: float = 30.0
+    return_weight: float = 5.0
+    """What a `return` (an adopted animal comes back) weighs against the choices of its item."""
+    value_weighted_events: str = ""
+    """Event types, with commas between, whose value (0 to 10) multiplies their weight."""
+    popularity_half_life_days: Annotated[float, Range(5.0, 120.0, log=True)] = 30.0
     """After how many days a user's choice counts half for popularity."""
-    behaviour_half_life_days: float = 180.0
+    behaviour_half_life_days: Annotated[float, Range(30.0, 720.0, log=True)] = 180.0
     """After how many days a step from one item to the next counts half."""
     context_half_life_days: float = 90.0
     """After how many days an event of the visitor's own counts half."""
     context_events: int = 50
     """How many of the visitor's newest events are read."""
-    history_decay: float = 0.5
+    history_decay: Annotated[float, Range(0.3, 0.9)] = 0.5
     """What the second-newest item counts beside the newest, the third beside the second, …"""
     kin_history_decay: float = 0.7
     """The same for kin: tastes last longer than steps."""
@@ -54,7 +61,7 @@ class MixtureSettings:
     """How many targets each row of a table keeps."""
     covisit_history: int = 50
     """How many of a user's newest visits count for co-visits."""
-    covisit_shrinkage: float = 5.0
+    covisit_shrinkage: Annotated[float, Range(1.0, 50.0, log=True)] = 5.0
     """Added to the cosine's denominator: higher trusts rare pairs less."""
     kin_prior: float = 5.0
     """Imagined steps from each breed (size and age, species) to itself."""
@@ -66,6 +73,16 @@ class MixtureSettings:
     """Animals added to an item's usual number before it is compared with the number now."""
     smoothing: float = 0.1
     """Users (less than one) added to every item's popularity."""
+    facet_doubt: float = 10.0
+    """Choices with a facet (a device, a user attribute) at which half of its effect is believed."""
+    facet_fade: float = 3.0
+    """Evidence (about one view each) at which what is known beside events counts half."""
+    preference_unlike: float = 0.1
+    """How likely animals are that do not match an answer of the quiz, beside those that do."""
+    daypart_hours: float = 0.0
+    """Hours of each band of the day that is a facet of the visit; 0: the time of day is none."""
+    utc_offset_hours: float = 0.0
+    """Hours to add to UTC for the local time of day, 0 to 24."""
 
     def __post_init__(self) -> None:
         check_numbers(
@@ -79,6 +96,9 @@ class MixtureSettings:
                 "supply_smoothing",
                 "kin_smoothing",
                 "kin_level_fade",
+                "facet_doubt",
+                "facet_fade",
+                "preference_unlike",
             ),
             up_to_one=(
                 "history_decay",
@@ -86,13 +106,26 @@ class MixtureSettings:
                 "covisit_history_decay",
                 "gap_decay",
                 "smoothing",
+                "preference_unlike",
             ),
         )
+        if max(self.daypart_hours, self.utc_offset_hours) > 24:
+            raise InvalidInput("a day has 24 hours: give less", field="daypart_hours")
         if self.transition_weight + self.covisit_weight + self.kin_weight > 1:
             raise InvalidInput(
                 "transition_weight, covisit_weight and kin_weight must be at most 1 together",
                 field="transition_weight",
             )
+
+    @property
+    def dayparts(self) -> Dayparts:
+        """The time of day as a facet."""
+        return Dayparts(self.daypart_hours, self.utc_offset_hours)
+
+    @property
+    def valued(self) -> frozenset[str]:
+        """The event types whose value multiplies their weight."""
+        return frozenset(filter(None, map(str.strip, self.value_weighted_events.split(","))))
 
     @property
     def type_weights(self) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from pawsonalize.recipes.artefact import make_card, read_card
 from pawsonalize.recipes.contract import Arrays, Card, Context, TrainingData
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.popularity import Popularity, decayed_users
+from pawsonalize.recipes.ranges import Range
 from pawsonalize.recipes.settings import check_numbers
 
 _FORMAT = 1
@@ -19,7 +21,7 @@ _FORMAT = 1
 class PopularityCountSettings:
     """Settings of `popularity-count`."""
 
-    half_life_days: float = 30.0
+    half_life_days: Annotated[float, Range(5.0, 120.0, log=True)] = 30.0
     """After how many days a user's choice counts half."""
     smoothing: float = 0.1
     """Users (less than one) added to every item, so that untouched ones keep a chance."""

@@ -13,11 +13,16 @@ def check_numbers(
 ) -> None:
     """InvalidInput unless every field of the dataclass is a finite number of at least 0.
 
-    A field that is a bool by its type must be one. Fields named in `above_zero` must not be 0,
-    those in `up_to_one` not be above 1.
+    A field that is a bool or a text by its type must be one. Fields named in `above_zero` must
+    not be 0, those in `up_to_one` not be above 1.
     """
     flags = {field.name for field in fields(settings) if field.type is bool}
+    texts = {field.name for field in fields(settings) if field.type is str}
     for name, value in asdict(settings).items():
+        if name in texts:
+            if not isinstance(value, str):
+                raise InvalidInput(f"{name} must be text", field=name)
+            continue
         if name in flags:
             if not isinstance(value, bool):
                 raise InvalidInput(f"{name} must be true or false", field=name)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from pawsonalize.recipes.artefact import make_card, read_card, take
 from pawsonalize.recipes.contract import Arrays, Card, Context, TrainingData
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.popularity import Popularity, decay, decayed_users
+from pawsonalize.recipes.ranges import Range
 from pawsonalize.recipes.settings import check_numbers
 from pawsonalize.recipes.tables import Table
 from pawsonalize.recipes.transitions import covisit_table
@@ -27,21 +29,21 @@ _UNTOUCHED = int(np.iinfo(np.int64).max)
 class SimilarItemsSettings:
     """Settings of `similar-items`."""
 
-    popularity_influence: float = 0.0
+    popularity_influence: Annotated[float, Range(0.0, 1.0)] = 0.0
     """From 0, similarity alone, to 1: the more popular of two similar items comes first."""
     freshness_influence: float = 0.0
     """From 0, similarity alone, to 1: the newer of two similar items comes first."""
-    kin_weight: float = 0.1
+    kin_weight: Annotated[float, Range(0.01, 1.0, log=True)] = 0.1
     """What an item alike in every attribute counts; co-visits of two items count up to 1."""
     kin_level_fade: float = 0.6
     """What size and age count beside the breed, and the species beside size and age."""
     covisit_history: int = 50
     """How many of a user's newest visits count for co-visits."""
-    covisit_shrinkage: float = 20.0
+    covisit_shrinkage: Annotated[float, Range(1.0, 100.0, log=True)] = 20.0
     """Added to the cosine's denominator: higher trusts rare pairs less."""
     neighbours: int = 64
     """How many co-visited items are kept of each item."""
-    behaviour_half_life_days: float = 180.0
+    behaviour_half_life_days: Annotated[float, Range(30.0, 720.0, log=True)] = 180.0
     """After how many days a visit counts half for co-visits."""
     popularity_half_life_days: float = 30.0
     """After how many days a user's choice counts half for popularity."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from pawsonalize.recipes.artefact import make_card, read_card
 from pawsonalize.recipes.contract import Arrays, Card, Context, TrainingData
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.popularity import Popularity
+from pawsonalize.recipes.ranges import Range
 from pawsonalize.recipes.recent_visitors import STEPS, RecentVisitors
 from pawsonalize.recipes.rise import rise
 from pawsonalize.recipes.settings import check_numbers
@@ -26,17 +28,17 @@ _LONGEST = 100 * 366 * DAY
 class TrendingNowSettings:
     """Settings of `trending-now`."""
 
-    window_hours: float = 24.0
+    window_hours: Annotated[float, Range(12.0, 168.0, log=True)] = 24.0
     """Length of the newest window and of the one before it; both move on 24 times in a length."""
     min_support: float = 3.0
     """Unique visitors an item needs in the newest window to count as rising."""
-    smoothing: float = 1.0
+    smoothing: Annotated[float, Range(0.5, 10.0, log=True)] = 1.0
     """Visitors added to both windows of an item: higher trusts small numbers less."""
-    doubt: float = 1.0
+    doubt: Annotated[float, Range(0.0, 3.0)] = 1.0
     """Standard errors taken off the rise: higher wants more evidence of it."""
-    popularity_weight: float = 0.1
+    popularity_weight: Annotated[float, Range(0.02, 1.0, log=True)] = 0.1
     """What an item's share of all visits counts beside its rise; alone where nothing rises."""
-    popularity_half_life_days: float = 30.0
+    popularity_half_life_days: Annotated[float, Range(5.0, 120.0, log=True)] = 30.0
     """How long visits count in full for popularity, then half, then a quarter, and so on."""
 
     def __post_init__(self) -> None:

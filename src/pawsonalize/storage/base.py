@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.events import Event, LoggedEvent, Visitor
-from pawsonalize.domain.schemas import Schema
+from pawsonalize.domain.schemas import DatasetType, Schema
+from pawsonalize.domain.stays import Stay
 from pawsonalize.recipes.contract import Arrays, Card
 
 
@@ -85,6 +85,10 @@ class EventLog(Protocol):
         """The log itself: events with `after < offset <= through` in offset order."""
         ...
 
+    def outcomes(self, after: int, limit: int) -> list[LoggedEvent]:
+        """Events with `after < offset` that name the recommendation they came of, in order."""
+        ...
+
     def restore(self, events: Sequence[LoggedEvent]) -> None:
         """Write events at given offsets, as an archive replay does; the offsets must be free."""
         ...
@@ -123,9 +127,10 @@ class EventLog(Protocol):
         ...
 
 
-# (visitor key, item_id, event_type, sent_at, event_value). The key is `u:` + user id, the bound
-# user's where the session has one, else `s:` + session id.
-TrainingRow = tuple[str, str, str, int, float | None]
+# (visitor key, item_id, event_type, sent_at, event_value, properties). The key is `u:` + user id,
+# the bound user's where the session has one, else `s:` + session id.
+TrainingRow = tuple[str, str, str, int, float | None, str | None]
+Value = str | float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +138,7 @@ class Item:
     """A catalogue entry; attribute values are text, numbers or null, by upper-case name."""
 
     item_id: str
-    attributes: Mapping[str, str | float | None]
+    attributes: Mapping[str, Value]
     created_at: int | None = None
 
 
@@ -142,20 +147,11 @@ class User:
     """A user's attributes, by upper-case name."""
 
     user_id: str
-    attributes: Mapping[str, str | float | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Stay:
-    """From when until when an animal of the item was available; None: it still is."""
-
-    item_id: str
-    since: int
-    until: int | None
+    attributes: Mapping[str, Value]
 
 
 class Catalogue(Protocol):
-    """Items and users datasets, the schemas that describe them, and the supply of items.
+    """Items and users datasets, the schemas that describe them, and what was available.
 
     All of one dataset group. Animals belong to the default one.
     """
@@ -209,69 +205,15 @@ class Catalogue(Protocol):
         ...
 
     def stays(self, until: int) -> Iterator[Stay]:
-        """When animals of each item were available, of those listed at that moment, by their id."""
-        ...
-
-    def supply(self, at: int) -> dict[str, int]:
-        """How many animals of each item are available at that moment; items without are left out.
-
-        Empty, too, where no animals are known.
-        """
+        """When animals of each item were available: stays that had begun, by animal and time."""
         ...
 
     def put_schema(self, schema: Schema) -> None:
         """Remember the schema of its dataset."""
         ...
 
-
-class Animals(Protocol):
-    """The individual animals and whether they still wait."""
-
-    def put(self, animals: Sequence[Animal]) -> None:
-        """Insert or replace, in one transaction."""
-        ...
-
-    def get(self, animal_id: str) -> Animal | None:
-        """One animal, or None."""
-        ...
-
-    def available(self, at: int, limit: int) -> list[Animal]:
-        """Animals that wait at that moment, longest wait first."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Impression:
-    """One answer as it was given: the ids in order, to whom, by which solution version.
-
-    `propensities` is, for each place, the probability of its item given those before it; None
-    for an answer that explores nothing by its nature, or from before they were kept.
-    """
-
-    recommendation_id: str
-    question: str
-    user_id: str | None
-    session_id: str | None
-    answered_at: int
-    as_of: int
-    solution_version: str
-    item_ids: tuple[str, ...]
-    propensities: tuple[float, ...] | None = None
-
-
-class Impressions(Protocol):
-    """What was answered, by recommendation id."""
-
-    def append(self, impressions: Sequence[Impression]) -> None:
-        """Store in one transaction."""
-        ...
-
-    def get(self, recommendation_id: str) -> Impression | None:
-        """One answer, or None."""
-        ...
-
-    def erase_visitors(self, user_ids: Sequence[str], session_ids: Sequence[str]) -> int:
-        """Delete what was answered to these users and in these sessions; returns how many."""
+    def schema(self, dataset: DatasetType) -> Schema | None:
+        """The schema of the dataset, None if none was given yet."""
         ...
 
 

@@ -7,10 +7,13 @@ from starlette.responses import Response
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.preferences import Preferences
 from pawsonalize.engine.runtime import MAX_RESULTS
+from pawsonalize.engine.told import Told
 from pawsonalize.ui import words
 from pawsonalize.ui.cards import Card
 from pawsonalize.ui.knowledge import Knowledge, curl
+from pawsonalize.ui.looking_for import as_call, in_words, preferences_of
 from pawsonalize.ui.ordering import MAX_PICKS, Ordered, order, pick
 from pawsonalize.ui.panel import panel
 from pawsonalize.ui.rendering import page
@@ -32,8 +35,10 @@ def get_adoption_page(request: Request, visitor: Visitor) -> Response:
         if animal.animal_id not in taken_home
     ]
     species = request.query_params.get("species")
-    wanted = [animal for animal in waiting if species in {None, animal.group.species}]
-    ordered = order(storefront, visitor, wanted, now)
+    wanted = [animal for animal in waiting if species in {None, animal.species}]
+    looking_for = preferences_of(request)
+    told = Told(preferences=looking_for)
+    ordered = order(storefront, visitor, wanted, now, told)
     show = _show(request)
     favourites = known.did("favorite")
     return page(
@@ -46,13 +51,19 @@ def get_adoption_page(request: Request, visitor: Visitor) -> Response:
         ],
         picks=[
             (Card.of(one.animal, now, one.recommendation_id, favourites), one)
-            for one in pick(storefront, visitor, wanted, now)
+            for one in pick(storefront, visitor, wanted, now, told)
         ],
         total=len(wanted),
-        order_in_words=_order_in_words(ordered, known),
+        order_in_words=_order_in_words(ordered, known, looking_for),
+        looking_for=in_words(looking_for),
+        answered=looking_for != Preferences(),
         more=_more(species, show) if len(wanted) > show else None,
         **panel(
-            storefront, known, now, "The answer behind “Picked for you”", _call(request, known)
+            storefront,
+            known,
+            now,
+            "The answer behind “Picked for you”",
+            _call(request, known, looking_for),
         ),
     )
 
@@ -70,12 +81,12 @@ def _more(species: str | None, show: int) -> str:
 
 def _filters(waiting: list[Animal], chosen: str | None) -> list[tuple[str, str, int, bool]]:
     """Name, address, number of animals and whether it is chosen, for each filter."""
-    present = sorted({animal.group.species for animal in waiting})
+    present = sorted({animal.species for animal in waiting})
     by_species = [
         (
             words.species_plural(species),
             f"/?{urlencode({'species': species})}",
-            sum(animal.group.species == species for animal in waiting),
+            sum(animal.species == species for animal in waiting),
             species == chosen,
         )
         for species in present
@@ -83,14 +94,16 @@ def _filters(waiting: list[Animal], chosen: str | None) -> list[tuple[str, str, 
     return [("Everyone", "/", len(waiting), chosen is None), *by_species]
 
 
-def _order_in_words(ordered: Ordered, known: Knowledge) -> str:
+def _order_in_words(ordered: Ordered, known: Knowledge, looking_for: Preferences) -> str:
     if ordered.recommendation_id is None:
         return "No model is live yet, so whoever has waited longest comes first."
+    if not known.events and looking_for != Preferences():
+        return "Whoever fits what you are looking for comes first."
     if not known.events:
         return "What visitors like comes first, until you look at somebody."
     return f"Ordered for you, from {known.count} of yours."
 
 
-def _call(request: Request, known: Knowledge) -> str:
+def _call(request: Request, known: Knowledge, looking_for: Preferences) -> str:
     address = f"{request.base_url}v1/recommendations?detail=full"
-    return curl(address, known.identity() | {"limit": MAX_PICKS})
+    return curl(address, known.identity() | {"limit": MAX_PICKS} | as_call(looking_for))

@@ -3,10 +3,11 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.domain.animals import Animal, AnimalStatus
+from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.engine.names import new_event_id
 from pawsonalize.engine.runtime import MAX_RESULTS
 from pawsonalize.ui.cards import Card
@@ -25,13 +26,21 @@ _ACTIONS = (
     ("adoption", "Adopt {name}", "You adopted {name}"),
 )
 
+# What is said instead of them of who is not available.
+_GONE = {
+    AnimalStatus.ADOPTED: "has found a home",
+    AnimalStatus.PENDING: "may have found a home",
+    AnimalStatus.HOLD: "cannot be adopted yet",
+    AnimalStatus.RETURNED: "cannot be adopted yet",
+}
+
 
 def get_animal_page(request: Request, visitor: Visitor) -> Response:
     """Show an animal; the page's script tells the service that it was viewed."""
     storefront = Storefront.of(request)
     now = storefront.now()
     animal = storefront.animals.get(request.path_params["animal_id"])
-    if animal is None:
+    if animal is None or animal.status is AnimalStatus.REMOVED:
         raise NotFound("there is no animal with this id: choose one from the list")
     known = Knowledge.of(storefront, visitor)
     card = Card.of(animal, now, _source(request), known.did("favorite"))
@@ -40,7 +49,7 @@ def get_animal_page(request: Request, visitor: Visitor) -> Response:
         "animal.html",
         card=card,
         others=_others(storefront, known, animal, now),
-        at_home=animal.status(now) is AnimalStatus.ADOPTED,
+        gone=_GONE.get(animal.status),
         view_id=new_event_id(now),
         actions=[
             (event_type, label.format(name=animal.name), done.format(name=animal.name))
@@ -63,7 +72,7 @@ def _others(storefront: Storefront, known: Knowledge, animal: Animal, now: int) 
     waiting = [
         other
         for other in storefront.animals.available(now, MAX_RESULTS)
-        if other.group.species == animal.group.species and other.animal_id not in hidden
+        if other.species == animal.species and other.animal_id not in hidden
     ]
     ordered = order(storefront, known.visitor, waiting, now)
     favourites = known.did("favorite")

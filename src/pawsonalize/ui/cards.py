@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY
 from pawsonalize.ui import words
 from pawsonalize.ui.portraits import Portrait
@@ -21,6 +22,7 @@ class Card:
     """One animal as shown, with the answer it came from and whether the visitor likes it."""
 
     animal: Animal
+    group: AnimalGroup
     days: int
     recommendation_id: str | None = None
     favourite: bool = False
@@ -31,7 +33,8 @@ class Card:
     ) -> "Card":
         """The card of an animal as of now."""
         days = (now - animal.listed_at) // DAY
-        return cls(animal, days, recommendation_id, animal.animal_id in favourites)
+        liked = animal.animal_id in favourites
+        return cls(animal, animal.group_at(now), days, recommendation_id, liked)
 
     @property
     def path(self) -> str:
@@ -42,7 +45,7 @@ class Card:
     @property
     def portrait(self) -> str:
         """The picture's address."""
-        return Portrait.of(self.animal).path
+        return Portrait.of(self.animal, self.group).path
 
     @property
     def tint(self) -> int:
@@ -52,12 +55,17 @@ class Card:
     @property
     def breed(self) -> str:
         """The breed in words."""
-        return words.breed(self.animal.group.breed)
+        return words.breed(self.group.breed)
 
     @property
     def age_and_size(self) -> str:
         """Age and size in words."""
-        return words.age_and_size(self.animal.group)
+        return words.age_and_size(self.group)
+
+    @property
+    def coat(self) -> str:
+        """Its colours in words."""
+        return words.coat(self.animal.colours)
 
     @property
     def waiting(self) -> str:
@@ -78,11 +86,11 @@ class Card:
             ("Dogs", animal.good_with_dogs),
             ("Cats", animal.good_with_cats),
         )
-        return tuple((who, words.yes_or_no(answer)) for who, answer in known)
+        return tuple((who, words.good_with(answer)) for who, answer in known)
 
     def event(self) -> dict[str, object]:
         """What an event about this animal says of it."""
-        group = self.animal.group
+        group = self.group
         metadata = {
             "animal_species_id": group.species,
             "animal_primary_breed_id": group.breed,

@@ -12,6 +12,7 @@ from pawsonalize.domain.ids import parse_id
 
 _SESSION = "pawsonalize_session"
 _USER = "pawsonalize_user"
+_ANSWERS = "pawsonalize_looking_for"
 _MAX_AGE = 90 * 24 * 3600
 
 
@@ -31,15 +32,34 @@ def remember(request: Request, response: Response, visitor: Visitor) -> None:
     for name, value in ((_SESSION, visitor.session_id), (_USER, visitor.user_id)):
         if value is None:
             response.delete_cookie(name)
-            continue
-        response.set_cookie(
-            name,
-            quote(value, safe=""),
-            max_age=_MAX_AGE,
-            secure=request.url.scheme == "https",
-            httponly=True,  # the script reads the ids from the page, where they are needed anyway
-            samesite="lax",
-        )
+        else:
+            _set(request, response, name, value)
+
+
+def read_answers(request: Request) -> str:
+    """The answers of the quiz as they were kept; empty text without any."""
+    return unquote(request.cookies.get(_ANSWERS, ""))
+
+
+def remember_answers(request: Request, response: Response, answers: str) -> None:
+    """Keep the answers of the quiz as long as the session."""
+    _set(request, response, _ANSWERS, answers)
+
+
+def forget_answers(response: Response) -> None:
+    """Let the browser forget them."""
+    response.delete_cookie(_ANSWERS)
+
+
+def _set(request: Request, response: Response, name: str, value: str) -> None:
+    response.set_cookie(
+        name,
+        quote(value, safe=""),
+        max_age=_MAX_AGE,
+        secure=request.url.scheme == "https",
+        httponly=True,  # the script reads the ids from the page, where they are needed anyway
+        samesite="lax",
+    )
 
 
 def _id_in(request: Request, name: str) -> str | None:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.ids import parse_id
-from pawsonalize.ui.cookies import new_session_id, remember
+from pawsonalize.ui.cookies import forget_answers, new_session_id, remember
 from pawsonalize.ui.endpoints import Fields, see
 from pawsonalize.ui.rendering import path_of
 from pawsonalize.ui.storefront import Storefront
@@ -49,6 +49,7 @@ async def post_sign_in(request: Request, visitor: Visitor, fields: Fields) -> Re
 async def post_sign_out(request: Request, visitor: Visitor, _fields: Fields) -> Response:
     """Go on as somebody new."""
     response = see("/")
+    forget_answers(response)
     remember(request, response, replace(visitor, user_id=None, session_id=new_session_id()))
     return response
 

@@ -8,6 +8,7 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.events import Visitor
 from pawsonalize.engine.runtime import Candidate
+from pawsonalize.engine.told import NOTHING, Told
 from pawsonalize.ui.storefront import Storefront
 
 MAX_PICKS = 6
@@ -33,14 +34,20 @@ class Pick:
     recommendation_id: str
 
 
-def order(storefront: Storefront, visitor: Visitor, animals: Sequence[Animal], now: int) -> Ordered:
+def order(
+    storefront: Storefront,
+    visitor: Visitor,
+    animals: Sequence[Animal],
+    now: int,
+    told: Told = NOTHING,
+) -> Ordered:
     """The animals in the visitor's order."""
     if not animals:
         return Ordered((), None)
     by_id = {animal.animal_id: animal for animal in animals}
-    candidates = [Candidate(animal.animal_id, animal.group.id) for animal in animals]
+    candidates = [Candidate(animal.animal_id, animal.group_at(now).id) for animal in animals]
     try:
-        answer = storefront.runtime.rerank(visitor, candidates, now, now)
+        answer = storefront.runtime.rerank(visitor, candidates, now, now, told=told)
     except NotReady:
         return Ordered(tuple(animals), None)
     ranked = tuple(by_id[item.item_id] for item in answer.items)
@@ -48,14 +55,18 @@ def order(storefront: Storefront, visitor: Visitor, animals: Sequence[Animal], n
 
 
 def pick(
-    storefront: Storefront, visitor: Visitor, animals: Sequence[Animal], now: int
+    storefront: Storefront,
+    visitor: Visitor,
+    animals: Sequence[Animal],
+    now: int,
+    told: Told = NOTHING,
 ) -> tuple[Pick, ...]:
     """The visitor's best groups of which somebody is waiting; none if no model is live."""
     members = defaultdict(list)
     for animal in animals:  # which come longest wait first
-        members[animal.group.id].append(animal)
+        members[animal.group_at(now).id].append(animal)
     try:
-        answer = storefront.runtime.recommend(visitor, _ASKED, now, now, explain=True)
+        answer = storefront.runtime.recommend(visitor, _ASKED, now, now, told=told, explain=True)
     except NotReady:
         return ()
     found = [item for item in answer.items if item.item_id in members][:MAX_PICKS]

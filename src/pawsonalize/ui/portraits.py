@@ -9,9 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.ui.coats import coat_of
 from pawsonalize.ui.looks import ears_of, is_long_haired
 from pawsonalize.ui.rendering import render
+from pawsonalize.ui.words import coat
 
 _SPECIES = {"1": "cat", "2": "dog", "3": "rabbit"}
 _SCALES = {"1": 0.84, "2": 0.93, "3": 1.02, "4": 1.12}
@@ -33,11 +35,10 @@ class Portrait:
     pose: int
 
     @classmethod
-    def of(cls, animal: Animal) -> "Portrait":
+    def of(cls, animal: Animal, group: AnimalGroup) -> "Portrait":
         """The portrait of an animal; its pose is its own, and the same on every visit."""
-        group = animal.group
         pose = zlib.crc32(animal.animal_id.encode()) % _POSES
-        return cls(group.species, group.breed, group.size, group.age, animal.colour, pose)
+        return cls(group.species, group.breed, group.size, group.age, coat(animal.colours), pose)
 
     @property
     def path(self) -> str:

@@ -8,7 +8,8 @@ from starlette.requests import Request
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.runtime import Runtime
-from pawsonalize.storage.base import Animals, EventLog
+from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.base import EventLog
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What ids mean in words; an id nobody knows is shown as it is."""
 
+from pawsonalize.domain.animals import GoodWith
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY, HOUR, SECOND
 
@@ -13,6 +14,7 @@ _DEEDS = {
     "inquiry": "Asked about",
     "application": "Applied for",
     "adoption": "Adopted",
+    "return": "Brought back",
 }
 _MINUTE = 60 * SECOND
 
@@ -39,9 +41,14 @@ def group_in_words(item_id: str) -> str:
     return item_id if group is None else f"{breed(group.breed)}, {age_and_size(group)}"
 
 
-def yes_or_no(known: bool | None) -> str:
+def good_with(known: GoodWith) -> str:
     """Nobody knowing is an answer of its own."""
-    return "not known" if known is None else "yes" if known else "no"
+    return "not known" if known is GoodWith.UNKNOWN else known.value
+
+
+def coat(colours: tuple[str, ...]) -> str:
+    """Such as `black and white`."""
+    return " and ".join(colours) or "not known"
 
 
 def waiting(days: int) -> str:

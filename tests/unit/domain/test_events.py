@@ -4,10 +4,8 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from pawsonalize.domain.animals import Animal, AnimalStatus
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event
-from pawsonalize.domain.groups import AnimalGroup
 
 
 def event(user_id: str | None, session_id: str | None) -> Event:
@@ -29,10 +27,3 @@ def test_an_event_of_nobody_cannot_exist() -> None:
 def test_an_event_never_changes() -> None:
     with pytest.raises(FrozenInstanceError):
         event("ann", None).user_id = "bob"  # type: ignore[misc]
-
-
-def test_an_animal_is_available_until_the_moment_of_its_adoption() -> None:
-    group = AnimalGroup.of(2, "Beagle", 2, 3)
-    rex = Animal("a1", group, "Rex", "North", "m", "brown", 1, listed_at=10, adopted_at=20)
-    assert rex.status(19) is AnimalStatus.AVAILABLE
-    assert rex.status(20) is AnimalStatus.ADOPTED

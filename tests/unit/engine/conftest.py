@@ -13,7 +13,15 @@ from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.solutions.training import Trainer
 from pawsonalize.engine.solutions.versions import SolutionVersions
 from pawsonalize.storage.artefacts import LocalArtefacts
-from pawsonalize.storage.sql import Database, SqlAnimals, SqlCatalogue, SqlEventLog, SqlResources
+from pawsonalize.storage.sql import (
+    Database,
+    SqlAnimals,
+    SqlCatalogue,
+    SqlEventLog,
+    SqlImpressions,
+    SqlResources,
+    SqlSupply,
+)
 from tests.event_data import T0
 
 
@@ -35,8 +43,18 @@ def animals(database: Database) -> SqlAnimals:
 
 
 @pytest.fixture
+def supply(database: Database) -> SqlSupply:
+    return SqlSupply(database)
+
+
+@pytest.fixture
 def catalogue(database: Database) -> SqlCatalogue:
     return SqlCatalogue(database)
+
+
+@pytest.fixture
+def shown(database: Database) -> SqlImpressions:
+    return SqlImpressions(database)
 
 
 @pytest.fixture

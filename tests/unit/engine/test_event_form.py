@@ -26,7 +26,7 @@ METADATA: dict[str, Any] = {
 MINIMAL: dict[str, Any] = {"sessionId": "s1", "eventType": "view", "animalMetadata": METADATA}
 
 
-def known_animal(animal_id: str) -> AnimalGroup | None:
+def known_animal(animal_id: str, _at: int) -> AnimalGroup | None:
     return BEAGLE if animal_id == "a-7" else None
 
 

@@ -138,6 +138,26 @@ def test_a_new_item_is_shown_in_proportion_to_the_weight(weight: float) -> None:
     assert within_5_deviations(shown, len(answers), 1 - (1 - weight) ** 10)
 
 
+@pytest.mark.parametrize("weight", [0.05, 0.2, 0.6])
+def test_cold_groups_get_the_places_that_their_propensities_add_up_to(weight: float) -> None:
+    """Each is shown as often as the sum, over all places, of its probability there.
+
+    The difference of the two is a sum of steps of mean 0 and known spread.
+    """
+    best, of, cold, answers = order(*range(8)), due(*[50] * 8, *[0] * 6, None), range(8, 14), 400
+    shown, expected, variance = (defaultdict[int, float](float) for _ in range(3))
+    for answer in seen(best, of, weight, answers):
+        for place, position in enumerate(answer.positions):
+            shown[position] += 1
+            for one, odds in exact_odds(best, of, weight, answer.positions[:place]).items():
+                expected[one] += float(odds)
+                variance[one] += float(odds * (1 - odds))
+    for one in cold:
+        assert abs(shown[one] - expected[one]) <= 5 * math.sqrt(variance[one])
+    share = sum(expected[one] for one in cold) / (len(best) * answers)
+    assert share == pytest.approx(weight, rel=0.1)
+
+
 def test_when_all_that_is_new_is_shown_the_best_follow_with_certainty() -> None:
     shown = explore(order(0, 1, 2), due(None, None, None, 7), 1, "RID-1")
     assert shown.positions == (3, 0, 1)

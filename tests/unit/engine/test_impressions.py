@@ -9,7 +9,7 @@ import pytest
 from pawsonalize.domain.errors import PawsonalizeError, StorageUnavailable
 from pawsonalize.engine import impressions as module
 from pawsonalize.engine.impressions import ImpressionLog
-from pawsonalize.storage.base import Impression
+from pawsonalize.storage.impressions import Impression
 
 
 def shown(name: str) -> Impression:
@@ -34,6 +34,15 @@ class Table:
 
     def get(self, recommendation_id: str) -> Impression | None:
         return None
+
+    def of(self, dataset_group: str) -> "Table":
+        return self
+
+    def between(self, since: int, until: int, after: str, limit: int) -> list[Impression]:
+        return []
+
+    def shown(self, at: int) -> dict[str, float]:
+        return {}
 
     @property
     def kept(self) -> list[str]:

@@ -11,10 +11,10 @@ import pytest
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
-from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.ingest import Ingest, Receipt, Rejection
 from pawsonalize.storage.sql import SqlAnimals, SqlEventLog
 from tests import event_loop
+from tests.animal_data import animal
 from tests.event_data import T0
 
 GOOD: dict[str, Any] = {
@@ -74,13 +74,12 @@ def test_a_call_has_1_to_1000_events(ingest: Ingest, log: SqlEventLog) -> None:
 def test_the_group_of_a_known_animal_is_found_by_its_id(
     ingest: Ingest, animals: SqlAnimals, log: SqlEventLog
 ) -> None:
-    group = AnimalGroup.of(1, "Manx", 1, 1)
-    animals.put([Animal("a7", group, "Mia", "North", "f", "red", 1, T0)])
+    animals.put([animal("a7", "1-Manx-1-1")], T0)
     bare = {"sessionId": "s1", "eventType": "view"}
     receipt = accept(ingest, {**bare, "animal_id": "a7"}, {**bare, "animal_id": "nobody"})
     assert receipt.accepted == 1
     assert receipt.rejected[0].field == "animalMetadata"
-    assert log.read(0, 9, 9)[0].event.item_id == group.id
+    assert log.read(0, 9, 9)[0].event.item_id == "1-Manx-1-1"
 
 
 def test_an_event_from_a_clock_that_is_ahead_is_visible_at_once(

@@ -8,11 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput, NotReady
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.filters import parse
-from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.campaigns.serving import Loader, Served, ServingSettings
 from pawsonalize.engine.campaigns.updates import Campaigns
@@ -30,8 +28,9 @@ from pawsonalize.engine.runtime import Answer, Candidate, Runtime
 from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.recipes.contract import Arrays, Card, Context, Floats
 from pawsonalize.storage.artefacts import LocalArtefacts
-from pawsonalize.storage.base import Impression
-from pawsonalize.storage.sql import SqlAnimals, SqlCatalogue, SqlEventLog
+from pawsonalize.storage.impressions import Impression
+from pawsonalize.storage.sql import SqlAnimals, SqlCatalogue, SqlEventLog, SqlSupply
+from tests.animal_data import animal
 from tests.event_data import T0, event
 
 CARD = Card("known", 1, {}, 0, "f", {})
@@ -77,6 +76,15 @@ class Kept:
     def get(self, recommendation_id: str) -> Impression | None:
         found = [one for one in self.impressions if one.recommendation_id == recommendation_id]
         return found[0] if found else None
+
+    def of(self, dataset_group: str) -> "Kept":
+        return self
+
+    def between(self, since: int, until: int, after: str, limit: int) -> list[Impression]:
+        return []
+
+    def shown(self, at: int) -> dict[str, float]:
+        return {}
 
 
 class Question:
@@ -325,17 +333,16 @@ def test_an_answer_is_of_one_version_though_the_campaign_moves_on_meanwhile(ask:
 
 
 def test_of_what_no_animal_waits_nothing_is_recommended_nor_explored_and_reasons_know_it(
-    ask: Question, log: SqlEventLog, animals: SqlAnimals, catalogue: SqlCatalogue
+    ask: Question, log: SqlEventLog, animals: SqlAnimals, supply: SqlSupply
 ) -> None:
-    husky = AnimalGroup("2", "Husky", "3", "2")
-    animals.put([Animal("A1", husky, "Rex", "S1", "f", "black", 1, T0)])
+    animals.put([animal("A1", "2-Husky-3-2")], T0)
     due = novelty(np.zeros(2, np.int64), np.ones(2, np.bool_))
-    model = ask.serve({"2-Beagle-2-2": 0.9, husky.id: 0.1}, due)
+    model = ask.serve({"2-Beagle-2-2": 0.9, "2-Husky-3-2": 0.1}, due)
     ask.exploring(0.9)
-    runtime = Runtime(log, ask.live, ask.impressions, supply=SupplyWatch(catalogue))
+    runtime = Runtime(log, ask.live, ask.impressions, supply=SupplyWatch(supply))
     for _ in range(20):
         answer = runtime.recommend(ANYONE, 2, T0 + 1, T0 + 1, explain=True)
-        assert [item.item_id for item in answer.items] == [husky.id]
+        assert [item.item_id for item in answer.items] == ["2-Husky-3-2"]
     scored, explained = model.contexts[-2:]
     assert scored is explained
     assert scored.supply is not None
@@ -391,20 +398,24 @@ def test_exploration_keeps_to_the_filter_and_misses_nobody(
 
 
 def test_a_filter_and_the_supply_are_kept_to_together(
-    ask: Question, filtered: Runtime, log: SqlEventLog, animals: SqlAnimals, catalogue: SqlCatalogue
+    ask: Question,
+    filtered: Runtime,
+    log: SqlEventLog,
+    animals: SqlAnimals,
+    catalogue: SqlCatalogue,
+    supply: SqlSupply,
 ) -> None:
-    here = [AnimalGroup("1", "Cat", "1", "0"), AnimalGroup("2", "Dog", "1", "9")]
-    animals.put([Animal(f"A{g.id}", g, "Rex", "S1", "f", "black", 1, T0) for g in here])
+    animals.put([animal("A1", "1-Cat-1-0"), animal("A2", "2-Dog-1-9")], T0)
     runtime = Runtime(
         log,
         ask.live,
         ask.impressions,
-        supply=SupplyWatch(catalogue),
+        supply=SupplyWatch(supply),
         filtering=Filtering(log, catalogue, ItemMetadata(catalogue)),
     )
     cats = Constraint(species("1"), Promotion("dogs", 50, species("2")))
     answer = runtime.recommend(ANYONE, 10, T0 + 1, T0 + 1, constraint=cats)
-    assert sorted(ids_of(answer)) == [here[0].id, here[1].id]
+    assert sorted(ids_of(answer)) == ["1-Cat-1-0", "2-Dog-1-9"]
 
 
 def test_what_a_filter_says_of_interactions_changes_with_the_next_event(

@@ -29,7 +29,7 @@ from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.storage.artefacts import LocalArtefacts
 from pawsonalize.storage.base import Item
-from pawsonalize.storage.sql import Database, SqlCatalogue, SqlEventLog, SqlImpressions
+from pawsonalize.storage.sql import Database, SqlCatalogue, SqlEventLog, SqlImpressions, SqlSupply
 from tests.event_data import T0, event
 from tests.recipe_data import training_data
 
@@ -89,10 +89,10 @@ class Loading(Loader):
     loads: ClassVar[list[str]] = []
     open = threading.Event()
 
-    def load(self, name: str, settings: ServingSettings) -> Served:
+    def load(self, name: str, settings: ServingSettings, now: int) -> Served:
         assert self.open.wait(10)
         self.loads.append(name)
-        return super().load(name, settings)
+        return super().load(name, settings, now)
 
 
 @pytest.fixture
@@ -112,6 +112,7 @@ def make(
     campaigns: Campaigns,
     log: SqlEventLog,
     catalogue: SqlCatalogue,
+    supply: SqlSupply,
     impressions: ImpressionLog,
     live: LiveModel,
 ) -> Iterator[Make]:
@@ -125,8 +126,9 @@ def make(
                 impressions,
                 lambda name: LiveModel(name, campaigns, loading, ServingSettings()),
                 pinned={RECOMMENDER: live},
-                supply=SupplyWatch(catalogue),
+                supply=SupplyWatch(supply),
                 filterings=Filterings(log, catalogue),
+                catalogue=catalogue,
                 now=lambda: T0,
                 limit=limit,
             )

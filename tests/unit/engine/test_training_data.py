@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from pawsonalize.domain.schemas import DatasetType, Field, Schema
 from pawsonalize.engine.resources.solutions import Cut
 from pawsonalize.engine.training_data import marked_training_data, training_data
 from pawsonalize.recipes.contract import TrainingData
-from pawsonalize.storage.base import Item
+from pawsonalize.storage.base import Item, User
 from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog
 from tests.event_data import T0, event
 
@@ -81,7 +82,7 @@ def test_the_catalogue_comes_first_in_order_of_id_with_items_nobody_touched(
     log.append([event("1", item="2-Zuchon-1-1"), event("2", item="2-Pug-1-1")])
     data = read(log, catalogue)
     assert data.item_ids == ("1-Manx-1-3", "2-Pug-1-1", "odd", "2-Zuchon-1-1")
-    assert data.attributes.names == ("species", "breed", "size", "age")
+    assert data.attributes.names == ("species", "breed", "size", "age", "family")
     named = [
         tuple(
             values[code] if code >= 0 else None
@@ -90,10 +91,10 @@ def test_the_catalogue_comes_first_in_order_of_id_with_items_nobody_touched(
         for row in data.attributes.codes.tolist()
     ]
     assert named == [
-        ("1", "Manx", "1", "3"),
-        ("2", "Pug", "1", "1"),
-        (None, None, None, None),
-        ("2", "Zuchon", "1", "1"),
+        ("1", "Manx", "1", "3", "other_cat"),
+        ("2", "Pug", "1", "1", "toy_companion"),
+        (None, None, None, None, None),
+        ("2", "Zuchon", "1", "1", None),
     ]
 
 
@@ -111,7 +112,7 @@ def test_a_missing_value_is_nan_and_a_huge_one_stays_finite(
 def test_nothing_at_all_is_data_too(log: SqlEventLog, catalogue: SqlCatalogue) -> None:
     data = read(log, catalogue)
     assert (len(data), data.n_users, data.item_ids, data.event_types) == (0, 0, (), ())
-    assert data.attributes.codes.shape == (0, 4)
+    assert data.attributes.codes.shape == (0, 5)
 
 
 def test_more_event_types_than_a_column_holds_are_no_crash(
@@ -140,3 +141,119 @@ def test_marked_rows_are_those_the_log_held_by_then_and_the_data_stay_the_same(
     assert rows(data) == rows(whole)
     marked = {data.item_ids[item] for item in data.item[seen].tolist()}
     assert marked == {one.item_id for one in events[:mark] if one.sent_at <= T0 + 7}
+
+
+def described(data: TrainingData) -> list[list[tuple[str, str]]]:
+    """Name and value of every attribute of each item."""
+    attributes = data.attributes
+    return [
+        [
+            (name, values[code])
+            for name, values, code in zip(attributes.names, attributes.values, row, strict=True)
+            if code >= 0
+        ]
+        for row in attributes.codes.tolist()
+    ]
+
+
+def schema(dataset: DatasetType, **columns: bool) -> Schema:
+    """A schema of text columns, and whether each is categorical."""
+    fields = tuple(Field(name, ("string",), categorical) for name, categorical in columns.items())
+    return Schema(dataset, fields)
+
+
+def test_items_of_any_kind_are_described_by_the_categorical_columns_of_their_dataset(
+    log: SqlEventLog, catalogue: SqlCatalogue
+) -> None:
+    catalogue.put_schema(schema(DatasetType.ITEMS, ITEM_ID=True, GENRES=True, TITLE=False))
+    catalogue.put_items(
+        [
+            Item("m1", {"GENRES": "Crime|Drama|Crime", "TITLE": "Heat"}),
+            Item("m2", {"GENRES": "Drama", "TITLE": "Ikiru"}),
+            Item("m3", {"GENRES": None}),
+        ]
+    )
+    log.append([event("1", item="m4")])
+    data = read(log, catalogue)
+    assert data.attributes.names == ("GENRES", "GENRES")
+    assert described(data) == [
+        [("GENRES", "Crime"), ("GENRES", "Drama")],
+        [("GENRES", "Drama")],
+        [],
+        [],
+    ]
+
+
+def test_groups_keep_what_their_ids_say_and_other_columns_add_to_it(
+    log: SqlEventLog, catalogue: SqlCatalogue
+) -> None:
+    catalogue.put_schema(schema(DatasetType.ITEMS, ANIMAL_SIZE=True, COAT=True, SHELTER=True))
+    row: dict[str, str | float | None] = {"ANIMAL_SIZE": "1", "COAT": "short", "SHELTER": 7.0}
+    catalogue.put_items([Item("2-Pug-1-1", row), Item("odd", {"COAT": "long"})])
+    data = read(log, catalogue)
+    assert data.attributes.names == (
+        *("species", "breed", "size", "age", "family"),
+        *("COAT", "SHELTER"),
+    )
+    group, odd = described(data)
+    assert group[5:] == [("COAT", "short"), ("SHELTER", "7")]
+    assert odd == [("COAT", "long")]
+
+
+def facets(data: TrainingData) -> list[dict[str, str]]:
+    return [dict(data.facets.at(row)) for row in range(len(data))]
+
+
+def test_facets_are_what_events_and_users_say_of_each_visitor(
+    log: SqlEventLog, catalogue: SqlCatalogue
+) -> None:
+    catalogue.put_schema(schema(DatasetType.INTERACTIONS, CHANNEL_KIND=True, NOTE=False))
+    catalogue.put_schema(schema(DatasetType.USERS, USER_ID=True, GENDER=True))
+    catalogue.put_users([User("ann", {"GENDER": "f", "AGE": 31.0, "KIDS": "yes"}), User("eve", {})])
+    said = '{"device": "Mobile", "channelKind": "ad", "NOTE": "x", "else": {"a": [1]}}'
+    log.append(
+        [
+            event("1", user="ann", properties=said),
+            event("2", user="bob", session="s2", at=1, properties='{"DEVICE": "mobile"}'),
+            event("3", user="bob", session="s2", at=2),
+        ]
+    )
+    assert facets(read(log, catalogue)) == [
+        {
+            "context.DEVICE": "mobile",
+            "context.CHANNEL_KIND": "ad",
+            "user.GENDER": "f",
+            "user.KIDS": "yes",
+        },
+        {"context.DEVICE": "mobile"},
+        {},
+    ]
+
+
+def test_the_distance_of_an_event_is_known_from_the_next_one_on(
+    log: SqlEventLog, catalogue: SqlCatalogue
+) -> None:
+    # It is the distance to the very animal, so it would give the choice away.
+    far = '{"distance_km": 250}'
+    log.append(
+        [
+            event("1", properties=far),
+            event("2", at=1, properties='{"distance_km": "near"}'),
+            event("3", user="bob", session="s2", at=2, properties=far),
+            event("4", at=3),
+        ]
+    )
+    assert facets(read(log, catalogue)) == [{}, {"context.DISTANCE": "4"}, {}, {}]
+
+
+def test_without_facets_nothing_is_kept_of_them(log: SqlEventLog, catalogue: SqlCatalogue) -> None:
+    catalogue.put_users([User("ann", {"NAME": "Ann"})])
+    log.append([event("1", properties='{"page": 3}')])
+    assert not read(log, catalogue).facets
+
+
+def test_a_property_with_a_value_of_its_own_each_time_stays_small(
+    log: SqlEventLog, catalogue: SqlCatalogue
+) -> None:
+    log.append([event(f"{n}", at=n, properties=f'{{"device": "agent {n}"}}') for n in range(90)])
+    assert len(read(log, catalogue).facets.values[0]) == 50

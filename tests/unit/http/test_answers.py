@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from pawsonalize.http.examples import RECOMMENDATION, RERANKING
-from pawsonalize.storage.base import Impression
+from pawsonalize.storage.impressions import Impression
 from pawsonalize.storage.sql import Database, SqlImpressions
 from tests.service_data import CATS, DOGS, make_service, metadata, view
 from tests.unit.http.conftest import error_of
@@ -277,3 +277,48 @@ def test_another_level_of_detail_is_refused(client: TestClient) -> None:
 
 def test_unknown_fields_are_ignored(client: TestClient, user: str) -> None:
     assert recommend(client, "?colour=red", userId=user, numResults=3) == recommend(client)
+
+
+def test_quiz_answers_move_the_first_page_to_matching_groups(client: TestClient) -> None:
+    def first(**told: Any) -> list[str]:
+        answer = client.post("/v1/recommendations", json={"limit": 5, **told}).json()
+        return [group["id"] for group in answer]
+
+    for species in (1, 2):
+        found = first(preferences={"species": [species]})
+        assert all(group.startswith(f"{species}-") for group in found[:3]), found
+    assert first(context={"DEVICE": "mobile", "anything": 1}) == first()
+
+
+def test_quiz_answers_stored_with_a_user_order_their_lists(client: TestClient, user: str) -> None:
+    stored = client.put(
+        f"/v1/users/{user}",
+        json={"attributes": {"gender": "f"}, "preferences": {"species": ["1"], "kids": True}},
+    )
+    assert stored.status_code == 200
+    kept = {"GENDER": "f", "PREFERRED_SPECIES": "1", "KIDS": "yes"}
+    assert stored.json() == {"userId": user, "attributes": kept}
+    assert client.get(f"/v1/users/{user}").json() == stored.json()
+    listed = [{"itemId": group, "animalMetadata": metadata(group)} for group in (DOGS[0], CATS[0])]
+    answer = client.post("/v1/rerankings", json={"userId": user, "itemMetadataList": listed})
+    assert answer.json()["ranking"] == [CATS[0], DOGS[0]]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"preferences": {"size": ["1|2"]}}, "preferences.size"),
+        ({"preferences": {"size": list(range(99))}}, "preferences.size"),
+        ({"preferences": {"kids": "yes"}}, "preferences.kids"),
+        ({"attributes": {"first name": "x"}}, "attributes"),
+        ({"attributes": {"X": "y" * 2000}}, "attributes.X"),
+        ({"attributes": {f"A{n}": "y" for n in range(99)}}, "attributes"),
+    ],
+)
+def test_what_a_user_cannot_have_is_refused(
+    client: TestClient, user: str, body: dict[str, Any], field: str
+) -> None:
+    answer = client.put(f"/v1/users/{user}", json=body)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["field"] == field
+    assert client.get(f"/v1/users/{user}").status_code == 404

@@ -87,7 +87,7 @@ def test_the_content_type_does_not_matter(client: TestClient, user: str) -> None
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/v1", "/v2/events", "/v1/users/ann", "/v1/events/1", "/.env", "/%00", "/%ff"]
+    "path", ["/", "/v1", "/v2/events", "/v1/user/ann", "/v1/events/1", "/.env", "/%00", "/%ff"]
 )
 def test_an_unknown_path_is_not_found_in_the_one_shape(client: TestClient, path: str) -> None:
     answer = client.get(path)

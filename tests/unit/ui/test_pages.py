@@ -10,8 +10,9 @@ import httpx
 import pytest
 
 from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.domain.times import DAY
 from tests.adoption_site import ANIMALS, GONE, NOW, PIP, REX, serving, site
+from tests.animal_data import animal
 
 HOSTILE = "\"><script>alert('x')</script> & co"
 Open = Callable[..., httpx.Client]
@@ -64,7 +65,7 @@ def test_a_stranger_sees_what_is_popular_and_a_visitor_what_fits(open_site: Open
 
 
 def test_the_strip_shows_groups_of_which_somebody_is_waiting(open_site: Open) -> None:
-    absent = replace(REX, animal_id="x", group=AnimalGroup("2", "Pug", "1", "1"), adopted_at=NOW)
+    absent = animal("x", "2-Pug-1-1", listed=NOW - DAY, adopted=NOW)
     page = open_site([absent, *ANIMALS[4:]]).get("/").text
     picked = re.findall(r"<h3>([^<]+)</h3>", page)
     assert set(picked) == {"Siamese", "Maine Coon", "Lop-Eared"}
@@ -123,15 +124,17 @@ def test_an_unknown_animal_gets_a_friendly_page(open_site: Open) -> None:
 
 
 def test_hostile_text_is_only_text(open_site: Open) -> None:
-    animal = replace(
+    hostile = replace(
         REX,
         animal_id=HOSTILE,
-        group=AnimalGroup("2", HOSTILE.replace("-", ""), "<b>", "<i>"),
+        breed=HOSTILE.replace("-", ""),
+        size="<b>",
+        age="<i>",
         name=HOSTILE,
         shelter=HOSTILE,
-        colour=HOSTILE,
+        colours=(HOSTILE,),
     )
-    client = open_site([animal])
+    client = open_site([hostile])
     client.post("/sign-in", data={"userId": HOSTILE})
     path = f"/animals/{quote(HOSTILE, safe='')}"
     client.post(f"{path}/events", data={"eventType": HOSTILE})

@@ -7,7 +7,7 @@ import pytest
 from pawsonalize.ui.coats import coat_of
 from pawsonalize.ui.looks import ears_of
 from pawsonalize.ui.portraits import Portrait, draw
-from tests.adoption_site import REX
+from tests.adoption_site import NOW, REX
 
 COLOURS = (
     "black and white",
@@ -39,7 +39,8 @@ def test_what_a_shelter_writes_never_enters_the_drawing() -> None:
 
 
 def test_an_animal_looks_the_same_on_every_visit() -> None:
-    assert Portrait.of(REX).path == Portrait.of(replace(REX)).path
+    group = REX.group_at(NOW)
+    assert Portrait.of(REX, group).path == Portrait.of(replace(REX), group).path
 
 
 def test_the_most_telling_word_of_a_breed_decides_about_the_ears() -> None:

@@ -1,5 +1,6 @@
 import pytest
 
+from pawsonalize.domain.animals import GoodWith
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.ui import words
@@ -31,9 +32,9 @@ def test_an_item_of_no_known_form_is_shown_by_its_id() -> None:
     assert words.group_in_words("movie 42") == "movie 42"
 
 
-@pytest.mark.parametrize(("known", "said"), [(True, "yes"), (False, "no"), (None, "not known")])
-def test_not_known_is_an_answer_of_its_own(known: bool | None, said: str) -> None:
-    assert words.yes_or_no(known) == said
+@pytest.mark.parametrize(("known", "said"), [("selective", "selective"), ("unknown", "not known")])
+def test_not_known_is_an_answer_of_its_own(known: str, said: str) -> None:
+    assert words.good_with(GoodWith(known)) == said
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from pawsonalize.engine.importing.interactions import IMPORTED
 from pawsonalize.engine.resources.attribution import AttributedMetric, MetricAttribution
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import SolutionVersion
-from pawsonalize.storage.base import Catalogue, EventLog, Impressions
+from pawsonalize.storage.base import Catalogue, EventLog
+from pawsonalize.storage.impressions import Impressions
 
 # Where an event's properties name the source, as the column of an interactions dataset does.
 SOURCE = "EVENT_ATTRIBUTION_SOURCE"
@@ -83,7 +84,7 @@ class Measuring:
             return named
         if event.recommendation_id is None:
             return None
-        shown = self.impressions.get(event.recommendation_id)
+        shown = self.impressions.of(event.dataset_group).get(event.recommendation_id)
         if shown is None:
             return None
         try:

@@ -5,10 +5,13 @@ from contextlib import suppress
 import structlog
 
 from pawsonalize.domain.errors import Conflict, NotReady, PawsonalizeError, StorageUnavailable
+from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.campaigns.serving import Loader, Served, ServingSettings
 from pawsonalize.engine.campaigns.trial import sustained_tps
 from pawsonalize.engine.campaigns.updates import Campaigns
 from pawsonalize.engine.resources.campaigns import Campaign
+
+_WEIGH_EVERY = 10 * SECOND
 
 log = structlog.get_logger()
 
@@ -37,6 +40,7 @@ class LiveModel:
         self._served: Served | None = None
         self._ready: dict[str, Served] = {}
         self._seen: tuple[int, int] | None = None
+        self._weighed_at = 0
 
     @property
     def current(self) -> Served:
@@ -53,25 +57,33 @@ class LiveModel:
     def refresh(self, now: int) -> bool:
         """Serve what the campaign asks for if that changed; True if another version serves.
 
-        Costs one read where nothing changed. An update that cannot be served has failed, the old
-        version goes on, and the reason is raised: CorruptArtefact or whatever the model threw.
+        Costs one read where nothing changed, and now and then a second, of what was shown. An
+        update that cannot be served has failed, the old version goes on, and the reason is
+        raised: CorruptArtefact or whatever the model threw.
         """
         campaign = self._campaigns.find(self._name)
         if campaign is None or _state(campaign) == self._seen:
+            self._weigh(now)
             return False
         before = self._served
         if campaign.pending is not None:
             campaign = self._settled(campaign, campaign.pending.solution_version, now)
         elif campaign.solution_version is not None:
-            self._swap(self._prepared(campaign, campaign.solution_version))
-        self._keep_ready(campaign)
+            self._swap(self._prepared(campaign, campaign.solution_version, now))
+        self._keep_ready(campaign, now)
         self._seen = _state(campaign)
         return _name_of(before) != _name_of(self._served)
+
+    def _weigh(self, now: int) -> None:
+        """Explore by what was shown up to now."""
+        if self._served is not None and now - self._weighed_at >= _WEIGH_EVERY:
+            self._swap(self._loader.weighed(self._served, now))
+            self._weighed_at = now
 
     def _settled(self, campaign: Campaign, version: str, now: int) -> Campaign:
         """Serve what the update asks for and say so, or say why not."""
         try:
-            served = self._prepared(campaign, version)
+            served = self._prepared(campaign, version, now)
         except StorageUnavailable:  # says nothing about the model: look again later
             raise
         except Exception as error:
@@ -90,11 +102,11 @@ class LiveModel:
         except Conflict:  # another server was faster, or the wish has changed: look again at once
             return campaign
 
-    def _prepared(self, campaign: Campaign, version: str) -> Served:
+    def _prepared(self, campaign: Campaign, version: str, now: int) -> Served:
         settings = self._settings.of(campaign)
         ready = self._ready.get(version)
         if ready is None or ready.settings != settings:
-            ready = self._loader.load(version, settings)
+            ready = self._loader.load(version, settings, now)
         return ready
 
     def _swap(self, served: Served) -> None:
@@ -102,13 +114,13 @@ class LiveModel:
         self._served = served
         self._ready[served.version.name] = served
 
-    def _keep_ready(self, campaign: Campaign) -> None:
+    def _keep_ready(self, campaign: Campaign, now: int) -> None:
         """Keep what is served and what a rollback would serve; let go of the rest."""
         previous = campaign.previous_version
         kept = {name: self._ready[name] for name in campaign.versions if name in self._ready}
         if previous is not None and previous not in kept:
             try:
-                kept[previous] = self._prepared(campaign, previous)
+                kept[previous] = self._prepared(campaign, previous, now)
             except PawsonalizeError as error:
                 log.warning(
                     "no way back", campaign=self._name, version=previous, reason=error.message

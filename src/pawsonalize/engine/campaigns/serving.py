@@ -1,16 +1,19 @@
 """A solution version made ready to answer: loaded, tried, and weighed for exploration."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Protocol
 
 from pawsonalize.domain.errors import CorruptArtefact
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.engine.campaigns.trial import try_out
 from pawsonalize.engine.exploration import Novelty
-from pawsonalize.engine.exposure import Exposure
+from pawsonalize.engine.exposure import Exposed, Exposure
+from pawsonalize.engine.facet_reading import FacetReader
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.solutions.models import load_model
+from pawsonalize.engine.told import reader_for
 from pawsonalize.recipes.contract import Model
 from pawsonalize.storage.base import ArtefactStore
 
@@ -25,18 +28,28 @@ class ServingSettings:
 
     def of(self, campaign: Campaign) -> "ServingSettings":
         """What the campaign itself says, and these where it says nothing."""
-        own = {field.name: getattr(campaign, field.name) for field in fields(self)}
+        own = {one.name: getattr(campaign, one.name) for one in fields(self)}
         return replace(self, **{name: value for name, value in own.items() if value is not None})
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A solution version with its model in memory, and what is due for exploration, if any."""
+    """A solution version with its model in memory, and what is due for exploration, if any.
+
+    `novelty` is weighed anew now and then, from what is `exposed`; `reader` reads the facets that
+    the model knows.
+    """
 
     version: SolutionVersion
     model: Model
     settings: ServingSettings = ServingSettings()
     novelty: Novelty | None = None
+    exposed: Exposed | None = None
+    dataset_group: str = DEFAULT_DATASET_GROUP
+    reader: FacetReader = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reader", reader_for(self.model))
 
 
 class Serving(Protocol):
@@ -69,7 +82,7 @@ class Loader:
     artefacts: ArtefactStore
     exposure: Exposure | None = None
 
-    def load(self, name: str, settings: ServingSettings) -> Served:
+    def load(self, name: str, settings: ServingSettings, now: int) -> Served:
         """The version, ready to answer.
 
         Raises CorruptArtefact or InvalidInput when its model cannot be used.
@@ -79,9 +92,19 @@ class Loader:
             raise CorruptArtefact(f"solution version {name} is not recorded")
         model = load_model(self.artefacts, version)
         try_out(model, version.as_of)
-        novelty = None
+        exposed, group = None, self._group(version)
         if self.exposure is not None and settings.exploration_weight > 0:
             days = settings.exploration_item_age_cut_off
-            group = self.registry.get(Solution, version.solution).dataset_group
-            novelty = self.exposure.of(group).novelty(version.cut, model.item_ids, days)
-        return Served(version, model, settings, novelty)
+            exposed = self.exposure.of(group).exposed(version.cut, model.item_ids, days)
+        return self.weighed(Served(version, model, settings, None, exposed, group), now)
+
+    def weighed(self, served: Served, now: int) -> Served:
+        """The same with the novelty of that moment, where it explores."""
+        if self.exposure is None or served.exposed is None:
+            return served
+        exposure = self.exposure.of(served.dataset_group)
+        return replace(served, novelty=exposure.novelty(served.exposed, now))
+
+    def _group(self, version: SolutionVersion) -> str:
+        solution = self.registry.find(Solution, version.solution)
+        return DEFAULT_DATASET_GROUP if solution is None else solution.dataset_group

@@ -18,17 +18,18 @@ from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.resources.jobs import DataDeletionJob
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.storage.archive_ledger import ArchiveLedger
-from pawsonalize.storage.base import Catalogue, EventLog, Impressions
+from pawsonalize.storage.base import Catalogue, EventLog
+from pawsonalize.storage.impressions import Impressions
 
 _USERS_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Deletions:
-    """Erases users. Models know them until they are trained again, in mode FULL.
+    """Erases users, and what was answered to them.
 
-    What was answered to a user or in their sessions goes as well, in whichever dataset group, as
-    it is not kept by group.
+    Models know them until they are trained again, in mode FULL; so do the counts that a live model
+    has taken in since its training.
     """
 
     registry: Registry
@@ -66,7 +67,7 @@ class Deletions:
             erasures.append(erasure)
             deleted += self.log.of(job.dataset_group).erase_users(users)
             deleted += self.catalogue.of(job.dataset_group).forget_users(users)
-            self.impressions.erase_visitors(users, sessions)
+            self.impressions.of(job.dataset_group).erase_visitors(users, sessions)
         # Again and again: another server may be writing an object that it read before.
         while erase_archived(self.objects, self.ledger, erasures):
             pass

@@ -134,7 +134,10 @@ def set_questions(
 
 
 def context_before(data: TrainingData, start: int, cut: int) -> Context:
-    """What is known of a user at the event in row `cut`: that user's rows `start…cut`."""
+    """What is known of a user at the event in row `cut`: that user's rows `start…cut`.
+
+    The event's own facets are known as well, as a request says them.
+    """
     newest = slice(cut - 1, start - 1 if start > 0 else None, -1) if cut > start else slice(0)
     columns = (data.item, data.event_type, data.time, data.value)
     rows = zip(*(column[newest].tolist() for column in columns), strict=True)
@@ -143,7 +146,7 @@ def context_before(data: TrainingData, start: int, cut: int) -> Context:
         (data.item_ids[item], data.event_types[kind], time, value if value == value else None)  # noqa: PLR0124
         for item, kind, time, value in rows
     )
-    return build_context(events, int(data.time[cut]))
+    return build_context(events, int(data.time[cut]), data.facets.at(cut))
 
 
 def _in_order(items: NDArray[np.int32]) -> NDArray[np.int64]:

@@ -30,6 +30,8 @@ def part_of(
         attributes=replace(data.attributes, codes=data.attributes.codes[items]),
         as_of=as_of,
         stock=data.stock.as_of(as_of, positions(items)),
+        facets=data.facets.of(kept),
+        returned=data.returned.as_of(as_of, positions(items)),
     )
 
 

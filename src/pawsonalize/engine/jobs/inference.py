@@ -17,7 +17,7 @@ from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.runtime import MAX_RESULTS, Candidate, Runtime, Scored
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.personalized_ranking import PersonalizedRanking
-from pawsonalize.storage.base import EventLog
+from pawsonalize.storage.base import Catalogue, EventLog
 
 DEFAULT_RESULTS = 25
 
@@ -29,6 +29,7 @@ class Inference:
     batch: Batch
     loader: Loader
     log: EventLog
+    catalogue: Catalogue
     filterings: Filterings
 
     def check(self, job: BatchInferenceJob) -> None:
@@ -45,12 +46,13 @@ class Inference:
             exploration_weight=job.exploration_weight or 0.0,
             exploration_item_age_cut_off=job.exploration_item_age_cut_off or 65500,
         )
-        served = self.loader.load(version.name, settings)
+        served = self.loader.load(version.name, settings, at)
         runtime = Runtime(
             self.log.of(group),
             Fixed(served),
             None,
             filtering=self.filterings.of(group),
+            catalogue=self.catalogue.of(group),
             strict=True,
         )
         asking = _Asking(

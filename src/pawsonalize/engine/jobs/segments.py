@@ -13,7 +13,7 @@ from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.filters import parse
 from pawsonalize.domain.filters.expression import FilterExpression, Source
 from pawsonalize.domain.ids import parse_id
-from pawsonalize.engine.campaigns.serving import Loader, ServingSettings
+from pawsonalize.engine.campaigns.serving import Loader, Served, ServingSettings
 from pawsonalize.engine.context import context_of
 from pawsonalize.engine.filters.applied import AppliedFilter, apply
 from pawsonalize.engine.filters.filtering import Asking, Filtering
@@ -21,8 +21,8 @@ from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.jobs.batch import Batch, Line, applied
 from pawsonalize.engine.resources.jobs import BatchSegmentJob
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
-from pawsonalize.recipes.contract import Model
-from pawsonalize.storage.base import EventLog
+from pawsonalize.engine.told import NOTHING, facets_for
+from pawsonalize.storage.base import Catalogue, EventLog
 
 DEFAULT_RESULTS = 25
 MAX_RESULTS = 5_000_000
@@ -42,6 +42,7 @@ class Segments:
     batch: Batch
     loader: Loader
     log: EventLog
+    catalogue: Catalogue
     filterings: Filterings
 
     def check(self, job: BatchSegmentJob) -> None:
@@ -55,8 +56,9 @@ class Segments:
         version = self.loader.registry.get(SolutionVersion, job.solution_version)
         group = self.loader.registry.get(Solution, version.solution).dataset_group
         asking = _Asking(
-            self.loader.load(version.name, ServingSettings()).model,
+            self.loader.load(version.name, ServingSettings(), at),
             self.log.of(group),
+            self.catalogue.of(group),
             self.filterings.of(group),
             self.batch.filter_of(job.filter, group),
             job.results or DEFAULT_RESULTS,
@@ -86,8 +88,9 @@ class _Query:
 
 @dataclass(frozen=True, slots=True)
 class _Asking:
-    model: Model
+    served: Served
     log: EventLog
+    catalogue: Catalogue
     filtering: Filtering
     expression: FilterExpression | None
     most: int
@@ -112,7 +115,7 @@ class _Asking:
 
     def _items(self, given: Mapping[str, Any]) -> NDArray[np.bool_]:
         """Which items of the model the line asks about, shape (items,)."""
-        ids = self.model.item_ids
+        ids = self.served.model.item_ids
         if "itemId" in given:
             item = parse_id(given["itemId"], "itemId")
             if item not in ids:
@@ -136,7 +139,10 @@ class _Asking:
             after = users[-1]
 
     def _weights(self, user: str, queries: Sequence[_Query]) -> list[float]:
-        scores = self.model.score_catalogue(context_of(self.log, Visitor(user), self.at))
+        visitor = Visitor(user)
+        facets = facets_for(self.served.reader, visitor, NOTHING, self.catalogue)
+        context = context_of(self.log, visitor, self.at, facets)
+        scores = self.served.model.score_catalogue(context)
         return [float(scores[query.items].sum()) for query in queries]
 
     def _meet(self, query: _Query, users: list[str], scores: NDArray[np.float64]) -> None:

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from pawsonalize.engine.resources.resource import Resource
 from pawsonalize.engine.resources.status import Status
+from pawsonalize.engine.resources.tuning import Tuned, Tuning
 
 Count = Annotated[int, Meta(ge=0)]
 
@@ -16,12 +17,14 @@ Count = Annotated[int, Meta(ge=0)]
 class EventParameters(msgspec.Struct, frozen=True):
     """How events of a type train: what one weighs, and the value below which it is left out.
 
-    Where a threshold is given, events without a value are left out as well.
+    Where a threshold is given, events without a value are left out as well. With `value_weighting`
+    the value, such as a rating, multiplies the weight.
     """
 
     event_type: str
     weight: Annotated[float, Meta(ge=0)] | None = None
     value_threshold: float | None = None
+    value_weighting: bool = False
 
 
 class TrainingSelection(msgspec.Struct, frozen=True):
@@ -44,6 +47,7 @@ class Solution(Resource, frozen=True, kw_only=True):
     recipe: str
     settings: Mapping[str, Any] = {}
     selection: TrainingSelection = TrainingSelection()
+    tuning: Tuning | None = None
 
 
 class TrainingMode(StrEnum):
@@ -70,10 +74,11 @@ class Progress(msgspec.Struct, frozen=True):
 class SolutionVersion(Resource, frozen=True, kw_only=True):
     """A trained model, or one that is being trained.
 
-    `recipe`, `settings` and `selection` are the solution's at the moment it was created; with
-    them, `cut` and `seed` the training is determined. An UPDATE folds what `cut` adds to the
-    version `base`, whose own cut and those of its bases are `folded`, oldest first. With
-    `measured`, a FULL training also measures itself on held-out users, which fits twice.
+    `recipe`, `settings`, `selection` and `tuning` are the solution's at the moment it was created;
+    with them, `cut` and `seed` the training is determined, unless its tuning ran out of time;
+    `tuned` is what came of that. An UPDATE folds what `cut` adds to the version `base`, whose own
+    cut and those of its bases are `folded`, oldest first. With `measured`, a FULL training also
+    measures itself on held-out users, which fits twice.
     """
 
     kind: ClassVar[str] = "solution version"
@@ -84,6 +89,8 @@ class SolutionVersion(Resource, frozen=True, kw_only=True):
     recipe: str
     settings: Mapping[str, Any] = {}
     selection: TrainingSelection = TrainingSelection()
+    tuning: Tuning | None = None
+    tuned: Tuned | None = None
     mode: TrainingMode = TrainingMode.FULL
     base: str | None = None
     folded: tuple[Cut, ...] = ()

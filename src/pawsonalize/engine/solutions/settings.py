@@ -10,6 +10,8 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.recipes.catalogue import recipe_named
 
+_VALUED = "value_weighted_events"
+
 
 def read_settings(kind: type[Any], given: Mapping[str, Any]) -> Any:
     """Build a recipe's settings from plain values; InvalidInput names an unknown or bad one."""
@@ -24,13 +26,15 @@ def read_settings(kind: type[Any], given: Mapping[str, Any]) -> Any:
 
 
 def trained_settings(version: SolutionVersion) -> Any:
-    """The settings a version is trained with: its own, and above them its events' weights.
+    """The settings a version is trained with: its own, above them what tuning found.
+
+    What the solution says of its events counts above both.
 
     Raises InvalidInput for an unknown recipe or setting, and for a weight the recipe cannot take.
     """
     kind = recipe_named(version.recipe).settings
     known = {field.name for field in fields(kind)}
-    settings = dict(version.settings)
+    settings = {**version.settings, **({} if version.tuned is None else version.tuned.settings)}
     for event in version.selection.events:
         if event.weight is None:
             continue
@@ -42,4 +46,12 @@ def trained_settings(version: SolutionVersion) -> Any:
                 field="weight",
             )
         settings[setting] = event.weight
+    valued = [event.event_type for event in version.selection.events if event.value_weighting]
+    if valued:
+        if _VALUED not in known:
+            raise InvalidInput(
+                f"{version.recipe} does not read the values of events: leave value_weighting out",
+                field="value_weighting",
+            )
+        settings[_VALUED] = ",".join(valued)
     return read_settings(kind, settings)

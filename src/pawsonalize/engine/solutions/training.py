@@ -20,8 +20,10 @@ from pawsonalize.engine.resources.solutions import (
     TrainingMode,
 )
 from pawsonalize.engine.resources.status import Status
+from pawsonalize.engine.resources.tuning import Tuned
 from pawsonalize.engine.solutions.models import load_model
 from pawsonalize.engine.solutions.settings import trained_settings
+from pawsonalize.engine.solutions.tuning import tune
 from pawsonalize.engine.training_data import new_data, training_data
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Card, FoldingModel, Model, TrainingData
@@ -110,10 +112,19 @@ class Trainer:
             selection=version.selection,
             progress=report,
         )
+        tuned = version.tuned
+        if version.tuning is not None and tuned is None:
+            report.phase("tuning")
+            born = item_births(data, catalogue)
+            tuned = tune(data, born, version, time.monotonic, report)
+            version = report.tuned(tuned)
         report.phase("fitting")
         recipe = recipe_named(version.recipe)
         model = recipe.fit(data, trained_settings(version), version.seed)
-        return data, model, model.card
+        if tuned is None:
+            return data, model, model.card
+        extra = {**model.card.extra, "tuned": msgspec.to_builtins(tuned)}
+        return data, model, replace(model.card, extra=extra)
 
     def _updated(
         self, version: SolutionVersion, log: EventLog, catalogue: Catalogue, report: "Report"
@@ -156,6 +167,12 @@ class Report:
         """Tell how far the phase is."""
         if time.monotonic() >= self._quiet_until:
             self._write(Progress(self._phase, round(done / total, 3) if total else 1.0))
+
+    def tuned(self, outcome: Tuned) -> SolutionVersion:
+        """Keep what tuning found: a training that dies now need not tune again."""
+        newer = msgspec.structs.replace(self._version, tuned=outcome)
+        self._version = self._registry.update(newer, self._now())
+        return self._version
 
     def settle(self, status: Status, **changes: object) -> SolutionVersion:
         """Say how it ended; Conflict if somebody stopped it."""

@@ -18,8 +18,10 @@ from pawsonalize.engine.resources.solutions import (
     TrainingMode,
 )
 from pawsonalize.engine.resources.status import Status
+from pawsonalize.engine.resources.tuning import Tuning
 from pawsonalize.engine.solutions.models import load_model
 from pawsonalize.engine.solutions.settings import trained_settings
+from pawsonalize.engine.solutions.tuning import planned_trials
 from pawsonalize.recipes.contract import FoldingModel
 from pawsonalize.storage.base import ArtefactStore, EventLog
 
@@ -54,13 +56,14 @@ class SolutionVersions:
         measured: bool = False,
         tags: Mapping[str, str] | None = None,
         asked: Mapping[str, Any] | None = None,
+        tuning: Tuning | None = None,
     ) -> SolutionVersion:
         """Write down what to train: the log up to its head, as of a moment. CREATE PENDING.
 
-        `recipe` and `settings` replace the solution's in this version. Calling again with the same
-        name and wishes gives the version there is, in whatever state. Raises InvalidInput for an
-        unknown recipe or setting, and for an UPDATE where nothing can be updated; Conflict if the
-        name is another version's.
+        `recipe`, `settings` and `tuning` replace the solution's in this version. Calling again
+        with the same name and wishes gives the version there is, in whatever state. Raises
+        InvalidInput for an unknown recipe, setting or range, and for an UPDATE where nothing can
+        be updated; Conflict if the name is another version's.
         """
         wishes = {
             "solution": solution,
@@ -69,6 +72,7 @@ class SolutionVersions:
             "seed": None if mode is TrainingMode.UPDATE else seed,  # then it is the base's
             "recipe": recipe,
             "settings": settings,
+            "tuning": tuning,
         }
         name = name or new_resource_name(solution, now)
         if (existing := self._registry.find(SolutionVersion, name)) is not None:
@@ -81,6 +85,7 @@ class SolutionVersions:
             name=name,
             recipe=recipe,
             settings=settings,
+            tuning=tuning,
         )
         wanted = msgspec.structs.replace(
             wanted, measured=measured, tags=tags or {}, asked=asked or {}
@@ -126,6 +131,7 @@ class SolutionVersions:
         name: str,
         recipe: str | None,
         settings: Mapping[str, Any] | None,
+        tuning: Tuning | None,
     ) -> SolutionVersion:
         if solution.status is not Status.ACTIVE:
             raise Conflict(f"solution {solution.name} is {solution.status}: it cannot be trained")
@@ -135,13 +141,22 @@ class SolutionVersions:
             recipe=recipe or solution.recipe,
             settings=solution.settings if settings is None else settings,
             selection=solution.selection,
+            tuning=solution.tuning if tuning is None else tuning,
             mode=mode,
             cut=cut,
             seed=seed,
             code_version=__version__,
         )
         trained_settings(version)  # what is wrong is told now, not by a failed training
-        return self._updating(version) if mode is TrainingMode.UPDATE else version
+        if mode is TrainingMode.UPDATE:
+            if tuning is not None:
+                raise InvalidInput(
+                    "an update keeps the settings of what it updates: tune in mode FULL",
+                    field="tuning",
+                )
+            return self._updating(version)
+        planned_trials(version)
+        return version
 
     def _updating(self, version: SolutionVersion) -> SolutionVersion:
         base = self.newest(version.solution)
@@ -171,6 +186,8 @@ class SolutionVersions:
             recipe=base.recipe,
             settings=base.settings,
             selection=base.selection,
+            tuning=None,
+            tuned=base.tuned,
             seed=base.seed,
             base=base.name,
             folded=(*base.folded, base.cut),

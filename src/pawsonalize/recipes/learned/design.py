@@ -14,6 +14,8 @@ class Design:
     """How many items the blend proposes to the ranker."""
     type_weights: Mapping[str, float] = field(default_factory=dict)
     """Weight of each event type that has its own."""
+    valued: frozenset[str] = frozenset()
+    """Types whose value multiplies their weight."""
     view_weight: float = 1.0
     """Weight of every other type."""
     half_life_days: float = 180.0

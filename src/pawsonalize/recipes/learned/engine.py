@@ -29,6 +29,7 @@ _PARTS = {
     "mix_kin": "kin", "mix_popularity": "popularity", "mixture": "blend", "blend": "blend",
     "like": "kin", "kin": "kin", "taste": "kin", "popularity": "popularity", "rate": "popularity",
     "trend": "trend", "seen": "own history", "supply": "supply",
+    "facet": "context",
 }  # fmt: skip
 _FORMS = re.compile("_(scaled|rank|lift|log|gap|count)$")
 _ATTRIBUTES = ("species", "breed", "size", "age")
@@ -40,12 +41,14 @@ class Candidates:
     """What was proposed for one context: `items` (N,) positions, `utilities` (N,) float64.
 
     A utility is the log of a chance up to a constant, -inf where the item is masked;
-    `x` (N, F) are the features it was made of.
+    `x` (N, F) are the features it was made of, `beside` what came on top of the ranker by its
+    name, each (N,).
     """
 
     items: Array
     utilities: Array
     x: Array
+    beside: Mapping[str, Array]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +81,27 @@ class Learned:
 
     def ask(self, context: Context) -> Candidates | None:
         """The candidates of a context; None when it holds no item of the catalogue."""
-        r = of_context(context, self.tables.index, self.tables.design)
+        t = self.tables
+        r = of_context(context, t.index, t.mixture.facet_rows(context), t.design)
         if not len(r.seen_item) or not self._knows(r):
             return None
         found = features(self.tables, r)
-        utilities = self.ranker.utilities(found.x[0])
+        beside = self._beside(r, found.top[0])
+        utilities = sum(beside.values(), start=self.ranker.utilities(found.x[0]))
         utilities[~found.there[0]] = -np.inf
-        return Candidates(found.top[0], utilities, found.x[0])
+        return Candidates(found.top[0], utilities, found.x[0], beside)
+
+    def _beside(self, r: Requests, top: Array) -> dict[str, Array]:
+        """What no training request may have shown: answers of the quiz, and what came back."""
+        mixture, beside = self.tables.mixture, {}
+        wish = mixture.facets.wishes(r.facets[0])
+        if wish is not None:
+            believed = mixture.believed(float(r.worth.sum()))
+            logs = wish.of_catalogue(mixture.index)[top]
+            beside["preferences"] = believed * logs.astype(np.float64)
+        if mixture.reception.is_known:
+            beside["returns"] = np.log(mixture.reception.lasting[top].astype(np.float64))
+        return beside
 
     def _knows(self, r: Requests) -> bool:
         return bool((r.context >= 0).any())
@@ -98,7 +115,7 @@ class Learned:
         for name, column in zip([*feature_names(self.tables), "base"], parts.T, strict=True):
             part = part_of(name)
             totals[part] = totals.get(part, np.zeros(len(places))) + column
-        return totals
+        return {**totals, **{name: values[places] for name, values in found.beside.items()}}
 
     def arrays(self) -> Arrays:
         """Everything `load` needs beside the numbers."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pawsonalize.recipes.learned.facet_features import facet_columns, facet_names
 from pawsonalize.recipes.learned.requests import Requests
 from pawsonalize.recipes.learned.signals import (
     SIGNALS,
@@ -59,7 +60,7 @@ def feature_names(t: Tables) -> tuple[str, ...]:
         names += [f"rate_{level}_log" for level in range(len(t.index.cells))]
     for k in range(len(t.trend.recent)):
         names += [f"trend_{k}", f"trend_{k}_count"]
-    return tuple(names)
+    return (*names, *facet_names(t))
 
 
 def features(t: Tables, r: Requests, hidden: Hidden | None = None) -> Featured:
@@ -79,6 +80,7 @@ def features(t: Tables, r: Requests, hidden: Hidden | None = None) -> Featured:
             taste_columns(t, r, found.weights, top),
             _supply_columns(t, r, top),
             _trend_columns(t, r, top, root),
+            facet_columns(t, r, top),
         )
         for column in columns
     ]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY
+from pawsonalize.recipes import event_values
 from pawsonalize.recipes.contract import TrainingData
 from pawsonalize.recipes.learned.design import Design
 
@@ -24,8 +25,8 @@ class Log:
     `offsets` (users + 1,) int64; `items` (visits,) int32 catalogue positions; `worth` (visits,)
     float64 by event type; `views` (visits,) bool, whether it began with a view; `weights`
     (visits,) float64, the worth halved every half-life before the newest visit; `times` (visits,)
-    float64 milliseconds since 1970. `timed` is False when all times are equal: then only the
-    order is known.
+    float64 milliseconds since 1970; `facets` (visits, columns) codes of the data's facets. `timed`
+    is False when all times are equal: then only the order is known.
     """
 
     offsets: Array
@@ -34,6 +35,7 @@ class Log:
     views: Array
     weights: Array
     times: Array
+    facets: Array
     timed: bool
     n_items: int
 
@@ -64,6 +66,7 @@ class Log:
             views=self.views[inside],
             weights=self.weights[inside],
             times=self.times[inside],
+            facets=self.facets[inside],
         )
 
 
@@ -76,7 +79,7 @@ def read_log(data: TrainingData, design: Design) -> Log:
     )
     starts = _visit_starts(data, own[data.event_type])
     user = data.user[starts]
-    worth = by_type[data.event_type].astype(np.float64)
+    worth = by_type[data.event_type] * event_values.of_rows(data, design.valued)
     worth = np.maximum.reduceat(worth, starts) if len(starts) else worth
     times = data.time[starts].astype(np.float64)
     newest = min(float(times.max()), float(data.as_of)) if len(times) else 0.0
@@ -89,6 +92,7 @@ def read_log(data: TrainingData, design: Design) -> Log:
         views=~own[data.event_type[starts]],
         weights=worth * fade,
         times=times,
+        facets=data.facets.codes[starts] if data.facets else np.zeros((len(starts), 0), np.int32),
         timed=bool(len(times) and times.max() > times.min()),
         n_items=len(data.item_ids),
     )

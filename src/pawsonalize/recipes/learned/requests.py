@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY
+from pawsonalize.recipes import event_values
 from pawsonalize.recipes.contract import Context, Seen
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.design import Design
@@ -28,7 +29,8 @@ class Requests:
     newest visit; `users` (B,): the user in the log, -1 = unknown; `seen_request`, `seen_item`,
     `seen_age`: all known visits, flat, oldest first (age 0 = newest);
     `cuts` (B,): for training, the log from this position of the user on is hidden; else None;
-    `supply` (B, items): available animals of each item, None where not known.
+    `supply` (B, items): available animals of each item, None where not known;
+    `facets` (B, F): rows of the visitor's facets among the lifts, -1 = none.
     """
 
     context: Array
@@ -43,6 +45,7 @@ class Requests:
     seen_age: Array
     cuts: Array | None
     supply: Array | None
+    facets: Array
 
 
 def at_positions(
@@ -51,9 +54,13 @@ def at_positions(
     stock: StockHistory | None,
     users: Array,
     cuts: Array,
+    facets: Array,
     design: Design,
 ) -> Requests:
-    """The requests users made just before their visit `cut`, which is hidden with all later."""
+    """The requests users made just before their visit `cut`, which is hidden with all later.
+
+    `facets` (visits, F) are rows among the lifts; a visitor's own are known as the request comes.
+    """
     start = log.offsets[users]
     now = log.times[start + cuts]
     back = cuts[:, None] - 1 - np.arange(design.context)[None, :]
@@ -74,11 +81,12 @@ def at_positions(
         seen_age=(start + cuts - 1)[request] - event,
         cuts=cuts,
         supply=None if stock is None else stock.at(now),
+        facets=facets[start + cuts],
     )
 
 
-def of_context(context: Context, index: ItemIndex, design: Design) -> Requests:
-    """One live request."""
+def of_context(context: Context, index: ItemIndex, facets: Array, design: Design) -> Requests:
+    """One live request; `facets` (F,) as above."""
     events = context.events[: design.seen_events] if design.repeats else context.events
     visits, strengths = _visits(events, design)
     rows = index.rows([visit.item for visit in visits])
@@ -104,6 +112,7 @@ def of_context(context: Context, index: ItemIndex, design: Design) -> Requests:
         seen_age=place,
         cuts=None,
         supply=None if context.supply is None else context.supply[np.newaxis],
+        facets=facets[np.newaxis],
     )
 
 
@@ -113,7 +122,9 @@ def _visits(events: Sequence[Seen], design: Design) -> tuple[list[Seen], list[fl
     strengths: list[float] = []
     stronger = 0.0
     for place, event in enumerate(events):
-        worth = max(design.type_weights.get(event.event_type, design.view_weight), stronger)
+        worth = design.type_weights.get(event.event_type, design.view_weight)
+        worth *= event_values.of_event(event.event_type, event.value, design.valued)
+        worth = max(worth, stronger)
         own = event.event_type != "view" and event.event_type in design.type_weights
         if own and place + 1 < len(events) and events[place + 1].item == event.item:
             stronger = worth

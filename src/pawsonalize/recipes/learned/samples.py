@@ -113,7 +113,7 @@ def _cut(c: Counted, tables: Tables, users: Array, cuts: Array, size: int) -> li
     targets = log.items[log.offsets[users] + cuts]
 
     def work(part: slice) -> Samples:
-        r = at_positions(log, c.tables.index, c.stock, users[part], cuts[part], d)
+        r = at_positions(log, c.tables.index, c.stock, users[part], cuts[part], c.facets, d)
         found = features(tables, r, hide(c, users[part], cuts[part]))
         y = (found.top == targets[part, None]) & found.there
         hit = y.any(axis=1)

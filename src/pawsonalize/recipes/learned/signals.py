@@ -82,7 +82,7 @@ def _blend(t: Tables, r: Requests, dense: Array) -> Array:
 
 def _mixture_parts(t: Tables, r: Requests, row: int) -> Array:
     supply = None if r.supply is None else r.supply[row]
-    return t.mixture.weigh(_interests(r, row, t), (), supply)
+    return t.mixture.weigh(_interests(r, row, t), (), supply, r.facets[row])
 
 
 def choose(blend: Array, count: int) -> Array:

@@ -48,7 +48,10 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Tables with what a training needs beside them: the log and the additive counts."""
+    """Tables with what a training needs beside them: the log and the additive counts.
+
+    `facets` (visits, F) are the visits' rows among the lifts, the same for every part of the data.
+    """
 
     data: TrainingData
     log: Log
@@ -57,6 +60,7 @@ class Counted:
     backward_scale: Array
     tables: Tables
     stock: StockHistory | None
+    facets: Array
 
 
 def count(
@@ -66,7 +70,8 @@ def count(
     counts = count_steps(log, design.window, design.gap_decay)
     scales, tables = derive(log, counts, factorise(counts, design), mixture, likeness, design)
     stock = StockHistory.of(data.stock, log.n_items) if len(data.stock) else None
-    return Counted(data, log, counts, *scales, tables, stock)
+    facets = mixture.facets.rows_of(replace(data.facets, codes=log.facets))
+    return Counted(data, log, counts, *scales, tables, stock, facets)
 
 
 def derive(
@@ -113,6 +118,7 @@ def without_fold(c: Counted, member: Array, settings: MixtureSettings) -> Tables
         event_type=c.data.event_type[rest],
         value=c.data.value[rest],
         time=c.data.time[rest],
+        facets=c.data.facets.of(rest),
     )
     others = c.log.of_users(~member)
     share = max(float(others.weights.sum()), 1e-9) / max(float(c.log.weights.sum()), 1e-9)

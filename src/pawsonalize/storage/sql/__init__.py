@@ -8,6 +8,7 @@ from pawsonalize.storage.sql.deliveries import SqlDeliveries
 from pawsonalize.storage.sql.event_log import SqlEventLog
 from pawsonalize.storage.sql.impressions import SqlImpressions
 from pawsonalize.storage.sql.resources import SqlResources
+from pawsonalize.storage.sql.supply import SqlSupply
 from pawsonalize.storage.sql.workflow_runs import SqlWorkflowRuns
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "SqlEventLog",
     "SqlImpressions",
     "SqlResources",
+    "SqlSupply",
     "SqlWorkflowRuns",
 ]

@@ -1,57 +1,170 @@
-"""The individual animals."""
+"""The individual animals and their stays."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
-from sqlalchemy import or_, select
+from sqlalchemy import Connection, Row, Select, delete, select
 
 from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.statuses import AnimalStatus
+from pawsonalize.domain.stays import Stay, revise
+from pawsonalize.storage.animals import AnimalQuery, Change
 from pawsonalize.storage.sql.database import Database
-from pawsonalize.storage.sql.tables import animals
-from pawsonalize.storage.sql.upsert import upsert
+from pawsonalize.storage.sql.supply import record_changes
+from pawsonalize.storage.sql.tables import animals, stays
+from pawsonalize.storage.sql.upsert import insert, upsert
 
 _DECODE = msgspec.json.Decoder(Animal).decode
+_GONE = (AnimalStatus.ADOPTED, AnimalStatus.REMOVED)
+
+Stays = Mapping[str, tuple[Stay, ...]]
 
 
 class SqlAnimals:
-    """`Animals` on the animals table: what is queried has a column, the rest is the record."""
+    """`Animals` on the animals and stays tables."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def put(self, batch: Sequence[Animal]) -> None:
-        """See `Animals.put`."""
-        rows = [
-            {
-                "animal_id": animal.animal_id,
-                "listed_at": animal.listed_at,
-                "adopted_at": animal.adopted_at,
-                "record": msgspec.json.encode(animal).decode(),
-                "item_id": animal.group.id,
-            }
-            for animal in batch
-        ]
+    def update(self, animal_ids: Collection[str], change: Change, at: int) -> None:
+        """See `Animals.update`."""
         with self._database.writing() as connection:
-            upsert(connection, animals, rows)
+            known = _animals(connection, _named(animal_ids))
+            changed = {animal.animal_id: animal for animal in change(known)}
+            if changed:
+                _write(connection, known, changed, at)
+
+    def put(self, batch: Sequence[Animal], at: int) -> None:
+        """See `Animals.put`."""
+        self.update([animal.animal_id for animal in batch], lambda _known: batch, at)
+
+    def remove(self, animal_ids: Collection[str], at: int) -> int:
+        """See `Animals.remove`."""
+        with self._database.writing() as connection:
+            before = _stays(connection, animal_ids)
+            _replace_stays(connection, before, dict.fromkeys(animal_ids, ()), at)
+            gone = delete(animals).where(animals.c.animal_id.in_(animal_ids))
+            counting = connection.execution_options(preserve_rowcount=True)
+            return counting.execute(gone).rowcount
 
     def get(self, animal_id: str) -> Animal | None:
         """See `Animals.get`."""
+        return self.get_many([animal_id]).get(animal_id)
+
+    def get_many(self, animal_ids: Collection[str]) -> dict[str, Animal]:
+        """See `Animals.get_many`."""
         with self._database.reading() as connection:
-            record = connection.scalar(
-                select(animals.c.record).where(animals.c.animal_id == animal_id)
-            )
-        return None if record is None else _DECODE(record)
+            return _animals(connection, _named(animal_ids))
+
+    def page(self, query: AnimalQuery) -> list[Animal]:
+        """See `Animals.page`."""
+        found = select(animals.c.animal_id, animals.c.record).order_by(animals.c.animal_id)
+        if query.after is not None:
+            found = found.where(animals.c.animal_id > query.after)
+        for name in ("status", "source", "shelter", "species"):
+            if (wanted := getattr(query, name)) is not None:
+                found = found.where(animals.c[name] == wanted)
+        with self._database.reading() as connection:
+            return [*_animals(connection, found.limit(query.limit)).values()]
+
+    def listed(self, source: str) -> set[str]:
+        """See `Animals.listed`."""
+        there = select(animals.c.animal_id).where(
+            animals.c.source == source, animals.c.status.not_in(_GONE)
+        )
+        with self._database.reading() as connection:
+            return set(connection.scalars(there))
 
     def available(self, at: int, limit: int) -> list[Animal]:
         """See `Animals.available`."""
-        waiting = (
-            select(animals.c.record)
-            .where(
-                animals.c.listed_at <= at,
-                or_(animals.c.adopted_at.is_(None), animals.c.adopted_at > at),
-            )
-            .order_by(animals.c.listed_at, animals.c.animal_id)
-            .limit(limit)
-        )
         with self._database.reading() as connection:
-            return [_DECODE(record) for record in connection.scalars(waiting)]
+            return [_DECODE(row.record) for row in connection.execute(_waiting(at).limit(limit))]
+
+    def available_of(self, item_ids: Collection[str], at: int) -> dict[str, list[Animal]]:
+        """See `Animals.available_of`."""
+        found = defaultdict(list)
+        with self._database.reading() as connection:
+            for row in connection.execute(_waiting(at).where(stays.c.item_id.in_(item_ids))):
+                found[row.item_id].append(_DECODE(row.record))
+        return dict(found)
+
+
+def _waiting(at: int) -> Select[tuple[str, str]]:
+    return (
+        select(stays.c.item_id, animals.c.record)
+        .join(animals, animals.c.animal_id == stays.c.animal_id)
+        .where(stays.c.since <= at, stays.c.until > at)
+        .order_by(animals.c.listed_at, animals.c.animal_id)
+    )
+
+
+def _named(animal_ids: Collection[str]) -> Select[tuple[str, str]]:
+    return select(animals.c.animal_id, animals.c.record).where(animals.c.animal_id.in_(animal_ids))
+
+
+def _animals(connection: Connection, found: Select[tuple[str, str]]) -> dict[str, Animal]:
+    return {row.animal_id: _DECODE(row.record) for row in connection.execute(found)}
+
+
+def _write(
+    connection: Connection, known: Mapping[str, Animal], changed: Mapping[str, Animal], at: int
+) -> None:
+    upsert(connection, animals, [_row(animal) for animal in changed.values()])
+    before = _stays(connection, [animal_id for animal_id in changed if animal_id in known])
+    after = {}
+    for animal_id, animal in changed.items():
+        cut = _cut(known[animal_id], animal, at) if animal_id in known else 0
+        after[animal_id] = revise(before.get(animal_id, ()), animal.stays(), cut)
+    _replace_stays(connection, before, after, at)
+
+
+def _cut(old: Animal, new: Animal, at: int) -> int:
+    """From when on the new is true; what was before then stays as it was."""
+    told = [change.at for change in new.history if change not in old.history]
+    return min([at, *told])
+
+
+def _stays(connection: Connection, animal_ids: Collection[str]) -> dict[str, tuple[Stay, ...]]:
+    found = select(stays).where(stays.c.animal_id.in_(animal_ids)).order_by(stays.c.since)
+    by_animal: dict[str, list[Row[tuple[str, int, int, str]]]] = defaultdict(list)
+    for row in connection.execute(found):
+        by_animal[row.animal_id].append(row)
+    return {
+        animal_id: tuple(Stay(row.item_id, row.since, row.until) for row in rows)
+        for animal_id, rows in by_animal.items()
+    }
+
+
+def _replace_stays(connection: Connection, before: Stays, after: Stays, at: int) -> None:
+    """Write the stays of those whose stays are new, and record whose supply that changes."""
+    new = {one: told for one, told in after.items() if told != before.get(one, ())}
+    if replaced := [one for one in new if one in before]:
+        connection.execute(delete(stays).where(stays.c.animal_id.in_(replaced)))
+    rows = [
+        {"animal_id": one, "since": stay.since, "until": stay.until, "item_id": stay.item_id}
+        for one, told in new.items()
+        for stay in told
+    ]
+    if rows:
+        connection.execute(insert(connection, stays), rows)
+    changed = {
+        stay.item_id
+        for one, told in new.items()
+        for stay in set(told).symmetric_difference(before.get(one, ()))
+    }
+    record_changes(connection, changed, at)
+
+
+def _row(animal: Animal) -> dict[str, object]:
+    return {
+        "animal_id": animal.animal_id,
+        "source": animal.source,
+        "status": animal.status.value,
+        "species": animal.species,
+        "shelter": animal.shelter,
+        "listed_at": animal.listed_at,
+        "latitude": animal.latitude,
+        "longitude": animal.longitude,
+        "record": msgspec.json.encode(animal).decode(),
+    }

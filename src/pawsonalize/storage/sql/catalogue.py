@@ -4,18 +4,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, Table, delete, func, or_, select
+from sqlalchemy import Row, Table, bindparam, delete, func, select
 
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
-from pawsonalize.domain.schemas import Schema
-from pawsonalize.storage.base import Item, Stay, User
+from pawsonalize.domain.schemas import DatasetType, Field, Schema
+from pawsonalize.domain.stays import Stay
+from pawsonalize.storage.base import Item, User, Value
 from pawsonalize.storage.sql.database import Database
 from pawsonalize.storage.sql.ids import in_parts
-from pawsonalize.storage.sql.tables import animals, items, schemas, users
+from pawsonalize.storage.sql.tables import items, schemas, stays, users
 from pawsonalize.storage.sql.upsert import upsert
 
 _ENCODE = msgspec.json.Encoder(order="deterministic").encode
-_DECODE = msgspec.json.Decoder(dict[str, str | float | None]).decode
+_DECODE = msgspec.json.Decoder(dict[str, Value]).decode
+_DECODE_FIELDS = msgspec.json.Decoder(tuple[Field, ...]).decode
+# Built once: it is asked for with every recommendation to a user.
+_ATTRIBUTES_OF = select(users.c.attributes).where(
+    users.c.dataset_group == bindparam("group"), users.c.user_id == bindparam("user")
+)
 
 
 class SqlCatalogue:
@@ -74,11 +80,9 @@ class SqlCatalogue:
 
     def user(self, user_id: str) -> User | None:
         """See `Catalogue.user`."""
-        wanted = select(users.c.attributes).where(
-            users.c.dataset_group == self._dataset_group, users.c.user_id == user_id
-        )
+        wanted = {"group": self._dataset_group, "user": user_id}
         with self._database.reading() as connection:
-            attributes = connection.scalar(wanted)
+            attributes = connection.scalar(_ATTRIBUTES_OF, wanted)
         return None if attributes is None else User(user_id, _DECODE(attributes))
 
     def users(self) -> Iterator[User]:
@@ -118,28 +122,10 @@ class SqlCatalogue:
         """See `Catalogue.stays`."""
         if self._dataset_group != DEFAULT_DATASET_GROUP:
             return
-        listed = select(animals.c.item_id, animals.c.listed_at, animals.c.adopted_at).where(
-            animals.c.listed_at <= until
-        )
+        begun = select(stays.c.item_id, stays.c.since, stays.c.until).where(stays.c.since <= until)
         with self._database.reading() as connection:
-            for row in connection.execute(listed.order_by(animals.c.animal_id)):
-                yield Stay(row.item_id, row.listed_at, row.adopted_at)
-
-    def supply(self, at: int) -> dict[str, int]:
-        """See `Catalogue.supply`."""
-        if self._dataset_group != DEFAULT_DATASET_GROUP:
-            return {}
-        waiting = (
-            select(animals.c.item_id, func.count().label("animals"))
-            .where(
-                animals.c.listed_at <= at,
-                or_(animals.c.adopted_at.is_(None), animals.c.adopted_at > at),
-            )
-            .group_by(animals.c.item_id)
-        )
-        with self._database.reading() as connection:
-            rows = connection.execute(waiting).all()
-        return {row.item_id: row.animals for row in rows}
+            for row in connection.execute(begun.order_by(stays.c.animal_id, stays.c.since)):
+                yield Stay(*row)
 
     def put_schema(self, schema: Schema) -> None:
         """See `Catalogue.put_schema`."""
@@ -150,6 +136,15 @@ class SqlCatalogue:
         }
         with self._database.writing() as connection:
             upsert(connection, schemas, [row])
+
+    def schema(self, dataset: DatasetType) -> Schema | None:
+        """See `Catalogue.schema`."""
+        found = select(schemas.c.fields).where(
+            schemas.c.dataset_group == self._dataset_group, schemas.c.dataset == dataset.value
+        )
+        with self._database.reading() as connection:
+            fields = connection.scalar(found)
+        return None if fields is None else Schema(dataset, _DECODE_FIELDS(fields))
 
     def _count(self, table: Table) -> int:
         mine = select(func.count()).where(table.c.dataset_group == self._dataset_group)

@@ -1,6 +1,6 @@
 """The log of events: one durable, de-duplicated append, and every way it is read."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
 from typing import Any
 
@@ -11,6 +11,7 @@ from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event, LoggedEvent,
 from pawsonalize.storage.base import HistoryQuery, RecentEvent, Touched, TrainingRow
 from pawsonalize.storage.sql import histories
 from pawsonalize.storage.sql.database import Database
+from pawsonalize.storage.sql.exposures import add_shown
 from pawsonalize.storage.sql.ids import in_parts
 from pawsonalize.storage.sql.tables import events, sessions
 from pawsonalize.storage.sql.upsert import insert_new
@@ -42,8 +43,10 @@ class SqlEventLog:
             stored = insert_new(connection, events, rows)
             fresh = None if stored == len(rows) else _ids_after(connection, before)
             flags = _flags(batch, fresh)
-            # A duplicate binds nothing: it is not in the log, so a replay would not see it.
-            _bind_sessions(connection, list(compress(batch, flags)))
+            # A duplicate does nothing: it is not in the log, so a replay would not see it.
+            fresh_events = list(compress(batch, flags))
+            _bind_sessions(connection, fresh_events)
+            add_shown(connection, _reported(fresh_events))
         return flags
 
     def head(self) -> int:
@@ -81,6 +84,21 @@ class SqlEventLog:
         with self._database.reading() as connection:
             return [_logged(row) for row in connection.execute(rows)]
 
+    def outcomes(self, after: int, limit: int) -> list[LoggedEvent]:
+        """See `EventLog.outcomes`."""
+        rows = (
+            select(events)
+            .where(
+                events.c.offset > after,
+                events.c.dataset_group == self._dataset_group,
+                events.c.recommendation_id.is_not(None),
+            )
+            .order_by(events.c.offset)
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            return [_logged(row) for row in connection.execute(rows)]
+
     def restore(self, batch: Sequence[LoggedEvent]) -> None:
         """See `EventLog.restore`."""
         if not batch:
@@ -89,6 +107,7 @@ class SqlEventLog:
         with self._database.writing() as connection:
             connection.execute(events.insert(), rows)
             _bind_sessions(connection, [logged.event for logged in batch])
+            add_shown(connection, _reported(logged.event for logged in batch))
             if connection.dialect.name == "postgresql":
                 # Explicit offsets do not move the counter; SQLite's follows by itself.
                 connection.execute(
@@ -195,6 +214,7 @@ _TRAINING_ROWS = (
         events.c.event_type,
         events.c.sent_at,
         events.c.event_value,
+        events.c.properties,
     )
     .select_from(
         events.outerjoin(
@@ -248,6 +268,13 @@ def _bind_sessions(connection: Connection, batch: Sequence[Event]) -> None:
             for (group, session), (user, at) in bound.items()
         ]
         insert_new(connection, sessions, rows)
+
+
+def _reported(batch: Iterable[Event]) -> Iterator[tuple[str, int, tuple[str, ...]]]:
+    """What events say was shown, and when; what was our own answer is counted there."""
+    for event in batch:
+        if event.impression and event.recommendation_id is None:
+            yield event.dataset_group, min(event.sent_at, event.received_at), event.impression
 
 
 def _row(event: Event) -> dict[str, Any]:

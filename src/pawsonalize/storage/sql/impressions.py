@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import delete, select
+from sqlalchemy import RowMapping, delete, select
 
-from pawsonalize.storage.base import Impression
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
+from pawsonalize.storage.impressions import Impression
 from pawsonalize.storage.sql.database import Database
+from pawsonalize.storage.sql.exposures import add_shown, read_shown
 from pawsonalize.storage.sql.ids import in_parts
 from pawsonalize.storage.sql.tables import impressions
 
@@ -18,8 +20,13 @@ _DECODE_ODDS = msgspec.json.Decoder(tuple[float, ...]).decode
 class SqlImpressions:
     """`Impressions` on the impressions table."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, dataset_group: str = DEFAULT_DATASET_GROUP) -> None:
         self._database = database
+        self._dataset_group = dataset_group
+
+    def of(self, dataset_group: str) -> "SqlImpressions":
+        """See `Impressions.of`."""
+        return SqlImpressions(self._database, dataset_group)
 
     def append(self, batch: Sequence[Impression]) -> None:
         """See `Impressions.append`."""
@@ -35,6 +42,7 @@ class SqlImpressions:
                 "answered_at": shown.answered_at,
                 "as_of": shown.as_of,
                 "solution_version": shown.solution_version,
+                "dataset_group": shown.dataset_group,
                 "item_ids": _ENCODE(shown.item_ids).decode(),
                 "propensities": (
                     None if shown.propensities is None else _ENCODE(shown.propensities).decode()
@@ -42,25 +50,40 @@ class SqlImpressions:
             }
             for shown in batch
         ]
+        seen = [(one.dataset_group, one.answered_at, one.item_ids) for one in batch if one.is_seen]
         with self._database.writing() as connection:
             connection.execute(impressions.insert(), rows)
+            add_shown(connection, seen)
 
     def get(self, recommendation_id: str) -> Impression | None:
         """See `Impressions.get`."""
-        wanted = select(impressions).where(impressions.c.recommendation_id == recommendation_id)
+        wanted = select(impressions).where(
+            impressions.c.recommendation_id == recommendation_id,
+            impressions.c.dataset_group == self._dataset_group,
+        )
         with self._database.reading() as connection:
             row = connection.execute(wanted).mappings().first()
-        if row is None:
-            return None
-        odds = row["propensities"]
-        decoded = {
-            "item_ids": _DECODE_ITEMS(row["item_ids"]),
-            "propensities": None if odds is None else _DECODE_ODDS(odds),
-        }
-        return Impression(**{**row, **decoded})
+        return None if row is None else _impression(row)
+
+    def between(self, since: int, until: int, after: str, limit: int) -> list[Impression]:
+        """See `Impressions.between`."""
+        wanted = (
+            select(impressions)
+            .where(
+                impressions.c.recommendation_id > after,
+                impressions.c.dataset_group == self._dataset_group,
+                impressions.c.answered_at >= since,
+                impressions.c.answered_at < until,
+            )
+            .order_by(impressions.c.recommendation_id)
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            return [_impression(row) for row in connection.execute(wanted).mappings()]
 
     def erase_visitors(self, user_ids: Sequence[str], session_ids: Sequence[str]) -> int:
         """See `Impressions.erase_visitors`."""
+        mine = impressions.c.dataset_group == self._dataset_group
         erased = 0
         with self._database.writing() as connection:
             for column, ids in (
@@ -68,6 +91,20 @@ class SqlImpressions:
                 (impressions.c.session_id, session_ids),
             ):
                 for part in in_parts(ids):
-                    theirs = delete(impressions).where(column.in_(part))
+                    theirs = delete(impressions).where(mine, column.in_(part))
                     erased += connection.execute(theirs).rowcount
         return erased
+
+    def shown(self, at: int) -> dict[str, float]:
+        """See `Impressions.shown`."""
+        with self._database.reading() as connection:
+            return read_shown(connection, self._dataset_group, at)
+
+
+def _impression(row: RowMapping) -> Impression:
+    odds = row["propensities"]
+    decoded = {
+        "item_ids": _DECODE_ITEMS(row["item_ids"]),
+        "propensities": None if odds is None else _DECODE_ODDS(odds),
+    }
+    return Impression(**{**row, **decoded})

@@ -115,15 +115,43 @@ schemas = Table(
     Column("fields", Text, nullable=False),
 )
 
+# What is asked for has a column, the rest is in the record.
 animals = Table(
     "animals",
     metadata,
     Column("animal_id", Text, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("species", Text, nullable=False),
+    Column("shelter", Text, nullable=False),
     Column("listed_at", BigInteger, nullable=False, index=True),
-    Column("adopted_at", BigInteger),
+    Column("latitude", Float),
+    Column("longitude", Float),
     Column("record", Text, nullable=False),
-    Column("item_id", Text, nullable=False, server_default=""),
 )
+Index("animals_by_source", animals.c.source, animals.c.status)
+
+stays = Table(
+    "stays",
+    metadata,
+    Column("animal_id", Text, primary_key=True),
+    Column("since", BigInteger, primary_key=True, autoincrement=False),
+    Column("until", BigInteger, nullable=False),
+    Column("item_id", Text, nullable=False),
+)
+Index("stays_by_item", stays.c.item_id, stays.c.until, stays.c.since, stays.c.animal_id)
+Index("stays_by_end", stays.c.until, stays.c.item_id)
+Index("stays_by_start", stays.c.since, stays.c.item_id)
+
+# The last change of each item's supply; the greatest number is that of the whole.
+supply_changes = Table(
+    "supply_changes",
+    metadata,
+    Column("item_id", Text, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+Index("supply_changes_by_revision", supply_changes.c.revision, supply_changes.c.at)
 
 impressions = Table(
     "impressions",
@@ -137,6 +165,15 @@ impressions = Table(
     Column("solution_version", Text, nullable=False),
     Column("item_ids", Text, nullable=False),
     Column("propensities", Text),
+    _dataset_group(),
+)
+
+exposures = Table(
+    "exposures",
+    metadata,
+    _dataset_group(primary_key=True),
+    Column("item_id", Text, primary_key=True),
+    Column("shown", Float, nullable=False),
 )
 
 resources = Table(

@@ -17,7 +17,8 @@ from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.recipes.contract import Context
 from pawsonalize.storage.artefacts import LocalArtefacts
-from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog
+from pawsonalize.storage.impressions import Impression
+from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog, SqlImpressions
 from tests.event_data import T0
 from tests.unit.engine.campaigns.conftest import Release
 
@@ -232,8 +233,9 @@ def test_exploration_is_the_campaigns_own_or_else_the_settings(
     release: Release,
     log: SqlEventLog,
     catalogue: SqlCatalogue,
+    shown: SqlImpressions,
 ) -> None:
-    loader = Loader(registry, artefacts, Exposure(log, catalogue))
+    loader = Loader(registry, artefacts, Exposure(log, catalogue, shown))
     live = LiveModel("recommender", campaigns, loader, ServingSettings(0.3))
     release("v1", "a")
     live.refresh(T0)
@@ -246,3 +248,35 @@ def test_exploration_is_the_campaigns_own_or_else_the_settings(
     assert not live.refresh(T0), "the version is the same"
     assert live.current.settings.exploration_weight == 0
     assert live.current.novelty is None
+
+
+def test_what_is_shown_is_explored_less_within_seconds_by_every_worker(
+    registry: Registry,
+    campaigns: Campaigns,
+    artefacts: LocalArtefacts,
+    release: Release,
+    log: SqlEventLog,
+    catalogue: SqlCatalogue,
+    shown: SqlImpressions,
+) -> None:
+    def worker() -> LiveModel:
+        loader = Loader(registry, artefacts, Exposure(log, catalogue, shown))
+        return LiveModel("recommender", campaigns, loader, ServingSettings(0.3))
+
+    def share(live: LiveModel, now: int) -> int:
+        live.refresh(now)
+        live.refresh(now)
+        assert live.current.novelty is not None
+        return 2**20 // int(live.current.novelty.weights[0])
+
+    release("v1", "a")
+    workers = [worker(), worker()]
+    before = share(workers[0], T0)
+    answers = [_shown(f"RID-{n}", "a") for n in range(40)]
+    shown.append(answers)
+    assert share(workers[0], T0 + 9_999) == before, "counting costs little, but not nothing"
+    assert [share(live, T0 + 10_000) for live in workers] == [41, 41]
+
+
+def _shown(name: str, item: str) -> Impression:
+    return Impression(name, "recommendation", "ann", None, T0, T0, "v1", (item,))

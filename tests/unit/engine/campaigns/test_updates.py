@@ -121,3 +121,29 @@ def test_a_campaign_of_another_revision_cannot_be_settled(
     with pytest.raises(Conflict):
         campaigns.settle(asked, T0)
     assert campaigns.get("recommender").solution_version is None
+
+
+def test_a_new_campaign_asks_for_its_first_version(
+    campaigns: Campaigns, release: Release, registry: Registry
+) -> None:
+    release.train("v1", ["a"])
+    asked = campaigns.create(Campaign(name="second", solution="recommender"), "v1", T0 + 1)
+    assert update_of(asked) == ("v1", Status.CREATE_PENDING, None)
+    assert campaigns.get("second") == asked
+    with pytest.raises(NotFound):
+        campaigns.create(Campaign(name="third", solution="recommender"), "v2", T0 + 1)
+
+
+def test_other_settings_of_the_same_version_keep_the_way_back(
+    campaigns: Campaigns, release: Release, live: LiveModel
+) -> None:
+    for name in ("v1", "v2"):
+        release(name, "a")
+        live.refresh(T0)
+    asked = campaigns.update("recommender", "v2", T0 + 1, exploration_weight=0.5)
+    assert update_of(asked) == ("v2", Status.CREATE_PENDING, None)
+    live.refresh(T0 + 2)
+    served = campaigns.get("recommender")
+    assert update_of(served) == ("v2", Status.ACTIVE, None)
+    assert live.current.settings.exploration_weight == 0.5
+    assert (served.solution_version, served.previous_version) == ("v2", "v1")

@@ -19,7 +19,7 @@ from pawsonalize.engine.evaluating.holdout import (
 from pawsonalize.engine.evaluating.part import part_of
 from pawsonalize.engine.training_data import training_data as read_training_data
 from pawsonalize.recipes.contract import TrainingData
-from pawsonalize.storage.base import Item
+from pawsonalize.storage.base import Item, User
 from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog
 from tests.event_data import T0, event
 from tests.recipe_data import NOW, training_data
@@ -38,6 +38,39 @@ def months(users: int = 60, events: int = 12) -> TrainingData:
         for user in range(users)
         for day in range(events)
     )
+
+
+def test_a_question_says_what_was_known_beside_events(
+    log: SqlEventLog, catalogue: SqlCatalogue
+) -> None:
+    catalogue.put_users([User("ann", {"KIDS": "no"})])
+    log.append(
+        [event(f"{n}", item=f"{n}", at=n, properties=f'{{"device": "{n}"}}') for n in range(3)]
+    )
+    data = read_training_data(log, catalogue, through=log.head(), as_of=T0 + 10_000)
+    assert context_before(data, 0, 2).facets == (("context.DEVICE", "2"), ("user.KIDS", "no"))
+    part = part_of(data, data.time > T0, np.ones(3, np.bool_), data.as_of)
+    assert [part.facets.at(row)[0][1] for row in range(2)] == ["1", "2"]
+
+
+def test_a_return_is_no_question_and_takes_back_what_came_before_it(
+    log: SqlEventLog, catalogue: SqlCatalogue
+) -> None:
+    kinds = ("view", "adoption", "view", "return", "view")
+    log.append(
+        [event(f"{n}", item="ba"[n % 2], at=n, event_type=kind) for n, kind in enumerate(kinds)]
+    )
+    data = read_training_data(log, catalogue, through=log.head(), as_of=T0 + 10_000)
+    assert data.event_types == ("view", "adoption")
+    assert [data.item_ids[item] for item in data.returned.item] == ["a"]
+    assert data.returned.time.tolist() == [T0 + 3]
+    assert {seen.item for seen in context_of(log, Visitor("ann"), T0 + 9).events} == {"b"}
+    before = context_of(log, Visitor("ann"), T0 + 2)
+    assert [seen.item for seen in before.events] == ["b", "a", "b"]
+    everything = np.ones(len(data), np.bool_)
+    for moment, known in ((T0 + 2, 0), (T0 + 3, 1)):
+        part = part_of(data, everything, np.ones(2, np.bool_), moment)
+        assert len(part.returned) == known
 
 
 def always(data: TrainingData) -> NDArray[np.int64]:

@@ -2,10 +2,7 @@
 
 import os
 import signal
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -20,25 +17,9 @@ from pawsonalize.engine.solutions.processes import TrainingProcesses
 from pawsonalize.engine.solutions.versions import SolutionVersions
 from pawsonalize.storage.artefacts import LocalArtefacts
 from tests.event_data import T0
+from tests.unit.engine.solutions.conftest import SLEEP, Make
 
-Make = Callable[[str], TrainingProcesses]
-SLEEP = "import time; time.sleep(60)"
 END = "pass"
-
-
-@pytest.fixture
-def make(registry: Registry, artefacts: LocalArtefacts, tmp_path: Path) -> Iterator[Make]:
-    """Trainings that run the given Python code; each call is a server that was just started."""
-    folder = tmp_path / "trainings"
-
-    def make(code: str) -> TrainingProcesses:
-        command = (sys.executable, "-c", code)
-        return TrainingProcesses(registry, artefacts, folder, command, os.environ)
-
-    yield make
-    for lock in folder.glob("*.lock"):
-        with suppress(ProcessLookupError):
-            os.killpg(holder(lock) or 0, signal.SIGKILL)
 
 
 @pytest.fixture

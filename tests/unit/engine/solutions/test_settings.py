@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import msgspec
 import pytest
 
 from pawsonalize.domain.errors import InvalidInput
@@ -71,3 +72,17 @@ def test_the_weights_of_a_solutions_events_are_the_recipes_and_win_over_its_sett
     )
     weights = trained_settings(version).type_weights
     assert (weights["view"], weights["inquiry"], weights["adoption"]) == (0.25, 7, 5)
+
+
+def test_values_weigh_where_the_event_parameters_say_so() -> None:
+    version = SolutionVersion(
+        name="v1",
+        solution="s",
+        recipe="user-personalization",
+        selection=TrainingSelection((EventParameters("rating", value_weighting=True),)),
+        cut=Cut(0, 0),
+    )
+    assert trained_settings(version).valued == {"rating"}
+    deaf = msgspec.structs.replace(version, recipe="popularity-count")
+    with pytest.raises(InvalidInput, match="leave value_weighting out"):
+        trained_settings(deaf)

@@ -1,0 +1,218 @@
+"""`pawsonalize animals`: the inventory."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from pawsonalize import clock
+from pawsonalize.app import Adapters, opened
+from pawsonalize.cli.options import DataDir, Json
+from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.species import species_id
+from pawsonalize.domain.times import iso, parse_moment
+from pawsonalize.engine.feeds.formats import FORMATS, feed_of
+from pawsonalize.engine.feeds.importing import FeedImport, FeedReport, import_feed
+from pawsonalize.engine.feeds.watching import FolderWatch
+from pawsonalize.engine.inventory.inventory import Inventory
+from pawsonalize.engine.inventory.listing import read_status
+from pawsonalize.settings import load_settings
+from pawsonalize.storage.animals import AnimalQuery
+
+app = typer.Typer(no_args_is_help=True, help="The inventory: import it, look at it, change it.")
+
+_SHOWN_ERRORS = 20
+
+Format = Annotated[
+    str | None,
+    typer.Option("--format", help=f"One of {', '.join(FORMATS)}.", show_default="as it looks"),
+]
+Source = Annotated[str, typer.Option(help="Whose animals they are; their ids become SOURCE:ID.")]
+Complete = Annotated[
+    bool,
+    typer.Option("--complete/--delta", help="Whether animals that are not in the file are gone."),
+]
+AllowShrink = Annotated[
+    bool, typer.Option("--allow-shrink", help="Even if more than 30% of the animals are gone.")
+]
+AnimalId = Annotated[str, typer.Argument(help="The animal's id.")]
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="The feed.")],
+    format: Format = None,  # noqa: A002  # the option's name
+    complete: Complete = False,
+    source: Source = "",
+    allow_shrink: AllowShrink = False,
+    errors: Annotated[
+        Path | None, typer.Option(help="Write rejected rows to this file, as JSON Lines.")
+    ] = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Import a feed; importing the same file again changes nothing.
+
+    Example: pawsonalize animals import petfinder.csv --complete
+    """
+    with opened(load_settings({"data_dir": data_dir})) as adapters:
+        report = _take(adapters, FeedImport(source, complete, allow_shrink), format, file)
+    if errors is not None:
+        errors.write_bytes(b"".join(row.json_line() for row in report.rejected))
+    if json:
+        print(msgspec.json.encode(report).decode())
+    else:
+        _print(report)
+
+
+@app.command()
+def watch(
+    folder: Annotated[Path, typer.Argument(help="Where the feeds are put.")],
+    format: Format = None,  # noqa: A002  # the option's name
+    complete: Complete = False,
+    source: Source = "",
+    seconds: Annotated[float, typer.Option(min=0.05, help="How often to look.")] = 5.0,
+    data_dir: DataDir = None,
+) -> None:
+    """Import every feed that is put into a folder, until stopped.
+
+    Taken files move to FOLDER/taken, refused ones to FOLDER/refused. Put a file there under a
+    name that ends in .tmp and rename it, or let it be: it is taken when it no longer grows.
+
+    Example: pawsonalize animals watch /srv/feeds --complete
+    """
+    console = Console(stderr=True, highlight=False)
+    with opened(load_settings({"data_dir": data_dir})) as adapters:
+        watch = FolderWatch(folder, partial(_take, adapters, FeedImport(source, complete), format))
+        console.print(f"Watching {folder} (stop it with Ctrl-C)")
+        while True:
+            for seen in watch.look():
+                said = _in_words(seen.report) if seen.report else f"error: {seen.error}"
+                console.print(f"{seen.name}: {said}", markup=False)
+            time.sleep(seconds)
+
+
+@app.command()
+def ls(
+    status: Annotated[str | None, typer.Option(help="Only animals of this status.")] = None,
+    species: Annotated[str | None, typer.Option(help="Only animals of this species.")] = None,
+    shelter: Annotated[str | None, typer.Option(help="Only animals of this shelter.")] = None,
+    source: Annotated[str | None, typer.Option(help="Only animals of this source.")] = None,
+    after: Annotated[str | None, typer.Option(help="Only animals with a greater id.")] = None,
+    limit: Annotated[int, typer.Option(help="How many, 1 to 500.")] = 50,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """List animals by id.
+
+    Example: pawsonalize animals ls --status available --species dog
+    """
+    query = AnimalQuery(
+        limit,
+        after,
+        None if status is None else read_status(status),
+        source,
+        shelter,
+        None if species is None else species_id(species),
+    )
+    with _inventory(data_dir) as inventory:
+        found, _next = inventory.page(query)
+    if json:
+        print(msgspec.json.encode(found).decode())
+        return
+    table = Table("id", "name", "group", "status", "since", "shelter")
+    now = clock.now()
+    for animal in found:
+        group = animal.group_at(now).id
+        since = iso(animal.status_at)
+        table.add_row(animal.animal_id, animal.name, group, animal.status, since, animal.shelter)
+    Console().print(table)
+
+
+@app.command()
+def show(animal_id: AnimalId, data_dir: DataDir = None) -> None:
+    """Show all that is known of an animal, as JSON.
+
+    Example: pawsonalize animals show a-7
+    """
+    with _inventory(data_dir) as inventory:
+        _show(inventory.get(animal_id))
+
+
+@app.command()
+def set_status(
+    animal_id: AnimalId,
+    status: Annotated[str, typer.Argument(help="What it is now.")],
+    at: Annotated[str | None, typer.Option(help="Since when.", show_default="now")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Change what an animal is; running servers know it with their next answer.
+
+    Example: pawsonalize animals set-status a-7 adopted
+    """
+    moment = None if at is None else parse_moment(at, "--at")
+    with _inventory(data_dir) as inventory:
+        changed = inventory.set_status(animal_id, read_status(status), clock.now(), moment)
+    print(f"{changed.animal_id} is {changed.status} since {iso(changed.status_at)}")
+
+
+@app.command()
+def rm(animal_id: AnimalId, data_dir: DataDir = None) -> None:
+    """Forget an animal and its history; who was adopted has a status for that.
+
+    Example: pawsonalize animals rm a-7
+    """
+    with _inventory(data_dir) as inventory:
+        inventory.forget(animal_id, clock.now())
+    print(f"{animal_id} is forgotten")
+
+
+def _take(adapters: Adapters, how: FeedImport, name: str | None, file: Path) -> FeedReport:
+    try:
+        content = file.read_bytes()
+        written = int(file.stat().st_mtime * 1000)
+    except OSError as error:
+        raise InvalidInput(f"cannot read the feed {file}: {error.strerror}") from error
+    now = clock.now()
+    inventory = Inventory(adapters.animals)
+    feed = feed_of(content, name)
+    return import_feed(inventory, adapters.animals, content, feed, how, written, now)
+
+
+@contextmanager
+def _inventory(data_dir: Path | None) -> Iterator[Inventory]:
+    with opened(load_settings({"data_dir": data_dir})) as adapters:
+        yield Inventory(adapters.animals)
+
+
+def _show(animal: Animal) -> None:
+    print(msgspec.json.format(msgspec.json.encode(animal)).decode())
+
+
+def _print(report: FeedReport) -> None:
+    print(_in_words(report))
+    if not report.rejected:
+        return
+    table = Table("place", "animal", "reason")
+    for row in report.rejected[:_SHOWN_ERRORS]:
+        table.add_row(str(row.place), row.animal_id or "", row.reason)
+    Console().print(table)
+
+
+def _in_words(report: FeedReport) -> str:
+    said = (
+        f"{report.rows:,} rows: {report.created:,} new, {report.updated:,} changed,"
+        f" {report.unchanged:,} unchanged, {report.removed:,} removed,"
+        f" {len(report.rejected):,} rejected"
+    )
+    if report.status_kept:
+        said += f"; {report.status_kept:,} kept a status that is newer than the file"
+    return said

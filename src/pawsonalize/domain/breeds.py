@@ -1,0 +1,111 @@
+"""Breeds: from what a shelter writes to the breed a group is made of, and the breed's family."""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+
+UNKNOWN_BREED = "Unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Breeds:
+    """The breeds of one animal: ids as they stand in groups; `mixed` None when nobody told."""
+
+    primary: str
+    secondary: str | None = None
+    mixed: bool | None = None
+
+
+_SEPARATORS = re.compile(r"\s*(?:[/,&+;|()]|\s-\s|\b(?:x|and|with|cross|mix)\b)\s*", re.IGNORECASE)
+_MIX_WORDS = re.compile(r"\b(?:mix|mixed|cross|crossbreed|x)\b", re.IGNORECASE)
+_FILLER = re.compile(r"\b(?:mix|mixed|cross|purebred|type|breed|unknown)\b", re.IGNORECASE)
+
+
+def read_breeds(species: str, text: str) -> Breeds:
+    """The breeds that a text names (`Lab / Beagle mix`), for a species id.
+
+    A name that the table does not have stays as it is written, with `_` for spaces.
+    """
+    if (whole := find_breed(species, text)) is not None:
+        return Breeds(whole, mixed=True if _MIX_WORDS.search(text) else None)
+    named = [breed_id(species, part) for part in _parts(text)]
+    distinct = list(dict.fromkeys(name for name in named if name != UNKNOWN_BREED))
+    if len(distinct) > 1:
+        return Breeds(distinct[0], distinct[1], mixed=True)
+    mixed = True if _MIX_WORDS.search(text) else None
+    return Breeds(distinct[0] if distinct else UNKNOWN_BREED, mixed=mixed)
+
+
+def breed_id(species: str, text: str) -> str:
+    """The id of the one breed a text names."""
+    found = find_breed(species, text)
+    if found is not None:
+        return found
+    words = " ".join(text.replace("_", " ").split())
+    return words.replace(" ", "_") or UNKNOWN_BREED
+
+
+def find_breed(species: str, text: str) -> str | None:
+    """The breed of the table that a text names as a whole; None if there is none."""
+    for reading in _readings(text):
+        if (breed := _BREEDS.get((species, _key(reading)))) is not None:
+            return breed
+    return None
+
+
+@lru_cache(maxsize=4_096)
+def family_of(species: str, breed: str) -> str | None:
+    """The family of a breed, by the ids that groups are made of; None for one we do not know."""
+    found = find_breed(species, breed.replace("_", " "))
+    return None if found is None else FAMILIES[species, found]
+
+
+def _readings(text: str) -> Iterator[str]:
+    """A name in the forms it may have in the table: as it is, without filler, turned round."""
+    yield text
+    plain = _FILLER.sub(" ", text)
+    yield plain
+    last, comma, first = plain.partition(",")
+    if comma:
+        yield f"{first} {last}"
+    yield re.sub(r"\b(?:dog|cat|rabbit)\b", " ", plain, flags=re.IGNORECASE)
+
+
+def _parts(text: str) -> list[str]:
+    return [part for part in _SEPARATORS.split(text) if _key(_FILLER.sub(" ", part))]
+
+
+def _key(text: str) -> str:
+    plain = unicodedata.normalize("NFKD", text).lower()
+    return "".join(letter for letter in plain if letter.isalnum())
+
+
+def _read_table(text: str) -> Iterator[tuple[str, str, str, list[str]]]:
+    """Species id, family, breed id and other names of each line."""
+    species = family = ""
+    for line in text.strip().replace("\n    ", " ").splitlines():
+        if line.startswith("#"):
+            continue
+        if line.endswith(":"):
+            species, family = line.removesuffix(":").split()
+            continue
+        name, _, others = line.partition(" = ")
+        yield species, family, name.replace(" ", "_"), others.split(",") if others else []
+
+
+TABLE = Path(__file__).with_name("breed_names.txt").read_text(encoding="utf-8")
+
+_BREEDS: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        (species, _key(name)): breed
+        for species, _, breed, others in _read_table(TABLE)
+        for name in (breed, *others)
+    }
+)
+FAMILIES: Mapping[tuple[str, str], str] = MappingProxyType(
+    {(species, breed): family for species, family, breed, _ in _read_table(TABLE)}
+)

@@ -1,0 +1,1 @@
+"""The inventory: which animals there are, what is told of them, and what became of them."""

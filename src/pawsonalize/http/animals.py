@@ -1,0 +1,252 @@
+"""The inventory: PUT and GET /v1/animals, and GET, DELETE and POST …/status of one animal."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, Raw, UnsetType
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.species import species_id
+from pawsonalize.domain.times import iso, parse_moment
+from pawsonalize.engine.decoding import decode
+from pawsonalize.engine.event_form import Moment
+from pawsonalize.engine.inventory.form import AnimalForm
+from pawsonalize.engine.inventory.inventory import MAX_ANIMALS
+from pawsonalize.engine.inventory.listing import Listing, read_listing, read_status
+from pawsonalize.http.json import json_response, read_body, read_limit
+from pawsonalize.http.services import Services
+from pawsonalize.storage.animals import AnimalQuery
+
+_DEFAULT_LIMIT = 50
+
+
+class StatusSince(msgspec.Struct, frozen=True):
+    """A status and since when an animal has had it."""
+
+    status: str
+    at: str
+
+
+class AnimalAnswer(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
+    """An animal as it is known; what nobody told is left out. `itemId` is its group now."""
+
+    id: str
+    item_id: str
+    species: str
+    breed: str
+    size: str
+    age: str
+    status: str
+    status_at: str
+    listed_at: str
+    history: list[StatusSince]
+    name: str = ""
+    source: str = ""
+    external_id: str = ""
+    shelter: str = ""
+    bonded_unit: str | None = None
+    secondary_breed: str | None = None
+    mixed: bool | None = None
+    birth_date: str | None = None
+    sex: str = "unknown"
+    coat: str = ""
+    colours: list[str] = []
+    altered: bool | None = None
+    house_trained: bool | None = None
+    special_needs: bool | None = None
+    good_with_kids: str = "unknown"
+    good_with_dogs: str = "unknown"
+    good_with_cats: str = "unknown"
+    photos: list[str] = []
+    fee: float | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    postcode: str = ""
+    description: str = ""
+    intake_at: str | None = None
+
+
+class AnimalPage(msgspec.Struct, frozen=True, rename="camel"):
+    """Animals by id; `nextCursor` fetches the next page and is null on the last."""
+
+    animals: list[AnimalAnswer]
+    next_cursor: str | None
+
+
+AnimalForms = Annotated[list[AnimalForm], Meta(min_length=1, max_length=MAX_ANIMALS)]
+
+
+class AnimalList(msgspec.Struct, frozen=True):
+    """Several animals."""
+
+    animals: AnimalForms
+
+
+# What the API document shows. Decoding goes animal by animal, so that a bad one costs no other.
+ANIMAL_BODIES = (AnimalForm, AnimalForms, AnimalList)
+
+
+class StatusRequest(msgspec.Struct, frozen=True):
+    """What the animal is now, or has been since a moment."""
+
+    status: str
+    at: Moment | None = None
+
+
+class RejectedAnimal(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why the animal at `index` was not taken."""
+
+    index: int
+    code: str
+    message: str
+    field: str | None = None
+
+
+class AnimalsReceipt(msgspec.Struct, frozen=True):
+    """What became of the animals."""
+
+    created: int
+    updated: int
+    unchanged: int
+    rejected: list[RejectedAnimal]
+
+
+class _Wrapped(msgspec.Struct, frozen=True):
+    animals: list[Raw] | UnsetType = UNSET
+
+
+_FORM = msgspec.json.Decoder(AnimalForm)
+_LIST = msgspec.json.Decoder(list[Raw])
+_WRAPPED = msgspec.json.Decoder(_Wrapped)
+_STATUS = msgspec.json.Decoder(StatusRequest)
+
+
+async def put_animals(request: Request) -> Response:
+    """Take animals; answers once the good ones are durable, and true for every next answer."""
+    services: Services = request.app.state.services
+    now = services.now()
+    raws = _split(await read_body(request, services.max_body_bytes))
+    if not raws:
+        raise InvalidInput("there are no animals in this call: send some", field="animals")
+    if len(raws) > MAX_ANIMALS:
+        raise InvalidInput(
+            f"a call takes {MAX_ANIMALS} animals, not {len(raws)}: split it", field="animals"
+        )
+    places, listings, rejected = _read(raws, now)
+    receipt = await run_in_threadpool(services.inventory.put, listings, now, now)
+    rejected += [
+        RejectedAnimal(places[one.index], "conflict", one.reason) for one in receipt.refused
+    ]
+    return json_response(
+        AnimalsReceipt(
+            receipt.created,
+            receipt.updated,
+            receipt.unchanged,
+            sorted(rejected, key=lambda one: one.index),
+        )
+    )
+
+
+async def get_animals(request: Request) -> Response:
+    """One page of the inventory."""
+    services: Services = request.app.state.services
+    found, cursor = await services.read(services.inventory.page, _query(request))
+    now = services.now()
+    return json_response(AnimalPage([_answer(animal, now) for animal in found], cursor))
+
+
+async def get_animal(request: Request) -> Response:
+    """One animal."""
+    services: Services = request.app.state.services
+    animal = await services.read(services.inventory.get, _animal_id(request))
+    return json_response(_answer(animal, services.now()))
+
+
+async def delete_animal(request: Request) -> Response:
+    """Forget one animal."""
+    services: Services = request.app.state.services
+    await run_in_threadpool(services.inventory.forget, _animal_id(request), services.now())
+    return Response(status_code=204)
+
+
+async def post_animal_status(request: Request) -> Response:
+    """Change what an animal is; the next answer of every worker knows it."""
+    services: Services = request.app.state.services
+    asked = decode(_STATUS, await read_body(request, services.max_body_bytes))
+    now = services.now()
+    animal = await run_in_threadpool(
+        services.inventory.set_status,
+        _animal_id(request),
+        read_status(asked.status),
+        now,
+        None if asked.at is None else parse_moment(asked.at, "at"),
+    )
+    return json_response(_answer(animal, now))
+
+
+def _split(body: bytes) -> Sequence[bytes | Raw]:
+    if body.lstrip()[:1] == b"[":
+        return decode(_LIST, body)
+    wrapped = decode(_WRAPPED, body).animals
+    return [body] if wrapped is UNSET else wrapped
+
+
+def _read(
+    raws: Sequence[bytes | Raw], now: int
+) -> tuple[list[int], list[Listing], list[RejectedAnimal]]:
+    places, listings, rejected = [], [], []
+    for index, raw in enumerate(raws):
+        try:
+            listings.append(read_listing(decode(_FORM, raw), now))
+            places.append(index)
+        except InvalidInput as error:
+            rejected.append(RejectedAnimal(index, error.code, error.message, error.field))
+    return places, listings, rejected
+
+
+def _animal_id(request: Request) -> str:
+    return parse_id(request.path_params["animal_id"], "animal_id")
+
+
+def _query(request: Request) -> AnimalQuery:
+    given = request.query_params
+
+    def named(name: str) -> str | None:
+        return parse_id(given[name], name) if name in given else None
+
+    species = named("species")
+    return AnimalQuery(
+        limit=read_limit(given.get("limit"), _DEFAULT_LIMIT),
+        after=named("cursor"),
+        status=read_status(given["status"]) if "status" in given else None,
+        source=named("source"),
+        shelter=named("shelter"),
+        species=None if species is None else species_id(species),
+    )
+
+
+def _answer(animal: Animal, now: int) -> AnimalAnswer:
+    group = animal.group_at(now)
+    same = {
+        name: getattr(animal, name)
+        for name in AnimalAnswer.__struct_fields__
+        if name in Animal.__dataclass_fields__ and name not in {"age", "history", "intake_at"}
+    }
+    return AnimalAnswer(
+        **same | {"colours": list(animal.colours), "photos": list(animal.photos)},
+        id=animal.animal_id,
+        item_id=group.id,
+        age=group.age,
+        status=animal.status,
+        status_at=iso(animal.status_at),
+        listed_at=iso(animal.listed_at),
+        birth_date=None if animal.born is None else animal.born.isoformat(),
+        intake_at=None if animal.intake_at is None else iso(animal.intake_at),
+        history=[StatusSince(change.status, iso(change.at)) for change in animal.history],
+    )

@@ -1,0 +1,84 @@
+"""PUT and GET /v1/users/{userId}: what is stored of a user beside events."""
+
+import re
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pawsonalize.domain.errors import InvalidInput, NotFound
+from pawsonalize.domain.ids import parse_id
+from pawsonalize.engine.decoding import decode
+from pawsonalize.http.json import json_response, read_body
+from pawsonalize.http.services import Services
+from pawsonalize.http.told import PreferencesForm
+from pawsonalize.storage.base import User, Value
+
+_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
+_MAX_ATTRIBUTES = 25
+_MAX_VALUE_CHARS = 1_000
+
+Attributes = Annotated[
+    dict[str, str | float | None],
+    Meta(
+        description="By name: letters, digits and `_`. Several values of one attribute are"
+        " separated by `|`. Those that the Users schema calls categorical change answers."
+    ),
+]
+
+
+class UserRequest(msgspec.Struct, frozen=True):
+    """A user's attributes and quiz answers, which replace what was stored before."""
+
+    attributes: Attributes = {}
+    preferences: PreferencesForm | None = None
+
+
+class UserAnswer(msgspec.Struct, frozen=True, rename="camel"):
+    """A user as stored; quiz answers are attributes like any other."""
+
+    user_id: str
+    attributes: dict[str, Value]
+
+
+_REQUEST = msgspec.json.Decoder(UserRequest)
+
+
+async def put_user(request: Request) -> Response:
+    """Store what is known of a user; the next answer knows it."""
+    services: Services = request.app.state.services
+    user_id = parse_id(request.path_params["user_id"], "userId")
+    given = decode(_REQUEST, await read_body(request, services.max_body_bytes))
+    preferences = {} if given.preferences is None else given.preferences.read().attributes()
+    user = User(user_id, {**_attributes(given.attributes), **preferences})
+    await run_in_threadpool(services.catalogue.put_users, [user])
+    return json_response(UserAnswer(user.user_id, dict(user.attributes)))
+
+
+async def get_user(request: Request) -> Response:
+    """Show what is stored of a user."""
+    services: Services = request.app.state.services
+    user_id = parse_id(request.path_params["user_id"], "userId")
+    user = await services.read(services.catalogue.user, user_id)
+    if user is None:
+        raise NotFound(f"nothing is stored of user {user_id}: PUT it first", field="userId")
+    return json_response(UserAnswer(user.user_id, dict(user.attributes)))
+
+
+def _attributes(given: Attributes) -> dict[str, Value]:
+    if len(given) > _MAX_ATTRIBUTES:
+        raise InvalidInput(f"a user has at most {_MAX_ATTRIBUTES} attributes", field="attributes")
+    attributes = {name.upper(): value for name, value in given.items()}
+    for name, value in attributes.items():
+        if not _NAME.fullmatch(name):
+            raise InvalidInput(
+                "a name of an attribute has 1 to 64 letters, digits and _", field="attributes"
+            )
+        if isinstance(value, str) and len(value) > _MAX_VALUE_CHARS:
+            raise InvalidInput(
+                f"{name} may have {_MAX_VALUE_CHARS:,} characters", field=f"attributes.{name}"
+            )
+    return attributes

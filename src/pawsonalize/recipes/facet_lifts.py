@@ -1,0 +1,220 @@
+"""How much likelier a visitor's facets make cells and items, learned from counts.
+
+Counts are sums over visitors on one fixed grain, so that more events only add to them. A lift is
+the count over what would be expected if the facet told nothing, both with `doubt` choices added
+(the mean of a rate under a gamma prior: DuMouchel, The American Statistician 53, 1999). Wide
+cells come first and narrow ones are compared with what the wide ones explain already.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array, csr_array
+
+from pawsonalize.domain.errors import CorruptArtefact
+from pawsonalize.recipes.artefact import (
+    check_codes,
+    check_offsets,
+    pack_strings,
+    take,
+    unpack_strings,
+)
+from pawsonalize.recipes.contract import Arrays, TrainingData
+from pawsonalize.recipes.facets import Facet, Facets
+from pawsonalize.recipes.items import ItemIndex
+from pawsonalize.recipes.preferences import answers, is_preference, wish
+from pawsonalize.recipes.proposals import reweigh
+from pawsonalize.recipes.tables import Counts
+
+_GRAIN = 2.0**20
+_PREFIX = "facets."
+_SPLIT = "\x1f"
+
+
+@dataclass(frozen=True, slots=True)
+class Tilt:
+    """Logs of lifts that add up: `cells` (cells + 1,), and `items` (items,) on top of them."""
+
+    cells: NDArray[np.float32]
+    items: NDArray[np.float32]
+
+    def of_catalogue(self, index: ItemIndex) -> NDArray[np.float32]:
+        """The whole log of each item's lift, shape (items,)."""
+        return np.asarray(self.items + self.cells[index.cells[:, :-1]].sum(axis=0), np.float32)
+
+    def apply(
+        self, parts: NDArray[np.float32], index: ItemIndex, kin: NDArray[np.int64], power: float
+    ) -> None:
+        """Weigh proposals (tables, items + outside) in place; each keeps its sum over the items.
+
+        `kin` are the cells of the items outside, shape (levels, outside); `power` is from 0,
+        which changes nothing, to 1.
+        """
+        n_items = len(self.items)
+        logs = np.concatenate((self.of_catalogue(index), self.cells[kin].sum(axis=0)))
+        reweigh(parts, np.exp(np.float32(power) * (logs - logs.max(initial=-np.inf))), n_items)
+
+
+@dataclass(frozen=True, slots=True)
+class FacetLifts:
+    """The lifts of every known facet, by its row.
+
+    `counts` (counted, items) float64 are the choices of visitors with each facet. `cells` (rows,
+    cells + 1) and `items` (counted, items) are the logs of lifts; the rows behind the counted
+    ones are answers of the quiz, whose effect on cells is given.
+    """
+
+    counts: Counts
+    cells: NDArray[np.float32]
+    items: NDArray[np.float32]
+    _names: tuple[Facet, ...]
+    _row: Mapping[Facet, int]
+
+    @classmethod
+    def of(
+        cls,
+        data: TrainingData,
+        weight: NDArray[np.float32],
+        index: ItemIndex,
+        doubt: float,
+        unlike: float,
+    ) -> "FacetLifts":
+        """Count the events' choices, each by its `weight` (events,)."""
+        facets = data.facets
+        names = tuple(
+            (name, value)
+            for name, values in zip(facets.names, facets.values, strict=True)
+            for value in values
+            if not is_preference(name)
+        )
+        names = tuple(dict.fromkeys(names))
+        row = {name: place for place, name in enumerate(names)}
+        worth = np.round(weight / _earlier(data.user) * _GRAIN) / _GRAIN
+        shape = (len(names), len(index.ids))
+        counts: Counts = csr_array(shape, dtype=np.float64)
+        for column in _rows_of(facets, row).T:
+            known = np.flatnonzero(column >= 0)
+            places = (column[known], data.item[known])
+            counts = counts + coo_array((worth[known], places), shape=shape).tocsr()
+        return cls._derived(counts, names, index, doubt, unlike)
+
+    @classmethod
+    def _derived(
+        cls,
+        counts: Counts,
+        names: tuple[Facet, ...],
+        index: ItemIndex,
+        doubt: float,
+        unlike: float,
+    ) -> "FacetLifts":
+        cells = np.zeros((len(names), index.n_cells + 1), np.float32)
+        items = np.zeros((len(names), len(index.ids)), np.float32)
+        for name in dict.fromkeys(name for name, _ in names):
+            rows = [place for place, facet in enumerate(names) if facet[0] == name]
+            cells[rows], items[rows] = _lifts(counts[rows].toarray(), index, doubt)
+        quiz = tuple(answers(index))
+        wishes = [wish(index, answer, unlike)[np.newaxis] for answer in quiz]
+        known = (*names, *quiz)
+        row = {facet: place for place, facet in enumerate(known)}
+        return cls(counts, np.concatenate((cells, *wishes)), items, names, row)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of all facets that have a row."""
+        return frozenset(name for name, _ in self._row)
+
+    @property
+    def counted(self) -> int:
+        """How many facets there are counts of."""
+        return len(self.items)
+
+    def rows(self, facets: Iterable[Facet]) -> NDArray[np.int64]:
+        """The rows of a visitor's facets, as far as they are known, in order."""
+        found = {self._row[facet] for facet in facets if facet in self._row}
+        return np.array(sorted(found), np.int64)
+
+    def rows_of(self, facets: Facets) -> NDArray[np.int64]:
+        """The same for events, shape (events, columns), -1 for none; of a column at a time."""
+        return _rows_of(facets, self._row)
+
+    def tilt(self, rows: NDArray[np.int64]) -> Tilt | None:
+        """What a visitor's facets do together; None without any. Rows of -1 are none."""
+        known = rows[rows >= 0]
+        if not len(known):
+            return None
+        counted = known[known < self.counted]
+        return Tilt(self.cells[known].sum(axis=0), self.items[counted].sum(axis=0))
+
+    def wishes(self, rows: NDArray[np.int64]) -> Tilt | None:
+        """The same of the quiz's answers alone."""
+        return self.tilt(rows[rows >= self.counted])
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The counts as plain arrays; none where nothing was counted."""
+        if not self._names:
+            return {}
+        return {
+            **pack_strings(_PREFIX + "names", [_SPLIT.join(facet) for facet in self._names]),
+            _PREFIX + "starts": self.counts.indptr.astype(np.int64),
+            _PREFIX + "items": self.counts.indices.astype(np.int32),
+            _PREFIX + "counts": self.counts.data,
+        }
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Arrays, index: ItemIndex, doubt: float, unlike: float
+    ) -> "FacetLifts":
+        """Rebuild from `arrays`; CorruptArtefact when they do not fit the index."""
+        n_items = len(index.ids)
+        if not any(name.startswith(_PREFIX) for name in arrays):
+            return cls._derived(csr_array((0, n_items), dtype=np.float64), (), index, doubt, unlike)
+        texts = [text.partition(_SPLIT) for text in unpack_strings(_PREFIX + "names", arrays)]
+        names = tuple((name, value) for name, _, value in texts)
+        starts = take(arrays, _PREFIX + "starts", np.int64, (len(names) + 1,))
+        items = take(arrays, _PREFIX + "items", np.int32, (None,))
+        counts = take(arrays, _PREFIX + "counts", np.float64, items.shape)
+        check_offsets(_PREFIX + "starts", starts, len(items))
+        check_codes(_PREFIX + "items", items, n_items)
+        if not (np.isfinite(counts) & (counts >= 0)).all() or len(set(names)) < len(names):
+            raise CorruptArtefact("the counts of facets do not fit")
+        table = csr_array((counts, items, starts), shape=(len(names), n_items))
+        return cls._derived(table, names, index, doubt, unlike)
+
+
+def _earlier(user: NDArray[np.int32]) -> NDArray[np.float64]:
+    """The root of the place of each event among its user's: nobody counts for a crowd."""
+    edges = np.flatnonzero(np.diff(user, prepend=-1))
+    first = np.repeat(edges, np.diff(np.append(edges, len(user))))
+    return np.asarray(np.sqrt(np.arange(len(user)) - first + 1.0))
+
+
+def _rows_of(facets: Facets, row: Mapping[Facet, int]) -> NDArray[np.int64]:
+    columns = [
+        np.array([row.get((name, value), -1) for value in values] + [-1], np.int64)[codes]
+        for name, values, codes in zip(facets.names, facets.values, facets.codes.T, strict=True)
+    ]
+    return np.array(columns, np.int64).reshape(len(columns), len(facets.codes)).T
+
+
+def _lifts(
+    counts: NDArray[np.float64], index: ItemIndex, doubt: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Logs of the lifts of one facet's values, of cells and of items; `counts` (values, items)."""
+    of_item, of_value = counts.sum(axis=0), counts.sum(axis=1)
+    usual = of_item / max(float(of_item.sum()), 1e-30)
+    size = index.n_cells + 1
+    cells = np.zeros((len(counts), size))
+    items = np.zeros(counts.shape)
+    for value, chosen in enumerate(counts):
+        expected = of_value[value] * usual
+        for level in index.cells[::-1, :-1]:
+            found = np.bincount(level, chosen, size) + doubt
+            lift = np.log(found / (np.bincount(level, expected, size) + doubt))
+            lift[-1] = 0.0  # what has no cell
+            cells[value] += lift
+            expected = expected * np.exp(lift[level])
+        items[value] = np.log((chosen + doubt) / (expected + doubt))
+    return cells, items

@@ -1,0 +1,91 @@
+"""Animals that came back: events that speak against an item instead of for it.
+
+A `return` is no choice. The visitor's own events of that item count no more from then on (see
+`engine/context.py`), and for everybody the item is as likely as the share of its choices that
+lasted.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.domain.times import DAY
+from pawsonalize.recipes.artefact import take_weights
+from pawsonalize.recipes.contract import Arrays, TrainingData
+from pawsonalize.recipes.proposals import reweigh
+
+_GRAIN = 2.0**20
+_DOUBT = 5.0  # lasting choices every item is thought to have had: one return proves little
+
+
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """How items were received; `chosen` and `returned` are weighed sums, shape (items,).
+
+    `lasting` is the share of the choices that lasted, 0…1 and never 0.
+    """
+
+    chosen: NDArray[np.float32]
+    returned: NDArray[np.float32]
+    lasting: NDArray[np.float32]
+
+    @classmethod
+    def of(
+        cls,
+        data: TrainingData,
+        weight: NDArray[np.float32],
+        return_weight: float,
+        half_life_days: float,
+    ) -> "Reception":
+        """Count choices by their `weight` (events,), returns by `return_weight` and their age."""
+        n_items, returns = len(data.item_ids), data.returned
+        newest = min(int(data.time.max(initial=returns.newest)), data.as_of)
+        age = np.maximum(newest - returns.time.astype(np.float64), 0.0)
+        worth = return_weight * np.exp2(-age / (half_life_days * DAY))
+        return cls._of(
+            _sums(data.item, weight.astype(np.float64), n_items),
+            _sums(returns.item, worth, n_items),
+        )
+
+    @classmethod
+    def _of(cls, chosen: NDArray[np.float32], returned: NDArray[np.float32]) -> "Reception":
+        lasted = chosen + np.float32(_DOUBT)
+        return cls(chosen, returned, lasted / (lasted + returned))
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything ever came back."""
+        return bool(self.returned.any())
+
+    def apply(self, parts: NDArray[np.float32]) -> None:
+        """Weigh the tables' proposals (tables, items + outside) in place, the first table's apart.
+
+        The first is the visitor's own history, of which only the visitor's own returns take away.
+        """
+        if not self.is_known:
+            return
+        n_items = len(self.lasting)
+        outside = np.ones(parts.shape[1] - n_items, np.float32)
+        reweigh(parts[1:], np.concatenate((self.lasting, outside)), n_items)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The sums as plain arrays; none where nothing came back."""
+        if not self.is_known:
+            return {}
+        return {"returns.chosen": self.chosen, "returns.returned": self.returned}
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, n_items: int) -> "Reception":
+        """Rebuild from `arrays`; CorruptArtefact when they do not fit."""
+        if not any(name.startswith("returns.") for name in arrays):
+            return cls._of(np.zeros(n_items, np.float32), np.zeros(n_items, np.float32))
+        names = ("returns.chosen", "returns.returned")
+        return cls._of(*(take_weights(arrays, name, (n_items,)) for name in names))
+
+
+def _sums(item: NDArray[np.int32], worth: NDArray[np.float64], n_items: int) -> NDArray[np.float32]:
+    """Sums per item on the common grain, so that the order of events does not matter."""
+    on_grain = np.round(worth * _GRAIN) / _GRAIN
+    return np.bincount(item, on_grain, n_items).astype(np.float32)

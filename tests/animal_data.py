@@ -1,0 +1,31 @@
+"""Animals for tests, written in one line."""
+
+from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.domain.statuses import AnimalStatus, StatusChange
+from tests.event_data import T0
+
+
+def animal(
+    animal_id: str,
+    item: str = "2-Beagle-2-3",
+    *,
+    listed: int = T0,
+    adopted: int | None = None,
+    **more: object,
+) -> Animal:
+    """An animal of that group, available from `listed` until it was adopted."""
+    group = AnimalGroup.parse(item)
+    assert group is not None
+    history = [StatusChange(AnimalStatus.AVAILABLE, listed)]
+    if adopted is not None:
+        history.append(StatusChange(AnimalStatus.ADOPTED, adopted))
+    return Animal(
+        animal_id=animal_id,
+        species=group.species,
+        breed=group.breed,
+        size=group.size,
+        age=group.age,
+        history=tuple(history),
+        **{"name": "Rex", **more},  # type: ignore[arg-type]  # any of the fields
+    )

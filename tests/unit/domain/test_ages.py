@@ -1,0 +1,59 @@
+"""Age bands by birth date."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pawsonalize.domain.ages import AGES, BANDS, age_at, age_id, ages_of
+from pawsonalize.domain.times import DAY
+
+SPECIES = st.sampled_from([*BANDS, "unicorn"])
+BIRTHS = st.dates(date(1950, 1, 1), date(2099, 12, 31))
+
+
+def moment(year: int, month: int, day: int) -> int:
+    return int(datetime(year, month, day, tzinfo=UTC).timestamp() * 1000)
+
+
+@pytest.mark.parametrize(
+    ("species", "day", "age"),
+    [
+        ("2", (2023, 12, 31), "1"),
+        ("2", (2024, 1, 1), "2"),
+        ("2", (2026, 1, 1), "3"),
+        ("2", (2031, 1, 1), "4"),
+        ("1", (2031, 1, 1), "3"),
+        ("3", (2023, 7, 1), "2"),
+    ],
+)
+def test_an_animal_grows_up_at_its_species_pace(
+    species: str, day: tuple[int, int, int], age: str
+) -> None:
+    assert age_at(species, date(2023, 1, 1), moment(*day)) == age
+
+
+def test_who_was_born_on_a_leap_day_grows_on_the_last_of_february() -> None:
+    assert age_at("2", date(2024, 2, 29), moment(2025, 2, 27)) == "1"
+    assert age_at("2", date(2024, 2, 29), moment(2025, 2, 28)) == "2"
+
+
+@given(SPECIES, BIRTHS)
+def test_every_animal_passes_through_all_bands_in_order(species: str, born: date) -> None:
+    moments, ages = zip(*ages_of(species, born), strict=True)
+    assert ages == AGES
+    assert list(moments) == sorted(set(moments))
+    for start, age in ages_of(species, born):
+        assert age_at(species, born, start) == age
+
+
+@given(SPECIES, BIRTHS, st.integers(0, 60 * 365), st.integers(0, 60 * 365))
+def test_nobody_grows_younger(species: str, born: date, one: int, other: int) -> None:
+    start = ages_of(species, born)[0][0]
+    first, last = sorted((one, other))
+    assert age_at(species, born, start + first * DAY) <= age_at(species, born, start + last * DAY)
+
+
+def test_words_for_ages_are_read() -> None:
+    assert [age_id(word) for word in ("Kitten", "Young Adult", "SENIOR", "5")] == list("1245")

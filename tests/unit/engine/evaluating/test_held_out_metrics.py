@@ -1,0 +1,31 @@
+"""The metrics of a solution version, measured while it is trained."""
+
+import numpy as np
+import pytest
+
+from pawsonalize.engine.evaluating.evaluator import EvaluationOrder, evaluate_data
+from pawsonalize.engine.evaluating.held_out_metrics import held_out_metrics
+from pawsonalize.engine.evaluating.holdout import SplitName
+from pawsonalize.recipes.popularity_count import PopularityCount
+from tests.recipe_data import NOW, training_data
+from tests.unit.engine.evaluating.test_evaluator import ranker, walks
+
+
+def test_they_are_those_of_an_evaluation_on_amazons_split() -> None:
+    data = walks(users=60)
+    born = np.zeros(len(data.item_ids), np.int64)
+    recipe = PopularityCount()
+    metrics = held_out_metrics(data, born, recipe, recipe.settings(), 3)
+    order = EvaluationOrder(recipe.name, NOW, {}, seed=3, splits=(SplitName.PERSONALIZE,))
+    report = ranker(evaluate_data(data, born, order).splits[0], recipe.name)
+    assert metrics["coverage"] == report.coverage
+    for name, measured in report.metrics.items():
+        assert metrics[name] == pytest.approx(measured.mean)
+
+
+def test_where_no_user_can_be_tested_there_are_none() -> None:
+    recipe = PopularityCount()
+    for rows in ([], [("ann", "2-Pug-1-1", NOW)]):
+        data = training_data(rows, ["2-Pug-1-1"])
+        born = np.zeros(len(data.item_ids), np.int64)
+        assert held_out_metrics(data, born, recipe, recipe.settings(), 0) == {}

@@ -1,0 +1,101 @@
+"""The inventory as callers see it."""
+
+import itertools
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from tests.unit.http.conftest import error_of
+
+_NUMBERS = itertools.count()
+REX = {"species": "dog", "breed": "GSD / lab", "size": "large", "birthDate": "2020-02-02"}
+
+
+@pytest.fixture
+def rex(client: TestClient) -> str:
+    """An animal that nobody else is."""
+    animal_id = f"rex/{next(_NUMBERS)}"
+    assert put(client, {"id": animal_id, **REX})["created"] == 1
+    return animal_id
+
+
+def put(client: TestClient, *animals: dict[str, Any]) -> dict[str, Any]:
+    answer = client.put("/v1/animals", json={"animals": list(animals)})
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+def test_an_animal_is_told_and_found(client: TestClient, rex: str) -> None:
+    found = client.get(f"/v1/animals/{rex}").json()
+    assert found["itemId"] == "2-German_Shepherd_Dog-3-3"
+    assert found["secondaryBreed"] == "Labrador_Retriever"
+    assert (found["status"], found["birthDate"]) == ("available", "2020-02-02")
+    assert [change["status"] for change in found["history"]] == ["available"]
+
+
+def test_what_was_got_can_be_put_back_and_changes_nothing(client: TestClient, rex: str) -> None:
+    found = client.get(f"/v1/animals/{rex}").json()
+    assert put(client, found)["unchanged"] == 1
+
+
+def test_a_bad_animal_costs_no_other(client: TestClient) -> None:
+    good = {"id": f"good {next(_NUMBERS)}", **REX}
+    receipt = put(
+        client,
+        {"id": 7},
+        good,
+        {**good, "source": "elsewhere"},
+        {"id": 8, "species": 1, "size": []},
+    )
+    assert receipt["created"] == 1
+    refused = {one["index"]: one.get("field") or one["code"] for one in receipt["rejected"]}
+    assert refused == {0: "species", 2: "conflict", 3: "size"}
+
+
+@pytest.mark.parametrize("body", ["[]", '{"animals": []}', "{", '[{"id": 1}' * 2])
+def test_a_body_without_animals_is_refused(client: TestClient, body: str) -> None:
+    assert client.put("/v1/animals", content=body).status_code == 400
+
+
+def test_a_status_may_follow_only_what_the_steps_allow(client: TestClient, rex: str) -> None:
+    path = f"/v1/animals/{rex}/status"
+    assert client.post(path, json={"status": "adopted"}).json()["status"] == "adopted"
+    refused = client.post(path, json={"status": "available"})
+    assert refused.status_code == 409
+    assert "returned" in error_of(refused)["message"]
+    assert client.post(path, json={"status": "asleep"}).status_code == 400
+    assert client.post("/v1/animals/nobody/status", json={"status": "hold"}).status_code == 404
+
+
+def test_animals_are_listed_by_what_they_are(client: TestClient, rex: str) -> None:
+    put(client, {"id": f"{rex} b", **REX, "shelter": rex, "status": "hold"})
+    put(client, {"id": f"{rex} a", **REX, "shelter": rex})
+    both = client.get("/v1/animals", params={"shelter": rex, "species": "dogs"}).json()
+    assert [one["id"] for one in both["animals"]] == [f"{rex} a", f"{rex} b"]
+    held = client.get("/v1/animals", params={"shelter": rex, "status": "hold"}).json()
+    assert [one["id"] for one in held["animals"]] == [f"{rex} b"]
+    first = client.get("/v1/animals", params={"shelter": rex, "limit": 1}).json()
+    rest = client.get(
+        "/v1/animals", params={"shelter": rex, "limit": 1, "cursor": first["nextCursor"]}
+    ).json()
+    assert (rest["animals"][0]["id"], rest["nextCursor"]) == (f"{rex} b", None)
+
+
+def test_a_forgotten_animal_is_gone(client: TestClient, rex: str) -> None:
+    assert client.delete(f"/v1/animals/{rex}").status_code == 204
+    assert client.get(f"/v1/animals/{rex}").status_code == 404
+    assert client.delete(f"/v1/animals/{rex}").status_code == 404
+
+
+def test_an_event_of_a_known_animal_needs_no_metadata_and_counts_for_the_group_of_its_moment(
+    client: TestClient, rex: str, user: str
+) -> None:
+    put(client, {"id": rex, **REX, "birthDate": "2025-08-01"})
+    for moment in ("2026-07-31T12:00:00Z", "2026-08-01T12:00:00Z"):
+        event = {"userId": user, "sessionId": user, "eventType": "view", "animal_id": rex}
+        sent = client.post("/v1/events", json=event | {"sentAt": moment})
+        assert sent.json()["accepted"] == 1
+    events = client.get(f"/v1/users/{user}/history").json()["events"]
+    assert [event["itemId"][-1] for event in events] == ["2", "1"]

@@ -1,0 +1,77 @@
+"""Ranges: what tuning may try."""
+
+from dataclasses import fields, replace
+from itertools import islice
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.recipes.catalogue import RECIPES
+from pawsonalize.recipes.popularity_count import PopularityCountSettings
+from pawsonalize.recipes.ranges import Range, draft_of, points, tunable
+from pawsonalize.recipes.user_personalization import UserPersonalizationSettings
+
+ENDS = st.tuples(st.floats(1e-6, 1e6), st.floats(1e-6, 1e6)).map(sorted)
+
+
+@given(ENDS, st.floats(0, 1), st.booleans())
+def test_every_share_of_a_range_lies_between_its_ends(
+    ends: list[float], share: float, log: bool
+) -> None:
+    low, high = ends
+    assert low * (1 - 1e-9) <= Range(low, high, log).at(share) <= high * (1 + 1e-9)
+
+
+def test_half_of_a_logarithmic_range_lies_below_the_geometric_mean() -> None:
+    assert Range(1.0, 100.0, log=True).at(0.5) == pytest.approx(10.0)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "log"),
+    [(2.0, 1.0, False), (0.0, 1.0, True), (float("nan"), 1.0, False), (0.0, float("inf"), False)],
+)
+def test_a_range_that_is_none_is_refused(low: float, high: float, log: bool) -> None:
+    with pytest.raises(InvalidInput, match="range"):
+        Range(low, high, log)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe_names_ranges_around_its_defaults_and_takes_their_ends(recipe: str) -> None:
+    defaults = RECIPES[recipe].settings()
+    ranges = tunable(type(defaults))
+    assert ranges
+    for name, limits in ranges.items():
+        assert limits.low <= getattr(defaults, name) <= limits.high
+    for end in ("low", "high"):
+        replace(defaults, **{name: getattr(limits, end) for name, limits in ranges.items()})
+
+
+def test_a_draft_leaves_out_only_what_is_costly_to_learn() -> None:
+    settings = UserPersonalizationSettings(doubt=0.7)
+    assert draft_of(settings) == replace(settings, learn=False)
+    plain = PopularityCountSettings(half_life_days=3.0)
+    assert draft_of(plain) is plain
+
+
+def test_points_are_the_same_for_the_same_seed_and_a_short_search_begins_a_long_one() -> None:
+    ranges = tunable(UserPersonalizationSettings)
+
+    def drawn(count: int, seed: int) -> list[dict[str, object]]:
+        return list(islice(points(UserPersonalizationSettings, ranges, seed), count))
+
+    assert drawn(5, seed=3) == drawn(9, seed=3)[:5]
+    assert drawn(5, seed=3) != drawn(5, seed=4)
+
+
+def test_points_fill_a_range_more_evenly_than_chance() -> None:
+    drawn = islice(points(PopularityCountSettings, {"half_life_days": Range(0.0, 8.0)}, 1), 16)
+    assert {int(point["half_life_days"]) for point in drawn} == set(range(8))
+
+
+def test_a_whole_setting_gets_whole_numbers() -> None:
+    kind = UserPersonalizationSettings
+    assert {field.name for field in fields(kind)} >= {"window"}
+    drawn = islice(points(kind, {"window": Range(2, 12)}, 0), 20)
+    assert all(isinstance(point["window"], int) for point in drawn)
