@@ -13,6 +13,7 @@ from pawsonalize.app.live_models import live_model, live_models
 from pawsonalize.app.retraining import timer, worker_processes
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.services import Services as AwsServices
+from pawsonalize.engine.actions.recommending import ActionRecommending
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.attribution.attributions import MetricAttributions
 from pawsonalize.engine.campaigns.live_model import LiveModel
@@ -152,6 +153,7 @@ class Engine:
             jobs=self.jobs,
             recommenders=self.recommenders,
             attributions=self.attributions,
+            action_recommending=ActionRecommending(adapters.log, self.filterings, self.impressions),
             filters=adapters.filters,
             filterings=self.filterings,
             ingest=self.ingest,

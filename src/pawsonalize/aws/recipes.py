@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pawsonalize.aws.arn import public_arn
+from pawsonalize.recipes.next_best_action import NextBestAction
 from pawsonalize.recipes.personalized_ranking import PersonalizedRanking
 from pawsonalize.recipes.popularity_count import PopularityCount
 from pawsonalize.recipes.similar_items import SimilarItems
@@ -38,6 +39,7 @@ _LISTED = (
     AwsRecipe("aws-trending-now", TrendingNow.name, "TRENDING_NOW"),
     AwsRecipe("aws-item-affinity", UserPersonalization.name, SEGMENTATION),
     AwsRecipe("aws-item-attribute-affinity", UserPersonalization.name, SEGMENTATION),
+    AwsRecipe("aws-next-best-action", NextBestAction.name, "NEXT_BEST_ACTION"),
     AwsRecipe("aws-hrnn", UserPersonalization.name, "USER_PERSONALIZATION"),
     AwsRecipe("aws-hrnn-coldstart", UserPersonalization.name, "USER_PERSONALIZATION"),
     AwsRecipe("aws-hrnn-metadata", UserPersonalization.name, "USER_PERSONALIZATION"),

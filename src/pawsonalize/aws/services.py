@@ -7,6 +7,7 @@ from typing import Any, ParamSpec, TypeVar
 from starlette.concurrency import run_in_threadpool
 
 from pawsonalize.aws.arn import Arns
+from pawsonalize.engine.actions.recommending import ActionRecommending
 from pawsonalize.engine.attribution.attributions import MetricAttributions
 from pawsonalize.engine.campaigns.updates import Campaigns
 from pawsonalize.engine.datasets import Datasets
@@ -48,6 +49,7 @@ class Services:
     datasets: Datasets
     import_jobs: ImportJobs
     jobs: BackgroundJobs
+    action_recommending: ActionRecommending
     attributions: MetricAttributions
     recommenders: Recommenders
     filters: Filters

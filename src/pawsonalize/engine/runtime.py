@@ -102,6 +102,11 @@ class Runtime:
         """The recipe of the version that recommends now; NotReady if there is none."""
         return self._recommender.current.version.recipe
 
+    @property
+    def served(self) -> Served:
+        """The version that recommends now; NotReady if there is none."""
+        return self._recommender.current
+
     def recommend(
         self,
         visitor: Visitor,

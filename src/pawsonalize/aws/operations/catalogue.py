@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pawsonalize.aws.operations import (
+    actions,
     batch_inference_jobs,
     batch_segment_jobs,
     campaigns,
@@ -31,6 +32,7 @@ from pawsonalize.aws.services import Asked, Services
 Handler = Callable[[Services, Asked], Any]
 
 _FILES = (
+    actions,
     batch_inference_jobs,
     batch_segment_jobs,
     campaigns,

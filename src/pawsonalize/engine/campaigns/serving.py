@@ -107,4 +107,4 @@ class Loader:
 
     def _group(self, version: SolutionVersion) -> str:
         solution = self.registry.find(Solution, version.solution)
-        return DEFAULT_DATASET_GROUP if solution is None else solution.dataset_group
+        return DEFAULT_DATASET_GROUP if solution is None else solution.data_group

@@ -9,6 +9,7 @@ import msgspec
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.ids import parse_id
+from pawsonalize.engine.actions.datasets import actions_of
 from pawsonalize.engine.erasing.archived import erase_archived
 from pawsonalize.engine.erasing.erasures import Erasure, Erasures
 from pawsonalize.engine.importing.csv_rows import CsvRow, CsvTable
@@ -61,13 +62,15 @@ class Deletions:
         erasures = []
         deleted = 0
         for place, users in enumerate(self._users(job)):
-            sessions = self.log.of(job.dataset_group).sessions_of(users)
-            erasure = Erasure.of(job.dataset_group, through, users, sessions)
-            Erasures(self.objects).add(f"{job.name}-{job.created_at}-{place:06d}", erasure)
-            erasures.append(erasure)
-            deleted += self.log.of(job.dataset_group).erase_users(users)
-            deleted += self.catalogue.of(job.dataset_group).forget_users(users)
-            self.impressions.of(job.dataset_group).erase_visitors(users, sessions)
+            for of, group in enumerate((job.dataset_group, actions_of(job.dataset_group))):
+                sessions = self.log.of(group).sessions_of(users)
+                erasure = Erasure.of(group, through, users, sessions)
+                name = f"{job.name}-{job.created_at}-{place:06d}-{of}"
+                Erasures(self.objects).add(name, erasure)
+                erasures.append(erasure)
+                deleted += self.log.of(group).erase_users(users)
+                deleted += self.catalogue.of(group).forget_users(users)
+                self.impressions.of(group).erase_visitors(users, sessions)
         # Again and again: another server may be writing an object that it read before.
         while erase_archived(self.objects, self.ledger, erasures):
             pass

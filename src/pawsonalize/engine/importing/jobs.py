@@ -8,6 +8,7 @@ from typing import Any
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.schemas import DatasetType, Schema
+from pawsonalize.engine.actions.datasets import data_group
 from pawsonalize.engine.datasets import Datasets
 from pawsonalize.engine.importing.columns import Columns
 from pawsonalize.engine.importing.csv_rows import CsvTable
@@ -92,7 +93,7 @@ class ImportJobs:
             self.datasets.log,
             self.datasets.catalogue,
             received_at=self.now(),
-            dataset_group=dataset.dataset_group,
+            dataset_group=data_group(dataset.dataset_group, dataset.dataset_type),
         )
         reports = []
         for file in files:
@@ -105,11 +106,12 @@ class ImportJobs:
 
     def _erase(self, dataset: Dataset) -> None:
         """What was imported before; events that were sent stay."""
-        catalogue = self.datasets.catalogue.of(dataset.dataset_group)
+        group = data_group(dataset.dataset_group, dataset.dataset_type)
+        catalogue = self.datasets.catalogue.of(group)
         match dataset.dataset_type:
-            case DatasetType.INTERACTIONS:
-                self.datasets.log.of(dataset.dataset_group).erase(IMPORTED)
-            case DatasetType.ITEMS:
+            case DatasetType.INTERACTIONS | DatasetType.ACTION_INTERACTIONS:
+                self.datasets.log.of(group).erase(IMPORTED)
+            case DatasetType.ITEMS | DatasetType.ACTIONS:
                 catalogue.erase_items()
             case DatasetType.USERS:
                 catalogue.erase_users()

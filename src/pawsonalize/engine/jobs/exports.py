@@ -13,6 +13,7 @@ from pawsonalize.domain.events import Event
 from pawsonalize.domain.filters.expression import number_text
 from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.domain.times import SECOND
+from pawsonalize.engine.actions.datasets import as_items, data_group
 from pawsonalize.engine.datasets import Datasets
 from pawsonalize.engine.importing.interactions import IMPORTED
 from pawsonalize.engine.jobs.outputs import Outputs
@@ -21,6 +22,7 @@ from pawsonalize.engine.resources.jobs import DatasetExportJob, IngestionMode
 from pawsonalize.storage.base import Catalogue, EventLog
 
 _PAGE = 10_000
+_OF_EVENTS = (DatasetType.INTERACTIONS, DatasetType.ACTION_INTERACTIONS)
 Row = Mapping[str, str | float | None]
 
 
@@ -35,7 +37,7 @@ class Exports:
         """InvalidInput for what cannot be exported, or a place where nothing may be written."""
         self.outputs.at(job.target)
         dataset = self.datasets.registry.get(Dataset, job.dataset)
-        described = dataset.dataset_type is not DatasetType.INTERACTIONS
+        described = dataset.dataset_type not in _OF_EVENTS
         if described and job.mode is not IngestionMode.ALL:
             raise InvalidInput(
                 f"whether {dataset.dataset_type} were imported or put is not kept, as either"
@@ -52,12 +54,12 @@ class Exports:
             return {"rows": _write(file, schema, self._rows(dataset, job.mode))}
 
     def _rows(self, dataset: Dataset, mode: IngestionMode) -> Iterator[Row]:
-        group = dataset.dataset_group
+        group = data_group(dataset.dataset_group, dataset.dataset_type)
         catalogue = self.datasets.catalogue.of(group)
         match dataset.dataset_type:
-            case DatasetType.INTERACTIONS:
+            case DatasetType.INTERACTIONS | DatasetType.ACTION_INTERACTIONS:
                 return (_interaction(event) for event in _events(self.datasets.log, group, mode))
-            case DatasetType.ITEMS:
+            case DatasetType.ITEMS | DatasetType.ACTIONS:
                 return _items(catalogue)
             case DatasetType.USERS:
                 users = catalogue.users()
@@ -101,8 +103,8 @@ def _write(file: IO[bytes], schema: Schema, rows: Iterable[Row]) -> int:
     """The columns of the schema, in its order; what a row has beyond them is left out."""
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text)
-    names = [field.name for field in schema.fields]
-    writer.writerow(names)
+    writer.writerow(field.name for field in schema.fields)
+    names = [field.name for field in as_items(schema).fields]
     written = 0
     for row in rows:
         writer.writerow([_text(row.get(name)) for name in names])
