@@ -116,7 +116,7 @@ def test_actions_are_suggested_by_probability_and_value_until_they_expire(
 
 def test_one_interaction_changes_the_next_answer(wire: Wire, campaign: str) -> None:
     before = suggested(wire, campaign, "a fan")
-    put(wire, "a fan", ("subscribe", "TAKEN"))
+    put(wire, "a fan", ("subscribe", "TAKEN"), ("precious", "NOT_TAKEN"))
     after = suggested(wire, campaign, "a fan")
     assert "subscribe" not in after  # it rests for thirty days
     assert after["donate"] != before["donate"]

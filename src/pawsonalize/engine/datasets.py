@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.schemas import DatasetType, Schema
-from pawsonalize.engine.actions.datasets import actions_of
+from pawsonalize.engine.actions.datasets import actions_of, as_items, data_group
 from pawsonalize.engine.ingest import Rejection
 from pawsonalize.engine.records import Record, put_items, put_users
 from pawsonalize.engine.resources.datasets import (
@@ -56,8 +56,9 @@ class Datasets:
 
     def _described(self, dataset: Dataset) -> tuple[Catalogue, Schema]:
         """The group's catalogue, which trainings ask for the schema as well."""
-        catalogue, schema = self.catalogue.of(dataset.dataset_group), self.schema(dataset)
-        if catalogue.schema(dataset.dataset_type) != schema:
+        group = data_group(dataset.dataset_group, dataset.dataset_type)
+        catalogue, schema = self.catalogue.of(group), as_items(self.schema(dataset))
+        if catalogue.schema(schema.dataset) != schema:
             catalogue.put_schema(schema)
         return catalogue, schema
 
