@@ -24,6 +24,7 @@ def commands() -> dict[str, list[list[str]]]:
         "import_memory": [["--rows", "100000"]],
         "demo_world": [["--seeds", "1"]],
         "retrain": [["--rest", "8"]],
+        "fold": [["--events", "20000", "--size", "100"]],
         "gate": [["--worlds", "1", "--runs", "10"]],
         "next_item": next_item_runs(shared_data() / "sequences"),
         "scale": [["--max-events", "100000"]],

@@ -124,6 +124,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How often metric attributions report what has come since the report before."""
     max_loaded_campaigns: Annotated[int, Meta(ge=1)] = 16
     """Campaigns beyond the two default ones that a worker keeps loaded, those asked last."""
+    fold_seconds: Annotated[float, Meta(ge=0)] = 60.0
+    """How often new events are folded into the counts of what is served; 0: at trainings alone."""
     retrain_schedule: str = "0 3 * * *"
     """When to retrain: cron's five fields, or `rate(12 hours)`; empty: only when asked to."""
     retrain_time_zone: str = "UTC"
@@ -199,6 +201,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def models_dir(self) -> Path:
         """The folder of model artefacts."""
         return self.data_dir / "models"
+
+    @property
+    def fold_lock(self) -> Path:
+        """The file that the process which folds holds locked."""
+        return self.data_dir / "fold.lock"
 
     @property
     def import_folders(self) -> tuple[Path, ...]:

@@ -177,6 +177,17 @@ def test_a_pickle_is_never_opened_even_with_the_right_digest(
     assert not (tmp_path / "burgled").exists()
 
 
+def test_whole_artefacts_are_found_by_how_their_names_begin(
+    store: ArtefactStore, root: Path
+) -> None:
+    assert store.locations("") == []
+    for name in ("v2", "v1.fold-2", "v1.fold-1", "v1"):
+        store.save(name, CARD, ARRAYS)
+    (root / ".draft-of-a-writer").mkdir()
+    assert store.locations("v1.fold-") == ["v1.fold-1", "v1.fold-2"]
+    assert store.locations("") == ["v1", "v1.fold-1", "v1.fold-2", "v2"]
+
+
 def write_sums(folder: Path) -> None:
     """As `sha256sum * > SHA256SUMS` does: the list is in that tool's own form."""
     import hashlib

@@ -206,3 +206,18 @@ def test_what_items_had_of_the_events_between_two_offsets(log: SqlEventLog) -> N
     a, b, c = Touched(2, T0 + 7), Touched(2, T0 + 5), Touched(1, T0 + 6)
     assert log.touched(0, log.head()) == {"a": a, "b": b, "c": c}
     assert log.touched(1, 4) == {"a": Touched(1, T0 + 7), "b": Touched(1, T0 + 8), "c": c}
+
+
+def test_whose_the_sessions_are_that_a_part_of_the_log_names_beside_a_user(
+    log: SqlEventLog,
+) -> None:
+    log.append([event("e1", user=None), event("e2", session_id="s2"), event("e3", user="bob")])
+    log.append([event("e4", user=None, session_id="s3"), event("e5", session_id=None)])
+    assert log.bound(0, 5) == {"s1": "bob", "s2": "ann"}
+    log.append([event("e6", session_id="s1"), event("e7", user="eve", session_id="s3")])
+    assert log.bound(5, 6) == {"s1": "bob"}, "a session stays its first user's"
+    assert log.bound(5, 7) == {"s1": "bob", "s3": "eve"}
+    assert log.bound(7, 9) == {}
+    log.append([event("e8", user="eve", session_id="s9", dataset_group="other")])
+    assert log.bound(7, 9) == {}
+    assert log.of("other").bound(0, 9) == {"s9": "eve"}

@@ -78,8 +78,9 @@ def environment(**settings: str) -> dict[str, str]:
         "PAWSONALIZE_ARCHIVE_SECONDS": "0.1",
         # Answers and places in them are compared.
         "PAWSONALIZE_EXPLORATION_WEIGHT": "0",
-        # Retrainings begin when a test says so.
+        # Retrainings and folds begin when a test says so.
         "PAWSONALIZE_RETRAIN_SCHEDULE": "",
+        "PAWSONALIZE_FOLD_SECONDS": "0",
         **{f"PAWSONALIZE_{name.upper()}": value for name, value in settings.items()},
     }
 

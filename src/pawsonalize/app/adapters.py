@@ -14,6 +14,7 @@ from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.engine.campaigns.updates import Campaigns
 from pawsonalize.engine.datasets import Datasets
 from pawsonalize.engine.filters.resources import Filters
+from pawsonalize.engine.folding.folder import Folder
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.importing.sources import Sources
 from pawsonalize.engine.notifying.courier import Courier
@@ -99,6 +100,11 @@ class Adapters:
     def runs(self, settings: Settings) -> Runs:
         """The workflow runs; new ones are begun with these settings."""
         return Runs(self.workflow_runs, as_record(settings))
+
+    @property
+    def folder(self) -> Folder:
+        """What folds in this very process."""
+        return Folder(self.registry, self.log, self.catalogue, self.artefacts)
 
     @property
     def trainer(self) -> Trainer:

@@ -11,6 +11,7 @@ import structlog
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, couriers
 from pawsonalize.app.engine import Engine
+from pawsonalize.app.folding import are_behind
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.attribution.attributions import MetricAttributions
@@ -32,6 +33,7 @@ _LOOK_SECONDS = 1.0
 _METADATA_SECONDS = 10.0
 _REPORT_SECONDS = 60.0
 _RETRAIN_SECONDS = 1.0
+_FOLD_SECONDS = 1.0
 
 T = TypeVar("T")
 
@@ -76,6 +78,8 @@ def _work(
     yield every(settings.archive_seconds, archive_new, engine.archiver)
     for courier in couriers(settings, adapters.deliveries):
         yield every(_DELIVERY_SECONDS, deliver_due, courier, notifying)
+    if engine.folding is not None:
+        yield every(_FOLD_SECONDS, fold_when_due, (adapters, engine))
     if settings.retrain_here:
         yield every(_RETRAIN_SECONDS, retrain_when_due, engine)
 
@@ -166,3 +170,13 @@ def retrain_when_due(engine: Engine) -> None:
     if engine.timer is not None:
         engine.timer.look(clock.now())
     engine.workers.look(clock.now())
+
+
+def fold_when_due(parts: tuple[Adapters, Engine]) -> None:
+    """Begin a fold if one is due and there is something to fold."""
+    adapters, engine = parts
+    folding = engine.folding
+    if folding is None or not folding.is_due(clock.now()):
+        return
+    if are_behind((*engine.live.values(), *engine.runtimes.live_models()), adapters.log):
+        folding.start()

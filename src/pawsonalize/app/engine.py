@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.folding import fold_process
 from pawsonalize.app.jobs import background_jobs, metric_attributions
 from pawsonalize.app.live_models import live_model, live_models
 from pawsonalize.app.retraining import timer, worker_processes
@@ -18,6 +19,7 @@ from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.attribution.attributions import MetricAttributions
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.filters.filterings import Filterings
+from pawsonalize.engine.folding.process import FoldProcess
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.ingest import Ingest
@@ -42,7 +44,8 @@ from pawsonalize.workflow.timer import Timer
 class Engine:
     """What answers, takes events in and keeps up with the tables.
 
-    `live` is what each campaign serves, by its name; `timer` is None without a schedule.
+    `live` is what each campaign serves, by its name; `timer` is None without a schedule, `folding`
+    where nothing is to be folded.
     """
 
     live: dict[str, LiveModel]
@@ -55,6 +58,7 @@ class Engine:
     runs: Runs
     timer: Timer | None
     workers: WorkerProcesses
+    folding: FoldProcess | None
     queue: TrainingQueue
     archiver: Archiver
     import_jobs: ImportJobs
@@ -107,6 +111,7 @@ class Engine:
             timer=timer(settings, runs),
             workers=worker_processes(settings, adapters),
             queue=queue,
+            folding=fold_process(settings),
             archiver=Archiver(adapters.log, adapters.ledger, adapters.objects),
             import_jobs=adapters.import_jobs(settings),
             importing=ThreadPoolExecutor(1, thread_name_prefix="import-jobs"),
@@ -184,6 +189,8 @@ class Engine:
         self.import_jobs.stopping.set()
         self.jobs.stopping.set()
         self.workers.stop()
+        if self.folding is not None:
+            self.folding.stop()
         self.importing.shutdown(cancel_futures=True)
         self.working.shutdown(cancel_futures=True)
         self.runtimes.close()

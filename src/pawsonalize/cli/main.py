@@ -12,6 +12,7 @@ from pawsonalize.cli import (
     demo,
     evaluate,
     filters,
+    fold,
     importing,
     notifications,
     retrain,
@@ -38,6 +39,7 @@ app.command()(serve.serve)
 app.command("import")(importing.import_)
 app.command()(train.train)
 app.command(hidden=True)(train_version.train_version)
+app.command(hidden=True)(fold.fold)
 app.command()(retrain.retrain)
 app.command(hidden=True)(work.work)
 app.command()(evaluate.evaluate)

@@ -39,6 +39,18 @@ class Datasets:
         described = self.registry.get(DatasetSchema, dataset.schema)
         return Schema.parse(described.avro, described.dataset_type)
 
+    def create(self, dataset: Dataset, now: int) -> Dataset:
+        """Create a dataset; trainings and questions know its columns from now on."""
+        created = self.registry.create(dataset, now)
+        self._described(created)
+        return created
+
+    def update(self, dataset: Dataset, now: int) -> Dataset:
+        """Replace a dataset by one with another schema."""
+        updated = self.registry.update(dataset, now)
+        self._described(updated)
+        return updated
+
     def tracker(self, tracking_id: str) -> EventTracker:
         """The event tracker of that tracking id; NotFound if there is none."""
         for tracker in self.registry.all(EventTracker):

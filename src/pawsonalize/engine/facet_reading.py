@@ -21,6 +21,7 @@ DEVICE, DISTANCE = _CONTEXT + "DEVICE", _CONTEXT + "DISTANCE"
 _BANDS = (5.0, 15.0, 40.0, 100.0)  # km: the quarter, the town, the region, a day trip
 _MAX_VALUE_CHARS = 64
 _OWN_COLUMNS = frozenset({"EVENT_TYPE", "RECOMMENDATION_ID", "IMPRESSION"})
+_ENCODE = msgspec.json.Encoder(order="deterministic").encode
 _DECODE = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -73,6 +74,17 @@ class FacetReader:
             if name in self.user:
                 for one in values_of(value):
                     yield USER_FACET + name, one[:_MAX_VALUE_CHARS]
+
+
+def as_properties(facets: Iterable[Facet]) -> str | None:
+    """The least an event may say in its properties for a reader to find these facets again."""
+    said: dict[str, str | float] = {}
+    for name, value in facets:
+        if name == DISTANCE:
+            said["DISTANCE_KM"] = (0.0, *_BANDS)[int(value)]
+        else:
+            said[name.removeprefix(_CONTEXT)] = value
+    return _ENCODE(said).decode() if said else None
 
 
 def of_preferences(preferences: Preferences) -> Iterator[Facet]:

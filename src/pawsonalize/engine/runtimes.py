@@ -100,6 +100,11 @@ class Runtimes:
             except Exception as error:  # a model may throw anything
                 log.error("campaign", campaign=name, exc_info=error)
 
+    def live_models(self) -> list[LiveModel]:
+        """What the campaigns in memory serve."""
+        with self._lock:
+            return [kept.live for kept in self._kept.values()]
+
     def close(self) -> None:
         """Load nothing any more."""
         self.loading.shutdown(cancel_futures=True)

@@ -1,7 +1,7 @@
 """From the log and the catalogue to the columns that recipes train on."""
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,11 +37,26 @@ def training_data(
 
     The catalogue is the items dataset in order of id, then items that only events name.
     """
-    columns = _Columns(catalogue)
+    cut = Cut(through, as_of)
+    return data_of(_rows(log, None, cut, progress), catalogue, cut, selection)
+
+
+def data_of(
+    rows: Iterable[TrainingRow],
+    catalogue: Catalogue,
+    cut: Cut,
+    selection: TrainingSelection,
+    key: Callable[[str], str] = str,
+) -> TrainingData:
+    """The same of these rows of the log, in its order: all that the cut sees of it.
+
+    `key` is how the rows name the visitor of a key.
+    """
+    columns = _Columns(catalogue, key)
     columns.name_items()
-    for row in _selected(log, None, Cut(through, as_of), selection, progress):
+    for row in _chosen(rows, cut, selection):
         columns.add(row)
-    return columns.data(as_of, columns.stock(as_of))
+    return columns.data(cut.as_of, columns.stock(cut.as_of))
 
 
 def marked_training_data(
@@ -119,8 +134,8 @@ class _Codes:
 class _Columns:
     """Rows of the log, gathered as columns of codes."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue, self._reader = catalogue, FacetReader.of(catalogue)
+    def __init__(self, catalogue: Catalogue, key: Callable[[str], str] = str) -> None:
+        self._catalogue, self._reader, self._key = catalogue, FacetReader.of(catalogue), key
         self._facets, self._returned = FacetColumns(), array("q")
         self.items, self._types, self._users = _Codes(), _Codes(), _Codes()
         self._columns = (array("i"), array("i"), array("h"), array("q"), array("f"))
@@ -190,7 +205,7 @@ class _Columns:
     def _facets_of_users(self) -> dict[int, tuple[Facet, ...]]:
         """What is stored of the users that are here, by their codes."""
         told = (
-            (f"u:{user.user_id}", tuple(self._reader.of_user(user.attributes)))
+            (self._key(f"u:{user.user_id}"), tuple(self._reader.of_user(user.attributes)))
             for user in self._catalogue.users()
         )
         return {self._users.number(key): own for key, own in told if own and key in self._users}
@@ -205,10 +220,16 @@ def _selected(
     log: EventLog, before: Cut | None, cut: Cut, selection: TrainingSelection, progress: Progress
 ) -> Iterator[TrainingRow]:
     """What the cut sees of the log and the one before it did not, as far as it is selected."""
+    return _chosen(_rows(log, before, cut, progress), cut, selection)
+
+
+def _chosen(
+    rows: Iterable[TrainingRow], cut: Cut, selection: TrainingSelection
+) -> Iterator[TrainingRow]:
     thresholds = {event.event_type: event.value_threshold for event in selection.events}
     age = selection.max_age_days
     oldest = -np.inf if age is None else cut.as_of - age * DAY
-    for row in _rows(log, before, cut, progress):
+    for row in rows:
         _visitor, _item_id, kind, sent_at, amount, _properties = row
         if sent_at < oldest or (thresholds and kind not in thresholds):
             continue

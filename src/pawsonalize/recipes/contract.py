@@ -176,6 +176,23 @@ class FacetedModel(Model, Protocol):
         ...
 
 
+@runtime_checkable
+class RecountingModel(Model, Protocol):
+    """A model of counts, and of what was learned above them, that can count anew by itself.
+
+    Counting is the quick part of a training. So between trainings such a model stays fresh by
+    counting the whole log again, and there is no sum that could drift from what a fit counts.
+    """
+
+    def recounted(self, data: TrainingData) -> "RecountingModel":
+        """A model with the counts of a fit on `data`, bit for bit; this one stays as it is.
+
+        What was learned stays the training's. InvalidInput where it does not fit the new counts:
+        then only a training helps.
+        """
+        ...
+
+
 SettingsT = TypeVar("SettingsT")
 
 

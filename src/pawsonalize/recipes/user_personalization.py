@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
 from pawsonalize.recipes.artefact import make_card, read_card
 from pawsonalize.recipes.contract import Arrays, Card, Context, TrainingData
+from pawsonalize.recipes.fingerprint import fingerprint
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.engine import Candidates, Learned
+from pawsonalize.recipes.learned.recounting import recounted
 from pawsonalize.recipes.mixture import TABLES, Mixture
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 
@@ -81,10 +83,8 @@ class UserPersonalization:
         self, data: TrainingData, settings: UserPersonalizationSettings, seed: int
     ) -> "UserPersonalizationModel":
         """Count, and learn if there is enough to learn from."""
-        index = ItemIndex.build(data.item_ids, data.attributes)
-        given = data
-        data = replace(given, facets=settings.dayparts.of_events(given.facets, given.time))
-        mixture = Mixture.fit(data, index, settings)
+        given, data = data, _with_dayparts(data, settings)
+        mixture = Mixture.fit(data, ItemIndex.build(data.item_ids, data.attributes), settings)
         learned = None
         if settings.learn:
             learned = Learned.fit(data, mixture, settings, settings.design(seed))
@@ -93,7 +93,7 @@ class UserPersonalization:
             "learned": None if learned is None else learned.numbers(),
         }
         card = make_card(self.name, _FORMAT, settings, seed, given, extra)
-        return UserPersonalizationModel(card, mixture, learned, settings.repeats)
+        return UserPersonalizationModel(card, mixture, learned, settings)
 
     def load(self, card: Card, arrays: Arrays) -> "UserPersonalizationModel":
         """Rebuild from an artefact; CorruptArtefact when it does not fit."""
@@ -106,7 +106,7 @@ class UserPersonalization:
         learned = None
         if numbers is not None:
             learned = Learned.load(arrays, numbers, mixture, settings.design(card.seed))
-        return UserPersonalizationModel(card, mixture, learned, settings.repeats)
+        return UserPersonalizationModel(card, mixture, learned, settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +123,12 @@ class _Answer:
 
 @dataclass(frozen=True, slots=True)
 class UserPersonalizationModel:
-    """The mixture, and what was learned beyond it, if anything."""
+    """The mixture, and what was learned beyond it, if anything. A `RecountingModel`."""
 
     card: Card
     mixture: Mixture
     learned: Learned | None
-    _repeats: bool
+    _settings: UserPersonalizationSettings
 
     @property
     def index(self) -> ItemIndex:
@@ -144,6 +144,23 @@ class UserPersonalizationModel:
     def facet_names(self) -> frozenset[str]:
         """The names of the facets that were counted, and of the quiz's answers."""
         return self.mixture.facets.names
+
+    def recounted(self, data: TrainingData) -> "UserPersonalizationModel":
+        """The same model with the counts of a fit on `data`; ranker and factors stay.
+
+        The card names the data of both: `fingerprint` of what was counted, `learned_on` of what
+        the training saw.
+        """
+        given, data = data, _with_dayparts(data, self._settings)
+        mixture = Mixture.fit(data, ItemIndex.build(data.item_ids, data.attributes), self._settings)
+        learned = None if self.learned is None else recounted(self.learned, data, mixture)
+        extra = {
+            **self.card.extra,
+            "repeat_share": mixture.repeat_share,
+            "learned_on": self.card.extra.get("learned_on", self.card.fingerprint),
+        }
+        card = replace(self.card, fingerprint=fingerprint(given), extra=extra)
+        return UserPersonalizationModel(card, mixture, learned, self._settings)
 
     def score_catalogue(self, context: Context) -> NDArray[np.float32]:
         """Probability of each item to be the next choice; sums to 1."""
@@ -216,7 +233,7 @@ class UserPersonalizationModel:
         other item at most as likely as the mixture says.
         """
         parts = self.mixture.parts(context, outside)
-        if not self._repeats:
+        if not self._settings.repeats:
             self._mask(parts, context)
         scores: NDArray[np.float32] = parts.sum(axis=0)
         found = None if self.learned is None else self.learned.ask(context)
@@ -259,3 +276,7 @@ class UserPersonalizationModel:
         }
         whole = np.sum(list(parts.values()), axis=0)
         return {**parts, "base": np.log(asked) + level - whole}
+
+
+def _with_dayparts(data: TrainingData, settings: UserPersonalizationSettings) -> TrainingData:
+    return replace(data, facets=settings.dayparts.of_events(data.facets, data.time))

@@ -59,6 +59,15 @@ class LocalArtefacts:
             raise CorruptArtefact(f"the model in {location} cannot be read: {error}") from error
         return card, arrays
 
+    def locations(self, prefix: str) -> list[str]:
+        """See `ArtefactStore.locations`: a folder has its name once all is in it."""
+        try:
+            names = [folder.name for folder in self._root.iterdir()]
+        except FileNotFoundError:
+            return []
+        wanted = (name for name in names if name.startswith(prefix))
+        return sorted(name for name in wanted if not name.startswith(_DRAFT))
+
     def remove(self, location: str) -> None:
         """See `ArtefactStore.remove`: gone at once, though it takes a while to be deleted."""
         if not (self._root / location).exists():

@@ -99,6 +99,13 @@ class EventLog(Protocol):
         """Batches of events with `after < offset <= through` and `sent_at <= until`, in order."""
         ...
 
+    def bound(self, after: int, through: int) -> dict[str, str]:
+        """Sessions that events with `after < offset <= through` name beside a user: whose each is.
+
+        So those that were bound in that part of the log are among them.
+        """
+        ...
+
     def touched(self, after: int, through: int) -> dict[str, Touched]:
         """What items had of the events with `after < offset <= through`; others are left out."""
         ...
@@ -282,6 +289,10 @@ class ArtefactStore(Protocol):
 
         Raises CorruptArtefact when it is missing or unreadable.
         """
+        ...
+
+    def locations(self, prefix: str) -> list[str]:
+        """Where the artefacts lie whose name begins so, in order of name; whole ones alone."""
         ...
 
     def remove(self, location: str) -> None:

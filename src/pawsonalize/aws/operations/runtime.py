@@ -19,6 +19,7 @@ from pawsonalize.engine.resources.datasets import Filter
 from pawsonalize.engine.resources.solutions import Solution
 from pawsonalize.engine.runtime import Answer as Answered
 from pawsonalize.engine.runtime import Candidate, Runtime, Scored
+from pawsonalize.engine.told import Told
 from pawsonalize.recipes.next_best_action import NextBestAction
 
 _DEFAULT_RESULTS = 25
@@ -51,6 +52,7 @@ def _recommended(services: Services, runtime: Runtime, asked: Asked) -> Answer:
         now,
         now,
         constraint=_constraint(services, asked),
+        told=_told(asked),
         item_id=item,
     )
     items = _items(services, asked, answer, now)
@@ -71,6 +73,7 @@ def _ranked(services: Services, runtime: Runtime, asked: Asked) -> Answer:
         now,
         now,
         filtered_by=_filter(services, asked, _group(services, asked)),
+        told=_told(asked),
     )
     return {
         "personalizedRanking": _items(services, asked, answer, now),
@@ -163,6 +166,11 @@ def _item(one: Scored, metadata: dict[str, str] | None) -> Answer:
 
 def _text(value: str | float) -> str:
     return value if isinstance(value, str) else number_text(value)
+
+
+def _told(asked: Asked) -> Told:
+    """What the request says of the visitor, in columns of the Interactions dataset."""
+    return Told(context=asked.get("context", {}))
 
 
 def visitor_of(asked: Asked) -> Visitor:

@@ -9,6 +9,7 @@ from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.campaigns.serving import Loader, Served, ServingSettings
 from pawsonalize.engine.campaigns.trial import sustained_tps
 from pawsonalize.engine.campaigns.updates import Campaigns
+from pawsonalize.engine.folding.folds import Fold
 from pawsonalize.engine.resources.campaigns import Campaign
 
 _WEIGH_EVERY = 10 * SECOND
@@ -40,6 +41,7 @@ class LiveModel:
         self._served: Served | None = None
         self._ready: dict[str, Served] = {}
         self._seen: tuple[int, int] | None = None
+        self._unfit: Fold | None = None
         self._weighed_at = 0
 
     @property
@@ -57,10 +59,16 @@ class LiveModel:
     def refresh(self, now: int) -> bool:
         """Serve what the campaign asks for if that changed; True if another version serves.
 
-        Costs one read where nothing changed, and now and then a second, of what was shown. An
-        update that cannot be served has failed, the old version goes on, and the reason is
+        Then the newest fold of that version, if there is one. Costs one read and one look into
+        the models' folder where nothing changed, and now and then another read, of what was shown.
+        An update that cannot be served has failed, the old version goes on, and the reason is
         raised: CorruptArtefact or whatever the model threw.
         """
+        changed = self._follow_campaign(now)
+        self._follow_folds(now)
+        return changed
+
+    def _follow_campaign(self, now: int) -> bool:
         campaign = self._campaigns.find(self._name)
         if campaign is None or _state(campaign) == self._seen:
             self._weigh(now)
@@ -73,6 +81,24 @@ class LiveModel:
         self._keep_ready(campaign, now)
         self._seen = _state(campaign)
         return _name_of(before) != _name_of(self._served)
+
+    def _follow_folds(self, now: int) -> None:
+        """Serve the newest counts of the version, unless they cannot be: that is only logged."""
+        if self._served is None:
+            return
+        fold = self._loader.newer_fold(self._served)
+        if fold is None or fold == self._unfit:
+            return
+        try:
+            self._swap(self._loader.folded(self._served, fold, now))
+        except PawsonalizeError as error:
+            self._unfit = fold
+            log.error("fold not served", fold=fold.location, reason=error.message)
+        except Exception as error:  # whatever it is, the counts that are served are good
+            self._unfit = fold
+            log.error("fold not served", fold=fold.location, exc_info=error)
+        else:
+            log.info("folded", fold=fold.location)
 
     def _weigh(self, now: int) -> None:
         """Explore by what was shown up to now."""

@@ -9,11 +9,13 @@ from pawsonalize.engine.campaigns.trial import try_out
 from pawsonalize.engine.exploration import Novelty
 from pawsonalize.engine.exposure import Exposed, Exposure
 from pawsonalize.engine.facet_reading import FacetReader
+from pawsonalize.engine.folding.folds import Fold, Folds
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
+from pawsonalize.engine.resources.solutions import Cut, Solution, SolutionVersion
 from pawsonalize.engine.solutions.models import load_model
 from pawsonalize.engine.told import reader_for
+from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model
 from pawsonalize.storage.base import ArtefactStore
 
@@ -37,7 +39,7 @@ class Served:
     """A solution version with its model in memory, and what is due for exploration, if any.
 
     `novelty` is weighed anew now and then, from what is `exposed`; `reader` reads the facets that
-    the model knows.
+    the model knows. `fold` says of when the model's counts are, None for those of the training.
     """
 
     version: SolutionVersion
@@ -46,10 +48,16 @@ class Served:
     novelty: Novelty | None = None
     exposed: Exposed | None = None
     dataset_group: str = DEFAULT_DATASET_GROUP
+    fold: Fold | None = None
     reader: FacetReader = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reader", reader_for(self.model))
+
+    @property
+    def cut(self) -> Cut:
+        """What of the log the model knows."""
+        return self.version.cut if self.fold is None else self.fold.cut
 
 
 class Serving(Protocol):
@@ -91,12 +99,19 @@ class Loader:
         if version is None:
             raise CorruptArtefact(f"solution version {name} is not recorded")
         model = load_model(self.artefacts, version)
-        try_out(model, version.as_of)
-        exposed, group = None, self._group(version)
-        if self.exposure is not None and settings.exploration_weight > 0:
-            days = settings.exploration_item_age_cut_off
-            exposed = self.exposure.of(group).exposed(version.cut, model.item_ids, days)
-        return self.weighed(Served(version, model, settings, None, exposed, group), now)
+        return self._tried(Served(version, model, settings), now)
+
+    def newer_fold(self, served: Served) -> Fold | None:
+        """The newest fold of the version, if it knows more than what is served."""
+        newest = Folds(self.artefacts).newest(served.version.name)
+        is_newer = newest is not None and newest.cut.log_offset > served.cut.log_offset
+        return newest if is_newer else None
+
+    def folded(self, served: Served, fold: Fold, now: int) -> Served:
+        """The same version with the counts of the fold; raises as `load`."""
+        card, arrays = self.artefacts.load(fold.location)
+        model = recipe_named(served.version.recipe).load(card, arrays)
+        return self._tried(replace(served, model=model, fold=fold), now)
 
     def weighed(self, served: Served, now: int) -> Served:
         """The same with the novelty of that moment, where it explores."""
@@ -104,6 +119,15 @@ class Loader:
             return served
         exposure = self.exposure.of(served.dataset_group)
         return replace(served, novelty=exposure.novelty(served.exposed, now))
+
+    def _tried(self, served: Served, now: int) -> Served:
+        try_out(served.model, served.cut.as_of)
+        exposed, group = None, self._group(served.version)
+        if self.exposure is not None and served.settings.exploration_weight > 0:
+            days = served.settings.exploration_item_age_cut_off
+            exposure = self.exposure.of(group)
+            exposed = exposure.exposed(served.cut, served.model.item_ids, days)
+        return self.weighed(replace(served, exposed=exposed, dataset_group=group), now)
 
     def _group(self, version: SolutionVersion) -> str:
         solution = self.registry.find(Solution, version.solution)

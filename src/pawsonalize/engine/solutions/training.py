@@ -4,13 +4,17 @@ import hashlib
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.engine.evaluating.held_out_metrics import held_out_metrics
 from pawsonalize.engine.evaluating.holdout import item_births
+from pawsonalize.engine.facet_reading import FacetReader
+from pawsonalize.engine.folding.folder import rows_beyond
+from pawsonalize.engine.folding.kept_rows import KeptRows, digest
+from pawsonalize.engine.folding.reading import rows_through
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import moved
 from pawsonalize.engine.resources.solutions import (
@@ -21,18 +25,31 @@ from pawsonalize.engine.resources.solutions import (
 )
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.resources.tuning import Tuned
-from pawsonalize.engine.solutions.models import load_model
 from pawsonalize.engine.solutions.settings import trained_settings
 from pawsonalize.engine.solutions.tuning import tune
-from pawsonalize.engine.training_data import new_data, training_data
+from pawsonalize.engine.training_data import data_of, new_data
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Card, FoldingModel, Model, TrainingData
+from pawsonalize.recipes.contract import (
+    Arrays,
+    Card,
+    FoldingModel,
+    Model,
+    RecountingModel,
+    TrainingData,
+)
 from pawsonalize.recipes.fingerprint import fingerprint
 from pawsonalize.storage.base import ArtefactStore, Catalogue, EventLog
 
 _REPORT_SECONDS = 1.0
 
-Fitted = tuple[TrainingData, Model, Card]
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A model just made, of what data; `card` and `arrays` are to be stored."""
+
+    data: TrainingData
+    card: Card
+    arrays: Arrays
 
 
 class Trainer:
@@ -74,21 +91,21 @@ class Trainer:
         # An earlier training may have stored its model and died before it could say so.
         self._artefacts.remove(version.name)
         self._artefacts.sweep()
-        data, model, card = self._fitted(version, report)
+        fitted = self._fitted(version, report)
         measured: dict[str, float] = {}
         if version.measured and version.mode is TrainingMode.FULL:
             report.phase("measuring")
-            measured = self._measured(version, data)
+            measured = self._measured(version, fitted.data)
         report.phase("saving")
-        location = self._artefacts.save(version.name, card, model.arrays())
+        location = self._artefacts.save(version.name, fitted.card, fitted.arrays)
         return report.settle(
             Status.ACTIVE,
             progress=None,
             artefact=location,
-            fingerprint=card.fingerprint,
-            events=len(data),
-            users=data.n_users,
-            items=len(data.item_ids),
+            fingerprint=fitted.card.fingerprint,
+            events=len(fitted.data),
+            users=fitted.data.n_users,
+            items=len(fitted.data.item_ids),
             metrics={**version.metrics, **measured},
         )
 
@@ -104,14 +121,8 @@ class Trainer:
         log, catalogue = self._log.of(group), self._catalogue.of(group)
         if version.mode is TrainingMode.UPDATE:
             return self._updated(version, log, catalogue, report)
-        data = training_data(
-            log,
-            catalogue,
-            through=version.log_offset,
-            as_of=version.as_of,
-            selection=version.selection,
-            progress=report,
-        )
+        rows = rows_through(log, FacetReader.of(catalogue), version.log_offset, report)
+        data = _data(rows, catalogue, version)
         tuned = version.tuned
         if version.tuning is not None and tuned is None:
             report.phase("tuning")
@@ -122,15 +133,26 @@ class Trainer:
         recipe = recipe_named(version.recipe)
         model = recipe.fit(data, trained_settings(version), version.seed)
         if tuned is None:
-            return data, model, model.card
+            return Fitted(data, model.card, _stored(model, rows))
         extra = {**model.card.extra, "tuned": msgspec.to_builtins(tuned)}
-        return data, model, replace(model.card, extra=extra)
+        return Fitted(data, replace(model.card, extra=extra), _stored(model, rows))
 
     def _updated(
         self, version: SolutionVersion, log: EventLog, catalogue: Catalogue, report: "Report"
     ) -> Fitted:
         assert version.base is not None
-        model = load_model(self._artefacts, self._registry.get(SolutionVersion, version.base))
+        base = self._registry.get(SolutionVersion, version.base)
+        assert base.artefact is not None
+        card, arrays = self._artefacts.load(base.artefact)
+        model = recipe_named(base.recipe).load(card, arrays)
+        if isinstance(model, RecountingModel):
+            kept = KeptRows.from_arrays(arrays)
+            reader = FacetReader.of(catalogue)
+            rows = rows_beyond(base, kept, log, reader, version.log_offset, report)
+            data = _data(rows, catalogue, version)
+            report.phase("folding")
+            fresh = model.recounted(data)
+            return Fitted(data, fresh.card, _stored(fresh, rows))
         assert isinstance(model, FoldingModel)
         data = new_data(
             log,
@@ -143,7 +165,18 @@ class Trainer:
         report.phase("folding")
         made_of = hashlib.sha256(f"{model.card.fingerprint} {fingerprint(data)}".encode())
         card = replace(model.card, fingerprint=made_of.hexdigest())
-        return data, model.folded(data), card
+        return Fitted(data, card, model.folded(data).arrays())
+
+
+def _data(rows: KeptRows, catalogue: Catalogue, version: SolutionVersion) -> TrainingData:
+    seen = rows.sent_by(version.as_of)
+    return data_of(seen, catalogue, version.cut, version.selection, digest)
+
+
+def _stored(model: Model, rows: KeptRows) -> Arrays:
+    """What an artefact holds: of a model that can count anew, the rows it was counted from too."""
+    arrays = model.arrays()
+    return {**arrays, **rows.arrays()} if isinstance(model, RecountingModel) else arrays
 
 
 class Report:

@@ -7,6 +7,7 @@ import msgspec
 
 from pawsonalize import __version__
 from pawsonalize.domain.errors import Conflict, InvalidInput
+from pawsonalize.engine.folding.folds import Folds
 from pawsonalize.engine.names import new_resource_name
 from pawsonalize.engine.resources.jobs import DataDeletionJob
 from pawsonalize.engine.resources.registry import Registry
@@ -22,7 +23,7 @@ from pawsonalize.engine.resources.tuning import Tuning
 from pawsonalize.engine.solutions.models import load_model
 from pawsonalize.engine.solutions.settings import trained_settings
 from pawsonalize.engine.solutions.tuning import planned_trials
-from pawsonalize.recipes.contract import FoldingModel
+from pawsonalize.recipes.contract import FoldingModel, RecountingModel
 from pawsonalize.storage.base import ArtefactStore, EventLog
 
 
@@ -119,6 +120,7 @@ class SolutionVersions:
             self._registry.delete(SolutionVersion, version.name)
             if version.artefact is not None:
                 self._artefacts.remove(version.artefact)
+                Folds(self._artefacts).remove(version.name)
         self._registry.delete(Solution, name)
 
     def _wanted(
@@ -165,7 +167,8 @@ class SolutionVersions:
                 f"solution {version.solution} has no version to update: train it in mode FULL",
                 field="mode",
             )
-        if not isinstance(load_model(self._artefacts, base), FoldingModel):
+        model = load_model(self._artefacts, base)
+        if not isinstance(model, FoldingModel | RecountingModel):
             raise InvalidInput(
                 f"a model of {base.recipe} takes in no new events: train it in mode FULL",
                 field="mode",

@@ -133,6 +133,26 @@ class SqlEventLog:
             after = rows[-1][0]
             yield [tuple(row[1:]) for row in rows]
 
+    def bound(self, after: int, through: int) -> dict[str, str]:
+        """See `EventLog.bound`."""
+        named = (
+            select(sessions.c.session_id, sessions.c.user_id)
+            .distinct()
+            .join(
+                events,
+                (events.c.session_id == sessions.c.session_id)
+                & (events.c.dataset_group == sessions.c.dataset_group),
+            )
+            .where(
+                events.c.offset > after,
+                events.c.offset <= through,
+                events.c.user_id.is_not(None),
+                events.c.dataset_group == self._dataset_group,
+            )
+        )
+        with self._database.reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(named)}
+
     def touched(self, after: int, through: int) -> dict[str, Touched]:
         """See `EventLog.touched`."""
         counted = (

@@ -225,6 +225,25 @@ def test_folding_new_events_gives_the_model_of_a_full_training(
         assert (folded.score_catalogue(moment) == fitted.score_catalogue(moment)).all()
 
 
+@pytest.mark.parametrize("recipe", ["user-personalization", "personalized-ranking"])
+def test_an_update_counts_anew_as_a_full_training_where_nothing_is_learned(
+    train: Train, log: SqlEventLog, catalogue: SqlCatalogue, tmp_path: Path, recipe: str
+) -> None:
+    train(recipe=recipe, seed=5)
+    for number in (1, 2):
+        catalogue.put_items([Item(f"2-B-2-{number}", {})])
+        log.append([event(f"late {number}", user="u1", item=f"2-New-1-{number}", at=-5)])
+        log.append([event(f"next {number}", user="u9", item="2-B-2-2", at=number * DAY)])
+        as_of = T0 + 1000 + number * DAY
+        updated = train(as_of=as_of, now=T0 + number, mode=TrainingMode.UPDATE)
+    full = train(as_of=as_of, now=T0 + 99, recipe=recipe, seed=5)
+    assert (updated.fingerprint, updated.events) == (full.fingerprint, 24)
+    made, whole = files(tmp_path, updated), files(tmp_path, full)
+    assert made.keys() == whole.keys()
+    differing = {name for name in made if made[name] != whole[name]}
+    assert differing == {"card.json", "SHA256SUMS"}, "the card says what it was learned on"
+
+
 def test_an_unknown_recipe_is_answered_with_those_there_are(train: Train) -> None:
     with pytest.raises(InvalidInput, match="popularity-count"):
         train(recipe="magic")

@@ -1,0 +1,1 @@
+"""Between trainings: the counts of a served version follow the log."""

@@ -1,0 +1,134 @@
+"""Counting anew under what was learned: the counts are those of a training on the same data."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.recipes.catalogue import recipe_named
+from pawsonalize.recipes.contract import RecountingModel, TrainingData
+from pawsonalize.recipes.fingerprint import fingerprint
+from pawsonalize.recipes.stock import FOREVER, Stock
+from pawsonalize.recipes.user_personalization import (
+    UserPersonalization,
+    UserPersonalizationModel,
+    UserPersonalizationSettings,
+)
+from tests.recipe_checks import shop
+from tests.recipe_data import NOW, context, training_data
+from tests.unit.recipes.test_learned import ITEMS, walks
+
+SETTINGS = UserPersonalizationSettings(trees=2, candidates=10, max_requests=310)
+LEARNED = {"source", "target", "linear.columns", "linear.numbers", "trees"}
+NEW = "2-Breed1-9-9"
+
+
+def more_walks() -> TrainingData:
+    """Forty more visitors, two weeks later, who walk backwards and by a new item."""
+    old = walks()
+    events = [
+        (f"u{user}", old.item_ids[item], time)
+        for user, item, time in zip(
+            old.user.tolist(), old.item.tolist(), old.time.tolist(), strict=True
+        )
+    ]
+    for user in range(40):
+        steps = [ITEMS[(user - step) % 60] for step in range(6)]
+        events += [(f"n{user}", item, NOW - 9000 + step) for step, item in enumerate([*steps, NEW])]
+    return training_data(events, [NEW, *dict.fromkeys(reversed(ITEMS))])
+
+
+@pytest.fixture(scope="module")
+def learned() -> UserPersonalizationModel:
+    return UserPersonalization().fit(walks(), SETTINGS, 3)
+
+
+@pytest.fixture(scope="module")
+def fresh(learned: UserPersonalizationModel) -> UserPersonalizationModel:
+    return learned.recounted(more_walks())
+
+
+@pytest.mark.parametrize("name", ["user-personalization", "personalized-ranking"])
+def test_where_nothing_is_learned_it_is_a_training_on_the_same_data(name: str) -> None:
+    recipe = recipe_named(name)
+    settings = recipe.settings(learn=False, window=4)
+    whole = recipe.fit(more_walks(), settings, 3)
+    before = recipe.fit(walks(), settings, 3)
+    assert isinstance(before, RecountingModel)
+    after = before.recounted(more_walks())
+    assert after.arrays().keys() == whole.arrays().keys()
+    for array_name, array in whole.arrays().items():
+        assert array.tobytes() == after.arrays()[array_name].tobytes(), array_name
+    assert after.card.extra["repeat_share"] == whole.card.extra["repeat_share"]
+
+
+def test_what_was_learned_stays_and_every_count_is_that_of_a_training(
+    learned: UserPersonalizationModel, fresh: UserPersonalizationModel
+) -> None:
+    whole = UserPersonalization().fit(more_walks(), SETTINGS, 3).arrays()
+    stays = {f"learned.{name}" for name in LEARNED}
+    for name, array in fresh.arrays().items():
+        if name not in stays:
+            assert array.tobytes() == whole[name].tobytes(), name
+    old = learned.arrays()
+    for name in (f"learned.{one}" for one in LEARNED - {"source", "target"}):
+        assert fresh.arrays()[name].tobytes() == old[name].tobytes(), name
+    place = learned.index.position
+    source = fresh.arrays()["learned.source"]
+    assert not source[fresh.index.position[NEW]].any()
+    for item in ITEMS:
+        assert (source[fresh.index.position[item]] == old["learned.source"][place[item]]).all()
+
+
+def test_it_scores_by_the_new_counts_and_new_items_too(
+    learned: UserPersonalizationModel, fresh: UserPersonalizationModel
+) -> None:
+    visitor = context(ITEMS[21], ITEMS[22], ITEMS[23])
+    back = ITEMS[20]
+    assert fresh.score(visitor, [back])[0] > learned.score(visitor, [back])[0]
+    scores = fresh.score_catalogue(visitor)
+    assert scores.sum() == pytest.approx(1, abs=1e-5)
+    assert scores[fresh.index.position[NEW]] > 0
+
+
+def test_again_and_again_is_as_good_as_once(
+    learned: UserPersonalizationModel, fresh: UserPersonalizationModel
+) -> None:
+    again = learned.recounted(shop_like()).recounted(more_walks())
+    for name, array in fresh.arrays().items():
+        if name not in ("learned.source", "learned.target"):
+            assert array.tobytes() == again.arrays()[name].tobytes(), name
+
+
+def shop_like() -> TrainingData:
+    """Other data in between, over the same items."""
+    data = walks()
+    return replace(data, item=np.roll(data.item, 7))
+
+
+def test_a_fresh_model_survives_storage(fresh: UserPersonalizationModel) -> None:
+    stored = UserPersonalization().load(fresh.card, fresh.arrays())
+    visitor = context(*ITEMS[5:1:-1], NEW)
+    assert (stored.score_catalogue(visitor) == fresh.score_catalogue(visitor)).all()
+
+
+def test_the_card_says_what_was_counted_and_what_was_learned_on(
+    learned: UserPersonalizationModel, fresh: UserPersonalizationModel
+) -> None:
+    assert fresh.card.fingerprint == fingerprint(more_walks())
+    assert fresh.card.extra["learned_on"] == learned.card.fingerprint
+    again = fresh.recounted(walks())
+    assert again.card.extra["learned_on"] == learned.card.fingerprint
+
+
+def test_data_with_other_features_need_a_training(learned: UserPersonalizationModel) -> None:
+    stock = Stock(np.array([0], np.int32), np.array([0]), np.array([FOREVER]))
+    with pytest.raises(InvalidInput, match="train it again"):
+        learned.recounted(replace(walks(), stock=stock))
+
+
+def test_next_to_no_data_can_be_counted_anew() -> None:
+    model = UserPersonalization().fit(training_data([]), UserPersonalizationSettings(), 0)
+    assert model.recounted(shop()).item_ids == shop().item_ids
+    assert model.recounted(shop()).recounted(training_data([])).item_ids == ()
