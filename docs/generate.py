@@ -151,8 +151,8 @@ def coverage_page() -> str:
     parts = [
         f"# Coverage of the Personalize API\n\n{_MADE}\n"
         f"Amazon Personalize's three services have {len(operations())} operations;"
-        f" {len(HANDLERS)} of them work under `/aws`. What an operation cannot do is refused with an"
-        " `InvalidInputException` that says so.\n"
+        f" {len(HANDLERS)} of them work under `/aws`. What an operation cannot do is refused"
+        " with an `InvalidInputException` that says so.\n"
     ]
     for service in SERVICES:
         parts.append(f"## {service}\n")

@@ -6,7 +6,7 @@ from typing import Any
 from pawsonalize.aws.operations.tags import given_tags
 from pawsonalize.aws.services import Answer, Asked, Services
 from pawsonalize.engine.resources.datasets import Filter
-from pawsonalize.engine.resources.jobs import BatchInferenceJob, BatchSegmentJob
+from pawsonalize.engine.resources.jobs import BatchJob
 from pawsonalize.engine.resources.solutions import SolutionVersion
 
 _KEPT = ("solutionVersionArn", "filterArn", "jobInput", "jobOutput", "roleArn", "numResults")
@@ -28,8 +28,6 @@ def batch_fields(services: Services, asked: Asked) -> dict[str, Any]:
     }
 
 
-def described_batch(
-    services: Services, job: BatchInferenceJob | BatchSegmentJob, more: Mapping[str, Any]
-) -> Answer:
+def described_batch(services: Services, job: BatchJob, more: Mapping[str, Any]) -> Answer:
     """The job as it was asked for, and how it is."""
     return services.summary(job) | {"jobName": job.name, **job.asked, **more}

@@ -12,7 +12,7 @@ from pawsonalize.engine.filters.applied import AppliedFilter, apply
 from pawsonalize.engine.filters.resources import Filters
 from pawsonalize.engine.importing.sources import JSON_LINES, Sources
 from pawsonalize.engine.jobs.outputs import Outputs
-from pawsonalize.engine.resources.jobs import BatchInferenceJob, BatchSegmentJob
+from pawsonalize.engine.resources.jobs import BatchJob
 
 MAX_LINE_BYTES = 256 * 1024
 
@@ -30,14 +30,14 @@ class Batch:
     outputs: Outputs
     filters: Filters
 
-    def check(self, job: BatchInferenceJob | BatchSegmentJob) -> None:
+    def check(self, job: BatchJob) -> None:
         """InvalidInput for a location out of reach."""
         self.sources.files(job.source, JSON_LINES)
         self.outputs.at(job.target)
 
     def run(
         self,
-        job: BatchInferenceJob | BatchSegmentJob,
+        job: BatchJob,
         answers: Callable[[Iterator[Line]], Iterator[Line]],
     ) -> dict[str, Any]:
         """Write what `answers` makes of each file's lines; returns the counts.

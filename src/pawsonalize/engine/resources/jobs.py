@@ -44,35 +44,31 @@ class DataDeletionJob(Resource, frozen=True, kw_only=True):
     deleted: int = 0
 
 
-class BatchInferenceJob(Resource, frozen=True, kw_only=True):
-    """Answers of a solution version for every line of the files at `source`."""
+class BatchJob(Resource, frozen=True, kw_only=True):
+    """A solution version asked about every line of the files at `source`."""
+
+    owner: ClassVar[str | None] = "solution_version"
+
+    status: Status = Status.CREATE_PENDING
+    solution_version: str
+    source: str
+    target: str
+    results: int | None = None
+    filter: str | None = None
+    answered: int = 0
+    rejected: int = 0
+
+
+class BatchInferenceJob(BatchJob, frozen=True, kw_only=True):
+    """Recommendations or rankings for every line."""
 
     kind: ClassVar[str] = "batch inference job"
-    owner: ClassVar[str | None] = "solution_version"
 
-    status: Status = Status.CREATE_PENDING
-    solution_version: str
-    source: str
-    target: str
-    results: int | None = None
-    filter: str | None = None
     exploration_weight: float | None = None
     exploration_item_age_cut_off: int | None = None
-    answered: int = 0
-    rejected: int = 0
 
 
-class BatchSegmentJob(Resource, frozen=True, kw_only=True):
-    """The users who like the items of each line of the files at `source` best."""
+class BatchSegmentJob(BatchJob, frozen=True, kw_only=True):
+    """The users who like the items of each line best."""
 
     kind: ClassVar[str] = "batch segment job"
-    owner: ClassVar[str | None] = "solution_version"
-
-    status: Status = Status.CREATE_PENDING
-    solution_version: str
-    source: str
-    target: str
-    results: int | None = None
-    filter: str | None = None
-    answered: int = 0
-    rejected: int = 0
