@@ -21,6 +21,7 @@ def commands() -> dict[str, list[list[str]]]:
     return {
         "ingest": [["--events", "50000"]],
         "recommend": [["--events", "100000", "--requests", "2000"]],
+        "animals": [["--animals", "20000", "--groups", "1000", "--events", "50000"]],
         "import_memory": [["--rows", "100000"]],
         "demo_world": [["--seeds", "1"]],
         "retrain": [["--rest", "8"]],

@@ -14,12 +14,13 @@ import yaml
 from msgspec import Meta
 
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.animals.settings import AnimalSettings
 from pawsonalize.engine.checks.settings import CheckSettings
 from pawsonalize.evaluation.gate.settings import GateSettings, Profile
 
 _PREFIX = "PAWSONALIZE_"
 _OF_RETRAINING = ("recipe", "reranking", "promotion", "gate", "check", "retrain", "campaign")
-_GATE, _CHECKS = GateSettings(), CheckSettings()
+_GATE, _CHECKS, _ANIMALS = GateSettings(), CheckSettings(), AnimalSettings()
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0)]
 
@@ -108,6 +109,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The share of the places of recommendations that explore new and under-exposed items."""
     exploration_item_age_cut_off: Annotated[int, Meta(ge=0)] = 65500
     """Items created longer ago than this many days before the training are not explored."""
+    max_per_group_share: Annotated[float, Meta(gt=0, le=1)] = _ANIMALS.max_per_group_share
+    """One group fills at most this share of an answer of animals, unless nobody else is left."""
+    newcomer_days: Count = _ANIMALS.newcomer_days
+    """So many days an animal counts as new, and is due for exploration."""
+    long_stay_days: Count = _ANIMALS.long_stay_days
+    """From so many days on an animal waits long, and is due for exploration again."""
+    newcomer_floor: Share = _ANIMALS.newcomer_floor
+    """This share of the exploration is spread evenly over all animals that are due."""
+    postcode_table: str = ""
+    """A CSV file with the columns postcode, latitude and longitude; empty: none is known."""
     min_provisioned_tps: Annotated[int, Meta(ge=1)] = 1
     """Warn when a new version scores fewer recommendation requests a second."""
     reranking_enabled: bool = True
@@ -196,6 +207,21 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             bot_events=self.check_bot_events,
             bot_seconds=self.check_bot_seconds,
         )
+
+    @property
+    def animals(self) -> AnimalSettings:
+        """How individual animals are chosen; the weights are those that are not learned."""
+        return AnimalSettings(
+            max_per_group_share=self.max_per_group_share,
+            newcomer_days=self.newcomer_days,
+            long_stay_days=self.long_stay_days,
+            newcomer_floor=self.newcomer_floor,
+        )
+
+    @property
+    def animal_weights(self) -> Path:
+        """The file of learned weights."""
+        return self.data_dir / "animal-weights.json"
 
     @property
     def models_dir(self) -> Path:

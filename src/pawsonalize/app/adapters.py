@@ -29,7 +29,7 @@ from pawsonalize.notify.smtp import SmtpNotifier
 from pawsonalize.notify.sns import SnsNotifier
 from pawsonalize.notify.webhook import WebhookNotifier
 from pawsonalize.settings import Settings, as_environment, as_record
-from pawsonalize.storage.animals import Animals, Supply
+from pawsonalize.storage.animals import AnimalExposures, Animals, Supply
 from pawsonalize.storage.archive_ledger import ArchiveLedger
 from pawsonalize.storage.artefacts import LocalArtefacts
 from pawsonalize.storage.base import ArtefactStore, Catalogue, EventLog
@@ -37,6 +37,7 @@ from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.storage.impressions import Impressions
 from pawsonalize.storage.sql import (
     Database,
+    SqlAnimalExposures,
     SqlAnimals,
     SqlArchiveLedger,
     SqlCatalogue,
@@ -63,6 +64,7 @@ class Adapters:
     animals: Animals
     impressions: Impressions
     supply: Supply
+    exposures: AnimalExposures
     registry: Registry
     ledger: ArchiveLedger
     deliveries: Deliveries
@@ -141,6 +143,7 @@ def _open(settings: Settings) -> Adapters:
         animals=SqlAnimals(database),
         impressions=SqlImpressions(database),
         supply=SqlSupply(database),
+        exposures=SqlAnimalExposures(database),
         registry=registry,
         ledger=SqlArchiveLedger(database),
         deliveries=SqlDeliveries(database),

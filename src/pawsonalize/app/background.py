@@ -13,6 +13,7 @@ from pawsonalize.app.adapters import Adapters, couriers
 from pawsonalize.app.engine import Engine
 from pawsonalize.app.folding import are_behind
 from pawsonalize.domain.errors import PawsonalizeError
+from pawsonalize.engine.animals.shelf_watch import ShelfWatch
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.attribution.attributions import MetricAttributions
 from pawsonalize.engine.campaigns.live_model import LiveModel
@@ -32,6 +33,7 @@ _IMPORT_SECONDS = 0.5
 _LOOK_SECONDS = 1.0
 _METADATA_SECONDS = 10.0
 _REPORT_SECONDS = 60.0
+_SHOWN_SECONDS = 1.0
 _RETRAIN_SECONDS = 1.0
 _FOLD_SECONDS = 1.0
 
@@ -57,6 +59,7 @@ async def in_background(
 def catch_up(engine: Engine) -> None:
     """What the first answer needs, before there is one."""
     attempt(count_animals, engine.supply)
+    attempt(fill_shelf, engine.shelf)
     for live in engine.live.values():
         attempt(follow_campaign, live)
 
@@ -70,6 +73,7 @@ def _work(
     yield every(_IMPORT_SECONDS, do_import_job, engine.import_jobs, engine.importing)
     for worker in engine.jobs.workers:
         yield every(_IMPORT_SECONDS, do_job, worker, engine.working)
+    yield every(_SHOWN_SECONDS, count_shown, engine.shelf)
     yield every(_METADATA_SECONDS, read_metadata, engine.filterings)
     yield every(_LOOK_SECONDS, look_after_trainings, engine.queue)
     yield every(_LOOK_SECONDS, look_after_recommenders, engine.recommenders)
@@ -132,6 +136,17 @@ def count_animals(supply: SupplyWatch) -> None:
     """Count the animals before anybody asks; answers then count what changed."""
     now = clock.now()
     supply.of((), now, now)
+
+
+def fill_shelf(shelf: ShelfWatch) -> None:
+    """Read the available animals before anybody asks; answers then read what changed."""
+    now = clock.now()
+    shelf.of(now, now)
+
+
+def count_shown(shelf: ShelfWatch) -> None:
+    """Take in what was shown, by whichever process."""
+    shelf.count_shown()
 
 
 def read_metadata(filterings: Filterings) -> None:

@@ -9,12 +9,17 @@ from pathlib import Path
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.folding import fold_process
+from pawsonalize.app.individuals import animal_settings, postcodes_of, shelf_watch
 from pawsonalize.app.jobs import background_jobs, metric_attributions
 from pawsonalize.app.live_models import live_model, live_models
 from pawsonalize.app.retraining import timer, worker_processes
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.services import Services as AwsServices
 from pawsonalize.engine.actions.recommending import ActionRecommending
+from pawsonalize.engine.animals.distance import Postcodes
+from pawsonalize.engine.animals.individuals import Individuals
+from pawsonalize.engine.animals.profile import Profiles
+from pawsonalize.engine.animals.shelf_watch import ShelfWatch
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.attribution.attributions import MetricAttributions
 from pawsonalize.engine.campaigns.live_model import LiveModel
@@ -53,7 +58,10 @@ class Engine:
     ingest: Ingest
     supply: SupplyWatch
     filterings: Filterings
+    shelf: ShelfWatch
+    postcodes: Postcodes
     runtime: Runtime
+    individuals: Individuals
     runtimes: Runtimes
     runs: Runs
     timer: Timer | None
@@ -75,6 +83,17 @@ class Engine:
         impressions = ImpressionLog(adapters.impressions)
         supply = SupplyWatch(adapters.supply)
         filterings = Filterings(adapters.log, adapters.catalogue)
+        postcodes = postcodes_of(settings)
+        shelf = shelf_watch(adapters, postcodes)
+        runtime = Runtime(
+            adapters.log,
+            live[RECOMMENDER],
+            impressions,
+            live.get(RERANKER),
+            supply,
+            filterings.of(DATASET_GROUP),
+            adapters.catalogue,
+        )
         runs = adapters.runs(settings)
         queue = TrainingQueue(adapters.registry, adapters.trainings, settings.trainings_at_once)
         jobs = background_jobs(settings, adapters, filterings)
@@ -86,14 +105,11 @@ class Engine:
             ),
             supply=supply,
             filterings=filterings,
-            runtime=Runtime(
-                adapters.log,
-                live[RECOMMENDER],
-                impressions,
-                live.get(RERANKER),
-                supply,
-                filterings.of(DATASET_GROUP),
-                adapters.catalogue,
+            shelf=shelf,
+            postcodes=postcodes,
+            runtime=runtime,
+            individuals=Individuals(
+                runtime, shelf, adapters.animals, impressions, animal_settings(settings)
             ),
             runtimes=Runtimes(
                 adapters.log,
@@ -131,6 +147,9 @@ class Engine:
             catalogue=adapters.catalogue,
             ingest=self.ingest,
             runtime=self.runtime,
+            individuals=self.individuals,
+            profiles=Profiles(adapters.catalogue, self.postcodes),
+            exposures=adapters.exposures,
             live=self.live[RECOMMENDER],
             runs=self.runs,
             registry=adapters.registry,
@@ -172,6 +191,7 @@ class Engine:
         """What the adoption site's pages need."""
         return Storefront(
             runtime=self.runtime,
+            individuals=self.individuals,
             ingest=self.ingest,
             log=adapters.log,
             animals=adapters.animals,

@@ -57,6 +57,15 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupScores:
+    """What a model says of one animal of each group of its catalogue, and of whom it was told."""
+
+    served: Served
+    context: Context
+    scores: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """One place of a list to rank: the caller's id, and the group it stands for."""
 
@@ -178,6 +187,30 @@ class Runtime:
         items = tuple(Scored(candidates[place].item_id, float(shares[place])) for place in order)
         answer = Answer(new_recommendation_id(now), served.version.name, items)
         return self._logged(answer, served, RANKING, visitor, at, now)
+
+    def score_groups(
+        self,
+        visitor: Visitor,
+        at: int,
+        told: Told = NOTHING,
+        about: str | None = None,
+        *,
+        ranking: bool = False,
+    ) -> GroupScores:
+        """What one animal of each group is worth to the visitor as of `at`; nothing is logged.
+
+        With `about`, that item is what the visitor saw last. `ranking` asks the reranker.
+        """
+        served = self._ranking() if ranking else self._recommender.current
+        one_of_each = np.ones(len(served.model.item_ids), np.int64)
+        context = replace(self._context(served, visitor, told, at, about), supply=one_of_each)
+        return GroupScores(served, context, served.model.score_catalogue(context))
+
+    def passing_groups(
+        self, applied: AppliedFilter, groups: Sequence[str], asking: Asking
+    ) -> set[str]:
+        """Those of the groups that pass the filter."""
+        return self._filters().listed(applied, groups, asking)
 
     def _chosen(
         self,

@@ -11,6 +11,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pawsonalize.http import (
+    animal_answers,
+    animal_exposure,
     animals,
     events,
     filters,
@@ -26,6 +28,8 @@ from pawsonalize.http import (
 )
 from pawsonalize.http.examples import (
     ANIMAL,
+    ANIMALS,
+    ANIMALS_RERANKING,
     EVENT,
     EVENTS,
     FILTER,
@@ -74,7 +78,7 @@ class Operation:
 
 
 _RECOMMENDATION_ID = {
-    recommendations.RECOMMENDATION_HEADER: "The answer's id: send it with the events it led to."
+    animal_answers.RECOMMENDATION_HEADER: "The answer's id: send it with the events it led to."
 }
 _HISTORY_PARAMETERS = (
     Parameter("limit", "How many events a page holds, 1 to 500; 50 if left out.", int),
@@ -97,10 +101,20 @@ OPERATIONS = (
         "POST",
         "/v1/recommendations",
         recommendations.post_recommendations,
-        "Which animal groups for this visitor?",
+        "Which animal groups, or animals, for this visitor?",
         request=(recommendations.RecommendationRequest,),
-        answer=(list[recommendations.RecommendedGroup], recommendations.DetailedRecommendations),
-        examples={"a user": RECOMMENDATION, "filtered": FILTERED, "promoting": PROMOTED},
+        answer=(
+            list[recommendations.RecommendedGroup],
+            recommendations.DetailedRecommendations,
+            list[animal_answers.RecommendedAnimal],
+            animal_answers.DetailedAnimals,
+        ),
+        examples={
+            "a user": RECOMMENDATION,
+            "animals": ANIMALS,
+            "filtered": FILTERED,
+            "promoting": PROMOTED,
+        },
         parameters=(
             Parameter("detail", "`full` adds scores, propensities, reasons and metadata."),
         ),
@@ -113,7 +127,7 @@ OPERATIONS = (
         "In which order should this list be shown?",
         request=(rerankings.RerankingRequest,),
         answer=(rerankings.RerankingResponse,),
-        examples={"three animals": RERANKING},
+        examples={"three animals": RERANKING, "of the inventory": ANIMALS_RERANKING},
         answer_headers=_RECOMMENDATION_ID,
     ),
     Operation(
@@ -208,6 +222,28 @@ OPERATIONS = (
         answer=(animals.AnimalAnswer,),
         examples={"adopted": {"status": "adopted"}},
         parameters=(_ANIMAL,),
+    ),
+    Operation(
+        "GET",
+        "/v1/animals/exposure",
+        animal_exposure.get_animals_exposure,
+        "Is exposure shared as the stock is?",
+        answer=(animal_exposure.ExposureAnswer,),
+    ),
+    Operation(
+        "GET",
+        "/v1/animals/{animal_id:path}/similar",
+        animal_answers.get_similar,
+        "Which animals are like this one?",
+        answer=(list[animal_answers.RecommendedAnimal], animal_answers.DetailedAnimals),
+        parameters=(
+            _ANIMAL,
+            Parameter("limit", "How many, 1 to 500; 10 if left out.", int),
+            Parameter("userId", "For whom."),
+            Parameter("sessionId", "For which session."),
+            Parameter("detail", "`full` adds factors, propensities and reasons."),
+        ),
+        answer_headers=_RECOMMENDATION_ID,
     ),
     Operation(
         "GET",

@@ -7,6 +7,8 @@ from typing import ParamSpec, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
+from pawsonalize.engine.animals.individuals import Individuals
+from pawsonalize.engine.animals.profile import Profiles
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.campaigns.updates import Campaigns
 from pawsonalize.engine.erasing.deletions import Deletions
@@ -16,6 +18,7 @@ from pawsonalize.engine.inventory.inventory import Inventory
 from pawsonalize.engine.metadata import ItemMetadata
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.runtime import Runtime
+from pawsonalize.storage.animals import AnimalExposures
 from pawsonalize.storage.base import Catalogue, EventLog
 from pawsonalize.workflow.runs import Runs
 
@@ -37,6 +40,9 @@ class Services:
     catalogue: Catalogue
     ingest: Ingest
     runtime: Runtime
+    individuals: Individuals
+    profiles: Profiles
+    exposures: AnimalExposures
     live: LiveModel
     runs: Runs
     registry: Registry

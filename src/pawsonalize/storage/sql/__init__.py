@@ -1,5 +1,6 @@
 """The tables on SQLAlchemy Core: SQLite and PostgreSQL through one code path."""
 
+from pawsonalize.storage.sql.animal_exposures import SqlAnimalExposures
 from pawsonalize.storage.sql.animals import SqlAnimals
 from pawsonalize.storage.sql.archive_ledger import SqlArchiveLedger
 from pawsonalize.storage.sql.catalogue import SqlCatalogue
@@ -13,6 +14,7 @@ from pawsonalize.storage.sql.workflow_runs import SqlWorkflowRuns
 
 __all__ = [
     "Database",
+    "SqlAnimalExposures",
     "SqlAnimals",
     "SqlArchiveLedger",
     "SqlCatalogue",

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, delete, func, or_, se
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event, LoggedEvent, Visitor
 from pawsonalize.storage.base import HistoryQuery, RecentEvent, Touched, TrainingRow
 from pawsonalize.storage.sql import histories
+from pawsonalize.storage.sql.animal_exposures import add_shown_animals
 from pawsonalize.storage.sql.database import Database
 from pawsonalize.storage.sql.exposures import add_shown
 from pawsonalize.storage.sql.ids import in_parts
@@ -47,6 +48,7 @@ class SqlEventLog:
             fresh_events = list(compress(batch, flags))
             _bind_sessions(connection, fresh_events)
             add_shown(connection, _reported(fresh_events))
+            add_shown_animals(connection, _reported_animals(fresh_events))
         return flags
 
     def head(self) -> int:
@@ -295,6 +297,13 @@ def _reported(batch: Iterable[Event]) -> Iterator[tuple[str, int, tuple[str, ...
     for event in batch:
         if event.impression and event.recommendation_id is None:
             yield event.dataset_group, min(event.sent_at, event.received_at), event.impression
+
+
+def _reported_animals(batch: Iterable[Event]) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """The same of individual animals, with the moment at which it is counted."""
+    for event in batch:
+        if event.impression and event.recommendation_id is None:
+            yield event.received_at, event.impression
 
 
 def _row(event: Event) -> dict[str, Any]:
