@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pawsonalize.aws.operations.pages import page, part_of
+from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
 from pawsonalize.aws.services import Answer, Asked, Services
 from pawsonalize.engine.resources.attribution import AttributedMetric, MetricAttribution
 from pawsonalize.engine.resources.datasets import DatasetGroup
@@ -55,7 +56,9 @@ def list_metric_attribution_metrics(services: Services, asked: Asked) -> Answer:
 
 def update_metric_attribution(services: Services, asked: Asked) -> Answer:
     """Adds and removes metrics, or reports elsewhere, from the next report on."""
-    name = services.resource(MetricAttribution, asked["metricAttributionArn"]).name
+    if "metricAttributionArn" not in asked:
+        raise AwsError(INVALID_INPUT, "metricAttributionArn is missing: send it")
+    name = services.arns.name(asked["metricAttributionArn"], MetricAttribution)
     changes = _output(asked["metricsOutputConfig"]) if "metricsOutputConfig" in asked else {}
     updated = services.attributions.update(
         name,
