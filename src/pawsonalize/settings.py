@@ -132,8 +132,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The same warning for the reranker."""
     import_roots: str = ""
     """Folders below which import jobs may read, commas between, beside `imports` in data_dir."""
+    export_roots: str = ""
+    """Folders below which jobs may write, commas between, beside `exports` in data_dir."""
     s3_root: str = ""
-    """A folder whose folders stand for buckets: import jobs read `s3://` there, not in S3."""
+    """A folder whose folders stand for buckets: jobs read and write `s3://` there, not in S3."""
+    attribution_seconds: Annotated[float, Meta(gt=0)] = 3600.0
+    """How often metric attributions report what has come since the report before."""
     max_loaded_campaigns: Annotated[int, Meta(ge=1)] = 16
     """Campaigns beyond the two default ones that a worker keeps loaded, those asked last."""
     fold_seconds: Annotated[float, Meta(ge=0)] = 60.0
@@ -251,9 +255,18 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def import_folders(self) -> tuple[Path, ...]:
-        """The folders below which import jobs may read."""
-        given = (Path(name.strip()) for name in self.import_roots.split(",") if name.strip())
-        return tuple(folder.absolute() for folder in (self.data_dir / "imports", *given))
+        """The folders below which jobs may read."""
+        return _folders(self.data_dir / "imports", self.import_roots)
+
+    @property
+    def export_folders(self) -> tuple[Path, ...]:
+        """The folders below which jobs may write."""
+        return _folders(self.data_dir / "exports", self.export_roots)
+
+    @property
+    def jobs_dir(self) -> Path:
+        """The folder where running jobs other than imports hold their locks."""
+        return self.data_dir / "jobs"
 
     @property
     def import_jobs_dir(self) -> Path:
@@ -316,3 +329,9 @@ def _file(path: Path) -> dict[str, Any]:
 def _read(kind: type, value: Any) -> Any:
     """Read the types that msgspec does not know, which are made from text."""
     return kind(value)
+
+
+def _folders(first: Path, listed: str) -> tuple[Path, ...]:
+    """The first folder, and those that the setting lists, as absolute paths."""
+    given = (Path(name.strip()) for name in listed.split(",") if name.strip())
+    return tuple(folder.absolute() for folder in (first, *given))

@@ -15,10 +15,13 @@ from pawsonalize.app.folding import are_behind
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.engine.animals.shelf_watch import ShelfWatch
 from pawsonalize.engine.archiving.archiver import Archiver
+from pawsonalize.engine.attribution.attributions import MetricAttributions
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.importing.jobs import ImportJobs
+from pawsonalize.engine.jobs.worker import Worker
 from pawsonalize.engine.notifying.courier import Courier
+from pawsonalize.engine.recommenders import Recommenders
 from pawsonalize.engine.runtimes import Runtimes
 from pawsonalize.engine.solutions.queue import TrainingQueue
 from pawsonalize.engine.supply import SupplyWatch
@@ -29,6 +32,7 @@ _REFRESH_SECONDS = 0.5  # so that a rollback is everywhere within a second
 _IMPORT_SECONDS = 0.5
 _LOOK_SECONDS = 1.0
 _METADATA_SECONDS = 10.0
+_REPORT_SECONDS = 60.0
 _SHOWN_SECONDS = 1.0
 _RETRAIN_SECONDS = 1.0
 _FOLD_SECONDS = 1.0
@@ -67,9 +71,14 @@ def _work(
         yield every(_REFRESH_SECONDS, follow_campaign, live)
     yield every(_REFRESH_SECONDS, follow_campaigns, engine.runtimes, engine.runtimes.loading)
     yield every(_IMPORT_SECONDS, do_import_job, engine.import_jobs, engine.importing)
+    for worker in engine.jobs.workers:
+        yield every(_IMPORT_SECONDS, do_job, worker, engine.working)
     yield every(_SHOWN_SECONDS, count_shown, engine.shelf)
     yield every(_METADATA_SECONDS, read_metadata, engine.filterings)
     yield every(_LOOK_SECONDS, look_after_trainings, engine.queue)
+    yield every(_LOOK_SECONDS, look_after_recommenders, engine.recommenders)
+    looks = min(settings.attribution_seconds, _REPORT_SECONDS)
+    yield every(looks, report_metrics, engine.attributions)
     yield every(settings.archive_seconds, archive_new, engine.archiver)
     for courier in couriers(settings, adapters.deliveries):
         yield every(_DELIVERY_SECONDS, deliver_due, courier, notifying)
@@ -118,6 +127,11 @@ def do_import_job(jobs: ImportJobs) -> None:
     jobs.work()
 
 
+def do_job(worker: Worker[Any]) -> None:
+    """Do the job of a kind that waits for longest."""
+    worker.work()
+
+
 def count_animals(supply: SupplyWatch) -> None:
     """Count the animals before anybody asks; answers then count what changed."""
     now = clock.now()
@@ -143,6 +157,16 @@ def read_metadata(filterings: Filterings) -> None:
 def look_after_trainings(queue: TrainingQueue) -> None:
     """Settle trainings whose process died, and start those that wait."""
     queue.look_after(clock.now())
+
+
+def look_after_recommenders(recommenders: Recommenders) -> None:
+    """Serve those that are trained."""
+    recommenders.look_after(clock.now())
+
+
+def report_metrics(attributions: MetricAttributions) -> None:
+    """Write the reports of metric attributions that are due."""
+    attributions.report_due(clock.now())
 
 
 def archive_new(archiver: Archiver) -> None:

@@ -8,12 +8,16 @@ from starlette.concurrency import run_in_threadpool
 
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.signatures.verification import Signatures
+from pawsonalize.engine.actions.recommending import ActionRecommending
+from pawsonalize.engine.attribution.attributions import MetricAttributions
 from pawsonalize.engine.campaigns.updates import Campaigns
 from pawsonalize.engine.datasets import Datasets
 from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.filters.resources import Filters
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.ingest import Ingest
+from pawsonalize.engine.jobs.background import BackgroundJobs
+from pawsonalize.engine.recommenders import Recommenders
 from pawsonalize.engine.remembered import Remembered
 from pawsonalize.engine.resources.datasets import EventTracker
 from pawsonalize.engine.resources.registry import Registry
@@ -47,6 +51,10 @@ class Services:
     campaigns: Campaigns
     datasets: Datasets
     import_jobs: ImportJobs
+    jobs: BackgroundJobs
+    action_recommending: ActionRecommending
+    attributions: MetricAttributions
+    recommenders: Recommenders
     filters: Filters
     filterings: Filterings
     ingest: Ingest

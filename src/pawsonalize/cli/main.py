@@ -24,6 +24,7 @@ from pawsonalize.cli import (
     solutions,
     train,
     train_version,
+    users,
     work,
 )
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
@@ -50,6 +51,7 @@ app.add_typer(runs.app, name="runs")
 app.add_typer(solutions.app, name="solutions")
 app.add_typer(solution_versions.app, name="solution-versions")
 app.add_typer(campaigns.app, name="campaigns")
+app.add_typer(users.app, name="users")
 app.add_typer(filters.app, name="filters")
 app.add_typer(keys.app, name="keys")
 app.add_typer(archive.app, name="archive")

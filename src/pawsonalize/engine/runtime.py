@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import DEFAULT_EVENT_TYPE, Visitor
-from pawsonalize.engine.campaigns.live_model import LiveModel
-from pawsonalize.engine.campaigns.serving import Served
+from pawsonalize.engine.campaigns.serving import Served, Serving
 from pawsonalize.engine.constraints import UNCONSTRAINED, Constraint
 from pawsonalize.engine.context import context_of
 from pawsonalize.engine.exploration import Explored, explore
@@ -84,9 +83,9 @@ class Runtime:
     def __init__(
         self,
         log: EventLog,
-        recommender: LiveModel,
-        impressions: ImpressionLog,
-        reranker: LiveModel | None = None,
+        recommender: Serving,
+        impressions: ImpressionLog | None,
+        reranker: Serving | None = None,
         supply: SupplyWatch | None = None,
         filtering: Filtering | None = None,
         catalogue: Catalogue | None = None,
@@ -95,7 +94,8 @@ class Runtime:
     ) -> None:
         """With `strict`, a recipe that needs an item takes no question without one.
 
-        Otherwise the visitor's newest event stands in for it.
+        Otherwise the visitor's newest event stands in for it. Without `impressions` answers are
+        not logged: nobody may ever see them.
         """
         self._log = log
         self._recommender = recommender
@@ -110,6 +110,11 @@ class Runtime:
     def recipe(self) -> str:
         """The recipe of the version that recommends now; NotReady if there is none."""
         return self._recommender.current.version.recipe
+
+    @property
+    def served(self) -> Served:
+        """The version that recommends now; NotReady if there is none."""
+        return self._recommender.current
 
     def recommend(
         self,
@@ -284,6 +289,8 @@ class Runtime:
         now: int,
         propensities: tuple[float, ...] | None = None,
     ) -> Answer:
+        if self._impressions is None:
+            return answer
         self._impressions.add(
             Impression(
                 recommendation_id=answer.recommendation_id,

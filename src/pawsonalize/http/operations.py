@@ -26,6 +26,7 @@ from pawsonalize.http import (
     resources,
     runs,
     user_attributes,
+    users,
 )
 from pawsonalize.http.examples import (
     ANIMAL,
@@ -180,6 +181,15 @@ OPERATIONS = (
             Parameter("session_id", "The session.", where="path", required=True),
             *_HISTORY_PARAMETERS,
         ),
+    ),
+    Operation(
+        "DELETE",
+        "/v1/users/{user_id:path}",
+        users.delete_user,
+        "Erase a user: from tables and archive within a moment, and from the next model.",
+        answer=(users.ErasureAnswer,),
+        status=202,
+        parameters=(Parameter("user_id", "The user.", where="path", required=True),),
     ),
     Operation(
         "PUT",

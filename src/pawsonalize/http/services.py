@@ -11,6 +11,7 @@ from pawsonalize.engine.animals.individuals import Individuals
 from pawsonalize.engine.animals.profile import Profiles
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.campaigns.updates import Campaigns
+from pawsonalize.engine.erasing.deletions import Deletions
 from pawsonalize.engine.filters.resources import Filters
 from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.inventory.inventory import Inventory
@@ -50,6 +51,7 @@ class Services:
     campaigns: Campaigns
     filters: Filters
     metadata: ItemMetadata
+    deletions: Deletions
     now: Callable[[], int]
     reads_are_local: bool
     max_body_bytes: int

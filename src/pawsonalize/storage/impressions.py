@@ -60,6 +60,13 @@ class Impressions(Protocol):
         """Answers given at `since` or later and before `until`, with ids above `after`, by id."""
         ...
 
+    def erase_visitors(self, user_ids: Sequence[str], session_ids: Sequence[str]) -> int:
+        """Delete what was answered to these users and in these sessions; returns how many.
+
+        How often items were shown stays: it names nobody.
+        """
+        ...
+
     def shown(self, at: int) -> dict[str, float]:
         """How often each item was shown; a showing of 30 days before `at` counts half.
 

@@ -5,7 +5,7 @@ from itertools import compress
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, delete, func, select, text
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, or_, select, text
 
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event, LoggedEvent, Visitor
 from pawsonalize.storage.base import HistoryQuery, RecentEvent, Touched, TrainingRow
@@ -13,6 +13,7 @@ from pawsonalize.storage.sql import histories
 from pawsonalize.storage.sql.animal_exposures import add_shown_animals
 from pawsonalize.storage.sql.database import Database
 from pawsonalize.storage.sql.exposures import add_shown
+from pawsonalize.storage.sql.ids import in_parts
 from pawsonalize.storage.sql.tables import events, sessions
 from pawsonalize.storage.sql.upsert import insert_new
 
@@ -167,6 +168,41 @@ class SqlEventLog:
         )
         with self._database.reading() as connection:
             return {row[0]: Touched(row[1], row[2]) for row in connection.execute(counted)}
+
+    def user_ids(self, after: str, limit: int) -> list[str]:
+        """See `EventLog.user_ids`."""
+        mine = (events.c.dataset_group == self._dataset_group, events.c.user_id > after)
+        found = select(events.c.user_id).where(*mine).distinct()
+        with self._database.reading() as connection:
+            return list(connection.scalars(found.order_by(events.c.user_id).limit(limit)))
+
+    def sessions_of(self, user_ids: Sequence[str]) -> list[str]:
+        """See `EventLog.sessions_of`."""
+        with self._database.reading() as connection:
+            found: list[str] = []
+            for part in in_parts(user_ids):
+                found += connection.scalars(self._sessions_of(part))
+            return found
+
+    def erase_users(self, user_ids: Sequence[str]) -> int:
+        """See `EventLog.erase_users`."""
+        erased = 0
+        with self._database.writing() as connection:
+            for part in in_parts(user_ids):
+                theirs = or_(
+                    events.c.user_id.in_(part),
+                    events.c.user_id.is_(None) & events.c.session_id.in_(self._sessions_of(part)),
+                )
+                mine = events.c.dataset_group == self._dataset_group
+                erased += connection.execute(delete(events).where(mine, theirs)).rowcount
+                bound = (sessions.c.dataset_group == self._dataset_group,)
+                connection.execute(delete(sessions).where(*bound, sessions.c.user_id.in_(part)))
+        return erased
+
+    def _sessions_of(self, user_ids: Sequence[str]) -> Select[tuple[str]]:
+        return select(sessions.c.session_id).where(
+            sessions.c.dataset_group == self._dataset_group, sessions.c.user_id.in_(user_ids)
+        )
 
     def erase(self, ids_like: str | None = None) -> int:
         """See `EventLog.erase`."""

@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import msgspec
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, delete, select
 
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.storage.impressions import Impression
 from pawsonalize.storage.sql.animal_exposures import add_shown_animals, first_places
 from pawsonalize.storage.sql.database import Database
 from pawsonalize.storage.sql.exposures import add_shown, read_shown
+from pawsonalize.storage.sql.ids import in_parts
 from pawsonalize.storage.sql.tables import impressions
 
 _ENCODE = msgspec.json.Encoder().encode
@@ -93,6 +94,20 @@ class SqlImpressions:
         )
         with self._database.reading() as connection:
             return [_impression(row) for row in connection.execute(wanted).mappings()]
+
+    def erase_visitors(self, user_ids: Sequence[str], session_ids: Sequence[str]) -> int:
+        """See `Impressions.erase_visitors`."""
+        mine = impressions.c.dataset_group == self._dataset_group
+        erased = 0
+        with self._database.writing() as connection:
+            for column, ids in (
+                (impressions.c.user_id, user_ids),
+                (impressions.c.session_id, session_ids),
+            ):
+                for part in in_parts(ids):
+                    theirs = delete(impressions).where(mine, column.in_(part))
+                    erased += connection.execute(theirs).rowcount
+        return erased
 
     def shown(self, at: int) -> dict[str, float]:
         """See `Impressions.shown`."""
