@@ -113,18 +113,7 @@ class Engine:
             individuals=Individuals(
                 runtime, shelf, adapters.animals, impressions, animal_settings(settings)
             ),
-            runtimes=Runtimes(
-                adapters.log,
-                adapters.registry,
-                impressions,
-                partial(live_model, settings, adapters),
-                pinned=live,
-                supply=supply,
-                filterings=filterings,
-                catalogue=adapters.catalogue,
-                now=clock.now,
-                limit=settings.max_loaded_campaigns,
-            ),
+            runtimes=_runtimes(settings, adapters, live, impressions, supply, filterings),
             runs=runs,
             timer=timer(settings, runs),
             workers=worker_processes(settings, adapters),
@@ -231,3 +220,25 @@ def _metrics_dir() -> Path | None:
     # prometheus_client itself reads this variable when it is imported.
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     return Path(folder) if folder else None
+
+
+def _runtimes(
+    settings: Settings,
+    adapters: Adapters,
+    live: dict[str, LiveModel],
+    impressions: ImpressionLog,
+    supply: SupplyWatch,
+    filterings: Filterings,
+) -> Runtimes:
+    return Runtimes(
+        adapters.log,
+        adapters.registry,
+        impressions,
+        partial(live_model, settings, adapters),
+        pinned=live,
+        supply=supply,
+        filterings=filterings,
+        catalogue=adapters.catalogue,
+        now=clock.now,
+        limit=settings.max_loaded_campaigns,
+    )

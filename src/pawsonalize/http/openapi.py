@@ -12,7 +12,8 @@ from pawsonalize import __version__
 from pawsonalize.http.docs_page import render
 from pawsonalize.http.errors import ErrorAnswer
 from pawsonalize.http.json import json_response
-from pawsonalize.http.operations import OPERATIONS, Operation
+from pawsonalize.http.operation import Operation
+from pawsonalize.http.operations import OPERATIONS
 
 _REFERENCES = "#/components/schemas/{name}"
 
