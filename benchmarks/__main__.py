@@ -26,6 +26,7 @@ def commands() -> dict[str, list[list[str]]]:
         "retrain": [["--rest", "8"]],
         "gate": [["--worlds", "1", "--runs", "10"]],
         "next_item": next_item_runs(shared_data() / "sequences"),
+        "request": [["--max-items", "20000"]],
         "scale": [["--max-events", "100000"]],
     }
 

@@ -110,14 +110,20 @@ class Mixture:
         return self.weigh(seen, outside, context.supply)
 
     def weigh(
-        self, seen: Interests, outside: Sequence[str], supply: NDArray[np.integer] | None
+        self,
+        seen: Interests,
+        outside: Sequence[str],
+        supply: NDArray[np.integer] | None,
+        out: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float32]:
-        """The candidates, each weighed, shape (tables, items + outside).
+        """The candidates, each weighed, shape (tables, items + outside); `out` is written to.
 
         A table gets its weight times evidence / (evidence + doubt); popularity gets the rest.
         """
         s = self._settings
-        parts = self._candidates(seen, outside)
+        shape = (len(TABLES), len(self.index.ids) + len(outside))
+        parts = np.empty(shape, np.float32) if out is None else out
+        self._candidates(seen, outside, parts)
         if supply is not None:
             self.supply.apply(parts, supply)
 
@@ -133,10 +139,12 @@ class Mixture:
         parts *= np.append(factors, rest).astype(np.float32)[:, np.newaxis]
         return parts
 
-    def _candidates(self, seen: Interests, outside: Sequence[str]) -> NDArray[np.float32]:
-        """What each table proposes by itself, shape (tables, items + outside)."""
+    def _candidates(
+        self, seen: Interests, outside: Sequence[str], parts: NDArray[np.float32]
+    ) -> None:
+        """Write what each table proposes by itself to `parts` (tables, items + outside)."""
         s, n_items = self._settings, len(self.index.ids)
-        parts = np.zeros((len(TABLES), n_items + len(outside)), np.float32)
+        parts[:] = 0.0
         own, transitions, covisits, kin, popularity = parts
 
         latest = seen.faded(s.history_decay)
@@ -156,7 +164,6 @@ class Mixture:
             own[n_items:] = [own_of.get(item, 0.0) for item in outside]
             kin[n_items:] = lift[cells].sum(axis=0) * np.float32(s.kin_smoothing)
             popularity[n_items:] = self.popularity.of_kin(cells)
-        return parts
 
 
 def _event_weights(data: TrainingData, settings: MixtureSettings) -> NDArray[np.float32]:

@@ -33,14 +33,17 @@ class Table:
     def add_to(
         self, out: NDArray[np.float32], rows: NDArray[np.int64], factors: NDArray[np.float32]
     ) -> None:
-        """Add `factors[k]` times row `rows[k]` to `out`, for every k; rows may repeat."""
+        """Add `factors[…, k]` times row `rows[k]` to `out[…]`, for every k; rows may repeat."""
         starts = self.starts[rows]
         lengths = self.starts[rows + 1] - starts
         ends = lengths.cumsum()
         # Position p of the concatenated rows lies at p plus its row's start less its row's place.
         at = np.arange(ends[-1] if len(ends) else 0)
-        at += np.repeat(starts - ends + lengths, lengths)
-        np.add.at(out, self.targets[at], self.weights[at] * np.repeat(factors, lengths))
+        at += (starts - ends + lengths).repeat(lengths)
+        # Places of the native size are added in half the time.
+        targets, weights = self.targets[at].astype(np.intp), self.weights[at]
+        for sums, scales in zip(np.atleast_2d(out), np.atleast_2d(factors), strict=True):
+            np.add.at(sums, targets, weights * scales.repeat(lengths))
 
     def arrays(self, name: str) -> dict[str, NDArray[Any]]:
         """The rows as plain arrays, `name.starts` and so on."""

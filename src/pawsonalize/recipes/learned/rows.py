@@ -75,6 +75,16 @@ def expand(starts: Array, lengths: Array) -> tuple[Array, Array]:
     return owner, np.arange(len(owner)) + (starts - before)[owner]
 
 
+def largest(values: Array, keep: int) -> Array:
+    """Places of the `keep` largest, largest first, ties by place."""
+    places = np.arange(len(values))
+    if len(values) > keep:
+        least = np.partition(values, -keep)[-keep]
+        above, equal = np.flatnonzero(values > least), np.flatnonzero(values == least)
+        places = np.sort(np.concatenate([above, equal[: keep - len(above)]]))
+    return places[np.argsort(-values[places], kind="stable")]
+
+
 def prune(matrix: Counts, keep: int, block: int = 4_000_000) -> Counts:
     """Keep the `keep` largest values of each row (ties: the lower column), a block at a time."""
     starts = matrix.indptr.astype(np.int64)
