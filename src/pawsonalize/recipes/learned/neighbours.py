@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.log import Log
-from pawsonalize.recipes.learned.rows import expand, largest
+from pawsonalize.recipes.learned.rows import expand
+from pawsonalize.recipes.tables import largest
 
 Array = NDArray[Any]
 _ECHO = 3  # newest visits of a neighbour which the context must hold in a row to be an echo

@@ -10,10 +10,10 @@ from pawsonalize.recipes.interests import Interests
 from pawsonalize.recipes.learned.factors import Factors
 from pawsonalize.recipes.learned.neighbours import neighbour_scores
 from pawsonalize.recipes.learned.requests import Requests
-from pawsonalize.recipes.learned.rows import largest
 from pawsonalize.recipes.learned.steps import Pairs, own_steps, spread
 from pawsonalize.recipes.learned.tables import Counted, Tables
 from pawsonalize.recipes.mixture import TABLES
+from pawsonalize.recipes.tables import largest
 
 Array = NDArray[Any]
 SIGNALS = ("newest", "fast", "slow", "backward", "flat", "near", "factor", "mixture")
