@@ -14,6 +14,8 @@ from typing import Any
 import msgspec
 import typer
 
+from pawsonalize.aws.operations.catalogue import HANDLERS
+from pawsonalize.aws.protocol.service import SERVICES, operations
 from pawsonalize.cli.main import app
 from pawsonalize.http.openapi import openapi
 from pawsonalize.recipes.catalogue import RECIPES
@@ -133,11 +135,36 @@ def _examples(operation: dict[str, Any]) -> list[tuple[str, Any]]:
     return [(name, given["value"]) for name, given in content.get("examples", {}).items()]
 
 
+def coverage_page() -> str:
+    """Every operation of Amazon Personalize, and what it does here."""
+    parts = [
+        f"# Coverage of the Personalize API\n\n{_MADE}\n"
+        f"Amazon Personalize's three services have {len(operations())} operations;"
+        f" {len(HANDLERS)} of them work under `/aws`. Every other one checks its input as AWS does"
+        " and then answers `UnsupportedOperationException` with HTTP status 400.\n"
+    ]
+    for service in SERVICES:
+        parts.append(f"## {service}\n")
+        rows = ["| operation | what it does here |", "|---|---|"]
+        rows += [
+            f"| {one.name} | {_first_line(HANDLERS.get(one.name))} |"
+            for one in operations().values()
+            if one.service == service
+        ]
+        parts.append("\n".join(rows) + "\n")
+    return "\n".join(parts)
+
+
+def _first_line(handler: Any) -> str:
+    return "not yet" if handler is None else (inspect.getdoc(handler) or "").partition("\n")[0]
+
+
 PAGES = {
     "settings.md": settings_page,
     "recipes.md": recipes_page,
     "cli.md": cli_page,
     "api.md": api_page,
+    "personalize-coverage.md": coverage_page,
 }
 
 

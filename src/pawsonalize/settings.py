@@ -48,6 +48,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The port to listen on; 0 takes a free one."""
     workers: Annotated[int, Meta(ge=1, le=64)] = 1
     """Server processes."""
+    trainings_at_once: Annotated[int, Meta(ge=1)] = 1
+    """So many trainings that are asked for under `/aws` run at the same time; others wait."""
     archive_seconds: Annotated[float, Meta(gt=0)] = 60.0
     """How often new events are moved to the archive."""
     max_body_bytes: Annotated[int, Meta(ge=1024)] = 5 * 1024 * 1024
@@ -56,6 +58,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Log lines for people or for machines."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe level that is logged."""
+    aws_region: Annotated[str, Meta(pattern="^[a-z0-9-]+$")] = "us-east-1"
+    """The region in the ARNs of the Personalize API under `/aws`."""
+    aws_account_id: Annotated[str, Meta(pattern="^[0-9]{12}$")] = "000000000000"
+    """The account in them."""
     demo_site: bool = False
     """Serve the demo adoption site at `/`, where anybody may act as any visitor."""
     recipe: str = "user-personalization"
@@ -108,6 +114,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Serve re-rankings from a campaign of their own; if not, the recommender's model ranks."""
     rerank_min_provisioned_tps: Annotated[int, Meta(ge=1)] = 1
     """The same warning for the reranker."""
+    import_roots: str = ""
+    """Folders below which import jobs may read, commas between, beside `imports` in data_dir."""
+    s3_root: str = ""
+    """A folder whose folders stand for buckets: import jobs read `s3://` there, not in S3."""
+    max_loaded_campaigns: Annotated[int, Meta(ge=1)] = 16
+    """Campaigns beyond the two default ones that a worker keeps loaded, those asked last."""
     retrain_schedule: str = "0 3 * * *"
     """When to retrain: cron's five fields, or `rate(12 hours)`; empty: only when asked to."""
     retrain_time_zone: str = "UTC"
@@ -183,6 +195,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def models_dir(self) -> Path:
         """The folder of model artefacts."""
         return self.data_dir / "models"
+
+    @property
+    def import_folders(self) -> tuple[Path, ...]:
+        """The folders below which import jobs may read."""
+        given = (Path(name.strip()) for name in self.import_roots.split(",") if name.strip())
+        return tuple(folder.absolute() for folder in (self.data_dir / "imports", *given))
+
+    @property
+    def import_jobs_dir(self) -> Path:
+        """The folder where running imports hold their locks."""
+        return self.data_dir / "import-jobs"
 
     @property
     def trainings_dir(self) -> Path:

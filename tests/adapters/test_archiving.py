@@ -18,7 +18,8 @@ from pawsonalize.engine.archiving.naming import ObjectName
 from pawsonalize.engine.archiving.replay import replay
 from pawsonalize.engine.archiving.rows import decode
 from pawsonalize.engine.archiving.verification import verify
-from pawsonalize.storage.base import HistoryQuery, Segment
+from pawsonalize.storage.archive_ledger import Segment
+from pawsonalize.storage.base import HistoryQuery
 from pawsonalize.storage.sql import Database, SqlArchiveLedger, SqlEventLog
 from pawsonalize.storage.sql.tables import events as events_table
 

@@ -16,7 +16,8 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.storage import sql
-from pawsonalize.storage.base import Impression, Item, Segment
+from pawsonalize.storage.archive_ledger import Segment
+from pawsonalize.storage.base import Impression, Item, User
 from pawsonalize.storage.sql import (
     Database,
     SqlAnimals,
@@ -45,6 +46,15 @@ def test_items_are_replaced_by_id_and_the_last_of_a_batch_wins(database: Databas
         Item("b", {"X": "new"}),
     ]
     assert catalogue.item_count() == 2
+
+
+def test_users_are_found_by_id_and_read_in_order(database: Database) -> None:
+    catalogue = SqlCatalogue(database)
+    catalogue.put_users([User("bob", {"AGE": 30.0, "CITY": None}), User("ann", {})])
+    assert catalogue.user("bob") == User("bob", {"AGE": 30.0, "CITY": None})
+    assert catalogue.user("nobody") is None
+    catalogue.of("other").put_users([User("cleo", {})])
+    assert [user.user_id for user in catalogue.users()] == ["ann", "bob"]
 
 
 def test_only_animals_that_wait_at_the_moment_are_available(database: Database) -> None:

@@ -1,8 +1,10 @@
 """The bytes of an archive object."""
 
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
+import zstandard
 
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.events import Event, LoggedEvent
@@ -27,6 +29,18 @@ def test_a_key_says_the_hour_and_the_offsets() -> None:
 def test_rows_come_back_as_they_were() -> None:
     assert decode(NAME, encode(ROWS)) == ROWS
     assert decode(NAME, encode([])) == []
+
+
+def test_a_row_says_its_dataset_group_only_where_it_is_not_the_default() -> None:
+    other = LoggedEvent(9, replace(ROWS[2].event, dataset_group="shop"))
+    assert decode(NAME, encode([*ROWS[:2], other])) == [*ROWS[:2], other]
+    plain = zstandard.ZstdDecompressor().decompress(encode(ROWS[:1]))
+    assert plain == (
+        b'{"offset":3,"eventId":"e3","userId":"ann","sessionId":null,"eventType":"view",'
+        b'"itemId":"2-Beagle-2-3","sentAt":1795533300003,"receivedAt":1795533300003,'
+        b'"animal_id":null,"eventValue":null,"recommendationId":null,"impression":[],'
+        b'"properties":null}\n'
+    )
 
 
 def test_a_flipped_bit_is_seen_or_changes_nothing() -> None:

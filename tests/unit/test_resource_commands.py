@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from pawsonalize.app import opened
 from pawsonalize.cli.main import app
-from pawsonalize.domain.errors import Conflict, NotFound
+from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.campaigns.serving import Loader, ServingSettings
 from pawsonalize.settings import Settings
@@ -84,3 +84,17 @@ def test_a_campaign_is_updated_served_and_rolled_back(settings: Settings) -> Non
     assert "previous version" in listed
     with pytest.raises(Conflict, match="look again"):
         command(settings, "campaigns", "update", "recommender", "two", "--revision", "1")
+
+
+def test_filters_are_created_listed_shown_and_deleted(settings: Settings) -> None:
+    dogs = 'INCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ("2")'
+    assert decoded(settings, "filters", "create", "dogs", dogs)["expression"] == dogs
+    assert [each["name"] for each in decoded(settings, "filters", "ls")] == ["dogs"]
+    assert dogs in command(settings, "filters", "ls")
+    assert dogs in command(settings, "filters", "show", "dogs")
+    with pytest.raises(InvalidInput, match="column 22, at Cats"):
+        command(settings, "filters", "create", "cats", "INCLUDE ItemID WHERE Cats.A = 1")
+    command(settings, "filters", "delete", "dogs")
+    assert decoded(settings, "filters", "ls") == []
+    with pytest.raises(NotFound, match="no filter named dogs"):
+        command(settings, "filters", "delete", "dogs")

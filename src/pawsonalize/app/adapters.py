@@ -5,12 +5,17 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from pawsonalize import clock
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.engine.campaigns.updates import Campaigns
+from pawsonalize.engine.datasets import Datasets
+from pawsonalize.engine.filters.resources import Filters
+from pawsonalize.engine.importing.jobs import ImportJobs
+from pawsonalize.engine.importing.sources import Sources
 from pawsonalize.engine.notifying.courier import Courier
 from pawsonalize.engine.resources.defaults import ensure_defaults
 from pawsonalize.engine.resources.registry import Registry
@@ -23,15 +28,10 @@ from pawsonalize.notify.smtp import SmtpNotifier
 from pawsonalize.notify.sns import SnsNotifier
 from pawsonalize.notify.webhook import WebhookNotifier
 from pawsonalize.settings import Settings, as_environment, as_record
+from pawsonalize.storage.archive_ledger import ArchiveLedger
 from pawsonalize.storage.artefacts import LocalArtefacts
-from pawsonalize.storage.base import (
-    Animals,
-    ArchiveLedger,
-    ArtefactStore,
-    Catalogue,
-    Deliveries,
-    EventLog,
-)
+from pawsonalize.storage.base import Animals, ArtefactStore, Catalogue, EventLog
+from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.storage.sql import (
     Database,
     SqlAnimals,
@@ -70,9 +70,25 @@ class Adapters:
         return SolutionVersions(self.registry, self.log, self.artefacts)
 
     @property
+    def datasets(self) -> Datasets:
+        """The datasets of every dataset group."""
+        return Datasets(self.registry, self.log, self.catalogue)
+
+    def import_jobs(self, settings: Settings) -> ImportJobs:
+        """What imports in the background."""
+        s3_root = Path(settings.s3_root).absolute() if settings.s3_root else None
+        sources = Sources(settings.import_folders, s3_root, open_objects)
+        return ImportJobs(self.datasets, sources, settings.import_jobs_dir, clock.now)
+
+    @property
     def campaigns(self) -> Campaigns:
         """The campaigns."""
         return Campaigns(self.registry)
+
+    @property
+    def filters(self) -> Filters:
+        """The filters."""
+        return Filters(self.registry, self.catalogue)
 
     def runs(self, settings: Settings) -> Runs:
         """The workflow runs; new ones are begun with these settings."""

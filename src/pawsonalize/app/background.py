@@ -1,37 +1,76 @@
 """What a server does beside answering, again and again."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass
-from typing import TypeVar
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
 import structlog
 
 from pawsonalize import clock
-from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.adapters import Adapters, couriers
+from pawsonalize.app.engine import Engine
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.campaigns.live_model import LiveModel
+from pawsonalize.engine.filters.filterings import Filterings
+from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.notifying.courier import Courier
-from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.engine.runtimes import Runtimes
+from pawsonalize.engine.solutions.queue import TrainingQueue
 from pawsonalize.engine.supply import SupplyWatch
-from pawsonalize.workflow.processes import WorkerProcesses
-from pawsonalize.workflow.timer import Timer
+from pawsonalize.settings import Settings
 
-_RECENT_VERSIONS = 50
+_COUNT_SECONDS = 1.0
+_DELIVERY_SECONDS = 2.0
+_REFRESH_SECONDS = 0.5  # so that a rollback is everywhere within a second
+_IMPORT_SECONDS = 0.5
+_LOOK_SECONDS = 1.0
+_METADATA_SECONDS = 10.0
+_RETRAIN_SECONDS = 1.0
 
 T = TypeVar("T")
 
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Retraining:
-    """What a server does for retraining: begin it when it is due, and see that it is worked on."""
+@asynccontextmanager
+async def in_background(
+    settings: Settings, adapters: Adapters, engine: Engine, notifying: Executor
+) -> AsyncIterator[None]:
+    """Do it all while the block runs; notifications have threads of their own, as they may hang."""
+    tasks = [asyncio.create_task(one) for one in _work(settings, adapters, engine, notifying)]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    timer: Timer | None
-    processes: WorkerProcesses
+
+def catch_up(engine: Engine) -> None:
+    """What the first answer needs, before there is one."""
+    attempt(count_animals, engine.supply)
+    for live in engine.live.values():
+        attempt(follow_campaign, live)
+
+
+def _work(
+    settings: Settings, adapters: Adapters, engine: Engine, notifying: Executor
+) -> Iterator[Coroutine[Any, Any, None]]:
+    for live in engine.live.values():
+        yield every(_REFRESH_SECONDS, follow_campaign, live)
+    yield every(_REFRESH_SECONDS, follow_campaigns, engine.runtimes, engine.runtimes.loading)
+    yield every(_IMPORT_SECONDS, do_import_job, engine.import_jobs, engine.importing)
+    yield every(_COUNT_SECONDS, count_animals, engine.supply)
+    yield every(_METADATA_SECONDS, read_metadata, engine.filterings)
+    yield every(_LOOK_SECONDS, look_after_trainings, engine.queue)
+    yield every(settings.archive_seconds, archive_new, engine.archiver)
+    for courier in couriers(settings, adapters.deliveries):
+        yield every(_DELIVERY_SECONDS, deliver_due, courier, notifying)
+    if settings.retrain_here:
+        yield every(_RETRAIN_SECONDS, retrain_when_due, engine)
 
 
 async def every(
@@ -63,16 +102,29 @@ def follow_campaign(live: LiveModel) -> None:
         log.info("serving", solution_version=live.current.version.name)
 
 
+def follow_campaigns(runtimes: Runtimes) -> None:
+    """Serve what all other campaigns point at, as far as they are asked."""
+    runtimes.refresh()
+
+
+def do_import_job(jobs: ImportJobs) -> None:
+    """Import what waits for longest."""
+    jobs.work()
+
+
 def count_animals(supply: SupplyWatch) -> None:
     """Count the animals that are available."""
     supply.refresh(clock.now())
 
 
-def look_after_trainings(adapters: Adapters) -> None:
-    """Settle trainings whose process died while nobody waited for it."""
-    for version in adapters.registry.page(SolutionVersion, _RECENT_VERSIONS):
-        if not version.status.is_settled:
-            adapters.trainings.look(version.name, clock.now())
+def read_metadata(filterings: Filterings) -> None:
+    """Read what is known of items again, if filters or answers need it."""
+    filterings.refresh(clock.now())
+
+
+def look_after_trainings(queue: TrainingQueue) -> None:
+    """Settle trainings whose process died, and start those that wait."""
+    queue.look_after(clock.now())
 
 
 def archive_new(archiver: Archiver) -> None:
@@ -86,8 +138,8 @@ def deliver_due(courier: Courier) -> None:
     courier.deliver_due(clock.now())
 
 
-def retrain_when_due(retraining: Retraining) -> None:
+def retrain_when_due(engine: Engine) -> None:
     """Begin what is due, and see that what was begun is worked on."""
-    if retraining.timer is not None:
-        retraining.timer.look(clock.now())
-    retraining.processes.look(clock.now())
+    if engine.timer is not None:
+        engine.timer.look(clock.now())
+    engine.workers.look(clock.now())

@@ -7,10 +7,12 @@ from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.campaigns.serving import Loader, ServingSettings
 from pawsonalize.engine.exposure import Exposure
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
+from pawsonalize.engine.resources.solutions import Solution
+from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.settings import Settings
 
 
-def _recommender(settings: Settings, adapters: Adapters) -> LiveModel:
+def _recommender(settings: Settings, adapters: Adapters, name: str = RECOMMENDER) -> LiveModel:
     exposure = Exposure(adapters.log, adapters.catalogue)
     serving = ServingSettings(
         settings.exploration_weight,
@@ -18,7 +20,7 @@ def _recommender(settings: Settings, adapters: Adapters) -> LiveModel:
         settings.min_provisioned_tps,
     )
     loader = Loader(adapters.registry, adapters.artefacts, exposure)
-    return LiveModel(RECOMMENDER, adapters.campaigns, loader, serving, _busy(settings))
+    return LiveModel(name, adapters.campaigns, loader, serving, _busy(settings))
 
 
 def _reranker(settings: Settings, adapters: Adapters) -> LiveModel | None:
@@ -27,6 +29,16 @@ def _reranker(settings: Settings, adapters: Adapters) -> LiveModel | None:
     serving = ServingSettings(min_provisioned_tps=settings.rerank_min_provisioned_tps)
     loader = Loader(adapters.registry, adapters.artefacts)
     return LiveModel(RERANKER, adapters.campaigns, loader, serving, _busy(settings))
+
+
+def live_model(settings: Settings, adapters: Adapters, name: str) -> LiveModel:
+    """What any campaign serves. What is like an item is not explored."""
+    campaign = adapters.campaigns.get(name)
+    solution = adapters.registry.get(Solution, campaign.solution)
+    if recipe_named(solution.recipe).needs_item:
+        loader = Loader(adapters.registry, adapters.artefacts)
+        return LiveModel(name, adapters.campaigns, loader, ServingSettings(), _busy(settings))
+    return _recommender(settings, adapters, name)
 
 
 def live_models(settings: Settings, adapters: Adapters) -> dict[str, LiveModel]:

@@ -51,11 +51,13 @@ def import_(
     if not given:
         raise InvalidInput("nothing to import: give --items, --interactions or --users a file")
     schemas = _schemas(schema or [])
-    with opened(load_settings({"data_dir": data_dir})) as adapters:
+    settings = load_settings({"data_dir": data_dir})
+    with opened(settings) as adapters:
         importer = Importer(adapters.log, adapters.catalogue, received_at=clock.now())
         reports = [
             run_import_job(
                 adapters.registry,
+                settings.import_jobs_dir,
                 dataset,
                 str(path),
                 partial(_import, importer, dataset, path, schemas.get(dataset), errors),

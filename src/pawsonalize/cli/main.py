@@ -10,6 +10,7 @@ from pawsonalize.cli import (
     campaigns,
     demo,
     evaluate,
+    filters,
     importing,
     notifications,
     retrain,
@@ -42,6 +43,7 @@ app.add_typer(runs.app, name="runs")
 app.add_typer(solutions.app, name="solutions")
 app.add_typer(solution_versions.app, name="solution-versions")
 app.add_typer(campaigns.app, name="campaigns")
+app.add_typer(filters.app, name="filters")
 app.add_typer(archive.app, name="archive")
 app.add_typer(notifications.app, name="notifications")
 

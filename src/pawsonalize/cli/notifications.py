@@ -14,7 +14,7 @@ from pawsonalize.domain.times import iso
 from pawsonalize.engine.notifying.sending import send
 from pawsonalize.logs import configure_logs
 from pawsonalize.settings import load_settings
-from pawsonalize.storage.base import Delivery
+from pawsonalize.storage.deliveries import Delivery
 
 app = typer.Typer(no_args_is_help=True, help="What people are told, and how it reached them.")
 

@@ -5,6 +5,8 @@
     │   └── InputTooLarge     more than one call may carry
     ├── NotFound              a named thing does not exist
     ├── Conflict              the thing exists, or is in a state that forbids the call
+    │   ├── AlreadyExists     a thing of that name exists
+    │   └── LimitExceeded     there are as many of the kind as there may be
     ├── TrainingFailed        a training ended without a model
     ├── NotReady              nothing can answer yet: no model is live, or shutting down
     ├── StorageUnavailable    the tables or the archive cannot be written or read
@@ -54,6 +56,18 @@ class Conflict(PawsonalizeError):
     """The call contradicts what already exists."""
 
     code = "conflict"
+
+
+class AlreadyExists(Conflict):
+    """There is a thing of that name already."""
+
+    code = "already_exists"
+
+
+class LimitExceeded(Conflict):
+    """There are as many resources of the kind as there may be."""
+
+    code = "limit_exceeded"
 
 
 class TrainingFailed(PawsonalizeError):

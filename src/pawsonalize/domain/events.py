@@ -8,6 +8,7 @@ MAX_PROPERTIES_CHARS = 1024
 MAX_IMPRESSION_ITEMS = 25
 MAX_TYPE_LENGTH = 256
 DEFAULT_EVENT_TYPE = "view"
+DEFAULT_DATASET_GROUP = "pawsonalize"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,8 @@ class Event:
 
     `sent_at` is when it happened and `received_at` when it came in, both in milliseconds since
     1970. At least one of `user_id` and `session_id` is present. `impression` holds the item ids
-    that were shown; `properties` is JSON object text of at most 1,024 characters.
+    that were shown; `properties` is JSON object text of at most 1,024 characters. The same ids
+    in another dataset group are other events, users, sessions and items.
     """
 
     event_id: str
@@ -31,6 +33,7 @@ class Event:
     recommendation_id: str | None = None
     impression: tuple[str, ...] = ()
     properties: str | None = None
+    dataset_group: str = DEFAULT_DATASET_GROUP
 
     def __post_init__(self) -> None:
         if self.user_id is None and self.session_id is None:

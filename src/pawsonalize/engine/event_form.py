@@ -4,7 +4,7 @@ Decoding is lenient about what it does not know (unknown fields are ignored) and
 what it does: every refusal names the field and the next move.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -102,13 +102,13 @@ def read_event(raw: bytes | Raw, received_at: int, group_of: GroupOfAnimal) -> E
         session_id=parse_id(form.session_id, "sessionId"),
         event_type=parse_id(form.event_type, "eventType"),
         item_id=_group(form, animal_id, group_of).id,
-        sent_at=_sent_at(form, received_at),
+        sent_at=read_sent_at(form.sent_at, received_at),
         received_at=received_at,
         animal_id=animal_id,
         event_value=form.event_value,
         recommendation_id=_optional_id(form.recommendation_id, "recommendationId"),
-        impression=_impression(form),
-        properties=_properties(form),
+        impression=read_impression(form.impression),
+        properties=read_properties(form.properties),
     )
 
 
@@ -129,10 +129,11 @@ def _group(form: EventForm, animal_id: str | None, group_of: GroupOfAnimal) -> A
     return known
 
 
-def _sent_at(form: EventForm, received_at: int) -> int:
-    if form.sent_at is None:
+def read_sent_at(value: object, received_at: int) -> int:
+    """When the event happened; `received_at` where that was not sent, and at the latest."""
+    if value is None:
         return received_at
-    sent_at = parse_moment(form.sent_at, "sentAt")
+    sent_at = parse_moment(value, "sentAt")
     if sent_at > received_at + MAX_CLOCK_LEAD:
         raise InvalidInput(
             "sentAt lies more than a day in the future: check the sender's clock", field="sentAt"
@@ -140,8 +141,9 @@ def _sent_at(form: EventForm, received_at: int) -> int:
     return min(sent_at, received_at)  # what has come in has happened: the next answer knows it
 
 
-def _impression(form: EventForm) -> tuple[str, ...]:
-    shown = form.impression or ()
+def read_impression(ids: Sequence[object] | None) -> tuple[str, ...]:
+    """The item ids that were shown; InvalidInput if they are too many."""
+    shown = ids or ()
     if len(shown) > MAX_IMPRESSION_ITEMS:
         raise InvalidInput(
             f"impression holds at most {MAX_IMPRESSION_ITEMS} ids", field="impression"
@@ -149,10 +151,11 @@ def _impression(form: EventForm) -> tuple[str, ...]:
     return tuple(parse_id(item, "impression") for item in shown)
 
 
-def _properties(form: EventForm) -> str | None:
-    if form.properties is None:
+def read_properties(properties: Mapping[str, Any] | None) -> str | None:
+    """The properties as JSON text; InvalidInput if that is too long."""
+    if properties is None:
         return None
-    text = _ENCODE(form.properties).decode()
+    text = _ENCODE(properties).decode()
     if len(text) > MAX_PROPERTIES_CHARS:
         raise InvalidInput(
             f"properties may have {MAX_PROPERTIES_CHARS} characters as JSON, not {len(text)}",

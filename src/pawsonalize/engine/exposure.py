@@ -19,6 +19,10 @@ class Exposure:
         self._log = log
         self._catalogue = catalogue
 
+    def of(self, dataset_group: str) -> "Exposure":
+        """The exposure of another dataset group's items."""
+        return Exposure(self._log.of(dataset_group), self._catalogue.of(dataset_group))
+
     def novelty(self, cut: Cut, item_ids: Sequence[str], age_cut_off_days: int) -> Novelty:
         """The novelty of the items, by their events among the newest 500,000 of the cut.
 

@@ -62,9 +62,17 @@ class Ingest:
             events, rejected = self._read(raws, received_at)
         else:  # a network may hang, and every other request of the process with it
             events, rejected = await asyncio.to_thread(self._read, raws, received_at)
-        stored = await self._writer.submit(events) if events else []
+        stored = await self.put(events) if events else []
         accepted = sum(stored)
         return Receipt(accepted, len(stored) - accepted, tuple(rejected))
+
+    async def put(self, events: Sequence[Event]) -> list[bool]:
+        """Store ready-made events, of any dataset groups; they are durable when this returns.
+
+        A flag for each: False if its dataset group had its event id before. Raises what
+        `GroupCommit.submit` does, and then no event of the call is stored.
+        """
+        return await self._writer.submit(events)
 
     def close(self) -> None:
         """Make what was accepted durable, and stop."""

@@ -15,6 +15,11 @@ def new_recommendation_id(now: int) -> str:
     return f"RID-{now:012x}{secrets.token_hex(8)}"
 
 
+def new_tracking_id() -> str:
+    """What lets a site send events into a dataset group."""
+    return secrets.token_hex(16)
+
+
 def new_resource_name(of: str, now: int) -> str:
     """The name of a resource that nobody named, `of-20260517T093000000Z-1f2e3d`."""
     stamp = iso(now).translate(str.maketrans("", "", "-:."))

@@ -8,16 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.events import DEFAULT_EVENT_TYPE, Visitor
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.campaigns.serving import Served
+from pawsonalize.engine.constraints import UNCONSTRAINED, Constraint
 from pawsonalize.engine.context import context_of
 from pawsonalize.engine.exploration import Explored, explore
+from pawsonalize.engine.filters.applied import AppliedFilter
+from pawsonalize.engine.filters.columns import Mask
+from pawsonalize.engine.filters.filtering import Asking, Filtering
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.names import new_recommendation_id
+from pawsonalize.engine.promotions import spread
 from pawsonalize.engine.reasons import reasons_for
 from pawsonalize.engine.supply import SupplyWatch
-from pawsonalize.recipes.contract import Floats
+from pawsonalize.recipes.catalogue import recipe_named
+from pawsonalize.recipes.contract import Context, Floats, Seen
 from pawsonalize.storage.base import EventLog, Impression
 
 MAX_RESULTS = 500
@@ -28,7 +34,8 @@ _NONE: Iterable[tuple[str, ...]] = repeat(())
 class Scored:
     """An id with its score, 0 to 1, and short reasons for its place, if any are known.
 
-    `propensity` is the probability of its place given what stands before it, see `Explored`.
+    `propensity` is the probability of its place given what stands before it, see `Explored`;
+    `promotion` the name of the promotion that it stands there for.
     """
 
     item_id: str
@@ -36,6 +43,7 @@ class Scored:
     reasons: tuple[str, ...] = ()
     explored: bool = False
     propensity: float = 1.0
+    promotion: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,47 +77,86 @@ class Runtime:
         impressions: ImpressionLog,
         reranker: LiveModel | None = None,
         supply: SupplyWatch | None = None,
+        filtering: Filtering | None = None,
+        *,
+        strict: bool = False,
     ) -> None:
+        """With `strict`, a recipe that needs an item takes no question without one.
+
+        Otherwise the visitor's newest event stands in for it.
+        """
         self._log = log
         self._recommender = recommender
         self._impressions = impressions
         self._reranker = reranker
         self._supply = supply
+        self._filtering = filtering
+        self._strict = strict
+
+    @property
+    def recipe(self) -> str:
+        """The recipe of the version that recommends now; NotReady if there is none."""
+        return self._recommender.current.version.recipe
 
     def recommend(
-        self, visitor: Visitor, limit: int, at: int, now: int, *, explain: bool = False
+        self,
+        visitor: Visitor,
+        limit: int,
+        at: int,
+        now: int,
+        *,
+        constraint: Constraint = UNCONSTRAINED,
+        explain: bool = False,
+        item_id: str | None = None,
     ) -> Answer:
         """The best groups of the catalogue for the visitor as of `at`; scores sum to 1 over it.
 
-        Best first, but for the places that were explored, seeded by the answer's id. `now` is the
-        moment of asking; `explain` adds reasons. Raises InvalidInput for a limit outside 1…500.
+        Best first, but for the places that were explored or promoted, seeded by the answer's id.
+        `now` is the moment of asking; `explain` adds reasons. A recipe that needs an item is asked
+        what is like `item_id`, which itself is left out; other recipes ignore it. As many as asked
+        for, if so many pass the filter. Raises InvalidInput for a limit outside 1…500, and where
+        the item is missing.
         """
         if not 1 <= limit <= MAX_RESULTS:
             raise InvalidInput(f"limit must be from 1 to {MAX_RESULTS}", field="limit")
         served = self._recommender.current
         supply = self._supply_of(served, at)
-        context = replace(context_of(self._log, visitor, at), supply=supply)
+        about = self._item_in_question(served, item_id)
+        context = replace(self._context(visitor, at, about), supply=supply)
         scores = served.model.score_catalogue(context)
         name = new_recommendation_id(now)
-        there = None if supply is None else supply > 0
-        chosen = _explored(served, _best(scores, limit, there), name, there)
+        there = _there(served.model.item_ids, supply, about)
+        asking = Asking(visitor, at, now, item_id)
+        chosen, promotions = self._chosen(served, scores, limit, name, there, constraint, asking)
         places = list(chosen.positions)
         ids = [served.model.item_ids[place] for place in places]
         reasons = reasons_for(served.model.contributions(context, ids)) if explain else _NONE
         odds = chosen.propensities
-        items = tuple(map(Scored, ids, scores[places].tolist(), reasons, chosen.explored, odds))
+        shown = scores[places].tolist()
+        items = tuple(map(Scored, ids, shown, reasons, chosen.explored, odds, promotions))
         answer = Answer(name, served.version.name, items)
         return self._logged(answer, "recommendation", visitor, at, now, odds)
 
     def rerank(
-        self, visitor: Visitor, candidates: Sequence[Candidate], at: int, now: int
+        self,
+        visitor: Visitor,
+        candidates: Sequence[Candidate],
+        at: int,
+        now: int,
+        *,
+        filtered_by: AppliedFilter | None = None,
     ) -> Answer:
         """The given list, best first for the visitor as of `at`; scores sum to 1 over it.
 
-        Ties keep the input's order, and what nothing is known of comes last in it. Raises
-        InvalidInput for an empty list, more than 500 places or an id given twice.
+        Ties keep the input's order, and what nothing is known of comes last in it; what does not
+        pass the filter is left out. Raises InvalidInput for an empty list, more than 500 places
+        or an id given twice.
         """
         _check(candidates)
+        if filtered_by is not None:
+            groups = [candidate.group_id for candidate in candidates]
+            passed = self._filters().listed(filtered_by, groups, Asking(visitor, at, now))
+            candidates = [each for each in candidates if each.group_id in passed]
         served = self._ranking()
         groups = [candidate.group_id for candidate in candidates]
         one_of_each = np.ones(len(served.model.item_ids), np.int64)
@@ -120,6 +167,63 @@ class Runtime:
         items = tuple(Scored(candidates[place].item_id, float(shares[place])) for place in order)
         answer = Answer(new_recommendation_id(now), served.version.name, items)
         return self._logged(answer, "ranking", visitor, at, now)
+
+    def _chosen(
+        self,
+        served: Served,
+        scores: Floats,
+        limit: int,
+        seed: str,
+        there: Mask | None,
+        constraint: Constraint,
+        asking: Asking,
+    ) -> tuple[Explored, Iterable[str | None]]:
+        """The places, and the promotion that each stands there for, if for one.
+
+        Who is left out is left out before the cut, so that the rest moves up.
+        """
+        mask = self._passing(served, there, constraint.filter, asking)
+        promotion = constraint.promotion
+        if promotion is None:
+            return _explored(served, _best(scores, limit, mask), seed, mask), repeat(None)
+        fitting = self._passing(served, there, promotion.filter, asking)
+        promoted = _best(scores, promotion.places(limit), fitting)
+        others = np.ones(len(scores), np.bool_) if mask is None else mask.copy()
+        others[promoted] = False
+        rest = _explored(served, _best(scores, limit - len(promoted), others), seed, others)
+        chosen, is_promoted = spread(promoted.tolist(), rest, seed)
+        return chosen, (promotion.name if each else None for each in is_promoted)
+
+    def _passing(
+        self, served: Served, there: Mask | None, applied: AppliedFilter | None, asking: Asking
+    ) -> Mask | None:
+        if applied is None:
+            return there
+        passing = self._filters().items(applied, served.model.item_ids, asking)
+        return passing if there is None else passing & there
+
+    def _filters(self) -> Filtering:
+        assert self._filtering is not None, "who takes filters gives what applies them"
+        return self._filtering
+
+    def _item_in_question(self, served: Served, item_id: str | None) -> str | None:
+        if item_id is None and not self._strict:
+            return None
+        recipe = recipe_named(served.version.recipe)
+        if not recipe.needs_item:
+            return None
+        if item_id is None:
+            raise InvalidInput(
+                f"{recipe.name} answers what is like an item: name it", field="itemId"
+            )
+        return item_id
+
+    def _context(self, visitor: Visitor, at: int, about: str | None) -> Context:
+        """What is known of the visitor; an item in question is what they saw last."""
+        context = context_of(self._log, visitor, at)
+        if about is None:
+            return context
+        return replace(context, events=(Seen(about, DEFAULT_EVENT_TYPE, at), *context.events))
 
     def _supply_of(self, served: Served, at: int) -> NDArray[np.int64] | None:
         return None if self._supply is None else self._supply.of(served.model.item_ids, at)
@@ -161,6 +265,8 @@ def _best(scores: Floats, limit: int, there: NDArray[np.bool_] | None = None) ->
     if there is not None:
         known = np.flatnonzero(there)
         return known[_best(scores[known], limit)]
+    if limit == 0:
+        return np.empty(0, np.intp)
     if limit < len(scores):
         # The limit-th highest value; everything above it is in, ties are cut by position.
         threshold = np.partition(scores, len(scores) - limit)[len(scores) - limit]
@@ -168,6 +274,17 @@ def _best(scores: Floats, limit: int, there: NDArray[np.bool_] | None = None) ->
     else:
         chosen = np.arange(len(scores))
     return chosen[np.argsort(-scores[chosen], kind="stable")][:limit]
+
+
+def _there(
+    item_ids: Sequence[str], supply: NDArray[np.int64] | None, about: str | None
+) -> NDArray[np.bool_] | None:
+    """Which items may be in the answer: those there are, but for the one in question."""
+    if about is None or about not in item_ids:
+        return None if supply is None else supply > 0
+    there = np.ones(len(item_ids), np.bool_) if supply is None else supply > 0
+    there[item_ids.index(about)] = False
+    return there
 
 
 def _explored(
@@ -184,7 +301,7 @@ def _shares(scores: Floats) -> NDArray[np.float64]:
     """Weights as shares that sum to 1; of nothing but zeros, even ones."""
     weights = np.asarray(scores, np.float64)
     total = weights.sum()
-    return weights / total if total > 0 else np.full(len(weights), 1 / len(weights))
+    return weights / total if total > 0 else np.full(len(weights), 1 / max(1, len(weights)))
 
 
 def _check(candidates: Sequence[Candidate]) -> None:

@@ -40,3 +40,23 @@ RERANKING: dict[str, Any] = {
         {"itemId": "a-3", "animalMetadata": _BEAGLE},
     ],
 }
+FILTER: dict[str, Any] = {
+    "name": "no-cats",
+    "expression": 'EXCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ("1")',
+}
+FILTERED: dict[str, Any] = {
+    "userId": "ann",
+    "filter": "INCLUDE ItemID WHERE Items.ANIMAL_BREED IN ($BREED)",
+    "filterValues": {"BREED": '"Beagle","Siamese"'},
+    "metadataColumns": {"ITEMS": ["ANIMAL_BREED"]},
+}
+PROMOTED: dict[str, Any] = {
+    "userId": "ann",
+    "promotions": [
+        {
+            "name": "elders",
+            "percentPromotedItems": 20,
+            "filter": 'INCLUDE ItemID WHERE Items.ANIMAL_AGE IN ("3")',
+        }
+    ],
+}

@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from pawsonalize.http import (
     events,
+    filters,
     health,
     history,
     metrics,
@@ -18,7 +19,15 @@ from pawsonalize.http import (
     resources,
     runs,
 )
-from pawsonalize.http.examples import EVENT, EVENTS, RECOMMENDATION, RERANKING
+from pawsonalize.http.examples import (
+    EVENT,
+    EVENTS,
+    FILTER,
+    FILTERED,
+    PROMOTED,
+    RECOMMENDATION,
+    RERANKING,
+)
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -61,6 +70,7 @@ _HISTORY_PARAMETERS = (
     Parameter("until", "Only events before this moment."),
 )
 _RUN = Parameter("run_id", "The run.", where="path", required=True)
+_FILTER = Parameter("name", "The filter.", where="path", required=True)
 _PAGE_PARAMETERS = (
     Parameter("limit", "How many a page holds, 1 to 100; 50 if left out.", int),
     Parameter("cursor", "The `nextCursor` of the page before."),
@@ -74,7 +84,7 @@ OPERATIONS = (
         "Which animal groups for this visitor?",
         request=(recommendations.RecommendationRequest,),
         answer=(list[recommendations.RecommendedGroup], recommendations.DetailedRecommendations),
-        examples={"a user": RECOMMENDATION},
+        examples={"a user": RECOMMENDATION, "filtered": FILTERED, "promoting": PROMOTED},
         parameters=(
             Parameter("detail", "`full` adds scores, propensities, reasons and metadata."),
         ),
@@ -188,6 +198,40 @@ OPERATIONS = (
         "Serve the version before again.",
         answer=(resources.CampaignAnswer,),
         parameters=(Parameter("name", "The campaign.", where="path", required=True),),
+    ),
+    Operation(
+        "GET",
+        "/v1/filters",
+        filters.get_filters,
+        "Which items answers may hold, by name, newest first.",
+        answer=(filters.FilterList,),
+        parameters=_PAGE_PARAMETERS,
+    ),
+    Operation(
+        "POST",
+        "/v1/filters",
+        filters.post_filter,
+        "Create a filter from an expression.",
+        request=(filters.FilterRequest,),
+        answer=(filters.FilterAnswer,),
+        status=201,
+        examples={"no cats": FILTER},
+    ),
+    Operation(
+        "GET",
+        "/v1/filters/{name}",
+        filters.get_filter,
+        "One filter.",
+        answer=(filters.FilterAnswer,),
+        parameters=(_FILTER,),
+    ),
+    Operation(
+        "DELETE",
+        "/v1/filters/{name}",
+        filters.delete_filter,
+        "Delete a filter.",
+        answer=(filters.FilterAnswer,),
+        parameters=(_FILTER,),
     ),
     Operation("GET", "/healthz", health.get_healthz, "Does the process live?", (health.Health,)),
     Operation("GET", "/readyz", health.get_readyz, "Can it answer?", (health.Readiness,)),

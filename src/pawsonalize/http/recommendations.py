@@ -7,11 +7,22 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.domain.errors import InvalidInput, NotFound
+from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.engine.constraints import Constraint
 from pawsonalize.engine.decoding import decode
 from pawsonalize.engine.event_form import Id, Moment
 from pawsonalize.engine.runtime import Answer
+from pawsonalize.http.filtering import (
+    MAX_PROMOTIONS,
+    FilterValues,
+    Metadata,
+    MetadataColumns,
+    PromotionRequest,
+    read_filter,
+    read_metadata,
+    read_promotion,
+)
 from pawsonalize.http.json import json_response, read_body
 from pawsonalize.http.services import Services
 from pawsonalize.http.visitor import read_at, read_visitor
@@ -20,26 +31,41 @@ RECOMMENDATION_HEADER = "X-Recommendation-Id"
 
 
 class RecommendationRequest(msgspec.Struct, frozen=True, rename="camel"):
-    """Who asks and for how much. Without a user or session: general recommendations."""
+    """Who asks and for how much. Without a user or session: general recommendations.
+
+    `filter` is a filter's name or an expression; `metadataColumns` are of the items dataset, as
+    in `{"ITEMS": ["GENRES"]}`.
+    """
 
     user_id: Id | None = None
     session_id: Id | None = None
     limit: Annotated[int, Meta(ge=1, le=500)] = 10
     filter: str | None = None
+    filter_values: FilterValues = {}
+    promotions: Annotated[
+        list[PromotionRequest], Meta(extra_json_schema={"maxItems": MAX_PROMOTIONS})
+    ] = []
+    metadata_columns: MetadataColumns = {}
     at: Moment | None = None
 
 
-class RecommendedGroup(msgspec.Struct, frozen=True):
-    """An animal group by its id, `species-breed-size-age`."""
+class RecommendedGroup(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """An animal group by its id, `species-breed-size-age`.
+
+    `promotionName` tells that its place went to that promotion; `metadata` has the columns that
+    were asked for.
+    """
 
     id: str
+    promotion_name: str | None = None
+    metadata: Metadata = {}
 
 
 class DetailedGroup(msgspec.Struct, frozen=True, rename="camel"):
     """An animal group with its share of the catalogue's score and its attributes.
 
     `explored` tells that its place went to exploration; `propensity` is the probability of the
-    group at its place given those before it.
+    group at its place given those before it. `metadata` has the columns that were asked for, too.
     """
 
     id: str
@@ -47,7 +73,8 @@ class DetailedGroup(msgspec.Struct, frozen=True, rename="camel"):
     explored: bool
     propensity: float
     reasons: list[str]
-    metadata: dict[str, str]
+    metadata: Metadata
+    promotion_name: str | None
 
 
 class DetailedRecommendations(msgspec.Struct, frozen=True, rename="camel"):
@@ -65,29 +92,42 @@ async def post_recommendations(request: Request) -> Response:
     """Recommend groups, best first; an acknowledged event is in the very next answer."""
     services: Services = request.app.state.services
     asked = decode(_REQUEST, await read_body(request, services.max_body_bytes))
-    if asked.filter is not None:
-        raise NotFound(f"there is no filter named {asked.filter}: leave it out", field="filter")
     detail = request.query_params.get("detail")
     if detail not in {None, "full"}:
         raise InvalidInput("detail must be full, or left out", field="detail")
-    now = services.now()
-    answer = await services.read(
-        services.runtime.recommend,
+    is_full = detail == "full"
+    answer, columns = await services.read(_recommend, services, asked, services.now(), is_full)
+    headers = {RECOMMENDATION_HEADER: answer.recommendation_id}
+    if is_full:
+        return json_response(_detailed(answer, columns), headers=headers)
+    groups = [
+        RecommendedGroup(item.item_id, item.promotion, metadata)
+        for item, metadata in zip(answer.items, columns, strict=True)
+    ]
+    return json_response(groups, headers=headers)
+
+
+def _recommend(
+    services: Services, asked: RecommendationRequest, now: int, explain: bool
+) -> tuple[Answer, list[Metadata]]:
+    """The answer, and the columns that were asked for of each of its items."""
+    constraint = Constraint(
+        read_filter(services, asked.filter, asked.filter_values),
+        read_promotion(services, asked.promotions),
+    )
+    answer = services.runtime.recommend(
         read_visitor(asked.user_id, asked.session_id),
         asked.limit,
         read_at(asked.at, now),
         now,
-        explain=detail == "full",
+        constraint=constraint,
+        explain=explain,
     )
-    headers = {RECOMMENDATION_HEADER: answer.recommendation_id}
-    if detail is None:
-        return json_response(
-            [RecommendedGroup(item.item_id) for item in answer.items], headers=headers
-        )
-    return json_response(_detailed(answer), headers=headers)
+    ids = [item.item_id for item in answer.items]
+    return answer, read_metadata(services, ids, asked.metadata_columns, now)
 
 
-def _detailed(answer: Answer) -> DetailedRecommendations:
+def _detailed(answer: Answer, columns: list[Metadata]) -> DetailedRecommendations:
     groups = [
         DetailedGroup(
             item.item_id,
@@ -95,14 +135,15 @@ def _detailed(answer: Answer) -> DetailedRecommendations:
             item.explored,
             item.propensity,
             list(item.reasons),
-            _metadata(item.item_id),
+            _metadata(item.item_id) | metadata,
+            item.promotion,
         )
-        for item in answer.items
+        for item, metadata in zip(answer.items, columns, strict=True)
     ]
     return DetailedRecommendations(answer.recommendation_id, answer.solution_version, groups)
 
 
-def _metadata(item_id: str) -> dict[str, str]:
+def _metadata(item_id: str) -> Metadata:
     group = AnimalGroup.parse(item_id)
     if group is None:
         return {}

@@ -103,21 +103,21 @@ class Campaigns(msgspec.Struct, frozen=True, rename="camel"):
 
 async def get_solutions(request: Request) -> Response:
     """List the solutions."""
-    page = await _page(request, Solution)
-    answers = [_answer(solution, SolutionAnswer) for solution in page.resources]
+    page = await read_page(request, Solution)
+    answers = [as_answer(solution, SolutionAnswer) for solution in page.resources]
     return json_response(Solutions(answers, page.next_cursor))
 
 
 async def get_solution_versions(request: Request) -> Response:
     """List the solution versions, of all solutions or of one."""
-    page = await _page(request, SolutionVersion, request.query_params.get("solution"))
-    answers = [_answer(version, SolutionVersionAnswer) for version in page.resources]
+    page = await read_page(request, SolutionVersion, request.query_params.get("solution"))
+    answers = [as_answer(version, SolutionVersionAnswer) for version in page.resources]
     return json_response(SolutionVersions(answers, page.next_cursor))
 
 
 async def get_campaigns(request: Request) -> Response:
     """List the campaigns."""
-    page = await _page(request, Campaign)
+    page = await read_page(request, Campaign)
     answers = [_campaign(campaign) for campaign in page.resources]
     return json_response(Campaigns(answers, page.next_cursor))
 
@@ -130,9 +130,10 @@ async def post_rollback(request: Request) -> Response:
     return json_response(_campaign(campaign))
 
 
-async def _page(
+async def read_page(
     request: Request, kind: type[ResourceT], parent: str | None = None
 ) -> ResourcePage[ResourceT]:
+    """The page of the kind that the query parameters ask for."""
     services: Services = request.app.state.services
     given = request.query_params
     return await services.read(
@@ -147,11 +148,11 @@ async def _page(
 
 def _campaign(campaign: Campaign) -> CampaignAnswer:
     update = campaign.latest_update
-    shown = None if update is None else _answer(update, CampaignUpdateAnswer)
-    return _answer(campaign, CampaignAnswer, latest_update=shown)
+    shown = None if update is None else as_answer(update, CampaignUpdateAnswer)
+    return as_answer(campaign, CampaignAnswer, latest_update=shown)
 
 
-def _answer(resource: Any, kind: type[AnswerT], **given: Any) -> AnswerT:
+def as_answer(resource: Any, kind: type[AnswerT], **given: Any) -> AnswerT:
     """The resource's fields that the answer has, moments as text."""
     fields = {name: getattr(resource, name) for name in kind.__struct_fields__ if name not in given}
     moments = {

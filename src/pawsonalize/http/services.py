@@ -9,7 +9,9 @@ from starlette.concurrency import run_in_threadpool
 
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.campaigns.updates import Campaigns
+from pawsonalize.engine.filters.resources import Filters
 from pawsonalize.engine.ingest import Ingest
+from pawsonalize.engine.metadata import ItemMetadata
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.runtime import Runtime
 from pawsonalize.storage.base import Animals, EventLog
@@ -36,6 +38,8 @@ class Services:
     runs: Runs
     registry: Registry
     campaigns: Campaigns
+    filters: Filters
+    metadata: ItemMetadata
     now: Callable[[], int]
     reads_are_local: bool
     max_body_bytes: int

@@ -171,6 +171,11 @@ class Recipe(Protocol[SettingsT]):
         ...
 
     @property
+    def needs_item(self) -> bool:
+        """Whether it answers what is like an item, so that a question has to name one."""
+        ...
+
+    @property
     def settings(self) -> type[SettingsT]:
         """The class of its settings."""
         ...

@@ -32,6 +32,7 @@ class PopularityCount:
     """Unique users per item, decayed by time; the baseline every other recipe has to beat."""
 
     name = "popularity-count"
+    needs_item = False
     settings = PopularityCountSettings
 
     def fit(

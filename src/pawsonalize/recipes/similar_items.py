@@ -72,6 +72,7 @@ class SimilarItems:
     """Co-visits and shared attributes of the newest event's item, which itself is left out."""
 
     name = "similar-items"
+    needs_item = True
     settings = SimilarItemsSettings
 
     def fit(

@@ -65,6 +65,7 @@ class TrendingNow:
     """Unique visitors per item in the newest window against the window before, for any now."""
 
     name = "trending-now"
+    needs_item = False
     settings = TrendingNowSettings
 
     def fit(

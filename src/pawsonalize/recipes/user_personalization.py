@@ -69,6 +69,7 @@ class UserPersonalization:
     """A learned ranking of candidates over decayed counts, own history, kin and popularity."""
 
     name = "user-personalization"
+    needs_item = False
     settings: type[UserPersonalizationSettings] = UserPersonalizationSettings
 
     def fit(

@@ -10,7 +10,6 @@ from typing import Protocol
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.events import Event, LoggedEvent, Visitor
-from pawsonalize.domain.notifications import Notification
 from pawsonalize.domain.schemas import Schema
 from pawsonalize.recipes.contract import Arrays, Card
 
@@ -47,13 +46,21 @@ class Touched:
 
 
 class EventLog(Protocol):
-    """The events table: append-only, offsets strictly growing in commit order."""
+    """The events table: append-only, offsets strictly growing in commit order.
+
+    There is one log of all dataset groups: `append`, `head`, `read` and `restore` are of all.
+    What is asked of visitors, items and event ids is of one dataset group, and so is `erase`.
+    """
+
+    def of(self, dataset_group: str) -> "EventLog":
+        """The same log, asked of another dataset group."""
+        ...
 
     def append(self, events: Sequence[Event]) -> list[bool]:
         """Store events in order, durably, in one transaction: all of them or none.
 
-        Returns one flag per event: True if stored, False if its event id was there before
-        (in the table or earlier in the same call). An event with user and session binds the
+        Returns one flag per event: True if stored, False if its dataset group had its event id
+        before (in the table or earlier in the same call). An event with user and session binds the
         session to the user; the first user of a session keeps it.
         """
         ...
@@ -92,6 +99,14 @@ class EventLog(Protocol):
         """What items had of the events with `after < offset <= through`; others are left out."""
         ...
 
+    def erase(self, ids_like: str | None = None) -> int:
+        """Delete the dataset group's events and sessions, and return how many events those were.
+
+        With `ids_like`, only events whose ids begin so, and no sessions. In several transactions:
+        who reads meanwhile may find some of them.
+        """
+        ...
+
 
 # (visitor key, item_id, event_type, sent_at, event_value). The key is `u:` + user id, the bound
 # user's where the session has one, else `s:` + session id.
@@ -125,7 +140,14 @@ class Stay:
 
 
 class Catalogue(Protocol):
-    """The items and users datasets, the schemas that describe them, and the supply of items."""
+    """Items and users datasets, the schemas that describe them, and the supply of items.
+
+    All of one dataset group. Animals belong to the default one.
+    """
+
+    def of(self, dataset_group: str) -> "Catalogue":
+        """The catalogue of another dataset group."""
+        ...
 
     def put_items(self, items: Sequence[Item]) -> None:
         """Insert or replace, in one transaction."""
@@ -139,8 +161,32 @@ class Catalogue(Protocol):
         """Every item, by id."""
         ...
 
+    def item(self, item_id: str) -> Item | None:
+        """One item, or None."""
+        ...
+
+    def user(self, user_id: str) -> User | None:
+        """One user, or None."""
+        ...
+
+    def users(self) -> Iterator[User]:
+        """Every user that is described, by id."""
+        ...
+
     def item_count(self) -> int:
         """How many items there are."""
+        ...
+
+    def user_count(self) -> int:
+        """How many users are described."""
+        ...
+
+    def erase_items(self) -> int:
+        """Delete every item, and return how many those were."""
+        ...
+
+    def erase_users(self) -> int:
+        """Delete every user's attributes, and return how many users those were."""
         ...
 
     def stays(self, until: int) -> Iterator[Stay]:
@@ -259,17 +305,6 @@ class Resources(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A run of the log that one archive object holds: offsets `first` to `last`, inclusive."""
-
-    first: int
-    last: int
-    rows: int
-    key: str
-    sha256: str | None = None
-
-
 class ArtefactStore(Protocol):
     """Where the arrays and cards of trained models lie."""
 
@@ -290,80 +325,4 @@ class ArtefactStore(Protocol):
 
     def sweep(self) -> int:
         """Delete what writers that died halfway left behind, and return how many that were."""
-        ...
-
-
-class ArchiveLedger(Protocol):
-    """Which offsets go into which archive object; planned first, so that a retry is the same."""
-
-    def planned_through(self) -> int:
-        """The last offset that belongs to a segment, 0 for none."""
-        ...
-
-    def plan(self, segments: Sequence[Segment], *, after: int) -> bool:
-        """Append segments if the plan still ends at `after`; False if somebody was faster."""
-        ...
-
-    def pending(self) -> list[Segment]:
-        """Planned segments whose object is not confirmed yet, in order."""
-        ...
-
-    def confirm(self, segment: Segment) -> None:
-        """Record that the object is durable, with its digest and how many rows it holds."""
-        ...
-
-    def segments(self) -> list[Segment]:
-        """All segments, in order."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One notification on its way to one notifier.
-
-    `attempts` counts those that were begun. `next_attempt_at` is None when there is none to
-    come: it was delivered, or given up.
-    """
-
-    notification: Notification
-    notifier: str
-    attempts: int = 0
-    next_attempt_at: int | None = 0
-    delivered_at: int | None = None
-    last_error: str | None = None
-
-
-class Deliveries(Protocol):
-    """The outbox: what is to be delivered, by notification id and notifier."""
-
-    def add(self, deliveries: Sequence[Delivery]) -> None:
-        """Store in one transaction; those that are known already stay as they are."""
-        ...
-
-    def claim(self, notifier: str, now: int, until: int) -> Delivery | None:
-        """Take the notifier's delivery that is due for longest, or None if none is.
-
-        Compare and set: of several that claim, one gets it. Its attempt has begun, and the next
-        is due at `until`, should nobody say before then how this one ended.
-        """
-        ...
-
-    def delivered(self, claimed: Delivery, at: int) -> None:
-        """Record that the notifier has taken it."""
-        ...
-
-    def failed(self, claimed: Delivery, error: str, next_attempt_at: int | None) -> None:
-        """Record that it has not; changes nothing if the attempt is not the newest."""
-        ...
-
-    def retry(self, now: int, notification_id: str | None = None) -> None:
-        """Make what is not delivered due, the given up too: of one notification, or of all."""
-        ...
-
-    def undelivered(self, notification_id: str | None = None) -> int:
-        """How many are not delivered, of one notification or of all; the given up count."""
-        ...
-
-    def newest(self, limit: int) -> list[Delivery]:
-        """Deliveries of the newest notifications first."""
         ...

@@ -46,7 +46,9 @@ class Judging:
         campaign = self.campaigns.get(half.campaign)
         name = live_version(campaign)
         live = None if name is None else self.versions.get(name)
-        evidence = gather(self.log, self.catalogue, new, live, trained=self.load(new))
+        group = self.versions.dataset_group(new)
+        log, catalogue = self.log.of(group), self.catalogue.of(group)
+        evidence = gather(log, catalogue, new, live, trained=self.load(new))
         decision = decide(evidence, self.gate, as_of)
         self.versions.record_metrics(new.name, {NDCG_AT_5: evidence.ndcg_at_5.mean}, now)
         return replace(

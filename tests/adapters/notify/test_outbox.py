@@ -16,7 +16,7 @@ from pawsonalize.engine.notifying.outbox import Outbox
 from pawsonalize.engine.notifying.retries import GIVEN_UP_AFTER
 from pawsonalize.notify.smtp import SmtpNotifier
 from pawsonalize.notify.webhook import WebhookNotifier
-from pawsonalize.storage.base import Delivery
+from pawsonalize.storage.deliveries import Delivery
 from pawsonalize.storage.sql import Database, SqlDeliveries
 from tests.adapters.notify.channels import Posts
 from tests.adapters.notify.receivers import NEWS, SECRET, WebServer, web_server

@@ -11,16 +11,22 @@ from hypothesis import strategies as st
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput, NotReady
 from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.filters import parse
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.campaigns.serving import Loader, Served, ServingSettings
 from pawsonalize.engine.campaigns.updates import Campaigns
+from pawsonalize.engine.constraints import Constraint
 from pawsonalize.engine.exploration import Novelty, explore, novelty
+from pawsonalize.engine.filters.applied import AppliedFilter, apply
+from pawsonalize.engine.filters.filtering import Filtering
 from pawsonalize.engine.impressions import ImpressionLog
+from pawsonalize.engine.metadata import ItemMetadata
+from pawsonalize.engine.promotions import Promotion
 from pawsonalize.engine.resources.defaults import RERANKER
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
-from pawsonalize.engine.runtime import Candidate, Runtime
+from pawsonalize.engine.runtime import Answer, Candidate, Runtime
 from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.recipes.contract import Arrays, Card, Context, Floats
 from pawsonalize.storage.artefacts import LocalArtefacts
@@ -334,3 +340,124 @@ def test_of_what_no_animal_waits_nothing_is_recommended_nor_explored_and_reasons
     assert scored is explained
     assert scored.supply is not None
     assert scored.supply.tolist() == [0, 1]
+
+
+def applied(text: str) -> AppliedFilter:
+    return apply(parse(text), {})
+
+
+def species(wanted: str) -> AppliedFilter:
+    return applied(f'INCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ("{wanted}")')
+
+
+@pytest.fixture
+def filtered(ask: Question, log: SqlEventLog, catalogue: SqlCatalogue) -> Runtime:
+    """A runtime that filters, on a model that likes ten dogs more than three cats."""
+    dogs = {f"2-Dog-1-{n}": 10.0 + n for n in range(10)}
+    ask.serve(dogs | {f"1-Cat-1-{n}": 1.0 + n for n in range(3)}, novelty_of_all(13))
+    filtering = Filtering(log, catalogue, ItemMetadata(catalogue))
+    return Runtime(log, ask.live, ask.impressions, filtering=filtering)
+
+
+def novelty_of_all(items: int) -> Novelty:
+    return novelty(np.zeros(items, np.int64), np.ones(items, np.bool_))
+
+
+def ids_of(answer: Answer) -> list[str]:
+    return [item.item_id for item in answer.items]
+
+
+CATS_BEST_FIRST = ["1-Cat-1-2", "1-Cat-1-1", "1-Cat-1-0"]
+
+
+def test_a_filter_is_applied_before_the_cut_so_that_nobody_is_missing(filtered: Runtime) -> None:
+    cats = Constraint(species("1"))
+    for limit in (1, 2, 3):
+        answer = filtered.recommend(ANYONE, limit, T0, T0, constraint=cats)
+        assert ids_of(answer) == CATS_BEST_FIRST[:limit]
+    assert ids_of(filtered.recommend(ANYONE, 99, T0, T0, constraint=cats)) == CATS_BEST_FIRST
+    nobody = Constraint(species("9"))
+    assert filtered.recommend(ANYONE, 5, T0, T0, constraint=nobody).items == ()
+
+
+def test_exploration_keeps_to_the_filter_and_misses_nobody(
+    ask: Question, filtered: Runtime
+) -> None:
+    ask.exploring(1)
+    for _ in range(20):
+        answer = filtered.recommend(ANYONE, 3, T0, T0, constraint=Constraint(species("1")))
+        assert sorted(ids_of(answer)) == sorted(CATS_BEST_FIRST)
+        assert all(item.explored for item in answer.items)
+
+
+def test_a_filter_and_the_supply_are_kept_to_together(
+    ask: Question, filtered: Runtime, log: SqlEventLog, animals: SqlAnimals, catalogue: SqlCatalogue
+) -> None:
+    here = [AnimalGroup("1", "Cat", "1", "0"), AnimalGroup("2", "Dog", "1", "9")]
+    animals.put([Animal(f"A{g.id}", g, "Rex", "S1", "f", "black", 1, T0) for g in here])
+    runtime = Runtime(
+        log,
+        ask.live,
+        ask.impressions,
+        supply=SupplyWatch(catalogue),
+        filtering=Filtering(log, catalogue, ItemMetadata(catalogue)),
+    )
+    cats = Constraint(species("1"), Promotion("dogs", 50, species("2")))
+    answer = runtime.recommend(ANYONE, 10, T0 + 1, T0 + 1, constraint=cats)
+    assert sorted(ids_of(answer)) == [here[0].id, here[1].id]
+
+
+def test_what_a_filter_says_of_interactions_changes_with_the_next_event(
+    filtered: Runtime, log: SqlEventLog
+) -> None:
+    unseen = Constraint(applied('EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("*")'))
+    ann = Visitor("ann")
+    for best in ("2-Dog-1-9", "2-Dog-1-8"):
+        answer = filtered.recommend(ann, 1, T0 + 9, T0 + 9, constraint=unseen)
+        assert ids_of(answer) == [best]
+        log.append([event(f"of {best}", item=best)])
+
+
+def test_a_promotion_gets_its_share_best_first_and_the_rest_keeps_its_order(
+    ask: Question, filtered: Runtime
+) -> None:
+    constraint = Constraint(promotion=Promotion("cats", 40, species("1")))
+    for _ in range(20):
+        answer = filtered.recommend(ANYONE, 5, T0, T0, constraint=constraint)
+        promoted = [item.item_id for item in answer.items if item.promotion == "cats"]
+        rest = [item.item_id for item in answer.items if item.promotion is None]
+        assert promoted == CATS_BEST_FIRST[:2]
+        assert rest == ["2-Dog-1-9", "2-Dog-1-8", "2-Dog-1-7"]
+    ask.impressions.close()
+    assert len({kept.item_ids for kept in ask.kept.impressions}) > 3, "they stand anywhere"
+    assert ask.kept.impressions[0].propensities != (1.0,) * 5
+
+
+def test_a_promotion_that_lacks_items_leaves_its_places_to_the_rest(filtered: Runtime) -> None:
+    constraint = Constraint(promotion=Promotion("cats", 100, species("1")))
+    answer = filtered.recommend(ANYONE, 5, T0, T0, constraint=constraint)
+    assert sum(item.promotion == "cats" for item in answer.items) == 3
+    assert len(answer.items) == 5
+    answer = filtered.recommend(ANYONE, 3, T0, T0, constraint=constraint)
+    assert ids_of(answer) == CATS_BEST_FIRST
+
+
+def test_the_filter_is_not_for_what_is_promoted(ask: Question, filtered: Runtime) -> None:
+    ask.exploring(0.5)
+    constraint = Constraint(species("2"), Promotion("cats", 20, species("1")))
+    for _ in range(20):
+        answer = filtered.recommend(ANYONE, 10, T0, T0, constraint=constraint)
+        kinds = {(item.item_id[0], item.promotion) for item in answer.items}
+        assert kinds == {("1", "cats"), ("2", None)}
+        assert len({*ids_of(answer)}) == 10
+
+
+def test_a_ranking_leaves_out_what_does_not_pass(filtered: Runtime) -> None:
+    listed = ["2-Dog-1-1", "1-Cat-1-0", "2-New-1-1", "1-Cat-1-0"]
+    candidates = [Candidate(f"{place}", group) for place, group in enumerate(listed)]
+    answer = filtered.rerank(ANYONE, candidates, T0, T0, filtered_by=species("1"))
+    assert ids_of(answer) == ["1", "3"]
+    assert [item.score for item in answer.items] == [0.5, 0.5]
+    dogs = filtered.rerank(ANYONE, candidates, T0, T0, filtered_by=species("2"))
+    assert ids_of(dogs) == ["0", "2"]
+    assert filtered.rerank(ANYONE, candidates, T0, T0, filtered_by=species("9")).items == ()

@@ -54,6 +54,7 @@ def test_tiny_data_train_score_and_survive_storage(seed: int) -> None:
             for place in range(length)
         )
         scores = model.score_catalogue(Context(seen, NOW))
-        assert np.isfinite(scores).all() and (scores >= 0).all()
+        assert np.isfinite(scores).all()
+        assert (scores >= 0).all()
         assert scores.sum() == pytest.approx(1, abs=1e-5)
         assert (stored.score_catalogue(Context(seen, NOW)) == scores).all()

@@ -13,7 +13,8 @@ from pawsonalize.domain.errors import Conflict
 from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.engine.archiving.naming import ObjectName, segments_of
 from pawsonalize.engine.archiving.rows import decode, digest, encode
-from pawsonalize.storage.base import ArchiveLedger, EventLog, Segment
+from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
+from pawsonalize.storage.base import EventLog
 
 ROWS_PER_OBJECT = 10_000
 

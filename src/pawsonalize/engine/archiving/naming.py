@@ -12,7 +12,7 @@ from itertools import groupby
 
 from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.domain.times import SECOND
-from pawsonalize.storage.base import Segment
+from pawsonalize.storage.archive_ledger import Segment
 
 _KEY = re.compile(r"(\d{4}/\d\d/\d\d/\d\d)/events-(\d{20})-(\d{20})\.jsonl\.zst", re.ASCII)
 

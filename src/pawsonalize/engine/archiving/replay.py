@@ -5,7 +5,8 @@ from pawsonalize.domain.errors import Conflict, CorruptArtefact
 from pawsonalize.engine.archiving.naming import ObjectName
 from pawsonalize.engine.archiving.rows import decode, digest
 from pawsonalize.engine.progress import Progress, silent
-from pawsonalize.storage.base import ArchiveLedger, EventLog, Segment
+from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
+from pawsonalize.storage.base import EventLog
 
 
 def replay(

@@ -11,14 +11,18 @@ import msgspec
 import zstandard
 
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
-from pawsonalize.domain.events import Event, LoggedEvent
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event, LoggedEvent
 from pawsonalize.engine.archiving.naming import ObjectName, hour_of
 
 _LEVEL = 3
 
 
-class _Row(msgspec.Struct, frozen=True, rename="camel"):
-    """Every column of the events table, in the native API's names."""
+class _Row(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """Every column of the events table, in the native API's names.
+
+    The default dataset group goes without saying: so objects from before there were others are
+    written again with the same bytes.
+    """
 
     offset: int
     event_id: str
@@ -33,6 +37,7 @@ class _Row(msgspec.Struct, frozen=True, rename="camel"):
     recommendation_id: str | None
     impression: tuple[str, ...]
     properties: str | None
+    dataset_group: str = DEFAULT_DATASET_GROUP
 
 
 _COLUMNS = [name for name in _Row.__struct_fields__ if name != "offset"]

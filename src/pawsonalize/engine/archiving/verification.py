@@ -14,7 +14,8 @@ from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.engine.archiving.naming import ObjectName
 from pawsonalize.engine.archiving.rows import decode, digest
 from pawsonalize.engine.progress import Progress, silent
-from pawsonalize.storage.base import ArchiveLedger, EventLog, Segment
+from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
+from pawsonalize.storage.base import EventLog
 
 _PAGE = 10_000
 

@@ -36,7 +36,7 @@ class LiveModel:
         self._processes = processes
         self._served: Served | None = None
         self._ready: dict[str, Served] = {}
-        self._revision = 0
+        self._seen: tuple[int, int] | None = None
 
     @property
     def current(self) -> Served:
@@ -57,7 +57,7 @@ class LiveModel:
         version goes on, and the reason is raised: CorruptArtefact or whatever the model threw.
         """
         campaign = self._campaigns.find(self._name)
-        if campaign is None or campaign.revision == self._revision:
+        if campaign is None or _state(campaign) == self._seen:
             return False
         before = self._served
         if campaign.pending is not None:
@@ -65,7 +65,7 @@ class LiveModel:
         elif campaign.solution_version is not None:
             self._swap(self._prepared(campaign, campaign.solution_version))
         self._keep_ready(campaign)
-        self._revision = campaign.revision
+        self._seen = _state(campaign)
         return _name_of(before) != _name_of(self._served)
 
     def _settled(self, campaign: Campaign, version: str, now: int) -> Campaign:
@@ -114,6 +114,11 @@ class LiveModel:
                     "no way back", campaign=self._name, version=previous, reason=error.message
                 )
         self._ready = kept
+
+
+def _state(campaign: Campaign) -> tuple[int, int]:
+    """What changes with each update, and when another campaign takes the name."""
+    return campaign.created_at, campaign.revision
 
 
 def _name_of(served: Served | None) -> str | None:

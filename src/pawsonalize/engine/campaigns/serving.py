@@ -8,7 +8,7 @@ from pawsonalize.engine.exploration import Novelty
 from pawsonalize.engine.exposure import Exposure
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.solutions.models import load_model
 from pawsonalize.recipes.contract import Model
 from pawsonalize.storage.base import ArtefactStore
@@ -59,5 +59,6 @@ class Loader:
         novelty = None
         if self.exposure is not None and settings.exploration_weight > 0:
             days = settings.exploration_item_age_cut_off
-            novelty = self.exposure.novelty(version.cut, model.item_ids, days)
+            group = self.registry.get(Solution, version.solution).dataset_group
+            novelty = self.exposure.of(group).novelty(version.cut, model.item_ids, days)
         return Served(version, model, settings, novelty)

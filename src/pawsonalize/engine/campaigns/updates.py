@@ -1,5 +1,7 @@
 """Which version a campaign serves: asked for by compare-and-set, settled by who serves it."""
 
+from typing import Any
+
 import msgspec
 
 from pawsonalize.domain.errors import Conflict
@@ -27,10 +29,26 @@ class Campaigns:
         """One campaign, or None."""
         return self._registry.find(Campaign, name)
 
+    def create(self, campaign: Campaign, version: str, now: int) -> Campaign:
+        """Store a campaign that asks for its first version; that update is CREATE PENDING.
+
+        Raises AlreadyExists if the name is taken, and Conflict as `update` does.
+        """
+        self._check(campaign, version)
+        update = CampaignUpdate(solution_version=version, requested_at=now)
+        wanted = msgspec.structs.replace(campaign, latest_update=update)
+        return self._registry.create(wanted, now)
+
     def update(
-        self, name: str, version: str, now: int, *, expected_revision: int | None = None
+        self,
+        name: str,
+        version: str,
+        now: int,
+        *,
+        expected_revision: int | None = None,
+        **settings: Any,
     ) -> Campaign:
-        """Ask for another version; its update is CREATE PENDING.
+        """Ask for another version, or other settings; the update is CREATE PENDING.
 
         A wish for the version that serves, or that is asked for already, changes nothing. Raises
         Conflict when the campaign is not at `expected_revision`, or the version not ACTIVE.
@@ -38,18 +56,12 @@ class Campaigns:
         campaign = self.get(name)
         if expected_revision not in {None, campaign.revision}:
             raise Conflict(f"campaign {name} was updated by somebody else meanwhile: look again")
-        wanted = self._registry.get(SolutionVersion, version)
-        if wanted.status is not Status.ACTIVE:
-            raise Conflict(f"solution version {version} cannot be served: it is {wanted.status}")
-        if wanted.solution != campaign.solution:
-            raise Conflict(
-                f"campaign {name} serves solution {campaign.solution}, and {version} is one of"
-                f" {wanted.solution}"
-            )
-        if version == _heading_for(campaign):
+        self._check(campaign, version)
+        if version == _heading_for(campaign) and not settings:
             return campaign
         update = CampaignUpdate(solution_version=version, requested_at=now)
-        return self._registry.update(msgspec.structs.replace(campaign, latest_update=update), now)
+        wanted = msgspec.structs.replace(campaign, latest_update=update, **settings)
+        return self._registry.update(wanted, now)
 
     def rollback(self, name: str, now: int) -> Campaign:
         """Return to the version before; servers hold it ready and follow at their next look.
@@ -78,10 +90,11 @@ class Campaigns:
         done = msgspec.structs.replace(
             update, status=Status.ACTIVE, settled_at=now, warning=warning
         )
+        other = update.solution_version != campaign.solution_version
         served = msgspec.structs.replace(
             campaign,
             solution_version=update.solution_version,
-            previous_version=campaign.solution_version,
+            previous_version=campaign.solution_version if other else campaign.previous_version,
             latest_update=done,
             sustained_tps=sustained_tps,
         )
@@ -97,6 +110,17 @@ class Campaigns:
             settled_at=now,
         )
         return self._registry.update(msgspec.structs.replace(campaign, latest_update=failed), now)
+
+    def _check(self, campaign: Campaign, version: str) -> None:
+        """Conflict if the campaign cannot serve the version."""
+        wanted = self._registry.get(SolutionVersion, version)
+        if wanted.status is not Status.ACTIVE:
+            raise Conflict(f"solution version {version} cannot be served: it is {wanted.status}")
+        if wanted.solution != campaign.solution:
+            raise Conflict(
+                f"campaign {campaign.name} serves solution {campaign.solution}, and {version} is"
+                f" one of {wanted.solution}"
+            )
 
 
 def _heading_for(campaign: Campaign) -> str | None:

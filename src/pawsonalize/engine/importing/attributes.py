@@ -28,7 +28,9 @@ class ItemReader:
         return Item(
             item_id=parse_id(row.values[self._id], "ITEM_ID"),
             attributes=_attributes(self._others, row),
-            created_at=None if self._created is None else _seconds(row.values[self._created]),
+            created_at=None
+            if self._created is None
+            else read_created_at(row.values[self._created]),
         )
 
 
@@ -56,7 +58,7 @@ def _attribute(field: Field, text: str) -> str | float | None:
     return float(value) if isinstance(value, int) else value
 
 
-def _seconds(text: str) -> int | None:
+def read_created_at(text: str) -> int | None:
     """Epoch seconds as milliseconds: catalogues hold placeholders, so any past moment goes."""
     text = text.strip()
     if not text:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.events import Event
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event
 from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.engine.importing.attributes import ItemReader, UserReader
 from pawsonalize.engine.importing.columns import Columns
@@ -32,9 +32,11 @@ class Importer:
         *,
         received_at: int,
         chunk_rows: int = CHUNK_ROWS,
+        dataset_group: str = DEFAULT_DATASET_GROUP,
     ) -> None:
         self._log = log
-        self._catalogue = catalogue
+        self._catalogue = catalogue.of(dataset_group)
+        self._dataset_group = dataset_group
         self._received_at = received_at
         self._chunk_rows = chunk_rows
 
@@ -85,7 +87,7 @@ class Importer:
         rows = self._chunk_rows
         match dataset:
             case DatasetType.INTERACTIONS:
-                events = EventReader(columns, self._received_at)
+                events = EventReader(columns, self._received_at, self._dataset_group)
                 return loading.run(dataset, events.read, self._store_events, rows)
             case DatasetType.ITEMS:
                 return loading.run(dataset, ItemReader(columns).read, self._store_items, rows)

@@ -7,6 +7,7 @@ import msgspec
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import (
+    DEFAULT_DATASET_GROUP,
     DEFAULT_EVENT_TYPE,
     MAX_IMPRESSION_ITEMS,
     MAX_PROPERTIES_CHARS,
@@ -17,6 +18,7 @@ from pawsonalize.domain.times import parse_moment
 from pawsonalize.engine.importing.columns import Columns, read_number, read_value
 from pawsonalize.engine.importing.csv_rows import CsvRow
 
+IMPORTED = "import-"  # how the ids of imported events begin
 _KNOWN = (
     "USER_ID",
     "ITEM_ID",
@@ -36,7 +38,13 @@ class EventReader:
     that was corrected in place adds itself alone: nothing has to be remembered.
     """
 
-    def __init__(self, columns: Columns, received_at: int) -> None:
+    def __init__(
+        self,
+        columns: Columns,
+        received_at: int,
+        dataset_group: str = DEFAULT_DATASET_GROUP,
+    ) -> None:
+        self._dataset_group = dataset_group
         self._columns = columns
         self._received_at = received_at
         self._places = tuple(columns.place(name) for name in _KNOWN)
@@ -62,12 +70,13 @@ class EventReader:
             ),
             impression=_impression(shown) if shown else (),
             properties=self._properties(row) if self._others else None,
+            dataset_group=self._dataset_group,
         )
 
     def _id(self, row: CsvRow) -> str:
         hashed = self._hash.copy()
         hashed.update(json.dumps([row.line, *row.values]).encode())
-        return f"import-{hashed.hexdigest()}"
+        return f"{IMPORTED}{hashed.hexdigest()}"
 
     def _value(self, text: str) -> float:
         place = self._places[_KNOWN.index("EVENT_VALUE")]

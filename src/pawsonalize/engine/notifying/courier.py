@@ -6,7 +6,7 @@ from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.notifying.retries import next_attempt_at
 from pawsonalize.engine.notifying.sending import send
 from pawsonalize.notify.base import Notifier
-from pawsonalize.storage.base import Deliveries, Delivery
+from pawsonalize.storage.deliveries import Deliveries, Delivery
 
 # Longer than any notifier takes: after it, who claimed a delivery is taken for dead.
 _CLAIM = 300 * SECOND

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from pawsonalize.domain.notifications import Notification
-from pawsonalize.storage.base import Deliveries, Delivery
+from pawsonalize.storage.deliveries import Deliveries, Delivery
 
 
 class Outbox:

@@ -3,7 +3,7 @@
 import random
 
 from pawsonalize.domain.times import DAY, HOUR, SECOND
-from pawsonalize.storage.base import Delivery
+from pawsonalize.storage.deliveries import Delivery
 
 FIRST_WAIT = 10 * SECOND
 LONGEST_WAIT = HOUR

@@ -1,5 +1,6 @@
 """Where data belongs: dataset groups, schemas, datasets, import jobs, event trackers, filters."""
 
+from enum import StrEnum
 from typing import ClassVar
 
 from pawsonalize.domain.schemas import DatasetType
@@ -32,17 +33,29 @@ class Dataset(Resource, frozen=True, kw_only=True):
     schema: str
 
 
+class ImportMode(StrEnum):
+    """FULL replaces what was imported before, INCREMENTAL adds to it."""
+
+    FULL = "FULL"
+    INCREMENTAL = "INCREMENTAL"
+
+
 class DatasetImportJob(Resource, frozen=True, kw_only=True):
-    """One import into a dataset: from where, and what became of its rows."""
+    """One import into a dataset: from where, and what became of its rows.
+
+    `errors` says of the first rejected rows what is wrong with them.
+    """
 
     kind: ClassVar[str] = "dataset import job"
     owner: ClassVar[str | None] = "dataset"
 
     dataset: str
     source: str
+    mode: ImportMode = ImportMode.INCREMENTAL
     accepted: int = 0
     duplicates: int = 0
     rejected: int = 0
+    errors: tuple[str, ...] = ()
 
 
 class EventTracker(Resource, frozen=True, kw_only=True):

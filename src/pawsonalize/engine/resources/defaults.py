@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from pawsonalize.domain.errors import Conflict
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.datasets import (
@@ -21,7 +22,7 @@ from pawsonalize.engine.resources.resource import Resource
 from pawsonalize.engine.resources.solutions import Solution
 from pawsonalize.recipes.personalized_ranking import PersonalizedRanking
 
-DATASET_GROUP: Final = "pawsonalize"
+DATASET_GROUP: Final = DEFAULT_DATASET_GROUP
 RECOMMENDER: Final = "recommender"
 RERANKER: Final = "reranker"
 

@@ -1,10 +1,10 @@
-"""What must be deleted before what."""
+"""What must be deleted before what, and what must be there before what is created."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from pawsonalize.domain.errors import Conflict
+from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.datasets import (
     Dataset,
@@ -16,10 +16,33 @@ from pawsonalize.engine.resources.datasets import (
 )
 from pawsonalize.engine.resources.resource import Resource, from_row
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
+from pawsonalize.engine.resources.status import Status
 from pawsonalize.storage.base import Resources
 
 _MANY = 1_000
 _Condition = Callable[[Any, Any], bool]
+
+
+def check_owner(rows: Resources, resource: Resource) -> None:
+    """NotFound that names what has to be created first; Conflict if that is not ACTIVE."""
+    for kind, named in _NEEDED.get(type(resource), ()):
+        name = named(resource)
+        row = rows.get(kind.kind, name)
+        if row is None:
+            raise NotFound(f"there is no {kind.kind} named {name}: create it first")
+        if row.status != Status.ACTIVE:
+            raise Conflict(f"{kind.kind} {name} is {row.status}: wait until it is ACTIVE")
+        if isinstance(resource, Dataset) and kind is DatasetSchema:
+            _check_type(resource, from_row(row, DatasetSchema))
+
+
+def _check_type(dataset: Dataset, schema: DatasetSchema) -> None:
+    if schema.dataset_type is not dataset.dataset_type:
+        raise InvalidInput(
+            f"schema {schema.name} is of {schema.dataset_type}, and the dataset of"
+            f" {dataset.dataset_type}: choose another schema",
+            field="schema",
+        )
 
 
 def check_unneeded(rows: Resources, resource: Resource) -> None:
@@ -60,6 +83,25 @@ def _describes(dataset: Dataset, schema: DatasetSchema) -> bool:
 def _serves(campaign: Campaign, version: SolutionVersion) -> bool:
     return version.name in campaign.versions
 
+
+def _its_group(resource: Any) -> str:
+    group: str = resource.dataset_group
+    return group
+
+
+# What a new resource of the kind needs, and where it names it.
+_NEEDED: Mapping[type[Resource], tuple[tuple[type[Resource], Callable[[Any], str]], ...]] = (
+    MappingProxyType(
+        {
+            Dataset: ((DatasetGroup, _its_group), (DatasetSchema, lambda new: str(new.schema))),
+            EventTracker: ((DatasetGroup, _its_group),),
+            Filter: ((DatasetGroup, _its_group),),
+            Solution: ((DatasetGroup, _its_group),),
+            DatasetImportJob: ((Dataset, lambda new: str(new.dataset)),),
+            Campaign: ((Solution, lambda new: str(new.solution)),),
+        }
+    )
+)
 
 # Needed: by resources of this kind, that belong to whom, on which condition.
 _RULES: Mapping[

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
+from pawsonalize.domain.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from pawsonalize.engine.resources import dependencies
+from pawsonalize.engine.resources.quotas import check_quota
 from pawsonalize.engine.resources.resource import Resource, ResourceT, from_row, is_name, to_row
 from pawsonalize.storage.base import Resources
 
@@ -20,15 +21,21 @@ class Registry:
     rows: Resources
 
     def create(self, resource: ResourceT, now: int) -> ResourceT:
-        """Store a new resource; Conflict if its name is taken, InvalidInput if it is no name."""
+        """Store a new resource; AlreadyExists if its name is taken, InvalidInput if it is none.
+
+        NotFound names what it needs and is not there; LimitExceeded if there are enough.
+        """
         if not is_name(resource.name):
             raise InvalidInput(
                 "a name has 1 to 128 letters, digits, - and _, and begins with a letter or digit",
                 field="name",
             )
+        if self.rows.get(resource.kind, resource.name) is None:
+            dependencies.check_owner(self.rows, resource)
+            check_quota(self.rows, resource)
         resource = msgspec.structs.replace(resource, created_at=now, updated_at=now)
         if not self.rows.create(to_row(resource)):
-            raise Conflict(f"there is a {resource.kind} named {resource.name} already")
+            raise AlreadyExists(f"there is a {resource.kind} named {resource.name} already")
         return resource
 
     def find(self, kind: type[ResourceT], name: str) -> ResourceT | None:

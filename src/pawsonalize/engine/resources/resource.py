@@ -1,6 +1,7 @@
 """What every resource has: a name, a state, its times and a revision."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
@@ -17,6 +18,8 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     """A named resource. Moments are milliseconds since 1970; the registry writes them.
 
     `kind` is what it is, in words; `owner` the field that names the resource it belongs to.
+    `tags` are the operator's. `asked` is what its creation was asked with that means nothing to
+    the engine, for the door that took it to say again.
     """
 
     kind: ClassVar[str]
@@ -28,6 +31,8 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int = 0
     updated_at: int = 0
     revision: int = 1
+    tags: Mapping[str, str] = {}
+    asked: Mapping[str, Any] = {}
 
 
 ResourceT = TypeVar("ResourceT", bound=Resource)

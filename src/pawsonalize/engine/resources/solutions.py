@@ -72,7 +72,8 @@ class SolutionVersion(Resource, frozen=True, kw_only=True):
 
     `recipe`, `settings` and `selection` are the solution's at the moment it was created; with
     them, `cut` and `seed` the training is determined. An UPDATE folds what `cut` adds to the
-    version `base`, whose own cut and those of its bases are `folded`, oldest first.
+    version `base`, whose own cut and those of its bases are `folded`, oldest first. With
+    `measured`, a FULL training also measures itself on held-out users, which fits twice.
     """
 
     kind: ClassVar[str] = "solution version"
@@ -88,6 +89,7 @@ class SolutionVersion(Resource, frozen=True, kw_only=True):
     folded: tuple[Cut, ...] = ()
     cut: Cut
     seed: int = 0
+    measured: bool = False
     code_version: str = ""
     progress: Progress | None = None
     artefact: str | None = None

@@ -9,9 +9,16 @@ from dataclasses import replace
 import msgspec
 
 from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.engine.evaluating.held_out_metrics import held_out_metrics
+from pawsonalize.engine.evaluating.holdout import item_births
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import moved
-from pawsonalize.engine.resources.solutions import Progress, SolutionVersion, TrainingMode
+from pawsonalize.engine.resources.solutions import (
+    Progress,
+    Solution,
+    SolutionVersion,
+    TrainingMode,
+)
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.solutions.models import load_model
 from pawsonalize.engine.solutions.settings import trained_settings
@@ -66,6 +73,10 @@ class Trainer:
         self._artefacts.remove(version.name)
         self._artefacts.sweep()
         data, model, card = self._fitted(version, report)
+        measured: dict[str, float] = {}
+        if version.measured and version.mode is TrainingMode.FULL:
+            report.phase("measuring")
+            measured = self._measured(version, data)
         report.phase("saving")
         location = self._artefacts.save(version.name, card, model.arrays())
         return report.settle(
@@ -76,15 +87,24 @@ class Trainer:
             events=len(data),
             users=data.n_users,
             items=len(data.item_ids),
+            metrics={**version.metrics, **measured},
         )
+
+    def _measured(self, version: SolutionVersion, data: TrainingData) -> dict[str, float]:
+        group = self._registry.get(Solution, version.solution).dataset_group
+        born = item_births(data, self._catalogue.of(group))
+        recipe = recipe_named(version.recipe)
+        return held_out_metrics(data, born, recipe, trained_settings(version), version.seed)
 
     def _fitted(self, version: SolutionVersion, report: "Report") -> Fitted:
         report.phase("reading")
+        group = self._registry.get(Solution, version.solution).dataset_group
+        log, catalogue = self._log.of(group), self._catalogue.of(group)
         if version.mode is TrainingMode.UPDATE:
-            return self._updated(version, report)
+            return self._updated(version, log, catalogue, report)
         data = training_data(
-            self._log,
-            self._catalogue,
+            log,
+            catalogue,
             through=version.log_offset,
             as_of=version.as_of,
             selection=version.selection,
@@ -95,13 +115,15 @@ class Trainer:
         model = recipe.fit(data, trained_settings(version), version.seed)
         return data, model, model.card
 
-    def _updated(self, version: SolutionVersion, report: "Report") -> Fitted:
+    def _updated(
+        self, version: SolutionVersion, log: EventLog, catalogue: Catalogue, report: "Report"
+    ) -> Fitted:
         assert version.base is not None
         model = load_model(self._artefacts, self._registry.get(SolutionVersion, version.base))
         assert isinstance(model, FoldingModel)
         data = new_data(
-            self._log,
-            self._catalogue,
+            log,
+            catalogue,
             model.item_ids,
             (*version.folded, version.cut),
             selection=version.selection,

@@ -35,6 +35,10 @@ class SolutionVersions:
         """One solution version; NotFound if there is none."""
         return self._registry.get(SolutionVersion, name)
 
+    def dataset_group(self, version: SolutionVersion) -> str:
+        """The dataset group whose data the version is trained on."""
+        return self._registry.get(Solution, version.solution).dataset_group
+
     def create(
         self,
         solution: str,
@@ -46,6 +50,9 @@ class SolutionVersions:
         name: str | None = None,
         recipe: str | None = None,
         settings: Mapping[str, Any] | None = None,
+        measured: bool = False,
+        tags: Mapping[str, str] | None = None,
+        asked: Mapping[str, Any] | None = None,
     ) -> SolutionVersion:
         """Write down what to train: the log up to its head, as of a moment. CREATE PENDING.
 
@@ -73,6 +80,9 @@ class SolutionVersions:
             name=name,
             recipe=recipe,
             settings=settings,
+        )
+        wanted = msgspec.structs.replace(
+            wanted, measured=measured, tags=tags or {}, asked=asked or {}
         )
         try:
             return self._registry.create(wanted, now)

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from sqlalchemy import ColumnElement, Connection, select, true, update
 
-from pawsonalize.storage.base import Segment
+from pawsonalize.storage.archive_ledger import Segment
 from pawsonalize.storage.sql.database import Database
 from pawsonalize.storage.sql.tables import archive_segments
 

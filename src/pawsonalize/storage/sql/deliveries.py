@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import ColumnElement, RowMapping, and_, func, select, true, update
 
 from pawsonalize.domain.notifications import Kind, Notification
-from pawsonalize.storage.base import Delivery
+from pawsonalize.storage.deliveries import Delivery
 from pawsonalize.storage.sql.database import Database
 from pawsonalize.storage.sql.tables import deliveries
 from pawsonalize.storage.sql.upsert import insert_new

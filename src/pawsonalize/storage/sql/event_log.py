@@ -5,9 +5,9 @@ from itertools import compress
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, func, select, text
+from sqlalchemy import Connection, Row, bindparam, delete, func, select, text
 
-from pawsonalize.domain.events import Event, LoggedEvent, Visitor
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event, LoggedEvent, Visitor
 from pawsonalize.storage.base import HistoryQuery, RecentEvent, Touched, TrainingRow
 from pawsonalize.storage.sql import histories
 from pawsonalize.storage.sql.database import Database
@@ -15,6 +15,7 @@ from pawsonalize.storage.sql.tables import events, sessions
 from pawsonalize.storage.sql.upsert import insert_new
 
 _TRAINING_BATCH = 50_000
+_ERASED_BATCH = 10_000  # between two of them, others may write
 _ENCODE_ITEMS = msgspec.json.Encoder().encode
 _DECODE_ITEMS = msgspec.json.Decoder(tuple[str, ...]).decode
 
@@ -22,8 +23,13 @@ _DECODE_ITEMS = msgspec.json.Decoder(tuple[str, ...]).decode
 class SqlEventLog:
     """`EventLog` on the events and sessions tables."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, dataset_group: str = DEFAULT_DATASET_GROUP) -> None:
         self._database = database
+        self._dataset_group = dataset_group
+
+    def of(self, dataset_group: str) -> "SqlEventLog":
+        """See `EventLog.of`."""
+        return SqlEventLog(self._database, dataset_group)
 
     def append(self, batch: Sequence[Event]) -> list[bool]:
         """See `EventLog.append`."""
@@ -47,18 +53,21 @@ class SqlEventLog:
     def contains(self, event_id: str) -> bool:
         """See `EventLog.contains`."""
         with self._database.reading() as connection:
-            found = select(events.c.offset).where(events.c.event_id == event_id)
+            found = select(events.c.offset).where(
+                events.c.event_id == event_id, events.c.dataset_group == self._dataset_group
+            )
             return connection.scalar(found) is not None
 
     def recent(self, visitor: Visitor, at: int, limit: int) -> list[RecentEvent]:
         """See `EventLog.recent`."""
         with self._database.reading() as connection:
-            return histories.recent(connection, visitor, at, limit)
+            return histories.recent(connection, self._dataset_group, visitor, at, limit)
 
     def history(self, visitor: Visitor, query: HistoryQuery) -> list[LoggedEvent]:
         """See `EventLog.history`."""
         with self._database.reading() as connection:
-            return [_logged(row) for row in histories.page(connection, visitor, query)]
+            rows = histories.page(connection, self._dataset_group, visitor, query)
+            return [_logged(row) for row in rows]
 
     def read(self, after: int, through: int, limit: int) -> list[LoggedEvent]:
         """See `EventLog.read`."""
@@ -92,7 +101,12 @@ class SqlEventLog:
         """See `EventLog.training_rows`."""
         while True:
             with self._database.reading() as connection:
-                parameters = {"after": after, "through": through, "until": until}
+                parameters = {
+                    "group": self._dataset_group,
+                    "after": after,
+                    "through": through,
+                    "until": until,
+                }
                 rows = connection.execute(_TRAINING_ROWS, parameters).all()
             if not rows:
                 return
@@ -103,11 +117,35 @@ class SqlEventLog:
         """See `EventLog.touched`."""
         counted = (
             select(events.c.item_id, func.count(), func.min(events.c.sent_at))
-            .where(events.c.offset > after, events.c.offset <= through)
+            .where(
+                events.c.offset > after,
+                events.c.offset <= through,
+                events.c.dataset_group == self._dataset_group,
+            )
             .group_by(events.c.item_id)
         )
         with self._database.reading() as connection:
             return {row[0]: Touched(row[1], row[2]) for row in connection.execute(counted)}
+
+    def erase(self, ids_like: str | None = None) -> int:
+        """See `EventLog.erase`."""
+        mine = events.c.dataset_group == self._dataset_group
+        if ids_like is not None:
+            mine &= events.c.event_id.startswith(ids_like, autoescape=True)
+        erased = after = 0
+        while True:
+            with self._database.writing() as connection:
+                page = select(events.c.offset).where(mine, events.c.offset > after)
+                page = page.order_by(events.c.offset).limit(_ERASED_BATCH)
+                last = connection.scalar(select(func.max(page.subquery().c.offset)))
+                if last is None:
+                    if ids_like is None:
+                        of_mine = sessions.c.dataset_group == self._dataset_group
+                        connection.execute(delete(sessions).where(of_mine))
+                    return erased
+                span = (events.c.offset > after, events.c.offset <= last)
+                erased += connection.execute(delete(events).where(mine, *span)).rowcount
+            after = last
 
 
 _VISITOR_KEY = func.coalesce(
@@ -124,13 +162,17 @@ _TRAINING_ROWS = (
     )
     .select_from(
         events.outerjoin(
-            sessions, (sessions.c.session_id == events.c.session_id) & events.c.user_id.is_(None)
+            sessions,
+            (sessions.c.session_id == events.c.session_id)
+            & (sessions.c.dataset_group == events.c.dataset_group)
+            & events.c.user_id.is_(None),
         )
     )
     .where(
         events.c.offset > bindparam("after"),
         events.c.offset <= bindparam("through"),
         events.c.sent_at <= bindparam("until"),
+        events.c.dataset_group == bindparam("group"),
     )
     .order_by(events.c.offset)
     .limit(_TRAINING_BATCH)
@@ -141,30 +183,33 @@ def _head(connection: Connection) -> int:
     return connection.scalar(select(func.max(events.c.offset))) or 0
 
 
-def _ids_after(connection: Connection, offset: int) -> set[str]:
-    return set(connection.scalars(select(events.c.event_id).where(events.c.offset > offset)))
+def _ids_after(connection: Connection, offset: int) -> set[tuple[str, str]]:
+    fresh = select(events.c.dataset_group, events.c.event_id).where(events.c.offset > offset)
+    return {(group, event_id) for group, event_id in connection.execute(fresh)}
 
 
-def _flags(batch: Sequence[Event], fresh: set[str] | None) -> list[bool]:
+def _flags(batch: Sequence[Event], fresh: set[tuple[str, str]] | None) -> list[bool]:
     """Which events were stored; `fresh` are the ids this transaction added, None for all."""
     if fresh is None:
         return [True] * len(batch)
     flags = []
     for event in batch:
-        flags.append(event.event_id in fresh)
-        fresh.discard(event.event_id)  # a second one in the same batch is a duplicate
+        named = (event.dataset_group, event.event_id)
+        flags.append(named in fresh)
+        fresh.discard(named)  # a second one in the same batch is a duplicate
     return flags
 
 
 def _bind_sessions(connection: Connection, batch: Sequence[Event]) -> None:
-    bound: dict[str, tuple[str, int]] = {}
+    bound: dict[tuple[str, str], tuple[str, int]] = {}
     for event in batch:
         if event.user_id is not None and event.session_id is not None:
-            bound.setdefault(event.session_id, (event.user_id, event.sent_at))
+            session = (event.dataset_group, event.session_id)
+            bound.setdefault(session, (event.user_id, event.sent_at))
     if bound:
         rows = [
-            {"session_id": session, "user_id": user, "bound_at": at}
-            for session, (user, at) in bound.items()
+            {"dataset_group": group, "session_id": session, "user_id": user, "bound_at": at}
+            for (group, session), (user, at) in bound.items()
         ]
         insert_new(connection, sessions, rows)
 
@@ -183,6 +228,7 @@ def _row(event: Event) -> dict[str, Any]:
         "recommendation_id": event.recommendation_id,
         "impression": _ENCODE_ITEMS(event.impression).decode() if event.impression else None,
         "properties": event.properties,
+        "dataset_group": event.dataset_group,
     }
 
 

@@ -34,42 +34,50 @@ _RECENT = (
 _EVERYTHING = tuple(events.columns)
 _NEWEST_FIRST = (events.c.sent_at.desc(), events.c.offset.desc())
 _OWNER = select(sessions.c.user_id).where(
-    sessions.c.session_id == bindparam("session"), sessions.c.bound_at <= bindparam("at")
+    sessions.c.session_id == bindparam("session"),
+    sessions.c.dataset_group == bindparam("group"),
+    sessions.c.bound_at <= bindparam("at"),
 )
 _END_OF_TIME = 2**62
 
 
-def recent(connection: Connection, visitor: Visitor, at: int, limit: int) -> list[RecentEvent]:
+def recent(
+    connection: Connection, dataset_group: str, visitor: Visitor, at: int, limit: int
+) -> list[RecentEvent]:
     """The newest events up to `at`, as plain tuples."""
-    owned = _resolve(connection, visitor, at)
+    owned = _resolve(connection, dataset_group, visitor, at)
     statement = _RECENT_OF[owned.user_id is not None, owned.session_id is not None]
-    rows = connection.execute(statement, _parameters(owned, at) | {"limit": limit}).all()
+    parameters = _parameters(dataset_group, owned, at) | {"limit": limit}
+    rows = connection.execute(statement, parameters).all()
     return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 
-def page(connection: Connection, visitor: Visitor, query: HistoryQuery) -> Sequence[Row[Any]]:
+def page(
+    connection: Connection, dataset_group: str, visitor: Visitor, query: HistoryQuery
+) -> Sequence[Row[Any]]:
     """One page of the history, as rows of the events table."""
-    owned = _resolve(connection, visitor, _END_OF_TIME)
+    owned = _resolve(connection, dataset_group, visitor, _END_OF_TIME)
     statement = _newest(
         _EVERYTHING, owned.user_id is not None, owned.session_id is not None, _conditions(query)
     )
-    parameters = _parameters(owned, _END_OF_TIME) | {"limit": query.limit}
+    parameters = _parameters(dataset_group, owned, _END_OF_TIME) | {"limit": query.limit}
     return connection.execute(statement, parameters).all()
 
 
-def _resolve(connection: Connection, visitor: Visitor, at: int) -> Visitor:
+def _resolve(connection: Connection, dataset_group: str, visitor: Visitor, at: int) -> Visitor:
     """Whose history it is: a session bound to a user by then is that user's."""
     if visitor.session_id is None:
         return visitor
-    owner = connection.scalar(_OWNER, {"session": visitor.session_id, "at": at})
+    session = {"session": visitor.session_id, "group": dataset_group, "at": at}
+    owner = connection.scalar(_OWNER, session)
     if owner is None:
         return visitor
     # Bound to this user, its events are found anyway; bound to another, they are not ours.
     return Visitor(user_id=visitor.user_id or owner)
 
 
-def _parameters(visitor: Visitor, at: int) -> dict[str, Any]:
-    parameters: dict[str, Any] = {"at": at}
+def _parameters(dataset_group: str, visitor: Visitor, at: int) -> dict[str, Any]:
+    parameters: dict[str, Any] = {"group": dataset_group, "at": at}
     if visitor.user_id is not None:
         parameters["user"] = visitor.user_id
     if visitor.session_id is not None:
@@ -84,13 +92,16 @@ def _newest(
     conditions: tuple[ColumnElement[bool], ...] = (),
 ) -> Select[Any]:
     """The newest events of a user, a session or both: each index is read only up to the limit."""
-    common = (events.c.sent_at <= bindparam("at"), *conditions)
+    group = events.c.dataset_group == bindparam("group")
+    common = (group, events.c.sent_at <= bindparam("at"), *conditions)
     branches = []
     mine: list[ColumnElement[bool]] = []
     if by_user:
         branches.append(_branch(columns, events.c.user_id == bindparam("user"), *common))
         theirs = select(sessions.c.session_id).where(
-            sessions.c.user_id == bindparam("user"), sessions.c.bound_at <= bindparam("at")
+            sessions.c.user_id == bindparam("user"),
+            sessions.c.dataset_group == bindparam("group"),
+            sessions.c.bound_at <= bindparam("at"),
         )
         mine.append(events.c.session_id.in_(theirs))
     if by_session:

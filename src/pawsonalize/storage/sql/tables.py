@@ -10,18 +10,32 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    UniqueConstraint,
 )
+
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 
 metadata = MetaData()
 
 # SQLite counts rows itself only in a column that is literally INTEGER.
 _OFFSET = BigInteger().with_variant(Integer, "sqlite")
 
+
+def _dataset_group(*, primary_key: bool = False) -> Column[str]:
+    return Column(
+        "dataset_group",
+        Text,
+        primary_key=primary_key,
+        nullable=False,
+        server_default=DEFAULT_DATASET_GROUP,
+    )
+
+
 events = Table(
     "events",
     metadata,
     Column("offset", _OFFSET, primary_key=True, autoincrement=True),
-    Column("event_id", Text, nullable=False, unique=True),
+    Column("event_id", Text, nullable=False),
     Column("user_id", Text),
     Column("session_id", Text),
     Column("event_type", Text, nullable=False),
@@ -33,12 +47,17 @@ events = Table(
     Column("recommendation_id", Text),
     Column("impression", Text),
     Column("properties", Text),
+    _dataset_group(),
+    # The group comes second: what differs decides where to look, and reads in the order of the
+    # log are not tempted to gather a whole group by this index and to sort it.
+    UniqueConstraint("event_id", "dataset_group", name="one_event_of_an_id"),
     sqlite_autoincrement=True,  # an offset is never given twice, even after erasure
 )
 # An event with a user is found by the user; only anonymous ones are looked up by session.
 Index(
     "events_by_user",
     events.c.user_id,
+    events.c.dataset_group,
     events.c.sent_at,
     events.c.offset,
     sqlite_where=events.c.user_id.is_not(None),
@@ -47,6 +66,7 @@ Index(
 Index(
     "events_by_session",
     events.c.session_id,
+    events.c.dataset_group,
     events.c.sent_at,
     events.c.offset,
     sqlite_where=events.c.user_id.is_(None),
@@ -56,14 +76,24 @@ Index(
 sessions = Table(
     "sessions",
     metadata,
+    _dataset_group(primary_key=True),
     Column("session_id", Text, primary_key=True),
-    Column("user_id", Text, nullable=False, index=True),
+    Column("user_id", Text, nullable=False),
     Column("bound_at", BigInteger, nullable=False),
+)
+# Holds all that a history asks of a user's sessions, so that the table is not read.
+Index(
+    "sessions_by_user",
+    sessions.c.user_id,
+    sessions.c.dataset_group,
+    sessions.c.bound_at,
+    sessions.c.session_id,
 )
 
 items = Table(
     "items",
     metadata,
+    _dataset_group(primary_key=True),
     Column("item_id", Text, primary_key=True),
     Column("attributes", Text, nullable=False),
     Column("created_at", BigInteger),
@@ -72,6 +102,7 @@ items = Table(
 users = Table(
     "users",
     metadata,
+    _dataset_group(primary_key=True),
     Column("user_id", Text, primary_key=True),
     Column("attributes", Text, nullable=False),
 )
@@ -79,6 +110,7 @@ users = Table(
 schemas = Table(
     "schemas",
     metadata,
+    _dataset_group(primary_key=True),
     Column("dataset", Text, primary_key=True),
     Column("fields", Text, nullable=False),
 )

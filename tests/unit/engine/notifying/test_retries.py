@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pawsonalize.domain.notifications import Kind, Notification
 from pawsonalize.domain.times import DAY, HOUR, SECOND
 from pawsonalize.engine.notifying.retries import GIVEN_UP_AFTER, next_attempt_at
-from pawsonalize.storage.base import Delivery
+from pawsonalize.storage.deliveries import Delivery
 
 T0 = 1_795_533_300_000
 

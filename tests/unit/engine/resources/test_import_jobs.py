@@ -1,5 +1,7 @@
 """An import is a resource: what came in from where, or why it did not."""
 
+from pathlib import Path
+
 import pytest
 
 from pawsonalize.domain.errors import InvalidInput
@@ -12,7 +14,7 @@ from pawsonalize.engine.resources.status import Status
 from tests.event_data import T0
 
 
-def test_an_import_job_keeps_what_became_of_the_rows(registry: Registry) -> None:
+def test_an_import_job_keeps_what_became_of_the_rows(registry: Registry, tmp_path: Path) -> None:
     report = Report(DatasetType.ITEMS, 7, 2, 1, ())
 
     def work() -> Report:
@@ -20,7 +22,7 @@ def test_an_import_job_keeps_what_became_of_the_rows(registry: Registry) -> None
         assert running.status is Status.CREATE_IN_PROGRESS
         return report
 
-    given = run_import_job(registry, DatasetType.ITEMS, "items.csv", work, lambda: T0)
+    given = run_import_job(registry, tmp_path, DatasetType.ITEMS, "items.csv", work, lambda: T0)
     assert given == report
     (job,) = registry.all(DatasetImportJob, parent="pawsonalize-items")
     assert (job.status, job.source) == (Status.ACTIVE, "items.csv")
@@ -29,12 +31,12 @@ def test_an_import_job_keeps_what_became_of_the_rows(registry: Registry) -> None
 
 @pytest.mark.parametrize("error", [InvalidInput("no such column"), KeyboardInterrupt()])
 def test_an_import_that_fails_or_is_interrupted_says_so(
-    registry: Registry, error: BaseException
+    registry: Registry, tmp_path: Path, error: BaseException
 ) -> None:
     def work() -> Report:
         raise error
 
     with pytest.raises(type(error)):
-        run_import_job(registry, DatasetType.USERS, "users.csv", work, lambda: T0)
+        run_import_job(registry, tmp_path, DatasetType.USERS, "users.csv", work, lambda: T0)
     (job,) = registry.all(DatasetImportJob)
     assert (job.status, job.failure_reason) == (Status.CREATE_FAILED, str(error) or repr(error))

@@ -34,14 +34,14 @@ from tests.event_data import T0
 V1 = SolutionVersion(name="v1", solution="recommender", recipe="trending-now", cut=Cut(5, T0))
 KINDS: tuple[Resource, ...] = (
     DatasetGroup(name="a"),
-    DatasetSchema(name="a", dataset_type=DatasetType.ITEMS, avro="{}"),
-    Dataset(name="a", dataset_group="g", dataset_type=DatasetType.USERS, schema="s"),
-    DatasetImportJob(name="a", dataset="d", source="x.csv", accepted=7, failure_reason="no"),
-    EventTracker(name="a", dataset_group="g", tracking_id="t"),
-    Filter(name="a", dataset_group="g", expression="INCLUDE …"),
+    DatasetSchema(name="a", dataset_type=DatasetType.USERS, avro="{}"),
+    Dataset(name="a", dataset_group="a", dataset_type=DatasetType.USERS, schema="a"),
+    DatasetImportJob(name="a", dataset="a", source="x.csv", accepted=7, failure_reason="no"),
+    EventTracker(name="a", dataset_group="a", tracking_id="t"),
+    Filter(name="a", dataset_group="a", expression="INCLUDE …"),
     Solution(
         name="a",
-        dataset_group="g",
+        dataset_group="a",
         recipe="r",
         settings={"doubt": 0.5, "learn": True},
         selection=TrainingSelection((EventParameters("view", 0.5, 2.0),), 30.0),
@@ -49,7 +49,7 @@ KINDS: tuple[Resource, ...] = (
     msgspec.structs.replace(V1, folded=(Cut(1, 2),), metrics={"m": 0.5}, revision=4),
     Campaign(
         name="a",
-        solution="s",
+        solution="a",
         latest_update=CampaignUpdate(solution_version="v", requested_at=T0),
         exploration_weight=0.0,
     ),
@@ -63,6 +63,8 @@ def empty(database: Database) -> Registry:
 
 @pytest.mark.parametrize("resource", KINDS, ids=lambda resource: resource.kind)
 def test_every_kind_comes_back_as_it_was_created(empty: Registry, resource: Resource) -> None:
+    for needed in KINDS[: KINDS.index(resource)]:
+        empty.create(needed, T0)
     created = empty.create(resource, T0)
     assert (created.created_at, created.updated_at) == (T0, T0)
     assert empty.get(type(resource), resource.name) == created
@@ -105,17 +107,21 @@ def test_pages_hold_everything_once_newest_first_whatever_arrives_meanwhile(
     empty: Registry,
 ) -> None:
     for n in range(7):
-        empty.create(DatasetGroup(name=f"g{n}"), T0 + n // 2)
+        empty.create(schema(f"g{n}"), T0 + n // 2)
     found: list[str] = []
     cursor = None
     while True:
-        page = resource_page(empty, DatasetGroup, 3, cursor=cursor)
-        found += [group.name for group in page.resources]
-        empty.create(DatasetGroup(name=f"late{len(found)}"), T0 + 99)
+        page = resource_page(empty, DatasetSchema, 3, cursor=cursor)
+        found += [one.name for one in page.resources]
+        empty.create(schema(f"late{len(found)}"), T0 + 99)
         cursor = page.next_cursor
         if cursor is None:
             break
     assert found == ["g6", "g5", "g4", "g3", "g2", "g1", "g0"]
+
+
+def schema(name: str) -> DatasetSchema:
+    return DatasetSchema(name=name, dataset_type=DatasetType.ITEMS, avro="{}")
 
 
 @pytest.mark.parametrize("cursor", ["", "1", "1.", ".a", "1.a b", "x.a", "1.a\n"])

@@ -1,0 +1,170 @@
+"""The engine of one server process: its parts over the adapters, as the doors get them."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from pawsonalize import clock
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.live_models import live_model, live_models
+from pawsonalize.app.retraining import timer, worker_processes
+from pawsonalize.aws.arn import Arns
+from pawsonalize.aws.services import Services as AwsServices
+from pawsonalize.engine.archiving.archiver import Archiver
+from pawsonalize.engine.campaigns.live_model import LiveModel
+from pawsonalize.engine.filters.filterings import Filterings
+from pawsonalize.engine.importing.jobs import ImportJobs
+from pawsonalize.engine.impressions import ImpressionLog
+from pawsonalize.engine.ingest import Ingest
+from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
+from pawsonalize.engine.runtime import Runtime
+from pawsonalize.engine.runtimes import Runtimes
+from pawsonalize.engine.solutions.queue import TrainingQueue
+from pawsonalize.engine.supply import SupplyWatch
+from pawsonalize.http.services import Services
+from pawsonalize.settings import Settings
+from pawsonalize.storage.sql import SqlImpressions
+from pawsonalize.ui.door import Storefront
+from pawsonalize.workflow.processes import WorkerProcesses
+from pawsonalize.workflow.record import Trigger
+from pawsonalize.workflow.runs import Runs
+from pawsonalize.workflow.timer import Timer
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What answers, takes events in and keeps up with the tables.
+
+    `live` is what each campaign serves, by its name; `timer` is None without a schedule.
+    """
+
+    live: dict[str, LiveModel]
+    impressions: ImpressionLog
+    ingest: Ingest
+    supply: SupplyWatch
+    filterings: Filterings
+    runtime: Runtime
+    runtimes: Runtimes
+    runs: Runs
+    timer: Timer | None
+    workers: WorkerProcesses
+    queue: TrainingQueue
+    archiver: Archiver
+    import_jobs: ImportJobs
+    importing: ThreadPoolExecutor
+
+    @classmethod
+    def of(cls, settings: Settings, adapters: Adapters) -> "Engine":
+        """The parts, put together; nothing runs yet."""
+        live = live_models(settings, adapters)
+        impressions = ImpressionLog(SqlImpressions(adapters.database))
+        supply = SupplyWatch(adapters.catalogue)
+        filterings = Filterings(adapters.log, adapters.catalogue)
+        runs = adapters.runs(settings)
+        return cls(
+            live=live,
+            impressions=impressions,
+            ingest=Ingest(
+                adapters.log, adapters.animals, reads_are_local=adapters.database.is_local
+            ),
+            supply=supply,
+            filterings=filterings,
+            runtime=Runtime(
+                adapters.log,
+                live[RECOMMENDER],
+                impressions,
+                live.get(RERANKER),
+                supply,
+                filterings.of(DATASET_GROUP),
+            ),
+            runtimes=Runtimes(
+                adapters.log,
+                adapters.registry,
+                impressions,
+                partial(live_model, settings, adapters),
+                pinned=live,
+                supply=supply,
+                filterings=filterings,
+                now=clock.now,
+                limit=settings.max_loaded_campaigns,
+            ),
+            runs=runs,
+            timer=timer(settings, runs),
+            workers=worker_processes(settings, adapters),
+            queue=TrainingQueue(adapters.registry, adapters.trainings, settings.trainings_at_once),
+            archiver=Archiver(adapters.log, adapters.ledger, adapters.objects),
+            import_jobs=adapters.import_jobs(settings),
+            importing=ThreadPoolExecutor(1, thread_name_prefix="import-jobs"),
+        )
+
+    def services(self, settings: Settings, adapters: Adapters) -> Services:
+        """What the native API's endpoints need."""
+        return Services(
+            log=adapters.log,
+            animals=adapters.animals,
+            ingest=self.ingest,
+            runtime=self.runtime,
+            live=self.live[RECOMMENDER],
+            runs=self.runs,
+            registry=adapters.registry,
+            campaigns=adapters.campaigns,
+            filters=adapters.filters,
+            metadata=self.filterings.of(DATASET_GROUP).metadata,
+            now=clock.now,
+            reads_are_local=adapters.database.is_local,
+            max_body_bytes=settings.max_body_bytes,
+            metrics_dir=_metrics_dir(),
+        )
+
+    def aws_services(self, settings: Settings, adapters: Adapters) -> AwsServices:
+        """What the operations of the Personalize API need."""
+        return AwsServices(
+            arns=Arns(settings.aws_region, settings.aws_account_id),
+            registry=adapters.registry,
+            versions=adapters.versions,
+            trainings=adapters.trainings,
+            queue=self.queue,
+            campaigns=adapters.campaigns,
+            datasets=adapters.datasets,
+            import_jobs=self.import_jobs,
+            filters=adapters.filters,
+            filterings=self.filterings,
+            ingest=self.ingest,
+            runtimes=self.runtimes,
+            now=clock.now,
+            reads_are_local=adapters.database.is_local,
+            max_body_bytes=settings.max_body_bytes,
+        )
+
+    def storefront(self, adapters: Adapters) -> Storefront:
+        """What the adoption site's pages need."""
+        return Storefront(
+            runtime=self.runtime,
+            ingest=self.ingest,
+            log=adapters.log,
+            animals=adapters.animals,
+            live=self.live[RECOMMENDER],
+            now=clock.now,
+            start_training=self.start_retraining,
+        )
+
+    def start_retraining(self) -> None:
+        """Begin a run from the site; Conflict while another one runs."""
+        self.runs.begin(Trigger.SITE, clock.now())
+
+    def close(self) -> None:
+        """Drain what was taken in; running workers give their run back."""
+        self.import_jobs.stopping.set()
+        self.workers.stop()
+        self.importing.shutdown(cancel_futures=True)
+        self.runtimes.close()
+        self.ingest.close()
+        self.impressions.close()
+
+
+def _metrics_dir() -> Path | None:
+    # prometheus_client itself reads this variable when it is imported.
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    return Path(folder) if folder else None

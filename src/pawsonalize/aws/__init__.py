@@ -1,0 +1,1 @@
+"""The Personalize wire protocol: unmodified AWS clients in front of the engine."""

@@ -1,0 +1,121 @@
+"""Amazon Resource Names: our resources by the names that AWS clients call them.
+
+arn:aws:personalize:{region}:{account}:{kind}/{name}
+
+A dataset is `dataset/{group}/{TYPE}`, a solution version `solution/{solution}/{version}`; recipes
+and what belongs to them are of nobody: `arn:aws:personalize:::recipe/{name}`.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from pawsonalize.aws.protocol.errors import INVALID_INPUT, NOT_FOUND, AwsError
+from pawsonalize.domain.schemas import DatasetType
+from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.engine.resources.datasets import (
+    Dataset,
+    DatasetGroup,
+    DatasetImportJob,
+    DatasetSchema,
+    EventTracker,
+    Filter,
+)
+from pawsonalize.engine.resources.resource import Resource
+from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
+
+_ARN = re.compile(
+    r"arn:(?P<partition>[a-z\d-]+):personalize:(?P<region>[^:/]*):(?P<account>[^:/]*)"
+    r":(?P<kind>[a-z-]+)/(?P<name>.+)",
+    re.ASCII,
+)
+
+KINDS: Mapping[str, type[Resource]] = MappingProxyType(
+    {
+        "dataset-group": DatasetGroup,
+        "schema": DatasetSchema,
+        "dataset": Dataset,
+        "dataset-import-job": DatasetImportJob,
+        "event-tracker": EventTracker,
+        "filter": Filter,
+        "solution": Solution,
+        "campaign": Campaign,
+    }
+)
+_WORDS = {kind: word for word, kind in KINDS.items()}
+
+
+def dataset_name(group: str, dataset_type: DatasetType) -> str:
+    """What the group's dataset of the type is called among all datasets."""
+    return f"{group}-{dataset_type.lower()}"
+
+
+def public_arn(kind: str, name: str) -> str:
+    """The ARN of what belongs to nobody, such as a recipe."""
+    return f"arn:aws:personalize:::{kind}/{name}"
+
+
+def public_name(arn: str, kind: str) -> str:
+    """The name in such an ARN; InvalidInputException if it is one of another kind."""
+    match = _ARN.fullmatch(arn)
+    if match is None or match["kind"] != kind:
+        raise _invalid(arn, kind)
+    return match["name"]
+
+
+@dataclass(frozen=True, slots=True)
+class Arns:
+    """The ARNs of one installation, which is one region of one account."""
+
+    region: str
+    account: str
+
+    def of(self, resource: Resource) -> str:
+        """The resource's ARN."""
+        if isinstance(resource, SolutionVersion):
+            return self.named(Solution, f"{resource.solution}/{resource.name}")
+        if isinstance(resource, Dataset):
+            return self.named(Dataset, f"{resource.dataset_group}/{resource.dataset_type.upper()}")
+        return self.named(type(resource), resource.name)
+
+    def named(self, kind: type[Resource], name: str) -> str:
+        """The ARN of a resource by its name."""
+        if kind is Dataset and "/" not in name:
+            group, _, dataset_type = name.rpartition("-")
+            name = f"{group}/{dataset_type.upper()}"
+        return f"arn:aws:personalize:{self.region}:{self.account}:{_WORDS[kind]}/{name}"
+
+    def name(self, arn: str, kind: type[Resource]) -> str:
+        """The name of the resource of that kind.
+
+        InvalidInputException for an ARN of another kind, ResourceNotFoundException for one of
+        another region or account.
+        """
+        found, name = self.resource(arn)
+        if found is not kind:
+            raise _invalid(arn, kind.kind)
+        return name
+
+    def resource(self, arn: str) -> tuple[type[Resource], str]:
+        """The kind and the name of the resource."""
+        match = _ARN.fullmatch(arn)
+        if match is None or match["kind"] not in KINDS:
+            raise _invalid(arn, "resource")
+        if (match["region"], match["account"]) != (self.region, self.account):
+            raise AwsError(
+                NOT_FOUND,
+                f"{arn} is of another region or account: this service is {self.account} in"
+                f" {self.region} (settings aws_account_id and aws_region)",
+            )
+        kind, name = KINDS[match["kind"]], match["name"]
+        first, slash, second = name.partition("/")
+        if kind is Dataset and slash:
+            return Dataset, f"{first}-{second.lower()}"
+        if kind is Solution and slash:
+            return SolutionVersion, second
+        return kind, name
+
+
+def _invalid(arn: str, wanted: str) -> AwsError:
+    return AwsError(INVALID_INPUT, f"{arn} is not the ARN of a {wanted}")

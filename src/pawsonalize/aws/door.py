@@ -1,0 +1,111 @@
+"""The door: requests to `/aws` find their operation, and its answer or error finds its form."""
+
+import inspect
+import uuid
+
+import structlog
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from pawsonalize.aws.operations.catalogue import HANDLERS
+from pawsonalize.aws.protocol.errors import (
+    UNKNOWN_OPERATION,
+    UNSUPPORTED_MEDIA_TYPE,
+    UNSUPPORTED_OPERATION,
+    AwsError,
+    Fault,
+    fault_of,
+)
+from pawsonalize.aws.protocol.parsing import parse
+from pawsonalize.aws.protocol.serialising import serialise
+from pawsonalize.aws.protocol.service import Operation, paths, targeted
+from pawsonalize.aws.protocol.validation import check
+from pawsonalize.aws.services import Services
+from pawsonalize.domain.errors import InputTooLarge
+
+ROOT = "/aws"
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_TARGET = "x-amz-target"
+_FAULT = 500
+
+log = structlog.get_logger()
+
+
+def routes() -> list[Route]:
+    """Every path of the door, the busiest first; what is at none of them is an error of AWS's."""
+    known = [*paths(), "", "/", "/{path:path}"]
+    return [Route(ROOT + path, answer, methods=_METHODS) for path in known]
+
+
+async def answer(request: Request) -> Response:
+    """Answer one call in its protocol; errors are typed, and a 500 is a fault of ours."""
+    operation = None
+    try:
+        operation = _operation(request)
+        body = await _answered(request.app.state.aws, operation, request)
+    except ClientDisconnect:
+        raise
+    except Exception as error:
+        fault = fault_of(error, operation)
+        if fault.status >= _FAULT:
+            log.error("request failed", path=request.url.path, code=fault.name, exc_info=error)
+        return _refused(fault, operation)
+    return _response(body, 200, operation)
+
+
+async def _answered(services: Services, operation: Operation, request: Request) -> bytes:
+    asked = parse(operation.given, await _body(request, services.max_body_bytes))
+    check(operation.given, asked)
+    handler = HANDLERS.get(operation.name)
+    if handler is None:
+        raise AwsError(
+            UNSUPPORTED_OPERATION,
+            f"this service does not do {operation.name} yet: see its documentation,"
+            " docs/reference/personalize-coverage.md",
+        )
+    if inspect.iscoroutinefunction(handler):
+        result = await handler(services, asked)
+    else:
+        result = await run_in_threadpool(handler, services, asked)
+    return serialise(operation.answered, result)
+
+
+def _operation(request: Request) -> Operation:
+    """The operation that is asked for: by its path in REST-JSON, by its target in JSON 1.1."""
+    path = request.url.path.removeprefix(ROOT).rstrip("/")
+    operation = paths().get(path) if path else targeted(request.headers.get(_TARGET))
+    if operation is None or request.method != "POST":
+        raise AwsError(
+            UNKNOWN_OPERATION,
+            "there is no such operation: POST to /aws with a known X-Amz-Target, or to one of "
+            + ", ".join(ROOT + path for path in paths()),
+        )
+    content_type = request.headers.get("content-type", operation.content_type)
+    if "json" not in content_type.lower():
+        raise AwsError(
+            UNSUPPORTED_MEDIA_TYPE, f"send {operation.content_type}, not {content_type[:100]}"
+        )
+    return operation
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    chunks = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise InputTooLarge(f"a request body may have {limit} bytes: send less at a time")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _refused(fault: Fault, operation: Operation | None) -> Response:
+    return _response(fault.body, fault.status, operation, **{"x-amzn-errortype": fault.name})
+
+
+def _response(body: bytes, status: int, operation: Operation | None, **headers: str) -> Response:
+    content_type = operation.content_type if operation else "application/x-amz-json-1.1"
+    headers |= {"x-amzn-RequestId": str(uuid.uuid4()), "content-type": content_type}
+    return Response(body, status, headers)

@@ -1,0 +1,155 @@
+"""Campaigns."""
+
+from typing import Any
+
+import msgspec
+
+from pawsonalize.aws.operations.pages import page
+from pawsonalize.aws.operations.tags import given_tags
+from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
+from pawsonalize.aws.services import Answer, Asked, Services
+from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
+from pawsonalize.engine.resources.status import Status
+
+_NOT_YET = ("syncWithLatestSolutionVersion", "rankingInfluence")
+_EXPLORATION = {
+    "explorationWeight": ("exploration_weight", float),
+    "explorationItemAgeCutOff": ("exploration_item_age_cut_off", int),
+}
+
+
+def create_campaign(services: Services, asked: Asked) -> Answer:
+    """Serves a version: the campaign is ACTIVE as soon as a server has tried and loaded it."""
+    version = services.resource(SolutionVersion, asked["solutionVersionArn"])
+    campaign = Campaign(
+        name=asked["name"], solution=version.solution, tags=given_tags(asked), **_settings(asked)
+    )
+    created = services.campaigns.create(campaign, version.name, services.now())
+    return {"campaignArn": services.arns.of(created)}
+
+
+def describe_campaign(services: Services, asked: Asked) -> Answer:
+    """Answers what a campaign serves, and its newest update."""
+    return {"campaign": _described(services, services.resource(Campaign, asked["campaignArn"]))}
+
+
+def list_campaigns(services: Services, asked: Asked) -> Answer:
+    """Lists the campaigns, of all solutions or of one."""
+    found, token = page(services, asked, Campaign, (Solution, "solutionArn"))
+    return {"campaigns": [_described(services, one) for one in found], "nextToken": token}
+
+
+def update_campaign(services: Services, asked: Asked) -> Answer:
+    """Serves another version or other settings; the old ones serve until the new ones do."""
+    campaign = services.resource(Campaign, asked["campaignArn"])
+    version = _heading_for(campaign)
+    if "solutionVersionArn" in asked:
+        version = services.arns.name(asked["solutionVersionArn"], SolutionVersion)
+    if version is None:
+        raise AwsError(INVALID_INPUT, "the campaign serves nothing yet: send a solutionVersionArn")
+    services.campaigns.update(campaign.name, version, services.now(), **_settings(asked))
+    return {"campaignArn": services.arns.of(campaign)}
+
+
+def delete_campaign(services: Services, asked: Asked) -> None:
+    """Deletes a campaign at once; its solution version stays."""
+    services.registry.delete(Campaign, services.arns.name(asked["campaignArn"], Campaign))
+
+
+def campaign_status(campaign: Campaign) -> Status:
+    """A campaign that has never served is as its first update is."""
+    if campaign.solution_version is not None:
+        return campaign.status
+    update = campaign.latest_update
+    return Status.CREATE_PENDING if update is None else update.status
+
+
+def _described(services: Services, campaign: Campaign) -> Answer:
+    status = campaign_status(campaign)
+    update = campaign.latest_update
+    first = update is None or update.requested_at == campaign.created_at
+    return services.summary(campaign) | {
+        "status": status,
+        "failureReason": update.failure_reason if update and first else None,
+        "campaignArn": services.arns.of(campaign),
+        "solutionVersionArn": _version_arn(
+            services, campaign, campaign.solution_version or _heading_for(campaign)
+        ),
+        "minProvisionedTPS": campaign.min_provisioned_tps or 1,
+        "campaignConfig": campaign.asked.get("campaignConfig"),
+        "latestCampaignUpdate": None if first else _latest_update(services, campaign),
+    }
+
+
+def _latest_update(services: Services, campaign: Campaign) -> Answer:
+    update = campaign.latest_update
+    assert update is not None
+    return {
+        "solutionVersionArn": _version_arn(services, campaign, update.solution_version),
+        "minProvisionedTPS": campaign.min_provisioned_tps or 1,
+        "campaignConfig": campaign.asked.get("campaignConfig"),
+        "status": update.status,
+        "failureReason": update.failure_reason,
+        "creationDateTime": update.requested_at,
+        "lastUpdatedDateTime": update.settled_at or update.requested_at,
+    }
+
+
+def _version_arn(services: Services, campaign: Campaign, version: str | None) -> str | None:
+    if version is None:
+        return None
+    return services.arns.named(Solution, f"{campaign.solution}/{version}")
+
+
+def _heading_for(campaign: Campaign) -> str | None:
+    update = campaign.latest_update
+    pending = update.solution_version if update and not update.status.is_settled else None
+    return pending or campaign.solution_version
+
+
+def _settings(asked: Asked) -> dict[str, Any]:
+    """The fields of a campaign that the request speaks of."""
+    config = asked.get("campaignConfig")
+    settings: dict[str, Any] = {}
+    if "minProvisionedTPS" in asked:
+        settings["min_provisioned_tps"] = asked["minProvisionedTPS"]
+    if config is None:
+        return settings
+    for name in _NOT_YET:
+        if config.get(name):
+            raise AwsError(INVALID_INPUT, f"this service does not do {name} yet: leave it out")
+    explored = config.get("itemExplorationConfig", {})
+    for name, text in explored.items():
+        if name not in _EXPLORATION:
+            raise AwsError(
+                INVALID_INPUT,
+                f"itemExplorationConfig has no {name[:100]}; it has {', '.join(_EXPLORATION)}",
+            )
+        field, kind = _EXPLORATION[name]
+        settings[field] = _number(name, kind, text)
+    return settings | {"asked": {"campaignConfig": config}}
+
+
+def _number(name: str, kind: type[float], text: str) -> float:
+    """An exploration setting from its text, in the bounds that a campaign knows."""
+    field, _ = _EXPLORATION[name]
+    try:
+        value = kind(text)
+        msgspec.convert({"name": "x", "solution": "x", field: value}, Campaign)
+    except (ValueError, msgspec.ValidationError):
+        raise AwsError(
+            INVALID_INPUT,
+            f"{name} must be "
+            + ("a number from 0 to 1" if kind is float else "a whole number of days"),
+        ) from None
+    return value
+
+
+OPERATIONS = {
+    "CreateCampaign": create_campaign,
+    "DescribeCampaign": describe_campaign,
+    "ListCampaigns": list_campaigns,
+    "UpdateCampaign": update_campaign,
+    "DeleteCampaign": delete_campaign,
+}

@@ -1,0 +1,45 @@
+"""Every operation that is done, by its name; what is missing here is answered as not done yet."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from pawsonalize.aws.operations import (
+    campaigns,
+    dataset_groups,
+    dataset_import_jobs,
+    datasets,
+    event_trackers,
+    events,
+    filters,
+    recipes,
+    runtime,
+    schemas,
+    solution_versions,
+    solutions,
+    tags,
+)
+from pawsonalize.aws.services import Asked, Services
+
+# It returns an `Answer`, None where the operation answers nothing, or is a coroutine of either.
+Handler = Callable[[Services, Asked], Any]
+
+_FILES = (
+    campaigns,
+    dataset_groups,
+    dataset_import_jobs,
+    datasets,
+    event_trackers,
+    events,
+    filters,
+    recipes,
+    runtime,
+    schemas,
+    solution_versions,
+    solutions,
+    tags,
+)
+
+HANDLERS: Mapping[str, Handler] = MappingProxyType(
+    {name: handler for file in _FILES for name, handler in file.OPERATIONS.items()}
+)

@@ -1,0 +1,88 @@
+"""Datasets."""
+
+import msgspec
+
+from pawsonalize.aws.arn import dataset_name
+from pawsonalize.aws.operations.pages import page
+from pawsonalize.aws.operations.tags import given_tags
+from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
+from pawsonalize.aws.services import Answer, Asked, Services
+from pawsonalize.domain.schemas import DatasetType
+from pawsonalize.engine.resources.datasets import Dataset, DatasetGroup, DatasetSchema
+
+
+def create_dataset(services: Services, asked: Asked) -> Answer:
+    """Creates the Interactions, Items or Users of a dataset group, which has one of each."""
+    group = services.resource(DatasetGroup, asked["datasetGroupArn"])
+    schema = services.resource(DatasetSchema, asked["schemaArn"])
+    dataset_type = _type_named(asked["datasetType"])
+    dataset = Dataset(
+        name=dataset_name(group.name, dataset_type),
+        dataset_group=group.name,
+        dataset_type=dataset_type,
+        schema=schema.name,
+        tags=given_tags(asked),
+        asked={"name": asked["name"]},
+    )
+    return {"datasetArn": services.arns.of(services.registry.create(dataset, services.now()))}
+
+
+def describe_dataset(services: Services, asked: Asked) -> Answer:
+    """Answers a dataset with its state."""
+    return {"dataset": _described(services, services.resource(Dataset, asked["datasetArn"]))}
+
+
+def list_datasets(services: Services, asked: Asked) -> Answer:
+    """Lists the datasets, of all dataset groups or of one."""
+    found, token = page(services, asked, Dataset, (DatasetGroup, "datasetGroupArn"))
+    return {"datasets": [_described(services, one) for one in found], "nextToken": token}
+
+
+def update_dataset(services: Services, asked: Asked) -> Answer:
+    """Gives a dataset another schema of its type, which the next import reads by."""
+    dataset = services.resource(Dataset, asked["datasetArn"])
+    schema = services.resource(DatasetSchema, asked["schemaArn"])
+    _check_schema(schema, dataset.dataset_type)
+    changed = msgspec.structs.replace(dataset, schema=schema.name)
+    return {"datasetArn": services.arns.of(services.registry.update(changed, services.now()))}
+
+
+def delete_dataset(services: Services, asked: Asked) -> None:
+    """Deletes a dataset with its data, unless an import is running into it."""
+    services.datasets.delete(services.arns.name(asked["datasetArn"], Dataset))
+
+
+def _described(services: Services, dataset: Dataset) -> Answer:
+    return services.summary(dataset) | {
+        "name": dataset.asked.get("name", dataset.name),
+        "datasetArn": services.arns.of(dataset),
+        "datasetGroupArn": services.arns.named(DatasetGroup, dataset.dataset_group),
+        "datasetType": dataset.dataset_type.upper(),
+        "schemaArn": services.arns.named(DatasetSchema, dataset.schema),
+    }
+
+
+def _type_named(name: str) -> DatasetType:
+    for dataset_type in DatasetType:
+        if dataset_type.lower() == name.lower():
+            return dataset_type
+    raise AwsError(
+        INVALID_INPUT, f"datasetType {name} is none of this service's: {', '.join(DatasetType)}"
+    )
+
+
+def _check_schema(schema: DatasetSchema, dataset_type: DatasetType) -> None:
+    if schema.dataset_type is not dataset_type:
+        raise AwsError(
+            INVALID_INPUT,
+            f"schema {schema.name} is of {schema.dataset_type}, and the dataset of {dataset_type}",
+        )
+
+
+OPERATIONS = {
+    "CreateDataset": create_dataset,
+    "DescribeDataset": describe_dataset,
+    "ListDatasets": list_datasets,
+    "UpdateDataset": update_dataset,
+    "DeleteDataset": delete_dataset,
+}

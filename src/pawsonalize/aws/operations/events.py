@@ -1,0 +1,115 @@
+"""Events, items and users that are put into a dataset group."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
+from pawsonalize.aws.services import Asked, Services
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.events import Event
+from pawsonalize.domain.schemas import DatasetType
+from pawsonalize.engine.ingest import Rejection
+from pawsonalize.engine.interactions import read_interaction
+from pawsonalize.engine.records import Record
+from pawsonalize.engine.resources.datasets import Dataset
+
+
+async def put_events(services: Services, asked: Asked) -> None:
+    """Takes 1 to 10 events, all or none; the next answer knows them."""
+    events = await services.read(_events, services, asked)
+    await services.ingest.put(events)
+
+
+def put_items(services: Services, asked: Asked) -> None:
+    """Takes 1 to 10 items, each with the properties that the dataset's schema has."""
+    dataset = _dataset(services, asked, DatasetType.ITEMS)
+    records = [
+        Record(item["itemId"], _properties(item, f"items.{place}.member"))
+        for place, item in enumerate(asked["items"], 1)
+    ]
+    _check(services.datasets.put_items(dataset, records), "items")
+
+
+def put_users(services: Services, asked: Asked) -> None:
+    """Takes 1 to 10 users, each with the properties that the dataset's schema has."""
+    dataset = _dataset(services, asked, DatasetType.USERS)
+    records = [
+        Record(user["userId"], _properties(user, f"users.{place}.member"))
+        for place, user in enumerate(asked["users"], 1)
+    ]
+    _check(services.datasets.put_users(dataset, records), "users")
+
+
+def _events(services: Services, asked: Asked) -> list[Event]:
+    group = services.datasets.tracker(asked["trackingId"]).dataset_group
+    return [
+        _event(services, asked, group, event, f"eventList.{place}.member")
+        for place, event in enumerate(asked["eventList"], 1)
+    ]
+
+
+def _event(
+    services: Services, asked: Asked, group: str, given: Mapping[str, Any], path: str
+) -> Event:
+    properties = _properties(given, path)
+    try:
+        return read_interaction(
+            group,
+            services.now(),
+            user_id=asked.get("userId"),
+            session_id=asked["sessionId"],
+            event_type=given["eventType"],
+            item_id=given.get("itemId", properties.get("itemId")),  # where it was at first
+            sent_at=given["sentAt"],
+            event_id=given.get("eventId"),
+            event_value=_value(given, properties),
+            recommendation_id=given.get("recommendationId"),
+            impression=given.get("impression"),
+            properties=properties or None,
+        )
+    except InvalidInput as error:
+        raise AwsError(INVALID_INPUT, f"{path}: {error.message}") from error
+
+
+def _value(given: Mapping[str, Any], properties: Mapping[str, Any]) -> float | None:
+    value = given.get("eventValue", properties.get("eventValue"))
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return value
+    raise InvalidInput("eventValue must be a number")
+
+
+def _properties(given: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """The JSON object in the text of the member `properties`."""
+    if "properties" not in given:
+        return {}
+    try:
+        found = msgspec.json.decode(given["properties"])
+        if isinstance(found, str):  # some clients quote it twice
+            found = msgspec.json.decode(found)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise AwsError(INVALID_INPUT, f"{path}.properties is not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise AwsError(INVALID_INPUT, f"{path}.properties must be a JSON object")
+    return found
+
+
+def _dataset(services: Services, asked: Asked, wanted: DatasetType) -> Dataset:
+    dataset = services.resource(Dataset, asked["datasetArn"])
+    if dataset.dataset_type is not wanted:
+        raise AwsError(INVALID_INPUT, f"{asked['datasetArn']} is no dataset of {wanted}")
+    return dataset
+
+
+def _check(rejected: tuple[Rejection, ...], name: str) -> None:
+    if rejected:
+        reasons = "; ".join(f"{name}.{one.index + 1}.member: {one.message}" for one in rejected)
+        raise AwsError(INVALID_INPUT, reasons)
+
+
+OPERATIONS = {
+    "PutEvents": put_events,
+    "PutItems": put_items,
+    "PutUsers": put_users,
+}

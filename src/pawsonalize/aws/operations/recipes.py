@@ -1,0 +1,107 @@
+"""Recipes, and what AWS says of the algorithm inside each."""
+
+import inspect
+from dataclasses import asdict
+from typing import Any, Final
+
+from pawsonalize.aws.arn import public_arn, public_name
+from pawsonalize.aws.protocol.errors import INVALID_NEXT_TOKEN, NOT_FOUND, AwsError
+from pawsonalize.aws.recipes import AWS_RECIPES, AwsRecipe
+from pawsonalize.aws.services import Answer, Asked, Services
+from pawsonalize.domain.times import DAY
+from pawsonalize.engine.resources.pages import MAX_PAGE
+from pawsonalize.engine.resources.status import Status
+from pawsonalize.recipes.catalogue import recipe_named
+
+_TRANSFORMATION: Final = "JSON-percentile-filtering"
+_SINCE: Final = 20_454 * DAY  # they came with the service itself, at the beginning of 2026
+_ALWAYS: Final = {
+    "status": Status.ACTIVE,
+    "creationDateTime": _SINCE,
+    "lastUpdatedDateTime": _SINCE,
+}
+
+
+def recipe_of(arn: str) -> AwsRecipe:
+    """The recipe of that ARN; ResourceNotFoundException lists those there are."""
+    recipe = AWS_RECIPES.get(public_name(arn, "recipe"))
+    if recipe is None:
+        raise AwsError(NOT_FOUND, f"there is no {arn}; there are {', '.join(AWS_RECIPES)}")
+    return recipe
+
+
+def list_recipes(_services: Services, asked: Asked) -> Answer:
+    """Lists AWS's names of this service's recipes; of domain recipes there are none."""
+    recipes = [] if "domain" in asked else list(AWS_RECIPES.values())
+    start = _start(asked.get("nextToken", "0"), len(recipes))
+    end = start + asked.get("maxResults", MAX_PAGE)
+    return {
+        "recipes": [_described(recipe) for recipe in recipes[start:end]],
+        "nextToken": str(end) if end < len(recipes) else None,
+    }
+
+
+def describe_recipe(_services: Services, asked: Asked) -> Answer:
+    """Describes the recipe of ours that stands behind AWS's name."""
+    return {"recipe": _described(recipe_of(asked["recipeArn"]))}
+
+
+def describe_algorithm(_services: Services, asked: Asked) -> Answer:
+    """Answers our recipe's settings as the hyperparameters of AWS's algorithm."""
+    name = public_name(asked["algorithmArn"], "algorithm")
+    recipe = recipe_of(public_arn("recipe", name))
+    settings = asdict(recipe_named(recipe.recipe).settings())
+    return {
+        "algorithm": _ALWAYS
+        | {
+            "name": name,
+            "algorithmArn": asked["algorithmArn"],
+            "defaultHyperParameters": {key: _text(value) for key, value in settings.items()},
+            "trainingInputMode": "File",
+        }
+    }
+
+
+def describe_feature_transformation(_services: Services, asked: Asked) -> Answer:
+    """Describes the one transformation, which leaves nothing out and has no parameters."""
+    name = public_name(asked["featureTransformationArn"], "feature-transformation")
+    if name != _TRANSFORMATION:
+        raise AwsError(NOT_FOUND, f"there is no feature transformation {name}")
+    return {
+        "featureTransformation": _ALWAYS
+        | {
+            "name": name,
+            "featureTransformationArn": asked["featureTransformationArn"],
+            "defaultParameters": {},
+        }
+    }
+
+
+def _described(recipe: AwsRecipe) -> Answer:
+    text = inspect.getdoc(type(recipe_named(recipe.recipe))) or ""
+    return _ALWAYS | {
+        "name": recipe.name,
+        "recipeArn": public_arn("recipe", recipe.name),
+        "algorithmArn": public_arn("algorithm", recipe.name),
+        "featureTransformationArn": public_arn("feature-transformation", _TRANSFORMATION),
+        "description": f"{recipe.recipe}: {text.partition(chr(10))[0]}",
+        "recipeType": recipe.kind,
+    }
+
+
+def _start(token: str, end: int) -> int:
+    if not (token.isascii() and token.isdigit() and len(token) < 5 and int(token) <= end):
+        raise AwsError(INVALID_NEXT_TOKEN, "nextToken is not one this service gave")
+    return int(token)
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+OPERATIONS = {
+    "ListRecipes": list_recipes,
+    "DescribeRecipe": describe_recipe,
+    "DescribeAlgorithm": describe_algorithm,
+    "DescribeFeatureTransformation": describe_feature_transformation,
+}

@@ -1,0 +1,174 @@
+"""The two questions, asked of a campaign."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pawsonalize.aws.protocol.errors import INVALID_INPUT, NOT_FOUND, AwsError
+from pawsonalize.aws.recipes import WITH_SCORES
+from pawsonalize.aws.services import Answer, Asked, Services
+from pawsonalize.domain.errors import NotReady
+from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.filters.expression import number_text
+from pawsonalize.domain.ids import parse_id
+from pawsonalize.engine.constraints import Constraint
+from pawsonalize.engine.filters.applied import AppliedFilter, apply
+from pawsonalize.engine.promotions import Promotion
+from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.engine.resources.datasets import Filter
+from pawsonalize.engine.resources.solutions import Solution
+from pawsonalize.engine.runtime import Answer as Answered
+from pawsonalize.engine.runtime import Candidate, Runtime, Scored
+
+_DEFAULT_RESULTS = 25
+_METADATA = "enableMetadataWithRecommendations"
+
+
+async def get_recommendations(services: Services, asked: Asked) -> Answer:
+    """Recommends items for a user, or like an item; a user nobody knows gets popular ones."""
+    if "recommenderArn" in asked:
+        raise AwsError(INVALID_INPUT, "this service has no recommenders yet: send a campaignArn")
+    runtime = await _runtime(services, asked)
+    return await services.read(_recommended, services, runtime, asked)
+
+
+async def get_personalized_ranking(services: Services, asked: Asked) -> Answer:
+    """Orders a list of at most 500 items for a user; scores sum to 1, unknown ids come last."""
+    runtime = await _runtime(services, asked)
+    return await services.read(_ranked, services, runtime, asked)
+
+
+def _recommended(services: Services, runtime: Runtime, asked: Asked) -> Answer:
+    item = _id(asked, "itemId")
+    visitor = _visitor(asked)
+    if visitor.user_id is None and item is None:
+        raise AwsError(INVALID_INPUT, "userId is missing: send it, or an itemId")
+    now = services.now()
+    answer = runtime.recommend(
+        visitor,
+        asked.get("numResults") or _DEFAULT_RESULTS,
+        now,
+        now,
+        constraint=_constraint(services, asked),
+        item_id=item,
+    )
+    items = _items(services, asked, answer, now)
+    if runtime.recipe not in WITH_SCORES:
+        items = [item | {"score": None} for item in items]
+    return {
+        "itemList": items,
+        "recommendationId": answer.recommendation_id,
+    }
+
+
+def _ranked(services: Services, runtime: Runtime, asked: Asked) -> Answer:
+    given = dict.fromkeys(parse_id(item, "inputList") for item in asked["inputList"])
+    now = services.now()
+    answer = runtime.rerank(
+        _visitor(asked),
+        [Candidate(item, item) for item in given],
+        now,
+        now,
+        filtered_by=_filter(services, asked, _group(services, asked)),
+    )
+    return {
+        "personalizedRanking": _items(services, asked, answer, now),
+        "recommendationId": answer.recommendation_id,
+    }
+
+
+async def _runtime(services: Services, asked: Asked) -> Runtime:
+    try:
+        return await services.runtimes.of(_campaign_name(services, asked))
+    except NotReady as error:  # for AWS's clients it is not there before it is ACTIVE
+        raise AwsError(NOT_FOUND, error.message) from error
+
+
+def _campaign_name(services: Services, asked: Asked) -> str:
+    if "campaignArn" not in asked:
+        raise AwsError(INVALID_INPUT, "campaignArn is missing: send it")
+    return services.arns.name(asked["campaignArn"], Campaign)
+
+
+def _group(services: Services, asked: Asked) -> str:
+    campaign = services.registry.get(Campaign, _campaign_name(services, asked))
+    return services.registry.get(Solution, campaign.solution).dataset_group
+
+
+def _constraint(services: Services, asked: Asked) -> Constraint:
+    if "filterArn" not in asked and not asked.get("promotions"):
+        return Constraint(_filter(services, asked, ""))
+    group = _group(services, asked)
+    promotions = [_promotion(services, one, group) for one in asked.get("promotions", ())]
+    return Constraint(_filter(services, asked, group), next(iter(promotions), None))
+
+
+def _promotion(services: Services, given: Mapping[str, Any], group: str) -> Promotion:
+    applied = _filter(services, given, group)
+    if applied is None or "name" not in given or "percentPromotedItems" not in given:
+        raise AwsError(
+            INVALID_INPUT, "a promotion needs its name, filterArn and percentPromotedItems"
+        )
+    return Promotion(given["name"], given["percentPromotedItems"], applied)
+
+
+def _filter(services: Services, given: Mapping[str, Any], group: str) -> AppliedFilter | None:
+    """The filter that a request or a promotion names, with its values."""
+    values = given.get("filterValues", {})
+    if "filterArn" not in given:
+        if values:
+            raise AwsError(INVALID_INPUT, "filterValues are of a filter: send a filterArn")
+        return None
+    found = services.resource(Filter, given["filterArn"])
+    return apply(services.filters.find(found.name, dataset_group=group), values)
+
+
+def _items(services: Services, asked: Asked, answer: Answered, now: int) -> list[Answer]:
+    rows = _metadata(services, asked, [one.item_id for one in answer.items], now)
+    return [_item(one, row) for one, row in zip(answer.items, rows, strict=True)]
+
+
+def _metadata(
+    services: Services, asked: Asked, item_ids: list[str], now: int
+) -> list[dict[str, str] | None]:
+    """The columns that are asked for, as text; a campaign has to allow that."""
+    wanted = asked.get("metadataColumns")
+    if not wanted:
+        return [None] * len(item_ids)
+    campaign = services.registry.get(Campaign, _campaign_name(services, asked))
+    if not campaign.asked.get("campaignConfig", {}).get(_METADATA):
+        raise AwsError(INVALID_INPUT, f"update the campaign with {_METADATA} first")
+    metadata = services.filterings.of(_group(services, asked)).metadata
+    return [
+        {name: _text(value) for name, value in row.items() if value is not None}
+        for row in metadata.selected(item_ids, wanted, now)
+    ]
+
+
+def _item(one: Scored, metadata: dict[str, str] | None) -> Answer:
+    return {
+        "itemId": one.item_id,
+        "score": one.score,
+        "promotionName": one.promotion,
+        "metadata": metadata,
+        "reason": ["Exploration"] if one.explored else None,
+    }
+
+
+def _text(value: str | float) -> str:
+    return value if isinstance(value, str) else number_text(value)
+
+
+def _visitor(asked: Asked) -> Visitor:
+    """The user; who has not signed in is asked for by the id of their session, as AWS advises."""
+    user_id = _id(asked, "userId")
+    return Visitor(user_id, user_id)
+
+
+def _id(asked: Asked, name: str) -> str | None:
+    return parse_id(asked[name], name) if name in asked else None
+
+
+OPERATIONS = {
+    "GetRecommendations": get_recommendations,
+    "GetPersonalizedRanking": get_personalized_ranking,
+}

@@ -1,0 +1,104 @@
+"""Solution versions."""
+
+from pawsonalize.aws.operations.pages import page
+from pawsonalize.aws.operations.tags import given_tags
+from pawsonalize.aws.protocol.errors import EXISTS, IN_USE, INVALID_INPUT, AwsError
+from pawsonalize.aws.recipes import recipe_arn
+from pawsonalize.aws.services import Answer, Asked, Services
+from pawsonalize.engine.resources.datasets import DatasetGroup
+from pawsonalize.engine.resources.solutions import Solution, SolutionVersion, TrainingMode
+from pawsonalize.engine.resources.status import Status
+
+_TRAINING_TYPE = "MANUAL"
+
+
+def create_solution_version(services: Services, asked: Asked) -> Answer:
+    """Trains a version in a process of its own, FULL or UPDATE; several wait for each other."""
+    solution = services.resource(Solution, asked["solutionArn"])
+    now = services.now()
+    version = services.versions.create(
+        solution.name,
+        as_of=now,
+        now=now,
+        mode=_mode(asked.get("trainingMode", TrainingMode.FULL)),
+        name=_free_name(services, solution, asked["name"]) if "name" in asked else None,
+        measured=True,
+        tags=given_tags(asked),
+        asked={**solution.asked, "name": asked.get("name")},
+    )
+    services.queue.start_waiting(now)
+    return {"solutionVersionArn": services.arns.of(version)}
+
+
+def describe_solution_version(services: Services, asked: Asked) -> Answer:
+    """Answers a version with its state, and what it was trained with."""
+    version = services.resource(SolutionVersion, asked["solutionVersionArn"])
+    solution = services.registry.get(Solution, version.solution)
+    return {
+        "solutionVersion": version_summary(services, version)
+        | {
+            **version.asked,
+            "solutionArn": services.arns.named(Solution, version.solution),
+            "datasetGroupArn": services.arns.named(DatasetGroup, solution.dataset_group),
+            "recipeArn": recipe_arn(version.recipe, version.asked),
+            "performHPO": False,
+            "performAutoML": False,
+            "performIncrementalUpdate": False,
+        }
+    }
+
+
+def list_solution_versions(services: Services, asked: Asked) -> Answer:
+    """Lists the versions, of all solutions or of one, newest first."""
+    found, token = page(services, asked, SolutionVersion, (Solution, "solutionArn"))
+    return {"solutionVersions": [version_summary(services, one) for one in found]} | {
+        "nextToken": token
+    }
+
+
+def stop_solution_version_creation(services: Services, asked: Asked) -> None:
+    """Ends a training, or the waiting for it, and leaves nothing of it."""
+    version = services.resource(SolutionVersion, asked["solutionVersionArn"])
+    if version.status.is_settled:
+        raise AwsError(IN_USE, f"solution version {version.name} is {version.status}")
+    services.trainings.stop(version.name, services.now())
+
+
+def get_solution_metrics(services: Services, asked: Asked) -> Answer:
+    """Answers how well a FULL version does on held-out users, by AWS's split and metrics."""
+    version = services.resource(SolutionVersion, asked["solutionVersionArn"])
+    if version.status is not Status.ACTIVE:
+        raise AwsError(IN_USE, f"solution version {version.name} is {version.status}: no metrics")
+    return {"solutionVersionArn": services.arns.of(version), "metrics": version.metrics}
+
+
+def version_summary(services: Services, version: SolutionVersion) -> Answer:
+    """What lists and solutions say of a version."""
+    return services.summary(version) | {
+        "solutionVersionArn": services.arns.of(version),
+        "trainingMode": version.mode,
+        "trainingType": _TRAINING_TYPE,
+    }
+
+
+def _mode(name: str) -> TrainingMode:
+    if name not in set(TrainingMode):
+        raise AwsError(INVALID_INPUT, f"trainingMode may be FULL or UPDATE, not {name}")
+    return TrainingMode(name)
+
+
+def _free_name(services: Services, solution: Solution, name: str) -> str:
+    """What a version of that name is called among all versions."""
+    full = f"{solution.name}-{name}"
+    if services.registry.find(SolutionVersion, full) is not None:
+        raise AwsError(EXISTS, f"solution {solution.name} has a version {name} already")
+    return full
+
+
+OPERATIONS = {
+    "CreateSolutionVersion": create_solution_version,
+    "DescribeSolutionVersion": describe_solution_version,
+    "ListSolutionVersions": list_solution_versions,
+    "StopSolutionVersionCreation": stop_solution_version_creation,
+    "GetSolutionMetrics": get_solution_metrics,
+}

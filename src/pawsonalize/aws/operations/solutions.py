@@ -1,0 +1,106 @@
+"""Solutions."""
+
+import msgspec
+
+from pawsonalize.aws.operations.pages import page
+from pawsonalize.aws.operations.recipes import recipe_of
+from pawsonalize.aws.operations.solution_versions import version_summary
+from pawsonalize.aws.operations.tags import given_tags
+from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
+from pawsonalize.aws.recipes import recipe_arn
+from pawsonalize.aws.services import Answer, Asked, Services
+from pawsonalize.aws.solution_config import selection_of, settings_of
+from pawsonalize.engine.resources.datasets import DatasetGroup
+from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
+
+_KEPT = ("recipeArn", "eventType", "solutionConfig")
+
+
+def create_solution(services: Services, asked: Asked) -> Answer:
+    """Creates a solution; hyperparameters are our recipe's settings, AWS's have no effect."""
+    _check_wishes(asked)
+    group = services.resource(DatasetGroup, asked["datasetGroupArn"])
+    if "recipeArn" not in asked:
+        raise AwsError(INVALID_INPUT, "recipeArn is missing: ListRecipes has those there are")
+    recipe = recipe_of(asked["recipeArn"]).recipe
+    config = asked.get("solutionConfig", {})
+    solution = Solution(
+        name=asked["name"],
+        dataset_group=group.name,
+        recipe=recipe,
+        settings=settings_of(config, recipe),
+        selection=selection_of(asked, config),
+        tags=given_tags(asked),
+        asked={name: asked[name] for name in _KEPT if name in asked},
+    )
+    return {"solutionArn": services.arns.of(services.registry.create(solution, services.now()))}
+
+
+def describe_solution(services: Services, asked: Asked) -> Answer:
+    """Answers a solution as it was asked for, and its newest version."""
+    solution = services.resource(Solution, asked["solutionArn"])
+    versions = services.registry.page(SolutionVersion, 1, parent=solution.name)
+    latest = version_summary(services, versions[0]) if versions else None
+    return {"solution": _described(services, solution) | {"latestSolutionVersion": latest}}
+
+
+def list_solutions(services: Services, asked: Asked) -> Answer:
+    """Lists the solutions, of all dataset groups or of one."""
+    found, token = page(services, asked, Solution, (DatasetGroup, "datasetGroupArn"))
+    return {"solutions": [_described(services, one) for one in found], "nextToken": token}
+
+
+def update_solution(services: Services, asked: Asked) -> Answer:
+    """Changes which events later versions train on; automatic training is refused."""
+    _check_wishes(asked)
+    solution = services.resource(Solution, asked["solutionArn"])
+    changes = asked.get("solutionUpdateConfig", {})
+    if "eventsConfig" in changes:
+        config = {**solution.asked.get("solutionConfig", {}), **changes}
+        solution = msgspec.structs.replace(
+            solution,
+            selection=selection_of({}, config),
+            asked={**solution.asked, "solutionConfig": config},
+        )
+        services.registry.update(solution, services.now())
+    return {"solutionArn": services.arns.of(solution)}
+
+
+def delete_solution(services: Services, asked: Asked) -> None:
+    """Deletes a solution that no campaign serves, with its versions and their models."""
+    name = services.arns.name(asked["solutionArn"], Solution)
+    services.versions.delete_solution(name, services.now())
+
+
+def _described(services: Services, solution: Solution) -> Answer:
+    return services.summary(solution) | {
+        **solution.asked,
+        "solutionArn": services.arns.of(solution),
+        "datasetGroupArn": services.arns.named(DatasetGroup, solution.dataset_group),
+        "recipeArn": recipe_arn(solution.recipe, solution.asked),
+        "performHPO": False,
+        "performAutoML": False,
+        "performAutoTraining": False,
+        "performIncrementalUpdate": False,
+    }
+
+
+def _check_wishes(asked: Asked) -> None:
+    for wish in ("performHPO", "performAutoML", "performIncrementalUpdate"):
+        if asked.get(wish):
+            raise AwsError(INVALID_INPUT, f"this service does not do {wish} yet: leave it out")
+    if asked.get("performAutoTraining"):
+        raise AwsError(
+            INVALID_INPUT,
+            "this service trains when CreateSolutionVersion asks for it: leave performAutoTraining"
+            " out or false",
+        )
+
+
+OPERATIONS = {
+    "CreateSolution": create_solution,
+    "DescribeSolution": describe_solution,
+    "ListSolutions": list_solutions,
+    "UpdateSolution": update_solution,
+    "DeleteSolution": delete_solution,
+}

@@ -1,0 +1,108 @@
+"""Errors as AWS clients know them, and what the engine's errors are called among them.
+
+A client's typed exceptions are those that an operation declares; any other name reaches it as
+a plain `ClientError` with that code.
+"""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import msgspec
+
+from pawsonalize.aws.protocol.service import Operation
+from pawsonalize.domain.errors import (
+    AlreadyExists,
+    Conflict,
+    CorruptArtefact,
+    InputTooLarge,
+    InvalidInput,
+    LimitExceeded,
+    NotFound,
+    NotReady,
+    PawsonalizeError,
+    StorageUnavailable,
+)
+
+VALIDATION = "ValidationException"
+INVALID_INPUT = "InvalidInputException"
+SERIALIZATION = "SerializationException"
+UNKNOWN_OPERATION = "UnknownOperationException"
+UNSUPPORTED_OPERATION = "UnsupportedOperationException"
+UNSUPPORTED_MEDIA_TYPE = "UnsupportedMediaTypeException"
+NOT_FOUND = "ResourceNotFoundException"
+IN_USE = "ResourceInUseException"
+EXISTS = "ResourceAlreadyExistsException"
+LIMIT_EXCEEDED = "LimitExceededException"
+INVALID_NEXT_TOKEN = "InvalidNextTokenException"  # noqa: S105 - no secret
+TOO_MANY_TAGS = "TooManyTagsException"
+TOO_LARGE = "RequestEntityTooLargeException"
+UNAVAILABLE = "ServiceUnavailableException"
+INTERNAL = "InternalFailure"
+
+# Those that no operation declares, or not all of them.
+_STATUS = {
+    UNKNOWN_OPERATION: HTTPStatus.NOT_FOUND,
+    UNSUPPORTED_MEDIA_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    INTERNAL: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+
+# The first class that fits counts: special ones stand before their bases.
+_NAMES: tuple[tuple[type[PawsonalizeError], str], ...] = (
+    (InputTooLarge, TOO_LARGE),
+    (InvalidInput, INVALID_INPUT),
+    (NotFound, NOT_FOUND),
+    (AlreadyExists, EXISTS),
+    (LimitExceeded, LIMIT_EXCEEDED),
+    (Conflict, IN_USE),
+    (NotReady, UNAVAILABLE),
+    (StorageUnavailable, UNAVAILABLE),
+    (CorruptArtefact, UNAVAILABLE),
+)
+
+
+class AwsError(Exception):
+    """An error that this door itself finds, by AWS's name for it."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An error as it is answered."""
+
+    name: str
+    message: str
+    status: int
+
+    @property
+    def body(self) -> bytes:
+        """The JSON that both protocols answer."""
+        return msgspec.json.encode({"__type": self.name, "message": self.message})
+
+
+def fault_of(error: Exception, operation: Operation | None) -> Fault:
+    """What the error is called for the caller of the operation, None before it is known which."""
+    if isinstance(error, AwsError):
+        return _fault(error.name, error.message, operation)
+    for kind, name in _NAMES:
+        if isinstance(error, kind):
+            return _fault(name, error.message, operation)
+    return _fault(INTERNAL, "this is our fault: it has been logged", operation)
+
+
+def _fault(name: str, message: str, operation: Operation | None) -> Fault:
+    declared = operation.errors if operation is not None else {}
+    if (
+        name in {NOT_FOUND, EXISTS, IN_USE, LIMIT_EXCEEDED}
+        and name not in declared
+        and INVALID_INPUT in declared
+    ):
+        name = INVALID_INPUT  # the next best that the client has a type for
+    if name == INVALID_INPUT and name not in declared:
+        name = VALIDATION
+    return Fault(name, message, declared.get(name) or _STATUS.get(name, HTTPStatus.BAD_REQUEST))

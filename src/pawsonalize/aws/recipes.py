@@ -1,0 +1,72 @@
+"""AWS's recipes: which of ours stands behind each, and which of its settings have no meaning here.
+
+Those that are missing answer questions that no recipe of this service does: segments of users,
+and actions.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from pawsonalize.aws.arn import public_arn
+from pawsonalize.recipes.personalized_ranking import PersonalizedRanking
+from pawsonalize.recipes.popularity_count import PopularityCount
+from pawsonalize.recipes.similar_items import SimilarItems
+from pawsonalize.recipes.trending_now import TrendingNow
+from pawsonalize.recipes.user_personalization import UserPersonalization
+
+
+@dataclass(frozen=True, slots=True)
+class AwsRecipe:
+    """A recipe by AWS's name for it, our recipe, and AWS's type."""
+
+    name: str
+    recipe: str
+    kind: str
+
+
+_LISTED = (
+    AwsRecipe("aws-user-personalization-v2", UserPersonalization.name, "USER_PERSONALIZATION"),
+    AwsRecipe("aws-user-personalization", UserPersonalization.name, "USER_PERSONALIZATION"),
+    AwsRecipe("aws-personalized-ranking-v2", PersonalizedRanking.name, "PERSONALIZED_RANKING"),
+    AwsRecipe("aws-personalized-ranking", PersonalizedRanking.name, "PERSONALIZED_RANKING"),
+    AwsRecipe("aws-similar-items", SimilarItems.name, "RELATED_ITEMS"),
+    AwsRecipe("aws-sims", SimilarItems.name, "RELATED_ITEMS"),
+    AwsRecipe("aws-popularity-count", PopularityCount.name, "POPULAR_ITEMS"),
+    AwsRecipe("aws-trending-now", TrendingNow.name, "TRENDING_NOW"),
+    AwsRecipe("aws-hrnn", UserPersonalization.name, "USER_PERSONALIZATION"),
+    AwsRecipe("aws-hrnn-coldstart", UserPersonalization.name, "USER_PERSONALIZATION"),
+    AwsRecipe("aws-hrnn-metadata", UserPersonalization.name, "USER_PERSONALIZATION"),
+)
+
+AWS_RECIPES: Mapping[str, AwsRecipe] = MappingProxyType({one.name: one for one in _LISTED})
+
+# Recommendations of the others have no scores, as there.
+WITH_SCORES = frozenset({UserPersonalization.name, PersonalizedRanking.name})
+
+# Those that programs name, and that no model here has: they are taken and have no effect.
+WITHOUT_EFFECT = frozenset(
+    {
+        "apply_recency_bias",
+        "bptt",
+        "hidden_dimension",
+        "item_id_hidden_dimension",
+        "item_metadata_hidden_dimension",
+        "max_item_interaction_count_percentile",
+        "max_user_history_length_percentile",
+        "min_cointeraction_count",
+        "min_item_interaction_count_percentile",
+        "min_user_history_length_percentile",
+        "popularity_discount_factor",
+        "recency_mask",
+        "trend_discovery_frequency",
+    }
+)
+
+
+def recipe_arn(recipe: str, asked: Mapping[str, Any]) -> str:
+    """The ARN of our recipe: the one that was asked for, or the newest name that AWS has."""
+    if "recipeArn" in asked:
+        return str(asked["recipeArn"])
+    return public_arn("recipe", next(one.name for one in _LISTED if one.recipe == recipe))

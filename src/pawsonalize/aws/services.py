@@ -1,0 +1,73 @@
+"""What the operations need, handed to them by the composition root."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ParamSpec, TypeVar
+
+from starlette.concurrency import run_in_threadpool
+
+from pawsonalize.aws.arn import Arns
+from pawsonalize.engine.campaigns.updates import Campaigns
+from pawsonalize.engine.datasets import Datasets
+from pawsonalize.engine.filters.filterings import Filterings
+from pawsonalize.engine.filters.resources import Filters
+from pawsonalize.engine.importing.jobs import ImportJobs
+from pawsonalize.engine.ingest import Ingest
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.resource import Resource, ResourceT
+from pawsonalize.engine.runtimes import Runtimes
+from pawsonalize.engine.solutions.processes import TrainingProcesses
+from pawsonalize.engine.solutions.queue import TrainingQueue
+from pawsonalize.engine.solutions.versions import SolutionVersions
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# The members of a request, and those of an answer; both by AWS's names.
+Asked = Mapping[str, Any]
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The engine's parts that this door translates for.
+
+    `reads_are_local` says that a read is a fraction of a millisecond and cannot hang, so that
+    handing it to a thread would cost more than it saves.
+    """
+
+    arns: Arns
+    registry: Registry
+    versions: SolutionVersions
+    trainings: TrainingProcesses
+    queue: TrainingQueue
+    campaigns: Campaigns
+    datasets: Datasets
+    import_jobs: ImportJobs
+    filters: Filters
+    filterings: Filterings
+    ingest: Ingest
+    runtimes: Runtimes
+    now: Callable[[], int]
+    reads_are_local: bool
+    max_body_bytes: int
+
+    def resource(self, kind: type[ResourceT], arn: str) -> ResourceT:
+        """The resource of that kind and ARN; NotFound if there is none."""
+        return self.registry.get(kind, self.arns.name(arn, kind))
+
+    def summary(self, resource: Resource) -> Answer:
+        """What every resource answers: its name, state and times."""
+        return {
+            "name": resource.name,
+            "status": resource.status,
+            "failureReason": resource.failure_reason,
+            "creationDateTime": resource.created_at,
+            "lastUpdatedDateTime": resource.updated_at,
+        }
+
+    async def read(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a call that reads the tables without stalling the event loop."""
+        if self.reads_are_local:
+            return call(*args, **kwargs)
+        return await run_in_threadpool(call, *args, **kwargs)

@@ -1,0 +1,167 @@
+"""Text to filter expression, by the grammar beside this file; errors name column and next move."""
+
+import re
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import NoReturn
+
+from lark import Lark, Token, Tree, UnexpectedInput, UnexpectedToken
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.filters import rules
+from pawsonalize.domain.filters.expression import (
+    Action,
+    Attribute,
+    Clause,
+    Condition,
+    FilterExpression,
+    Operand,
+    Operator,
+    Parameter,
+    Source,
+    Subject,
+)
+
+_GRAMMAR = Path(__file__).with_name("grammar.lark")
+_KEPT = 1_024
+_SHOWN = 40
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[\w.$]+|\S', re.DOTALL)
+_IN_WORDS = {
+    "ACTION": "INCLUDE, EXCLUDE",
+    "SUBJECT": "ItemID, UserID",
+    "FIELD": "a field such as Items.GENRE",
+    "COMPARISON": "=, !=, <, <=, >, >=",
+    "TEXT": 'text in double quotes such as "dog"',
+    "NUMBER": "a number",
+    "PARAMETER": "a placeholder such as $GENRE",
+    "STAR": "*",
+    "NOT_IN": "NOT IN",
+    "VBAR": "|",
+    "LPAR": "(",
+    "RPAR": ")",
+    "COMMA": "a comma",
+    "$END": "the end",
+}
+_SOURCES = {source.lower(): source for source in Source}
+_SUBJECTS = {subject.lower(): subject for subject in Subject}
+
+
+@lru_cache(_KEPT)
+def parse(text: str) -> FilterExpression:
+    """The expression that the text writes, checked against `rules`.
+
+    InvalidInput, field `expression`, names the column, what stands there, and what may.
+    """
+    if len(text) > rules.MAX_LENGTH:
+        raise InvalidInput(
+            f"a filter expression may have {rules.MAX_LENGTH} characters, not {len(text)}:"
+            " make two filters of it",
+            field="expression",
+        )
+    try:
+        tree = _parser().parse(text)
+    except UnexpectedInput as error:
+        raise _explained(text, error) from error
+    clauses: list[Clause] = []
+    for child in tree.children:
+        assert isinstance(child, Tree)
+        clauses.append(_clause(child, clauses[0].subject if clauses else None))
+    expression = FilterExpression(tuple(clauses))
+    rules.check_size(expression)
+    return expression
+
+
+@cache
+def _parser() -> Lark:
+    return Lark(_GRAMMAR.read_text(encoding="utf-8"), parser="lalr", maybe_placeholders=False)
+
+
+def _clause(tree: Tree[Token], wanted: Subject | None) -> Clause:
+    action, named, where, *current_user = tree.children
+    assert isinstance(action, Token)
+    assert isinstance(named, Token)
+    subject = _SUBJECTS[named.lower()]
+    if wanted not in {None, subject}:
+        _refuse(named, f"the expressions of one filter all speak of {wanted}: make two filters")
+    assert isinstance(where, Tree)
+    any_of = tuple(_all_of(one) for one in where.children)
+    first = any_of[0][0][0].attribute.source
+    for condition, token in (pair for conjunction in any_of for pair in conjunction):
+        if reason := rules.misplaced(condition, subject, first):
+            _refuse(token, reason)
+    only_if = tuple(pair for one in current_user for pair in _all_of(one))
+    for condition, token in only_if:
+        if reason := rules.misplaced_after_if(condition, subject):
+            _refuse(token, reason)
+    return Clause(
+        Action(action.upper()),
+        subject,
+        tuple(tuple(each for each, _ in conjunction) for conjunction in any_of),
+        tuple(each for each, _ in only_if),
+    )
+
+
+def _all_of(tree: "Token | Tree[Token]") -> tuple[tuple[Condition, Token], ...]:
+    """The conditions that AND joins, each with the token of its field."""
+    assert isinstance(tree, Tree)
+    return tuple(_condition(child) for child in tree.children)
+
+
+def _condition(tree: "Token | Tree[Token]") -> tuple[Condition, Token]:
+    assert isinstance(tree, Tree)
+    field, sign, *values = (child for child in tree.children if isinstance(child, Token))
+    operator = Operator(" ".join(sign.upper().split()))
+    operands = tuple(map(_operand, values))
+    condition = Condition(_attribute(field), operator, operands)
+    for operand, token in zip(operands, values, strict=True):
+        if reason := rules.unfit(condition, operand, is_star=token.type == "STAR"):
+            _refuse(token, reason)
+    return condition, field
+
+
+def _operand(token: Token) -> Operand:
+    match token.type:
+        case "TEXT":
+            return re.sub(r"\\(.)", r"\1", token[1:-1], flags=re.DOTALL)
+        case "NUMBER":
+            number = float(token)
+            if number in {float("inf"), float("-inf")}:
+                _refuse(token, "this number is too large")
+            return number
+        case "PARAMETER":
+            return Parameter(token[1:])
+        case "FIELD":
+            return _attribute(token)
+        case _:
+            return str(token)
+
+
+def _attribute(token: Token) -> Attribute:
+    source, _, name = token.partition(".")
+    known = _SOURCES.get(source.lower())
+    if known is None:
+        _refuse(token, f"there is no {source}: use one of {', '.join(Source)}")
+    return Attribute(known, name.upper())
+
+
+def _refuse(token: Token, reason: str) -> NoReturn:
+    assert token.start_pos is not None
+    raise _wrong(token.start_pos + 1, str(token), reason)
+
+
+def _wrong(column: int, found: str, reason: str) -> InvalidInput:
+    return InvalidInput(f"column {column}, at {found[:_SHOWN]}: {reason}", field="expression")
+
+
+def _explained(text: str, error: UnexpectedInput) -> InvalidInput:
+    allowed = error.accepts if isinstance(error, UnexpectedToken) else None
+    allowed = allowed or getattr(error, "allowed", None) or set()
+    words = [word for name, word in _IN_WORDS.items() if name in allowed]
+    words += sorted(name[1:] for name in allowed if name.startswith("_"))
+    words += ["IN"] if "IN" in allowed else []
+    expected = f"expected {' or '.join(', '.join(words).rsplit(', ', 1))}"
+    if isinstance(error, UnexpectedToken) and error.token.type == "$END":
+        return _wrong(len(text) + 1, "the end", expected)
+    at: int = vars(error)["pos_in_stream"]  # its class declares None
+    found = _TOKEN.match(text, at)
+    return _wrong(at + 1, found[0] if found else text[at : at + 1], expected)

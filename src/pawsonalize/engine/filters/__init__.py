@@ -1,0 +1,1 @@
+"""Filters at work: which items or users pass, and what is known of them."""

@@ -1,0 +1,73 @@
+"""Filters, promotions and metadata columns of a question: the fields that questions share."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
+from pawsonalize.engine.filters.applied import AppliedFilter, apply
+from pawsonalize.engine.promotions import Promotion
+from pawsonalize.http.services import Services
+
+MAX_PROMOTIONS = 1
+
+FilterValues = dict[str, str]
+MetadataColumns = dict[str, list[str]]
+Metadata = dict[str, str | float | None]
+
+
+class PromotionRequest(msgspec.Struct, frozen=True, rename="camel"):
+    """Items that a filter of their own fits, and the share of the places that goes to them."""
+
+    name: str
+    percent_promoted_items: Annotated[int, Meta(ge=1, le=100)]
+    filter: str
+    filter_values: FilterValues = {}
+
+
+def read_filter(
+    services: Services, given: str | None, values: FilterValues, where: str = ""
+) -> AppliedFilter | None:
+    """The filter of that name, or the one written out, with its values.
+
+    `where` is the path of the fields `filter` and `filterValues`, for the errors.
+    """
+    if given is None:
+        if values:
+            raise InvalidInput(
+                "filterValues are of a filter: send it too, or leave them out",
+                field=f"{where}filterValues",
+            )
+        return None
+    try:
+        expression = services.filters.find(given)
+    except (InvalidInput, NotFound) as error:
+        raise _placed(error, f"{where}filter") from error
+    return apply(expression, values, f"{where}filterValues")
+
+
+def read_promotion(services: Services, given: Sequence[PromotionRequest]) -> Promotion | None:
+    """The promotion of a question, which has one at most."""
+    if not given:
+        return None
+    if len(given) > MAX_PROMOTIONS:
+        raise InvalidInput("send one promotion at most", field="promotions")
+    asked = given[0]
+    applied = read_filter(services, asked.filter, asked.filter_values, "promotions[0].")
+    assert applied is not None
+    return Promotion(asked.name, asked.percent_promoted_items, applied)
+
+
+def read_metadata(
+    services: Services, item_ids: Sequence[str], wanted: Mapping[str, Sequence[str]], now: int
+) -> list[Metadata]:
+    """The wanted columns of each item; empty where none are wanted."""
+    if not wanted:
+        return [{} for _ in item_ids]
+    return [dict(row) for row in services.metadata.selected(item_ids, wanted, now)]
+
+
+def _placed(error: PawsonalizeError, field: str) -> PawsonalizeError:
+    return type(error)(error.message, field=field)

@@ -1,0 +1,39 @@
+"""The reference of the language tells the truth."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.filters import parse, rules
+
+PAGE = (Path(__file__).parents[4] / "docs/reference/filters.md").read_text(encoding="utf-8")
+EXAMPLES = [
+    line
+    for block in re.findall(r"```filter\n(.*?)```", PAGE, re.DOTALL)
+    for line in block.splitlines()
+]
+REFUSED = re.findall(r"^\| `((?:INCLUDE|EXCLUDE) .*?)` \| (column .*?) \|$", PAGE, re.MULTILINE)
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_example_parses_and_is_written_as_it_is_read(example: str) -> None:
+    assert str(parse(example)) == example
+
+
+@pytest.mark.parametrize(("example", "message"), REFUSED)
+def test_every_error_is_as_shown(example: str, message: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parse(example)
+    assert caught.value.message == message
+
+
+def test_there_are_examples_and_the_limits_are_the_codes() -> None:
+    assert len(EXAMPLES) == 7
+    assert len(REFUSED) == 2
+    for name, limit in (
+        ("characters of an expression", rules.MAX_LENGTH),
+        ("distinct fields of a filter", rules.MAX_FIELDS),
+    ):
+        assert f"| {name} | {limit:,} |" in PAGE

@@ -1,0 +1,55 @@
+"""The values of placeholders, as they come with a request."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.filters.values import read_number, read_values
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ('"dog"', ("dog",)),
+        ('"dog","cat" , "a, \\"b\\" \\\\"', ("dog", "cat", 'a, "b" \\')),
+        ("dog", ("dog",)),
+        (" 2.5 , Saint Bernard", ("2.5", "Saint Bernard")),
+        ('""', ("",)),
+    ],
+)
+def test_values_are_quoted_or_bare_and_separated_by_commas(
+    text: str, values: tuple[str, ...]
+) -> None:
+    assert read_values({"A": text}, "filterValues") == {"A": values}
+
+
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [("", 1), ("a,", 3), ("a,,b", 3), ('"a', 1), ('"a" b', 5), ('a"b"', 2), ("  ", 1)],
+)
+def test_what_is_no_list_of_values_is_refused_with_its_column(text: str, column: int) -> None:
+    with pytest.raises(InvalidInput, match=f"filterValues.A, column {column}, at .*expected"):
+        read_values({"A": text}, "filterValues")
+
+
+@given(st.lists(st.text(max_size=10), min_size=1, max_size=5))
+def test_any_texts_survive_their_quotes(texts: list[str]) -> None:
+    escaped = [text.replace("\\", "\\\\").replace('"', '\\"') for text in texts]
+    written = ",".join(f'"{text}"' for text in escaped)
+    assert read_values({"A": written}, "filterValues") == {"A": tuple(texts)}
+
+
+def test_there_are_limits() -> None:
+    with pytest.raises(InvalidInput, match="1000 characters, not 1001"):
+        read_values({"A": "x" * 1_001}, "filterValues")
+    with pytest.raises(InvalidInput, match="25 entries, not 26"):
+        read_values({f"A{n}": "x" for n in range(26)}, "filterValues")
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [(" 3 ", 3.0), ("-2.5e1", -25.0), ("x", None), ("", None), ("1_0", None), ("nan", None)],
+)
+def test_a_number_is_plain_digits(text: str, number: float | None) -> None:
+    assert read_number(text) == number
