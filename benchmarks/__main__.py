@@ -21,13 +21,16 @@ def commands() -> dict[str, list[list[str]]]:
     return {
         "ingest": [["--events", "50000"]],
         "recommend": [["--events", "100000", "--requests", "2000"]],
+        "animals": [["--animals", "20000", "--groups", "1000", "--events", "50000"]],
         "import_memory": [["--rows", "100000"]],
         "demo_world": [["--seeds", "1"]],
+        "outcomes": [["--seeds", "1", "--animals", "60", "--events", "8000"]],
         "retrain": [["--rest", "8"]],
         "fold": [["--events", "20000", "--size", "100"]],
         "gate": [["--worlds", "1", "--runs", "10"]],
         "next_item": next_item_runs(shared_data() / "sequences"),
         "request": [["--max-items", "20000"]],
+        "wire": [["--events", "20000", "--groups", "500", "--requests", "1000"]],
         "scale": [["--max-events", "100000"]],
     }
 

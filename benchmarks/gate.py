@@ -4,9 +4,10 @@
 
 Each run fits a new version and a live one on a demo world, holds out the newest tenth of its
 events, gathers the evidence and decides. The live version is young, so that no refresh is due.
-In `same`, both fit on users drawn with replacement, each on a draw of its own, with another seed:
-neither is better, and every promotion is an error. The others damage one of the two: half of the
-events get another event's item, or only a tenth of the users is left.
+In `other seed`, both fit on the same events, each with a seed of its own; in `same`, on users drawn
+with replacement besides, each on a draw of its own: neither is better, and every promotion is an
+error. The others damage one of the two: half of the events get another event's item, or only a
+tenth of the users is left.
 """
 
 import argparse
@@ -79,6 +80,7 @@ def a_tenth(data: TrainingData, seed: int) -> TrainingData:
 
 
 SCENARIOS: Mapping[str, Scenario] = {
+    "other seed": Scenario(as_it_is, as_it_is, promote=False),
     "same": Scenario(other_users, other_users, promote=False),
     "new sabotaged": Scenario(half_sabotaged, as_it_is, promote=False),
     "new of a tenth": Scenario(a_tenth, as_it_is, promote=False),

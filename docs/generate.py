@@ -151,8 +151,8 @@ def coverage_page() -> str:
     parts = [
         f"# Coverage of the Personalize API\n\n{_MADE}\n"
         f"Amazon Personalize's three services have {len(operations())} operations;"
-        f" {len(HANDLERS)} of them work under `/aws`. Every other one checks its input as AWS does"
-        " and then answers `UnsupportedOperationException` with HTTP status 400.\n"
+        f" {len(HANDLERS)} of them work under `/aws`. What an operation cannot do is refused"
+        " with an `InvalidInputException` that says so.\n"
     ]
     for service in SERVICES:
         parts.append(f"## {service}\n")

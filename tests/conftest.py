@@ -1,5 +1,6 @@
-"""What all tests share: databases to run on."""
+"""What all tests share: databases to run on, and an AWS to talk to."""
 
+import logging
 import os
 import uuid
 from collections.abc import Iterator
@@ -32,3 +33,29 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         yield server.rsplit("/", 1)[0] + f"/{name}"
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     admin.dispose()
+
+
+@pytest.fixture(scope="session")
+def aws_url() -> Iterator[str]:
+    """An AWS of our own, for all but Amazon Personalize."""
+    from moto.server import ThreadedMotoServer  # most tests need none, and it is slow to import
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    _, port = server.get_host_and_port()
+    yield f"http://127.0.0.1:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def aws(aws_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets every AWS client of this process talk to moto's server."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": aws_url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)

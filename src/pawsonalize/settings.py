@@ -6,6 +6,7 @@ The environment wins over the file, the file over the defaults below.
 
 import os
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,12 +15,13 @@ import yaml
 from msgspec import Meta
 
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.animals.settings import AnimalSettings
 from pawsonalize.engine.checks.settings import CheckSettings
 from pawsonalize.evaluation.gate.settings import GateSettings, Profile
 
 _PREFIX = "PAWSONALIZE_"
 _OF_RETRAINING = ("recipe", "reranking", "promotion", "gate", "check", "retrain", "campaign")
-_GATE, _CHECKS = GateSettings(), CheckSettings()
+_GATE, _CHECKS, _ANIMALS = GateSettings(), CheckSettings(), AnimalSettings()
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0)]
 
@@ -62,6 +64,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The region in the ARNs of the Personalize API under `/aws`."""
     aws_account_id: Annotated[str, Meta(pattern="^[0-9]{12}$")] = "000000000000"
     """The account in them."""
+    aws_signatures: Literal["auto", "required", "off"] = "auto"
+    """Whether `/aws` answers signed requests only; `auto`: unless `host` is this machine alone."""
+    access_key_root: Secret = Secret("")
+    """What secrets of access keys are derived from, 64 hexadecimal digits; else a file."""
     demo_site: bool = False
     """Serve the demo adoption site at `/`, where anybody may act as any visitor."""
     recipe: str = "user-personalization"
@@ -108,6 +114,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The share of the places of recommendations that explore new and under-exposed items."""
     exploration_item_age_cut_off: Annotated[int, Meta(ge=0)] = 65500
     """Items created longer ago than this many days before the training are not explored."""
+    max_per_group_share: Annotated[float, Meta(gt=0, le=1)] = _ANIMALS.max_per_group_share
+    """One group fills at most this share of an answer of animals, unless nobody else is left."""
+    newcomer_days: Count = _ANIMALS.newcomer_days
+    """So many days an animal counts as new, and is due for exploration."""
+    long_stay_days: Count = _ANIMALS.long_stay_days
+    """From so many days on an animal waits long, and is due for exploration again."""
+    newcomer_floor: Share = _ANIMALS.newcomer_floor
+    """This share of the exploration is spread evenly over all animals that are due."""
+    postcode_table: str = ""
+    """A CSV file with the columns postcode, latitude and longitude; empty: none is known."""
     min_provisioned_tps: Annotated[int, Meta(ge=1)] = 1
     """Warn when a new version scores fewer recommendation requests a second."""
     reranking_enabled: bool = True
@@ -116,8 +132,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The same warning for the reranker."""
     import_roots: str = ""
     """Folders below which import jobs may read, commas between, beside `imports` in data_dir."""
+    export_roots: str = ""
+    """Folders below which jobs may write, commas between, beside `exports` in data_dir."""
     s3_root: str = ""
-    """A folder whose folders stand for buckets: import jobs read `s3://` there, not in S3."""
+    """A folder whose folders stand for buckets: jobs read and write `s3://` there, not in S3."""
+    attribution_seconds: Annotated[float, Meta(gt=0)] = 3600.0
+    """How often metric attributions report what has come since the report before."""
     max_loaded_campaigns: Annotated[int, Meta(ge=1)] = 16
     """Campaigns beyond the two default ones that a worker keeps loaded, those asked last."""
     fold_seconds: Annotated[float, Meta(ge=0)] = 60.0
@@ -163,6 +183,21 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.archive_url or str(self.data_dir.absolute() / "archive")
 
     @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach the address."""
+        try:
+            return self.host == "localhost" or ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def requires_signatures(self) -> bool:
+        """Whether requests to `/aws` must be signed."""
+        if self.aws_signatures == "auto":
+            return not self.is_local
+        return self.aws_signatures == "required"
+
+    @property
     def gate(self) -> GateSettings:
         """What the gate asks of a new solution version."""
         return GateSettings(
@@ -194,6 +229,21 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         )
 
     @property
+    def animals(self) -> AnimalSettings:
+        """How individual animals are chosen; the weights are those that are not learned."""
+        return AnimalSettings(
+            max_per_group_share=self.max_per_group_share,
+            newcomer_days=self.newcomer_days,
+            long_stay_days=self.long_stay_days,
+            newcomer_floor=self.newcomer_floor,
+        )
+
+    @property
+    def animal_weights(self) -> Path:
+        """The file of learned weights."""
+        return self.data_dir / "animal-weights.json"
+
+    @property
     def models_dir(self) -> Path:
         """The folder of model artefacts."""
         return self.data_dir / "models"
@@ -205,9 +255,18 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def import_folders(self) -> tuple[Path, ...]:
-        """The folders below which import jobs may read."""
-        given = (Path(name.strip()) for name in self.import_roots.split(",") if name.strip())
-        return tuple(folder.absolute() for folder in (self.data_dir / "imports", *given))
+        """The folders below which jobs may read."""
+        return _folders(self.data_dir / "imports", self.import_roots)
+
+    @property
+    def export_folders(self) -> tuple[Path, ...]:
+        """The folders below which jobs may write."""
+        return _folders(self.data_dir / "exports", self.export_roots)
+
+    @property
+    def jobs_dir(self) -> Path:
+        """The folder where running jobs other than imports hold their locks."""
+        return self.data_dir / "jobs"
 
     @property
     def import_jobs_dir(self) -> Path:
@@ -270,3 +329,9 @@ def _file(path: Path) -> dict[str, Any]:
 def _read(kind: type, value: Any) -> Any:
     """Read the types that msgspec does not know, which are made from text."""
     return kind(value)
+
+
+def _folders(first: Path, listed: str) -> tuple[Path, ...]:
+    """The first folder, and those that the setting lists, as absolute paths."""
+    given = (Path(name.strip()) for name in listed.split(",") if name.strip())
+    return tuple(folder.absolute() for folder in (first, *given))

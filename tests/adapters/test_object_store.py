@@ -40,6 +40,17 @@ def test_an_object_is_never_replaced(objects: ObjectStore) -> None:
     assert objects.get("a/b") == b"first"
 
 
+def test_an_object_is_replaced_when_that_is_asked_for(objects: ObjectStore, tmp_path: Path) -> None:
+    file = tmp_path / "a file"
+    file.write_bytes(b"from a file")
+    objects.replace("a/b", b"first")
+    objects.replace("a/b", file)
+    assert objects.get("a/b") == b"from a file"
+    objects.replace("a/b", b"last")
+    assert objects.get("a/b") == b"last"
+    assert list(objects.list()) == ["a/b"]
+
+
 def test_a_missing_object_is_not_found(objects: ObjectStore) -> None:
     with pytest.raises(NotFound, match="a/b"):
         objects.get("a/b")

@@ -21,20 +21,29 @@ from pawsonalize.domain.schemas import DatasetType, Field, Schema
 from pawsonalize.domain.stays import Stay
 from pawsonalize.domain.times import DAY
 from pawsonalize.storage import sql
+from pawsonalize.storage.animals import Choice
 from pawsonalize.storage.archive_ledger import Segment
 from pawsonalize.storage.base import Item, User
-from pawsonalize.storage.impressions import RANKING, RECOMMENDATION, Impression
+from pawsonalize.storage.impressions import (
+    ANIMAL_RANKING,
+    ANIMALS,
+    RANKING,
+    RECOMMENDATION,
+    Impression,
+)
 from pawsonalize.storage.sql import (
     Database,
+    SqlAnimalExposures,
     SqlAnimals,
     SqlArchiveLedger,
     SqlCatalogue,
+    SqlEventLog,
     SqlImpressions,
     SqlSupply,
 )
 from pawsonalize.storage.sql.tables import metadata
 from tests.animal_data import animal
-from tests.event_data import T0
+from tests.event_data import T0, event
 
 REX = animal("a1")
 
@@ -252,10 +261,65 @@ def test_only_changes_of_the_supply_count_as_such(database: Database) -> None:
     animals, supply = SqlAnimals(database), SqlSupply(database)
     animals.put([REX], T0)
     before = supply.revision()
-    animals.put([replace(REX, name="Max")], T0 + 1)
-    assert supply.revision() == before
-    animals.put([animal("a1", adopted=T0 + 2)], T0 + 2)
+    animals.put([REX], T0 + 1)
+    animals.put([animal("a2", adopted=T0)], T0 + 1)
+    assert supply.changed_animals(before, T0 + 9, T0 + 9) == {"a1"}
+    adopted = animal("a1", adopted=T0 + 2)
+    animals.put([adopted], T0 + 2)
     assert supply.changed(before, T0 + 9, T0 + 9) == {"2-Beagle-2-3"}
+    gone = supply.revision()
+    animals.put([replace(adopted, name="Max")], T0 + 3)
+    assert supply.revision() == gone, "nobody is shown who changed"
+
+
+def test_whatever_is_told_of_an_animal_that_waits_is_a_change_of_it(database: Database) -> None:
+    animals, supply = SqlAnimals(database), SqlSupply(database)
+    animals.put([REX, animal("a2")], T0)
+    before = supply.revision()
+    animals.put([replace(REX, good_with_kids=GoodWith.NO)], T0 + 1)
+    assert supply.changed_animals(before, T0 + 9, T0 + 9) == {"a1"}
+    now = supply.revision()
+    animals.remove(["a2"], T0 + 2)
+    assert supply.changed_animals(now, T0 + 9, T0 + 9) == {"a2"}
+    found = animals.available_among(["a1", "a2", "nobody"], T0 + 9)
+    assert [one.good_with_kids for one in found["2-Beagle-2-3"]] == [GoodWith.NO]
+
+
+def test_animals_are_counted_where_they_were_shown(database: Database) -> None:
+    SqlAnimals(database).put([REX, animal("a2"), *(animal(f"b{n:02}") for n in range(30))], T0)
+    shown = Impression(
+        "RID-1",
+        ANIMALS,
+        "ann",
+        None,
+        T0,
+        T0,
+        "v1",
+        ("g",),
+        (0.5,),
+        animal_ids=(("a1", "a2"),),
+        parts=((-1.5, 0.25),),
+    )
+    log, impressions = SqlEventLog(database), SqlImpressions(database)
+    long = tuple((f"b{n:02}",) for n in range(30))
+    replay = replace(shown, recommendation_id="RID-2", as_of=T0 - 1)
+    ranking = replace(shown, recommendation_id="RID-3", question=ANIMAL_RANKING)
+    impressions.append([shown, replay, ranking])
+    impressions.append([replace(shown, recommendation_id="RID-4", animal_ids=long)])
+    assert impressions.get("RID-1") == shown
+    reported = replace(event("e1"), impression=("a1", "2-Beagle-2-3"))
+    answered = replace(event("e2"), impression=("a1",), recommendation_id="RID-1", animal_id="a2")
+    log.append([reported, answered])
+    log.append([reported])
+    exposures = SqlAnimalExposures(database)
+    assert exposures.of(["a1", "a2", "b24", "b25", "zz"]) == {"a1": 2, "a2": 1, "b24": 1}
+    counted, through = exposures.changed(T0 - 1)
+    assert counted["a1"] == 2
+    assert exposures.changed(through) == ({}, through)
+    assert exposures.choices([answered.event_type], 9) == [Choice(((-1.5, 0.25),), 0)]
+    assert exposures.choices(["other"], 9) == []
+    SqlAnimals(database).remove(["a1"], T0)
+    assert exposures.of(["a1"]) == {}
 
 
 def test_time_alone_changes_the_supply_on_birthdays(database: Database) -> None:

@@ -39,6 +39,14 @@ def recommended(server: Server) -> set[str]:
     return {item["id"] for item in answer.raise_for_status().json()}
 
 
+def animals_shown(server: Server, **asked: object) -> set[str]:
+    """The same of individual animals; each bears the id of its group."""
+    with server.client() as client:
+        body = {"userId": "ann", "of": "animals", "limit": 100, **asked}
+        answer = client.post("/v1/recommendations", json=body)
+    return {place["id"] for place in answer.raise_for_status().json()}
+
+
 def change(server: Server, animal_id: str, status: str) -> httpx.Response:
     with server.client() as client:
         return client.post(f"/v1/animals/{animal_id}/status", json={"status": status})
@@ -53,6 +61,7 @@ def test_an_animal_that_is_not_available_is_in_no_answer_of_any_worker(
         assert change(server, group, status).status_code == 200
         for _ in range(ASKS):
             assert recommended(server) == set(GROUPS[place + 1 :])
+            assert animals_shown(server) == set(GROUPS[place + 1 :])
         with server.client() as client:
             assert f"Dog {group}<" not in client.get("/").text
     assert change(server, GROUPS[1], "available").status_code == 200
@@ -62,6 +71,12 @@ def test_an_animal_that_is_not_available_is_in_no_answer_of_any_worker(
     assert told.returncode == 0, told.stderr
     for _ in range(ASKS):
         assert GROUPS[5] not in recommended(server)
+        assert GROUPS[5] not in animals_shown(server)
+    told_again = {"id": GROUPS[6], "species": "dog", "breed": "Beagle", "goodWithKids": "no"}
+    with server.client() as client:
+        assert client.put("/v1/animals", json=told_again).json()["updated"] == 1
+    for _ in range(ASKS):
+        assert GROUPS[6] not in animals_shown(server, household={"kids": True})
 
 
 def test_of_many_who_change_a_status_at_once_no_two_break_the_steps(
@@ -75,7 +90,7 @@ def test_of_many_who_change_a_status_at_once_no_two_break_the_steps(
         seen = []
         while not done.is_set():
             before = set(gone)
-            seen.append(before & recommended(server))
+            seen.append(before & (recommended(server) | animals_shown(server)))
         return seen
 
     def adopt(group: str) -> list[int]:
@@ -90,7 +105,7 @@ def test_of_many_who_change_a_status_at_once_no_two_break_the_steps(
         assert all(not shown for shown in looking.result())
     # Who comes second finds the animal adopted, which only a return may follow.
     assert all(code in {200, 409} for pair in codes for code in pair)
-    assert recommended(server) == set()
+    assert recommended(server) == animals_shown(server) == set()
     with server.client() as client:
         for group in GROUPS:
             told = [one["status"] for one in client.get(f"/v1/animals/{group}").json()["history"]]

@@ -10,9 +10,10 @@ from typer.testing import CliRunner
 from pawsonalize.app import opened
 from pawsonalize.cli.main import app
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
+from pawsonalize.engine.access_keys import Scope
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.campaigns.serving import Loader, ServingSettings
-from pawsonalize.settings import Settings
+from pawsonalize.settings import Secret, Settings
 from tests.event_data import T0
 from tests.service_data import make_service
 from tests.training import train
@@ -98,6 +99,30 @@ def test_filters_are_created_listed_shown_and_deleted(settings: Settings) -> Non
     assert decoded(settings, "filters", "ls") == []
     with pytest.raises(NotFound, match="no filter named dogs"):
         command(settings, "filters", "delete", "dogs")
+
+
+def test_an_access_key_is_created_listed_and_taken_back(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    shown = command(settings, "keys", "create", "--scope", "events", "--note", "the site")
+    lines = dict(line.split("=", 1) for line in shown.splitlines())
+    assert set(lines) == {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"}
+    created = decoded(settings, "keys", "create")
+    assert created["scopes"] == ["events", "runtime", "control-plane"]
+    listed = decoded(settings, "keys", "ls")
+    assert [key["name"] for key in listed] == [created["accessKeyId"], lines["AWS_ACCESS_KEY_ID"]]
+    assert lines["AWS_SECRET_ACCESS_KEY"] not in command(settings, "keys", "ls")
+    command(settings, "keys", "rm", created["accessKeyId"])
+    assert [key["note"] for key in decoded(settings, "keys", "ls")] == ["the site"]
+
+
+def test_a_root_key_of_the_settings_serves_several_servers(tmp_path: Path) -> None:
+    shared = Settings(data_dir=tmp_path, access_key_root=Secret("ab" * 32))
+    with opened(shared) as one, opened(shared) as other:
+        key, secret = one.access_keys(shared).create([Scope.EVENTS], "", T0)
+        assert other.access_keys(shared).find(key.name) == (key, secret)
+        assert not list(tmp_path.glob("access-keys*"))
+        with pytest.raises(InvalidInput, match="64 hexadecimal"):
+            one.access_keys(Settings(access_key_root=Secret("short")))
 
 
 def test_a_solution_is_tuned_from_now_on_until_it_is_not(settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -46,3 +47,24 @@ def test_a_share_above_1_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAWSONALIZE_GATE_MIN_LEAD", "1.5")
     with pytest.raises(InvalidInput, match="gate_min_lead"):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    ("host", "asked", "required"),
+    [
+        ("127.0.0.1", "auto", False),
+        ("127.0.0.9", "auto", False),
+        ("::1", "auto", False),
+        ("localhost", "auto", False),
+        ("0.0.0.0", "auto", True),
+        ("::", "auto", True),
+        ("192.168.1.2", "auto", True),
+        ("shelter.example", "auto", True),
+        ("127.0.0.1", "required", True),
+        ("0.0.0.0", "off", False),
+    ],
+)
+def test_who_calls_from_another_machine_signs_unless_a_setting_says_otherwise(
+    host: str, asked: Literal["auto", "required", "off"], required: bool
+) -> None:
+    assert Settings(host=host, aws_signatures=asked).requires_signatures is required

@@ -52,6 +52,23 @@ def popular(wire: Wire) -> str:
     return trained(wire, create_solution(wire, "popular"), name="first", tags=tags)
 
 
+def hpo(name: str = "half_life_days", trials: str = "2") -> dict[str, Any]:
+    ranges = [{"name": name, "minValue": 1.0, "maxValue": 60.0}]
+    return {
+        "hpoResourceConfig": {"maxNumberOfTrainingJobs": trials, "maxParallelTrainingJobs": "1"},
+        "algorithmHyperParameterRanges": {"continuousHyperParameterRanges": ranges},
+    }
+
+
+def test_a_solution_is_tuned_where_hpo_is_asked_for(wire: Wire) -> None:
+    arn = create_solution(wire, "tuned", performHPO=True, solutionConfig={"hpoConfig": hpo()})
+    assert wire.personalize.describe_solution(solutionArn=arn)["solution"]["performHPO"] is True
+    version = described_version(wire, trained(wire, arn))
+    assert version["performHPO"] is True
+    chosen = version["tunedHPOParams"]["algorithmHyperParameters"]
+    assert set(chosen) <= {"half_life_days"}
+
+
 def test_a_solution_is_answered_as_it_was_asked_for(wire: Wire) -> None:
     config = {
         "algorithmHyperParameters": {"half_life_days": "7", "hidden_dimension": "64"},
@@ -74,7 +91,9 @@ def test_a_solution_is_answered_as_it_was_asked_for(wire: Wire) -> None:
 @pytest.mark.parametrize(
     "wish",
     [
-        {"performHPO": True},
+        {"performHPO": True, "solutionConfig": {"hpoConfig": hpo("no_setting")}},
+        {"performHPO": True, "solutionConfig": {"hpoConfig": hpo(trials="many")}},
+        {"solutionConfig": {"hpoConfig": hpo()}},
         {"performAutoML": True},
         {"performAutoTraining": True},
         {"performIncrementalUpdate": True},

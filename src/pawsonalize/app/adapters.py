@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,8 @@ from pathlib import Path
 from pawsonalize import clock
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.archive.objects import open_objects
-from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
+from pawsonalize.engine.access_keys import AccessKeys
 from pawsonalize.engine.campaigns.updates import Campaigns
 from pawsonalize.engine.datasets import Datasets
 from pawsonalize.engine.filters.resources import Filters
@@ -18,6 +19,7 @@ from pawsonalize.engine.folding.folder import Folder
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.importing.sources import Sources
 from pawsonalize.engine.notifying.courier import Courier
+from pawsonalize.engine.outcomes.reporting import OutcomeSources
 from pawsonalize.engine.resources.defaults import ensure_defaults
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.solutions.processes import TrainingProcesses
@@ -29,20 +31,23 @@ from pawsonalize.notify.smtp import SmtpNotifier
 from pawsonalize.notify.sns import SnsNotifier
 from pawsonalize.notify.webhook import WebhookNotifier
 from pawsonalize.settings import Settings, as_environment, as_record
-from pawsonalize.storage.animals import Animals, Supply
+from pawsonalize.storage.animals import AnimalExposures, Animals, Supply
 from pawsonalize.storage.archive_ledger import ArchiveLedger
 from pawsonalize.storage.artefacts import LocalArtefacts
 from pawsonalize.storage.base import ArtefactStore, Catalogue, EventLog
 from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.storage.impressions import Impressions
+from pawsonalize.storage.root_key import ROOT_KEY_BYTES, RootKeyFile
 from pawsonalize.storage.sql import (
     Database,
+    SqlAnimalExposures,
     SqlAnimals,
     SqlArchiveLedger,
     SqlCatalogue,
     SqlDeliveries,
     SqlEventLog,
     SqlImpressions,
+    SqlOutcomes,
     SqlResources,
     SqlSupply,
     SqlWorkflowRuns,
@@ -63,6 +68,7 @@ class Adapters:
     animals: Animals
     impressions: Impressions
     supply: Supply
+    exposures: AnimalExposures
     registry: Registry
     ledger: ArchiveLedger
     deliveries: Deliveries
@@ -70,6 +76,12 @@ class Adapters:
     objects: ObjectStore
     trainings: TrainingProcesses
     workflow_runs: WorkflowRuns
+
+    @property
+    def outcomes(self) -> OutcomeSources:
+        """What an outcomes report is read from."""
+        table = SqlOutcomes(self.database)
+        return OutcomeSources(table, self.impressions, self.animals, self.log)
 
     @property
     def versions(self) -> SolutionVersions:
@@ -96,6 +108,10 @@ class Adapters:
     def filters(self) -> Filters:
         """The filters."""
         return Filters(self.registry, self.catalogue)
+
+    def access_keys(self, settings: Settings) -> AccessKeys:
+        """Who may call."""
+        return AccessKeys(self.registry, _root_key(settings))
 
     def runs(self, settings: Settings) -> Runs:
         """The workflow runs; new ones are begun with these settings."""
@@ -141,6 +157,7 @@ def _open(settings: Settings) -> Adapters:
         animals=SqlAnimals(database),
         impressions=SqlImpressions(database),
         supply=SqlSupply(database),
+        exposures=SqlAnimalExposures(database),
         registry=registry,
         ledger=SqlArchiveLedger(database),
         deliveries=SqlDeliveries(database),
@@ -155,6 +172,19 @@ def _open(settings: Settings) -> Adapters:
         ),
         workflow_runs=SqlWorkflowRuns(database),
     )
+
+
+def _root_key(settings: Settings) -> Callable[[bool], bytes]:
+    given = settings.access_key_root
+    if not given:
+        return RootKeyFile(settings.data_dir / "access-keys.root")
+    try:
+        root = bytes.fromhex(given)
+    except ValueError:
+        root = b""
+    if len(root) != ROOT_KEY_BYTES:
+        raise InvalidInput("access_key_root must be 64 hexadecimal digits")
+    return lambda _make: root
 
 
 def open_notifiers(settings: Settings) -> dict[str, Notifier]:

@@ -13,11 +13,15 @@ from pawsonalize.app.adapters import Adapters, couriers
 from pawsonalize.app.engine import Engine
 from pawsonalize.app.folding import are_behind
 from pawsonalize.domain.errors import PawsonalizeError
+from pawsonalize.engine.animals.shelf_watch import ShelfWatch
 from pawsonalize.engine.archiving.archiver import Archiver
+from pawsonalize.engine.attribution.attributions import MetricAttributions
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.importing.jobs import ImportJobs
+from pawsonalize.engine.jobs.worker import Worker
 from pawsonalize.engine.notifying.courier import Courier
+from pawsonalize.engine.recommenders import Recommenders
 from pawsonalize.engine.runtimes import Runtimes
 from pawsonalize.engine.solutions.queue import TrainingQueue
 from pawsonalize.engine.supply import SupplyWatch
@@ -28,6 +32,8 @@ _REFRESH_SECONDS = 0.5  # so that a rollback is everywhere within a second
 _IMPORT_SECONDS = 0.5
 _LOOK_SECONDS = 1.0
 _METADATA_SECONDS = 10.0
+_REPORT_SECONDS = 60.0
+_SHOWN_SECONDS = 1.0
 _RETRAIN_SECONDS = 1.0
 _FOLD_SECONDS = 1.0
 
@@ -53,6 +59,7 @@ async def in_background(
 def catch_up(engine: Engine) -> None:
     """What the first answer needs, before there is one."""
     attempt(count_animals, engine.supply)
+    attempt(fill_shelf, engine.shelf)
     for live in engine.live.values():
         attempt(follow_campaign, live)
 
@@ -64,8 +71,14 @@ def _work(
         yield every(_REFRESH_SECONDS, follow_campaign, live)
     yield every(_REFRESH_SECONDS, follow_campaigns, engine.runtimes, engine.runtimes.loading)
     yield every(_IMPORT_SECONDS, do_import_job, engine.import_jobs, engine.importing)
+    for worker in engine.jobs.workers:
+        yield every(_IMPORT_SECONDS, do_job, worker, engine.working)
+    yield every(_SHOWN_SECONDS, count_shown, engine.shelf)
     yield every(_METADATA_SECONDS, read_metadata, engine.filterings)
     yield every(_LOOK_SECONDS, look_after_trainings, engine.queue)
+    yield every(_LOOK_SECONDS, look_after_recommenders, engine.recommenders)
+    looks = min(settings.attribution_seconds, _REPORT_SECONDS)
+    yield every(looks, report_metrics, engine.attributions)
     yield every(settings.archive_seconds, archive_new, engine.archiver)
     for courier in couriers(settings, adapters.deliveries):
         yield every(_DELIVERY_SECONDS, deliver_due, courier, notifying)
@@ -114,10 +127,26 @@ def do_import_job(jobs: ImportJobs) -> None:
     jobs.work()
 
 
+def do_job(worker: Worker[Any]) -> None:
+    """Do the job of a kind that waits for longest."""
+    worker.work()
+
+
 def count_animals(supply: SupplyWatch) -> None:
     """Count the animals before anybody asks; answers then count what changed."""
     now = clock.now()
     supply.of((), now, now)
+
+
+def fill_shelf(shelf: ShelfWatch) -> None:
+    """Read the available animals before anybody asks; answers then read what changed."""
+    now = clock.now()
+    shelf.of(now, now)
+
+
+def count_shown(shelf: ShelfWatch) -> None:
+    """Take in what was shown, by whichever process."""
+    shelf.count_shown()
 
 
 def read_metadata(filterings: Filterings) -> None:
@@ -128,6 +157,16 @@ def read_metadata(filterings: Filterings) -> None:
 def look_after_trainings(queue: TrainingQueue) -> None:
     """Settle trainings whose process died, and start those that wait."""
     queue.look_after(clock.now())
+
+
+def look_after_recommenders(recommenders: Recommenders) -> None:
+    """Serve those that are trained."""
+    recommenders.look_after(clock.now())
+
+
+def report_metrics(attributions: MetricAttributions) -> None:
+    """Write the reports of metric attributions that are due."""
+    attributions.report_due(clock.now())
 
 
 def archive_new(archiver: Archiver) -> None:

@@ -9,11 +9,20 @@ from pathlib import Path
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.folding import fold_process
+from pawsonalize.app.individuals import animal_settings, postcodes_of, shelf_watch
+from pawsonalize.app.jobs import background_jobs, metric_attributions
 from pawsonalize.app.live_models import live_model, live_models
 from pawsonalize.app.retraining import timer, worker_processes
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.services import Services as AwsServices
+from pawsonalize.aws.signatures.verification import Signatures
+from pawsonalize.engine.actions.recommending import ActionRecommending
+from pawsonalize.engine.animals.distance import Postcodes
+from pawsonalize.engine.animals.individuals import Individuals
+from pawsonalize.engine.animals.profile import Profiles
+from pawsonalize.engine.animals.shelf_watch import ShelfWatch
 from pawsonalize.engine.archiving.archiver import Archiver
+from pawsonalize.engine.attribution.attributions import MetricAttributions
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.folding.process import FoldProcess
@@ -21,6 +30,9 @@ from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.inventory.inventory import Inventory
+from pawsonalize.engine.jobs.background import BackgroundJobs
+from pawsonalize.engine.recommenders import Recommenders
+from pawsonalize.engine.remembered import Remembered
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.engine.runtime import Runtime
 from pawsonalize.engine.runtimes import Runtimes
@@ -48,7 +60,10 @@ class Engine:
     ingest: Ingest
     supply: SupplyWatch
     filterings: Filterings
+    shelf: ShelfWatch
+    postcodes: Postcodes
     runtime: Runtime
+    individuals: Individuals
     runtimes: Runtimes
     runs: Runs
     timer: Timer | None
@@ -58,6 +73,10 @@ class Engine:
     archiver: Archiver
     import_jobs: ImportJobs
     importing: ThreadPoolExecutor
+    jobs: BackgroundJobs
+    recommenders: Recommenders
+    attributions: MetricAttributions
+    working: ThreadPoolExecutor
 
     @classmethod
     def of(cls, settings: Settings, adapters: Adapters) -> "Engine":
@@ -66,7 +85,20 @@ class Engine:
         impressions = ImpressionLog(adapters.impressions)
         supply = SupplyWatch(adapters.supply)
         filterings = Filterings(adapters.log, adapters.catalogue)
+        postcodes = postcodes_of(settings)
+        shelf = shelf_watch(adapters, postcodes)
+        runtime = Runtime(
+            adapters.log,
+            live[RECOMMENDER],
+            impressions,
+            live.get(RERANKER),
+            supply,
+            filterings.of(DATASET_GROUP),
+            adapters.catalogue,
+        )
         runs = adapters.runs(settings)
+        queue = TrainingQueue(adapters.registry, adapters.trainings, settings.trainings_at_once)
+        jobs = background_jobs(settings, adapters, filterings)
         return cls(
             live=live,
             impressions=impressions,
@@ -75,14 +107,11 @@ class Engine:
             ),
             supply=supply,
             filterings=filterings,
-            runtime=Runtime(
-                adapters.log,
-                live[RECOMMENDER],
-                impressions,
-                live.get(RERANKER),
-                supply,
-                filterings.of(DATASET_GROUP),
-                adapters.catalogue,
+            shelf=shelf,
+            postcodes=postcodes,
+            runtime=runtime,
+            individuals=Individuals(
+                runtime, shelf, adapters.animals, impressions, animal_settings(settings)
             ),
             runtimes=Runtimes(
                 adapters.log,
@@ -99,11 +128,17 @@ class Engine:
             runs=runs,
             timer=timer(settings, runs),
             workers=worker_processes(settings, adapters),
+            queue=queue,
             folding=fold_process(settings),
-            queue=TrainingQueue(adapters.registry, adapters.trainings, settings.trainings_at_once),
             archiver=Archiver(adapters.log, adapters.ledger, adapters.objects),
             import_jobs=adapters.import_jobs(settings),
             importing=ThreadPoolExecutor(1, thread_name_prefix="import-jobs"),
+            jobs=jobs,
+            attributions=metric_attributions(settings, adapters, jobs.exports.outputs),
+            recommenders=Recommenders(
+                adapters.registry, adapters.versions, adapters.campaigns, queue
+            ),
+            working=ThreadPoolExecutor(len(jobs.workers), thread_name_prefix="jobs"),
         )
 
     def services(self, settings: Settings, adapters: Adapters) -> Services:
@@ -114,12 +149,17 @@ class Engine:
             catalogue=adapters.catalogue,
             ingest=self.ingest,
             runtime=self.runtime,
+            individuals=self.individuals,
+            profiles=Profiles(adapters.catalogue, self.postcodes),
+            exposures=adapters.exposures,
             live=self.live[RECOMMENDER],
             runs=self.runs,
+            outcomes=adapters.outcomes,
             registry=adapters.registry,
             campaigns=adapters.campaigns,
             filters=adapters.filters,
             metadata=self.filterings.of(DATASET_GROUP).metadata,
+            deletions=self.jobs.deletions,
             now=clock.now,
             reads_are_local=adapters.database.is_local,
             max_body_bytes=settings.max_body_bytes,
@@ -128,6 +168,10 @@ class Engine:
 
     def aws_services(self, settings: Settings, adapters: Adapters) -> AwsServices:
         """What the operations of the Personalize API need."""
+        signatures = None
+        if settings.requires_signatures:
+            keys = adapters.access_keys(settings)
+            signatures = Signatures(keys, settings.aws_region, clock.now)
         return AwsServices(
             arns=Arns(settings.aws_region, settings.aws_account_id),
             registry=adapters.registry,
@@ -137,6 +181,10 @@ class Engine:
             campaigns=adapters.campaigns,
             datasets=adapters.datasets,
             import_jobs=self.import_jobs,
+            jobs=self.jobs,
+            recommenders=self.recommenders,
+            attributions=self.attributions,
+            action_recommending=ActionRecommending(adapters.log, self.filterings, self.impressions),
             filters=adapters.filters,
             filterings=self.filterings,
             ingest=self.ingest,
@@ -144,12 +192,15 @@ class Engine:
             now=clock.now,
             reads_are_local=adapters.database.is_local,
             max_body_bytes=settings.max_body_bytes,
+            signatures=signatures,
+            trackers=Remembered(adapters.datasets.tracker, clock.now),
         )
 
     def storefront(self, adapters: Adapters) -> Storefront:
         """What the adoption site's pages need."""
         return Storefront(
             runtime=self.runtime,
+            individuals=self.individuals,
             ingest=self.ingest,
             log=adapters.log,
             animals=adapters.animals,
@@ -165,10 +216,12 @@ class Engine:
     def close(self) -> None:
         """Drain what was taken in; running workers give their run back."""
         self.import_jobs.stopping.set()
+        self.jobs.stopping.set()
         self.workers.stop()
         if self.folding is not None:
             self.folding.stop()
         self.importing.shutdown(cancel_futures=True)
+        self.working.shutdown(cancel_futures=True)
         self.runtimes.close()
         self.ingest.close()
         self.impressions.close()

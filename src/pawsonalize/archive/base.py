@@ -5,6 +5,7 @@ raise StorageUnavailable.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol
 
 
@@ -15,6 +16,13 @@ class ObjectStore(Protocol):
         """Create an object, durably: when this returns, a power cut does not undo it.
 
         Putting the same bytes again changes nothing; Conflict if the key holds other bytes.
+        """
+        ...
+
+    def replace(self, key: str, content: bytes | Path) -> None:
+        """Create an object or put another in its place, durably.
+
+        A path is a file of this machine, which is not read into memory whole.
         """
         ...
 

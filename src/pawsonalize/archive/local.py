@@ -5,6 +5,7 @@ so a power cut may take back what it reported as stored. Hence the standard libr
 """
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,10 +32,17 @@ class LocalObjects:
                 raise Conflict(f"the archive already holds other bytes as {key}")
             # Every one, also where another process made the file or the folder: it may have
             # died before it came this far.
-            for folder in (path.parent, *path.parent.parents):
-                _sync(folder)
-                if folder == self._folder:
-                    break
+            self._sync_names(path)
+
+    def replace(self, key: str, content: bytes | Path) -> None:
+        """See `ObjectStore.replace`."""
+        path = self._path(key)
+        with _as_storage_errors(path):
+            _make_folder(self._folder)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with _draft(path, content) as draft:
+                draft.replace(path)
+            self._sync_names(path)
 
     def get(self, key: str) -> bytes:
         """See `ObjectStore.get`."""
@@ -55,6 +63,12 @@ class LocalObjects:
                     if not name.startswith("."):
                         yield (within / name).as_posix()
 
+    def _sync_names(self, path: Path) -> None:
+        for folder in (path.parent, *path.parent.parents):
+            _sync(folder)
+            if folder == self._folder:
+                break
+
     def _path(self, key: str) -> Path:
         names = key.split("/")
         if any(name.startswith(".") or not name for name in names):
@@ -64,14 +78,24 @@ class LocalObjects:
 
 def _create(path: Path, data: bytes) -> None:
     """Write beside the path, then link into place, which never replaces what is there."""
+    with _draft(path, data) as draft, suppress(FileExistsError):
+        os.link(draft, path)
+
+
+@contextmanager
+def _draft(path: Path, content: bytes | Path) -> Iterator[Path]:
+    """The content, durable, under another name beside the path."""
     draft = path.parent / f".{path.name}.{uuid4().hex}"
     try:
         with draft.open("xb") as file:
-            file.write(data)
+            if isinstance(content, bytes):
+                file.write(content)
+            else:
+                with content.open("rb") as source:
+                    shutil.copyfileobj(source, file)
             file.flush()
             os.fsync(file.fileno())
-        with suppress(FileExistsError):
-            os.link(draft, path)
+        yield draft
     finally:
         draft.unlink(missing_ok=True)
 

@@ -51,6 +51,11 @@ class RemoteObjects:
                 if self.get(key) != data:
                     raise Conflict(f"the archive already holds other bytes as {key}") from error
 
+    def replace(self, key: str, content: bytes | Path) -> None:
+        """See `ObjectStore.replace`."""
+        with _as_storage_errors():
+            obstore.put(self._store, key, content)
+
     def get(self, key: str) -> bytes:
         """See `ObjectStore.get`."""
         with _as_storage_errors():

@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, NOT_FOUND, AwsError
 from pawsonalize.domain.schemas import DatasetType
+from pawsonalize.engine.resources.attribution import MetricAttribution
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.datasets import (
     Dataset,
@@ -22,6 +23,13 @@ from pawsonalize.engine.resources.datasets import (
     EventTracker,
     Filter,
 )
+from pawsonalize.engine.resources.jobs import (
+    BatchInferenceJob,
+    BatchSegmentJob,
+    DataDeletionJob,
+    DatasetExportJob,
+)
+from pawsonalize.engine.resources.recommenders import Recommender
 from pawsonalize.engine.resources.resource import Resource
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 
@@ -37,9 +45,15 @@ KINDS: Mapping[str, type[Resource]] = MappingProxyType(
         "schema": DatasetSchema,
         "dataset": Dataset,
         "dataset-import-job": DatasetImportJob,
+        "dataset-export-job": DatasetExportJob,
+        "data-deletion-job": DataDeletionJob,
+        "batch-inference-job": BatchInferenceJob,
+        "batch-segment-job": BatchSegmentJob,
         "event-tracker": EventTracker,
         "filter": Filter,
         "solution": Solution,
+        "recommender": Recommender,
+        "metric-attribution": MetricAttribution,
         "campaign": Campaign,
     }
 )

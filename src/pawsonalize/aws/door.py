@@ -1,7 +1,11 @@
 """The door: requests to `/aws` find their operation, and its answer or error finds its form."""
 
+import hashlib
 import inspect
 import uuid
+from collections.abc import Mapping
+from email.utils import formatdate
+from types import MappingProxyType
 
 import structlog
 from starlette.concurrency import run_in_threadpool
@@ -23,12 +27,22 @@ from pawsonalize.aws.protocol.serialising import serialise
 from pawsonalize.aws.protocol.service import Operation, paths, targeted
 from pawsonalize.aws.protocol.validation import check
 from pawsonalize.aws.services import Services
+from pawsonalize.aws.signatures.canonical import SignedRequest
 from pawsonalize.domain.errors import InputTooLarge
+from pawsonalize.domain.times import SECOND
+from pawsonalize.engine.access_keys import Scope
 
 ROOT = "/aws"
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _TARGET = "x-amz-target"
 _FAULT = 500
+_SCOPES: Mapping[str, Scope] = MappingProxyType(
+    {
+        "personalize": Scope.CONTROL_PLANE,
+        "personalize-events": Scope.EVENTS,
+        "personalize-runtime": Scope.RUNTIME,
+    }
+)
 
 log = structlog.get_logger()
 
@@ -51,12 +65,16 @@ async def answer(request: Request) -> Response:
         fault = fault_of(error, operation)
         if fault.status >= _FAULT:
             log.error("request failed", path=request.url.path, code=fault.name, exc_info=error)
-        return _refused(fault, operation)
+        return _refused(fault, operation, request.app.state.aws.now())
     return _response(body, 200, operation)
 
 
 async def _answered(services: Services, operation: Operation, request: Request) -> bytes:
-    asked = parse(operation.given, await _body(request, services.max_body_bytes))
+    body = await _body(request, services.max_body_bytes)
+    if services.signatures is not None:
+        signed = _as_signed(request, body)
+        await services.read(services.signatures.check, signed, _SCOPES[operation.service])
+    asked = parse(operation.given, body)
     check(operation.given, asked)
     handler = HANDLERS.get(operation.name)
     if handler is None:
@@ -101,8 +119,23 @@ async def _body(request: Request, limit: int) -> bytes:
     return b"".join(chunks)
 
 
-def _refused(fault: Fault, operation: Operation | None) -> Response:
-    return _response(fault.body, fault.status, operation, **{"x-amzn-errortype": fault.name})
+def _as_signed(request: Request, body: bytes) -> SignedRequest:
+    return SignedRequest(
+        method=request.method,
+        path=request.scope["raw_path"].decode("latin-1"),
+        query=request.scope["query_string"].decode("latin-1"),
+        headers={
+            name: tuple(request.headers.getlist(name)) for name in set(request.headers.keys())
+        },
+        payload=hashlib.sha256(body).hexdigest(),
+    )
+
+
+def _refused(fault: Fault, operation: Operation | None, now: int) -> Response:
+    """The fault; clients whose clock is wrong read the right time in it, and try again."""
+    date = formatdate(now / SECOND, usegmt=True)
+    headers = {"x-amzn-errortype": fault.name, "date": date}
+    return _response(fault.body, fault.status, operation, **headers)
 
 
 def _response(body: bytes, status: int, operation: Operation | None, **headers: str) -> Response:

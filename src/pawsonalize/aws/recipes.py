@@ -1,7 +1,6 @@
 """AWS's recipes: which of ours stands behind each, and which of its settings have no meaning here.
 
-Those that are missing answer questions that no recipe of this service does: segments of users,
-and actions.
+Segments of users are made of the model that also recommends: it knows what each user likes.
 """
 
 from collections.abc import Mapping
@@ -10,11 +9,14 @@ from types import MappingProxyType
 from typing import Any
 
 from pawsonalize.aws.arn import public_arn
+from pawsonalize.recipes.next_best_action import NextBestAction
 from pawsonalize.recipes.personalized_ranking import PersonalizedRanking
 from pawsonalize.recipes.popularity_count import PopularityCount
 from pawsonalize.recipes.similar_items import SimilarItems
 from pawsonalize.recipes.trending_now import TrendingNow
 from pawsonalize.recipes.user_personalization import UserPersonalization
+
+SEGMENTATION = "USER_SEGMENTATION"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,9 @@ _LISTED = (
     AwsRecipe("aws-sims", SimilarItems.name, "RELATED_ITEMS"),
     AwsRecipe("aws-popularity-count", PopularityCount.name, "POPULAR_ITEMS"),
     AwsRecipe("aws-trending-now", TrendingNow.name, "TRENDING_NOW"),
+    AwsRecipe("aws-item-affinity", UserPersonalization.name, SEGMENTATION),
+    AwsRecipe("aws-item-attribute-affinity", UserPersonalization.name, SEGMENTATION),
+    AwsRecipe("aws-next-best-action", NextBestAction.name, "NEXT_BEST_ACTION"),
     AwsRecipe("aws-hrnn", UserPersonalization.name, "USER_PERSONALIZATION"),
     AwsRecipe("aws-hrnn-coldstart", UserPersonalization.name, "USER_PERSONALIZATION"),
     AwsRecipe("aws-hrnn-metadata", UserPersonalization.name, "USER_PERSONALIZATION"),

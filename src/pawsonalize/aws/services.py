@@ -7,12 +7,19 @@ from typing import Any, ParamSpec, TypeVar
 from starlette.concurrency import run_in_threadpool
 
 from pawsonalize.aws.arn import Arns
+from pawsonalize.aws.signatures.verification import Signatures
+from pawsonalize.engine.actions.recommending import ActionRecommending
+from pawsonalize.engine.attribution.attributions import MetricAttributions
 from pawsonalize.engine.campaigns.updates import Campaigns
 from pawsonalize.engine.datasets import Datasets
 from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.filters.resources import Filters
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.ingest import Ingest
+from pawsonalize.engine.jobs.background import BackgroundJobs
+from pawsonalize.engine.recommenders import Recommenders
+from pawsonalize.engine.remembered import Remembered
+from pawsonalize.engine.resources.datasets import EventTracker
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import Resource, ResourceT
 from pawsonalize.engine.runtimes import Runtimes
@@ -33,7 +40,7 @@ class Services:
     """The engine's parts that this door translates for.
 
     `reads_are_local` says that a read is a fraction of a millisecond and cannot hang, so that
-    handing it to a thread would cost more than it saves.
+    handing it to a thread would cost more than it saves. Without `signatures`, anybody may call.
     """
 
     arns: Arns
@@ -44,6 +51,10 @@ class Services:
     campaigns: Campaigns
     datasets: Datasets
     import_jobs: ImportJobs
+    jobs: BackgroundJobs
+    action_recommending: ActionRecommending
+    attributions: MetricAttributions
+    recommenders: Recommenders
     filters: Filters
     filterings: Filterings
     ingest: Ingest
@@ -51,6 +62,8 @@ class Services:
     now: Callable[[], int]
     reads_are_local: bool
     max_body_bytes: int
+    signatures: Signatures | None
+    trackers: Remembered[str, EventTracker]
 
     def resource(self, kind: type[ResourceT], arn: str) -> ResourceT:
         """The resource of that kind and ARN; NotFound if there is none."""

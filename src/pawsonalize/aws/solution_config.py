@@ -7,11 +7,14 @@ from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
 from pawsonalize.aws.recipes import WITHOUT_EFFECT
 from pawsonalize.aws.services import Asked
 from pawsonalize.engine.resources.solutions import EventParameters, TrainingSelection
+from pawsonalize.engine.resources.tuning import MAX_TRIALS, Tuning
 from pawsonalize.engine.solutions.settings import read_settings
 from pawsonalize.recipes.catalogue import recipe_named
+from pawsonalize.recipes.ranges import Range
 
 # What would change the model, and does not yet: better refused than forgotten.
-_NOT_YET = ("hpoConfig", "autoMLConfig", "optimizationObjective", "trainingDataConfig")
+_NOT_YET = ("autoMLConfig", "optimizationObjective", "trainingDataConfig")
+_DEFAULT_TRIALS = "20"
 
 
 def settings_of(config: Mapping[str, Any], recipe: str) -> dict[str, Any]:
@@ -23,6 +26,37 @@ def settings_of(config: Mapping[str, Any], recipe: str) -> dict[str, Any]:
     settings = {name: value for name, value in given.items() if name not in WITHOUT_EFFECT}
     read_settings(recipe_named(recipe).settings, settings)
     return settings
+
+
+def tuning_of(asked: Asked) -> Tuning | None:
+    """The tuning that performHPO asks for, None without; trials are AWS's training jobs."""
+    config = asked.get("solutionConfig", {}).get("hpoConfig", {})
+    if not asked.get("performHPO"):
+        if config:
+            raise AwsError(INVALID_INPUT, "hpoConfig is of performHPO: send that too")
+        return None
+    jobs = config.get("hpoResourceConfig", {}).get("maxNumberOfTrainingJobs", _DEFAULT_TRIALS)
+    if not str(jobs).isdecimal() or not 1 <= int(jobs) <= MAX_TRIALS:
+        raise AwsError(
+            INVALID_INPUT, f"maxNumberOfTrainingJobs must be a number from 1 to {MAX_TRIALS}"
+        )
+    return Tuning(int(jobs), ranges=_ranges(config.get("algorithmHyperParameterRanges", {})))
+
+
+def _ranges(given: Mapping[str, Any]) -> dict[str, Range]:
+    if given.get("categoricalHyperParameterRanges"):
+        raise AwsError(INVALID_INPUT, "only numbers are tuned: leave categorical ranges out")
+    listed = [
+        *given.get("integerHyperParameterRanges", ()),
+        *given.get("continuousHyperParameterRanges", ()),
+    ]
+    if not all("name" in one for one in listed):
+        raise AwsError(INVALID_INPUT, "each range needs the name of its hyperparameter")
+    return {
+        one["name"]: Range(one.get("minValue", 0), one.get("maxValue", 0))
+        for one in listed
+        if one["name"] not in WITHOUT_EFFECT
+    }
 
 
 def selection_of(asked: Asked, config: Mapping[str, Any]) -> TrainingSelection:

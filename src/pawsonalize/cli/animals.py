@@ -13,12 +13,16 @@ from rich.console import Console
 from rich.table import Table
 
 from pawsonalize import clock
-from pawsonalize.app import Adapters, opened
+from pawsonalize.app import Adapters, opened, read_weights, write_weights
 from pawsonalize.cli.options import DataDir, Json
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.species import species_id
+from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import iso, parse_moment
+from pawsonalize.engine.animals.exposure_report import exposure_report
+from pawsonalize.engine.animals.learning import MAX_CHOICES, OUTCOMES, learned_weights
+from pawsonalize.engine.animals.settings import FACTORS, Weights
 from pawsonalize.engine.feeds.formats import FORMATS, feed_of
 from pawsonalize.engine.feeds.importing import FeedImport, FeedReport, import_feed
 from pawsonalize.engine.feeds.watching import FolderWatch
@@ -173,6 +177,54 @@ def rm(animal_id: AnimalId, data_dir: DataDir = None) -> None:
     with _inventory(data_dir) as inventory:
         inventory.forget(animal_id, clock.now())
     print(f"{animal_id} is forgotten")
+
+
+@app.command()
+def exposure(data_dir: DataDir = None, json: Json = False) -> None:
+    """Report whether exposure is shared as the stock is, by species, age, size, colour and wait.
+
+    Example: pawsonalize animals exposure
+    """
+    with opened(load_settings({"data_dir": data_dir})) as adapters:
+        animals = list(Inventory(adapters.animals).all(AnimalStatus.AVAILABLE))
+        shown = adapters.exposures.of([animal.animal_id for animal in animals])
+    shares = exposure_report(animals, shown, clock.now())
+    if json:
+        print(msgspec.json.encode(shares).decode())
+        return
+    table = Table("by", "", "animals", "shown", "of stock", "of exposure", "ratio")
+    for one in shares:
+        ratio = "" if one.ratio is None else f"{one.ratio:.2f}"
+        stock, exposed = f"{one.share_of_stock:.1%}", f"{one.share_of_exposure:.1%}"
+        table.add_row(
+            one.by, one.value, f"{one.animals:,}", f"{one.shown:,}", stock, exposed, ratio
+        )
+    Console().print(table)
+
+
+@app.command()
+def learn(data_dir: DataDir = None, json: Json = False) -> None:
+    """Learn the weights of individual factors from what answers of animals led to.
+
+    Servers weigh by them from their next start on; `animal-weights.json` in the data folder holds
+    them, and deleting it brings the defaults back.
+
+    Example: pawsonalize animals learn
+    """
+    settings = load_settings({"data_dir": data_dir})
+    used = read_weights(settings.animal_weights)
+    with opened(settings) as adapters:
+        choices = adapters.exposures.choices(OUTCOMES, MAX_CHOICES)
+    weights = learned_weights(choices, used, Weights())
+    write_weights(settings.animal_weights, weights)
+    if json:
+        print(msgspec.json.encode({"choices": len(choices), "weights": weights}).decode())
+        return
+    table = Table("factor", "default", "before", "now", title=f"{len(choices):,} choices")
+    rows = zip(FACTORS, Weights().values(), used.values(), weights.values(), strict=True)
+    for name, default, before, now in rows:
+        table.add_row(name, f"{default:.3f}", f"{before:.3f}", f"{now:.3f}")
+    Console().print(table)
 
 
 def _take(adapters: Adapters, how: FeedImport, name: str | None, file: Path) -> FeedReport:

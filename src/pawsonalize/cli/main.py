@@ -14,7 +14,9 @@ from pawsonalize.cli import (
     filters,
     fold,
     importing,
+    keys,
     notifications,
+    outcomes,
     retrain,
     runs,
     serve,
@@ -22,6 +24,7 @@ from pawsonalize.cli import (
     solutions,
     train,
     train_version,
+    users,
     work,
 )
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
@@ -42,12 +45,15 @@ app.command(hidden=True)(fold.fold)
 app.command()(retrain.retrain)
 app.command(hidden=True)(work.work)
 app.command()(evaluate.evaluate)
+app.command()(outcomes.outcomes)
 app.add_typer(animals.app, name="animals")
 app.add_typer(runs.app, name="runs")
 app.add_typer(solutions.app, name="solutions")
 app.add_typer(solution_versions.app, name="solution-versions")
 app.add_typer(campaigns.app, name="campaigns")
+app.add_typer(users.app, name="users")
 app.add_typer(filters.app, name="filters")
+app.add_typer(keys.app, name="keys")
 app.add_typer(archive.app, name="archive")
 app.add_typer(notifications.app, name="notifications")
 

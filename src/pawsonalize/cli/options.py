@@ -63,10 +63,10 @@ def read_tuning(trials: int | None, seconds: float | None) -> Tuning | None:
         ) from error
 
 
-def read_pairs(given: list[str] | None) -> dict[str, str]:
-    """The values of `--set`, by name; InvalidInput for one that is not name=value."""
+def read_pairs(given: list[str] | None, option: str = "--set") -> dict[str, str]:
+    """The values of `--set`, or of another option; InvalidInput for one not name=value."""
     pairs = [text.partition("=") for text in given or []]
     for name, equals, _value in pairs:
         if not name or not equals:
-            raise InvalidInput(f"--set takes name=value, not {name}")
+            raise InvalidInput(f"{option} takes name=value, not {name}")
     return {name: value for name, _, value in pairs}

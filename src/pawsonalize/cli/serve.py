@@ -7,8 +7,9 @@ import tempfile
 from typing import Any
 
 import uvicorn
+from rich.console import Console
 
-from pawsonalize.app import open_notifiers, opened
+from pawsonalize.app import Adapters, open_notifiers, opened
 from pawsonalize.cli.options import DataDir, Host, Port, Workers
 from pawsonalize.settings import Settings, as_environment, load_settings
 
@@ -33,8 +34,9 @@ def run_server(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight are answered first."""
     # Here, what cannot be used is one line and an exit code; in a worker, a traceback.
     open_notifiers(settings)
-    with opened(settings):
-        pass
+    with opened(settings) as adapters:
+        if advice := _advice(settings, adapters):
+            Console(stderr=True).print(advice, style="yellow", markup=False)
     # Two libraries that each take all cores for one small product only get in their own way.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.update(as_environment(settings))
@@ -56,6 +58,20 @@ def run_server(settings: Settings) -> None:
     with tempfile.TemporaryDirectory(prefix="pawsonalize-metrics-") as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
         _run(options)
+
+
+def _advice(settings: Settings, adapters: Adapters) -> str | None:
+    """What to do about who may call `/aws`, if anything."""
+    if not settings.requires_signatures:
+        if settings.is_local:
+            return None
+        return f"anybody who reaches {settings.host} may call /aws: aws_signatures is off"
+    if next(adapters.access_keys(settings).all(), None) is not None:
+        return None
+    return (
+        "/aws answers signed requests only, and nobody can sign yet: make an access key with"
+        " `pawsonalize keys create`, or set PAWSONALIZE_AWS_SIGNATURES=off"
+    )
 
 
 def _run(options: dict[str, Any]) -> None:

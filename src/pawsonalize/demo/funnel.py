@@ -40,7 +40,7 @@ def tell(
     parts = [looks, _adoptions(looks, stock, taken)]
     score = np.where(bot, -np.inf, _standardised(wanted, ~bot))
     for kind, rate in zip((FAVORITE, INQUIRY, APPLICATION), measured.FUNNEL_RATES, strict=True):
-        goes = rng.random(len(views)) < _chance(rate, score)
+        goes = rng.random(len(views)) < chance(rate, score)
         if kind == APPLICATION:
             goes[taken] = True
         parts.append(_follow(looks, views, np.flatnonzero(goes), kind))
@@ -57,7 +57,7 @@ def _standardised(values: NDArray[np.float32], among: NDArray[np.bool_]) -> NDAr
     return np.asarray((values - values[among].mean()) / max(float(values[among].std()), 1e-6))
 
 
-def _chance(rate: float, score: NDArray[np.float32]) -> NDArray[np.float64]:
+def chance(rate: float, score: NDArray[np.float32]) -> NDArray[np.float64]:
     """Chance by standardised utility, about `rate` in the mean; 0 for a score of -inf."""
     odds = np.log(rate / (1 - rate)) - _EAGERNESS**2 / 2 + _EAGERNESS * score.astype(float)
     return np.asarray(np.exp(odds) / (1 + np.exp(odds)))

@@ -50,6 +50,9 @@ def _midnight(day: date) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * SECOND
 
 
+AGE_NAMES: Mapping[str, str] = MappingProxyType(
+    {BABY: "baby", YOUNG: "young", ADULT: "adult", SENIOR: "senior"}
+)
 _WORDS = MappingProxyType(
     {
         **dict.fromkeys(("baby", "kitten", "puppy", "infant", "newborn"), BABY),

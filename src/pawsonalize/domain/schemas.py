@@ -10,16 +10,20 @@ _PRIMITIVES = {"string", "int", "long", "float", "double", "boolean", "null"}
 
 
 class DatasetType(StrEnum):
-    """The three datasets of a dataset group."""
+    """The datasets of a dataset group."""
 
     INTERACTIONS = "Interactions"
     ITEMS = "Items"
     USERS = "Users"
+    ACTIONS = "Actions"
+    ACTION_INTERACTIONS = "Action_Interactions"
 
 
 REQUIRED_FIELDS = {
     DatasetType.INTERACTIONS: ("USER_ID", "ITEM_ID", "TIMESTAMP"),
+    DatasetType.ACTION_INTERACTIONS: ("USER_ID", "ACTION_ID", "TIMESTAMP", "EVENT_TYPE"),
     DatasetType.ITEMS: ("ITEM_ID",),
+    DatasetType.ACTIONS: ("ACTION_ID",),
     DatasetType.USERS: ("USER_ID",),
 }
 

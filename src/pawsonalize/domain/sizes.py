@@ -1,9 +1,13 @@
 """Sizes: small, medium, large and extra large."""
 
+from collections.abc import Mapping
 from types import MappingProxyType
 
 SMALL, MEDIUM, LARGE, EXTRA_LARGE = "1", "2", "3", "4"
 
+SIZE_NAMES: Mapping[str, str] = MappingProxyType(
+    {SMALL: "small", MEDIUM: "medium", LARGE: "large", EXTRA_LARGE: "extra large"}
+)
 _WORDS = MappingProxyType(
     {
         **dict.fromkeys(("small", "s", "tiny", "xs", "extrasmall"), SMALL),

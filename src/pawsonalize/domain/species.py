@@ -1,9 +1,22 @@
 """Species: the ids that groups use, and the words that shelters write for them."""
 
+from collections.abc import Mapping
 from types import MappingProxyType
 
 CAT, DOG, RABBIT, SMALL, BIRD, HORSE, REPTILE, BARNYARD = "1", "2", "3", "4", "5", "6", "7", "8"
 
+SPECIES_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        CAT: "cat",
+        DOG: "dog",
+        RABBIT: "rabbit",
+        SMALL: "small animal",
+        BIRD: "bird",
+        HORSE: "horse",
+        REPTILE: "reptile",
+        BARNYARD: "barnyard animal",
+    }
+)
 _WORDS = {
     CAT: "cat kitten feline",
     DOG: "dog puppy canine",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.schemas import DatasetType, Schema
+from pawsonalize.engine.actions.datasets import actions_of, as_items, data_group
 from pawsonalize.engine.ingest import Rejection
 from pawsonalize.engine.records import Record, put_items, put_users
 from pawsonalize.engine.resources.datasets import (
@@ -38,6 +39,18 @@ class Datasets:
         described = self.registry.get(DatasetSchema, dataset.schema)
         return Schema.parse(described.avro, described.dataset_type)
 
+    def create(self, dataset: Dataset, now: int) -> Dataset:
+        """Create a dataset; trainings and questions know its columns from now on."""
+        created = self.registry.create(dataset, now)
+        self._described(created)
+        return created
+
+    def update(self, dataset: Dataset, now: int) -> Dataset:
+        """Replace a dataset by one with another schema."""
+        updated = self.registry.update(dataset, now)
+        self._described(updated)
+        return updated
+
     def tracker(self, tracking_id: str) -> EventTracker:
         """The event tracker of that tracking id; NotFound if there is none."""
         for tracker in self.registry.all(EventTracker):
@@ -46,7 +59,7 @@ class Datasets:
         raise NotFound(f"there is no event tracker with the tracking id {tracking_id}: create one")
 
     def put_items(self, dataset: Dataset, records: Sequence[Record]) -> tuple[Rejection, ...]:
-        """Put items into the dataset; what is wrong with one costs that one alone."""
+        """Put items, or actions, into the dataset; what is wrong with one costs that one alone."""
         return put_items(*self._described(dataset), records)
 
     def put_users(self, dataset: Dataset, records: Sequence[Record]) -> tuple[Rejection, ...]:
@@ -55,8 +68,9 @@ class Datasets:
 
     def _described(self, dataset: Dataset) -> tuple[Catalogue, Schema]:
         """The group's catalogue, which trainings ask for the schema as well."""
-        catalogue, schema = self.catalogue.of(dataset.dataset_group), self.schema(dataset)
-        if catalogue.schema(dataset.dataset_type) != schema:
+        group = data_group(dataset.dataset_group, dataset.dataset_type)
+        catalogue, schema = self.catalogue.of(group), as_items(self.schema(dataset))
+        if catalogue.schema(schema.dataset) != schema:
             catalogue.put_schema(schema)
         return catalogue, schema
 
@@ -81,8 +95,11 @@ class Datasets:
 
     def _erasing(self, group: str) -> dict[DatasetType, Callable[[], int]]:
         catalogue = self.catalogue.of(group)
+        actions = actions_of(group)
         return {
             DatasetType.INTERACTIONS: self.log.of(group).erase,
             DatasetType.ITEMS: catalogue.erase_items,
             DatasetType.USERS: catalogue.erase_users,
+            DatasetType.ACTIONS: self.catalogue.of(actions).erase_items,
+            DatasetType.ACTION_INTERACTIONS: self.log.of(actions).erase,
         }

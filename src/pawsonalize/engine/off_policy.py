@@ -62,7 +62,9 @@ def logged_choices(
     """
     rows = _Rows(places)
     for impression in _answers(impressions, since, until):
-        if impression.is_seen and impression.propensities is not None:
+        # The odds of animals' answers are of animals, not of the groups that policies choose.
+        of_groups = impression.animal_ids is None
+        if impression.is_seen and of_groups and impression.propensities is not None:
             rows.add(impression)
     reward, unattributed = np.zeros(len(rows.item)), 0
     for kind, sent_at, key in _outcomes(log):

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import DEFAULT_EVENT_TYPE, Visitor
-from pawsonalize.engine.campaigns.live_model import LiveModel
-from pawsonalize.engine.campaigns.serving import Served
+from pawsonalize.engine.campaigns.serving import Served, Serving
 from pawsonalize.engine.constraints import UNCONSTRAINED, Constraint
 from pawsonalize.engine.context import context_of
 from pawsonalize.engine.exploration import Explored, explore
@@ -58,6 +57,15 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupScores:
+    """What a model says of one animal of each group of its catalogue, and of whom it was told."""
+
+    served: Served
+    context: Context
+    scores: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """One place of a list to rank: the caller's id, and the group it stands for."""
 
@@ -75,9 +83,9 @@ class Runtime:
     def __init__(
         self,
         log: EventLog,
-        recommender: LiveModel,
-        impressions: ImpressionLog,
-        reranker: LiveModel | None = None,
+        recommender: Serving,
+        impressions: ImpressionLog | None,
+        reranker: Serving | None = None,
         supply: SupplyWatch | None = None,
         filtering: Filtering | None = None,
         catalogue: Catalogue | None = None,
@@ -86,7 +94,8 @@ class Runtime:
     ) -> None:
         """With `strict`, a recipe that needs an item takes no question without one.
 
-        Otherwise the visitor's newest event stands in for it.
+        Otherwise the visitor's newest event stands in for it. Without `impressions` answers are
+        not logged: nobody may ever see them.
         """
         self._log = log
         self._recommender = recommender
@@ -101,6 +110,11 @@ class Runtime:
     def recipe(self) -> str:
         """The recipe of the version that recommends now; NotReady if there is none."""
         return self._recommender.current.version.recipe
+
+    @property
+    def served(self) -> Served:
+        """The version that recommends now; NotReady if there is none."""
+        return self._recommender.current
 
     def recommend(
         self,
@@ -173,6 +187,30 @@ class Runtime:
         items = tuple(Scored(candidates[place].item_id, float(shares[place])) for place in order)
         answer = Answer(new_recommendation_id(now), served.version.name, items)
         return self._logged(answer, served, RANKING, visitor, at, now)
+
+    def score_groups(
+        self,
+        visitor: Visitor,
+        at: int,
+        told: Told = NOTHING,
+        about: str | None = None,
+        *,
+        ranking: bool = False,
+    ) -> GroupScores:
+        """What one animal of each group is worth to the visitor as of `at`; nothing is logged.
+
+        With `about`, that item is what the visitor saw last. `ranking` asks the reranker.
+        """
+        served = self._ranking() if ranking else self._recommender.current
+        one_of_each = np.ones(len(served.model.item_ids), np.int64)
+        context = replace(self._context(served, visitor, told, at, about), supply=one_of_each)
+        return GroupScores(served, context, served.model.score_catalogue(context))
+
+    def passing_groups(
+        self, applied: AppliedFilter, groups: Sequence[str], asking: Asking
+    ) -> set[str]:
+        """Those of the groups that pass the filter."""
+        return self._filters().listed(applied, groups, asking)
 
     def _chosen(
         self,
@@ -251,6 +289,8 @@ class Runtime:
         now: int,
         propensities: tuple[float, ...] | None = None,
     ) -> Answer:
+        if self._impressions is None:
+            return answer
         self._impressions.add(
             Impression(
                 recommendation_id=answer.recommendation_id,

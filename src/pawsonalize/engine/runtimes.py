@@ -141,7 +141,7 @@ class Runtimes:
         with self._lock:
             if (kept := self._kept.get(name)) is not None:
                 return kept
-        group = self._registry.get(Solution, campaign.solution).dataset_group
+        group = self._registry.get(Solution, campaign.solution).data_group
         live = self._pinned.get(name) or self._live_model(name)
         supply = self._supply if group == DATASET_GROUP else None
         runtime = Runtime(

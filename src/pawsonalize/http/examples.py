@@ -62,6 +62,24 @@ RERANKING: dict[str, Any] = {
         {"itemId": "a-3", "animalMetadata": _BEAGLE},
     ],
 }
+ANIMALS: dict[str, Any] = {
+    "userId": "ann",
+    "of": "animals",
+    "limit": 5,
+    "household": {"kids": True, "dogs": False, "cats": True},
+    "species": ["dog"],
+    "sizes": ["small", "medium"],
+    "maxFee": 200,
+    "latitude": 37.7,
+    "longitude": -121.1,
+    "maxDistanceKm": 50,
+    "deny": {"animals": ["a-9"], "breeds": ["Chow Chow"]},
+}
+ANIMALS_RERANKING: dict[str, Any] = {
+    "userId": "ann",
+    "of": "animals",
+    "itemMetadataList": [{"itemId": "a-7"}, {"itemId": "a-8"}],
+}
 FILTER: dict[str, Any] = {
     "name": "no-cats",
     "expression": 'EXCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ("1")',

@@ -23,12 +23,12 @@ async def read_body(request: Request, limit: int) -> bytes:
     return b"".join(chunks)
 
 
-def read_limit(given: str | None, default: int) -> int:
-    """The query parameter `limit`, a whole number."""
+def read_limit(given: str | None, default: int, field: str = "limit") -> int:
+    """A query parameter that is a whole number."""
     if given is None:
         return default
     if not (given.isascii() and given.isdigit() and len(given) < 10):
-        raise InvalidInput("limit must be a whole number", field="limit")
+        raise InvalidInput(f"{field} must be a whole number", field=field)
     return int(given)
 
 

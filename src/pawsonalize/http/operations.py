@@ -10,21 +10,28 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from pawsonalize.engine.outcomes.report import OutcomesReport
 from pawsonalize.http import (
+    animal_answers,
+    animal_exposure,
     animals,
     events,
     filters,
     health,
     history,
     metrics,
+    outcomes,
     recommendations,
     rerankings,
     resources,
     runs,
     user_attributes,
+    users,
 )
 from pawsonalize.http.examples import (
     ANIMAL,
+    ANIMALS,
+    ANIMALS_RERANKING,
     EVENT,
     EVENTS,
     FILTER,
@@ -73,7 +80,7 @@ class Operation:
 
 
 _RECOMMENDATION_ID = {
-    recommendations.RECOMMENDATION_HEADER: "The answer's id: send it with the events it led to."
+    animal_answers.RECOMMENDATION_HEADER: "The answer's id: send it with the events it led to."
 }
 _HISTORY_PARAMETERS = (
     Parameter("limit", "How many events a page holds, 1 to 500; 50 if left out.", int),
@@ -96,10 +103,20 @@ OPERATIONS = (
         "POST",
         "/v1/recommendations",
         recommendations.post_recommendations,
-        "Which animal groups for this visitor?",
+        "Which animal groups, or animals, for this visitor?",
         request=(recommendations.RecommendationRequest,),
-        answer=(list[recommendations.RecommendedGroup], recommendations.DetailedRecommendations),
-        examples={"a user": RECOMMENDATION, "filtered": FILTERED, "promoting": PROMOTED},
+        answer=(
+            list[recommendations.RecommendedGroup],
+            recommendations.DetailedRecommendations,
+            list[animal_answers.RecommendedAnimal],
+            animal_answers.DetailedAnimals,
+        ),
+        examples={
+            "a user": RECOMMENDATION,
+            "animals": ANIMALS,
+            "filtered": FILTERED,
+            "promoting": PROMOTED,
+        },
         parameters=(
             Parameter("detail", "`full` adds scores, propensities, reasons and metadata."),
         ),
@@ -112,7 +129,7 @@ OPERATIONS = (
         "In which order should this list be shown?",
         request=(rerankings.RerankingRequest,),
         answer=(rerankings.RerankingResponse,),
-        examples={"three animals": RERANKING},
+        examples={"three animals": RERANKING, "of the inventory": ANIMALS_RERANKING},
         answer_headers=_RECOMMENDATION_ID,
     ),
     Operation(
@@ -166,6 +183,15 @@ OPERATIONS = (
         ),
     ),
     Operation(
+        "DELETE",
+        "/v1/users/{user_id:path}",
+        users.delete_user,
+        "Erase a user: from tables and archive within a moment, and from the next model.",
+        answer=(users.ErasureAnswer,),
+        status=202,
+        parameters=(Parameter("user_id", "The user.", where="path", required=True),),
+    ),
+    Operation(
         "PUT",
         "/v1/animals",
         animals.put_animals,
@@ -198,6 +224,28 @@ OPERATIONS = (
         answer=(animals.AnimalAnswer,),
         examples={"adopted": {"status": "adopted"}},
         parameters=(_ANIMAL,),
+    ),
+    Operation(
+        "GET",
+        "/v1/animals/exposure",
+        animal_exposure.get_animals_exposure,
+        "Is exposure shared as the stock is?",
+        answer=(animal_exposure.ExposureAnswer,),
+    ),
+    Operation(
+        "GET",
+        "/v1/animals/{animal_id:path}/similar",
+        animal_answers.get_similar,
+        "Which animals are like this one?",
+        answer=(list[animal_answers.RecommendedAnimal], animal_answers.DetailedAnimals),
+        parameters=(
+            _ANIMAL,
+            Parameter("limit", "How many, 1 to 500; 10 if left out.", int),
+            Parameter("userId", "For whom."),
+            Parameter("sessionId", "For which session."),
+            Parameter("detail", "`full` adds factors, propensities and reasons."),
+        ),
+        answer_headers=_RECOMMENDATION_ID,
     ),
     Operation(
         "GET",
@@ -249,6 +297,18 @@ OPERATIONS = (
         answer=(runs.Run,),
         status=202,
         parameters=(_RUN,),
+    ),
+    Operation(
+        "GET",
+        "/v1/outcomes",
+        outcomes.get_outcomes,
+        "What came of what was shown: adoptions, stays and who was never shown.",
+        answer=(OutcomesReport,),
+        parameters=(
+            Parameter("since", "From this moment; 180 days before `until` if left out."),
+            Parameter("until", "To before this moment; now if left out."),
+            Parameter("within", "Days from an answer to its outcome, 1 to 365; 30.", int),
+        ),
     ),
     Operation(
         "GET",

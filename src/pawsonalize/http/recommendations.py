@@ -1,4 +1,4 @@
-"""POST /v1/recommendations: which animal groups for this visitor?"""
+"""POST /v1/recommendations: which animal groups, or animals, for this visitor?"""
 
 from typing import Annotated
 
@@ -9,10 +9,16 @@ from starlette.responses import Response
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.engine.animals.individuals import AnimalAnswer, Asked
 from pawsonalize.engine.constraints import Constraint
 from pawsonalize.engine.decoding import decode
 from pawsonalize.engine.event_form import Id, Moment
 from pawsonalize.engine.runtime import Answer
+from pawsonalize.http.animal_answers import (
+    RECOMMENDATION_HEADER,
+    animals_response,
+    is_detailed,
+)
 from pawsonalize.http.filtering import (
     MAX_PROMOTIONS,
     FilterValues,
@@ -27,13 +33,13 @@ from pawsonalize.http.json import json_response, read_body
 from pawsonalize.http.services import Services
 from pawsonalize.http.told import PreferencesForm, RequestContext, read_told
 from pawsonalize.http.visitor import read_at, read_visitor
+from pawsonalize.http.wishes import WishFields, check_of_groups, read_wishes
 
-RECOMMENDATION_HEADER = "X-Recommendation-Id"
 
+class RecommendationRequest(WishFields, frozen=True, rename="camel", kw_only=True):
+    """Who asks, of what and for how much. Without a user or session: general recommendations.
 
-class RecommendationRequest(msgspec.Struct, frozen=True, rename="camel"):
-    """Who asks and for how much. Without a user or session: general recommendations.
-
+    `of` is groups or animals; the household and other rules are for animals.
     `filter` is a filter's name or an expression; `metadataColumns` are of the items dataset, as
     in `{"ITEMS": ["GENRES"]}`.
     """
@@ -42,11 +48,11 @@ class RecommendationRequest(msgspec.Struct, frozen=True, rename="camel"):
     session_id: Id | None = None
     limit: Annotated[int, Meta(ge=1, le=500)] = 10
     filter: str | None = None
-    filter_values: FilterValues = {}
+    filter_values: FilterValues = msgspec.field(default_factory=dict)
     promotions: Annotated[
         list[PromotionRequest], Meta(extra_json_schema={"maxItems": MAX_PROMOTIONS})
-    ] = []
-    metadata_columns: MetadataColumns = {}
+    ] = msgspec.field(default_factory=list)
+    metadata_columns: MetadataColumns = msgspec.field(default_factory=dict)
     at: Moment | None = None
     context: RequestContext | None = None
     preferences: PreferencesForm | None = None
@@ -95,10 +101,11 @@ async def post_recommendations(request: Request) -> Response:
     """Recommend groups, best first; an acknowledged event is in the very next answer."""
     services: Services = request.app.state.services
     asked = decode(_REQUEST, await read_body(request, services.max_body_bytes))
-    detail = request.query_params.get("detail")
-    if detail not in {None, "full"}:
-        raise InvalidInput("detail must be full, or left out", field="detail")
-    is_full = detail == "full"
+    is_full = is_detailed(request)
+    if asked.of == "animals":
+        found = await services.read(_recommend_animals, services, asked, services.now(), is_full)
+        return animals_response(found, is_full)
+    check_of_groups(asked)
     answer, columns = await services.read(_recommend, services, asked, services.now(), is_full)
     headers = {RECOMMENDATION_HEADER: answer.recommendation_id}
     if is_full:
@@ -108,6 +115,29 @@ async def post_recommendations(request: Request) -> Response:
         for item, metadata in zip(answer.items, columns, strict=True)
     ]
     return json_response(groups, headers=headers)
+
+
+def _recommend_animals(
+    services: Services, given: RecommendationRequest, now: int, explain: bool
+) -> AnimalAnswer:
+    for name, value in (
+        ("promotions", given.promotions),
+        ("metadataColumns", given.metadata_columns),
+    ):
+        if value:
+            raise InvalidInput(f"{name} are for groups: leave them out", field=name)
+    visitor = read_visitor(given.user_id, given.session_id)
+    told = read_told(given.context, given.preferences)
+    asked = Asked(
+        visitor,
+        read_at(given.at, now),
+        now,
+        services.profiles.rules(read_wishes(given, told.preferences), visitor),
+        read_filter(services, given.filter, given.filter_values),
+        explain,
+        told,
+    )
+    return services.individuals.recommend(asked, given.limit)
 
 
 def _recommend(

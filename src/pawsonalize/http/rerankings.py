@@ -1,5 +1,6 @@
 """POST /v1/rerankings: in which order should this list be shown?"""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
@@ -9,9 +10,11 @@ from starlette.responses import Response
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.ids import parse_id
+from pawsonalize.engine.animals.individuals import AnimalAnswer, Asked
 from pawsonalize.engine.decoding import decode
 from pawsonalize.engine.event_form import AnimalMetadata, Id, Moment
 from pawsonalize.engine.runtime import MAX_RESULTS, Answer, Candidate
+from pawsonalize.http.animal_answers import RECOMMENDATION_HEADER
 from pawsonalize.http.filtering import (
     FilterValues,
     Metadata,
@@ -20,23 +23,28 @@ from pawsonalize.http.filtering import (
     read_metadata,
 )
 from pawsonalize.http.json import json_response, read_body
-from pawsonalize.http.recommendations import RECOMMENDATION_HEADER
 from pawsonalize.http.services import Services
 from pawsonalize.http.told import PreferencesForm, RequestContext, read_told
 from pawsonalize.http.visitor import read_at, read_visitor
+from pawsonalize.http.wishes import WishFields, check_of_groups, read_wishes
 
 
 class ItemMetadata(msgspec.Struct, frozen=True, rename="camel"):
-    """One place of the list: an animal, by the caller's id, and its attributes."""
+    """One place of the list: an animal, by the caller's id, and its attributes.
+
+    An animal of the inventory needs none.
+    """
 
     item_id: Id
-    animal_metadata: AnimalMetadata
+    animal_metadata: AnimalMetadata | None = None
 
 
-class RerankingRequest(msgspec.Struct, frozen=True, rename="camel"):
+class RerankingRequest(WishFields, frozen=True, rename="camel", kw_only=True):
     """A list of 1 to 500 animals to order for a user or a session.
 
-    What does not pass the filter, a name or an expression, is left out of the answer.
+    Of groups, everybody of the list is in the answer, in the order of their groups. Of animals,
+    those of the inventory that are available and that the rules allow. What does not pass the
+    filter, a name or an expression, is left out of the answer.
     """
 
     item_metadata_list: Annotated[
@@ -45,8 +53,8 @@ class RerankingRequest(msgspec.Struct, frozen=True, rename="camel"):
     user_id: Id | None = None
     session_id: Id | None = None
     filter: str | None = None
-    filter_values: FilterValues = {}
-    metadata_columns: MetadataColumns = {}
+    filter_values: FilterValues = msgspec.field(default_factory=dict)
+    metadata_columns: MetadataColumns = msgspec.field(default_factory=dict)
     at: Moment | None = None
     context: RequestContext | None = None
     preferences: PreferencesForm | None = None
@@ -83,24 +91,56 @@ async def post_rerankings(request: Request) -> Response:
     asked = decode(_REQUEST, await read_body(request, services.max_body_bytes))
     if asked.user_id is None and asked.session_id is None:
         raise InvalidInput("userId is missing: send it, or a sessionId", field="userId")
+    if asked.of == "animals":
+        found = await services.read(_rerank_animals, services, asked, services.now())
+        shown = [RankedItem(one.animal_ids[0], one.score) for one in found.places]
+        return _response(shown, found.recommendation_id)
+    check_of_groups(asked)
     answer, columns = await services.read(_rerank, services, asked, services.now())
     ranked = [
         RankedItem(item.item_id, item.score, metadata)
         for item, metadata in zip(answer.items, columns, strict=True)
     ]
+    return _response(ranked, answer.recommendation_id)
+
+
+def _response(ranked: list[RankedItem], recommendation_id: str) -> Response:
     response = RerankingResponse(
-        [item.item_id for item in ranked], PersonalizeResponse(ranked, answer.recommendation_id)
+        [item.item_id for item in ranked], PersonalizeResponse(ranked, recommendation_id)
     )
-    return json_response(response, headers={RECOMMENDATION_HEADER: answer.recommendation_id})
+    return json_response(response, headers={RECOMMENDATION_HEADER: recommendation_id})
+
+
+def _rerank_animals(services: Services, given: RerankingRequest, now: int) -> AnimalAnswer:
+    visitor = read_visitor(given.user_id, given.session_id)
+    told = read_told(given.context, given.preferences)
+    if given.metadata_columns:
+        raise InvalidInput(
+            "metadataColumns are for groups: leave them out", field="metadataColumns"
+        )
+    asked = Asked(
+        visitor,
+        read_at(given.at, now),
+        now,
+        services.profiles.rules(read_wishes(given, told.preferences), visitor),
+        read_filter(services, given.filter, given.filter_values),
+        told=told,
+    )
+    ids = [parse_id(item.item_id, "itemId") for item in given.item_metadata_list]
+    return services.individuals.rerank(ids, asked)
 
 
 def _rerank(services: Services, asked: RerankingRequest, now: int) -> tuple[Answer, list[Metadata]]:
     """The answer, and the columns that were asked for of each of its animals' groups."""
-    candidates = [_candidate(place, item) for place, item in enumerate(asked.item_metadata_list)]
+    at = read_at(asked.at, now)
+    known = _known(services, asked.item_metadata_list, at)
+    candidates = [
+        _candidate(place, item, known) for place, item in enumerate(asked.item_metadata_list)
+    ]
     answer = services.runtime.rerank(
         read_visitor(asked.user_id, asked.session_id),
         candidates,
-        read_at(asked.at, now),
+        at,
         now,
         told=read_told(asked.context, asked.preferences),
         filtered_by=read_filter(services, asked.filter, asked.filter_values),
@@ -110,9 +150,23 @@ def _rerank(services: Services, asked: RerankingRequest, now: int) -> tuple[Answ
     return answer, read_metadata(services, groups, asked.metadata_columns, now)
 
 
-def _candidate(place: int, item: ItemMetadata) -> Candidate:
+def _known(services: Services, items: list[ItemMetadata], at: int) -> dict[str, str]:
+    """The groups of those whose attributes the caller left to the inventory."""
+    ids = [parse_id(one.item_id, "itemId") for one in items if one.animal_metadata is None]
+    return services.inventory.groups_of(ids, at) if ids else {}
+
+
+def _candidate(place: int, item: ItemMetadata, known: Mapping[str, str]) -> Candidate:
     try:
-        return Candidate(parse_id(item.item_id, "itemId"), item.animal_metadata.group().id)
+        item_id = parse_id(item.item_id, "itemId")
+        if item.animal_metadata is not None:
+            return Candidate(item_id, item.animal_metadata.group().id)
+        if item_id not in known:
+            raise InvalidInput(
+                f"animal {item_id} is not in the inventory: send its attributes too",
+                field="animalMetadata",
+            )
+        return Candidate(item_id, known[item_id])
     except InvalidInput as error:
         raise InvalidInput(
             error.message, field=f"itemMetadataList[{place}].{error.field}"

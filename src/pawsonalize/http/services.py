@@ -7,14 +7,19 @@ from typing import ParamSpec, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
+from pawsonalize.engine.animals.individuals import Individuals
+from pawsonalize.engine.animals.profile import Profiles
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.campaigns.updates import Campaigns
+from pawsonalize.engine.erasing.deletions import Deletions
 from pawsonalize.engine.filters.resources import Filters
 from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.inventory.inventory import Inventory
 from pawsonalize.engine.metadata import ItemMetadata
+from pawsonalize.engine.outcomes.reporting import OutcomeSources
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.runtime import Runtime
+from pawsonalize.storage.animals import AnimalExposures
 from pawsonalize.storage.base import Catalogue, EventLog
 from pawsonalize.workflow.runs import Runs
 
@@ -36,12 +41,17 @@ class Services:
     catalogue: Catalogue
     ingest: Ingest
     runtime: Runtime
+    individuals: Individuals
+    profiles: Profiles
+    exposures: AnimalExposures
     live: LiveModel
     runs: Runs
+    outcomes: OutcomeSources
     registry: Registry
     campaigns: Campaigns
     filters: Filters
     metadata: ItemMetadata
+    deletions: Deletions
     now: Callable[[], int]
     reads_are_local: bool
     max_body_bytes: int

@@ -6,6 +6,7 @@ from typing import Any
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.recipes.contract import Recipe
+from pawsonalize.recipes.next_best_action import NextBestAction
 from pawsonalize.recipes.personalized_ranking import PersonalizedRanking
 from pawsonalize.recipes.popularity_count import PopularityCount
 from pawsonalize.recipes.similar_items import SimilarItems
@@ -19,6 +20,7 @@ RECIPES: Mapping[str, Recipe[Any]] = MappingProxyType(
         TrendingNow.name: TrendingNow(),
         UserPersonalization.name: UserPersonalization(),
         PersonalizedRanking.name: PersonalizedRanking(),
+        NextBestAction.name: NextBestAction(),
     }
 )
 

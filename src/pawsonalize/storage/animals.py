@@ -64,8 +64,39 @@ class Animals(Protocol):
         """Animals that wait at that moment, longest wait first."""
         ...
 
+    def available_among(self, animal_ids: Collection[str], at: int) -> dict[str, list[Animal]]:
+        """Those of the animals that wait at that moment, by their item, longest wait first."""
+        ...
+
     def available_of(self, item_ids: Collection[str], at: int) -> dict[str, list[Animal]]:
         """Those of each item that wait at that moment, longest wait first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An answer of animals that led to something: what its places' utilities were made of.
+
+    `parts` has the parts of each place, `chosen` is the place whose animal it led to.
+    """
+
+    parts: tuple[tuple[float, ...], ...]
+    chosen: int
+
+
+class AnimalExposures(Protocol):
+    """How often each animal was shown: in answers of animals, and as events reported."""
+
+    def of(self, animal_ids: Collection[str]) -> dict[str, int]:
+        """How often each of them was; who never was is left out."""
+        ...
+
+    def changed(self, after: int) -> tuple[dict[str, int], int]:
+        """How often those were that were counted after a moment, and the newest such moment."""
+        ...
+
+    def choices(self, event_types: Collection[str], limit: int) -> list[Choice]:
+        """What the newest events of these types say of the answers that led to them."""
         ...
 
 
@@ -92,6 +123,13 @@ class Supply(Protocol):
         """Items whose supply at `at` may be another than it was, after that revision, at `since`.
 
         By changes of animals and by time: birthdays and moments of publication.
+        """
+        ...
+
+    def changed_animals(self, after: Revision, since: int, at: int) -> set[str]:
+        """Animals whose record, or whether they wait, may be another than after that revision.
+
+        As `changed`; the forgotten are among them.
         """
         ...
 

@@ -110,6 +110,21 @@ class EventLog(Protocol):
         """What items had of the events with `after < offset <= through`; others are left out."""
         ...
 
+    def user_ids(self, after: str, limit: int) -> list[str]:
+        """Users who have events, by id: at most `limit` of those that come after `after`."""
+        ...
+
+    def sessions_of(self, user_ids: Sequence[str]) -> list[str]:
+        """The sessions that are bound to one of the users."""
+        ...
+
+    def erase_users(self, user_ids: Sequence[str]) -> int:
+        """Delete the users' events, their sessions and those sessions' anonymous events.
+
+        In one transaction; returns how many events those were.
+        """
+        ...
+
     def erase(self, ids_like: str | None = None) -> int:
         """Delete the dataset group's events and sessions, and return how many events those were.
 
@@ -190,6 +205,10 @@ class Catalogue(Protocol):
 
     def erase_users(self) -> int:
         """Delete every user's attributes, and return how many users those were."""
+        ...
+
+    def forget_users(self, user_ids: Sequence[str]) -> int:
+        """Delete these users' attributes, and return how many users those were."""
         ...
 
     def stays(self, until: int) -> Iterator[Stay]:

@@ -8,6 +8,8 @@ from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 
 RECOMMENDATION: Final = "recommendation"
 RANKING: Final = "ranking"
+ANIMALS: Final = "animals"
+ANIMAL_RANKING: Final = "animal-ranking"
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +17,9 @@ class Impression:
     """One answer as it was given: the ids in order, to whom, by which solution version.
 
     `propensities` is, for each place, the probability of its item given those before it; None
-    for an answer that explores nothing by its nature, or from before they were kept.
+    for an answer that explores nothing by its nature, or from before they were kept. In an answer
+    of animals `item_ids` are their groups, `animal_ids` who has each place, and `parts` what each
+    one's utility was made of.
     """
 
     recommendation_id: str
@@ -28,11 +32,13 @@ class Impression:
     item_ids: tuple[str, ...]
     propensities: tuple[float, ...] | None = None
     dataset_group: str = DEFAULT_DATASET_GROUP
+    animal_ids: tuple[tuple[str, ...], ...] | None = None
+    parts: tuple[tuple[float, ...], ...] | None = None
 
     @property
     def is_seen(self) -> bool:
         """Whether somebody sees its items: not a replay, and not a caller's list of animals."""
-        return self.question == RECOMMENDATION and self.as_of == self.answered_at
+        return self.question in {RECOMMENDATION, ANIMALS} and self.as_of == self.answered_at
 
 
 class Impressions(Protocol):
@@ -52,6 +58,13 @@ class Impressions(Protocol):
 
     def between(self, since: int, until: int, after: str, limit: int) -> list[Impression]:
         """Answers given at `since` or later and before `until`, with ids above `after`, by id."""
+        ...
+
+    def erase_visitors(self, user_ids: Sequence[str], session_ids: Sequence[str]) -> int:
+        """Delete what was answered to these users and in these sessions; returns how many.
+
+        How often items were shown stays: it names nobody.
+        """
         ...
 
     def shown(self, at: int) -> dict[str, float]:

@@ -1,20 +1,20 @@
 """The adoption page: everybody who waits, ordered for this visitor."""
 
-from urllib.parse import urlencode
-
 from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.preferences import Preferences
+from pawsonalize.engine.animals.individuals import Asked
 from pawsonalize.engine.runtime import MAX_RESULTS
 from pawsonalize.engine.told import Told
 from pawsonalize.ui import words
 from pawsonalize.ui.cards import Card
+from pawsonalize.ui.households import Filters
 from pawsonalize.ui.knowledge import Knowledge, curl
 from pawsonalize.ui.looking_for import as_call, in_words, preferences_of
-from pawsonalize.ui.ordering import MAX_PICKS, Ordered, order, pick
+from pawsonalize.ui.ordering import Ordered, order, pick
 from pawsonalize.ui.panel import panel
 from pawsonalize.ui.rendering import page
 from pawsonalize.ui.storefront import Storefront
@@ -34,36 +34,40 @@ def get_adoption_page(request: Request, visitor: Visitor) -> Response:
         for animal in storefront.animals.available(now, MAX_RESULTS)
         if animal.animal_id not in taken_home
     ]
-    species = request.query_params.get("species")
-    wanted = [animal for animal in waiting if species in {None, animal.species}]
     looking_for = preferences_of(request)
+    filters = Filters.of(request, looking_for)
     told = Told(preferences=looking_for)
-    ordered = order(storefront, visitor, wanted, now, told)
     show = _show(request)
+    rules = filters.rules(taken_home)
+    asked = Asked(visitor, now, now, rules, explain=True, told=told)
+    ordered = order(storefront, asked, show)
     favourites = known.did("favorite")
+    answer = ordered.recommendation_id
+    wanted = [animal for animal in waiting if filters.species in {None, animal.species}]
     return page(
         "adoption.html",
         notice=_NOTICES.get(request.query_params.get("notice", "")),
-        filters=_filters(waiting, species),
-        cards=[
-            Card.of(animal, now, ordered.recommendation_id, favourites)
-            for animal in ordered.animals[:show]
-        ],
+        filters=_by_species(waiting, filters),
+        species=filters.species,
+        household=filters.choices,
+        cards=[(Card.of(one.animal, now, answer, favourites), one) for one in ordered.shown],
         picks=[
             (Card.of(one.animal, now, one.recommendation_id, favourites), one)
             for one in pick(storefront, visitor, wanted, now, told)
-        ],
-        total=len(wanted),
+        ]
+        if not filters.household
+        else [],
+        total=ordered.total,
         order_in_words=_order_in_words(ordered, known, looking_for),
         looking_for=in_words(looking_for),
         answered=looking_for != Preferences(),
-        more=_more(species, show) if len(wanted) > show else None,
+        more=_more(filters, show) if ordered.total > show else None,
         **panel(
             storefront,
             known,
             now,
-            "The answer behind “Picked for you”",
-            _call(request, known, looking_for),
+            "The answer behind this page",
+            _call(request, known, filters, looking_for),
         ),
     )
 
@@ -74,24 +78,23 @@ def _show(request: Request) -> int:
     return min(max(asked, _PAGE), MAX_RESULTS)
 
 
-def _more(species: str | None, show: int) -> str:
-    query = {"species": species} if species else {}
-    return f"/?{urlencode(query | {'show': str(show + _PAGE)})}#more-{show}"
+def _more(filters: Filters, show: int) -> str:
+    return f"{filters.path(filters.species, show=str(show + _PAGE))}#more-{show}"
 
 
-def _filters(waiting: list[Animal], chosen: str | None) -> list[tuple[str, str, int, bool]]:
-    """Name, address, number of animals and whether it is chosen, for each filter."""
+def _by_species(waiting: list[Animal], filters: Filters) -> list[tuple[str, str, int, bool]]:
+    """Name, address, number of animals and whether it is chosen, for each species."""
     present = sorted({animal.species for animal in waiting})
     by_species = [
         (
             words.species_plural(species),
-            f"/?{urlencode({'species': species})}",
+            filters.path(species),
             sum(animal.species == species for animal in waiting),
-            species == chosen,
+            species == filters.species,
         )
         for species in present
     ]
-    return [("Everyone", "/", len(waiting), chosen is None), *by_species]
+    return [("Everyone", filters.path(None), len(waiting), filters.species is None), *by_species]
 
 
 def _order_in_words(ordered: Ordered, known: Knowledge, looking_for: Preferences) -> str:
@@ -104,6 +107,11 @@ def _order_in_words(ordered: Ordered, known: Knowledge, looking_for: Preferences
     return f"Ordered for you, from {known.count} of yours."
 
 
-def _call(request: Request, known: Knowledge, looking_for: Preferences) -> str:
+def _call(request: Request, known: Knowledge, filters: Filters, looking_for: Preferences) -> str:
     address = f"{request.base_url}v1/recommendations?detail=full"
-    return curl(address, known.identity() | {"limit": MAX_PICKS} | as_call(looking_for))
+    asked: dict[str, object] = {"of": "animals", "limit": _PAGE}
+    if filters.species:
+        asked["species"] = [filters.species]
+    if filters.household:
+        asked["household"] = dict.fromkeys(filters.household, True)
+    return curl(address, known.identity() | asked | as_call(looking_for))

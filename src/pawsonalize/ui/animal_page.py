@@ -8,11 +8,11 @@ from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.statuses import AnimalStatus
+from pawsonalize.engine.animals.rules import Denied, Rules
 from pawsonalize.engine.names import new_event_id
-from pawsonalize.engine.runtime import MAX_RESULTS
 from pawsonalize.ui.cards import Card
 from pawsonalize.ui.knowledge import Knowledge, curl
-from pawsonalize.ui.ordering import order
+from pawsonalize.ui.ordering import like
 from pawsonalize.ui.panel import panel
 from pawsonalize.ui.rendering import page
 from pawsonalize.ui.storefront import Storefront
@@ -67,19 +67,11 @@ def get_animal_page(request: Request, visitor: Visitor) -> Response:
 
 
 def _others(storefront: Storefront, known: Knowledge, animal: Animal, now: int) -> list[Card]:
-    """Who else of the species comes first for the visitor."""
-    hidden = known.did("adoption") | {animal.animal_id}
-    waiting = [
-        other
-        for other in storefront.animals.available(now, MAX_RESULTS)
-        if other.species == animal.species and other.animal_id not in hidden
-    ]
-    ordered = order(storefront, known.visitor, waiting, now)
+    """Who else of the species those like who like this animal."""
+    rules = Rules(species=frozenset([animal.species]), denied=Denied(animals=known.did("adoption")))
+    found = like(storefront, known.visitor, animal, rules, _OTHERS, now)
     favourites = known.did("favorite")
-    return [
-        Card.of(other, now, ordered.recommendation_id, favourites)
-        for other in ordered.animals[:_OTHERS]
-    ]
+    return [Card.of(one.animal, now, found.recommendation_id, favourites) for one in found.shown]
 
 
 def _source(request: Request) -> str | None:

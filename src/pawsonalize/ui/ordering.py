@@ -1,4 +1,4 @@
-"""Who is shown, and in which order: the service's two questions, as this site asks them."""
+"""Who is shown, in which order and why, as the service answers it."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.events import Visitor
-from pawsonalize.engine.runtime import Candidate
+from pawsonalize.engine.animals.individuals import Asked
+from pawsonalize.engine.animals.rules import Rules
 from pawsonalize.engine.told import NOTHING, Told
 from pawsonalize.ui.storefront import Storefront
 
@@ -17,10 +18,23 @@ _ASKED = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Ordered:
-    """Animals, best first, and the answer's id; None if no model is live: longest wait first."""
+class Shown:
+    """An animal, who goes with it, and why it stands there."""
 
-    animals: tuple[Animal, ...]
+    animal: Animal
+    together: tuple[Animal, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """The first animals, best first, out of how many, and the answer's id.
+
+    Without a live model the id is None and who is listed longest comes first.
+    """
+
+    shown: tuple[Shown, ...]
+    total: int
     recommendation_id: str | None
 
 
@@ -34,24 +48,36 @@ class Pick:
     recommendation_id: str
 
 
-def order(
-    storefront: Storefront,
-    visitor: Visitor,
-    animals: Sequence[Animal],
-    now: int,
-    told: Told = NOTHING,
-) -> Ordered:
-    """The animals in the visitor's order."""
-    if not animals:
-        return Ordered((), None)
-    by_id = {animal.animal_id: animal for animal in animals}
-    candidates = [Candidate(animal.animal_id, animal.group_at(now).id) for animal in animals]
+def order(storefront: Storefront, asked: Asked, limit: int) -> Ordered:
+    """The first animals for the visitor that the rules allow."""
+    individuals = storefront.individuals
+    fitting = individuals.fitting(asked)
     try:
-        answer = storefront.runtime.rerank(visitor, candidates, now, now, told=told)
+        answer = individuals.recommend(asked, limit)
     except NotReady:
-        return Ordered(tuple(animals), None)
-    ranked = tuple(by_id[item.item_id] for item in answer.items)
-    return Ordered(ranked, answer.recommendation_id)
+        known = storefront.animals.get_many(fitting[:limit])
+        longest = tuple(Shown(known[one]) for one in fitting[:limit] if one in known)
+        return Ordered(longest, len(fitting), None)
+    known = storefront.animals.get_many([one for each in answer.places for one in each.animal_ids])
+    shown = []
+    for place in answer.places:
+        first, *others = (known[one] for one in place.animal_ids)
+        shown.append(Shown(first, tuple(others), place.reasons))
+    return Ordered(tuple(shown), len(fitting), answer.recommendation_id)
+
+
+def like(
+    storefront: Storefront, visitor: Visitor, animal: Animal, rules: Rules, limit: int, now: int
+) -> Ordered:
+    """Others that those like who like this animal; nobody without a live model."""
+    asked = Asked(visitor, now, now, rules)
+    try:
+        answer = storefront.individuals.similar(animal.animal_id, asked, limit)
+    except NotReady:
+        return Ordered((), 0, None)
+    known = storefront.animals.get_many([place.animal_ids[0] for place in answer.places])
+    shown = tuple(Shown(known[place.animal_ids[0]]) for place in answer.places)
+    return Ordered(shown, len(shown), answer.recommendation_id)
 
 
 def pick(

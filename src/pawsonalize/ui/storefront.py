@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from pawsonalize.engine.animals.individuals import Individuals
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.runtime import Runtime
@@ -20,6 +21,7 @@ class Storefront:
     """
 
     runtime: Runtime
+    individuals: Individuals
     ingest: Ingest
     log: EventLog
     animals: Animals

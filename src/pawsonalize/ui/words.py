@@ -1,12 +1,14 @@
 """What ids mean in words; an id nobody knows is shown as it is."""
 
+from pawsonalize.domain.ages import AGE_NAMES
 from pawsonalize.domain.animals import GoodWith
 from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.domain.sizes import SIZE_NAMES
 from pawsonalize.domain.times import DAY, HOUR, SECOND
 
 SPECIES = {"1": "cat", "2": "dog", "3": "rabbit"}
-SIZES = {"1": "small", "2": "medium", "3": "large", "4": "extra large"}
-AGES = {"1": "baby", "2": "young", "3": "adult", "4": "senior"}
+SIZES = SIZE_NAMES
+AGES = AGE_NAMES
 _PLURALS = {"1": "Cats", "2": "Dogs", "3": "Rabbits"}
 _DEEDS = {
     "view": "Viewed",

@@ -172,7 +172,7 @@ def test_nothing_is_read_outside_the_folders_nor_through_a_link(
         f"{folder}/x.csv",
         "",
     ):
-        with pytest.raises(InvalidInput, match="cannot import from"):
+        with pytest.raises(InvalidInput, match="cannot read from"):
             jobs.create("job", "items", location)
 
 
@@ -185,7 +185,7 @@ def test_a_job_whose_process_was_killed_has_failed_and_a_living_one_has_not(
     registry.create(job, T0)
     script = (
         "import sys, pathlib\n"
-        "from pawsonalize.engine.importing.jobs import lock_of\n"
+        "from pawsonalize.engine.jobs.worker import lock_of\n"
         "with lock_of(pathlib.Path(sys.argv[1]), 'job'):\n"
         "    print(flush=True); sys.stdin.read()\n"
     )
@@ -204,7 +204,7 @@ def test_a_job_whose_process_was_killed_has_failed_and_a_living_one_has_not(
     found = registry.get(DatasetImportJob, "job")
     assert found.status is Status.CREATE_FAILED
     assert found.failure_reason
-    assert "import it again" in found.failure_reason
+    assert "create it again" in found.failure_reason
 
 
 def test_a_job_that_the_server_did_not_finish_says_so(jobs: ImportJobs, folder: Path) -> None:

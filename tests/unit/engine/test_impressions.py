@@ -44,6 +44,9 @@ class Table:
     def shown(self, at: int) -> dict[str, float]:
         return {}
 
+    def erase_visitors(self, user_ids: Sequence[str], session_ids: Sequence[str]) -> int:
+        return 0
+
     @property
     def kept(self) -> list[str]:
         return [name for batch in self.batches for name in batch]

@@ -93,7 +93,7 @@ def test_nothing_logged_is_no_rows(log: SqlEventLog, shown: SqlImpressions) -> N
     assert len(joined(log, shown)) == 0
 
 
-def test_logs_longer_than_a_page_are_read_whole(
+def test_logs_longer_than_a_page_are_read_limit(
     log: SqlEventLog, shown: SqlImpressions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(off_policy, "_BATCH", 2)

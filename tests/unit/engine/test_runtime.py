@@ -86,6 +86,9 @@ class Kept:
     def shown(self, at: int) -> dict[str, float]:
         return {}
 
+    def erase_visitors(self, user_ids: Sequence[str], session_ids: Sequence[str]) -> int:
+        return 0
+
 
 class Question:
     """A runtime on an empty log, asked with as little as possible."""

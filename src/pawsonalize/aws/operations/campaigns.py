@@ -1,5 +1,6 @@
 """Campaigns."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -116,11 +117,16 @@ def _settings(asked: Asked) -> dict[str, Any]:
         settings["min_provisioned_tps"] = asked["minProvisionedTPS"]
     if config is None:
         return settings
+    return settings | exploration_of(config) | {"asked": {"campaignConfig": config}}
+
+
+def exploration_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The exploration that a configuration speaks of; what is not done is refused."""
     for name in _NOT_YET:
         if config.get(name):
             raise AwsError(INVALID_INPUT, f"this service does not do {name} yet: leave it out")
-    explored = config.get("itemExplorationConfig", {})
-    for name, text in explored.items():
+    settings: dict[str, Any] = {}
+    for name, text in config.get("itemExplorationConfig", {}).items():
         if name not in _EXPLORATION:
             raise AwsError(
                 INVALID_INPUT,
@@ -128,7 +134,7 @@ def _settings(asked: Asked) -> dict[str, Any]:
             )
         field, kind = _EXPLORATION[name]
         settings[field] = _number(name, kind, text)
-    return settings | {"asked": {"campaignConfig": config}}
+    return settings
 
 
 def _number(name: str, kind: type[float], text: str) -> float:

@@ -5,14 +5,21 @@ from types import MappingProxyType
 from typing import Any
 
 from pawsonalize.aws.operations import (
+    actions,
+    batch_inference_jobs,
+    batch_segment_jobs,
     campaigns,
+    data_deletion_jobs,
+    dataset_export_jobs,
     dataset_groups,
     dataset_import_jobs,
     datasets,
     event_trackers,
     events,
     filters,
+    metric_attributions,
     recipes,
+    recommenders,
     runtime,
     schemas,
     solution_versions,
@@ -25,14 +32,21 @@ from pawsonalize.aws.services import Asked, Services
 Handler = Callable[[Services, Asked], Any]
 
 _FILES = (
+    actions,
+    batch_inference_jobs,
+    batch_segment_jobs,
     campaigns,
+    data_deletion_jobs,
+    dataset_export_jobs,
     dataset_groups,
     dataset_import_jobs,
     datasets,
     event_trackers,
     events,
     filters,
+    metric_attributions,
     recipes,
+    recommenders,
     runtime,
     schemas,
     solution_versions,

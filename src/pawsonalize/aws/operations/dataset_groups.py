@@ -9,7 +9,7 @@ _KEPT = ("domain", "roleArn", "kmsKeyArn")
 
 
 def create_dataset_group(services: Services, asked: Asked) -> Answer:
-    """Creates a dataset group; domain, role and key are kept, and have no effect."""
+    """Creates a dataset group; its domain says which recommenders it has, role and key are kept."""
     group = DatasetGroup(
         name=asked["name"],
         tags=given_tags(asked),

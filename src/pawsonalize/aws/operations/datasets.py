@@ -24,7 +24,7 @@ def create_dataset(services: Services, asked: Asked) -> Answer:
         tags=given_tags(asked),
         asked={"name": asked["name"]},
     )
-    return {"datasetArn": services.arns.of(services.registry.create(dataset, services.now()))}
+    return {"datasetArn": services.arns.of(services.datasets.create(dataset, services.now()))}
 
 
 def describe_dataset(services: Services, asked: Asked) -> Answer:
@@ -44,7 +44,7 @@ def update_dataset(services: Services, asked: Asked) -> Answer:
     schema = services.resource(DatasetSchema, asked["schemaArn"])
     _check_schema(schema, dataset.dataset_type)
     changed = msgspec.structs.replace(dataset, schema=schema.name)
-    return {"datasetArn": services.arns.of(services.registry.update(changed, services.now()))}
+    return {"datasetArn": services.arns.of(services.datasets.update(changed, services.now()))}
 
 
 def delete_dataset(services: Services, asked: Asked) -> None:

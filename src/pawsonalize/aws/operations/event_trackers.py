@@ -34,8 +34,9 @@ def list_event_trackers(services: Services, asked: Asked) -> Answer:
 
 def delete_event_tracker(services: Services, asked: Asked) -> None:
     """Deletes an event tracker; its tracking id takes no more events, those there are stay."""
-    name = services.arns.name(asked["eventTrackerArn"], EventTracker)
-    services.registry.delete(EventTracker, name)
+    tracker = services.resource(EventTracker, asked["eventTrackerArn"])
+    services.registry.delete(EventTracker, tracker.name)
+    services.trackers.forget(tracker.tracking_id)
 
 
 def _described(services: Services, tracker: EventTracker) -> Answer:

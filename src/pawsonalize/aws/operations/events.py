@@ -10,6 +10,7 @@ from pawsonalize.aws.services import Asked, Services
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.schemas import DatasetType
+from pawsonalize.engine.attribution.measuring import SOURCE
 from pawsonalize.engine.ingest import Rejection
 from pawsonalize.engine.interactions import read_interaction
 from pawsonalize.engine.records import Record
@@ -24,26 +25,26 @@ async def put_events(services: Services, asked: Asked) -> None:
 
 def put_items(services: Services, asked: Asked) -> None:
     """Takes 1 to 10 items, each with the properties that the dataset's schema has."""
-    dataset = _dataset(services, asked, DatasetType.ITEMS)
+    dataset = dataset_of(services, asked, DatasetType.ITEMS)
     records = [
-        Record(item["itemId"], _properties(item, f"items.{place}.member"))
+        Record(item["itemId"], properties_of(item, f"items.{place}.member"))
         for place, item in enumerate(asked["items"], 1)
     ]
-    _check(services.datasets.put_items(dataset, records), "items")
+    check_records(services.datasets.put_items(dataset, records), "items")
 
 
 def put_users(services: Services, asked: Asked) -> None:
     """Takes 1 to 10 users, each with the properties that the dataset's schema has."""
-    dataset = _dataset(services, asked, DatasetType.USERS)
+    dataset = dataset_of(services, asked, DatasetType.USERS)
     records = [
-        Record(user["userId"], _properties(user, f"users.{place}.member"))
+        Record(user["userId"], properties_of(user, f"users.{place}.member"))
         for place, user in enumerate(asked["users"], 1)
     ]
-    _check(services.datasets.put_users(dataset, records), "users")
+    check_records(services.datasets.put_users(dataset, records), "users")
 
 
 def _events(services: Services, asked: Asked) -> list[Event]:
-    group = services.datasets.tracker(asked["trackingId"]).dataset_group
+    group = services.trackers.find(asked["trackingId"]).dataset_group
     return [
         _event(services, asked, group, event, f"eventList.{place}.member")
         for place, event in enumerate(asked["eventList"], 1)
@@ -53,7 +54,9 @@ def _events(services: Services, asked: Asked) -> list[Event]:
 def _event(
     services: Services, asked: Asked, group: str, given: Mapping[str, Any], path: str
 ) -> Event:
-    properties = _properties(given, path)
+    properties = properties_of(given, path)
+    if "metricAttribution" in given:
+        properties[SOURCE] = given["metricAttribution"]["eventAttributionSource"]
     try:
         return read_interaction(
             group,
@@ -80,7 +83,7 @@ def _value(given: Mapping[str, Any], properties: Mapping[str, Any]) -> float | N
     raise InvalidInput("eventValue must be a number")
 
 
-def _properties(given: Mapping[str, Any], path: str) -> dict[str, Any]:
+def properties_of(given: Mapping[str, Any], path: str) -> dict[str, Any]:
     """The JSON object in the text of the member `properties`."""
     if "properties" not in given:
         return {}
@@ -95,14 +98,16 @@ def _properties(given: Mapping[str, Any], path: str) -> dict[str, Any]:
     return found
 
 
-def _dataset(services: Services, asked: Asked, wanted: DatasetType) -> Dataset:
+def dataset_of(services: Services, asked: Asked, wanted: DatasetType) -> Dataset:
+    """The dataset that is put into, which must be of that type."""
     dataset = services.resource(Dataset, asked["datasetArn"])
     if dataset.dataset_type is not wanted:
         raise AwsError(INVALID_INPUT, f"{asked['datasetArn']} is no dataset of {wanted}")
     return dataset
 
 
-def _check(rejected: tuple[Rejection, ...], name: str) -> None:
+def check_records(rejected: tuple[Rejection, ...], name: str) -> None:
+    """InvalidInputException that names what was not taken; the others were."""
     if rejected:
         reasons = "; ".join(f"{name}.{one.index + 1}.member: {one.message}" for one in rejected)
         raise AwsError(INVALID_INPUT, reasons)

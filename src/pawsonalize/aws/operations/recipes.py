@@ -5,11 +5,12 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from pawsonalize.aws.arn import public_arn, public_name
-from pawsonalize.aws.protocol.errors import INVALID_NEXT_TOKEN, NOT_FOUND, AwsError
+from pawsonalize.aws.domain_recipes import DOMAIN_RECIPES, DomainRecipe
+from pawsonalize.aws.operations.pages import part_of
+from pawsonalize.aws.protocol.errors import NOT_FOUND, AwsError
 from pawsonalize.aws.recipes import AWS_RECIPES, AwsRecipe
 from pawsonalize.aws.services import Answer, Asked, Services
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.resources.pages import MAX_PAGE
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.recipes.catalogue import recipe_named
 
@@ -30,26 +31,33 @@ def recipe_of(arn: str) -> AwsRecipe:
     return recipe
 
 
+def domain_recipe_of(arn: str) -> DomainRecipe:
+    """The domain recipe of that ARN; ResourceNotFoundException lists those there are."""
+    recipe = DOMAIN_RECIPES.get(public_name(arn, "recipe"))
+    if recipe is None:
+        raise AwsError(NOT_FOUND, f"there is no {arn}; there are {', '.join(DOMAIN_RECIPES)}")
+    return recipe
+
+
 def list_recipes(_services: Services, asked: Asked) -> Answer:
-    """Lists AWS's names of this service's recipes; of domain recipes there are none."""
-    recipes = [] if "domain" in asked else list(AWS_RECIPES.values())
-    start = _start(asked.get("nextToken", "0"), len(recipes))
-    end = start + asked.get("maxResults", MAX_PAGE)
-    return {
-        "recipes": [_described(recipe) for recipe in recipes[start:end]],
-        "nextToken": str(end) if end < len(recipes) else None,
-    }
+    """Lists AWS's names of this service's recipes, or those of a domain."""
+    recipes: list[AwsRecipe | DomainRecipe] = [*AWS_RECIPES.values()]
+    if "domain" in asked:
+        recipes = [one for one in DOMAIN_RECIPES.values() if one.domain == asked["domain"]]
+    shown, token = part_of(recipes, asked)
+    return {"recipes": [_described(recipe) for recipe in shown], "nextToken": token}
 
 
 def describe_recipe(_services: Services, asked: Asked) -> Answer:
     """Describes the recipe of ours that stands behind AWS's name."""
-    return {"recipe": _described(recipe_of(asked["recipeArn"]))}
+    domain_recipe = DOMAIN_RECIPES.get(public_name(asked["recipeArn"], "recipe"))
+    return {"recipe": _described(domain_recipe or recipe_of(asked["recipeArn"]))}
 
 
 def describe_algorithm(_services: Services, asked: Asked) -> Answer:
     """Answers our recipe's settings as the hyperparameters of AWS's algorithm."""
     name = public_name(asked["algorithmArn"], "algorithm")
-    recipe = recipe_of(public_arn("recipe", name))
+    recipe = DOMAIN_RECIPES.get(name) or recipe_of(public_arn("recipe", name))
     settings = asdict(recipe_named(recipe.recipe).settings())
     return {
         "algorithm": _ALWAYS
@@ -77,7 +85,7 @@ def describe_feature_transformation(_services: Services, asked: Asked) -> Answer
     }
 
 
-def _described(recipe: AwsRecipe) -> Answer:
+def _described(recipe: AwsRecipe | DomainRecipe) -> Answer:
     text = inspect.getdoc(type(recipe_named(recipe.recipe))) or ""
     return _ALWAYS | {
         "name": recipe.name,
@@ -85,14 +93,9 @@ def _described(recipe: AwsRecipe) -> Answer:
         "algorithmArn": public_arn("algorithm", recipe.name),
         "featureTransformationArn": public_arn("feature-transformation", _TRANSFORMATION),
         "description": f"{recipe.recipe}: {text.partition(chr(10))[0]}",
-        "recipeType": recipe.kind,
+        "recipeType": recipe.kind if isinstance(recipe, AwsRecipe) else None,
+        "domain": recipe.domain if isinstance(recipe, DomainRecipe) else None,
     }
-
-
-def _start(token: str, end: int) -> int:
-    if not (token.isascii() and token.isdigit() and len(token) < 5 and int(token) <= end):
-        raise AwsError(INVALID_NEXT_TOKEN, "nextToken is not one this service gave")
-    return int(token)
 
 
 def _text(value: Any) -> str:

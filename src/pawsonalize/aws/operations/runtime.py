@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pawsonalize.aws.operations.recommenders import serving_campaign
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, NOT_FOUND, AwsError
 from pawsonalize.aws.recipes import WITH_SCORES
 from pawsonalize.aws.services import Answer, Asked, Services
@@ -18,6 +19,8 @@ from pawsonalize.engine.resources.datasets import Filter
 from pawsonalize.engine.resources.solutions import Solution
 from pawsonalize.engine.runtime import Answer as Answered
 from pawsonalize.engine.runtime import Candidate, Runtime, Scored
+from pawsonalize.engine.told import Told
+from pawsonalize.recipes.next_best_action import NextBestAction
 
 _DEFAULT_RESULTS = 25
 _METADATA = "enableMetadataWithRecommendations"
@@ -25,21 +28,21 @@ _METADATA = "enableMetadataWithRecommendations"
 
 async def get_recommendations(services: Services, asked: Asked) -> Answer:
     """Recommends items for a user, or like an item; a user nobody knows gets popular ones."""
-    if "recommenderArn" in asked:
-        raise AwsError(INVALID_INPUT, "this service has no recommenders yet: send a campaignArn")
-    runtime = await _runtime(services, asked)
+    runtime = await campaign_runtime(services, asked)
+    if runtime.recipe == NextBestAction.name:
+        raise AwsError(INVALID_INPUT, "the campaign suggests actions: GetActionRecommendations")
     return await services.read(_recommended, services, runtime, asked)
 
 
 async def get_personalized_ranking(services: Services, asked: Asked) -> Answer:
     """Orders a list of at most 500 items for a user; scores sum to 1, unknown ids come last."""
-    runtime = await _runtime(services, asked)
+    runtime = await campaign_runtime(services, asked)
     return await services.read(_ranked, services, runtime, asked)
 
 
 def _recommended(services: Services, runtime: Runtime, asked: Asked) -> Answer:
     item = _id(asked, "itemId")
-    visitor = _visitor(asked)
+    visitor = visitor_of(asked)
     if visitor.user_id is None and item is None:
         raise AwsError(INVALID_INPUT, "userId is missing: send it, or an itemId")
     now = services.now()
@@ -49,6 +52,7 @@ def _recommended(services: Services, runtime: Runtime, asked: Asked) -> Answer:
         now,
         now,
         constraint=_constraint(services, asked),
+        told=_told(asked),
         item_id=item,
     )
     items = _items(services, asked, answer, now)
@@ -64,11 +68,12 @@ def _ranked(services: Services, runtime: Runtime, asked: Asked) -> Answer:
     given = dict.fromkeys(parse_id(item, "inputList") for item in asked["inputList"])
     now = services.now()
     answer = runtime.rerank(
-        _visitor(asked),
+        visitor_of(asked),
         [Candidate(item, item) for item in given],
         now,
         now,
         filtered_by=_filter(services, asked, _group(services, asked)),
+        told=_told(asked),
     )
     return {
         "personalizedRanking": _items(services, asked, answer, now),
@@ -76,7 +81,8 @@ def _ranked(services: Services, runtime: Runtime, asked: Asked) -> Answer:
     }
 
 
-async def _runtime(services: Services, asked: Asked) -> Runtime:
+async def campaign_runtime(services: Services, asked: Asked) -> Runtime:
+    """What answers for the campaign or recommender that the request names."""
     try:
         return await services.runtimes.of(_campaign_name(services, asked))
     except NotReady as error:  # for AWS's clients it is not there before it is ACTIVE
@@ -84,8 +90,12 @@ async def _runtime(services: Services, asked: Asked) -> Runtime:
 
 
 def _campaign_name(services: Services, asked: Asked) -> str:
+    if "recommenderArn" in asked:
+        if "campaignArn" in asked:
+            raise AwsError(INVALID_INPUT, "send a campaignArn or a recommenderArn, not both")
+        return serving_campaign(services, asked["recommenderArn"])
     if "campaignArn" not in asked:
-        raise AwsError(INVALID_INPUT, "campaignArn is missing: send it")
+        raise AwsError(INVALID_INPUT, "campaignArn is missing: send it, or a recommenderArn")
     return services.arns.name(asked["campaignArn"], Campaign)
 
 
@@ -158,7 +168,12 @@ def _text(value: str | float) -> str:
     return value if isinstance(value, str) else number_text(value)
 
 
-def _visitor(asked: Asked) -> Visitor:
+def _told(asked: Asked) -> Told:
+    """What the request says of the visitor, in columns of the Interactions dataset."""
+    return Told(context=asked.get("context", {}))
+
+
+def visitor_of(asked: Asked) -> Visitor:
     """The user; who has not signed in is asked for by the id of their session, as AWS advises."""
     user_id = _id(asked, "userId")
     return Visitor(user_id, user_id)

@@ -41,7 +41,8 @@ def describe_solution_version(services: Services, asked: Asked) -> Answer:
             "solutionArn": services.arns.named(Solution, version.solution),
             "datasetGroupArn": services.arns.named(DatasetGroup, solution.dataset_group),
             "recipeArn": recipe_arn(version.recipe, version.asked),
-            "performHPO": False,
+            "performHPO": version.tuning is not None,
+            "tunedHPOParams": _tuned(version),
             "performAutoML": False,
             "performIncrementalUpdate": False,
         }
@@ -79,6 +80,14 @@ def version_summary(services: Services, version: SolutionVersion) -> Answer:
         "trainingMode": version.mode,
         "trainingType": _TRAINING_TYPE,
     }
+
+
+def _tuned(version: SolutionVersion) -> Answer | None:
+    """What a tuning chose; nothing where it found nothing surely better."""
+    if version.tuned is None:
+        return None
+    chosen = {name: str(value) for name, value in version.tuned.settings.items()}
+    return {"algorithmHyperParameters": chosen}
 
 
 def _mode(name: str) -> TrainingMode:

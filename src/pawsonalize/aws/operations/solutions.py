@@ -9,30 +9,35 @@ from pawsonalize.aws.operations.tags import given_tags
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
 from pawsonalize.aws.recipes import recipe_arn
 from pawsonalize.aws.services import Answer, Asked, Services
-from pawsonalize.aws.solution_config import selection_of, settings_of
+from pawsonalize.aws.solution_config import selection_of, settings_of, tuning_of
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
+from pawsonalize.engine.solutions.tuning import ranges_of
 
 _KEPT = ("recipeArn", "eventType", "solutionConfig")
 
 
 def create_solution(services: Services, asked: Asked) -> Answer:
-    """Creates a solution; hyperparameters are our recipe's settings, AWS's have no effect."""
+    """Creates a solution, tuned if asked to; hyperparameters are our settings, not AWS's."""
     _check_wishes(asked)
     group = services.resource(DatasetGroup, asked["datasetGroupArn"])
     if "recipeArn" not in asked:
         raise AwsError(INVALID_INPUT, "recipeArn is missing: ListRecipes has those there are")
     recipe = recipe_of(asked["recipeArn"]).recipe
     config = asked.get("solutionConfig", {})
+    tuning = tuning_of(asked)
     solution = Solution(
         name=asked["name"],
         dataset_group=group.name,
         recipe=recipe,
         settings=settings_of(config, recipe),
         selection=selection_of(asked, config),
+        tuning=tuning,
         tags=given_tags(asked),
         asked={name: asked[name] for name in _KEPT if name in asked},
     )
+    if tuning is not None:
+        ranges_of(tuning, solution)
     return {"solutionArn": services.arns.of(services.registry.create(solution, services.now()))}
 
 
@@ -78,7 +83,7 @@ def _described(services: Services, solution: Solution) -> Answer:
         "solutionArn": services.arns.of(solution),
         "datasetGroupArn": services.arns.named(DatasetGroup, solution.dataset_group),
         "recipeArn": recipe_arn(solution.recipe, solution.asked),
-        "performHPO": False,
+        "performHPO": solution.tuning is not None,
         "performAutoML": False,
         "performAutoTraining": False,
         "performIncrementalUpdate": False,
@@ -86,7 +91,7 @@ def _described(services: Services, solution: Solution) -> Answer:
 
 
 def _check_wishes(asked: Asked) -> None:
-    for wish in ("performHPO", "performAutoML", "performIncrementalUpdate"):
+    for wish in ("performAutoML", "performIncrementalUpdate"):
         if asked.get(wish):
             raise AwsError(INVALID_INPUT, f"this service does not do {wish} yet: leave it out")
     if asked.get("performAutoTraining"):

@@ -38,6 +38,11 @@ TOO_MANY_TAGS = "TooManyTagsException"
 TOO_LARGE = "RequestEntityTooLargeException"
 UNAVAILABLE = "ServiceUnavailableException"
 INTERNAL = "InternalFailure"
+MISSING_TOKEN = "MissingAuthenticationTokenException"  # noqa: S105 - no secret
+INCOMPLETE_SIGNATURE = "IncompleteSignatureException"
+INVALID_SIGNATURE = "InvalidSignatureException"
+UNRECOGNIZED_CLIENT = "UnrecognizedClientException"
+ACCESS_DENIED = "AccessDeniedException"
 
 # Those that no operation declares, or not all of them.
 _STATUS = {
@@ -47,6 +52,11 @@ _STATUS = {
     UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
     INTERNAL: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
+
+# The caller is not who may call: 403 in REST-JSON, 400 in JSON 1.1.
+_FORBIDDEN = frozenset(
+    {MISSING_TOKEN, INCOMPLETE_SIGNATURE, INVALID_SIGNATURE, UNRECOGNIZED_CLIENT, ACCESS_DENIED}
+)
 
 # The first class that fits counts: special ones stand before their bases.
 _NAMES: tuple[tuple[type[PawsonalizeError], str], ...] = (
@@ -105,4 +115,10 @@ def _fault(name: str, message: str, operation: Operation | None) -> Fault:
         name = INVALID_INPUT  # the next best that the client has a type for
     if name == INVALID_INPUT and name not in declared:
         name = VALIDATION
-    return Fault(name, message, declared.get(name) or _STATUS.get(name, HTTPStatus.BAD_REQUEST))
+    return Fault(name, message, declared.get(name) or _status(name, operation))
+
+
+def _status(name: str, operation: Operation | None) -> int:
+    if name in _FORBIDDEN and operation is not None and operation.path is not None:
+        return HTTPStatus.FORBIDDEN
+    return _STATUS.get(name, HTTPStatus.BAD_REQUEST)

@@ -4,6 +4,8 @@ from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import Conflict, CorruptArtefact
 from pawsonalize.engine.archiving.naming import ObjectName
 from pawsonalize.engine.archiving.rows import decode, digest
+from pawsonalize.engine.erasing.archived import erase_archived
+from pawsonalize.engine.erasing.erasures import Erasures
 from pawsonalize.engine.progress import Progress, silent
 from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
 from pawsonalize.storage.base import EventLog
@@ -22,6 +24,8 @@ def replay(
     object that is damaged, and what came before it is then restored. `on_progress` gets the
     objects done and their total.
     """
+    # First: an object from before an erasure, out of a backup say, must not undo it.
+    erase_archived(objects, ledger, Erasures(objects).all())
     names = _in_log_order(objects)
     _refuse_unless_empty(log, ledger, names)
     restored = 0

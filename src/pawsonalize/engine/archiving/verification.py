@@ -13,6 +13,7 @@ from pawsonalize.domain.errors import CorruptArtefact, NotFound
 from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.engine.archiving.naming import ObjectName
 from pawsonalize.engine.archiving.rows import decode, digest
+from pawsonalize.engine.erasing.erasures import is_erasure
 from pawsonalize.engine.progress import Progress, silent
 from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
 from pawsonalize.storage.base import EventLog
@@ -124,7 +125,7 @@ def _rows_of(log: EventLog, after: int, through: int) -> Iterator[LoggedEvent]:
 
 
 def _unknown(ledger: ArchiveLedger, objects: ObjectStore) -> list[Finding]:
-    listed = sorted(objects.list())
+    listed = sorted(key for key in objects.list() if not is_erasure(key))
     # Read after the listing: an object is planned before it is written.
     known = {segment.key for segment in ledger.segments()}
     return [Finding(key, "is not in the ledger") for key in listed if key not in known]

@@ -1,6 +1,7 @@
 """A solution version made ready to answer: loaded, tried, and weighed for exploration."""
 
 from dataclasses import dataclass, field, fields, replace
+from typing import Protocol
 
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
@@ -59,6 +60,28 @@ class Served:
         return self.version.cut if self.fold is None else self.fold.cut
 
 
+class Serving(Protocol):
+    """What answers come from: a campaign's live model, or one version for good."""
+
+    @property
+    def current(self) -> Served:
+        """The served version; NotReady if there is none yet."""
+        ...
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """One version for good."""
+
+    current: Served
+    is_ready: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class Loader:
     """Makes solution versions ready. Without an `exposure` their answers do not explore."""
@@ -108,4 +131,4 @@ class Loader:
 
     def _group(self, version: SolutionVersion) -> str:
         solution = self.registry.find(Solution, version.solution)
-        return DEFAULT_DATASET_GROUP if solution is None else solution.dataset_group
+        return DEFAULT_DATASET_GROUP if solution is None else solution.data_group

@@ -50,7 +50,7 @@ class Folder:
         model = recipe_named(version.recipe).load(card, arrays)
         if not isinstance(model, RecountingModel):
             return None
-        group = self._registry.get(Solution, version.solution).dataset_group
+        group = self._registry.get(Solution, version.solution).data_group
         log, catalogue = self._log.of(group), self._catalogue.of(group)
         reader = FacetReader.of(catalogue)
         rows = rows_beyond(version, KeptRows.from_arrays(arrays), log, reader, cut.log_offset)

@@ -43,6 +43,10 @@ class CsvTable:
         """How far into the file reading has come."""
         return self._lines.bytes_read
 
+    def rename(self, name: str, other: str) -> None:
+        """Call a column by another name."""
+        self.header = tuple(other if column == name else column for column in self.header)
+
     def rows(self) -> Iterator[CsvRow | RowError]:
         """The records after the header; blank lines are none."""
         while (record := self._next()) is not None:

@@ -6,6 +6,7 @@ from typing import BinaryIO
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event
 from pawsonalize.domain.schemas import DatasetType, Schema
+from pawsonalize.engine.actions.datasets import ACTION_ID, ITEM_ID, as_items, is_of_actions
 from pawsonalize.engine.importing.attributes import ItemReader, UserReader
 from pawsonalize.engine.importing.columns import Columns
 from pawsonalize.engine.importing.csv_rows import CsvTable
@@ -80,6 +81,10 @@ class Importer:
     ) -> Report:
         """Import what a binary stream holds; otherwise as `import_file`."""
         table = CsvTable(stream)
+        if schema is not None and is_of_actions(dataset):
+            schema = as_items(schema)
+            dataset = schema.dataset
+            table.rename(ACTION_ID, ITEM_ID)
         columns = Columns.match(table.header, dataset, schema)
         if schema is not None:
             self._catalogue.put_schema(schema)
@@ -93,6 +98,8 @@ class Importer:
                 return loading.run(dataset, ItemReader(columns).read, self._store_items, rows)
             case DatasetType.USERS:
                 return loading.run(dataset, UserReader(columns).read, self._store_users, rows)
+            case _:
+                raise InvalidInput(f"{dataset} are imported with their schema: give it")
 
     def _store_events(self, events: list[Event]) -> int:
         return sum(self._log.append(events))

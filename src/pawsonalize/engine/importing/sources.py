@@ -11,7 +11,8 @@ from urllib.parse import unquote, urlsplit
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import InvalidInput
 
-_CSV = ".csv"
+CSV = (".csv",)
+JSON_LINES = (".json", ".jsonl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,8 @@ class Sources:
     s3_root: Path | None
     open_store: Callable[[str], ObjectStore]
 
-    def files(self, location: str) -> list[SourceFile]:
-        """The file at the location, or every CSV file below it, by name.
+    def files(self, location: str, endings: tuple[str, ...] = CSV) -> list[SourceFile]:
+        """The file at the location, or every file below it with one of the endings, by name.
 
         InvalidInput for a location that leads nowhere, or nowhere it may.
         """
@@ -44,28 +45,34 @@ class Sources:
         if ".." in (url.netloc, *path.split("/")) or "\0" in path:
             raise _refused(location, "it must not contain `..`")
         if url.scheme == "file" and url.netloc in {"", "localhost"}:
-            found = self._below_roots(location, Path(path))
+            found = self._below_roots(location, Path(path), endings)
         elif url.scheme == "s3" and url.netloc:
-            found = self._in_bucket(location, url.netloc, path.strip("/"))
+            found = self._in_bucket(location, url.netloc, path.strip("/"), endings)
         else:
             raise _refused(location, "write file:///folder/file.csv or s3://bucket/prefix")
         if not found:
-            raise _refused(location, "there is no CSV file: check the path")
+            raise _refused(location, f"there is no {' or '.join(endings)} file: check the path")
         return found
 
-    def _below_roots(self, location: str, path: Path) -> list[SourceFile]:
+    def _below_roots(self, location: str, path: Path, endings: tuple[str, ...]) -> list[SourceFile]:
         for root in self.roots:
             if path.is_relative_to(root):
-                return list(_files(location, root, path))
+                return list(_files(location, root, path, endings))
         allowed = ", ".join(map(str, self.roots))
         raise _refused(location, f"put the file below {allowed}, or set import_roots")
 
-    def _in_bucket(self, location: str, bucket: str, prefix: str) -> list[SourceFile]:
+    def _in_bucket(
+        self, location: str, bucket: str, prefix: str, endings: tuple[str, ...]
+    ) -> list[SourceFile]:
         if self.s3_root is not None:
-            return list(_files(location, self.s3_root, self.s3_root / bucket / prefix))
+            return list(_files(location, self.s3_root, self.s3_root / bucket / prefix, endings))
         store = self.open_store(f"s3://{bucket}")
-        named = prefix.lower().endswith(_CSV)
-        keys = [prefix] if named else [key for key in store.list(prefix) if _is_csv(key)]
+        named = prefix.lower().endswith(endings)
+        keys = (
+            [prefix]
+            if named
+            else [key for key in store.list(prefix) if key.lower().endswith(endings)]
+        )
         return [SourceFile(key, _Object(store, key)) for key in sorted(keys)]
 
 
@@ -91,7 +98,7 @@ class _File:
         return os.fdopen(descriptor, "rb")
 
 
-def _files(location: str, root: Path, path: Path) -> Iterator[SourceFile]:
+def _files(location: str, root: Path, path: Path, endings: tuple[str, ...]) -> Iterator[SourceFile]:
     for step in (path, *path.parents):
         if step == root:
             break
@@ -104,13 +111,9 @@ def _files(location: str, root: Path, path: Path) -> Iterator[SourceFile]:
         folders.sort()
         for name in sorted(names):
             file = Path(folder) / name
-            if _is_csv(name) and file.is_file() and not file.is_symlink():
+            if name.lower().endswith(endings) and file.is_file() and not file.is_symlink():
                 yield SourceFile(file.relative_to(path).as_posix(), _File(file))
 
 
-def _is_csv(name: str) -> bool:
-    return name.lower().endswith(_CSV)
-
-
 def _refused(location: str, reason: str) -> InvalidInput:
-    return InvalidInput(f"cannot import from {location}: {reason}", field="dataLocation")
+    return InvalidInput(f"cannot read from {location}: {reason}", field="dataLocation")

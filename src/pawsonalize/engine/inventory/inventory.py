@@ -1,7 +1,7 @@
 """Changes of the inventory: what is told of animals, step by step and one at a time."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -110,6 +110,21 @@ class Inventory:
     def get(self, animal_id: str) -> Animal:
         """One animal; NotFound if there is none."""
         return _found(self._animals.get(animal_id), animal_id)
+
+    def groups_of(self, animal_ids: Sequence[str], at: int) -> dict[str, str]:
+        """The groups at a moment of those of the animals that are known."""
+        known = self._animals.get_many(animal_ids)
+        return {animal_id: animal.group_at(at).id for animal_id, animal in known.items()}
+
+    def all(self, status: AnimalStatus) -> Iterator[Animal]:
+        """Every animal of a status, by id."""
+        query = AnimalQuery(MAX_PAGE, status=status)
+        while True:
+            found, after = self.page(query)
+            yield from found
+            if after is None:
+                return
+            query = replace(query, after=after)
 
     def page(self, query: AnimalQuery) -> tuple[list[Animal], str | None]:
         """One page of animals by id, and the id after which the next begins; None on the last."""

@@ -66,7 +66,7 @@ def dataset_name(dataset_type: DatasetType) -> str:
 
 def _defaults(recipe: str) -> Iterator[Resource]:
     yield DatasetGroup(name=DATASET_GROUP)
-    for kind in DatasetType:
+    for kind in _COLUMNS:
         name = dataset_name(kind)
         yield DatasetSchema(name=name, dataset_type=kind, avro=_avro(kind))
         yield Dataset(name=name, dataset_group=DATASET_GROUP, dataset_type=kind, schema=name)

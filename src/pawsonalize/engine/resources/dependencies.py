@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
+from pawsonalize.engine.resources.attribution import MetricAttribution
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.datasets import (
     Dataset,
@@ -14,6 +15,13 @@ from pawsonalize.engine.resources.datasets import (
     EventTracker,
     Filter,
 )
+from pawsonalize.engine.resources.jobs import (
+    BatchInferenceJob,
+    BatchSegmentJob,
+    DataDeletionJob,
+    DatasetExportJob,
+)
+from pawsonalize.engine.resources.recommenders import Recommender
 from pawsonalize.engine.resources.resource import Resource, from_row
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.resources.status import Status
@@ -84,9 +92,18 @@ def _serves(campaign: Campaign, version: SolutionVersion) -> bool:
     return version.name in campaign.versions
 
 
+def _is_served_by(recommender: Recommender, campaign: Campaign) -> bool:
+    return recommender.served_by == campaign.name
+
+
 def _its_group(resource: Any) -> str:
     group: str = resource.dataset_group
     return group
+
+
+def _its_version(job: Any) -> str:
+    version: str = job.solution_version
+    return version
 
 
 # What a new resource of the kind needs, and where it names it.
@@ -98,6 +115,12 @@ _NEEDED: Mapping[type[Resource], tuple[tuple[type[Resource], Callable[[Any], str
             Filter: ((DatasetGroup, _its_group),),
             Solution: ((DatasetGroup, _its_group),),
             DatasetImportJob: ((Dataset, lambda new: str(new.dataset)),),
+            DatasetExportJob: ((Dataset, lambda new: str(new.dataset)),),
+            DataDeletionJob: ((DatasetGroup, _its_group),),
+            BatchInferenceJob: ((SolutionVersion, _its_version),),
+            BatchSegmentJob: ((SolutionVersion, _its_version),),
+            MetricAttribution: ((DatasetGroup, _its_group),),
+            Recommender: ((DatasetGroup, _its_group),),
             Campaign: ((Solution, lambda new: str(new.solution)),),
         }
     )
@@ -108,12 +131,32 @@ _RULES: Mapping[
     type[Resource], tuple[tuple[type[Resource], Callable[[Any], str | None], _Condition], ...]
 ] = MappingProxyType(
     {
-        DatasetGroup: tuple(
-            (kind, _itself, _always) for kind in (Solution, EventTracker, Filter, Dataset)
+        DatasetGroup: (
+            *(
+                (kind, _itself, _always)
+                for kind in (
+                    MetricAttribution,
+                    Recommender,
+                    Solution,
+                    EventTracker,
+                    Filter,
+                    Dataset,
+                )
+            ),
+            (DataDeletionJob, _itself, _in_work),
         ),
         DatasetSchema: ((Dataset, _anybody, _describes),),
-        Dataset: ((DatasetImportJob, _itself, _in_work),),
+        Dataset: (
+            (DatasetImportJob, _itself, _in_work),
+            (DatasetExportJob, _itself, _in_work),
+            (DataDeletionJob, _its_group, _in_work),
+        ),
+        Campaign: ((Recommender, _anybody, _is_served_by),),
         Solution: ((Campaign, _itself, _always), (SolutionVersion, _itself, _in_work)),
-        SolutionVersion: ((Campaign, _its_solution, _serves),),
+        SolutionVersion: (
+            (Campaign, _its_solution, _serves),
+            (BatchInferenceJob, _itself, _in_work),
+            (BatchSegmentJob, _itself, _in_work),
+        ),
     }
 )

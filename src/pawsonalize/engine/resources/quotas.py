@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from pawsonalize.domain.errors import LimitExceeded
+from pawsonalize.engine.resources.attribution import MetricAttribution
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.datasets import (
     Dataset,
@@ -19,6 +20,11 @@ from pawsonalize.engine.resources.datasets import (
     EventTracker,
     Filter,
 )
+from pawsonalize.engine.resources.jobs import (
+    BatchInferenceJob,
+    BatchSegmentJob,
+    DatasetExportJob,
+)
 from pawsonalize.engine.resources.resource import Resource, from_row
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.storage.base import Resources
@@ -27,11 +33,13 @@ DATASET_GROUPS: Final = 5
 SCHEMAS: Final = 500
 DATASETS_OF_A_TYPE: Final = 1
 EVENT_TRACKERS_OF_A_GROUP: Final = 1
+METRIC_ATTRIBUTIONS_OF_A_GROUP: Final = 1
 FILTERS_OF_A_GROUP: Final = 10
 SOLUTIONS_OF_A_GROUP: Final = 10
 CAMPAIGNS_OF_A_GROUP: Final = 5
 IMPORT_JOBS_IN_WORK: Final = 5
 TRAININGS_IN_WORK: Final = 20
+JOBS_OF_A_KIND_IN_WORK: Final = 5
 
 _Counts = Callable[[Resources, Any, Any], bool]
 
@@ -94,10 +102,15 @@ _QUOTAS: Mapping[type[Resource], _Quota] = MappingProxyType(
         DatasetSchema: _Quota(SCHEMAS, "", _each),
         Dataset: _Quota(DATASETS_OF_A_TYPE, "of a type in a dataset group", _of_its_type),
         EventTracker: _Quota(EVENT_TRACKERS_OF_A_GROUP, _A_GROUP, _each),
+        MetricAttribution: _Quota(METRIC_ATTRIBUTIONS_OF_A_GROUP, _A_GROUP, _each),
         Filter: _Quota(FILTERS_OF_A_GROUP, _A_GROUP, _each),
         Solution: _Quota(SOLUTIONS_OF_A_GROUP, _A_GROUP, _each),
         Campaign: _Quota(CAMPAIGNS_OF_A_GROUP, _A_GROUP, _of_its_group, within_owner=False),
         DatasetImportJob: _Quota(IMPORT_JOBS_IN_WORK, "", _in_work, within_owner=False),
+        **{
+            kind: _Quota(JOBS_OF_A_KIND_IN_WORK, "", _in_work, within_owner=False)
+            for kind in (DatasetExportJob, BatchInferenceJob, BatchSegmentJob)
+        },
         SolutionVersion: _Quota(TRAININGS_IN_WORK, "", _in_work, within_owner=False),
     }
 )

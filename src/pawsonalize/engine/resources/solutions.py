@@ -7,9 +7,11 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 from msgspec import Meta
 
+from pawsonalize.engine.actions.datasets import actions_of
 from pawsonalize.engine.resources.resource import Resource
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.resources.tuning import Tuned, Tuning
+from pawsonalize.recipes.next_best_action import NextBestAction
 
 Count = Annotated[int, Meta(ge=0)]
 
@@ -48,6 +50,12 @@ class Solution(Resource, frozen=True, kw_only=True):
     settings: Mapping[str, Any] = {}
     selection: TrainingSelection = TrainingSelection()
     tuning: Tuning | None = None
+
+    @property
+    def data_group(self) -> str:
+        """The group whose data it is trained on: a recipe of actions has their own."""
+        of_actions = self.recipe == NextBestAction.name
+        return actions_of(self.dataset_group) if of_actions else self.dataset_group
 
 
 class TrainingMode(StrEnum):

@@ -5,7 +5,8 @@
           └───────────────────┼─► CREATE FAILED
                               └─► CREATE STOPPING ─► CREATE STOPPED
 
-What failed or was stopped may be deleted, or be CREATE PENDING again.
+What failed or was stopped may be deleted, or be CREATE PENDING again. A recommender may also
+rest and go on: ACTIVE ◄─► INACTIVE.
 """
 
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ class Status(StrEnum):
     CREATE_PENDING = "CREATE PENDING"
     CREATE_IN_PROGRESS = "CREATE IN_PROGRESS"
     ACTIVE = "ACTIVE"
+    INACTIVE = "INACTIVE"
     CREATE_FAILED = "CREATE FAILED"
     CREATE_STOPPING = "CREATE STOPPING"
     CREATE_STOPPED = "CREATE STOPPED"
@@ -28,7 +30,12 @@ class Status(StrEnum):
     @property
     def is_settled(self) -> bool:
         """Whether it stays so until somebody asks for something else."""
-        return self in {Status.ACTIVE, Status.CREATE_FAILED, Status.CREATE_STOPPED}
+        return self in {
+            Status.ACTIVE,
+            Status.INACTIVE,
+            Status.CREATE_FAILED,
+            Status.CREATE_STOPPED,
+        }
 
     def may_become(self, other: "Status") -> bool:
         """Whether the drawing above has that arrow."""
@@ -40,7 +47,8 @@ _NEXT: Mapping[Status, frozenset[Status]] = MappingProxyType(
     {
         Status.CREATE_PENDING: _ENDS | {Status.CREATE_IN_PROGRESS},
         Status.CREATE_IN_PROGRESS: _ENDS | {Status.ACTIVE},
-        Status.ACTIVE: frozenset({Status.DELETE_PENDING}),
+        Status.ACTIVE: frozenset({Status.DELETE_PENDING, Status.INACTIVE}),
+        Status.INACTIVE: frozenset({Status.DELETE_PENDING, Status.ACTIVE}),
         Status.CREATE_FAILED: frozenset({Status.CREATE_PENDING, Status.DELETE_PENDING}),
         Status.CREATE_STOPPING: frozenset({Status.CREATE_STOPPED}),
         Status.CREATE_STOPPED: frozenset({Status.CREATE_PENDING, Status.DELETE_PENDING}),

@@ -110,14 +110,14 @@ class Trainer:
         )
 
     def _measured(self, version: SolutionVersion, data: TrainingData) -> dict[str, float]:
-        group = self._registry.get(Solution, version.solution).dataset_group
+        group = self._registry.get(Solution, version.solution).data_group
         born = item_births(data, self._catalogue.of(group))
         recipe = recipe_named(version.recipe)
         return held_out_metrics(data, born, recipe, trained_settings(version), version.seed)
 
     def _fitted(self, version: SolutionVersion, report: "Report") -> Fitted:
         report.phase("reading")
-        group = self._registry.get(Solution, version.solution).dataset_group
+        group = self._registry.get(Solution, version.solution).data_group
         log, catalogue = self._log.of(group), self._catalogue.of(group)
         if version.mode is TrainingMode.UPDATE:
             return self._updated(version, log, catalogue, report)

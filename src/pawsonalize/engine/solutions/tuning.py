@@ -17,8 +17,8 @@ from pawsonalize.engine.evaluating.asking import asking
 from pawsonalize.engine.evaluating.holdout import Holdout, SplitName, hold_out
 from pawsonalize.engine.evaluating.part import part_of
 from pawsonalize.engine.progress import Progress, silent
-from pawsonalize.engine.resources.solutions import SolutionVersion
-from pawsonalize.engine.resources.tuning import Trial, Tuned
+from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
+from pawsonalize.engine.resources.tuning import Trial, Tuned, Tuning
 from pawsonalize.engine.solutions.settings import trained_settings
 from pawsonalize.evaluation.bootstrap import paired_differences
 from pawsonalize.evaluation.judging import judge
@@ -48,7 +48,7 @@ def planned_trials(version: SolutionVersion) -> list[Setting]:
     """
     if version.tuning is None:
         return []
-    given, ranges = trained_settings(version), _ranges(version)
+    given, ranges = trained_settings(version), ranges_of(version.tuning, version)
     others = islice(_taken(given, ranges, version.seed % _SEEDS), version.tuning.trials - 1)
     return [{}, *(others if ranges else ())]
 
@@ -129,20 +129,22 @@ def _note(best: int, confirmed: bool) -> str:
     return "the best trial was better on other visitors as well"
 
 
-def _ranges(version: SolutionVersion) -> dict[str, Range]:
-    """What the tuning names, or the recipe's ranges of the settings that nobody has set."""
-    assert version.tuning is not None
-    kind = recipe_named(version.recipe).settings
-    weighed = {f"{event.event_type}_weight" for event in version.selection.events}
-    if not version.tuning.ranges:
+def ranges_of(tuning: Tuning, trained: Solution | SolutionVersion) -> dict[str, Range]:
+    """What the tuning names, or the recipe's ranges of the settings that nobody has set.
+
+    InvalidInput names a setting that cannot be tuned.
+    """
+    kind = recipe_named(trained.recipe).settings
+    weighed = {f"{event.event_type}_weight" for event in trained.selection.events}
+    if not tuning.ranges:
         own = tunable(kind)
-        return {name: own[name] for name in own if name not in {*version.settings, *weighed}}
+        return {name: own[name] for name in own if name not in {*trained.settings, *weighed}}
     numbers = {field.name for field in fields(kind) if field.type is not bool}
-    for name in version.tuning.ranges:
+    for name in tuning.ranges:
         if name not in numbers or name in weighed:
             left = ", ".join(sorted(numbers - weighed))
             raise InvalidInput(f"{name} cannot be tuned; what can: {left}", field="ranges")
-    return dict(version.tuning.ranges)
+    return dict(tuning.ranges)
 
 
 def _taken(given: Any, ranges: Mapping[str, Range], seed: int) -> Iterator[Setting]:

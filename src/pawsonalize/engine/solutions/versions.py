@@ -9,6 +9,7 @@ from pawsonalize import __version__
 from pawsonalize.domain.errors import Conflict, InvalidInput
 from pawsonalize.engine.folding.folds import Folds
 from pawsonalize.engine.names import new_resource_name
+from pawsonalize.engine.resources.jobs import DataDeletionJob
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import moved
 from pawsonalize.engine.resources.solutions import (
@@ -172,6 +173,12 @@ class SolutionVersions:
                 f"a model of {base.recipe} takes in no new events: train it in mode FULL",
                 field="mode",
             )
+        if self._erased_since(base):
+            raise InvalidInput(
+                f"users were erased since {base.name} was trained, and an update would know them"
+                " still: train it in mode FULL",
+                field="mode",
+            )
         if version.as_of < base.as_of:
             raise InvalidInput(
                 f"the newest version, {base.name}, knows what came later: train in mode FULL",
@@ -188,6 +195,11 @@ class SolutionVersions:
             base=base.name,
             folded=(*base.folded, base.cut),
         )
+
+    def _erased_since(self, base: SolutionVersion) -> bool:
+        group = self._registry.get(Solution, base.solution).dataset_group
+        jobs = self._registry.all(DataDeletionJob, parent=group)
+        return any(job.updated_at >= base.created_at for job in jobs)
 
 
 def _as_wished(existing: SolutionVersion, wishes: Mapping[str, Any]) -> SolutionVersion:

@@ -12,10 +12,11 @@ from pawsonalize.domain.stays import Stay, revise
 from pawsonalize.storage.animals import AnimalQuery, Change
 from pawsonalize.storage.sql.database import Database
 from pawsonalize.storage.sql.supply import record_changes
-from pawsonalize.storage.sql.tables import animals, stays
+from pawsonalize.storage.sql.tables import animal_exposures, animals, stays
 from pawsonalize.storage.sql.upsert import insert, upsert
 
 _DECODE = msgspec.json.Decoder(Animal).decode
+_AT_ONCE = 5_000
 _GONE = (AnimalStatus.ADOPTED, AnimalStatus.REMOVED)
 
 Stays = Mapping[str, tuple[Stay, ...]]
@@ -44,6 +45,8 @@ class SqlAnimals:
         with self._database.writing() as connection:
             before = _stays(connection, animal_ids)
             _replace_stays(connection, before, dict.fromkeys(animal_ids, ()), at)
+            shown = animal_exposures.c.animal_id.in_(animal_ids)
+            connection.execute(delete(animal_exposures).where(shown))
             gone = delete(animals).where(animals.c.animal_id.in_(animal_ids))
             counting = connection.execution_options(preserve_rowcount=True)
             return counting.execute(gone).rowcount
@@ -80,6 +83,17 @@ class SqlAnimals:
         """See `Animals.available`."""
         with self._database.reading() as connection:
             return [_DECODE(row.record) for row in connection.execute(_waiting(at).limit(limit))]
+
+    def available_among(self, animal_ids: Collection[str], at: int) -> dict[str, list[Animal]]:
+        """See `Animals.available_among`."""
+        ids = sorted(animal_ids)
+        found = defaultdict(list)
+        with self._database.reading() as connection:
+            for start in range(0, len(ids), _AT_ONCE):
+                some = stays.c.animal_id.in_(ids[start : start + _AT_ONCE])
+                for row in connection.execute(_waiting(at).where(some)):
+                    found[row.item_id].append(_DECODE(row.record))
+        return dict(found)
 
     def available_of(self, item_ids: Collection[str], at: int) -> dict[str, list[Animal]]:
         """See `Animals.available_of`."""
@@ -137,7 +151,7 @@ def _stays(connection: Connection, animal_ids: Collection[str]) -> dict[str, tup
 
 
 def _replace_stays(connection: Connection, before: Stays, after: Stays, at: int) -> None:
-    """Write the stays of those whose stays are new, and record whose supply that changes."""
+    """Write the stays of those whose stays are new, and record what changes for who waits."""
     new = {one: told for one, told in after.items() if told != before.get(one, ())}
     if replaced := [one for one in new if one in before]:
         connection.execute(delete(stays).where(stays.c.animal_id.in_(replaced)))
@@ -150,10 +164,11 @@ def _replace_stays(connection: Connection, before: Stays, after: Stays, at: int)
         connection.execute(insert(connection, stays), rows)
     changed = {
         stay.item_id
-        for one, told in new.items()
-        for stay in set(told).symmetric_difference(before.get(one, ()))
+        for one, told in after.items()
+        for stay in set(told) | set(before.get(one, ()))
+        if stay.until > at or (one in new and (stay in told) != (stay in before.get(one, ())))
     }
-    record_changes(connection, changed, at)
+    record_changes(connection, changed, after, at)
 
 
 def _row(animal: Animal) -> dict[str, object]:

@@ -11,6 +11,7 @@ from pawsonalize.domain.schemas import DatasetType, Field, Schema
 from pawsonalize.domain.stays import Stay
 from pawsonalize.storage.base import Item, User, Value
 from pawsonalize.storage.sql.database import Database
+from pawsonalize.storage.sql.ids import in_parts
 from pawsonalize.storage.sql.tables import items, schemas, stays, users
 from pawsonalize.storage.sql.upsert import upsert
 
@@ -106,6 +107,16 @@ class SqlCatalogue:
     def erase_users(self) -> int:
         """See `Catalogue.erase_users`."""
         return self._erase(users)
+
+    def forget_users(self, user_ids: Sequence[str]) -> int:
+        """See `Catalogue.forget_users`."""
+        mine = users.c.dataset_group == self._dataset_group
+        forgotten = 0
+        with self._database.writing() as connection:
+            for part in in_parts(user_ids):
+                theirs = delete(users).where(mine, users.c.user_id.in_(part))
+                forgotten += connection.execute(theirs).rowcount
+        return forgotten
 
     def stays(self, until: int) -> Iterator[Stay]:
         """See `Catalogue.stays`."""

@@ -5,13 +5,15 @@ from itertools import compress
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, delete, func, select, text
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, or_, select, text
 
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event, LoggedEvent, Visitor
 from pawsonalize.storage.base import HistoryQuery, RecentEvent, Touched, TrainingRow
 from pawsonalize.storage.sql import histories
+from pawsonalize.storage.sql.animal_exposures import add_shown_animals
 from pawsonalize.storage.sql.database import Database
 from pawsonalize.storage.sql.exposures import add_shown
+from pawsonalize.storage.sql.ids import in_parts
 from pawsonalize.storage.sql.tables import events, sessions
 from pawsonalize.storage.sql.upsert import insert_new
 
@@ -46,6 +48,7 @@ class SqlEventLog:
             fresh_events = list(compress(batch, flags))
             _bind_sessions(connection, fresh_events)
             add_shown(connection, _reported(fresh_events))
+            add_shown_animals(connection, _reported_animals(fresh_events))
         return flags
 
     def head(self) -> int:
@@ -70,7 +73,7 @@ class SqlEventLog:
         """See `EventLog.history`."""
         with self._database.reading() as connection:
             rows = histories.page(connection, self._dataset_group, visitor, query)
-            return [_logged(row) for row in rows]
+            return [logged(row) for row in rows]
 
     def read(self, after: int, through: int, limit: int) -> list[LoggedEvent]:
         """See `EventLog.read`."""
@@ -81,7 +84,7 @@ class SqlEventLog:
             .limit(limit)
         )
         with self._database.reading() as connection:
-            return [_logged(row) for row in connection.execute(rows)]
+            return [logged(row) for row in connection.execute(rows)]
 
     def outcomes(self, after: int, limit: int) -> list[LoggedEvent]:
         """See `EventLog.outcomes`."""
@@ -96,7 +99,7 @@ class SqlEventLog:
             .limit(limit)
         )
         with self._database.reading() as connection:
-            return [_logged(row) for row in connection.execute(rows)]
+            return [logged(row) for row in connection.execute(rows)]
 
     def restore(self, batch: Sequence[LoggedEvent]) -> None:
         """See `EventLog.restore`."""
@@ -165,6 +168,41 @@ class SqlEventLog:
         )
         with self._database.reading() as connection:
             return {row[0]: Touched(row[1], row[2]) for row in connection.execute(counted)}
+
+    def user_ids(self, after: str, limit: int) -> list[str]:
+        """See `EventLog.user_ids`."""
+        mine = (events.c.dataset_group == self._dataset_group, events.c.user_id > after)
+        found = select(events.c.user_id).where(*mine).distinct()
+        with self._database.reading() as connection:
+            return list(connection.scalars(found.order_by(events.c.user_id).limit(limit)))
+
+    def sessions_of(self, user_ids: Sequence[str]) -> list[str]:
+        """See `EventLog.sessions_of`."""
+        with self._database.reading() as connection:
+            found: list[str] = []
+            for part in in_parts(user_ids):
+                found += connection.scalars(self._sessions_of(part))
+            return found
+
+    def erase_users(self, user_ids: Sequence[str]) -> int:
+        """See `EventLog.erase_users`."""
+        erased = 0
+        with self._database.writing() as connection:
+            for part in in_parts(user_ids):
+                theirs = or_(
+                    events.c.user_id.in_(part),
+                    events.c.user_id.is_(None) & events.c.session_id.in_(self._sessions_of(part)),
+                )
+                mine = events.c.dataset_group == self._dataset_group
+                erased += connection.execute(delete(events).where(mine, theirs)).rowcount
+                bound = (sessions.c.dataset_group == self._dataset_group,)
+                connection.execute(delete(sessions).where(*bound, sessions.c.user_id.in_(part)))
+        return erased
+
+    def _sessions_of(self, user_ids: Sequence[str]) -> Select[tuple[str]]:
+        return select(sessions.c.session_id).where(
+            sessions.c.dataset_group == self._dataset_group, sessions.c.user_id.in_(user_ids)
+        )
 
     def erase(self, ids_like: str | None = None) -> int:
         """See `EventLog.erase`."""
@@ -261,6 +299,13 @@ def _reported(batch: Iterable[Event]) -> Iterator[tuple[str, int, tuple[str, ...
             yield event.dataset_group, min(event.sent_at, event.received_at), event.impression
 
 
+def _reported_animals(batch: Iterable[Event]) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """The same of individual animals, with the moment at which it is counted."""
+    for event in batch:
+        if event.impression and event.recommendation_id is None:
+            yield event.received_at, event.impression
+
+
 def _row(event: Event) -> dict[str, Any]:
     return {
         "event_id": event.event_id,
@@ -279,7 +324,8 @@ def _row(event: Event) -> dict[str, Any]:
     }
 
 
-def _logged(row: Row[Any]) -> LoggedEvent:
+def logged(row: Row[Any]) -> LoggedEvent:
+    """An event as it lies in its row."""
     columns = dict(row._mapping)
     offset = columns.pop("offset")
     shown = columns.pop("impression")

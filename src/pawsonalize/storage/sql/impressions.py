@@ -1,19 +1,28 @@
 """What was answered, by recommendation id."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, delete, select
 
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.storage.impressions import Impression
+from pawsonalize.storage.sql.animal_exposures import add_shown_animals, first_places
 from pawsonalize.storage.sql.database import Database
 from pawsonalize.storage.sql.exposures import add_shown, read_shown
+from pawsonalize.storage.sql.ids import in_parts
 from pawsonalize.storage.sql.tables import impressions
 
 _ENCODE = msgspec.json.Encoder().encode
-_DECODE_ITEMS = msgspec.json.Decoder(tuple[str, ...]).decode
-_DECODE_ODDS = msgspec.json.Decoder(tuple[float, ...]).decode
+_DECODERS: Mapping[str, Callable[[str], object]] = MappingProxyType(
+    {
+        "item_ids": msgspec.json.Decoder(tuple[str, ...]).decode,
+        "propensities": msgspec.json.Decoder(tuple[float, ...]).decode,
+        "animal_ids": msgspec.json.Decoder(tuple[tuple[str, ...], ...]).decode,
+        "parts": msgspec.json.Decoder(tuple[tuple[float, ...], ...]).decode,
+    }
+)
 
 
 class SqlImpressions:
@@ -43,16 +52,22 @@ class SqlImpressions:
                 "solution_version": shown.solution_version,
                 "dataset_group": shown.dataset_group,
                 "item_ids": _ENCODE(shown.item_ids).decode(),
-                "propensities": (
-                    None if shown.propensities is None else _ENCODE(shown.propensities).decode()
-                ),
+                "propensities": _encoded(shown.propensities),
+                "animal_ids": _encoded(shown.animal_ids),
+                "parts": _encoded(shown.parts),
             }
             for shown in batch
         ]
-        seen = [(one.dataset_group, one.answered_at, one.item_ids) for one in batch if one.is_seen]
+        seen = [one for one in batch if one.is_seen]
         with self._database.writing() as connection:
             connection.execute(impressions.insert(), rows)
-            add_shown(connection, seen)
+            add_shown(
+                connection, [(one.dataset_group, one.answered_at, one.item_ids) for one in seen]
+            )
+            add_shown_animals(
+                connection,
+                [(one.answered_at, first_places(one.animal_ids)) for one in seen if one.animal_ids],
+            )
 
     def get(self, recommendation_id: str) -> Impression | None:
         """See `Impressions.get`."""
@@ -80,6 +95,20 @@ class SqlImpressions:
         with self._database.reading() as connection:
             return [_impression(row) for row in connection.execute(wanted).mappings()]
 
+    def erase_visitors(self, user_ids: Sequence[str], session_ids: Sequence[str]) -> int:
+        """See `Impressions.erase_visitors`."""
+        mine = impressions.c.dataset_group == self._dataset_group
+        erased = 0
+        with self._database.writing() as connection:
+            for column, ids in (
+                (impressions.c.user_id, user_ids),
+                (impressions.c.session_id, session_ids),
+            ):
+                for part in in_parts(ids):
+                    theirs = delete(impressions).where(mine, column.in_(part))
+                    erased += connection.execute(theirs).rowcount
+        return erased
+
     def shown(self, at: int) -> dict[str, float]:
         """See `Impressions.shown`."""
         with self._database.reading() as connection:
@@ -87,9 +116,11 @@ class SqlImpressions:
 
 
 def _impression(row: RowMapping) -> Impression:
-    odds = row["propensities"]
     decoded = {
-        "item_ids": _DECODE_ITEMS(row["item_ids"]),
-        "propensities": None if odds is None else _DECODE_ODDS(odds),
+        name: None if row[name] is None else decode(row[name]) for name, decode in _DECODERS.items()
     }
     return Impression(**{**row, **decoded})
+
+
+def _encoded(value: object) -> str | None:
+    return None if value is None else _ENCODE(value).decode()

@@ -2,11 +2,11 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, Select, and_, func, or_, select
 
 from pawsonalize.storage.animals import Revision
 from pawsonalize.storage.sql.database import Database
-from pawsonalize.storage.sql.tables import stays, supply_changes
+from pawsonalize.storage.sql.tables import animal_changes, stays, supply_changes
 from pawsonalize.storage.sql.upsert import upsert
 
 _NEWEST = (
@@ -41,14 +41,15 @@ class SqlSupply:
 
     def changed(self, after: Revision, since: int, at: int) -> set[str]:
         """See `Supply.changed`."""
-        first, last = sorted((since, at))
         written = select(supply_changes.c.item_id).where(supply_changes.c.revision > after.number)
-        passed = select(stays.c.item_id).where(
-            or_(
-                and_(stays.c.since > first, stays.c.since <= last),
-                and_(stays.c.until > first, stays.c.until <= last),
-            )
-        )
+        passed = _passed(select(stays.c.item_id), since, at)
+        with self._database.reading() as connection:
+            return {*connection.scalars(written), *connection.scalars(passed)}
+
+    def changed_animals(self, after: Revision, since: int, at: int) -> set[str]:
+        """See `Supply.changed_animals`."""
+        written = select(animal_changes.c.animal_id).where(animal_changes.c.revision > after.number)
+        passed = _passed(select(stays.c.animal_id), since, at)
         with self._database.reading() as connection:
             return {*connection.scalars(written), *connection.scalars(passed)}
 
@@ -62,13 +63,29 @@ class SqlSupply:
         return min((moment for moment in found if moment is not None), default=None)
 
 
-def record_changes(connection: Connection, item_ids: Collection[str], at: int) -> None:
-    """Say in the same transaction whose supply it changes."""
+def _passed(found: Select[tuple[str]], since: int, at: int) -> Select[tuple[str]]:
+    """Those of stays that begin or end between the two moments."""
+    first, last = sorted((since, at))
+    return found.where(
+        or_(
+            and_(stays.c.since > first, stays.c.since <= last),
+            and_(stays.c.until > first, stays.c.until <= last),
+        )
+    )
+
+
+def record_changes(
+    connection: Connection, item_ids: Collection[str], animal_ids: Collection[str], at: int
+) -> None:
+    """Say in the same transaction whose supply it changes, and which animals change."""
     if not item_ids:
         return
     newest = _revision(connection)
-    change = {"revision": newest.number + 1, "at": max(newest.at, at)}
+    revision = newest.number + 1
+    change = {"revision": revision, "at": max(newest.at, at)}
     upsert(connection, supply_changes, [{"item_id": item_id, **change} for item_id in item_ids])
+    changed = [{"animal_id": one, "revision": revision} for one in animal_ids]
+    upsert(connection, animal_changes, changed)
 
 
 def _revision(connection: Connection) -> Revision:

@@ -153,6 +153,14 @@ supply_changes = Table(
 )
 Index("supply_changes_by_revision", supply_changes.c.revision, supply_changes.c.at)
 
+# The last change of each animal that was available then or later, forgotten ones included.
+animal_changes = Table(
+    "animal_changes",
+    metadata,
+    Column("animal_id", Text, primary_key=True),
+    Column("revision", BigInteger, nullable=False, index=True),
+)
+
 impressions = Table(
     "impressions",
     metadata,
@@ -166,6 +174,17 @@ impressions = Table(
     Column("item_ids", Text, nullable=False),
     Column("propensities", Text),
     _dataset_group(),
+    Column("animal_ids", Text),
+    Column("parts", Text),
+)
+
+# How often each animal was shown, and when that was last counted.
+animal_exposures = Table(
+    "animal_exposures",
+    metadata,
+    Column("animal_id", Text, primary_key=True),
+    Column("shown", BigInteger, nullable=False),
+    Column("counted_at", BigInteger, nullable=False, index=True),
 )
 
 exposures = Table(

@@ -1,0 +1,140 @@
+"""Requests for individual animals, beside the same requests for groups, in one run.
+
+    python -m benchmarks.animals [--animals 300000] [--groups 12500] [--events 200000] [--json]
+
+One worker process, one connection; users drawn at random among those with events. Then the same
+while an animal changes before every tenth request.
+"""
+
+import argparse
+import json
+import os
+import random
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.recommend import prepare
+from benchmarks.server import drive, percentile, post, serving
+from benchmarks.synthetic import group_ids
+from pawsonalize import clock
+from pawsonalize.app import opened
+from pawsonalize.domain.animals import Animal, GoodWith
+from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.domain.statuses import AnimalStatus, StatusChange
+from pawsonalize.domain.times import DAY
+from pawsonalize.settings import load_settings
+
+_CHUNK = 5_000
+_USERS_PER_EVENT = 1 / 20
+_HOUSEHOLD = {"household": {"kids": True, "cats": True}}
+_NEAR = {"latitude": 39.0, "longitude": -118.0, "maxDistanceKm": 200}
+
+
+def stock(data_dir: Path, groups: int, count: int) -> None:
+    """Store animals, most of them in few of the groups, of whom much is not known."""
+    ids, dice, now = group_ids(groups), np.random.default_rng(0), clock.now()
+    where = dice.permutation(groups)[np.minimum(dice.zipf(1.2, count) - 1, groups * 4) % groups]
+    told, waits = [*GoodWith], dice.exponential(60 * DAY, count).astype(np.int64)
+    places = dice.uniform((35, -122), (43, -114), (count, 2))
+    good = dice.integers(len(told), size=(count, 3))
+    with opened(load_settings({"data_dir": data_dir})) as adapters:
+        for start in range(0, count, _CHUNK):
+            adapters.animals.put(
+                [
+                    _animal(
+                        n, ids[where[n]], now - int(waits[n]), places[n], [told[g] for g in good[n]]
+                    )
+                    for n in range(start, min(start + _CHUNK, count))
+                ],
+                now,
+            )
+
+
+def _animal(number: int, item: str, listed: int, place: Any, good_with: list[GoodWith]) -> Animal:
+    group = AnimalGroup.parse(item)
+    assert group is not None
+    return Animal(
+        animal_id=f"a{number:06d}",
+        species=group.species,
+        breed=group.breed,
+        size=group.size,
+        age=group.age,
+        history=(StatusChange(AnimalStatus.AVAILABLE, listed),),
+        good_with_kids=good_with[0],
+        good_with_dogs=good_with[1],
+        good_with_cats=good_with[2],
+        photos=("https://example.org/a.jpg",) * (number % 4),
+        latitude=float(place[0]),
+        longitude=float(place[1]),
+    )
+
+
+def measure(data_dir: Path, users: int, requests: int) -> dict[str, dict[str, float]]:
+    """Latencies of each kind of request, one after the other from the same server."""
+    os.environ["PAWSONALIZE_DATA_DIR"] = str(data_dir)
+    kinds: dict[str, dict[str, Any]] = {
+        "groups": {},
+        "animals": {"of": "animals"},
+        "animals, household": {"of": "animals", **_HOUSEHOLD},
+        "animals, household, near": {"of": "animals", **_HOUSEHOLD, **_NEAR},
+        "500 animals": {"of": "animals", "limit": 500},
+    }
+    found = {}
+    with serving(data_dir) as port:
+        for name, asked in kinds.items():
+            pick = random.Random(1)
+            bodies = [
+                post(
+                    "/v1/recommendations",
+                    json.dumps({"userId": f"u{pick.randrange(users)}", **asked}).encode(),
+                )
+                for _ in range(requests)
+            ]
+            drive(port, bodies[: requests // 5], 1)
+            found[name] = _summary(drive(port, bodies, 1)[1])
+            if asked:
+                changes = [
+                    body
+                    for n, ask in enumerate(bodies)
+                    for body in ((_change(n), ask) if n % 10 == 0 else (ask,))
+                ]
+                found[f"{name}, while they change"] = _summary(drive(port, changes, 1)[1])
+    return found
+
+
+def _change(number: int) -> bytes:
+    status = ("hold", "available")[number // 10 % 2]
+    return post(f"/v1/animals/a{number % 20:06d}/status", json.dumps({"status": status}).encode())
+
+
+def _summary(latencies: list[float]) -> dict[str, float]:
+    return {
+        "p50_ms": round(1000 * percentile(latencies, 0.5), 2),
+        "p99_ms": round(1000 * percentile(latencies, 0.99), 2),
+    }
+
+
+def main() -> None:
+    """Measure, and print each kind with its ratio to the request for groups."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--animals", type=int, default=300_000)
+    parser.add_argument("--groups", type=int, default=12_500)
+    parser.add_argument("--events", type=int, default=200_000)
+    parser.add_argument("--requests", type=int, default=500)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        data_dir = Path(folder)
+        prepare(data_dir, options.groups, options.events)
+        stock(data_dir, options.groups, options.animals)
+        found = measure(data_dir, int(options.events * _USERS_PER_EVENT), options.requests)
+    for one in found.values():
+        one["ratio"] = round(one["p50_ms"] / found["groups"]["p50_ms"], 2)
+    print(json.dumps(found) if options.json else json.dumps(found, indent=2))
+
+
+if __name__ == "__main__":
+    main()

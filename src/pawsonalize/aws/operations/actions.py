@@ -1,0 +1,98 @@
+"""Actions that are put into a dataset group, what users did with them, and which to suggest."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pawsonalize.aws.operations.events import check_records, dataset_of, properties_of
+from pawsonalize.aws.operations.runtime import campaign_runtime, visitor_of
+from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
+from pawsonalize.aws.services import Answer, Asked, Services
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.events import Event
+from pawsonalize.domain.schemas import DatasetType
+from pawsonalize.engine.actions.datasets import actions_of
+from pawsonalize.engine.interactions import read_interaction
+from pawsonalize.engine.records import Record
+from pawsonalize.engine.runtime import Runtime
+
+_DEFAULT_RESULTS = 5
+_EVENT_TYPES = ("TAKEN", "NOT_TAKEN", "VIEWED")
+
+
+def put_actions(services: Services, asked: Asked) -> None:
+    """Takes 1 to 10 actions, each with the properties that the dataset's schema has."""
+    dataset = dataset_of(services, asked, DatasetType.ACTIONS)
+    records = [
+        Record(action["actionId"], properties_of(action, f"actions.{place}.member"))
+        for place, action in enumerate(asked["actions"], 1)
+    ]
+    check_records(services.datasets.put_items(dataset, records), "actions")
+
+
+async def put_action_interactions(services: Services, asked: Asked) -> None:
+    """Takes 1 to 10 interactions, TAKEN, NOT_TAKEN or VIEWED; the next answer knows them."""
+    await services.ingest.put(await services.read(_interactions, services, asked))
+
+
+async def get_action_recommendations(services: Services, asked: Asked) -> Answer:
+    """Suggests actions by how likely the user takes them, and their value; filters are refused."""
+    if "filterArn" in asked or asked.get("filterValues"):
+        raise AwsError(INVALID_INPUT, "this service has no filters of actions: leave filterArn out")
+    if "userId" not in asked:
+        raise AwsError(INVALID_INPUT, "userId is missing: send it")
+    runtime = await campaign_runtime(services, asked)
+    return await services.read(_recommended, services, runtime, asked)
+
+
+def _recommended(services: Services, runtime: Runtime, asked: Asked) -> Answer:
+    answer = services.action_recommending.recommend(
+        runtime.served,
+        visitor_of(asked),
+        asked.get("numResults") or _DEFAULT_RESULTS,
+        services.now(),
+    )
+    return {
+        "actionList": [{"actionId": name, "score": score} for name, score in answer.actions],
+        "recommendationId": answer.recommendation_id,
+    }
+
+
+def _interactions(services: Services, asked: Asked) -> list[Event]:
+    group = services.datasets.tracker(asked["trackingId"]).dataset_group
+    services.datasets.of(group, DatasetType.ACTION_INTERACTIONS)
+    return [
+        _interaction(services, group, given, f"actionInteractions.{place}.member")
+        for place, given in enumerate(asked["actionInteractions"], 1)
+    ]
+
+
+def _interaction(services: Services, group: str, given: Mapping[str, Any], path: str) -> Event:
+    kind = given["eventType"].upper().replace(" ", "_")
+    if kind not in _EVENT_TYPES:
+        raise AwsError(
+            INVALID_INPUT,
+            f"{path}.eventType must be one of {', '.join(_EVENT_TYPES)}, not {given['eventType']}",
+        )
+    try:
+        return read_interaction(
+            actions_of(group),
+            services.now(),
+            user_id=given.get("userId"),
+            session_id=given["sessionId"],
+            event_type=kind,
+            item_id=given["actionId"],
+            sent_at=given["timestamp"],
+            event_id=given.get("eventId"),
+            recommendation_id=given.get("recommendationId"),
+            impression=given.get("impression"),
+            properties=properties_of(given, path) or None,
+        )
+    except InvalidInput as error:
+        raise AwsError(INVALID_INPUT, f"{path}: {error.message}") from error
+
+
+OPERATIONS = {
+    "PutActions": put_actions,
+    "PutActionInteractions": put_action_interactions,
+    "GetActionRecommendations": get_action_recommendations,
+}

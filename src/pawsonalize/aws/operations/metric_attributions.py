@@ -1,0 +1,105 @@
+"""Metric attributions."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pawsonalize.aws.operations.pages import page, part_of
+from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
+from pawsonalize.aws.services import Answer, Asked, Services
+from pawsonalize.engine.resources.attribution import AttributedMetric, MetricAttribution
+from pawsonalize.engine.resources.datasets import DatasetGroup
+
+
+def create_metric_attribution(services: Services, asked: Asked) -> Answer:
+    """Adds up events by source or recommending solution; reports as CSV every hour, if asked to."""
+    group = services.resource(DatasetGroup, asked["datasetGroupArn"])
+    attribution = MetricAttribution(
+        name=asked["name"],
+        dataset_group=group.name,
+        metrics=_metrics(asked["metrics"]),
+        **_output(asked["metricsOutputConfig"]),
+    )
+    created = services.attributions.create(attribution, services.now())
+    return {"metricAttributionArn": services.arns.of(created)}
+
+
+def describe_metric_attribution(services: Services, asked: Asked) -> Answer:
+    """Answers a metric attribution with its state."""
+    found = services.resource(MetricAttribution, asked["metricAttributionArn"])
+    return {"metricAttribution": _described(services, found)}
+
+
+def list_metric_attributions(services: Services, asked: Asked) -> Answer:
+    """Lists the metric attributions, of all dataset groups or of one."""
+    found, token = page(services, asked, MetricAttribution, (DatasetGroup, "datasetGroupArn"))
+    return {"metricAttributions": [_described(services, one) for one in found]} | {
+        "nextToken": token
+    }
+
+
+def list_metric_attribution_metrics(services: Services, asked: Asked) -> Answer:
+    """Lists the metrics of a metric attribution, or of all."""
+    if "metricAttributionArn" in asked:
+        found = [services.resource(MetricAttribution, asked["metricAttributionArn"])]
+    else:
+        found = list(services.registry.all(MetricAttribution))
+    metrics = [metric for attribution in found for metric in attribution.metrics]
+    shown, token = part_of(metrics, asked)
+    return {
+        "metrics": [
+            {"metricName": one.name, "eventType": one.event_type, "expression": one.expression}
+            for one in shown
+        ],
+        "nextToken": token,
+    }
+
+
+def update_metric_attribution(services: Services, asked: Asked) -> Answer:
+    """Adds and removes metrics, or reports elsewhere, from the next report on."""
+    if "metricAttributionArn" not in asked:
+        raise AwsError(INVALID_INPUT, "metricAttributionArn is missing: send it")
+    name = services.arns.name(asked["metricAttributionArn"], MetricAttribution)
+    changes = _output(asked["metricsOutputConfig"]) if "metricsOutputConfig" in asked else {}
+    updated = services.attributions.update(
+        name,
+        services.now(),
+        add=_metrics(asked.get("addMetrics", ())),
+        remove=asked.get("removeMetrics", ()),
+        **changes,
+    )
+    return {"metricAttributionArn": services.arns.of(updated)}
+
+
+def delete_metric_attribution(services: Services, asked: Asked) -> None:
+    """Deletes a metric attribution; its reports stay."""
+    name = services.arns.name(asked["metricAttributionArn"], MetricAttribution)
+    services.registry.delete(MetricAttribution, name)
+
+
+def _described(services: Services, attribution: MetricAttribution) -> Answer:
+    return services.summary(attribution) | {
+        "metricAttributionArn": services.arns.of(attribution),
+        "datasetGroupArn": services.arns.named(DatasetGroup, attribution.dataset_group),
+        "metricsOutputConfig": attribution.asked["metricsOutputConfig"],
+    }
+
+
+def _metrics(given: Any) -> tuple[AttributedMetric, ...]:
+    return tuple(
+        AttributedMetric(one["metricName"], one["eventType"], one["expression"]) for one in given
+    )
+
+
+def _output(config: Mapping[str, Any]) -> dict[str, Any]:
+    target = config.get("s3DataDestination", {}).get("path")
+    return {"target": target, "asked": {"metricsOutputConfig": config}}
+
+
+OPERATIONS = {
+    "CreateMetricAttribution": create_metric_attribution,
+    "DescribeMetricAttribution": describe_metric_attribution,
+    "ListMetricAttributions": list_metric_attributions,
+    "ListMetricAttributionMetrics": list_metric_attribution_metrics,
+    "UpdateMetricAttribution": update_metric_attribution,
+    "DeleteMetricAttribution": delete_metric_attribution,
+}

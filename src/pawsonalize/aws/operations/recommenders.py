@@ -1,0 +1,128 @@
+"""Recommenders."""
+
+from typing import Any
+
+import msgspec
+
+from pawsonalize.aws.operations.campaigns import exploration_of
+from pawsonalize.aws.operations.pages import page
+from pawsonalize.aws.operations.recipes import domain_recipe_of
+from pawsonalize.aws.operations.tags import given_tags
+from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
+from pawsonalize.aws.services import Answer, Asked, Services
+from pawsonalize.engine.resources.datasets import DatasetGroup
+from pawsonalize.engine.resources.recommenders import Recommender
+from pawsonalize.engine.resources.solutions import EventParameters, TrainingSelection
+from pawsonalize.engine.resources.status import Status
+
+
+def create_recommender(services: Services, asked: Asked) -> Answer:
+    """Trains our recipe for a domain's use case, then serves it; the group must have the domain."""
+    group = services.resource(DatasetGroup, asked["datasetGroupArn"])
+    recipe = domain_recipe_of(asked["recipeArn"])
+    if group.asked.get("domain") != recipe.domain:
+        raise AwsError(
+            INVALID_INPUT,
+            f"{recipe.name} is of the domain {recipe.domain}, and the dataset group of"
+            f" {group.asked.get('domain', 'none')}: create a group with that domain",
+        )
+    events = () if recipe.event_type is None else (EventParameters(recipe.event_type),)
+    recommender = Recommender(
+        name=asked["name"],
+        dataset_group=group.name,
+        recipe=recipe.recipe,
+        selection=TrainingSelection(events),
+        tags=given_tags(asked),
+        **_settings(asked),
+    )
+    kept = {**recommender.asked, "recipeArn": asked["recipeArn"]}
+    recommender = msgspec.structs.replace(recommender, asked=kept)
+    created = services.recommenders.create(recommender, services.now())
+    return {"recommenderArn": services.arns.of(created)}
+
+
+def describe_recommender(services: Services, asked: Asked) -> Answer:
+    """Answers a recommender with its state, and how well its model does on held-out users."""
+    recommender = services.resource(Recommender, asked["recommenderArn"])
+    version = services.recommenders.version(recommender)
+    metrics = version.metrics if version and version.metrics else None
+    return {"recommender": _described(services, recommender) | {"modelMetrics": metrics}}
+
+
+def list_recommenders(services: Services, asked: Asked) -> Answer:
+    """Lists the recommenders, of all dataset groups or of one."""
+    found, token = page(services, asked, Recommender, (DatasetGroup, "datasetGroupArn"))
+    return {"recommenders": [_described(services, one) for one in found], "nextToken": token}
+
+
+def update_recommender(services: Services, asked: Asked) -> Answer:
+    """Changes how a recommender explores and serves; it answers on meanwhile."""
+    recommender = services.resource(Recommender, asked["recommenderArn"])
+    changes = _settings(asked)
+    kept = {**recommender.asked, **changes.pop("asked", {})}
+    services.recommenders.update(recommender.name, services.now(), asked=kept, **changes)
+    return {"recommenderArn": services.arns.of(recommender)}
+
+
+def start_recommender(services: Services, asked: Asked) -> Answer:
+    """Lets a stopped recommender answer again, at once, with the model it had."""
+    name = services.arns.name(asked["recommenderArn"], Recommender)
+    return {"recommenderArn": services.arns.of(services.recommenders.start(name, services.now()))}
+
+
+def stop_recommender(services: Services, asked: Asked) -> Answer:
+    """Stops a recommender, at once; its model is kept."""
+    name = services.arns.name(asked["recommenderArn"], Recommender)
+    return {"recommenderArn": services.arns.of(services.recommenders.stop(name, services.now()))}
+
+
+def delete_recommender(services: Services, asked: Asked) -> None:
+    """Deletes a recommender with its solution, its campaign and its model."""
+    name = services.arns.name(asked["recommenderArn"], Recommender)
+    services.recommenders.delete(name, services.now())
+
+
+def serving_campaign(services: Services, arn: str) -> str:
+    """The name of the campaign that answers for the recommender, which must be ACTIVE."""
+    recommender = services.resource(Recommender, arn)
+    if recommender.status is not Status.ACTIVE:
+        raise AwsError(
+            INVALID_INPUT, f"recommender {recommender.name} is {recommender.status}, not ACTIVE"
+        )
+    return recommender.served_by
+
+
+def _described(services: Services, recommender: Recommender) -> Answer:
+    return services.summary(recommender) | {
+        "recommenderArn": services.arns.of(recommender),
+        "datasetGroupArn": services.arns.named(DatasetGroup, recommender.dataset_group),
+        "recipeArn": recommender.asked["recipeArn"],
+        "recommenderConfig": recommender.asked.get("recommenderConfig"),
+    }
+
+
+def _settings(asked: Asked) -> dict[str, Any]:
+    """The fields of a recommender that the request speaks of."""
+    if "recommenderConfig" not in asked:
+        return {}
+    config = asked["recommenderConfig"]
+    if config.get("trainingDataConfig"):
+        raise AwsError(
+            INVALID_INPUT, "this service does not do trainingDataConfig yet: leave it out"
+        )
+    settings = exploration_of(config)
+    if "minRecommendationRequestsPerSecond" in config:
+        settings["min_provisioned_tps"] = config["minRecommendationRequestsPerSecond"]
+    # In a campaign's words as well: its answers may have metadata where this allows it.
+    return settings | {"asked": {"recommenderConfig": config, "campaignConfig": config}}
+
+
+OPERATIONS = {
+    "CreateRecommender": create_recommender,
+    "DescribeRecommender": describe_recommender,
+    "ListRecommenders": list_recommenders,
+    "UpdateRecommender": update_recommender,
+    "StartRecommender": start_recommender,
+    "StopRecommender": stop_recommender,
+    "DeleteRecommender": delete_recommender,
+}

@@ -1,0 +1,70 @@
+"""`pawsonalize keys`: who may call the Personalize API, and what."""
+
+from typing import Annotated
+
+import msgspec
+import typer
+
+from pawsonalize import clock
+from pawsonalize.app import opened
+from pawsonalize.cli.options import DataDir, Json
+from pawsonalize.cli.resource_table import print_table
+from pawsonalize.engine.access_keys import Scope
+from pawsonalize.settings import load_settings
+
+app = typer.Typer(no_args_is_help=True, help="Access keys: who may call the Personalize API.")
+
+
+@app.command("create")
+def create(
+    scopes: Annotated[
+        list[Scope] | None,
+        typer.Option("--scope", help="What it is for; may be repeated.", show_default="all"),
+    ] = None,
+    note: Annotated[str, typer.Option("--note", help="Who it is for.")] = "",
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Create an access key and show its secret, this once.
+
+    Example: pawsonalize keys create --scope events --scope runtime --note "the adoption site"
+    """
+    settings = load_settings({"data_dir": data_dir})
+    with opened(settings) as adapters:
+        keys = adapters.access_keys(settings)
+        key, secret = keys.create(scopes or list(Scope), note, clock.now())
+    if json:
+        shown = {"accessKeyId": key.name, "secretAccessKey": secret, "scopes": key.scopes}
+        print(msgspec.json.encode(shown).decode())
+        return
+    print(f"AWS_ACCESS_KEY_ID={key.name}")
+    print(f"AWS_SECRET_ACCESS_KEY={secret}")
+    print(f"AWS_REGION={settings.aws_region}")
+
+
+@app.command("ls")
+def ls(data_dir: DataDir = None, json: Json = False) -> None:
+    """List the access keys, newest first; nothing shows their secrets.
+
+    Example: pawsonalize keys ls
+    """
+    settings = load_settings({"data_dir": data_dir})
+    with opened(settings) as adapters:
+        keys = list(adapters.access_keys(settings).all())
+    if json:
+        print(msgspec.json.encode(keys).decode())
+        return
+    print_table(keys, ("name", "scopes", "note", "created_at"))
+
+
+@app.command("rm")
+def rm(
+    key: Annotated[str, typer.Argument(help="The access key's id.")], data_dir: DataDir = None
+) -> None:
+    """Take an access key back; running servers refuse it within a second.
+
+    Example: pawsonalize keys rm PAWSXXXXXXXXXXXXXXXX
+    """
+    settings = load_settings({"data_dir": data_dir})
+    with opened(settings) as adapters:
+        adapters.access_keys(settings).delete(key)

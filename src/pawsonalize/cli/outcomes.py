@@ -1,0 +1,60 @@
+"""`pawsonalize outcomes`: what came of what was shown."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from pawsonalize import clock
+from pawsonalize.app import opened
+from pawsonalize.cli.options import DataDir, Json, read_pairs
+from pawsonalize.cli.outcomes_plot import plot
+from pawsonalize.cli.outcomes_table import print_outcomes
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.outcomes.outcome import read_weights
+from pawsonalize.engine.outcomes.reporting import WITHIN_DAYS, read_order, report_outcomes
+from pawsonalize.settings import load_settings
+
+
+def outcomes(
+    since: Annotated[
+        str | None,
+        typer.Option(help="From this moment.", show_default="180 days before --until"),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(help="To before this moment.", show_default="now")
+    ] = None,
+    within: Annotated[
+        int, typer.Option(help="Days from an answer to what came of it, 1 to 365.")
+    ] = WITHIN_DAYS,
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(help="What an outcome is worth, name=value; may be repeated."),
+    ] = None,
+    svg: Annotated[
+        Path | None, typer.Option(help="Draw the waiting curves into this file.")
+    ] = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Adoptions, stays and who was never shown, by policy and by solution version.
+
+    Example: pawsonalize outcomes --since 2026-01-01 --until 2026-07-01 --svg waiting.svg
+    """
+    settings = load_settings({"data_dir": data_dir})
+    weights = read_weights(read_pairs(weight, "--weight"))
+    order = read_order(since, until, clock.now(), within, weights)
+    with opened(settings) as adapters:
+        report = report_outcomes(adapters.outcomes, order)
+    if svg is not None:
+        try:
+            svg.write_text(plot(report), encoding="utf-8")
+        except OSError as error:
+            raise InvalidInput(f"cannot write {svg} ({error.strerror}): choose another") from error
+    if json:
+        print(msgspec.json.encode(report).decode())
+        return
+    print_outcomes(report)
+    if svg is not None:
+        print(f"Written: {svg}")

@@ -1,0 +1,58 @@
+"""Distances on the globe, and the places that postcodes stand for."""
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.domain.errors import InvalidInput
+
+Floats = NDArray[np.float64]
+_EARTH_KM = 6371.0088
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A point on the globe, in degrees."""
+
+    latitude: float
+    longitude: float
+
+
+Postcodes = Mapping[str, Place]
+
+
+def kilometres(here: Place, latitude: Floats, longitude: Floats) -> Floats:
+    """Great-circle distances by the haversine formula; NaN where a coordinate is NaN."""
+    phi, phis = np.radians(here.latitude), np.radians(latitude)
+    north = np.sin((phis - phi) / 2) ** 2
+    east = np.sin(np.radians(longitude - here.longitude) / 2) ** 2
+    part: Floats = north + np.cos(phi) * np.cos(phis) * east
+    return np.asarray(2 * _EARTH_KM * np.arcsin(np.sqrt(np.clip(part, 0, 1))))
+
+
+def postcode_key(text: str) -> str:
+    """A postcode without what people write differently."""
+    return "".join(letter for letter in text.upper() if letter.isalnum())
+
+
+def read_postcodes(text: str) -> dict[str, Place]:
+    """A CSV table with the columns postcode, latitude and longitude; InvalidInput names a line."""
+    rows = csv.DictReader(io.StringIO(text))
+    if not {"postcode", "latitude", "longitude"} <= set(rows.fieldnames or ()):
+        raise InvalidInput("a postcode table has the columns postcode, latitude and longitude")
+    places = {}
+    for row in rows:
+        try:
+            place = Place(float(row["latitude"]), float(row["longitude"]))
+        except (TypeError, ValueError) as error:
+            raise InvalidInput(
+                f"line {rows.line_num} of the postcode table has no two numbers for its place"
+            ) from error
+        if not (abs(place.latitude) <= 90 and abs(place.longitude) <= 180):
+            raise InvalidInput(f"line {rows.line_num} of the postcode table lies on no globe")
+        places[postcode_key(row["postcode"])] = place
+    return places

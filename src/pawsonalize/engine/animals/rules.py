@@ -1,0 +1,128 @@
+"""Who may be shown at all: what a visitor's home and wishes rule out, and what nobody knows."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.domain.animals import GoodWith
+from pawsonalize.engine.animals.distance import Place, kilometres
+
+Take = Callable[[str], NDArray[Any]]
+Mask = NDArray[np.bool_]
+
+GOOD_WITH = {each: code for code, each in enumerate(GoodWith)}
+_YES, _NO = GOOD_WITH[GoodWith.YES], GOOD_WITH[GoodWith.NO]
+NO_CODE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """Who must not appear, by the animal's id, its breed's or its group's."""
+
+    animals: frozenset[str] = frozenset()
+    breeds: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+
+
+NOBODY = Denied()
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What animals must keep to: a known no excludes, and what nobody knows does not.
+
+    `kids`, `dogs` and `cats` say who lives with the visitor; `species` and `sizes` are ids, empty
+    for all. `place` is the visitor's; without `max_distance_km` it only weighs.
+    """
+
+    kids: bool = False
+    dogs: bool = False
+    cats: bool = False
+    species: frozenset[str] = frozenset()
+    sizes: frozenset[str] = frozenset()
+    max_fee: float | None = None
+    place: Place | None = None
+    max_distance_km: float | None = None
+    denied: Denied = NOBODY
+
+    @property
+    def excludes_nobody(self) -> bool:
+        """Whether all of it is open: a place alone only weighs."""
+        return self == Rules(place=self.place)
+
+    @property
+    def household(self) -> tuple[str, ...]:
+        """Who lives there."""
+        return tuple(name for name in ("kids", "dogs", "cats") if getattr(self, name))
+
+
+ANYBODY = Rules()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Which animals pass, and of how many of the questions asked nobody knows the answer.
+
+    Both have the shape (animals,); `asked` is how many questions there were.
+    """
+
+    passing: Mask
+    uncertain: NDArray[np.int64]
+    asked: int
+
+
+def judge(rules: Rules, take: Take, codes: Mapping[str, Mapping[str, int]], count: int) -> Verdict:
+    """The verdict on so many animals, whose columns `take` returns by name.
+
+    `codes` has the codes of ids in the columns species, size, breed, group and animal.
+    """
+    passing = np.ones(count, np.bool_)
+    for excluded in _excluded(rules, take, codes):
+        passing &= ~excluded
+    uncertain = np.zeros(count, np.int64)
+    asked = 0
+    for excluded, unknown in _answers(rules, take, codes):
+        passing &= ~excluded
+        uncertain += unknown
+        asked += 1
+    return Verdict(passing, uncertain, asked)
+
+
+def _answers(
+    rules: Rules, take: Take, codes: Mapping[str, Mapping[str, int]]
+) -> Iterator[tuple[Mask, Mask]]:
+    """Whom each question rules out, and of whom nobody knows; who is picky counts as not known."""
+    for name in rules.household:
+        told = take(name)
+        yield told == _NO, (told != _YES) & (told != _NO)
+    if rules.sizes:
+        size = take("size")
+        unknown = size == codes["size"].get("unknown", NO_CODE)
+        yield ~unknown & ~_among(size, rules.sizes, codes["size"]), unknown
+    if rules.max_fee is not None:
+        fee = take("fee")
+        yield fee > rules.max_fee, np.isnan(fee)
+    if rules.place is not None and rules.max_distance_km is not None:
+        far = kilometres(rules.place, take("latitude"), take("longitude"))
+        yield far > rules.max_distance_km, np.isnan(far)
+
+
+def _excluded(rules: Rules, take: Take, codes: Mapping[str, Mapping[str, int]]) -> Iterator[Mask]:
+    if rules.species:
+        yield ~_among(take("species"), rules.species, codes["species"])
+    denied = rules.denied
+    if denied.animals:
+        yield _among(take("slot"), denied.animals, codes["animal"])
+    if denied.breeds:
+        yield _among(take("breed"), denied.breeds, codes["breed"])
+        yield _among(take("second"), denied.breeds, codes["breed"])
+    if denied.groups:
+        yield _among(take("group"), denied.groups, codes["group"])
+
+
+def _among(values: NDArray[Any], names: frozenset[str], codes: Mapping[str, int]) -> Mask:
+    wanted = [codes[name] for name in sorted(names) if name in codes]
+    return np.isin(values, wanted)

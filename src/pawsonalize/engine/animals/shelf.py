@@ -1,0 +1,257 @@
+"""The shelf: who is available right now, as columns, in one canonical order."""
+
+from collections.abc import Collection, Mapping, Sequence
+from math import nan
+from threading import Lock
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.engine.animals.distance import Place, Postcodes, postcode_key
+from pawsonalize.engine.animals.rules import GOOD_WITH, NO_CODE, Rules, Take, Verdict, judge
+
+Slots = NDArray[np.int64]
+
+_COLUMNS = MappingProxyType(
+    {
+        "listed": np.int64,
+        "latitude": np.float64,
+        "longitude": np.float64,
+        "fee": np.float64,
+        "group": np.int32,
+        "species": np.int32,
+        "size": np.int32,
+        "breed": np.int32,
+        "second": np.int32,
+        "unit": np.int32,
+        "photos": np.int16,
+        "kids": np.int8,
+        "dogs": np.int8,
+        "cats": np.int8,
+    }
+)
+_FEW = 50
+_NO_POSTCODES: Postcodes = MappingProxyType({})
+
+
+class Codes(dict[str, int]):
+    """Whole numbers for ids, given when an id is first met."""
+
+    def __missing__(self, name: str) -> int:
+        self[name] = code = len(self)
+        return code
+
+
+class Shelf:
+    """The available animals; an animal keeps its slot while it is there.
+
+    `order` has the slots of all, who was listed first comes first, equal moments by id: the order
+    in which ties are broken, and the same in every process. `rank` is each slot's place in it,
+    `moments` has when those in it were listed, `present` the codes of the groups that have any.
+    Animals of one bonded unit are one place, that of its first in this order: `leads` is false
+    for the others. `version` grows with every change. Who reads while another thread may put
+    holds `lock`.
+    """
+
+    def __init__(self, postcodes: Postcodes = _NO_POSTCODES) -> None:
+        self.lock = Lock()
+        self.version = 0
+        self.ids: list[str] = []
+        self.order: Slots = np.empty(0, np.int64)
+        self.rank: Slots = np.empty(0, np.int64)
+        self.moments: Slots = np.empty(0, np.int64)
+        self.present: Slots = np.empty(0, np.int64)
+        self.leads: NDArray[np.bool_] = np.empty(0, np.bool_)
+        self.shown: NDArray[np.float64] = np.empty(0)
+        self.of_group: dict[int, Slots] = {}
+        self.in_units: Slots = np.empty(0, np.int64)
+        self.codes: dict[str, Codes] = {
+            name: Codes() for name in ("group", "species", "size", "breed", "unit", "animal")
+        }
+        self._postcodes = postcodes
+        self._columns = {name: np.empty(0, kind) for name, kind in _COLUMNS.items()}
+        self._free: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    @property
+    def groups(self) -> list[str]:
+        """Every group that ever had an animal here, by its code."""
+        return list(self.codes["group"])
+
+    def column(self, name: str, slots: Slots) -> NDArray[Any]:
+        """What is known of the animals in the slots."""
+        if name == "slot":
+            return slots
+        if name == "shown":
+            return self.shown[slots]
+        return self._columns[name][slots]
+
+    def take(self, slots: Slots) -> Take:
+        """The columns of those animals, by name."""
+        return lambda name: self.column(name, slots)
+
+    def judge(self, rules: Rules, slots: Slots) -> Verdict:
+        """The verdict on those animals; a unit passes if all of it does, and knows as little."""
+        verdict = judge(rules, self.take(slots), self.codes, len(slots))
+        passing, uncertain = verdict.passing, verdict.uncertain
+        unit = self.column("unit", slots)
+        together = unit != NO_CODE
+        if together.any():
+            whole = judge(rules, self.take(self.in_units), self.codes, len(self.in_units))
+            units = self.column("unit", self.in_units)
+            refused = np.zeros(len(self.codes["unit"]), np.bool_)
+            refused[units[~whole.passing]] = True
+            unknown = np.zeros(len(refused), np.int64)
+            np.maximum.at(unknown, units, whole.uncertain)
+            passing[together] &= ~refused[unit[together]]
+            uncertain[together] = unknown[unit[together]]
+        return Verdict(passing, uncertain, verdict.asked)
+
+    def members(self, slot: int) -> tuple[str, ...]:
+        """The ids of who shares the slot's place, in canonical order."""
+        unit = self._columns["unit"][slot]
+        if unit == NO_CODE:
+            return (self.ids[slot],)
+        mates = self.in_units[self._columns["unit"][self.in_units] == unit]
+        return tuple(self.ids[one] for one in sorted(mates, key=lambda one: self.rank[one]))
+
+    def slot(self, animal_id: str) -> int | None:
+        """Where an animal is; None if it is not available."""
+        return self.codes["animal"].get(animal_id)
+
+    def put(
+        self,
+        changed: Collection[str],
+        here: Mapping[str, Sequence[Animal]],
+        shown: Mapping[str, float],
+    ) -> None:
+        """Let those that changed be gone, but for the animals that are here, by their item.
+
+        `shown` is how often they were shown; who is not in it never was.
+        """
+        found = (self.codes["animal"].pop(one, None) for one in changed)
+        gone = np.array([slot for slot in found if slot is not None], np.int64)
+        for slot in gone.tolist():
+            self.ids[slot] = ""
+        self._leave(gone)
+        self._free.extend(gone[::-1].tolist())
+        self._grow(sum(map(len, here.values())) - len(self._free))
+        new: list[int] = []
+        for item, animals in here.items():
+            slots = [self._place(item, animal, shown) for animal in animals]
+            code = self.codes["group"][item]
+            before = self.of_group.get(code, np.empty(0, np.int64))
+            self.of_group[code] = np.concatenate([before, np.array(slots, np.int64)])
+            new.extend(slots)
+        self._arrange(new)
+        self.version += 1
+
+    def _leave(self, gone: Slots) -> None:
+        """Take slots out of their groups and of the order."""
+        if not len(gone):
+            return
+        away = np.zeros(len(self.ids), np.bool_)
+        away[gone] = True
+        for code in np.unique(self._columns["group"][gone]).tolist():
+            left = self.of_group.pop(code)
+            if len(left := left[~away[left]]):
+                self.of_group[code] = left
+        self.order = self.order[~away[self.order]]
+
+    def count_shown(self, shown: Mapping[str, float]) -> None:
+        """Take how often animals were shown, as far as they are here."""
+        for animal_id, times in shown.items():
+            if (slot := self.codes["animal"].get(animal_id)) is not None:
+                self.shown[slot] = times
+        if shown:
+            self.version += 1
+
+    def _grow(self, missing: int) -> None:
+        if missing <= 0:
+            return
+        old = len(self.ids)
+        more = max(missing, old)
+        self.ids.extend([""] * more)
+        self._free[:0] = range(old + more - 1, old - 1, -1)
+        for name, column in self._columns.items():
+            self._columns[name] = np.concatenate([column, np.zeros(more, column.dtype)])
+        self.rank = np.concatenate([self.rank, np.zeros(more, np.int64)])
+        self.leads = np.concatenate([self.leads, np.zeros(more, np.bool_)])
+        self.shown = np.concatenate([self.shown, np.zeros(more)])
+
+    def _place(self, item: str, animal: Animal, shown: Mapping[str, float]) -> int:
+        slot = self._free.pop()
+        self.ids[slot] = animal.animal_id
+        self.codes["animal"][animal.animal_id] = slot
+        self.shown[slot] = shown.get(animal.animal_id, 0.0)
+        for name, value in self._row(item, animal).items():
+            self._columns[name][slot] = value
+        return slot
+
+    def _row(self, item: str, animal: Animal) -> dict[str, float]:
+        group = AnimalGroup.parse(item)
+        place = self._where(animal)
+        second, unit = animal.secondary_breed, animal.bonded_unit
+        return {
+            "listed": animal.listed_at,
+            "latitude": nan if place is None else place.latitude,
+            "longitude": nan if place is None else place.longitude,
+            "fee": nan if animal.fee is None else animal.fee,
+            "group": self.codes["group"][item],
+            "species": self.codes["species"][animal.species],
+            "size": self.codes["size"][animal.size if group is None else group.size],
+            "breed": self.codes["breed"][animal.breed],
+            "second": NO_CODE if second is None else self.codes["breed"][second],
+            "unit": NO_CODE if unit is None else self.codes["unit"][unit],
+            "photos": len(animal.photos),
+            "kids": GOOD_WITH[animal.good_with_kids],
+            "dogs": GOOD_WITH[animal.good_with_dogs],
+            "cats": GOOD_WITH[animal.good_with_cats],
+        }
+
+    def _where(self, animal: Animal) -> Place | None:
+        if animal.latitude is not None and animal.longitude is not None:
+            return Place(animal.latitude, animal.longitude)
+        return self._postcodes.get(postcode_key(animal.postcode))
+
+    def _arrange(self, new: Sequence[int]) -> None:
+        """Bring order, ranks and units up to date."""
+        if len(new) * _FEW > len(self.order):
+            listed = self._columns["listed"]
+            slots = [*self.order.tolist(), *new]
+            slots.sort(key=lambda slot: (listed[slot], self.ids[slot]))
+            there = np.array(slots, np.int64)
+        else:
+            there = self._inserted(self.order, new)
+        self.order = there
+        self.rank[there] = np.arange(len(there))
+        self.moments = self._columns["listed"][there]
+        self.present = np.fromiter(self.of_group, np.int64, len(self.of_group))
+        units = self._columns["unit"][there]
+        self.leads[there] = units == NO_CODE
+        self.in_units = there[units != NO_CODE]
+        # The first of each unit in canonical order is its place.
+        _, first = np.unique(self._columns["unit"][self.in_units], return_index=True)
+        self.leads[self.in_units[first]] = True
+
+    def _inserted(self, order: Slots, new: Sequence[int]) -> Slots:
+        listed = self._columns["listed"]
+        ordered = sorted(new, key=lambda slot: (listed[slot], self.ids[slot]))
+        moments = listed[order]
+        places = []
+        for slot in ordered:
+            place = int(moments.searchsorted(listed[slot]))
+            while (
+                place < len(order)
+                and moments[place] == listed[slot]
+                and self.ids[order[place]] < self.ids[slot]
+            ):
+                place += 1
+            places.append(place)
+        return np.insert(order, places, ordered).astype(np.int64)

@@ -1,0 +1,1 @@
+"""Metric attribution: what recommendations, and other sources of events, bring about."""

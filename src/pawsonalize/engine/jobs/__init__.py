@@ -1,0 +1,1 @@
+"""Jobs in the background: written down, done one after the other, found dead if they died."""

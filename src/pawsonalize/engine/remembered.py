@@ -1,0 +1,33 @@
+"""What was looked up a moment ago, so that what is asked all the time need not look again."""
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from pawsonalize.domain.times import SECOND
+
+KeyT = TypeVar("KeyT")
+FoundT = TypeVar("FoundT")
+
+
+class Remembered(Generic[KeyT, FoundT]):
+    """A look-up whose findings hold for a second; what it raises is not remembered."""
+
+    def __init__(self, look: Callable[[KeyT], FoundT], now: Callable[[], int]) -> None:
+        self._look = look
+        self._now = now
+        self._known: dict[KeyT, tuple[int, FoundT]] = {}
+
+    def find(self, key: KeyT) -> FoundT:
+        """What there is under the key, or was within the last second."""
+        now = self._now()
+        known = self._known.get(key)
+        if known is not None and now - known[0] < SECOND:
+            return known[1]
+        self.forget(key)  # should the look-up raise, nothing stays
+        found = self._look(key)
+        self._known[key] = (now, found)
+        return found
+
+    def forget(self, key: KeyT) -> None:
+        """Look again the next time, as this process knows that something changed."""
+        self._known.pop(key, None)

@@ -1,0 +1,31 @@
+"""What is measured of events: metric attributions."""
+
+from typing import ClassVar
+
+import msgspec
+
+from pawsonalize.engine.resources.resource import Resource
+
+
+class AttributedMetric(msgspec.Struct, frozen=True):
+    """What is added up of the events of a type: `SAMPLECOUNT()` or `SUM(Interactions.…)`."""
+
+    name: str
+    event_type: str
+    expression: str
+
+
+class MetricAttribution(Resource, frozen=True, kw_only=True):
+    """The metrics of a dataset group, reported below `target` if it is given.
+
+    Reports hold what the log has up to the offset `reported`, each event once.
+    """
+
+    kind: ClassVar[str] = "metric attribution"
+    owner: ClassVar[str | None] = "dataset_group"
+
+    dataset_group: str
+    metrics: tuple[AttributedMetric, ...]
+    target: str | None = None
+    reported: int = 0
+    reported_at: int = 0

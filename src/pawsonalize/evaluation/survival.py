@@ -1,0 +1,79 @@
+"""How long arrivals wait, when some of them are waiting still: Kaplan-Meier and what follows."""
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from pawsonalize.evaluation.bootstrap import CONFIDENCE, Interval
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class SurvivalCurve:
+    """The share still waiting: `share[k]` from day `days[k]` until before `days[k + 1]`.
+
+    Begins with 1 at day 0; the shape of each column is (steps,). Of `at_risk` arrivals still
+    followed just before that day, `ended` were adopted on it. `followed` is the longest wait seen,
+    in days.
+    """
+
+    days: Floats
+    share: Floats
+    at_risk: NDArray[np.int64]
+    ended: NDArray[np.int64]
+    followed: float
+
+    def reaches(self, day: float) -> bool:
+        """Whether the data say anything of that day: somebody was followed as far, or all left."""
+        return self.followed >= day or self.share[-1] == 0
+
+    def at(self, day: float) -> float:
+        """Share still waiting after that day; NaN beyond what was followed."""
+        if not self.reaches(day):
+            return math.nan
+        return float(self.share[np.searchsorted(self.days, day, side="right") - 1])
+
+
+def kaplan_meier(waited: Floats, adopted: NDArray[np.bool_]) -> SurvivalCurve:
+    """The curve of arrivals that waited so many days (at least one); the others wait still.
+
+    Kaplan and Meier, "Nonparametric Estimation from Incomplete Observations", JASA 1958.
+    """
+    data = stats.CensoredData.right_censored(waited, ~adopted)
+    found = stats.ecdf(data).sf
+    days, share = np.asarray(found.quantiles, float), np.asarray(found.probabilities, float)
+    ends = np.sort(waited[adopted])
+    ended = np.searchsorted(ends, days, side="right") - np.searchsorted(ends, days)
+    at_risk = len(waited) - np.searchsorted(np.sort(waited), days)
+    return SurvivalCurve(
+        days=np.concatenate([[0.0], days]),
+        share=np.concatenate([[1.0], share]),
+        at_risk=np.concatenate([[len(waited)], at_risk]).astype(np.int64),
+        ended=np.concatenate([[0], ended]).astype(np.int64),
+        followed=float(waited.max()),
+    )
+
+
+def restricted_mean(curve: SurvivalCurve, horizon: float) -> Interval | None:
+    """Mean of min(wait, horizon) over all arrivals, in days: the area under the curve.
+
+    None where nobody was followed as far. The interval is normal, with Greenwood's variance
+    (Klein and Moeschberger, "Survival Analysis", section 4.5).
+    """
+    if not curve.reaches(horizon):
+        return None
+    steps = np.flatnonzero(curve.days < horizon)
+    edges = np.append(curve.days[steps], horizon)
+    areas = curve.share[steps] * np.diff(edges)
+    mean = float(areas.sum())
+    after = areas[::-1].cumsum()[::-1]  # the area from each step on
+    n, d = curve.at_risk[steps].astype(float), curve.ended[steps].astype(float)
+    some = (d > 0) & (n > d)
+    variance = float((after[some] ** 2 * d[some] / (n[some] * (n[some] - d[some]))).sum())
+    reach = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * math.sqrt(variance)
+    return Interval(mean, max(0.0, mean - reach), min(horizon, mean + reach))

@@ -1,0 +1,47 @@
+"""GET /v1/animals/exposure: is exposure shared as the stock is?"""
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pawsonalize.domain.statuses import AnimalStatus
+from pawsonalize.engine.animals.exposure_report import ExposureShare, exposure_report
+from pawsonalize.http.json import json_response
+from pawsonalize.http.services import Services
+
+
+class Share(msgspec.Struct, frozen=True, rename="camel"):
+    """Animals alike in one respect: their share of the stock, and of what was shown of it.
+
+    `ratio` is the second by the first: 1 where exposure is shared as the stock is, null where
+    nothing was shown.
+    """
+
+    by: str
+    value: str
+    animals: int
+    shown: int
+    share_of_stock: float
+    share_of_exposure: float
+    ratio: float | None
+
+
+class ExposureAnswer(msgspec.Struct, frozen=True):
+    """The shares of all animals that are available."""
+
+    shares: list[Share]
+
+
+async def get_animals_exposure(request: Request) -> Response:
+    """Report the exposure of the animals that are available."""
+    services: Services = request.app.state.services
+    shares = await services.read(_report, services)
+    return json_response(
+        ExposureAnswer([msgspec.convert(one, Share, from_attributes=True) for one in shares])
+    )
+
+
+def _report(services: Services) -> list[ExposureShare]:
+    animals = list(services.inventory.all(AnimalStatus.AVAILABLE))
+    shown = services.exposures.of([animal.animal_id for animal in animals])
+    return exposure_report(animals, shown, services.now())

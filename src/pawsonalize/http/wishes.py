@@ -1,0 +1,108 @@
+"""A visitor's home and wishes, as requests say them: the fields that answers of animals share."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.preferences import Preferences
+from pawsonalize.domain.sizes import size_id
+from pawsonalize.domain.species import species_id
+from pawsonalize.engine.animals.distance import Place
+from pawsonalize.engine.animals.profile import Wishes
+from pawsonalize.engine.animals.rules import Denied
+from pawsonalize.engine.event_form import Id
+
+Of = Literal["groups", "animals"]
+_MAX_DENIED = 1_000
+_MAX_WANTED = 16
+_Wanted = Annotated[list[Id], Meta(max_length=_MAX_WANTED)]
+_Denied = Annotated[list[Id], Meta(max_length=_MAX_DENIED)]
+_Amount = Annotated[float, Meta(ge=0)]
+
+
+class Household(msgspec.Struct, frozen=True):
+    """Who lives with the visitor; what is left out is taken from the stored profile."""
+
+    kids: bool | None = None
+    dogs: bool | None = None
+    cats: bool | None = None
+
+
+class Deny(msgspec.Struct, frozen=True):
+    """Who must not appear: ids of animals, breeds and groups."""
+
+    animals: _Denied = []
+    breeds: _Denied = []
+    groups: _Denied = []
+
+
+class WishFields(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """Rules for answers of animals: a known no excludes, what nobody knows ranks lower.
+
+    `species` and `sizes` are ids or words. `latitude` and `longitude`, or a `postcode` of the
+    operator's table, say where the visitor is.
+    """
+
+    of: Of = "groups"
+    household: Household | None = None
+    species: _Wanted = []
+    sizes: _Wanted = []
+    max_fee: _Amount | None = None
+    max_distance_km: _Amount | None = None
+    latitude: Annotated[float, Meta(ge=-90, le=90)] | None = None
+    longitude: Annotated[float, Meta(ge=-180, le=180)] | None = None
+    postcode: Id | None = None
+    deny: Deny | None = None
+
+
+_NO_WISHES = WishFields()
+
+
+def read_wishes(fields: WishFields, quiz: Preferences) -> Wishes:
+    """The wishes; InvalidInput names a bad field.
+
+    The household of the quiz counts where the request names no other.
+    """
+    home, deny = fields.household or Household(), fields.deny or Deny()
+    if (fields.latitude is None) != (fields.longitude is None):
+        raise InvalidInput(
+            "latitude and longitude go together: send both, or neither", field="latitude"
+        )
+    place = None
+    if fields.latitude is not None and fields.longitude is not None:
+        place = Place(fields.latitude, fields.longitude)
+    return Wishes(
+        kids=quiz.kids if home.kids is None else home.kids,
+        dogs=quiz.dogs if home.dogs is None else home.dogs,
+        cats=quiz.cats if home.cats is None else home.cats,
+        species=_ids(fields.species, "species", species=True),
+        sizes=frozenset(size_id(parse_id(one, "sizes")) for one in fields.sizes),
+        max_fee=fields.max_fee,
+        max_distance_km=fields.max_distance_km,
+        place=place,
+        postcode="" if fields.postcode is None else parse_id(fields.postcode, "postcode"),
+        denied=Denied(
+            _ids(deny.animals, "deny.animals"),
+            frozenset(one.replace(" ", "_") for one in _ids(deny.breeds, "deny.breeds")),
+            _ids(deny.groups, "deny.groups"),
+        ),
+    )
+
+
+def check_of_groups(fields: WishFields) -> None:
+    """InvalidInput for rules of a question of groups, which could not keep to them."""
+    for name in WishFields.__struct_fields__:
+        if name != "of" and getattr(fields, name) != getattr(_NO_WISHES, name):
+            said = msgspec.structs.fields(WishFields)
+            field = next(one.encode_name for one in said if one.name == name)
+            raise InvalidInput(
+                f'{field} is a rule for animals: send "of": "animals" too', field=field
+            )
+
+
+def _ids(given: list[Id], field: str, *, species: bool = False) -> frozenset[str]:
+    ids = (parse_id(one, field) for one in given)
+    return frozenset(species_id(one) if species else one for one in ids)

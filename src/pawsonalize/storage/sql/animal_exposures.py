@@ -1,0 +1,98 @@
+"""How often each animal was shown, and what its showings led to."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+
+import msgspec
+from sqlalchemy import Connection, func, select
+
+from pawsonalize.domain.events import MAX_IMPRESSION_ITEMS
+from pawsonalize.storage.animals import Choice
+from pawsonalize.storage.sql.database import Database
+from pawsonalize.storage.sql.tables import animal_exposures, animals, events, impressions
+from pawsonalize.storage.sql.upsert import insert
+
+_DECODE_IDS = msgspec.json.Decoder(list[list[str]]).decode
+_DECODE_PARTS = msgspec.json.Decoder(tuple[tuple[float, ...], ...]).decode
+_AT_ONCE = 5_000
+
+
+class SqlAnimalExposures:
+    """`AnimalExposures` on the animal_exposures, impressions and events tables."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of(self, animal_ids: Collection[str]) -> dict[str, int]:
+        """See `AnimalExposures.of`."""
+        ids = list(animal_ids)
+        found: dict[str, int] = {}
+        wanted = select(animal_exposures.c.animal_id, animal_exposures.c.shown)
+        with self._database.reading() as connection:
+            for start in range(0, len(ids), _AT_ONCE):
+                some = animal_exposures.c.animal_id.in_(ids[start : start + _AT_ONCE])
+                found |= {
+                    row.animal_id: row.shown for row in connection.execute(wanted.where(some))
+                }
+        return found
+
+    def changed(self, after: int) -> tuple[dict[str, int], int]:
+        """See `AnimalExposures.changed`."""
+        newer = select(animal_exposures).where(animal_exposures.c.counted_at > after)
+        with self._database.reading() as connection:
+            rows = connection.execute(newer).all()
+        through = max((row.counted_at for row in rows), default=after)
+        return {row.animal_id: row.shown for row in rows}, through
+
+    def choices(self, event_types: Collection[str], limit: int) -> list[Choice]:
+        """See `AnimalExposures.choices`."""
+        led = (
+            select(events.c.animal_id, impressions.c.animal_ids, impressions.c.parts)
+            .join(impressions, impressions.c.recommendation_id == events.c.recommendation_id)
+            .where(events.c.event_type.in_(event_types), events.c.animal_id.is_not(None))
+            .where(impressions.c.parts.is_not(None))
+            .order_by(events.c.offset.desc())
+            .limit(limit)
+        )
+        choices = []
+        with self._database.reading() as connection:
+            for row in connection.execute(led):
+                places = _DECODE_IDS(row.animal_ids)
+                chosen = [n for n, ids in enumerate(places) if row.animal_id in ids]
+                if chosen:
+                    choices.append(Choice(_DECODE_PARTS(row.parts), chosen[0]))
+        return choices
+
+
+def add_shown_animals(connection: Connection, lists: Iterable[tuple[int, Sequence[str]]]) -> None:
+    """Count lists of animals, each with its moment; of a long one the first 25 places.
+
+    Most pages show no more, and an event may report no more. Ids of no animal are not counted.
+    """
+    shown: Counter[str] = Counter()
+    newest = 0
+    for moment, animal_ids in lists:
+        shown.update(animal_ids)
+        newest = max(newest, moment)
+    if not shown:
+        return
+    known = connection.scalars(select(animals.c.animal_id).where(animals.c.animal_id.in_(shown)))
+    rows = [{"animal_id": one, "shown": shown[one], "counted_at": newest} for one in sorted(known)]
+    if not rows:
+        return
+    statement = insert(connection, animal_exposures)
+    new = statement.excluded
+    later = func.greatest if connection.dialect.name == "postgresql" else func.max
+    counted = statement.on_conflict_do_update(
+        index_elements=["animal_id"],
+        set_={
+            "shown": animal_exposures.c.shown + new.shown,
+            "counted_at": later(animal_exposures.c.counted_at, new.counted_at),
+        },
+    )
+    connection.execute(counted, rows)
+
+
+def first_places(places: Sequence[Sequence[str]]) -> list[str]:
+    """Who had the first 25 places."""
+    return [one for ids in places[:MAX_IMPRESSION_ITEMS] for one in ids]

@@ -1,0 +1,70 @@
+"""What came of answers: outcomes in the events table, and sessions."""
+
+from collections.abc import Collection
+
+from sqlalchemy import select
+
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, LoggedEvent
+from pawsonalize.storage.sql.database import Database
+from pawsonalize.storage.sql.event_log import logged
+from pawsonalize.storage.sql.tables import events, sessions
+
+_ASKED_AT_ONCE = 500  # parameters of one statement
+
+
+class SqlOutcomes:
+    """`Outcomes` on the events and sessions tables."""
+
+    def __init__(self, database: Database, dataset_group: str = DEFAULT_DATASET_GROUP) -> None:
+        self._database = database
+        self._dataset_group = dataset_group
+
+    def of(self, dataset_group: str) -> "SqlOutcomes":
+        """See `Outcomes.of`."""
+        return SqlOutcomes(self._database, dataset_group)
+
+    def events(
+        self, types: Collection[str], since: int, until: int, after: int, limit: int
+    ) -> list[LoggedEvent]:
+        """See `Outcomes.events`."""
+        wanted = (
+            select(events)
+            .where(
+                events.c.offset > after,
+                events.c.dataset_group == self._dataset_group,
+                events.c.event_type.in_(types),
+                events.c.sent_at >= since,
+                events.c.sent_at < until,
+            )
+            .order_by(events.c.offset)
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            return [logged(row) for row in connection.execute(wanted)]
+
+    def sessions(self, since: int, until: int) -> set[str]:
+        """See `Outcomes.sessions`."""
+        wanted = (
+            select(events.c.session_id)
+            .where(
+                events.c.dataset_group == self._dataset_group,
+                events.c.session_id.is_not(None),
+                events.c.sent_at >= since,
+                events.c.sent_at < until,
+            )
+            .distinct()
+        )
+        with self._database.reading() as connection:
+            return {row[0] for row in connection.execute(wanted)}
+
+    def users_of(self, session_ids: Collection[str]) -> dict[str, str]:
+        """See `Outcomes.users_of`."""
+        asked, found = sorted(session_ids), {}
+        with self._database.reading() as connection:
+            for begin in range(0, len(asked), _ASKED_AT_ONCE):
+                wanted = select(sessions.c.session_id, sessions.c.user_id).where(
+                    sessions.c.dataset_group == self._dataset_group,
+                    sessions.c.session_id.in_(asked[begin : begin + _ASKED_AT_ONCE]),
+                )
+                found.update({row[0]: row[1] for row in connection.execute(wanted)})
+        return found

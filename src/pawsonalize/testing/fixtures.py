@@ -1,0 +1,25 @@
+"""The fixtures of the plugin."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from pawsonalize.testing.process import running_service
+from pawsonalize.testing.service import Service
+
+
+@pytest.fixture(scope="session")
+def pawsonalize_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One service on an empty data folder for all tests of the session."""
+    with running_service(tmp_path_factory.mktemp("pawsonalize")) as service:
+        yield service
+
+
+@pytest.fixture
+def pawsonalize_environment(
+    pawsonalize_service: Service, monkeypatch: pytest.MonkeyPatch
+) -> Service:
+    """The service, where clients that the program under test makes by itself find it."""
+    for name, value in pawsonalize_service.environment.items():
+        monkeypatch.setenv(name, value)
+    return pawsonalize_service

@@ -1,0 +1,40 @@
+"""Outcomes and sessions as reports read them, on every database."""
+
+from pawsonalize.storage.sql import Database, SqlEventLog, SqlOutcomes
+from tests.event_data import T0, event
+
+
+def test_outcomes_are_read_by_type_and_time_page_by_page(database: Database) -> None:
+    log, outcomes = SqlEventLog(database), SqlOutcomes(database)
+    told = [
+        event("before", event_type="adoption", at=-1),
+        event("first", event_type="adoption"),
+        event("look", event_type="view"),
+        event("second", event_type="return", at=9),
+        event("after", event_type="return", at=10),
+        event("elsewhere", event_type="adoption", dataset_group="other"),
+    ]
+    log.append(told)
+    page = outcomes.events(["adoption", "return"], T0, T0 + 10, 0, 1)
+    assert [one.event for one in page] == [told[1]]
+    rest = outcomes.events(["adoption", "return"], T0, T0 + 10, page[-1].offset, 9)
+    assert [one.event.event_id for one in rest] == ["second"]
+    elsewhere = outcomes.of("other").events(["adoption"], T0, T0 + 10, 0, 9)
+    assert [one.event.event_id for one in elsewhere] == ["elsewhere"]
+
+
+def test_sessions_of_a_time_are_found_and_whose_they_are(database: Database) -> None:
+    log, outcomes = SqlEventLog(database), SqlOutcomes(database)
+    log.append(
+        [
+            event("a", session="s1", user=None),
+            event("b", session="s1", user="ann", at=5),
+            event("c", session="s2", user=None, at=7),
+            event("d", session=None, user="bob", at=8),
+            event("e", session="s3", user="bob", at=20),
+            event("f", session="s4", user="eve", dataset_group="other"),
+        ]
+    )
+    assert outcomes.sessions(T0, T0 + 20) == {"s1", "s2"}
+    many = ["s1", "s2", "s3", "s4", *(f"x{n}" for n in range(600))]
+    assert outcomes.users_of(many) == {"s1": "ann", "s3": "bob"}

@@ -1,0 +1,132 @@
+"""Who gets the places: the best, varied, as many as there are, in one documented order."""
+
+from collections import Counter
+from math import ceil
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pawsonalize.domain.animals import Animal, GoodWith
+from pawsonalize.domain.times import DAY
+from pawsonalize.engine.animals.choice import choose
+from pawsonalize.engine.animals.distance import Place
+from pawsonalize.engine.animals.rules import Rules
+from pawsonalize.engine.animals.settings import AnimalSettings, Weights
+from tests.animal_data import animal
+from tests.event_data import T0
+from tests.unit.engine.animals.shelves import (
+    GROUPS,
+    HERE,
+    ids_of,
+    question_of,
+    rules,
+    shelf_of,
+    stocks,
+    together,
+    violates,
+)
+
+some_scores = st.fixed_dictionaries({group: st.sampled_from((0.0, 1e-3, 0.5)) for group in GROUPS})
+
+
+@given(stocks(), rules, some_scores, st.integers(1, 30))
+def test_no_rule_is_ever_violated_and_nobody_who_fits_is_missing(
+    stock: list[Animal], asked: Rules, scores: dict[str, float], limit: int
+) -> None:
+    shelf = shelf_of(stock)
+    chosen = choose(question_of(shelf, scores, asked), limit)
+    places = {shelf.members(slot) for slot in chosen.tolist()}
+    by_id = {one.animal_id: one for one in stock}
+    fitting = {
+        tuple(sorted(other.animal_id for other in together(stock, one)))
+        for one in stock
+        if not any(violates(other, asked) for other in together(stock, one))
+    }
+    assert not any(violates(by_id[one], asked) for place in places for one in place)
+    assert {tuple(sorted(place)) for place in places} <= fitting
+    assert len(chosen) == len(places) == min(limit, len(fitting))
+
+
+@given(stocks(most=40), some_scores, st.integers(1, 30))
+def test_looking_at_the_best_groups_first_finds_what_looking_at_all_finds(
+    stock: list[Animal], scores: dict[str, float], limit: int
+) -> None:
+    shelf = shelf_of([one for one in stock if one.bonded_unit is None])
+    question = question_of(shelf, scores)
+    weighed = question.weigh(shelf.order)
+    order = np.lexsort((np.arange(len(shelf)), -weighed.utilities))
+    most = ceil(limit * question.settings.max_per_group_share)
+    counted: Counter[int] = Counter()
+    varied: list[int] = []
+    rest: list[int] = []
+    for slot in shelf.order[order].tolist():
+        group = int(shelf.column("group", np.array([slot]))[0])
+        (varied if counted[group] < most else rest).append(slot)
+        counted[group] += 1
+    assert choose(question, limit).tolist() == (varied + rest)[:limit]
+
+
+def test_many_groups_are_not_all_looked_at_and_the_answer_is_the_same() -> None:
+    groups = [f"2-Breed{number}-2-3" for number in range(400)]
+    stock = [
+        animal(f"{group}/{n}", group, listed=T0 - (n * 7 + number) % 90 * DAY)
+        for number, group in enumerate(groups)
+        for n in range(5)
+    ]
+    shelf = shelf_of(stock)
+    question = question_of(shelf, {group: 0.97**n for n, group in enumerate(groups)})
+    utilities = question.weigh(shelf.order).utilities
+    best = shelf.order[np.lexsort((np.arange(len(shelf)), -utilities))][:40]
+    assert set(choose(question, 40).tolist()) == set(best.tolist())
+
+
+def test_five_hundred_equal_animals_have_five_hundred_places_in_the_order_of_ties() -> None:
+    stock = [animal(f"a{(n * 7) % 500:03}", listed=T0 - n % 3 * DAY) for n in range(500)]
+    shelf = shelf_of(stock)
+    flat = AnimalSettings(weights=Weights(0, 0, 0, 0, 0))
+    chosen = choose(question_of(shelf, settings=flat), 500)
+    waited = sorted(stock, key=lambda one: (one.listed_at, one.animal_id))
+    assert ids_of(shelf, chosen) == [one.animal_id for one in waited]
+
+
+def test_one_group_has_its_share_while_others_are_there() -> None:
+    cats = [animal(f"cat{n}", "1-Manx-1-3") for n in range(20)]
+    dogs = [animal(f"dog{n}", "2-Pug-1-3") for n in range(7)]
+    shelf = shelf_of([*cats, *dogs])
+    settings = AnimalSettings(max_per_group_share=0.5)
+    question = question_of(shelf, {"1-Manx-1-3": 0.9}, settings=settings)
+    kinds = [one[:3] for one in ids_of(shelf, choose(question, 10))]
+    assert Counter(kinds) == {"cat": 5, "dog": 5}
+    kinds = [one[:3] for one in ids_of(shelf, choose(question, 20))]
+    assert Counter(kinds) == {"cat": 13, "dog": 7}, "places are not left empty"
+
+
+def test_each_factor_orders_those_who_are_alike_but_for_it() -> None:
+    here = Place(HERE.latitude, HERE.longitude)
+    asked = Rules(kids=True, place=here)
+    known = {"good_with_kids": GoodWith.YES, "latitude": 41.0, "longitude": -120.0}
+    worse: dict[str, dict[str, object]] = {
+        "waits less": {"listed": T0},
+        "is shown more": {},
+        "lives farther": {"latitude": 44.0},
+        "lives nobody knows where": {"latitude": None, "longitude": None},
+        "has no photo": {"photos": ()},
+        "is picky": {"good_with_kids": GoodWith.SELECTIVE},
+        "is not known to like kids": {"good_with_kids": GoodWith.UNKNOWN},
+    }
+    usual: dict[str, object] = {"listed": T0 - 50 * DAY, "photos": ("p",) * 3, **known}
+    for name, less in worse.items():
+        stock = [animal("better", **usual), animal("a worse one", **(usual | less))]  # type: ignore[arg-type]
+        shelf = shelf_of(stock, {"a worse one": 5.0} if name == "is shown more" else {})
+        assert ids_of(shelf, choose(question_of(shelf, asked=asked), 2))[0] == "better", name
+
+
+@given(stocks(), rules)
+def test_the_parts_of_a_utility_add_up_to_it(stock: list[Animal], asked: Rules) -> None:
+    shelf = shelf_of(stock)
+    weighed = question_of(shelf, asked=asked).weigh(shelf.order)
+    assert [sum(parts) for parts in weighed.parts.tolist()] == weighed.utilities.tolist()
+    assert np.isfinite(weighed.utilities).all()
+    bound = AnimalSettings().weights.bound
+    assert (weighed.utilities <= weighed.parts[:, 0] + bound + 1e-12).all()

@@ -1,0 +1,177 @@
+"""Answers of individual animals as callers see them."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from pawsonalize.app import build_app
+from tests.service_data import make_service
+from tests.unit.http.conftest import error_of
+
+_NUMBERS = itertools.count()
+CAT = {"species": "cat", "breed": "Siamese", "size": "small", "age": "baby"}
+DOG = {"species": "dog", "breed": "Beagle", "size": "medium", "age": "adult"}
+STRANGE = {"species": "horse", "breed": "Nobody Knows", "size": "small", "age": "senior"}
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """A service of its own: its inventory is what these tests put there."""
+    app = build_app(make_service(tmp_path_factory.mktemp("animals")))
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture
+def put(client: TestClient) -> Iterator[Any]:
+    """Puts animals for one test, and takes them away again."""
+    told: list[str] = []
+
+    def put(**animals: dict[str, Any]) -> None:
+        forms = [{"id": name, **about} for name, about in animals.items()]
+        answer = client.put("/v1/animals", json=forms)
+        assert answer.json()["rejected"] == []
+        told.extend(animals)
+
+    yield put
+    for name in dict.fromkeys(told):
+        client.delete(f"/v1/animals/{name}")
+
+
+def ask(client: TestClient, **asked: Any) -> list[str]:
+    answer = client.post("/v1/recommendations", json={"of": "animals", "limit": 500, **asked})
+    assert answer.status_code == 200, answer.text
+    return [place["id"] for place in answer.json()]
+
+
+def test_what_changed_is_in_the_very_next_answer(client: TestClient, put: Any) -> None:
+    put(rex=DOG, tom=CAT, horse=STRANGE)
+    assert set(ask(client)) == {"rex", "tom", "horse"}
+    for status, there in (("hold", False), ("available", True), ("adopted", False)):
+        client.post("/v1/animals/rex/status", json={"status": status})
+        assert ("rex" in ask(client)) == there
+    put(tom={**CAT, "goodWithKids": False})
+    assert ask(client, household={"kids": True}) == ["horse"]
+    put(tom={**CAT, "age": "senior"})
+    answer = client.post("/v1/recommendations", json={"of": "animals"}).json()
+    assert {place["itemId"] for place in answer if place["id"] == "tom"} == {"1-Siamese-1-4"}
+
+
+def test_rules_exclude_and_what_nobody_knows_comes_later_and_says_so(
+    client: TestClient, put: Any
+) -> None:
+    put(
+        known={**DOG, "goodWithCats": True, "fee": 50, "latitude": 40, "longitude": -120},
+        unknown=DOG,
+        no={**DOG, "goodWithCats": "no"},
+        dear={**DOG, "goodWithCats": True, "fee": 500},
+        far={**DOG, "goodWithCats": True, "fee": 1, "latitude": 50, "longitude": -120},
+        cat={**CAT, "goodWithCats": True, "fee": 0},
+    )
+    asked = {
+        "household": {"cats": True},
+        "maxFee": 100,
+        "species": ["dogs"],
+        "latitude": 40,
+        "longitude": -120.1,
+        "maxDistanceKm": 100,
+    }
+    assert ask(client, **asked) == ["known", "unknown"]
+    full = client.post(
+        "/v1/recommendations?detail=full", json={"of": "animals", **asked, "deny": {}}
+    ).json()["recommendations"]
+    assert full[0]["reasons"][:1] == ["good with cats"] or "9 km away" in full[0]["reasons"]
+    assert "nobody knows yet whether it likes cats" in full[1]["reasons"]
+    for place in full:
+        assert sum(place["factors"].values()) == place["utility"]
+    assert ask(client, **asked, deny={"animals": ["known"]}) == ["unknown"]
+    assert ask(client, **asked, deny={"breeds": ["Beagle"]}) == []
+
+
+def test_a_bonded_pair_is_one_place_that_names_both(client: TestClient, put: Any) -> None:
+    put(ann={**DOG, "bondedUnit": "u"}, bob={**CAT, "bondedUnit": "u", "goodWithDogs": False})
+    answer = client.post("/v1/recommendations", json={"of": "animals"}).json()
+    assert [(place["id"], place["bondedWith"]) for place in answer] == [("ann", ["bob"])]
+    assert ask(client, household={"dogs": True}) == []
+    client.post("/v1/animals/ann/status", json={"status": "adopted"})
+    assert ask(client) == ["bob"]
+
+
+def test_five_hundred_animals_have_five_hundred_places_in_both_questions(
+    client: TestClient, put: Any
+) -> None:
+    listed = {"listedAt": "2026-01-01"}
+    put(**{f"d{number:03}": {**(CAT, DOG)[number % 2], **listed} for number in range(500)})
+    assert len(ask(client)) == 500
+    given = [{"itemId": f"d{number:03}"} for number in range(499, -1, -1)]
+    body = {"userId": "ann", "itemMetadataList": given}
+    for more in ({}, {"of": "animals"}):
+        answer = client.post("/v1/rerankings", json=body | more).json()
+        assert sorted(answer["ranking"]) == [f"d{number:03}" for number in range(500)]
+        shares = answer["personalizeResponse"]["personalizedRanking"]
+        assert abs(sum(one["score"] for one in shares) - 1) < 1e-6
+    ranked = client.post("/v1/rerankings", json=body | {"of": "animals"}).json()["ranking"]
+    for kind in (0, 1):
+        alike = [one for one in ranked if int(one[1:]) % 2 == kind]
+        assert alike == sorted(alike), "ties go by id where all are listed as long"
+
+
+def test_a_ranking_of_animals_leaves_out_who_is_not_there(client: TestClient, put: Any) -> None:
+    put(rex=DOG, tom=CAT, gone={**CAT, "status": "adopted"})
+    given = [{"itemId": one} for one in ("gone", "tom", "nobody", "rex")]
+    body = {"userId": "ann", "of": "animals", "itemMetadataList": given}
+    ranked = client.post("/v1/rerankings", json=body).json()["ranking"]
+    assert set(ranked) == {"rex", "tom"}
+    none = client.post("/v1/rerankings", json={**body, "deny": {"animals": ["rex", "tom"]}})
+    assert none.json()["ranking"] == []
+    refused = client.post("/v1/rerankings", json={**body, "of": "groups"})
+    assert error_of(refused)["field"] == "itemMetadataList[2].animalMetadata"
+
+
+def test_similar_animals_come_without_the_animal_itself(client: TestClient, put: Any) -> None:
+    put(rex=DOG, max=DOG, tom=CAT)
+    found = client.get("/v1/animals/rex/similar?limit=5").json()
+    assert {place["id"] for place in found} == {"max", "tom"}
+    assert client.get("/v1/animals/nobody/similar").status_code == 404
+    assert client.get("/v1/animals/rex/similar?limit=0").status_code == 400
+
+
+def test_the_same_moment_gives_the_same_answer_and_the_past_its_own(
+    client: TestClient, put: Any
+) -> None:
+    put(old={**DOG, "listedAt": "2026-01-01"}, new={**DOG, "listedAt": "2026-03-01"})
+    answers = [ask(client, at="2026-04-01") for _ in range(2)]
+    assert answers == [["old", "new"]] * 2
+    assert ask(client, at="2026-02-01") == ["old"]
+
+
+def test_exposure_is_reported(client: TestClient, put: Any) -> None:
+    put(rex=DOG, tom=CAT)
+    event = {"sessionId": "s", "eventType": "view", "animal_id": "rex", "impression": ["rex"]}
+    sent = client.post("/v1/events", json={**event, "eventId": f"shown {next(_NUMBERS)}"})
+    assert sent.json()["accepted"] == 1
+    shares = client.get("/v1/animals/exposure").json()["shares"]
+    dogs = next(one for one in shares if one["value"] == "dog")
+    assert (dogs["shareOfStock"], dogs["shown"] > 0) == (0.5, True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ({"household": {"kids": True}, "of": "groups"}, "household"),
+        ({"maxFee": 5, "of": "groups"}, "maxFee"),
+        ({"maxDistanceKm": 5}, "maxDistanceKm"),
+        ({"latitude": 5}, "latitude"),
+        ({"postcode": "X1"}, "postcode"),
+        ({"metadataColumns": {"ITEMS": ["A"]}}, "metadataColumns"),
+        ({"deny": {"animals": [""]}}, "deny.animals"),
+    ],
+)
+def test_a_rule_that_cannot_be_kept_is_named(
+    client: TestClient, asked: dict[str, Any], field: str
+) -> None:
+    answer = client.post("/v1/recommendations", json={"of": "animals", **asked})
+    assert (answer.status_code, error_of(answer)["field"]) == (400, field)
