@@ -29,6 +29,7 @@ def commands() -> dict[str, list[list[str]]]:
         "fold": [["--events", "20000", "--size", "100"]],
         "gate": [["--worlds", "1", "--runs", "10"]],
         "next_item": next_item_runs(shared_data() / "sequences"),
+        "request": [["--max-items", "20000"]],
         "wire": [["--events", "20000", "--groups", "500", "--requests", "1000"]],
         "scale": [["--max-events", "100000"]],
     }

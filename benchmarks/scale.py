@@ -41,7 +41,7 @@ def measure(events: int, items: int) -> dict[str, Any]:
     peak = peak_megabytes()
     taken = []
     for user in range(min(_REQUESTS, data.n_users)):
-        context = _context(data, user)
+        context = read_context(data, user)
         begun = time.perf_counter()
         model.score_catalogue(context)
         taken.append(time.perf_counter() - begun)
@@ -56,7 +56,8 @@ def measure(events: int, items: int) -> dict[str, Any]:
     }
 
 
-def _context(data: TrainingData, user: int) -> Context:
+def read_context(data: TrainingData, user: int) -> Context:
+    """The user's newest events."""
     start, end = np.searchsorted(data.user, [user, user + 1]).tolist()
     rows = range(end - 1, max(start, end - _READ) - 1, -1)
     events = (Seen(data.item_ids[data.item[row]], "view", int(data.time[row])) for row in rows)

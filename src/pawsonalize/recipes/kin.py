@@ -36,12 +36,12 @@ class Kin:
         return cls(steps, base, np.maximum(total, 1e-30).astype(np.float32))
 
     def lift(self, cells: NDArray[np.int64], strengths: NDArray[np.float32]) -> NDArray[np.float32]:
-        """How much each unit of base gains by its cell, shape (cells + 1,).
+        """How much each unit of base gains by its cell, shape (…, cells + 1).
 
-        `cells` has shape (levels, k), `strengths` (k,).
+        `cells` has shape (levels, k), `strengths` (…, k).
         """
-        lift = np.zeros(len(self.cell_base), np.float32)
-        self.steps.add_to(lift, cells.ravel(), np.tile(strengths, len(cells)))
+        lift = np.zeros((*strengths.shape[:-1], len(self.cell_base)), np.float32)
+        self.steps.add_to(lift, cells.ravel(), np.concatenate([strengths] * len(cells), axis=-1))
         lift /= self.cell_base
         return lift
 
@@ -52,7 +52,8 @@ class Kin:
         gain = np.zeros(len(out), np.float32)
         for cells in index.cells[:, :-1]:
             gain += lift.take(cells, mode="clip")  # checked when loaded; clip is the fastest
-        out += gain * self.base
+        gain *= self.base
+        out += gain
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Steps and bases as plain arrays."""

@@ -135,13 +135,16 @@ class Mixture:
         outside: Sequence[str],
         supply: NDArray[np.integer] | None,
         facets: NDArray[np.int64],
+        out: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float32]:
-        """The candidates, each weighed, shape (tables, items + outside).
+        """The candidates, each weighed, shape (tables, items + outside); `out` is written to.
 
         A table gets its weight times evidence / (evidence + doubt); popularity gets the rest.
         """
         s = self._settings
-        parts = self._candidates(seen, outside)
+        shape = (len(TABLES), len(self.index.ids) + len(outside))
+        parts = np.empty(shape, np.float32) if out is None else out
+        self._candidates(seen, outside, parts)
         tilt = self.facets.tilt(facets)
         if tilt is not None:  # kin and popularity: what others like, not what the visitor did
             kin = self.index.kin_of(outside)
@@ -167,10 +170,12 @@ class Mixture:
         fade = self._settings.facet_fade
         return float(fade / (fade + evidence))
 
-    def _candidates(self, seen: Interests, outside: Sequence[str]) -> NDArray[np.float32]:
-        """What each table proposes by itself, shape (tables, items + outside)."""
+    def _candidates(
+        self, seen: Interests, outside: Sequence[str], parts: NDArray[np.float32]
+    ) -> None:
+        """Write what each table proposes by itself to `parts` (tables, items + outside)."""
         s, n_items = self._settings, len(self.index.ids)
-        parts = np.zeros((len(TABLES), n_items + len(outside)), np.float32)
+        parts[:] = 0.0
         own, transitions, covisits, kin, popularity = parts
 
         latest = seen.faded(s.history_decay)
@@ -190,7 +195,6 @@ class Mixture:
             own[n_items:] = [own_of.get(item, 0.0) for item in outside]
             kin[n_items:] = lift[cells].sum(axis=0) * np.float32(s.kin_smoothing)
             popularity[n_items:] = self.popularity.of_kin(cells)
-        return parts
 
 
 def _event_weights(data: TrainingData, settings: MixtureSettings) -> NDArray[np.float32]:

@@ -22,7 +22,7 @@ from pawsonalize.recipes.learned.recounting import recounted
 from pawsonalize.recipes.mixture import TABLES, Mixture
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 
-_FORMAT = 3
+_FORMAT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,11 +252,10 @@ class UserPersonalizationModel:
     def _mask(self, parts: NDArray[np.float32], context: Context) -> None:
         """Take out what the visitor has seen, unless nothing else is left."""
         rows = self.index.rows([event.item for event in context.events])
-        seen = np.zeros(parts.shape[1], np.bool_)
-        seen[rows[rows < len(self.index.ids)]] = True
-        left = float(
-            parts[:, : len(self.index.ids)].sum(axis=0)[~seen[: len(self.index.ids)]].sum()
-        )
+        seen = rows[rows < len(self.index.ids)]
+        total = parts[:, : len(self.index.ids)].sum(axis=0)
+        total[seen] = 0.0
+        left = float(total.sum())
         if left > 0:
             parts[:, seen] = 0.0
             parts /= np.float32(left)

@@ -85,7 +85,7 @@ def unpack(
         postings=_postings(own, n),
         trend=Trend(total, recent[:, np.newaxis], np.zeros(len(recent[:1]))),
         likeness=likeness,
-        factors=Factors(source, _finite(own, "target", np.float32, source.shape)),
+        factors=Factors(source, _finite(own, "target", np.float32, source.shape[::-1])),
         mixture=mixture,
         usual=Usual.of(total, mixture.index, mixture.supply, likeness),
     )

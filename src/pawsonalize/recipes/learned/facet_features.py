@@ -23,19 +23,22 @@ def facet_names(t: "Tables") -> list[str]:
 
 
 def facet_columns(t: "Tables", r: Requests, top: Array) -> Iterator[Array]:
-    """For each level of cells, then the items: the facets' logs together, and the greatest."""
+    """For each level of cells, then the items: the facets' logs together, and the greatest.
+
+    Blocks (B, 2, N) for the candidates `top`.
+    """
     lifts = t.mixture.facets
     if not lifts.counted:
         return
     rows = np.where(r.facets < lifts.counted, r.facets, -1)  # the quiz is counted nowhere
     known = (rows >= 0)[:, :, np.newaxis]
-    at, none = rows[:, :, np.newaxis], np.zeros((len(top), 1, 1), np.float32)
+    at = rows[:, :, np.newaxis]
     for cells in t.index.cells[:, :-1]:
-        yield from _both(np.where(known, lifts.cells[at, cells[top][:, np.newaxis]], 0.0), none)
-    yield from _both(np.where(known, lifts.items[at, top[:, np.newaxis]], 0.0), none)
+        yield _both(np.where(known, lifts.cells[at, cells[top][:, np.newaxis]], 0.0))
+    yield _both(np.where(known, lifts.items[at, top[:, np.newaxis]], 0.0))
 
 
-def _both(logs: Array, none: Array) -> Iterator[Array]:
+def _both(logs: Array) -> Array:
     """Sum and maximum over the facets of `logs` (B, F, N); without any facet both are 0."""
-    yield logs.sum(axis=1)
-    yield logs.max(axis=1) if logs.shape[1] else np.broadcast_to(none[:, 0], logs.shape[::2])
+    total = logs.sum(axis=1)
+    return np.stack([total, logs.max(axis=1) if logs.shape[1] else total], axis=1)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,6 @@ from pawsonalize.recipes.learned.signals import (
     Signals,
     choose,
     context_factor,
-    recent_popularity,
     signals,
 )
 from pawsonalize.recipes.learned.tables import Tables
@@ -71,20 +71,21 @@ def features(t: Tables, r: Requests, hidden: Hidden | None = None) -> Featured:
     there = np.isfinite(blend)
     popularity = t.trend.total[top]
     root = np.sqrt(popularity + 1.0)
-    blocks = [_behaviour(t, r, found, top, np.where(there, blend, 0.0), root)]
-    blocks += [
-        np.broadcast_to(column, top.shape)[:, None]
-        for columns in (
-            _request_columns(t, r, found, popularity),
-            _seen_columns(t, r, top),
-            taste_columns(t, r, found.weights, top),
-            _supply_columns(t, r, top),
-            _trend_columns(t, r, top, root),
-            facet_columns(t, r, top),
-        )
-        for column in columns
-    ]
-    x = np.concatenate(blocks, axis=1, dtype=np.float32)
+    behaviour = _behaviour(t, r, found, top, np.where(there, blend, 0.0), root)
+    known = behaviour.shape[1]
+    x = np.empty((len(top), len(feature_names(t)), top.shape[1]), np.float32)
+    x[:, :known] = behaviour
+    blocks = chain(
+        _request_columns(t, r, found, popularity),
+        _seen_columns(t, r, top),
+        taste_columns(t, r, found.weights, top),
+        _supply_columns(t, r, top),
+        _trend_columns(t, r, top, root),
+        facet_columns(t, r, top),
+    )
+    for block in blocks:
+        x[:, known : known + block.shape[1]] = block
+        known += block.shape[1]
     return Featured(top, there, np.ascontiguousarray(np.moveaxis(x, 1, 2)))
 
 
@@ -92,17 +93,14 @@ def _behaviour(
     t: Tables, r: Requests, found: Signals, top: Array, blend: Array, root: Array
 ) -> Array:
     """The signals of the candidates as they are, as shares of the best, as ranks, …; (B, K, N)."""
-    target = t.factors.target[top]
-    factors = [
-        np.matmul(target, context_factor(t.factors, r, found.weights[rate])[:, :, None])[:, :, 0]
-        for rate in ("newest", "fast")
-    ]
+    rates = [context_factor(t.factors, r, found.weights[rate]) for rate in ("newest", "fast")]
+    factors = np.matmul(np.stack(rates, axis=1), t.factors.target[:, top].swapaxes(0, 1))
     request = np.arange(len(top))[:, None, None]
     at = [
         dense[request, np.arange(dense.shape[1])[:, None], top[:, None]]
         for dense in (found.dense, found.parts)
     ]
-    plain = np.concatenate([*at, blend[:, None], *(f[:, None] for f in factors)], axis=1)
+    plain = np.concatenate([*at, blend[:, None], factors], axis=1)
     scaled = plain / np.maximum(plain.max(axis=2, keepdims=True), 1e-9)
     return np.concatenate(
         [
@@ -137,28 +135,24 @@ def _request_columns(t: Tables, r: Requests, found: Signals, popularity: Array) 
     known = r.context >= 0
     logs = np.log1p(t.trend.total[np.maximum(r.context, 0)]) * known
     usual = logs.sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-    yield popularity
-    yield np.log1p(popularity) - usual[:, None]
-    yield np.log1p(r.lengths)[:, None]
-    yield logs[:, :1]
-    yield found.dense[:, SIGNALS.index("slow")].max(axis=1, keepdims=True)
-    yield found.dense[:, SIGNALS.index("factor")].max(axis=1, keepdims=True)
-    yield np.log1p(r.idle)[:, None]
+    tops = [found.most[:, SIGNALS.index(name)] for name in ("slow", "factor")]
+    yield popularity[:, None]
+    yield (np.log1p(popularity) - usual[:, None])[:, None]
+    yield np.stack([np.log1p(r.lengths), logs[:, 0], *tops, np.log1p(r.idle)], axis=1)[..., None]
 
 
 def _seen_columns(t: Tables, r: Requests, top: Array) -> Iterator[Array]:
     """How often and how many visits ago the candidate was chosen; constant where masked."""
     if not t.design.repeats:
-        yield np.zeros((1, 1))
-        yield np.full((1, 1), -1.0)
+        yield np.array([0.0, -1.0])[None, :, None]
         return
     shape = (len(top), t.n_items)
     key = r.seen_request * t.n_items + r.seen_item
     times = np.bincount(key, minlength=shape[0] * shape[1]).reshape(shape)
     age = np.full(shape[0] * shape[1], -1.0)
     age[key] = r.seen_age  # oldest first: the newest is written last
-    yield _at(times, top)
-    yield _at(age.reshape(shape), top)
+    yield _at(times, top)[:, None]
+    yield _at(age.reshape(shape), top)[:, None]
 
 
 def _supply_columns(t: Tables, r: Requests, top: Array) -> Iterator[Array]:
@@ -168,14 +162,13 @@ def _supply_columns(t: Tables, r: Requests, top: Array) -> Iterator[Array]:
         return
     usual = supply.usual[top]
     now = usual if r.supply is None else _at(r.supply, top)
-    yield np.log1p(now)
-    yield np.log((now + 0.1) / (usual + supply.smoothing))
-    for cells in t.index.cells[:, :-1]:
-        yield t.usual.rate[cells[top]]
+    yield np.log1p(now)[:, None]
+    yield np.log((now + 0.1) / (usual + supply.smoothing))[:, None]
+    yield np.moveaxis(t.usual.rate[t.index.cells[:, top]], 0, 1)
 
 
 def _trend_columns(t: Tables, r: Requests, top: Array, root: Array) -> Iterator[Array]:
-    for recent in recent_popularity(t, r):
-        lately = _at(recent, top)
-        yield lately / root
-        yield lately
+    part = t.trend.slice_of(r.now)[:, None]
+    for recent in t.trend.recent:
+        lately = recent[part, top]
+        yield np.stack([lately / root, lately], axis=1)

@@ -24,13 +24,22 @@ _MATCHED = 8  # single-valued attributes that are also compared one by one, at m
 class Likeness:
     """`rows`: (items, values) unit rows; `codes` (items, columns) int32, -1 = none.
 
-    `matched` are the columns of single-valued attributes, `names` their names.
+    `matched` are the columns of single-valued attributes. Their values share one numbering, in
+    which `nothing` (matched,) stands for an item without one: `values` (items + 1, matched), the
+    last row that of no item.
     """
 
     rows: Rows
     codes: Array
     columns: tuple[str, ...]
     matched: tuple[int, ...]
+    values: Array
+    nothing: Array
+
+    @property
+    def n_values(self) -> int:
+        """How many values the matched attributes have, nothing included."""
+        return int(self.values.max(initial=-1)) + 1
 
     @property
     def names(self) -> list[str]:
@@ -45,16 +54,16 @@ class Likeness:
         """Likeness of candidates `top` (B, N) to the weighted contexts; each (B, N)."""
         if not self.rows.width:
             return []
-        results = _cosines(self.rows, r.context, weights, top)
-        for column in self.matched:
-            code = self.codes[:, column]
-            mine = np.where(r.context >= 0, code[r.context], -1)
-            theirs = code[top]
-            for weight in weights:
-                share = np.where(mine >= 0, weight, 0.0)
-                share = share / np.maximum(share.sum(axis=1, keepdims=True), 1e-9)
-                results.append(_matching_share(mine, share, theirs, int(code.max(initial=-1)) + 1))
-        return results
+        return _cosines(self.rows, r.context, weights, top)
+
+    def profile(self, r: Requests, weights: tuple[Array, ...]) -> Array:
+        """What the contexts hold of each value by each weighting, (B, weightings, values)."""
+        count, size = len(r.context), self.n_values
+        mine = self.values[r.context][:, None]  # (B, 1, L, matched); -1 is the row of no item
+        first = np.arange(count * len(weights)).reshape(count, -1, 1, 1) * size
+        worth = np.broadcast_to(np.stack(weights, axis=1)[..., None], (first + mine).shape)
+        found = np.bincount((first + mine).ravel(), worth.ravel(), count * len(weights) * size)
+        return found.reshape(count, len(weights), size)
 
 
 def build_likeness(attributes: ItemAttributes) -> tuple[Array, tuple[str, ...]]:
@@ -71,7 +80,7 @@ def build_likeness(attributes: ItemAttributes) -> tuple[Array, tuple[str, ...]]:
 def likeness_of(codes: Array, columns: tuple[str, ...]) -> Likeness:
     """Weigh the values: the inverse of how many items have each."""
     times = Counter(columns)
-    single = [c for c, name in enumerate(columns) if times[name] == 1]
+    matched = [c for c, name in enumerate(columns) if times[name] == 1][:_MATCHED]
     first, width = {}, 0
     for name in times:
         first[name] = width
@@ -92,7 +101,14 @@ def likeness_of(codes: Array, columns: tuple[str, ...]) -> Likeness:
         else weighted
     )
     rows = to_rows(sparse.csr_array(unit), max(width, 1))
-    return Likeness(rows, codes, columns, tuple(single[:_MATCHED]))
+    return Likeness(rows, codes, columns, tuple(matched), *_numbered(codes[:, matched]))
+
+
+def _numbered(codes: Array) -> tuple[Array, Array]:
+    """Values of several columns in one numbering, each column's -1 first, and those places."""
+    nothing = np.zeros(codes.shape[1], np.int64)
+    nothing[1:] = np.cumsum(codes[:, :-1].max(axis=0, initial=-1) + 2)
+    return np.concatenate([codes + 1 + nothing, nothing[None]]), nothing
 
 
 def _cosines(rows: Rows, context: Array, weights: tuple[Array, ...], top: Array) -> list[Array]:
@@ -111,13 +127,3 @@ def _cosines(rows: Rows, context: Array, weights: tuple[Array, ...], top: Array)
         matched = np.bincount(slot, rows.values[position] * profile[place], minlength=len(asked))
         results.append(matched.astype(np.float32).reshape(top.shape))
     return results
-
-
-def _matching_share(mine: Array, share: Array, theirs: Array, size: int) -> Array:
-    """The share of a context (B, L) whose code is the candidate's, shape (B, N)."""
-    request = np.arange(len(mine))[:, None] * (size + 1)
-    profile = np.bincount(
-        (request + mine + 1).ravel(), share.ravel(), minlength=len(mine) * (size + 1)
-    )
-    profile[np.arange(len(mine)) * (size + 1)] = 0.0  # code -1 matches nothing
-    return np.asarray(profile[request + theirs + 1].astype(np.float32))

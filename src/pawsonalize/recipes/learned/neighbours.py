@@ -1,6 +1,7 @@
 """The nearest other users by overlap with the context, and what they did around the match."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,13 @@ from numpy.typing import NDArray
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.log import Log
 from pawsonalize.recipes.learned.rows import expand
+from pawsonalize.recipes.tables import largest
 
 Array = NDArray[Any]
 _ECHO = 3  # newest visits of a neighbour which the context must hold in a row to be an echo
 _BEFORE, _AFTER = 20, 30  # visits of a neighbour around the match that count
+_DISTANCE = np.arange(-_BEFORE, _AFTER)
+_KERNEL = np.where(_DISTANCE > 0, 1.0, 0.4) * 0.8 ** np.abs(np.abs(_DISTANCE) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +61,18 @@ def build_postings(log: Log, keep: int) -> Postings:
 def neighbour_scores(
     p: Postings, context: Array, weights: Array, users: Array, design: Design
 ) -> tuple[Array, Array]:
-    """Two (requests, items) float32: alike users' items, flat and decayed around the match."""
+    """Two (requests, items) float64: alike users' items, flat and decayed around the match."""
     request, other, similarity, match = _nearest(p, context, weights, users, design.neighbours)
     length = p.offsets[other + 1] - p.offsets[other]
     low, high = np.maximum(match - _BEFORE, 0), np.minimum(match + _AFTER, length)
     owner, at = expand(p.offsets[other] + low, high - low)
-    distance = at - p.offsets[other][owner] - match[owner]
-    kernel = np.where(distance > 0, 1.0, 0.4) * 0.8 ** np.abs(np.abs(distance) - 1)
+    kernel = _KERNEL[at + (_BEFORE - p.offsets[other] - match)[owner]]
     shape = (len(context), len(p.idf))
-    key, size = request[owner] * shape[1] + p.items[at], shape[0] * shape[1]
-    flat = np.bincount(key, similarity[owner], minlength=size)
-    near = np.bincount(key, similarity[owner] * kernel, minlength=size)
-    return flat.astype(np.float32).reshape(shape), near.astype(np.float32).reshape(shape)
+    key, size = (request * shape[1])[owner] + p.items[at], shape[0] * shape[1]
+    worth = similarity[owner]
+    flat = np.bincount(key, worth, minlength=size)
+    near = np.bincount(key, worth * kernel, minlength=size)
+    return flat.reshape(shape), near.reshape(shape)
 
 
 def _nearest(
@@ -92,9 +96,10 @@ def _nearest(
     match[slot[::-1]] = p.positions[at][apart][::-1]  # written last = the newest context item
     request, other = np.divmod(found, p.n_users)
     similarity = similarity / np.sqrt(p.offsets[other + 1] - p.offsets[other] + 5.0)
-    order = np.lexsort((-similarity, request))
-    rank = np.arange(len(order)) - np.searchsorted(request, request)
-    order = order[rank < keep]
+    ends = np.searchsorted(request, np.arange(count + 1))
+    order = np.concatenate(
+        [low + largest(similarity[low:high], keep) for low, high in pairwise(ends.tolist())]
+    )
     order = order[~_echoes(p, context[request[order]], other[order])]
     return request[order], other[order], similarity[order], match[order]
 
@@ -106,13 +111,16 @@ def _echoes(p: Postings, context: Array, other: Array) -> Array:
     model was trained (a context does not say whose it is). `context` is (neighbours, L).
     """
     end, length = p.offsets[other + 1], p.offsets[other + 1] - p.offsets[other]
-    held = np.ones(context.shape, bool)
-    for back in range(min(_ECHO, context.shape[1])):
+    row, place = np.nonzero(context == p.items[end - 1][:, None])
+    end, length, last = end[row], length[row], context.shape[1] - 1
+    held = np.ones(len(row), bool)
+    for back in range(1, min(_ECHO, last + 1)):
         item = p.items[np.maximum(end - 1 - back, 0)]
-        step = np.zeros(context.shape, bool)
-        step[:, : context.shape[1] - back] = context[:, back:] == item[:, None]
-        held &= step | (length <= back)[:, None]
-    return np.asarray(held.any(axis=1))
+        same = context[row, np.minimum(place + back, last)] == item
+        held &= (same & (place + back <= last)) | (length <= back)
+    echo = np.zeros(len(context), bool)
+    echo[row[held]] = True
+    return echo
 
 
 def _distinct(key: Array, size: int) -> tuple[Array, Array]:

@@ -41,5 +41,5 @@ def _renumbered(factors: Factors, before: ItemIndex, after: ItemIndex) -> Factor
     nothing = np.zeros((1, factors.source.shape[1]), np.float32)
     return Factors(
         np.concatenate([factors.source, nothing])[rows],
-        np.concatenate([factors.target, nothing])[rows],
+        np.concatenate([factors.target, nothing.T], axis=1).take(rows, axis=1),
     )

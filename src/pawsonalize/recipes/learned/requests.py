@@ -93,16 +93,20 @@ def of_context(context: Context, index: ItemIndex, facets: Array, design: Design
     rows[rows == len(index.ids)] = -1
     times = np.array([visit.time for visit in visits], np.float64)
     worth = np.array(strengths) * _fade(context.now - times, design)
-    pad = design.context - min(len(visits), design.context)
-    read = rows[: design.context]
-    outside = [visits[k].item for k in np.flatnonzero(read < 0).tolist()]
-    cells = index.cells[:, read]
-    cells[:, read < 0] = index.kin_of(outside)
+    count = min(len(visits), design.context)
+    read = np.full(design.context, -1)
+    read[:count] = rows[:count]
+    cells = index.cells[:, read]  # -1 is the column of "no cell"
+    outside = np.flatnonzero(read[:count] < 0)
+    if len(outside):
+        cells[:, outside] = index.kin_of([visits[k].item for k in outside.tolist()])
+    weights = np.zeros(design.context)
+    weights[:count] = worth[:count]
     place = np.flatnonzero(rows >= 0)[::-1]  # oldest first
     return Requests(
-        context=np.pad(read, (0, pad), constant_values=-1)[None],
-        cells=np.pad(cells, ((0, 0), (0, pad)), constant_values=index.n_cells)[None],
-        worth=np.pad(worth[: design.context], (0, pad))[None],
+        context=read[None],
+        cells=cells[None],
+        worth=weights[None],
         lengths=np.array([len(visits)]),
         now=np.array([float(context.now)]),
         idle=np.maximum(context.now - times[:1], 0.0) / DAY if visits else np.zeros(1),

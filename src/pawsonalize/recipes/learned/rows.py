@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from pawsonalize.recipes.artefact import check_codes, check_offsets, take, take_weights
 from pawsonalize.recipes.contract import Arrays
-from pawsonalize.recipes.tables import Counts
+from pawsonalize.recipes.tables import Counts, keep_largest
 
 Array = NDArray[Any]
 
@@ -75,25 +74,12 @@ def expand(starts: Array, lengths: Array) -> tuple[Array, Array]:
     return owner, np.arange(len(owner)) + (starts - before)[owner]
 
 
-def prune(matrix: Counts, keep: int, block: int = 4_000_000) -> Counts:
-    """Keep the `keep` largest values of each row (ties: the lower column), a block at a time."""
-    starts = matrix.indptr.astype(np.int64)
-    lengths = np.diff(starts)
-    if lengths.max(initial=0) <= keep:
+def prune(matrix: Counts, keep: int) -> Counts:
+    """Keep the `keep` largest values of each row; ties: the lower column."""
+    if np.diff(matrix.indptr).max(initial=0) <= keep:
         return matrix
-    low, kept = 0, []
-    while low < len(lengths):
-        high = max(int(np.searchsorted(starts, starts[low] + block, side="right")) - 1, low + 1)
-        inside = slice(starts[low], starts[high])
-        row = np.repeat(np.arange(high - low), lengths[low:high])
-        order = np.lexsort((matrix.indices[inside], -matrix.data[inside], row))
-        rank = np.arange(len(order)) - (starts[low:high] - starts[low])[row]
-        kept.append(np.sort(order[rank < keep]) + starts[low])
-        low = high
-    chosen = np.concatenate(kept)
-    ends = np.concatenate([[0], np.cumsum(np.minimum(lengths, keep))])
-    parts = (matrix.data[chosen], matrix.indices[chosen], ends)
-    return sparse.csr_array(parts, shape=matrix.shape)
+    matrix.sort_indices()
+    return keep_largest(matrix, keep)
 
 
 def look_up(table: Rows, rows: Array, columns: Array) -> Array:

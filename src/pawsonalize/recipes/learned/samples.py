@@ -56,7 +56,8 @@ def draw(c: Counted, settings: MixtureSettings) -> tuple[Samples, Samples] | Non
             inside = np.flatnonzero((fold[users] == index) & (held[users] == kind))
             done[kind].extend(_cut(c, tables, users[inside], cuts[inside], size))
     train, out = (_joined(parts) for parts in done)
-    enough = len(train.x) >= d.min_requests // 2 and len(out.x) >= d.min_requests // 20
+    least_train, least_out = max(d.min_requests // 2, 1), max(d.min_requests // 20, 1)
+    enough = len(train.x) >= least_train and len(out.x) >= least_out
     return (train, out) if enough else None
 
 

@@ -12,6 +12,8 @@ from pawsonalize.recipes.learned.neighbours import neighbour_scores
 from pawsonalize.recipes.learned.requests import Requests
 from pawsonalize.recipes.learned.steps import Pairs, own_steps, spread
 from pawsonalize.recipes.learned.tables import Counted, Tables
+from pawsonalize.recipes.mixture import TABLES
+from pawsonalize.recipes.tables import largest
 
 Array = NDArray[Any]
 SIGNALS = ("newest", "fast", "slow", "backward", "flat", "near", "factor", "mixture")
@@ -21,13 +23,14 @@ _FIRST_STAGE = np.array([0.0, 1.0, 1.0, 0.5, 0.7, 1.0, 3.0, 0.3], np.float32)
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """`dense` (B, signals, items) in the order of `SIGNALS`; `parts` (B, tables, items).
+    """`dense` (B, signals, items) in the order of `SIGNALS`; `most` (B, signals) its maxima.
 
-    `parts` are the mixture's. `blend` (B, items) is -inf where masked; `weights`: name -> (B, L)
-    weights of the context.
+    `parts` (B, tables, items) are the mixture's. `blend` (B, items) is -inf where masked;
+    `weights`: name -> (B, L) weights of the context.
     """
 
     dense: Array
+    most: Array
     parts: Array
     blend: Array
     weights: dict[str, Array]
@@ -58,20 +61,23 @@ def signals(t: Tables, r: Requests, hidden: Hidden | None) -> Signals:
     w = _context_weights(t, r)
     own, back = (None, None) if hidden is None else (hidden.forward, hidden.backward)
     rates = [w["newest"], w["fast"], w["slow"]]
-    parts = np.stack([_mixture_parts(t, r, row) for row in range(len(r.lengths))])
+    parts = np.empty((len(r.lengths), len(TABLES), t.n_items), np.float32)
+    for row, out in enumerate(parts):
+        _mixture_parts(t, r, row, out)
     dense = np.empty((len(r.lengths), len(SIGNALS), t.n_items), np.float32)
     dense[:, 0], dense[:, 1], dense[:, 2] = spread(t.forward, r.context, rates, own)
     (dense[:, 3],) = spread(t.backward, r.context, [w["slow"]], back)
     dense[:, 4], dense[:, 5] = neighbour_scores(t.postings, r.context, w["slow"], r.users, t.design)
-    dense[:, 6] = context_factor(t.factors, r, w["long"]) @ t.factors.target.T
-    dense[:, 7] = parts.sum(axis=1)
-    return Signals(dense, parts, _blend(t, r, dense), w)
+    np.matmul(context_factor(t.factors, r, w["long"]), t.factors.target, out=dense[:, 6])
+    parts.sum(axis=1, out=dense[:, 7])
+    most = dense.max(axis=2)
+    return Signals(dense, most, parts, _blend(t, r, dense, most), w)
 
 
-def _blend(t: Tables, r: Requests, dense: Array) -> Array:
+def _blend(t: Tables, r: Requests, dense: Array, most: Array) -> Array:
     """The signals as one, popularity between equals; (B, items), -inf where masked."""
-    most = np.maximum(dense.max(axis=2), np.float32(1e-9))
-    blend = np.matmul((_FIRST_STAGE / most)[:, None, :], dense)[:, 0]
+    share = _FIRST_STAGE / np.maximum(most, np.float32(1e-9))
+    blend = np.matmul(share[:, None, :], dense)[:, 0]
     blend += t.trend.total * np.float32(1e-3 / max(float(t.trend.total.max(initial=1.0)), 1.0))
     if r.supply is not None:
         blend[r.supply == 0] = -np.inf
@@ -80,31 +86,20 @@ def _blend(t: Tables, r: Requests, dense: Array) -> Array:
     return np.asarray(blend)
 
 
-def _mixture_parts(t: Tables, r: Requests, row: int) -> Array:
+def _mixture_parts(t: Tables, r: Requests, row: int, out: Array) -> None:
     supply = None if r.supply is None else r.supply[row]
-    return t.mixture.weigh(_interests(r, row, t), (), supply, r.facets[row])
+    t.mixture.weigh(_interests(r, row, t), (), supply, r.facets[row], out)
 
 
 def choose(blend: Array, count: int) -> Array:
     """The best items by the blend, (B, N) best first; ties by position."""
-    count = min(count, blend.shape[1])
-    top = np.sort(np.argpartition(-blend, count - 1, axis=1)[:, :count], axis=1)
-    order = np.argsort(-np.take_along_axis(blend, top, 1), axis=1, kind="stable")
-    return np.take_along_axis(top, order, 1)
+    return np.stack([largest(row, count) for row in blend])
 
 
 def context_factor(f: Factors, r: Requests, weights: Array) -> Array:
     """The contexts' place among the factors, (B, rank)."""
     known = weights.astype(np.float32) * (r.context >= 0)
     return np.asarray(np.einsum("bl,blk->bk", known, f.source[np.maximum(r.context, 0)]))
-
-
-def recent_popularity(t: Tables, r: Requests) -> list[Array]:
-    """(B, items) recent popularity at the requests' moments, one per half-life."""
-    if not len(t.trend.recent):
-        return []
-    part = t.trend.slice_of(r.now)
-    return [recent[part] for recent in t.trend.recent]
 
 
 def _context_weights(t: Tables, r: Requests) -> dict[str, Array]:

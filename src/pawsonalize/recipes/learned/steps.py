@@ -84,7 +84,7 @@ def own_steps(
 
 
 def spread(rows: Rows, context: Array, weights: list[Array], own: Pairs | None) -> list[Array]:
-    """Sum the rows of the context items, once per weighting; each (requests, items) float32.
+    """Sum the rows of the context items, once per weighting; each (requests, items) float64.
 
     `context` (requests, L) holds items or -1, each of `weights` is (requests, L), `own` are scaled
     steps to take out.
@@ -98,7 +98,8 @@ def spread(rows: Rows, context: Array, weights: list[Array], own: Pairs | None) 
     results = [np.bincount(key, values * w.ravel()[entry], minlength=count * n) for w in weights]
     if own is not None:
         _take_out(results, rows, context, weights, own)
-    return [np.maximum(result, 0.0).astype(np.float32).reshape(count, n) for result in results]
+        results = [np.maximum(result, 0.0) for result in results]
+    return [result.reshape(count, n) for result in results]
 
 
 def _take_out(

@@ -30,12 +30,11 @@ _LEAST_LIFT = 0.01
 class Usual:
     """What is chosen usually. `rate` (cells + 1,): log of choices per available animal.
 
-    `shares[k]` are the shares of choices by value of the k-th single attribute, shape (values +
-    1,), the first for items without one.
+    `share` (values,) are the shares of choices by value of each matched attribute.
     """
 
     rate: Array
-    shares: tuple[Array, ...]
+    share: Array
 
     @classmethod
     def of(cls, total: Array, index: ItemIndex, supply: Supply, likeness: Likeness) -> "Usual":
@@ -45,12 +44,12 @@ class Usual:
         for cells in index.cells[:, :-1]:
             chosen += np.bincount(cells, total, size)
             there += np.bincount(cells, supply.usual, size)
-        shares = []
-        for column in likeness.matched:
-            code = likeness.codes[:, column]
-            weight = np.bincount(code + 1, total, int(code.max(initial=-1)) + 2) + 1.0
-            shares.append(weight / weight.sum())
-        return cls(np.log((chosen + 1.0) / (there + supply.smoothing)), tuple(shares))
+        share = [np.zeros(0)]
+        for values, nothing in zip(likeness.values[:-1].T, likeness.nothing.tolist(), strict=True):
+            weight = np.bincount(values - nothing, total) + 1.0
+            share.append(weight / weight.sum())
+        rate = np.log((chosen + 1.0) / (there + supply.smoothing))
+        return cls(rate, np.concatenate(share))
 
 
 def taste_names(t: "Tables") -> list[str]:
@@ -65,33 +64,51 @@ def taste_names(t: "Tables") -> list[str]:
 def taste_columns(
     t: "Tables", r: Requests, weights: Mapping[str, Array], top: Array
 ) -> Iterator[Array]:
-    """Each (B, N) for the candidates `top`."""
-    yield from t.likeness.compare(r, tuple(weights[rate] for rate in _RATES), top)
-    for rate in _RATES:
-        yield from _kin_columns(t, r, weights[rate], top)
-    for column, usual in zip(t.likeness.matched, t.usual.shares, strict=True):
-        yield from _shares_of_choices(t.likeness.codes[:, column], usual, r, top)
+    """Blocks (B, K, N) for the candidates `top`."""
+    of_rates = tuple(weights[rate] for rate in _RATES)
+    for whole in t.likeness.compare(r, of_rates, top):
+        yield whole[:, None]
+    if not t.likeness.matched:
+        yield _kin_steps(t, r, of_rates, top)
+        return
+    theirs = np.moveaxis(t.likeness.values[top], 2, 1)  # (B, matched, N)
+    profile = t.likeness.profile(r, of_rates)
+    yield _matching_shares(t.likeness, profile, theirs)
+    yield _kin_steps(t, r, of_rates, top)
+    yield _shares_of_choices(t.usual, profile[:, _RATES.index("all")], r, theirs)
 
 
-def _kin_columns(t: "Tables", r: Requests, weight: Array, top: Array) -> Iterator[Array]:
+def _matching_shares(likeness: Likeness, profile: Array, theirs: Array) -> Array:
+    """The share of what a context holds of an attribute that is of the candidate's value.
+
+    `profile` (B, rates, values), `theirs` (B, matched, N).
+    """
+    nothing = likeness.nothing
+    profile = profile.copy()
+    profile[:, :, nothing] = 0.0  # having no value matches nothing
+    total = np.maximum(np.add.reduceat(profile, nothing, axis=2), 1e-9)
+    request = np.arange(len(theirs))[:, None, None, None]
+    rate = np.arange(profile.shape[1])[:, None]
+    found: Array = profile[request, rate, theirs[:, :, None]] / total.swapaxes(1, 2)[..., None]
+    return found.reshape(len(theirs), -1, theirs.shape[2])
+
+
+def _kin_steps(t: "Tables", r: Requests, weights: tuple[Array, ...], top: Array) -> Array:
     """How much likelier the context makes each of a candidate's cells, as a log."""
-    kin = t.mixture.kin
-    share = weight / np.maximum(weight.sum(axis=1, keepdims=True), 1e-9)
-    rows = zip(r.cells, share.astype(np.float32), strict=True)
-    lift = np.stack([kin.lift(cells, strengths) for cells, strengths in rows])
-    lift = np.log(lift * kin.cell_base.max() + _LEAST_LIFT)
-    request = np.arange(len(top))[:, None]
-    for cells in t.index.cells[:, :-1]:
-        yield lift[request, cells[top]]
+    kin, weight = t.mixture.kin, np.stack(weights, axis=1)
+    share = weight / np.maximum(weight.sum(axis=2, keepdims=True), 1e-9)
+    rows = zip(r.cells, share.astype(np.float32), t.index.cells[:, top].swapaxes(0, 1), strict=True)
+    lift = np.stack([kin.lift(cells, strengths)[:, theirs] for cells, strengths, theirs in rows])
+    lift *= kin.cell_base.max()
+    logs: Array = np.log(lift + _LEAST_LIFT)
+    return logs.reshape(len(top), -1, top.shape[1])
 
 
-def _shares_of_choices(code: Array, usual: Array, r: Requests, top: Array) -> Iterator[Array]:
-    size = len(usual)
-    mine = np.where(r.context >= 0, code[r.context], -1) + 1
-    request = np.arange(len(top))[:, None] * size
-    own = np.bincount((request + mine).ravel(), r.worth.ravel(), len(top) * size)
-    theirs = code[top] + 1
-    own, expected = own[request + theirs], usual[theirs]
-    total = r.worth.sum(axis=1, keepdims=True)
-    for doubt in _DOUBTS:
-        yield np.log((own + doubt * expected) / ((total + doubt) * expected))
+def _shares_of_choices(usual: Usual, profile: Array, r: Requests, theirs: Array) -> Array:
+    """How the visitor's share of a value differs from the usual, as a log, for each doubt."""
+    own = profile[np.arange(len(theirs))[:, None, None], theirs][:, :, None]
+    expected = usual.share[theirs][:, :, None]
+    total = r.worth.sum(axis=1)[:, None, None, None]
+    doubt = np.array(_DOUBTS)[:, None]
+    found: Array = np.log((own + doubt * expected) / ((total + doubt) * expected))
+    return found.reshape(len(theirs), -1, theirs.shape[2])

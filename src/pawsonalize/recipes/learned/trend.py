@@ -40,7 +40,7 @@ def build_trend(log: Log, whole: Log) -> Trend:
     n = log.n_items
     total = np.bincount(log.items, log.weights, minlength=n).astype(np.float32)
     if not whole.timed:
-        return Trend(total, np.zeros((0, 0, n), np.float32), np.zeros(0))
+        return Trend(total, np.zeros((0, 1, n), np.float32), np.zeros(0))
     edges = np.linspace(whole.times.min(), whole.times.max(), _SLICES, endpoint=False)
     part = np.maximum(np.searchsorted(edges, log.times, side="right") - 1, 0)
     counts = np.bincount(part * n + log.items, log.worth, minlength=_SLICES * n)
