@@ -56,8 +56,12 @@ def check_step(old: AnimalStatus, new: AnimalStatus) -> None:
 def route(old: AnimalStatus, new: AnimalStatus) -> tuple[AnimalStatus, ...]:
     """The steps to what an animal is said to be now; none if it is that already.
 
-    Who is listed again after an adoption was returned in between.
+    Who is listed again after an adoption was returned in between, and who is adopted after a
+    return was available.
     """
     if new is old:
         return ()
-    return (new,) if new in STEPS[old] else (AnimalStatus.RETURNED, new)
+    if new in STEPS[old]:
+        return (new,)
+    between = AnimalStatus.RETURNED if old is AnimalStatus.ADOPTED else AnimalStatus.AVAILABLE
+    return (between, new)

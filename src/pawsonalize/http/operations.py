@@ -147,7 +147,7 @@ OPERATIONS = (
     ),
     Operation(
         "DELETE",
-        "/v1/users/{user_id:path}",
+        "/v1/users/{user_id:user}",
         users.delete_user,
         "Erase a user: from tables and archive within a moment, and from the next model.",
         answer=(users.ErasureAnswer,),
