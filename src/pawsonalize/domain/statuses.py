@@ -56,12 +56,16 @@ def check_step(old: AnimalStatus, new: AnimalStatus) -> None:
 def route(old: AnimalStatus, new: AnimalStatus) -> tuple[AnimalStatus, ...]:
     """The steps to what an animal is said to be now; none if it is that already.
 
-    Who is listed again after an adoption was returned in between, and who is adopted after a
-    return was available.
+    What was not told lies in between: who is listed after an adoption was returned, who is adopted
+    after a return was available, and who returns was adopted.
     """
     if new is old:
         return ()
     if new in STEPS[old]:
         return (new,)
-    between = AnimalStatus.RETURNED if old is AnimalStatus.ADOPTED else AnimalStatus.AVAILABLE
+    between = AnimalStatus.AVAILABLE
+    if old is AnimalStatus.ADOPTED:
+        between = AnimalStatus.RETURNED
+    elif new is AnimalStatus.RETURNED:
+        between = AnimalStatus.ADOPTED
     return (between, new)

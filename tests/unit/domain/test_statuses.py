@@ -24,7 +24,8 @@ def test_every_status_may_be_said_again(status: AnimalStatus) -> None:
     assert route(status, status) == ()
 
 
-@given(STATUSES, STATUSES)
+@pytest.mark.parametrize("old", AnimalStatus)
+@pytest.mark.parametrize("new", AnimalStatus)
 def test_every_way_to_what_is_told_takes_allowed_steps_alone(
     old: AnimalStatus, new: AnimalStatus
 ) -> None:
