@@ -1,15 +1,26 @@
 """The inventory as callers see it."""
 
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from pawsonalize.app import build_app
+from tests.service_data import make_service
 from tests.unit.http.conftest import error_of
 
 _NUMBERS = itertools.count()
 REX = {"species": "dog", "breed": "GSD / lab", "size": "large", "birthDate": "2020-02-02"}
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """A service of its own: animals that nobody asked for would change what others are told."""
+    app = build_app(make_service(tmp_path_factory.mktemp("inventory"), train=False))
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 """The service does what its API document says: Schemathesis reads one and asks the other."""
 
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import load_all_checks, negative_data_rejection, positive_data_acceptance
@@ -9,7 +11,9 @@ from schemathesis.config import GenerationConfig, ProjectConfig, ProjectsConfig
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
+from pawsonalize.app import build_app
 from pawsonalize.http.openapi import openapi
+from tests.service_data import make_service
 
 load_all_checks()
 
@@ -18,6 +22,14 @@ _CONFIG = schemathesis.Config(
     projects=ProjectsConfig(default=ProjectConfig(generation=GenerationConfig(deterministic=True))),
 )
 document = schemathesis.openapi.from_dict(openapi(), config=_CONFIG)
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """A service of its own: animals that nobody asked for would change what others are told."""
+    app = build_app(make_service(tmp_path_factory.mktemp("conforming")))
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
 
 
 @document.parametrize()
