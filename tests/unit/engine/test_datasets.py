@@ -94,7 +94,7 @@ def test_a_dataset_group_goes_last_and_with_what_is_left_of_it(
 ) -> None:
     with pytest.raises(Conflict, match="delete that first"):
         datasets.delete_group("shop")
-    for kind in DatasetType:
+    for kind in AVRO:
         datasets.delete(f"shop-{kind.lower()}")
     log.append([event("a", dataset_group="shop")])
     datasets.delete_group("shop")

@@ -136,4 +136,5 @@ def _check_group(animal: Animal, at: int) -> None:
     if "-" in group.species + group.size + group.age:
         raise InvalidInput("only a breed may contain '-'", field="species")
     parse_id(group.id, "breed")
-    assert AnimalGroup.parse(group.id) == group
+    if AnimalGroup.parse(group.id) != group:
+        raise InvalidInput("name the species in words, such as dog", field="species")
