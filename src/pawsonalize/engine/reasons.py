@@ -23,6 +23,7 @@ _WORDS = {
     "context": "liked by visitors like you",
     "preferences": "fits what you are looking for",
     "blend": "fits your visit best all in all",
+    "propensity": "often taken by visitors like you",
 }
 
 
