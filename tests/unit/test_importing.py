@@ -289,7 +289,7 @@ _SCHEMAS = {
 }
 
 
-@given(data=_BYTES, dataset=st.sampled_from(DatasetType), typed=st.booleans())
+@given(data=_BYTES, dataset=st.sampled_from(list(_SCHEMAS)), typed=st.booleans())
 def test_no_bytes_raise_anything_but_invalid_input(
     data: bytes, dataset: DatasetType, typed: bool
 ) -> None:

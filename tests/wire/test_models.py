@@ -97,7 +97,7 @@ def test_a_solution_is_answered_as_it_was_asked_for(wire: Wire) -> None:
         {"performAutoML": True},
         {"performAutoTraining": True},
         {"performIncrementalUpdate": True},
-        {"recipeArn": f"{RECIPE}aws-next-best-action"},
+        {"recipeArn": f"{RECIPE}aws-no-such-recipe"},
         {"solutionConfig": {"algorithmHyperParameters": {"half_life_days": "long"}}},
         {"solutionConfig": {"algorithmHyperParameters": {"no_setting": "1"}}},
         {"solutionConfig": {"eventValueThreshold": "high"}, "eventType": "view"},

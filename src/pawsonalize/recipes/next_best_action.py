@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
 from pawsonalize.recipes.artefact import make_card, pack_strings, read_card, take, unpack_strings
 from pawsonalize.recipes.contract import Arrays, Card, Context, TrainingData
 from pawsonalize.recipes.popularity import decay
+from pawsonalize.recipes.ranges import Range
 from pawsonalize.recipes.settings import check_numbers
 
 _FORMAT = 1
@@ -23,11 +24,11 @@ _MAX_STATE = 50  # as many as a context has events
 class NextBestActionSettings:
     """Settings of `next-best-action`."""
 
-    half_life_days: float = 90.0
+    half_life_days: Annotated[float, Range(7.0, 365.0, log=True)] = 90.0
     """After how many days what a user did with an action counts half."""
-    smoothing: float = 5.0
+    smoothing: Annotated[float, Range(0.5, 50.0, log=True)] = 5.0
     """So many users of the average rate are added to every action."""
-    lift_smoothing: float = 20.0
+    lift_smoothing: Annotated[float, Range(2.0, 200.0, log=True)] = 20.0
     """So many users of the action's own rate are added to what another action says of it."""
 
     def __post_init__(self) -> None:
