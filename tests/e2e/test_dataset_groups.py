@@ -1,6 +1,5 @@
 """A second dataset group beside the demo's, trained and served by the same two workers."""
 
-import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +20,7 @@ from pawsonalize.engine.resources.solutions import Solution
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.settings import Settings
 from tests.e2e.conftest import Start
+from tests.event_loop import run
 from tests.service_data import make_service
 
 AVRO = """{"type": "record", "fields": [{"name": "USER_ID", "type": "string"},
@@ -81,7 +81,7 @@ def answer(settings: Settings, adapters: Adapters) -> set[str]:
     """What a third process answers for the campaign, as a door does."""
     engine = Engine.of(settings, adapters)
     try:
-        runtime = asyncio.run(engine.runtimes.of("shop"))
+        runtime = run(engine.runtimes.of("shop"))
         now = clock.now()
         items = runtime.recommend(Visitor("seed 0"), 9, now, now).items
     finally:

@@ -98,14 +98,14 @@ def test_a_better_version_goes_live_over_a_sabotaged_one(
 def test_a_worse_version_does_not_go_live_and_the_reason_is_said(
     folder: Path, view: Seen, start: Start
 ) -> None:
-    start(folder)
     live = serve_older(folder, RECOMMENDER)
-    wait_until(lambda: view.campaign(RECOMMENDER).solution_version == live)
     solution = view.adapters.registry.get(Solution, RECOMMENDER)
     bad = replace(solution, recipe="popularity-count", settings={})
     view.adapters.registry.update(bad, clock.now())
-    record = retrain(folder, recipe="popularity-count")
-    assert fates(record) == {RECOMMENDER: Fate.NOT_PROMOTED, RERANKER: Fate.PROMOTED}
+    start(folder, recipe=bad.recipe)
+    wait_until(lambda: view.campaign(RECOMMENDER).solution_version == live)
+    record = retrain(folder, recipe=bad.recipe)
+    assert fates(record) == {RECOMMENDER: Fate.NOT_PROMOTED, RERANKER: Fate.PROMOTED}, record
     assert "worse than the live version" in record.halves[0].reason
     assert view.campaign(RECOMMENDER).solution_version == live
     shown = run("runs", "show", record.run_id, "--data-dir", str(folder)).stdout

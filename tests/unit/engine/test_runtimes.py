@@ -30,6 +30,7 @@ from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.storage.artefacts import LocalArtefacts
 from pawsonalize.storage.base import Item
 from pawsonalize.storage.sql import Database, SqlCatalogue, SqlEventLog, SqlImpressions, SqlSupply
+from tests import event_loop
 from tests.event_data import T0, event
 from tests.recipe_data import training_data
 
@@ -38,7 +39,7 @@ T = TypeVar("T")
 
 
 def now_in(work: Coroutine[Any, Any, T]) -> T:
-    return asyncio.run(work)
+    return event_loop.run(work)
 
 
 @pytest.fixture
