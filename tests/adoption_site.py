@@ -56,7 +56,13 @@ def site(
     start_training: Callable[[], None] | None = None,
 ) -> Starlette:
     """The app; with `trained`, a model is live to which dogs are the most popular kind."""
-    settings = Settings(data_dir=data_dir, demo_site=True, exploration_weight=0, retrain_here=False)
+    settings = Settings(
+        data_dir=data_dir,
+        demo_site=True,
+        exploration_weight=0,
+        retrain_here=False,
+        log_level="error",  # other tests of this process read what they print
+    )
     with opened(settings) as adapters:
         if animals:
             adapters.animals.put(animals, NOW)

@@ -157,7 +157,7 @@ def test_cancelling_kills_the_trainings_and_leaves_nothing_half_written(
         cancelled = run("runs", "cancel", run_id, "--data-dir", str(folder))
     assert cancelled.returncode == 0, cancelled.stderr
     assert f"{run_id} is cancelled" in cancelled.stdout
-    assert processes(folder) == []
+    wait_until(lambda: not processes(folder))
     versions = list(view.adapters.registry.all(SolutionVersion))
     assert {each.status for each in versions} == {Status.CREATE_STOPPED}
     assert not list((folder / "models").glob("*"))

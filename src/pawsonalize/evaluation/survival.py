@@ -6,7 +6,6 @@ from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from pawsonalize.evaluation.bootstrap import CONFIDENCE, Interval
 
@@ -44,6 +43,8 @@ def kaplan_meier(waited: Floats, adopted: NDArray[np.bool_]) -> SurvivalCurve:
 
     Kaplan and Meier, "Nonparametric Estimation from Incomplete Observations", JASA 1958.
     """
+    from scipy import stats  # noqa: PLC0415 - slow to import, and few commands come here
+
     data = stats.CensoredData.right_censored(waited, ~adopted)
     found = stats.ecdf(data).sf
     days, share = np.asarray(found.quantiles, float), np.asarray(found.probabilities, float)

@@ -8,8 +8,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, get_type_hints, runtime_checkable
 
-from scipy.stats import qmc
-
 from pawsonalize.domain.errors import InvalidInput
 
 
@@ -65,6 +63,8 @@ def points(settings: type[Any], ranges: Mapping[str, Range], seed: int) -> Itera
     each new one falls where the others left most room: better than chance, as even as a grid
     (Bergstra & Bengio, "Random Search for Hyper-Parameter Optimization", JMLR 2012, section 4).
     """
+    from scipy.stats import qmc  # noqa: PLC0415 - slow to import, and only tuning needs it
+
     whole = {name for name, hint in get_type_hints(settings).items() if hint is int}
     names = sorted(ranges)
     # Not `seed=`: SciPy gave it the name that NumPy's generators have, and warns of the old one.

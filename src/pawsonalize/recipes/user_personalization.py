@@ -232,11 +232,11 @@ class UserPersonalizationModel:
         The mass is how often held-out choices were candidates, but no less than what leaves every
         other item at most as likely as the mixture says.
         """
-        parts = self.mixture.parts(context, outside)
+        found = None if self.learned is None else self.learned.ask(context, outside)
+        parts = self.mixture.parts(context, outside) if found is None else found.parts
         if not self._settings.repeats:
             self._mask(parts, context)
         scores: NDArray[np.float32] = parts.sum(axis=0)
-        found = None if self.learned is None else self.learned.ask(context)
         if self.learned is None or found is None or not np.isfinite(found.utilities).any():
             return _Answer(scores, parts, None)
         rest = scores[: len(self.index.ids)].copy()

@@ -6,6 +6,7 @@ import email.policy
 import json
 import ssl
 import threading
+import uuid
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -165,8 +166,9 @@ class Topic:
 
     def __init__(self) -> None:
         sns, self._sqs = boto3.client("sns"), boto3.client("sqs")
-        self._queue = self._sqs.create_queue(QueueName="news")["QueueUrl"]
-        self.name = sns.create_topic(Name="news")["TopicArn"]
+        name = f"news-{uuid.uuid4().hex}"
+        self._queue = self._sqs.create_queue(QueueName=name)["QueueUrl"]
+        self.name = sns.create_topic(Name=name)["TopicArn"]
         attributes = self._sqs.get_queue_attributes(
             QueueUrl=self._queue, AttributeNames=["QueueArn"]
         )

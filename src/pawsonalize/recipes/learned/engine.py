@@ -1,7 +1,7 @@
 """Fit, ask, explain and store: the only module of the package that a recipe needs."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,12 +42,13 @@ class Candidates:
 
     A utility is the log of a chance up to a constant, -inf where the item is masked;
     `x` (N, F) are the features it was made of, `beside` what came on top of the ranker by its
-    name, each (N,).
+    name, each (N,); `parts` (tables, items + outside) are what the mixture says of all.
     """
 
     items: Array
     utilities: Array
     x: Array
+    parts: Array
     beside: Mapping[str, Array]
 
 
@@ -79,17 +80,17 @@ class Learned:
         """How often the choice of a held-out user was a candidate."""
         return self.ranker.recall
 
-    def ask(self, context: Context) -> Candidates | None:
+    def ask(self, context: Context, outside: Sequence[str]) -> Candidates | None:
         """The candidates of a context; None when it holds no item of the catalogue."""
         t = self.tables
         r = of_context(context, t.index, t.mixture.facet_rows(context), t.design)
         if not len(r.seen_item) or not self._knows(r):
             return None
-        found = features(self.tables, r)
+        found = features(self.tables, r, outside=outside)
         beside = self._beside(r, found.top[0])
         utilities = sum(beside.values(), start=self.ranker.utilities(found.x[0]))
         utilities[~found.there[0]] = -np.inf
-        return Candidates(found.top[0], utilities, found.x[0], beside)
+        return Candidates(found.top[0], utilities, found.x[0], found.parts[0], beside)
 
     def _beside(self, r: Requests, top: Array) -> dict[str, Array]:
         """What no training request may have shown: answers of the quiz, and what came back."""

@@ -1,9 +1,8 @@
 """The one path from requests to candidates and features: training, evaluation and serving."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,6 @@ from pawsonalize.recipes.learned.signals import (
     Hidden,
     Signals,
     choose,
-    context_factor,
     signals,
 )
 from pawsonalize.recipes.learned.tables import Tables
@@ -41,12 +39,13 @@ class Featured:
     """Candidates of B requests, best of the blend first, and what is known of each.
 
     `top` (B, N) catalogue positions; `there` (B, N) False for one that must not be proposed,
-    where there are fewer than N; `x` (B, N, F) float32 features.
+    where there are fewer than N; `x` (B, N, F) float32 features; `parts` as in `Signals`.
     """
 
     top: Array
     there: Array
     x: Array
+    parts: Array
 
 
 def feature_names(t: Tables) -> tuple[str, ...]:
@@ -63,38 +62,37 @@ def feature_names(t: Tables) -> tuple[str, ...]:
     return (*names, *facet_names(t))
 
 
-def features(t: Tables, r: Requests, hidden: Hidden | None = None) -> Featured:
+def features(
+    t: Tables, r: Requests, hidden: Hidden | None = None, outside: Sequence[str] = ()
+) -> Featured:
     """Choose the candidates and describe them."""
-    found = signals(t, r, hidden)
+    found = signals(t, r, hidden, outside)
     top = choose(found.blend, t.design.candidates)
     blend = _at(found.blend, top)
     there = np.isfinite(blend)
     popularity = t.trend.total[top]
     root = np.sqrt(popularity + 1.0)
-    behaviour = _behaviour(t, r, found, top, np.where(there, blend, 0.0), root)
-    known = behaviour.shape[1]
-    x = np.empty((len(top), len(feature_names(t)), top.shape[1]), np.float32)
-    x[:, :known] = behaviour
-    blocks = chain(
-        _request_columns(t, r, found, popularity),
-        _seen_columns(t, r, top),
-        taste_columns(t, r, found.weights, top),
-        _supply_columns(t, r, top),
-        _trend_columns(t, r, top, root),
-        facet_columns(t, r, top),
-    )
+    behaviour = _behaviour(t, found, top, np.where(there, blend, 0.0), root)
+    blocks = [
+        behaviour,
+        *_request_columns(t, r, found, popularity),
+        *_seen_columns(t, r, top),
+        *taste_columns(t, r, found.weights, top),
+        *_supply_columns(t, r, top),
+        *_trend_columns(t, r, top, root),
+        *facet_columns(t, r, top),
+    ]
+    x = np.empty((len(top), sum(block.shape[1] for block in blocks), top.shape[1]), np.float32)
+    known = 0
     for block in blocks:
         x[:, known : known + block.shape[1]] = block
         known += block.shape[1]
-    return Featured(top, there, np.ascontiguousarray(np.moveaxis(x, 1, 2)))
+    return Featured(top, there, np.ascontiguousarray(np.moveaxis(x, 1, 2)), found.parts)
 
 
-def _behaviour(
-    t: Tables, r: Requests, found: Signals, top: Array, blend: Array, root: Array
-) -> Array:
+def _behaviour(t: Tables, found: Signals, top: Array, blend: Array, root: Array) -> Array:
     """The signals of the candidates as they are, as shares of the best, as ranks, …; (B, K, N)."""
-    rates = [context_factor(t.factors, r, found.weights[rate]) for rate in ("newest", "fast")]
-    factors = np.matmul(np.stack(rates, axis=1), t.factors.target[:, top].swapaxes(0, 1))
+    factors = np.matmul(found.places[:, 1:], t.factors.target[:, top].swapaxes(0, 1))
     request = np.arange(len(top))[:, None, None]
     at = [
         dense[request, np.arange(dense.shape[1])[:, None], top[:, None]]
@@ -124,10 +122,11 @@ def _at(dense: Array, top: Array) -> Array:
 
 
 def _ranks(values: Array) -> Array:
-    """Ranks along the last axis, 0 = best; candidates without a score share the last rank."""
+    """Ranks along the last axis of (B, K, N), 0 = best; without a score: all the last."""
     order = np.argsort(-values, axis=-1, kind="stable")
     result = np.empty(values.shape, np.float32)
-    np.put_along_axis(result, order, np.arange(values.shape[-1], dtype=np.float32), -1)
+    request, kind = np.arange(len(values))[:, None, None], np.arange(values.shape[1])[:, None]
+    result[request, kind, order] = np.arange(values.shape[2])
     return np.where(values > 0, result, values.shape[-1])
 
 

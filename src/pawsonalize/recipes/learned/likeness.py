@@ -61,8 +61,8 @@ class Likeness:
         count, size = len(r.context), self.n_values
         mine = self.values[r.context][:, None]  # (B, 1, L, matched); -1 is the row of no item
         first = np.arange(count * len(weights)).reshape(count, -1, 1, 1) * size
-        worth = np.broadcast_to(np.stack(weights, axis=1)[..., None], (first + mine).shape)
-        found = np.bincount((first + mine).ravel(), worth.ravel(), count * len(weights) * size)
+        worth = np.stack(weights, axis=1).ravel().repeat(self.values.shape[1])
+        found = np.bincount((first + mine).ravel(), worth, count * len(weights) * size)
         return found.reshape(count, len(weights), size)
 
 

@@ -30,7 +30,8 @@ class Requests:
     `seen_age`: all known visits, flat, oldest first (age 0 = newest);
     `cuts` (B,): for training, the log from this position of the user on is hidden; else None;
     `supply` (B, items): available animals of each item, None where not known;
-    `facets` (B, F): rows of the visitor's facets among the lifts, -1 = none.
+    `facets` (B, F): rows of the visitor's facets among the lifts, -1 = none;
+    `ids`: of a live request the ids in `context`, newest first; of others none.
     """
 
     context: Array
@@ -46,6 +47,7 @@ class Requests:
     cuts: Array | None
     supply: Array | None
     facets: Array
+    ids: tuple[str, ...] = ()
 
 
 def at_positions(
@@ -117,6 +119,7 @@ def of_context(context: Context, index: ItemIndex, facets: Array, design: Design
         cuts=None,
         supply=None if context.supply is None else context.supply[np.newaxis],
         facets=facets[np.newaxis],
+        ids=tuple(visit.item for visit in visits[:count]),
     )
 
 

@@ -1,6 +1,8 @@
 """The tables' dense answers to a batch of requests, and the blend that chooses candidates."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,9 @@ from pawsonalize.recipes.mixture import TABLES
 from pawsonalize.recipes.tables import largest
 
 Array = NDArray[Any]
+FACTOR_RATES = ("long", "newest", "fast")
+_DECAYED = ("newest", "fast", "slow", "long")
+_LEAST_DECAY = 1e-3
 SIGNALS = ("newest", "fast", "slow", "backward", "flat", "near", "factor", "mixture")
 # What each adds to the blend, as a share of the best item's.
 _FIRST_STAGE = np.array([0.0, 1.0, 1.0, 0.5, 0.7, 1.0, 3.0, 0.3], np.float32)
@@ -25,8 +30,9 @@ _FIRST_STAGE = np.array([0.0, 1.0, 1.0, 0.5, 0.7, 1.0, 3.0, 0.3], np.float32)
 class Signals:
     """`dense` (B, signals, items) in the order of `SIGNALS`; `most` (B, signals) its maxima.
 
-    `parts` (B, tables, items) are the mixture's. `blend` (B, items) is -inf where masked;
-    `weights`: name -> (B, L) weights of the context.
+    `parts` (B, tables, items + outside) are the mixture's. `blend` (B, items) is -inf where masked;
+    `weights`: name -> (B, L) weights of the context; `places` (B, rates, rank): where the context
+    lies among the factors by each of `FACTOR_RATES`.
     """
 
     dense: Array
@@ -34,6 +40,7 @@ class Signals:
     parts: Array
     blend: Array
     weights: dict[str, Array]
+    places: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +63,23 @@ def hide(c: Counted, users: Array, cuts: Array) -> Hidden:
     )
 
 
-def signals(t: Tables, r: Requests, hidden: Hidden | None) -> Signals:
-    """Every signal over the whole catalogue."""
+def signals(t: Tables, r: Requests, hidden: Hidden | None, outside: Sequence[str] = ()) -> Signals:
+    """Every signal over the whole catalogue, and what the mixture says of items `outside` it."""
     w = _context_weights(t, r)
     own, back = (None, None) if hidden is None else (hidden.forward, hidden.backward)
     rates = [w["newest"], w["fast"], w["slow"]]
-    parts = np.empty((len(r.lengths), len(TABLES), t.n_items), np.float32)
+    parts = np.empty((len(r.lengths), len(TABLES), t.n_items + len(outside)), np.float32)
     for row, out in enumerate(parts):
-        _mixture_parts(t, r, row, out)
+        _mixture_parts(t, r, row, outside, out)
     dense = np.empty((len(r.lengths), len(SIGNALS), t.n_items), np.float32)
     dense[:, 0], dense[:, 1], dense[:, 2] = spread(t.forward, r.context, rates, own)
     (dense[:, 3],) = spread(t.backward, r.context, [w["slow"]], back)
     dense[:, 4], dense[:, 5] = neighbour_scores(t.postings, r.context, w["slow"], r.users, t.design)
-    np.matmul(context_factor(t.factors, r, w["long"]), t.factors.target, out=dense[:, 6])
-    parts.sum(axis=1, out=dense[:, 7])
+    places = _factor_places(t.factors, r, w)
+    np.matmul(places[:, 0], t.factors.target, out=dense[:, 6])
+    parts[:, :, : t.n_items].sum(axis=1, out=dense[:, 7])
     most = dense.max(axis=2)
-    return Signals(dense, most, parts, _blend(t, r, dense, most), w)
+    return Signals(dense, most, parts, _blend(t, r, dense, most), w, places)
 
 
 def _blend(t: Tables, r: Requests, dense: Array, most: Array) -> Array:
@@ -86,9 +94,9 @@ def _blend(t: Tables, r: Requests, dense: Array, most: Array) -> Array:
     return np.asarray(blend)
 
 
-def _mixture_parts(t: Tables, r: Requests, row: int, out: Array) -> None:
+def _mixture_parts(t: Tables, r: Requests, row: int, outside: Sequence[str], out: Array) -> None:
     supply = None if r.supply is None else r.supply[row]
-    t.mixture.weigh(_interests(r, row, t), (), supply, r.facets[row], out)
+    t.mixture.weigh(_interests(r, row, t), outside, supply, r.facets[row], out)
 
 
 def choose(blend: Array, count: int) -> Array:
@@ -96,31 +104,39 @@ def choose(blend: Array, count: int) -> Array:
     return np.stack([largest(row, count) for row in blend])
 
 
-def context_factor(f: Factors, r: Requests, weights: Array) -> Array:
-    """The contexts' place among the factors, (B, rank)."""
-    known = weights.astype(np.float32) * (r.context >= 0)
-    return np.asarray(np.einsum("bl,blk->bk", known, f.source[np.maximum(r.context, 0)]))
+def _factor_places(f: Factors, r: Requests, weights: dict[str, Array]) -> Array:
+    rates = np.stack([weights[rate] for rate in FACTOR_RATES], axis=1, dtype=np.float32)
+    rates *= (r.context >= 0)[:, None]
+    return np.asarray(np.matmul(rates, f.source[np.maximum(r.context, 0)]))
 
 
 def _context_weights(t: Tables, r: Requests) -> dict[str, Array]:
     """Weights of the context: decay by age in visits, times the visit's worth."""
-    age, d = np.arange(r.context.shape[1]), t.design
-    rates = {"newest": 0.0, "fast": d.fast, "slow": d.slow, "long": d.long}
-    weights = {k: r.worth * np.where(b**age > 1e-3, float(b) ** age, 0.0) for k, b in rates.items()}
+    d = t.design
+    decays = _decays((0.0, d.fast, d.slow, d.long), r.context.shape[1])
+    weights = {rate: r.worth * decay for rate, decay in zip(_DECAYED, decays, strict=True)}
     return {**weights, "all": r.worth}
+
+
+@cache
+def _decays(rates: tuple[float, ...], length: int) -> Array:
+    """What each rate leaves of the visit before, of the one before that, …; (rates, length)."""
+    decays = np.array(rates)[:, None] ** np.arange(length)
+    return np.where(decays > _LEAST_DECAY, decays, 0.0)
 
 
 def _interests(r: Requests, row: int, t: Tables) -> Interests:
     """One request's items as the mixture reads them: each once, a repeat adding half as much."""
     outside = t.n_items
-    first: dict[int, int] = {}
-    halves: dict[int, float] = {}
+    first: dict[int | str, int] = {}
+    halves: dict[int | str, float] = {}
     strengths: list[float] = []
     places: list[int] = []
     read = min(int(r.lengths[row]), r.context.shape[1])
     pairs = zip(r.context[row, :read].tolist(), r.worth[row, :read].tolist(), strict=True)
-    for place, (item, worth) in enumerate(pairs):
-        if item >= 0 and item in first:
+    for place, (row_or_none, worth) in enumerate(pairs):
+        item = row_or_none if row_or_none >= 0 or not r.ids else r.ids[place]
+        if item != -1 and item in first:
             halves[item] *= 0.5
             strengths[first[item]] += worth * halves[item]
             continue
@@ -129,7 +145,7 @@ def _interests(r: Requests, row: int, t: Tables) -> Interests:
         strengths.append(worth)
     rows = r.context[row, places].astype(np.int64)
     return Interests(
-        ids=("",) * len(places),
+        ids=tuple(r.ids[place] for place in places) if r.ids else ("",) * len(places),
         rows=np.where(rows < 0, outside, rows),
         strengths=np.array(strengths, np.float32),
         cells=r.cells[row][:, places],

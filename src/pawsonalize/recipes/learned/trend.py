@@ -28,7 +28,7 @@ class Trend:
     def slice_of(self, times: Array) -> Array:
         """The slice of each moment."""
         part = np.searchsorted(self.edges, times, side="right") - 1
-        return np.clip(part, 0, max(len(self.edges) - 1, 0))
+        return np.asarray(np.maximum(part, 0))
 
     def at_the_end(self) -> "Trend":
         """The same with its last slice alone."""
