@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from pawsonalize.recipes.learned.samples import Samples
 
@@ -36,6 +35,8 @@ class Linear:
 
 def fit_linear(samples: Samples, names: tuple[str, ...]) -> Linear:
     """Fit on the features that have one scale in every request; some thousand requests do."""
+    from scipy.optimize import minimize  # noqa: PLC0415 - slow to import, only trainings need it
+
     columns = np.array([k for k, name in enumerate(names) if _used(name)], np.int64)
     y, there = samples.y[:_MOST], samples.there[:_MOST]
     z = samples.x[:_MOST, :, columns]

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.linear import Linear, fit_linear
@@ -77,6 +76,7 @@ def ndcg_at_10(score: Array, y: Array) -> float:
 
 def _fit_heat(score: Array, y: Array) -> float:
     """The factor under which the softmax makes the choices likeliest."""
+    from scipy.optimize import minimize_scalar  # noqa: PLC0415 - slow to import, only trainings need it
 
     def loss(log_heat: float) -> float:
         z = np.exp(log_heat) * score
