@@ -2,7 +2,8 @@
 
 from starlette.applications import Starlette
 
-from pawsonalize import app
+from pawsonalize.app import asgi as service
+from pawsonalize.app import engine
 from pawsonalize.domain.events import Visitor
 from pawsonalize.engine.runtime import Answer, Scored
 
@@ -21,5 +22,5 @@ class _ConstantRuntime:
 
 def asgi() -> Starlette:
     """The same app, endpoint and checks; the answer is always the same."""
-    setattr(app, "Runtime", _ConstantRuntime)  # noqa: B010 - the root names its parts privately
-    return app.asgi()
+    setattr(engine, "Runtime", _ConstantRuntime)  # noqa: B010 - the root names its parts privately
+    return service.asgi()

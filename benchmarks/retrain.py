@@ -29,7 +29,7 @@ from pawsonalize.workflow.record import Record
 
 _GROUPS = 12_500
 _LEAST = 20  # a percentile of fewer latencies says nothing
-_LOOK_SECONDS = 0.1
+_LOOK_SECONDS = 5.0  # each look is a request as well, and the visitors would feel it
 
 
 @dataclass
@@ -98,6 +98,7 @@ def _steps(record: Record, visitors: Visitors, quiet: Sequence[float]) -> dict[s
         if len(latencies) >= _LEAST:
             worst = percentile(latencies, 0.99)
             result[name] |= {
+                "p50_ms": round(1000 * percentile(latencies, 0.5), 2),
                 "p99_ms": round(1000 * worst, 2),
                 "ratio": round(worst / at_rest, 2),
             }

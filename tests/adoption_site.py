@@ -11,7 +11,8 @@ import uvicorn
 from starlette.applications import Starlette
 
 from pawsonalize import clock
-from pawsonalize.app import build_app, opened
+from pawsonalize.app import opened
+from pawsonalize.app.asgi import build_app
 from pawsonalize.domain.animals import Animal, GoodWith
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.groups import AnimalGroup

@@ -141,6 +141,7 @@ def held_up(folder: Path) -> Iterator[list[int]]:
     """Trainings that stand still while the block runs."""
     wait_until(lambda: len(processes(folder, "train-version")) == 2)
     trainings = processes(folder, "train-version")
+    assert {os.getpriority(os.PRIO_PROCESS, pid) for pid in trainings} == {10}
     for pid in trainings:
         os.kill(pid, signal.SIGSTOP)
     yield trainings

@@ -13,7 +13,7 @@ import boto3
 import uvicorn
 from botocore.config import Config
 
-from pawsonalize.app import build_app
+from pawsonalize.app.asgi import build_app
 from pawsonalize.aws.services import Services
 from pawsonalize.engine.solutions.locks import is_held
 from pawsonalize.settings import Settings

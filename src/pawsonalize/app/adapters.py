@@ -55,7 +55,7 @@ from pawsonalize.storage.sql import (
 from pawsonalize.storage.workflow_runs import WorkflowRuns
 from pawsonalize.workflow.runs import Runs
 
-COMMAND = (sys.executable, "-m", "pawsonalize.cli.main")
+COMMAND = (sys.executable, "-m", "pawsonalize.cli.behind")
 
 
 @dataclass(frozen=True, slots=True)

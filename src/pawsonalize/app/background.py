@@ -4,13 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, couriers
-from pawsonalize.app.engine import Engine
 from pawsonalize.app.folding import are_behind
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.engine.animals.shelf_watch import ShelfWatch
@@ -26,6 +25,9 @@ from pawsonalize.engine.runtimes import Runtimes
 from pawsonalize.engine.solutions.queue import TrainingQueue
 from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.settings import Settings
+
+if TYPE_CHECKING:
+    from pawsonalize.app.engine import Engine
 
 _DELIVERY_SECONDS = 2.0
 _REFRESH_SECONDS = 0.5  # so that a rollback is everywhere within a second
@@ -44,7 +46,7 @@ log = structlog.get_logger()
 
 @asynccontextmanager
 async def in_background(
-    settings: Settings, adapters: Adapters, engine: Engine, notifying: Executor
+    settings: Settings, adapters: Adapters, engine: "Engine", notifying: Executor
 ) -> AsyncIterator[None]:
     """Do it all while the block runs; notifications have threads of their own, as they may hang."""
     tasks = [asyncio.create_task(one) for one in _work(settings, adapters, engine, notifying)]
@@ -56,7 +58,7 @@ async def in_background(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def catch_up(engine: Engine) -> None:
+def catch_up(engine: "Engine") -> None:
     """What the first answer needs, before there is one."""
     attempt(count_animals, engine.supply)
     attempt(fill_shelf, engine.shelf)
@@ -65,7 +67,7 @@ def catch_up(engine: Engine) -> None:
 
 
 def _work(
-    settings: Settings, adapters: Adapters, engine: Engine, notifying: Executor
+    settings: Settings, adapters: Adapters, engine: "Engine", notifying: Executor
 ) -> Iterator[Coroutine[Any, Any, None]]:
     for live in engine.live.values():
         yield every(_REFRESH_SECONDS, follow_campaign, live)
@@ -180,14 +182,14 @@ def deliver_due(courier: Courier) -> None:
     courier.deliver_due(clock.now())
 
 
-def retrain_when_due(engine: Engine) -> None:
+def retrain_when_due(engine: "Engine") -> None:
     """Begin what is due, and see that what was begun is worked on."""
     if engine.timer is not None:
         engine.timer.look(clock.now())
     engine.workers.look(clock.now())
 
 
-def fold_when_due(parts: tuple[Adapters, Engine]) -> None:
+def fold_when_due(parts: tuple[Adapters, "Engine"]) -> None:
     """Begin a fold if one is due and there is something to fold."""
     adapters, engine = parts
     folding = engine.folding

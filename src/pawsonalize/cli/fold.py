@@ -1,7 +1,5 @@
 """`pawsonalize fold`: what the process of one fold runs; not for people."""
 
-import os
-
 import structlog
 import typer
 
@@ -12,8 +10,6 @@ from pawsonalize.engine.folding.process import rest
 from pawsonalize.logs import configure_logs
 from pawsonalize.settings import load_settings
 
-_NICENESS = 10
-
 log = structlog.get_logger()
 
 
@@ -22,7 +18,6 @@ def fold() -> None:
 
     Example: pawsonalize fold
     """
-    os.nice(_NICENESS)
     settings = load_settings()
     configure_logs(settings.log_format, settings.log_level)
     began, failed = clock.now(), False

@@ -79,6 +79,6 @@ def _run(options: dict[str, Any]) -> None:
     # Once drained, uvicorn sends itself the signal again, for the handler that was there before.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        uvicorn.run("pawsonalize.app:asgi", **options)
+        uvicorn.run("pawsonalize.app.asgi:asgi", **options)
     except SystemExit as ended:
         sys.exit(1 if ended.code else 0)

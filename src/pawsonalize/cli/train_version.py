@@ -1,14 +1,10 @@
 """`pawsonalize train-version`: what the process of one training runs; not for people."""
 
-import os
-
 import typer
 
 from pawsonalize.app import opened
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.settings import load_settings
-
-_NICENESS = 10
 
 
 def train_version(name: str) -> None:
@@ -16,7 +12,6 @@ def train_version(name: str) -> None:
 
     Example: pawsonalize train-version recommender-20260517T093000000Z-1f2e3d
     """
-    os.nice(_NICENESS)
     with opened(load_settings()) as adapters:
         try:
             adapters.trainer.train(name)

@@ -1,6 +1,5 @@
 """`pawsonalize work`: what the process of a retraining's worker runs; not for people."""
 
-import os
 import signal
 import sys
 
@@ -10,15 +9,12 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.logs import configure_logs
 from pawsonalize.settings import load_settings
 
-_NICENESS = 10
-
 
 def work(name: str) -> None:
     """Work on the run that this worker's name has claimed, after all other work of the machine.
 
     Example: pawsonalize work host-4711-1f2e3d
     """
-    os.nice(_NICENESS)
     settings = load_settings()
     configure_logs(settings.log_format, settings.log_level)
     for sign in (signal.SIGTERM, signal.SIGINT):  # the lease is given back on the way out

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from pawsonalize.app import build_app
+from pawsonalize.app.asgi import build_app
 from tests.service_data import make_service
 from tests.unit.http.conftest import error_of
 

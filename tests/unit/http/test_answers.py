@@ -143,7 +143,7 @@ def test_at_replays_a_moment_as_if_later_events_had_not_happened(
 
 
 def test_an_explored_answer_tells_and_keeps_its_propensities(tmp_path: Any) -> None:
-    from pawsonalize.app import build_app
+    from pawsonalize.app.asgi import build_app
 
     settings = msgspec.structs.replace(make_service(tmp_path), exploration_weight=0.5)
     with TestClient(build_app(settings)) as client:
@@ -166,7 +166,7 @@ def test_without_exploration_every_group_of_the_details_is_certain(client: TestC
 
 
 def test_every_answer_is_kept_as_an_impression(tmp_path: Any) -> None:
-    from pawsonalize.app import build_app
+    from pawsonalize.app.asgi import build_app
 
     settings = make_service(tmp_path)
     with TestClient(build_app(settings)) as client:

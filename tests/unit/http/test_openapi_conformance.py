@@ -11,7 +11,7 @@ from schemathesis.config import GenerationConfig, ProjectConfig, ProjectsConfig
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
-from pawsonalize.app import build_app
+from pawsonalize.app.asgi import build_app
 from pawsonalize.http.openapi import openapi
 from tests.service_data import make_service
 

@@ -8,7 +8,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from pawsonalize import clock
-from pawsonalize.app import build_app, opened
+from pawsonalize.app import opened
+from pawsonalize.app.asgi import build_app
 from pawsonalize.engine.resources.defaults import RERANKER
 from tests.event_data import T0
 from tests.service_data import make_service

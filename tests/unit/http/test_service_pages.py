@@ -9,7 +9,7 @@ import pytest
 from jsonschema_rs import Draft202012Validator
 from starlette.testclient import TestClient
 
-from pawsonalize.app import build_app
+from pawsonalize.app.asgi import build_app
 from pawsonalize.http.openapi import openapi
 from pawsonalize.http.operations import OPERATIONS
 from tests.service_data import CATS, make_service, view
