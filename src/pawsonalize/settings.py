@@ -152,6 +152,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A retraining that was worked on for longer has timed out."""
     retrain_check_seconds: Annotated[float, Meta(gt=0)] = 2.0
     """How often a retraining looks whether its trainings are ready."""
+    campaign_sync_gated: bool = False
+    """Campaigns with syncWithLatestSolutionVersion serve a version only if the gate promotes it."""
     campaign_check_seconds: Annotated[float, Meta(gt=0)] = 1.0
     """How often a retraining looks whether the campaigns it updated serve the new version."""
     campaign_checks: Annotated[int, Meta(ge=1)] = 1800

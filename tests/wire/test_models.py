@@ -95,7 +95,7 @@ def test_a_solution_is_answered_as_it_was_asked_for(wire: Wire) -> None:
         {"performHPO": True, "solutionConfig": {"hpoConfig": hpo(trials="many")}},
         {"solutionConfig": {"hpoConfig": hpo()}},
         {"performAutoML": True},
-        {"performAutoTraining": True},
+        {"solutionConfig": {"autoTrainingConfig": {"schedulingExpression": "rate(31 days)"}}},
         {"performIncrementalUpdate": True},
         {"recipeArn": f"{RECIPE}aws-no-such-recipe"},
         {"solutionConfig": {"algorithmHyperParameters": {"half_life_days": "long"}}},

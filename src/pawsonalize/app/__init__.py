@@ -7,6 +7,7 @@ from pawsonalize.app.adapters import Adapters, couriers, open_notifiers, opened
 from pawsonalize.app.background import attempt, deliver_due, follow_campaign
 from pawsonalize.app.individuals import read_weights, write_weights
 from pawsonalize.app.jobs import background_jobs
+from pawsonalize.app.latest import following
 from pawsonalize.app.retraining import worker, worker_processes
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "couriers",
     "deliver_due",
     "follow_campaign",
+    "following",
     "open_notifiers",
     "opened",
     "read_weights",

@@ -15,6 +15,7 @@ from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.engine.animals.shelf_watch import ShelfWatch
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.attribution.attributions import MetricAttributions
+from pawsonalize.engine.campaigns.following import Following
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.importing.jobs import ImportJobs
@@ -22,6 +23,7 @@ from pawsonalize.engine.jobs.worker import Worker
 from pawsonalize.engine.notifying.courier import Courier
 from pawsonalize.engine.recommenders import Recommenders
 from pawsonalize.engine.runtimes import Runtimes
+from pawsonalize.engine.solutions.automatic import AutomaticTraining
 from pawsonalize.engine.solutions.queue import TrainingQueue
 from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.settings import Settings
@@ -77,7 +79,10 @@ def _work(
         yield every(_IMPORT_SECONDS, do_job, worker, engine.working)
     yield every(_SHOWN_SECONDS, count_shown, engine.shelf)
     yield every(_METADATA_SECONDS, read_metadata, engine.filterings)
+    yield every(_LOOK_SECONDS, train_when_due, engine.automatic)
     yield every(_LOOK_SECONDS, look_after_trainings, engine.queue)
+    if not settings.campaign_sync_gated:  # where it is, trainings ask the gate themselves
+        yield every(_LOOK_SECONDS, follow_latest, engine.following)
     yield every(_LOOK_SECONDS, look_after_recommenders, engine.recommenders)
     looks = min(settings.attribution_seconds, _REPORT_SECONDS)
     yield every(looks, report_metrics, engine.attributions)
@@ -159,6 +164,16 @@ def read_metadata(filterings: Filterings) -> None:
 def look_after_trainings(queue: TrainingQueue) -> None:
     """Settle trainings whose process died, and start those that wait."""
     queue.look_after(clock.now())
+
+
+def train_when_due(automatic: AutomaticTraining) -> None:
+    """Write down the automatic trainings that are due."""
+    automatic.look(clock.now())
+
+
+def follow_latest(following: Following) -> None:
+    """Update the campaigns that follow their solution."""
+    following.look_after(clock.now())
 
 
 def look_after_recommenders(recommenders: Recommenders) -> None:

@@ -11,6 +11,7 @@ from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.folding import fold_process
 from pawsonalize.app.individuals import animal_settings, postcodes_of, shelf_watch
 from pawsonalize.app.jobs import background_jobs, metric_attributions
+from pawsonalize.app.latest import following
 from pawsonalize.app.live_models import live_model, live_models
 from pawsonalize.app.retraining import timer, worker_processes
 from pawsonalize.aws.arn import Arns
@@ -23,6 +24,7 @@ from pawsonalize.engine.animals.profile import Profiles
 from pawsonalize.engine.animals.shelf_watch import ShelfWatch
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.attribution.attributions import MetricAttributions
+from pawsonalize.engine.campaigns.following import Following
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.folding.process import FoldProcess
@@ -36,6 +38,7 @@ from pawsonalize.engine.remembered import Remembered
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.engine.runtime import Runtime
 from pawsonalize.engine.runtimes import Runtimes
+from pawsonalize.engine.solutions.automatic import AutomaticTraining
 from pawsonalize.engine.solutions.queue import TrainingQueue
 from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.http.services import Services
@@ -70,6 +73,8 @@ class Engine:
     workers: WorkerProcesses
     folding: FoldProcess | None
     queue: TrainingQueue
+    automatic: AutomaticTraining
+    following: Following
     archiver: Archiver
     import_jobs: ImportJobs
     importing: ThreadPoolExecutor
@@ -118,6 +123,8 @@ class Engine:
             timer=timer(settings, runs),
             workers=worker_processes(settings, adapters),
             queue=queue,
+            automatic=AutomaticTraining(adapters.registry, adapters.versions, adapters.log),
+            following=following(settings, adapters),
             folding=fold_process(settings),
             archiver=Archiver(adapters.log, adapters.ledger, adapters.objects),
             import_jobs=adapters.import_jobs(settings),

@@ -15,6 +15,7 @@ from pawsonalize.recipes.ranges import Range
 # What would change the model, and does not yet: better refused than forgotten.
 _NOT_YET = ("autoMLConfig", "optimizationObjective", "trainingDataConfig")
 _DEFAULT_TRIALS = "20"
+_WEEKLY, _MOST_DAYS = "rate(7 days)", 30
 
 
 def settings_of(config: Mapping[str, Any], recipe: str) -> dict[str, Any]:
@@ -26,6 +27,15 @@ def settings_of(config: Mapping[str, Any], recipe: str) -> dict[str, Any]:
     settings = {name: value for name, value in given.items() if name not in WITHOUT_EFFECT}
     read_settings(recipe_named(recipe).settings, settings)
     return settings
+
+
+def auto_training_of(wanted: bool, config: Mapping[str, Any]) -> int | None:
+    """Every how many days performAutoTraining trains, None without."""
+    expression = config.get("autoTrainingConfig", {}).get("schedulingExpression", _WEEKLY)
+    days = int(expression.removeprefix("rate(").partition(" ")[0])  # the form is checked
+    if not 1 <= days <= _MOST_DAYS:
+        raise AwsError(INVALID_INPUT, f"schedulingExpression may be 1 to {_MOST_DAYS} days")
+    return days if wanted else None
 
 
 def tuning_of(asked: Asked) -> Tuning | None:

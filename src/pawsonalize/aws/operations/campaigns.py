@@ -7,13 +7,15 @@ import msgspec
 
 from pawsonalize.aws.operations.pages import page
 from pawsonalize.aws.operations.tags import given_tags
-from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
+from pawsonalize.aws.protocol.errors import IN_USE, INVALID_INPUT, AwsError
 from pawsonalize.aws.services import Answer, Asked, Services
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.resources.status import Status
 
-_NOT_YET = ("syncWithLatestSolutionVersion", "rankingInfluence")
+_SYNC = "syncWithLatestSolutionVersion"
+_LATEST = "/$LATEST"
+_NOT_YET = ("rankingInfluence",)
 _EXPLORATION = {
     "explorationWeight": ("exploration_weight", float),
     "explorationItemAgeCutOff": ("exploration_item_age_cut_off", int),
@@ -22,9 +24,13 @@ _EXPLORATION = {
 
 def create_campaign(services: Services, asked: Asked) -> Answer:
     """Serves a version: the campaign is ACTIVE as soon as a server has tried and loaded it."""
-    version = services.resource(SolutionVersion, asked["solutionVersionArn"])
+    version = _asked_version(services, asked)
     campaign = Campaign(
-        name=asked["name"], solution=version.solution, tags=given_tags(asked), **_settings(asked)
+        name=asked["name"],
+        solution=version.solution,
+        tags=given_tags(asked),
+        followed=version.name,
+        **_settings(asked),
     )
     created = services.campaigns.create(campaign, version.name, services.now())
     return {"campaignArn": services.arns.of(created)}
@@ -44,12 +50,13 @@ def list_campaigns(services: Services, asked: Asked) -> Answer:
 def update_campaign(services: Services, asked: Asked) -> Answer:
     """Serves another version or other settings; the old ones serve until the new ones do."""
     campaign = services.resource(Campaign, asked["campaignArn"])
-    version = _heading_for(campaign)
+    version, settings = campaign.heading_for, _settings(asked)
     if "solutionVersionArn" in asked:
-        version = services.arns.name(asked["solutionVersionArn"], SolutionVersion)
+        version = _asked_version(services, asked).name
+        settings["followed"] = version
     if version is None:
         raise AwsError(INVALID_INPUT, "the campaign serves nothing yet: send a solutionVersionArn")
-    services.campaigns.update(campaign.name, version, services.now(), **_settings(asked))
+    services.campaigns.update(campaign.name, version, services.now(), **settings)
     return {"campaignArn": services.arns.of(campaign)}
 
 
@@ -75,7 +82,7 @@ def _described(services: Services, campaign: Campaign) -> Answer:
         "failureReason": update.failure_reason if update and first else None,
         "campaignArn": services.arns.of(campaign),
         "solutionVersionArn": _version_arn(
-            services, campaign, campaign.solution_version or _heading_for(campaign)
+            services, campaign, campaign.solution_version or campaign.heading_for
         ),
         "minProvisionedTPS": campaign.min_provisioned_tps or 1,
         "campaignConfig": campaign.asked.get("campaignConfig"),
@@ -103,10 +110,21 @@ def _version_arn(services: Services, campaign: Campaign, version: str | None) ->
     return services.arns.named(Solution, f"{campaign.solution}/{version}")
 
 
-def _heading_for(campaign: Campaign) -> str | None:
-    update = campaign.latest_update
-    pending = update.solution_version if update and not update.status.is_settled else None
-    return pending or campaign.solution_version
+def _asked_version(services: Services, asked: Asked) -> SolutionVersion:
+    """The version of an ARN; `SolutionArn/$LATEST` is the newest that is ACTIVE."""
+    arn: str = asked["solutionVersionArn"]
+    if not arn.endswith(_LATEST):
+        if asked.get("campaignConfig", {}).get(_SYNC):
+            raise AwsError(
+                INVALID_INPUT,
+                f"with {_SYNC} the solutionVersionArn is the ARN of the solution and {_LATEST}",
+            )
+        return services.resource(SolutionVersion, arn)
+    solution = services.resource(Solution, arn.removesuffix(_LATEST))
+    newest = services.versions.newest(solution.name)
+    if newest is None:
+        raise AwsError(IN_USE, f"solution {solution.name} has no ACTIVE version yet: wait for one")
+    return newest
 
 
 def _settings(asked: Asked) -> dict[str, Any]:
@@ -117,7 +135,8 @@ def _settings(asked: Asked) -> dict[str, Any]:
         settings["min_provisioned_tps"] = asked["minProvisionedTPS"]
     if config is None:
         return settings
-    return settings | exploration_of(config) | {"asked": {"campaignConfig": config}}
+    follows = {"follows_latest": bool(config.get(_SYNC))}
+    return settings | follows | exploration_of(config) | {"asked": {"campaignConfig": config}}
 
 
 def exploration_of(config: Mapping[str, Any]) -> dict[str, Any]:

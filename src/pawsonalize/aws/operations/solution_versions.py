@@ -9,8 +9,6 @@ from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion, TrainingMode
 from pawsonalize.engine.resources.status import Status
 
-_TRAINING_TYPE = "MANUAL"
-
 
 def create_solution_version(services: Services, asked: Asked) -> Answer:
     """Trains a version in a process of its own, FULL or UPDATE; several wait for each other."""
@@ -78,7 +76,7 @@ def version_summary(services: Services, version: SolutionVersion) -> Answer:
     return services.summary(version) | {
         "solutionVersionArn": services.arns.of(version),
         "trainingMode": version.mode,
-        "trainingType": _TRAINING_TYPE,
+        "trainingType": "AUTOMATIC" if version.automatic else "MANUAL",
     }
 
 

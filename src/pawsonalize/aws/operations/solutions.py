@@ -9,11 +9,17 @@ from pawsonalize.aws.operations.tags import given_tags
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
 from pawsonalize.aws.recipes import recipe_arn
 from pawsonalize.aws.services import Answer, Asked, Services
-from pawsonalize.aws.solution_config import selection_of, settings_of, tuning_of
+from pawsonalize.aws.solution_config import (
+    auto_training_of,
+    selection_of,
+    settings_of,
+    tuning_of,
+)
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.solutions.tuning import ranges_of
 
+_AUTO = "performAutoTraining"
 _KEPT = ("recipeArn", "eventType", "solutionConfig")
 
 
@@ -33,6 +39,7 @@ def create_solution(services: Services, asked: Asked) -> Answer:
         settings=settings_of(config, recipe),
         selection=selection_of(asked, config),
         tuning=tuning,
+        auto_training_days=auto_training_of(asked.get(_AUTO, False), config),
         tags=given_tags(asked),
         asked={name: asked[name] for name in _KEPT if name in asked},
     )
@@ -56,18 +63,20 @@ def list_solutions(services: Services, asked: Asked) -> Answer:
 
 
 def update_solution(services: Services, asked: Asked) -> Answer:
-    """Changes which events later versions train on; automatic training is refused."""
+    """Changes which events later versions train on, and whether any are trained by themselves."""
     _check_wishes(asked)
     solution = services.resource(Solution, asked["solutionArn"])
     changes = asked.get("solutionUpdateConfig", {})
-    if "eventsConfig" in changes:
-        config = {**solution.asked.get("solutionConfig", {}), **changes}
-        solution = msgspec.structs.replace(
-            solution,
-            selection=selection_of({}, config),
-            asked={**solution.asked, "solutionConfig": config},
-        )
-        services.registry.update(solution, services.now())
+    config = {**solution.asked.get("solutionConfig", {}), **changes}
+    wanted = asked.get(_AUTO, solution.auto_training_days is not None)
+    updated = msgspec.structs.replace(
+        solution,
+        selection=selection_of({}, config) if "eventsConfig" in changes else solution.selection,
+        auto_training_days=auto_training_of(wanted, config),
+        asked={**solution.asked, "solutionConfig": config} if changes else solution.asked,
+    )
+    if updated != solution:
+        services.registry.update(updated, services.now())
     return {"solutionArn": services.arns.of(solution)}
 
 
@@ -85,7 +94,7 @@ def _described(services: Services, solution: Solution) -> Answer:
         "recipeArn": recipe_arn(solution.recipe, solution.asked),
         "performHPO": solution.tuning is not None,
         "performAutoML": False,
-        "performAutoTraining": False,
+        _AUTO: solution.auto_training_days is not None,
         "performIncrementalUpdate": False,
     }
 
@@ -94,12 +103,6 @@ def _check_wishes(asked: Asked) -> None:
     for wish in ("performAutoML", "performIncrementalUpdate"):
         if asked.get(wish):
             raise AwsError(INVALID_INPUT, f"this service does not do {wish} yet: leave it out")
-    if asked.get("performAutoTraining"):
-        raise AwsError(
-            INVALID_INPUT,
-            "this service trains when CreateSolutionVersion asks for it: leave performAutoTraining"
-            " out or false",
-        )
 
 
 OPERATIONS = {

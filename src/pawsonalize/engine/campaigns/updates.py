@@ -57,7 +57,7 @@ class Campaigns:
         if expected_revision not in {None, campaign.revision}:
             raise Conflict(f"campaign {name} was updated by somebody else meanwhile: look again")
         self._check(campaign, version)
-        if version == _heading_for(campaign) and not settings:
+        if version == campaign.heading_for and not settings:
             return campaign
         update = CampaignUpdate(solution_version=version, requested_at=now)
         wanted = msgspec.structs.replace(campaign, latest_update=update, **settings)
@@ -121,7 +121,3 @@ class Campaigns:
                 f"campaign {campaign.name} serves solution {campaign.solution}, and {version} is"
                 f" one of {wanted.solution}"
             )
-
-
-def _heading_for(campaign: Campaign) -> str | None:
-    return campaign.pending.solution_version if campaign.pending else campaign.solution_version

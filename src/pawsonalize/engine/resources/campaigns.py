@@ -28,7 +28,9 @@ class Campaign(Resource, frozen=True, kw_only=True):
 
     `previous_version` is what a rollback returns to. Where `exploration_weight`,
     `exploration_item_age_cut_off` or `min_provisioned_tps` is None, the service's setting counts.
-    `sustained_tps` is how many contexts a second were scored when the version went live.
+    `sustained_tps` is how many contexts a second were scored when the version went live. With
+    `follows_latest` it goes on to each newer version of its solution that is ACTIVE; `followed` is
+    the newest that was looked at for that, so that a rollback from it lasts.
     """
 
     kind: ClassVar[str] = "campaign"
@@ -42,6 +44,13 @@ class Campaign(Resource, frozen=True, kw_only=True):
     exploration_item_age_cut_off: Annotated[int, Meta(ge=0)] | None = None
     min_provisioned_tps: Annotated[int, Meta(ge=1)] | None = None
     sustained_tps: float | None = None
+    follows_latest: bool = False
+    followed: str | None = None
+
+    @property
+    def heading_for(self) -> str | None:
+        """The version it serves, or is about to."""
+        return self.pending.solution_version if self.pending else self.solution_version
 
     @property
     def pending(self) -> CampaignUpdate | None:

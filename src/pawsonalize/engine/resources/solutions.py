@@ -40,7 +40,11 @@ class TrainingSelection(msgspec.Struct, frozen=True):
 
 
 class Solution(Resource, frozen=True, kw_only=True):
-    """A recipe with its settings on the data of a dataset group."""
+    """A recipe with its settings on the data of a dataset group.
+
+    Every `auto_training_days` a new version is trained, if there are new events; None: only on
+    demand.
+    """
 
     kind: ClassVar[str] = "solution"
     owner: ClassVar[str | None] = "dataset_group"
@@ -50,6 +54,7 @@ class Solution(Resource, frozen=True, kw_only=True):
     settings: Mapping[str, Any] = {}
     selection: TrainingSelection = TrainingSelection()
     tuning: Tuning | None = None
+    auto_training_days: Annotated[int, Meta(ge=1)] | None = None
 
     @property
     def data_group(self) -> str:
@@ -86,7 +91,8 @@ class SolutionVersion(Resource, frozen=True, kw_only=True):
     with them, `cut` and `seed` the training is determined, unless its tuning ran out of time;
     `tuned` is what came of that. An UPDATE folds what `cut` adds to the version `base`, whose own
     cut and those of its bases are `folded`, oldest first. With `measured`, a FULL training also
-    measures itself on held-out users, which fits twice.
+    measures itself on held-out users, which fits twice. `automatic`: nobody asked for it, it was
+    due.
     """
 
     kind: ClassVar[str] = "solution version"
@@ -105,6 +111,7 @@ class SolutionVersion(Resource, frozen=True, kw_only=True):
     cut: Cut
     seed: int = 0
     measured: bool = False
+    automatic: bool = False
     code_version: str = ""
     progress: Progress | None = None
     artefact: str | None = None

@@ -58,6 +58,7 @@ class SolutionVersions:
         tags: Mapping[str, str] | None = None,
         asked: Mapping[str, Any] | None = None,
         tuning: Tuning | None = None,
+        automatic: bool = False,
     ) -> SolutionVersion:
         """Write down what to train: the log up to its head, as of a moment. CREATE PENDING.
 
@@ -89,7 +90,7 @@ class SolutionVersions:
             tuning=tuning,
         )
         wanted = msgspec.structs.replace(
-            wanted, measured=measured, tags=tags or {}, asked=asked or {}
+            wanted, measured=measured, automatic=automatic, tags=tags or {}, asked=asked or {}
         )
         try:
             return self._registry.create(wanted, now)

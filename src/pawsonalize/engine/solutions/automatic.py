@@ -1,0 +1,58 @@
+"""Automatic training: new versions of the solutions that want them, every so many days."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from pawsonalize.domain.errors import Conflict
+from pawsonalize.domain.times import DAY, SECOND
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
+from pawsonalize.engine.resources.status import Status
+from pawsonalize.engine.solutions.versions import SolutionVersions
+from pawsonalize.storage.base import EventLog
+
+_FIRST_AFTER = 10 * SECOND  # who trains a new solution at once by themselves needs no first one
+
+
+@dataclass(frozen=True, slots=True)
+class AutomaticTraining:
+    """Writes down the versions that are due; the training queue starts them.
+
+    A version is due so many days after the newest one was created, however that came about. The
+    due moment is part of its name, so several servers write down one.
+    """
+
+    registry: Registry
+    versions: SolutionVersions
+    log: EventLog
+
+    def look(self, now: int) -> None:
+        """Write down what is due and has events that the newest version does not know."""
+        for solution in list(self.registry.all(Solution)):
+            if solution.auto_training_days is not None and solution.status is Status.ACTIVE:
+                self._look(solution, solution.auto_training_days, now)
+
+    def _look(self, solution: Solution, days: int, now: int) -> None:
+        newest = next(iter(self.registry.page(SolutionVersion, 1, parent=solution.name)), None)
+        if newest is not None and not newest.status.is_settled:
+            return
+        due = solution.created_at + _FIRST_AFTER
+        if newest is not None:
+            due = newest.created_at + days * DAY
+        known = 0 if newest is None or newest.status is not Status.ACTIVE else newest.log_offset
+        if now < due or not self._has_come(solution, known):
+            return
+        with suppress(Conflict):  # another server wrote it down, or the solution is being deleted
+            self.versions.create(
+                solution.name,
+                as_of=now,
+                now=now,
+                name=f"{solution.name}-auto-{due}",
+                measured=True,
+                asked=solution.asked,
+                automatic=True,
+            )
+
+    def _has_come(self, solution: Solution, known: int) -> bool:
+        log = self.log.of(solution.data_group)
+        return bool(log.read(known, log.head(), 1))

@@ -1,0 +1,94 @@
+"""Campaigns that go on to each newer version by themselves."""
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from pawsonalize.engine.campaigns.following import Following
+from pawsonalize.engine.campaigns.live_model import LiveModel
+from pawsonalize.engine.campaigns.updates import Campaigns
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.engine.solutions.versions import SolutionVersions
+from tests.event_data import T0
+from tests.unit.engine.campaigns.conftest import Release
+
+
+@pytest.fixture
+def following(registry: Registry, campaigns: Campaigns, versions: SolutionVersions) -> Following:
+    return Following(registry, campaigns, versions)
+
+
+@pytest.fixture
+def served(
+    registry: Registry, campaigns: Campaigns, live: LiveModel, following: Following
+) -> Callable[[], str | None]:
+    """What is served after a look; the campaign follows."""
+    follows = msgspec.structs.replace(campaigns.get("recommender"), follows_latest=True)
+    registry.update(follows, T0)
+
+    def served() -> str | None:
+        following.look_after(T0)
+        live.refresh(T0)
+        return campaigns.get("recommender").solution_version
+
+    return served
+
+
+def test_it_serves_each_newest_version(release: Release, served: Callable[[], str | None]) -> None:
+    assert served() is None
+    for name in ("v1", "v2"):
+        release.train(name, ["a"])
+        assert served() == name
+
+
+def test_one_that_does_not_follow_stays(
+    campaigns: Campaigns, release: Release, following: Following
+) -> None:
+    release.train("v1", ["a"])
+    following.look_after(T0)
+    assert campaigns.get("recommender").latest_update is None
+
+
+def test_a_rollback_lasts_until_there_is_a_newer_version(
+    campaigns: Campaigns, release: Release, served: Callable[[], str | None]
+) -> None:
+    for name in ("v1", "v2"):
+        release.train(name, ["a"])
+        served()
+    campaigns.rollback("recommender", T0)
+    assert served() == "v1"
+    release.train("v3", ["a"])
+    assert served() == "v3"
+
+
+def test_looking_again_changes_nothing(
+    campaigns: Campaigns, release: Release, served: Callable[[], str | None]
+) -> None:
+    release.train("v1", ["a"])
+    served()
+    before = campaigns.get("recommender")
+    served()
+    assert campaigns.get("recommender") == before
+
+
+def test_what_the_gate_refuses_is_not_served_and_not_judged_again(
+    following: Following, release: Release, served: Callable[[], str | None], campaigns: Campaigns
+) -> None:
+    release.train("v1", ["a"])
+    served()
+    judged = []
+
+    def refusal(new: SolutionVersion, live: SolutionVersion | None, _now: int) -> str | None:
+        judged.append((new.name, live and live.name))
+        return "no better" if new.name == "v2" else None
+
+    strict = Following(following.registry, campaigns, following.versions, refusal)
+    release.train("v2", ["a"])
+    strict.look_after(T0)
+    strict.look_after(T0)
+    assert (served(), judged) == ("v1", [("v2", "v1")])
+    release.train("v3", ["a"])
+    strict.look_after(T0)
+    assert (served(), judged[1:]) == ("v3", [("v3", "v1")])
