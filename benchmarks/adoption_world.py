@@ -44,7 +44,9 @@ class Request:
     """What a policy is asked: an order of `animals` (positions) for a visitor at a moment.
 
     `known` are the visitor's events as the service knows them, newest first; `viewed` counts the
-    views of each group in this copy of the world. Who the visitor is, only an oracle may ask.
+    views of each group in this copy of the world, `shown` how often each animal of the world was
+    on a page. Where the visitor lives and who lives there, a site is told; their tastes, only an
+    oracle may ask.
     """
 
     visitor: int
@@ -52,13 +54,17 @@ class Request:
     animals: Ints
     known: tuple[Seen, ...]
     viewed: Floats
+    shown: Floats
 
 
 class Policy(Protocol):
     """An order of animals."""
 
     def scores(self, request: Request) -> NDArray[np.floating]:
-        """The higher, the nearer to the top; the shape of `request.animals`."""
+        """The higher, the nearer to the top, -inf for who is not to be shown at all.
+
+        The shape is that of `request.animals`.
+        """
         ...
 
 
@@ -146,7 +152,8 @@ class Copy:
     """One policy's copy of the world: who is gone, who stopped looking, and what was shown.
 
     `gone` has the shape (animals of the world,); `shown` counts places on pages, each by how much
-    it is noticed, `even` what that would be if every page were drawn evenly from those there.
+    it is noticed, `even` what that would be if every page were drawn evenly from those there;
+    `on_page` counts pages.
     """
 
     season: Season
@@ -154,6 +161,7 @@ class Copy:
     gone: Ints = field(init=False)
     shown: Floats = field(init=False)
     even: Floats = field(init=False)
+    on_page: Floats = field(init=False)
     by_wait: Floats = field(init=False)
     viewed: Floats = field(init=False)
     sessions: int = 0
@@ -164,7 +172,7 @@ class Copy:
         size = len(self.season.world.oracle.stock)
         self.gone = np.full(size, NEVER)
         self.gone[np.setdiff1d(np.arange(size), self.season.stock)] = 0
-        self.shown, self.even = np.zeros(size), np.zeros(size)
+        self.shown, self.even, self.on_page = np.zeros(size), np.zeros(size), np.zeros(size)
         self.by_wait = np.zeros((2, len(WAITED) + 1))  # shown and even, by days waited
         self.viewed = np.zeros(len(self.season.world.groups))
 
@@ -210,9 +218,13 @@ class Copy:
         there = there[~np.isin(there, looked)]
         if not len(there):
             return None
-        asked = Request(visitor, at, there, tuple(events[: -_READ - 1 : -1]), self.viewed)
-        order = np.argsort(-self.policy.scores(asked), kind="stable")
-        page = there[order[: world.settings.page_size]]
+        known = tuple(events[: -_READ - 1 : -1])
+        asked = Request(visitor, at, there, known, self.viewed, self.on_page)
+        scores = self.policy.scores(asked)
+        order = np.argsort(-scores, kind="stable")[: world.settings.page_size]
+        page = there[order[np.isfinite(scores[order])]]
+        if not len(page):
+            return None
         self._count(page, there, at)
         utility = world.oracle.utility
         odds = utility.of_animals(np.array(visitor), page) + dice.pick[page]
@@ -230,6 +242,7 @@ class Copy:
         notice = np.exp(noticed(len(page), self.season.world.settings.position_bias).astype(float))
         even = np.full(len(there), notice.sum() / len(there))
         self.shown[page] += notice
+        self.on_page[page] += 1
         self.even[there] += even
         listed = self.season.world.oracle.stock.listed
         for counted, animals, weight in ((0, page, notice), (1, there, even)):

@@ -1,5 +1,6 @@
 """Orders of animals to be played against each other: see `adoption_world`."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,12 +10,14 @@ from numpy.typing import NDArray
 from benchmarks.adoption_world import Floats, Policy, Request, Season
 from benchmarks.demo_visits import training_data
 from pawsonalize.demo import World
-from pawsonalize.domain.times import DAY
+from pawsonalize.engine.animals.distance import Place
+from pawsonalize.engine.animals.factors import factors
+from pawsonalize.engine.animals.rules import Rules
+from pawsonalize.engine.animals.settings import Weights
+from pawsonalize.engine.animals.shelf import Shelf, Slots
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, Model
 
-# How much a wait of e times as long is worth, in log odds of the group's score.
-PATIENCE = 0.25
 _RECIPE = "user-personalization"
 
 
@@ -55,25 +58,37 @@ class Popularity:
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """The trained recipe's score of the group per animal, times a power of the wait."""
+    """The product's: the group's score for one animal of it, and the factors of the individual.
+
+    The site was told where the visitor lives and with whom, as nearest-first is told the one.
+    Without exploration, and without a cap on animals of one group.
+    """
 
     world: World
     model: Model
     code: NDArray[np.int64]
-    patience: float
+    shelf: Shelf
+    slots: Slots
+    weights: Weights
 
     def scores(self, request: Request) -> Floats:
-        group, inverse, supply = np.unique(
-            self.world.oracle.group[request.animals], return_inverse=True, return_counts=True
-        )
-        known = self.code[group] >= 0
-        held = np.zeros(len(self.model.item_ids), np.int64)
-        held[self.code[group[known]]] = supply[known]
-        context = Context(request.known, request.at, held)
-        score = self.model.score(context, [self.world.groups[one].id for one in group.tolist()])
-        each = np.log(np.maximum(np.asarray(score, float), 1e-12)) - np.log(supply)
-        waited = (request.at - self.world.oracle.stock.listed[request.animals]) / DAY
-        return np.asarray(each[inverse] + self.patience * np.log1p(waited))
+        group, inverse = np.unique(self.world.oracle.group[request.animals], return_inverse=True)
+        one_of_each = np.ones(len(self.model.item_ids), np.int64)
+        context = Context(request.known, request.at, one_of_each)
+        names = [self.world.groups[one].id for one in group.tolist()]
+        each = np.log(np.maximum(np.asarray(self.model.score(context, names), float), 1e-12))
+        slots, rules = self.slots[request.animals], self._rules(request.visitor)
+        self.shelf.shown[slots] = request.shown[request.animals]
+        verdict = self.shelf.judge(rules, slots)
+        told = factors(self.shelf.take(slots), rules, verdict, request.at)
+        found = each[inverse] + told @ np.array(self.weights.values())
+        return np.where(verdict.passing, found, -np.inf)
+
+    def _rules(self, visitor: int) -> Rules:
+        tastes = self.world.oracle.utility.tastes
+        kids, dogs, cats = ((int(tastes.home[visitor]) >> bit) & 1 for bit in range(3))
+        place = Place(*tastes.place[visitor].tolist())
+        return Rules(kids=bool(kids), dogs=bool(dogs), cats=bool(cats), place=place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +101,18 @@ class Oracle:
         return self.world.oracle.utility.of_animals(np.array(request.visitor), request.animals)
 
 
-def ours(season: Season, recipe_name: str, patience: float, seed: int) -> Ours:
+def ours(season: Season, recipe_name: str, weights: Weights, seed: int) -> Ours:
     """The recipe, trained on what was known at the cut."""
-    recipe = recipe_named(recipe_name)
-    model = recipe.fit(training_data(season.world, season.cut), recipe.settings(), seed)
+    recipe, world = recipe_named(recipe_name), season.world
+    model = recipe.fit(training_data(world, season.cut), recipe.settings(), seed)
     places = {item: place for place, item in enumerate(model.item_ids)}
-    code = np.array([places.get(group.id, -1) for group in season.world.groups])
-    return Ours(season.world, model, code, patience)
+    code = np.array([places.get(group.id, -1) for group in world.groups])
+    shelf, here = Shelf(), defaultdict(list)
+    for animal, group in zip(world.animals, world.oracle.group.tolist(), strict=True):
+        here[world.groups[group].id].append(animal)
+    shelf.put((), here, {})
+    slots = np.array([shelf.slot(animal.animal_id) for animal in world.animals], np.int64)
+    return Ours(world, model, code, shelf, slots, weights)
 
 
 def policies(season: Season, seed: int) -> Mapping[str, Policy]:
@@ -105,6 +125,6 @@ def policies(season: Season, seed: int) -> Mapping[str, Policy]:
         "newest first": NewestFirst(world),
         "nearest first": NearestFirst(world),
         "popularity": Popularity(world, before),
-        "ours": ours(season, _RECIPE, PATIENCE, seed),
+        "ours": ours(season, _RECIPE, Weights(), seed),
         "oracle": Oracle(world),
     }

@@ -26,7 +26,8 @@ class Tastes:
     """One row per visitor: log odds by family, size, age, shelter; favourite breeds; the home.
 
     `species` are shares of visits that sum to 1. `favourite` indexes `BREEDS` and `boost` is
-    what each adds, both (visitors, 3). `home` has the bits 1 kids, 2 dogs, 4 cats.
+    what each adds, both (visitors, 3). `home` has the bits 1 kids, 2 dogs, 4 cats; `place`
+    (visitors, 2) is where it lies, latitude and longitude in degrees.
     """
 
     species: NDArray[np.float32]
@@ -37,6 +38,7 @@ class Tastes:
     favourite: NDArray[np.int16]
     boost: NDArray[np.float32]
     home: NDArray[np.int8]
+    place: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.home)
@@ -53,16 +55,20 @@ def draw_tastes(rng: np.random.Generator, size: int, shelters: int, strength: fl
     species = _species(rng, kind)
     favourite = _favourite_breeds(rng, species, family)
     boost = _FAVOURITE_BOOST * rng.lognormal(0, 0.4, (size, FAVOURITES))
-    lives = np.array([row.home for row in ARCHETYPES])[kind]
+    lives_with = np.array([row.home for row in ARCHETYPES])[kind]
+    size_taste = strength * _around(rng, np.array([row.sizes for row in ARCHETYPES]), kind)
+    age_taste = strength * _around(rng, np.array([row.ages for row in ARCHETYPES]), kind)
+    place, nearness = _places(rng, size, shelters)
     return Tastes(
         species=species,
         family=strength * family,
-        size=strength * _around(rng, np.array([row.sizes for row in ARCHETYPES]), kind),
-        age=strength * _around(rng, np.array([row.ages for row in ARCHETYPES]), kind),
-        shelter=_nearness(rng, size, shelters),
+        size=size_taste,
+        age=age_taste,
+        shelter=nearness,
         favourite=favourite,
         boost=(strength * boost).astype(np.float32),
-        home=((rng.random(lives.shape) < lives) @ np.array([1, 2, 4])).astype(np.int8),
+        home=((rng.random(lives_with.shape) < lives_with) @ np.array([1, 2, 4])).astype(np.int8),
+        place=place,
     )
 
 
@@ -118,12 +124,14 @@ def _favourite_breeds(
     return chosen
 
 
-def _nearness(rng: np.random.Generator, size: int, shelters: int) -> NDArray[np.float32]:
-    """Log odds by shelter: visitors live around the shelters, and far ones cost."""
+def _places(
+    rng: np.random.Generator, size: int, shelters: int
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Where visitors live, around the shelters, and log odds by shelter: far ones cost."""
     at = np.array([row[2:4] for row in SHELTERS[:shelters]], float)
     share = np.array([row[4] for row in SHELTERS[:shelters]], float)
     lives = at[rng.choice(shelters, size, p=share / share.sum())]
     lives = lives + rng.normal(0, 0.12, (size, 2))
     gap = (lives[:, None, :] - at) * [1.0, np.cos(np.radians(at[:, 0].mean()))]
     km = _KM_PER_DEGREE * np.hypot(gap[..., 0], gap[..., 1])
-    return np.asarray(_LOG_ODDS_PER_KM * km, np.float32)
+    return lives, np.asarray(_LOG_ODDS_PER_KM * km, np.float32)

@@ -1,5 +1,7 @@
 """The demo world played on under several policies: fair between them, and true to each."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from benchmarks.adoption_world import NEVER, Copy, Dice, Request, Season, play
@@ -9,6 +11,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.demo import World, WorldSettings, generate
 from pawsonalize.domain.times import DAY
+from pawsonalize.engine.animals.settings import Weights
 
 END = 1_767_225_600_000
 
@@ -93,16 +96,38 @@ def test_figures_hold_together(season: Season) -> None:
 
 
 def test_of_one_group_ours_shows_first_who_waits_longest(season: Season) -> None:
-    policy = ours(season, "popularity-count", patience=0.3, seed=0)
+    policy = ours(season, "popularity-count", Weights(0.3, 0, 0, 0, 0), seed=0)
     world, at = season.world, season.cut + DAY
-    there = world.oracle.available(at)
-    scores = policy.scores(Request(0, at, there, (), np.zeros(len(world.groups))))
+    scores = policy.scores(_first_page(season))
+    there = world.oracle.available(at)[np.isfinite(scores)]
+    scores = scores[np.isfinite(scores)]
     group, listed = world.oracle.group[there], world.oracle.stock.listed[there]
     crowded = np.flatnonzero(np.bincount(group) > 1)
     assert len(crowded)
     for code in crowded:
         same = group == code
         assert (np.argsort(-scores[same]) == np.argsort(listed[same])).all()
+
+
+def test_ours_shows_nobody_who_is_known_not_to_live_with_whom_the_visitor_does(
+    season: Season,
+) -> None:
+    policy = ours(season, "popularity-count", Weights(), seed=0)
+    world = season.world
+    with_kids = int(np.flatnonzero(world.oracle.utility.tastes.home & 1)[0])
+    asked = replace(_first_page(season), visitor=with_kids)
+    refused = ~np.isfinite(policy.scores(asked))
+    known_no = world.oracle.stock.good_with[asked.animals, 0] == 0
+    assert known_no.any()
+    assert refused[known_no].all()
+
+
+def _first_page(season: Season) -> Request:
+    """The first visitor's, a day after the cut."""
+    at = season.cut + DAY
+    there = season.world.oracle.available(at)
+    nothing = np.zeros(len(season.world.groups))
+    return Request(0, at, there, (), nothing, np.zeros(len(season.world.oracle.stock)))
 
 
 def test_the_way_to_the_oracle_is_of_the_sums_over_worlds() -> None:
