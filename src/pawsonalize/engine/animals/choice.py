@@ -45,11 +45,6 @@ class Question:
     settings: AnimalSettings
     at: int
 
-    @property
-    def is_of_anybody(self) -> bool:
-        """Whether everybody on the shelf may be shown."""
-        return self.rules.excludes_nobody and bool(np.isfinite(self.group_logs).all())
-
     def fitting(self, slots: Slots) -> Slots:
         """Those of the animals that may be shown."""
         groups = self.shelf.column("group", slots)

@@ -1,12 +1,17 @@
 """Exploration of individuals: who is due for it, and how much of it each is due."""
 
+from collections import OrderedDict
+from dataclasses import replace
+
 import numpy as np
 
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.animals.choice import Question
+from pawsonalize.engine.animals.rules import ANYBODY, Rules
 from pawsonalize.engine.animals.shelf import Slots
 from pawsonalize.engine.exploration import Novelty
 
+_KEPT = 8  # of 300,000 animals, 5 MB each; most visitors' homes are like others'
 # Whole shares add without rounding, see `exploration`; so many that even the floor is many.
 _WHOLE = 2.0**44
 
@@ -21,22 +26,30 @@ class Dues:
 
     def __init__(self) -> None:
         self._led: tuple[object, Slots] | None = None
-        self._of_anybody: tuple[object, Novelty] | None = None
+        self._kept: OrderedDict[Rules, Novelty] = OrderedDict()
 
     def of(self, question: Question) -> Novelty:
         """By the order of the shelf: 0 for who may not be shown, or is not due."""
         shelf = question.shelf
         now = (id(shelf), shelf.version, question.at // HOUR)
-        anybody = question.is_of_anybody
-        if anybody and self._of_anybody is not None and self._of_anybody[0] == now:
-            return self._of_anybody[1]
         if self._led is None or self._led[0] != now:
             self._led = now, _due(question)
-        slots = self._led[1]
-        novelty = _shared(question, slots if anybody else question.fitting(slots))
-        if anybody:
-            self._of_anybody = now, novelty
-        return novelty
+            self._kept.clear()
+        slots, rules = self._led[1], _that_exclude(question.rules)
+        if not np.isfinite(question.group_logs).all():
+            return _shared(question, question.fitting(slots))
+        if (kept := self._kept.get(rules)) is None:
+            fitting = slots if rules == ANYBODY else question.fitting(slots)
+            kept = self._kept[rules] = _shared(question, fitting)
+        self._kept.move_to_end(rules)
+        if len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+        return kept
+
+
+def _that_exclude(rules: Rules) -> Rules:
+    """The same rules for whoever asks from another place, where that only weighs."""
+    return rules if rules.max_distance_km is not None else replace(rules, place=None)
 
 
 def _due(question: Question) -> Slots:

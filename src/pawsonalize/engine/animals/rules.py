@@ -49,11 +49,6 @@ class Rules:
     denied: Denied = NOBODY
 
     @property
-    def excludes_nobody(self) -> bool:
-        """Whether all of it is open: a place alone only weighs."""
-        return self == Rules(place=self.place)
-
-    @property
     def household(self) -> tuple[str, ...]:
         """Who lives there."""
         return tuple(name for name in ("kids", "dogs", "cats") if getattr(self, name))

@@ -48,6 +48,16 @@ def test_every_newcomer_who_may_be_shown_has_the_floor_and_nobody_else_a_chance(
     assert all(chance == 0 or chance >= floor * 0.999999 for chance in chances)
 
 
+@given(stocks(), st.lists(rules, max_size=12))
+def test_what_is_remembered_is_what_would_be_found_anew(
+    stock: list[Animal], asked: list[Rules]
+) -> None:
+    shelf, dues = shelf_of(stock), Dues()
+    for one in (*asked, *asked):
+        question = question_of(shelf, asked=one)
+        assert dues.of(question).weights.tolist() == Dues().of(question).weights.tolist()
+
+
 def test_groups_have_equal_budgets_shared_by_how_little_animals_were_shown() -> None:
     many = [animal(f"cat{n}", "1-Manx-1-3") for n in range(99)]
     stock = [*many, animal("dog", "2-Pug-1-3"), animal("known", "2-Pug-1-3")]
