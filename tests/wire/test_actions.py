@@ -22,7 +22,12 @@ SOON, LONG_AGO = int((NOW + timedelta(days=30)).timestamp()), 1_000_000_000
 
 @pytest.fixture(scope="module")
 def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
-    with served(tmp_path_factory.mktemp("data")) as running:
+    """A service on an empty data folder; s3://bucket is a folder with one action."""
+    buckets = tmp_path_factory.mktemp("s3")
+    (buckets / "bucket").mkdir()
+    donate = f"ACTION_ID,VALUE,REPEAT_FREQUENCY,EXPIRATION_TIMESTAMP\ndonate,1,,{SOON}\n"
+    (buckets / "bucket" / "actions.csv").write_text(donate)
+    with served(tmp_path_factory.mktemp("data"), s3_root=str(buckets)) as running:
         yield running
 
 
@@ -61,6 +66,14 @@ def put(wire: Wire, user: str, *done: tuple[str, str]) -> None:
 @pytest.fixture(scope="module")
 def campaign(wire: Wire, datasets: dict[str, str]) -> str:
     """A campaign that learned that most subscribe, few donate, and donors may not be asked anew."""
+    job = wire.personalize.create_dataset_import_job(
+        jobName="actions",
+        datasetArn=datasets["Actions"],
+        dataSource={"dataLocation": "s3://bucket/actions.csv"},
+        roleArn="arn:aws:iam::123456789012:role/reader",
+    )["datasetImportJobArn"]
+    imported = settled(wire.personalize.describe_dataset_import_job, datasetImportJobArn=job)
+    assert imported["status"] == "ACTIVE", imported
     plain = {"VALUE": 1, "EXPIRATION_TIMESTAMP": SOON}
     wire.events.put_actions(
         datasetArn=datasets["Actions"],
@@ -68,7 +81,6 @@ def campaign(wire: Wire, datasets: dict[str, str]) -> str:
             {"actionId": action, "properties": json.dumps(plain | more)}
             for action, more in (
                 ("subscribe", {"REPEAT_FREQUENCY": 30}),
-                ("donate", {}),
                 ("old", {"EXPIRATION_TIMESTAMP": LONG_AGO}),
                 ("precious", {"VALUE": 10}),
             )
