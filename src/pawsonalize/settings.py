@@ -256,6 +256,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.data_dir / "fold.lock"
 
     @property
+    def judging_lock(self) -> Path:
+        """The file that the process which judges for campaigns that follow holds locked."""
+        return self.data_dir / "judge.lock"
+
+    @property
     def import_folders(self) -> tuple[Path, ...]:
         """The folders below which jobs may read."""
         return _folders(self.data_dir / "imports", self.import_roots)

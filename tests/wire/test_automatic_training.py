@@ -2,15 +2,21 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from pawsonalize.app import opened
+from tests.aws_shapes import ACCOUNT, REGION
+from tests.event_data import T0
 from tests.service_data import make_service
 from tests.wire.server import GROUP, Wire, served
 from tests.wire.waiting import settled
 
 POPULARITY = "arn:aws:personalize:::recipe/aws-popularity-count"
+EVERY_DAY = {"schedulingExpression": "rate(1 day)"}
 FOLLOWS = {"syncWithLatestSolutionVersion": True}
 _PATIENCE_SECONDS = 240
 
@@ -72,6 +78,9 @@ def test_automatic_training_can_be_changed_and_switched_off(wire: Wire, solution
     changed = wire.personalize.describe_solution(solutionArn=solution)["solution"]
     assert changed["performAutoTraining"] is True
     assert changed["solutionConfig"] == rarely
+    update = changed["latestSolutionUpdate"]
+    assert (update["status"], update["performAutoTraining"]) == ("ACTIVE", True)
+    assert update["solutionUpdateConfig"] == rarely
     wire.personalize.update_solution(solutionArn=solution, performAutoTraining=False)
     described = wire.personalize.describe_solution(solutionArn=solution)["solution"]
     assert described["performAutoTraining"] is False
@@ -89,6 +98,67 @@ def test_a_campaign_goes_on_to_the_latest_version(wire: Wire, solution: str, fir
         assert time.monotonic() < deadline, campaign
         wire.runtime.get_recommendations(campaignArn=arn, userId="seed 0")
         campaign = wire.personalize.describe_campaign(campaignArn=arn)["campaign"]
+
+
+def test_a_version_that_is_asked_for_by_name_is_served_on_although_there_is_a_newer_one(
+    wire: Wire, solution: str, first: str
+) -> None:
+    second = wire.personalize.create_solution_version(solutionArn=solution)["solutionVersionArn"]
+    settled(wire.personalize.describe_solution_version, solutionVersionArn=second)
+    arn = wire.personalize.create_campaign(
+        name="pinned", solutionVersionArn=f"{solution}/$LATEST", campaignConfig=FOLLOWS
+    )["campaignArn"]
+    settled(wire.personalize.describe_campaign, campaignArn=arn)
+    wire.personalize.update_campaign(campaignArn=arn, solutionVersionArn=first)
+    for _ in range(3):  # longer than servers look for newer versions
+        campaign = settled(wire.personalize.describe_campaign, campaignArn=arn)
+        assert campaign["latestCampaignUpdate"]["solutionVersionArn"] == first
+        time.sleep(1.0)
+    assert campaign["solutionVersionArn"] == first
+
+
+@pytest.mark.parametrize(
+    ("asked", "trains"),
+    [
+        ({}, False),
+        ({"solutionConfig": {"autoTrainingConfig": EVERY_DAY}}, True),
+        (
+            {
+                "performAutoTraining": False,
+                "solutionConfig": {"autoTrainingConfig": EVERY_DAY},
+            },
+            False,
+        ),
+    ],
+    ids=["nothing is said", "a schedule is sent", "it is refused"],
+)
+def test_a_solution_is_trained_by_itself_where_a_program_says_so(
+    wire: Wire, asked: dict[str, Any], trains: bool
+) -> None:
+    arn = wire.personalize.create_solution(
+        name="says", recipeArn=POPULARITY, datasetGroupArn=GROUP, **asked
+    )["solutionArn"]
+    described = wire.personalize.describe_solution(solutionArn=arn)["solution"]
+    wire.personalize.delete_solution(solutionArn=arn)
+    assert described["performAutoTraining"] is trains
+    assert described.get("solutionConfig") == asked.get("solutionConfig")
+
+
+def test_a_server_that_starts_asks_the_gate_about_what_is_not_judged_yet(
+    tmp_path: Path,
+) -> None:
+    with opened(make_service(tmp_path, train=False)) as adapters:
+        campaign = adapters.campaigns.get("recommender")
+        adapters.registry.update(msgspec.structs.replace(campaign, follows_latest=True), T0)
+        adapters.versions.create("recommender", as_of=T0 + 1000, now=T0, name="v1")
+        adapters.trainer.train("v1")
+    lenient = {"gate_profile": "reference", "promotion_threshold": 0.0}
+    arn = f"arn:aws:personalize:{REGION}:{ACCOUNT}:campaign/recommender"
+    with served(tmp_path, campaign_sync_gated=True, **lenient) as wire:
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while "v1" not in str(campaign := wire.personalize.describe_campaign(campaignArn=arn)):
+            assert time.monotonic() < deadline, campaign
+            time.sleep(0.2)
 
 
 def test_the_latest_version_of_an_untrained_solution_cannot_be_served(wire: Wire) -> None:

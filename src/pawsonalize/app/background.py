@@ -15,7 +15,6 @@ from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.engine.animals.shelf_watch import ShelfWatch
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.attribution.attributions import MetricAttributions
-from pawsonalize.engine.campaigns.following import Following
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.importing.jobs import ImportJobs
@@ -81,8 +80,7 @@ def _work(
     yield every(_METADATA_SECONDS, read_metadata, engine.filterings)
     yield every(_LOOK_SECONDS, train_when_due, engine.automatic)
     yield every(_LOOK_SECONDS, look_after_trainings, engine.queue)
-    if not settings.campaign_sync_gated:  # where it is, trainings ask the gate themselves
-        yield every(_LOOK_SECONDS, follow_latest, engine.following)
+    yield every(_LOOK_SECONDS, follow_latest, engine)
     yield every(_LOOK_SECONDS, look_after_recommenders, engine.recommenders)
     looks = min(settings.attribution_seconds, _REPORT_SECONDS)
     yield every(looks, report_metrics, engine.attributions)
@@ -171,9 +169,13 @@ def train_when_due(automatic: AutomaticTraining) -> None:
     automatic.look(clock.now())
 
 
-def follow_latest(following: Following) -> None:
-    """Update the campaigns that follow their solution."""
-    following.look_after(clock.now())
+def follow_latest(engine: "Engine") -> None:
+    """Update the campaigns that follow their solution, or begin to ask the gate about them."""
+    now, judging = clock.now(), engine.judging
+    if judging is None:
+        engine.following.look_after(now)
+    elif judging.is_due(now) and engine.following.is_behind():
+        judging.start()
 
 
 def look_after_recommenders(recommenders: Recommenders) -> None:

@@ -11,7 +11,7 @@ from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.folding import fold_process
 from pawsonalize.app.individuals import animal_settings, postcodes_of, shelf_watch
 from pawsonalize.app.jobs import background_jobs, metric_attributions
-from pawsonalize.app.latest import following
+from pawsonalize.app.latest import following, judging_process
 from pawsonalize.app.live_models import live_model, live_models
 from pawsonalize.app.retraining import timer, worker_processes
 from pawsonalize.aws.arn import Arns
@@ -27,7 +27,6 @@ from pawsonalize.engine.attribution.attributions import MetricAttributions
 from pawsonalize.engine.campaigns.following import Following
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.filters.filterings import Filterings
-from pawsonalize.engine.folding.process import FoldProcess
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.ingest import Ingest
@@ -38,6 +37,7 @@ from pawsonalize.engine.remembered import Remembered
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.engine.runtime import Runtime
 from pawsonalize.engine.runtimes import Runtimes
+from pawsonalize.engine.side_process import SideProcess
 from pawsonalize.engine.solutions.automatic import AutomaticTraining
 from pawsonalize.engine.solutions.queue import TrainingQueue
 from pawsonalize.engine.supply import SupplyWatch
@@ -71,10 +71,11 @@ class Engine:
     runs: Runs
     timer: Timer | None
     workers: WorkerProcesses
-    folding: FoldProcess | None
+    folding: SideProcess | None
     queue: TrainingQueue
     automatic: AutomaticTraining
     following: Following
+    judging: SideProcess | None
     archiver: Archiver
     import_jobs: ImportJobs
     importing: ThreadPoolExecutor
@@ -125,6 +126,7 @@ class Engine:
             queue=queue,
             automatic=AutomaticTraining(adapters.registry, adapters.versions, adapters.log),
             following=following(settings, adapters),
+            judging=judging_process(settings),
             folding=fold_process(settings),
             archiver=Archiver(adapters.log, adapters.ledger, adapters.objects),
             import_jobs=adapters.import_jobs(settings),
@@ -214,8 +216,9 @@ class Engine:
         self.import_jobs.stopping.set()
         self.jobs.stopping.set()
         self.workers.stop()
-        if self.folding is not None:
-            self.folding.stop()
+        for process in (self.folding, self.judging):
+            if process is not None:
+                process.stop()
         self.importing.shutdown(cancel_futures=True)
         self.working.shutdown(cancel_futures=True)
         self.runtimes.close()

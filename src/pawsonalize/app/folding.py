@@ -6,17 +6,17 @@ from collections.abc import Iterable
 from pawsonalize import clock
 from pawsonalize.app.adapters import COMMAND
 from pawsonalize.engine.campaigns.live_model import LiveModel
-from pawsonalize.engine.folding.process import FoldProcess
+from pawsonalize.engine.side_process import SideProcess
 from pawsonalize.recipes.contract import RecountingModel
 from pawsonalize.settings import Settings, as_environment
 from pawsonalize.storage.base import EventLog
 
 
-def fold_process(settings: Settings) -> FoldProcess | None:
+def fold_process(settings: Settings) -> SideProcess | None:
     """What starts the process that folds; None where the settings want none."""
     if not settings.fold_seconds:
         return None
-    return FoldProcess(
+    return SideProcess(
         settings.fold_lock,
         settings.fold_seconds,
         (*COMMAND, "fold"),

@@ -1,20 +1,42 @@
 """Who sends campaigns that follow their solution to its newest version."""
 
-from pawsonalize.app.adapters import Adapters
+import os
+
+from pawsonalize import clock
+from pawsonalize.app.adapters import COMMAND, Adapters
 from pawsonalize.engine.campaigns.following import Following, Refusal
 from pawsonalize.engine.evaluating.gathering import gather
 from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.engine.side_process import SideProcess
 from pawsonalize.engine.solutions.models import load_model
 from pawsonalize.evaluation.gate.decision import decide
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.next_best_action import NextBestAction
-from pawsonalize.settings import Settings
+from pawsonalize.settings import Settings, as_environment
+
+_PAUSE_SECONDS = 10.0  # and how soon a process that died is followed by another
 
 
 def following(settings: Settings, adapters: Adapters) -> Following:
     """What updates them, after asking the gate where the settings say so."""
     refusal = _gate(settings, adapters) if settings.campaign_sync_gated else None
     return Following(adapters.registry, adapters.campaigns, adapters.versions, refusal)
+
+
+def judging_process(settings: Settings) -> SideProcess | None:
+    """What starts the process that asks the gate; None where the settings want no gate.
+
+    The gate takes as long as a training: servers have other things to do.
+    """
+    if not settings.campaign_sync_gated:
+        return None
+    return SideProcess(
+        settings.judging_lock,
+        _PAUSE_SECONDS,
+        (*COMMAND, "follow-latest"),
+        {**os.environ, **as_environment(settings)},
+        clock.now(),
+    )
 
 
 def _gate(settings: Settings, adapters: Adapters) -> Refusal:

@@ -6,7 +6,7 @@ import typer
 from pawsonalize import clock
 from pawsonalize.app import opened
 from pawsonalize.domain.errors import PawsonalizeError
-from pawsonalize.engine.folding.process import rest
+from pawsonalize.engine.side_process import rest
 from pawsonalize.logs import configure_logs
 from pawsonalize.settings import load_settings
 

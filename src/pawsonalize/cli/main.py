@@ -13,6 +13,7 @@ from pawsonalize.cli import (
     evaluate,
     filters,
     fold,
+    follow_latest,
     importing,
     keys,
     notifications,
@@ -42,6 +43,7 @@ app.command("import")(importing.import_)
 app.command()(train.train)
 app.command(hidden=True)(train_version.train_version)
 app.command(hidden=True)(fold.fold)
+app.command(hidden=True)(follow_latest.follow_latest)
 app.command()(retrain.retrain)
 app.command(hidden=True)(work.work)
 app.command()(evaluate.evaluate)

@@ -2,8 +2,7 @@
 
 import typer
 
-from pawsonalize import clock
-from pawsonalize.app import following, opened
+from pawsonalize.app import opened
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.settings import load_settings
 
@@ -13,11 +12,8 @@ def train_version(name: str) -> None:
 
     Example: pawsonalize train-version recommender-20260517T093000000Z-1f2e3d
     """
-    settings = load_settings()
-    with opened(settings) as adapters:
+    with opened(load_settings()) as adapters:
         try:
             adapters.trainer.train(name)
         except PawsonalizeError as error:  # its reason is in the version, for whoever waits
             raise typer.Exit(1) from error
-        if settings.campaign_sync_gated:  # the gate takes as long as a training: here it may
-            following(settings, adapters).look_after(clock.now())

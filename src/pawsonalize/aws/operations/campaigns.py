@@ -24,12 +24,12 @@ _EXPLORATION = {
 
 def create_campaign(services: Services, asked: Asked) -> Answer:
     """Serves a version: the campaign is ACTIVE as soon as a server has tried and loaded it."""
-    version = _asked_version(services, asked)
+    version, settings = _asked_version(services, asked)
     campaign = Campaign(
         name=asked["name"],
         solution=version.solution,
         tags=given_tags(asked),
-        followed=version.name,
+        **settings,
         **_settings(asked),
     )
     created = services.campaigns.create(campaign, version.name, services.now())
@@ -52,8 +52,8 @@ def update_campaign(services: Services, asked: Asked) -> Answer:
     campaign = services.resource(Campaign, asked["campaignArn"])
     version, settings = campaign.heading_for, _settings(asked)
     if "solutionVersionArn" in asked:
-        version = _asked_version(services, asked).name
-        settings["followed"] = version
+        asked_for, more = _asked_version(services, asked)
+        version, settings = asked_for.name, settings | more
     if version is None:
         raise AwsError(INVALID_INPUT, "the campaign serves nothing yet: send a solutionVersionArn")
     services.campaigns.update(campaign.name, version, services.now(), **settings)
@@ -110,8 +110,12 @@ def _version_arn(services: Services, campaign: Campaign, version: str | None) ->
     return services.arns.named(Solution, f"{campaign.solution}/{version}")
 
 
-def _asked_version(services: Services, asked: Asked) -> SolutionVersion:
-    """The version of an ARN; `SolutionArn/$LATEST` is the newest that is ACTIVE."""
+def _asked_version(services: Services, asked: Asked) -> tuple[SolutionVersion, dict[str, Any]]:
+    """The version of an ARN, and what a campaign must know of it if it follows its solution.
+
+    `SolutionArn/$LATEST` is the newest that is ACTIVE: from there on it follows. Another version
+    is served until there is a newer one than those followed so far, as after a rollback.
+    """
     arn: str = asked["solutionVersionArn"]
     if not arn.endswith(_LATEST):
         if asked.get("campaignConfig", {}).get(_SYNC):
@@ -119,12 +123,12 @@ def _asked_version(services: Services, asked: Asked) -> SolutionVersion:
                 INVALID_INPUT,
                 f"with {_SYNC} the solutionVersionArn is the ARN of the solution and {_LATEST}",
             )
-        return services.resource(SolutionVersion, arn)
+        return services.resource(SolutionVersion, arn), {}
     solution = services.resource(Solution, arn.removesuffix(_LATEST))
     newest = services.versions.newest(solution.name)
     if newest is None:
         raise AwsError(IN_USE, f"solution {solution.name} has no ACTIVE version yet: wait for one")
-    return newest
+    return newest, {"followed": newest.name}
 
 
 def _settings(asked: Asked) -> dict[str, Any]:

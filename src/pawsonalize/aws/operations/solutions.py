@@ -16,10 +16,11 @@ from pawsonalize.aws.solution_config import (
     tuning_of,
 )
 from pawsonalize.engine.resources.datasets import DatasetGroup
-from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
+from pawsonalize.engine.resources.solutions import Solution, SolutionUpdate, SolutionVersion
+from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.solutions.tuning import ranges_of
 
-_AUTO = "performAutoTraining"
+_AUTO, _SCHEDULE = "performAutoTraining", "autoTrainingConfig"
 _KEPT = ("recipeArn", "eventType", "solutionConfig")
 
 
@@ -39,7 +40,8 @@ def create_solution(services: Services, asked: Asked) -> Answer:
         settings=settings_of(config, recipe),
         selection=selection_of(asked, config),
         tuning=tuning,
-        auto_training_days=auto_training_of(asked.get(_AUTO, False), config),
+        # AWS trains unless told otherwise; here a schedule, if nothing more, must say so.
+        auto_training_days=auto_training_of(asked.get(_AUTO, _SCHEDULE in config), config),
         tags=given_tags(asked),
         asked={name: asked[name] for name in _KEPT if name in asked},
     )
@@ -49,11 +51,14 @@ def create_solution(services: Services, asked: Asked) -> Answer:
 
 
 def describe_solution(services: Services, asked: Asked) -> Answer:
-    """Answers a solution as it was asked for, and its newest version."""
+    """Answers a solution as it was asked for, its newest version and its latest update."""
     solution = services.resource(Solution, asked["solutionArn"])
     versions = services.registry.page(SolutionVersion, 1, parent=solution.name)
     latest = version_summary(services, versions[0]) if versions else None
-    return {"solution": _described(services, solution) | {"latestSolutionVersion": latest}}
+    return {
+        "solution": _described(services, solution)
+        | {"latestSolutionVersion": latest, "latestSolutionUpdate": _latest_update(solution)}
+    }
 
 
 def list_solutions(services: Services, asked: Asked) -> Answer:
@@ -66,7 +71,7 @@ def update_solution(services: Services, asked: Asked) -> Answer:
     """Changes which events later versions train on, and whether any are trained by themselves."""
     _check_wishes(asked)
     solution = services.resource(Solution, asked["solutionArn"])
-    changes = asked.get("solutionUpdateConfig", {})
+    now, changes = services.now(), asked.get("solutionUpdateConfig", {})
     config = {**solution.asked.get("solutionConfig", {}), **changes}
     wanted = asked.get(_AUTO, solution.auto_training_days is not None)
     updated = msgspec.structs.replace(
@@ -74,9 +79,9 @@ def update_solution(services: Services, asked: Asked) -> Answer:
         selection=selection_of({}, config) if "eventsConfig" in changes else solution.selection,
         auto_training_days=auto_training_of(wanted, config),
         asked={**solution.asked, "solutionConfig": config} if changes else solution.asked,
+        latest_update=SolutionUpdate(now, {_AUTO: wanted, "solutionUpdateConfig": changes}),
     )
-    if updated != solution:
-        services.registry.update(updated, services.now())
+    services.registry.update(updated, now)
     return {"solutionArn": services.arns.of(solution)}
 
 
@@ -96,6 +101,19 @@ def _described(services: Services, solution: Solution) -> Answer:
         "performAutoML": False,
         _AUTO: solution.auto_training_days is not None,
         "performIncrementalUpdate": False,
+    }
+
+
+def _latest_update(solution: Solution) -> Answer | None:
+    update = solution.latest_update
+    if update is None:
+        return None
+    return {
+        **update.asked,
+        "performIncrementalUpdate": False,
+        "status": Status.ACTIVE,
+        "creationDateTime": update.requested_at,
+        "lastUpdatedDateTime": update.requested_at,
     }
 
 

@@ -1,13 +1,13 @@
 """Campaigns that follow the newest version of their solution."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
 import structlog
 
-from pawsonalize.domain.errors import Conflict, NotFound
+from pawsonalize.domain.errors import Conflict, NotFound, PawsonalizeError
 from pawsonalize.engine.campaigns.updates import Campaigns
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.registry import Registry
@@ -33,17 +33,30 @@ class Following:
     versions: SolutionVersions
     refusal: Refusal | None = None
 
+    def is_behind(self) -> bool:
+        """Whether a campaign has not been told of the newest version yet."""
+        return any(True for _ in self._behind())
+
     def look_after(self, now: int) -> None:
-        """Send every campaign that follows to the newest version, if it has not been told yet."""
+        """Send every campaign that follows to the newest version, if it has not been told yet.
+
+        One that cannot be told now is tried again at the next look, and holds up no other.
+        """
+        for campaign, newest in list(self._behind()):
+            try:
+                with suppress(Conflict, NotFound):  # another server was faster, or it is gone
+                    self._follow(campaign, newest, now)
+            except PawsonalizeError as error:
+                log.error("cannot follow", campaign=campaign.name, reason=error.message)
+
+    def _behind(self) -> Iterator[tuple[Campaign, SolutionVersion]]:
         for campaign in list(self.registry.all(Campaign)):
             if campaign.follows_latest:
-                with suppress(Conflict, NotFound):  # another server was faster, or it is gone
-                    self._follow(campaign, now)
+                newest = self.versions.newest(campaign.solution)
+                if newest is not None and newest.name != campaign.followed:
+                    yield campaign, newest
 
-    def _follow(self, campaign: Campaign, now: int) -> None:
-        newest = self.versions.newest(campaign.solution)
-        if newest is None or newest.name == campaign.followed:
-            return
+    def _follow(self, campaign: Campaign, newest: SolutionVersion, now: int) -> None:
         live = campaign.heading_for
         reason = None
         if self.refusal is not None and newest.name != live:

@@ -39,6 +39,13 @@ class TrainingSelection(msgspec.Struct, frozen=True):
     max_age_days: Annotated[float, Meta(gt=0)] | None = None
 
 
+class SolutionUpdate(msgspec.Struct, frozen=True):
+    """A change of a solution, in the words it was asked for in; it counts at once."""
+
+    requested_at: int
+    asked: Mapping[str, Any] = {}
+
+
 class Solution(Resource, frozen=True, kw_only=True):
     """A recipe with its settings on the data of a dataset group.
 
@@ -55,6 +62,7 @@ class Solution(Resource, frozen=True, kw_only=True):
     selection: TrainingSelection = TrainingSelection()
     tuning: Tuning | None = None
     auto_training_days: Annotated[int, Meta(ge=1)] | None = None
+    latest_update: SolutionUpdate | None = None
 
     @property
     def data_group(self) -> str:

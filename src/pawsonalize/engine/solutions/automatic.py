@@ -3,7 +3,9 @@
 from contextlib import suppress
 from dataclasses import dataclass
 
-from pawsonalize.domain.errors import Conflict
+import structlog
+
+from pawsonalize.domain.errors import Conflict, NotFound, PawsonalizeError
 from pawsonalize.domain.times import DAY, SECOND
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
@@ -12,6 +14,9 @@ from pawsonalize.engine.solutions.versions import SolutionVersions
 from pawsonalize.storage.base import EventLog
 
 _FIRST_AFTER = 10 * SECOND  # who trains a new solution at once by themselves needs no first one
+
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +32,18 @@ class AutomaticTraining:
     log: EventLog
 
     def look(self, now: int) -> None:
-        """Write down what is due and has events that the newest version does not know."""
+        """Write down what is due and has events that the newest version does not know.
+
+        A solution that cannot be trained holds up no other.
+        """
         for solution in list(self.registry.all(Solution)):
             if solution.auto_training_days is not None and solution.status is Status.ACTIVE:
-                self._look(solution, solution.auto_training_days, now)
+                try:
+                    # Another server wrote it down, the solution goes, or too much is in training.
+                    with suppress(Conflict, NotFound):
+                        self._look(solution, solution.auto_training_days, now)
+                except PawsonalizeError as error:
+                    log.error("cannot train", solution=solution.name, reason=error.message)
 
     def _look(self, solution: Solution, days: int, now: int) -> None:
         newest = next(iter(self.registry.page(SolutionVersion, 1, parent=solution.name)), None)
@@ -42,16 +55,15 @@ class AutomaticTraining:
         known = 0 if newest is None or newest.status is not Status.ACTIVE else newest.log_offset
         if now < due or not self._has_come(solution, known):
             return
-        with suppress(Conflict):  # another server wrote it down, or the solution is being deleted
-            self.versions.create(
-                solution.name,
-                as_of=now,
-                now=now,
-                name=f"{solution.name}-auto-{due}",
-                measured=True,
-                asked=solution.asked,
-                automatic=True,
-            )
+        self.versions.create(
+            solution.name,
+            as_of=now,
+            now=now,
+            name=f"{solution.name}-auto-{due}",
+            measured=True,
+            asked=solution.asked,
+            automatic=True,
+        )
 
     def _has_come(self, solution: Solution, known: int) -> bool:
         log = self.log.of(solution.data_group)

@@ -5,9 +5,11 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.engine.campaigns.following import Following
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.campaigns.updates import Campaigns
+from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.solutions.versions import SolutionVersions
@@ -92,3 +94,57 @@ def test_what_the_gate_refuses_is_not_served_and_not_judged_again(
     release.train("v3", ["a"])
     strict.look_after(T0)
     assert (served(), judged[1:]) == ("v3", [("v3", "v1")])
+
+
+def test_it_is_behind_until_it_was_told_of_the_newest_version(
+    release: Release, served: Callable[[], str | None], following: Following
+) -> None:
+    served()
+    assert not following.is_behind()
+    release.train("v1", ["a"])
+    assert following.is_behind()
+    served()
+    assert not following.is_behind()
+
+
+def test_of_servers_that_look_at_the_same_time_one_asks_for_the_version(
+    following: Following, release: Release, served: Callable[[], str | None], campaigns: Campaigns
+) -> None:
+    served()
+    release.train("v1", ["a"])
+    asked = []
+
+    def refusal(_new: SolutionVersion, _live: SolutionVersion | None, _now: int) -> None:
+        following.look_after(T0)  # the other server is faster
+        asked.append(campaigns.get("recommender"))
+
+    Following(following.registry, campaigns, following.versions, refusal).look_after(T0)
+    (first,) = asked
+    assert first.followed == "v1"
+    assert campaigns.get("recommender") == first
+
+
+def test_one_that_cannot_be_judged_is_tried_again_and_holds_up_no_other(
+    registry: Registry,
+    campaigns: Campaigns,
+    following: Following,
+    release: Release,
+    served: Callable[[], str | None],
+) -> None:
+    served()
+    release.train("v1", ["a"])
+    registry.create(Campaign(name="other", solution="recommender", follows_latest=True), T0)
+    judged = 0
+
+    def refusal(_new: SolutionVersion, _live: SolutionVersion | None, _now: int) -> None:
+        nonlocal judged
+        judged += 1
+        if judged == 1:
+            raise CorruptArtefact("the disk lost it")
+
+    strict = Following(registry, campaigns, following.versions, refusal)
+    strict.look_after(T0)
+    told = [campaigns.get(name).followed for name in ("recommender", "other")]
+    assert sorted(told, key=str) == [None, "v1"]
+    strict.look_after(T0)
+    assert [campaigns.get(name).followed for name in ("recommender", "other")] == ["v1", "v1"]

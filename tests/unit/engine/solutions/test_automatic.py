@@ -106,3 +106,26 @@ def test_without_events_and_without_the_wish_nothing_is_made(
     _train_every(registry, None)
     automatic.look(SOON)
     assert made(registry) == []
+
+
+def test_a_solution_that_is_being_deleted_is_trained_no_more(
+    automatic: AutomaticTraining, registry: Registry
+) -> None:
+    leaving = moved(registry.get(Solution, "recommender"), Status.DELETE_PENDING)
+    registry.update(leaving, T0)
+    automatic.look(SOON)
+    assert made(registry) == []
+
+
+def test_a_solution_that_cannot_be_trained_holds_up_no_other(
+    automatic: AutomaticTraining, registry: Registry
+) -> None:
+    broken = Solution(
+        name="broken",
+        dataset_group="pawsonalize",
+        recipe="a-recipe-that-is-gone",
+        auto_training_days=1,
+    )
+    registry.create(broken, T0 + 1)
+    automatic.look(SOON)
+    assert [version.solution for version in made(registry)] == ["recommender"]

@@ -1,4 +1,4 @@
-"""The process that folds: one on a machine, in time, killable, and no burden where it dies."""
+"""Processes beside the server: one on a machine, in time, killable, no burden if they die."""
 
 import os
 import signal
@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.engine.folding.process import FoldProcess, rest
+from pawsonalize.engine.side_process import SideProcess, rest
 from pawsonalize.engine.solutions.locks import holder
 
 SECOND = 1000
-Make = Callable[..., FoldProcess]
+Make = Callable[..., SideProcess]
 SLEEP = "import time; time.sleep(60)"
 
 
@@ -29,17 +29,17 @@ def touch(lock: Path, at: int) -> None:
 
 @pytest.fixture
 def lock(tmp_path: Path) -> Path:
-    return tmp_path / "fold.lock"
+    return tmp_path / "work.lock"
 
 
 @pytest.fixture
 def make(lock: Path) -> Iterator[Make]:
-    """A worker that runs the given Python code as its fold."""
-    made: list[FoldProcess] = []
+    """A server that runs the given Python code beside it."""
+    made: list[SideProcess] = []
 
-    def make(code: str, pause: float = 0.0) -> FoldProcess:
+    def make(code: str, pause: float = 0.0) -> SideProcess:
         command = (sys.executable, "-c", code)
-        made.append(FoldProcess(lock, pause, command, os.environ, now()))
+        made.append(SideProcess(lock, pause, command, os.environ, now()))
         return made[-1]
 
     yield make
@@ -47,21 +47,21 @@ def make(lock: Path) -> Iterator[Make]:
         process.stop()
 
 
-def wait_until_due(process: FoldProcess) -> None:
+def wait_until_due(process: SideProcess) -> None:
     deadline = time.monotonic() + 30
     while not process.is_due(now() + SECOND):
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
-def test_a_server_that_was_just_started_folds_after_the_pause(make: Make) -> None:
+def test_a_server_that_was_just_started_begins_after_the_pause(make: Make) -> None:
     started = now()
     process = make("pass", pause=60.0)
     assert not process.is_due(started + 59 * SECOND)
     assert process.is_due(started + 70 * SECOND)
 
 
-def test_one_process_folds_whichever_worker_starts_it(make: Make, lock: Path) -> None:
+def test_one_process_works_whichever_server_starts_it(make: Make, lock: Path) -> None:
     one, other = make(SLEEP), make(SLEEP)
     one.start()
     pid = holder(lock)
@@ -74,7 +74,7 @@ def test_one_process_folds_whichever_worker_starts_it(make: Make, lock: Path) ->
     assert holder(lock) not in {None, pid}
 
 
-def test_the_pause_is_counted_from_the_last_start_of_any_worker(make: Make, lock: Path) -> None:
+def test_the_pause_is_counted_from_the_last_start_of_any_server(make: Make, lock: Path) -> None:
     waiting, other = make("pass", pause=30.0), make("pass")
     later = now() + 100 * SECOND
     assert waiting.is_due(later)
@@ -85,7 +85,7 @@ def test_the_pause_is_counted_from_the_last_start_of_any_worker(make: Make, lock
     assert waiting.is_due(started + 31 * SECOND)
 
 
-def test_a_long_fold_is_followed_by_a_longer_pause(make: Make, lock: Path) -> None:
+def test_long_work_is_followed_by_a_longer_pause(make: Make, lock: Path) -> None:
     process = make("pass", pause=30.0)
     began = now()
     touch(lock, began)
@@ -95,7 +95,7 @@ def test_a_long_fold_is_followed_by_a_longer_pause(make: Make, lock: Path) -> No
     assert process.is_due(ended + 91 * SECOND)
 
 
-def test_who_folds_without_a_server_needs_no_lock(lock: Path) -> None:
+def test_who_works_without_a_server_needs_no_lock(lock: Path) -> None:
     rest(lock, 0, 20 * SECOND)
     assert not lock.exists()
 

@@ -1,4 +1,4 @@
-"""The process that folds: one at a time on a machine, begun whenever it is due."""
+"""A process beside the server, such as the one that folds: one at a time on a machine."""
 
 import os
 import subprocess
@@ -11,12 +11,12 @@ import structlog
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.solutions.locks import held
 
-_SHARE = 4  # a fold that took long is followed by a pause of so many times its length, less one
+_SHARE = 4  # one that took long is followed by a pause of so many times its length, less one
 
 log = structlog.get_logger()
 
 
-class FoldProcess:
+class SideProcess:
     """Starts `command` in `environment` at most every `pause` seconds, whoever else looks.
 
     A process that lives holds the lock. The time of the lock's file says from when on the pause
@@ -35,26 +35,27 @@ class FoldProcess:
         self._lock = lock
         self._pause = pause
         self._command = tuple(command)
+        self._name = self._command[-1]
         self._environment = dict(environment)
         self._begun = now
         self._child: subprocess.Popen[bytes] | None = None
 
     def is_due(self, now: int) -> bool:
-        """Whether the pause is over, and the last process that was started here."""
+        """Whether the pause is over, and the last process that was started here has ended."""
         if self._child is not None:
             ended = self._child.poll()
             if ended is None:
                 return False
             self._child = None
             if ended:
-                log.error("a fold failed: the model goes on as it is", exit_code=ended)
+                log.error("failed: everything goes on as it is", work=self._name, exit_code=ended)
         since = self._begun
         with suppress(FileNotFoundError):
             since = max(since, round(self._lock.stat().st_mtime * SECOND))
         return now - since >= self._pause * SECOND
 
     def start(self) -> None:
-        """Fold in a new process, unless another one does; returns at once."""
+        """Do the work in a new process, unless another one does; returns at once."""
         with held(self._lock) as lock:
             if lock is None:
                 return
@@ -64,14 +65,14 @@ class FoldProcess:
             os.write(lock, b"%d" % self._child.pid)
 
     def stop(self) -> None:
-        """End the process that was started here, if it lives: the next fold begins anew."""
+        """End the process that was started here, if it lives: the next one begins anew."""
         if self._child is not None and self._child.poll() is None:
             self._child.kill()
             self._child.wait()
 
 
 def rest(lock: Path, began: int, now: int) -> None:
-    """Count the next pause from so late that folds of that length take a quarter of the time."""
+    """Count the next pause from so late that work of that length takes a quarter of the time."""
     until = (now + (_SHARE - 1) * (now - began)) / SECOND
     with suppress(FileNotFoundError):
         os.utime(lock, (until, until))

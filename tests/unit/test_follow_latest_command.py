@@ -1,4 +1,4 @@
-"""What the process of a training does when its version is ready."""
+"""What the process does that asks the gate for campaigns that follow their solution."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from pawsonalize.app import opened
-from pawsonalize.cli.train_version import train_version
+from pawsonalize.cli.follow_latest import follow_latest
 from pawsonalize.engine.resources.campaigns import Campaign
 from tests.event_data import T0
 from tests.service_data import make_service
@@ -32,10 +32,11 @@ def test_where_the_gate_is_asked_a_campaign_follows_only_what_it_promotes(
         )
         adapters.registry.update(follows, T0)
         adapters.versions.create("recommender", as_of=T0 + 1000, now=T0, name="v1")
+        adapters.trainer.train("v1")
     told = {"DATA_DIR": str(settings.data_dir), "CAMPAIGN_SYNC_GATED": "true", **gate}
     for name, value in told.items():
         monkeypatch.setenv(f"PAWSONALIZE_{name}", value)
-    train_version("v1")
+    follow_latest()
     with opened(settings) as adapters:
         campaign = adapters.registry.get(Campaign, "recommender")
     assert campaign.followed == "v1"
