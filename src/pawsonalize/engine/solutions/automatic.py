@@ -15,8 +15,7 @@ from pawsonalize.storage.base import EventLog
 
 _FIRST_AFTER = 10 * SECOND  # who trains a new solution at once by themselves needs no first one
 
-
-log = structlog.get_logger()
+logger = structlog.get_logger()  # `log` is the events'
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class AutomaticTraining:
                     with suppress(Conflict, NotFound):
                         self._look(solution, solution.auto_training_days, now)
                 except PawsonalizeError as error:
-                    log.error("cannot train", solution=solution.name, reason=error.message)
+                    logger.error("cannot train", solution=solution.name, reason=error.message)
 
     def _look(self, solution: Solution, days: int, now: int) -> None:
         newest = next(iter(self.registry.page(SolutionVersion, 1, parent=solution.name)), None)
