@@ -193,6 +193,18 @@ class RecountingModel(Model, Protocol):
         ...
 
 
+@runtime_checkable
+class InfluencedModel(Model, Protocol):
+    """A model in which popularity and freshness count as much as who serves it says."""
+
+    def influenced(self, popularity: float | None, freshness: float | None) -> "InfluencedModel":
+        """The same model with other influences, 0 to 1; None leaves that of the training.
+
+        Nothing is counted or copied; this one stays as it is, and the card stays the version's.
+        """
+        ...
+
+
 SettingsT = TypeVar("SettingsT")
 
 

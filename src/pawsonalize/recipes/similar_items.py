@@ -1,7 +1,7 @@
 """`similar-items`: what is like the item in question, by who chose both and by attributes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
@@ -156,6 +156,16 @@ class SimilarItemsModel:
         columns, outside = self._columns(items)
         parts = self._parts(context, outside)
         return {name: part[columns] for name, part in zip(PARTS, parts, strict=True)}
+
+    def influenced(self, popularity: float | None, freshness: float | None) -> "SimilarItemsModel":
+        """The same counts, where popularity and freshness count as much as that; None: as now."""
+        own = self._settings
+        settings = replace(
+            own,
+            popularity_influence=own.popularity_influence if popularity is None else popularity,
+            freshness_influence=own.freshness_influence if freshness is None else freshness,
+        )
+        return replace(self, _settings=settings)
 
     def arrays(self) -> Arrays:
         """Index, co-visits, popularity and first events."""

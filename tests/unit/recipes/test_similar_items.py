@@ -151,3 +151,18 @@ def test_all_settings_at_their_lowest_still_give_a_distribution(influence: float
     )  # fmt: skip
     for visitor in CONTEXTS:
         assert model.score_catalogue(visitor).sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_a_model_takes_other_influences_as_if_it_had_been_trained_with_them() -> None:
+    trained = fit(shop(), popularity_influence=0.2)
+    both = fit(shop(), popularity_influence=0.2, freshness_influence=0.7)
+    one = fit(shop(), popularity_influence=1.0)
+    for visitor in CONTEXTS:
+        before = trained.score_catalogue(visitor)
+        for changed, same in [
+            (trained.influenced(None, None), trained),
+            (trained.influenced(None, 0.7), both),
+            (trained.influenced(1.0, 0.0), one),
+        ]:
+            assert (changed.score_catalogue(visitor) == same.score_catalogue(visitor)).all()
+        assert (trained.score_catalogue(visitor) == before).all(), "it stays as it is"

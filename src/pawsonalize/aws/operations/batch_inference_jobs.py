@@ -1,7 +1,7 @@
 """Batch inference jobs."""
 
 from pawsonalize.aws.operations.batch_jobs import batch_fields, described_batch
-from pawsonalize.aws.operations.campaigns import exploration_of
+from pawsonalize.aws.operations.campaigns import exploration_of, influence_of
 from pawsonalize.aws.operations.pages import page
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
 from pawsonalize.aws.services import Answer, Asked, Services
@@ -22,7 +22,8 @@ def create_batch_inference_job(services: Services, asked: Asked) -> Answer:
     config = asked.get("batchInferenceJobConfig", {})
     fields = batch_fields(services, asked)
     fields["asked"]["batchInferenceJobConfig"] = config
-    job = services.jobs.create(BatchInferenceJob(**fields, **exploration_of(config)))
+    serving = exploration_of(config) | influence_of(config)
+    job = services.jobs.create(BatchInferenceJob(**fields, **serving))
     return {"batchInferenceJobArn": services.arns.of(job)}
 
 

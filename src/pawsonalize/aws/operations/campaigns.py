@@ -15,7 +15,6 @@ from pawsonalize.engine.resources.status import Status
 
 _SYNC = "syncWithLatestSolutionVersion"
 _LATEST = "/$LATEST"
-_NOT_YET = ("rankingInfluence",)
 _EXPLORATION = {
     "explorationWeight": ("exploration_weight", float),
     "explorationItemAgeCutOff": ("exploration_item_age_cut_off", int),
@@ -140,14 +139,12 @@ def _settings(asked: Asked) -> dict[str, Any]:
     if config is None:
         return settings
     follows = {"follows_latest": bool(config.get(_SYNC))}
-    return settings | follows | exploration_of(config) | {"asked": {"campaignConfig": config}}
+    serving = exploration_of(config) | influence_of(config)
+    return settings | follows | serving | {"asked": {"campaignConfig": config}}
 
 
 def exploration_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The exploration that a configuration speaks of; what is not done is refused."""
-    for name in _NOT_YET:
-        if config.get(name):
-            raise AwsError(INVALID_INPUT, f"this service does not do {name} yet: leave it out")
+    """The exploration that a configuration speaks of."""
     settings: dict[str, Any] = {}
     for name, text in config.get("itemExplorationConfig", {}).items():
         if name not in _EXPLORATION:
@@ -158,6 +155,15 @@ def exploration_of(config: Mapping[str, Any]) -> dict[str, Any]:
         field, kind = _EXPLORATION[name]
         settings[field] = _number(name, kind, text)
     return settings
+
+
+def influence_of(config: Mapping[str, Any]) -> dict[str, float | None]:
+    """The influences of a configuration; those that it leaves out are as the solution says."""
+    given = config.get("rankingInfluence", {})
+    return {
+        "popularity_influence": given.get("POPULARITY"),
+        "freshness_influence": given.get("FRESHNESS"),
+    }
 
 
 def _number(name: str, kind: type[float], text: str) -> float:

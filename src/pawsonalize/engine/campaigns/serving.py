@@ -5,6 +5,7 @@ from typing import Protocol
 
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
+from pawsonalize.engine.campaigns.influence import influenced
 from pawsonalize.engine.campaigns.trial import try_out
 from pawsonalize.engine.exploration import Novelty
 from pawsonalize.engine.exposure import Exposed, Exposure
@@ -22,11 +23,13 @@ from pawsonalize.storage.base import ArtefactStore
 
 @dataclass(frozen=True, slots=True)
 class ServingSettings:
-    """How a campaign is served."""
+    """How a campaign is served. Where an influence is None, it is as the version was trained."""
 
     exploration_weight: float = 0.0
     exploration_item_age_cut_off: int = 65500
     min_provisioned_tps: int = 1
+    popularity_influence: float | None = None
+    freshness_influence: float | None = None
 
     def of(self, campaign: Campaign) -> "ServingSettings":
         """What the campaign itself says, and these where it says nothing."""
@@ -121,6 +124,7 @@ class Loader:
         return replace(served, novelty=exposure.novelty(served.exposed, now))
 
     def _tried(self, served: Served, now: int) -> Served:
+        served = replace(served, model=influenced(served.model, served.settings))
         try_out(served.model, served.cut.as_of)
         exposed, group = None, self._group(served.version)
         if self.exposure is not None and served.settings.exploration_weight > 0:

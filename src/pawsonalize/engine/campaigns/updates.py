@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from pawsonalize.domain.errors import Conflict
+from pawsonalize.engine.campaigns.influence import check_influence
 from pawsonalize.engine.resources.campaigns import Campaign, CampaignUpdate
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import SolutionVersion
@@ -32,7 +33,7 @@ class Campaigns:
     def create(self, campaign: Campaign, version: str, now: int) -> Campaign:
         """Store a campaign that asks for its first version; that update is CREATE PENDING.
 
-        Raises AlreadyExists if the name is taken, and Conflict as `update` does.
+        Raises AlreadyExists if the name is taken, and Conflict and InvalidInput as `update` does.
         """
         self._check(campaign, version)
         update = CampaignUpdate(solution_version=version, requested_at=now)
@@ -51,16 +52,17 @@ class Campaigns:
         """Ask for another version, or other settings; the update is CREATE PENDING.
 
         A wish for the version that serves, or that is asked for already, changes nothing. Raises
-        Conflict when the campaign is not at `expected_revision`, or the version not ACTIVE.
+        Conflict when the campaign is not at `expected_revision`, or the version not ACTIVE, and
+        InvalidInput for settings that the version's recipe cannot be served with.
         """
         campaign = self.get(name)
         if expected_revision not in {None, campaign.revision}:
             raise Conflict(f"campaign {name} was updated by somebody else meanwhile: look again")
-        self._check(campaign, version)
-        if version == campaign.heading_for and not settings:
-            return campaign
         update = CampaignUpdate(solution_version=version, requested_at=now)
         wanted = msgspec.structs.replace(campaign, latest_update=update, **settings)
+        self._check(wanted, version)
+        if version == campaign.heading_for and not settings:
+            return campaign
         return self._registry.update(wanted, now)
 
     def rollback(self, name: str, now: int) -> Campaign:
@@ -112,7 +114,7 @@ class Campaigns:
         return self._registry.update(msgspec.structs.replace(campaign, latest_update=failed), now)
 
     def _check(self, campaign: Campaign, version: str) -> None:
-        """Conflict if the campaign cannot serve the version."""
+        """Conflict if the campaign cannot serve the version, InvalidInput if not in this way."""
         wanted = self._registry.get(SolutionVersion, version)
         if wanted.status is not Status.ACTIVE:
             raise Conflict(f"solution version {version} cannot be served: it is {wanted.status}")
@@ -121,3 +123,4 @@ class Campaigns:
                 f"campaign {campaign.name} serves solution {campaign.solution}, and {version} is"
                 f" one of {wanted.solution}"
             )
+        check_influence(wanted.recipe, campaign)

@@ -8,6 +8,7 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.filters.expression import FilterExpression
 from pawsonalize.domain.ids import parse_id
+from pawsonalize.engine.campaigns.influence import check_influence
 from pawsonalize.engine.campaigns.serving import Fixed, Loader, ServingSettings
 from pawsonalize.engine.constraints import Constraint
 from pawsonalize.engine.filters.filterings import Filterings
@@ -33,8 +34,10 @@ class Inference:
     filterings: Filterings
 
     def check(self, job: BatchInferenceJob) -> None:
-        """InvalidInput for a location out of reach, or too many results."""
+        """InvalidInput for a location out of reach, too many results, or no such influence."""
         self.batch.check(job)
+        version = self.loader.registry.get(SolutionVersion, job.solution_version)
+        check_influence(version.recipe, job)
         if not 1 <= (job.results or DEFAULT_RESULTS) <= MAX_RESULTS:
             raise InvalidInput(f"numResults must be from 1 to {MAX_RESULTS}", field="numResults")
 
@@ -45,6 +48,8 @@ class Inference:
         settings = ServingSettings(
             exploration_weight=job.exploration_weight or 0.0,
             exploration_item_age_cut_off=job.exploration_item_age_cut_off or 65500,
+            popularity_influence=job.popularity_influence,
+            freshness_influence=job.freshness_influence,
         )
         served = self.loader.load(version.name, settings, at)
         runtime = Runtime(

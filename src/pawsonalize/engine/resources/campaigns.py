@@ -27,7 +27,8 @@ class Campaign(Resource, frozen=True, kw_only=True):
     """A solution version being served.
 
     `previous_version` is what a rollback returns to. Where `exploration_weight`,
-    `exploration_item_age_cut_off` or `min_provisioned_tps` is None, the service's setting counts.
+    `exploration_item_age_cut_off` or `min_provisioned_tps` is None, the service's setting counts;
+    where `popularity_influence` or `freshness_influence` is, what the version was trained with.
     `sustained_tps` is how many contexts a second were scored when the version went live. With
     `follows_latest` it goes on to each newer version of its solution that is ACTIVE; `followed` is
     the newest that was looked at for that, so that a rollback from it lasts.
@@ -43,6 +44,8 @@ class Campaign(Resource, frozen=True, kw_only=True):
     exploration_weight: Annotated[float, Meta(ge=0, le=1)] | None = None
     exploration_item_age_cut_off: Annotated[int, Meta(ge=0)] | None = None
     min_provisioned_tps: Annotated[int, Meta(ge=1)] | None = None
+    popularity_influence: Annotated[float, Meta(ge=0, le=1)] | None = None
+    freshness_influence: Annotated[float, Meta(ge=0, le=1)] | None = None
     sustained_tps: float | None = None
     follows_latest: bool = False
     followed: str | None = None

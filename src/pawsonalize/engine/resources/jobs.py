@@ -66,6 +66,8 @@ class BatchInferenceJob(BatchJob, frozen=True, kw_only=True):
 
     exploration_weight: float | None = None
     exploration_item_age_cut_off: int | None = None
+    popularity_influence: float | None = None
+    freshness_influence: float | None = None
 
 
 class BatchSegmentJob(BatchJob, frozen=True, kw_only=True):
