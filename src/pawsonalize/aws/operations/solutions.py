@@ -25,7 +25,7 @@ _KEPT = ("recipeArn", "eventType", "solutionConfig")
 
 
 def create_solution(services: Services, asked: Asked) -> Answer:
-    """Creates a solution, tuned if asked to; hyperparameters are our settings, not AWS's."""
+    """Creates a solution, by hyperparameters of ours; tuned or trained by itself only if asked."""
     _check_wishes(asked)
     group = services.resource(DatasetGroup, asked["datasetGroupArn"])
     if "recipeArn" not in asked:
