@@ -144,8 +144,8 @@ def _settings(asked: Asked) -> dict[str, Any]:
 
 
 def exploration_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The exploration that a configuration speaks of."""
-    settings: dict[str, Any] = {}
+    """The exploration of a configuration; what it leaves out is as the service says."""
+    settings: dict[str, Any] = {field: None for field, _ in _EXPLORATION.values()}
     for name, text in config.get("itemExplorationConfig", {}).items():
         if name not in _EXPLORATION:
             raise AwsError(
