@@ -14,15 +14,7 @@ from sqlalchemy import create_engine, text
 settings.register_profile("steady", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("steady")
 
-_SERVED = ("wire", "browser")
 POSTGRES_VARIABLE = "PAWSONALIZE_TEST_POSTGRES_URL"
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A service takes longer to start than its tests: modules with one stay in one process."""
-    for item in items:
-        if item.path.parent.name in _SERVED:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
