@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 from pawsonalize.demo.log import EVENT_TYPES, VIEW
 from pawsonalize.demo.world import World
 from pawsonalize.domain.breeds import family_of
+from pawsonalize.domain.preferences import HOUSEHOLD, USER_FACET
 from pawsonalize.recipes.contract import Context, ItemAttributes, Seen, TrainingData
+from pawsonalize.recipes.facets import Facet, Facets
 from pawsonalize.recipes.stock import Stock
 
 _READ = 50  # events of a context, as in serving
+_ANSWERS = ("no", "yes")
 KINDS = ("warm", "first click", "anonymous", "nothing known")
 
 
@@ -33,8 +36,19 @@ def cut_of(world: World, share: float) -> int:
     return world.start + round(share * (world.end - world.start))
 
 
-def training_data(world: World, cut: int) -> TrainingData:
-    """What the service would train on at the cut: bound sessions are their users'."""
+def home_facets(world: World, visitor: int) -> tuple[Facet, ...]:
+    """Whom the visitor lives with, as the quiz stores it."""
+    home = int(world.oracle.utility.tastes.home[visitor])
+    return tuple(
+        (f"{USER_FACET}{name}", _ANSWERS[home >> bit & 1]) for bit, name in enumerate(HOUSEHOLD)
+    )
+
+
+def training_data(world: World, cut: int, *, homes: bool = False) -> TrainingData:
+    """What the service would train on at the cut: bound sessions are their users'.
+
+    With `homes`, users told whom they live with.
+    """
     told = world.events.columns.take(world.events.columns.moment < cut)
     bound = np.zeros(int(world.events.columns.session.max()) + 2, bool)
     bound[told.session[told.identified]] = True
@@ -46,6 +60,7 @@ def training_data(world: World, cut: int) -> TrainingData:
     code = np.full(len(world.groups), -1, np.int32)
     code[known] = np.arange(len(known))
     order = np.argsort(user, kind="stable")
+    facets = _homes(world, key[order]) if homes else Facets.unknown()
     return TrainingData(
         user=user[order].astype(np.int32),
         item=code[world.oracle.group[told.animal[order]]],
@@ -58,7 +73,18 @@ def training_data(world: World, cut: int) -> TrainingData:
         attributes=_attributes(world, known),
         as_of=cut,
         stock=_stock(world).as_of(cut, code),
+        facets=facets,
     )
+
+
+def _homes(world: World, user: NDArray[np.integer]) -> Facets:
+    """Of visitors; a negative one is a session that nobody knows."""
+    home, facets = world.oracle.utility.tastes.home[np.maximum(user, 0)], Facets.unknown()
+    for bit, name in enumerate(HOUSEHOLD):
+        facets = facets.plus(
+            f"{USER_FACET}{name}", _ANSWERS, np.where(user < 0, -1, home >> bit & 1)
+        )
+    return facets
 
 
 def _stock(world: World) -> Stock:

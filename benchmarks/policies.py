@@ -8,15 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.adoption_world import Floats, Policy, Request, Season
-from benchmarks.demo_visits import training_data
+from benchmarks.demo_visits import home_facets, training_data
 from pawsonalize.demo import World
+from pawsonalize.engine.animals.choice import Question
 from pawsonalize.engine.animals.distance import Place
-from pawsonalize.engine.animals.factors import factors
+from pawsonalize.engine.animals.liking import Likings
 from pawsonalize.engine.animals.rules import Rules
-from pawsonalize.engine.animals.settings import Weights
+from pawsonalize.engine.animals.settings import AnimalSettings
 from pawsonalize.engine.animals.shelf import Shelf, Slots
+from pawsonalize.engine.animals.taste import Tastes
+from pawsonalize.engine.campaigns.serving import Served
+from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
+from pawsonalize.engine.runtime import GroupScores
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Context, Model
+from pawsonalize.recipes.contract import Context
 
 _RECIPE = "user-personalization"
 
@@ -58,31 +63,36 @@ class Popularity:
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """The product's: the group's score for one animal of it, and the factors of the individual.
+    """The product's: how much the visitor likes the group, and the factors of the individual.
 
     The site was told where the visitor lives and with whom, as nearest-first is told the one.
     Without exploration, and without a cap on animals of one group.
     """
 
     world: World
-    model: Model
-    code: NDArray[np.int64]
+    served: Served
     shelf: Shelf
     slots: Slots
-    weights: Weights
+    settings: AnimalSettings
+    likings: Likings
+    tastes: Tastes
 
     def scores(self, request: Request) -> Floats:
-        group, inverse = np.unique(self.world.oracle.group[request.animals], return_inverse=True)
-        one_of_each = np.ones(len(self.model.item_ids), np.int64)
-        context = Context(request.known, request.at, one_of_each)
-        names = [self.world.groups[one].id for one in group.tolist()]
-        each = np.log(np.maximum(np.asarray(self.model.score(context, names), float), 1e-12))
-        slots, rules = self.slots[request.animals], self._rules(request.visitor)
-        self.shelf.shown[slots] = request.shown[request.animals]
-        verdict = self.shelf.judge(rules, slots)
-        told = factors(self.shelf.take(slots), rules, verdict, request.at)
-        found = each[inverse] + told @ np.array(self.weights.values())
-        return np.where(verdict.passing, found, -np.inf)
+        slots, shelf = self.slots[request.animals], self.shelf
+        model, times = self.served.model, request.shown[request.animals].tolist()
+        shelf.count_shown({shelf.ids[slot]: n for slot, n in zip(slots, times, strict=True)})
+        one_of_each = np.ones(len(model.item_ids), np.int64)
+        facets = home_facets(self.world, request.visitor)
+        context = Context(request.known, request.at, one_of_each, facets)
+        groups = GroupScores(self.served, context, model.score_catalogue(context))
+        here = np.unique(shelf.column("group", slots))
+        liked = self.settings.liking * self.likings.of(groups, shelf.codes["group"], here)
+        there = np.bincount(shelf.column("group", slots), minlength=len(shelf.codes["group"]))
+        liked += self.tastes.of(context, shelf.codes["group"], there, self.settings.taste)
+        rules = self._rules(request.visitor)
+        question = Question(shelf, liked, rules, self.settings, request.at)
+        fits = np.isin(slots, question.fitting(slots))
+        return np.where(fits, question.weigh(slots).utilities, -np.inf)
 
     def _rules(self, visitor: int) -> Rules:
         tastes = self.world.oracle.utility.tastes
@@ -101,18 +111,17 @@ class Oracle:
         return self.world.oracle.utility.of_animals(np.array(request.visitor), request.animals)
 
 
-def ours(season: Season, recipe_name: str, weights: Weights, seed: int) -> Ours:
+def ours(season: Season, recipe_name: str, settings: AnimalSettings, seed: int) -> Ours:
     """The recipe, trained on what was known at the cut."""
-    recipe, world = recipe_named(recipe_name), season.world
-    model = recipe.fit(training_data(world, season.cut), recipe.settings(), seed)
-    places = {item: place for place, item in enumerate(model.item_ids)}
-    code = np.array([places.get(group.id, -1) for group in world.groups])
+    recipe, world, cut = recipe_named(recipe_name), season.world, season.cut
+    model = recipe.fit(training_data(world, cut, homes=True), recipe.settings(), seed)
+    version = SolutionVersion(name="v", solution="s", recipe=recipe_name, cut=Cut(0, cut))
     shelf, here = Shelf(), defaultdict(list)
     for animal, group in zip(world.animals, world.oracle.group.tolist(), strict=True):
         here[world.groups[group].id].append(animal)
     shelf.put((), here, {})
     slots = np.array([shelf.slot(animal.animal_id) for animal in world.animals], np.int64)
-    return Ours(world, model, code, shelf, slots, weights)
+    return Ours(world, Served(version, model), shelf, slots, settings, Likings(), Tastes())
 
 
 def policies(season: Season, seed: int) -> Mapping[str, Policy]:
@@ -125,6 +134,6 @@ def policies(season: Season, seed: int) -> Mapping[str, Policy]:
         "newest first": NewestFirst(world),
         "nearest first": NearestFirst(world),
         "popularity": Popularity(world, before),
-        "ours": ours(season, _RECIPE, Weights(), seed),
+        "ours": ours(season, _RECIPE, AnimalSettings(), seed),
         "oracle": Oracle(world),
     }

@@ -28,7 +28,7 @@ class RecommendedAnimal(msgspec.Struct, frozen=True, rename="camel", omit_defaul
 class DetailedAnimal(msgspec.Struct, frozen=True, rename="camel"):
     """An animal with why it stands there.
 
-    `factors` add up to `utility` in their order: the log of the group's score, then each factor
+    `factors` add up to `utility` in their order: how much the group is liked, then each factor
     times its weight. `explored` and `propensity` are as for groups.
     """
 

@@ -33,7 +33,7 @@ from pawsonalize.http.json import json_response, read_body
 from pawsonalize.http.services import Services
 from pawsonalize.http.told import PreferencesForm, RequestContext, read_told
 from pawsonalize.http.visitor import read_at, read_visitor
-from pawsonalize.http.wishes import WishFields, check_of_groups, read_wishes
+from pawsonalize.http.wishes import WishFields, check_of_groups, read_wishes, told_of_home
 
 
 class RecommendationRequest(WishFields, frozen=True, rename="camel", kw_only=True):
@@ -128,14 +128,15 @@ def _recommend_animals(
             raise InvalidInput(f"{name} are for groups: leave them out", field=name)
     visitor = read_visitor(given.user_id, given.session_id)
     told = read_told(given.context, given.preferences)
+    wishes = read_wishes(given, told.preferences)
     asked = Asked(
         visitor,
         read_at(given.at, now),
         now,
-        services.profiles.rules(read_wishes(given, told.preferences), visitor),
+        services.profiles.rules(wishes, visitor),
         read_filter(services, given.filter, given.filter_values),
         explain,
-        told,
+        told_of_home(told, wishes),
     )
     return services.individuals.recommend(asked, given.limit)
 

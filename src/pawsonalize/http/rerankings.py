@@ -26,7 +26,7 @@ from pawsonalize.http.json import json_response, read_body
 from pawsonalize.http.services import Services
 from pawsonalize.http.told import PreferencesForm, RequestContext, read_told
 from pawsonalize.http.visitor import read_at, read_visitor
-from pawsonalize.http.wishes import WishFields, check_of_groups, read_wishes
+from pawsonalize.http.wishes import WishFields, check_of_groups, read_wishes, told_of_home
 
 
 class ItemMetadata(msgspec.Struct, frozen=True, rename="camel"):
@@ -118,13 +118,14 @@ def _rerank_animals(services: Services, given: RerankingRequest, now: int) -> An
         raise InvalidInput(
             "metadataColumns are for groups: leave them out", field="metadataColumns"
         )
+    wishes = read_wishes(given, told.preferences)
     asked = Asked(
         visitor,
         read_at(given.at, now),
         now,
-        services.profiles.rules(read_wishes(given, told.preferences), visitor),
+        services.profiles.rules(wishes, visitor),
         read_filter(services, given.filter, given.filter_values),
-        told=told,
+        told=told_of_home(told, wishes),
     )
     ids = [parse_id(item.item_id, "itemId") for item in given.item_metadata_list]
     return services.individuals.rerank(ids, asked)

@@ -1,5 +1,6 @@
 """A visitor's home and wishes, as requests say them: the fields that answers of animals share."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import msgspec
@@ -14,6 +15,7 @@ from pawsonalize.engine.animals.distance import Place
 from pawsonalize.engine.animals.profile import Wishes
 from pawsonalize.engine.animals.rules import Denied
 from pawsonalize.engine.event_form import Id
+from pawsonalize.engine.told import Told
 
 Of = Literal["groups", "animals"]
 _MAX_DENIED = 1_000
@@ -90,6 +92,12 @@ def read_wishes(fields: WishFields, quiz: Preferences) -> Wishes:
             _ids(deny.groups, "deny.groups"),
         ),
     )
+
+
+def told_of_home(told: Told, wishes: Wishes) -> Told:
+    """The same, for a model to hear with whom the visitor lives, however the request said it."""
+    kids, dogs, cats = wishes.kids, wishes.dogs, wishes.cats
+    return replace(told, preferences=replace(told.preferences, kids=kids, dogs=dogs, cats=cats))
 
 
 def check_of_groups(fields: WishFields) -> None:

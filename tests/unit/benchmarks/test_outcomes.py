@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.demo import World, WorldSettings, generate
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.animals.settings import Weights
+from pawsonalize.engine.animals.settings import AnimalSettings, Weights
 
 END = 1_767_225_600_000
 
@@ -96,7 +96,7 @@ def test_figures_hold_together(season: Season) -> None:
 
 
 def test_of_one_group_ours_shows_first_who_waits_longest(season: Season) -> None:
-    policy = ours(season, "popularity-count", Weights(0.3, 0, 0, 0, 0), seed=0)
+    policy = ours(season, "popularity-count", AnimalSettings(Weights(0.3, 0, 0, 0, 0)), seed=0)
     world, at = season.world, season.cut + DAY
     scores = policy.scores(_first_page(season))
     there = world.oracle.available(at)[np.isfinite(scores)]
@@ -112,7 +112,7 @@ def test_of_one_group_ours_shows_first_who_waits_longest(season: Season) -> None
 def test_ours_shows_nobody_who_is_known_not_to_live_with_whom_the_visitor_does(
     season: Season,
 ) -> None:
-    policy = ours(season, "popularity-count", Weights(), seed=0)
+    policy = ours(season, "popularity-count", AnimalSettings(), seed=0)
     world = season.world
     with_kids = int(np.flatnonzero(world.oracle.utility.tastes.home & 1)[0])
     asked = replace(_first_page(season), visitor=with_kids)

@@ -1,29 +1,25 @@
-"""The best individuals of the best groups, found without weighing everybody."""
+"""The individuals that get the places: everybody is weighed, and the best are taken."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.engine.animals.factors import factors
-from pawsonalize.engine.animals.rules import Rules
+from pawsonalize.engine.animals import factors
+from pawsonalize.engine.animals.rules import Rules, Verdict
 from pawsonalize.engine.animals.settings import AnimalSettings
-from pawsonalize.engine.animals.shelf import Shelf, Slots
+from pawsonalize.engine.animals.shelf import EVERY_SLOT, Chosen, Shelf, Slots
 
 Floats = NDArray[np.float64]
-
-_FIRST_GROUPS = 64
-_GROWTH = 4
-# An animal of a group that the model gives no chance still has a place, after all others.
-_LEAST_SCORE = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
     """Animals with the parts of their utility.
 
-    `parts` has the shape (animals, 1 + factors): the log of the group's score, then each factor
+    `parts` has the shape (animals, 1 + factors): how much the group is liked, then each factor
     times its weight; `utilities` are the sums of its rows, added from left to right.
     """
 
@@ -34,73 +30,86 @@ class Weighed:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What animals are weighed for: groups' log scores by group code, rules and a moment.
+    """What animals are weighed for: how much each group is liked, by its code, rules and a moment.
 
     Groups that are not to be shown have -inf.
     """
 
     shelf: Shelf
-    group_logs: Floats
+    likings: Floats
     rules: Rules
     settings: AnimalSettings
     at: int
+
+    def __post_init__(self) -> None:
+        self.shelf.as_of(self.at)
+
+    @property
+    def bound(self) -> float:
+        """What no animal's utility exceeds."""
+        there = self.likings[self.shelf.present]
+        return float(there.max(initial=-np.inf)) + self.settings.weights.bound
 
     def fitting(self, slots: Slots) -> Slots:
         """Those of the animals that may be shown."""
         groups = self.shelf.column("group", slots)
         passing = self.shelf.judge(self.rules, slots).passing
-        fitting: Slots = slots[passing & np.isfinite(self.group_logs[groups])]
+        fitting: Slots = slots[passing & np.isfinite(self.likings[groups])]
         return fitting
 
     def weigh(self, slots: Slots) -> Weighed:
         """Weigh animals, whether they may be shown or not."""
-        shelf, take = self.shelf, self.shelf.take(slots)
-        verdict = shelf.judge(self.rules, slots)
-        weighted = factors(take, self.rules, verdict, self.at) * self.settings.weights.values()
-        parts = np.column_stack([self.group_logs[take("group")], weighted])
-        # Column by column: a matrix product may round another way for another number of rows.
-        utilities = parts[:, 0].copy()
-        for column in parts.T[1:]:
-            utilities += column
-        return Weighed(slots, parts, utilities)
+        parts = list(self._parts(slots, self.shelf.judge(self.rules, slots)))
+        return Weighed(slots, np.column_stack(parts), _sum(parts))
 
+    def utilities(self) -> Floats:
+        """Of every slot of the shelf, bit for bit as `weigh` has them.
 
-def logs_of(scores: NDArray[np.floating]) -> Floats:
-    """The logs of groups' scores; nothing is known of a group that has none, and it comes last."""
-    return np.log(np.maximum(np.asarray(scores, np.float64), _LEAST_SCORE))
+        -inf for an animal that may not be shown, or has no place of its own.
+        """
+        verdict = self.shelf.judge(self.rules, EVERY_SLOT)
+        utilities = _sum(self._parts(EVERY_SLOT, verdict))
+        utilities[~(verdict.passing & self.shelf.leads)] = -np.inf
+        return utilities
+
+    def _parts(self, slots: Chosen, verdict: Verdict) -> Iterator[Floats]:
+        """The liking of the group and the weighted factors, in order; each is an array of its own.
+
+        Whoever is weighed, the same steps are taken for each animal, so that no sum is rounded
+        one way for one list and another way for another.
+        """
+        shelf, rules, weights = self.shelf, self.rules, self.settings.weights
+        yield self.likings[shelf.column("group", slots)]
+        yield weights.waiting * shelf.column("waiting", slots)
+        yield weights.exposure * shelf.column("exposure", slots)
+        if rules.place is None:
+            yield np.zeros(len(verdict.passing))
+        else:
+            near = weights.distance * factors.distance(shelf.places.kilometres(rules.place))
+            yield near[shelf.column("place", slots)]
+        yield weights.photos * shelf.column("photos", slots)
+        yield weights.compatibility * factors.compatibility(verdict)
 
 
 def choose(question: Question, limit: int) -> Slots:
     """The places of the highest utility, best first; ties go to who is listed longest, then by id.
 
-    A group has at most its share of the places, unless nobody else is left. Groups are looked at
-    from the best on, and no further than a group whose best possible animal could not be in.
+    A group has at most its share of the places, unless nobody else is left.
     """
-    shelf, logs = question.shelf, question.group_logs
-    codes = shelf.present[np.isfinite(logs[shelf.present])]
-    codes = codes[np.argsort(-logs[codes], kind="stable")]
+    everybody = question.utilities()
+    slots = np.flatnonzero(everybody > -np.inf)
     most = max(1, ceil(limit * question.settings.max_per_group_share))
-    slots, utilities = np.empty(0, np.int64), np.empty(0)
-    end, step = 0, _FIRST_GROUPS
-    while end < len(codes):
-        new = [shelf.of_group[code] for code in codes[end : end + step].tolist()]
-        weighed = _led(question, np.concatenate(new))
-        slots = np.concatenate([slots, weighed.slots])
-        utilities = np.concatenate([utilities, weighed.utilities])
-        end, step = end + step, step * _GROWTH
-        if end < len(codes) and len(slots) >= limit:
-            reach = logs[codes[end]] + question.settings.weights.bound
-            sure = utilities > reach
-            varied, _ = _varied(shelf, slots[sure], utilities[sure], most, limit)
-            if len(varied) == limit:
-                return varied
-    varied, rest = _varied(shelf, slots, utilities, most, limit)
+    varied, rest = _varied(question.shelf, slots, everybody[slots], most, limit)
     return np.concatenate([varied, rest])[:limit]
 
 
-def _led(question: Question, slots: Slots) -> Weighed:
-    """The animals that stand for a place and may be shown."""
-    return question.weigh(question.fitting(slots[question.shelf.leads[slots]]))
+def _sum(parts: Iterator[Floats] | list[Floats]) -> Floats:
+    """From left to right, column by column: a matrix product may round otherwise."""
+    first, *others = parts
+    total = first.copy()
+    for part in others:
+        total += part
+    return total
 
 
 def _varied(

@@ -36,7 +36,7 @@ class Dues:
             self._led = now, _due(question)
             self._kept.clear()
         slots, rules = self._led[1], _that_exclude(question.rules)
-        if not np.isfinite(question.group_logs).all():
+        if not np.isfinite(question.likings).all():
             return _shared(question, question.fitting(slots))
         if (kept := self._kept.get(rules)) is None:
             fitting = slots if rules == ANYBODY else question.fitting(slots)

@@ -1,14 +1,15 @@
 """The factors that tell animals of one group apart, each within fixed bounds."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.animals.distance import kilometres
-from pawsonalize.engine.animals.rules import Rules, Take, Verdict
-from pawsonalize.engine.animals.settings import FACTORS
+from pawsonalize.domain.times import DAY, HOUR
+from pawsonalize.engine.animals.rules import Verdict
 
 Floats = NDArray[np.float64]
+Numbers = NDArray[Any]
 
 _YEAR_DAYS = 365.0
 _MANY_SHOWINGS = 10_000.0
@@ -17,23 +18,31 @@ _UNKNOWN_PLACE = -0.75
 _ENOUGH_PHOTOS = 3
 
 
-def factors(take: Take, rules: Rules, verdict: Verdict, at: int) -> Floats:
-    """The factors of each animal as of a moment, shape (animals, factors) as in `FACTORS`.
+def waiting(listed: Numbers, hour: int) -> Floats:
+    """From the moments of listing and the hour since 1970: 0 for who came today, 1 for a year.
 
-    waiting: 0 for who came today up to 1 for a year, by the log of the days; exposure: 0 for who
-    was never shown down to -1 for 10,000 times, by the log; distance: 0 here down to -1 at 500 km,
-    by the log, -0.75 for who lives nobody knows where, and 0 for all if the visitor does; photos: 0
-    to 1 for three; compatibility: minus the share of the visitor's questions without an answer.
+    By the log of the days.
     """
-    listed = take("listed")
-    columns = np.zeros((len(listed), len(FACTORS)))
-    days = np.maximum(at - listed, 0) / DAY
-    columns[:, 0] = np.minimum(np.log1p(days) / np.log1p(_YEAR_DAYS), 1)
-    columns[:, 1] = -np.minimum(np.log1p(take("shown")) / np.log1p(_MANY_SHOWINGS), 1)
-    if rules.place is not None:
-        far = kilometres(rules.place, take("latitude"), take("longitude"))
-        nearness = -np.minimum(np.log1p(far / _NEAR_KM) / np.log1p(_FAR_KM / _NEAR_KM), 1)
-        columns[:, 2] = np.where(np.isnan(far), _UNKNOWN_PLACE, nearness)
-    columns[:, 3] = np.minimum(take("photos"), _ENOUGH_PHOTOS) / _ENOUGH_PHOTOS
-    columns[:, 4] = -verdict.uncertain / max(1, verdict.asked)
-    return columns
+    days = np.maximum(hour * HOUR - listed, 0) / DAY
+    return np.asarray(np.minimum(np.log1p(days) / np.log1p(_YEAR_DAYS), 1))
+
+
+def exposure(shown: Numbers) -> Floats:
+    """0 for who was never shown down to -1 for 10,000 times, by the log."""
+    return np.asarray(-np.minimum(np.log1p(shown) / np.log1p(_MANY_SHOWINGS), 1))
+
+
+def distance(kilometres: Numbers) -> Floats:
+    """0 here down to -1 at 500 km, by the log; -0.75 for NaN, who lives nobody knows where."""
+    nearness = -np.minimum(np.log1p(kilometres / _NEAR_KM) / np.log1p(_FAR_KM / _NEAR_KM), 1)
+    return np.where(np.isnan(kilometres), _UNKNOWN_PLACE, nearness)
+
+
+def photos(count: Numbers) -> Floats:
+    """0 without up to 1 for three."""
+    return np.asarray(np.minimum(count, _ENOUGH_PHOTOS) / _ENOUGH_PHOTOS)
+
+
+def compatibility(verdict: Verdict) -> Floats:
+    """Minus the share of the visitor's questions that have no answer."""
+    return np.asarray(-verdict.uncertain / max(1, verdict.asked))

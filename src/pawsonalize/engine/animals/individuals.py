@@ -8,15 +8,15 @@ import numpy as np
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.engine.animals.catalogued import Catalogued
-from pawsonalize.engine.animals.choice import Floats, Question, Weighed, choose, logs_of
-from pawsonalize.engine.animals.distance import kilometres
+from pawsonalize.engine.animals.choice import Floats, Question, Weighed, choose
 from pawsonalize.engine.animals.due import Dues
+from pawsonalize.engine.animals.liking import Likings
 from pawsonalize.engine.animals.reasons import Standing, reasons_for
 from pawsonalize.engine.animals.rules import ANYBODY, Rules
 from pawsonalize.engine.animals.settings import FACTORS, AnimalSettings
 from pawsonalize.engine.animals.shelf import Shelf, Slots
 from pawsonalize.engine.animals.shelf_watch import ShelfWatch
+from pawsonalize.engine.animals.taste import Tastes
 from pawsonalize.engine.exploration import Explored, explore
 from pawsonalize.engine.filters.applied import AppliedFilter
 from pawsonalize.engine.filters.filtering import Asking
@@ -35,9 +35,9 @@ PARTS = ("group", *FACTORS)
 class Place:
     """One place of an answer: the animal, and who goes with it, if it is bonded.
 
-    `score` is the group's score times the share of the best factors that an animal can have, in
-    a ranking the share of the list's. `parts` add up to `utility`, from left to right, in the
-    order of `PARTS`. `propensity` is that of `Explored`.
+    `score` is the share of what an animal of the most liked group with the best of all factors
+    would have, in a ranking the share of the list's. `parts` add up to `utility`, from left to
+    right, in the order of `PARTS`. `propensity` is that of `Explored`.
     """
 
     animal_ids: tuple[str, ...]
@@ -93,7 +93,8 @@ class Individuals:
         self._animals = animals
         self._impressions = impressions
         self._settings = settings
-        self._catalogue = Catalogued()
+        self._likings = Likings()
+        self._tastes = Tastes()
         self._dues = Dues()
 
     def recommend(self, asked: Asked, limit: int) -> AnimalAnswer:
@@ -124,7 +125,7 @@ class Individuals:
         shelf = self._shelf.of(asked.at, asked.now)
         groups = self._runtime.score_groups(asked.visitor, asked.at, asked.told, ranking=True)
         with shelf.lock:
-            question = self._question(shelf, groups, asked)
+            question = self._question(shelf, groups, asked, self._settings.liking)
             found = [shelf.slot(animal_id) for animal_id in animal_ids]
             slots = question.fitting(np.array([one for one in found if one is not None], np.int64))
             utilities = question.weigh(slots).utilities
@@ -152,20 +153,22 @@ class Individuals:
         shelf = self._shelf.of(asked.at, asked.now)
         groups = self._runtime.score_groups(asked.visitor, asked.at, asked.told, about)
         with shelf.lock:
-            question = self._question(shelf, groups, asked)
+            counts = self._settings.liking if about is None else self._settings.likeness
+            question = self._question(shelf, groups, asked, counts)
             chosen = _explored(question, choose(question, limit), groups, asked, self._dues)
             slots = shelf.order[list(chosen.positions)]
             weighed = question.weigh(slots)
             ids = [shelf.members(slot) for slot in slots.tolist()]
-            shares = np.exp(weighed.utilities - self._settings.weights.bound)
+            shares = np.exp(weighed.utilities - question.bound)
             places = _places(question, weighed, ids, shares, chosen)
             standings = _standings(question, weighed)
         return self._answer(ANIMALS, asked, groups, places, standings)
 
-    def _question(self, shelf: Shelf, groups: GroupScores, asked: Asked) -> Question:
+    def _question(self, shelf: Shelf, groups: GroupScores, asked: Asked, counts: float) -> Question:
+        """With what the model says the visitor likes more than others do at that weight."""
         codes = shelf.codes["group"]
-        scores = self._catalogue.scores(groups, codes, shelf.present)
-        logs = logs_of(scores)
+        likings = counts * self._likings.of(groups, codes, shelf.present)
+        likings += self._tastes.of(groups.context, codes, shelf.there, self._settings.taste)
         if asked.filter is not None:
             names = list(codes)
             passed = self._runtime.passing_groups(
@@ -173,8 +176,8 @@ class Individuals:
                 [names[code] for code in shelf.present.tolist()],
                 Asking(asked.visitor, asked.at, asked.now),
             )
-            logs[[name not in passed for name in names]] = -np.inf
-        return Question(shelf, logs, asked.rules, self._settings, asked.at)
+            likings[[name not in passed for name in names]] = -np.inf
+        return Question(shelf, likings, asked.rules, self._settings, asked.at)
 
     def _answer(
         self,
@@ -276,11 +279,12 @@ def _standings(
     if not len(weighed.slots):
         return []
     lifts = weighed.parts - weighed.parts.mean(axis=0)
-    take, here = question.shelf.take(weighed.slots), question.rules.place
+    here = question.rules.place
+    take = question.shelf.take(weighed.slots, here)
     shown = take("shown").tolist()
     far: list[float | None] = [None] * len(shown)
     if here is not None:
-        found = kilometres(here, take("latitude"), take("longitude")).tolist()
+        found = take("kilometres").tolist()
         far = [None if one != one else one for one in found]  # noqa: PLR0124 - NaN is not itself
     return [
         (dict(zip(PARTS, row, strict=True)), times, away)

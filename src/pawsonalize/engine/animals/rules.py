@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.animals import GoodWith
-from pawsonalize.engine.animals.distance import Place, kilometres
+from pawsonalize.engine.animals.distance import Place
 
 Take = Callable[[str], NDArray[Any]]
 Mask = NDArray[np.bool_]
@@ -16,6 +16,7 @@ Mask = NDArray[np.bool_]
 GOOD_WITH = {each: code for code, each in enumerate(GoodWith)}
 _YES, _NO = GOOD_WITH[GoodWith.YES], GOOD_WITH[GoodWith.NO]
 NO_CODE = -1
+_FEW = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +70,13 @@ class Verdict:
     asked: int
 
 
-def judge(rules: Rules, take: Take, codes: Mapping[str, Mapping[str, int]], count: int) -> Verdict:
-    """The verdict on so many animals, whose columns `take` returns by name.
+def judge(rules: Rules, take: Take, codes: Mapping[str, Mapping[str, int]]) -> Verdict:
+    """The verdict on the animals whose columns `take` returns by name.
 
-    `codes` has the codes of ids in the columns species, size, breed, group and animal.
+    `codes` has the codes of ids in the columns species, size, breed, group and animal; the column
+    `kilometres` is how far animals are from the visitor's place, NaN where nobody knows.
     """
+    count = len(take("group"))
     passing = np.ones(count, np.bool_)
     for excluded in _excluded(rules, take, codes):
         passing &= ~excluded
@@ -101,7 +104,7 @@ def _answers(
         fee = take("fee")
         yield fee > rules.max_fee, np.isnan(fee)
     if rules.place is not None and rules.max_distance_km is not None:
-        far = kilometres(rules.place, take("latitude"), take("longitude"))
+        far = take("kilometres")
         yield far > rules.max_distance_km, np.isnan(far)
 
 
@@ -120,4 +123,9 @@ def _excluded(rules: Rules, take: Take, codes: Mapping[str, Mapping[str, int]]) 
 
 def _among(values: NDArray[Any], names: frozenset[str], codes: Mapping[str, int]) -> Mask:
     wanted = [codes[name] for name in sorted(names) if name in codes]
-    return np.isin(values, wanted)
+    if len(wanted) > _FEW:
+        return np.isin(values, wanted)
+    found = np.zeros(len(values), np.bool_)
+    for code in wanted:
+        found |= values == code
+    return found

@@ -11,30 +11,38 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.domain.times import HOUR
+from pawsonalize.engine.animals import factors
 from pawsonalize.engine.animals.distance import Place, Postcodes, postcode_key
+from pawsonalize.engine.animals.places import Places
 from pawsonalize.engine.animals.rules import GOOD_WITH, NO_CODE, Rules, Take, Verdict, judge
 
 Slots = NDArray[np.int64]
+Chosen = Slots | slice
+EVERY_SLOT = slice(None)
+"""All slots, in which those of animals that are gone still hold what they held."""
 
 _COLUMNS = MappingProxyType(
     {
         "listed": np.int64,
-        "latitude": np.float64,
-        "longitude": np.float64,
         "fee": np.float64,
+        "waiting": np.float64,
+        "exposure": np.float64,
+        "photos": np.float64,
         "group": np.int32,
         "species": np.int32,
         "size": np.int32,
         "breed": np.int32,
         "second": np.int32,
         "unit": np.int32,
-        "photos": np.int16,
+        "place": np.int32,
         "kids": np.int8,
         "dogs": np.int8,
         "cats": np.int8,
     }
 )
 _FEW = 50
+_GROWTH = 4  # free slots are weighed as well, so there are not many
 _NO_POSTCODES: Postcodes = MappingProxyType({})
 
 
@@ -51,9 +59,11 @@ class Shelf:
 
     `order` has the slots of all, who was listed first comes first, equal moments by id: the order
     in which ties are broken, and the same in every process. `rank` is each slot's place in it,
-    `moments` has when those in it were listed, `present` the codes of the groups that have any.
+    `moments` has when those in it were listed, `there` how many animals each group has, by its
+    code, `present` the codes of the groups that have any.
     Animals of one bonded unit are one place, that of its first in this order: `leads` is false
-    for the others. `version` grows with every change. Who reads while another thread may put
+    for the others, and in slots of nobody. `version` grows with every change. What does not depend
+    on the visitor, such as a factor, is kept as a column. Who reads while another thread may put
     holds `lock`.
     """
 
@@ -64,15 +74,17 @@ class Shelf:
         self.order: Slots = np.empty(0, np.int64)
         self.rank: Slots = np.empty(0, np.int64)
         self.moments: Slots = np.empty(0, np.int64)
+        self.there: NDArray[np.int64] = np.empty(0, np.int64)
         self.present: Slots = np.empty(0, np.int64)
         self.leads: NDArray[np.bool_] = np.empty(0, np.bool_)
         self.shown: NDArray[np.float64] = np.empty(0)
-        self.of_group: dict[int, Slots] = {}
         self.in_units: Slots = np.empty(0, np.int64)
         self.codes: dict[str, Codes] = {
             name: Codes() for name in ("group", "species", "size", "breed", "unit", "animal")
         }
+        self.places = Places()
         self._postcodes = postcodes
+        self._hour = 0
         self._columns = {name: np.empty(0, kind) for name, kind in _COLUMNS.items()}
         self._free: list[int] = []
 
@@ -84,26 +96,43 @@ class Shelf:
         """Every group that ever had an animal here, by its code."""
         return list(self.codes["group"])
 
-    def column(self, name: str, slots: Slots) -> NDArray[Any]:
+    def as_of(self, at: int) -> None:
+        """Let animals have waited until the hour of that moment."""
+        if at // HOUR != self._hour:
+            self._hour = at // HOUR
+            self._columns["waiting"] = factors.waiting(self._columns["listed"], self._hour)
+
+    def column(self, name: str, slots: Chosen) -> NDArray[Any]:
         """What is known of the animals in the slots."""
         if name == "slot":
-            return slots
+            every: Slots = np.arange(len(self.ids))
+            return every[slots]
         if name == "shown":
             return self.shown[slots]
         return self._columns[name][slots]
 
-    def take(self, slots: Slots) -> Take:
-        """The columns of those animals, by name."""
-        return lambda name: self.column(name, slots)
+    def take(self, slots: Chosen, here: Place | None = None) -> Take:
+        """The columns of those animals, by name; `kilometres` is how far they are from `here`."""
 
-    def judge(self, rules: Rules, slots: Slots) -> Verdict:
+        def column(name: str) -> NDArray[Any]:
+            if name != "kilometres":
+                return self.column(name, slots)
+            assert here is not None, "distance is asked for with a place"
+            near: NDArray[Any] = self.places.kilometres(here)[self.column("place", slots)]
+            return near
+
+        return column
+
+    def judge(self, rules: Rules, slots: Chosen) -> Verdict:
         """The verdict on those animals; a unit passes if all of it does, and knows as little."""
-        verdict = judge(rules, self.take(slots), self.codes, len(slots))
+        verdict = judge(rules, self.take(slots, rules.place), self.codes)
         passing, uncertain = verdict.passing, verdict.uncertain
+        if not len(self.in_units):
+            return verdict
         unit = self.column("unit", slots)
-        together = unit != NO_CODE
-        if together.any():
-            whole = judge(rules, self.take(self.in_units), self.codes, len(self.in_units))
+        together = np.flatnonzero(unit != NO_CODE)
+        if len(together):
+            whole = judge(rules, self.take(self.in_units, rules.place), self.codes)
             units = self.column("unit", self.in_units)
             refused = np.zeros(len(self.codes["unit"]), np.bool_)
             refused[units[~whole.passing]] = True
@@ -111,7 +140,7 @@ class Shelf:
             np.maximum.at(unknown, units, whole.uncertain)
             passing[together] &= ~refused[unit[together]]
             uncertain[together] = unknown[unit[together]]
-        return Verdict(passing, uncertain, verdict.asked)
+        return verdict
 
     def members(self, slot: int) -> tuple[str, ...]:
         """The ids of who shares the slot's place, in canonical order."""
@@ -144,39 +173,38 @@ class Shelf:
         self._grow(sum(map(len, here.values())) - len(self._free))
         new: list[int] = []
         for item, animals in here.items():
-            slots = [self._place(item, animal, shown) for animal in animals]
-            code = self.codes["group"][item]
-            before = self.of_group.get(code, np.empty(0, np.int64))
-            self.of_group[code] = np.concatenate([before, np.array(slots, np.int64)])
-            new.extend(slots)
+            new.extend(self._place(item, animal, shown) for animal in animals)
+        fresh, columns = np.array(new, np.int64), self._columns
+        columns["waiting"][fresh] = factors.waiting(columns["listed"][fresh], self._hour)
+        columns["exposure"][fresh] = factors.exposure(self.shown[fresh])
+        columns["photos"][fresh] = factors.photos(columns["photos"][fresh])
         self._arrange(new)
         self.version += 1
 
     def _leave(self, gone: Slots) -> None:
-        """Take slots out of their groups and of the order."""
+        """Take slots out of the order."""
         if not len(gone):
             return
         away = np.zeros(len(self.ids), np.bool_)
         away[gone] = True
-        for code in np.unique(self._columns["group"][gone]).tolist():
-            left = self.of_group.pop(code)
-            if len(left := left[~away[left]]):
-                self.of_group[code] = left
+        self.leads[gone] = False
         self.order = self.order[~away[self.order]]
 
     def count_shown(self, shown: Mapping[str, float]) -> None:
         """Take how often animals were shown, as far as they are here."""
-        for animal_id, times in shown.items():
-            if (slot := self.codes["animal"].get(animal_id)) is not None:
-                self.shown[slot] = times
-        if shown:
+        slots = [(self.codes["animal"].get(animal_id), times) for animal_id, times in shown.items()]
+        here = np.array([one for one in slots if one[0] is not None], np.float64).reshape(-1, 2)
+        if len(here):
+            counted = here[:, 0].astype(np.int64)
+            self.shown[counted] = here[:, 1]
+            self._columns["exposure"][counted] = factors.exposure(here[:, 1])
             self.version += 1
 
     def _grow(self, missing: int) -> None:
         if missing <= 0:
             return
         old = len(self.ids)
-        more = max(missing, old)
+        more = max(missing, old // _GROWTH)
         self.ids.extend([""] * more)
         self._free[:0] = range(old + more - 1, old - 1, -1)
         for name, column in self._columns.items():
@@ -196,12 +224,9 @@ class Shelf:
 
     def _row(self, item: str, animal: Animal) -> dict[str, float]:
         group = AnimalGroup.parse(item)
-        place = self._where(animal)
         second, unit = animal.secondary_breed, animal.bonded_unit
         return {
             "listed": animal.listed_at,
-            "latitude": nan if place is None else place.latitude,
-            "longitude": nan if place is None else place.longitude,
             "fee": nan if animal.fee is None else animal.fee,
             "group": self.codes["group"][item],
             "species": self.codes["species"][animal.species],
@@ -209,6 +234,7 @@ class Shelf:
             "breed": self.codes["breed"][animal.breed],
             "second": NO_CODE if second is None else self.codes["breed"][second],
             "unit": NO_CODE if unit is None else self.codes["unit"][unit],
+            "place": self.places.code(self._where(animal)),
             "photos": len(animal.photos),
             "kids": GOOD_WITH[animal.good_with_kids],
             "dogs": GOOD_WITH[animal.good_with_dogs],
@@ -232,7 +258,8 @@ class Shelf:
         self.order = there
         self.rank[there] = np.arange(len(there))
         self.moments = self._columns["listed"][there]
-        self.present = np.fromiter(self.of_group, np.int64, len(self.of_group))
+        self.there = np.bincount(self._columns["group"][there], minlength=len(self.codes["group"]))
+        self.present = np.flatnonzero(self.there)
         units = self._columns["unit"][there]
         self.leads[there] = units == NO_CODE
         self.in_units = there[units != NO_CODE]

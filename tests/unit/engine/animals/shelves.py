@@ -1,14 +1,14 @@
 """Shelves of animals made up by hypothesis, and questions asked of them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from hypothesis import strategies as st
 
 from pawsonalize.domain.animals import Animal, GoodWith
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.animals.choice import Question, logs_of
+from pawsonalize.engine.animals.choice import Question
 from pawsonalize.engine.animals.distance import Place
 from pawsonalize.engine.animals.rules import ANYBODY, Denied, Rules
 from pawsonalize.engine.animals.settings import AnimalSettings
@@ -77,14 +77,13 @@ def shelf_of(animals: Iterable[Animal], shown: dict[str, float] | None = None) -
 
 def question_of(
     shelf: Shelf,
-    scores: dict[str, float] | None = None,
+    likings: Mapping[str, float] | None = None,
     asked: Rules = ANYBODY,
     settings: AnimalSettings | None = None,
 ) -> Question:
-    """A question as of T0; groups without a score have the same."""
-    given = [(scores or {}).get(name, 0.01) for name in shelf.codes["group"]]
-    logs = logs_of(np.array(given))
-    return Question(shelf, logs, asked, settings or AnimalSettings(), T0)
+    """A question as of T0; groups that are not told of are liked as by anybody."""
+    each = np.array([(likings or {}).get(name, 0.0) for name in shelf.codes["group"]], float)
+    return Question(shelf, each, asked, settings or AnimalSettings(), T0)
 
 
 def ids_of(shelf: Shelf, slots: Iterable[int]) -> list[str]:

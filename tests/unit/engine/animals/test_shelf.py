@@ -1,10 +1,16 @@
 """The shelf after any changes is the shelf that the same animals make when read at once."""
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pawsonalize.domain.animals import Animal
-from tests.unit.engine.animals.shelves import ids_of, shelf_of, stocks
+from pawsonalize.domain.times import DAY, HOUR
+from pawsonalize.engine.animals.rules import Rules
+from pawsonalize.engine.animals.shelf import Shelf
+from tests.animal_data import animal
+from tests.event_data import T0
+from tests.unit.engine.animals.shelves import HERE, ids_of, question_of, shelf_of, stocks
 
 
 @given(stocks(), stocks(), st.lists(st.integers(0, 24), max_size=8))
@@ -13,6 +19,7 @@ def test_changes_one_by_one_lead_to_the_shelf_that_is_read_at_once(
 ) -> None:
     left = {one.animal_id: one for one in before}
     shelf = shelf_of(before)
+    shelf.as_of(T0)
     for one in after:
         left[one.animal_id] = one
         shelf.put([one.animal_id], {one.group_at(0).id: [one]}, {one.animal_id: 3})
@@ -20,6 +27,7 @@ def test_changes_one_by_one_lead_to_the_shelf_that_is_read_at_once(
         left.pop(f"a{number:02}", None)
         shelf.put([f"a{number:02}"], {}, {})
     fresh = shelf_of(left.values())
+    fresh.as_of(T0)
     ordered = sorted(left.values(), key=lambda one: (one.listed_at, one.animal_id))
     for each in (shelf, fresh):
         assert ids_of(each, each.order) == [animal.animal_id for animal in ordered]
@@ -28,10 +36,43 @@ def test_changes_one_by_one_lead_to_the_shelf_that_is_read_at_once(
     assert {shelf.members(slot) for slot in shelf.order} == {
         fresh.members(slot) for slot in fresh.order
     }
-    for name in ("listed", "kids", "photos", "unit", "latitude"):
-        mine, theirs = (one.column(name, one.order).tolist() for one in (shelf, fresh))
+    for name in ("listed", "kids", "photos", "unit", "waiting", "kilometres"):
+        mine, theirs = (one.take(one.order, HERE)(name).tolist() for one in (shelf, fresh))
         if name == "unit":
             mine, theirs = ([code < 0 for code in codes] for codes in (mine, theirs))
         assert repr(mine) == repr(theirs)
-    of_groups = {shelf.ids[slot] for slots in shelf.of_group.values() for slot in slots}
-    assert of_groups == set(left)
+    assert _there(shelf) == _there(fresh)
+
+
+def _there(shelf: Shelf) -> dict[str, int]:
+    names = list(shelf.codes["group"])
+    return {names[code]: int(shelf.there[code]) for code in shelf.present.tolist()}
+
+
+def test_an_hour_later_everybody_has_waited_an_hour_longer() -> None:
+    shelf = shelf_of([animal("a", listed=T0 - 3 * DAY), animal("b", listed=T0)])
+    shelf.as_of(T0 + HOUR)
+    shelf.put(["c"], {"1-Manx-1-3": [animal("c", listed=T0 - 3 * DAY)]}, {})
+    waited = shelf.column("waiting", np.array([shelf.codes["animal"][one] for one in "abc"]))
+    assert waited[0] == waited[2] == np.log1p(3 + 1 / 24) / np.log1p(365)
+    assert waited[1] == np.log1p(1 / 24) / np.log1p(365)
+
+
+def test_what_is_shown_counts_from_then_on() -> None:
+    shelf = shelf_of([animal("a"), animal("b")], {"a": 7.0})
+    before, version = question_of(shelf).weigh(shelf.order).parts[:, 2].tolist(), shelf.version
+    shelf.count_shown({"b": 7.0, "gone": 3.0})
+    assert before[0] < before[1] == 0
+    assert question_of(shelf).weigh(shelf.order).parts[:, 2].tolist() == [before[0]] * 2
+    assert shelf.version > version
+
+
+@given(stocks())
+def test_every_animal_weighs_the_same_alone_and_among_all(stock: list[Animal]) -> None:
+    shelf = shelf_of(stock)
+    question = question_of(shelf, asked=Rules(kids=True, place=HERE))
+    fitting = question.fitting(shelf.order[shelf.leads[shelf.order]])
+    alone = [question.weigh(np.array([slot])).utilities[0] for slot in fitting.tolist()]
+    everybody = question.utilities()
+    assert everybody[fitting].tolist() == alone
+    assert np.isfinite(everybody).sum() == len(fitting)
