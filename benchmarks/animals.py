@@ -2,8 +2,8 @@
 
     python -m benchmarks.animals [--animals 300000] [--groups 12500] [--events 200000] [--json]
 
-One worker process, one connection; users drawn at random among those with events. Then the same
-while an animal changes before every tenth request.
+The animals are in 10,000 shelters. One worker process, one connection; users drawn at random among
+those with events. Then the same while an animal changes before every tenth request.
 """
 
 import argparse
@@ -28,6 +28,7 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.settings import load_settings
 
 _CHUNK = 5_000
+_SHELTERS = 10_000
 _USERS_PER_EVENT = 1 / 20
 _HOUSEHOLD = {"household": {"kids": True, "cats": True}}
 _NEAR = {"latitude": 39.0, "longitude": -118.0, "maxDistanceKm": 200}
@@ -38,7 +39,8 @@ def stock(data_dir: Path, groups: int, count: int) -> None:
     ids, dice, now = group_ids(groups), np.random.default_rng(0), clock.now()
     where = dice.permutation(groups)[np.minimum(dice.zipf(1.2, count) - 1, groups * 4) % groups]
     told, waits = [*GoodWith], dice.exponential(60 * DAY, count).astype(np.int64)
-    places = dice.uniform((35, -122), (43, -114), (count, 2))
+    shelters = dice.uniform((35, -122), (43, -114), (min(count, _SHELTERS), 2))
+    places = shelters[dice.integers(len(shelters), size=count)]
     good = dice.integers(len(told), size=(count, 3))
     with opened(load_settings({"data_dir": data_dir})) as adapters:
         for start in range(0, count, _CHUNK):

@@ -5,9 +5,25 @@ It gives way before it imports anything: that alone takes a second, which reques
 
 import importlib
 import os
+import sys
 
 _NICENESS = 10
 
+
+def give_way() -> None:
+    """Let everything else go first, and where there are more cores than one, leave one alone.
+
+    Once only: who started this process may have given way already.
+    """
+    if os.nice(0) >= _NICENESS:
+        return
+    os.nice(_NICENESS - os.nice(0))
+    if sys.platform == "linux":
+        _, *others = sorted(os.sched_getaffinity(0))
+        if others:
+            os.sched_setaffinity(0, others)
+
+
 if __name__ == "__main__":
-    os.nice(max(0, _NICENESS - os.nice(0)))  # who started it may give way already
+    give_way()
     importlib.import_module("pawsonalize.cli.main").main()

@@ -1,0 +1,86 @@
+"""`pawsonalize animals` from the command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pawsonalize.cli.main import app
+from pawsonalize.domain.errors import Conflict, NotFound
+from pawsonalize.engine.animals.settings import FACTORS
+from tests.unit.engine.feeds.samples import PETFINDER_CSV
+
+
+@pytest.fixture
+def feed(tmp_path: Path) -> Path:
+    """Bella, who is available, and Max, who is on hold."""
+    file = tmp_path / "petfinder.csv"
+    file.write_bytes(PETFINDER_CSV)
+    return file
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+def animals(data_dir: Path, *words: str) -> str:
+    done = CliRunner().invoke(app, ["animals", *words, "--data-dir", str(data_dir)])
+    if done.exception is not None:
+        raise done.exception
+    return done.output
+
+
+def listed(data_dir: Path, *words: str) -> list[str]:
+    return [one["animal_id"] for one in json.loads(animals(data_dir, "ls", "--json", *words))]
+
+
+def test_a_feed_that_is_imported_again_changes_nothing(data_dir: Path, feed: Path) -> None:
+    first = json.loads(animals(data_dir, "import", str(feed), "--source", "sp", "--json"))
+    again = json.loads(animals(data_dir, "import", str(feed), "--source", "sp", "--json"))
+    assert first["created"] == 2
+    assert (again["created"], again["updated"], again["unchanged"]) == (0, 0, 2)
+    assert listed(data_dir) == ["sp:11", "sp:12"]
+    assert listed(data_dir, "--status", "available", "--species", "dog") == ["sp:11"]
+
+
+def test_rejected_rows_are_kept_with_their_reasons(data_dir: Path, tmp_path: Path) -> None:
+    feed, rejected = tmp_path / "own.jsonl", tmp_path / "rejected.jsonl"
+    feed.write_text('{"id": "a", "species": "dog"}\n{"id": "", "species": "dog"}\n')
+    said = animals(data_dir, "import", str(feed), "--errors", str(rejected))
+    assert "1 rejected" in said
+    assert len(rejected.read_text().splitlines()) == 1
+    assert listed(data_dir) == ["a"]
+
+
+def test_a_status_changes_by_allowed_steps_and_is_shown(data_dir: Path, feed: Path) -> None:
+    animals(data_dir, "import", str(feed))
+    assert animals(data_dir, "set-status", "11", "adopted").startswith("11 is adopted since ")
+    assert json.loads(animals(data_dir, "show", "11"))["history"][-1]["status"] == "adopted"
+    with pytest.raises(Conflict, match="adopted"):
+        animals(data_dir, "set-status", "11", "hold")
+
+
+def test_a_forgotten_animal_is_not_known_any_more(data_dir: Path, feed: Path) -> None:
+    animals(data_dir, "import", str(feed))
+    assert animals(data_dir, "rm", "11") == "11 is forgotten\n"
+    with pytest.raises(NotFound, match="11"):
+        animals(data_dir, "show", "11")
+
+
+def test_exposure_is_reported_by_what_there_is(data_dir: Path, feed: Path) -> None:
+    animals(data_dir, "import", str(feed))
+    shares = json.loads(animals(data_dir, "exposure", "--json"))
+    assert {"species", "age", "size", "colour"} <= {one["by"] for one in shares}
+    assert "of stock" in animals(data_dir, "exposure")
+
+
+def test_without_choices_the_learned_weights_are_the_defaults(data_dir: Path, feed: Path) -> None:
+    animals(data_dir, "import", str(feed))
+    learned = json.loads(animals(data_dir, "learn", "--json"))
+    assert learned["choices"] == 0
+    kept = json.loads((data_dir / "animal-weights.json").read_text())
+    assert kept == learned["weights"]
+    assert set(kept) == set(FACTORS)
+    assert "0 choices" in animals(data_dir, "learn")
