@@ -1,6 +1,6 @@
 """The individuals that get the places: everybody is weighed, and the best are taken."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import ceil
 
@@ -59,36 +59,42 @@ class Question:
 
     def weigh(self, slots: Slots) -> Weighed:
         """Weigh animals, whether they may be shown or not."""
-        parts = list(self._parts(slots, self.shelf.judge(self.rules, slots)))
-        return Weighed(slots, np.column_stack(parts), _sum(parts))
+        verdict, room = self.shelf.judge(self.rules, slots), np.empty(len(slots))
+        parts = np.column_stack([part.copy() for part in self._parts(slots, verdict, room)])
+        return Weighed(slots, parts, _add(parts.T, np.zeros(len(slots))))
 
     def utilities(self) -> Floats:
-        """Of every slot of the shelf, bit for bit as `weigh` has them.
+        """Of every slot of the shelf, bit for bit as `weigh` has them; the next question's go here.
 
         -inf for an animal that may not be shown, or has no place of its own.
         """
         verdict = self.shelf.judge(self.rules, EVERY_SLOT)
-        utilities = _sum(self._parts(EVERY_SLOT, verdict))
+        utilities, room = self.shelf.room
+        utilities.fill(0)
+        _add(self._parts(EVERY_SLOT, verdict, room), utilities)
         utilities[~(verdict.passing & self.shelf.leads)] = -np.inf
         return utilities
 
-    def _parts(self, slots: Chosen, verdict: Verdict) -> Iterator[Floats]:
-        """The liking of the group and the weighted factors, in order; each is an array of its own.
+    def _parts(self, slots: Chosen, verdict: Verdict, room: Floats) -> Iterator[Floats]:
+        """The liking of the group and the weighted factors, in order, each written into `room`.
 
         Whoever is weighed, the same steps are taken for each animal, so that no sum is rounded
-        one way for one list and another way for another.
+        one way for one list and another way for another. And memory that is not asked for anew
+        with each request is what makes weighing everybody quick.
         """
         shelf, rules, weights = self.shelf, self.rules, self.settings.weights
-        yield self.likings[shelf.column("group", slots)]
-        yield weights.waiting * shelf.column("waiting", slots)
-        yield weights.exposure * shelf.column("exposure", slots)
-        if rules.place is None:
-            yield np.zeros(len(verdict.passing))
-        else:
+        yield np.take(self.likings, shelf.column("group", slots), out=room, mode="clip")
+        yield np.multiply(shelf.column("waiting", slots), weights.waiting, out=room)
+        yield np.multiply(shelf.column("exposure", slots), weights.exposure, out=room)
+        if rules.place is not None:
             near = weights.distance * factors.distance(shelf.places.kilometres(rules.place))
-            yield near[shelf.column("place", slots)]
-        yield weights.photos * shelf.column("photos", slots)
-        yield weights.compatibility * factors.compatibility(verdict)
+            yield np.take(near, shelf.column("place", slots), out=room, mode="clip")
+        else:
+            room.fill(0)
+            yield room
+        yield np.multiply(shelf.column("photos", slots), weights.photos, out=room)
+        factors.compatibility(verdict, room)
+        yield np.multiply(room, weights.compatibility, out=room)
 
 
 def choose(question: Question, limit: int) -> Slots:
@@ -96,18 +102,27 @@ def choose(question: Question, limit: int) -> Slots:
 
     A group has at most its share of the places, unless nobody else is left.
     """
-    everybody = question.utilities()
-    slots = np.flatnonzero(everybody > -np.inf)
+    shelf, everybody = question.shelf, question.utilities()
     most = max(1, ceil(limit * question.settings.max_per_group_share))
-    varied, rest = _varied(question.shelf, slots, everybody[slots], most, limit)
+    enough = limit * 8 + 1_000
+    if enough < len(shelf) // 2:
+        # Most lists end among the best; where they do not, everybody is put in order.
+        _, room = shelf.room
+        room[:] = everybody
+        room.partition(len(room) - enough)
+        best = np.flatnonzero(everybody >= max(room[len(room) - enough], np.finfo(float).min))
+        if len(best) < len(shelf) // 2:
+            varied, _ = _varied(shelf, best, everybody[best], most, limit)
+            if len(varied) == limit:
+                return varied
+    slots = np.flatnonzero(everybody > -np.inf)
+    varied, rest = _varied(shelf, slots, everybody[slots], most, limit)
     return np.concatenate([varied, rest])[:limit]
 
 
-def _sum(parts: Iterator[Floats] | list[Floats]) -> Floats:
-    """From left to right, column by column: a matrix product may round otherwise."""
-    first, *others = parts
-    total = first.copy()
-    for part in others:
+def _add(parts: Iterable[Floats], total: Floats) -> Floats:
+    """Add to the total from left to right, column by column: a matrix product rounds otherwise."""
+    for part in parts:
         total += part
     return total
 
@@ -116,14 +131,6 @@ def _varied(
     shelf: Shelf, slots: Slots, utilities: Floats, most: int, limit: int
 ) -> tuple[Slots, Slots]:
     """The best of the animals with at most so many of a group, and the others, both in order."""
-    if len(slots) > (enough := limit * 8 + 1_000):
-        # Most lists end among the best; where they do not, everybody is put in order.
-        least = np.partition(utilities, len(utilities) - enough)[len(utilities) - enough]
-        best = utilities >= least
-        if np.count_nonzero(best) < len(slots) // 2:
-            varied, rest = _varied(shelf, slots[best], utilities[best], most, limit)
-            if len(varied) == limit:
-                return varied, rest
     order = np.lexsort((shelf.rank[slots], -utilities))
     groups = shelf.column("group", slots[order])
     together = np.argsort(groups, kind="stable")

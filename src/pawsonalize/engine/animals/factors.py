@@ -43,6 +43,7 @@ def photos(count: Numbers) -> Floats:
     return np.asarray(np.minimum(count, _ENOUGH_PHOTOS) / _ENOUGH_PHOTOS)
 
 
-def compatibility(verdict: Verdict) -> Floats:
-    """Minus the share of the visitor's questions that have no answer."""
-    return np.asarray(-verdict.uncertain / max(1, verdict.asked))
+def compatibility(verdict: Verdict, out: Floats) -> None:
+    """Minus the share of the visitor's questions that have no answer, written into `out`."""
+    np.subtract(0.0, verdict.uncertain, out=out)  # and not -0.0 where all is known
+    out /= max(1, verdict.asked)

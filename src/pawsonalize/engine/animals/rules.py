@@ -66,7 +66,7 @@ class Verdict:
     """
 
     passing: Mask
-    uncertain: NDArray[np.int64]
+    uncertain: NDArray[np.int16]
     asked: int
 
 
@@ -80,7 +80,7 @@ def judge(rules: Rules, take: Take, codes: Mapping[str, Mapping[str, int]]) -> V
     passing = np.ones(count, np.bool_)
     for excluded in _excluded(rules, take, codes):
         passing &= ~excluded
-    uncertain = np.zeros(count, np.int64)
+    uncertain = np.zeros(count, np.int16)
     asked = 0
     for excluded, unknown in _answers(rules, take, codes):
         passing &= ~excluded

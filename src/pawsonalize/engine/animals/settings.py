@@ -61,7 +61,7 @@ class AnimalSettings:
 
     weights: Weights = Weights()
     taste: TasteSettings = TasteSettings()
-    liking: float = 0.1
+    liking: float = 0.3
     """How much it counts that the model gives a group more for this visitor than for anybody."""
     likeness: float = 1.0
     """The same for who asks for animals like another."""

@@ -29,13 +29,13 @@ _COLUMNS = MappingProxyType(
         "waiting": np.float64,
         "exposure": np.float64,
         "photos": np.float64,
-        "group": np.int32,
+        "group": np.int64,
         "species": np.int32,
         "size": np.int32,
         "breed": np.int32,
         "second": np.int32,
         "unit": np.int32,
-        "place": np.int32,
+        "place": np.int64,
         "kids": np.int8,
         "dogs": np.int8,
         "cats": np.int8,
@@ -63,8 +63,8 @@ class Shelf:
     code, `present` the codes of the groups that have any.
     Animals of one bonded unit are one place, that of its first in this order: `leads` is false
     for the others, and in slots of nobody. `version` grows with every change. What does not depend
-    on the visitor, such as a factor, is kept as a column. Who reads while another thread may put
-    holds `lock`.
+    on the visitor, such as a factor, is kept as a column; `room` is for two more, of a question.
+    Who reads while another thread may put holds `lock`.
     """
 
     def __init__(self, postcodes: Postcodes = _NO_POSTCODES) -> None:
@@ -83,6 +83,7 @@ class Shelf:
             name: Codes() for name in ("group", "species", "size", "breed", "unit", "animal")
         }
         self.places = Places()
+        self.room = np.empty(0), np.empty(0)
         self._postcodes = postcodes
         self._hour = 0
         self._columns = {name: np.empty(0, kind) for name, kind in _COLUMNS.items()}
@@ -136,7 +137,7 @@ class Shelf:
             units = self.column("unit", self.in_units)
             refused = np.zeros(len(self.codes["unit"]), np.bool_)
             refused[units[~whole.passing]] = True
-            unknown = np.zeros(len(refused), np.int64)
+            unknown = np.zeros(len(refused), np.int16)
             np.maximum.at(unknown, units, whole.uncertain)
             passing[together] &= ~refused[unit[together]]
             uncertain[together] = unknown[unit[together]]
@@ -212,6 +213,7 @@ class Shelf:
         self.rank = np.concatenate([self.rank, np.zeros(more, np.int64)])
         self.leads = np.concatenate([self.leads, np.zeros(more, np.bool_)])
         self.shown = np.concatenate([self.shown, np.zeros(more)])
+        self.room = np.empty(old + more), np.empty(old + more)
 
     def _place(self, item: str, animal: Animal, shown: Mapping[str, float]) -> int:
         slot = self._free.pop()
