@@ -49,9 +49,9 @@ def test_what_there_is_most_of_is_looked_at_most_without_being_wanted_more() -> 
 def test_each_look_counts_by_its_share_of_the_events_over_its_share_of_the_stock() -> None:
     only_age = TasteSettings(species=0, breed=0, family=0, size=0, age=2.0, doubt=3.0)
     told = weighed("2-Pug-1-1", settings=only_age)
-    young, old = (50 + 0.5) / (100 + 1), (50 + 0.5) / (100 + 1)
-    assert told["2-Beagle-2-1"] == pytest.approx(2 * np.log((1 + 3 * young) / (4 * young)))
-    assert told["2-Beagle-2-3"] == pytest.approx(2 * np.log(3 * old / (4 * old)))
+    share = (50 + 0.5) / (100 + 1)  # of babies among the dogs, and of the grown
+    assert told["2-Beagle-2-1"] == pytest.approx(2 * np.log((1 + 3 * share) / (4 * share)))
+    assert told["2-Beagle-2-3"] == pytest.approx(2 * np.log(3 / 4))
 
 
 def test_items_that_are_no_groups_or_not_here_are_taken_as_they_are() -> None:
