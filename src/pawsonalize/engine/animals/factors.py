@@ -29,12 +29,12 @@ def waiting(listed: Numbers, hour: int) -> Floats:
 
 def exposure(shown: Numbers) -> Floats:
     """0 for who was never shown down to -1 for 10,000 times, by the log."""
-    return np.asarray(-np.minimum(np.log1p(shown) / np.log1p(_MANY_SHOWINGS), 1))
+    return np.asarray(0.0 - np.minimum(np.log1p(shown) / np.log1p(_MANY_SHOWINGS), 1))  # no -0.0
 
 
 def distance(kilometres: Numbers) -> Floats:
     """0 here down to -1 at 500 km, by the log; -0.75 for NaN, who lives nobody knows where."""
-    nearness = -np.minimum(np.log1p(kilometres / _NEAR_KM) / np.log1p(_FAR_KM / _NEAR_KM), 1)
+    nearness = 0.0 - np.minimum(np.log1p(kilometres / _NEAR_KM) / np.log1p(_FAR_KM / _NEAR_KM), 1)
     return np.where(np.isnan(kilometres), _UNKNOWN_PLACE, nearness)
 
 

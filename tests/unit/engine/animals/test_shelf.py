@@ -63,6 +63,7 @@ def test_what_is_shown_counts_from_then_on() -> None:
     before, version = question_of(shelf).weigh(shelf.order).parts[:, 2].tolist(), shelf.version
     shelf.count_shown({"b": 7.0, "gone": 3.0})
     assert before[0] < before[1] == 0
+    assert str(before[1]) == "0.0", "people read it"
     assert question_of(shelf).weigh(shelf.order).parts[:, 2].tolist() == [before[0]] * 2
     assert shelf.version > version
 
