@@ -62,6 +62,9 @@ def tune(
     """
     tuning = read_tuning(trials or None, seconds)
     with opened(load_settings({"data_dir": data_dir})) as adapters:
-        solution = adapters.registry.get(Solution, name)
-        tuned = msgspec.structs.replace(solution, tuning=tuning)
-        print_fields(adapters.registry.update(tuned, clock.now()), json)
+
+        def tuned(solution: Solution) -> Solution:
+            return msgspec.structs.replace(solution, tuning=tuning)
+
+        changed = adapters.registry.change(Solution, name, tuned, clock.now())
+        print_fields(changed, json)

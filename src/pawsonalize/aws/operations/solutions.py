@@ -70,18 +70,21 @@ def list_solutions(services: Services, asked: Asked) -> Answer:
 def update_solution(services: Services, asked: Asked) -> Answer:
     """Changes which events later versions train on, and whether any are trained by themselves."""
     _check_wishes(asked)
-    solution = services.resource(Solution, asked["solutionArn"])
+    name = services.arns.name(asked["solutionArn"], Solution)
     now, changes = services.now(), asked.get("solutionUpdateConfig", {})
-    config = {**solution.asked.get("solutionConfig", {}), **changes}
-    wanted = asked.get(_AUTO, solution.auto_training_days is not None)
-    updated = msgspec.structs.replace(
-        solution,
-        selection=selection_of({}, config) if "eventsConfig" in changes else solution.selection,
-        auto_training_days=auto_training_of(wanted, config),
-        asked={**solution.asked, "solutionConfig": config} if changes else solution.asked,
-        latest_update=SolutionUpdate(now, {_AUTO: wanted, "solutionUpdateConfig": changes}),
-    )
-    services.registry.update(updated, now)
+
+    def updated(solution: Solution) -> Solution:
+        config = {**solution.asked.get("solutionConfig", {}), **changes}
+        wanted = asked.get(_AUTO, solution.auto_training_days is not None)
+        return msgspec.structs.replace(
+            solution,
+            selection=selection_of({}, config) if "eventsConfig" in changes else solution.selection,
+            auto_training_days=auto_training_of(wanted, config),
+            asked={**solution.asked, "solutionConfig": config} if changes else solution.asked,
+            latest_update=SolutionUpdate(now, {_AUTO: wanted, "solutionUpdateConfig": changes}),
+        )
+
+    solution = services.registry.change(Solution, name, updated, now)
     return {"solutionArn": services.arns.of(solution)}
 
 

@@ -1,5 +1,7 @@
 """Tags of resources."""
 
+from collections.abc import Callable, Mapping
+
 import msgspec
 
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, TOO_MANY_TAGS, AwsError
@@ -17,31 +19,41 @@ def given_tags(asked: Asked) -> dict[str, str]:
 
 def tag_resource(services: Services, asked: Asked) -> Answer:
     """Adds tags to any resource but a schema, at most 50."""
-    resource = _tagged(services, asked)
-    tags = _bounded({**resource.tags, **given_tags(asked)})
-    services.registry.update(msgspec.structs.replace(resource, tags=tags), services.now())
-    return {}
+    given = given_tags(asked)
+    return _retagged(services, asked, lambda tags: _bounded({**tags, **given}))
 
 
 def untag_resource(services: Services, asked: Asked) -> Answer:
     """Takes tags away; keys that a resource does not have change nothing."""
-    resource = _tagged(services, asked)
-    tags = {key: tag for key, tag in resource.tags.items() if key not in asked["tagKeys"]}
-    services.registry.update(msgspec.structs.replace(resource, tags=tags), services.now())
-    return {}
+    gone = set(asked["tagKeys"])
+    return _retagged(
+        services, asked, lambda tags: {key: tags[key] for key in tags if key not in gone}
+    )
 
 
 def list_tags(services: Services, asked: Asked) -> Answer:
     """Lists the tags of a resource."""
-    tags = _tagged(services, asked).tags
+    tags = services.registry.get(*_tagged(services, asked)).tags
     return {"tags": [{"tagKey": key, "tagValue": value} for key, value in tags.items()]}
 
 
-def _tagged(services: Services, asked: Asked) -> Resource:
+def _retagged(
+    services: Services, asked: Asked, change: Callable[[Mapping[str, str]], Mapping[str, str]]
+) -> Answer:
+    kind, name = _tagged(services, asked)
+
+    def retagged(resource: Resource) -> Resource:
+        return msgspec.structs.replace(resource, tags=change(resource.tags))
+
+    services.registry.change(kind, name, retagged, services.now())
+    return {}
+
+
+def _tagged(services: Services, asked: Asked) -> tuple[type[Resource], str]:
     kind, name = services.arns.resource(asked["resourceArn"])
     if kind is DatasetSchema:
         raise AwsError(INVALID_INPUT, "a schema has no tags")
-    return services.registry.get(kind, name)
+    return kind, name
 
 
 def _bounded(tags: dict[str, str]) -> dict[str, str]:

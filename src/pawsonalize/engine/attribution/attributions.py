@@ -61,14 +61,17 @@ class MetricAttributions:
         **changes: Any,
     ) -> MetricAttribution:
         """Add and remove metrics, or report elsewhere; InvalidInput as `create` says it."""
-        attribution = self.registry.get(MetricAttribution, name)
-        unknown = set(remove) - {metric.name for metric in attribution.metrics}
-        if unknown:
-            raise InvalidInput(f"{name} has no metric {min(unknown)}", field="removeMetrics")
-        kept = [metric for metric in attribution.metrics if metric.name not in remove]
-        changed = msgspec.structs.replace(attribution, metrics=(*kept, *add), **changes)
-        self._check(changed)
-        return self.registry.update(changed, now)
+
+        def change(attribution: MetricAttribution) -> MetricAttribution:
+            unknown = set(remove) - {metric.name for metric in attribution.metrics}
+            if unknown:
+                raise InvalidInput(f"{name} has no metric {min(unknown)}", field="removeMetrics")
+            kept = [metric for metric in attribution.metrics if metric.name not in remove]
+            changed = msgspec.structs.replace(attribution, metrics=(*kept, *add), **changes)
+            self._check(changed)
+            return changed
+
+        return self.registry.change(MetricAttribution, name, change, now)
 
     def report_due(self, now: int) -> None:
         """Write the reports that are due: what has come since the one before.

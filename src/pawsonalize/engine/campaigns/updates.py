@@ -55,15 +55,19 @@ class Campaigns:
         Conflict when the campaign is not at `expected_revision`, or the version not ACTIVE, and
         InvalidInput for settings that the version's recipe cannot be served with.
         """
-        campaign = self.get(name)
-        if expected_revision not in {None, campaign.revision}:
-            raise Conflict(f"campaign {name} was updated by somebody else meanwhile: look again")
-        update = CampaignUpdate(solution_version=version, requested_at=now)
-        wanted = msgspec.structs.replace(campaign, latest_update=update, **settings)
-        self._check(wanted, version)
-        if version == campaign.heading_for and not settings:
-            return campaign
-        return self._registry.update(wanted, now)
+
+        def wanted(campaign: Campaign) -> Campaign:
+            if expected_revision not in {None, campaign.revision}:
+                raise Conflict(
+                    f"campaign {name} was updated by somebody else meanwhile: look again"
+                )
+            update = CampaignUpdate(solution_version=version, requested_at=now)
+            updated = msgspec.structs.replace(campaign, latest_update=update, **settings)
+            self._check(updated, version)
+            unchanged = version == campaign.heading_for and not settings
+            return campaign if unchanged else updated
+
+        return self._registry.change(Campaign, name, wanted, now)
 
     def rollback(self, name: str, now: int) -> Campaign:
         """Return to the version before; servers hold it ready and follow at their next look.

@@ -1,6 +1,6 @@
 """Resources by name: created once, updated by compare-and-set, deleted when nothing needs them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import msgspec
@@ -12,6 +12,7 @@ from pawsonalize.engine.resources.resource import Resource, ResourceT, from_row,
 from pawsonalize.storage.base import Resources
 
 _PAGE = 100
+_TRIES = 20  # each time somebody else got through, so nobody is kept waiting for long
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +77,28 @@ class Registry:
 
         Raises Conflict when somebody else was faster.
         """
-        seen = resource.revision
-        newer = msgspec.structs.replace(resource, revision=seen + 1, updated_at=now)
-        if not self.rows.update(to_row(newer), expected_revision=seen):
-            raise Conflict(
-                f"{resource.kind} {resource.name} was changed by somebody else meanwhile:"
-                " look again"
-            )
+        newer = self._stored(resource, now)
+        if newer is None:
+            raise _meanwhile(resource)
         return newer
+
+    def change(
+        self, kind: type[ResourceT], name: str, change: Callable[[ResourceT], ResourceT], now: int
+    ) -> ResourceT:
+        """Store what `change` makes of the resource, as it is when that is stored.
+
+        `change` is asked again whenever somebody else was faster, so it must only compute; what it
+        raises goes to the caller, and the same resource back changes nothing. NotFound without it.
+        """
+        for _ in range(_TRIES):
+            resource = self.get(kind, name)
+            changed = change(resource)
+            if changed is resource:
+                return resource
+            newer = self._stored(changed, now)
+            if newer is not None:
+                return newer
+        raise _meanwhile(resource)
 
     def check_unneeded(self, resource: Resource) -> None:
         """Conflict that names what must be deleted before the resource, if anything must."""
@@ -91,7 +106,21 @@ class Registry:
 
     def delete(self, kind: type[ResourceT], name: str) -> None:
         """Remove a resource; NotFound without it, Conflict that names what needs it."""
-        resource = self.get(kind, name)
-        self.check_unneeded(resource)
-        if not self.rows.delete(kind.kind, name, expected_revision=resource.revision):
-            raise Conflict(f"{kind.kind} {name} was changed by somebody else meanwhile: look again")
+        for _ in range(_TRIES):
+            resource = self.get(kind, name)
+            self.check_unneeded(resource)
+            if self.rows.delete(kind.kind, name, expected_revision=resource.revision):
+                return
+        raise _meanwhile(resource)
+
+    def _stored(self, resource: ResourceT, now: int) -> ResourceT | None:
+        """The resource as it replaced the revision it was made from; None if that is outdated."""
+        seen = resource.revision
+        newer = msgspec.structs.replace(resource, revision=seen + 1, updated_at=now)
+        return newer if self.rows.update(to_row(newer), expected_revision=seen) else None
+
+
+def _meanwhile(resource: Resource) -> Conflict:
+    return Conflict(
+        f"{resource.kind} {resource.name} was changed by somebody else meanwhile: look again"
+    )

@@ -99,9 +99,11 @@ class SolutionVersions:
 
     def record_metrics(self, name: str, metrics: Mapping[str, float], now: int) -> SolutionVersion:
         """Add what an evaluation measured to the version."""
-        version = self.get(name)
-        merged = {**version.metrics, **metrics}
-        return self._registry.update(msgspec.structs.replace(version, metrics=merged), now)
+
+        def measured(version: SolutionVersion) -> SolutionVersion:
+            return msgspec.structs.replace(version, metrics={**version.metrics, **metrics})
+
+        return self._registry.change(SolutionVersion, name, measured, now)
 
     def newest(self, solution: str) -> SolutionVersion | None:
         """The solution's newest version that is ACTIVE, or None."""
@@ -116,7 +118,9 @@ class SolutionVersions:
         solution = self._registry.get(Solution, name)
         self._registry.check_unneeded(solution)
         if solution.status is Status.ACTIVE:  # from here on nothing new is trained of it
-            self._registry.update(moved(solution, Status.DELETE_PENDING), now)
+            self._registry.change(
+                Solution, name, lambda one: moved(one, Status.DELETE_PENDING), now
+            )
         for version in list(self._registry.all(SolutionVersion, parent=name)):
             self._registry.delete(SolutionVersion, version.name)
             if version.artefact is not None:

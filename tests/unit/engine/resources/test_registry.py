@@ -28,6 +28,7 @@ from pawsonalize.engine.resources.solutions import (
     TrainingSelection,
 )
 from pawsonalize.engine.resources.status import Status
+from pawsonalize.storage.base import ResourceRow
 from pawsonalize.storage.sql import Database, SqlResources
 from tests.event_data import T0
 
@@ -101,6 +102,47 @@ def test_of_two_updates_from_one_revision_the_second_is_refused(empty: Registry)
     with pytest.raises(Conflict, match="look again"):
         empty.update(seen, T0 + 2)
     assert empty.get(DatasetGroup, "a") == newer
+
+
+def test_a_change_is_made_of_the_newest_revision_whoever_else_writes(empty: Registry) -> None:
+    empty.create(DatasetGroup(name="a"), T0)
+    others = [{"b": "1"}, {"c": "1"}]
+
+    def tagged(group: DatasetGroup) -> DatasetGroup:
+        if others:  # somebody is faster, twice
+            other = msgspec.structs.replace(group, tags={**group.tags, **others.pop()})
+            empty.update(other, T0 + 1)
+        return msgspec.structs.replace(group, tags={**group.tags, "mine": "1"})
+
+    changed = empty.change(DatasetGroup, "a", tagged, T0 + 2)
+    assert changed.tags == {"b": "1", "c": "1", "mine": "1"}
+    assert empty.get(DatasetGroup, "a") == changed
+    assert empty.change(DatasetGroup, "a", lambda same: same, T0 + 3) == changed
+
+
+def test_a_change_or_delete_that_never_gets_through_is_a_conflict() -> None:
+    class Contested:
+        """Rows that somebody else always changes first."""
+
+        def get(self, kind: str, name: str) -> ResourceRow:
+            return to_row(DatasetGroup(name=name))
+
+        def update(self, row: ResourceRow, *, expected_revision: int) -> bool:
+            return False
+
+        def delete(self, kind: str, name: str, *, expected_revision: int) -> bool:
+            return False
+
+        def list(self, *_: object, **__: object) -> list[ResourceRow]:
+            return []
+
+    registry = Registry(Contested())  # type: ignore[arg-type]  # only what is used of it
+    with pytest.raises(Conflict, match="look again"):
+        registry.change(
+            DatasetGroup, "a", lambda group: msgspec.structs.replace(group, tags={"t": "1"}), T0
+        )
+    with pytest.raises(Conflict, match="look again"):
+        registry.delete(DatasetGroup, "a")
 
 
 def test_pages_hold_everything_once_newest_first_whatever_arrives_meanwhile(
