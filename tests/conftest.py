@@ -2,11 +2,13 @@
 
 import logging
 import os
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 from sqlalchemy import create_engine, text
 
@@ -15,6 +17,12 @@ settings.register_profile("steady", deadline=None, derandomize=True, print_blob=
 settings.load_profile("steady")
 
 POSTGRES_VARIABLE = "PAWSONALIZE_TEST_POSTGRES_URL"
+
+
+@pytest.fixture(autouse=True)
+def logs_aside() -> None:
+    """Services of this process live beside other tests, which read what they print."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from msgspec import structs
 from starlette.testclient import TestClient
 
 from pawsonalize.app.asgi import build_app
@@ -16,9 +15,7 @@ from tests.service_data import make_service
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """One service for all tests that only add to it; each is a visitor of its own."""
     settings = make_service(tmp_path_factory.mktemp("service"))
-    # It lives beside tests of other folders, which read what they print.
-    app = build_app(structs.replace(settings, log_level="error"))
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with TestClient(build_app(settings), raise_server_exceptions=False) as client:
         yield client
 
 
