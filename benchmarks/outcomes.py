@@ -12,9 +12,10 @@ Figures are over every animal that waits at the cut or arrives later, and stays 
 the earliest. `rmst90` is the mean of min(stay, 90 days) over all of them; `hardest_adopted` the
 share adopted of the fifth that everybody likes least, by the truth; `mean_stay_of_adopted` is what
 a site would see that looks at the adopted alone. `way` is how much of the way from newest-first to
-the oracle the adoptions of a policy go. `exposure` is a slice's share of what was shown, each place
-weighed by how much it is noticed, over its share if every page were drawn evenly from those there:
-1 is fair.
+the oracle the adoptions of a policy go; `ideal` goes as far as what a site knows can lead (see
+`benchmarks.ideal`). `exposure` is a slice's share of what was shown, each place weighed by how much
+it is noticed, over its share if every page were drawn evenly from those there: 1 is fair. A world
+in which nobody was followed for 90 days has no `rmst90`, and is not in its means and ratios.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs as a file too
 
@@ -50,6 +52,7 @@ FIGURES = (
     "never_shown_share",
 )
 Figures = dict[str, float]
+Column = NDArray[np.float64]
 
 
 def figures(copy: Copy) -> Figures:
@@ -109,15 +112,18 @@ def measure(settings: WorldSettings, seeds: int, demand: float) -> dict[str, Any
 
 def _mean(told: Sequence[Figures]) -> Figures:
     names = dict.fromkeys(name for one in told for name in one)
-    return {
-        name: round(float(np.mean([one[name] for one in told if name in one])), 4) for name in names
-    }
+    return {name: _mean_of([one[name] for one in told if name in one]) for name in names}
+
+
+def _mean_of(values: Sequence[float]) -> float:
+    known = [value for value in values if np.isfinite(value)]
+    return round(float(np.mean(known)), 4) if known else float("nan")
 
 
 def ratios(played: Mapping[str, Sequence[Figures]], name: str) -> dict[str, list[float]]:
     """Of the means over seeds, then the lowest and the highest of a single seed."""
 
-    def column(policy: str, figure: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    def column(policy: str, figure: str) -> Column:
         return np.array([one[figure] for one in played[policy]])
 
     newest, best = (column(each, "adoptions") for each in ("newest first", "oracle"))
@@ -127,12 +133,15 @@ def ratios(played: Mapping[str, Sequence[Figures]], name: str) -> dict[str, list
         "rmst90_to_oracle": (column(name, "rmst90"), column("oracle", "rmst90")),
         "hardest_to_oracle": (column(name, "hardest_adopted"), column("oracle", "hardest_adopted")),
     }
-    return {
-        figure: [
-            round(float(value), 3) for value in (a.sum() / b.sum(), (a / b).min(), (a / b).max())
-        ]
-        for figure, (a, b) in pairs.items()
-    }
+    return {figure: _ratio(*pair) for figure, pair in pairs.items()}
+
+
+def _ratio(mine: Column, other: Column) -> list[float]:
+    known = np.isfinite(mine) & np.isfinite(other)
+    if not known.any():
+        return [float("nan")] * 3
+    a, b = mine[known], other[known]
+    return [round(float(value), 3) for value in (a.sum() / b.sum(), (a / b).min(), (a / b).max())]
 
 
 def _print(result: Mapping[str, Any]) -> None:

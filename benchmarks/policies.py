@@ -9,18 +9,20 @@ from numpy.typing import NDArray
 
 from benchmarks.adoption_world import Floats, Policy, Request, Season
 from benchmarks.demo_visits import home_facets, training_data
+from benchmarks.ideal import Ideal
 from pawsonalize.demo import World
 from pawsonalize.engine.animals.choice import Question
 from pawsonalize.engine.animals.distance import Place
 from pawsonalize.engine.animals.liking import Likings
 from pawsonalize.engine.animals.rules import Rules
-from pawsonalize.engine.animals.settings import AnimalSettings
+from pawsonalize.engine.animals.settings import AnimalSettings, TasteSettings
 from pawsonalize.engine.animals.shelf import Shelf, Slots
 from pawsonalize.engine.animals.taste import Tastes
 from pawsonalize.engine.campaigns.serving import Served
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
 from pawsonalize.engine.runtime import GroupScores
 from pawsonalize.recipes.catalogue import recipe_named
+from pawsonalize.recipes.classes.latent import ClassingModel
 from pawsonalize.recipes.contract import Context
 
 _RECIPE = "user-personalization"
@@ -78,21 +80,38 @@ class Ours:
     tastes: Tastes
 
     def scores(self, request: Request) -> Floats:
-        slots, shelf = self.slots[request.animals], self.shelf
-        model, times = self.served.model, request.shown[request.animals].tolist()
-        shelf.count_shown({shelf.ids[slot]: n for slot, n in zip(slots, times, strict=True)})
-        one_of_each = np.ones(len(model.item_ids), np.int64)
-        facets = home_facets(self.world, request.visitor)
-        context = Context(request.known, request.at, one_of_each, facets)
-        groups = GroupScores(self.served, context, model.score_catalogue(context))
-        here = np.unique(shelf.column("group", slots))
-        liked = self.settings.liking * self.likings.of(groups, shelf.codes["group"], here)
-        there = np.bincount(shelf.column("group", slots), minlength=len(shelf.codes["group"]))
-        liked += self.tastes.of(context, shelf.codes["group"], there, self.settings.taste)
-        rules = self._rules(request.visitor)
-        question = Question(shelf, liked, rules, self.settings, request.at)
+        slots, taste = self.slots[request.animals], self.settings.taste
+        liked = self.settings.liking * self.liking(request) + self.taste(request, taste)
+        question = self.question(request, liked)
         fits = np.isin(slots, question.fitting(slots))
         return np.where(fits, question.weigh(slots).utilities, -np.inf)
+
+    def question(self, request: Request, liked: Floats) -> Question:
+        """The question as the product asks it, with what is liked by the code of each group."""
+        shelf, slots = self.shelf, self.slots[request.animals]
+        times = request.shown[request.animals].tolist()
+        shelf.count_shown({shelf.ids[slot]: n for slot, n in zip(slots, times, strict=True)})
+        return Question(shelf, liked, self._rules(request.visitor), self.settings, request.at)
+
+    def liking(self, request: Request) -> Floats:
+        """What the model says the visitor likes more than others do, by the code of each group."""
+        context, model = self._context(request), self.served.model
+        groups = GroupScores(self.served, context, model.score_catalogue(context))
+        here = np.unique(self.shelf.column("group", self.slots[request.animals]))
+        return self.likings.of(groups, self.shelf.codes["group"], here)
+
+    def taste(self, request: Request, settings: TasteSettings, *, classed: bool = True) -> Floats:
+        """What the visitor's events say, by the code of each group; `classed` with the classes."""
+        model, codes = self.served.model, self.shelf.codes["group"]
+        classes = model.classes if classed and isinstance(model, ClassingModel) else None
+        slots = self.slots[request.animals]
+        there = np.bincount(self.shelf.column("group", slots), minlength=len(codes))
+        return self.tastes.of(self._context(request), codes, there, settings, classes)
+
+    def _context(self, request: Request) -> Context:
+        one_of_each = np.ones(len(self.served.model.item_ids), np.int64)
+        facets = home_facets(self.world, request.visitor)
+        return Context(request.known, request.at, one_of_each, facets)
 
     def _rules(self, visitor: int) -> Rules:
         tastes = self.world.oracle.utility.tastes
@@ -135,5 +154,6 @@ def policies(season: Season, seed: int) -> Mapping[str, Policy]:
         "nearest first": NearestFirst(world),
         "popularity": Popularity(world, before),
         "ours": ours(season, _RECIPE, AnimalSettings(), seed),
+        "ideal": Ideal(world),
         "oracle": Oracle(world),
     }

@@ -1,7 +1,8 @@
 """`user-personalization`: what this visitor will choose next, from the first event on.
 
 A mixture of candidate tables answers from zero data on. Where the log teaches more, a ranker
-learned from it orders the likeliest candidates, and the mixture shares out what is left.
+learned from it orders the likeliest candidates, and the mixture shares out what is left. Beside
+them it learns classes of visitors, which say what kinds of animals somebody likes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
 from pawsonalize.recipes.artefact import make_card, read_card
+from pawsonalize.recipes.classes.fitting import fit_classes
+from pawsonalize.recipes.classes.latent import LatentClasses
 from pawsonalize.recipes.contract import Arrays, Card, Context, TrainingData
 from pawsonalize.recipes.fingerprint import fingerprint
 from pawsonalize.recipes.items import ItemIndex
@@ -41,6 +44,8 @@ class UserPersonalizationSettings(MixtureSettings):
     """Most training requests that are cut from the log."""
     trees: int = 160
     """Most trees of the ranker; fewer, or none, when held-out users say so."""
+    classes: int = 12
+    """Classes of visitors told apart by the animals they look at; 0: none."""
 
     def __post_init__(self) -> None:
         MixtureSettings.__post_init__(self)
@@ -49,10 +54,12 @@ class UserPersonalizationSettings(MixtureSettings):
                 "candidates, min_requests, max_requests and trees must be at least 1",
                 field="candidates",
             )
+        if self.classes < 0:
+            raise InvalidInput("classes must be at least 0", field="classes")
 
     def draft(self) -> "UserPersonalizationSettings":
         """The mixture alone: a hundred times quicker to fit, and what is tuned is all in it."""
-        return replace(self, learn=False)
+        return replace(self, learn=False, classes=0)
 
     def design(self, seed: int) -> Design:
         """What the learned part needs to know."""
@@ -88,12 +95,13 @@ class UserPersonalization:
         learned = None
         if settings.learn:
             learned = Learned.fit(data, mixture, settings, settings.design(seed))
+        classes = fit_classes(given, settings.classes, seed & 0x7FFFFFFF)
         extra = {
             "repeat_share": mixture.repeat_share,
             "learned": None if learned is None else learned.numbers(),
         }
         card = make_card(self.name, _FORMAT, settings, seed, given, extra)
-        return UserPersonalizationModel(card, mixture, learned, settings)
+        return UserPersonalizationModel(card, mixture, learned, classes, settings)
 
     def load(self, card: Card, arrays: Arrays) -> "UserPersonalizationModel":
         """Rebuild from an artefact; CorruptArtefact when it does not fit."""
@@ -106,7 +114,8 @@ class UserPersonalization:
         learned = None
         if numbers is not None:
             learned = Learned.load(arrays, numbers, mixture, settings.design(card.seed))
-        return UserPersonalizationModel(card, mixture, learned, settings)
+        classes = LatentClasses.from_arrays(arrays)
+        return UserPersonalizationModel(card, mixture, learned, classes, settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +137,7 @@ class UserPersonalizationModel:
     card: Card
     mixture: Mixture
     learned: Learned | None
+    classes: LatentClasses | None
     _settings: UserPersonalizationSettings
 
     @property
@@ -146,7 +156,7 @@ class UserPersonalizationModel:
         return self.mixture.facets.names
 
     def recounted(self, data: TrainingData) -> "UserPersonalizationModel":
-        """The same model with the counts of a fit on `data`; ranker and factors stay.
+        """The same model with the counts of a fit on `data`; ranker, factors and classes stay.
 
         The card names the data of both: `fingerprint` of what was counted, `learned_on` of what
         the training saw.
@@ -160,7 +170,7 @@ class UserPersonalizationModel:
             "learned_on": self.card.extra.get("learned_on", self.card.fingerprint),
         }
         card = replace(self.card, fingerprint=fingerprint(given), extra=extra)
-        return UserPersonalizationModel(card, mixture, learned, self._settings)
+        return UserPersonalizationModel(card, mixture, learned, self.classes, self._settings)
 
     def score_catalogue(self, context: Context) -> NDArray[np.float32]:
         """Probability of each item to be the next choice; sums to 1."""
@@ -197,9 +207,11 @@ class UserPersonalizationModel:
         return parts
 
     def arrays(self) -> Arrays:
-        """Index, tables and ranker."""
-        learned = {} if self.learned is None else self.learned.arrays()
-        return {**self.index.arrays(), **self.mixture.arrays(), **learned}
+        """Index, tables, ranker and classes."""
+        arrays = {**self.index.arrays(), **self.mixture.arrays()}
+        for part in (self.learned, self.classes):
+            arrays.update({} if part is None else part.arrays())
+        return arrays
 
     def _told(
         self,

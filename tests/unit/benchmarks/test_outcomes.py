@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from benchmarks.adoption_world import NEVER, Copy, Dice, Request, Season, play
+from benchmarks.ideal import Ideal
 from benchmarks.outcomes import exposure, figures, ratios
 from benchmarks.policies import NewestFirst, Oracle, ours
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from pawsonalize.demo import World, WorldSettings, generate
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.animals.settings import AnimalSettings, Weights
+from pawsonalize.recipes.contract import Seen
 
 END = 1_767_225_600_000
 
@@ -122,6 +124,25 @@ def test_ours_shows_nobody_who_is_known_not_to_live_with_whom_the_visitor_does(
     assert refused[known_no].all()
 
 
+def test_the_ideal_learns_from_looks_what_a_stranger_to_it_may_like(season: Season) -> None:
+    world, asked = season.world, _first_page(season)
+    stock = world.oracle.stock
+    cats = asked.animals[stock.traits.species[asked.animals] == 0]
+    asked = replace(asked, animals=cats)
+    babies = stock.traits.age[cats] == 0
+    looked = world.groups[world.oracle.group[cats[np.flatnonzero(babies)[0]]]].id
+    ideal = Ideal(world)
+
+    def lead(*items: str) -> float:
+        """How far the babies are above the others."""
+        seen = tuple(Seen(item, "view", asked.at - DAY * n) for n, item in enumerate(items, 1))
+        scores = ideal.scores(replace(asked, known=seen))
+        return float(scores[babies].mean() - scores[~babies].mean())
+
+    assert lead(looked, looked, looked) > lead(looked) > lead()
+    assert lead("of no group here") == lead()
+
+
 def _first_page(season: Season) -> Request:
     """The first visitor's, a day after the cut."""
     at = season.cut + DAY
@@ -138,3 +159,5 @@ def test_the_way_to_the_oracle_is_of_the_sums_over_worlds() -> None:
     assert ratios(told, "ours")["way"] == [0.5, 0.5, 0.5]
     assert ratios(told, "newest first")["way"] == [0, 0, 0]
     assert ratios(told, "ours")["hardest_to_oracle"] == [0.75, 0.75, 0.75]
+    told["oracle"][0]["rmst90"] = float("nan")  # nobody was followed so long
+    assert ratios(told, "ours")["rmst90_to_oracle"] == pytest.approx([4 / 3] * 3, abs=1e-3)

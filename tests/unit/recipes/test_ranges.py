@@ -50,7 +50,7 @@ def test_every_recipe_names_ranges_around_its_defaults_and_takes_their_ends(reci
 
 def test_a_draft_leaves_out_only_what_is_costly_to_learn() -> None:
     settings = UserPersonalizationSettings(doubt=0.7)
-    assert draft_of(settings) == replace(settings, learn=False)
+    assert draft_of(settings) == replace(settings, learn=False, classes=0)
     plain = PopularityCountSettings(half_life_days=3.0)
     assert draft_of(plain) is plain
 

@@ -24,6 +24,7 @@ from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.names import new_recommendation_id
 from pawsonalize.engine.runtime import MAX_RESULTS, GroupScores, Runtime
 from pawsonalize.engine.told import NOTHING, Told
+from pawsonalize.recipes.classes.latent import ClassingModel
 from pawsonalize.recipes.contract import Seen
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.impressions import ANIMAL_RANKING, ANIMALS, Impression
@@ -168,7 +169,9 @@ class Individuals:
         """With what the model says the visitor likes more than others do at that weight."""
         codes = shelf.codes["group"]
         likings = counts * self._likings.of(groups, codes, shelf.present)
-        likings += self._tastes.of(groups.context, codes, shelf.there, self._settings.taste)
+        model, taste = groups.served.model, self._settings.taste
+        classes = model.classes if isinstance(model, ClassingModel) else None
+        likings += self._tastes.of(groups.context, codes, shelf.there, taste, classes)
         if asked.filter is not None:
             names = list(codes)
             passed = self._runtime.passing_groups(

@@ -37,17 +37,19 @@ class TasteSettings:
     """How much it counts that a visitor looks at animals of a kind more often than they are there.
 
     `species` to `age` weigh the logs of how much more often; `doubt` is how many events of somebody
-    who looks at everything alike are added to the visitor's; `wish` is what is lost for being none
-    of what the visitor said to be looking for, as long as there are no events. From `breed` to
-    `age` the defaults are those that predict true tastes best in the demo world, by least squares.
+    like the visitor are added to the visitor's; `usual` says how far that is compared with what
+    visitors look at, from 0, with what is there, to 1; `wish` is what is lost for being none of
+    what the visitor said to be looking for, as long as there are no events. From `breed` to `age`
+    the defaults are those that predict true tastes best in the demo world, by least squares.
     """
 
     species: float = 1.5
-    breed: float = 0.15
-    family: float = 0.35
-    size: float = 0.75
-    age: float = 0.8
-    doubt: float = 3.0
+    breed: float = 0.2
+    family: float = 0.25
+    size: float = 0.55
+    age: float = 0.65
+    doubt: float = 5.0
+    usual: float = 0.5
     wish: float = 2.3
 
     def weights(self) -> tuple[float, ...]:
@@ -61,7 +63,7 @@ class AnimalSettings:
 
     weights: Weights = Weights()
     taste: TasteSettings = TasteSettings()
-    liking: float = 0.3
+    liking: float = 0.1
     """How much it counts that the model gives a group more for this visitor than for anybody."""
     likeness: float = 1.0
     """The same for who asks for animals like another."""

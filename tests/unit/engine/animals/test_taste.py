@@ -1,11 +1,14 @@
 """What a visitor looks at more often than it is there is what the visitor wants."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from pawsonalize.engine.animals.settings import TasteSettings
 from pawsonalize.engine.animals.shelf import Codes
 from pawsonalize.engine.animals.taste import Tastes
+from pawsonalize.recipes.classes.latent import LatentClasses
 from pawsonalize.recipes.contract import Context, Seen
 from pawsonalize.recipes.facets import Facet
 from tests.event_data import T0
@@ -21,12 +24,15 @@ THERE = {
 
 
 def weighed(
-    *seen: str, settings: TasteSettings | None = None, wanted: tuple[Facet, ...] = ()
+    *seen: str,
+    settings: TasteSettings | None = None,
+    wanted: tuple[Facet, ...] = (),
+    classes: LatentClasses | None = None,
 ) -> dict[str, float]:
     codes = Codes()
     there = np.array([THERE[name] for name in THERE if codes[name] >= 0])
     context = Context(tuple(Seen(item, "view", T0) for item in seen), T0, facets=wanted)
-    taste = Tastes().of(context, codes, there, settings or TasteSettings())
+    taste = Tastes().of(context, codes, there, settings or TasteSettings(), classes)
     return dict(zip(codes, taste.tolist(), strict=True))
 
 
@@ -81,3 +87,62 @@ def test_what_the_visitor_said_to_look_for_comes_first_and_counts_less_with_ever
     dogs = weighed(*["2-Pug-1-3"] * 12, wanted=cats)
     assert dogs["2-Pug-1-3"] > dogs["1-Siamese-1-1"]
     assert weighed(wanted=(("user.KIDS", "yes"),)) == weighed()
+
+
+def classes_of_dogs() -> LatentClasses:
+    """Half of the visitors look at small grown dogs and have cats, half at medium babies."""
+    shares = {
+        ("species", ("", "2")): (1.0, 1.0),
+        ("size", ("2", "1")): (0.9, 0.1),
+        ("size", ("2", "2")): (0.1, 0.9),
+        ("age", ("2", "1")): (0.2, 0.8),
+        ("age", ("2", "3")): (0.8, 0.2),
+    }
+    told = {("user.CATS", "yes"): (0.9, 0.1), ("user.CATS", "no"): (0.1, 0.9)}
+    return LatentClasses.of(
+        shares,
+        told,
+        np.log([0.5, 0.5]),
+        np.log(np.array(list(shares.values())).T),
+        np.log(np.array(list(told.values())).T),
+    )
+
+
+def test_what_the_like_of_the_visitor_look_at_counts_as_some_events_of_the_visitor() -> None:
+    only_age = TasteSettings(species=0, breed=0, family=0, size=0, age=2.0, doubt=3.0)
+    first = 0.9 * 0.8 / (0.9 * 0.8 + 0.1 * 0.2)  # how far the visitor is of the first class
+    expected = 3 * (first * 0.2 + (1 - first) * 0.8) / 4
+    share = (50 + 0.5) / (100 + 1)  # of babies among the dogs; half of the looks go to babies
+    for usual, compared in ((0.0, share), (1.0, 0.5), (0.5, np.sqrt(share * 0.5))):
+        settings = replace(only_age, usual=usual)
+        told = weighed("2-Pug-1-3", settings=settings, classes=classes_of_dogs())
+        assert told["2-Beagle-2-1"] == pytest.approx(2 * np.log(expected / compared))
+
+
+def test_with_whom_the_visitor_lives_says_what_their_like_look_at() -> None:
+    cats = weighed(wanted=(("user.CATS", "yes"),), classes=classes_of_dogs())
+    assert cats["2-Pug-1-3"] > cats["2-Pug-1-1"] > cats["2-Beagle-2-1"]
+    assert set(weighed(classes=classes_of_dogs()).values()) == {0.0}
+
+
+def test_of_a_look_that_no_class_knows_the_stock_is_expected() -> None:
+    only_family = TasteSettings(species=0, breed=0, family=1.0, size=0, age=0)
+    seen = ("2-Pug-1-1", "2-Beagle-2-1")
+    told = weighed(*seen, settings=only_family, classes=classes_of_dogs())
+    assert told == pytest.approx(weighed(*seen, settings=only_family))
+
+
+def test_each_model_has_classes_of_its_own() -> None:
+    codes, tastes, context = Codes(), Tastes(), Context((Seen("2-Pug-1-3", "view", T0),), T0)
+    there = np.array([THERE[name] for name in THERE if codes[name] >= 0])
+    first = classes_of_dogs()
+    turned = LatentClasses.of(
+        list(first.values)[::-1], (), first.size, first.looks[:, ::-1], np.zeros((2, 0))
+    )
+    told = [
+        tastes.of(context, codes, there, TasteSettings(), classes)
+        for classes in (first, turned, None, first)
+    ]
+    assert told[0] == pytest.approx(told[1])
+    assert told[0] == pytest.approx(told[3])
+    assert told[0] != pytest.approx(told[2])
