@@ -104,20 +104,31 @@ def choose(question: Question, limit: int) -> Slots:
     """
     shelf, everybody = question.shelf, question.utilities()
     most = max(1, ceil(limit * question.settings.max_per_group_share))
-    enough = limit * 8 + 1_000
-    if enough < len(shelf) // 2:
-        # Most lists end among the best; where they do not, everybody is put in order.
-        _, room = shelf.room
-        room[:] = everybody
-        room.partition(len(room) - enough)
-        best = np.flatnonzero(everybody >= max(room[len(room) - enough], np.finfo(float).min))
-        if len(best) < len(shelf) // 2:
-            varied, _ = _varied(shelf, best, everybody[best], most, limit)
-            if len(varied) == limit:
-                return varied
-    slots = np.flatnonzero(everybody > -np.inf)
+    passing = everybody > -np.inf
+    # Most lists end among the best; where they do not, all who may be shown are put in order.
+    best = _best(shelf, everybody, passing, limit * 8 + 1_000)
+    if best is not None:
+        varied, _ = _varied(shelf, best, everybody[best], most, limit)
+        if len(varied) == limit:
+            return varied
+    slots = np.flatnonzero(passing)
     varied, rest = _varied(shelf, slots, everybody[slots], most, limit)
     return np.concatenate([varied, rest])[:limit]
+
+
+def _best(shelf: Shelf, everybody: Floats, passing: NDArray[np.bool_], enough: int) -> Slots | None:
+    """So many of the best who may be shown, with all that equal the last; None if that is most.
+
+    The others are left out first: to part numbers of which most are the same takes long.
+    """
+    count = int(np.count_nonzero(passing))
+    if enough >= count // 2:
+        return None
+    _, room = shelf.room
+    some = np.compress(passing, everybody, out=room[:count])
+    some.partition(count - enough)
+    best: Slots = np.flatnonzero(everybody >= some[count - enough])
+    return best if len(best) < count // 2 else None
 
 
 def _add(parts: Iterable[Floats], total: Floats) -> Floats:
