@@ -1,7 +1,8 @@
 """The ASGI app: the doors in front of one engine, and what is done in the background."""
 
+import gc
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
@@ -30,11 +31,23 @@ def asgi() -> Starlette:
     # Writers run in threads beside the event loop; by default each makes it wait for 5 ms.
     sys.setswitchinterval(_SWITCH_SECONDS)
     configure_logs(settings.log_format, settings.log_level)
-    return build_app(settings)
+    return build_app(settings, loaded=_keep_what_is_loaded)
 
 
-def build_app(settings: Settings) -> Starlette:
-    """The ASGI app; adapters open when it starts and close, drained, when it stops."""
+def _keep_what_is_loaded() -> None:
+    """Take all objects there are out of the garbage collector's rounds.
+
+    They live as long as the process; to walk through 300,000 animals stops answers for 0.2 s.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+def build_app(settings: Settings, loaded: Callable[[], object] | None = None) -> Starlette:
+    """The ASGI app; adapters open when it starts and close, drained, when it stops.
+
+    `loaded` is called once, before the first request, when all that answers need is in memory.
+    """
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -44,6 +57,8 @@ def build_app(settings: Settings) -> Starlette:
             app.state.aws = engine.aws_services(settings, adapters)
             app.state.storefront = engine.storefront(adapters)
             catch_up(engine)
+            if loaded is not None:
+                loaded()
             async with in_background(settings, adapters, engine, notifying):
                 yield
             engine.close()

@@ -37,6 +37,17 @@ def test_a_ready_process_names_the_version_it_serves(client: TestClient) -> None
     assert answer.json()["solutionVersion"].startswith("recommender-")
 
 
+def test_what_is_to_be_done_with_all_that_is_loaded_is_done_before_the_first_request(
+    tmp_path: Path,
+) -> None:
+    done: list[str] = []
+    app = build_app(make_service(tmp_path), loaded=lambda: done.append("once"))
+    with TestClient(app) as client:
+        assert done == ["once"]
+        assert client.get("/readyz").status_code == 200
+    assert done == ["once"]
+
+
 def test_requests_and_events_are_counted_by_route_and_outcome(
     client: TestClient, user: str
 ) -> None:

@@ -29,8 +29,7 @@ class Catalogued:
         scores: NDArray[np.float64] = catalogue[where]
         outside = present[where[present] == _OUTSIDE]
         if len(outside):
-            names = list(codes)
-            strangers = [names[code] for code in outside.tolist()]
+            strangers = [codes.names[code] for code in outside.tolist()]
             scores[outside] = groups.served.model.score(groups.context, strangers)
         return scores
 
@@ -42,6 +41,6 @@ class Catalogued:
         if codes is not self.codes:
             self.codes, self.where = codes, np.empty(0, np.int64)
         if len(codes) > len(self.where):
-            new = [self.positions.get(name, _OUTSIDE) for name in list(codes)[len(self.where) :]]
+            new = [self.positions.get(name, _OUTSIDE) for name in codes.names[len(self.where) :]]
             self.where = np.concatenate([self.where, np.array(new, np.int64)])
         return self.where

@@ -14,6 +14,8 @@ from pawsonalize.engine.animals.shelf import EVERY_SLOT, Chosen, Shelf, Slots
 
 Floats = NDArray[np.float64]
 
+_SAMPLED = 16
+
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
@@ -104,31 +106,36 @@ def choose(question: Question, limit: int) -> Slots:
     """
     shelf, everybody = question.shelf, question.utilities()
     most = max(1, ceil(limit * question.settings.max_per_group_share))
-    passing = everybody > -np.inf
     # Most lists end among the best; where they do not, all who may be shown are put in order.
-    best = _best(shelf, everybody, passing, limit * 8 + 1_000)
-    if best is not None:
-        varied, _ = _varied(shelf, best, everybody[best], most, limit)
-        if len(varied) == limit:
-            return varied
-    slots = np.flatnonzero(passing)
+    for enough in (limit * 8 + 1_000, limit * 64 + 8_000):
+        best = _best(shelf, everybody, enough)
+        if best is not None:
+            varied, _ = _varied(shelf, best, everybody[best], most, limit)
+            if len(varied) == limit:
+                return varied
+    slots = np.flatnonzero(everybody > -np.inf)
     varied, rest = _varied(shelf, slots, everybody[slots], most, limit)
     return np.concatenate([varied, rest])[:limit]
 
 
-def _best(shelf: Shelf, everybody: Floats, passing: NDArray[np.bool_], enough: int) -> Slots | None:
-    """So many of the best who may be shown, with all that equal the last; None if that is most.
+def _best(shelf: Shelf, everybody: Floats, enough: int) -> Slots | None:
+    """All from some utility up, about so many; None if they are too many to be worth it.
 
-    The others are left out first: to part numbers of which most are the same takes long.
+    From which one matters for the time only, so it is looked for in one of `_SAMPLED`: to part all
+    of 300,000 utilities took as long as to add them up.
     """
-    count = int(np.count_nonzero(passing))
-    if enough >= count // 2:
+    sampled = everybody[::_SAMPLED]
+    rank = len(sampled) - enough // _SAMPLED
+    if rank <= len(sampled) // 2:
         return None
     _, room = shelf.room
-    some = np.compress(passing, everybody, out=room[:count])
-    some.partition(count - enough)
-    best: Slots = np.flatnonzero(everybody >= some[count - enough])
-    return best if len(best) < count // 2 else None
+    some = room[: len(sampled)]
+    some[:] = sampled
+    some.partition(rank)
+    if some[rank] == -np.inf:
+        return None
+    best: Slots = np.flatnonzero(everybody >= some[rank])
+    return best
 
 
 def _add(parts: Iterable[Floats], total: Floats) -> Floats:

@@ -173,7 +173,7 @@ class Individuals:
         classes = model.classes if isinstance(model, ClassingModel) else None
         likings += self._tastes.of(groups.context, codes, shelf.there, taste, classes)
         if asked.filter is not None:
-            names = list(codes)
+            names = codes.names
             passed = self._runtime.passing_groups(
                 asked.filter,
                 [names[code] for code in shelf.present.tolist()],
@@ -256,7 +256,7 @@ def _places(
     scores: Floats,
     chosen: Explored | None = None,
 ) -> list[Place]:
-    names = list(question.shelf.codes["group"])
+    names = question.shelf.codes["group"].names
     groups = question.shelf.column("group", weighed.slots).tolist()
     explored = chosen.explored if chosen else (False,) * len(ids)
     odds = chosen.propensities if chosen else (1.0,) * len(ids)

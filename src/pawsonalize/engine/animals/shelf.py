@@ -47,10 +47,15 @@ _NO_POSTCODES: Postcodes = MappingProxyType({})
 
 
 class Codes(dict[str, int]):
-    """Whole numbers for ids, given when an id is first met."""
+    """Whole numbers for ids, given when an id is first met; `names` has those ids in turn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
 
     def __missing__(self, name: str) -> int:
         self[name] = code = len(self)
+        self.names.append(name)
         return code
 
 
@@ -95,7 +100,7 @@ class Shelf:
     @property
     def groups(self) -> list[str]:
         """Every group that ever had an animal here, by its code."""
-        return list(self.codes["group"])
+        return self.codes["group"].names
 
     def as_of(self, at: int) -> None:
         """Let animals have waited until the hour of that moment."""

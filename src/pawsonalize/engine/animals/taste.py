@@ -75,7 +75,7 @@ class Tastes:
             self._codes = codes
             self._looks = {name: _Look(name, read) for name, read in LOOKS.items()}
         for look in self._looks.values():
-            look.count(list(codes), there)
+            look.count(codes.names, there)
         self._there = there
 
 

@@ -4,15 +4,17 @@ from collections import Counter
 from math import ceil
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pawsonalize.domain.animals import Animal, GoodWith
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.animals.choice import choose
+from pawsonalize.engine.animals.choice import Question, choose
 from pawsonalize.engine.animals.distance import Place
 from pawsonalize.engine.animals.rules import Rules
 from pawsonalize.engine.animals.settings import AnimalSettings, Weights
+from pawsonalize.engine.animals.shelf import Shelf
 from tests.animal_data import animal
 from tests.event_data import T0
 from tests.unit.engine.animals.shelves import (
@@ -54,31 +56,41 @@ def test_the_places_go_by_utility_and_no_group_has_more_than_its_share(
 ) -> None:
     shelf = shelf_of([one for one in stock if one.bonded_unit is None])
     question = question_of(shelf, likings)
-    weighed = question.weigh(shelf.order)
-    order = np.lexsort((np.arange(len(shelf)), -weighed.utilities))
+    assert choose(question, limit).tolist() == _in_turn(question, limit)
+
+
+def _in_turn(question: Question, limit: int) -> list[int]:
+    """The places taken one after the other, from all animals in order."""
+    shelf = question.shelf
+    utilities = question.weigh(shelf.order).utilities
+    order = shelf.order[np.lexsort((np.arange(len(shelf)), -utilities))]
     most = ceil(limit * question.settings.max_per_group_share)
     counted: Counter[int] = Counter()
     varied: list[int] = []
     rest: list[int] = []
-    for slot in shelf.order[order].tolist():
-        group = int(shelf.column("group", np.array([slot]))[0])
+    for slot, group in zip(order.tolist(), shelf.column("group", order).tolist(), strict=True):
         (varied if counted[group] < most else rest).append(slot)
         counted[group] += 1
-    assert choose(question, limit).tolist() == (varied + rest)[:limit]
+    return (varied + rest)[:limit]
 
 
-def test_among_many_the_best_are_found() -> None:
-    groups = [f"2-Breed{number}-2-3" for number in range(400)]
-    stock = [
-        animal(f"{group}/{n}", group, listed=T0 - (n * 7 + number) % 90 * DAY)
-        for number, group in enumerate(groups)
-        for n in range(5)
-    ]
-    shelf = shelf_of(stock)
-    question = question_of(shelf, {group: -0.03 * n for n, group in enumerate(groups)})
-    utilities = question.weigh(shelf.order).utilities
-    best = shelf.order[np.lexsort((np.arange(len(shelf)), -utilities))][:40]
-    assert set(choose(question, 40).tolist()) == set(best.tolist())
+@pytest.fixture(scope="module")
+def many() -> Shelf:
+    """So many animals that only the best are put in order, if they are varied enough."""
+    sizes = [10_000, 1_500, *[20] * 300]
+    return shelf_of(
+        animal(f"{group}/{n}", f"2-Breed{group}-2-3", listed=T0 - (n * 7 + group) % 90 * DAY)
+        for group, size in enumerate(sizes)
+        for n in range(size)
+    )
+
+
+@pytest.mark.parametrize("liked", [None, 1, 0], ids=["none", "a large group", "most"])
+def test_among_many_as_few_are_put_in_order_as_make_a_varied_list(
+    many: Shelf, liked: int | None
+) -> None:
+    question = question_of(many, {f"2-Breed{liked}-2-3": 9.0})
+    assert choose(question, 10).tolist() == _in_turn(question, 10)
 
 
 def test_five_hundred_equal_animals_have_five_hundred_places_in_the_order_of_ties() -> None:
