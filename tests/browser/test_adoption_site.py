@@ -66,6 +66,23 @@ def test_the_whole_way_to_an_adoption_needs_no_mouse(page: Page) -> None:
     assert name not in names(page)
 
 
+def test_who_lives_with_the_visitor_decides_who_is_shown(page: Page) -> None:
+    page.goto("/")
+    form = page.get_by_role("form", name="Who lives with you")
+    form.get_by_label("children").focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    expect(form.get_by_label("children")).to_be_checked()
+    assert len(names(page)) == len(ANIMALS)
+    form.get_by_label("dogs").check()
+    form.get_by_role("button").click()
+    expect(page.get_by_role("heading", name="Nobody here is said to suit")).to_be_visible()
+    assert names(page) == []
+    page.get_by_role("link", name="Show them anyway").click()
+    expect(form.get_by_label("dogs")).not_to_be_checked()
+    assert len(names(page)) == len(ANIMALS)
+
+
 def test_a_name_joins_what_the_session_did(page: Page) -> None:
     page.goto("/animals/a32")
     expect(page.locator(".deeds")).to_contain_text("Viewed")

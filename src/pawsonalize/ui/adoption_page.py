@@ -58,6 +58,7 @@ def get_adoption_page(request: Request, visitor: Visitor) -> Response:
         if not filters.household
         else [],
         total=ordered.total,
+        whoever=filters.without_household() if filters.household and wanted else None,
         order_in_words=_order_in_words(ordered, known, looking_for),
         looking_for=in_words(looking_for),
         answered=looking_for != Preferences(),

@@ -1,7 +1,7 @@
 """Who lives with the visitor, as the address of the page says it, and the rules that follow."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -11,16 +11,19 @@ from pawsonalize.engine.animals.rules import Denied, Rules
 
 _WORDS = {"kids": "children", "dogs": "dogs", "cats": "cats"}
 
-# Says that the address speaks of the household, be nobody in it.
 _ASKED = "home"
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What is chosen on the page: a species, or all, and who the animals must get along with."""
+    """What is chosen on the page: a species, or all, and who the animals must get along with.
+
+    `told` says that the address speaks of the household, be nobody in it.
+    """
 
     species: str | None
     household: tuple[str, ...]
+    told: bool = False
 
     @classmethod
     def of(cls, request: Request, looking_for: Preferences) -> "Filters":
@@ -30,7 +33,7 @@ class Filters:
             household = [name for name in _WORDS if given.get(name) == "yes"]
         else:
             household = [name for name in _WORDS if getattr(looking_for, name)]
-        return cls(given.get("species"), tuple(household))
+        return cls(given.get("species"), tuple(household), _ASKED in given)
 
     def rules(self, taken_home: Iterable[str]) -> Rules:
         """The rules of the answer; who was adopted is not shown."""
@@ -45,9 +48,13 @@ class Filters:
     def path(self, species: str | None, **more: str) -> str:
         """The page with the same household and another species."""
         chosen = {"species": species} if species else {}
-        home = {_ASKED: "yes", **dict.fromkeys(self.household, "yes")} if self.household else {}
-        query = chosen | home | more
+        home = dict.fromkeys((_ASKED, *self.household), "yes")
+        query = chosen | (home if self.told or self.household else {}) | more
         return f"/?{urlencode(query)}" if query else "/"
+
+    def without_household(self) -> str:
+        """The page with the same species, whoever the visitor lives with."""
+        return replace(self, household=(), told=True).path(self.species)
 
     @property
     def choices(self) -> list[tuple[str, str, bool]]:

@@ -79,6 +79,10 @@ def test_a_species_can_be_chosen(open_site: Open) -> None:
     assert "Nobody of that kind is waiting" in client.get("/?species=9").text
 
 
+def test_who_said_that_nobody_lives_with_them_is_believed_on_every_page(open_site: Open) -> None:
+    assert 'href="/?species=3&amp;home=yes"' in open_site().get("/?home=yes").text
+
+
 def test_a_long_list_is_shown_a_page_at_a_time(open_site: Open) -> None:
     many = [replace(REX, animal_id=f"many{number:02}") for number in range(30)]
     client = open_site(many)
