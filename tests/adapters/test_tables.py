@@ -298,7 +298,7 @@ def test_animals_are_counted_where_they_were_shown(database: Database) -> None:
         ("g",),
         (0.5,),
         animal_ids=(("a1", "a2"),),
-        parts=((-1.5, 0.25),),
+        factors=((-1.5, 0.25),),
     )
     log, impressions = SqlEventLog(database), SqlImpressions(database)
     long = tuple((f"b{n:02}",) for n in range(30))

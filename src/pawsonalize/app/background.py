@@ -11,6 +11,7 @@ import structlog
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, couriers
 from pawsonalize.app.folding import are_behind
+from pawsonalize.app.individuals import follow_weights
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.engine.animals.shelf_watch import ShelfWatch
 from pawsonalize.engine.archiving.archiver import Archiver
@@ -38,6 +39,7 @@ _METADATA_SECONDS = 10.0
 _REPORT_SECONDS = 60.0
 _SHOWN_SECONDS = 5.0
 _RETRAIN_SECONDS = 1.0
+_WEIGHTS_SECONDS = 2.0
 _FOLD_SECONDS = 1.0
 
 T = TypeVar("T")
@@ -78,6 +80,7 @@ def _work(
         yield every(_IMPORT_SECONDS, do_job, worker, engine.working)
     yield every(_SHOWN_SECONDS, count_shown, engine.shelf)
     yield every(_METADATA_SECONDS, read_metadata, engine.filterings)
+    yield every(_WEIGHTS_SECONDS, follow_weights, (settings.animal_weights, engine.individuals))
     yield every(_LOOK_SECONDS, train_when_due, engine.automatic)
     yield every(_LOOK_SECONDS, look_after_trainings, engine.queue)
     yield every(_LOOK_SECONDS, follow_latest, engine)

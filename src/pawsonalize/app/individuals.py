@@ -8,6 +8,7 @@ import msgspec
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.animals.distance import Postcodes, read_postcodes
+from pawsonalize.engine.animals.individuals import Individuals
 from pawsonalize.engine.animals.settings import AnimalSettings, Weights
 from pawsonalize.engine.animals.shelf_watch import ShelfWatch
 from pawsonalize.settings import Settings
@@ -43,6 +44,12 @@ def read_weights(file: Path) -> Weights:
         raise InvalidInput(
             f"{file} holds no weights ({error}): learn them anew, or delete it"
         ) from error
+
+
+def follow_weights(parts: tuple[Path, Individuals]) -> None:
+    """Weigh by what the file holds by now; one that cannot be read changes nothing."""
+    file, individuals = parts
+    individuals.weigh_by(read_weights(file))
 
 
 def write_weights(file: Path, weights: Weights) -> None:

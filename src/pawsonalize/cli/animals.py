@@ -206,8 +206,8 @@ def exposure(data_dir: DataDir = None, json: Json = False) -> None:
 def learn(data_dir: DataDir = None, json: Json = False) -> None:
     """Learn the weights of individual factors from what answers of animals led to.
 
-    Servers weigh by them from their next start on; `animal-weights.json` in the data folder holds
-    them, and deleting it brings the defaults back.
+    Servers weigh by them within some seconds; `animal-weights.json` in the data folder holds them,
+    and deleting it brings the defaults back.
 
     Example: pawsonalize animals learn
     """
@@ -215,7 +215,7 @@ def learn(data_dir: DataDir = None, json: Json = False) -> None:
     used = read_weights(settings.animal_weights)
     with opened(settings) as adapters:
         choices = adapters.exposures.choices(OUTCOMES, MAX_CHOICES)
-    weights = learned_weights(choices, used, Weights())
+    weights = learned_weights(choices, Weights())
     write_weights(settings.animal_weights, weights)
     if json:
         print(msgspec.json.encode({"choices": len(choices), "weights": weights}).decode())

@@ -77,10 +77,11 @@ class Animals(Protocol):
 class Choice:
     """An answer of animals that led to something: what its places' utilities were made of.
 
-    `parts` has the parts of each place, `chosen` is the place whose animal it led to.
+    `factors` has for each place how much its group was liked, then its factors without their
+    weights; `chosen` is the place whose animal it led to.
     """
 
-    parts: tuple[tuple[float, ...], ...]
+    factors: tuple[tuple[float, ...], ...]
     chosen: int
 
 

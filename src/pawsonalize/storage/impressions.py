@@ -18,8 +18,8 @@ class Impression:
 
     `propensities` is, for each place, the probability of its item given those before it; None
     for an answer that explores nothing by its nature, or from before they were kept. In an answer
-    of animals `item_ids` are their groups, `animal_ids` who has each place, and `parts` what each
-    one's utility was made of.
+    of animals `item_ids` are their groups, `animal_ids` who has each place, and `factors` how much
+    each one's group was liked and its factors, without their weights.
     """
 
     recommendation_id: str
@@ -33,7 +33,7 @@ class Impression:
     propensities: tuple[float, ...] | None = None
     dataset_group: str = DEFAULT_DATASET_GROUP
     animal_ids: tuple[tuple[str, ...], ...] | None = None
-    parts: tuple[tuple[float, ...], ...] | None = None
+    factors: tuple[tuple[float, ...], ...] | None = None
 
     @property
     def is_seen(self) -> bool:

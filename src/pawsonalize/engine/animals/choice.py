@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.engine.animals import factors
 from pawsonalize.engine.animals.rules import Rules, Verdict
-from pawsonalize.engine.animals.settings import AnimalSettings
+from pawsonalize.engine.animals.settings import AnimalSettings, Weights
 from pawsonalize.engine.animals.shelf import EVERY_SLOT, Chosen, Shelf, Slots
 
 Floats = NDArray[np.float64]
@@ -28,6 +28,13 @@ class Weighed:
     slots: Slots
     parts: Floats
     utilities: Floats
+
+    def factors(self, weights: Weights) -> Floats:
+        """How much the group is liked, then the factors alone; 0 for one that has no weight."""
+        by = np.array([1.0, *weights.values()])
+        bare = np.zeros_like(self.parts)
+        np.divide(self.parts, by, out=bare, where=by != 0)
+        return bare
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pawsonalize.engine.animals.due import Dues
 from pawsonalize.engine.animals.liking import Likings
 from pawsonalize.engine.animals.reasons import Standing, reasons_for
 from pawsonalize.engine.animals.rules import ANYBODY, Rules
-from pawsonalize.engine.animals.settings import FACTORS, AnimalSettings
+from pawsonalize.engine.animals.settings import FACTORS, AnimalSettings, Weights
 from pawsonalize.engine.animals.shelf import Shelf, Slots
 from pawsonalize.engine.animals.shelf_watch import ShelfWatch
 from pawsonalize.engine.animals.taste import Tastes
@@ -38,7 +38,8 @@ class Place:
 
     `score` is the share of what an animal of the most liked group with the best of all factors
     would have, in a ranking the share of the list's. `parts` add up to `utility`, from left to
-    right, in the order of `PARTS`. `propensity` is that of `Explored`.
+    right, in the order of `PARTS`; `factors` are the same without their weights. `propensity` is
+    that of `Explored`.
     """
 
     animal_ids: tuple[str, ...]
@@ -46,6 +47,7 @@ class Place:
     score: float
     utility: float
     parts: tuple[float, ...]
+    factors: tuple[float, ...]
     explored: bool = False
     propensity: float = 1.0
     reasons: tuple[str, ...] = ()
@@ -97,6 +99,10 @@ class Individuals:
         self._likings = Likings()
         self._tastes = Tastes()
         self._dues = Dues()
+
+    def weigh_by(self, weights: Weights) -> None:
+        """Weigh by others from the next question on."""
+        self._settings = replace(self._settings, weights=weights)
 
     def recommend(self, asked: Asked, limit: int) -> AnimalAnswer:
         """The best animals for the visitor, but for the places that were explored.
@@ -209,7 +215,7 @@ class Individuals:
                 item_ids=tuple(place.group_id for place in places),
                 propensities=tuple(place.propensity for place in places),
                 animal_ids=tuple(place.animal_ids for place in places),
-                parts=tuple(place.parts for place in places),
+                factors=tuple(place.factors for place in places),
             )
         )
         return answer
@@ -261,13 +267,14 @@ def _places(
     explored = chosen.explored if chosen else (False,) * len(ids)
     odds = chosen.propensities if chosen else (1.0,) * len(ids)
     return [
-        Place(who, names[group], score, utility, tuple(parts), drawn, propensity)
-        for who, group, score, utility, parts, drawn, propensity in zip(
+        Place(who, names[group], score, utility, tuple(parts), tuple(bare), drawn, propensity)
+        for who, group, score, utility, parts, bare, drawn, propensity in zip(
             ids,
             groups,
             scores.tolist(),
             weighed.utilities.tolist(),
             weighed.parts.tolist(),
+            weighed.factors(question.settings.weights).tolist(),
             explored,
             odds,
             strict=True,

@@ -13,20 +13,16 @@ MAX_CHOICES = 20_000
 _RIDGE = 20.0
 
 
-def learned_weights(choices: Sequence[Choice], used: Weights, prior: Weights) -> Weights:
-    """Weights learned from answers that were given with the weights `used`.
+def learned_weights(choices: Sequence[Choice], prior: Weights) -> Weights:
+    """Weights learned from answers, whatever the weights they were given with.
 
-    A factor is what its part was divided by its weight then; one with no weight then taught
-    nothing and keeps its prior, as does everything without choices.
+    A factor in which no two of an answer differ teaches nothing: it keeps its prior, as does
+    everything without choices.
     """
-    before = np.array(used.values())
-    told = before != 0
-    divisor = np.where(told, before, 1.0)
     lists = []
     for choice in choices:
-        parts = np.array(choice.parts, np.float64)
-        if parts.ndim == 2 and parts.shape[1] == 1 + len(FACTORS) and len(parts) > 1:
-            factors = np.where(told, parts[:, 1:] / divisor, 0.0)
-            lists.append(ListChoice(factors, parts[:, 0], choice.chosen))
+        places = np.array(choice.factors, np.float64)
+        if places.ndim == 2 and places.shape[1] == 1 + len(FACTORS) and len(places) > 1:
+            lists.append(ListChoice(places[:, 1:], places[:, 0], choice.chosen))
     found = fit_weights(lists, prior.values(), _RIDGE)
     return Weights(*(float(weight) for weight in found))

@@ -13,7 +13,7 @@ from pawsonalize.storage.sql.tables import animal_exposures, animals, events, im
 from pawsonalize.storage.sql.upsert import insert
 
 _DECODE_IDS = msgspec.json.Decoder(list[list[str]]).decode
-_DECODE_PARTS = msgspec.json.Decoder(tuple[tuple[float, ...], ...]).decode
+_DECODE_FACTORS = msgspec.json.Decoder(tuple[tuple[float, ...], ...]).decode
 _AT_ONCE = 5_000
 
 
@@ -47,10 +47,10 @@ class SqlAnimalExposures:
     def choices(self, event_types: Collection[str], limit: int) -> list[Choice]:
         """See `AnimalExposures.choices`."""
         led = (
-            select(events.c.animal_id, impressions.c.animal_ids, impressions.c.parts)
+            select(events.c.animal_id, impressions.c.animal_ids, impressions.c.factors)
             .join(impressions, impressions.c.recommendation_id == events.c.recommendation_id)
             .where(events.c.event_type.in_(event_types), events.c.animal_id.is_not(None))
-            .where(impressions.c.parts.is_not(None))
+            .where(impressions.c.factors.is_not(None))
             .order_by(events.c.offset.desc())
             .limit(limit)
         )
@@ -60,7 +60,7 @@ class SqlAnimalExposures:
                 places = _DECODE_IDS(row.animal_ids)
                 chosen = [n for n, ids in enumerate(places) if row.animal_id in ids]
                 if chosen:
-                    choices.append(Choice(_DECODE_PARTS(row.parts), chosen[0]))
+                    choices.append(Choice(_DECODE_FACTORS(row.factors), chosen[0]))
         return choices
 
 

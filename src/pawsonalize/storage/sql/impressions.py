@@ -20,7 +20,7 @@ _DECODERS: Mapping[str, Callable[[str], object]] = MappingProxyType(
         "item_ids": msgspec.json.Decoder(tuple[str, ...]).decode,
         "propensities": msgspec.json.Decoder(tuple[float, ...]).decode,
         "animal_ids": msgspec.json.Decoder(tuple[tuple[str, ...], ...]).decode,
-        "parts": msgspec.json.Decoder(tuple[tuple[float, ...], ...]).decode,
+        "factors": msgspec.json.Decoder(tuple[tuple[float, ...], ...]).decode,
     }
 )
 
@@ -54,7 +54,7 @@ class SqlImpressions:
                 "item_ids": _ENCODE(shown.item_ids).decode(),
                 "propensities": _encoded(shown.propensities),
                 "animal_ids": _encoded(shown.animal_ids),
-                "parts": _encoded(shown.parts),
+                "factors": _encoded(shown.factors),
             }
             for shown in batch
         ]

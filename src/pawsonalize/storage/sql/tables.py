@@ -175,7 +175,7 @@ impressions = Table(
     Column("propensities", Text),
     _dataset_group(),
     Column("animal_ids", Text),
-    Column("parts", Text),
+    Column("factors", Text),
 )
 
 # How often each animal was shown, and when that was last counted.

@@ -1,6 +1,7 @@
 """Who gets the places: the best, varied, as many as there are, in one documented order."""
 
 from collections import Counter
+from dataclasses import replace
 from math import ceil
 
 import numpy as np
@@ -140,5 +141,9 @@ def test_the_parts_of_a_utility_add_up_to_it(stock: list[Animal], asked: Rules) 
     weighed = question_of(shelf, asked=asked).weigh(shelf.order)
     assert [sum(parts) for parts in weighed.parts.tolist()] == weighed.utilities.tolist()
     assert np.isfinite(weighed.utilities).all()
-    bound = AnimalSettings().weights.bound
+    weights = AnimalSettings().weights
+    factors = weighed.factors(weights)
+    assert np.allclose(factors * [1, *weights.values()], weighed.parts)
+    assert not weighed.factors(replace(weights, photos=0))[:, 4].any()
+    bound = weights.bound
     assert (weighed.utilities <= weighed.parts[:, 0] + bound + 1e-12).all()

@@ -9,8 +9,8 @@ from pawsonalize.storage.animals import Choice
 TRUTH = np.array([1.5, 0.2, 2.0, 0.0, 0.7])
 
 
-def choices(count: int, used: Weights) -> list[Choice]:
-    """Choices of visitors who weigh by the truth, from lists made with other weights."""
+def choices(count: int) -> list[Choice]:
+    """Choices of visitors who weigh by the truth."""
     dice = np.random.default_rng(3)
     low, high = np.array(BOUNDS).T
     made = []
@@ -18,33 +18,29 @@ def choices(count: int, used: Weights) -> list[Choice]:
         factors = dice.uniform(low, high, (10, 5))
         logs = dice.normal(0, 0.5, 10)
         utilities = logs + factors @ TRUTH + dice.gumbel(size=10)
-        parts = np.column_stack([logs, factors * used.values()])
-        made.append(Choice(tuple(map(tuple, parts.tolist())), int(utilities.argmax())))
+        places = np.column_stack([logs, factors]).tolist()
+        made.append(Choice(tuple(map(tuple, places)), int(utilities.argmax())))
     return made
 
 
 def test_without_choices_the_weights_are_the_prior() -> None:
-    assert learned_weights([], Weights(), Weights()) == Weights()
+    assert learned_weights([], Weights()) == Weights()
 
 
 def test_with_many_choices_the_weights_come_close_to_those_that_chose() -> None:
-    learned = learned_weights(choices(4_000, Weights()), Weights(), Weights())
+    learned = learned_weights(choices(4_000), Weights())
     assert np.abs(np.array(learned.values()) - TRUTH).max() < 0.25
-    few = learned_weights(choices(20, Weights()), Weights(), Weights())
+    few = learned_weights(choices(20), Weights())
     prior = np.array(Weights().values())
     assert np.abs(np.array(few.values()) - prior).sum() < np.abs(TRUTH - prior).sum()
 
 
-def test_the_same_choices_give_the_same_weights_whatever_they_were_shown_with() -> None:
-    used = Weights(waiting=0.1, distance=3.0)
-    again = learned_weights(choices(300, used), used, Weights())
-    once = learned_weights(choices(300, Weights()), Weights(), Weights())
-    assert np.allclose(again.values(), once.values())
-    assert learned_weights(choices(300, used), used, Weights()) == again
-
-
-def test_a_factor_that_had_no_weight_teaches_nothing_and_odd_lists_are_left_out() -> None:
-    used = Weights(photos=0.0)
+def test_a_factor_that_is_the_same_for_all_teaches_nothing_and_odd_lists_are_left_out() -> None:
+    same = [
+        Choice(tuple((*place[:4], 0.0, place[5]) for place in choice.factors), choice.chosen)
+        for choice in choices(200)
+    ]
     odd = Choice(((1.0, 2.0),), 0)
-    learned = learned_weights([odd, *choices(200, used)], used, Weights())
+    learned = learned_weights([odd, *same], Weights())
     assert learned.photos == Weights().photos
+    assert learned == learned_weights(same, Weights())
