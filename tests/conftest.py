@@ -32,7 +32,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         yield f"sqlite:///{tmp_path / 'pawsonalize.sqlite3'}"
         return
     server = os.environ.get(POSTGRES_VARIABLE)
-    if server is None:
+    if not server:
         pytest.skip(f"no PostgreSQL here: set {POSTGRES_VARIABLE} (.ci/run starts one)")
     name = f"test_{uuid.uuid4().hex}"
     admin = create_engine(server.replace("postgresql://", "postgresql+psycopg://", 1))
