@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from pawsonalize.engine.side_process import SideProcess, rest
 from pawsonalize.engine.solutions.locks import holder
@@ -102,7 +103,7 @@ def test_who_works_without_a_server_needs_no_lock(lock: Path) -> None:
 
 @pytest.mark.parametrize("ending", ["killed", "failed"])
 def test_a_process_that_dies_is_said_and_the_next_one_begins(
-    make: Make, lock: Path, capsys: pytest.CaptureFixture[str], ending: str
+    make: Make, lock: Path, ending: str
 ) -> None:
     process = make(SLEEP if ending == "killed" else "raise SystemExit(3)")
     process.start()
@@ -110,7 +111,8 @@ def test_a_process_that_dies_is_said_and_the_next_one_begins(
     assert pid is not None
     if ending == "killed":
         os.kill(pid, signal.SIGKILL)
-    wait_until_due(process)
-    assert f"exit_code={-9 if ending == 'killed' else 3}" in capsys.readouterr().out
+    with capture_logs() as said:
+        wait_until_due(process)
+    assert [line["exit_code"] for line in said] == [-9 if ending == "killed" else 3]
     process.start()
     assert holder(lock) != pid
