@@ -115,7 +115,7 @@ def choose(question: Question, limit: int) -> Slots:
     most = max(1, ceil(limit * question.settings.max_per_group_share))
     # Most lists end among the best; where they do not, all who may be shown are put in order.
     for enough in (limit * 8 + 1_000, limit * 64 + 8_000):
-        best = _best(shelf, everybody, enough)
+        best = _best(everybody, enough)
         if best is not None:
             varied, _ = _varied(shelf, best, everybody[best], most, limit)
             if len(varied) == limit:
@@ -125,22 +125,19 @@ def choose(question: Question, limit: int) -> Slots:
     return np.concatenate([varied, rest])[:limit]
 
 
-def _best(shelf: Shelf, everybody: Floats, enough: int) -> Slots | None:
+def _best(everybody: Floats, enough: int) -> Slots | None:
     """All from some utility up, about so many; None if they are too many to be worth it.
 
     From which one matters for the time only, so it is looked for in one of `_SAMPLED`: to part all
-    of 300,000 utilities took as long as to add them up.
+    of 300,000 utilities took as long as to add them up. Who may not be shown is left out first:
+    to part numbers of which most are the same takes long as well.
     """
     sampled = everybody[::_SAMPLED]
-    rank = len(sampled) - enough // _SAMPLED
-    if rank <= len(sampled) // 2:
+    some = sampled[sampled > -np.inf]
+    rank = len(some) - enough // _SAMPLED
+    if rank <= len(some) // 2:
         return None
-    _, room = shelf.room
-    some = room[: len(sampled)]
-    some[:] = sampled
     some.partition(rank)
-    if some[rank] == -np.inf:
-        return None
     best: Slots = np.flatnonzero(everybody >= some[rank])
     return best
 
