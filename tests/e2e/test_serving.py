@@ -100,6 +100,22 @@ def test_workers_share_the_model_add_up_their_metrics_and_replace_each_other(
     assert server.stop() == 0
 
 
+@on_linux
+def test_a_worker_that_dies_while_it_is_asked_whether_it_lives_is_replaced_at_once(
+    start: Start, tmp_path: Path
+) -> None:
+    folder = tmp_path / "data"
+    make_service(folder)
+    server = start(folder, "--workers", "2")
+    wait_until(lambda: len(workers_of(server)) == 2)
+    before = workers_of(server)
+    os.kill(before[0], signal.SIGSTOP)
+    time.sleep(2)  # it is asked twice a second, and cannot answer
+    os.kill(before[0], signal.SIGKILL)
+    wait_until(lambda: len({*workers_of(server)} - {*before}) == 1, seconds=60)
+    assert server.stop() == 0
+
+
 def test_a_training_goes_live_everywhere_and_no_request_fails(start: Start, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     make_service(folder)

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from pawsonalize.app import Adapters, open_notifiers, opened
 from pawsonalize.cli.options import DataDir, Host, Port, Workers
+from pawsonalize.cli.workers import supervise_with_workers
 from pawsonalize.settings import Settings, as_environment, load_settings
 
 _DRAIN_SECONDS = 30
@@ -55,6 +56,7 @@ def run_server(settings: Settings) -> None:
     if settings.workers == 1:
         _run(options)
         return
+    supervise_with_workers()
     with tempfile.TemporaryDirectory(prefix="pawsonalize-metrics-") as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
         _run(options)
