@@ -11,6 +11,7 @@ demo world (position, appeal, taste, likeness to the one before; Gumbel noise), 
 takes it home with a chance that grows with the utility as the funnel's do.
 """
 
+import argparse
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.demo import World
+from pawsonalize.demo import World, WorldSettings
 from pawsonalize.demo.browsing import noticed
 from pawsonalize.demo.calibration import SPECIES
 from pawsonalize.demo.funnel import chance
@@ -34,6 +35,8 @@ WAITED = (7, 30, 90)  # days that part the animals by how long they wait
 _READ = 50  # events of a context, as in serving
 _CROWD = 400
 _PACE = MINUTE  # from one view to the next
+
+_DAYS = 200
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -273,3 +276,20 @@ def slices(world: World) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     colours = [animal.colours[0] for animal in world.animals]
     for name, _ in Counter(colours).most_common(4):
         yield f"colour {name}", np.array([colour == name for colour in colours])
+
+
+def add_world_options(parser: argparse.ArgumentParser, *, seeds: int) -> None:
+    """The options that say which worlds are played on."""
+    parser.add_argument("--seeds", type=int, default=seeds, help="worlds")
+    parser.add_argument("--animals", type=int, default=200, help="that wait at any moment, about")
+    parser.add_argument("--events", type=int, default=60_000, help="of the whole world")
+
+
+def world_settings(options: argparse.Namespace) -> WorldSettings:
+    """The worlds that the options ask for."""
+    return WorldSettings(
+        animals=options.animals,
+        events=options.events,
+        adopters=max(options.events // 20, 50),
+        days=_DAYS,
+    )

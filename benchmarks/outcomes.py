@@ -30,7 +30,15 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs as a file too
 
-from benchmarks.adoption_world import WAITED, Copy, Season, play, slices
+from benchmarks.adoption_world import (
+    WAITED,
+    Copy,
+    Season,
+    add_world_options,
+    play,
+    slices,
+    world_settings,
+)
 from benchmarks.demo_visits import cut_of
 from benchmarks.policies import policies
 from pawsonalize.demo import WorldSettings, generate
@@ -41,7 +49,6 @@ from pawsonalize.evaluation.survival import kaplan_meier, restricted_mean
 _END = 1_767_225_600_000  # 2026-01-01
 _TRAINED_SHARE = 0.4
 _HORIZON = 90.0
-_DAYS = 200
 FIGURES = (
     "adoptions",
     "adoptions_per_1000_sessions",
@@ -182,18 +189,11 @@ def main(arguments: Sequence[str]) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--seeds", type=int, default=5, help="worlds")
-    parser.add_argument("--animals", type=int, default=200, help="that wait at any moment, about")
-    parser.add_argument("--events", type=int, default=60_000, help="of the whole world")
+    add_world_options(parser, seeds=5)
     parser.add_argument("--demand", type=float, nargs="+", default=[1.0, 0.4])
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
-    settings = WorldSettings(
-        animals=options.animals,
-        events=options.events,
-        adopters=max(options.events // 20, 50),
-        days=_DAYS,
-    )
+    settings = world_settings(options)
     results = []
     for demand in options.demand:
         results.append(measure(settings, options.seeds, demand))

@@ -22,7 +22,7 @@ from pawsonalize.engine.campaigns.serving import Served
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
 from pawsonalize.engine.runtime import GroupScores
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.classes.latent import ClassingModel
+from pawsonalize.recipes.classes.latent import classes_of
 from pawsonalize.recipes.contract import Context
 
 _RECIPE = "user-personalization"
@@ -102,8 +102,8 @@ class Ours:
 
     def taste(self, request: Request, settings: TasteSettings, *, classed: bool = True) -> Floats:
         """What the visitor's events say, by the code of each group; `classed` with the classes."""
-        model, codes = self.served.model, self.shelf.codes["group"]
-        classes = model.classes if classed and isinstance(model, ClassingModel) else None
+        codes = self.shelf.codes["group"]
+        classes = classes_of(self.served.model) if classed else None
         slots = self.slots[request.animals]
         there = np.bincount(self.shelf.column("group", slots), minlength=len(codes))
         return self.tastes.of(self._context(request), codes, there, settings, classes)

@@ -18,7 +18,15 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs as a file too
 
-from benchmarks.adoption_world import Floats, Ints, Request, Season, play
+from benchmarks.adoption_world import (
+    Floats,
+    Ints,
+    Request,
+    Season,
+    add_world_options,
+    play,
+    world_settings,
+)
 from benchmarks.demo_visits import cut_of
 from benchmarks.policies import NewestFirst, Ours, ours
 from pawsonalize.demo import WorldSettings, generate
@@ -26,7 +34,6 @@ from pawsonalize.engine.animals.settings import FACTORS, AnimalSettings, TasteSe
 
 _END = 1_767_225_600_000  # 2026-01-01
 _EVERY = 25
-_DAYS = 200
 _TRAINED_SHARE = 0.4
 _DEMAND = 0.4
 _LEAST = 4  # animals of which one can be liked more than the others
@@ -64,8 +71,7 @@ class Recorder:
         slots = slots[fits]
         if len(slots) < _LEAST:
             return
-        weights = np.array(service.settings.weights.values())
-        factors = question.weigh(slots).parts[:, 1:] / weights
+        factors = question.weigh(slots).factors(service.settings.weights)[:, 1:]
         by_group = {"model": service.liking(request)}
         for look in _LOOKS:
             alone = replace(_NO_TASTE, **{look: 1.0})
@@ -122,16 +128,9 @@ def main(arguments: Sequence[str]) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--seeds", type=int, default=3, help="worlds")
-    parser.add_argument("--animals", type=int, default=200, help="that wait at any moment, about")
-    parser.add_argument("--events", type=int, default=60_000, help="of the whole world")
+    add_world_options(parser, seeds=3)
     options = parser.parse_args(arguments)
-    settings = WorldSettings(
-        animals=options.animals,
-        events=options.events,
-        adopters=max(options.events // 20, 50),
-        days=_DAYS,
-    )
+    settings = world_settings(options)
     recorded = [record(settings, seed) for seed in range(1, options.seeds + 1)]
     counted = tuple(f"counted {look}" for look in _LOOKS)
     print("known events".ljust(34) + "".join(f"{low:>5}-{high:<3}" for low, high in _BANDS))

@@ -43,6 +43,15 @@ def workers_of(server: Server) -> list[int]:
     return found
 
 
+def with_two_workers(start: Start, tmp_path: Path) -> Server:
+    """A server whose two workers have both mapped a model."""
+    folder = tmp_path / "data"
+    make_service(folder)
+    server = start(folder, "--workers", "2")
+    wait_until(lambda: len(workers_of(server)) == 2)
+    return server
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_sigterm_answers_what_is_in_flight_and_keeps_what_was_acknowledged(
     start: Start, tmp_path: Path, workers: str
@@ -76,10 +85,7 @@ def test_sigterm_answers_what_is_in_flight_and_keeps_what_was_acknowledged(
 def test_workers_share_the_model_add_up_their_metrics_and_replace_each_other(
     start: Start, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "data"
-    make_service(folder)
-    server = start(folder, "--workers", "2")
-    wait_until(lambda: len(workers_of(server)) == 2)
+    server = with_two_workers(start, tmp_path)
     for n in range(40):  # a connection each, so that both workers get some
         assert httpx.post(f"{server.url}/v1/events", json=form(f"ann-{n}")).status_code == 202
         answer = httpx.post(f"{server.url}/v1/recommendations", json={"userId": "ann"})
@@ -104,10 +110,7 @@ def test_workers_share_the_model_add_up_their_metrics_and_replace_each_other(
 def test_a_worker_that_dies_while_it_is_asked_whether_it_lives_is_replaced_at_once(
     start: Start, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "data"
-    make_service(folder)
-    server = start(folder, "--workers", "2")
-    wait_until(lambda: len(workers_of(server)) == 2)
+    server = with_two_workers(start, tmp_path)
     before = workers_of(server)
     os.kill(before[0], signal.SIGSTOP)
     time.sleep(2)  # it is asked twice a second, and cannot answer

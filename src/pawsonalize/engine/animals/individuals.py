@@ -24,7 +24,7 @@ from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.names import new_recommendation_id
 from pawsonalize.engine.runtime import MAX_RESULTS, GroupScores, Runtime
 from pawsonalize.engine.told import NOTHING, Told
-from pawsonalize.recipes.classes.latent import ClassingModel
+from pawsonalize.recipes.classes.latent import classes_of
 from pawsonalize.recipes.contract import Seen
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.impressions import ANIMAL_RANKING, ANIMALS, Impression
@@ -175,8 +175,7 @@ class Individuals:
         """With what the model says the visitor likes more than others do at that weight."""
         codes = shelf.codes["group"]
         likings = counts * self._likings.of(groups, codes, shelf.present)
-        model, taste = groups.served.model, self._settings.taste
-        classes = model.classes if isinstance(model, ClassingModel) else None
+        taste, classes = self._settings.taste, classes_of(groups.served.model)
         likings += self._tastes.of(groups.context, codes, shelf.there, taste, classes)
         if asked.filter is not None:
             names = codes.names

@@ -97,11 +97,6 @@ class Shelf:
     def __len__(self) -> int:
         return len(self.order)
 
-    @property
-    def groups(self) -> list[str]:
-        """Every group that ever had an animal here, by its code."""
-        return self.codes["group"].names
-
     def as_of(self, at: int) -> None:
         """Let animals have waited until the hour of that moment."""
         if at // HOUR != self._hour:

@@ -133,6 +133,11 @@ class ClassingModel(Model, Protocol):
         ...
 
 
+def classes_of(model: Model) -> LatentClasses | None:
+    """The classes of visitors that a model knows, if it knows any."""
+    return model.classes if isinstance(model, ClassingModel) else None
+
+
 @lru_cache(maxsize=65_536)
 def values_of(item: str) -> tuple[Value, ...]:
     """What classes see of an item; nothing if it is no animal group."""
