@@ -160,6 +160,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """After so many looks, a campaign that does not is given up."""
     run_retention_days: Annotated[int, Meta(ge=1)] = 365
     """Records of older retrainings are deleted."""
+    problem_notice_seconds: Annotated[float, Meta(ge=0)] = 600.0
+    """Notify of a problem that lasts longer than this, and again when it is over."""
 
     notify_email_to: str = ""
     """Whom to tell by e-mail; several addresses with commas between."""

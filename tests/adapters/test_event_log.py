@@ -53,6 +53,7 @@ def test_the_same_event_id_is_stored_once_and_reported_as_duplicate(log: SqlEven
     assert log.append([event("e1"), event("e2"), event("e1")]) == [True, True, False]
     assert log.append([event("e2"), event("e3")]) == [False, True]
     assert ids(log.read(0, log.head(), 10)) == ["e1", "e2", "e3"]
+    assert log.count() == 3
 
 
 def test_what_events_report_as_shown_is_counted_once(database: Database, log: SqlEventLog) -> None:

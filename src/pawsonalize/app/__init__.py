@@ -4,7 +4,8 @@ Servers are in `app.asgi`: doors take long to import, and commands do without.
 """
 
 from pawsonalize.app.adapters import Adapters, couriers, open_notifiers, opened
-from pawsonalize.app.background import attempt, deliver_due, follow_campaign
+from pawsonalize.app.attempts import attempt
+from pawsonalize.app.background import deliver_due, follow_campaign
 from pawsonalize.app.individuals import read_weights, write_weights
 from pawsonalize.app.jobs import background_jobs
 from pawsonalize.app.latest import following

@@ -11,6 +11,7 @@ from pawsonalize import clock
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
+from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.access_keys import AccessKeys
 from pawsonalize.engine.campaigns.updates import Campaigns
 from pawsonalize.engine.datasets import Datasets
@@ -19,7 +20,9 @@ from pawsonalize.engine.folding.folder import Folder
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.importing.sources import Sources
 from pawsonalize.engine.notifying.courier import Courier
+from pawsonalize.engine.notifying.outbox import Outbox
 from pawsonalize.engine.outcomes.reporting import OutcomeSources
+from pawsonalize.engine.problems import Problems
 from pawsonalize.engine.resources.defaults import ensure_defaults
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.solutions.processes import TrainingProcesses
@@ -48,6 +51,7 @@ from pawsonalize.storage.sql import (
     SqlEventLog,
     SqlImpressions,
     SqlOutcomes,
+    SqlProblems,
     SqlResources,
     SqlSupply,
     SqlWorkflowRuns,
@@ -116,6 +120,12 @@ class Adapters:
     def runs(self, settings: Settings) -> Runs:
         """The workflow runs; new ones are begun with these settings."""
         return Runs(self.workflow_runs, as_record(settings))
+
+    def problems(self, settings: Settings) -> Problems:
+        """What goes wrong and lasts; people are told of it by the notifiers of the settings."""
+        outbox = Outbox(self.deliveries, open_notifiers(settings))
+        notice_after = round(settings.problem_notice_seconds * SECOND)
+        return Problems(SqlProblems(self.database), outbox, notice_after)
 
     @property
     def folder(self) -> Folder:

@@ -11,7 +11,8 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.app.background import archive_new, attempt, catch_up, in_background
+from pawsonalize.app.attempts import attempt
+from pawsonalize.app.background import archive_new, catch_up, in_background
 from pawsonalize.app.engine import Engine
 from pawsonalize.aws.door import routes as aws_routes
 from pawsonalize.http.errors import EXCEPTION_HANDLERS

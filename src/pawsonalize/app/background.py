@@ -10,9 +10,9 @@ import structlog
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, couriers
+from pawsonalize.app.attempts import Reporting, attempt
 from pawsonalize.app.folding import are_behind
 from pawsonalize.app.individuals import follow_weights
-from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.engine.animals.shelf_watch import ShelfWatch
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.attribution.attributions import MetricAttributions
@@ -21,6 +21,7 @@ from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.jobs.worker import Worker
 from pawsonalize.engine.notifying.courier import Courier
+from pawsonalize.engine.problems import Problems
 from pawsonalize.engine.recommenders import Recommenders
 from pawsonalize.engine.runtimes import Runtimes
 from pawsonalize.engine.solutions.automatic import AutomaticTraining
@@ -41,6 +42,7 @@ _SHOWN_SECONDS = 5.0
 _RETRAIN_SECONDS = 1.0
 _WEIGHTS_SECONDS = 2.0
 _FOLD_SECONDS = 1.0
+_PROBLEM_SECONDS = 5.0
 
 T = TypeVar("T")
 
@@ -63,41 +65,60 @@ async def in_background(
 
 def catch_up(engine: "Engine") -> None:
     """What the first answer needs, before there is one."""
-    attempt(count_animals, engine.supply)
-    attempt(fill_shelf, engine.shelf)
-    for live in engine.live.values():
-        attempt(follow_campaign, live)
+
+    def attempt_once(work: Callable[[T], None], argument: T, about: str = "") -> None:
+        attempt(work, argument, Reporting.of(engine.problems, work, about))
+
+    attempt_once(count_animals, engine.supply)
+    attempt_once(fill_shelf, engine.shelf)
+    for name, live in engine.live.items():
+        attempt_once(follow_campaign, live, name)
 
 
 def _work(
     settings: Settings, adapters: Adapters, engine: "Engine", notifying: Executor
 ) -> Iterator[Coroutine[Any, Any, None]]:
-    for live in engine.live.values():
-        yield every(_REFRESH_SECONDS, follow_campaign, live)
-    yield every(_REFRESH_SECONDS, follow_campaigns, engine.runtimes, engine.runtimes.loading)
-    yield every(_IMPORT_SECONDS, do_import_job, engine.import_jobs, engine.importing)
+    def often(
+        seconds: float,
+        work: Callable[[T], None],
+        argument: T,
+        threads: Executor | None = None,
+        about: str = "",
+    ) -> Coroutine[Any, Any, None]:
+        reporting = Reporting.of(engine.problems, work, about, seconds)
+        return every(seconds, work, argument, reporting, threads)
+
+    for name, live in engine.live.items():
+        yield often(_REFRESH_SECONDS, follow_campaign, live, about=name)
+    yield often(_REFRESH_SECONDS, follow_campaigns, engine.runtimes, engine.runtimes.loading)
+    yield often(_IMPORT_SECONDS, do_import_job, engine.import_jobs, engine.importing)
     for worker in engine.jobs.workers:
-        yield every(_IMPORT_SECONDS, do_job, worker, engine.working)
-    yield every(_SHOWN_SECONDS, count_shown, engine.shelf)
-    yield every(_METADATA_SECONDS, read_metadata, engine.filterings)
-    yield every(_WEIGHTS_SECONDS, follow_weights, (settings.animal_weights, engine.individuals))
-    yield every(_LOOK_SECONDS, train_when_due, engine.automatic)
-    yield every(_LOOK_SECONDS, look_after_trainings, engine.queue)
-    yield every(_LOOK_SECONDS, follow_latest, engine)
-    yield every(_LOOK_SECONDS, look_after_recommenders, engine.recommenders)
+        yield often(_IMPORT_SECONDS, do_job, worker, engine.working, worker.kind.__name__)
+    yield often(_SHOWN_SECONDS, count_shown, engine.shelf)
+    yield often(_METADATA_SECONDS, read_metadata, engine.filterings)
+    yield often(_WEIGHTS_SECONDS, follow_weights, (settings.animal_weights, engine.individuals))
+    yield often(_LOOK_SECONDS, train_when_due, engine.automatic)
+    yield often(_LOOK_SECONDS, look_after_trainings, engine.queue)
+    yield often(_LOOK_SECONDS, follow_latest, engine)
+    yield often(_LOOK_SECONDS, look_after_recommenders, engine.recommenders)
     looks = min(settings.attribution_seconds, _REPORT_SECONDS)
-    yield every(looks, report_metrics, engine.attributions)
-    yield every(settings.archive_seconds, archive_new, engine.archiver)
+    yield often(looks, report_metrics, engine.attributions)
+    yield often(settings.archive_seconds, archive_new, engine.archiver)
     for courier in couriers(settings, adapters.deliveries):
-        yield every(_DELIVERY_SECONDS, deliver_due, courier, notifying)
+        yield often(_DELIVERY_SECONDS, deliver_due, courier, notifying, courier.name)
+    yield often(_PROBLEM_SECONDS, tell_problems, engine.problems)
     if engine.folding is not None:
-        yield every(_FOLD_SECONDS, fold_when_due, (adapters, engine))
+        yield often(_FOLD_SECONDS, fold_when_due, (adapters, engine))
     if settings.retrain_here:
-        yield every(_RETRAIN_SECONDS, retrain_when_due, engine)
+        yield often(_RETRAIN_SECONDS, retrain_when_due, engine)
 
 
 async def every(
-    seconds: float, work: Callable[[T], None], argument: T, threads: Executor | None = None
+    seconds: float,
+    work: Callable[[T], None],
+    argument: T,
+    reporting: Reporting,
+    threads: Executor | None = None,
 ) -> None:
     """Do the work again and again, in one of the threads, with a pause between.
 
@@ -106,17 +127,7 @@ async def every(
     loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(seconds)
-        await loop.run_in_executor(threads, attempt, work, argument)
-
-
-def attempt(work: Callable[[T], None], argument: T) -> None:
-    """Do work that is repeated anyway: its failure is logged, and must not end the repeating."""
-    try:
-        work(argument)
-    except PawsonalizeError as error:
-        log.error("failed", work=work.__name__, code=error.code, reason=error.message)
-    except Exception as error:  # what nobody foresaw may pass as well
-        log.error("failed", work=work.__name__, exc_info=error)
+        await loop.run_in_executor(threads, attempt, work, argument, reporting)
 
 
 def follow_campaign(live: LiveModel) -> None:
@@ -200,6 +211,11 @@ def archive_new(archiver: Archiver) -> None:
 def deliver_due(courier: Courier) -> None:
     """Deliver the notifications that are due."""
     courier.deliver_due(clock.now())
+
+
+def tell_problems(problems: Problems) -> None:
+    """Notify of what lasts, and of what is over."""
+    problems.look(clock.now())
 
 
 def retrain_when_due(engine: "Engine") -> None:

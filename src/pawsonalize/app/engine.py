@@ -32,6 +32,7 @@ from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.inventory.inventory import Inventory
 from pawsonalize.engine.jobs.background import BackgroundJobs
+from pawsonalize.engine.problems import Problems
 from pawsonalize.engine.recommenders import Recommenders
 from pawsonalize.engine.remembered import Remembered
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
@@ -83,6 +84,7 @@ class Engine:
     recommenders: Recommenders
     attributions: MetricAttributions
     working: ThreadPoolExecutor
+    problems: Problems
 
     @classmethod
     def of(cls, settings: Settings, adapters: Adapters) -> "Engine":
@@ -137,6 +139,7 @@ class Engine:
                 adapters.registry, adapters.versions, adapters.campaigns, queue
             ),
             working=ThreadPoolExecutor(len(jobs.workers), thread_name_prefix="jobs"),
+            problems=adapters.problems(settings),
         )
 
     def services(self, settings: Settings, adapters: Adapters) -> Services:
@@ -158,6 +161,7 @@ class Engine:
             filters=adapters.filters,
             metadata=self.filterings.of(DATASET_GROUP).metadata,
             deletions=self.jobs.deletions,
+            problems=self.problems,
             now=clock.now,
             reads_are_local=adapters.database.is_local,
             max_body_bytes=settings.max_body_bytes,

@@ -10,6 +10,7 @@ from pawsonalize.cli import (
     archive,
     campaigns,
     demo,
+    doctor,
     evaluate,
     filters,
     fold,
@@ -48,6 +49,7 @@ app.command()(retrain.retrain)
 app.command(hidden=True)(work.work)
 app.command()(evaluate.evaluate)
 app.command()(outcomes.outcomes)
+app.command()(doctor.doctor)
 app.add_typer(animals.app, name="animals")
 app.add_typer(runs.app, name="runs")
 app.add_typer(solutions.app, name="solutions")

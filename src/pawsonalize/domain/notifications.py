@@ -24,6 +24,8 @@ class Kind(StrEnum):
     CANCELLED = "cancelled"
     TIMED_OUT = "timed-out"
     CAPACITY_WARNING = "capacity-warning"
+    PROBLEM = "problem"
+    PROBLEM_ENDED = "problem-ended"
     TEST = "test"
 
 

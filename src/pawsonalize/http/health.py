@@ -5,6 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.domain.errors import NotReady
+from pawsonalize.domain.times import iso
 from pawsonalize.http.json import json_response
 from pawsonalize.http.services import Services
 
@@ -15,11 +16,20 @@ class Health(msgspec.Struct, frozen=True):
     status: str
 
 
+class StandingProblem(msgspec.Struct, frozen=True):
+    """Something that goes wrong and lasts; `since` is ISO 8601."""
+
+    name: str
+    message: str
+    since: str
+
+
 class Readiness(msgspec.Struct, frozen=True, rename="camel"):
-    """What is served right now."""
+    """What is served right now, and what goes wrong beside."""
 
     status: str
     solution_version: str
+    problems: tuple[StandingProblem, ...] = ()
 
 
 async def get_healthz(_request: Request) -> Response:
@@ -34,4 +44,9 @@ async def get_readyz(request: Request) -> Response:
     if not services.live.is_ready:
         raise NotReady("no model is live yet: run `pawsonalize train`")
     version = services.live.current.version.name
-    return json_response(Readiness("ready", version))
+    return json_response(Readiness("ready", version, await _problems(services)))
+
+
+async def _problems(services: Services) -> tuple[StandingProblem, ...]:
+    standing = await services.read(services.problems.standing, services.now())
+    return tuple(StandingProblem(one.name, one.message, iso(one.since)) for one in standing)

@@ -1,6 +1,7 @@
 """GET /metrics, in Prometheus' text form, over all worker processes."""
 
 import time
+from collections.abc import Iterator, Sequence
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -10,11 +11,14 @@ from prometheus_client import (
     Histogram,
     generate_latest,
 )
+from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.http.services import Services
 
 REQUESTS = Counter(
@@ -30,13 +34,41 @@ EVENTS = Counter("pawsonalize_events_total", "Events by outcome.", ("outcome",))
 
 
 async def get_metrics(request: Request) -> Response:
-    """Counters and latencies of every worker process."""
+    """Counters and latencies of every worker process, and the problems that stand."""
     services: Services = request.app.state.services
     registry = REGISTRY
     if services.metrics_dir is not None:
         registry = CollectorRegistry()
         MultiProcessCollector(registry, str(services.metrics_dir))  # type: ignore[no-untyped-call]
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    problems = CollectorRegistry()
+    problems.register(_Standing(await _problem_names(services)))
+    text = generate_latest(registry) + generate_latest(problems)
+    return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+
+async def _problem_names(services: Services) -> list[str]:
+    """What goes wrong, whichever process of whichever machine reported it."""
+    try:
+        standing = await services.read(services.problems.standing, services.now())
+    except StorageUnavailable:
+        return ["database"]
+    return [problem.name for problem in standing]
+
+
+class _Standing(Collector):
+    """The standing problems as a gauge."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """One sample a problem; none where all is well."""
+        gauge = GaugeMetricFamily(
+            "pawsonalize_problem", "1 for each problem that stands now.", labels=("name",)
+        )
+        for name in self._names:
+            gauge.add_metric((name,), 1)
+        yield gauge
 
 
 class Measured:

@@ -17,6 +17,7 @@ from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.inventory.inventory import Inventory
 from pawsonalize.engine.metadata import ItemMetadata
 from pawsonalize.engine.outcomes.reporting import OutcomeSources
+from pawsonalize.engine.problems import Problems
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.runtime import Runtime
 from pawsonalize.storage.animals import AnimalExposures
@@ -52,6 +53,7 @@ class Services:
     filters: Filters
     metadata: ItemMetadata
     deletions: Deletions
+    problems: Problems
     now: Callable[[], int]
     reads_are_local: bool
     max_body_bytes: int

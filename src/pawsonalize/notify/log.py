@@ -4,7 +4,7 @@ import structlog
 
 from pawsonalize.domain.notifications import Kind, Notification
 
-_WARNINGS = {Kind.FAILED, Kind.TIMED_OUT, Kind.CAPACITY_WARNING}
+_WARNINGS = {Kind.FAILED, Kind.TIMED_OUT, Kind.CAPACITY_WARNING, Kind.PROBLEM}
 
 log = structlog.get_logger()
 

@@ -48,7 +48,8 @@ class Touched:
 class EventLog(Protocol):
     """The events table: append-only, offsets strictly growing in commit order.
 
-    There is one log of all dataset groups: `append`, `head`, `read` and `restore` are of all.
+    There is one log of all dataset groups: `append`, `head`, `count`, `read` and `restore` are of
+    all.
     What is asked of visitors, items and event ids is of one dataset group, and so is `erase`.
     """
 
@@ -67,6 +68,10 @@ class EventLog(Protocol):
 
     def head(self) -> int:
         """The highest offset ever given, 0 for an empty log."""
+        ...
+
+    def count(self) -> int:
+        """How many events there are, of all dataset groups. Reads the whole log."""
         ...
 
     def contains(self, event_id: str) -> bool:

@@ -9,6 +9,8 @@ import pytest
 from jsonschema_rs import Draft202012Validator
 from starlette.testclient import TestClient
 
+from pawsonalize import clock
+from pawsonalize.app import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.http.openapi import openapi
 from pawsonalize.http.operations import OPERATIONS
@@ -35,6 +37,22 @@ def test_a_ready_process_names_the_version_it_serves(client: TestClient) -> None
     assert answer.status_code == 200
     assert answer.json()["status"] == "ready"
     assert answer.json()["solutionVersion"].startswith("recommender-")
+
+
+def test_standing_problems_are_in_readiness_and_metrics(tmp_path: Path) -> None:
+    settings = make_service(tmp_path)
+    with TestClient(build_app(settings)) as client:
+        assert client.get("/readyz").json()["problems"] == []
+        assert "pawsonalize_problem{" not in client.get("/metrics").text
+        with opened(settings) as another_process:
+            problems = another_process.problems(settings)
+            problems.report("archive", "the disk is full: free some space", clock.now())
+        answer = client.get("/readyz")
+        assert answer.status_code == 200, "it can answer all the same"
+        (problem,) = answer.json()["problems"]
+        assert problem["name"] == "archive"
+        assert problem["message"] == "the disk is full: free some space"
+        assert 'pawsonalize_problem{name="archive"} 1.0' in client.get("/metrics").text
 
 
 def test_what_is_to_be_done_with_all_that_is_loaded_is_done_before_the_first_request(

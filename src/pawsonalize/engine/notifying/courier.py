@@ -24,8 +24,8 @@ class Courier:
     """
 
     def __init__(self, deliveries: Deliveries, name: str, notifier: Notifier) -> None:
+        self.name = name
         self._deliveries = deliveries
-        self._name = name
         self._notifier = notifier
 
     def deliver_due(self, now: int) -> int:
@@ -35,7 +35,7 @@ class Courier:
         each that waits. Raises what the outbox raises, never what the notifier does.
         """
         for taken in range(_PER_ROUND):
-            claimed = self._deliveries.claim(self._name, now, now + _CLAIM)
+            claimed = self._deliveries.claim(self.name, now, now + _CLAIM)
             if claimed is None or not self._deliver(claimed, now):
                 return taken
         return _PER_ROUND
@@ -49,7 +49,7 @@ class Courier:
         self._deliveries.failed(claimed, reason, again_at)
         log.warning(
             "notification given up" if again_at is None else "notification not delivered yet",
-            notifier=self._name,
+            notifier=self.name,
             notification_id=claimed.notification.notification_id,
             attempts=claimed.attempts,
             reason=reason,

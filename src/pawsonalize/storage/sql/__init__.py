@@ -9,6 +9,7 @@ from pawsonalize.storage.sql.deliveries import SqlDeliveries
 from pawsonalize.storage.sql.event_log import SqlEventLog
 from pawsonalize.storage.sql.impressions import SqlImpressions
 from pawsonalize.storage.sql.outcomes import SqlOutcomes
+from pawsonalize.storage.sql.problems import SqlProblems
 from pawsonalize.storage.sql.resources import SqlResources
 from pawsonalize.storage.sql.supply import SqlSupply
 from pawsonalize.storage.sql.workflow_runs import SqlWorkflowRuns
@@ -23,6 +24,7 @@ __all__ = [
     "SqlEventLog",
     "SqlImpressions",
     "SqlOutcomes",
+    "SqlProblems",
     "SqlResources",
     "SqlSupply",
     "SqlWorkflowRuns",

@@ -71,6 +71,11 @@ class Database:
             connection.rollback()
             raise
 
+    @property
+    def shown_url(self) -> str:
+        """Its URL without the password."""
+        return self._engine.url.render_as_string(hide_password=True)
+
     def close(self) -> None:
         """Release every connection."""
         self._engine.dispose()

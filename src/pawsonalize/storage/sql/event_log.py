@@ -56,6 +56,11 @@ class SqlEventLog:
         with self._database.reading() as connection:
             return _head(connection)
 
+    def count(self) -> int:
+        """See `EventLog.count`."""
+        with self._database.reading() as connection:
+            return connection.scalar(select(func.count()).select_from(events)) or 0
+
     def contains(self, event_id: str) -> bool:
         """See `EventLog.contains`."""
         with self._database.reading() as connection:

@@ -250,6 +250,18 @@ Index(
     postgresql_where=deliveries.c.next_attempt_at.is_not(None),
 )
 
+# What goes wrong and lasts, by whoever reported it.
+problems = Table(
+    "problems",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("message", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("last_seen", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("told_at", BigInteger),
+)
+
 workflow_runs = Table(
     "workflow_runs",
     metadata,

@@ -1,0 +1,73 @@
+"""Work that is repeated anyway: a failure ends nothing, and stands as a problem while it lasts."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import structlog
+
+from pawsonalize import clock
+from pawsonalize.domain.errors import PawsonalizeError
+from pawsonalize.domain.times import MINUTE, SECOND
+from pawsonalize.engine.problems import Problems
+
+# A process that died reports no more: what it reported is over so long after the next attempt.
+_PATIENCE = 5 * MINUTE
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+
+class Reporting:
+    """Reports one kind of work of one process: asks the tables only when something changed."""
+
+    def __init__(self, problems: Problems, name: str, within: int) -> None:
+        self._problems = problems
+        self._name = name
+        self._within = within
+        # A process that ended may have left a problem, so the first success clears it.
+        self._may_stand = True
+
+    @classmethod
+    def of(
+        cls, problems: Problems, work: Callable[..., Any], about: str = "", seconds: float = 0
+    ) -> "Reporting":
+        """Reporting of work that is repeated every so many seconds, under its own name."""
+        name = " ".join((*work.__name__.split("_"), about)).strip()
+        return cls(problems, name, _PATIENCE + round(2 * seconds * SECOND))
+
+    def failed(self, reason: str) -> None:
+        """The work failed. Raises nothing: tables that do not answer are not told, either."""
+        self._may_stand = True
+        self._say(self._problems.report, reason, clock.now(), within=self._within)
+
+    def succeeded(self) -> None:
+        """The work was done. Raises nothing."""
+        if self._may_stand:
+            self._may_stand = not self._say(self._problems.clear, clock.now())
+
+    def _say(self, call: Callable[..., None], *arguments: Any, **named: Any) -> bool:
+        try:
+            call(self._name, *arguments, **named)
+        except PawsonalizeError as error:
+            log.warning("problem not noted", name=self._name, reason=error.message)
+            return False
+        return True
+
+
+def attempt(work: Callable[[T], None], argument: T, reporting: Reporting | None = None) -> None:
+    """Do work that is repeated anyway: its failure is logged and reported, and raises nothing."""
+    try:
+        work(argument)
+    except PawsonalizeError as error:
+        log.error("failed", work=work.__name__, code=error.code, reason=error.message)
+        reason = error.message
+    except Exception as error:  # what nobody foresaw may pass as well
+        log.error("failed", work=work.__name__, exc_info=error)
+        reason = f"{type(error).__name__}: {error} (the log of the server has all of it)"
+    else:
+        if reporting is not None:
+            reporting.succeeded()
+        return
+    if reporting is not None:
+        reporting.failed(reason)

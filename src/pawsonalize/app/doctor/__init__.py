@@ -1,0 +1,6 @@
+"""What `pawsonalize doctor` looks at. A check is a small function; `checks.py` lists them."""
+
+from pawsonalize.app.doctor.checks import examine
+from pawsonalize.app.doctor.finding import Finding, Patient, Verdict
+
+__all__ = ["Finding", "Patient", "Verdict", "examine"]

@@ -1,0 +1,46 @@
+"""The checks, in the order in which they are told."""
+
+from collections.abc import Callable, Iterator
+
+from pawsonalize.app.adapters import opened
+from pawsonalize.app.doctor.data import animals, database, events
+from pawsonalize.app.doctor.finding import Finding, Patient, attention
+from pawsonalize.app.doctor.machine import disk, folder, notifiers, versions
+from pawsonalize.app.doctor.serving import campaigns, deliveries, last_retraining, problems
+from pawsonalize.domain.errors import PawsonalizeError
+from pawsonalize.settings import Settings
+
+OF_THE_MACHINE: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+    versions,
+    folder,
+    disk,
+    notifiers,
+)
+OF_THE_SERVICE: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
+    database,
+    events,
+    animals,
+    campaigns,
+    last_retraining,
+    deliveries,
+    problems,
+)
+
+
+def examine(settings: Settings, now: int) -> Iterator[Finding]:
+    """What every check says. One that cannot be done says so, and the others go on."""
+    for of_the_machine in OF_THE_MACHINE:
+        yield from of_the_machine(settings)
+    try:
+        with opened(settings) as adapters:
+            for of_the_service in OF_THE_SERVICE:
+                yield from _done(of_the_service, Patient(settings, adapters, now))
+    except PawsonalizeError as error:
+        yield attention("database", error.message)
+
+
+def _done(check: Callable[[Patient], Iterator[Finding]], patient: Patient) -> list[Finding]:
+    try:
+        return list(check(patient))
+    except PawsonalizeError as error:
+        return [attention(check.__name__.replace("_", " "), error.message)]

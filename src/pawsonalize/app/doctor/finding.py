@@ -1,0 +1,37 @@
+"""What a check sees and says."""
+
+from enum import StrEnum
+
+import msgspec
+
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.settings import Settings
+
+
+class Verdict(StrEnum):
+    """Whether somebody has to do something."""
+
+    FINE = "fine"
+    ATTENTION = "attention"
+
+
+class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One thing that was looked at: what it is, and what to do about it, if anything."""
+
+    check: str
+    message: str
+    verdict: Verdict = Verdict.FINE
+    next_move: str = ""
+
+
+class Patient(msgspec.Struct, frozen=True):
+    """What checks look at, as of `now`."""
+
+    settings: Settings
+    adapters: Adapters
+    now: int
+
+
+def attention(check: str, message: str, next_move: str = "") -> Finding:
+    """Something that somebody has to look into."""
+    return Finding(check, message, Verdict.ATTENTION, next_move)

@@ -1,0 +1,72 @@
+"""Checks of what the settings name on this machine; none opens the database."""
+
+import platform
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from pawsonalize import __version__
+from pawsonalize.app.adapters import open_notifiers
+from pawsonalize.app.doctor.finding import Finding, attention
+from pawsonalize.domain.errors import PawsonalizeError
+from pawsonalize.settings import Settings
+
+_MEGABYTE = 1_000_000
+_LITTLE_SPACE = 500 * _MEGABYTE
+
+
+def versions(_settings: Settings) -> Iterator[Finding]:
+    """Of the service and of what it stands on."""
+    yield Finding(
+        "versions",
+        f"Pawsonalize {__version__}, Python {platform.python_version()},"
+        f" SQLite {sqlite3.sqlite_version}",
+    )
+
+
+def folder(settings: Settings) -> Iterator[Finding]:
+    """Where everything lives."""
+    path = settings.data_dir.absolute()
+    if path.is_dir():
+        yield Finding("data folder", str(path))
+    else:
+        yield attention(
+            "data folder",
+            f"there is no folder {path}",
+            "name the right one with --data-dir or PAWSONALIZE_DATA_DIR, or fill a new one with"
+            " `pawsonalize import` or `pawsonalize demo`",
+        )
+
+
+def disk(settings: Settings) -> Iterator[Finding]:
+    """The space that is left where the data are."""
+    usage = shutil.disk_usage(_existing(settings.data_dir.absolute()))
+    free = f"{usage.free / _MEGABYTE:,.0f} MB of {usage.total / _MEGABYTE:,.0f} MB are free"
+    if usage.free < _LITTLE_SPACE:
+        yield attention("disk", free, "free some space: when it is full, events are refused")
+    else:
+        yield Finding("disk", free)
+
+
+def notifiers(settings: Settings) -> Iterator[Finding]:
+    """Who is told when something happens."""
+    try:
+        names = [name for name in open_notifiers(settings) if name != "log"]
+    except PawsonalizeError as error:
+        yield attention("notifiers", error.message)
+        return
+    if names:
+        yield Finding("notifiers", f"{', '.join(names)}, and the log")
+    else:
+        yield Finding(
+            "notifiers",
+            "the log alone",
+            next_move="to be told by e-mail, webhook or SNS, set notify_… (docs/how-to/"
+            "get-notified.md)",
+        )
+
+
+def _existing(path: Path) -> Path:
+    """The folder, or the nearest above it that is there."""
+    return next(one for one in (path, *path.parents) if one.exists())

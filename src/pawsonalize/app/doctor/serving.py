@@ -1,0 +1,89 @@
+"""Checks of what is served, and of the work behind it."""
+
+from collections.abc import Iterator
+
+from pawsonalize.app.doctor.finding import Finding, Patient, attention
+from pawsonalize.domain.times import iso
+from pawsonalize.engine.folding.folds import Folds
+from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
+from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.engine.resources.status import Status
+from pawsonalize.workflow.record import Outcome
+
+_FAILED = (Outcome.FAILED, Outcome.TIMED_OUT)
+
+
+def campaigns(patient: Patient) -> Iterator[Finding]:
+    """What each campaign serves, and as of when it knows the log."""
+    for campaign in patient.adapters.registry.all(Campaign):
+        name = f"campaign {campaign.name}"
+        if campaign.heading_for is None:
+            yield _without_model(campaign)
+            continue
+        update = campaign.latest_update
+        if update is not None and update.status is Status.CREATE_FAILED:
+            yield attention(
+                name,
+                f"{update.solution_version} could not be served: {update.failure_reason}",
+                "train again with `pawsonalize train`",
+            )
+        yield Finding(name, _serves(patient, campaign, campaign.heading_for))
+
+
+def _without_model(campaign: Campaign) -> Finding:
+    if campaign.name == RERANKER:
+        return Finding(f"campaign {RERANKER}", f"no model is live: that of {RECOMMENDER} ranks")
+    return attention(f"campaign {campaign.name}", "no model is live", "run `pawsonalize train`")
+
+
+def _serves(patient: Patient, campaign: Campaign, version_name: str) -> str:
+    doing = "is about to serve" if campaign.pending else "serves"
+    version = patient.adapters.registry.find(SolutionVersion, version_name)
+    if version is None:
+        return f"{doing} {version_name}"
+    text = f"{doing} {version_name}, trained as of {iso(version.as_of)}"
+    refresh = Folds(patient.adapters.artefacts).newest(version_name)
+    if refresh is not None:
+        text += f", counts refreshed as of {iso(refresh.cut.as_of)}"
+    return text
+
+
+def last_retraining(patient: Patient) -> Iterator[Finding]:
+    """How the newest retraining ended."""
+    for record in patient.adapters.runs(patient.settings).newest(1):
+        text = f"{record.run_id} is {record.status}"
+        if record.outcome in _FAILED:
+            move = f"look at it with `pawsonalize runs show {record.run_id}`"
+            yield attention("retraining", f"{text}: {record.reason}", move)
+        else:
+            yield Finding("retraining", text)
+
+
+def deliveries(patient: Patient) -> Iterator[Finding]:
+    """Notifications that did not arrive."""
+    failing = [
+        one
+        for one in patient.adapters.deliveries.newest(100)
+        if one.delivered_at is None and one.last_error is not None
+    ]
+    if failing:
+        newest = failing[0]
+        yield attention(
+            "notifications",
+            f"{len(failing)} of the newest did not arrive, the last by {newest.notifier}:"
+            f" {newest.last_error}",
+            "mend the notifier's settings, check them with `pawsonalize notifications test`, then"
+            " run `pawsonalize notifications retry`",
+        )
+
+
+def problems(patient: Patient) -> Iterator[Finding]:
+    """What goes wrong and lasts."""
+    standing = patient.adapters.problems(patient.settings).standing(patient.now)
+    for problem in standing:
+        yield attention(
+            f"problem: {problem.name}", f"{problem.message} (since {iso(problem.since)})"
+        )
+    if not standing:
+        yield Finding("problems", "none stands")

@@ -1,0 +1,89 @@
+"""What fails in the background is a standing problem until it succeeds."""
+
+from pathlib import Path
+
+import pytest
+
+from pawsonalize import clock
+from pawsonalize.app import opened
+from pawsonalize.app.attempts import Reporting, attempt
+from pawsonalize.app.background import archive_new
+from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.domain.times import DAY
+from pawsonalize.engine.archiving.archiver import Archiver
+from pawsonalize.engine.problems import Problems
+from pawsonalize.settings import Settings
+from pawsonalize.storage.sql import SqlProblems
+from tests.service_data import make_service
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return make_service(tmp_path, train=False)
+
+
+def messages(problems: Problems, at: int | None = None) -> dict[str, str]:
+    standing = problems.standing(clock.now() if at is None else at)
+    return {each.name: each.message for each in standing}
+
+
+def test_an_archive_that_cannot_be_written_is_a_problem_until_it_can(settings: Settings) -> None:
+    blocked = settings.data_dir / "archive"
+    blocked.write_text("a file where the folder should be")
+    with opened(settings) as adapters:
+        problems = adapters.problems(settings)
+        reporting = Reporting.of(problems, archive_new)
+        archiver = Archiver(adapters.log, adapters.ledger, adapters.objects)
+        attempt(archive_new, archiver, reporting)
+        assert "archive new" in messages(problems)
+        blocked.unlink()
+        attempt(archive_new, archiver, reporting)
+        assert messages(problems) == {}
+
+
+def test_what_nobody_foresaw_names_itself_and_the_log(settings: Settings) -> None:
+    def divide(by: int) -> None:
+        _ = 1 / by
+
+    with opened(settings) as adapters:
+        problems = adapters.problems(settings)
+        attempt(divide, 0, Reporting.of(problems, divide, "by nothing"))
+        told = messages(problems)["divide by nothing"]
+        assert "ZeroDivisionError: division by zero" in told
+        assert "log" in told
+
+
+def test_the_first_success_clears_what_a_process_that_ended_left(settings: Settings) -> None:
+    with opened(settings) as adapters:
+        problems = adapters.problems(settings)
+        problems.report("archive new", "full", clock.now())
+        archiver = Archiver(adapters.log, adapters.ledger, adapters.objects)
+        attempt(archive_new, archiver, Reporting.of(problems, archive_new))
+        assert messages(problems) == {}
+
+
+def test_what_a_dead_process_reported_does_not_stand_for_ever(settings: Settings) -> None:
+    with opened(settings) as adapters:
+        problems = adapters.problems(settings)
+        Reporting.of(problems, archive_new, seconds=60).failed("full")
+        assert messages(problems) == {"archive new": "full"}
+        assert messages(problems, clock.now() + DAY) == {}
+
+
+def test_work_goes_on_where_a_problem_cannot_be_noted(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise StorageUnavailable("not now")
+
+    with opened(settings) as adapters:
+        problems = adapters.problems(settings)
+        reporting = Reporting.of(problems, archive_new)
+        reporting.failed("full")
+        with monkeypatch.context() as patch:
+            patch.setattr(SqlProblems, "find", fail)
+            reporting.failed("full")
+            reporting.succeeded()
+        assert messages(problems) == {"archive new": "full"}
+        reporting.succeeded()
+        assert messages(problems) == {}

@@ -1,0 +1,80 @@
+"""`pawsonalize doctor`: every finding with its next move, and an exit code for machines."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from pawsonalize import clock
+from pawsonalize.app import opened
+from pawsonalize.cli.main import app
+from pawsonalize.domain.notifications import Kind, Notification
+from pawsonalize.settings import Settings
+from pawsonalize.storage.deliveries import Delivery
+from tests.event_data import T0
+from tests.service_data import make_service
+
+
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A data folder whose campaign serves."""
+    return make_service(tmp_path_factory.mktemp("doctor"))
+
+
+def examined(folder: Path) -> tuple[int, dict[str, Any]]:
+    """The exit code, and what was found by the check's name."""
+    done = CliRunner().invoke(app, ["doctor", "--data-dir", str(folder), "--json"])
+    return done.exit_code, {each["check"]: each for each in json.loads(done.output)}
+
+
+def test_a_service_that_is_well_is_described_with_exit_code_0(healthy: Settings) -> None:
+    code, found = examined(healthy.data_dir)
+    assert code == 0, found
+    assert found["data folder"]["message"] == str(healthy.data_dir)
+    assert "pawsonalize.sqlite3" in found["database"]["message"]
+    assert found["events"]["message"] == "54 events"
+    assert "serve recommender-" in found["campaign recommender"]["message"]
+    assert found["problems"]["message"] == "none stands"
+    assert "MB are free" in found["disk"]["message"]
+
+
+def test_for_people_it_prints_a_line_for_each(healthy: Settings) -> None:
+    done = CliRunner().invoke(app, ["doctor", "--data-dir", str(healthy.data_dir)])
+    assert done.exit_code == 0
+    assert "campaign recommender" in done.output
+    assert "→ to be told by e-mail" in done.output
+
+
+def test_a_standing_problem_needs_attention(healthy: Settings) -> None:
+    with opened(healthy) as adapters:
+        problems = adapters.problems(healthy)
+        problems.report("archive", "full: free some space", clock.now())
+        code, found = examined(healthy.data_dir)
+        problems.clear("archive", clock.now())
+    assert code == 1
+    assert found["problem: archive"]["verdict"] == "attention"
+    assert "free some space" in found["problem: archive"]["message"]
+    assert examined(healthy.data_dir)[0] == 0
+
+
+def test_notifications_that_did_not_arrive_need_attention(tmp_path: Path) -> None:
+    settings = make_service(tmp_path)
+    news = Notification("n", Kind.TEST, "news", "text", T0)
+    with opened(settings) as adapters:
+        adapters.deliveries.add([Delivery(news, "email")])
+        claimed = adapters.deliveries.claim("email", T0, T0 + 1)
+        assert claimed is not None
+        adapters.deliveries.failed(claimed, "the mail server is away", T0 + 2)
+    code, found = examined(tmp_path)
+    assert code == 1
+    assert "the mail server is away" in found["notifications"]["message"]
+    assert "notifications retry" in found["notifications"]["next_move"]
+
+
+def test_a_service_without_a_model_needs_one(tmp_path: Path) -> None:
+    make_service(tmp_path, train=False)
+    code, found = examined(tmp_path)
+    assert code == 1
+    assert "pawsonalize train" in found["campaign recommender"]["next_move"]
