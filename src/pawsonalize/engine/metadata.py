@@ -7,32 +7,27 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import MINUTE, SECOND
 from pawsonalize.engine.filters.columns import Attributes, Columns
+from pawsonalize.engine.per_catalogue import PerCatalogue
 from pawsonalize.storage.base import Catalogue, Item
 
 MAX_METADATA_COLUMNS = 10
 # What the id of an animal group says, in its order.
 GROUP_FIELDS = ("ANIMAL_TYPE", "ANIMAL_BREED", "ANIMAL_SIZE", "ANIMAL_AGE")
 _ITEMS = "ITEMS"
-# Of so many models the columns are kept, so that those served no more go.
-_KEPT = 8
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
     at: int
     items: Mapping[str, Item]
-    by_catalogue: dict[int, tuple[tuple[str, ...], Columns]]
+    columns: PerCatalogue[Columns]
 
     def rows(self, item_ids: Sequence[str]) -> list[Attributes]:
         return [_described(item_id, self.items.get(item_id)) for item_id in item_ids]
 
     def remember(self, item_ids: tuple[str, ...]) -> Columns:
         """Columns of these items, kept in place of those that were made first."""
-        while len(self.by_catalogue) >= _KEPT:
-            self.by_catalogue.pop(next(iter(self.by_catalogue)), None)
-        columns = Columns(item_ids, self.rows(item_ids))
-        self.by_catalogue[id(item_ids)] = (item_ids, columns)
-        return columns
+        return self.columns.put(item_ids, Columns(item_ids, self.rows(item_ids)))
 
 
 class ItemMetadata:
@@ -54,16 +49,15 @@ class ItemMetadata:
         if read.items == before.items:
             self._last = replace(before, at=now)
             return
-        for item_ids, _ in list(before.by_catalogue.values()):  # here, and not for an answer
+        for item_ids in reversed(before.columns.catalogues):  # here, and not for an answer
             read.remember(item_ids)
         self._last = read
 
     def columns(self, item_ids: tuple[str, ...], now: int) -> Columns:
         """The attributes of a model's items; as columns they are kept as long as the items are."""
         reading = self._current(now)
-        # A catalogue is a tuple of thousands: known by its identity, as long as it is kept here.
-        known = reading.by_catalogue.get(id(item_ids))
-        return reading.remember(item_ids) if known is None else known[1]
+        known = reading.columns.get(item_ids)
+        return reading.remember(item_ids) if known is None else known
 
     def of(self, item_ids: Sequence[str], now: int) -> list[Attributes]:
         """The attributes of each of the items, by upper-case name; of an unknown one, its id."""
@@ -86,7 +80,9 @@ class ItemMetadata:
         return reading
 
     def _read(self, now: int) -> _Reading:
-        return _Reading(now, {item.item_id: item for item in self._catalogue.items()}, {})
+        return _Reading(
+            now, {item.item_id: item for item in self._catalogue.items()}, PerCatalogue()
+        )
 
 
 def _columns(wanted: Mapping[str, Sequence[str]]) -> list[str]:

@@ -1,12 +1,12 @@
 """How many animals of each item are available: exact with every answer, counted only where new."""
 
 from dataclasses import dataclass
-from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.stays import FOREVER
+from pawsonalize.engine.per_catalogue import PerCatalogue
 from pawsonalize.storage.animals import Revision, Supply
 
 Counts = NDArray[np.int64]
@@ -23,7 +23,7 @@ class _Count:
     at: int
     until: int
     animals: dict[str, int]
-    by_catalogue: dict[int, tuple[tuple[str, ...], Counts]]
+    counted: PerCatalogue[Counts]
 
 
 class SupplyWatch:
@@ -36,23 +36,19 @@ class SupplyWatch:
 
     def __init__(self, supply: Supply) -> None:
         self._supply = supply
-        self._last = _Count(Revision(0, 0), 0, 0, {}, {})
-        self._lock = Lock()
+        self._last = _Count(Revision(0, 0), 0, 0, {}, PerCatalogue())
 
     def of(self, item_ids: tuple[str, ...], at: int, now: int) -> Counts | None:
         """Available animals of each of the items, shape (items,); None where no animal is known."""
-        with self._lock:
-            count = self._last = self._current(now)
+        # Whichever thread was last, what it counted is right as of its own revision and moment.
+        count = self._last = self._current(now)
         if not count.revision.number:
             return None
         if at != now:
             animals = self._recounted(count, at)
             return _of(item_ids, animals) if animals else None
-        # A catalogue is a tuple of thousands: known by its identity, as long as it is kept here.
-        known = count.by_catalogue.get(id(item_ids))
-        if known is None:
-            known = count.by_catalogue[id(item_ids)] = item_ids, _of(item_ids, count.animals)
-        return known[1]
+        known = count.counted.get(item_ids)
+        return count.counted.put(item_ids, _of(item_ids, count.animals)) if known is None else known
 
     def _current(self, now: int) -> _Count:
         last, revision = self._last, self._supply.revision()
@@ -60,9 +56,8 @@ class SupplyWatch:
         if revision == last.revision and last.at <= at < last.until:
             return last
         until = self._supply.next_change(at)
-        return _Count(
-            revision, at, FOREVER if until is None else until, self._recounted(last, at), {}
-        )
+        animals = self._recounted(last, at)
+        return _Count(revision, at, FOREVER if until is None else until, animals, PerCatalogue())
 
     def _recounted(self, known: _Count, at: int) -> dict[str, int]:
         """The animals of each item at a moment, from a count of another."""

@@ -50,9 +50,6 @@ class Question:
     settings: AnimalSettings
     at: int
 
-    def __post_init__(self) -> None:
-        self.shelf.as_of(self.at)
-
     @property
     def bound(self) -> float:
         """What no animal's utility exceeds."""
@@ -93,7 +90,7 @@ class Question:
         """
         shelf, rules, weights = self.shelf, self.rules, self.settings.weights
         yield np.take(self.likings, shelf.column("group", slots), out=room, mode="clip")
-        yield np.multiply(shelf.column("waiting", slots), weights.waiting, out=room)
+        yield np.multiply(shelf.waiting(self.at, slots), weights.waiting, out=room)
         yield np.multiply(shelf.column("exposure", slots), weights.exposure, out=room)
         if rules.place is not None:
             near = weights.distance * factors.distance(shelf.places.kilometres(rules.place))

@@ -17,7 +17,7 @@ _WHOLE = 2.0**44
 
 
 class Dues:
-    """What each place is due, remembered as long as nothing changes.
+    """What each place of a shelf is due, remembered as long as nothing changes.
 
     Newcomers and long-stayers are due, by the day and hour. Each of their groups has the same
     budget, shared inside it in proportion to 1 / (1 + times shown); but the floor's share of all
@@ -30,8 +30,7 @@ class Dues:
 
     def of(self, question: Question) -> Novelty:
         """By the order of the shelf: 0 for who may not be shown, or is not due."""
-        shelf = question.shelf
-        now = (id(shelf), shelf.version, question.at // HOUR)
+        now = (question.shelf.version, question.at // HOUR)
         if self._led is None or self._led[0] != now:
             self._led = now, _due(question)
             self._kept.clear()

@@ -9,14 +9,13 @@ from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.animals.choice import Floats, Question, Weighed, choose
+from pawsonalize.engine.animals.derived import DerivedOfShelves
 from pawsonalize.engine.animals.due import Dues
-from pawsonalize.engine.animals.liking import Likings
 from pawsonalize.engine.animals.reasons import Standing, reasons_for
 from pawsonalize.engine.animals.rules import ANYBODY, Rules
 from pawsonalize.engine.animals.settings import FACTORS, AnimalSettings, Weights
 from pawsonalize.engine.animals.shelf import Shelf, Slots
 from pawsonalize.engine.animals.shelf_watch import ShelfWatch
-from pawsonalize.engine.animals.taste import Tastes
 from pawsonalize.engine.exploration import Explored, explore
 from pawsonalize.engine.filters.applied import AppliedFilter
 from pawsonalize.engine.filters.filtering import Asking
@@ -96,9 +95,7 @@ class Individuals:
         self._animals = animals
         self._impressions = impressions
         self._settings = settings
-        self._likings = Likings()
-        self._tastes = Tastes()
-        self._dues = Dues()
+        self._derived = DerivedOfShelves()
 
     def weigh_by(self, weights: Weights) -> None:
         """Weigh by others from the next question on."""
@@ -131,8 +128,9 @@ class Individuals:
         _check(animal_ids)
         shelf = self._shelf.of(asked.at, asked.now)
         groups = self._runtime.score_groups(asked.visitor, asked.at, asked.told, ranking=True)
+        passed = self._passed(shelf, asked)
         with shelf.lock:
-            question = self._question(shelf, groups, asked, self._settings.liking)
+            question = self._question(shelf, groups, asked, self._settings.liking, passed)
             found = [shelf.slot(animal_id) for animal_id in animal_ids]
             slots = question.fitting(np.array([one for one in found if one is not None], np.int64))
             utilities = question.weigh(slots).utilities
@@ -159,10 +157,12 @@ class Individuals:
         )
         shelf = self._shelf.of(asked.at, asked.now)
         groups = self._runtime.score_groups(asked.visitor, asked.at, asked.told, about)
+        counts = self._settings.liking if about is None else self._settings.likeness
+        passed = self._passed(shelf, asked)
         with shelf.lock:
-            counts = self._settings.liking if about is None else self._settings.likeness
-            question = self._question(shelf, groups, asked, counts)
-            chosen = _explored(question, choose(question, limit), groups, asked, self._dues)
+            question = self._question(shelf, groups, asked, counts, passed)
+            dues = self._derived.of(shelf).dues
+            chosen = _explored(question, choose(question, limit), groups, asked, dues)
             slots = shelf.order[list(chosen.positions)]
             weighed = question.weigh(slots)
             ids = [shelf.members(slot) for slot in slots.tolist()]
@@ -171,20 +171,37 @@ class Individuals:
             standings = _standings(question, weighed)
         return self._answer(ANIMALS, asked, groups, places, standings)
 
-    def _question(self, shelf: Shelf, groups: GroupScores, asked: Asked, counts: float) -> Question:
-        """With what the model says the visitor likes more than others do at that weight."""
-        codes = shelf.codes["group"]
-        likings = counts * self._likings.of(groups, codes, shelf.present)
+    def _passed(self, shelf: Shelf, asked: Asked) -> set[str] | None:
+        """The groups that pass the filter of those that are there; None without a filter.
+
+        Reads the tables, so not under the lock: who asks meanwhile would wait for them.
+        """
+        if asked.filter is None:
+            return None
+        with shelf.lock:
+            names = shelf.codes["group"].names
+            there = [names[code] for code in shelf.present.tolist()]
+        asking = Asking(asked.visitor, asked.at, asked.now)
+        return self._runtime.passing_groups(asked.filter, there, asking)
+
+    def _question(
+        self,
+        shelf: Shelf,
+        groups: GroupScores,
+        asked: Asked,
+        counts: float,
+        passed: set[str] | None,
+    ) -> Question:
+        """With what the model says the visitor likes more than others do at that weight.
+
+        Groups that have not `passed`, be it that they came since, are not to be shown.
+        """
+        codes, derived = shelf.codes["group"], self._derived.of(shelf)
+        likings = counts * derived.likings.of(groups, codes, shelf.present)
         taste, classes = self._settings.taste, classes_of(groups.served.model)
-        likings += self._tastes.of(groups.context, codes, shelf.there, taste, classes)
-        if asked.filter is not None:
-            names = codes.names
-            passed = self._runtime.passing_groups(
-                asked.filter,
-                [names[code] for code in shelf.present.tolist()],
-                Asking(asked.visitor, asked.at, asked.now),
-            )
-            likings[[name not in passed for name in names]] = -np.inf
+        likings += derived.tastes.of(groups.context, codes, shelf.there, taste, classes)
+        if passed is not None:
+            likings[[name not in passed for name in codes.names]] = -np.inf
         return Question(shelf, likings, asked.rules, self._settings, asked.at)
 
     def _answer(

@@ -1,6 +1,7 @@
 """The shelf: who is available right now, as columns, in one canonical order."""
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import count
 from math import nan
 from threading import Lock
 from types import MappingProxyType
@@ -26,7 +27,6 @@ _COLUMNS = MappingProxyType(
     {
         "listed": np.int64,
         "fee": np.float64,
-        "waiting": np.float64,
         "exposure": np.float64,
         "photos": np.float64,
         "group": np.int64,
@@ -42,6 +42,7 @@ _COLUMNS = MappingProxyType(
     }
 )
 _FEW = 50
+_VERSIONS = count()
 _GROWTH = 4  # free slots are weighed as well, so there are not many
 _NO_POSTCODES: Postcodes = MappingProxyType({})
 
@@ -67,14 +68,15 @@ class Shelf:
     `moments` has when those in it were listed, `there` how many animals each group has, by its
     code, `present` the codes of the groups that have any.
     Animals of one bonded unit are one place, that of its first in this order: `leads` is false
-    for the others, and in slots of nobody. `version` grows with every change. What does not depend
-    on the visitor, such as a factor, is kept as a column; `room` is for two more, of a question.
+    for the others, and in slots of nobody. `version` grows with every change, and is no other
+    shelf's. What does not depend on the visitor, such as a factor, is kept as a column; `room` is
+    for two more, of a question.
     Who reads while another thread may put holds `lock`.
     """
 
     def __init__(self, postcodes: Postcodes = _NO_POSTCODES) -> None:
         self.lock = Lock()
-        self.version = 0
+        self.version = next(_VERSIONS)
         self.ids: list[str] = []
         self.order: Slots = np.empty(0, np.int64)
         self.rank: Slots = np.empty(0, np.int64)
@@ -90,18 +92,21 @@ class Shelf:
         self.places = Places()
         self.room = np.empty(0), np.empty(0)
         self._postcodes = postcodes
-        self._hour = 0
         self._columns = {name: np.empty(0, kind) for name, kind in _COLUMNS.items()}
         self._free: list[int] = []
+        self._waited = 0, np.empty(0)  # until an hour since 1970, by slot
 
     def __len__(self) -> int:
         return len(self.order)
 
-    def as_of(self, at: int) -> None:
-        """Let animals have waited until the hour of that moment."""
-        if at // HOUR != self._hour:
-            self._hour = at // HOUR
-            self._columns["waiting"] = factors.waiting(self._columns["listed"], self._hour)
+    def waiting(self, at: int, slots: Chosen) -> NDArray[np.float64]:
+        """The factor of waiting until the hour of that moment; that of the last hour is kept."""
+        hour, column = self._waited
+        if hour != at // HOUR or len(column) != len(self.ids):
+            hour = at // HOUR
+            column = factors.waiting(self._columns["listed"], hour)
+            self._waited = hour, column
+        return column[slots]
 
     def column(self, name: str, slots: Chosen) -> NDArray[Any]:
         """What is known of the animals in the slots."""
@@ -176,11 +181,13 @@ class Shelf:
         for item, animals in here.items():
             new.extend(self._place(item, animal, shown) for animal in animals)
         fresh, columns = np.array(new, np.int64), self._columns
-        columns["waiting"][fresh] = factors.waiting(columns["listed"][fresh], self._hour)
+        hour, waited = self._waited
+        if len(waited) == len(self.ids):
+            waited[fresh] = factors.waiting(columns["listed"][fresh], hour)
         columns["exposure"][fresh] = factors.exposure(self.shown[fresh])
         columns["photos"][fresh] = factors.photos(columns["photos"][fresh])
         self._arrange(new)
-        self.version += 1
+        self.version = next(_VERSIONS)
 
     def _leave(self, gone: Slots) -> None:
         """Take slots out of the order."""
@@ -199,7 +206,7 @@ class Shelf:
             counted = here[:, 0].astype(np.int64)
             self.shown[counted] = here[:, 1]
             self._columns["exposure"][counted] = factors.exposure(here[:, 1])
-            self.version += 1
+            self.version = next(_VERSIONS)
 
     def _grow(self, missing: int) -> None:
         if missing <= 0:

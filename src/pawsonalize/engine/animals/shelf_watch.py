@@ -1,10 +1,9 @@
 """Keeps the shelf as it is: read anew only where the inventory changed, with every answer."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator
 from itertools import islice
 from threading import Lock
 
-from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.stays import FOREVER
 from pawsonalize.engine.animals.distance import Postcodes
 from pawsonalize.engine.animals.shelf import Shelf
@@ -33,14 +32,14 @@ class ShelfWatch:
         self._shelf = Shelf(postcodes)
         self._known = (Revision(0, 0), 0, 0)
         self._counted_through = 0
-        self._refreshing = Lock()
+        self._taking_in = Lock()
 
     def of(self, at: int, now: int) -> Shelf:
         """The shelf as of `at`; hold its lock while reading."""
         if at != now:
             return self._read(at)
-        with self._refreshing:
-            self._refresh(now)
+        while not self._refresh(now):
+            pass  # another thread was faster: what it read may be older than what is asked for
         return self._shelf
 
     def count_shown(self) -> None:
@@ -51,39 +50,47 @@ class ShelfWatch:
             self._shelf.count_shown(shown)
         self._counted_through = max(through, self._counted_through)
 
-    def _refresh(self, now: int) -> None:
-        known, since, until = self._known
+    def _refresh(self, now: int) -> bool:
+        """Take in what changed, read without a lock; False if others took something in meanwhile.
+
+        Nobody waits for the tables but who reads them, and nothing older replaces anything newer.
+        """
+        known = self._known
+        before, since, until = known
         revision = self._supply.revision()
         at = max(now, revision.at)
-        if revision == known and since <= at < until:
-            return
+        if revision == before and since <= at < until:
+            return True
         next_change = self._supply.next_change(at)
-        if known.number:
-            changed = self._supply.changed_animals(known, since, at)
+        newer = revision, at, FOREVER if next_change is None else next_change
+        if not before.number:
+            shelf = self._read(at)
+            with self._taking_in:
+                if self._known is not known:
+                    return False
+                self._shelf, self._known = shelf, newer
+            return True
+        changed = self._supply.changed_animals(before, since, at)
+        here = self._animals.available_among(changed, at) if changed else {}
+        shown = self._exposures.of(changed) if changed else {}
+        with self._taking_in:
+            if self._known is not known:
+                return False
             if changed:
-                self._put(self._shelf, changed, self._animals.available_among(changed, at))
-        else:
-            self._fill(self._shelf, at)
-        self._known = revision, at, FOREVER if next_change is None else next_change
+                with self._shelf.lock:
+                    self._shelf.put(changed, here, shown)
+            self._known = newer
+        return True
 
     def _read(self, at: int) -> Shelf:
+        """A shelf that nobody else has yet."""
         shelf = Shelf(self._postcodes)
-        self._fill(shelf, at)
-        return shelf
-
-    def _fill(self, shelf: Shelf, at: int) -> None:
         for items in _batches(self._supply.count(at)):
-            found = self._animals.available_of(items, at)
+            here = self._animals.available_of(items, at)
             # Read in several steps, between which one may have changed its group.
-            ids = {animal.animal_id for animals in found.values() for animal in animals}
-            self._put(shelf, ids, found)
-
-    def _put(
-        self, shelf: Shelf, changed: Collection[str], here: Mapping[str, Sequence[Animal]]
-    ) -> None:
-        shown = self._exposures.of(changed)
-        with shelf.lock:
-            shelf.put(changed, here, shown)
+            ids = {animal.animal_id for animals in here.values() for animal in animals}
+            shelf.put(ids, here, self._exposures.of(ids))
+        return shelf
 
 
 def _batches(items: Collection[str]) -> Iterator[list[str]]:
