@@ -81,4 +81,6 @@ def test_the_answer_for_machines_is_the_report(demo_data: Path) -> None:
 def test_an_empty_folder_is_told_what_to_do(tmp_path: Path) -> None:
     done = evaluate(tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "there are no events: import or send some first" in done.stderr
+    assert f"no database {tmp_path}" in done.stderr
+    assert "pawsonalize import" in done.stderr
+    assert list(tmp_path.iterdir()) == []

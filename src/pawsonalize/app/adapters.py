@@ -10,7 +10,7 @@ from pathlib import Path
 from pawsonalize import clock
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.archive.objects import open_objects
-from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
+from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.access_keys import AccessKeys
 from pawsonalize.engine.campaigns.updates import Campaigns
@@ -139,24 +139,21 @@ class Adapters:
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Adapters]:
-    """What the settings name, open while the block runs; the data folder is made if need be."""
-    adapters = _open(settings)
+def opened(settings: Settings, *, must_exist: bool = False) -> Iterator[Adapters]:
+    """What the settings name, open while the block runs.
+
+    Data folder and database are made if need be. With `must_exist` nothing is made, and where
+    there is no database the error is NotFound: it says where we looked.
+    """
+    adapters = _open(settings, must_exist)
     try:
         yield adapters
     finally:
         adapters.database.close()
 
 
-def _open(settings: Settings) -> Adapters:
-    try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageUnavailable(
-            f"the data folder {settings.data_dir} cannot be made ({error.strerror}): choose"
-            " another with --data-dir"
-        ) from error
-    database = Database(settings.database)
+def _open(settings: Settings, must_exist: bool) -> Adapters:
+    database = _existing_database(settings) if must_exist else _made_database(settings)
     registry = Registry(SqlResources(database))
     ensure_defaults(registry, settings.recipe, clock.now())
     artefacts = LocalArtefacts(settings.models_dir)
@@ -182,6 +179,32 @@ def _open(settings: Settings) -> Adapters:
         ),
         workflow_runs=SqlWorkflowRuns(database),
     )
+
+
+def _made_database(settings: Settings) -> Database:
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageUnavailable(
+            f"the data folder {settings.data_dir} cannot be made ({error.strerror}): choose"
+            " another with --data-dir"
+        ) from error
+    return Database(settings.database)
+
+
+def _existing_database(settings: Settings) -> Database:
+    folder = settings.data_dir.absolute()
+    move = (
+        "name the right one with --data-dir or PAWSONALIZE_DATA_DIR, or fill a new one with"
+        " `pawsonalize import` or `pawsonalize demo`"
+    )
+    if not settings.database_url and not folder.is_dir():
+        raise NotFound(f"there is no data folder {folder}: {move}")
+    try:
+        return Database(settings.database, must_exist=True)
+    except NotFound as error:
+        where = "" if settings.database_url else f" (the data folder is {folder})"
+        raise NotFound(f"{error.message}{where}: {move}") from error
 
 
 def _root_key(settings: Settings) -> Callable[[bool], bytes]:

@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pawsonalize import clock
-from pawsonalize.app import Adapters, opened, read_weights, write_weights
+from pawsonalize.app import Adapters, read_weights, write_weights
+from pawsonalize.cli.opening import opened, opened_or_made
 from pawsonalize.cli.options import DataDir, Json
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput
@@ -67,7 +68,7 @@ def import_(
 
     Example: pawsonalize animals import petfinder.csv --complete
     """
-    with opened(load_settings({"data_dir": data_dir})) as adapters:
+    with opened_or_made(load_settings({"data_dir": data_dir})) as adapters:
         report = _take(adapters, FeedImport(source, complete, allow_shrink), format, file)
     if errors is not None:
         errors.write_bytes(b"".join(row.json_line() for row in report.rejected))
@@ -94,7 +95,7 @@ def watch(
     Example: pawsonalize animals watch /srv/feeds --complete
     """
     console = Console(stderr=True, highlight=False)
-    with opened(load_settings({"data_dir": data_dir})) as adapters:
+    with opened_or_made(load_settings({"data_dir": data_dir})) as adapters:
         watch = FolderWatch(folder, partial(_take, adapters, FeedImport(source, complete), format))
         console.print(f"Watching {folder} (stop it with Ctrl-C)")
         while True:

@@ -3,7 +3,7 @@
 import msgspec
 import typer
 
-from pawsonalize.app import opened
+from pawsonalize.cli.opening import opened, opened_or_made
 from pawsonalize.cli.options import DataDir, Json
 from pawsonalize.cli.progress import progress
 from pawsonalize.engine.archiving.archiver import Archiver
@@ -77,7 +77,7 @@ def replay(data_dir: DataDir = None) -> None:
     Example: pawsonalize archive replay --data-dir restored
     """
     with (
-        opened(load_settings({"data_dir": data_dir})) as adapters,
+        opened_or_made(load_settings({"data_dir": data_dir})) as adapters,
         progress("replaying") as bar,
     ):
         rows = replay_archive(adapters.log, adapters.ledger, adapters.objects, bar)

@@ -8,9 +8,9 @@ import msgspec
 import typer
 
 from pawsonalize import clock
-from pawsonalize.app import opened
 from pawsonalize.cli.evaluation_plot import plot
 from pawsonalize.cli.evaluation_table import print_evaluation
+from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import At, DataDir, Json, RecipeName, Seed, Setting, read_pairs
 from pawsonalize.cli.progress import progress
 from pawsonalize.domain.errors import InvalidInput

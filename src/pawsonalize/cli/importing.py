@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.cli.opening import opened_or_made
 from pawsonalize.cli.options import DataDir, Json
 from pawsonalize.cli.progress import progress
 from pawsonalize.domain.errors import InvalidInput
@@ -52,7 +52,7 @@ def import_(
         raise InvalidInput("nothing to import: give --items, --interactions or --users a file")
     schemas = _schemas(schema or [])
     settings = load_settings({"data_dir": data_dir})
-    with opened(settings) as adapters:
+    with opened_or_made(settings) as adapters:
         importer = Importer(adapters.log, adapters.catalogue, received_at=clock.now())
         reports = [
             run_import_job(

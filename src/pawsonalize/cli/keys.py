@@ -6,7 +6,7 @@ import msgspec
 import typer
 
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.cli.opening import opened, opened_or_made
 from pawsonalize.cli.options import DataDir, Json
 from pawsonalize.cli.resource_table import print_table
 from pawsonalize.engine.access_keys import Scope
@@ -30,7 +30,7 @@ def create(
     Example: pawsonalize keys create --scope events --scope runtime --note "the adoption site"
     """
     settings = load_settings({"data_dir": data_dir})
-    with opened(settings) as adapters:
+    with opened_or_made(settings) as adapters:
         keys = adapters.access_keys(settings)
         key, secret = keys.create(scopes or list(Scope), note, clock.now())
     if json:

@@ -7,7 +7,8 @@ import msgspec
 import typer
 
 from pawsonalize import clock
-from pawsonalize.app import couriers, open_notifiers, opened
+from pawsonalize.app import couriers, open_notifiers
+from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import DataDir, Json
 from pawsonalize.domain.notifications import Kind, Notification
 from pawsonalize.domain.times import iso

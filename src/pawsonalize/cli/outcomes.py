@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import DataDir, Json, read_pairs
 from pawsonalize.cli.outcomes_plot import plot
 from pawsonalize.cli.outcomes_table import print_outcomes

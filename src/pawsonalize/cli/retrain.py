@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from pawsonalize import clock
-from pawsonalize.app import opened
 from pawsonalize.cli.following import finish, follow, started
+from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import At, DataDir, Json
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.settings import load_settings

@@ -5,8 +5,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from pawsonalize.app import opened
 from pawsonalize.cli.following import finish, follow
+from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import DataDir, Json
 from pawsonalize.cli.run_report import print_run, print_runs
 from pawsonalize.settings import load_settings

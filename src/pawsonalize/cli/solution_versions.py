@@ -6,7 +6,7 @@ import msgspec
 import typer
 
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import DataDir, Json
 from pawsonalize.cli.resource_table import print_fields, print_table
 from pawsonalize.engine.resources.solutions import SolutionVersion

@@ -6,7 +6,7 @@ import msgspec
 import typer
 
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import (
     At,
     DataDir,
@@ -21,6 +21,7 @@ from pawsonalize.cli.options import (
 )
 from pawsonalize.cli.training import solutions_to_train, train_and_serve
 from pawsonalize.cli.tuned_line import tuned_line
+from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.engine.resources.defaults import RECOMMENDER
 from pawsonalize.engine.resources.solutions import TrainingMode
@@ -64,6 +65,11 @@ def train(
     else:
         solutions = (solution or RECOMMENDER,)
     with opened(settings) as adapters:
+        if adapters.log.head() == 0:
+            raise InvalidInput(
+                f"there are no events in {settings.data_dir.absolute()}: name the right folder with"
+                " --data-dir, or bring some with `pawsonalize import` or by POST /v1/events"
+            )
         trained = [
             train_and_serve(
                 adapters,

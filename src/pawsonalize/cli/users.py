@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from pawsonalize.app import background_jobs, opened
+from pawsonalize.app import background_jobs
+from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import DataDir, Json
 from pawsonalize.cli.resource_table import print_fields
 from pawsonalize.domain.ids import parse_id

@@ -32,10 +32,10 @@ def examine(settings: Settings, now: int) -> Iterator[Finding]:
     for of_the_machine in OF_THE_MACHINE:
         yield from of_the_machine(settings)
     try:
-        with opened(settings) as adapters:
+        with opened(settings, must_exist=True) as adapters:
             for of_the_service in OF_THE_SERVICE:
                 yield from _done(of_the_service, Patient(settings, adapters, now))
-    except PawsonalizeError as error:
+    except PawsonalizeError as error:  # NotFound: there is nothing to look at
         yield attention("database", error.message)
 
 

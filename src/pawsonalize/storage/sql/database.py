@@ -6,15 +6,17 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
+from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
 
 # One writer at a time gives offsets in commit order, so a reader that has seen offset n will
 # never meet a smaller one later. SQLite locks the file; PostgreSQL takes this advisory lock.
 _WRITER_LOCK = 7_291_966
+
+_VERSION_TABLE = "alembic_version"
 
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
@@ -30,8 +32,11 @@ _SQLITE_PRAGMAS = (
 class Database:
     """A migrated database: reads see what is committed, writes are durable when they return."""
 
-    def __init__(self, url: str) -> None:
-        """Open `sqlite:///path` or `postgresql://…`, and bring its tables up to date."""
+    def __init__(self, url: str, *, must_exist: bool = False) -> None:
+        """Open `sqlite:///path` or `postgresql://…`, and bring its tables up to date.
+
+        Where there are none they are made; with `must_exist`, that is NotFound.
+        """
         self._engine = _engine(url)
         self.is_local = self._engine.dialect.name == "sqlite"
         # The SQLite driver is in autocommit mode already; saying so again costs a statement.
@@ -40,7 +45,13 @@ class Database:
             if self.is_local
             else self._engine.execution_options(isolation_level="AUTOCOMMIT")
         )
-        self._migrate()
+        try:
+            if must_exist:
+                self._find()
+            self._migrate()
+        except BaseException:
+            self.close()
+            raise
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -79,6 +90,15 @@ class Database:
     def close(self) -> None:
         """Release every connection."""
         self._engine.dispose()
+
+    def _find(self) -> None:
+        """Raise NotFound where there is nothing to read; leaves no file behind."""
+        file = self._engine.url.database
+        if self.is_local and file is not None and not Path(file).exists():
+            raise NotFound(f"there is no database {file}")
+        with _as_storage_errors(), self._reads.connect() as connection:
+            if not inspect(connection).has_table(_VERSION_TABLE):
+                raise NotFound(f"the database {self.shown_url} has no tables of Pawsonalize")
 
     def _migrate(self) -> None:
         config = Config()

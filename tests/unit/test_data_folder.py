@@ -1,0 +1,147 @@
+"""Commands that work on what exists make no data folder, and say which one they looked at."""
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pawsonalize.app import opened
+from pawsonalize.cli.main import app
+from pawsonalize.domain.errors import NotFound, PawsonalizeError
+from pawsonalize.settings import Settings
+from tests.service_data import make_service
+
+COMMANDS = [
+    "animals exposure",
+    "animals learn",
+    "animals ls",
+    "animals rm a-7",
+    "animals set-status a-7 adopted",
+    "animals show a-7",
+    "archive ls",
+    "archive run",
+    "archive verify",
+    "campaigns ls",
+    "campaigns rollback recommender",
+    "campaigns show recommender",
+    "campaigns update recommender one",
+    "evaluate",
+    "filters ls",
+    "filters create cats 'INCLUDE ItemID WHERE Items.ANIMAL_TYPE IN (\"1\")'",
+    "filters delete cats",
+    "filters show cats",
+    "keys ls",
+    "keys rm PAWS",
+    "notifications ls",
+    "notifications retry",
+    "outcomes",
+    "retrain",
+    "runs cancel one",
+    "runs ls",
+    "runs show one",
+    "runs watch one",
+    "solution-versions ls",
+    "solution-versions show one",
+    "solution-versions stop one",
+    "solutions ls",
+    "solutions show recommender",
+    "solutions tune recommender --trials 2",
+    "train",
+    "users erase ann --yes",
+]
+BEGINNING = {"animals import", "animals watch", "archive replay", "demo", "import", "keys create"}
+WITHOUT_DATA = {"notifications test", "doctor", "serve"}
+
+
+def every_command() -> set[str]:
+    found = set()
+    for group in (app, *(each.typer_instance for each in app.registered_groups)):
+        assert group is not None
+        name = next(
+            (each.name for each in app.registered_groups if each.typer_instance is group), ""
+        )
+        for command in group.registered_commands:
+            if not command.hidden:
+                assert command.callback is not None
+                own = command.name or command.callback.__name__.replace("_", "-")
+                found.add(f"{name} {own}".strip())
+    return found
+
+
+def test_every_command_is_in_one_of_the_lists() -> None:
+    listed = {" ".join(each.split()[:2]) for each in COMMANDS} | BEGINNING | WITHOUT_DATA
+    listed |= {each.split()[0] for each in COMMANDS}
+    assert every_command() - listed == set()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_on_a_folder_that_is_not_there_it_says_so_and_makes_none(
+    command: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "typo"
+    done = CliRunner().invoke(app, [*shlex.split(command), "--data-dir", str(folder)])
+    assert isinstance(done.exception, NotFound), done.output
+    assert done.exception.message.startswith(f"there is no data folder {folder}: name the right")
+    assert "pawsonalize import" in done.exception.message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_something_else_is_not_made_one_of_ours(tmp_path: Path) -> None:
+    with (
+        pytest.raises(NotFound, match=f"no database {tmp_path}/pawsonalize.sqlite3"),
+        opened(Settings(data_dir=tmp_path), must_exist=True),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_without_our_tables_is_not_made_one_of_ours(
+    database_url: str, tmp_path: Path
+) -> None:
+    if database_url.startswith("sqlite"):
+        Path(database_url.removeprefix("sqlite:///")).touch()
+    settings = Settings(data_dir=tmp_path, database_url=database_url)
+    for _ in range(2):
+        with (
+            pytest.raises(NotFound, match="no tables of Pawsonalize"),
+            opened(settings, must_exist=True),
+        ):
+            pass
+    with opened(settings):
+        pass
+    with opened(settings, must_exist=True) as adapters:
+        assert adapters.log.head() == 0
+
+
+def test_the_folder_is_said_on_stderr_where_the_command_line_does_not_name_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_service(tmp_path, train=False)
+    monkeypatch.setenv("PAWSONALIZE_DATA_DIR", str(tmp_path))
+    done = CliRunner().invoke(app, ["solutions", "ls", "--json"])
+    assert done.exit_code == 0
+    assert done.stderr == f"data folder: {tmp_path}\n"
+    assert len(json.loads(done.stdout)) == 2
+    monkeypatch.delenv("PAWSONALIZE_DATA_DIR")
+    named = CliRunner().invoke(app, ["solutions", "ls", "--json", "--data-dir", str(tmp_path)])
+    assert named.stderr == ""
+
+
+def test_training_without_events_names_the_folder(tmp_path: Path) -> None:
+    with opened(Settings(data_dir=tmp_path)):
+        pass
+    done = CliRunner().invoke(app, ["train", "--data-dir", str(tmp_path)])
+    assert isinstance(done.exception, PawsonalizeError)
+    assert str(tmp_path) in done.exception.message
+    assert "pawsonalize import" in done.exception.message
+
+
+def test_the_doctor_makes_no_folder_either(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["doctor", "--data-dir", str(tmp_path / "typo"), "--json"])
+    assert done.exit_code == 1
+    found = {each["check"]: each for each in json.loads(done.stdout)}
+    assert found["data folder"]["verdict"] == "attention"
+    assert str(tmp_path / "typo") in found["data folder"]["message"]
+    assert list(tmp_path.iterdir()) == []
