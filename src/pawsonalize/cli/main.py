@@ -67,7 +67,9 @@ def main() -> None:
     try:
         app()
     except PawsonalizeError as error:
-        Console(stderr=True).print(f"error: {error.message}", style="red", markup=False)
+        # One line, however long: a path that is broken in two cannot be copied.
+        stderr = Console(stderr=True, soft_wrap=True)
+        stderr.print(f"error: {error.message}", style="red", markup=False)
         sys.exit(2 if isinstance(error, InvalidInput | NotFound) else 1)
 
 
