@@ -57,9 +57,14 @@ def settings_page() -> str:
     ]
     return (
         f"# Settings\n\n{_MADE}\n"
-        "Settings come from `config/{env}.yaml` (`env` from `PAWSONALIZE_ENV`, default `dev`) and"
+        "Settings come from `config/{env}.yaml` or `.yml` below the current folder (`env` from"
+        " `PAWSONALIZE_ENV`, default `dev`), or from the file that `PAWSONALIZE_CONFIG` names, and"
         " from the environment, which wins: `port` is `PAWSONALIZE_PORT`. Options on the command"
-        " line win over both.\n\n" + "\n".join(rows) + "\n"
+        " line win over both. `pawsonalize doctor` says which file was read and what is given.\n\n"
+        "A name that is not in this list is an error in the file and a warning in the environment."
+        " Names may be written as the config files of AWS's deployment write them"
+        " (`minProvisionedTPS`); what they hold for AWS alone (`vpcId`, `…SsmPath`) has no meaning"
+        " here and is named in a warning.\n\n" + "\n".join(rows) + "\n"
     )
 
 

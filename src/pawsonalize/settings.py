@@ -1,27 +1,32 @@
 """Settings: typed, from config/{env}.yaml and the environment; nothing else reads either.
 
 Every field is also an environment variable: `PAWSONALIZE_` and the field's name in upper case.
-The environment wins over the file, the file over the defaults below.
+The environment wins over the file, the file over the defaults below. `config.py` reads both.
 """
 
 import os
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import msgspec
-import yaml
 from msgspec import Meta
 
+from pawsonalize.config import PREFIX, Written, read_config
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.animals.settings import AnimalSettings
 from pawsonalize.engine.checks.settings import CheckSettings
 from pawsonalize.evaluation.gate.settings import GateSettings, Profile
 
-_PREFIX = "PAWSONALIZE_"
 _OF_RETRAINING = ("recipe", "reranking", "promotion", "gate", "check", "retrain", "campaign")
 _GATE, _CHECKS, _ANIMALS = GateSettings(), CheckSettings(), AnimalSettings()
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "text, in quotes if it looks like a number or a date",
+}
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0)]
 
@@ -289,28 +294,51 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
-    """Read config/{env}.yaml (env from PAWSONALIZE_ENV, default dev), then the environment.
+    """The settings alone of `read_settings`."""
+    return read_settings(overrides)[0]
+
+
+def read_settings(overrides: Mapping[str, Any] | None = None) -> tuple[Settings, Written]:
+    """Read the config file, then the environment: the settings, and what was written where.
 
     `overrides` (such as command-line options) win over both; None values among them are left
-    out. Raises InvalidInput that names the wrong key.
+    out. Raises InvalidInput that names the wrong setting, and where its value comes from.
     """
-    values: dict[str, Any] = {}
-    values |= _file(Path("config") / f"{os.environ.get(_PREFIX + 'ENV', 'dev')}.yaml")
-    for name in Settings.__struct_fields__:
-        variable = _PREFIX + name.upper()
-        if variable in os.environ:
-            values[name] = os.environ[variable]
-    values |= {name: value for name, value in (overrides or {}).items() if value is not None}
+    written = read_config(Settings.__struct_fields__, os.environ)
+    given = {name: value for name, value in (overrides or {}).items() if value is not None}
+    values = {**written.values, **given}
     try:
-        return msgspec.convert(values, Settings, strict=False, dec_hook=_read)
+        return msgspec.convert(values, Settings, strict=False, dec_hook=_read), written
     except msgspec.ValidationError as error:
-        raise InvalidInput(f"a setting is wrong: {error}") from error
+        sources = {**written.sources, **dict.fromkeys(given, "the command line")}
+        raise InvalidInput(_wrong(str(error), values, sources)) from error
+
+
+def _wrong(reason: str, values: Mapping[str, Any], sources: Mapping[str, str]) -> str:
+    """What is wrong with which setting; the values of secrets are not shown."""
+    said, _, place = reason.partition(" - at `$.")
+    name = place.rstrip("`")
+    if name not in sources:
+        return f"a setting is wrong: {reason}"
+    is_secret = isinstance(getattr(Settings(), name), Secret)
+    value = "" if is_secret else f" {values[name]!r}"
+    return f"the setting {name}{value} (from {sources[name]}) is wrong: {_wanted(name, said)}"
+
+
+def _wanted(name: str, said: str) -> str:
+    """What to write instead, in words where msgspec names a type."""
+    if choices := get_args(get_type_hints(Settings)[name]):
+        return f"write one of {', '.join(choices)}"
+    for kind, words in _KINDS.items():
+        if said.startswith(f"Expected `{kind}`, got"):
+            return f"write {words}"
+    return said
 
 
 def as_environment(settings: Settings) -> dict[str, str]:
     """The settings as environment variables, for other processes to load."""
     return {
-        _PREFIX + name.upper(): str(getattr(settings, name)) for name in Settings.__struct_fields__
+        PREFIX + name.upper(): str(getattr(settings, name)) for name in Settings.__struct_fields__
     }
 
 
@@ -323,20 +351,10 @@ def as_record(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _file(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InvalidInput(f"{path} cannot be read: {error}") from error
-    if not isinstance(content, dict | None):
-        raise InvalidInput(f"{path} must hold `name: value` lines")
-    return content or {}
-
-
 def _read(kind: type, value: Any) -> Any:
     """Read the types that msgspec does not know, which are made from text."""
+    if not isinstance(value, str | kind):
+        raise TypeError(f"Expected `str`, got `{type(value).__name__}`")
     return kind(value)
 
 

@@ -26,4 +26,4 @@ def give_way() -> None:
 
 if __name__ == "__main__":
     give_way()
-    importlib.import_module("pawsonalize.cli.main").main()
+    importlib.import_module("pawsonalize.cli.main").main(warn=False)

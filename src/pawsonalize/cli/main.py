@@ -1,6 +1,7 @@
 """`pawsonalize`: every command, and what an error looks like."""
 
 import sys
+from contextlib import suppress
 
 import typer
 from rich.console import Console
@@ -30,6 +31,7 @@ from pawsonalize.cli import (
     work,
 )
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
+from pawsonalize.settings import read_settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -62,8 +64,10 @@ app.add_typer(archive.app, name="archive")
 app.add_typer(notifications.app, name="notifications")
 
 
-def main() -> None:
-    """Run the command line."""
+def main(*, warn: bool = True) -> None:
+    """Run the command line; `warn` of settings that have no effect."""
+    if warn:
+        _warn()
     try:
         app()
     except PawsonalizeError as error:
@@ -71,6 +75,13 @@ def main() -> None:
         stderr = Console(stderr=True, soft_wrap=True)
         stderr.print(f"error: {error.message}", style="red", markup=False)
         sys.exit(2 if isinstance(error, InvalidInput | NotFound) else 1)
+
+
+def _warn() -> None:
+    with suppress(PawsonalizeError):  # the command itself says what is wrong with them
+        for warning in read_settings()[1].warnings:
+            stderr = Console(stderr=True, soft_wrap=True)
+            stderr.print(f"warning: {warning}", style="yellow", markup=False)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from pawsonalize import app
 from pawsonalize.app import Adapters
-from pawsonalize.settings import Settings, load_settings
+from pawsonalize.settings import Settings, read_settings
 
 
 @contextmanager
@@ -31,6 +31,10 @@ def opened_or_made(settings: Settings) -> Iterator[Adapters]:
 
 def _say_where(settings: Settings) -> None:
     """Say on stderr where we look, unless the command line itself has just said it."""
-    if settings.data_dir == load_settings().data_dir:
+    configured, written = read_settings()
+    if settings.data_dir == configured.data_dir:
+        where = f"data folder: {settings.data_dir.absolute()}"
+        if written.file is not None:
+            where += f" (settings: {written.file.absolute()})"
         stderr = Console(stderr=True, soft_wrap=True, highlight=False)
-        stderr.print(f"data folder: {settings.data_dir.absolute()}", style="dim", markup=False)
+        stderr.print(where, style="dim", markup=False)

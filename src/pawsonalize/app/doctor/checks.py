@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.doctor.data import animals, database, events
 from pawsonalize.app.doctor.finding import Finding, Patient, attention
-from pawsonalize.app.doctor.machine import disk, folder, notifiers, versions
+from pawsonalize.app.doctor.machine import disk, folder, notifiers, settings_given, versions
 from pawsonalize.app.doctor.serving import campaigns, deliveries, last_retraining, problems
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.settings import Settings
 
 OF_THE_MACHINE: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     versions,
+    settings_given,
     folder,
     disk,
     notifiers,

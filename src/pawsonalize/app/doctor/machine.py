@@ -10,7 +10,7 @@ from pawsonalize import __version__
 from pawsonalize.app.adapters import open_notifiers
 from pawsonalize.app.doctor.finding import Finding, attention
 from pawsonalize.domain.errors import PawsonalizeError
-from pawsonalize.settings import Settings
+from pawsonalize.settings import Settings, read_settings
 
 _MEGABYTE = 1_000_000
 _LITTLE_SPACE = 500 * _MEGABYTE
@@ -23,6 +23,16 @@ def versions(_settings: Settings) -> Iterator[Finding]:
         f"Pawsonalize {__version__}, Python {platform.python_version()},"
         f" SQLite {sqlite3.sqlite_version}",
     )
+
+
+def settings_given(_settings: Settings) -> Iterator[Finding]:
+    """Which settings are given, where, and what is written without effect."""
+    _, written = read_settings()
+    file = "no config file" if written.file is None else str(written.file.absolute())
+    given = ", ".join(f"{name} (from {source})" for name, source in written.sources.items())
+    yield Finding("settings", f"{file}; given: {given or 'none'}")
+    for warning in written.warnings:
+        yield attention("settings", warning)
 
 
 def folder(settings: Settings) -> Iterator[Finding]:

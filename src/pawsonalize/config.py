@@ -1,0 +1,173 @@
+"""Where settings are written: a config file and environment variables, with what each says.
+
+A name that nobody knows is never passed over: in the file it is an error, in the environment a
+warning, and both name the setting that was probably meant.
+"""
+
+import difflib
+import re
+from collections.abc import Collection, Hashable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pawsonalize.domain.errors import InvalidInput
+
+PREFIX = "PAWSONALIZE_"
+_FOLDER = Path("config")
+_ENV, _CONFIG = PREFIX + "ENV", PREFIX + "CONFIG"
+_DEFAULT_ENV = "dev"
+# Read by the tests and the benchmarks, not by the service.
+_OF_DEVELOPERS = re.compile(r"PAWSONALIZE_(TEST_.*|SHARED_DATA|FUZZ|SASREC_EPOCHS)")
+# What config files for AWS's deployment hold beside the settings that we have too.
+_OF_AWS = re.compile(
+    r"vpcid|subnetids?|securitygroupids?|account(id)?|region|stackname|tags|.*(ssm|arn)path|.*arn"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What is written: each setting's value and where it comes from, by the setting's name.
+
+    `file` is the config file that was read, if any; `warnings` are sentences for the operator.
+    """
+
+    values: Mapping[str, Any]
+    sources: Mapping[str, str]
+    file: Path | None
+    warnings: tuple[str, ...] = ()
+
+
+def read_config(known: Collection[str], environ: Mapping[str, str]) -> Written:
+    """Read the config file, then the environment, which wins; `known` are the settings' names.
+
+    The file is PAWSONALIZE_CONFIG, else config/{env}.yaml or .yml below the current folder, where
+    PAWSONALIZE_ENV names the env (default dev, which may be absent). Raises InvalidInput for a
+    file that is not there, cannot be read or holds an unknown name.
+    """
+    path = _path(environ)
+    values, warnings = ({}, []) if path is None else _of_file(path, known)
+    sources = dict.fromkeys(values, str(path))
+    for variable, value in environ.items():
+        if not variable.upper().startswith(PREFIX) or variable in (_ENV, _CONFIG):
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        if name in known and variable == PREFIX + name.upper():
+            values[name], sources[name] = value, f"the variable {variable}"
+        elif not _OF_DEVELOPERS.fullmatch(variable):
+            warnings.append(_unknown_variable(variable, known))
+    return Written(values, sources, path, tuple(warnings))
+
+
+def _path(environ: Mapping[str, str]) -> Path | None:
+    """The config file to read; None if there is none and none was asked for."""
+    if given := environ.get(_CONFIG):
+        if not Path(given).is_file():
+            raise InvalidInput(
+                f"{_CONFIG} names {Path(given).absolute()}, and there is no such file: correct it,"
+                " or take the variable away"
+            )
+        return Path(given)
+    env = environ.get(_ENV) or _DEFAULT_ENV
+    wanted = [_FOLDER / f"{env}{suffix}" for suffix in (".yaml", ".yml")]
+    found = [path for path in wanted if path.is_file()]
+    if len(found) > 1:
+        raise InvalidInput(
+            f"{found[0]} and {found[1]} are both there, and only one can count: merge them into"
+            f" {found[0]}"
+        )
+    if not found and environ.get(_ENV):
+        raise InvalidInput(_no_such_env(env, wanted[0]))
+    return found[0] if found else None
+
+
+def _no_such_env(env: str, wanted: Path) -> str:
+    there = sorted(path.name for path in _FOLDER.glob("*.y*ml"))
+    listed = f"there is {', '.join(there)}" if there else "there is no config file"
+    return (
+        f"{_ENV} is {env}, and there is no file {wanted.absolute()}: in that folder {listed}."
+        f" Correct {_ENV}, run the command where the file is, or name the file in {_CONFIG}"
+    )
+
+
+def _of_file(path: Path, known: Collection[str]) -> tuple[dict[str, Any], list[str]]:
+    by_plain_name = {_plain(name): name for name in known}
+    values: dict[str, Any] = {}
+    spelt: dict[str, str] = {}
+    warnings: list[str] = []
+    content = _mapping(path)
+    if content is None:
+        return {}, [f"{path} is empty: nothing is set by it"]
+    for key, value in content.items():
+        if not isinstance(key, str):
+            raise InvalidInput(f"{path}: {key!r} is not the name of a setting: write `name: value`")
+        name = by_plain_name.get(_plain(key))
+        if name in spelt:
+            raise InvalidInput(
+                f"{path} sets {name} twice, as {spelt[name]} and as {key}: keep one of them"
+            )
+        if name is not None:
+            values[name], spelt[name] = value, key
+        elif _OF_AWS.fullmatch(_plain(key)):
+            warnings.append(
+                f"{path}: {key} is for AWS's deployment and has no meaning here: leave it out"
+            )
+        else:
+            raise InvalidInput(f"{path}: there is no setting {key}{_meant(key, known)}")
+    return values, warnings
+
+
+def _mapping(path: Path) -> dict[Any, Any] | None:
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InvalidInput(f"{path} cannot be read: {error}") from error
+    if not isinstance(content, dict | None):
+        raise InvalidInput(f"{path} must hold `name: value` lines, and holds {content!r:.50}")
+    return content
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is there twice, where YAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """See `SafeLoader.construct_mapping`."""
+        seen = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in seen:
+                line = key.start_mark.line + 1
+                raise yaml.YAMLError(f"{key.value} is set twice, again in line {line}: keep one")
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _unknown_variable(variable: str, known: Collection[str]) -> str:
+    name = variable.upper().removeprefix(PREFIX)
+    if _OF_AWS.fullmatch(_plain(name)):
+        return f"the variable {variable} is for AWS's deployment and has no meaning here"
+    meant = nearest(name, (*known, "env", "config"))
+    hint = f"did you mean {PREFIX}{meant.upper()}?" if meant else "there is no setting of that name"
+    return f"the variable {variable} is without effect: {hint}"
+
+
+def _meant(name: str, known: Collection[str]) -> str:
+    meant = nearest(name, known)
+    if meant:
+        return f": did you mean {meant}?"
+    return ": take it out (docs/reference/settings.md lists the settings)"
+
+
+def nearest(name: str, known: Collection[str]) -> str | None:
+    """The known name that is spelt most like this one, or None if none is near."""
+    by_plain_name = {_plain(each): each for each in known}
+    found = difflib.get_close_matches(_plain(name), by_plain_name, n=1, cutoff=0.75)
+    return by_plain_name[found[0]] if found else None
+
+
+def _plain(name: str) -> str:
+    """The name without case and separators: minProvisionedTPS is min_provisioned_tps."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
