@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pawsonalize import clock
@@ -13,6 +14,7 @@ from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.access_keys import AccessKeys
+from pawsonalize.engine.campaigns.directory import Directory
 from pawsonalize.engine.campaigns.updates import Campaigns
 from pawsonalize.engine.datasets import Datasets
 from pawsonalize.engine.filters.resources import Filters
@@ -25,6 +27,7 @@ from pawsonalize.engine.outcomes.reporting import OutcomeSources
 from pawsonalize.engine.problems import Problems
 from pawsonalize.engine.resources.defaults import ensure_defaults
 from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.resource import Resource
 from pawsonalize.engine.solutions.processes import TrainingProcesses
 from pawsonalize.engine.solutions.training import Trainer
 from pawsonalize.engine.solutions.versions import SolutionVersions
@@ -112,6 +115,10 @@ class Adapters:
     def filters(self) -> Filters:
         """The filters."""
         return Filters(self.registry, self.catalogue)
+
+    def directory(self, settings: Settings) -> Directory:
+        """What finds dataset groups and campaigns by what they are called."""
+        return Directory(self.registry, partial(_reference, settings), clock.now)
 
     def access_keys(self, settings: Settings) -> AccessKeys:
         """Who may call."""
@@ -205,6 +212,14 @@ def _existing_database(settings: Settings) -> Database:
     except NotFound as error:
         where = "" if settings.database_url else f" (the data folder is {folder})"
         raise NotFound(f"{error.message}{where}: {move}") from error
+
+
+def _reference(settings: Settings, text: str) -> tuple[type[Resource], str] | None:
+    if not text.startswith("arn:"):
+        return None
+    from pawsonalize.aws.arn import Arns  # noqa: PLC0415 - slow to import, commands seldom need it
+
+    return Arns(settings.aws_region, settings.aws_account_id).reference(text)
 
 
 def _root_key(settings: Settings) -> Callable[[bool], bytes]:

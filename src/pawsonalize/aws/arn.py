@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, NOT_FOUND, AwsError
+from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.engine.resources.attribution import MetricAttribution
 from pawsonalize.engine.resources.campaigns import Campaign
@@ -110,6 +111,14 @@ class Arns:
         if found is not kind:
             raise _invalid(arn, kind.kind)
         return name
+
+    def reference(self, arn: str) -> tuple[type[Resource], str]:
+        """The same as `resource`, with the errors of other doors: InvalidInput, NotFound."""
+        try:
+            return self.resource(arn)
+        except AwsError as error:
+            kind = NotFound if error.name == NOT_FOUND else InvalidInput
+            raise kind(error.message) from error
 
     def resource(self, arn: str) -> tuple[type[Resource], str]:
         """The kind and the name of the resource."""

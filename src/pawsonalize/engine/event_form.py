@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, Raw, UnsetType
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import (
+    DEFAULT_DATASET_GROUP,
     MAX_IMPRESSION_ITEMS,
     MAX_PROPERTIES_CHARS,
     MAX_TYPE_LENGTH,
@@ -57,13 +58,17 @@ class AnimalMetadata(msgspec.Struct, frozen=True):
 
 
 class EventForm(msgspec.Struct, frozen=True, rename="camel"):
-    """One event as sent: `{"userId"?, "sessionId", "eventType", "animalMetadata", …}`."""
+    """One event as sent: `{"userId"?, "sessionId", "eventType", "animalMetadata", …}`.
+
+    In a dataset group whose items are no animals' groups, `itemId` says what it is about.
+    """
 
     session_id: Id
     event_type: Annotated[str, Meta(min_length=1, max_length=MAX_TYPE_LENGTH)]
     animal_metadata: AnimalMetadata | None = None
     user_id: Id | None = None
     animal_id: Id | None = msgspec.field(name="animal_id", default=None)
+    item_id: Id | None = None
     event_id: Id | None = None
     sent_at: Moment | None = None
     event_value: float | None = None
@@ -87,7 +92,12 @@ _ENCODE = msgspec.json.Encoder().encode
 GroupOfAnimal = Callable[[str, int], AnimalGroup | None]
 
 
-def read_event(raw: bytes | Raw, received_at: int, group_of: GroupOfAnimal) -> Event:
+def read_event(
+    raw: bytes | Raw,
+    received_at: int,
+    group_of: GroupOfAnimal,
+    dataset_group: str = DEFAULT_DATASET_GROUP,
+) -> Event:
     """Read one event, in the stream's envelope or bare; InvalidInput says what is wrong with it.
 
     `received_at` is milliseconds since 1970 and stands in for a missing `sentAt`. `group_of`
@@ -103,7 +113,7 @@ def read_event(raw: bytes | Raw, received_at: int, group_of: GroupOfAnimal) -> E
         user_id=_optional_id(form.user_id, "userId"),
         session_id=parse_id(form.session_id, "sessionId"),
         event_type=parse_id(form.event_type, "eventType"),
-        item_id=_group(form, animal_id, sent_at, group_of).id,
+        item_id=_item(form, animal_id, sent_at, group_of, dataset_group),
         sent_at=sent_at,
         received_at=received_at,
         animal_id=animal_id,
@@ -111,11 +121,28 @@ def read_event(raw: bytes | Raw, received_at: int, group_of: GroupOfAnimal) -> E
         recommendation_id=_optional_id(form.recommendation_id, "recommendationId"),
         impression=read_impression(form.impression),
         properties=read_properties(form.properties),
+        dataset_group=dataset_group,
     )
 
 
 def _optional_id(value: object, field: str) -> str | None:
     return None if value is None else parse_id(value, field)
+
+
+def _item(
+    form: EventForm, animal_id: str | None, at: int, group_of: GroupOfAnimal, dataset_group: str
+) -> str:
+    """The item that the event is about: its own, or the group of its animal."""
+    if form.item_id is None:
+        return _group(form, animal_id, at, group_of).id
+    item_id = parse_id(form.item_id, "itemId")
+    if dataset_group == DEFAULT_DATASET_GROUP and AnimalGroup.parse(item_id) is None:
+        raise InvalidInput(
+            f"itemId {item_id} is no animal group, species-breed-size-age: send animalMetadata or"
+            " an animal_id, or the datasetGroup whose item it is",
+            field="itemId",
+        )
+    return item_id
 
 
 def _group(form: EventForm, animal_id: str | None, at: int, group_of: GroupOfAnimal) -> AnimalGroup:

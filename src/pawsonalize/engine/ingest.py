@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from msgspec import Raw
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.events import Event
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.event_form import read_event
 from pawsonalize.engine.group_commit import GroupCommit
@@ -47,8 +47,13 @@ class Ingest:
         self._reads_are_local = reads_are_local
         self._writer = GroupCommit(log.append)
 
-    async def accept(self, raws: Sequence[bytes | Raw], received_at: int) -> Receipt:
-        """Store the good events of a call and report on the bad ones.
+    async def accept(
+        self,
+        raws: Sequence[bytes | Raw],
+        received_at: int,
+        dataset_group: str = DEFAULT_DATASET_GROUP,
+    ) -> Receipt:
+        """Store the good events of a call, in that dataset group, and report on the bad ones.
 
         Raises InvalidInput for an empty or too long call, StorageUnavailable when nothing could
         be stored; then no event of the call is.
@@ -60,9 +65,9 @@ class Ingest:
                 f"a call takes {MAX_EVENTS} events, not {len(raws)}: split it", field="events"
             )
         if self._reads_are_local:
-            events, rejected = self._read(raws, received_at)
+            events, rejected = self._read(raws, received_at, dataset_group)
         else:  # a network may hang, and every other request of the process with it
-            events, rejected = await asyncio.to_thread(self._read, raws, received_at)
+            events, rejected = await asyncio.to_thread(self._read, raws, received_at, dataset_group)
         stored = await self.put(events) if events else []
         accepted = sum(stored)
         return Receipt(accepted, len(stored) - accepted, tuple(rejected))
@@ -80,13 +85,13 @@ class Ingest:
         self._writer.close()
 
     def _read(
-        self, raws: Sequence[bytes | Raw], received_at: int
+        self, raws: Sequence[bytes | Raw], received_at: int, dataset_group: str
     ) -> tuple[list[Event], list[Rejection]]:
         events = []
         rejected = []
         for index, raw in enumerate(raws):
             try:
-                events.append(read_event(raw, received_at, self._group_of))
+                events.append(read_event(raw, received_at, self._group_of, dataset_group))
             except InvalidInput as error:
                 rejected.append(Rejection(index, error.code, error.message, error.field))
         return events, rejected

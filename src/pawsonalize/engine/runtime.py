@@ -112,6 +112,17 @@ class Runtime:
         return self._recommender.current.version.recipe
 
     @property
+    def can_recommend(self) -> bool:
+        """Whether a version recommends now."""
+        return self._recommender.is_ready
+
+    @property
+    def can_rank(self) -> bool:
+        """Whether a version ranks now."""
+        reranker = self._reranker
+        return self.can_recommend or (reranker is not None and reranker.is_ready)
+
+    @property
     def served(self) -> Served:
         """The version that recommends now; NotReady if there is none."""
         return self._recommender.current

@@ -7,8 +7,16 @@ from starlette.responses import Response
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.ids import parse_id
-from pawsonalize.engine.animals.individuals import PARTS, AnimalAnswer, Asked, Place
+from pawsonalize.engine.animals.individuals import (
+    PARTS,
+    AnimalAnswer,
+    Asked,
+    Individuals,
+    Place,
+)
 from pawsonalize.engine.animals.profile import Wishes
+from pawsonalize.engine.campaigns.standing import Purpose
+from pawsonalize.http.addressing import individuals_for, query_address
 from pawsonalize.http.json import json_response, read_limit
 from pawsonalize.http.services import Services
 from pawsonalize.http.visitor import read_visitor
@@ -59,7 +67,10 @@ async def get_similar(request: Request) -> Response:
     limit = read_limit(given.get("limit"), 10)
     is_full = is_detailed(request)
     visitor = read_visitor(given.get("userId"), given.get("sessionId"))
-    answer = await services.read(_similar, services, animal_id, visitor, limit, is_full)
+    individuals = await individuals_for(services, query_address(request), Purpose.COMPARING)
+    answer = await services.read(
+        _similar, services, individuals, animal_id, visitor, limit, is_full
+    )
     return animals_response(answer, is_full)
 
 
@@ -84,12 +95,17 @@ def animals_response(answer: AnimalAnswer, is_full: bool) -> Response:
 
 
 def _similar(
-    services: Services, animal_id: str, visitor: Visitor, limit: int, explain: bool
+    services: Services,
+    individuals: Individuals,
+    animal_id: str,
+    visitor: Visitor,
+    limit: int,
+    explain: bool,
 ) -> AnimalAnswer:
     now = services.now()
     rules = services.profiles.rules(Wishes(), visitor)
     asked = Asked(visitor, now, now, rules, explain=explain)
-    return services.individuals.similar(animal_id, asked, limit)
+    return individuals.similar(animal_id, asked, limit)
 
 
 def _short(place: Place) -> RecommendedAnimal:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from pawsonalize.engine.decoding import decode
 from pawsonalize.engine.event_form import EventForm
 from pawsonalize.engine.ingest import MAX_EVENTS
+from pawsonalize.http.addressing import read_group
 from pawsonalize.http.json import json_response, read_body
 from pawsonalize.http.metrics import EVENTS
 from pawsonalize.http.services import Services
@@ -67,8 +68,9 @@ async def post_events(request: Request) -> Response:
     """Take events; answers 202 once the good ones are durable."""
     services: Services = request.app.state.services
     received_at = services.now()
+    group = await read_group(request)
     body = await read_body(request, services.max_body_bytes)
-    receipt = await services.ingest.accept(_split(body), received_at)
+    receipt = await services.ingest.accept(_split(body), received_at, group)
     EVENTS.labels("accepted").inc(receipt.accepted)
     EVENTS.labels("duplicate").inc(receipt.duplicates)
     EVENTS.labels("rejected").inc(len(receipt.rejected))

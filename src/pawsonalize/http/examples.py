@@ -100,3 +100,19 @@ PROMOTED: dict[str, Any] = {
         }
     ],
 }
+SHOP_EVENT: dict[str, Any] = {
+    "userId": "ann",
+    "sessionId": "s-1",
+    "eventType": "view",
+    "itemId": "tent-3",
+}
+SHOP_RECOMMENDATION: dict[str, Any] = {"userId": "ann", "datasetGroup": "shop", "limit": 5}
+SHOP_SIMILAR: dict[str, Any] = {
+    "itemId": "tent-3",
+    "campaign": "arn:aws:personalize:us-east-1:000000000000:campaign/shop-similar",
+}
+SHOP_RERANKING: dict[str, Any] = {
+    "userId": "ann",
+    "datasetGroup": "shop",
+    "itemMetadataList": [{"itemId": "tent-3"}, {"itemId": "stove-1"}],
+}

@@ -28,9 +28,9 @@ class PromotionRequest(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def read_filter(
-    services: Services, given: str | None, values: FilterValues, where: str = ""
+    services: Services, group: str, given: str | None, values: FilterValues, where: str = ""
 ) -> AppliedFilter | None:
-    """The filter of that name, or the one written out, with its values.
+    """The dataset group's filter of that name, or the one written out, with its values.
 
     `where` is the path of the fields `filter` and `filterValues`, for the errors.
     """
@@ -42,31 +42,38 @@ def read_filter(
             )
         return None
     try:
-        expression = services.filters.find(given)
+        expression = services.filters.find(given, dataset_group=group)
     except (InvalidInput, NotFound) as error:
         raise _placed(error, f"{where}filter") from error
     return apply(expression, values, f"{where}filterValues")
 
 
-def read_promotion(services: Services, given: Sequence[PromotionRequest]) -> Promotion | None:
+def read_promotion(
+    services: Services, group: str, given: Sequence[PromotionRequest]
+) -> Promotion | None:
     """The promotion of a question, which has one at most."""
     if not given:
         return None
     if len(given) > MAX_PROMOTIONS:
         raise InvalidInput("send one promotion at most", field="promotions")
     asked = given[0]
-    applied = read_filter(services, asked.filter, asked.filter_values, "promotions[0].")
+    applied = read_filter(services, group, asked.filter, asked.filter_values, "promotions[0].")
     assert applied is not None
     return Promotion(asked.name, asked.percent_promoted_items, applied)
 
 
 def read_metadata(
-    services: Services, item_ids: Sequence[str], wanted: Mapping[str, Sequence[str]], now: int
+    services: Services,
+    group: str,
+    item_ids: Sequence[str],
+    wanted: Mapping[str, Sequence[str]],
+    now: int,
 ) -> list[Metadata]:
     """The wanted columns of each item; empty where none are wanted."""
     if not wanted:
         return [{} for _ in item_ids]
-    return [dict(row) for row in services.metadata.selected(item_ids, wanted, now)]
+    metadata = services.filterings.of(group).metadata
+    return [dict(row) for row in metadata.selected(item_ids, wanted, now)]
 
 
 def _placed(error: PawsonalizeError, field: str) -> PawsonalizeError:

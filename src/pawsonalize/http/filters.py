@@ -5,18 +5,21 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pawsonalize.engine.campaigns.directory import Address
 from pawsonalize.engine.decoding import decode
 from pawsonalize.engine.resources.datasets import Filter
+from pawsonalize.http.addressing import DatasetGroupName, query_address, read_group
 from pawsonalize.http.json import json_response, read_body
 from pawsonalize.http.resources import NamedAnswer, as_answer, read_page
 from pawsonalize.http.services import Services
 
 
-class FilterRequest(msgspec.Struct, frozen=True):
+class FilterRequest(msgspec.Struct, frozen=True, rename="camel"):
     """A filter to create: its name, and what it says in Amazon Personalize's filter language."""
 
     name: str
     expression: str
+    dataset_group: DatasetGroupName = None
 
 
 class FilterAnswer(NamedAnswer, frozen=True, kw_only=True, rename="camel"):
@@ -37,8 +40,9 @@ _REQUEST = msgspec.json.Decoder(FilterRequest)
 
 
 async def get_filters(request: Request) -> Response:
-    """List the filters."""
-    page = await read_page(request, Filter)
+    """List the filters, of all dataset groups or of one."""
+    named = not query_address(request).is_default
+    page = await read_page(request, Filter, await read_group(request) if named else None)
     answers = [as_answer(one, FilterAnswer) for one in page.resources]
     return json_response(FilterList(answers, page.next_cursor))
 
@@ -47,8 +51,9 @@ async def post_filter(request: Request) -> Response:
     """Create a filter; it can be used at once."""
     services: Services = request.app.state.services
     asked = decode(_REQUEST, await read_body(request, services.max_body_bytes))
+    group = await services.read(services.directory.dataset_group, Address(asked.dataset_group))
     created = await run_in_threadpool(
-        services.filters.create, asked.name, asked.expression, services.now()
+        services.filters.create, asked.name, asked.expression, services.now(), dataset_group=group
     )
     return json_response(as_answer(created, FilterAnswer), 201)
 

@@ -4,8 +4,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.times import iso
+from pawsonalize.engine.readiness import readiness
 from pawsonalize.http.json import json_response
 from pawsonalize.http.services import Services
 
@@ -24,11 +24,24 @@ class StandingProblem(msgspec.Struct, frozen=True):
     since: str
 
 
+class CampaignReadiness(msgspec.Struct, frozen=True, rename="camel"):
+    """A campaign and the version it serves, null while it serves none."""
+
+    name: str
+    dataset_group: str
+    solution_version: str | None
+
+
 class Readiness(msgspec.Struct, frozen=True, rename="camel"):
-    """What is served right now, and what goes wrong beside."""
+    """What is served right now, by default and by every campaign, and what goes wrong beside.
+
+    `message` says what does not answer yet, null where all is well.
+    """
 
     status: str
-    solution_version: str
+    solution_version: str | None
+    message: str | None
+    campaigns: list[CampaignReadiness]
     problems: tuple[StandingProblem, ...] = ()
 
 
@@ -38,13 +51,19 @@ async def get_healthz(_request: Request) -> Response:
 
 
 async def get_readyz(request: Request) -> Response:
-    """Answer 200 when the tables can be read and a model is live, else 503 with the reason."""
+    """Answer 200 when the tables can be read and something can answer, else 503 with the reason."""
     services: Services = request.app.state.services
     await services.read(services.log.head)
-    if not services.live.is_ready:
-        raise NotReady("no model is live yet: run `pawsonalize train`")
-    version = services.live.current.version.name
-    return json_response(Readiness("ready", version, await _problems(services)))
+    standings = await services.read(services.directory.standings)
+    found = readiness(services.runtime, standings, orders_animals=False)
+    campaigns = [
+        CampaignReadiness(one.name, one.dataset_group, one.campaign.solution_version)
+        for one in found.campaigns
+    ]
+    problems = await _problems(services)
+    return json_response(
+        Readiness("ready", found.solution_version, found.message, campaigns, problems)
+    )
 
 
 async def _problems(services: Services) -> tuple[StandingProblem, ...]:

@@ -10,6 +10,7 @@ from pawsonalize.domain.events import LoggedEvent, Visitor
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.times import iso, parse_moment
 from pawsonalize.engine.history import history_page, read_cursor
+from pawsonalize.http.addressing import read_group
 from pawsonalize.http.json import json_response, read_limit
 from pawsonalize.http.services import Services
 from pawsonalize.storage.base import HistoryQuery
@@ -55,7 +56,8 @@ async def get_session_history(request: Request) -> Response:
 
 async def _history(request: Request, visitor: Visitor) -> Response:
     services: Services = request.app.state.services
-    page = await services.read(history_page, services.log, visitor, _query(request))
+    log = services.log.of(await read_group(request))
+    page = await services.read(history_page, log, visitor, _query(request))
     events = [_past(logged) for logged in page.events]
     return json_response(History(events, page.next_cursor))
 

@@ -23,6 +23,7 @@ from pawsonalize.http import (
     user_attributes,
     users,
 )
+from pawsonalize.http.addressing import ADDRESS_PARAMETERS
 from pawsonalize.http.examples import (
     ANIMAL,
     ANIMALS,
@@ -34,6 +35,10 @@ from pawsonalize.http.examples import (
     PROMOTED,
     RECOMMENDATION,
     RERANKING,
+    SHOP_EVENT,
+    SHOP_RECOMMENDATION,
+    SHOP_RERANKING,
+    SHOP_SIMILAR,
     USER,
 )
 from pawsonalize.http.operation import Endpoint, Operation, Parameter
@@ -79,6 +84,8 @@ OPERATIONS = (
             "animals": ANIMALS,
             "filtered": FILTERED,
             "promoting": PROMOTED,
+            "of another dataset group": SHOP_RECOMMENDATION,
+            "of one campaign": SHOP_SIMILAR,
         },
         parameters=(
             Parameter("detail", "`full` adds scores, propensities, reasons and metadata."),
@@ -92,7 +99,11 @@ OPERATIONS = (
         "In which order should this list be shown?",
         request=(rerankings.RerankingRequest,),
         answer=(rerankings.RerankingResponse,),
-        examples={"three animals": RERANKING, "of the inventory": ANIMALS_RERANKING},
+        examples={
+            "three animals": RERANKING,
+            "of the inventory": ANIMALS_RERANKING,
+            "of another dataset group": SHOP_RERANKING,
+        },
         answer_headers=_RECOMMENDATION_ID,
     ),
     Operation(
@@ -103,7 +114,8 @@ OPERATIONS = (
         request=events.EVENT_BODIES,
         answer=(events.EventsReceipt,),
         status=202,
-        examples={"one event": EVENT, "several": EVENTS},
+        examples={"one event": EVENT, "several": EVENTS, "on an item of another group": SHOP_EVENT},
+        parameters=ADDRESS_PARAMETERS,
     ),
     Operation(
         "GET",
@@ -114,6 +126,7 @@ OPERATIONS = (
         parameters=(
             _USER,
             *_HISTORY_PARAMETERS,
+            *ADDRESS_PARAMETERS,
         ),
     ),
     Operation(
@@ -124,7 +137,7 @@ OPERATIONS = (
         request=(user_attributes.UserRequest,),
         answer=(user_attributes.UserAnswer,),
         examples={"an adopter": USER},
-        parameters=(_USER,),
+        parameters=(_USER, *ADDRESS_PARAMETERS),
     ),
     Operation(
         "GET",
@@ -132,7 +145,7 @@ OPERATIONS = (
         user_attributes.get_user,
         "Attributes and quiz answers that are stored of a user.",
         answer=(user_attributes.UserAnswer,),
-        parameters=(_USER,),
+        parameters=(_USER, *ADDRESS_PARAMETERS),
     ),
     Operation(
         "GET",
@@ -143,6 +156,7 @@ OPERATIONS = (
         parameters=(
             Parameter("session_id", "The session.", where="path", required=True),
             *_HISTORY_PARAMETERS,
+            *ADDRESS_PARAMETERS,
         ),
     ),
     Operation(
@@ -152,7 +166,7 @@ OPERATIONS = (
         "Erase a user: from tables and archive within a moment, and from the next model.",
         answer=(users.ErasureAnswer,),
         status=202,
-        parameters=(Parameter("user_id", "The user.", where="path", required=True),),
+        parameters=(_USER, *ADDRESS_PARAMETERS),
     ),
     Operation(
         "PUT",
@@ -207,6 +221,7 @@ OPERATIONS = (
             Parameter("userId", "For whom."),
             Parameter("sessionId", "For which session."),
             Parameter("detail", "`full` adds factors, propensities and reasons."),
+            *ADDRESS_PARAMETERS,
         ),
         answer_headers=_RECOMMENDATION_ID,
     ),
@@ -271,6 +286,7 @@ OPERATIONS = (
             Parameter("since", "From this moment; 180 days before `until` if left out."),
             Parameter("until", "To before this moment; now if left out."),
             Parameter("within", "Days from an answer to its outcome, 1 to 365; 30.", int),
+            *ADDRESS_PARAMETERS,
         ),
     ),
     Operation(
@@ -311,7 +327,11 @@ OPERATIONS = (
         filters.get_filters,
         "Which items answers may hold, by name, newest first.",
         answer=(filters.FilterList,),
-        parameters=_PAGE_PARAMETERS,
+        parameters=(
+            Parameter("datasetGroup", "Only filters of this dataset group, by its name or ARN."),
+            Parameter("campaign", "Only filters of this campaign's dataset group."),
+            *_PAGE_PARAMETERS,
+        ),
     ),
     Operation(
         "POST",

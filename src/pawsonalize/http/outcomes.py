@@ -5,6 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.engine.outcomes.reporting import WITHIN_DAYS, read_order, report_outcomes
+from pawsonalize.http.addressing import read_group
 from pawsonalize.http.json import json_response, read_limit
 from pawsonalize.http.services import Services
 
@@ -19,4 +20,5 @@ async def get_outcomes(request: Request) -> Response:
         services.now(),
         read_limit(given.get("within"), WITHIN_DAYS, "within"),
     )
-    return json_response(await run_in_threadpool(report_outcomes, services.outcomes, order))
+    sources = services.outcomes.of(await read_group(request))
+    return json_response(await run_in_threadpool(report_outcomes, sources, order))

@@ -9,11 +9,22 @@ from starlette.responses import Response
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.engine.animals.individuals import AnimalAnswer, Asked
+from pawsonalize.domain.ids import parse_id
+from pawsonalize.engine.animals.individuals import AnimalAnswer, Asked, Individuals
+from pawsonalize.engine.campaigns.directory import Address
+from pawsonalize.engine.campaigns.standing import Purpose
 from pawsonalize.engine.constraints import Constraint
 from pawsonalize.engine.decoding import decode
 from pawsonalize.engine.event_form import Id, Moment
+from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.runtime import Answer
+from pawsonalize.http.addressing import (
+    Answering,
+    CampaignName,
+    DatasetGroupName,
+    answering,
+    individuals_for,
+)
 from pawsonalize.http.animal_answers import (
     RECOMMENDATION_HEADER,
     animals_response,
@@ -41,11 +52,15 @@ class RecommendationRequest(WishFields, frozen=True, rename="camel", kw_only=Tru
 
     `of` is groups or animals; the household and other rules are for animals.
     `filter` is a filter's name or an expression; `metadataColumns` are of the items dataset, as
-    in `{"ITEMS": ["GENRES"]}`.
+    in `{"ITEMS": ["GENRES"]}`. With `itemId`, a campaign of `similar-items` answers what is like
+    that item.
     """
 
     user_id: Id | None = None
     session_id: Id | None = None
+    dataset_group: DatasetGroupName = None
+    campaign: CampaignName = None
+    item_id: Id | None = None
     limit: Annotated[int, Meta(ge=1, le=500)] = 10
     filter: str | None = None
     filter_values: FilterValues = msgspec.field(default_factory=dict)
@@ -102,11 +117,19 @@ async def post_recommendations(request: Request) -> Response:
     services: Services = request.app.state.services
     asked = decode(_REQUEST, await read_body(request, services.max_body_bytes))
     is_full = is_detailed(request)
+    address = Address(asked.dataset_group, asked.campaign)
     if asked.of == "animals":
-        found = await services.read(_recommend_animals, services, asked, services.now(), is_full)
+        whom = await individuals_for(services, address, Purpose.RECOMMENDING)
+        found = await services.read(
+            _recommend_animals, services, whom, asked, services.now(), is_full
+        )
         return animals_response(found, is_full)
     check_of_groups(asked)
-    answer, columns = await services.read(_recommend, services, asked, services.now(), is_full)
+    purpose = Purpose.RECOMMENDING if asked.item_id is None else Purpose.COMPARING
+    whom_asked = await answering(services, address, purpose)
+    answer, columns = await services.read(
+        _recommend, services, whom_asked, asked, services.now(), is_full
+    )
     headers = {RECOMMENDATION_HEADER: answer.recommendation_id}
     if is_full:
         return json_response(_detailed(answer, columns), headers=headers)
@@ -118,14 +141,19 @@ async def post_recommendations(request: Request) -> Response:
 
 
 def _recommend_animals(
-    services: Services, given: RecommendationRequest, now: int, explain: bool
+    services: Services,
+    individuals: Individuals,
+    given: RecommendationRequest,
+    now: int,
+    explain: bool,
 ) -> AnimalAnswer:
     for name, value in (
+        ("itemId", given.item_id),
         ("promotions", given.promotions),
         ("metadataColumns", given.metadata_columns),
     ):
         if value:
-            raise InvalidInput(f"{name} are for groups: leave them out", field=name)
+            raise InvalidInput(f"{name} is for groups: leave it out", field=name)
     visitor = read_visitor(given.user_id, given.session_id)
     told = read_told(given.context, given.preferences)
     wishes = read_wishes(given, told.preferences)
@@ -134,22 +162,26 @@ def _recommend_animals(
         read_at(given.at, now),
         now,
         services.profiles.rules(wishes, visitor),
-        read_filter(services, given.filter, given.filter_values),
+        read_filter(services, DATASET_GROUP, given.filter, given.filter_values),
         explain,
         told_of_home(told, wishes),
     )
-    return services.individuals.recommend(asked, given.limit)
+    return individuals.recommend(asked, given.limit)
 
 
 def _recommend(
-    services: Services, asked: RecommendationRequest, now: int, explain: bool
+    services: Services,
+    by: Answering,
+    asked: RecommendationRequest,
+    now: int,
+    explain: bool,
 ) -> tuple[Answer, list[Metadata]]:
     """The answer, and the columns that were asked for of each of its items."""
     constraint = Constraint(
-        read_filter(services, asked.filter, asked.filter_values),
-        read_promotion(services, asked.promotions),
+        read_filter(services, by.dataset_group, asked.filter, asked.filter_values),
+        read_promotion(services, by.dataset_group, asked.promotions),
     )
-    answer = services.runtime.recommend(
+    answer = by.runtime.recommend(
         read_visitor(asked.user_id, asked.session_id),
         asked.limit,
         read_at(asked.at, now),
@@ -157,9 +189,10 @@ def _recommend(
         told=read_told(asked.context, asked.preferences),
         constraint=constraint,
         explain=explain,
+        item_id=None if asked.item_id is None else parse_id(asked.item_id, "itemId"),
     )
     ids = [item.item_id for item in answer.items]
-    return answer, read_metadata(services, ids, asked.metadata_columns, now)
+    return answer, read_metadata(services, by.dataset_group, ids, asked.metadata_columns, now)
 
 
 def _detailed(answer: Answer, columns: list[Metadata]) -> DetailedRecommendations:

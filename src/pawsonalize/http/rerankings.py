@@ -10,10 +10,20 @@ from starlette.responses import Response
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.ids import parse_id
-from pawsonalize.engine.animals.individuals import AnimalAnswer, Asked
+from pawsonalize.engine.animals.individuals import AnimalAnswer, Asked, Individuals
+from pawsonalize.engine.campaigns.directory import Address
+from pawsonalize.engine.campaigns.standing import Purpose
 from pawsonalize.engine.decoding import decode
 from pawsonalize.engine.event_form import AnimalMetadata, Id, Moment
+from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.runtime import MAX_RESULTS, Answer, Candidate
+from pawsonalize.http.addressing import (
+    Answering,
+    CampaignName,
+    DatasetGroupName,
+    answering,
+    individuals_for,
+)
 from pawsonalize.http.animal_answers import RECOMMENDATION_HEADER
 from pawsonalize.http.filtering import (
     FilterValues,
@@ -32,7 +42,8 @@ from pawsonalize.http.wishes import WishFields, check_of_groups, read_wishes, to
 class ItemMetadata(msgspec.Struct, frozen=True, rename="camel"):
     """One place of the list: an animal, by the caller's id, and its attributes.
 
-    An animal of the inventory needs none.
+    An animal of the inventory needs none. In another dataset group than the default
+    one, any other id without them is an item of that group.
     """
 
     item_id: Id
@@ -52,6 +63,8 @@ class RerankingRequest(WishFields, frozen=True, rename="camel", kw_only=True):
     ]
     user_id: Id | None = None
     session_id: Id | None = None
+    dataset_group: DatasetGroupName = None
+    campaign: CampaignName = None
     filter: str | None = None
     filter_values: FilterValues = msgspec.field(default_factory=dict)
     metadata_columns: MetadataColumns = msgspec.field(default_factory=dict)
@@ -91,12 +104,15 @@ async def post_rerankings(request: Request) -> Response:
     asked = decode(_REQUEST, await read_body(request, services.max_body_bytes))
     if asked.user_id is None and asked.session_id is None:
         raise InvalidInput("userId is missing: send it, or a sessionId", field="userId")
+    address = Address(asked.dataset_group, asked.campaign)
     if asked.of == "animals":
-        found = await services.read(_rerank_animals, services, asked, services.now())
+        whom = await individuals_for(services, address, Purpose.RANKING)
+        found = await services.read(_rerank_animals, services, whom, asked, services.now())
         shown = [RankedItem(one.animal_ids[0], one.score) for one in found.places]
         return _response(shown, found.recommendation_id)
     check_of_groups(asked)
-    answer, columns = await services.read(_rerank, services, asked, services.now())
+    by = await answering(services, address, Purpose.RANKING)
+    answer, columns = await services.read(_rerank, services, by, asked, services.now())
     ranked = [
         RankedItem(item.item_id, item.score, metadata)
         for item, metadata in zip(answer.items, columns, strict=True)
@@ -111,7 +127,9 @@ def _response(ranked: list[RankedItem], recommendation_id: str) -> Response:
     return json_response(response, headers={RECOMMENDATION_HEADER: recommendation_id})
 
 
-def _rerank_animals(services: Services, given: RerankingRequest, now: int) -> AnimalAnswer:
+def _rerank_animals(
+    services: Services, individuals: Individuals, given: RerankingRequest, now: int
+) -> AnimalAnswer:
     visitor = read_visitor(given.user_id, given.session_id)
     told = read_told(given.context, given.preferences)
     if given.metadata_columns:
@@ -124,31 +142,34 @@ def _rerank_animals(services: Services, given: RerankingRequest, now: int) -> An
         read_at(given.at, now),
         now,
         services.profiles.rules(wishes, visitor),
-        read_filter(services, given.filter, given.filter_values),
+        read_filter(services, DATASET_GROUP, given.filter, given.filter_values),
         told=told_of_home(told, wishes),
     )
     ids = [parse_id(item.item_id, "itemId") for item in given.item_metadata_list]
-    return services.individuals.rerank(ids, asked)
+    return individuals.rerank(ids, asked)
 
 
-def _rerank(services: Services, asked: RerankingRequest, now: int) -> tuple[Answer, list[Metadata]]:
+def _rerank(
+    services: Services, by: Answering, asked: RerankingRequest, now: int
+) -> tuple[Answer, list[Metadata]]:
     """The answer, and the columns that were asked for of each of its animals' groups."""
     at = read_at(asked.at, now)
     known = _known(services, asked.item_metadata_list, at)
     candidates = [
-        _candidate(place, item, known) for place, item in enumerate(asked.item_metadata_list)
+        _candidate(place, item, known, by.dataset_group)
+        for place, item in enumerate(asked.item_metadata_list)
     ]
-    answer = services.runtime.rerank(
+    answer = by.runtime.rerank(
         read_visitor(asked.user_id, asked.session_id),
         candidates,
         at,
         now,
         told=read_told(asked.context, asked.preferences),
-        filtered_by=read_filter(services, asked.filter, asked.filter_values),
+        filtered_by=read_filter(services, by.dataset_group, asked.filter, asked.filter_values),
     )
     group_of = {candidate.item_id: candidate.group_id for candidate in candidates}
     groups = [group_of[item.item_id] for item in answer.items]
-    return answer, read_metadata(services, groups, asked.metadata_columns, now)
+    return answer, read_metadata(services, by.dataset_group, groups, asked.metadata_columns, now)
 
 
 def _known(services: Services, items: list[ItemMetadata], at: int) -> dict[str, str]:
@@ -157,11 +178,15 @@ def _known(services: Services, items: list[ItemMetadata], at: int) -> dict[str, 
     return services.inventory.groups_of(ids, at) if ids else {}
 
 
-def _candidate(place: int, item: ItemMetadata, known: Mapping[str, str]) -> Candidate:
+def _candidate(
+    place: int, item: ItemMetadata, known: Mapping[str, str], dataset_group: str
+) -> Candidate:
     try:
         item_id = parse_id(item.item_id, "itemId")
         if item.animal_metadata is not None:
             return Candidate(item_id, item.animal_metadata.group().id)
+        if item_id not in known and dataset_group != DATASET_GROUP:
+            return Candidate(item_id, item_id)
         if item_id not in known:
             raise InvalidInput(
                 f"animal {item_id} is not in the inventory: send its attributes too",

@@ -9,17 +9,18 @@ from starlette.concurrency import run_in_threadpool
 
 from pawsonalize.engine.animals.individuals import Individuals
 from pawsonalize.engine.animals.profile import Profiles
-from pawsonalize.engine.campaigns.live_model import LiveModel
+from pawsonalize.engine.campaigns.directory import Directory
 from pawsonalize.engine.campaigns.updates import Campaigns
 from pawsonalize.engine.erasing.deletions import Deletions
+from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.filters.resources import Filters
 from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.inventory.inventory import Inventory
-from pawsonalize.engine.metadata import ItemMetadata
 from pawsonalize.engine.outcomes.reporting import OutcomeSources
 from pawsonalize.engine.problems import Problems
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.runtime import Runtime
+from pawsonalize.engine.runtimes import Runtimes
 from pawsonalize.storage.animals import AnimalExposures
 from pawsonalize.storage.base import Catalogue, EventLog
 from pawsonalize.workflow.runs import Runs
@@ -32,6 +33,7 @@ T = TypeVar("T")
 class Services:
     """The engine's parts that this door translates for.
 
+    `runtime` and `individuals` answer whoever names no dataset group and no campaign.
     `reads_are_local` says that a read is a fraction of a millisecond and cannot hang, so that
     handing it to a thread would cost more than it saves. `metrics_dir` is where worker processes
     leave their metrics, None for a single process.
@@ -45,13 +47,14 @@ class Services:
     individuals: Individuals
     profiles: Profiles
     exposures: AnimalExposures
-    live: LiveModel
+    directory: Directory
+    runtimes: Runtimes
     runs: Runs
     outcomes: OutcomeSources
     registry: Registry
     campaigns: Campaigns
     filters: Filters
-    metadata: ItemMetadata
+    filterings: Filterings
     deletions: Deletions
     problems: Problems
     now: Callable[[], int]

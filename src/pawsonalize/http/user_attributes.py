@@ -12,6 +12,7 @@ from starlette.responses import Response
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.engine.decoding import decode
+from pawsonalize.http.addressing import read_group
 from pawsonalize.http.json import json_response, read_body
 from pawsonalize.http.services import Services
 from pawsonalize.http.told import PreferencesForm
@@ -54,7 +55,8 @@ async def put_user(request: Request) -> Response:
     given = decode(_REQUEST, await read_body(request, services.max_body_bytes))
     preferences = {} if given.preferences is None else given.preferences.read().attributes()
     user = User(user_id, {**_attributes(given.attributes), **preferences})
-    await run_in_threadpool(services.catalogue.put_users, [user])
+    catalogue = services.catalogue.of(await read_group(request))
+    await run_in_threadpool(catalogue.put_users, [user])
     return json_response(UserAnswer(user.user_id, dict(user.attributes)))
 
 
@@ -62,7 +64,8 @@ async def get_user(request: Request) -> Response:
     """Show what is stored of a user."""
     services: Services = request.app.state.services
     user_id = parse_id(request.path_params["user_id"], "userId")
-    user = await services.read(services.catalogue.user, user_id)
+    catalogue = services.catalogue.of(await read_group(request))
+    user = await services.read(catalogue.user, user_id)
     if user is None:
         raise NotFound(f"nothing is stored of user {user_id}: PUT it first", field="userId")
     return json_response(UserAnswer(user.user_id, dict(user.attributes)))

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.domain.ids import parse_id
+from pawsonalize.http.addressing import read_group
 from pawsonalize.http.json import json_response
 from pawsonalize.http.services import Services
 
@@ -17,10 +18,11 @@ _HISTORY = "/history"
 
 
 class ErasureAnswer(msgspec.Struct, frozen=True, rename="camel"):
-    """The job that erases the user, and its state."""
+    """The job that erases the user from the dataset group, and its state."""
 
     data_deletion_job: str
     status: str
+    dataset_group: str
 
 
 async def delete_user(request: Request) -> Response:
@@ -29,5 +31,6 @@ async def delete_user(request: Request) -> Response:
     if request.path_params["user_id"].endswith(_HISTORY):
         raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": "GET"})
     user_id = parse_id(request.path_params["user_id"], "userId")
-    job = await run_in_threadpool(services.deletions.erase_user, user_id)
-    return json_response(ErasureAnswer(job.name, job.status), 202)
+    group = await read_group(request)
+    job = await run_in_threadpool(services.deletions.erase_user, user_id, dataset_group=group)
+    return json_response(ErasureAnswer(job.name, job.status, group), 202)

@@ -1,6 +1,7 @@
 """Answers of individual animals: groups from the model, then who of them, in which order, why."""
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -100,6 +101,12 @@ class Individuals:
     def weigh_by(self, weights: Weights) -> None:
         """Weigh by others from the next question on."""
         self._settings = replace(self._settings, weights=weights)
+
+    def asking(self, runtime: Runtime) -> "Individuals":
+        """The same animals, ordered by the model of another campaign."""
+        other = copy(self)
+        other._runtime = runtime
+        return other
 
     def recommend(self, asked: Asked, limit: int) -> AnimalAnswer:
         """The best animals for the visitor, but for the places that were explored.

@@ -8,6 +8,7 @@ import numpy as np
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.domain.times import DAY, iso, parse_moment
 from pawsonalize.engine.off_policy import logged_choices
 from pawsonalize.engine.outcomes.answers import CHOSEN, AnswerIndex, Policy, answers_between
@@ -64,17 +65,28 @@ def read_order(
 
 @dataclass(frozen=True, slots=True)
 class OutcomeSources:
-    """The tables that a report is read from."""
+    """The tables that a report is read from; not every dataset group has an inventory."""
 
     outcomes: Outcomes
     impressions: Impressions
     animals: Animals
     log: EventLog
+    has_inventory: bool = True
+
+    def of(self, dataset_group: str) -> "OutcomeSources":
+        """Those of another dataset group; the inventory is the default one's."""
+        return OutcomeSources(
+            self.outcomes.of(dataset_group),
+            self.impressions.of(dataset_group),
+            self.animals,
+            self.log.of(dataset_group),
+            has_inventory=dataset_group == DEFAULT_DATASET_GROUP,
+        )
 
 
 def report_outcomes(sources: OutcomeSources, order: OutcomesOrder) -> OutcomesReport:
     """Read everything once and count; in the time of the whole log, so not for every request."""
-    animals = list(_animals(sources.animals))
+    animals = list(_animals(sources.animals)) if sources.has_inventory else []
     waits = [wait for animal in animals for wait in waits_of(animal, order.until)]
     waits = [wait for wait in waits if wait.until > order.since]
     outcomes = told_outcomes(sources.outcomes, order.since, order.until)

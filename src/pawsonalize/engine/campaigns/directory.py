@@ -1,0 +1,190 @@
+"""Which dataset group, and which of its campaigns, a request means."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, NotReady
+from pawsonalize.engine.campaigns.standing import Purpose, Standing, standings
+from pawsonalize.engine.remembered import Remembered
+from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.engine.resources.datasets import DatasetGroup
+from pawsonalize.engine.resources.defaults import DATASET_GROUP
+from pawsonalize.engine.resources.recommenders import Recommender
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.resource import Resource
+from pawsonalize.recipes.next_best_action import NextBestAction
+
+Reference = Callable[[str], tuple[type[Resource], str] | None]
+"""Reads a resource's full name (an ARN): its kind and its name. None for any other text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What a request names, each by its name or its full name: a group, a campaign, or neither."""
+
+    dataset_group: str | None = None
+    campaign: str | None = None
+
+    @property
+    def is_default(self) -> bool:
+        """Whether the request leaves it to the default dataset group."""
+        return self.dataset_group is None and self.campaign is None
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """An address with nothing but names in it; `kind` is Recommender where it names one."""
+
+    dataset_group: str | None
+    campaign: str | None
+    kind: type[Resource] = Campaign
+
+
+class Directory:
+    """Finds dataset groups and campaigns by what requests call them.
+
+    What was found holds for a second, so that a busy campaign costs no look at the tables for
+    each of its questions.
+    """
+
+    def __init__(self, registry: Registry, reference: Reference, now: Callable[[], int]) -> None:
+        self._registry = registry
+        self._reference = reference
+        self._groups = Remembered(self._group, now)
+        self._campaigns = Remembered(self._campaign, now)
+
+    def dataset_group(self, address: Address) -> str:
+        """The dataset group that is meant: the one named, the campaign's, or the default one.
+
+        NotFound lists the names there are; InvalidInput for the full name of something else.
+        """
+        return DATASET_GROUP if address.is_default else self._groups.find(self._names(address))
+
+    def campaign(self, address: Address, purpose: Purpose) -> str:
+        """The campaign that answers: the one named, or the one of the group that fits best.
+
+        Of those that serve a model, the nearest recipe answers, and of several the campaign that
+        was created first. Raises what `dataset_group` does, Conflict for a recommender that was
+        stopped, and NotReady while none serves a model.
+        """
+        return self._campaigns.find((self._names(address), purpose))
+
+    def standings(self) -> list[Standing]:
+        """Every campaign of every dataset group, and what it serves."""
+        return standings(self._registry)
+
+    def _names(self, address: Address) -> _Names:
+        _, group = self._read(address.dataset_group, "datasetGroup", DatasetGroup)
+        kind, campaign = self._read(address.campaign, "campaign", Campaign, Recommender)
+        return _Names(group, campaign, kind)
+
+    def _read(
+        self, given: str | None, field: str, *kinds: type[Resource]
+    ) -> tuple[type[Resource], str | None]:
+        """The kind and the name that a text stands for; a bare name is of the first kind."""
+        try:
+            found = None if given is None else self._reference(given)
+        except (InvalidInput, NotFound) as error:
+            raise type(error)(error.message, field=field) from error
+        if found is None:
+            return kinds[0], given
+        if found[0] not in kinds:
+            wanted = " or a ".join(kind.kind for kind in kinds)
+            raise InvalidInput(f"{given} names a {found[0].kind}: send a {wanted}", field=field)
+        return found
+
+    def _group(self, names: _Names) -> str:
+        self._check(names.dataset_group)
+        if names.campaign is not None:
+            return self._named(names).dataset_group
+        assert names.dataset_group is not None, "the default address is not looked up"
+        return names.dataset_group
+
+    def _campaign(self, asked: tuple[_Names, Purpose]) -> str:
+        names, purpose = asked
+        self._check(names.dataset_group)
+        if names.campaign is None:
+            return self._fitting(names.dataset_group or DATASET_GROUP, purpose)
+        found = self._named(names)
+        if found.is_stopped:
+            raise Conflict(
+                f"recommender {names.campaign} is INACTIVE: start it, or ask another",
+                field="campaign",
+            )
+        if found.recipe == NextBestAction.name:
+            raise InvalidInput(
+                f"campaign {found.name} suggests actions: ask another", field="campaign"
+            )
+        return found.name
+
+    def _check(self, group: str | None) -> None:
+        if group is None or self._registry.find(DatasetGroup, group) is not None:
+            return
+        there = listed(one.name for one in self._registry.all(DatasetGroup))
+        raise NotFound(
+            f"there is no dataset group named {group}; there are: {there}", field="datasetGroup"
+        )
+
+    def _named(self, names: _Names) -> Standing:
+        """The campaign of that name, or that of the recommender of that name."""
+        assert names.campaign is not None
+        found = {one.name: one for one in self.standings()}
+        one = found.get(names.campaign) if names.kind is Campaign else None
+        if one is None:
+            recommender = self._registry.find(Recommender, names.campaign)
+            one = None if recommender is None else _campaign_of(recommender, found)
+        if one is None:
+            inside = (
+                one.name
+                for one in found.values()
+                if names.dataset_group in {None, one.dataset_group}
+            )
+            raise NotFound(
+                f"there is no campaign named {names.campaign}; there are: {listed(inside)}",
+                field="campaign",
+            )
+        if names.dataset_group not in {None, one.dataset_group}:
+            raise NotFound(
+                f"campaign {one.name} is of dataset group {one.dataset_group}, not of"
+                f" {names.dataset_group}: send one of the two",
+                field="campaign",
+            )
+        return one
+
+    def _fitting(self, group: str, purpose: Purpose) -> str:
+        every = self.standings()
+        inside = [one for one in every if one.dataset_group == group]
+        fitting = [one for one in inside if one.fits(purpose) and not one.is_stopped]
+        if not fitting:
+            raise NotFound(
+                f"dataset group {group} has no campaign that {purpose}; it has"
+                f" {listed(f'{one.name} ({one.recipe})' for one in inside)}: create one",
+                field="datasetGroup",
+            )
+        best = min(fitting, key=lambda one: (not one.serves, one.distance(purpose), one.age))
+        if not best.serves and group == DATASET_GROUP:
+            elsewhere = [
+                f"{one.dataset_group} ({one.name})"
+                for one in every
+                if one.serves and one.fits(purpose)
+            ]
+            hint = f", or name a datasetGroup that serves one: {listed(elsewhere)}"
+            raise NotReady(
+                "no model is live yet: run `pawsonalize train`, then ask again"
+                f"{hint if elsewhere else ''}"
+            )
+        return best.name
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for an error, in order; `none` for none."""
+    return ", ".join(sorted(names)) or "none"
+
+
+def _campaign_of(recommender: Recommender, found: Mapping[str, Standing]) -> Standing:
+    one = found.get(recommender.served_by)
+    if one is None:
+        raise NotReady(
+            f"recommender {recommender.name} is {recommender.status}: ask again when it is ACTIVE"
+        )
+    return one

@@ -1,0 +1,51 @@
+"""Whether the service can answer, and with what: campaigns of any dataset group, or animals."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pawsonalize.domain.errors import NotReady
+from pawsonalize.engine.campaigns.directory import listed
+from pawsonalize.engine.campaigns.standing import Standing
+from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
+from pawsonalize.engine.runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What answers: `solution_version` for whoever names nothing, None while none is live.
+
+    `message` says in words what does not answer yet; None where there is nothing to say.
+    """
+
+    solution_version: str | None
+    message: str | None
+    campaigns: tuple[Standing, ...]
+
+
+def readiness(
+    runtime: Runtime, standings: Sequence[Standing], *, orders_animals: bool
+) -> Readiness:
+    """How it stands; NotReady with the next move where nothing at all can answer.
+
+    `runtime` is what answers whoever names nothing. With `orders_animals` there are available
+    animals, and they can be put in order without a model.
+    """
+    campaigns = tuple(sorted(standings, key=lambda one: one.age))
+    if runtime.can_recommend:
+        return Readiness(runtime.served.version.name, None, campaigns)
+    words = []
+    if serving := [one for one in campaigns if _serves(one, runtime)]:
+        named = listed(f"{one.name} of dataset group {one.dataset_group}" for one in serving)
+        words.append(f"the campaign {RECOMMENDER} serves no model yet; these answer: {named}")
+    if orders_animals:
+        words.append("no model is live yet: animals are ordered by what is known of them")
+    if not words:
+        raise NotReady("no model is live yet: run `pawsonalize train`")
+    return Readiness(None, "; ".join(words), campaigns)
+
+
+def _serves(one: Standing, runtime: Runtime) -> bool:
+    """Whether the campaign answers; those in memory from the start must have loaded a model."""
+    if one.name == RECOMMENDER:
+        return runtime.can_recommend
+    return one.serves and (one.name != RERANKER or runtime.can_rank)

@@ -1,0 +1,84 @@
+"""Which dataset group or campaign a request is about: `datasetGroup` and `campaign`."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
+from starlette.requests import Request
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.animals.individuals import Individuals
+from pawsonalize.engine.campaigns.directory import Address
+from pawsonalize.engine.campaigns.standing import Purpose
+from pawsonalize.engine.resources.defaults import DATASET_GROUP
+from pawsonalize.engine.runtime import Runtime
+from pawsonalize.http.operation import Parameter
+from pawsonalize.http.services import Services
+
+_GROUP = "The dataset group, by its name or ARN; the default one if left out."
+_CAMPAIGN = "The campaign or recommender, by its name or ARN; its dataset group counts."
+
+DatasetGroupName = Annotated[str | None, Meta(description=_GROUP)]
+CampaignName = Annotated[
+    str | None,
+    Meta(description=f"{_CAMPAIGN} If left out, the one of the group that fits best."),
+]
+
+ADDRESS_PARAMETERS = (Parameter("datasetGroup", _GROUP), Parameter("campaign", _CAMPAIGN))
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """What answers a question, and the dataset group whose filters and items count."""
+
+    dataset_group: str
+    runtime: Runtime
+
+
+def query_address(request: Request) -> Address:
+    """What the query parameters name."""
+    given = request.query_params
+    return Address(given.get("datasetGroup"), given.get("campaign"))
+
+
+async def read_group(request: Request) -> str:
+    """The dataset group that the query parameters mean."""
+    services: Services = request.app.state.services
+    address = query_address(request)
+    if address.is_default:  # asked most, and nothing has to be looked up
+        return DATASET_GROUP
+    return await services.read(services.directory.dataset_group, address)
+
+
+async def answering(services: Services, address: Address, purpose: Purpose) -> Answering:
+    """What answers the question; see `Directory.campaign` and `Runtimes.of` for what is raised."""
+    default = services.runtime
+    ready = default.can_rank if purpose is Purpose.RANKING else default.can_recommend
+    ready = ready and purpose is not Purpose.COMPARING
+    if ready and address.is_default:
+        return Answering(DATASET_GROUP, default)
+    group = await services.read(services.directory.dataset_group, address)
+    if ready and group == DATASET_GROUP and address.campaign is None:
+        return Answering(group, default)
+    campaign = await services.read(services.directory.campaign, address, purpose)
+    return Answering(group, await services.runtimes.of(campaign))
+
+
+async def individuals_for(services: Services, address: Address, purpose: Purpose) -> Individuals:
+    """What answers of animals: with a campaign named, by its model.
+
+    InvalidInput for another dataset group than the default one: animals are of that alone.
+    """
+    if address.is_default:
+        return services.individuals
+    group = await services.read(services.directory.dataset_group, address)
+    if group != DATASET_GROUP:
+        raise InvalidInput(
+            f"animals are the inventory of dataset group {DATASET_GROUP}, and {group} has none:"
+            " leave this out, or ask for groups",
+            field="datasetGroup" if address.dataset_group is not None else "campaign",
+        )
+    if address.campaign is None:
+        return services.individuals
+    named = await answering(services, address, purpose)
+    return services.individuals.asking(named.runtime)

@@ -1,0 +1,77 @@
+"""Dataset groups and campaigns at the native door, where the default group is the busy one."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from pawsonalize.engine.campaigns.directory import Address
+from pawsonalize.engine.campaigns.standing import Purpose
+from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER
+from pawsonalize.http.addressing import answering
+from pawsonalize.http.services import Services
+from tests import event_loop
+from tests.service_data import DOGS, metadata, view
+from tests.unit.http.conftest import error_of
+
+
+def services_of(client: TestClient) -> Services:
+    app: Any = client.app
+    services: Services = app.state.services
+    return services
+
+
+@pytest.mark.parametrize("purpose", [Purpose.RECOMMENDING, Purpose.RANKING])
+def test_who_names_nothing_costs_no_look_at_the_tables(
+    client: TestClient, purpose: Purpose
+) -> None:
+    nothing: Any = None
+    blind = replace(services_of(client), directory=nothing, runtimes=nothing)
+    by = event_loop.run(answering(blind, Address(), purpose))
+    assert by.runtime is blind.runtime
+    assert by.dataset_group == DATASET_GROUP
+
+
+def test_the_default_group_by_name_answers_as_without_one(client: TestClient, user: str) -> None:
+    client.post("/v1/events", json=view(user, DOGS[0]), params={"datasetGroup": DATASET_GROUP})
+    asked = {"userId": user, "at": "2026-05-18T12:00:00Z"}
+    plain = client.post("/v1/recommendations", json=asked).json()
+    for named in ({"datasetGroup": DATASET_GROUP}, {"campaign": RECOMMENDER}):
+        assert client.post("/v1/recommendations", json=asked | named).json() == plain
+    history = client.get(f"/v1/users/{user}/history", params={"campaign": RECOMMENDER}).json()
+    assert len(history["events"]) == 1
+
+
+def test_an_item_of_the_default_group_is_an_animal_group(client: TestClient, user: str) -> None:
+    event = {"sessionId": user, "eventType": "view"}
+    sent = client.post("/v1/events", json=[event | {"itemId": DOGS[0]}, event | {"itemId": "x"}])
+    assert sent.json()["accepted"] == 1
+    assert [(one["index"], one["field"]) for one in sent.json()["rejected"]] == [(1, "itemId")]
+    listed = {"itemId": "nobody knows me"}, {"itemId": "a", "animalMetadata": metadata(DOGS[0])}
+    body = {"userId": user, "itemMetadataList": listed, "datasetGroup": DATASET_GROUP}
+    assert "not in the inventory" in error_of(client.post("/v1/rerankings", json=body))["message"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/users/ann/history"),
+        ("GET", "/v1/sessions/s/history"),
+        ("GET", "/v1/users/ann"),
+        ("DELETE", "/v1/users/ann"),
+        ("POST", "/v1/events"),
+        ("GET", "/v1/filters"),
+        ("GET", "/v1/outcomes"),
+        ("GET", "/v1/animals/rex/similar"),
+    ],
+)
+def test_a_group_that_is_not_there_is_told_wherever_one_can_be_named(
+    client: TestClient, method: str, path: str
+) -> None:
+    for field in ("datasetGroup", "campaign"):
+        answer = client.request(method, path, params={field: "nowhere"})
+        assert answer.status_code == 404, path
+        error = error_of(answer)
+        assert error["field"] == field
+        assert {"datasetGroup": DATASET_GROUP, "campaign": RECOMMENDER}[field] in error["message"]
