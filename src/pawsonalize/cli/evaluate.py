@@ -8,10 +8,20 @@ import msgspec
 import typer
 
 from pawsonalize import clock
+from pawsonalize.cli.dataset_group import dataset_group_of
 from pawsonalize.cli.evaluation_plot import plot
 from pawsonalize.cli.evaluation_table import print_evaluation
 from pawsonalize.cli.opening import opened
-from pawsonalize.cli.options import At, DataDir, Json, RecipeName, Seed, Setting, read_pairs
+from pawsonalize.cli.options import (
+    At,
+    DataDir,
+    DatasetGroupName,
+    Json,
+    RecipeName,
+    Seed,
+    Setting,
+    read_pairs,
+)
 from pawsonalize.cli.progress import progress
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
@@ -31,6 +41,7 @@ class Splits(StrEnum):
 
 
 def evaluate(
+    *,
     recipe: RecipeName = None,
     setting: Setting = None,
     seed: Seed = 0,
@@ -45,6 +56,7 @@ def evaluate(
             show_default="evaluation, in the data folder",
         ),
     ] = None,
+    dataset_group: DatasetGroupName = None,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
@@ -61,7 +73,9 @@ def evaluate(
         splits=tuple(SplitName) if split is Splits.BOTH else (SplitName(split),),
     )
     with opened(settings) as adapters, progress("evaluating") as bar:
-        evaluation = evaluate_recipe(adapters.log, adapters.catalogue, order, bar)
+        group = dataset_group_of(adapters, settings, dataset_group)
+        log, catalogue = adapters.log.of(group), adapters.catalogue.of(group)
+        evaluation = evaluate_recipe(log, catalogue, order, bar)
     folder = out or settings.data_dir / "evaluation"
     _write(evaluation, folder)
     if json:

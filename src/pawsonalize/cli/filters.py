@@ -6,8 +6,9 @@ import msgspec
 import typer
 
 from pawsonalize import clock
+from pawsonalize.cli.dataset_group import dataset_group_of
 from pawsonalize.cli.opening import opened
-from pawsonalize.cli.options import DataDir, Json
+from pawsonalize.cli.options import DataDir, DatasetGroupName, Json
 from pawsonalize.cli.resource_table import print_fields, print_table
 from pawsonalize.engine.resources.datasets import Filter
 from pawsonalize.settings import load_settings
@@ -18,17 +19,26 @@ Name = Annotated[str, typer.Argument(help="The filter.")]
 
 
 @app.command("ls")
-def ls(data_dir: DataDir = None, json: Json = False) -> None:
+def ls(
+    dataset_group: Annotated[
+        str | None,
+        typer.Option(help="Only those of this one, by its name or ARN.", show_default="all"),
+    ] = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
     """List the filters, newest first.
 
     Example: pawsonalize filters ls
     """
-    with opened(load_settings({"data_dir": data_dir})) as adapters:
-        filters = list(adapters.registry.all(Filter))
+    settings = load_settings({"data_dir": data_dir})
+    with opened(settings) as adapters:
+        group = dataset_group and dataset_group_of(adapters, settings, dataset_group)
+        filters = list(adapters.registry.all(Filter, parent=group))
     if json:
         print(msgspec.json.encode(filters).decode())
         return
-    print_table(filters, ("name", "status", "expression"))
+    print_table(filters, ("name", "dataset_group", "status", "expression"))
 
 
 @app.command("show")
@@ -45,6 +55,7 @@ def show(name: Name, data_dir: DataDir = None, json: Json = False) -> None:
 def create(
     name: Name,
     expression: Annotated[str, typer.Argument(help="What passes: see docs/reference/filters.md.")],
+    dataset_group: DatasetGroupName = None,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
@@ -52,8 +63,11 @@ def create(
 
     Example: pawsonalize filters create dogs-only 'INCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ("2")'
     """
-    with opened(load_settings({"data_dir": data_dir})) as adapters:
-        print_fields(adapters.filters.create(name, expression, clock.now()), json)
+    settings = load_settings({"data_dir": data_dir})
+    with opened(settings) as adapters:
+        group = dataset_group_of(adapters, settings, dataset_group)
+        created = adapters.filters.create(name, expression, clock.now(), dataset_group=group)
+        print_fields(created, json)
 
 
 @app.command("delete")

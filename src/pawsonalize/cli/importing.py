@@ -9,8 +9,9 @@ import msgspec
 import typer
 
 from pawsonalize import clock
+from pawsonalize.cli.dataset_group import dataset_group_of
 from pawsonalize.cli.opening import opened_or_made
-from pawsonalize.cli.options import DataDir, Json
+from pawsonalize.cli.options import DataDir, DatasetGroupName, Json
 from pawsonalize.cli.progress import progress
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.schemas import DatasetType, Schema
@@ -18,6 +19,7 @@ from pawsonalize.engine.importing.columns import read_schema
 from pawsonalize.engine.importing.importer import Importer
 from pawsonalize.engine.importing.jobs import run_import_job
 from pawsonalize.engine.importing.report import Report, RowError
+from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.settings import load_settings
 
 Csv = Annotated[Path | None, typer.Option(help="A CSV file; the header in any case.")]
@@ -35,10 +37,13 @@ def import_(
     users: Csv = None,
     schema: Schemas = None,
     errors: Errors = None,
+    dataset_group: DatasetGroupName = None,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """Import items, users and interactions; importing the same file again changes nothing.
+
+    Another dataset group than the default one needs datasets first: their schemas are read by.
 
     Example: pawsonalize import --items items.csv --interactions interactions.csv
     """
@@ -53,17 +58,23 @@ def import_(
     schemas = _schemas(schema or [])
     settings = load_settings({"data_dir": data_dir})
     with opened_or_made(settings) as adapters:
-        importer = Importer(adapters.log, adapters.catalogue, received_at=clock.now())
+        group = dataset_group_of(adapters, settings, dataset_group)
+        datasets = {kind: adapters.datasets.of(group, kind) for kind in given}
+        if group != DATASET_GROUP:
+            schemas = {k: adapters.datasets.schema(one) for k, one in datasets.items()} | schemas
+        importer = Importer(
+            adapters.log, adapters.catalogue, received_at=clock.now(), dataset_group=group
+        )
         reports = [
             run_import_job(
                 adapters.registry,
                 settings.import_jobs_dir,
-                dataset,
+                datasets[kind].name,
                 str(path),
-                partial(_import, importer, dataset, path, schemas.get(dataset), errors),
+                partial(_import, importer, kind, path, schemas.get(kind), errors),
                 clock.now,
             )
-            for dataset, path in given.items()
+            for kind, path in given.items()
         ]
     if json:
         print(msgspec.json.encode(reports).decode())

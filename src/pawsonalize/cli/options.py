@@ -18,6 +18,12 @@ At = Annotated[
     str | None,
     typer.Option("--at", help="As of this moment: ISO 8601 or epoch.", show_default="now"),
 ]
+DatasetGroupName = Annotated[
+    str | None,
+    typer.Option(
+        "--dataset-group", help="The dataset group, by its name or ARN.", show_default="pawsonalize"
+    ),
+]
 Host = Annotated[
     str | None, typer.Option("--host", help="Address to listen on.", show_default="127.0.0.1")
 ]

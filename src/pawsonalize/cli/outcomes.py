@@ -7,8 +7,9 @@ import msgspec
 import typer
 
 from pawsonalize import clock
+from pawsonalize.cli.dataset_group import dataset_group_of
 from pawsonalize.cli.opening import opened
-from pawsonalize.cli.options import DataDir, Json, read_pairs
+from pawsonalize.cli.options import DataDir, DatasetGroupName, Json, read_pairs
 from pawsonalize.cli.outcomes_plot import plot
 from pawsonalize.cli.outcomes_table import print_outcomes
 from pawsonalize.domain.errors import InvalidInput
@@ -35,6 +36,7 @@ def outcomes(
     svg: Annotated[
         Path | None, typer.Option(help="Draw the waiting curves into this file.")
     ] = None,
+    dataset_group: DatasetGroupName = None,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
@@ -46,7 +48,8 @@ def outcomes(
     weights = read_weights(read_pairs(weight, "--weight"))
     order = read_order(since, until, clock.now(), within, weights)
     with opened(settings) as adapters:
-        report = report_outcomes(adapters.outcomes, order)
+        group = dataset_group_of(adapters, settings, dataset_group)
+        report = report_outcomes(adapters.outcomes.of(group), order)
     if svg is not None:
         try:
             svg.write_text(plot(report), encoding="utf-8")

@@ -6,10 +6,12 @@ import msgspec
 import typer
 
 from pawsonalize import clock
+from pawsonalize.cli.dataset_group import dataset_group_of
 from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import (
     At,
     DataDir,
+    DatasetGroupName,
     Json,
     RecipeName,
     Seed,
@@ -19,7 +21,7 @@ from pawsonalize.cli.options import (
     read_pairs,
     read_tuning,
 )
-from pawsonalize.cli.training import solutions_to_train, train_and_serve
+from pawsonalize.cli.training import solutions_of, solutions_to_train, train_and_serve
 from pawsonalize.cli.tuned_line import tuned_line
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
@@ -39,7 +41,8 @@ def train(
         str | None,
         typer.Option(
             help="The solution to train; --recipe and --set are for one alone.",
-            show_default="recommender, and reranker where re-ranking is enabled",
+            show_default="those of the dataset group; of the default one recommender, and"
+            " reranker where re-ranking is enabled",
         ),
     ] = None,
     recipe: RecipeName = None,
@@ -49,6 +52,7 @@ def train(
     tune_seconds: TuneSeconds = None,
     seed: Seed = 0,
     at: At = None,
+    dataset_group: DatasetGroupName = None,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
@@ -60,16 +64,21 @@ def train(
     tuning = read_tuning(tune, tune_seconds)
     now = clock.now()
     as_of = now if at is None else parse_moment(at, "--at")
-    if solution is None and recipe is None and not setting:
-        solutions = solutions_to_train(settings)
-    else:
-        solutions = (solution or RECOMMENDER,)
     with opened(settings) as adapters:
         if adapters.log.head() == 0:
             raise InvalidInput(
                 f"there are no events in {settings.data_dir.absolute()}: name the right folder with"
                 " --data-dir, or bring some with `pawsonalize import` or by POST /v1/events"
             )
+        if dataset_group is not None:
+            group = dataset_group_of(adapters, settings, dataset_group)
+            solutions = solutions_of(adapters, group, solution)
+        elif solution is None and recipe is None and not setting:
+            solutions = solutions_to_train(settings)
+        else:
+            solutions = (solution or RECOMMENDER,)
+        if len(solutions) > 1 and (recipe or setting):
+            raise InvalidInput(f"--recipe and --set are for one solution: name one of {solutions}")
         trained = [
             train_and_serve(
                 adapters,

@@ -5,10 +5,11 @@ import time
 from pawsonalize import clock
 from pawsonalize.app import Adapters
 from pawsonalize.cli.progress import progress
-from pawsonalize.domain.errors import TrainingFailed
+from pawsonalize.domain.errors import InvalidInput, TrainingFailed
+from pawsonalize.engine.campaigns.directory import listed
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
-from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.settings import Settings
 
@@ -18,6 +19,18 @@ _LOOK_SECONDS = 0.05
 def solutions_to_train(settings: Settings) -> tuple[str, ...]:
     """The default solutions that the settings want a model of."""
     return (RECOMMENDER, RERANKER) if settings.reranking_enabled else (RECOMMENDER,)
+
+
+def solutions_of(adapters: Adapters, group: str, wanted: str | None) -> tuple[str, ...]:
+    """All solutions of the dataset group, or the one that is wanted; it must be of the group."""
+    names = tuple(sorted(one.name for one in adapters.registry.all(Solution, parent=group)))
+    if wanted is not None and wanted not in names:
+        raise InvalidInput(
+            f"dataset group {group} has no solution {wanted}; it has {listed(names)}"
+        )
+    if not names:
+        raise InvalidInput(f"dataset group {group} has no solution: create one first")
+    return names if wanted is None else (wanted,)
 
 
 def train_and_serve(adapters: Adapters, version: SolutionVersion) -> SolutionVersion:

@@ -5,8 +5,9 @@ from typing import Annotated
 import typer
 
 from pawsonalize.app import background_jobs
+from pawsonalize.cli.dataset_group import dataset_group_of
 from pawsonalize.cli.opening import opened
-from pawsonalize.cli.options import DataDir, Json
+from pawsonalize.cli.options import DataDir, DatasetGroupName, Json
 from pawsonalize.cli.resource_table import print_fields
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.settings import load_settings
@@ -23,12 +24,14 @@ def users() -> None:
 def erase(
     user_id: Annotated[str, typer.Argument(help="The user.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dataset_group: DatasetGroupName = None,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """Erase a user's events, sessions, attributes and answers, from the archive as well.
 
-    The models that serve know the user until they are trained again.
+    A user whom several dataset groups know is erased from one of them. The models that serve know
+    the user until they are trained again.
 
     Example: pawsonalize users erase ann --yes
     """
@@ -38,7 +41,8 @@ def erase(
     settings = load_settings({"data_dir": data_dir})
     with opened(settings) as adapters:
         jobs = background_jobs(settings, adapters)
-        done = jobs.finish(jobs.deletions.erase_user(user_id))
+        group = dataset_group_of(adapters, settings, dataset_group)
+        done = jobs.finish(jobs.deletions.erase_user(user_id, dataset_group=group))
         print_fields(done, json)
     if done.failure_reason:
         raise typer.Exit(1)

@@ -19,7 +19,6 @@ from pawsonalize.engine.importing.sources import SourceFile, Sources
 from pawsonalize.engine.jobs.worker import Worker, lock_of
 from pawsonalize.engine.names import new_resource_name
 from pawsonalize.engine.resources.datasets import Dataset, DatasetImportJob, ImportMode
-from pawsonalize.engine.resources.defaults import dataset_name
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import moved
 from pawsonalize.engine.resources.status import Status
@@ -151,13 +150,12 @@ def _outcome(reports: Sequence[tuple[str, Report]]) -> dict[str, Any]:
 def run_import_job(
     registry: Registry,
     folder: Path,
-    dataset_type: DatasetType,
+    dataset: str,
     source: str,
     work: Callable[[], Report],
     now: Callable[[], int],
 ) -> Report:
-    """Do the work as an import job into the default dataset of the type; its failure is raised."""
-    dataset = dataset_name(dataset_type)
+    """Do the work as an import job into the dataset of that name; its failure is raised."""
     name = new_resource_name(f"{dataset}-import", now())
     with lock_of(folder, name):
         job = registry.create(

@@ -22,7 +22,7 @@ def test_an_import_job_keeps_what_became_of_the_rows(registry: Registry, tmp_pat
         assert running.status is Status.CREATE_IN_PROGRESS
         return report
 
-    given = run_import_job(registry, tmp_path, DatasetType.ITEMS, "items.csv", work, lambda: T0)
+    given = run_import_job(registry, tmp_path, "pawsonalize-items", "items.csv", work, lambda: T0)
     assert given == report
     (job,) = registry.all(DatasetImportJob, parent="pawsonalize-items")
     assert (job.status, job.source) == (Status.ACTIVE, "items.csv")
@@ -37,6 +37,6 @@ def test_an_import_that_fails_or_is_interrupted_says_so(
         raise error
 
     with pytest.raises(type(error)):
-        run_import_job(registry, tmp_path, DatasetType.USERS, "users.csv", work, lambda: T0)
+        run_import_job(registry, tmp_path, "pawsonalize-users", "users.csv", work, lambda: T0)
     (job,) = registry.all(DatasetImportJob)
     assert (job.status, job.failure_reason) == (Status.CREATE_FAILED, str(error) or repr(error))
