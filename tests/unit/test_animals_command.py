@@ -84,3 +84,17 @@ def test_without_choices_the_learned_weights_are_the_defaults(data_dir: Path, fe
     assert kept == learned["weights"]
     assert set(kept) == set(FACTORS)
     assert "0 choices" in animals(data_dir, "learn")
+
+
+def test_values_that_nobody_knows_are_shown_and_mended_by_a_file(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    feed, mapping = tmp_path / "own.csv", tmp_path / "map.yaml"
+    feed.write_text("id,species,breed\na,dog,ZYX QQQ\n")
+    said = animals(data_dir, "import", str(feed), "--write-map", str(mapping))
+    assert "ZYX QQQ" in said
+    assert "--map FILE" in said
+    mapping.write_text(mapping.read_text().replace('"ZYX QQQ":', '"ZYX QQQ": Beagle'))
+    said = animals(data_dir, "import", str(feed), "--map", str(mapping))
+    assert "not recognised" not in said
+    assert json.loads(animals(data_dir, "show", "a"))["breed"] == "Beagle"

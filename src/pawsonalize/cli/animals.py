@@ -16,6 +16,7 @@ from pawsonalize import clock
 from pawsonalize.app import Adapters, read_weights, write_weights
 from pawsonalize.cli.opening import opened, opened_or_made
 from pawsonalize.cli.options import DataDir, Json
+from pawsonalize.cli.unrecognised import print_unrecognised, write_map
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.species import species_id
@@ -26,6 +27,7 @@ from pawsonalize.engine.animals.learning import MAX_CHOICES, OUTCOMES, learned_w
 from pawsonalize.engine.animals.settings import FACTORS, Weights
 from pawsonalize.engine.feeds.formats import FORMATS, feed_of
 from pawsonalize.engine.feeds.importing import FeedImport, FeedReport, import_feed
+from pawsonalize.engine.feeds.mapping import NO_MAPPING, ValueMapping
 from pawsonalize.engine.feeds.watching import FolderWatch
 from pawsonalize.engine.inventory.inventory import Inventory
 from pawsonalize.engine.inventory.listing import read_status
@@ -48,18 +50,27 @@ Complete = Annotated[
 AllowShrink = Annotated[
     bool, typer.Option("--allow-shrink", help="Even if more than 30% of the animals are gone.")
 ]
+Map = Annotated[
+    Path | None, typer.Option("--map", help="A file that says what the source's values mean.")
+]
 AnimalId = Annotated[str, typer.Argument(help="The animal's id.")]
 
 
 @app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(help="The feed.")],
+    *,
     format: Format = None,  # noqa: A002  # the option's name
     complete: Complete = False,
     source: Source = "",
     allow_shrink: AllowShrink = False,
     errors: Annotated[
         Path | None, typer.Option(help="Write rejected rows to this file, as JSON Lines.")
+    ] = None,
+    map: Map = None,  # noqa: A002  # the option's name
+    write_map_to: Annotated[
+        Path | None,
+        typer.Option("--write-map", help="Write a file for --map with the unrecognised values."),
     ] = None,
     data_dir: DataDir = None,
     json: Json = False,
@@ -69,7 +80,9 @@ def import_(
     Example: pawsonalize animals import petfinder.csv --complete
     """
     with opened_or_made(load_settings({"data_dir": data_dir})) as adapters:
-        report = _take(adapters, FeedImport(source, complete, allow_shrink), format, file)
+        how = FeedImport(source, complete, allow_shrink, _mapping(map))
+        report = _take(adapters, how, format, file)
+    write_map(write_map_to, report.unrecognised)
     if errors is not None:
         errors.write_bytes(b"".join(row.json_line() for row in report.rejected))
     if json:
@@ -84,6 +97,7 @@ def watch(
     format: Format = None,  # noqa: A002  # the option's name
     complete: Complete = False,
     source: Source = "",
+    map: Map = None,  # noqa: A002  # the option's name
     seconds: Annotated[float, typer.Option(min=0.05, help="How often to look.")] = 5.0,
     data_dir: DataDir = None,
 ) -> None:
@@ -96,7 +110,8 @@ def watch(
     """
     console = Console(stderr=True, highlight=False)
     with opened_or_made(load_settings({"data_dir": data_dir})) as adapters:
-        watch = FolderWatch(folder, partial(_take, adapters, FeedImport(source, complete), format))
+        how = FeedImport(source, complete, mapping=_mapping(map))
+        watch = FolderWatch(folder, partial(_take, adapters, how, format))
         console.print(f"Watching {folder} (stop it with Ctrl-C)")
         while True:
             for seen in watch.look():
@@ -228,6 +243,10 @@ def learn(data_dir: DataDir = None, json: Json = False) -> None:
     Console().print(table)
 
 
+def _mapping(path: Path | None) -> ValueMapping:
+    return NO_MAPPING if path is None else ValueMapping.read(path)
+
+
 def _take(adapters: Adapters, how: FeedImport, name: str | None, file: Path) -> FeedReport:
     try:
         content = file.read_bytes()
@@ -252,12 +271,12 @@ def _show(animal: Animal) -> None:
 
 def _print(report: FeedReport) -> None:
     print(_in_words(report))
-    if not report.rejected:
-        return
-    table = Table("place", "animal", "reason")
-    for row in report.rejected[:_SHOWN_ERRORS]:
-        table.add_row(str(row.place), row.animal_id or "", row.reason)
-    Console().print(table)
+    if report.rejected:
+        table = Table("place", "animal", "reason")
+        for row in report.rejected[:_SHOWN_ERRORS]:
+            table.add_row(str(row.place), row.animal_id or "", row.reason)
+        Console().print(table)
+    print_unrecognised(report.unrecognised)
 
 
 def _in_words(report: FeedReport) -> str:

@@ -1,5 +1,6 @@
 """Age bands: baby, young, adult and senior, which come at another age for every species."""
 
+import re
 from calendar import monthrange
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -55,15 +56,32 @@ AGE_NAMES: Mapping[str, str] = MappingProxyType(
 )
 _WORDS = MappingProxyType(
     {
-        **dict.fromkeys(("baby", "kitten", "puppy", "infant", "newborn"), BABY),
-        **dict.fromkeys(("young", "juvenile", "youngadult"), YOUNG),
-        **dict.fromkeys(("adult", "matureadult", "mature"), ADULT),
-        **dict.fromkeys(("senior", "old", "geriatric"), SENIOR),
+        word: age
+        for age, words in {
+            BABY: "baby kitten kittn puppy pup infant newborn neonate nursing weanling cachorro"
+            " welpe chiot chaton cucciolo",
+            YOUNG: "young juvenile adolescent youngadult joven jung jungtier jeune giovane",
+            ADULT: "adult matureadult mature grown adulto adulta erwachsen adulte",
+            SENIOR: "senior old geriatric elderly aged alt anciano",
+        }.items()
+        for word in words.split()
     }
 )
+_NOT_KNOWN = frozenset({"unknown", "unk", "u", "na", "none"})
+_MONTHS = {"y": 12.0, "m": 1.0, "w": 0.23, "d": 0.033}  # by the unit's first letter
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(y|m|w|d)[a-z]*\.?", re.IGNORECASE)
 
 
-def age_id(text: str) -> str:
-    """The id of an age band in words; a word nobody knows is its own id."""
+def age_id(text: str, species: str = "") -> str:
+    """The id of an age band in words, or of an age such as `2 years 3 months`.
+
+    `unknown` where the words say none; another word is its own id.
+    """
     word = "".join(letter for letter in text.lower() if letter.isalnum())
+    if word in _NOT_KNOWN:
+        return "unknown"
+    spans = _SPAN.findall(text)
+    if spans and not re.search(r"\w", _SPAN.sub("", text.lower()).replace("old", "")):
+        months = sum(float(amount) * _MONTHS[unit.lower()] for amount, unit in spans)
+        return AGES[sum(start <= months for start in BANDS.get(species, _OTHERS))]
     return _WORDS.get(word, text.strip().replace("-", "_").replace(" ", "_"))

@@ -8,7 +8,12 @@ from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
+from pawsonalize.domain.breed_spelling import DECORATIONS, Spelling, words_of
+from pawsonalize.domain.species import CAT, SPECIES_NAMES
+
 UNKNOWN_BREED = "Unknown"
+_COAT_FAMILIES = frozenset({"dsh", "dmh", "dlh"})
+_LONGEST_NAME = 80  # characters; what is longer is a description
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +26,14 @@ class Breeds:
 
 
 _SEPARATORS = re.compile(r"\s*(?:[/,&+;|()]|\s-\s|\b(?:x|and|with|cross|mix)\b)\s*", re.IGNORECASE)
-_MIX_WORDS = re.compile(r"\b(?:mix|mixed|cross|crossbreed|x)\b", re.IGNORECASE)
+_MIX_WORDS = re.compile(
+    r"\b(?:mix|mixed|cross|crossbreed|x|mestiz[oa]|cruce|mischling|meticci[oa]|kreuzung)\b",
+    re.IGNORECASE,
+)
 _FILLER = re.compile(r"\b(?:mix|mixed|cross|purebred|type|breed|unknown)\b", re.IGNORECASE)
 
 
+@lru_cache(maxsize=16_384)
 def read_breeds(species: str, text: str) -> Breeds:
     """The breeds that a text names (`Lab / Beagle mix`), for a species id.
 
@@ -32,11 +41,14 @@ def read_breeds(species: str, text: str) -> Breeds:
     """
     if (whole := find_breed(species, text)) is not None:
         return Breeds(whole, mixed=True if _MIX_WORDS.search(text) else None)
-    named = [breed_id(species, part) for part in _parts(text)]
+    named = [breed_id(species, part) for part in _parts(text) if not _says_nothing(species, part)]
     distinct = list(dict.fromkeys(name for name in named if name != UNKNOWN_BREED))
+    distinct.sort(key=lambda name: (species, name) not in FAMILIES)  # those we know come first
     if len(distinct) > 1:
         return Breeds(distinct[0], distinct[1], mixed=True)
     mixed = True if _MIX_WORDS.search(text) else None
+    if not distinct and mixed:
+        distinct = [find_breed(species, "mix") or UNKNOWN_BREED]
     return Breeds(distinct[0] if distinct else UNKNOWN_BREED, mixed=mixed)
 
 
@@ -49,18 +61,28 @@ def breed_id(species: str, text: str) -> str:
     return words.replace(" ", "_") or UNKNOWN_BREED
 
 
+@lru_cache(maxsize=16_384)
 def find_breed(species: str, text: str) -> str | None:
-    """The breed of the table that a text names as a whole; None if there is none."""
+    """The breed of the table that a text names as a whole, however it is spelt; None if none is."""
     for reading in _readings(text):
         if (breed := _BREEDS.get((species, _key(reading)))) is not None:
             return breed
-    return None
+    spelling = _SPELLINGS.get(species)
+    if spelling is None or len(_parts(text)) > 1 or len(text) > _LONGEST_NAME:
+        return None
+    return spelling.find(text)
 
 
-@lru_cache(maxsize=4_096)
+@lru_cache(maxsize=16_384)
 def family_of(species: str, breed: str) -> str | None:
-    """The family of a breed, by the ids that groups are made of; None for one we do not know."""
-    found = find_breed(species, breed.replace("_", " "))
+    """The family of a breed, by the ids that groups are made of; None for one we do not know.
+
+    Of a breed that is not in the table the last word counts: a `Bohemian Terrier` is a terrier.
+    """
+    name = breed.replace("_", " ")
+    found = find_breed(species, name)
+    if found is None and species != CAT and name.split():  # a cat's last word may be its colour
+        found = find_breed(species, name.split()[-1])
     return None if found is None else FAMILIES[species, found]
 
 
@@ -77,6 +99,11 @@ def _readings(text: str) -> Iterator[str]:
 
 def _parts(text: str) -> list[str]:
     return [part for part in _SEPARATORS.split(text) if _key(_FILLER.sub(" ", part))]
+
+
+def _says_nothing(species: str, part: str) -> bool:
+    """Whether a part beside others is a colour or a size, and no breed of that name."""
+    return DECORATIONS.issuperset(words_of(part)) and find_breed(species, part) is None
 
 
 def _key(text: str) -> str:
@@ -108,4 +135,20 @@ _BREEDS: Mapping[tuple[str, str], str] = MappingProxyType(
 )
 FAMILIES: Mapping[tuple[str, str], str] = MappingProxyType(
     {(species, breed): family for species, family, breed, _ in _read_table(TABLE)}
+)
+
+
+def _spelling(species: str) -> Spelling:
+    names = {
+        name: breed
+        for of, _, breed, others in _read_table(TABLE)
+        for name in (breed.replace("_", " "), *others)
+        if of == species
+    }
+    by_coat = {b for (of, b), family in FAMILIES.items() if of == CAT and family in _COAT_FAMILIES}
+    return Spelling(names, by_coat if species == CAT else frozenset())
+
+
+_SPELLINGS: Mapping[str, Spelling] = MappingProxyType(
+    {species: _spelling(species) for species in SPECIES_NAMES}
 )

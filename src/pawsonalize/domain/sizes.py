@@ -1,5 +1,6 @@
 """Sizes: small, medium, large and extra large."""
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -10,15 +11,28 @@ SIZE_NAMES: Mapping[str, str] = MappingProxyType(
 )
 _WORDS = MappingProxyType(
     {
-        **dict.fromkeys(("small", "s", "tiny", "xs", "extrasmall"), SMALL),
-        **dict.fromkeys(("medium", "m", "med"), MEDIUM),
-        **dict.fromkeys(("large", "l", "big"), LARGE),
-        **dict.fromkeys(("extralarge", "xl", "xlarge", "verylarge", "giant"), EXTRA_LARGE),
+        word: size
+        for size, words in {
+            SMALL: "small s sm sml tiny xs extrasmall xsmall toy teacup mini kitten kittn klein"
+            " pequeño pequeña pequeno petit petite piccolo piccola",
+            MEDIUM: "medium m med md mittel mittelgroß mediano mediana moyen moyenne medio media",
+            LARGE: "large l lg lrg big gross groß grande grand",
+            EXTRA_LARGE: "extralarge xl xlg xlrg xlarge xxl verylarge giant huge sehrgroß gigante",
+        }.items()
+        for word in words.split()
     }
 )
+# A puppy will grow, nobody says how far.
+_NOT_KNOWN = frozenset({"puppy", "pup", "unknown", "unk", "u", "na", "none", "other"})
 
 
 def size_id(text: str) -> str:
-    """The id of a size in words; a word nobody knows is its own id."""
-    word = "".join(letter for letter in text.lower() if letter.isalnum())
+    """The id of a size in words, `unknown` where they say none; another word is its own id.
+
+    What stands in parentheses does not count: `Medium (26-60 lbs)`.
+    """
+    told = re.sub(r"\(.*?\)|\d.*", "", text) if re.search(r"[^\W\d]", text) else text
+    word = "".join(letter for letter in told.lower() if letter.isalnum())
+    if word in _NOT_KNOWN:
+        return "unknown"
     return _WORDS.get(word, text.strip().replace("-", "_").replace(" ", "_"))

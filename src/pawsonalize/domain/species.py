@@ -1,5 +1,6 @@
 """Species: the ids that groups use, and the words that shelters write for them."""
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -18,26 +19,32 @@ SPECIES_NAMES: Mapping[str, str] = MappingProxyType(
     }
 )
 _WORDS = {
-    CAT: "cat kitten feline",
-    DOG: "dog puppy canine",
-    RABBIT: "rabbit bunny",
-    SMALL: "smallanimal smallfurry smallandfurry rodent guineapig hamster gerbil rat mouse"
-    " chinchilla ferret degu hedgehog sugarglider mice",
-    BIRD: "bird parrot parakeet budgie cockatiel canary finch dove pigeon",
-    HORSE: "horse pony donkey mule equine",
-    REPTILE: "reptile scalesfinsother snake lizard turtle tortoise gecko frog fish amphibian",
-    BARNYARD: "barnyard farm farmanimal livestock goat sheep pig cow chicken duck goose turkey"
-    " llama alpaca poultry rooster hen",
+    CAT: "cat kitten kittn feline gato gata katze kater chat gatto kat",
+    DOG: "dog puppy pup canine perro perra hund hündin chien cane hond cachorro",
+    RABBIT: "rabbit bunny conejo kaninchen lapin coniglio konijn hare",
+    SMALL: "smallanimal smallfurry smallandfurry smallmammal pocketpet rodent guineapig hamster"
+    " gerbil rat mouse chinchilla ferret degu hedgehog sugarglider mice cavy kleintier"
+    " meerschweinchen",
+    BIRD: "bird avian parrot parakeet budgie cockatiel canary finch dove pigeon vogel oiseau pajaro"
+    " uccello",
+    HORSE: "horse pony donkey mule equine pferd caballo cheval",
+    REPTILE: "reptile scalesfinsother snake lizard turtle tortoise gecko frog fish amphibian iguana"
+    " beardeddragon",
+    BARNYARD: "barnyard farm farmanimal farmtype livestock goat sheep pig cow chicken duck goose"
+    " turkey llama alpaca poultry rooster hen potbellypig potbelliedpig swine bovine",
 }
 _SPECIES = MappingProxyType(
     {word: code for code, words in _WORDS.items() for word in words.split()}
 )
+_SAY_NOTHING = frozenset({"domestic", "pet", "pets", "animal", "stray"})
 
 
 def species_id(text: str) -> str:
-    """The id of a species in words (`Dogs`, `Guinea Pig`); a word nobody knows is its own id."""
-    word = "".join(letter for letter in text.lower() if letter.isalnum())
-    for known in (word, word.removesuffix("s"), word.removesuffix("es")):
-        if known in _SPECIES:
-            return _SPECIES[known]
+    """The id of a species in words (`Dogs`, `Domestic Rabbit`); an unknown word is its own id."""
+    words = re.findall(r"\w+", text.casefold())
+    for some in (words, [word for word in words if word not in _SAY_NOTHING]):
+        word = "".join(some)
+        for known in (word, word.removesuffix("s"), word.removesuffix("es")):
+            if known in _SPECIES:
+                return _SPECIES[known]
     return text.strip().replace("-", "_").replace(" ", "_")

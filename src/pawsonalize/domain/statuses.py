@@ -23,6 +23,19 @@ class AnimalStatus(StrEnum):
     REMOVED = "removed"
 
 
+STATUS_WORDS: Mapping[str, AnimalStatus] = MappingProxyType(
+    {
+        **dict.fromkeys(
+            ("adoptable", "avail", "availableforadoption", "foradoption"), AnimalStatus.AVAILABLE
+        ),
+        **dict.fromkeys(("onhold", "held", "notavailable"), AnimalStatus.HOLD),
+        **dict.fromkeys(("adoptionpending", "pendingadoption", "reserved"), AnimalStatus.PENDING),
+        "adoption": AnimalStatus.ADOPTED,
+    }
+)
+"""Other words for them; spaces, case and punctuation do not count."""
+
+
 @dataclass(frozen=True, slots=True)
 class StatusChange:
     """The status an animal has from that moment on, in milliseconds since 1970."""

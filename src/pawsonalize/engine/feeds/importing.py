@@ -9,8 +9,10 @@ import msgspec
 
 from pawsonalize.domain.errors import Conflict, InvalidInput
 from pawsonalize.engine.feeds.feed import Feed, FeedRow
+from pawsonalize.engine.feeds.mapping import NO_MAPPING, ValueMapping
 from pawsonalize.engine.inventory.inventory import Inventory
 from pawsonalize.engine.inventory.listing import Listing, read_listing
+from pawsonalize.engine.inventory.recognition import unrecognised
 from pawsonalize.storage.animals import Animals
 
 MAX_SHRINK = 0.3
@@ -33,7 +35,10 @@ class BadRow:
 
 @dataclass(slots=True)
 class FeedReport:
-    """What a feed did. `removed` were listed before and are not in it."""
+    """What a feed did. `removed` were listed before and are not in it.
+
+    `unrecognised` are values that we do not know, by field: in how many rows each is.
+    """
 
     rows: int = 0
     created: int = 0
@@ -42,6 +47,12 @@ class FeedReport:
     removed: int = 0
     status_kept: int = 0
     rejected: list[BadRow] = field(default_factory=list)
+    unrecognised: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def note(self, name: str, value: str) -> None:
+        """Count one row more with a value that we do not know."""
+        values = self.unrecognised.setdefault(name, {})
+        values[value] = values.get(value, 0) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,7 @@ class FeedImport:
     source: str = ""
     complete: bool = False
     allow_shrink: bool = False
+    mapping: ValueMapping = NO_MAPPING
 
 
 def import_feed(
@@ -108,7 +120,7 @@ def _read(
     for row in rows:
         report.rows += 1
         try:
-            listed.append((row, _listing(row, how, now)))
+            listed.append((row, _listing(row, how, now, report)))
         except InvalidInput as error:
             report.rejected.append(BadRow(row.place, row.external_id, error.message))
     return listed
@@ -131,10 +143,13 @@ def _put(
         report.rejected.append(BadRow(row.place, row.external_id, refused.reason))
 
 
-def _listing(row: FeedRow, how: FeedImport, now: int) -> Listing:
+def _listing(row: FeedRow, how: FeedImport, now: int, report: FeedReport) -> Listing:
     if row.form is None or row.external_id is None:
         raise InvalidInput(row.reason)
-    listing = read_listing(row.form, now)
+    form = how.mapping.applied(row.form)
+    for name, value in unrecognised(form):
+        report.note(name, value)
+    listing = read_listing(form, now)
     return replace(
         listing,
         animal=replace(

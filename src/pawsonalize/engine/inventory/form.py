@@ -80,9 +80,14 @@ def day(value: str | None, field: str) -> date | None:
     try:
         found = datetime.fromisoformat(value.strip()).date()
     except ValueError as error:
-        raise InvalidInput(f"{field} must be a date such as 2024-05-17", field=field) from error
+        raise InvalidInput(
+            f"{field} must be a date such as 2024-05-17, not {value.strip()!r}", field=field
+        ) from error
     if not 1950 <= found.year < 2100:
-        raise InvalidInput(f"{field} lies outside the years 1950 to 2100", field=field)
+        raise InvalidInput(
+            f"{field} {found} lies outside the years 1950 to 2100: correct it, or leave it out",
+            field=field,
+        )
     return found
 
 

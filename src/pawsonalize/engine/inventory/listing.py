@@ -1,17 +1,17 @@
 """From what is told of an animal to its record."""
 
 from dataclasses import dataclass
+from datetime import date
 
-from pawsonalize.domain.ages import age_id
+from pawsonalize.domain.ages import BABY, age_id
 from pawsonalize.domain.animals import UNKNOWN, Animal, GoodWith
-from pawsonalize.domain.breeds import UNKNOWN_BREED, Breeds, breed_id, find_breed, read_breeds
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.ids import MAX_ID_LENGTH, parse_id
+from pawsonalize.domain.sexes import read_sex
 from pawsonalize.domain.sizes import size_id
-from pawsonalize.domain.species import species_id
-from pawsonalize.domain.statuses import AnimalStatus, StatusChange
-from pawsonalize.domain.times import parse_moment
+from pawsonalize.domain.statuses import STATUS_WORDS, AnimalStatus, StatusChange
+from pawsonalize.domain.times import DAY, iso, parse_moment
 from pawsonalize.engine.inventory.form import (
     MAX_PHOTOS,
     AnimalForm,
@@ -21,8 +21,9 @@ from pawsonalize.engine.inventory.form import (
     number,
     text,
 )
+from pawsonalize.engine.inventory.kinds import read_species, told_breeds
+from pawsonalize.engine.inventory.markup import without_markup
 
-_SEXES = {"m": "male", "male": "male", "f": "female", "female": "female"}
 _MAX_ADDRESS_CHARS = 2_000
 _MAX_FEE = 1_000_000
 
@@ -41,28 +42,29 @@ class Listing:
 def read_listing(form: AnimalForm, at: int) -> Listing:
     """Read what is told at that moment (ms since 1970); InvalidInput names a bad field."""
     status = read_status(form.status) if form.status is not None else None
-    species = species_id(text(form.species, "species"))
-    breeds = _breeds(form, species)
-    born = day(form.birth_date, "birthDate")
+    species = read_species(form)
+    breeds = told_breeds(form, species)
+    born = _born(form, at)
+    sex, altered = read_sex(text(form.sex, "sex")) or (UNKNOWN, None)
     animal = Animal(
         animal_id=parse_id(form.id, "id"),
         species=species,
         breed=breeds.primary,
         size=size_id(text(form.size, "size")) or UNKNOWN,
-        age=UNKNOWN if born else age_id(text(form.age, "age")) or UNKNOWN,
+        age=UNKNOWN if born else _age(form, species),
         born=born,
-        name=text(form.name, "name"),
+        name=text(without_markup(form.name), "name"),
         history=_first_history(form, status, at),
         source=text(form.source, "source"),
         external_id=text(parse_id(form.external_id or form.id, "externalId"), "externalId"),
-        shelter=text(form.shelter, "shelter"),
+        shelter=text(without_markup(form.shelter), "shelter"),
         bonded_unit=parse_id(form.bonded_unit, "bondedUnit") if form.bonded_unit else None,
         secondary_breed=breeds.secondary,
         mixed=breeds.mixed,
-        sex=_SEXES.get(text(form.sex, "sex").lower(), UNKNOWN),
+        sex=sex,
         coat=text(form.coat, "coat"),
         colours=_texts(form.colours, "colours", 10, MAX_ID_LENGTH),
-        altered=form.altered,
+        altered=altered if form.altered is None else form.altered,
         house_trained=form.house_trained,
         special_needs=form.special_needs,
         good_with_kids=_good_with(form.good_with_kids, "goodWithKids"),
@@ -73,7 +75,7 @@ def read_listing(form: AnimalForm, at: int) -> Listing:
         latitude=number(form.latitude, "latitude", -90, 90),
         longitude=number(form.longitude, "longitude", -180, 180),
         postcode=text(form.postcode, "postcode"),
-        description=long_text(form.description, "description"),
+        description=long_text(without_markup(form.description), "description"),
         intake_at=parse_moment(form.intake_at, "intakeAt") if form.intake_at else None,
     )
     _check_group(animal, at)
@@ -81,26 +83,37 @@ def read_listing(form: AnimalForm, at: int) -> Listing:
 
 
 def read_status(given: str) -> AnimalStatus:
-    """A status by its name; InvalidInput names all."""
+    """A status by its name or another word for it; InvalidInput names all."""
+    word = "".join(letter for letter in given.lower() if letter.isalnum())
+    if word in STATUS_WORDS:
+        return STATUS_WORDS[word]
     try:
         return AnimalStatus(given.strip().lower())
     except ValueError as error:
         known = ", ".join(AnimalStatus)
-        raise InvalidInput(f"status must be one of {known}", field="status") from error
+        raise InvalidInput(
+            f"status must be one of {known}, not {given.strip()!r}", field="status"
+        ) from error
 
 
-def _breeds(form: AnimalForm, species: str) -> Breeds:
-    told = text(form.breed, "breed")
-    if not told:  # "Guinea Pig" is a species to some systems and a breed to others
-        named = find_breed(species, text(form.species, "species"))
-        return Breeds(named or UNKNOWN_BREED, mixed=form.mixed)
-    found = read_breeds(species, told)
-    second = text(form.secondary_breed, "secondaryBreed")
-    secondary = breed_id(species, second) if second else found.secondary
-    if secondary in {found.primary, UNKNOWN_BREED}:
-        secondary = None
-    mixed = True if secondary else found.mixed
-    return Breeds(found.primary, secondary, form.mixed if form.mixed is not None else mixed)
+def _born(form: AnimalForm, at: int) -> date | None:
+    """The date of birth; where the sender's day has begun, it may be tomorrow here."""
+    born = day(form.birth_date, "birthDate")
+    if born is not None and born.isoformat() > iso(at + DAY)[:10]:
+        raise InvalidInput(
+            f"birthDate {born} lies in the future: correct it, or leave it out and tell the age",
+            field="birthDate",
+        )
+    return born
+
+
+def _age(form: AnimalForm, species: str) -> str:
+    """The age band as told; some systems tell a kitten's age as its size."""
+    told = text(form.age, "age")
+    if told:
+        return age_id(told, species)
+    size = text(form.size, "size")
+    return BABY if not size.isdecimal() and age_id(size, species) == BABY else UNKNOWN
 
 
 def _first_history(
