@@ -5,7 +5,7 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 BIN := .venv/bin
 
-.PHONY: help setup run test check bench docs lock clean
+.PHONY: help setup run test check bench figures docs lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ check: setup ## Format, lint, types and the floor plan
 
 bench: setup ## Run the benchmarks (minutes; the machine should be idle)
 	$(BIN)/python -m benchmarks
+
+figures: setup ## Run the benchmarks in full (hours) and write docs/reference/figures.md
+	$(BIN)/python -m benchmarks --form full --record
 
 docs: setup ## Regenerate the reference pages that are made from the code
 	$(BIN)/python docs/generate.py

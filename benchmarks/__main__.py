@@ -1,80 +1,76 @@
-"""All benchmarks in their small form, one after the other: `make bench`.
+"""Benchmarks, one after the other: `make bench` in their small form, `make figures` in full.
 
-`python -m benchmarks [NAME …]` runs only those named. next_item needs data that this repository
-does not hold: it looks in `$PAWSONALIZE_SHARED_DATA/sequences`, else `../shared/data/sequences`.
+    python -m benchmarks [NAME …] [--form smallest|small|full] [--record]
+
+With `--record` what they print goes to the page of figures, with the commit. next_item needs data
+that this repository does not hold: it looks in `$PAWSONALIZE_SHARED_DATA/sequences`, else
+`../shared/data/sequences`.
 """
 
-import os
+import argparse
+import json
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
+from typing import get_args
 
+from benchmarks import figures
+from benchmarks.catalogue import Benchmark, Form, Runs, benchmarks, shared_data
 from benchmarks.child import ROOT
 
-_SEQUENCES = ("Beauty.txt", "ml-100k.inter")
 
-
-def commands() -> dict[str, list[list[str]]]:
-    """The arguments of each benchmark's runs, in the order in which they are run."""
-    return {
-        "ingest": [["--events", "50000"]],
-        "recommend": [["--events", "100000", "--requests", "2000"]],
-        "animals": [["--animals", "20000", "--groups", "1000", "--events", "50000"]],
-        "import_memory": [["--rows", "100000"]],
-        "demo_world": [["--seeds", "1"]],
-        "outcomes": [["--seeds", "1", "--animals", "60", "--events", "8000"]],
-        "retrain": [["--rest", "8"]],
-        "fold": [["--events", "20000", "--size", "100"]],
-        "gate": [["--worlds", "1", "--runs", "10"]],
-        "next_item": next_item_runs(shared_data() / "sequences"),
-        "request": [["--max-items", "20000"]],
-        "wire": [["--events", "20000", "--groups", "500", "--requests", "1000"]],
-        "scale": [["--max-events", "100000"]],
-    }
-
-
-def shared_data() -> Path:
-    """Where research data lie, if anywhere."""
-    return Path(os.environ.get("PAWSONALIZE_SHARED_DATA", ROOT.parent / "shared" / "data"))
-
-
-def next_item_runs(folder: Path) -> list[list[str]]:
-    """One run for each data set that is there, ours and popularity."""
-    limits = ["--seeds", "1", "--users", "5000", "--only", "default", "popularity"]
-    return [
-        [_option(name), str(folder / name), *limits]
-        for name in _SEQUENCES
-        if (folder / name).exists()
-    ]
-
-
-def _option(name: str) -> str:
-    return "--interactions" if name.endswith(".inter") else "--sequences"
-
-
-def main(names: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Run them; the exit code is the number of those that failed."""
-    known = commands()
-    unknown = [name for name in names if name not in known]
+    parser = argparse.ArgumentParser(
+        "benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    known = benchmarks()
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(known))
+    parser.add_argument("--form", choices=get_args(Form), default="small")
+    parser.add_argument("--record", action="store_true", help="keep what they print")
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.names if name not in known]
     if unknown:
         print(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(known)}")
         return 2
     report: list[str] = []
-    for name in names or known:
+    for name in options.names or known:
         begun = time.perf_counter()
-        if not known[name]:
+        runs = _runs(known[name], options.form)
+        if not runs:
             report.append(f"{name}: skipped, no data in {shared_data() / 'sequences'}")
-        for arguments in known[name]:
-            print(f"\n== {name} {' '.join(arguments)}", flush=True)
-            done = subprocess.run(
-                [sys.executable, "-m", f"benchmarks.{name}", *arguments], cwd=ROOT, check=False
-            )
-            fate = f"FAILED with {done.returncode}" if done.returncode else "done"
+        for each in runs:
+            code = _run(name, each, record=options.record)
+            fate = f"FAILED with {code}" if code else "done"
             report.append(f"{name}: {fate}, {time.perf_counter() - begun:.0f} s")
     print("\n" + "\n".join(report))
     return sum("FAILED" in line for line in report)
+
+
+def _runs(benchmark: Benchmark, form: Form) -> Runs:
+    match form:
+        case "smallest":
+            return benchmark.smallest
+        case "small":
+            return benchmark.small
+        case "full":
+            return benchmark.full
+
+
+def _run(name: str, arguments: Sequence[str], *, record: bool) -> int:
+    print(f"\n== {name} {' '.join(arguments)}", flush=True)
+    command = [sys.executable, "-m", f"benchmarks.{name}", *arguments]
+    if not record:
+        return subprocess.run(command, cwd=ROOT, check=False).returncode
+    commit = figures.commit()
+    done = subprocess.run(
+        [*command, "--json"], cwd=ROOT, check=False, stdout=subprocess.PIPE, text=True
+    )
+    if done.returncode == 0:
+        figures.record(name, arguments, json.loads(done.stdout.splitlines()[-1]), commit)
+        figures.write()
+    return done.returncode
 
 
 if __name__ == "__main__":

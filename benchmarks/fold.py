@@ -28,11 +28,12 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs as a file too
 
 from benchmarks.child import peak_megabytes, run_child
+from benchmarks.demo_data import world_of
 from benchmarks.demo_visits import cut_of, sample_moments, training_data
 from benchmarks.demo_world import gains, make
 from pawsonalize.app import opened
 from pawsonalize.cli.demo import store_world
-from pawsonalize.demo import World, WorldSettings, generate
+from pawsonalize.demo import World
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.campaigns.serving import Loader, ServingSettings
 from pawsonalize.engine.exposure import Exposure
@@ -43,15 +44,9 @@ from pawsonalize.recipes.contract import RecountingModel
 from pawsonalize.settings import Settings
 from pawsonalize.storage.sql import SqlImpressions
 
-_SEED = 7
 _END = 1_767_225_600_000  # 2026-01-01
 _NAME = "benchmark"
 _QUANTILES = (0.025, 0.975)
-
-
-def world_of(events: int) -> World:
-    """The demo world with about that many events."""
-    return generate(WorldSettings(events=events), _SEED, _END)
 
 
 def _without(world: World, new: int) -> World:
@@ -102,7 +97,7 @@ def folded(folder: Path) -> dict[str, float]:
 
 def freshness(events: int, size: int) -> dict[str, Any]:
     """NDCG@10 on the last day, without and with folds."""
-    world = world_of(events)
+    world = world_of(events, _END)
     cut = cut_of(world, 1 - DAY / (world.end - world.start))
     recipe = recipe_named("user-personalization")
     data = training_data(world, cut)
@@ -132,7 +127,7 @@ def freshness(events: int, size: int) -> dict[str, Any]:
 def measure(events: int, new: int, size: int) -> dict[str, Any]:
     """The three parts, each in a process of its own."""
     with tempfile.TemporaryDirectory() as name:
-        folder, world = Path(name), world_of(events)
+        folder, world = Path(name), world_of(events, _END)
         with opened(Settings(data_dir=folder)) as adapters:
             store_world(adapters, _without(world, new))
         training = run_child("benchmarks.fold", ["--child", "trained", name])

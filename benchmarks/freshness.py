@@ -18,10 +18,9 @@ from typing import Any
 
 import httpx
 
+from benchmarks.demo_data import prepare
 from benchmarks.server import percentile, serving
-from pawsonalize.cli.demo import prepare
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.settings import load_settings
 
 
 def view(session: str, item_id: str) -> dict[str, Any]:
@@ -76,11 +75,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--visitors", type=int, default=300)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--events", type=int, default=60_000, help="of the demo world")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     os.environ["PAWSONALIZE_EXPLORATION_WEIGHT"] = "0"  # places are compared between answers
     with tempfile.TemporaryDirectory() as folder:
-        prepare(load_settings({"data_dir": Path(folder)}))
+        prepare(Path(folder), options.events)
         with serving(Path(folder), "--workers", str(options.workers)) as port:
             result = measure(f"http://127.0.0.1:{port}", options.visitors)
     print(json.dumps(result, indent=None if options.json else 2))

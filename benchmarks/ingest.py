@@ -66,7 +66,7 @@ def bare(path: Path, events: list[dict[str, Any]]) -> float:
         connection.execute(f"PRAGMA {pragma}")
     rows = [row(event) for event in events]
     insert = f"INSERT INTO events ({_COLUMNS}) VALUES ({','.join('?' * 12)})"
-    bind = "INSERT OR IGNORE INTO sessions VALUES (?, ?, ?)"
+    bind = "INSERT OR IGNORE INTO sessions (session_id, user_id, bound_at) VALUES (?, ?, ?)"
     started = time.perf_counter()
     for start in range(0, len(rows), BATCH):
         batch = rows[start : start + BATCH]

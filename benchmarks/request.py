@@ -22,7 +22,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs as a file too
 
 from benchmarks.child import run_child
-from benchmarks.scale import read_context
+from benchmarks.scale import read_context, sizes
 from benchmarks.synthetic import synthetic_data
 from pawsonalize.recipes.contract import Context
 from pawsonalize.recipes.user_personalization import (
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str]) -> None:
         return
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as `serve` does
     results = []
-    for items in (size for size in ITEMS if size <= options.max_items):
+    for items in sizes(ITEMS, options.max_items):
         child = ["--events", str(options.events), "--child", str(items)]
         results.append(run_child("benchmarks.request", child))
         if not options.json:

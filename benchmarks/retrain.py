@@ -20,10 +20,10 @@ from typing import Any
 
 import httpx
 
+from benchmarks.demo_data import prepare as prepare_demo
 from benchmarks.recommend import prepare as prepare_made_up
 from benchmarks.server import percentile, serving
 from pawsonalize.app import opened
-from pawsonalize.cli.demo import prepare as prepare_demo
 from pawsonalize.settings import load_settings
 from pawsonalize.workflow.record import Record
 
@@ -120,7 +120,7 @@ def main() -> None:
         if options.events:
             prepare_made_up(folder, _GROUPS, options.events)
         else:
-            prepare_demo(load_settings({"data_dir": folder}))
+            prepare_demo(folder)
         with opened(load_settings({"data_dir": folder})) as adapters:
             # Something new, or there would be nothing to train.
             newest = adapters.log.read(adapters.log.head() - 1, adapters.log.head(), 1)[0].event

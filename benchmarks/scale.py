@@ -80,6 +80,11 @@ def slopes(results: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
     return found
 
 
+def sizes(known: Sequence[int], most: int) -> list[int]:
+    """The known sizes up to the most; where that is below all of them, itself."""
+    return [size for size in known if size <= most] or [most]
+
+
 def main(arguments: Sequence[str]) -> None:
     """Measure the sizes allowed, and print a line for each, or JSON."""
     parser = argparse.ArgumentParser(
@@ -96,8 +101,8 @@ def main(arguments: Sequence[str]) -> None:
         print(json.dumps(measure(*options.child)))
         return
     results: list[dict[str, Any]] = []
-    for items in (size for size in ITEMS if size <= options.max_items):
-        for events in (size for size in EVENTS if size <= options.max_events):
+    for items in sizes(ITEMS, options.max_items):
+        for events in sizes(EVENTS, options.max_events):
             results.append(run_child("benchmarks.scale", ["--child", str(events), str(items)]))
             if not options.json:
                 print(", ".join(f"{name} {value:,}" for name, value in results[-1].items()))

@@ -9,10 +9,12 @@ each set of parts explains, then the weights of the last set, by which `TasteSet
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -104,7 +106,7 @@ def record(settings: WorldSettings, seed: int) -> Recorder:
 def explained(recorded: Sequence[Recorder], names: Sequence[str]) -> tuple[list[float], Floats]:
     """The share of the variance that the parts explain, by band, with weights of their own each.
 
-    Then the weights of all requests together.
+    NaN where nobody is in a band. Then the weights of all requests together.
     """
     found, weights = [], np.zeros(len(names))
     for least, most in _BANDS:
@@ -114,6 +116,9 @@ def explained(recorded: Sequence[Recorder], names: Sequence[str]) -> tuple[list[
             for known, parts, truth in zip(one.known, one.parts, one.truth, strict=True)
             if least <= known <= most
         ]
+        if not rows:
+            found.append(float("nan"))
+            continue
         x = np.concatenate([np.stack([parts[name] for name in names], axis=1) for parts, _ in rows])
         y = np.concatenate([truth for _, truth in rows])
         weights = np.linalg.lstsq(x, y, rcond=None)[0]
@@ -121,19 +126,11 @@ def explained(recorded: Sequence[Recorder], names: Sequence[str]) -> tuple[list[
     return found, weights
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Record, fit, and print a table."""
-    parser = argparse.ArgumentParser(
-        "benchmarks.tastes",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_world_options(parser, seeds=3)
-    options = parser.parse_args(arguments)
-    settings = world_settings(options)
-    recorded = [record(settings, seed) for seed in range(1, options.seeds + 1)]
+def measure(settings: WorldSettings, seeds: int) -> dict[str, Any]:
+    """What each set of parts explains, in worlds of so many seeds, and the last set's weights."""
+    recorded = [record(settings, seed) for seed in range(1, seeds + 1)]
     counted = tuple(f"counted {look}" for look in _LOOKS)
-    print("known events".ljust(34) + "".join(f"{low:>5}-{high:<3}" for low, high in _BANDS))
+    results: list[dict[str, Any]] = []
     for label, names in (
         ("factors alone", ()),
         ("and the model", ("model",)),
@@ -142,9 +139,33 @@ def main(arguments: Sequence[str]) -> None:
         ("and counts with classes, and model", (*_LOOKS, "model")),
     ):
         shares, weights = explained(recorded, (*FACTORS, *names))
-        print(label.ljust(34) + "".join(f"{share:>8.3f} " for share in shares), flush=True)
+        by_band = {
+            f"{low} to {high} events": round(share, 3)
+            for (low, high), share in zip(_BANDS, shares, strict=True)
+        }
+        results.append({"parts": label, **by_band})
         told = zip((*FACTORS, *names), weights.tolist(), strict=True)
-    print("weights: " + ", ".join(f"{name} {weight:.2f}" for name, weight in told))
+    return {"results": results, "weights": {name: round(weight, 2) for name, weight in told}}
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Record, fit, and print a table or JSON."""
+    parser = argparse.ArgumentParser(
+        "benchmarks.tastes",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_world_options(parser, seeds=3)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args(arguments)
+    found = measure(world_settings(options), options.seeds)
+    if options.json:
+        print(json.dumps(found))
+        return
+    for row in found["results"]:
+        shares = "  ".join(f"{band} {share:.3f}" for band, share in row.items() if band != "parts")
+        print(f"{row['parts']:34}  {shares}")
+    print("weights: " + ", ".join(f"{name} {value}" for name, value in found["weights"].items()))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,7 @@
 """What the demo world's benchmark lets a recommender know."""
 
-import json
-
 import numpy as np
 import pytest
-from benchmarks import demo_world
 from benchmarks.demo_visits import KINDS, cut_of, sample_moments, training_data
 from benchmarks.demo_world import candidates, shares
 
@@ -77,12 +74,3 @@ def test_shares_are_of_the_oracles_mean() -> None:
     result = shares(gained)
     assert result["ours_share"] == [0.5, 0.5, 0.5]
     assert result["ndcg_at_10"]["oracle"] == 0.5
-
-
-def test_it_runs_from_end_to_end(capsys: pytest.CaptureFixture[str]) -> None:
-    demo_world.main(["--seeds", "1", "--size", "20", "--events", "400", "--json"])
-    result = json.loads(capsys.readouterr().out)
-    assert {(row["task"], row["visitors_are"]) for row in result["results"]} == {
-        (task, kind) for task in ("groups", "rerank") for kind in KINDS
-    }
-    assert all(0 <= row["ours_share"][0] < 3 for row in result["results"])

@@ -1,10 +1,8 @@
 """Made-up data are as promised, and growth is read off right."""
 
 import json
-from pathlib import Path
 
 import numpy as np
-from benchmarks import __main__ as everything
 from benchmarks import scale
 from benchmarks.scale import slopes
 from benchmarks.synthetic import EVENTS_PER_USER, synthetic_data
@@ -39,12 +37,3 @@ def test_it_measures_a_size() -> None:
     assert row["train_seconds"] >= 0
     assert row["peak_mb"] >= row["data_mb"] > 0
     assert row["ms_per_request"] > 0
-
-
-def test_make_bench_names_every_benchmark_and_skips_absent_data(tmp_path: Path) -> None:
-    files = {file.stem for file in Path(everything.__file__).parent.glob("*.py")}
-    assert set(everything.commands()) <= files
-    assert everything.next_item_runs(tmp_path) == []
-    (tmp_path / "ml-100k.inter").write_text("")
-    assert [run[0] for run in everything.next_item_runs(tmp_path)] == ["--interactions"]
-    assert everything.main(["nonsense"]) == 2

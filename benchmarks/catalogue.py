@@ -1,0 +1,136 @@
+"""Every benchmark, and the arguments of its three forms."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from benchmarks.child import ROOT
+
+Form = Literal["smallest", "small", "full"]
+Runs = tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """What it is called on the page of figures, and how it is run.
+
+    `smallest` takes seconds, and the tests run it; `make bench` runs `small`, `make figures` runs
+    `full`. `shown` names the parts of what it prints that the page shows; empty: all of them.
+    """
+
+    title: str
+    smallest: Runs
+    small: Runs
+    full: Runs = ((),)
+    shown: Sequence[str] = ()
+
+
+def shared_data() -> Path:
+    """Where research data lie, if anywhere."""
+    return Path(os.environ.get("PAWSONALIZE_SHARED_DATA", ROOT.parent / "shared" / "data"))
+
+
+def next_item_runs(folder: Path, *limits: str) -> Runs:
+    """One run for each data set that is there."""
+    return tuple(
+        (_option(name), str(folder / name), *limits)
+        for name in ("Beauty.txt", "Yelp.txt", "ml-100k.inter")
+        if (folder / name).exists()
+    )
+
+
+def _option(name: str) -> str:
+    return "--interactions" if name.endswith(".inter") else "--sequences"
+
+
+def benchmarks() -> dict[str, Benchmark]:
+    """All of them, by the name of their module, in the order in which they are run."""
+    sequences = shared_data() / "sequences"
+    tiny = ("--seeds", "1", "--animals", "40", "--events", "1500")
+    return {
+        "ingest": Benchmark(
+            "Events through HTTP, beside bare sqlite3",
+            (("--events", "500"),),
+            (("--events", "50000"),),
+        ),
+        "recommend": Benchmark(
+            "Recommendations through HTTP, beside a constant",
+            (("--events", "1000", "--groups", "50", "--requests", "20", "--pairs", "1"),),
+            (("--events", "100000", "--requests", "2000"),),
+        ),
+        "animals": Benchmark(
+            "Requests for individual animals, beside groups",
+            (("--animals", "300", "--groups", "50", "--events", "1000", "--requests", "10"),),
+            (("--animals", "20000", "--groups", "1000", "--events", "50000"),),
+        ),
+        "freshness": Benchmark(
+            "From an acknowledged event to a changed answer",
+            (("--visitors", "3", "--workers", "1", "--events", "2000"),),
+            (("--visitors", "100"),),
+        ),
+        "request": Benchmark(
+            "Processor time of one request in the model",
+            (("--events", "1000", "--max-items", "1000"),),
+            (("--max-items", "20000"),),
+        ),
+        "wire": Benchmark(
+            "The Personalize API, as a share of the native API",
+            (("--events", "1000", "--groups", "50", "--requests", "20"),),
+            (("--events", "20000", "--groups", "500", "--requests", "1000"),),
+        ),
+        "import_memory": Benchmark(
+            "Memory of an import", (("--rows", "1000"),), (("--rows", "100000"),)
+        ),
+        "next_item": Benchmark(
+            "Accuracy on public data, leave-one-out",
+            next_item_runs(sequences, "--seeds", "1", "--only", "popularity", "mixture"),
+            next_item_runs(
+                sequences, "--seeds", "1", "--users", "5000", "--only", "default", "popularity"
+            ),
+            next_item_runs(sequences, "--only", "default", "mixture", "popularity"),
+            ("results",),
+        ),
+        "demo_world": Benchmark(
+            "Accuracy in the demo world, as a share of its oracle's",
+            (("--seeds", "1", "--size", "10", "--events", "400"),),
+            (("--seeds", "1"),),
+            shown=("results",),
+        ),
+        "tastes": Benchmark(
+            "What predicts true tastes for individual animals",
+            (tiny,),
+            (("--seeds", "1", "--events", "20000"),),
+            shown=("results",),
+        ),
+        "outcomes": Benchmark(
+            "The played season",
+            ((*tiny, "--demand", "0.4"),),
+            (("--seeds", "1", "--animals", "60", "--events", "8000"),),
+            (("--seeds", "5", "--demand", "0.4"), ("--seeds", "5", "--demand", "1.0")),
+            shown=("policies", "ratios"),
+        ),
+        "scale": Benchmark(
+            "Training time and memory, by size",
+            (("--max-events", "1000", "--max-items", "100"),),
+            (("--max-events", "100000"),),
+        ),
+        "retrain": Benchmark(
+            "A retraining, and what requests feel of it",
+            (("--events", "1000", "--rest", "4"),),
+            (("--rest", "8"),),
+            ((), ("--events", "1000000")),
+        ),
+        "fold": Benchmark(
+            "An incremental update beside a training",
+            (("--events", "1000", "--new", "50", "--size", "5"),),
+            (("--events", "20000", "--size", "100"),),
+        ),
+        "gate": Benchmark(
+            "How often the gate errs",
+            (("--worlds", "1", "--runs", "1", "--events", "2000", "--mixture"),),
+            (("--worlds", "1", "--runs", "10"),),
+            shown=("results",),
+        ),
+    }
