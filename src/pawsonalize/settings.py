@@ -148,7 +148,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fold_seconds: Annotated[float, Meta(ge=0)] = 60.0
     """How often new events are folded into the counts of what is served; 0: at trainings alone."""
     retrain_schedule: str = "0 3 * * *"
-    """When to retrain: cron's five fields, or `rate(12 hours)`; empty: only when asked to."""
+    """When to retrain: cron's five fields, or `rate(12 hours)`; empty: when asked to."""
     retrain_time_zone: str = "UTC"
     """The time zone of cron's fields, such as `Europe/Berlin`."""
     retrain_here: bool = True

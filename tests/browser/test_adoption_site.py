@@ -1,8 +1,12 @@
 import re
+from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.adoption_site import ANIMALS
+from pawsonalize.app import opened
+from pawsonalize.settings import Settings
+from tests.adoption_site import ANIMALS, NOW, serving, site
+from tests.training import train
 
 LONGEST = {"Nib", "Cleo", "Figaro", "Ida"}  # of each kind who waits longest
 RABBITS = {"Clover", "Hazel", "Pip", "Nib"}
@@ -167,3 +171,20 @@ def test_the_quiz_is_answered_on_a_phone_by_keyboard_alone(browser: Browser, add
         page.get_by_role("group", name="children").get_by_label("no", exact=True)
     ).to_be_checked()
     context.close()
+
+
+def test_an_open_page_switches_to_the_first_model_by_itself(
+    browser: Browser, tmp_path: Path
+) -> None:
+    app = site(tmp_path / "data", trained=False)
+    with opened(Settings(data_dir=tmp_path / "data")) as adapters:
+        version = train(adapters, NOW)
+        with serving(app) as address:
+            page = browser.new_page()
+            page.goto(address)
+            assert "No model is live yet" in page.inner_text("#learning")
+            adapters.campaigns.update(version.solution, version.name, NOW)
+            page.wait_for_selector("#learning", state="detached")
+            assert "Serving" in page.inner_text("#panel-live")
+            assert version.name in page.inner_text("#panel-live")
+            page.close()

@@ -1,5 +1,6 @@
 """`pawsonalize demo`, used only from outside."""
 
+import time
 from pathlib import Path
 
 import httpx
@@ -7,6 +8,8 @@ import httpx
 from pawsonalize.http.examples import RERANKING
 from tests.e2e.conftest import Server, Start
 from tests.service_data import view
+
+_TRAINING_SECONDS = 900
 
 
 def detailed(client: httpx.Client, session: str) -> list[dict[str, object]]:
@@ -18,15 +21,24 @@ def detailed(client: httpx.Client, session: str) -> list[dict[str, object]]:
     return recommendations
 
 
+def wait_for_the_first_model(client: httpx.Client) -> None:
+    """It trains behind the server, after all other work of the machine."""
+    deadline = time.monotonic() + _TRAINING_SECONDS
+    while client.get("/learning").status_code != 204:
+        assert time.monotonic() < deadline, client.get("/learning").text
+        time.sleep(0.5)
+
+
 def test_the_demo_is_a_live_adoption_site_that_learns_from_a_click(
     start: Start, tmp_path: Path
 ) -> None:
-    server: Server = start(tmp_path / "data", command="demo")
+    server: Server = start(tmp_path / "data", command="demo", retrain_schedule="0 3 * * *")
     with server.client() as client:
-        assert client.get("/readyz").status_code == 200
         page = client.get("/")
         assert page.status_code == 200
         assert "400 animals looking for a home" in page.text
+        assert "No model is live yet" in page.text, "it is served at once"
+        wait_for_the_first_model(client)
         before = detailed(client, "click")
         last = str(before[-1]["id"])
         assert (

@@ -17,6 +17,7 @@ from pawsonalize.engine.animals.shelf_watch import ShelfWatch
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.attribution.attributions import MetricAttributions
 from pawsonalize.engine.campaigns.live_model import LiveModel
+from pawsonalize.engine.campaigns.untrained import TrainedOrNot
 from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.jobs.worker import Worker
@@ -73,6 +74,7 @@ def catch_up(engine: "Engine") -> None:
     attempt_once(fill_shelf, engine.shelf)
     for name, live in engine.live.items():
         attempt_once(follow_campaign, live, name)
+    attempt_once(count_until_trained, engine.recommending)
 
 
 def _work(
@@ -90,6 +92,7 @@ def _work(
 
     for name, live in engine.live.items():
         yield often(_REFRESH_SECONDS, follow_campaign, live, about=name)
+    yield often(_LOOK_SECONDS, count_until_trained, engine.recommending)
     yield often(_REFRESH_SECONDS, follow_campaigns, engine.runtimes, engine.runtimes.loading)
     yield often(_IMPORT_SECONDS, do_import_job, engine.import_jobs, engine.importing)
     for worker in engine.jobs.workers:
@@ -134,6 +137,11 @@ def follow_campaign(live: LiveModel) -> None:
     """Serve what the campaign points at."""
     if live.refresh(clock.now()):
         log.info("serving", solution_version=live.current.version.name)
+
+
+def count_until_trained(recommending: TrainedOrNot) -> None:
+    """Count what there is while no model is live."""
+    recommending.refresh()
 
 
 def follow_campaigns(runtimes: Runtimes) -> None:
@@ -220,6 +228,8 @@ def tell_problems(problems: Problems) -> None:
 
 def retrain_when_due(engine: "Engine") -> None:
     """Begin what is due, and see that what was begun is worked on."""
+    if engine.first_run is not None:
+        engine.first_run.look(clock.now())
     if engine.timer is not None:
         engine.timer.look(clock.now())
     engine.workers.look(clock.now())

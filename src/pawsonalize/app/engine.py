@@ -12,8 +12,8 @@ from pawsonalize.app.folding import fold_process
 from pawsonalize.app.individuals import animal_settings, postcodes_of, shelf_watch
 from pawsonalize.app.jobs import background_jobs, metric_attributions
 from pawsonalize.app.latest import following, judging_process
-from pawsonalize.app.live_models import live_model, live_models
-from pawsonalize.app.retraining import timer, worker_processes
+from pawsonalize.app.live_models import live_model, live_models, trained_or_not
+from pawsonalize.app.retraining import first_run, timer, worker_processes
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.services import Services as AwsServices
 from pawsonalize.aws.signatures.verification import Signatures
@@ -26,6 +26,7 @@ from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.attribution.attributions import MetricAttributions
 from pawsonalize.engine.campaigns.following import Following
 from pawsonalize.engine.campaigns.live_model import LiveModel
+from pawsonalize.engine.campaigns.untrained import TrainedOrNot
 from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.impressions import ImpressionLog
@@ -45,6 +46,8 @@ from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings
 from pawsonalize.ui.door import Storefront
+from pawsonalize.ui.learning import Learning
+from pawsonalize.workflow.first import FirstRun
 from pawsonalize.workflow.processes import WorkerProcesses
 from pawsonalize.workflow.record import Trigger
 from pawsonalize.workflow.runs import Runs
@@ -56,10 +59,11 @@ class Engine:
     """What answers, takes events in and keeps up with the tables.
 
     `live` is what each campaign serves, by its name; `timer` is None without a schedule, `folding`
-    where nothing is to be folded.
+    where nothing is to be folded, `first_run` where others retrain.
     """
 
     live: dict[str, LiveModel]
+    recommending: TrainedOrNot
     impressions: ImpressionLog
     ingest: Ingest
     supply: SupplyWatch
@@ -71,6 +75,7 @@ class Engine:
     runtimes: Runtimes
     runs: Runs
     timer: Timer | None
+    first_run: FirstRun | None
     workers: WorkerProcesses
     folding: SideProcess | None
     queue: TrainingQueue
@@ -95,9 +100,10 @@ class Engine:
         filterings = Filterings(adapters.log, adapters.catalogue)
         postcodes = postcodes_of(settings)
         shelf = shelf_watch(adapters, postcodes)
+        recommending = trained_or_not(settings, adapters, live[RECOMMENDER])
         runtime = Runtime(
             adapters.log,
-            live[RECOMMENDER],
+            recommending,
             impressions,
             live.get(RERANKER),
             supply,
@@ -109,6 +115,7 @@ class Engine:
         jobs = background_jobs(settings, adapters, filterings)
         return cls(
             live=live,
+            recommending=recommending,
             impressions=impressions,
             ingest=Ingest(
                 adapters.log, adapters.animals, reads_are_local=adapters.database.is_local
@@ -124,6 +131,7 @@ class Engine:
             runtimes=_runtimes(settings, adapters, live, impressions, supply, filterings),
             runs=runs,
             timer=timer(settings, runs),
+            first_run=first_run(settings, runs, adapters.log, live[RECOMMENDER]),
             workers=worker_processes(settings, adapters),
             queue=queue,
             automatic=AutomaticTraining(adapters.registry, adapters.versions, adapters.log),
@@ -210,6 +218,7 @@ class Engine:
             live=self.live[RECOMMENDER],
             now=clock.now,
             start_training=self.start_retraining,
+            learning=Learning(adapters.log, self.runs, self.first_run),
         )
 
     def start_retraining(self) -> None:

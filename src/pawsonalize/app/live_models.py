@@ -2,9 +2,11 @@
 
 import os
 
+from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.campaigns.serving import Loader, ServingSettings
+from pawsonalize.engine.campaigns.untrained import TrainedOrNot, Untrained
 from pawsonalize.engine.exposure import Exposure
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.solutions import Solution
@@ -12,15 +14,18 @@ from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.settings import Settings
 
 
-def _recommender(settings: Settings, adapters: Adapters, name: str = RECOMMENDER) -> LiveModel:
-    exposure = Exposure(adapters.log, adapters.catalogue, adapters.impressions)
-    serving = ServingSettings(
+def _serving(settings: Settings) -> ServingSettings:
+    return ServingSettings(
         settings.exploration_weight,
         settings.exploration_item_age_cut_off,
         settings.min_provisioned_tps,
     )
+
+
+def _recommender(settings: Settings, adapters: Adapters, name: str = RECOMMENDER) -> LiveModel:
+    exposure = Exposure(adapters.log, adapters.catalogue, adapters.impressions)
     loader = Loader(adapters.registry, adapters.artefacts, exposure)
-    return LiveModel(name, adapters.campaigns, loader, serving, _busy(settings))
+    return LiveModel(name, adapters.campaigns, loader, _serving(settings), _busy(settings))
 
 
 def _reranker(settings: Settings, adapters: Adapters) -> LiveModel | None:
@@ -47,6 +52,13 @@ def live_models(settings: Settings, adapters: Adapters) -> dict[str, LiveModel]:
     if (reranker := _reranker(settings, adapters)) is not None:
         live[RERANKER] = reranker
     return live
+
+
+def trained_or_not(settings: Settings, adapters: Adapters, live: LiveModel) -> TrainedOrNot:
+    """What recommends: the live model, and before the first training what is counted."""
+    log, catalogue, supply = adapters.log, adapters.catalogue, adapters.supply
+    counts = Untrained(log, catalogue, supply, _serving(settings), clock.now)
+    return TrainedOrNot(live, counts)
 
 
 def _busy(settings: Settings) -> int:

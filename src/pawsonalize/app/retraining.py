@@ -7,10 +7,13 @@ from typing import IO
 from pawsonalize import clock
 from pawsonalize.app.adapters import COMMAND, Adapters, open_notifiers
 from pawsonalize.app.live_models import live_models
+from pawsonalize.engine.campaigns.serving import Serving
 from pawsonalize.engine.notifying.outbox import Outbox
 from pawsonalize.engine.solutions.models import load_model
 from pawsonalize.settings import Settings, as_environment
+from pawsonalize.storage.base import EventLog
 from pawsonalize.workflow.checking import Checking
+from pawsonalize.workflow.first import FirstRun
 from pawsonalize.workflow.judging import Judging
 from pawsonalize.workflow.news import News
 from pawsonalize.workflow.processes import WorkerProcesses
@@ -27,6 +30,13 @@ def timer(settings: Settings, runs: Runs) -> Timer | None:
     """What begins retrainings when they are due; None where the settings have no schedule."""
     schedule = read_schedule(settings.retrain_schedule, settings.retrain_time_zone)
     return None if schedule is None else Timer(runs, schedule, clock.now())
+
+
+def first_run(settings: Settings, runs: Runs, log: EventLog, live: Serving) -> FirstRun | None:
+    """What begins the first retraining; None where others are to, or somebody asks for each."""
+    if not settings.retrain_here or not settings.retrain_schedule.strip():
+        return None
+    return FirstRun(runs, log, live, settings.check_min_events, clock.now())
 
 
 def worker_processes(

@@ -9,7 +9,6 @@ from pawsonalize.app import Adapters, opened
 from pawsonalize.cli.options import DataDir, Host, Port, Workers
 from pawsonalize.cli.progress import progress
 from pawsonalize.cli.serve import run_server
-from pawsonalize.cli.training import solutions_to_train, train_and_serve
 from pawsonalize.demo import World, WorldSettings, generate
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.settings import Settings, load_settings
@@ -22,7 +21,9 @@ _CHUNK = 5_000
 def demo(
     data_dir: DataDir = None, host: Host = None, port: Port = None, workers: Workers = None
 ) -> None:
-    """Fill an empty data folder with a demo world, train, and serve the adoption site.
+    """Fill an empty data folder with a demo world, and serve the adoption site at once.
+
+    The first model is trained behind it, and takes over by itself.
 
     Example: pawsonalize demo --port 8080
     """
@@ -37,7 +38,7 @@ def demo(
 
 
 def prepare(settings: Settings) -> None:
-    """Make the demo world in an empty data folder and train; a filled one is left as it is."""
+    """Make the demo world in an empty data folder; a filled one is left as it is."""
     console = Console(stderr=True)
     with opened(settings) as adapters:
         if adapters.log.head() == 0:
@@ -47,12 +48,6 @@ def prepare(settings: Settings) -> None:
                 f"Made a demo world: {len(world.animals):,} animals, {len(world.adopter_ids):,}"
                 f" adopters, {len(world.events):,} events"
             )
-        for solution in solutions_to_train(settings):
-            if adapters.versions.newest(solution) is None:
-                now = clock.now()
-                version = adapters.versions.create(solution, as_of=now, now=now)
-                train_and_serve(adapters, version)
-                console.print(f"Trained {version.name}", highlight=False)
 
 
 def store_world(adapters: Adapters, world: World) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import DEFAULT_EVENT_TYPE, Visitor
 from pawsonalize.engine.campaigns.serving import Served, Serving
+from pawsonalize.engine.campaigns.untrained import UNTRAINED
 from pawsonalize.engine.constraints import UNCONSTRAINED, Constraint
 from pawsonalize.engine.context import context_of
 from pawsonalize.engine.exploration import Explored, explore
@@ -126,6 +127,16 @@ class Runtime:
     def served(self) -> Served:
         """The version that recommends now; NotReady if there is none."""
         return self._recommender.current
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is anything to answer from."""
+        return self._recommender.is_ready
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether that is a model somebody trained."""
+        return self.is_ready and self.served.version.name != UNTRAINED
 
     def recommend(
         self,

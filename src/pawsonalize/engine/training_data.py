@@ -30,15 +30,17 @@ def training_data(
     *,
     through: int,
     as_of: int,
+    after: int = 0,
     selection: TrainingSelection = _EVERYTHING,
     progress: Progress = silent,
 ) -> TrainingData:
-    """Events with `offset <= through` and `sent_at <= as_of`, and every item there is.
+    """Events with `after < offset <= through` and `sent_at <= as_of`, and every item there is.
 
     The catalogue is the items dataset in order of id, then items that only events name.
     """
     cut = Cut(through, as_of)
-    return data_of(_rows(log, None, cut, progress), catalogue, cut, selection)
+    before = Cut(after, as_of) if after else None
+    return data_of(_rows(log, before, cut, progress), catalogue, cut, selection)
 
 
 def data_of(

@@ -55,11 +55,12 @@ def get_adoption_page(request: Request, visitor: Visitor) -> Response:
             (Card.of(one.animal, now, one.recommendation_id, favourites), one)
             for one in pick(storefront, visitor, wanted, now, told)
         ]
-        if not filters.household
+        if not filters.household and known.serving is not None
         else [],
         total=ordered.total,
         whoever=filters.without_household() if filters.household and wanted else None,
         order_in_words=_order_in_words(ordered, known, looking_for),
+        learning=None if storefront.live.is_ready else storefront.learning.in_words(),
         looking_for=in_words(looking_for),
         answered=looking_for != Preferences(),
         more=_more(filters, show) if ordered.total > show else None,
@@ -100,9 +101,11 @@ def _by_species(waiting: list[Animal], filters: Filters) -> list[tuple[str, str,
 
 def _order_in_words(ordered: Ordered, known: Knowledge, looking_for: Preferences) -> str:
     if ordered.recommendation_id is None:
-        return "No model is live yet, so whoever has waited longest comes first."
+        return "Whoever has waited longest comes first."
     if not known.events and looking_for != Preferences():
         return "Whoever fits what you are looking for comes first."
+    if not known.events and known.serving is None:
+        return "Whoever waits long and was seldom shown comes first, until you look at somebody."
     if not known.events:
         return "What visitors like comes first, until you look at somebody."
     return f"Ordered for you, from {known.count} of yours."

@@ -11,6 +11,7 @@ from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.runtime import Runtime
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.base import EventLog
+from pawsonalize.ui.learning import Learning
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Storefront:
     animals: Animals
     live: LiveModel
     now: Callable[[], int]
+    learning: Learning
     start_training: Callable[[], None] | None = None
 
     @classmethod

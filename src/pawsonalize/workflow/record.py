@@ -46,6 +46,7 @@ class Trigger(StrEnum):
     COMMAND = "command"
     API = "api"
     SITE = "site"
+    FIRST = "first"
 
 
 class Fate(StrEnum):

@@ -49,8 +49,26 @@ def test_without_a_model_whoever_waited_longest_comes_first(open_site: Open) -> 
     waits = [animal.listed_at for name in names(page) for animal in ANIMALS if animal.name == name]
     assert waits == sorted(waits)
     assert len(waits) == len(ANIMALS)
-    assert "No model is live yet" in page
+    assert "No model is live yet: run pawsonalize train" in page
     assert "Picked for you</h2>" not in page
+
+
+def test_a_page_that_is_open_is_told_how_far_the_first_model_is(open_site: Open) -> None:
+    client = open_site(trained=False)
+    said = client.get("/learning")
+    assert said.status_code == 200
+    assert said.text in client.get("/").text.replace("&#39;", "'")
+    assert open_site().get("/learning").status_code == 204
+    assert 'id="learning"' not in open_site().get("/").text
+
+
+def test_before_the_first_model_a_visitor_already_sees_first_what_fits(open_site: Open) -> None:
+    client = open_site(trained=False)
+    client.post(f"/animals/{PIP.animal_id}/events", data={"eventType": "view"})
+    page = client.get("/").text
+    first = {animal.name: animal.species for animal in ANIMALS}[names(page)[0]]
+    assert first == PIP.species
+    assert "Ordered for you, from 1 event of yours." in page
 
 
 def test_a_stranger_sees_first_who_waits_longest_and_a_visitor_what_fits(open_site: Open) -> None:

@@ -108,6 +108,12 @@ class Individuals:
         other._runtime = runtime
         return other
 
+    def can_order(self, now: int) -> bool:
+        """Whether there is something to order animals by: a live model, or animals to count."""
+        return self._runtime.is_ready and (
+            self._runtime.is_trained or len(self._shelf.of(now, now)) > 0
+        )
+
     def recommend(self, asked: Asked, limit: int) -> AnimalAnswer:
         """The best animals for the visitor, but for the places that were explored.
 

@@ -2,6 +2,7 @@
 "use strict";
 
 const POLL_MS = 1000;
+const LEARNING_MS = 3000;
 const POLLS = 300;
 const SAID_MS = 6000;
 
@@ -118,6 +119,27 @@ async function train(form) {
   }
 }
 
+// While no model is live the page says how far the first one is, and then shows its order.
+async function watchLearning() {
+  const pause = () => new Promise((resolve) => { setTimeout(resolve, LEARNING_MS); });
+  for (let note; (note = document.getElementById("learning")); ) {
+    await pause();
+    try {
+      const answer = await fetch("/learning");
+      if (answer.status === 204) {
+        await refresh();
+        note.remove();
+        say("A model is live now: this is its order.");
+      } else if (answer.ok) {
+        const said = await answer.text();
+        if (said !== note.textContent) note.textContent = said;
+      }
+    } catch {
+      // the server may be starting again: look once more
+    }
+  }
+}
+
 function offerCopies() {
   for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
 }
@@ -155,6 +177,7 @@ addEventListener("pageshow", (event) => {
 });
 
 offerCopies();
+watchLearning();
 const panel = document.getElementById("panel");
 if (panel && matchMedia("(min-width: 64rem)").matches) panel.open = true;
 

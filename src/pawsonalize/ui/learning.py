@@ -1,0 +1,56 @@
+"""What the site says while no model is live: what is learned from, or what is missing."""
+
+from dataclasses import dataclass
+
+from pawsonalize.storage.base import EventLog
+from pawsonalize.workflow.first import FirstRun
+from pawsonalize.workflow.record import Step
+from pawsonalize.workflow.runs import Runs
+
+_MEANWHILE = (
+    "Until then animals are ordered by what you look at, how long they wait, and how little they"
+    " were shown."
+)
+_DOING = {
+    Step.CHECK_DATA: "looking through the events",
+    Step.CREATE_VERSIONS: "about to learn",
+    Step.AWAIT_VERSIONS: "learning",
+    Step.EVALUATE: "checking what was learned on events it has not seen",
+    Step.UPDATE_CAMPAIGNS: "putting what was learned into service",
+    Step.AWAIT_CAMPAIGNS: "putting what was learned into service",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """How far the first model is; `first_run` is None where this server trains nothing."""
+
+    log: EventLog
+    runs: Runs
+    first_run: FirstRun | None
+
+    def in_words(self) -> str:
+        """What is so at this moment, in two or three sentences."""
+        events = self.log.head()
+        run = next(iter(self.runs.newest(1)), None)
+        if run is not None and run.ended_at is None:
+            doing = _DOING.get(run.step, "about to end")
+            return (
+                f"No model is live yet. The first is {doing}, from {events:,} events. {_MEANWHILE}"
+            )
+        if run is not None and run.outcome is not None:
+            why = run.reason.rstrip(".")
+            return f"No model is live yet. The last training led to none: {why}. {_MEANWHILE}"
+        if self.first_run is None:
+            return f"No model is live yet: run pawsonalize train. {_MEANWHILE}"
+        needed = self.first_run.events_needed
+        if events < needed:
+            return (
+                f"No model is live yet: there {_are(events)}, and the first training begins"
+                f" with {needed:,}. {_MEANWHILE}"
+            )
+        return f"No model is live yet. The first training is about to begin. {_MEANWHILE}"
+
+
+def _are(events: int) -> str:
+    return "is 1 event" if events == 1 else f"are {events:,} events"

@@ -1,0 +1,37 @@
+"""What the site says before the first model is what is so at that moment."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from pawsonalize.domain.times import DAY
+from pawsonalize.storage.sql import Database, SqlEventLog, SqlWorkflowRuns
+from pawsonalize.ui.learning import Learning
+from pawsonalize.workflow.first import FirstRun
+from pawsonalize.workflow.record import Outcome, Step, read_record, write_record
+from pawsonalize.workflow.runs import Runs
+from tests.event_data import T0, event
+from tests.workflow.test_first import Campaign, end
+
+
+def test_it_says_what_is_missing_what_goes_on_and_what_came_of_it(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'tables.sqlite3'}")
+    log, rows = SqlEventLog(database), SqlWorkflowRuns(database)
+    runs = Runs(rows, {})
+    first = FirstRun(runs, log, Campaign(), 2, T0)
+    learning = Learning(log, runs, first)
+    log.append([event("e1")])
+    assert "there is 1 event, and the first training begins with 2." in learning.in_words()
+    log.append([event("e2")])
+    assert "The first training is about to begin." in learning.in_words()
+    first.look(T0)
+    assert "looking through the events, from 2 events." in learning.in_words()
+    held = rows.claim("test", T0, 1)
+    assert held is not None
+    training = msgspec.structs.replace(read_record(held), step=Step.AWAIT_VERSIONS)
+    assert rows.save(replace(held, record=write_record(training)))
+    assert "The first is learning, from 2 events." in learning.in_words()
+    end(rows, Outcome.NOT_PROMOTED, 2, T0 + DAY)
+    assert "The last training led to none: " in learning.in_words()
+    database.close()

@@ -1,0 +1,110 @@
+"""The first retraining begins by itself, once, and again where that may lead anywhere."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from pawsonalize.domain.errors import NotReady
+from pawsonalize.domain.times import DAY
+from pawsonalize.engine.campaigns.serving import Served
+from pawsonalize.storage.sql import Database, SqlEventLog
+from pawsonalize.storage.workflow_runs import WorkflowRuns
+from pawsonalize.workflow.first import FirstRun
+from pawsonalize.workflow.record import Outcome, Trigger, read_record, write_record
+from pawsonalize.workflow.runs import Runs
+from tests.event_data import T0, event
+
+
+@dataclass
+class Campaign:
+    """Serves a model, or none yet."""
+
+    is_ready: bool = False
+
+    @property
+    def current(self) -> Served:
+        raise NotReady("no model is live yet")
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[SqlEventLog]:
+    database = Database(f"sqlite:///{tmp_path / 'events.sqlite3'}")
+    yield SqlEventLog(database)
+    database.close()
+
+
+def add(log: SqlEventLog, events: int) -> None:
+    head = log.head()
+    log.append([event(f"e{head + n}", at=n) for n in range(events)])
+
+
+def end(rows: WorkflowRuns, outcome: Outcome, known: int | None, now: int) -> None:
+    """End whatever runs, as its worker would."""
+    held = rows.claim("test", now, 1)
+    assert held is not None
+    record = msgspec.structs.replace(
+        read_record(held), outcome=outcome, log_offset=known, ended_at=now
+    )
+    ended = replace(held, record=write_record(record), status=outcome.value, ended_at=now)
+    assert rows.save(ended)
+
+
+def test_it_begins_once_there_is_enough_to_learn_from(runs: Runs, log: SqlEventLog) -> None:
+    servers = [FirstRun(runs, log, Campaign(), 100, T0) for _ in range(2)]
+    add(log, 99)
+    for server in servers:
+        server.look(T0)
+    assert runs.newest(9) == []
+    add(log, 1)
+    for place, server in enumerate(servers):
+        server.look(T0 + place)
+    assert [record.trigger for record in runs.newest(9)] == [Trigger.FIRST]
+
+
+def test_a_live_model_needs_no_first_training_even_when_it_goes(
+    runs: Runs, log: SqlEventLog
+) -> None:
+    campaign = Campaign(is_ready=True)
+    first = FirstRun(runs, log, campaign, 100, T0)
+    add(log, 200)
+    first.look(T0)
+    campaign.is_ready = False
+    first.look(T0)
+    assert runs.newest(9) == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "restarts", "grows", "begins"),
+    [
+        (Outcome.NOT_PROMOTED, False, False, False),
+        (Outcome.NOT_PROMOTED, True, False, False),
+        (Outcome.NOT_PROMOTED, False, True, True),
+        (Outcome.FAILED, False, False, False),
+        (Outcome.FAILED, True, False, True),
+        (Outcome.TIMED_OUT, True, False, True),
+        (Outcome.CANCELLED, True, False, False),
+    ],
+)
+def test_after_one_that_led_to_no_model_another_begins_where_it_may_lead_to_one(
+    runs: Runs,
+    rows: WorkflowRuns,
+    log: SqlEventLog,
+    outcome: Outcome,
+    restarts: bool,
+    grows: bool,
+    begins: bool,
+) -> None:
+    add(log, 100)
+    first = FirstRun(runs, log, Campaign(), 100, T0)
+    first.look(T0)
+    first.look(T0 + 1)
+    end(rows, outcome, 100, T0 + DAY)
+    if restarts:
+        first = FirstRun(runs, log, Campaign(), 100, T0 + 2 * DAY)
+    if grows:
+        add(log, 100)
+    first.look(T0 + 3 * DAY)
+    assert len(runs.newest(9)) == 1 + begins
