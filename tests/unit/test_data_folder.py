@@ -119,6 +119,7 @@ def test_the_folder_is_said_on_stderr_where_the_command_line_does_not_name_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_service(tmp_path, train=False)
+    monkeypatch.chdir(tmp_path)  # where there is no config file
     monkeypatch.setenv("PAWSONALIZE_DATA_DIR", str(tmp_path))
     done = CliRunner().invoke(app, ["solutions", "ls", "--json"])
     assert done.exit_code == 0
