@@ -113,13 +113,18 @@ class Runtime:
         return self._recommender.current.version.recipe
 
     @property
-    def can_recommend(self) -> bool:
-        """Whether a version recommends now."""
+    def can_answer(self) -> bool:
+        """Whether there is anything to answer from, be it counts alone."""
         return self._recommender.is_ready
 
     @property
+    def can_recommend(self) -> bool:
+        """Whether a trained version recommends now."""
+        return self.can_answer and self.served.version.name != UNTRAINED
+
+    @property
     def can_rank(self) -> bool:
-        """Whether a version ranks now."""
+        """Whether a trained version ranks now."""
         reranker = self._reranker
         return self.can_recommend or (reranker is not None and reranker.is_ready)
 
@@ -127,16 +132,6 @@ class Runtime:
     def served(self) -> Served:
         """The version that recommends now; NotReady if there is none."""
         return self._recommender.current
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether there is anything to answer from."""
-        return self._recommender.is_ready
-
-    @property
-    def is_trained(self) -> bool:
-        """Whether that is a model somebody trained."""
-        return self.is_ready and self.served.version.name != UNTRAINED
 
     def recommend(
         self,

@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 from starlette.requests import Request
 
-from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.errors import InvalidInput, NotReady
 from pawsonalize.engine.animals.individuals import Individuals
 from pawsonalize.engine.campaigns.directory import Address
 from pawsonalize.engine.campaigns.standing import Purpose
@@ -60,7 +60,12 @@ async def answering(services: Services, address: Address, purpose: Purpose) -> A
     group = await services.read(services.directory.dataset_group, address)
     if ready and group == DATASET_GROUP and address.campaign is None:
         return Answering(group, default)
-    campaign = await services.read(services.directory.campaign, address, purpose)
+    try:
+        campaign = await services.read(services.directory.campaign, address, purpose)
+    except NotReady:
+        if group == DATASET_GROUP and address.campaign is None and default.can_answer:
+            return Answering(group, default)  # nothing is trained: what is counted answers
+        raise
     return Answering(group, await services.runtimes.of(campaign))
 
 

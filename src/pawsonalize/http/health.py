@@ -55,7 +55,8 @@ async def get_readyz(request: Request) -> Response:
     services: Services = request.app.state.services
     await services.read(services.log.head)
     standings = await services.read(services.directory.standings)
-    found = readiness(services.runtime, standings, orders_animals=False)
+    orders = await services.read(services.individuals.can_order, services.now())
+    found = readiness(services.runtime, standings, orders_animals=orders)
     campaigns = [
         CampaignReadiness(one.name, one.dataset_group, one.campaign.solution_version)
         for one in found.campaigns

@@ -41,11 +41,12 @@ def test_an_empty_inventory_has_nothing_to_answer_with(client: TestClient) -> No
     for asked in ({}, {"of": "animals"}):
         answer = client.post("/v1/recommendations", json=asked)
         assert answer.status_code == 503
-        assert "put animals" in error_of(answer)["message"]
-    services = client.app.state.services  # type: ignore[attr-defined]
-    assert not services.individuals.can_order(services.now())
+        assert "pawsonalize train" in error_of(answer)["message"]
+    assert client.get("/readyz").status_code == 503
     put(client, rex=DOG)
-    assert services.individuals.can_order(services.now())
+    ready = client.get("/readyz").json()
+    assert (ready["status"], ready["solutionVersion"]) == ("ready", None)
+    assert "no model is live yet" in ready["message"]
     assert [place["id"] for place in ask(client, of="animals")] == ["rex"]
 
 

@@ -110,9 +110,9 @@ class Individuals:
 
     def can_order(self, now: int) -> bool:
         """Whether there is something to order animals by: a live model, or animals to count."""
-        return self._runtime.is_ready and (
-            self._runtime.is_trained or len(self._shelf.of(now, now)) > 0
-        )
+        if self._runtime.can_recommend:
+            return True
+        return self._runtime.can_answer and len(self._shelf.of(now, now)) > 0
 
     def recommend(self, asked: Asked, limit: int) -> AnimalAnswer:
         """The best animals for the visitor, but for the places that were explored.
