@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.engine.campaigns.directory import listed
-from pawsonalize.engine.campaigns.standing import Standing
+from pawsonalize.engine.campaigns.entries import DirectoryEntry
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.engine.runtime import Runtime
 
@@ -19,18 +19,18 @@ class Readiness:
 
     solution_version: str | None
     message: str | None
-    campaigns: tuple[Standing, ...]
+    campaigns: tuple[DirectoryEntry, ...]
 
 
 def readiness(
-    runtime: Runtime, standings: Sequence[Standing], *, orders_animals: bool
+    runtime: Runtime, entries: Sequence[DirectoryEntry], *, orders_animals: bool
 ) -> Readiness:
     """How it stands; NotReady with the next move where nothing at all can answer.
 
     `runtime` is what answers whoever names nothing. With `orders_animals` there are available
     animals, and they can be put in order without a model.
     """
-    campaigns = tuple(sorted(standings, key=lambda one: one.age))
+    campaigns = tuple(sorted(entries, key=lambda one: one.age))
     if runtime.can_recommend:
         return Readiness(runtime.served.version.name, None, campaigns)
     words = []
@@ -44,7 +44,7 @@ def readiness(
     return Readiness(None, "; ".join(words), campaigns)
 
 
-def _serves(one: Standing, runtime: Runtime) -> bool:
+def _serves(one: DirectoryEntry, runtime: Runtime) -> bool:
     """Whether the campaign answers; those in memory from the start must have loaded a model."""
     if one.name == RECOMMENDER:
         return runtime.can_recommend

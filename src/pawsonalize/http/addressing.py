@@ -9,7 +9,7 @@ from starlette.requests import Request
 from pawsonalize.domain.errors import InvalidInput, NotReady
 from pawsonalize.engine.animals.individuals import Individuals
 from pawsonalize.engine.campaigns.directory import Address
-from pawsonalize.engine.campaigns.standing import Purpose
+from pawsonalize.engine.campaigns.entries import Purpose
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.runtime import Runtime
 from pawsonalize.http.operation import Parameter

@@ -15,7 +15,7 @@ from pawsonalize.engine.animals.individuals import (
     Place,
 )
 from pawsonalize.engine.animals.profile import Wishes
-from pawsonalize.engine.campaigns.standing import Purpose
+from pawsonalize.engine.campaigns.entries import Purpose
 from pawsonalize.http.addressing import individuals_for, query_address
 from pawsonalize.http.json import json_response, read_limit
 from pawsonalize.http.services import Services

@@ -32,7 +32,7 @@ class CampaignReadiness(msgspec.Struct, frozen=True, rename="camel"):
     solution_version: str | None
 
 
-class Readiness(msgspec.Struct, frozen=True, rename="camel"):
+class ReadinessAnswer(msgspec.Struct, frozen=True, rename="camel"):
     """What is served right now, by default and by every campaign, and what goes wrong beside.
 
     `message` says what does not answer yet, null where all is well.
@@ -54,16 +54,16 @@ async def get_readyz(request: Request) -> Response:
     """Answer 200 when the tables can be read and something can answer, else 503 with the reason."""
     services: Services = request.app.state.services
     await services.read(services.log.head)
-    standings = await services.read(services.directory.standings)
+    entries = await services.read(services.directory.entries)
     orders = await services.read(services.individuals.can_order, services.now())
-    found = readiness(services.runtime, standings, orders_animals=orders)
+    found = readiness(services.runtime, entries, orders_animals=orders)
     campaigns = [
         CampaignReadiness(one.name, one.dataset_group, one.campaign.solution_version)
         for one in found.campaigns
     ]
     problems = await _problems(services)
     return json_response(
-        Readiness("ready", found.solution_version, found.message, campaigns, problems)
+        ReadinessAnswer("ready", found.solution_version, found.message, campaigns, problems)
     )
 
 

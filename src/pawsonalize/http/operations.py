@@ -360,7 +360,7 @@ OPERATIONS = (
         parameters=(_FILTER,),
     ),
     Operation("GET", "/healthz", health.get_healthz, "Does the process live?", (health.Health,)),
-    Operation("GET", "/readyz", health.get_readyz, "Can it answer?", (health.Readiness,)),
+    Operation("GET", "/readyz", health.get_readyz, "Can it answer?", (health.ReadinessAnswer,)),
     Operation("GET", "/metrics", metrics.get_metrics, "Prometheus metrics."),
 )
 

@@ -12,7 +12,7 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.engine.animals.individuals import AnimalAnswer, Asked, Individuals
 from pawsonalize.engine.campaigns.directory import Address
-from pawsonalize.engine.campaigns.standing import Purpose
+from pawsonalize.engine.campaigns.entries import Purpose
 from pawsonalize.engine.decoding import decode
 from pawsonalize.engine.event_form import AnimalMetadata, Id, Moment
 from pawsonalize.engine.resources.defaults import DATASET_GROUP

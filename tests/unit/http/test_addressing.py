@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from pawsonalize.engine.campaigns.directory import Address
-from pawsonalize.engine.campaigns.standing import Purpose
+from pawsonalize.engine.campaigns.entries import Purpose
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER
 from pawsonalize.http.addressing import answering
 from pawsonalize.http.services import Services

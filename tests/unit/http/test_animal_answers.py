@@ -199,3 +199,17 @@ def test_a_rule_that_cannot_be_kept_is_named(
 ) -> None:
     answer = client.post("/v1/recommendations", json={"of": "animals", **asked})
     assert (answer.status_code, error_of(answer)["field"]) == (400, field)
+
+
+def test_animals_are_ordered_by_the_campaign_that_is_named(client: TestClient, put: Any) -> None:
+    put(rex=DOG, tom=CAT)
+    asked = {"userId": "seed 0", "of": "animals", "itemMetadataList": [{"itemId": "rex"}]}
+    for named in ({"datasetGroup": "pawsonalize"}, {"campaign": "recommender"}):
+        assert ask(client, userId="seed 0", **named) == ask(client, userId="seed 0")
+        ranking = client.post("/v1/rerankings", json=asked | named).json()["ranking"]
+        assert ranking == ["rex"]
+        alike = client.get("/v1/animals/rex/similar", params=named).json()
+        assert [place["id"] for place in alike] == ["tom"]
+    silent = client.post("/v1/rerankings", json=asked | {"campaign": "reranker"})
+    assert silent.status_code == 503
+    assert "campaign reranker serves no version" in error_of(silent)["message"]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, NotReady
-from pawsonalize.engine.campaigns.standing import Purpose, Standing, standings
+from pawsonalize.engine.campaigns.entries import DirectoryEntry, Purpose, entries
 from pawsonalize.engine.remembered import Remembered
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.datasets import DatasetGroup
@@ -69,9 +69,9 @@ class Directory:
         """
         return self._campaigns.find((self._names(address), purpose))
 
-    def standings(self) -> list[Standing]:
+    def entries(self) -> list[DirectoryEntry]:
         """Every campaign of every dataset group, and what it serves."""
-        return standings(self._registry)
+        return entries(self._registry)
 
     def _names(self, address: Address) -> _Names:
         _, group = self._read(address.dataset_group, "datasetGroup", DatasetGroup)
@@ -125,10 +125,10 @@ class Directory:
             f"there is no dataset group named {group}; there are: {there}", field="datasetGroup"
         )
 
-    def _named(self, names: _Names) -> Standing:
+    def _named(self, names: _Names) -> DirectoryEntry:
         """The campaign of that name, or that of the recommender of that name."""
         assert names.campaign is not None
-        found = {one.name: one for one in self.standings()}
+        found = {one.name: one for one in self.entries()}
         one = found.get(names.campaign) if names.kind is Campaign else None
         if one is None:
             recommender = self._registry.find(Recommender, names.campaign)
@@ -152,7 +152,7 @@ class Directory:
         return one
 
     def _fitting(self, group: str, purpose: Purpose) -> str:
-        every = self.standings()
+        every = self.entries()
         inside = [one for one in every if one.dataset_group == group]
         fitting = [one for one in inside if one.fits(purpose) and not one.is_stopped]
         if not fitting:
@@ -181,7 +181,7 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)) or "none"
 
 
-def _campaign_of(recommender: Recommender, found: Mapping[str, Standing]) -> Standing:
+def _campaign_of(recommender: Recommender, found: Mapping[str, DirectoryEntry]) -> DirectoryEntry:
     one = found.get(recommender.served_by)
     if one is None:
         raise NotReady(

@@ -6,7 +6,7 @@ import pytest
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, NotReady
 from pawsonalize.engine.campaigns.directory import Address, Directory
-from pawsonalize.engine.campaigns.standing import Purpose
+from pawsonalize.engine.campaigns.entries import Purpose
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER

@@ -1,4 +1,4 @@
-"""How each campaign stands: of which dataset group it is, what it serves, what it can answer."""
+"""The entries of the directory: each campaign, its dataset group, what it serves and can answer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ _RECIPES: Mapping[Purpose, tuple[frozenset[str], ...]] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class DirectoryEntry:
     """A campaign of a dataset group; `is_stopped` is one whose recommender is INACTIVE."""
 
     campaign: Campaign
@@ -80,7 +80,7 @@ class Standing:
         return next((n for n, recipes in enumerate(near) if self.recipe in recipes), len(near))
 
 
-def standings(registry: Registry) -> list[Standing]:
+def entries(registry: Registry) -> list[DirectoryEntry]:
     """Every campaign, newest first; three looks at the tables."""
     solutions = {one.name: one for one in registry.all(Solution)}
     stopped = {one.served_by for one in registry.all(Recommender) if one.status is Status.INACTIVE}
@@ -89,7 +89,7 @@ def standings(registry: Registry) -> list[Standing]:
         solution = solutions.get(campaign.solution)
         if solution is not None:
             found.append(
-                Standing(
+                DirectoryEntry(
                     campaign, solution.dataset_group, solution.recipe, campaign.name in stopped
                 )
             )
