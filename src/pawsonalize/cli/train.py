@@ -25,6 +25,7 @@ from pawsonalize.cli.training import solutions_of, solutions_to_train, train_and
 from pawsonalize.cli.tuned_line import tuned_line
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
+from pawsonalize.engine.campaigns.directory import listed
 from pawsonalize.engine.resources.defaults import RECOMMENDER
 from pawsonalize.engine.resources.solutions import TrainingMode
 from pawsonalize.settings import load_settings
@@ -78,7 +79,9 @@ def train(
         else:
             solutions = (solution or RECOMMENDER,)
         if len(solutions) > 1 and (recipe or setting):
-            raise InvalidInput(f"--recipe and --set are for one solution: name one of {solutions}")
+            raise InvalidInput(
+                f"--recipe and --set are for one alone: add --solution, of {listed(solutions)}"
+            )
         trained = [
             train_and_serve(
                 adapters,
