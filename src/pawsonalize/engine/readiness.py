@@ -28,7 +28,7 @@ def readiness(
     """How it stands; NotReady with the next move where nothing at all can answer.
 
     `runtime` is what answers whoever names nothing. With `orders_animals` there are available
-    animals, and they can be put in order without a model.
+    animals, which are put in order without a model.
     """
     campaigns = tuple(sorted(entries, key=lambda one: one.age))
     if runtime.can_recommend:
@@ -40,7 +40,10 @@ def readiness(
     if orders_animals:
         words.append("no model is live yet: animals are ordered by what is known of them")
     if not words:
-        raise NotReady("no model is live yet: run `pawsonalize train`")
+        raise NotReady(
+            "no model is live yet, and there is no available animal: run `pawsonalize train`, or"
+            " put animals"
+        )
     return Readiness(None, "; ".join(words), campaigns)
 
 

@@ -6,11 +6,11 @@ from typing import Annotated
 from msgspec import Meta
 from starlette.requests import Request
 
-from pawsonalize.domain.errors import InvalidInput, NotReady
+from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.animals.individuals import Individuals
 from pawsonalize.engine.campaigns.directory import Address
 from pawsonalize.engine.campaigns.entries import Purpose
-from pawsonalize.engine.resources.defaults import DATASET_GROUP
+from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.engine.runtime import Runtime
 from pawsonalize.http.operation import Parameter
 from pawsonalize.http.services import Services
@@ -23,6 +23,8 @@ CampaignName = Annotated[
     str | None,
     Meta(description=f"{_CAMPAIGN} If left out, the one of the group that fits best."),
 ]
+
+_ITS_OWN = frozenset({RECOMMENDER, RERANKER})
 
 ADDRESS_PARAMETERS = (Parameter("datasetGroup", _GROUP), Parameter("campaign", _CAMPAIGN))
 
@@ -52,21 +54,33 @@ async def read_group(request: Request) -> str:
 
 async def answering(services: Services, address: Address, purpose: Purpose) -> Answering:
     """What answers the question; see `Directory.campaign` and `Runtimes.of` for what is raised."""
-    default = services.runtime
-    ready = default.can_rank if purpose is Purpose.RANKING else default.can_recommend
-    ready = ready and purpose is not Purpose.COMPARING
-    if ready and address.is_default:
-        return Answering(DATASET_GROUP, default)
+    if address.is_default and _is_trained(services.runtime, purpose):
+        return Answering(DATASET_GROUP, services.runtime)
     group = await services.read(services.directory.dataset_group, address)
-    if ready and group == DATASET_GROUP and address.campaign is None:
-        return Answering(group, default)
-    try:
-        campaign = await services.read(services.directory.campaign, address, purpose)
-    except NotReady:
-        if group == DATASET_GROUP and address.campaign is None and default.can_answer:
-            return Answering(group, default)  # nothing is trained: what is counted answers
-        raise
+    if group == DATASET_GROUP and address.campaign is None:
+        runtime = await _of_default_group(services, purpose)
+        if runtime is not None:
+            return Answering(group, runtime)
+    campaign = await services.read(services.directory.campaign, address, purpose)
     return Answering(group, await services.runtimes.of(campaign))
+
+
+async def _of_default_group(services: Services, purpose: Purpose) -> Runtime | None:
+    """Its own campaigns, another one that serves a model, or what answers before any does."""
+    default = services.runtime
+    if _is_trained(default, purpose):
+        return default
+    campaign = await services.read(services.directory.serving, DATASET_GROUP, purpose)
+    if campaign is not None and campaign not in _ITS_OWN:
+        return await services.runtimes.of(campaign)
+    return default if default.can_answer else None
+
+
+def _is_trained(default: Runtime, purpose: Purpose) -> bool:
+    """Whether the default campaigns answer that; what is like an item is another recipe's."""
+    if purpose is Purpose.RANKING:
+        return default.can_rank
+    return purpose is Purpose.RECOMMENDING and default.can_recommend
 
 
 async def individuals_for(services: Services, address: Address, purpose: Purpose) -> Individuals:

@@ -154,3 +154,25 @@ def test_the_docs_page_shows_each_operation_and_needs_nothing_from_elsewhere(
         assert operation.documented_path in page.text
     assert example in page.text
     assert not re.search(r"<script|<link|(?:src|href)=.https?://", page.text)
+
+
+def test_available_animals_make_a_process_ready_before_the_first_training(tmp_path: Path) -> None:
+    animal = {"id": "rex", "species": "dog", "breed": "Beagle", "size": "medium", "age": "adult"}
+    app = build_app(make_service(tmp_path, train=False))
+    with TestClient(app, raise_server_exceptions=False) as client:
+        assert "put animals" in error_of(client.get("/readyz"))["message"]
+        client.put("/v1/animals", json=animal)
+        answer = client.get("/readyz")
+        assert answer.status_code == 200
+        body = answer.json()
+        assert body["solutionVersion"] is None
+        assert body["message"] == (
+            "no model is live yet: animals are ordered by what is known of them"
+        )
+        assert [one["solutionVersion"] for one in body["campaigns"]] == [None, None]
+        for named in ({}, {"datasetGroup": "pawsonalize"}):
+            asked = client.post("/v1/recommendations", json={"of": "animals", **named})
+            assert [one["id"] for one in asked.json()] == ["rex"]
+            assert client.post("/v1/recommendations", json=named).status_code == 200
+        client.post("/v1/animals/rex/status", json={"status": "adopted"})
+        assert client.get("/readyz").status_code == 503

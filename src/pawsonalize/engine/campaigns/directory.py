@@ -52,6 +52,7 @@ class Directory:
         self._reference = reference
         self._groups = Remembered(self._group, now)
         self._campaigns = Remembered(self._campaign, now)
+        self._serving = Remembered(self._live, now)
 
     def dataset_group(self, address: Address) -> str:
         """The dataset group that is meant: the one named, the campaign's, or the default one.
@@ -68,6 +69,10 @@ class Directory:
         stopped, and NotReady while none serves a model.
         """
         return self._campaigns.find((self._names(address), purpose))
+
+    def serving(self, dataset_group: str, purpose: Purpose) -> str | None:
+        """The campaign of the group that serves a model for that; None while none does."""
+        return self._serving.find((dataset_group, purpose))
 
     def entries(self) -> list[DirectoryEntry]:
         """Every campaign of every dataset group, and what it serves."""
@@ -151,17 +156,21 @@ class Directory:
             )
         return one
 
+    def _live(self, asked: tuple[str, Purpose]) -> str | None:
+        group, purpose = asked
+        best = _best((one for one in self.entries() if one.dataset_group == group), purpose)
+        return best.name if best is not None and best.serves else None
+
     def _fitting(self, group: str, purpose: Purpose) -> str:
         every = self.entries()
         inside = [one for one in every if one.dataset_group == group]
-        fitting = [one for one in inside if one.fits(purpose) and not one.is_stopped]
-        if not fitting:
+        best = _best(inside, purpose)
+        if best is None:
             raise NotFound(
                 f"dataset group {group} has no campaign that {purpose}; it has"
                 f" {listed(f'{one.name} ({one.recipe})' for one in inside)}: create one",
                 field="datasetGroup",
             )
-        best = min(fitting, key=lambda one: (not one.serves, one.distance(purpose), one.age))
         if not best.serves and group == DATASET_GROUP:
             elsewhere = [
                 f"{one.dataset_group} ({one.name})"
@@ -174,6 +183,16 @@ class Directory:
                 f"{hint if elsewhere else ''}"
             )
         return best.name
+
+
+def _best(found: Iterable[DirectoryEntry], purpose: Purpose) -> DirectoryEntry | None:
+    """Of those that serve, if any do, the nearest recipe's, and of those the first created."""
+    fitting = (one for one in found if one.fits(purpose) and not one.is_stopped)
+    return min(
+        fitting,
+        key=lambda one: (not one.serves, one.distance(purpose), one.age),
+        default=None,
+    )
 
 
 def listed(names: Iterable[str]) -> str:

@@ -121,6 +121,14 @@ def test_without_a_model_by_default_the_groups_that_have_one_are_named(shop: Sho
         shop.asked(address=Address())
 
 
+def test_which_campaign_serves_is_known_without_an_error_where_none_does(shop: Shop) -> None:
+    assert shop.directory.serving(DATASET_GROUP, Purpose.RECOMMENDING) is None
+    assert shop.directory.serving("shop", Purpose.RECOMMENDING) is None
+    shop.campaign("yours", "user-personalization")
+    shop.now += 1_000
+    assert shop.directory.serving("shop", Purpose.RECOMMENDING) == "yours"
+
+
 def test_another_campaign_of_the_default_group_answers_while_its_own_do_not(shop: Shop) -> None:
     solution = Solution(name="mine", dataset_group=DATASET_GROUP, recipe="user-personalization")
     shop.registry.create(solution, T0)
