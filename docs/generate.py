@@ -18,6 +18,7 @@ from pawsonalize.aws.operations.catalogue import HANDLERS
 from pawsonalize.aws.protocol.service import SERVICES, operations
 from pawsonalize.cli.main import app
 from pawsonalize.http.openapi import openapi
+from pawsonalize.http.parameters import UNKNOWN_FIELDS_HEADER
 from pawsonalize.recipes.catalogue import RECIPES
 from pawsonalize.recipes.ranges import Range, tunable
 from pawsonalize.settings import Settings
@@ -128,10 +129,17 @@ def api_page() -> str:
     document = openapi()
     parts = [
         f"# The native API\n\n{_MADE}\n"
-        "JSON in, JSON out; unknown fields are ignored. A running service has the full OpenAPI"
-        " document at `/openapi.json` and a page of it at `/docs`. Every error is"
-        ' `{"error": {"code", "message", "field"?}}`: 400 for wrong input, 404 for what does not'
-        " exist, 413 for too much at once, 503 for not now.\n"
+        "JSON in, JSON out. A running service has the full OpenAPI document at `/openapi.json`"
+        " and a page of it at `/docs`.\n\n"
+        'Every error is `{"error": {"code", "message", "field"?}}`: 400 for wrong input, 404 for'
+        " what does not exist, 413 for too much at once, 503 for not now. The message says what"
+        " to write.\n\n"
+        "A field or parameter that looks misspelt (`houshold`, `user_id`) is a 400 with the code"
+        " `unknown_field`, and the message says the right name. Other unknown fields change"
+        f" nothing; the header `{UNKNOWN_FIELDS_HEADER}` of the answer names them.\n\n"
+        "One bad event or animal costs no good one: the answer lists it under `rejected`, with"
+        " its index, code and message. If all are bad, the status is 400, and the body has the"
+        " same list beside `error`.\n"
     ]
     for path, methods in document["paths"].items():
         for method, operation in methods.items():

@@ -28,9 +28,9 @@ from pawsonalize.aws.protocol.service import Operation, paths, targeted
 from pawsonalize.aws.protocol.validation import check
 from pawsonalize.aws.services import Services
 from pawsonalize.aws.signatures.canonical import SignedRequest
-from pawsonalize.domain.errors import InputTooLarge
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.access_keys import Scope
+from pawsonalize.engine.decoding import read_bounded
 
 ROOT = "/aws"
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -70,7 +70,7 @@ async def answer(request: Request) -> Response:
 
 
 async def _answered(services: Services, operation: Operation, request: Request) -> bytes:
-    body = await _body(request, services.max_body_bytes)
+    body = await read_bounded(request.stream(), services.max_body_bytes)
     if services.signatures is not None:
         signed = _as_signed(request, body)
         await services.read(services.signatures.check, signed, _SCOPES[operation.service])
@@ -106,17 +106,6 @@ def _operation(request: Request) -> Operation:
             UNSUPPORTED_MEDIA_TYPE, f"send {operation.content_type}, not {content_type[:100]}"
         )
     return operation
-
-
-async def _body(request: Request, limit: int) -> bytes:
-    chunks = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise InputTooLarge(f"a request body may have {limit} bytes: send less at a time")
-        chunks.append(chunk)
-    return b"".join(chunks)
 
 
 def _as_signed(request: Request, body: bytes) -> SignedRequest:

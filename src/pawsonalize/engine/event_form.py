@@ -1,10 +1,11 @@
 """The form in which sites send events, and how it becomes a domain event.
 
-Decoding is lenient about what it does not know (unknown fields are ignored) and strict about
-what it does: every refusal names the field and the next move.
+Decoding is lenient about what it does not know (unknown fields are left out and named) and
+strict about what it does: every refusal names the field and the next move.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import msgspec
@@ -21,7 +22,7 @@ from pawsonalize.domain.events import (
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.ids import MAX_ID_LENGTH, parse_id
 from pawsonalize.domain.times import DAY, parse_moment
-from pawsonalize.engine.decoding import decode
+from pawsonalize.engine.decoding import Form, UnknownFields, bare, decode, encode_text
 from pawsonalize.engine.names import new_event_id
 
 # The bounds are for the API document; `parse_id` keeps them, and says more when it refuses.
@@ -39,7 +40,7 @@ Moment = Annotated[
 MAX_CLOCK_LEAD = DAY  # a client's clock may be wrong by a time zone, not by more
 
 
-class AnimalMetadata(msgspec.Struct, frozen=True):
+class AnimalMetadata(Form, frozen=True):
     """The attribute ids that make an animal's group."""
 
     animal_species_id: Id
@@ -57,7 +58,7 @@ class AnimalMetadata(msgspec.Struct, frozen=True):
         )
 
 
-class EventForm(msgspec.Struct, frozen=True, rename="camel"):
+class EventForm(Form, frozen=True, rename="camel"):
     """One event as sent: `{"userId"?, "sessionId", "eventType", "animalMetadata", …}`.
 
     In a dataset group whose items are no animals' groups, `itemId` says what it is about.
@@ -78,16 +79,19 @@ class EventForm(msgspec.Struct, frozen=True, rename="camel"):
     ) = None
     properties: dict[str, Any] | None = None
 
+    synonyms = MappingProxyType({"data": "Data", "event": "events", "events": "events"})
 
-class _Envelope(msgspec.Struct, frozen=True):
-    """The stream's envelope, `{"Partitionkey": …, "Data": {…}}`."""
+
+class _Peek(msgspec.Struct, frozen=True):
+    """What tells an envelope, `{"Partitionkey": …, "Data": {…}}`, from a bare event."""
 
     data: Raw | UnsetType = msgspec.field(name="Data", default=UNSET)
 
 
-_ENVELOPE = msgspec.json.Decoder(_Envelope)
+_PEEK = msgspec.json.Decoder(_Peek)
+_ENVELOPE = msgspec.json.Decoder(dict[str, Raw])
+_OF_ENVELOPES = {"data", "partitionkey"}
 _FORM = msgspec.json.Decoder(EventForm)
-_ENCODE = msgspec.json.Encoder().encode
 
 GroupOfAnimal = Callable[[str, int], AnimalGroup | None]
 
@@ -97,15 +101,16 @@ def read_event(
     received_at: int,
     group_of: GroupOfAnimal,
     dataset_group: str = DEFAULT_DATASET_GROUP,
+    unknown: UnknownFields | None = None,
 ) -> Event:
     """Read one event, in the stream's envelope or bare; InvalidInput says what is wrong with it.
 
     `received_at` is milliseconds since 1970 and stands in for a missing `sentAt`. `group_of`
     finds the group that a known animal had at a moment, for events that carry an `animal_id` and
-    no metadata.
+    no metadata. Fields that no event has are noted in `unknown`.
     """
-    data = decode(_ENVELOPE, raw).data
-    form = decode(_FORM, raw if data is UNSET else data)
+    unknown = UnknownFields() if unknown is None else unknown
+    form = decode(_FORM, _unwrapped(raw, unknown), unknown)
     animal_id = _optional_id(form.animal_id, "animal_id")
     sent_at = read_sent_at(form.sent_at, received_at)
     return Event(
@@ -123,6 +128,17 @@ def read_event(
         properties=read_properties(form.properties),
         dataset_group=dataset_group,
     )
+
+
+def _unwrapped(raw: bytes | Raw, unknown: UnknownFields) -> bytes | Raw:
+    """The event itself; nothing else in its envelope means anything, so no name is wrong there."""
+    data = decode(_PEEK, raw).data
+    if data is UNSET:
+        return raw
+    for name in decode(_ENVELOPE, raw):
+        if bare(name) not in _OF_ENVELOPES:
+            unknown.add(name)
+    return data
 
 
 def _optional_id(value: object, field: str) -> str | None:
@@ -184,7 +200,7 @@ def read_properties(properties: Mapping[str, Any] | None) -> str | None:
     """The properties as JSON text; InvalidInput if that is too long."""
     if properties is None:
         return None
-    text = _ENCODE(properties).decode()
+    text = encode_text(properties, "properties")
     if len(text) > MAX_PROPERTIES_CHARS:
         raise InvalidInput(
             f"properties may have {MAX_PROPERTIES_CHARS} characters as JSON, not {len(text)}",

@@ -9,6 +9,7 @@ from msgspec import Raw
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event
 from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.engine.decoding import UnknownFields
 from pawsonalize.engine.event_form import read_event
 from pawsonalize.engine.group_commit import GroupCommit
 from pawsonalize.storage.animals import Animals
@@ -35,6 +36,11 @@ class Receipt:
     duplicates: int
     rejected: tuple[Rejection, ...]
 
+    @property
+    def is_refusal(self) -> bool:
+        """Whether every event was refused."""
+        return bool(self.rejected) and not self.accepted and not self.duplicates
+
 
 class Ingest:
     """The way of an event into the log.
@@ -52,11 +58,12 @@ class Ingest:
         raws: Sequence[bytes | Raw],
         received_at: int,
         dataset_group: str = DEFAULT_DATASET_GROUP,
+        unknown: UnknownFields | None = None,
     ) -> Receipt:
         """Store the good events of a call, in that dataset group, and report on the bad ones.
 
-        Raises InvalidInput for an empty or too long call, StorageUnavailable when nothing could
-        be stored; then no event of the call is.
+        Fields that no event has are noted in `unknown`. Raises InvalidInput for an empty or too
+        long call, StorageUnavailable when nothing could be stored; then no event of the call is.
         """
         if not raws:
             raise InvalidInput("there are no events in this call: send some", field="events")
@@ -65,9 +72,11 @@ class Ingest:
                 f"a call takes {MAX_EVENTS} events, not {len(raws)}: split it", field="events"
             )
         if self._reads_are_local:
-            events, rejected = self._read(raws, received_at, dataset_group)
+            events, rejected = self._read(raws, received_at, dataset_group, unknown)
         else:  # a network may hang, and every other request of the process with it
-            events, rejected = await asyncio.to_thread(self._read, raws, received_at, dataset_group)
+            events, rejected = await asyncio.to_thread(
+                self._read, raws, received_at, dataset_group, unknown
+            )
         stored = await self.put(events) if events else []
         accepted = sum(stored)
         return Receipt(accepted, len(stored) - accepted, tuple(rejected))
@@ -85,13 +94,19 @@ class Ingest:
         self._writer.close()
 
     def _read(
-        self, raws: Sequence[bytes | Raw], received_at: int, dataset_group: str
+        self,
+        raws: Sequence[bytes | Raw],
+        received_at: int,
+        dataset_group: str,
+        unknown: UnknownFields | None,
     ) -> tuple[list[Event], list[Rejection]]:
         events = []
         rejected = []
         for index, raw in enumerate(raws):
             try:
-                events.append(read_event(raw, received_at, self._group_of, dataset_group))
+                events.append(
+                    read_event(raw, received_at, self._group_of, dataset_group, unknown)
+                )
             except InvalidInput as error:
                 rejected.append(Rejection(index, error.code, error.message, error.field))
         return events, rejected

@@ -14,12 +14,13 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.species import species_id
 from pawsonalize.domain.times import iso, parse_moment
-from pawsonalize.engine.decoding import decode
+from pawsonalize.engine.decoding import Form, UnknownFields, check_fields, decode
 from pawsonalize.engine.event_form import Moment
 from pawsonalize.engine.inventory.form import AnimalForm
 from pawsonalize.engine.inventory.inventory import MAX_ANIMALS
 from pawsonalize.engine.inventory.listing import Listing, read_listing, read_status
-from pawsonalize.http.json import json_response, read_body, read_limit
+from pawsonalize.http.errors import ErrorDetail, Rejected, error_of_all
+from pawsonalize.http.json import json_response, read_body, read_form, read_limit, unknown_of
 from pawsonalize.http.services import Services
 from pawsonalize.storage.animals import AnimalQuery
 
@@ -82,7 +83,7 @@ class AnimalPage(msgspec.Struct, frozen=True, rename="camel"):
 AnimalForms = Annotated[list[AnimalForm], Meta(min_length=1, max_length=MAX_ANIMALS)]
 
 
-class AnimalList(msgspec.Struct, frozen=True):
+class AnimalList(Form, frozen=True):
     """Several animals."""
 
     animals: AnimalForms
@@ -92,20 +93,11 @@ class AnimalList(msgspec.Struct, frozen=True):
 ANIMAL_BODIES = (AnimalForm, AnimalForms, AnimalList)
 
 
-class StatusRequest(msgspec.Struct, frozen=True):
+class StatusRequest(Form, frozen=True):
     """What the animal is now, or has been since a moment."""
 
     status: str
     at: Moment | None = None
-
-
-class RejectedAnimal(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Why the animal at `index` was not taken."""
-
-    index: int
-    code: str
-    message: str
-    field: str | None = None
 
 
 class AnimalsReceipt(msgspec.Struct, frozen=True):
@@ -114,15 +106,30 @@ class AnimalsReceipt(msgspec.Struct, frozen=True):
     created: int
     updated: int
     unchanged: int
-    rejected: list[RejectedAnimal]
+    rejected: list[Rejected]
 
 
-class _Wrapped(msgspec.Struct, frozen=True):
+class RefusedAnimals(msgspec.Struct, frozen=True):
+    """A call of which no animal was taken: an error, and the receipt beside it."""
+
+    error: ErrorDetail
+    rejected: list[Rejected]
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+
+class _Peek(msgspec.Struct, frozen=True):
     animals: list[Raw] | UnsetType = UNSET
+
+
+class _Wrapped(Form, frozen=True):
+    animals: list[Raw]
 
 
 _FORM = msgspec.json.Decoder(AnimalForm)
 _LIST = msgspec.json.Decoder(list[Raw])
+_PEEK = msgspec.json.Decoder(_Peek)
 _WRAPPED = msgspec.json.Decoder(_Wrapped)
 _STATUS = msgspec.json.Decoder(StatusRequest)
 
@@ -131,25 +138,22 @@ async def put_animals(request: Request) -> Response:
     """Take animals; answers once the good ones are durable, and true for every next answer."""
     services: Services = request.app.state.services
     now = services.now()
-    raws = _split(await read_body(request, services.max_body_bytes))
+    unknown = unknown_of(request)
+    raws = _split(await read_body(request), unknown)
     if not raws:
         raise InvalidInput("there are no animals in this call: send some", field="animals")
     if len(raws) > MAX_ANIMALS:
         raise InvalidInput(
             f"a call takes {MAX_ANIMALS} animals, not {len(raws)}: split it", field="animals"
         )
-    places, listings, rejected = _read(raws, now)
+    places, listings, rejected = _read(raws, now, unknown)
     receipt = await run_in_threadpool(services.inventory.put, listings, now, now)
-    rejected += [
-        RejectedAnimal(places[one.index], "conflict", one.reason) for one in receipt.refused
-    ]
+    rejected += [Rejected(places[one.index], "conflict", one.reason) for one in receipt.refused]
+    rejected.sort(key=lambda one: one.index)
+    if len(rejected) == len(raws):
+        return json_response(RefusedAnimals(error_of_all("animal", rejected), rejected), 400)
     return json_response(
-        AnimalsReceipt(
-            receipt.created,
-            receipt.updated,
-            receipt.unchanged,
-            sorted(rejected, key=lambda one: one.index),
-        )
+        AnimalsReceipt(receipt.created, receipt.updated, receipt.unchanged, rejected)
     )
 
 
@@ -178,7 +182,7 @@ async def delete_animal(request: Request) -> Response:
 async def post_animal_status(request: Request) -> Response:
     """Change what an animal is; the next answer of every worker knows it."""
     services: Services = request.app.state.services
-    asked = decode(_STATUS, await read_body(request, services.max_body_bytes))
+    asked = await read_form(request, _STATUS)
     now = services.now()
     animal = await run_in_threadpool(
         services.inventory.set_status,
@@ -190,23 +194,26 @@ async def post_animal_status(request: Request) -> Response:
     return json_response(_answer(animal, now))
 
 
-def _split(body: bytes) -> Sequence[bytes | Raw]:
+def _split(body: bytes, unknown: UnknownFields) -> Sequence[bytes | Raw]:
     if body.lstrip()[:1] == b"[":
         return decode(_LIST, body)
-    wrapped = decode(_WRAPPED, body).animals
-    return [body] if wrapped is UNSET else wrapped
+    wrapped = decode(_PEEK, body).animals
+    if wrapped is UNSET:
+        return [body]
+    check_fields(_WRAPPED, body, unknown)
+    return wrapped
 
 
 def _read(
-    raws: Sequence[bytes | Raw], now: int
-) -> tuple[list[int], list[Listing], list[RejectedAnimal]]:
+    raws: Sequence[bytes | Raw], now: int, unknown: UnknownFields
+) -> tuple[list[int], list[Listing], list[Rejected]]:
     places, listings, rejected = [], [], []
     for index, raw in enumerate(raws):
         try:
-            listings.append(read_listing(decode(_FORM, raw), now))
+            listings.append(read_listing(decode(_FORM, raw, unknown), now))
             places.append(index)
         except InvalidInput as error:
-            rejected.append(RejectedAnimal(index, error.code, error.message, error.field))
+            rejected.append(Rejected(index, error.code, error.message, error.field))
     return places, listings, rejected
 
 

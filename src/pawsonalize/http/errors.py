@@ -1,5 +1,6 @@
 """Errors as HTTP: one shape, `{"error": {"code", "message", "field"?}}`, one mapping table."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 
 import msgspec
@@ -52,6 +53,24 @@ class ErrorAnswer(msgspec.Struct, frozen=True):
     """The one shape of every error."""
 
     error: ErrorDetail
+
+
+class Rejected(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why the entry at `index` of a call was not taken."""
+
+    index: int
+    code: str
+    message: str
+    field: str | None = None
+
+
+def error_of_all(noun: str, rejected: Sequence[Rejected]) -> ErrorDetail:
+    """The error of a call of which every entry was rejected."""
+    first = rejected[0]
+    if len(rejected) == 1:
+        return ErrorDetail(first.code, first.message, first.field)
+    said = f"none of the {len(rejected)} {noun}s was taken; of the first: {first.message}"
+    return ErrorDetail("all_rejected", said, first.field)
 
 
 def error_response(

@@ -8,16 +8,17 @@ from msgspec import UNSET, Meta, Raw, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.engine.decoding import decode
+from pawsonalize.engine.decoding import Form, UnknownFields, check_fields, decode
 from pawsonalize.engine.event_form import EventForm
 from pawsonalize.engine.ingest import MAX_EVENTS
 from pawsonalize.http.addressing import read_group
-from pawsonalize.http.json import json_response, read_body
+from pawsonalize.http.errors import ErrorDetail, Rejected, error_of_all
+from pawsonalize.http.json import json_response, read_body, unknown_of
 from pawsonalize.http.metrics import EVENTS
 from pawsonalize.http.services import Services
 
 
-class EnvelopedEvent(msgspec.Struct, frozen=True):
+class EnvelopedEvent(Form, frozen=True):
     """An event in the stream's envelope."""
 
     data: EventForm = msgspec.field(name="Data")
@@ -29,7 +30,7 @@ Events = Annotated[list[EventForm], _BOUNDS]
 EnvelopedEvents = Annotated[list[EnvelopedEvent], _BOUNDS]
 
 
-class EventList(msgspec.Struct, frozen=True):
+class EventList(Form, frozen=True):
     """Several events."""
 
     events: Events
@@ -39,21 +40,17 @@ class EventList(msgspec.Struct, frozen=True):
 EVENT_BODIES = (EventForm, EnvelopedEvent, Events, EnvelopedEvents, EventList)
 
 
-class _Wrapped(msgspec.Struct, frozen=True):
+class _Peek(msgspec.Struct, frozen=True):
     events: list[Raw] | UnsetType = UNSET
 
 
+class _Wrapped(Form, frozen=True):
+    events: list[Raw]
+
+
 _LIST = msgspec.json.Decoder(list[Raw])
+_PEEK = msgspec.json.Decoder(_Peek)
 _WRAPPED = msgspec.json.Decoder(_Wrapped)
-
-
-class RejectedEvent(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Why the event at `index` was not taken."""
-
-    index: int
-    code: str
-    message: str
-    field: str | None = None
 
 
 class EventsReceipt(msgspec.Struct, frozen=True):
@@ -61,27 +58,40 @@ class EventsReceipt(msgspec.Struct, frozen=True):
 
     accepted: int
     duplicates: int
-    rejected: list[RejectedEvent]
+    rejected: list[Rejected]
+
+
+class RefusedEvents(msgspec.Struct, frozen=True):
+    """A call of which no event was taken: an error, and the receipt beside it."""
+
+    error: ErrorDetail
+    rejected: list[Rejected]
+    accepted: int = 0
+    duplicates: int = 0
 
 
 async def post_events(request: Request) -> Response:
-    """Take events; answers 202 once the good ones are durable."""
+    """Take events; answers 202 once the good ones are durable, 400 if there are none."""
     services: Services = request.app.state.services
     received_at = services.now()
     group = await read_group(request)
-    body = await read_body(request, services.max_body_bytes)
-    receipt = await services.ingest.accept(_split(body), received_at, group)
+    unknown = unknown_of(request)
+    raws = _split(await read_body(request), unknown)
+    receipt = await services.ingest.accept(raws, received_at, group, unknown)
     EVENTS.labels("accepted").inc(receipt.accepted)
     EVENTS.labels("duplicate").inc(receipt.duplicates)
     EVENTS.labels("rejected").inc(len(receipt.rejected))
-    rejected = [
-        RejectedEvent(one.index, one.code, one.message, one.field) for one in receipt.rejected
-    ]
+    rejected = [Rejected(one.index, one.code, one.message, one.field) for one in receipt.rejected]
+    if receipt.is_refusal:
+        return json_response(RefusedEvents(error_of_all("event", rejected), rejected), 400)
     return json_response(EventsReceipt(receipt.accepted, receipt.duplicates, rejected), 202)
 
 
-def _split(body: bytes) -> Sequence[bytes | Raw]:
+def _split(body: bytes, unknown: UnknownFields) -> Sequence[bytes | Raw]:
     if body.lstrip()[:1] == b"[":
         return decode(_LIST, body)
-    wrapped = decode(_WRAPPED, body).events
-    return [body] if wrapped is UNSET else wrapped
+    wrapped = decode(_PEEK, body).events
+    if wrapped is UNSET:
+        return [body]
+    check_fields(_WRAPPED, body, unknown)
+    return wrapped

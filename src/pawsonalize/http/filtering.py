@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
+from pawsonalize.engine.decoding import Form
 from pawsonalize.engine.filters.applied import AppliedFilter, apply
 from pawsonalize.engine.promotions import Promotion
 from pawsonalize.http.services import Services
@@ -18,13 +19,13 @@ MetadataColumns = dict[str, list[str]]
 Metadata = dict[str, str | float | None]
 
 
-class PromotionRequest(msgspec.Struct, frozen=True, rename="camel"):
+class PromotionRequest(Form, frozen=True, rename="camel"):
     """Items that a filter of their own fits, and the share of the places that goes to them."""
 
     name: str
     percent_promoted_items: Annotated[int, Meta(ge=1, le=100)]
     filter: str
-    filter_values: FilterValues = {}
+    filter_values: FilterValues = msgspec.field(default_factory=dict)
 
 
 def read_filter(

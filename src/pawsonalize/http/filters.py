@@ -6,15 +6,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.engine.campaigns.directory import Address
-from pawsonalize.engine.decoding import decode
+from pawsonalize.engine.decoding import Form
 from pawsonalize.engine.resources.datasets import Filter
 from pawsonalize.http.addressing import DatasetGroupName, query_address, read_group
-from pawsonalize.http.json import json_response, read_body
+from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.resources import NamedAnswer, as_answer, read_page
 from pawsonalize.http.services import Services
 
 
-class FilterRequest(msgspec.Struct, frozen=True, rename="camel"):
+class FilterRequest(Form, frozen=True, rename="camel"):
     """A filter to create: its name, and what it says in Amazon Personalize's filter language."""
 
     name: str
@@ -50,7 +50,7 @@ async def get_filters(request: Request) -> Response:
 async def post_filter(request: Request) -> Response:
     """Create a filter; it can be used at once."""
     services: Services = request.app.state.services
-    asked = decode(_REQUEST, await read_body(request, services.max_body_bytes))
+    asked = await read_form(request, _REQUEST)
     group = await services.read(services.directory.dataset_group, Address(asked.dataset_group))
     created = await run_in_threadpool(
         services.filters.create, asked.name, asked.expression, services.now(), dataset_group=group

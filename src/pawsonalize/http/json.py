@@ -1,26 +1,38 @@
-"""Request bodies and parameters in, bounded; JSON out."""
+"""Request bodies and parameters in, bounded and checked; JSON out."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.domain.errors import InputTooLarge, InvalidInput
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.decoding import UnknownFields, decode, read_bounded
+from pawsonalize.http.services import Services
+
+T = TypeVar("T")
 
 _ENCODER = msgspec.json.Encoder()
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The whole body; InputTooLarge as soon as it exceeds `limit` bytes."""
-    chunks = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise InputTooLarge(f"a request body may have {limit} bytes: send less at a time")
-        chunks.append(chunk)
-    return b"".join(chunks)
+async def read_body(request: Request) -> bytes:
+    """The whole body; InputTooLarge as soon as it exceeds the service's limit."""
+    services: Services = request.app.state.services
+    return await read_bounded(request.stream(), services.max_body_bytes)
+
+
+async def read_form(request: Request, decoder: msgspec.json.Decoder[T]) -> T:
+    """The body as the decoder's form; InvalidInput names a bad or misspelt field."""
+    body = await read_body(request)
+    if not body.strip():
+        raise InvalidInput("the body is empty: send a JSON object, at least {}")
+    return decode(decoder, body, unknown_of(request))
+
+
+def unknown_of(request: Request) -> UnknownFields:
+    """Where to note unknown fields of this request, so that its answer names them."""
+    noted: UnknownFields = request.state.unknown_fields
+    return noted
 
 
 def read_limit(given: str | None, default: int, field: str = "limit") -> int:
@@ -28,7 +40,9 @@ def read_limit(given: str | None, default: int, field: str = "limit") -> int:
     if given is None:
         return default
     if not (given.isascii() and given.isdigit() and len(given) < 10):
-        raise InvalidInput(f"{field} must be a whole number", field=field)
+        raise InvalidInput(
+            f"{field} must be a whole number, such as {default}: it is {given[:40]!r}", field=field
+        )
     return int(given)
 
 

@@ -31,10 +31,13 @@ async def get_docs(_request: Request) -> Response:
 @cache
 def openapi() -> dict[str, Any]:
     """The document; every type and example in it is the one that the code uses."""
-    types = [kind for each in OPERATIONS for kind in (*each.request, *each.answer)]
+    types = [kind for each in OPERATIONS for kind in (*each.request, *each.answer, *each.refusal)]
     types += [parameter.kind for each in OPERATIONS for parameter in each.parameters]
     types.append(ErrorAnswer)
     schemas, components = msgspec.json.schema_components(types, ref_template=_REFERENCES)
+    for schema in components.values():
+        # Unknown fields are left out and named in a header: only misspelt ones are refused.
+        schema.pop("additionalProperties", None)
     described = dict(zip(map(repr, types), schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
@@ -59,8 +62,12 @@ def _document(operation: Operation, described: dict[str, Any]) -> dict[str, Any]
         "summary": operation.summary,
         "responses": {
             str(operation.status): _answer(operation, described),
-            "4XX": _error("The request is wrong; the message names the next move.", described),
-            "503": _error("Not now; send the request again.", described),
+            "4XX": _error(
+                "The request is wrong; the message names the next move.",
+                (ErrorAnswer, *operation.refusal),
+                described,
+            ),
+            "503": _error("Not now; send the request again.", (ErrorAnswer,), described),
         },
     }
     if operation.parameters:
@@ -96,8 +103,8 @@ def _answer(operation: Operation, described: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def _error(description: str, described: dict[str, Any]) -> dict[str, Any]:
-    schema = described[repr(ErrorAnswer)]
+def _error(description: str, kinds: tuple[Any, ...], described: dict[str, Any]) -> dict[str, Any]:
+    schema = _any_of(kinds, described)
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 

@@ -24,7 +24,10 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One method of one path; `request` and `answer` list the types that a body may have."""
+    """One method of one path; `request` and `answer` list the types that a body may have.
+
+    `refusal` is the type of a 400 that says more than other errors do.
+    """
 
     method: str
     path: str
@@ -33,6 +36,7 @@ class Operation:
     answer: tuple[Any, ...] = ()
     status: int = 200
     request: tuple[Any, ...] = ()
+    refusal: tuple[Any, ...] = ()
     examples: dict[str, Any] = field(default_factory=dict)
     parameters: tuple[Parameter, ...] = ()
     answer_headers: dict[str, str] = field(default_factory=dict)

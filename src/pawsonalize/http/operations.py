@@ -42,6 +42,7 @@ from pawsonalize.http.examples import (
     USER,
 )
 from pawsonalize.http.operation import Endpoint, Operation, Parameter
+from pawsonalize.http.parameters import checked
 from pawsonalize.http.user_paths import UserConvertor
 
 register_url_convertor("user", UserConvertor())
@@ -113,6 +114,7 @@ OPERATIONS = (
         "What visitors did; answered once it is on disk.",
         request=events.EVENT_BODIES,
         answer=(events.EventsReceipt,),
+        refusal=(events.RefusedEvents,),
         status=202,
         examples={"one event": EVENT, "several": EVENTS, "on an item of another group": SHOP_EVENT},
         parameters=ADDRESS_PARAMETERS,
@@ -175,6 +177,7 @@ OPERATIONS = (
         "The animals there are; the next answer of every worker knows them.",
         request=animals.ANIMAL_BODIES,
         answer=(animals.AnimalsReceipt,),
+        refusal=(animals.RefusedAnimals,),
         examples={"one animal": ANIMAL, "several": {"animals": [ANIMAL]}},
     ),
     Operation(
@@ -369,7 +372,7 @@ def routes() -> list[Route]:
     """The operations as routes, the busiest first; a path has one, so that a 405 names them all."""
     endpoints: dict[str, dict[str, Endpoint]] = {}
     for operation in OPERATIONS:
-        endpoints.setdefault(operation.path, {})[operation.method] = operation.endpoint
+        endpoints.setdefault(operation.path, {})[operation.method] = checked(operation)
     return [
         Route(path, _one_of(by_method), methods=[*by_method])
         for path, by_method in endpoints.items()

@@ -14,7 +14,6 @@ from pawsonalize.engine.animals.individuals import AnimalAnswer, Asked, Individu
 from pawsonalize.engine.campaigns.directory import Address
 from pawsonalize.engine.campaigns.entries import Purpose
 from pawsonalize.engine.constraints import Constraint
-from pawsonalize.engine.decoding import decode
 from pawsonalize.engine.event_form import Id, Moment
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.runtime import Answer
@@ -40,7 +39,7 @@ from pawsonalize.http.filtering import (
     read_metadata,
     read_promotion,
 )
-from pawsonalize.http.json import json_response, read_body
+from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.services import Services
 from pawsonalize.http.told import PreferencesForm, RequestContext, read_told
 from pawsonalize.http.visitor import read_at, read_visitor
@@ -115,7 +114,7 @@ _REQUEST = msgspec.json.Decoder(RecommendationRequest)
 async def post_recommendations(request: Request) -> Response:
     """Recommend groups, best first; an acknowledged event is in the very next answer."""
     services: Services = request.app.state.services
-    asked = decode(_REQUEST, await read_body(request, services.max_body_bytes))
+    asked = await read_form(request, _REQUEST)
     is_full = is_detailed(request)
     address = Address(asked.dataset_group, asked.campaign)
     if asked.of == "animals":

@@ -13,7 +13,7 @@ from pawsonalize.domain.ids import parse_id
 from pawsonalize.engine.animals.individuals import AnimalAnswer, Asked, Individuals
 from pawsonalize.engine.campaigns.directory import Address
 from pawsonalize.engine.campaigns.entries import Purpose
-from pawsonalize.engine.decoding import decode
+from pawsonalize.engine.decoding import Form
 from pawsonalize.engine.event_form import AnimalMetadata, Id, Moment
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.runtime import MAX_RESULTS, Answer, Candidate
@@ -32,14 +32,14 @@ from pawsonalize.http.filtering import (
     read_filter,
     read_metadata,
 )
-from pawsonalize.http.json import json_response, read_body
+from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.services import Services
 from pawsonalize.http.told import PreferencesForm, RequestContext, read_told
 from pawsonalize.http.visitor import read_at, read_visitor
 from pawsonalize.http.wishes import WishFields, check_of_groups, read_wishes, told_of_home
 
 
-class ItemMetadata(msgspec.Struct, frozen=True, rename="camel"):
+class ItemMetadata(Form, frozen=True, rename="camel"):
     """One place of the list: an animal, by the caller's id, and its attributes.
 
     An animal of the inventory needs none. In another dataset group than the default
@@ -101,7 +101,7 @@ _REQUEST = msgspec.json.Decoder(RerankingRequest)
 async def post_rerankings(request: Request) -> Response:
     """Order the list; ties keep its order, and what nothing is known of comes last in it."""
     services: Services = request.app.state.services
-    asked = decode(_REQUEST, await read_body(request, services.max_body_bytes))
+    asked = await read_form(request, _REQUEST)
     if asked.user_id is None and asked.session_id is None:
         raise InvalidInput("userId is missing: send it, or a sessionId", field="userId")
     address = Address(asked.dataset_group, asked.campaign)

@@ -10,7 +10,8 @@ from starlette.responses import Response
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import iso, parse_moment
-from pawsonalize.http.json import json_response, read_body, read_limit
+from pawsonalize.engine.decoding import Form
+from pawsonalize.http.json import json_response, read_form, read_limit
 from pawsonalize.http.services import Services
 from pawsonalize.workflow.record import Record, Trigger
 
@@ -18,7 +19,7 @@ _DEFAULT_LIMIT = 20
 _MAX_LIMIT = 500
 
 
-class RunRequest(msgspec.Struct, frozen=True):
+class RunRequest(Form, frozen=True):
     """What to retrain on: everything known `at` that moment; now, if left out."""
 
     at: str | int | float | None = None
@@ -72,6 +73,9 @@ class RunList(msgspec.Struct, frozen=True):
     runs: list[Run]
 
 
+_REQUEST = msgspec.json.Decoder(RunRequest)
+
+
 async def get_runs(request: Request) -> Response:
     """List the newest runs."""
     services: Services = request.app.state.services
@@ -92,11 +96,7 @@ async def get_run(request: Request) -> Response:
 async def post_run(request: Request) -> Response:
     """Begin a run; the server goes on with it by itself."""
     services: Services = request.app.state.services
-    body = await read_body(request, services.max_body_bytes)
-    try:
-        wanted = msgspec.json.decode(body, type=RunRequest)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"the body must be a JSON object, at least {{}}: {error}") from error
+    wanted = await read_form(request, _REQUEST)
     as_of = None if wanted.at is None else parse_moment(wanted.at, "at")
     now = services.now()
     record = await run_in_threadpool(services.runs.begin, Trigger.API, now, as_of)

@@ -9,6 +9,7 @@ from msgspec import Meta
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.preferences import SEPARATOR, Preferences
+from pawsonalize.engine.decoding import Form
 from pawsonalize.engine.event_form import Id
 from pawsonalize.engine.told import Told
 
@@ -23,12 +24,12 @@ RequestContext = Annotated[
 _Ids = Annotated[list[Id], Meta(extra_json_schema={"maxItems": _MAX_ANSWERS})]
 
 
-class PreferencesForm(msgspec.Struct, frozen=True):
+class PreferencesForm(Form, frozen=True):
     """Answers of the quiz: attribute ids of the animals wanted, and who lives with the visitor."""
 
-    species: _Ids = []
-    size: _Ids = []
-    age: _Ids = []
+    species: _Ids = msgspec.field(default_factory=list)
+    size: _Ids = msgspec.field(default_factory=list)
+    age: _Ids = msgspec.field(default_factory=list)
     kids: bool | None = None
     dogs: bool | None = None
     cats: bool | None = None

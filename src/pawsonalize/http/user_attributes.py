@@ -11,9 +11,9 @@ from starlette.responses import Response
 
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.ids import parse_id
-from pawsonalize.engine.decoding import decode
+from pawsonalize.engine.decoding import Form
 from pawsonalize.http.addressing import read_group
-from pawsonalize.http.json import json_response, read_body
+from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.services import Services
 from pawsonalize.http.told import PreferencesForm
 from pawsonalize.storage.base import User, Value
@@ -31,10 +31,10 @@ Attributes = Annotated[
 ]
 
 
-class UserRequest(msgspec.Struct, frozen=True):
+class UserRequest(Form, frozen=True):
     """A user's attributes and quiz answers, which replace what was stored before."""
 
-    attributes: Attributes = {}
+    attributes: Attributes = msgspec.field(default_factory=dict)
     preferences: PreferencesForm | None = None
 
 
@@ -52,7 +52,7 @@ async def put_user(request: Request) -> Response:
     """Store what is known of a user; the next answer knows it."""
     services: Services = request.app.state.services
     user_id = parse_id(request.path_params["user_id"], "userId")
-    given = decode(_REQUEST, await read_body(request, services.max_body_bytes))
+    given = await read_form(request, _REQUEST)
     preferences = {} if given.preferences is None else given.preferences.read().attributes()
     user = User(user_id, {**_attributes(given.attributes), **preferences})
     catalogue = services.catalogue.of(await read_group(request))

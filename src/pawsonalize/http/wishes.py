@@ -1,6 +1,7 @@
 """A visitor's home and wishes, as requests say them: the fields that answers of animals share."""
 
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 import msgspec
@@ -14,6 +15,7 @@ from pawsonalize.domain.species import species_id
 from pawsonalize.engine.animals.distance import Place
 from pawsonalize.engine.animals.profile import Wishes
 from pawsonalize.engine.animals.rules import Denied
+from pawsonalize.engine.decoding import Form
 from pawsonalize.engine.event_form import Id
 from pawsonalize.engine.told import Told
 
@@ -25,23 +27,25 @@ _Denied = Annotated[list[Id], Meta(max_length=_MAX_DENIED)]
 _Amount = Annotated[float, Meta(ge=0)]
 
 
-class Household(msgspec.Struct, frozen=True):
+class Household(Form, frozen=True):
     """Who lives with the visitor; what is left out is taken from the stored profile."""
 
     kids: bool | None = None
     dogs: bool | None = None
     cats: bool | None = None
 
+    synonyms = MappingProxyType({"children": "kids", "child": "kids"})
 
-class Deny(msgspec.Struct, frozen=True):
+
+class Deny(Form, frozen=True):
     """Who must not appear: ids of animals, breeds and groups."""
 
-    animals: _Denied = []
-    breeds: _Denied = []
-    groups: _Denied = []
+    animals: _Denied = msgspec.field(default_factory=list)
+    breeds: _Denied = msgspec.field(default_factory=list)
+    groups: _Denied = msgspec.field(default_factory=list)
 
 
-class WishFields(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+class WishFields(Form, frozen=True, rename="camel", kw_only=True):
     """Rules for answers of animals: a known no excludes, what nobody knows ranks lower.
 
     `species` and `sizes` are ids or words. `latitude` and `longitude`, or a `postcode` of the
@@ -50,14 +54,20 @@ class WishFields(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
     of: Of = "groups"
     household: Household | None = None
-    species: _Wanted = []
-    sizes: _Wanted = []
+    species: _Wanted = msgspec.field(default_factory=list)
+    sizes: _Wanted = msgspec.field(default_factory=list)
     max_fee: _Amount | None = None
     max_distance_km: _Amount | None = None
     latitude: Annotated[float, Meta(ge=-90, le=90)] | None = None
     longitude: Annotated[float, Meta(ge=-180, le=180)] | None = None
     postcode: Id | None = None
     deny: Deny | None = None
+
+    synonyms = MappingProxyType(
+        dict.fromkeys(("kids", "kid", "children", "child"), "household.kids")
+        | dict.fromkeys(("dogs", "dog"), "household.dogs")
+        | dict.fromkeys(("cats", "cat"), "household.cats")
+    )
 
 
 _NO_WISHES = WishFields()

@@ -7,8 +7,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from pawsonalize.domain.errors import InputTooLarge, InvalidInput, PawsonalizeError
+from pawsonalize.domain.errors import InvalidInput, PawsonalizeError
 from pawsonalize.domain.events import Visitor
+from pawsonalize.engine.decoding import read_bounded
 from pawsonalize.ui.cookies import read_visitor, remember
 from pawsonalize.ui.errors import error_page
 
@@ -58,9 +59,5 @@ def _refuse_other_sites(request: Request) -> None:
 
 
 async def _read_fields(request: Request) -> Fields:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MAX_FORM_BYTES:
-            raise InputTooLarge(f"a form may have {_MAX_FORM_BYTES} bytes: write less")
+    body = await read_bounded(request.stream(), _MAX_FORM_BYTES)
     return dict(parse_qsl(body.decode("utf-8", "replace")))

@@ -29,10 +29,14 @@ def user() -> str:
 
 
 def error_of(response: Any) -> dict[str, Any]:
-    """The error in the one shape that every error has."""
+    """The error in the one shape that every error has, a receipt of refusals beside it or not."""
     assert response.headers["content-type"] == "application/json"
     body = response.json()
-    assert body.keys() == {"error"}
+    if "rejected" in body:
+        assert all(each["code"] and each["message"] for each in body["rejected"])
+        assert not any(value for name, value in body.items() if name not in {"error", "rejected"})
+    else:
+        assert body.keys() == {"error"}
     error: dict[str, Any] = body["error"]
     assert {"code", "message"} <= error.keys() <= {"code", "message", "field"}
     assert all(isinstance(value, str) and value for value in error.values())

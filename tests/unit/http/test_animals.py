@@ -8,6 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from pawsonalize.app.asgi import build_app
+from pawsonalize.http.parameters import UNKNOWN_FIELDS_HEADER
 from tests.service_data import make_service
 from tests.unit.http.conftest import error_of
 
@@ -110,3 +111,24 @@ def test_an_event_of_a_known_animal_needs_no_metadata_and_counts_for_the_group_o
         assert sent.json()["accepted"] == 1
     events = client.get(f"/v1/users/{user}/history").json()["events"]
     assert [event["itemId"][-1] for event in events] == ["2", "1"]
+
+
+def test_of_animals_the_one_with_a_misspelt_field_is_refused_alone(client: TestClient) -> None:
+    good = {"id": "named-well", "species": "dog", "kennel": 4}
+    wrong = {"id": "misnamed", "species": "dog", "good_with_kids": False}
+    answer = client.put("/v1/animals", json=[good, wrong])
+    assert (answer.status_code, answer.json()["created"]) == (200, 1)
+    (refused,) = answer.json()["rejected"]
+    assert (refused["index"], refused["field"]) == (1, "good_with_kids")
+    assert answer.headers[UNKNOWN_FIELDS_HEADER] == "kennel"
+
+
+def test_a_call_in_which_every_animal_is_refused_is_an_error_with_its_receipt(
+    client: TestClient,
+) -> None:
+    answer = client.put("/v1/animals", json=[{"id": 7}, {"species": "dog"}])
+    assert answer.status_code == 400
+    assert error_of(answer)["code"] == "all_rejected"
+    receipt = answer.json()
+    assert (receipt["created"], receipt["updated"], receipt["unchanged"]) == (0, 0, 0)
+    assert [each["field"] for each in receipt["rejected"]] == ["species", "id"]

@@ -110,6 +110,33 @@ def test_everything_that_was_sent_comes_back(client: TestClient, user: str) -> N
     }
 
 
+def test_a_call_in_which_every_event_is_refused_is_an_error_with_its_receipt(
+    client: TestClient, user: str
+) -> None:
+    bad = view(user, CATS[0], eventValue="much")
+    answer = client.post("/v1/events", json=[bad, 7])
+    assert answer.status_code == 400
+    assert error_of(answer)["code"] == "all_rejected"
+    assert "none of the 2 events was taken; of the first: eventValue" in error_of(answer)["message"]
+    receipt = answer.json()
+    assert (receipt["accepted"], receipt["duplicates"]) == (0, 0)
+    assert [each["index"] for each in receipt["rejected"]] == [0, 1]
+    alone = client.post("/v1/events", json=bad)
+    assert alone.status_code == 400
+    assert error_of(alone) == {
+        "code": "invalid_input",
+        "message": 'eventValue must be a number, such as 10: it is text, "much"',
+        "field": "eventValue",
+    }
+
+
+def test_a_duplicate_is_not_refused(client: TestClient, user: str) -> None:
+    event = view(user, CATS[0], eventId=f"again {user}")
+    client.post("/v1/events", json=event)
+    answer = client.post("/v1/events", json=[event, 7])
+    assert (answer.status_code, answer.json()["duplicates"]) == (202, 1)
+
+
 @pytest.mark.parametrize("body", [[], {"events": []}], ids=str)
 def test_a_call_without_events_is_refused(client: TestClient, body: Any) -> None:
     answer = client.post("/v1/events", json=body)

@@ -1,6 +1,7 @@
 """Whatever comes in, the answer is one of ours: 4xx in the one shape, and never a 5xx."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from pawsonalize.http.operations import OPERATIONS
 from tests.service_data import CATS, DOGS, metadata, view
 from tests.unit.http.conftest import error_of
 
@@ -48,13 +50,37 @@ def test_a_body_that_is_no_request_is_a_client_error(
     client: TestClient, path: str, body: bytes
 ) -> None:
     answer = client.post(path, content=body)
-    if answer.status_code == 202:  # events are refused one by one
-        receipt = answer.json()
-        assert receipt["accepted"] == receipt["duplicates"] == 0
-        assert all(each["code"] and each["message"] for each in receipt["rejected"])
-        return
     assert answer.status_code == 400
     error_of(answer)
+
+
+TAKERS = [
+    (operation.method, re.sub(r"{(\w+)(:\w+)?}", r"\1", operation.path), "")
+    for operation in OPERATIONS
+    if operation.request
+]
+TAKERS += [
+    ("POST", "/aws", "AmazonPersonalize.CreateFilter"),
+    ("POST", "/aws/recommendations", ""),
+    ("POST", "/aws/personalize-ranking", ""),
+    ("POST", "/aws/events", ""),
+]
+
+
+@pytest.mark.parametrize("depth", [200, 900, 990, 1_000, 5_000, 40_000])
+@pytest.mark.parametrize(("method", "path", "target"), TAKERS)
+def test_deeply_nested_json_is_a_client_error_wherever_it_is_sent(
+    client: TestClient, method: str, path: str, target: str, depth: int
+) -> None:
+    event = json.dumps(view("deep", CATS[0]))[:-1]
+    for name in ("x", "userId", "properties", "animalMetadata", "context", "attributes", "at"):
+        for begin, end in (("[", "]"), ('{"a":', "}")):
+            deep = begin * depth + "1" + end * depth
+            for body in (deep, f'{{"{name}": {deep}}}', f'{event}, "{name}": {deep}}}'):
+                answer = client.request(
+                    method, path, content=body, headers={"x-amz-target": target}
+                )
+                assert answer.status_code < 500, (answer.text, name, begin)
 
 
 @pytest.mark.parametrize("path", QUESTIONS)

@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
 from pawsonalize.aws.services import Asked, Services
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.engine.attribution.measuring import SOURCE
+from pawsonalize.engine.decoding import read_json
 from pawsonalize.engine.ingest import Rejection
 from pawsonalize.engine.interactions import read_interaction
 from pawsonalize.engine.records import Record
@@ -88,11 +87,11 @@ def properties_of(given: Mapping[str, Any], path: str) -> dict[str, Any]:
     if "properties" not in given:
         return {}
     try:
-        found = msgspec.json.decode(given["properties"])
+        found = read_json(given["properties"])
         if isinstance(found, str):  # some clients quote it twice
-            found = msgspec.json.decode(found)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise AwsError(INVALID_INPUT, f"{path}.properties is not JSON: {error}") from error
+            found = read_json(found)
+    except InvalidInput as error:
+        raise AwsError(INVALID_INPUT, f"{path}.properties: {error.message}") from error
     if not isinstance(found, dict):
         raise AwsError(INVALID_INPUT, f"{path}.properties must be a JSON object")
     return found

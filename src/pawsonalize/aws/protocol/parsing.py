@@ -9,21 +9,20 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgspec
-
 from pawsonalize.aws.protocol.errors import SERIALIZATION, AwsError
+from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
+from pawsonalize.engine.decoding import encode_text, read_json
 
 _INT32 = 2**31
-_DECODER = msgspec.json.Decoder()
 
 
 def parse(shape: Any, body: bytes) -> dict[str, Any]:
     """The members of the input; an empty body has none."""
     try:
-        document = _DECODER.decode(body) if body.strip() else {}
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise AwsError(SERIALIZATION, f"the body is not JSON in UTF-8: {error}") from error
+        document = read_json(body) if body.strip() else {}
+    except InvalidInput as error:
+        raise AwsError(SERIALIZATION, error.message) from error
     if not isinstance(document, dict):
         raise AwsError(SERIALIZATION, "the body must be a JSON object")
     return {} if shape is None else _structure(shape, document, "")
@@ -56,7 +55,7 @@ def _map(shape: Any, value: Any, path: str) -> dict[str, Any]:
 
 def _string(shape: Any, value: Any, path: str) -> str:
     if shape.serialization.get("jsonvalue") and isinstance(value, dict | list):
-        value = msgspec.json.encode(value).decode()  # some clients forget to quote it
+        value = encode_text(value, path)  # some clients forget to quote it
     text: str = _expected(str, value, path)
     return text
 

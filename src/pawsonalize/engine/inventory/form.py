@@ -3,11 +3,11 @@
 from datetime import date, datetime
 from typing import Annotated
 
-import msgspec
 from msgspec import Meta
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.ids import MAX_ID_LENGTH, parse_id
+from pawsonalize.engine.decoding import Form
 from pawsonalize.engine.event_form import Id, Moment
 
 MAX_PHOTOS = 50
@@ -17,7 +17,7 @@ Word = Annotated[str, Meta(extra_json_schema={"maxLength": MAX_ID_LENGTH})] | in
 Told = bool | str | None
 
 
-class AnimalForm(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+class AnimalForm(Form, frozen=True, rename="camel", kw_only=True):
     """One animal as told: all that is known of it; what is left out is not known.
 
     Species, size, age and sex are words or ids (`dog`, `large`, `senior`, `female`), breeds as

@@ -1,0 +1,112 @@
+"""Fields that no form knows: kept out of the way and named, or, if misspelt, refused."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+import msgspec.inspect as mi
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.decoding.form import Form
+from pawsonalize.engine.decoding.shapes import form_of, inside
+from pawsonalize.engine.decoding.spelling import bare, meant
+
+UNKNOWN_FIELD = "unknown_field"
+
+
+class UnknownFields:
+    """The unknown fields of a request, each once however many entries of a list have it."""
+
+    def __init__(self) -> None:
+        self._paths: dict[str, str] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._paths)
+
+    def __iter__(self) -> Iterator[str]:
+        """Their paths, each as it was met first."""
+        return iter(self._paths.values())
+
+    def add(self, path: str, pattern: str | None = None) -> None:
+        """Note one; `pattern` is the path without the places in lists."""
+        self._paths.setdefault(pattern or path, path)
+
+    def update(self, others: "UnknownFields") -> None:
+        """Note all of the others."""
+        for pattern, path in others._paths.items():
+            self._paths.setdefault(pattern, path)
+
+
+def known_part(document: Any, shape: mi.Type, unknown: UnknownFields) -> Any:
+    """The document without the fields that its forms do not know, which are noted.
+
+    InvalidInput for one that looks like a misspelt known field, unless that is there as well.
+    """
+    return _part(document, shape, unknown, "", "")
+
+
+def check_names(
+    given: Collection[str],
+    known: Collection[str],
+    unknown: UnknownFields,
+    noun: str,
+) -> None:
+    """The same for names alone, such as the parameters of a query; `noun` says what they are."""
+    for name in given:
+        if name not in known:
+            right = _meant(name, given, known)
+            if right is not None:
+                raise _misspelt(noun, name, right)
+            unknown.add(name)
+
+
+def _part(value: Any, shape: mi.Type, unknown: UnknownFields, path: str, pattern: str) -> Any:
+    if isinstance(value, list):
+        item = inside(shape)
+        return (
+            value
+            if item is None
+            else [
+                _part(one, item, unknown, f"{path}[{place}]", f"{pattern}[]")
+                for place, one in enumerate(value)
+            ]
+        )
+    if not isinstance(value, dict):
+        return value
+    form = form_of(shape)
+    if form is None or not issubclass(form.cls, Form):
+        return value
+    shapes = {field.encode_name: field.type for field in form.fields}
+    kept = {}
+    for name, one in value.items():
+        here, there = _joined(path, name), _joined(pattern, name)
+        if name in shapes:
+            kept[name] = _part(one, shapes[name], unknown, here, there)
+        else:
+            _check(name, value.keys(), shapes.keys(), form.cls.synonyms, path)
+            unknown.add(here, there)
+    return kept
+
+
+def _check(
+    name: str,
+    given: Collection[str],
+    known: Collection[str],
+    synonyms: Mapping[str, str],
+    path: str,
+) -> None:
+    right = synonyms.get(bare(name)) or _meant(name, given, known)
+    if right is not None:
+        raise _misspelt("field", _joined(path, name), _joined(path, right))
+
+
+def _meant(name: str, given: Collection[str], known: Collection[str]) -> str | None:
+    """The known name that was meant; one that is there as well was not."""
+    return meant(name, [one for one in known if one not in given])
+
+
+def _misspelt(noun: str, name: str, right: str) -> InvalidInput:
+    return InvalidInput(f"there is no {noun} {name}: write {right}", field=name, code=UNKNOWN_FIELD)
+
+
+def _joined(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name

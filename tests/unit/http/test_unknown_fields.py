@@ -1,0 +1,138 @@
+"""Names that nobody knows: misspelt ones are refused, others are named in a header."""
+
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from pawsonalize.http.parameters import UNKNOWN_FIELDS_HEADER
+from tests.service_data import CATS, DOGS, metadata, view
+from tests.unit.http.conftest import error_of
+
+LISTED = [{"itemId": "a", "animalMetadata": metadata(DOGS[0])}]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field", "right"),
+    [
+        ("recommendations", {"houshold": {"kids": True}}, "houshold", "household"),
+        ("recommendations", {"user_id": "ann"}, "user_id", "userId"),
+        ("recommendations", {"max_distance": 5}, "max_distance", "maxDistanceKm"),
+        ("recommendations", {"household": {"Kids": True}}, "household.Kids", "household.kids"),
+        (
+            "recommendations",
+            {"household": {"children": True}},
+            "household.children",
+            "household.kids",
+        ),
+        ("recommendations", {"kids": True}, "kids", "household.kids"),
+        ("recommendations", {"deny": {"animal": ["a"]}}, "deny.animal", "deny.animals"),
+        ("recommendations", {"preferences": {"Size": [1]}}, "preferences.Size", "preferences.size"),
+        (
+            "recommendations",
+            {"promotions": [{"percent_promoted": 5}]},
+            "promotions[0].percent_promoted",
+            "promotions[0].percentPromotedItems",
+        ),
+        ("rerankings", {"itemMetadata": LISTED}, "itemMetadata", "itemMetadataList"),
+        (
+            "rerankings",
+            {"userId": "ann", "itemMetadataList": [{"itemId": "a", "animalMetdata": {}}]},
+            "itemMetadataList[0].animalMetdata",
+            "itemMetadataList[0].animalMetadata",
+        ),
+        ("runs", {"At": 0}, "At", "at"),
+        ("filters", {"name": "x", "expresion": ""}, "expresion", "expression"),
+        ("animals/a-1/status", {"staus": "adopted"}, "staus", "status"),
+    ],
+)
+def test_a_misspelt_field_is_refused_with_the_right_name(
+    client: TestClient, path: str, body: Any, field: str, right: str
+) -> None:
+    answer = client.post(f"/v1/{path}", json=body)
+    assert answer.status_code == 400
+    error = error_of(answer)
+    assert (error["code"], error["field"]) == ("unknown_field", field)
+    assert error["message"].endswith(f": write {right}")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "field", "right"),
+    [
+        ("POST", "recommendations?details=full", "details", "detail"),
+        ("POST", "recommendations?limt=3", "limt", "limit in the body"),
+        ("POST", "events?userId=ann", "userId", "userId in the body"),
+        ("GET", "users/ann/history?event_type=view", "event_type", "eventType"),
+        ("GET", "runs?limt=3", "limt", "limit"),
+        ("GET", "animals?Shelter=x", "Shelter", "shelter"),
+        ("GET", "campaigns?curser=x", "curser", "cursor"),
+    ],
+)
+def test_a_misspelt_parameter_is_refused_with_the_right_name(
+    client: TestClient, method: str, path: str, field: str, right: str
+) -> None:
+    answer = client.request(method, f"/v1/{path}", json={} if method == "POST" else None)
+    assert answer.status_code == 400
+    error = error_of(answer)
+    assert (error["code"], error["field"]) == ("unknown_field", field)
+    assert error["message"].endswith(f": write {right}")
+
+
+def test_what_is_merely_unknown_is_named_in_a_header_and_changes_nothing(
+    client: TestClient, user: str
+) -> None:
+    plain = client.post("/v1/recommendations", json={"userId": user})
+    more = {"colour": "red", "ü\r\n": 1, "context": {"limt": 1}, "household": None}
+    answer = client.post("/v1/recommendations?utm_source=mail", json={"userId": user, **more})
+    assert answer.json() == plain.json()
+    assert UNKNOWN_FIELDS_HEADER not in plain.headers
+    assert answer.headers[UNKNOWN_FIELDS_HEADER] == "utm_source, colour, %C3%BC%0D%0A"
+
+
+def test_unknown_fields_of_a_list_are_named_once(client: TestClient, user: str) -> None:
+    listed = [
+        {"itemId": n, "animalMetadata": metadata(DOGS[0]) | {"colour": n}, "nickname": n}
+        for n in range(50)
+    ]
+    answer = client.post("/v1/rerankings", json={"userId": user, "itemMetadataList": listed})
+    assert answer.status_code == 200
+    named = "itemMetadataList[0].animalMetadata.colour, itemMetadataList[0].nickname"
+    assert answer.headers[UNKNOWN_FIELDS_HEADER] == named
+
+
+def test_a_header_of_very_many_unknown_fields_stays_short(client: TestClient) -> None:
+    answer = client.post("/v1/recommendations", json={f"x{n}" * 100: n for n in range(500)})
+    assert answer.status_code == 200
+    named = answer.headers[UNKNOWN_FIELDS_HEADER]
+    assert named.endswith(", and 480 more")
+    assert len(named) < 5_000
+
+
+def test_of_events_the_one_with_a_misspelt_field_is_refused_alone(
+    client: TestClient, user: str
+) -> None:
+    good = view(user, CATS[0]) | {"page": "/cats"}
+    wrong = view(user, CATS[1]) | {"animalId": 7}
+    answer = client.post("/v1/events", json={"events": [good, wrong], "source": "kiosk"})
+    assert (answer.status_code, answer.json()["accepted"]) == (202, 1)
+    (refused,) = answer.json()["rejected"]
+    assert (refused["index"], refused["code"], refused["field"]) == (1, "unknown_field", "animalId")
+    assert refused["message"].endswith("write animal_id")
+    assert answer.headers[UNKNOWN_FIELDS_HEADER] == "source, page"
+
+
+@pytest.mark.parametrize("key", ["Partitionkey", "PartitionKey", "partitionKey"])
+def test_an_envelope_may_carry_what_streams_add(client: TestClient, user: str, key: str) -> None:
+    sent = {key: "p", "SequenceNumber": "1", "Data": view(user, CATS[0])}
+    answer = client.post("/v1/events", json=sent)
+    assert (answer.status_code, answer.json()["accepted"]) == (202, 1)
+    assert answer.headers[UNKNOWN_FIELDS_HEADER] == "SequenceNumber"
+
+
+@pytest.mark.parametrize("name", ["Events", "event"])
+def test_a_misspelt_list_of_events_is_refused_with_the_right_name(
+    client: TestClient, user: str, name: str
+) -> None:
+    answer = client.post("/v1/events", json={name: [view(user, CATS[0])]})
+    assert answer.status_code == 400
+    assert error_of(answer)["message"].endswith("write events")
