@@ -18,6 +18,7 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.animals.settings import AnimalSettings
 from pawsonalize.engine.checks.settings import CheckSettings
 from pawsonalize.evaluation.gate.settings import GateSettings, Profile
+from pawsonalize.workflow.schedule import read_schedule
 
 _OF_RETRAINING = ("recipe", "reranking", "promotion", "gate", "check", "retrain", "campaign")
 _GATE, _CHECKS, _ANIMALS = GateSettings(), CheckSettings(), AnimalSettings()
@@ -180,6 +181,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What signs them: base64 of at least 24 random bytes."""
     notify_sns_topic: str = ""
     """The Amazon SNS topic to publish them to, `arn:aws:sns:…`; needs the extra `aws`."""
+
+    def __post_init__(self) -> None:
+        """Refuse a schedule that nobody can read before anything is begun."""
+        read_schedule(self.retrain_schedule, self.retrain_time_zone)
 
     @property
     def database(self) -> str:

@@ -52,6 +52,26 @@ def with_two_workers(start: Start, tmp_path: Path) -> Server:
     return server
 
 
+def test_every_answer_says_when_it_was_given(start: Start, tmp_path: Path) -> None:
+    server = start(tmp_path / "data")
+    with server.client() as client:
+        for path in ("/healthz", "/v1/campaigns", "/nowhere", "/openapi.json", "/aws"):
+            assert len(client.get(path).headers.get_list("date")) == 1, path
+    with socket.create_connection(("127.0.0.1", server.port)) as broken:
+        broken.sendall(b"this is no HTTP\r\n\r\n")
+        answer = broken.recv(65536).lower()
+    assert answer.startswith(b"http/1.1 400")
+    assert b"\r\ndate: " in answer
+
+
+def test_a_schedule_that_nobody_can_read_is_one_line(tmp_path: Path) -> None:
+    for command in (["serve", "--port", "0"], ["retrain"], ["runs", "ls"]):
+        done = run(*command, "--data-dir", str(tmp_path / "data"), retrain_schedule="bad cron")
+        assert done.returncode == 2
+        assert done.stderr.startswith("error: bad cron is no schedule")
+        assert "Traceback" not in done.stderr + done.stdout
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_sigterm_answers_what_is_in_flight_and_keeps_what_was_acknowledged(
     start: Start, tmp_path: Path, workers: str

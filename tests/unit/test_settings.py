@@ -68,3 +68,19 @@ def test_who_calls_from_another_machine_signs_unless_a_setting_says_otherwise(
     host: str, asked: Literal["auto", "required", "off"], required: bool
 ) -> None:
     assert Settings(host=host, aws_signatures=asked).requires_signatures is required
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("RETRAIN_SCHEDULE", "bad cron", "bad cron is no schedule"),
+        ("RETRAIN_TIME_ZONE", "Mars", "no time zone Mars"),
+    ],
+)
+def test_a_schedule_that_nobody_can_read_is_refused_with_the_other_settings(
+    name: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"PAWSONALIZE_{name}", value)
+    with pytest.raises(InvalidInput, match=told) as refused:
+        load_settings()
+    assert refused.value.field == name.lower()

@@ -4,7 +4,6 @@ import hashlib
 import inspect
 import uuid
 from collections.abc import Mapping
-from email.utils import formatdate
 from types import MappingProxyType
 
 import structlog
@@ -19,7 +18,6 @@ from pawsonalize.aws.protocol.errors import (
     UNSUPPORTED_MEDIA_TYPE,
     UNSUPPORTED_OPERATION,
     AwsError,
-    Fault,
     fault_of,
 )
 from pawsonalize.aws.protocol.parsing import parse
@@ -28,7 +26,6 @@ from pawsonalize.aws.protocol.service import Operation, paths, targeted
 from pawsonalize.aws.protocol.validation import check
 from pawsonalize.aws.services import Services
 from pawsonalize.aws.signatures.canonical import SignedRequest
-from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.access_keys import Scope
 from pawsonalize.engine.decoding import read_bounded
 
@@ -65,7 +62,7 @@ async def answer(request: Request) -> Response:
         fault = fault_of(error, operation)
         if fault.status >= _FAULT:
             log.error("request failed", path=request.url.path, code=fault.name, exc_info=error)
-        return _refused(fault, operation, request.app.state.aws.now())
+        return _response(fault.body, fault.status, operation, **{"x-amzn-errortype": fault.name})
     return _response(body, 200, operation)
 
 
@@ -118,13 +115,6 @@ def _as_signed(request: Request, body: bytes) -> SignedRequest:
         },
         payload=hashlib.sha256(body).hexdigest(),
     )
-
-
-def _refused(fault: Fault, operation: Operation | None, now: int) -> Response:
-    """The fault; clients whose clock is wrong read the right time in it, and try again."""
-    date = formatdate(now / SECOND, usegmt=True)
-    headers = {"x-amzn-errortype": fault.name, "date": date}
-    return _response(fault.body, fault.status, operation, **headers)
 
 
 def _response(body: bytes, status: int, operation: Operation | None, **headers: str) -> Response:

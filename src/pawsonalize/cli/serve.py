@@ -51,7 +51,6 @@ def run_server(settings: Settings) -> None:
         "timeout_graceful_shutdown": _DRAIN_SECONDS,
         "timeout_worker_healthcheck": _START_SECONDS,
         "server_header": False,
-        "date_header": False,
     }
     if settings.workers == 1:
         _run(options)

@@ -104,9 +104,7 @@ class Ingest:
         rejected = []
         for index, raw in enumerate(raws):
             try:
-                events.append(
-                    read_event(raw, received_at, self._group_of, dataset_group, unknown)
-                )
+                events.append(read_event(raw, received_at, self._group_of, dataset_group, unknown))
             except InvalidInput as error:
                 rejected.append(Rejection(index, error.code, error.message, error.field))
         return events, rejected

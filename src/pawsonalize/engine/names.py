@@ -1,8 +1,12 @@
 """New identifiers: time-ordered, so that an index grows at its end, and random, so unguessable."""
 
 import secrets
+from uuid import UUID
 
 from pawsonalize.domain.times import iso
+
+_48_BITS = 2**48 - 1
+_62_BITS = 2**62 - 1
 
 
 def new_event_id(now: int) -> str:
@@ -11,8 +15,14 @@ def new_event_id(now: int) -> str:
 
 
 def new_recommendation_id(now: int) -> str:
-    """The id of one answer, `RID-…`; `now` in milliseconds since 1970."""
-    return f"RID-{now:012x}{secrets.token_hex(8)}"
+    """The id of one answer, `RID-` and a UUID; `now` in milliseconds since 1970.
+
+    A UUID of version 7 (RFC 9562): the moment, then 74 random bits.
+    """
+    moment = now & _48_BITS
+    random = secrets.randbits(74)
+    bits = moment << 80 | 7 << 76 | (random >> 62) << 64 | 2 << 62 | random & _62_BITS
+    return f"RID-{UUID(int=bits)}"
 
 
 def new_tracking_id() -> str:

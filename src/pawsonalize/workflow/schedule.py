@@ -77,7 +77,7 @@ def read_schedule(text: str, zone: str) -> Schedule | None:
         ) from error
     try:
         CronSim(cron.fields, datetime.fromtimestamp(0, cron.zone))
-    except CronSimError as error:
+    except (CronSimError, ValueError) as error:  # a number of thousands of digits is a ValueError
         raise InvalidInput(
             f"{text} is no schedule ({error}): write rate(1 day), or minute, hour, day, month and"
             " weekday as cron does, such as 0 3 * * *",

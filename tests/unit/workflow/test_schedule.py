@@ -69,6 +69,7 @@ def test_no_text_is_no_schedule() -> None:
     [
         ("daily", "UTC", "retrain_schedule"),
         ("61 * * * *", "UTC", "retrain_schedule"),
+        ("9" * 5_000 + " * * * *", "UTC", "retrain_schedule"),
         ("0 3 30 2 *", "UTC", "retrain_schedule"),
         ("rate(0 days)", "UTC", "retrain_schedule"),
         ("rate(1 fortnight)", "UTC", "retrain_schedule"),
