@@ -1,15 +1,18 @@
 """`pawsonalize animals` from the command line."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from pawsonalize.cli.main import app
 from pawsonalize.domain.errors import Conflict, NotFound
 from pawsonalize.engine.animals.settings import FACTORS
 from tests.unit.engine.feeds.samples import PETFINDER_CSV
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -20,13 +23,17 @@ def feed(tmp_path: Path) -> Path:
     return file
 
 
+def invoked(data_dir: Path, *words: str) -> Result:
+    return CliRunner().invoke(app, ["animals", *words, "--data-dir", str(data_dir)])
+
+
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
 def animals(data_dir: Path, *words: str) -> str:
-    done = CliRunner().invoke(app, ["animals", *words, "--data-dir", str(data_dir)])
+    done = invoked(data_dir, *words)
     if done.exception is not None:
         raise done.exception
     return done.output
@@ -52,6 +59,54 @@ def test_rejected_rows_are_kept_with_their_reasons(data_dir: Path, tmp_path: Pat
     assert "1 rejected" in said
     assert len(rejected.read_text().splitlines()) == 1
     assert listed(data_dir) == ["a"]
+
+
+def test_a_feed_without_one_good_row_has_failed_and_says_how_many_there_are(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    feed = tmp_path / "own.csv"
+    feed.write_text("id,species\n" + "".join(f"{one},\n" for one in range(25)))
+    done = invoked(data_dir, "import", str(feed))
+    assert done.exit_code == 1
+    assert "and 5 more rejected rows" in done.output
+    assert invoked(data_dir, "import", str(feed), "--json").exit_code == 1
+
+
+def test_a_municipal_export_is_imported_by_its_columns(data_dir: Path, tmp_path: Path) -> None:
+    feed = tmp_path / "stays.csv"
+    feed.write_bytes(
+        "Nr;Art;Ankunft;Abgang;Verbleib\nä1;dog;13.4.24;1.5.24;Adoption\n".encode("cp1252")
+    )
+    columns = "id=Nr,species=Art,intakeAt=Ankunft,outcomeAt=Abgang,outcome=Verbleib"
+    said = animals(data_dir, "import", str(feed), "--columns", columns)
+    assert said.startswith("1 rows: 1 new")
+    assert "read as cp1252" in said
+    history = json.loads(animals(data_dir, "show", "ä1"))["history"]
+    assert [one["status"] for one in history] == ["available", "adopted"]
+
+
+SHELTERS = Path(os.environ.get("PAWSONALIZE_SHARED_DATA", ROOT.parent / "shared" / "data"))
+
+
+@pytest.mark.parametrize(
+    ("file", "columns", "share"),
+    [
+        ("stays_sonoma_ca.csv.gz", "", 0.98),
+        ("stays_bloomington_in.csv.gz", ",returnedAt=return_date", 0.99),
+    ],
+)
+def test_real_stays_are_imported_with_one_command(
+    data_dir: Path, file: str, columns: str, share: float
+) -> None:
+    stays = SHELTERS / "shelters" / file
+    if not stays.exists():
+        pytest.skip(f"no {stays}: set PAWSONALIZE_SHARED_DATA")
+    columns = (
+        "id=animal_id,breed=breed_raw,size=size_raw,birthDate=dob,intakeAt=intake_date,"
+        f"outcomeAt=outcome_date,outcome=outcome_type{columns}"
+    )
+    report = json.loads(animals(data_dir, "import", str(stays), "--columns", columns, "--json"))
+    assert len(report["rejected"]) < (1 - share) * report["rows"]
 
 
 def test_a_status_changes_by_allowed_steps_and_is_shown(data_dir: Path, feed: Path) -> None:

@@ -154,8 +154,8 @@ def test_the_report_keeps_the_first_errors_only() -> None:
 
 
 def test_bytes_that_are_not_utf8_cost_their_row() -> None:
-    text = f"{HEADER}\n1,a,1656408773\n1,Caf\xe9,1656408773\n2,a,1656408773\n".encode("latin-1")
-    assert errors(text) == [(3, "ITEM_ID", "is not UTF-8 text")]
+    rows = f"{HEADER}\n1,Zo\xe9,1656408773\n1,Caf".encode(), b"\xe9,1656408773\n2,a,1656408773\n"
+    assert errors(b"".join(rows)) == [(3, "ITEM_ID", "is not UTF-8 text")]
 
 
 @pytest.mark.parametrize("quoted", ['"unclosed', '"closed"x', '"a ""b"" c'])
@@ -192,7 +192,7 @@ def test_oversized_fields_and_lines_cost_their_row() -> None:
         ("", "empty"),
         ("\n\n", "empty"),
         ("USER_ID,ITEM_ID\n", "lacks the column TIMESTAMP"),
-        ("USER_ID;ITEM_ID;TIMESTAMP\n", "Separate columns by commas"),
+        ("USER_ID:ITEM_ID:TIMESTAMP\n", "Separate columns by commas, semicolons or tabs"),
         ("USER_ID,ITEM_ID,TIMESTAMP,user_id\n", "two columns are named USER_ID"),
         ("USER_ID,ITEM_ID,TIMESTAMP,\n", "column 4 has no name"),
         ('"USER_ID\n', "must name the columns"),
@@ -203,10 +203,18 @@ def test_a_file_that_cannot_be_an_import_says_what_to_do(text: str, message: str
         events(text)
 
 
-def test_another_encoding_says_what_to_do() -> None:
-    for encoding in ("utf-16", "utf-16-be"):
-        with pytest.raises(InvalidInput, match="UTF-8"):
-            events(f"{HEADER}\n1,a,1656408773\n".encode(encoding))
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-be"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_the_same_rows_are_the_same_events_however_they_are_written(
+    encoding: str, separator: str
+) -> None:
+    text = f"{HEADER}\n1,Zoé,1656408773\n"
+    assert events(text.replace(",", separator).encode(encoding)) == events(text)
+
+
+def test_a_file_that_is_no_text_says_what_to_do() -> None:
+    with pytest.raises(InvalidInput, match="name its encoding"):
+        events(b"USER_ID\1,ITEM_ID\n")
 
 
 def test_a_header_alone_is_an_import_of_nothing() -> None:

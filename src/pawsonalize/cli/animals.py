@@ -14,8 +14,9 @@ from rich.table import Table
 
 from pawsonalize import clock
 from pawsonalize.app import Adapters, read_weights, write_weights
+from pawsonalize.cli.feed_options import Columns, Dates, Format, read_feed_form
 from pawsonalize.cli.opening import opened, opened_or_made
-from pawsonalize.cli.options import DataDir, Json
+from pawsonalize.cli.options import DataDir, Encoding, Json, Separator
 from pawsonalize.cli.unrecognised import print_unrecognised, write_map
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput
@@ -25,9 +26,9 @@ from pawsonalize.domain.times import iso, parse_moment
 from pawsonalize.engine.animals.exposure_report import exposure_report
 from pawsonalize.engine.animals.learning import MAX_CHOICES, OUTCOMES, learned_weights
 from pawsonalize.engine.animals.settings import FACTORS, Weights
-from pawsonalize.engine.feeds.formats import FORMATS, feed_of
 from pawsonalize.engine.feeds.importing import FeedImport, FeedReport, import_feed
 from pawsonalize.engine.feeds.mapping import NO_MAPPING, ValueMapping
+from pawsonalize.engine.feeds.reading import FeedForm, read_feed
 from pawsonalize.engine.feeds.watching import FolderWatch
 from pawsonalize.engine.inventory.inventory import Inventory
 from pawsonalize.engine.inventory.listing import read_status
@@ -37,11 +38,8 @@ from pawsonalize.storage.animals import AnimalQuery
 app = typer.Typer(no_args_is_help=True, help="The inventory: import it, look at it, change it.")
 
 _SHOWN_ERRORS = 20
+_MORE = "and {:,} more rejected rows: --errors FILE writes all of them to a file"
 
-Format = Annotated[
-    str | None,
-    typer.Option("--format", help=f"One of {', '.join(FORMATS)}.", show_default="as it looks"),
-]
 Source = Annotated[str, typer.Option(help="Whose animals they are; their ids become SOURCE:ID.")]
 Complete = Annotated[
     bool,
@@ -64,6 +62,10 @@ def import_(
     complete: Complete = False,
     source: Source = "",
     allow_shrink: AllowShrink = False,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    columns: Columns = None,
+    dates: Dates = None,
     errors: Annotated[
         Path | None, typer.Option(help="Write rejected rows to this file, as JSON Lines.")
     ] = None,
@@ -77,11 +79,14 @@ def import_(
 ) -> None:
     """Import a feed; importing the same file again changes nothing.
 
+    Exit code 1 if there are rows and every one of them was rejected.
+
     Example: pawsonalize animals import petfinder.csv --complete
     """
+    form = read_feed_form(format, encoding, separator, columns, dates)
     with opened_or_made(load_settings({"data_dir": data_dir})) as adapters:
         how = FeedImport(source, complete, allow_shrink, _mapping(map))
-        report = _take(adapters, how, format, file)
+        report = _take(adapters, how, form, file)
     write_map(write_map_to, report.unrecognised)
     if errors is not None:
         errors.write_bytes(b"".join(row.json_line() for row in report.rejected))
@@ -89,29 +94,38 @@ def import_(
         print(msgspec.json.encode(report).decode())
     else:
         _print(report)
+    if report.is_refused:
+        raise typer.Exit(1)
 
 
 @app.command()
 def watch(
     folder: Annotated[Path, typer.Argument(help="Where the feeds are put.")],
+    *,
     format: Format = None,  # noqa: A002  # the option's name
     complete: Complete = False,
     source: Source = "",
     map: Map = None,  # noqa: A002  # the option's name
+    encoding: Encoding = None,
+    separator: Separator = None,
+    columns: Columns = None,
+    dates: Dates = None,
     seconds: Annotated[float, typer.Option(min=0.05, help="How often to look.")] = 5.0,
     data_dir: DataDir = None,
 ) -> None:
     """Import every feed that is put into a folder, until stopped.
 
-    Taken files move to FOLDER/taken, refused ones to FOLDER/refused. Put a file there under a
+    Taken files move to FOLDER/taken; refused ones, and those whose every row was rejected, to
+    FOLDER/refused. Put a file there under a
     name that ends in .tmp and rename it, or let it be: it is taken when it no longer grows.
 
     Example: pawsonalize animals watch /srv/feeds --complete
     """
+    form = read_feed_form(format, encoding, separator, columns, dates)
     console = Console(stderr=True, highlight=False)
     with opened_or_made(load_settings({"data_dir": data_dir})) as adapters:
         how = FeedImport(source, complete, mapping=_mapping(map))
-        watch = FolderWatch(folder, partial(_take, adapters, how, format))
+        watch = FolderWatch(folder, partial(_take, adapters, how, form))
         console.print(f"Watching {folder} (stop it with Ctrl-C)")
         while True:
             for seen in watch.look():
@@ -247,7 +261,7 @@ def _mapping(path: Path | None) -> ValueMapping:
     return NO_MAPPING if path is None else ValueMapping.read(path)
 
 
-def _take(adapters: Adapters, how: FeedImport, name: str | None, file: Path) -> FeedReport:
+def _take(adapters: Adapters, how: FeedImport, form: FeedForm, file: Path) -> FeedReport:
     try:
         content = file.read_bytes()
         written = int(file.stat().st_mtime * 1000)
@@ -255,8 +269,10 @@ def _take(adapters: Adapters, how: FeedImport, name: str | None, file: Path) -> 
         raise InvalidInput(f"cannot read the feed {file}: {error.strerror}") from error
     now = clock.now()
     inventory = Inventory(adapters.animals)
-    feed = feed_of(content, name)
-    return import_feed(inventory, adapters.animals, content, feed, how, written, now)
+    rows, notes = read_feed([content], form)
+    report = import_feed(inventory, adapters.animals, rows, how, written, now)
+    report.notes[:0] = notes
+    return report
 
 
 @contextmanager
@@ -276,6 +292,8 @@ def _print(report: FeedReport) -> None:
         for row in report.rejected[:_SHOWN_ERRORS]:
             table.add_row(str(row.place), row.animal_id or "", row.reason)
         Console().print(table)
+    if (more := len(report.rejected) - _SHOWN_ERRORS) > 0:
+        print(_MORE.format(more))
     print_unrecognised(report.unrecognised)
 
 
@@ -287,4 +305,4 @@ def _in_words(report: FeedReport) -> str:
     )
     if report.status_kept:
         said += f"; {report.status_kept:,} kept a status that is newer than the file"
-    return said
+    return "\n".join([said, *report.notes])

@@ -11,7 +11,7 @@ import typer
 from pawsonalize import clock
 from pawsonalize.cli.dataset_group import dataset_group_of
 from pawsonalize.cli.opening import opened_or_made
-from pawsonalize.cli.options import DataDir, DatasetGroupName, Json
+from pawsonalize.cli.options import DataDir, DatasetGroupName, Encoding, Json, Separator
 from pawsonalize.cli.progress import progress
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.schemas import DatasetType, Schema
@@ -19,6 +19,7 @@ from pawsonalize.engine.importing.columns import read_schema
 from pawsonalize.engine.importing.importer import Importer
 from pawsonalize.engine.importing.jobs import run_import_job
 from pawsonalize.engine.importing.report import Report, RowError
+from pawsonalize.engine.importing.text_form import TextForm, read_text_form
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.settings import load_settings
 
@@ -32,11 +33,14 @@ Errors = Annotated[
 
 
 def import_(
+    *,
     items: Csv = None,
     interactions: Csv = None,
     users: Csv = None,
     schema: Schemas = None,
     errors: Errors = None,
+    encoding: Encoding = None,
+    separator: Separator = None,
     dataset_group: DatasetGroupName = None,
     data_dir: DataDir = None,
     json: Json = False,
@@ -44,6 +48,7 @@ def import_(
     """Import items, users and interactions; importing the same file again changes nothing.
 
     Another dataset group than the default one needs datasets first: their schemas are read by.
+    Exit code 1 if every row of a file was rejected.
 
     Example: pawsonalize import --items items.csv --interactions interactions.csv
     """
@@ -56,6 +61,7 @@ def import_(
     if not given:
         raise InvalidInput("nothing to import: give --items, --interactions or --users a file")
     schemas = _schemas(schema or [])
+    form = read_text_form(encoding, separator)
     settings = load_settings({"data_dir": data_dir})
     with opened_or_made(settings) as adapters:
         group = dataset_group_of(adapters, settings, dataset_group)
@@ -71,16 +77,18 @@ def import_(
                 settings.import_jobs_dir,
                 datasets[kind].name,
                 str(path),
-                partial(_import, importer, kind, path, schemas.get(kind), errors),
+                partial(_import, importer, kind, path, schemas.get(kind), form, errors),
                 clock.now,
             )
             for kind, path in given.items()
         ]
     if json:
         print(msgspec.json.encode(reports).decode())
-        return
-    for report in reports:
-        _print(report)
+    else:
+        for report in reports:
+            _print(report)
+    if any(report.is_refused for report in reports):
+        raise typer.Exit(1)
 
 
 def _import(
@@ -88,9 +96,10 @@ def _import(
     dataset: DatasetType,
     path: Path,
     schema: Schema | None,
+    form: TextForm,
     errors: Path | None,
 ) -> Report:
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"form": form}
     with ExitStack() as stack:
         if errors is not None:
             report = stack.enter_context(errors.open("ab"))
@@ -122,3 +131,5 @@ def _print(report: Report) -> None:
     for error in report.first_errors:
         column = f", {error.column}" if error.column else ""
         print(f"  line {error.line}{column}: {error.reason}")
+    if (more := report.rejected - len(report.first_errors)) > 0:
+        print(f"  and {more:,} more: --errors FILE writes all of them to a file")

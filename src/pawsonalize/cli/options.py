@@ -36,6 +36,16 @@ Workers = Annotated[
 RecipeName = Annotated[
     str | None, typer.Option("--recipe", help="The recipe.", show_default="user-personalization")
 ]
+Encoding = Annotated[
+    str | None,
+    typer.Option("--encoding", help="Such as utf-8, cp1252, utf-16.", show_default="as it looks"),
+]
+Separator = Annotated[
+    str | None,
+    typer.Option(
+        "--separator", help="comma, semicolon, tab or a character.", show_default="as it looks"
+    ),
+]
 Setting = Annotated[
     list[str] | None,
     typer.Option("--set", help="A setting of the recipe, name=value; may be repeated."),

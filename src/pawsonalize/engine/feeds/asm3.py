@@ -6,6 +6,7 @@ are ever taken out of a file, so nothing of that kind is stored, logged or shown
 3; fees in cents.
 """
 
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -13,8 +14,9 @@ from msgspec import Raw
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.decoding import decode
-from pawsonalize.engine.feeds.feed import FeedRow, read_rows
+from pawsonalize.engine.feeds.feed import FeedRow, named_in, read_rows
 from pawsonalize.engine.feeds.table import read_table
+from pawsonalize.engine.feeds.table_form import AS_USUAL, TableForm
 from pawsonalize.engine.feeds.words import all_of, first_of
 from pawsonalize.engine.inventory.form import AnimalForm
 
@@ -54,10 +56,13 @@ class AsmAnimal(msgspec.Struct, frozen=True, rename="upper"):
     hasactivereserve: Cell = None
     archived: Cell = None
     activemovementtype: Cell = None
+    activemovementdate: Cell = None
     deceaseddate: Cell = None
+    photourls: list[str] | str | None = None
 
 
 _COLUMNS = {field.encode_name: field.name for field in msgspec.structs.fields(AsmAnimal)}
+_DATES = ("DATEOFBIRTH", "MOSTRECENTENTRYDATE", "ACTIVEMOVEMENTDATE", "DECEASEDDATE")
 _LIST = msgspec.json.Decoder(list[Raw])
 _ANIMAL = msgspec.json.Decoder(AsmAnimal)
 _SIZES = {"0": "extra large", "1": "large", "2": "medium", "3": "small"}
@@ -78,14 +83,14 @@ def read_asm3_json(content: bytes) -> Iterator[FeedRow]:
         try:
             animal = decode(_ANIMAL, raw)
         except InvalidInput:  # whose message may quote what we do not want to read
-            yield FeedRow(place, None, reason="a field is not text or a number")
+            yield FeedRow(place, named_in(raw), reason="a field is not text or a number")
             continue
         yield from read_rows([(place, animal)], lambda one: _text(one.id), _form)
 
 
-def read_asm3_csv(content: bytes) -> Iterator[FeedRow]:
+def read_asm3_csv(content: bytes, form: TableForm = AS_USUAL) -> Iterator[FeedRow]:
     """The animals of a CSV file."""
-    for row in read_table(content, _COLUMNS, ("ID", "SPECIESNAME")):
+    for row in read_table(content, _COLUMNS, ("ID", "SPECIESNAME"), _DATES, form):
         if isinstance(row, FeedRow):
             yield row
             continue
@@ -108,6 +113,7 @@ def _form(animal: AsmAnimal) -> AnimalForm:
         name=_text(animal.animalname),
         status=_status(animal),
         intake_at=first_of(_text(animal.mostrecententrydate)),
+        outcome_at=_left_at(animal),
         shelter=_text(animal.sitename),
         bonded_unit=_bonded(animal),
         coat=_text(animal.coattypename),
@@ -119,6 +125,7 @@ def _form(animal: AsmAnimal) -> AnimalForm:
         good_with_dogs=_GOOD_WITH.get(_text(animal.isgoodwithdogs)),
         good_with_cats=_GOOD_WITH.get(_text(animal.isgoodwithcats)),
         fee=fee / 100 if fee else None,
+        photos=_photos(animal.photourls),
         description=first_of(_text(animal.websitemedianotes), _text(animal.animalcomments)),
     )
 
@@ -133,6 +140,21 @@ def _status(animal: AsmAnimal) -> str:
     if _flag(animal.ishold) or _flag(animal.isnotavailableforadoption):
         return "hold"
     return "pending" if _flag(animal.hasactivereserve) else "available"
+
+
+def _left_at(animal: AsmAnimal) -> str | None:
+    """Since when it is gone, if it is."""
+    left = _text(animal.activemovementtype) == _ADOPTION or _flag(animal.archived)
+    moved = _text(animal.activemovementdate) if left else ""
+    at = first_of(_text(animal.deceaseddate), moved)
+    # A date before its newest entry is of an earlier stay.
+    return at if at and at >= _text(animal.mostrecententrydate) else None
+
+
+def _photos(told: list[str] | str | None) -> list[str]:
+    """The addresses: a list in JSON, in CSV what a list looks like there."""
+    addresses = re.split(r"[\s,|;\[\]'\"]+", told) if isinstance(told, str) else told or []
+    return [one for one in addresses if one.startswith(("http://", "https://"))]
 
 
 def _bonded(animal: AsmAnimal) -> str | None:

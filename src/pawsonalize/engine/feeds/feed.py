@@ -4,7 +4,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
+import msgspec
+
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.decoding import decode
 from pawsonalize.engine.inventory.form import AnimalForm
 
 
@@ -26,9 +29,28 @@ Feed = Callable[[bytes], Iterator[FeedRow]]
 T = TypeVar("T")
 
 
+class _Named(msgspec.Struct, frozen=True):
+    """What is read of a record first: even of a bad one it is known whose it is."""
+
+    id: str | int | None = None
+    ID: str | int | None = None
+
+
+_NAMED = msgspec.json.Decoder(_Named)
+
+
+def named_in(raw: bytes | msgspec.Raw) -> str | None:
+    """The id in a JSON record that is otherwise bad; None if that cannot be read either."""
+    try:
+        named = decode(_NAMED, raw)
+    except InvalidInput:
+        return None
+    return str(named.id if named.id is not None else named.ID or "").strip() or None
+
+
 def read_rows(
     records: Iterable[tuple[int, T]],
-    id_of: Callable[[T], str | int | None],
+    id_of: Callable[[T], str | int | float | None],
     form_of: Callable[[T], AnimalForm],
 ) -> Iterator[FeedRow]:
     """The rows of a format's records."""

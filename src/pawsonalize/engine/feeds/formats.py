@@ -1,16 +1,27 @@
 """The formats by name, and which one a file is in."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from types import MappingProxyType
+from typing import Protocol
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.feeds.asm3 import is_asm3_csv, read_asm3_csv, read_asm3_json
-from pawsonalize.engine.feeds.feed import Feed
+from pawsonalize.engine.feeds.feed import Feed, FeedRow
 from pawsonalize.engine.feeds.own import read_json_lines, read_own_csv
 from pawsonalize.engine.feeds.petfinder_csv import is_petfinder_csv, read_petfinder_csv
 from pawsonalize.engine.feeds.petfinder_json import read_petfinder_json
 from pawsonalize.engine.feeds.rescuegroups import read_rescuegroups
+from pawsonalize.engine.feeds.table_form import AS_USUAL, TableForm
 
+
+class _TableFeed(Protocol):
+    def __call__(self, content: bytes, form: TableForm = AS_USUAL) -> Iterator[FeedRow]: ...
+
+
+TABLES: Mapping[str, _TableFeed] = MappingProxyType(
+    {"csv": read_own_csv, "petfinder-csv": read_petfinder_csv, "asm3-csv": read_asm3_csv}
+)
 FORMATS: Mapping[str, Feed] = MappingProxyType(
     {
         "jsonl": read_json_lines,
@@ -24,12 +35,26 @@ FORMATS: Mapping[str, Feed] = MappingProxyType(
 )
 
 
-def feed_of(content: bytes, name: str | None) -> Feed:
-    """The format of that name, or the one that a file's beginning looks like."""
-    found = _looks_like(content) if name is None else name
-    if found not in FORMATS:
+def format_of(content: bytes, name: str | None, form: TableForm = AS_USUAL) -> str:
+    """The format of that name, or the one that a file's beginning looks like.
+
+    A file with columns by our names is our own CSV unless it is said to be another.
+    """
+    if name is None:
+        return "csv" if form.columns else _looks_like(content)
+    if name not in FORMATS:
         raise InvalidInput(f"--format must be one of {', '.join(FORMATS)}", field="format")
-    return FORMATS[found]
+    return name
+
+
+def feed_of(content: bytes, name: str | None, form: TableForm = AS_USUAL) -> Feed:
+    """What reads the format of that name, or the one that a file's beginning looks like."""
+    found = format_of(content, name, form)
+    if form == AS_USUAL:
+        return FORMATS[found]
+    if found not in TABLES:
+        raise InvalidInput(f"--columns, --dates and --separator are of CSV: this is {found}")
+    return partial(TABLES[found], form=form)
 
 
 def _looks_like(content: bytes) -> str:

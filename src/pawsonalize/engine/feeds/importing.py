@@ -8,14 +8,16 @@ from typing import TypeVar
 import msgspec
 
 from pawsonalize.domain.errors import Conflict, InvalidInput
-from pawsonalize.engine.feeds.feed import Feed, FeedRow
+from pawsonalize.engine.feeds.feed import FeedRow
 from pawsonalize.engine.feeds.mapping import NO_MAPPING, ValueMapping
+from pawsonalize.engine.feeds.reading import Rows
 from pawsonalize.engine.inventory.inventory import Inventory
 from pawsonalize.engine.inventory.listing import Listing, read_listing
 from pawsonalize.engine.inventory.recognition import unrecognised
 from pawsonalize.storage.animals import Animals
 
 MAX_SHRINK = 0.3
+MAX_REJECTED = 0.3
 _CHUNK = 1_000
 T = TypeVar("T")
 
@@ -37,7 +39,9 @@ class BadRow:
 class FeedReport:
     """What a feed did. `removed` were listed before and are not in it.
 
-    `unrecognised` are values that we do not know, by field: in how many rows each is.
+    `kept` are not in it either, but might be in a row that cannot be read. `unrecognised` are
+    values that we do not know, by field: in how many rows each is. `notes` are sentences for
+    people.
     """
 
     rows: int = 0
@@ -45,9 +49,16 @@ class FeedReport:
     updated: int = 0
     unchanged: int = 0
     removed: int = 0
+    kept: int = 0
     status_kept: int = 0
     rejected: list[BadRow] = field(default_factory=list)
     unrecognised: dict[str, dict[str, int]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether there were rows and none of them was taken."""
+        return bool(self.rejected) and len(self.rejected) == self.rows
 
     def note(self, name: str, value: str) -> None:
         """Count one row more with a value that we do not know."""
@@ -68,24 +79,29 @@ class FeedImport:
 def import_feed(
     inventory: Inventory,
     animals: Animals,
-    content: bytes,
-    feed: Feed,
+    rows: Rows,
     how: FeedImport,
     told_at: int,
     now: int,
     on_progress: Callable[[int], None] = lambda _rows: None,
 ) -> FeedReport:
-    """Take a feed that was true at `told_at`.
+    """Take a feed that was true at `told_at`; `rows` gives its rows, as often as it is called.
 
     Conflict, and nothing is changed, if it is complete and too many are missing.
     """
-    gone = _missing(animals, content, feed, how) if how.complete else set()
+    missing = _missing(animals, rows, how) if how.complete else _NOBODY
     report = FeedReport()
-    for rows in _chunks(feed(content)):
-        listed = _read(rows, how, now, report)
+    for chunk in _chunks(rows()):
+        listed = _read(chunk, how, now, report)
         _put(inventory, listed, told_at, now, report)
         on_progress(report.rows)
-    for ids in _chunks(iter(sorted(gone))):
+    if reason := _doubt(missing, report):
+        report.kept = len(missing.ids)
+        report.notes.append(
+            f"{report.kept:,} listed animals that are not found in it were kept: {reason}"
+        )
+        return report
+    for ids in _chunks(iter(sorted(missing.ids))):
         report.removed += inventory.remove(ids, now)
     return report
 
@@ -95,22 +111,50 @@ def animal_id_of(source: str, external_id: str) -> str:
     return f"{source}:{external_id}" if source else external_id
 
 
-def _missing(animals: Animals, content: bytes, feed: Feed, how: FeedImport) -> set[str]:
-    """Who is listed and not in the feed, be it in a bad row."""
+@dataclass(frozen=True, slots=True)
+class _Missing:
+    """Who is listed and in no row whose id is known; `nameless` rows may be anybody's."""
+
+    ids: frozenset[str] = frozenset()
+    nameless: int = 0
+
+
+_NOBODY = _Missing()
+
+
+def _missing(animals: Animals, rows: Rows, how: FeedImport) -> _Missing:
     listed = animals.listed(how.source)
-    told = {
-        animal_id_of(how.source, row.external_id)
-        for row in feed(content)
-        if row.external_id is not None
-    }
+    told, nameless = set(), 0
+    for row in rows():
+        if row.external_id is None:
+            nameless += 1
+        else:
+            told.add(animal_id_of(how.source, row.external_id))
     gone = listed - told
-    if len(gone) > MAX_SHRINK * len(listed) and not how.allow_shrink:
+    if len(gone) > MAX_SHRINK * len(listed) and not how.allow_shrink and not nameless:
         raise Conflict(
             f"{len(gone):,} of {len(listed):,} listed animals are not in this feed: nothing was"
             " changed. If they are really gone, import it again with --allow-shrink; if it holds"
             " only changes, with --delta"
         )
-    return gone
+    return _Missing(frozenset(gone), nameless)
+
+
+def _doubt(missing: _Missing, report: FeedReport) -> str:
+    """Why nobody may be taken for gone, if there is a reason."""
+    if not missing.ids:
+        return ""
+    if missing.nameless:
+        return (
+            f"the id of {missing.nameless:,} rows cannot be read, so they may be any of them."
+            " Correct those rows, or name the --encoding or the --separator, and import it again"
+        )
+    if len(report.rejected) > MAX_REJECTED * report.rows:
+        return (
+            f"{len(report.rejected):,} of {report.rows:,} rows were rejected, so the file may be"
+            " read wrongly. Correct it and import it again"
+        )
+    return ""
 
 
 def _read(

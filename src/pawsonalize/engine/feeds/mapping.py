@@ -31,6 +31,7 @@ from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.engine.inventory.form import AnimalForm
 from pawsonalize.engine.inventory.listing import read_status
 from pawsonalize.engine.inventory.recognition import MAPPED, species_as_told
+from pawsonalize.engine.inventory.staying import knows_outcome
 
 Unrecognised = Mapping[str, Mapping[str, int]]
 """By the field and the value as it is written: how many rows have it."""
@@ -42,6 +43,7 @@ _MEANINGS: Mapping[str, Iterable[str]] = {
     "age": (*AGE_NAMES.values(), UNKNOWN),
     "sex": (MALE, FEMALE, UNKNOWN),
     "status": tuple(AnimalStatus),
+    "outcome": (AnimalStatus.ADOPTED, AnimalStatus.REMOVED),
 }
 
 
@@ -138,6 +140,8 @@ def _is_known(field: str, meaning: str) -> bool:
             return bool(read_status(meaning))
         except InvalidInput:
             return False
+    if field == "outcome":
+        return knows_outcome(meaning)
     if field == "sex":
         return meaning == UNKNOWN or read_sex(meaning) is not None
     read, names = {

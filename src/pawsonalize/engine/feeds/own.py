@@ -7,19 +7,12 @@ import msgspec
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.decoding import decode
-from pawsonalize.engine.feeds.feed import FeedRow, read_rows
+from pawsonalize.engine.feeds.feed import FeedRow, named_in, read_rows
 from pawsonalize.engine.feeds.table import Record, read_table
+from pawsonalize.engine.feeds.table_form import AS_USUAL, TableForm
 from pawsonalize.engine.feeds.words import amount, flag
 from pawsonalize.engine.inventory.form import AnimalForm
 
-
-class _Named(msgspec.Struct, frozen=True):
-    """What is read of a line first: even of a bad one it is known whose it is."""
-
-    id: str | int | None = None
-
-
-_NAMED = msgspec.json.Decoder(_Named)
 _FORM = msgspec.json.Decoder(AnimalForm)
 
 _FIELDS = {field.encode_name: field.name for field in msgspec.structs.fields(AnimalForm)}
@@ -32,6 +25,7 @@ _COLUMNS = {
 _FLAGS = frozenset({"mixed", "altered", "house_trained", "special_needs"})
 _NUMBERS = frozenset({"fee", "latitude", "longitude"})
 _LISTS = frozenset({"photos", "colours"})
+_DATES = [name for name, field in _COLUMNS.items() if field.endswith(("_at", "_date"))]
 _HOUSEHOLD = frozenset({"good_with_kids", "good_with_dogs", "good_with_cats"})
 
 
@@ -41,24 +35,16 @@ def read_json_lines(content: bytes) -> Iterator[FeedRow]:
         if not line.strip():
             continue
         try:
-            named = decode(_NAMED, line)
+            record = decode(_FORM, line)
         except InvalidInput as error:
-            yield FeedRow(place, None, reason=error.message)
+            yield FeedRow(place, named_in(line), reason=error.message)
             continue
-        yield from read_rows([(place, (named, line))], _id_of, _decoded)
+        yield from read_rows([(place, record)], lambda one: one.id, lambda one: one)
 
 
-def _id_of(record: tuple[_Named, bytes]) -> str | int | None:
-    return record[0].id
-
-
-def _decoded(record: tuple[_Named, bytes]) -> AnimalForm:
-    return decode(_FORM, record[1])
-
-
-def read_own_csv(content: bytes) -> Iterator[FeedRow]:
+def read_own_csv(content: bytes, form: TableForm = AS_USUAL) -> Iterator[FeedRow]:
     """Columns as in JSON; lists are separated by `|`, empty fields are not known."""
-    for row in read_table(content, _COLUMNS, ("ID", "SPECIES")):
+    for row in read_table(content, _COLUMNS, ("ID", "SPECIES"), _DATES, form):
         if isinstance(row, FeedRow):
             yield row
         else:

@@ -12,6 +12,7 @@ from itertools import chain
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.feeds.feed import FeedRow, read_rows
 from pawsonalize.engine.feeds.table import Record, read_table
+from pawsonalize.engine.feeds.table_form import AS_USUAL, TableForm
 from pawsonalize.engine.feeds.words import all_of, amount, first_of, flag
 from pawsonalize.engine.inventory.form import AnimalForm
 
@@ -24,6 +25,7 @@ _COLUMNS = (
     *_PHOTOS,
     *_COLOURS,
 )
+_DATES = ("ARRIVAL_DATE", "BIRTH_DATE")
 _REQUIRED = ("ID", "ANIMALNAME", "PRIMARYBREED", "TYPE")
 _STATUSES = {
     "": "available",
@@ -41,9 +43,9 @@ def is_petfinder_csv(content: bytes) -> bool:
     return all(name.encode() in header for name in ("ANIMALNAME", "PRIMARYBREED", "NOKIDS"))
 
 
-def read_petfinder_csv(content: bytes) -> Iterator[FeedRow]:
+def read_petfinder_csv(content: bytes, form: TableForm = AS_USUAL) -> Iterator[FeedRow]:
     """The file's rows."""
-    for row in read_table(content, _COLUMNS, _REQUIRED):
+    for row in read_table(content, _COLUMNS, _REQUIRED, _DATES, form):
         if isinstance(row, FeedRow):
             yield row
         else:

@@ -10,7 +10,7 @@ from msgspec import Raw
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.decoding import decode
-from pawsonalize.engine.feeds.feed import FeedRow, read_rows
+from pawsonalize.engine.feeds.feed import FeedRow, named_in, read_rows
 from pawsonalize.engine.feeds.words import all_of
 from pawsonalize.engine.inventory.form import AnimalForm
 
@@ -69,6 +69,7 @@ class _Animal(msgspec.Struct, frozen=True):
     photos: list[_Photo] | None = None
     status: str | None = None
     published_at: str | None = None
+    status_changed_at: str | None = None
     organization_id: str | None = None
     contact: _Contact | None = None
 
@@ -98,7 +99,7 @@ def read_petfinder_json(content: bytes) -> Iterator[FeedRow]:
         try:
             animal = decode(_ANIMAL, raw)
         except InvalidInput as error:
-            yield FeedRow(place, None, reason=error.message)
+            yield FeedRow(place, named_in(raw), reason=error.message)
             continue
         yield from read_rows([(place, animal)], lambda one: one.id, _form)
 
@@ -122,6 +123,7 @@ def _form(animal: _Animal) -> AnimalForm:
         name=animal.name,
         status=_STATUSES[animal.status],
         listed_at=animal.published_at,
+        outcome_at=_adopted_at(animal),
         shelter=animal.organization_id,
         coat=animal.coat,
         colours=all_of(colours.primary, colours.secondary, colours.tertiary),
@@ -135,3 +137,10 @@ def _form(animal: _Animal) -> AnimalForm:
         postcode=address.postcode,
         description=animal.description,
     )
+
+
+def _adopted_at(animal: _Animal) -> str | None:
+    """Since when it is adopted, if it is; published again since then, that is no longer known."""
+    changed = animal.status_changed_at
+    known = animal.status == "adopted" and changed and changed >= (animal.published_at or "")
+    return changed if known else None

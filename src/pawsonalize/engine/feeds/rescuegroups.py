@@ -7,7 +7,7 @@ from msgspec import Raw
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.decoding import decode
-from pawsonalize.engine.feeds.feed import FeedRow, read_rows
+from pawsonalize.engine.feeds.feed import FeedRow, named_in, read_rows
 from pawsonalize.engine.feeds.words import all_of, amount
 from pawsonalize.engine.inventory.form import AnimalForm
 
@@ -94,7 +94,7 @@ def read_rescuegroups(content: bytes) -> Iterator[FeedRow]:
         try:
             animal = decode(_ANIMAL, raw)
         except InvalidInput as error:
-            yield FeedRow(place, None, reason=error.message)
+            yield FeedRow(place, named_in(raw), reason=error.message)
             continue
         yield from read_rows([(place, animal)], lambda one: one.id, lambda one: _form(one, known))
 

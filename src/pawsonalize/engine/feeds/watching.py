@@ -25,8 +25,8 @@ class FolderWatch:
     """Takes the files of a folder, oldest first.
 
     A file is whole when two looks in a row find it the same. What was taken moves to the folder
-    `taken`, what was refused to `refused`, each with a report beside it where rows were bad; a
-    crash in between only takes the same file again, which changes nothing.
+    `taken`; what was refused, or has not one good row, to `refused`. A report stands beside it
+    where rows were bad; a crash in between only takes the same file again, which changes nothing.
     """
 
     def __init__(self, folder: Path, take: Callable[[Path], FeedReport]) -> None:
@@ -58,7 +58,8 @@ class FolderWatch:
         except PawsonalizeError as error:
             self._move(path, REFUSED, [error.message.encode()])
             return Seen(path.name, error=error)
-        self._move(path, TAKEN, [row.json_line() for row in report.rejected])
+        where = REFUSED if report.is_refused else TAKEN
+        self._move(path, where, [row.json_line() for row in report.rejected])
         return Seen(path.name, report)
 
     def _move(self, path: Path, where: str, lines: list[bytes]) -> None:

@@ -5,6 +5,8 @@ from pawsonalize.domain.errors import InvalidInput
 _YES = frozenset({"1", "y", "yes", "true", "t"})
 _NO = frozenset({"0", "n", "no", "false", "f"})
 
+_UNKNOWN = frozenset({"", "u", "unk", "unknown", "unspecified", "null", "none", "n/a", "?"})
+
 
 def flag(text: str | None, field: str) -> bool | None:
     """Yes, no, or None for an empty field."""
@@ -13,9 +15,9 @@ def flag(text: str | None, field: str) -> bool | None:
         return True
     if word in _NO:
         return False
-    if word in {"", "unknown", "null"}:
+    if word in _UNKNOWN:
         return None
-    raise InvalidInput(f"{field} must be yes or no", field=field)
+    raise InvalidInput(f"{field} must be yes or no, not {text}", field=field)
 
 
 def amount(text: str | None, field: str) -> float | None:

@@ -35,7 +35,8 @@ class Columns:
         if missing:
             raise InvalidInput(
                 f"the {dataset} file lacks the column {missing[0]}; its first line names"
-                f" {', '.join(header)[:200]}. Separate columns by commas",
+                f" {', '.join(header)[:200]}. Separate columns by commas, semicolons or"
+                " tabs",
                 field=missing[0],
             )
         places = tuple(at for at, name in enumerate(header) if name in required)

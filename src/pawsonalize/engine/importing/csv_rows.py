@@ -11,10 +11,12 @@ from typing import BinaryIO
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.importing.report import RowError
+from pawsonalize.engine.importing.text_form import TextForm, in_utf8, separator_of, unpacking
 
 MAX_FIELD_CHARS = 20_480  # Amazon Personalize's limit for the longest kind of field, a text
 _MAX_LINE_BYTES = 1 << 20
 _BOM = b"\xef\xbb\xbf"
+AS_IT_LOOKS = TextForm()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,22 +28,25 @@ class CsvRow:
 
 
 class CsvTable:
-    """A CSV file in UTF-8 with a header; its column names are upper-cased.
+    """A CSV file with a header; its column names are upper-cased.
 
-    InvalidInput if the header cannot be read.
+    `encoding` is what its text is in. InvalidInput if the header cannot be read.
     """
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, form: TextForm = AS_IT_LOOKS) -> None:
         csv.field_size_limit(MAX_FIELD_CHARS)
-        self._lines = _Lines(stream)
-        self._reader = csv.reader(self._lines, strict=True)
+        text, self.encoding = in_utf8(stream, form.encoding)
+        self._source = stream
+        self._lines = _Lines(text)
+        separator = form.separator or separator_of(self._lines.first())
+        self._reader = csv.reader(self._lines, strict=True, delimiter=separator)
         self.header: tuple[str, ...] = ()
         self.header = self._read_header()
 
     @property
     def bytes_read(self) -> int:
         """How far into the file reading has come."""
-        return self._lines.bytes_read
+        return self._source.tell()
 
     def rename(self, name: str, other: str) -> None:
         """Call a column by another name."""
@@ -62,11 +67,14 @@ class CsvTable:
         if isinstance(record, RowError):
             raise InvalidInput(
                 f"the first line must name the columns, but it {record.reason}; save the file as"
-                " CSV in UTF-8"
+                " CSV in UTF-8, or name its encoding"
             )
         header = tuple(name.strip().upper() for name in record.values)
         if not all(name.isprintable() for name in header):
-            raise InvalidInput("the first line has control characters; save the file as UTF-8")
+            raise InvalidInput(
+                "the first line has control characters: save the file as CSV in UTF-8, or name its"
+                " encoding"
+            )
         for place, name in enumerate(header, start=1):
             if not name:
                 raise InvalidInput(f"column {place} has no name: name it in the first line")
@@ -88,7 +96,8 @@ class CsvTable:
             except (csv.Error, _LineTooLong) as error:
                 return RowError(first, None, _explain(str(error), first, self._lines.line))
             if self._lines.undecodable:
-                return RowError(first, self._column_of_bad_bytes(values), "is not UTF-8 text")
+                reason = f"is not {self.encoding.upper()} text"
+                return RowError(first, self._column_of_bad_bytes(values), reason)
             if values:
                 return CsvRow(first, values)
 
@@ -102,13 +111,18 @@ class _LineTooLong(Exception):
 
 
 class _Lines:
-    """The lines of a file as text, never holding more than one; counts as it goes."""
+    """The lines of UTF-8 text, never holding more than one; counts as it goes."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
+        self._first: bytes | None = None
         self.line = 0
-        self.bytes_read = 0
         self.undecodable = False
+
+    def first(self) -> str:
+        """The first line, before it is read."""
+        self._first = self._read()
+        return self._first.removeprefix(_BOM).decode(errors="replace")
 
     def __iter__(self) -> "_Lines":
         return self
@@ -131,9 +145,11 @@ class _Lines:
             return data.decode(errors="replace")
 
     def _read(self) -> bytes:
-        data = self._stream.readline(_MAX_LINE_BYTES)
-        self.bytes_read += len(data)
-        return data
+        if self._first is not None:
+            data, self._first = self._first, None
+            return data
+        with unpacking():
+            return self._stream.readline(_MAX_LINE_BYTES)
 
 
 def _is_cut(data: bytes) -> bool:

@@ -9,10 +9,11 @@ from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.engine.actions.datasets import ACTION_ID, ITEM_ID, as_items, is_of_actions
 from pawsonalize.engine.importing.attributes import ItemReader, UserReader
 from pawsonalize.engine.importing.columns import Columns
-from pawsonalize.engine.importing.csv_rows import CsvTable
+from pawsonalize.engine.importing.csv_rows import AS_IT_LOOKS, CsvTable
 from pawsonalize.engine.importing.interactions import EventReader
 from pawsonalize.engine.importing.loading import Loading
 from pawsonalize.engine.importing.report import OnError, Report, unreported
+from pawsonalize.engine.importing.text_form import TextForm
 from pawsonalize.engine.progress import Progress, silent
 from pawsonalize.storage.base import Catalogue, EventLog, Item, User
 
@@ -47,6 +48,7 @@ class Importer:
         path: Path,
         schema: Schema | None = None,
         *,
+        form: TextForm = AS_IT_LOOKS,
         on_error: OnError = unreported,
         on_progress: Progress = silent,
     ) -> Report:
@@ -64,6 +66,7 @@ class Importer:
                 dataset,
                 stream,
                 schema,
+                form=form,
                 size=path.stat().st_size,
                 on_error=on_error,
                 on_progress=on_progress,
@@ -75,12 +78,13 @@ class Importer:
         stream: BinaryIO,
         schema: Schema | None = None,
         *,
+        form: TextForm = AS_IT_LOOKS,
         size: int = 0,
         on_error: OnError = unreported,
         on_progress: Progress = silent,
     ) -> Report:
         """Import what a binary stream holds; otherwise as `import_file`."""
-        table = CsvTable(stream)
+        table = CsvTable(stream, form)
         if schema is not None and is_of_actions(dataset):
             schema = as_items(schema)
             dataset = schema.dataset

@@ -170,12 +170,7 @@ def run_import_job(
             reason = str(error) or repr(error)
             registry.update(moved(job, Status.CREATE_FAILED, failure_reason=reason), now())
             raise
-        done = moved(
-            job,
-            Status.ACTIVE,
-            accepted=report.accepted,
-            duplicates=report.duplicates,
-            rejected=report.rejected,
-        )
-        registry.update(done, now())
+        outcome = _outcome([(Path(source).name, report)])
+        status = outcome.pop("status", Status.ACTIVE)
+        registry.update(moved(job, status, **outcome), now())
     return report

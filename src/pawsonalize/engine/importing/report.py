@@ -40,3 +40,8 @@ class Report:
     duplicates: int
     rejected: int
     first_errors: tuple[RowError, ...]
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether there were rows and none of them was good."""
+        return bool(self.rejected) and not self.accepted + self.duplicates

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import InvalidInput
 
-CSV = (".csv",)
+CSV = (".csv", ".csv.gz")
 JSON_LINES = (".json", ".jsonl")
 
 
@@ -51,7 +51,7 @@ class Sources:
         else:
             raise _refused(location, "write file:///folder/file.csv or s3://bucket/prefix")
         if not found:
-            raise _refused(location, f"there is no {' or '.join(endings)} file: check the path")
+            raise _refused(location, f"there is no {endings[0]} file: check the path")
         return found
 
     def _below_roots(self, location: str, path: Path, endings: tuple[str, ...]) -> list[SourceFile]:

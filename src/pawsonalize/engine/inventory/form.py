@@ -21,7 +21,9 @@ class AnimalForm(Form, frozen=True, rename="camel", kw_only=True):
     """One animal as told: all that is known of it; what is left out is not known.
 
     Species, size, age and sex are words or ids (`dog`, `large`, `senior`, `female`), breeds as
-    people write them. Good-with is true, false, "yes", "no", "selective" or "unknown".
+    people write them. Good-with is true, false, "yes", "no", "selective" or "unknown". An animal
+    is listed since its intake unless `listedAt` says otherwise. `outcome` and `outcomeAt` say how
+    and when that stay ended, `returnedAt` since when it is back.
     """
 
     id: Id
@@ -37,6 +39,9 @@ class AnimalForm(Form, frozen=True, rename="camel", kw_only=True):
     status: str | None = None
     listed_at: Moment | None = None
     intake_at: Moment | None = None
+    outcome: str | None = None
+    outcome_at: Moment | None = None
+    returned_at: Moment | None = None
     source: str | None = None
     external_id: Id | None = None
     shelter: str | None = None

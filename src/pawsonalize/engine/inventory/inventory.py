@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
+from pawsonalize.domain.histories import with_stay
 from pawsonalize.domain.statuses import AnimalStatus, StatusChange, check_step, route
 from pawsonalize.engine.inventory.listing import Listing
 from pawsonalize.storage.animals import AnimalQuery, Animals
@@ -160,14 +161,14 @@ class _Entry:
         return [animal for animal in now.values() if animal != known.get(animal.animal_id)]
 
     def _continued(self, old: Animal, listing: Listing) -> Animal:
-        new = replace(listing.animal, history=old.history)
-        steps = () if listing.status is None else route(old.status, listing.status)
+        new = replace(listing.animal, history=with_stay(old.history, listing.stay))
+        steps = () if listing.status is None else route(new.status, listing.status)
         if not steps:
             return new
-        if self._told_at < old.status_at and old.status is not AnimalStatus.AVAILABLE:
+        if self._told_at < new.status_at and new.status is not AnimalStatus.AVAILABLE:
             self._kept += 1
             return new
-        return _with(new, steps, max(self._told_at, old.status_at))
+        return _with(new, steps, max(self._told_at, new.status_at))
 
     def receipt(self) -> Receipt:
         """What became of them."""

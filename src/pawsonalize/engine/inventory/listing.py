@@ -7,11 +7,12 @@ from pawsonalize.domain.ages import BABY, age_id
 from pawsonalize.domain.animals import UNKNOWN, Animal, GoodWith
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.domain.histories import History, PastStay, with_stay
 from pawsonalize.domain.ids import MAX_ID_LENGTH, parse_id
 from pawsonalize.domain.sexes import read_sex
 from pawsonalize.domain.sizes import size_id
 from pawsonalize.domain.statuses import STATUS_WORDS, AnimalStatus, StatusChange
-from pawsonalize.domain.times import DAY, iso, parse_moment
+from pawsonalize.domain.times import DAY, iso
 from pawsonalize.engine.inventory.form import (
     MAX_PHOTOS,
     AnimalForm,
@@ -23,6 +24,7 @@ from pawsonalize.engine.inventory.form import (
 )
 from pawsonalize.engine.inventory.kinds import read_species, told_breeds
 from pawsonalize.engine.inventory.markup import without_markup
+from pawsonalize.engine.inventory.staying import read_moment, read_outcome, read_stay
 
 _MAX_ADDRESS_CHARS = 2_000
 _MAX_FEE = 1_000_000
@@ -30,18 +32,24 @@ _MAX_FEE = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """An animal as it is told now, and its status if that was told.
+    """An animal as it is told now: its status if that was told, and its stay as far as it was.
 
     The history of `animal` is that of an animal nobody knew before.
     """
 
     animal: Animal
     status: AnimalStatus | None
+    stay: PastStay
 
 
 def read_listing(form: AnimalForm, at: int) -> Listing:
     """Read what is told at that moment (ms since 1970); InvalidInput names a bad field."""
     status = read_status(form.status) if form.status is not None else None
+    stay = read_stay(form, status, at)
+    if stay.ending is not None:
+        status = None  # it was so then; what it is now, the rest of its history says
+    elif form.outcome and status is None:
+        status = read_outcome(form, status)
     species = read_species(form)
     breeds = told_breeds(form, species)
     born = _born(form, at)
@@ -54,7 +62,7 @@ def read_listing(form: AnimalForm, at: int) -> Listing:
         age=UNKNOWN if born else _age(form, species),
         born=born,
         name=text(without_markup(form.name), "name"),
-        history=_first_history(form, status, at),
+        history=_first_history(stay, status, at),
         source=text(form.source, "source"),
         external_id=text(parse_id(form.external_id or form.id, "externalId"), "externalId"),
         shelter=text(without_markup(form.shelter), "shelter"),
@@ -76,10 +84,10 @@ def read_listing(form: AnimalForm, at: int) -> Listing:
         longitude=number(form.longitude, "longitude", -180, 180),
         postcode=text(form.postcode, "postcode"),
         description=long_text(without_markup(form.description), "description"),
-        intake_at=parse_moment(form.intake_at, "intakeAt") if form.intake_at else None,
+        intake_at=read_moment(form.intake_at, "intakeAt"),
     )
     _check_group(animal, at)
-    return Listing(animal, status)
+    return Listing(animal, status, stay)
 
 
 def read_status(given: str) -> AnimalStatus:
@@ -116,10 +124,10 @@ def _age(form: AnimalForm, species: str) -> str:
     return BABY if not size.isdecimal() and age_id(size, species) == BABY else UNKNOWN
 
 
-def _first_history(
-    form: AnimalForm, status: AnimalStatus | None, at: int
-) -> tuple[StatusChange, ...]:
-    listed = at if form.listed_at is None else parse_moment(form.listed_at, "listedAt")
+def _first_history(stay: PastStay, status: AnimalStatus | None, at: int) -> History:
+    if stay.ending is not None:
+        return with_stay((), stay)
+    listed = at if stay.since is None else stay.since
     there = StatusChange(AnimalStatus.AVAILABLE, listed)
     if status in {None, AnimalStatus.AVAILABLE}:
         return (there,)

@@ -13,8 +13,9 @@ from pawsonalize.engine.inventory.form import AnimalForm, text
 from pawsonalize.engine.inventory.kinds import read_species, told_breeds
 from pawsonalize.engine.inventory.listing import read_status
 from pawsonalize.engine.inventory.markup import without_markup
+from pawsonalize.engine.inventory.staying import knows_outcome
 
-MAPPED = ("species", "breed", "size", "age", "sex", "status")
+MAPPED = ("species", "breed", "size", "age", "sex", "status", "outcome")
 """The fields whose values a mapping file can say the meaning of."""
 
 _NO_BREED = frozenset({"", "unknown", "unk", "none", "na", "other", "n/a", "not specified"})
@@ -39,6 +40,8 @@ def unrecognised(form: AnimalForm) -> Iterator[tuple[str, str]]:
         yield "sex", sex
     if form.status is not None and not _is_status(form.status):
         yield "status", _told(form.status)
+    if not knows_outcome(form.outcome):
+        yield "outcome", _told(form.outcome)
 
 
 def species_as_told(form: AnimalForm) -> str:

@@ -135,8 +135,8 @@ def _write(
 
 def _cut(old: Animal, new: Animal, at: int) -> int:
     """From when on the new is true; what was before then stays as it was."""
-    told = [change.at for change in new.history if change not in old.history]
-    return min([at, *told])
+    told = {*new.history} ^ {*old.history}
+    return min([at, *(change.at for change in told)])
 
 
 def _stays(connection: Connection, animal_ids: Collection[str]) -> dict[str, tuple[Stay, ...]]:

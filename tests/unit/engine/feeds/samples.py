@@ -83,6 +83,7 @@ ASM3: list[dict[str, Any]] = [
         "ANIMALCOMMENTS": "Loves walks.",
         "BONDEDANIMALID": 12,
         "ISHOLD": 0,
+        "PHOTOURLS": ["https://example.org/11.jpg"],
         **OWNERS,
     },
     {

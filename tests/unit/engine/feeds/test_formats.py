@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.times import iso
 from pawsonalize.engine.feeds.asm3 import AsmAnimal
 from pawsonalize.engine.feeds.feed import FeedRow
 from pawsonalize.engine.feeds.formats import FORMATS, feed_of
@@ -61,9 +62,30 @@ def test_households_and_house_training_are_read(name: str) -> None:
     assert "Black" in bella.colours
 
 
-@pytest.mark.parametrize("name", ["petfinder-csv", "petfinder-json", "rescuegroups"])
+@pytest.mark.parametrize(
+    "name", ["petfinder-csv", "petfinder-json", "asm3-json", "asm3-csv", "rescuegroups"]
+)
 def test_photos_are_read_as_addresses(name: str) -> None:
     assert animals(name)[0].photos == ("https://example.org/11.jpg",)
+
+
+@pytest.mark.parametrize("name", ["petfinder-csv", "petfinder-json", "asm3-json", "asm3-csv"])
+def test_an_animal_waits_since_it_came(name: str) -> None:
+    bella, rex = animals(name)
+    assert iso(bella.listed_at).startswith("2026-04-01")
+    assert rex.listed_at == T0
+
+
+@pytest.mark.parametrize("name", ["asm3-json", "petfinder-json"])
+def test_an_adoption_is_as_old_as_its_date(name: str) -> None:
+    changes = {"ACTIVEMOVEMENTTYPE": 1, "ACTIVEMOVEMENTDATE": "2026-05-04T00:00:00"}
+    changes |= {"status": "adopted", "status_changed_at": "2026-05-04T00:00:00+00:00"}
+    told = json.loads(FILES[name])
+    told = told["animals"] if isinstance(told, dict) else told
+    (row,) = rows(name, json.dumps([told[0] | changes]).encode())
+    assert row.form is not None
+    animal = read_listing(row.form, T0).animal
+    assert (animal.status, iso(animal.status_at)[:10]) == ("adopted", "2026-05-04")
 
 
 @pytest.mark.parametrize("name", ["petfinder-csv", "asm3-json", "asm3-csv", "rescuegroups"])
@@ -94,7 +116,7 @@ def test_a_bad_row_says_what_is_wrong_and_costs_no_other() -> None:
     assert "species" in first.reason
     assert (second.external_id, second.place) == (None, 2)
     assert third.form is not None
-    assert last.reason == "it has no id"
+    assert last.reason == "id is missing: send it"
     bad, good = rows("csv", b"id,species,fee\n1,cat,much\n2,cat,\n")
     assert (bad.reason, bad.external_id) == ("fee must be a number", "1")
     assert good.form is not None

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
-from pawsonalize.engine.feeds.formats import FORMATS
 from pawsonalize.engine.feeds.importing import FeedImport, FeedReport, import_feed
+from pawsonalize.engine.feeds.reading import FeedForm, read_feed
 from pawsonalize.engine.feeds.watching import FolderWatch
 from pawsonalize.engine.inventory.inventory import Inventory
 from pawsonalize.storage.animals import AnimalQuery
@@ -30,7 +30,8 @@ def take(
     at: int = T0,
     name: str = "csv",
 ) -> FeedReport:
-    return import_feed(Inventory(animals), animals, content, FORMATS[name], how, at, at)
+    rows, _ = read_feed([content], FeedForm(name))
+    return import_feed(Inventory(animals), animals, rows, how, at, at)
 
 
 def statuses(animals: SqlAnimals) -> dict[str, str]:
@@ -76,6 +77,34 @@ def test_an_animal_whose_row_is_bad_is_not_taken_for_gone(animals: SqlAnimals) -
     damaged = feed("a", "b", "c") + b"\nd,,manx"
     report = take(animals, damaged, COMPLETE)
     assert (report.removed, [row.animal_id for row in report.rejected]) == (0, ["d"])
+
+
+@pytest.mark.parametrize("bad", [b"d,cat", b"\xff,cat,manx", b',cat,manx\n"e,cat'])
+def test_where_an_id_cannot_be_read_nobody_is_taken_for_gone(
+    animals: SqlAnimals, bad: bytes
+) -> None:
+    take(animals, feed("a", "b", "c", "Zoé"))
+    report = take(animals, feed("a", "Zoé", "é") + b"\n" + bad, COMPLETE)
+    assert (report.removed, report.kept) == (0, 2)
+    assert set(statuses(animals).values()) == {"available"}
+    (note,) = report.notes
+    assert "2 listed animals" in note
+    assert "cannot be read" in note
+
+
+def test_a_file_saved_in_another_encoding_removes_nobody(animals: SqlAnimals) -> None:
+    cats = feed("Zoé", "Chloé", "b").decode()
+    take(animals, cats.encode())
+    again = take(animals, cats.encode("cp1252"), COMPLETE)
+    assert (again.unchanged, again.removed, again.rejected) == (3, 0, [])
+
+
+def test_where_many_rows_are_bad_nobody_is_taken_for_gone(animals: SqlAnimals) -> None:
+    take(animals, feed(*"abcdefgh"))
+    bad = feed(*"abcd") + b"".join(b"\n%c,,manx" % name for name in b"efg")
+    report = take(animals, bad, COMPLETE)
+    assert (report.removed, report.kept, len(report.rejected)) == (0, 1, 3)
+    assert "3 of 7 rows were rejected" in report.notes[0]
 
 
 def test_sources_do_not_touch_each_others_animals(animals: SqlAnimals) -> None:
@@ -146,6 +175,21 @@ def test_a_refused_file_moves_aside_with_its_reason_and_the_next_is_taken(
     assert second.report is not None
     (reason,) = (folder / "refused").glob("*.report")
     assert "--allow-shrink" in reason.read_text()
+
+
+def test_a_file_without_one_good_row_is_refused(
+    watched: tuple[Path, FolderWatch], animals: SqlAnimals
+) -> None:
+    folder, watch = watched
+    (folder / "cats.csv").write_bytes(b"id,species\na,\nb,\n")
+    list(watch.look())
+    (seen,) = watch.look()
+    assert seen.report is not None
+    assert seen.report.is_refused
+    assert len(list((folder / "refused").glob("cats.*.csv"))) == 1
+    (report,) = (folder / "refused").glob("*.report")
+    assert len(report.read_text().splitlines()) == 2
+    assert not (folder / "taken").exists()
 
 
 def test_a_file_waits_while_the_tables_cannot_be_written(tmp_path: Path) -> None:

@@ -5,19 +5,20 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.feeds.formats import FORMATS
 from pawsonalize.engine.feeds.importing import FeedImport, FeedReport, import_feed
 from pawsonalize.engine.feeds.mapping import ValueMapping, skeleton
+from pawsonalize.engine.feeds.reading import read_feed
 from pawsonalize.engine.inventory.inventory import Inventory
 from pawsonalize.storage.sql import SqlAnimals
 from tests.event_data import T0
 
 FEED = b"""\
-id,species,breed,size,sex,status
-a,dog,ZYX QQQ,whopping,M,available
-b,dog,zyx qqq,LARGE,M,available
-c,OTHER,BAT,small,Q,available
-d,cat,DOMESTIC SH,small,F,Courtesy
+id,species,breed,size,sex,status,outcome
+a,dog,ZYX QQQ,whopping,M,available,
+b,dog,zyx qqq,LARGE,M,available,
+c,OTHER,BAT,small,Q,available,
+d,cat,DOMESTIC SH,small,F,Courtesy,
+e,cat,DOMESTIC SH,small,F,,Abducted
 """
 MEANINGS = {
     "species": {"other / bat": "small animal"},
@@ -25,11 +26,13 @@ MEANINGS = {
     "size": {"whopping": "extra large"},
     "sex": {"Q": "unknown"},
     "status": {"courtesy": "hold"},
+    "outcome": {"abducted": "removed"},
 }
 
 
 def take(animals: SqlAnimals, how: FeedImport) -> FeedReport:
-    return import_feed(Inventory(animals), animals, FEED, FORMATS["csv"], how, T0, T0)
+    rows, _ = read_feed([FEED])
+    return import_feed(Inventory(animals), animals, rows, how, T0, T0)
 
 
 def test_a_report_names_every_value_that_was_not_recognised_with_its_rows(
@@ -41,17 +44,19 @@ def test_a_report_names_every_value_that_was_not_recognised_with_its_rows(
         "size": {"whopping": 1},
         "species": {"OTHER / BAT": 1},
         "status": {"Courtesy": 1},
+        "outcome": {"Abducted": 1},
     }
-    assert [row.animal_id for row in report.rejected] == ["c", "d"]
-    assert (report.rows, report.created) == (4, 2)
+    assert [row.animal_id for row in report.rejected] == ["c", "d", "e"]
+    assert (report.rows, report.created) == (5, 2)
 
 
 def test_a_mapping_mends_all_of_it(animals: SqlAnimals) -> None:
     report = take(animals, FeedImport(mapping=ValueMapping.of(MEANINGS)))
-    assert (report.created, report.rejected, report.unrecognised) == (4, [], {})
-    found = animals.get_many(["a", "b", "c", "d"])
+    assert (report.created, report.rejected, report.unrecognised) == (5, [], {})
+    found = animals.get_many(["a", "b", "c", "d", "e"])
     assert [found[one].breed for one in "abc"] == ["Beagle", "Beagle", "Hedgehog"]
     assert (found["a"].size, found["c"].species, found["d"].status) == ("4", "4", "hold")
+    assert found["e"].status == "removed"
 
 
 def test_the_skeleton_is_a_mapping_that_changes_nothing_until_it_is_filled_in(

@@ -1,0 +1,30 @@
+"""`pawsonalize import` from the command line."""
+
+import gzip
+import json
+from pathlib import Path
+
+from typer.testing import CliRunner, Result
+
+from pawsonalize.cli.main import app
+
+ROWS = "USER_ID;ITEM_ID;TIMESTAMP\nZoé;2-Beagle-1-1;1656408773\n"
+
+
+def imported(tmp_path: Path, content: bytes, *words: str) -> Result:
+    file = tmp_path / "interactions.csv"
+    file.write_bytes(content)
+    options = ["--interactions", str(file), *words, "--data-dir", str(tmp_path / "data"), "--json"]
+    return CliRunner().invoke(app, ["import", *options])
+
+
+def test_a_file_as_a_spreadsheet_saves_it_is_imported(tmp_path: Path) -> None:
+    first = imported(tmp_path, gzip.compress(ROWS.encode("cp1252")))
+    again = imported(tmp_path, ROWS.encode("utf-16"), "--encoding", "utf-16", "--separator", ";")
+    assert [json.loads(done.stdout)[0]["accepted"] for done in (first, again)] == [1, 0]
+
+
+def test_a_file_without_one_good_row_has_failed(tmp_path: Path) -> None:
+    done = imported(tmp_path, b"USER_ID,ITEM_ID,TIMESTAMP\n" + b"a,,1\n" * 30)
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)[0]["rejected"] == 30
