@@ -88,7 +88,8 @@ async def individuals_for(services: Services, address: Address, purpose: Purpose
 
     InvalidInput for another dataset group than the default one: animals are of that alone.
     """
-    if address.is_default:
+    asked = Purpose.RANKING if purpose is Purpose.RANKING else Purpose.RECOMMENDING
+    if address.is_default and _is_trained(services.runtime, asked):
         return services.individuals
     group = await services.read(services.directory.dataset_group, address)
     if group != DATASET_GROUP:
@@ -97,7 +98,8 @@ async def individuals_for(services: Services, address: Address, purpose: Purpose
             " leave this out, or ask for groups",
             field="datasetGroup" if address.dataset_group is not None else "campaign",
         )
-    if address.campaign is None:
-        return services.individuals
-    named = await answering(services, address, purpose)
-    return services.individuals.asking(named.runtime)
+    if address.campaign is not None:
+        named = await answering(services, address, purpose)
+        return services.individuals.asking(named.runtime)
+    runtime = await _of_default_group(services, asked)
+    return services.individuals if runtime is None else services.individuals.asking(runtime)
