@@ -20,6 +20,8 @@ from pawsonalize.engine.checks.settings import CheckSettings
 from pawsonalize.evaluation.gate.settings import GateSettings, Profile
 from pawsonalize.workflow.schedule import read_schedule
 
+DATABASE_FILE = "pawsonalize.sqlite3"
+"""In the data folder, unless `database_url` names another database."""
 _OF_RETRAINING = ("recipe", "reranking", "promotion", "gate", "check", "retrain", "campaign")
 _GATE, _CHECKS, _ANIMALS = GateSettings(), CheckSettings(), AnimalSettings()
 _KINDS = {
@@ -189,7 +191,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def database(self) -> str:
         """The database's URL."""
-        return self.database_url or f"sqlite:///{self.data_dir.absolute()}/pawsonalize.sqlite3"
+        return self.database_url or f"sqlite:///{self.data_dir.absolute()}/{DATABASE_FILE}"
 
     @property
     def archive(self) -> str:

@@ -66,6 +66,17 @@ def assert_reads_go_on(server: Server) -> None:
             assert answer.status_code == 200, answer.text
 
 
+def assert_not_ready_to_write(server: Server, reason: str) -> None:
+    with server.client() as client:
+        answer = client.get("/readyz")
+        assert answer.status_code == 503, answer.text
+        message = answer.json()["error"]["message"]
+        assert reason in message
+        assert "answers go on" in message
+        name = 'pawsonalize_problem{name="events cannot be stored"} 1.0'
+        assert name in client.get("/metrics").text
+
+
 def test_a_full_disk_is_a_503_that_says_so_and_ends_when_there_is_space(
     start: Start, tiny_disk: Path
 ) -> None:
@@ -79,9 +90,11 @@ def test_a_full_disk_is_a_503_that_says_so_and_ends_when_there_is_space(
     assert "full" in error["message"]
     assert "free some space" in error["message"]
     assert_reads_go_on(server)
+    assert_not_ready_to_write(server, "full: free some space")
     assert history(server, "ann") == set(acknowledged), "a refused call is not stored in part"
     ballast.unlink()
     with server.client() as client:
+        assert client.get("/readyz").status_code == 200, "and that before the next event"
         assert client.post("/v1/events", json=form("ann-again")).status_code == 202
     server.kill()
     restarted = start(data)

@@ -36,7 +36,7 @@ from pawsonalize.notify.log import LogNotifier
 from pawsonalize.notify.smtp import SmtpNotifier
 from pawsonalize.notify.sns import SnsNotifier
 from pawsonalize.notify.webhook import WebhookNotifier
-from pawsonalize.settings import Settings, as_environment, as_record
+from pawsonalize.settings import DATABASE_FILE, Settings, as_environment, as_record
 from pawsonalize.storage.animals import AnimalExposures, Animals, Supply
 from pawsonalize.storage.archive_ledger import ArchiveLedger
 from pawsonalize.storage.artefacts import LocalArtefacts
@@ -196,7 +196,24 @@ def _made_database(settings: Settings) -> Database:
             f"the data folder {settings.data_dir} cannot be made ({error.strerror}): choose"
             " another with --data-dir"
         ) from error
+    _refuse_emptied(settings)
     return Database(settings.database)
+
+
+def _refuse_emptied(settings: Settings) -> None:
+    """A database file without a byte, beside models that were trained on it, has lost its data.
+
+    To make tables in it would look like a new, healthy service.
+    """
+    file = settings.data_dir.absolute() / DATABASE_FILE
+    if settings.database_url or not file.is_file() or file.stat().st_size:
+        return
+    if settings.models_dir.is_dir() and any(settings.models_dir.iterdir()):
+        raise StorageUnavailable(
+            f"the database {file} is damaged: it is empty, though models were trained on it. Bring"
+            " the file back from a copy, or delete it, rebuild the events with `pawsonalize archive"
+            " replay` and import items and animals again"
+        )
 
 
 def _existing_database(settings: Settings) -> Database:
@@ -207,6 +224,7 @@ def _existing_database(settings: Settings) -> Database:
     )
     if not settings.database_url and not folder.is_dir():
         raise NotFound(f"there is no data folder {folder}: {move}")
+    _refuse_emptied(settings)
     try:
         return Database(settings.database, must_exist=True)
     except NotFound as error:

@@ -11,7 +11,7 @@ from pawsonalize.domain.times import MINUTE, SECOND
 from pawsonalize.engine.problems import Problems
 
 # A process that died reports no more: what it reported is over so long after the next attempt.
-_PATIENCE = 5 * MINUTE
+PATIENCE = 5 * MINUTE
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ class Reporting:
     ) -> "Reporting":
         """Reporting of work that is repeated every so many seconds, under its own name."""
         name = " ".join((*work.__name__.split("_"), about)).strip()
-        return cls(problems, name, _PATIENCE + round(2 * seconds * SECOND))
+        return cls(problems, name, PATIENCE + round(2 * seconds * SECOND))
 
     def failed(self, reason: str) -> None:
         """The work failed. Raises nothing: tables that do not answer are not told, either."""

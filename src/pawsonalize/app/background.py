@@ -11,6 +11,7 @@ import structlog
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, couriers
 from pawsonalize.app.attempts import Reporting, attempt
+from pawsonalize.app.faults import Faults
 from pawsonalize.app.folding import are_behind
 from pawsonalize.app.individuals import follow_weights
 from pawsonalize.engine.animals.shelf_watch import ShelfWatch
@@ -75,6 +76,7 @@ def catch_up(engine: "Engine") -> None:
     for name, live in engine.live.items():
         attempt_once(follow_campaign, live, name)
     attempt_once(count_until_trained, engine.recommending)
+    attempt_once(tell_faults, (Faults(engine.problems), engine))
 
 
 def _work(
@@ -94,6 +96,7 @@ def _work(
         yield often(_REFRESH_SECONDS, follow_campaign, live, about=name)
     yield often(_LOOK_SECONDS, count_until_trained, engine.recommending)
     yield often(_REFRESH_SECONDS, follow_campaigns, engine.runtimes, engine.runtimes.loading)
+    yield often(_LOOK_SECONDS, tell_faults, (Faults(engine.problems), engine))
     yield often(_IMPORT_SECONDS, do_import_job, engine.import_jobs, engine.importing)
     for worker in engine.jobs.workers:
         yield often(_IMPORT_SECONDS, do_job, worker, engine.working, worker.kind.__name__)
@@ -147,6 +150,16 @@ def count_until_trained(recommending: TrainedOrNot) -> None:
 def follow_campaigns(runtimes: Runtimes) -> None:
     """Serve what all other campaigns point at, as far as they are asked."""
     runtimes.refresh()
+
+
+def tell_faults(parts: tuple[Faults, "Engine"]) -> None:
+    """Report the campaigns that do not serve what they were asked to.
+
+    Where one of the default campaigns serves nothing, following it has failed already.
+    """
+    faults, engine = parts
+    ready = [live for live in engine.live.values() if live.is_ready]
+    faults.look([*ready, *engine.runtimes.live_models()])
 
 
 def do_import_job(jobs: ImportJobs) -> None:

@@ -171,6 +171,7 @@ class Engine:
             filterings=self.filterings,
             deletions=self.jobs.deletions,
             problems=self.problems,
+            why_not_writable=adapters.database.why_not_writable,
             now=clock.now,
             reads_are_local=adapters.database.is_local,
             max_body_bytes=settings.max_body_bytes,

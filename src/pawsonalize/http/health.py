@@ -1,9 +1,11 @@
 """GET /healthz (the process lives) and /readyz (it can answer)."""
 
 import msgspec
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.readiness import readiness
 from pawsonalize.http.json import json_response
@@ -51,9 +53,12 @@ async def get_healthz(_request: Request) -> Response:
 
 
 async def get_readyz(request: Request) -> Response:
-    """Answer 200 when the tables can be read and something can answer, else 503 with the reason."""
+    """Answer 200 when events can be stored and something can answer, else 503 with the reason."""
     services: Services = request.app.state.services
     await services.read(services.log.head)
+    # A trial write may wait for other writers, so it never runs where answers are made.
+    if (reason := await run_in_threadpool(services.why_not_writable)) is not None:
+        raise StorageUnavailable(f"{reason}. No events are taken in; answers go on meanwhile")
     entries = await services.read(services.directory.entries)
     orders = await services.read(services.individuals.can_order, services.now())
     found = readiness(services.runtime, entries, orders_animals=orders)

@@ -14,6 +14,7 @@ from prometheus_client import (
 from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -48,11 +49,14 @@ async def get_metrics(request: Request) -> Response:
 
 async def _problem_names(services: Services) -> list[str]:
     """What goes wrong, whichever process of whichever machine reported it."""
+    # What cannot be stored cannot be reported, either: these two are looked at here.
+    unwritable = await run_in_threadpool(services.why_not_writable)
+    names = [] if unwritable is None else ["events cannot be stored"]
     try:
         standing = await services.read(services.problems.standing, services.now())
     except StorageUnavailable:
-        return ["database"]
-    return [problem.name for problem in standing]
+        return [*names, "the database cannot be read"]
+    return [*names, *(problem.name for problem in standing)]
 
 
 class _Standing(Collector):

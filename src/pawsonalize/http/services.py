@@ -36,7 +36,8 @@ class Services:
     `runtime` and `individuals` answer whoever names no dataset group and no campaign.
     `reads_are_local` says that a read is a fraction of a millisecond and cannot hang, so that
     handing it to a thread would cost more than it saves. `metrics_dir` is where worker processes
-    leave their metrics, None for a single process.
+    leave their metrics, None for a single process. `why_not_writable` says why nothing can be
+    stored right now, None while it can.
     """
 
     log: EventLog
@@ -57,6 +58,7 @@ class Services:
     filterings: Filterings
     deletions: Deletions
     problems: Problems
+    why_not_writable: Callable[[], str | None]
     now: Callable[[], int]
     reads_are_local: bool
     max_body_bytes: int

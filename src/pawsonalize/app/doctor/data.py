@@ -6,8 +6,13 @@ from pawsonalize.app.doctor.finding import Finding, Patient, attention
 
 
 def database(patient: Patient) -> Iterator[Finding]:
-    """Which database was looked at."""
-    yield Finding("database", patient.adapters.database.shown_url)
+    """Which database was looked at, whether it is whole and takes writes."""
+    looked_at = patient.adapters.database
+    yield Finding("database", looked_at.shown_url)
+    if (damage := looked_at.damage()) is not None:
+        yield attention("database", damage)
+    if (reason := looked_at.why_not_writable()) is not None:
+        yield attention("database", reason, "until then events are refused with 503")
 
 
 def events(patient: Patient) -> Iterator[Finding]:

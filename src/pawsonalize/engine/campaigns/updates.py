@@ -11,6 +11,8 @@ from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.resources.status import Status
 
+CALLED_OFF = "rolled back before it was served"
+
 
 class Campaigns:
     """Updates and rollbacks of campaigns.
@@ -64,7 +66,10 @@ class Campaigns:
             update = CampaignUpdate(solution_version=version, requested_at=now)
             updated = msgspec.structs.replace(campaign, latest_update=update, **settings)
             self._check(updated, version)
-            unchanged = version == campaign.heading_for and not settings
+            failed = (
+                campaign.latest_update and campaign.latest_update.status is Status.CREATE_FAILED
+            )
+            unchanged = version == campaign.heading_for and not settings and not failed
             return campaign if unchanged else updated
 
         return self._registry.change(Campaign, name, wanted, now)
@@ -76,7 +81,7 @@ class Campaigns:
         """
         campaign = self.get(name)
         if campaign.pending is not None and campaign.solution_version is not None:
-            return self.refuse(campaign, "rolled back before it was served", now)
+            return self.refuse(campaign, CALLED_OFF, now)
         if campaign.previous_version is None:
             raise Conflict(f"campaign {name} has served no other version to go back to")
         back = CampaignUpdate(solution_version=campaign.previous_version, requested_at=now)

@@ -1,5 +1,7 @@
 """Opening a database, its transactions, and what its failures mean."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,27 @@ from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
 _WRITER_LOCK = 7_291_966
 
 _VERSION_TABLE = "alembic_version"
+
+_FULL = "the disk that holds the database is full: free some space"
+_READ_ONLY = "the database is read-only: make its folder writable for this user"
+_KNOWN = (
+    ("disk is full", _FULL),
+    ("readonly", _READ_ONLY),
+    ("read-only transaction", "the database takes no writes: let this user write to it"),
+    ("unable to open", "the database file cannot be opened: check that its folder is writable"),
+    ("locked", "the database is busy with another writer: send the request again"),
+    ("disk I/O", "the disk that holds the database fails: check the disk and its space"),
+    ("No space left", _FULL),
+)
+_DAMAGE = ("malformed", "not a database", "invalid page in block", "could not read block")
+
+# A write that changes nothing anybody reads. SQLite leaves out a write of the same content, so
+# there it counts in a number of the file's head that is free for such uses.
+_TRIAL = {
+    True: "PRAGMA user_version = 1",
+    False: "UPDATE alembic_version SET version_num = version_num",
+}
+_LEAST_ROOM = 512 * 1024  # bytes; a call of a few hundred events needs about half of it
 
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
@@ -38,6 +61,7 @@ class Database:
         Where there are none they are made; with `must_exist`, that is NotFound.
         """
         self._engine = _engine(url)
+        self._failed_to_write = False
         self.is_local = self._engine.dialect.name == "sqlite"
         # The SQLite driver is in autocommit mode already; saying so again costs a statement.
         self._reads = (
@@ -56,18 +80,55 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection for SELECTs, each seeing the newest committed state."""
-        with _as_storage_errors(), self._reads.connect() as connection:
+        with self._storage_errors(), self._reads.connect() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """The one write transaction at a time: committed durably at the end, or rolled back."""
-        with (
-            _as_storage_errors(),
-            self._engine.connect() as connection,
-            self._exclusive(connection),
-        ):
-            yield connection
+        try:
+            with (
+                self._storage_errors(),
+                self._engine.connect() as connection,
+                self._exclusive(connection),
+            ):
+                yield connection
+        except StorageUnavailable:
+            self._failed_to_write = True
+            raise
+        self._failed_to_write = False
+
+    def why_not_writable(self) -> str | None:
+        """Why nothing can be written right now, with the next move; None while it can.
+
+        Writes something only if the write before failed, to find out whether that is over.
+        """
+        if self._failed_to_write:
+            try:
+                with self.writing() as connection:
+                    connection.exec_driver_sql(_TRIAL[self.is_local])
+            except StorageUnavailable as error:
+                return error.message
+        return self._no_room()
+
+    def damage(self) -> str | None:
+        """What the database itself finds broken, where it can look; reads a SQLite file whole."""
+        if not self.is_local:
+            return None
+        with self.reading() as connection:
+            found = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
+        return None if found == "ok" else self._explain(f"malformed: {found}")
+
+    def _no_room(self) -> str | None:
+        if not self.is_local or self._engine.url.database is None:
+            return None
+        folder = Path(self._engine.url.database).absolute().parent
+        try:
+            if shutil.disk_usage(folder).free < _LEAST_ROOM:
+                return f"{_FULL} ({folder})"
+            return None if os.access(folder, os.W_OK) else f"{_READ_ONLY} ({folder})"
+        except OSError as error:
+            return f"the database's folder {folder} cannot be reached: {error.strerror}"
 
     @contextmanager
     def _exclusive(self, connection: Connection) -> Iterator[None]:
@@ -96,7 +157,7 @@ class Database:
         file = self._engine.url.database
         if self.is_local and file is not None and not Path(file).exists():
             raise NotFound(f"there is no database {file}")
-        with _as_storage_errors(), self._reads.connect() as connection:
+        with self._storage_errors(), self._reads.connect() as connection:
             if not inspect(connection).has_table(_VERSION_TABLE):
                 raise NotFound(f"the database {self.shown_url} has no tables of Pawsonalize")
 
@@ -106,6 +167,29 @@ class Database:
         with self.writing() as connection:  # so that servers starting together migrate once
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+    @contextmanager
+    def _storage_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except DataError as error:  # not an outage: the same call would fail again
+            raise InvalidInput(f"the database cannot hold a value of it: {error.orig}") from error
+        except DBAPIError as error:
+            raise StorageUnavailable(self._explain(str(error.orig))) from error
+        except SQLAlchemyError as error:
+            raise StorageUnavailable(f"the database did not answer: {error}") from error
+
+    def _explain(self, reason: str) -> str:
+        if any(sign in reason for sign in _DAMAGE):
+            return (
+                f"the database {self.shown_url} is damaged ({reason.strip()}): stop the service,"
+                " then bring the file back from a copy, or move it away and rebuild the events"
+                " with `pawsonalize archive replay` and import items and animals again"
+            )
+        for sign, meaning in _KNOWN:
+            if sign in reason:
+                return f"{meaning}. Nothing of this request was stored ({reason.strip()})"
+        return f"the database did not answer: {reason.strip()}"
 
 
 def _engine(url: str) -> Engine:
@@ -132,30 +216,3 @@ def _set_pragmas(connection: object, _entry: ConnectionPoolEntry) -> None:
     for pragma in _SQLITE_PRAGMAS:
         cursor.execute(pragma)
     cursor.close()
-
-
-@contextmanager
-def _as_storage_errors() -> Iterator[None]:
-    try:
-        yield
-    except DataError as error:  # not an outage: the same call would fail again
-        raise InvalidInput(f"the database cannot hold a value of it: {error.orig}") from error
-    except DBAPIError as error:
-        raise StorageUnavailable(_explain(str(error.orig))) from error
-    except SQLAlchemyError as error:
-        raise StorageUnavailable(f"the database did not answer: {error}") from error
-
-
-def _explain(reason: str) -> str:
-    known = (
-        ("disk is full", "the disk that holds the database is full: free some space"),
-        ("readonly", "the database is read-only: make its folder writable for this user"),
-        ("unable to open", "the database file cannot be opened: check that its folder is writable"),
-        ("locked", "the database is busy with another writer: send the request again"),
-        ("disk I/O", "the disk that holds the database fails: check the disk and its space"),
-        ("No space left", "the disk that holds the database is full: free some space"),
-    )
-    for sign, meaning in known:
-        if sign in reason:
-            return f"{meaning}. Nothing of this request was stored ({reason.strip()})"
-    return f"the database did not answer: {reason.strip()}"

@@ -96,6 +96,94 @@ def test_a_rollback_loads_nothing_not_even_in_a_worker_that_came_later(
         assert serves(worker) == ("v1", ("v1",))
 
 
+def damage(folder: Path, version: str) -> bytes:
+    """Break a model's card; returns what was in it."""
+    card = folder / "models" / version / "card.json"
+    whole = card.read_bytes()
+    card.write_bytes(b"broken")
+    return whole
+
+
+def test_a_worker_that_starts_with_a_damaged_model_serves_the_version_before_until_it_is_whole(
+    live: LiveModel, other: LiveModel, release: Release, tmp_path: Path
+) -> None:
+    for name in ("v1", "v2"):
+        release(name, name)
+        live.refresh(T0)
+    whole = damage(tmp_path, "v2")
+    assert other.refresh(T0), "it serves another version than before: none"
+    assert serves(other) == ("v1", ("v1",))
+    assert other.fault is not None
+    assert "the model of v2 cannot be used" in other.fault
+    assert "v1 serves instead" in other.fault
+    assert "pawsonalize train" in other.fault
+    assert serves(live) == ("v2", ("v2",)), "who has it in memory goes on"
+    assert live.fault is None
+    (tmp_path / "models" / "v2" / "card.json").write_bytes(whole)
+    assert not other.refresh(T0 + 9_999), "it is not read again all the time"
+    assert other.refresh(T0 + 10_000)
+    assert serves(other) == ("v2", ("v2",))
+    assert other.fault is None
+
+
+def test_a_newer_version_takes_the_place_of_a_damaged_one(
+    live: LiveModel, other: LiveModel, release: Release, tmp_path: Path
+) -> None:
+    for name in ("v1", "v2"):
+        release(name, name)
+        live.refresh(T0)
+    damage(tmp_path, "v2")
+    other.refresh(T0)
+    release("v3", "v3")
+    assert other.refresh(T0 + 1)
+    assert serves(other) == ("v3", ("v3",))
+    assert other.fault is None
+
+
+def test_where_the_version_before_is_damaged_too_the_reason_of_the_live_one_is_raised(
+    live: LiveModel, other: LiveModel, release: Release, tmp_path: Path
+) -> None:
+    for name in ("v1", "v2"):
+        release(name, name)
+        live.refresh(T0)
+        damage(tmp_path, name)
+    with pytest.raises(CorruptArtefact, match="v2"):
+        other.refresh(T0)
+    assert other.fault is not None
+    assert "nothing is served" in other.fault
+
+
+def test_an_update_that_failed_is_a_fault_until_another_is_asked_for(
+    live: LiveModel, other: LiveModel, release: Release, tmp_path: Path
+) -> None:
+    release("v1", "a")
+    live.refresh(T0)
+    release("v2", "b")
+    damage(tmp_path, "v2")
+    with pytest.raises(CorruptArtefact):
+        live.refresh(T0)
+    for worker in (live, other):
+        worker.refresh(T0)
+        assert worker.fault is not None
+        assert "the update to v2 failed" in worker.fault
+        assert "v1 goes on" in worker.fault
+    release.ask_for("v1")
+    for worker in (live, other):
+        worker.refresh(T0)
+        assert worker.fault is None
+
+
+def test_an_update_that_was_called_off_is_no_fault(
+    live: LiveModel, release: Release, campaigns: Campaigns
+) -> None:
+    release("v1", "a")
+    live.refresh(T0)
+    release("v2", "b")
+    campaigns.rollback("recommender", T0)
+    live.refresh(T0)
+    assert live.fault is None
+
+
 @pytest.mark.parametrize("file", ["card.json", "SHA256SUMS", "*.npy"])
 def test_a_corrupt_new_artefact_keeps_the_old_one_serving_and_the_update_says_why(
     live: LiveModel,

@@ -1,0 +1,57 @@
+"""A database knows whether it takes writes, and sees by itself when it does again."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.storage.sql import Database, SqlEventLog
+from tests.event_data import event
+
+# Real refusals of the database, on the one connection that the test uses.
+REFUSE = {True: "PRAGMA query_only = ON", False: "SET default_transaction_read_only = on"}
+TAKE = {True: "PRAGMA query_only = OFF", False: "SET default_transaction_read_only = off"}
+
+
+def say(database: Database, statements: dict[bool, str]) -> None:
+    with database.reading() as connection:
+        connection.exec_driver_sql(statements[database.is_local])
+
+
+def test_a_database_that_refused_a_write_is_tried_again_until_it_takes_one(
+    database: Database,
+) -> None:
+    log = SqlEventLog(database)
+    assert database.why_not_writable() is None
+    say(database, REFUSE)
+    with pytest.raises(StorageUnavailable, match="writ"):
+        log.append([event("e1")])
+    for _ in range(2):
+        reason = database.why_not_writable()
+        assert reason is not None
+        assert "this user" in reason
+    assert log.head() == 0, "reads go on"
+    say(database, TAKE)
+    assert database.why_not_writable() is None
+    assert log.append([event("e1")]) == [True]
+
+
+def test_a_read_only_folder_takes_no_writes_before_any_was_tried(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/tables.sqlite3")
+    database.close()  # an open file would keep the folder from turning read-only
+    mount = ["mount", "--bind", "-o", "ro", str(tmp_path), str(tmp_path)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("needs the right to mount a disk")
+    try:
+        reason = database.why_not_writable()
+    finally:
+        subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
+    assert reason is not None
+    assert "make its folder writable" in reason
+    assert str(tmp_path) in reason
+    assert database.why_not_writable() is None
+
+
+def test_a_whole_database_finds_no_damage(database: Database) -> None:
+    assert database.damage() is None

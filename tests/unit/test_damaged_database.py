@@ -1,0 +1,96 @@
+"""A database file that is damaged is said to be, with the next move; nothing looks new or fine."""
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pawsonalize.app import opened
+from pawsonalize.cli.main import app
+from pawsonalize.domain.errors import StorageUnavailable
+from tests.event_data import T0
+from tests.service_data import make_service
+from tests.training import train
+
+FILE = "pawsonalize.sqlite3"
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "zero-filled": lambda whole: bytes(len(whole)),
+    "cut to a half": lambda whole: whole[: len(whole) // 2],
+    "without its end": lambda whole: whole[:-8192],
+    "another file": lambda whole: b"x" * 100 + whole[100:],
+    "emptied": lambda whole: b"",
+}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with a trained model, and everything in the database's one file."""
+    folder = tmp_path_factory.mktemp("whole")
+    with opened(make_service(folder, train=False)) as adapters:
+        train(adapters, T0 + 1, recipe="popularity-count", name="one")
+    connection = sqlite3.connect(folder / FILE)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    return folder
+
+
+@pytest.fixture(params=DAMAGES)
+def damaged(request: pytest.FixtureRequest, whole: Path, tmp_path: Path) -> Path:
+    """A copy of it whose database is damaged in one of the ways."""
+    folder = tmp_path / "data"
+    shutil.copytree(whole, folder)
+    (folder / FILE).write_bytes(DAMAGES[request.param]((whole / FILE).read_bytes()))
+    return folder
+
+
+@pytest.mark.parametrize("command", ["runs ls", "train", "serve --port 0"])
+def test_a_command_says_that_it_is_damaged_and_leaves_the_file_as_it_is(
+    command: str, damaged: Path
+) -> None:
+    before = (damaged / FILE).read_bytes()
+    done = CliRunner().invoke(app, [*command.split(), "--data-dir", str(damaged)])
+    assert isinstance(done.exception, StorageUnavailable), done.output
+    message = done.exception.message
+    assert f"{damaged}/{FILE} is damaged" in message
+    assert "from a copy" in message
+    assert "pawsonalize archive replay" in message
+    assert "run `pawsonalize train`" not in message
+    assert (damaged / FILE).read_bytes() == before
+
+
+def test_the_doctor_says_so_too(damaged: Path) -> None:
+    done = CliRunner().invoke(app, ["doctor", "--data-dir", str(damaged), "--json"])
+    assert done.exit_code == 1
+    found = [each for each in json.loads(done.stdout) if each["check"] == "database"]
+    assert [each["verdict"] for each in found] == ["attention"]
+    assert "is damaged" in found[0]["message"]
+
+
+def test_the_doctor_finds_a_damage_that_opening_does_not_meet(whole: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(whole, folder)
+    connection = sqlite3.connect(folder / FILE)
+    query = "SELECT rootpage FROM sqlite_master WHERE name = 'workflow_runs'"
+    (page,) = connection.execute(query).fetchone()
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    connection.close()
+    content = bytearray((folder / FILE).read_bytes())
+    content[(page - 1) * size : page * size] = b"\x07" * size
+    (folder / FILE).write_bytes(content)
+    done = CliRunner().invoke(app, ["doctor", "--data-dir", str(folder), "--json"])
+    messages = [each["message"] for each in json.loads(done.stdout) if each["check"] == "database"]
+    assert any("is damaged" in message for message in messages), messages
+
+
+def test_what_the_message_proposes_brings_the_events_back(whole: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(whole, folder)
+    assert CliRunner().invoke(app, ["archive", "run", "--data-dir", str(folder)]).exit_code == 0
+    for file in folder.glob(f"{FILE}*"):
+        file.unlink()
+    replayed = CliRunner().invoke(app, ["archive", "replay", "--data-dir", str(folder)])
+    assert "54 events restored" in replayed.output
