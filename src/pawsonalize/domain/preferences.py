@@ -1,8 +1,10 @@
 """What a visitor is looking for: the answers to a short quiz, a first profile before any event."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
+
+from pawsonalize.domain.groups import AnimalGroup
 
 USER_FACET: Final = "user."
 """What names of facets begin with that are stored with the user."""
@@ -17,6 +19,9 @@ PREFERRED: Final[Mapping[str, str]] = {
 HOUSEHOLD: Final = ("KIDS", "DOGS", "CATS")
 """User attributes that say with whom the visitor lives, `yes` or `no`."""
 
+PREFERRED_AT: Final = "PREFERRED_AT"
+"""The user attribute that says when the answers were given, in milliseconds since 1970."""
+
 SEPARATOR: Final = "|"
 """Between several values of one attribute, as in Amazon Personalize."""
 
@@ -25,7 +30,8 @@ SEPARATOR: Final = "|"
 class Preferences:
     """The answers; attribute ids of the animals wanted, and with whom the visitor lives.
 
-    An empty list or None is a question that was not answered.
+    An empty list or None is a question that was not answered. `said_at` is when they were given,
+    in milliseconds since 1970; None: now.
     """
 
     species: tuple[str, ...] = ()
@@ -34,6 +40,7 @@ class Preferences:
     kids: bool | None = None
     dogs: bool | None = None
     cats: bool | None = None
+    said_at: int | None = field(default=None, compare=False)
 
     def attributes(self) -> dict[str, str]:
         """The answers as user attributes, in which form they are stored."""
@@ -43,3 +50,23 @@ class Preferences:
             **{name: SEPARATOR.join(values) for name, values in wanted if values},
             **{name: "yes" if answer else "no" for name, answer in household if answer is not None},
         }
+
+    def wishes(self, at: int) -> "tuple[Wish, ...]":
+        """What is wanted, as said at that moment where the answers have none of their own."""
+        said_at = at if self.said_at is None else self.said_at
+        wanted = zip(PREFERRED.values(), (self.species, self.size, self.age), strict=True)
+        return tuple(Wish(name, frozenset(ids), said_at) for name, ids in wanted if ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Which values of an attribute were wanted, and since when (milliseconds since 1970)."""
+
+    attribute: str
+    values: frozenset[str]
+    said_at: int
+
+    def takes_back(self, group: AnimalGroup, sent_at: int) -> bool:
+        """Whether it was said after an event of the group, and speaks against it."""
+        value = getattr(group, self.attribute)
+        return sent_at <= self.said_at and value not in self.values and value != "unknown"

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from pawsonalize.domain.events import RETURN_EVENT_TYPE, Visitor
+from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.domain.preferences import Wish
 from pawsonalize.recipes.contract import Context, Seen
 from pawsonalize.recipes.facets import Facet
 from pawsonalize.storage.base import EventLog, RecentEvent
@@ -12,11 +14,29 @@ from pawsonalize.storage.base import EventLog, RecentEvent
 MAX_CONTEXT_EVENTS = 50
 
 
-def context_of(log: EventLog, visitor: Visitor, at: int, facets: tuple[Facet, ...] = ()) -> Context:
-    """The visitor's newest events as of `at` (milliseconds since 1970), newest first."""
+def context_of(
+    log: EventLog,
+    visitor: Visitor,
+    at: int,
+    facets: tuple[Facet, ...] = (),
+    wishes: tuple[Wish, ...] = (),
+) -> Context:
+    """The visitor's newest events as of `at` (milliseconds since 1970), newest first.
+
+    What was said last counts: events before a wish that speaks against them are left out.
+    """
     if visitor.user_id is None and visitor.session_id is None:
         return Context((), at, facets=facets)
-    return build_context(log.recent(visitor, at, MAX_CONTEXT_EVENTS), at, facets)
+    newest = log.recent(visitor, at, MAX_CONTEXT_EVENTS)
+    if wishes:
+        newest = [event for event in newest if not _taken_back(event, wishes)]
+    return build_context(newest, at, facets)
+
+
+def _taken_back(event: RecentEvent, wishes: tuple[Wish, ...]) -> bool:
+    item_id, _event_type, sent_at, _value = event
+    group = AnimalGroup.parse(item_id)
+    return group is not None and any(wish.takes_back(group, sent_at) for wish in wishes)
 
 
 def build_context(

@@ -22,7 +22,7 @@ from pawsonalize.engine.names import new_recommendation_id
 from pawsonalize.engine.promotions import spread
 from pawsonalize.engine.reasons import reasons_for
 from pawsonalize.engine.supply import SupplyWatch
-from pawsonalize.engine.told import NOTHING, Told, facets_for
+from pawsonalize.engine.told import NOTHING, Told, known_of
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, Floats, Seen
 from pawsonalize.storage.base import Catalogue, EventLog
@@ -283,8 +283,8 @@ class Runtime:
         self, served: Served, visitor: Visitor, told: Told, at: int, about: str | None = None
     ) -> Context:
         """What is known of the visitor; an item in question is what they saw last."""
-        facets = facets_for(served.reader, visitor, told, self._catalogue)
-        context = context_of(self._log, visitor, at, facets)
+        known = known_of(served.reader, visitor, told, at, self._catalogue)
+        context = context_of(self._log, visitor, at, known.facets, known.wishes)
         if about is None:
             return context
         return replace(context, events=(Seen(about, DEFAULT_EVENT_TYPE, at), *context.events))

@@ -1,6 +1,6 @@
 """What a request says of its visitor: its context, and answers of the quiz."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 import msgspec
@@ -9,11 +9,14 @@ from msgspec import Meta
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.preferences import SEPARATOR, Preferences
+from pawsonalize.domain.times import parse_moment
+from pawsonalize.domain.wanted import wanted_age, wanted_size, wanted_species
 from pawsonalize.engine.decoding import Form
-from pawsonalize.engine.event_form import Id
+from pawsonalize.engine.event_form import Id, Moment
 from pawsonalize.engine.told import Told
 
 _MAX_ANSWERS = 16
+_SAID_AT = "preferences.saidAt"
 RequestContext = Annotated[
     dict[str, str | int | float],
     Meta(
@@ -25,7 +28,11 @@ _Ids = Annotated[list[Id], Meta(extra_json_schema={"maxItems": _MAX_ANSWERS})]
 
 
 class PreferencesForm(Form, frozen=True):
-    """Answers of the quiz: attribute ids of the animals wanted, and who lives with the visitor."""
+    """Answers of the quiz: which animals are wanted, and who lives with the visitor.
+
+    Species, sizes and ages are words (`dog`, `large`, `senior`) or ids. `saidAt` is when they were
+    given, now if left out: what the visitor looked at before and they speak against counts no more.
+    """
 
     species: _Ids = msgspec.field(default_factory=list)
     size: _Ids = msgspec.field(default_factory=list)
@@ -33,16 +40,18 @@ class PreferencesForm(Form, frozen=True):
     kids: bool | None = None
     dogs: bool | None = None
     cats: bool | None = None
+    said_at: Moment | None = msgspec.field(name="saidAt", default=None)
 
     def read(self) -> Preferences:
         """The answers; InvalidInput names a bad one."""
         return Preferences(
-            species=_answers(self.species, "species"),
-            size=_answers(self.size, "size"),
-            age=_answers(self.age, "age"),
+            species=_answers(self.species, "species", wanted_species),
+            size=_answers(self.size, "size", wanted_size),
+            age=_answers(self.age, "age", wanted_age),
             kids=self.kids,
             dogs=self.dogs,
             cats=self.cats,
+            said_at=None if self.said_at is None else parse_moment(self.said_at, _SAID_AT),
         )
 
 
@@ -53,11 +62,11 @@ def read_told(
     return Told(context or {}, Preferences() if preferences is None else preferences.read())
 
 
-def _answers(given: list[Id], name: str) -> tuple[str, ...]:
+def _answers(given: list[Id], name: str, wanted: Callable[[str, str], str]) -> tuple[str, ...]:
     field = f"preferences.{name}"
     if len(given) > _MAX_ANSWERS:
         raise InvalidInput(f"{field} holds at most {_MAX_ANSWERS} ids", field=field)
-    ids = tuple(dict.fromkeys(parse_id(one, field) for one in given))
+    ids = tuple(dict.fromkeys(wanted(parse_id(one, field), field) for one in given))
     if any(SEPARATOR in one for one in ids):
         raise InvalidInput(f"an id in {field} must not contain {SEPARATOR!r}", field=field)
     return ids

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.preferences import PREFERRED_AT
 from pawsonalize.engine.decoding import Form
 from pawsonalize.http.addressing import read_group
 from pawsonalize.http.json import json_response, read_form
@@ -53,7 +54,7 @@ async def put_user(request: Request) -> Response:
     services: Services = request.app.state.services
     user_id = parse_id(request.path_params["user_id"], "userId")
     given = await read_form(request, _REQUEST)
-    preferences = {} if given.preferences is None else given.preferences.read().attributes()
+    preferences = _stored(given.preferences, services.now())
     user = User(user_id, {**_attributes(given.attributes), **preferences})
     catalogue = services.catalogue.of(await read_group(request))
     await run_in_threadpool(catalogue.put_users, [user])
@@ -69,6 +70,17 @@ async def get_user(request: Request) -> Response:
     if user is None:
         raise NotFound(f"nothing is stored of user {user_id}: PUT it first", field="userId")
     return json_response(UserAnswer(user.user_id, dict(user.attributes)))
+
+
+def _stored(given: PreferencesForm | None, now: int) -> dict[str, Value]:
+    """The quiz's answers as attributes, with when they were given."""
+    if given is None:
+        return {}
+    answers = given.read()
+    stored: dict[str, Value] = {**answers.attributes()}
+    if answers.wishes(now):
+        stored[PREFERRED_AT] = float(now if answers.said_at is None else answers.said_at)
+    return stored
 
 
 def _attributes(given: Attributes) -> dict[str, Value]:

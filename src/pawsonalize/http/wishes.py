@@ -10,8 +10,7 @@ from msgspec import Meta
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.preferences import Preferences
-from pawsonalize.domain.sizes import size_id
-from pawsonalize.domain.species import species_id
+from pawsonalize.domain.wanted import breeds_named, wanted_size, wanted_species
 from pawsonalize.engine.animals.distance import Place
 from pawsonalize.engine.animals.profile import Wishes
 from pawsonalize.engine.animals.rules import Denied
@@ -90,15 +89,17 @@ def read_wishes(fields: WishFields, quiz: Preferences) -> Wishes:
         kids=quiz.kids if home.kids is None else home.kids,
         dogs=quiz.dogs if home.dogs is None else home.dogs,
         cats=quiz.cats if home.cats is None else home.cats,
-        species=_ids(fields.species, "species", species=True),
-        sizes=frozenset(size_id(parse_id(one, "sizes")) for one in fields.sizes),
+        species=frozenset(
+            wanted_species(one, "species") for one in _ids(fields.species, "species")
+        ),
+        sizes=frozenset(wanted_size(one, "sizes") for one in _ids(fields.sizes, "sizes")),
         max_fee=fields.max_fee,
         max_distance_km=fields.max_distance_km,
         place=place,
         postcode="" if fields.postcode is None else parse_id(fields.postcode, "postcode"),
         denied=Denied(
             _ids(deny.animals, "deny.animals"),
-            frozenset(one.replace(" ", "_") for one in _ids(deny.breeds, "deny.breeds")),
+            frozenset().union(*map(breeds_named, _ids(deny.breeds, "deny.breeds"))),
             _ids(deny.groups, "deny.groups"),
         ),
     )
@@ -121,6 +122,5 @@ def check_of_groups(fields: WishFields) -> None:
             )
 
 
-def _ids(given: list[Id], field: str, *, species: bool = False) -> frozenset[str]:
-    ids = (parse_id(one, field) for one in given)
-    return frozenset(species_id(one) if species else one for one in ids)
+def _ids(given: list[Id], field: str) -> frozenset[str]:
+    return frozenset(parse_id(one, field) for one in given)

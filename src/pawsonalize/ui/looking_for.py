@@ -1,6 +1,6 @@
 """The quiz: what a visitor is looking for, asked in one short form and kept in a cookie."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -13,6 +13,7 @@ from pawsonalize.ui import words
 from pawsonalize.ui.cookies import forget_answers, read_answers, remember, remember_answers
 from pawsonalize.ui.endpoints import Fields, see
 from pawsonalize.ui.rendering import page
+from pawsonalize.ui.storefront import Storefront
 
 _ANIMALS = (
     ("species", "Which animals?", words.SPECIES),
@@ -20,6 +21,7 @@ _ANIMALS = (
     ("age", "Which age?", words.AGES),
 )
 _HOUSEHOLD = (("kids", "children"), ("dogs", "dogs"), ("cats", "cats"))
+_SAID = "said"
 _YES_OR_NO = {"yes": True, "no": False}
 
 
@@ -45,7 +47,8 @@ def get_looking_for(request: Request, _visitor: Visitor) -> Response:
 async def post_looking_for(request: Request, visitor: Visitor, fields: Fields) -> Response:
     """Keep the answers, or forget them, and show the animals in the new order."""
     response = see("/")
-    answers = Preferences() if "forget" in fields else _read(fields)
+    now = Storefront.of(request).now()
+    answers = Preferences() if "forget" in fields else replace(_read(fields), said_at=now)
     if answers == Preferences():
         forget_answers(response)
     else:
@@ -57,7 +60,8 @@ async def post_looking_for(request: Request, visitor: Visitor, fields: Fields) -
 def as_call(preferences: Preferences) -> dict[str, Any]:
     """The answers as an API call says them; empty without any."""
     given = {name: value for name, value in asdict(preferences).items() if value not in ((), None)}
-    return {"preferences": given} if given else {}
+    said_at = given.pop("said_at", None)
+    return {"preferences": given | ({"saidAt": said_at} if said_at else {})} if given else {}
 
 
 def in_words(preferences: Preferences) -> str:
@@ -80,7 +84,9 @@ def _read(fields: Fields) -> Preferences:
         for name, _title, values in _ANIMALS
     }
     lives_with = {name: _YES_OR_NO.get(fields.get(name, "")) for name, _ in _HOUSEHOLD}
-    return Preferences(**chosen, **lives_with)  # type: ignore[arg-type]  # the names say which
+    said = fields.get(_SAID, "")
+    said_at = int(said) if said.isascii() and said.isdigit() and len(said) < 15 else None
+    return Preferences(**chosen, **lives_with, said_at=said_at)  # type: ignore[arg-type]  # names say
 
 
 def _fields(answers: Preferences) -> dict[str, str]:
@@ -88,4 +94,5 @@ def _fields(answers: Preferences) -> dict[str, str]:
         f"{name}-{value}": "on" for name, _title, _ in _ANIMALS for value in getattr(answers, name)
     }
     lives_with = {name: getattr(answers, name) for name, _ in _HOUSEHOLD}
-    return chosen | {k: "yes" if v else "no" for k, v in lives_with.items() if v is not None}
+    home = {k: "yes" if v else "no" for k, v in lives_with.items() if v is not None}
+    return chosen | home | ({} if answers.said_at is None else {_SAID: str(answers.said_at)})

@@ -5,9 +5,10 @@ import pytest
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.preferences import Preferences
 from pawsonalize.engine.facet_reading import FacetReader
-from pawsonalize.engine.told import NOTHING, Told, facets_for
+from pawsonalize.engine.told import NOTHING, Told, known_of
 from pawsonalize.storage.base import User
 from pawsonalize.storage.sql import SqlCatalogue
+from tests.event_data import T0
 
 ANN = Visitor("ann")
 NAMES = ("context.DEVICE", "context.DISTANCE", "user.GENDER", "user.KIDS", "user.PREFERRED_SIZE")
@@ -23,26 +24,26 @@ def known(catalogue: SqlCatalogue) -> SqlCatalogue:
 def test_a_requests_context_is_read_without_regard_to_case(catalogue: SqlCatalogue) -> None:
     told = Told({"device": "Mobile", "distanceKm": "3.5", "WEATHER": "rain", "x": 1})
     reader = FacetReader.knowing(NAMES)
-    assert facets_for(reader, ANN, told, catalogue) == (
+    assert known_of(reader, ANN, told, T0, catalogue).facets == (
         ("context.DEVICE", "mobile"),
         ("context.DISTANCE", "0"),
     )
 
 
 def test_stored_attributes_are_looked_up_for_a_user(known: SqlCatalogue) -> None:
-    assert facets_for(FacetReader.knowing(NAMES), ANN, NOTHING, known) == (
+    assert known_of(FacetReader.knowing(NAMES), ANN, NOTHING, T0, known).facets == (
         ("user.GENDER", "f"),
         ("user.KIDS", "yes"),
         ("user.PREFERRED_SIZE", "1"),
         ("user.PREFERRED_SIZE", "2"),
     )
     for stranger in (Visitor("bob"), Visitor(None, "s1")):
-        assert facets_for(FacetReader.knowing(NAMES), stranger, NOTHING, known) == ()
+        assert known_of(FacetReader.knowing(NAMES), stranger, NOTHING, T0, known).facets == ()
 
 
 def test_an_answer_in_the_request_replaces_the_stored_one(known: SqlCatalogue) -> None:
     told = Told(preferences=Preferences(size=("3",), kids=False))
-    assert facets_for(FacetReader.knowing(NAMES), ANN, told, known) == (
+    assert known_of(FacetReader.knowing(NAMES), ANN, told, T0, known).facets == (
         ("user.PREFERRED_SIZE", "3"),
         ("user.KIDS", "no"),
         ("user.GENDER", "f"),
@@ -55,4 +56,4 @@ def test_a_model_without_user_facets_costs_no_look_up() -> None:
             raise AssertionError(f"{name} was read")
 
     reader = FacetReader.knowing(["context.DEVICE"])
-    assert facets_for(reader, ANN, NOTHING, NoCatalogue()) == ()  # type: ignore[arg-type]
+    assert known_of(reader, ANN, NOTHING, T0, NoCatalogue()).facets == ()  # type: ignore[arg-type]

@@ -8,6 +8,8 @@ import msgspec
 import pytest
 from starlette.testclient import TestClient
 
+from pawsonalize import clock
+from pawsonalize.domain.times import MINUTE
 from pawsonalize.http.examples import RECOMMENDATION, RERANKING
 from pawsonalize.storage.impressions import Impression
 from pawsonalize.storage.sql import Database, SqlImpressions
@@ -297,7 +299,9 @@ def test_quiz_answers_stored_with_a_user_order_their_lists(client: TestClient, u
     )
     assert stored.status_code == 200
     kept = {"GENDER": "f", "PREFERRED_SPECIES": "1", "KIDS": "yes"}
-    assert stored.json() == {"userId": user, "attributes": kept}
+    said_at = stored.json()["attributes"]["PREFERRED_AT"]
+    assert stored.json() == {"userId": user, "attributes": {**kept, "PREFERRED_AT": said_at}}
+    assert abs(said_at - clock.now()) < MINUTE
     assert client.get(f"/v1/users/{user}").json() == stored.json()
     listed = [{"itemId": group, "animalMetadata": metadata(group)} for group in (DOGS[0], CATS[0])]
     answer = client.post("/v1/rerankings", json={"userId": user, "itemMetadataList": listed})

@@ -1,9 +1,12 @@
 """The quiz: asked in a form, kept in a cookie, and heard by the page."""
 
+import time
+
 import pytest
 
 from pawsonalize.domain.preferences import Preferences
 from pawsonalize.ui.looking_for import in_words
+from tests.adoption_site import ANIMALS
 from tests.unit.ui.test_pages import Open, names, open_site
 
 __all__ = ["open_site"]
@@ -22,6 +25,24 @@ def test_answers_come_first_until_they_are_forgotten(open_site: Open) -> None:
     assert 'name="kids" value="no" checked' in form
     page = client.post("/looking-for", data={"species-3": "on", "forget": "all"}).text
     assert names(page)[:4] == ["Nib", "Cleo", "Figaro", "Ida"]
+
+
+def test_what_was_said_last_outweighs_what_was_looked_at_before(open_site: Open) -> None:
+    client = open_site()
+    cats = [one for one in ANIMALS if one.species == "1"]
+
+    def look_at_cats(count: int) -> str:
+        time.sleep(0.002)  # a moment later than whatever was said
+        for cat in cats[:count]:
+            client.post(f"/animals/{cat.animal_id}/events", data={"eventType": "view"})
+        time.sleep(0.002)
+        return client.get("/").text
+
+    kind_of = {one.name: one.species for one in ANIMALS}
+    assert kind_of[names(look_at_cats(4))[0]] == "1"
+    page = client.post("/looking-for", data={"species-2": "on"}).text
+    assert {kind_of[name] for name in names(page)[:4]} == {"2"}
+    assert kind_of[names(look_at_cats(5))[0]] == "1"
 
 
 def test_somebody_new_on_the_same_browser_is_asked_anew(open_site: Open) -> None:

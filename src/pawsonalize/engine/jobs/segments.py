@@ -21,7 +21,7 @@ from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.jobs.batch import Batch, Line, applied
 from pawsonalize.engine.resources.jobs import BatchSegmentJob
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
-from pawsonalize.engine.told import NOTHING, facets_for
+from pawsonalize.engine.told import NOTHING, known_of
 from pawsonalize.storage.base import Catalogue, EventLog
 
 DEFAULT_RESULTS = 25
@@ -140,8 +140,8 @@ class _Asking:
 
     def _weights(self, user: str, queries: Sequence[_Query]) -> list[float]:
         visitor = Visitor(user)
-        facets = facets_for(self.served.reader, visitor, NOTHING, self.catalogue)
-        context = context_of(self.log, visitor, self.at, facets)
+        known = known_of(self.served.reader, visitor, NOTHING, self.at, self.catalogue)
+        context = context_of(self.log, visitor, self.at, known.facets, known.wishes)
         scores = self.served.model.score_catalogue(context)
         return [float(scores[query.items].sum()) for query in queries]
 
