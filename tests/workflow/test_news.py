@@ -79,3 +79,34 @@ def test_warnings_about_the_data_are_told_too(deliveries: SqlDeliveries, news: N
     findings = ({"severity": "warning", "message": "4 visitors look like bots"},)
     news.how_it_ended(replace(a_run(Outcome.SKIPPED), findings=findings), T0)
     assert "look like bots" in told(deliveries)[Kind.SKIPPED].text
+
+
+def test_other_dataset_groups_are_named_and_a_failure_in_part_says_what_went_live(
+    deliveries: SqlDeliveries, news: News
+) -> None:
+    elsewhere = replace(WINNER, campaign="cats", solution="cats", dataset_group="shelter-b")
+    broken = Half(campaign="dogs", solution_version="dogs-1", fate=Fate.FAILED, reason="it broke")
+    news.how_it_ended(a_run(Outcome.FAILED, elsewhere, broken), T0)
+    failed = told(deliveries)[Kind.FAILED]
+    assert failed.subject == ("Retraining failed in part: cats (dataset group shelter-b) went live")
+    assert failed.details["cats"]["dataset_group"] == "shelter-b"
+    updated = told(deliveries)[Kind.CAMPAIGN_UPDATED]
+    assert updated.subject == "Campaign cats (dataset group shelter-b) updated"
+
+
+def test_what_is_wrong_with_the_data_says_in_which_dataset_group(
+    deliveries: SqlDeliveries, news: News
+) -> None:
+    finding = {"severity": "warning", "message": "4 look like bots", "dataset_group": "shelter-b"}
+    news.how_it_ended(replace(a_run(Outcome.SKIPPED), findings=(finding,)), T0)
+    assert "dataset group shelter-b: 4 look like bots" in told(deliveries)[Kind.SKIPPED].text
+
+
+def test_only_what_is_trained_is_said_to_be_trained(deliveries: SqlDeliveries, news: News) -> None:
+    skipped = Half(campaign="dogs", solution_version="", fate=Fate.SKIPPED)
+    open_ones = [
+        replace(WINNER, campaign=name, solution_version=f"{name}-1", fate=Fate.OPEN)
+        for name in ("a", "b", "c")
+    ]
+    news.training_started(a_run(Outcome.PROMOTED, *open_ones, skipped), T0)
+    assert told(deliveries)[Kind.TRAINING_STARTED].text == "retrain-1 trains a-1, b-1 and c-1."

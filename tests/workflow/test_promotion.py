@@ -58,7 +58,7 @@ def settle(adapters: Adapters, now: int = T0) -> None:
 def test_a_winner_is_asked_for_and_promoted_once_it_is_served(
     adapters: Adapters, promotion: Promotion, winner: Record
 ) -> None:
-    asked = promotion.update(winner, T0)
+    asked = advanced(promotion.update(winner, T0))
     assert asked.step is Step.AWAIT_CAMPAIGNS
     later = promotion.await_all(asked, T0)
     assert isinstance(later, Later)
@@ -88,7 +88,7 @@ def test_the_update_is_asked_for_once_however_often_the_step_runs(
 def test_without_a_winner_nothing_is_updated(adapters: Adapters, promotion: Promotion) -> None:
     before = adapters.campaigns.get(RECOMMENDER)
     loser = Half(campaign=RECOMMENDER, solution_version="new", fate=Fate.NOT_PROMOTED)
-    done = promotion.update(run(loser), T0)
+    done = advanced(promotion.update(run(loser), T0))
     assert (done.outcome, done.step) == (Outcome.NOT_PROMOTED, Step.NOTIFY)
     assert adapters.campaigns.get(RECOMMENDER) == before
 
@@ -98,7 +98,7 @@ def test_a_campaign_that_was_pointed_elsewhere_meanwhile_is_left_alone(
 ) -> None:
     train(adapters, T0, name="other")
     adapters.campaigns.update(RECOMMENDER, "other", T0)
-    done = promotion.update(winner, T0)
+    done = advanced(promotion.update(winner, T0))
     assert done.outcome is Outcome.FAILED
     assert "pointed at other" in done.halves[0].reason
     assert adapters.campaigns.get(RECOMMENDER).pending is not None
@@ -116,7 +116,7 @@ def test_a_live_version_that_was_only_asked_for_when_compared_may_be_served_by_n
     compared = replaced(
         winner, halves=(Half(campaign=half.campaign, solution_version="new", live_version="old"),)
     )
-    assert promotion.update(compared, T0).step is Step.AWAIT_CAMPAIGNS
+    assert advanced(promotion.update(compared, T0)).step is Step.AWAIT_CAMPAIGNS
 
 
 def test_a_version_that_no_server_takes_up_is_given_up_after_so_many_looks(
@@ -137,7 +137,7 @@ def test_a_version_that_no_server_takes_up_is_given_up_after_so_many_looks(
 def test_a_version_that_cannot_be_served_fails_with_the_reason(
     adapters: Adapters, promotion: Promotion, winner: Record
 ) -> None:
-    asked = promotion.update(winner, T0)
+    asked = advanced(promotion.update(winner, T0))
     adapters.campaigns.refuse(adapters.campaigns.get(RECOMMENDER), "the file is broken", T0)
     done = advanced(promotion.await_all(asked, T0))
     assert done.outcome is Outcome.FAILED
@@ -148,7 +148,7 @@ def test_the_fate_of_one_half_does_not_hold_up_the_other(
     adapters: Adapters, promotion: Promotion, winner: Record
 ) -> None:
     failed = Half(campaign="reranker", solution_version="x", fate=Fate.FAILED, reason="it broke")
-    record = promotion.update(replaced(winner, halves=(*winner.halves, failed)), T0)
+    record = advanced(promotion.update(replaced(winner, halves=(*winner.halves, failed)), T0))
     settle(adapters)
     done = advanced(promotion.await_all(record, T0))
     assert done.halves[0].fate is Fate.PROMOTED

@@ -3,9 +3,11 @@
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from pawsonalize.app import Adapters, opened
 from pawsonalize.engine.resources.defaults import RECOMMENDER
@@ -100,3 +102,33 @@ def test_a_training_that_somebody_else_stopped_fails_its_half(
     created = training.create(run(), T0)
     training.processes.stop("recommender-new", T0)
     assert "somebody stopped" in awaited(training, created).reason
+
+
+def test_trainings_wait_for_room_and_one_that_cannot_begin_costs_no_other(
+    adapters: Adapters, tmp_path: Path
+) -> None:
+    training = replace(steps(adapters, tmp_path, *LASTS), at_once=1)
+    wrong = Half(campaign="gone", solution="gone", solution_version="gone-new")
+    waiting = Half(campaign="reranker", solution="reranker", solution_version="reranker-new")
+    halves = (wrong, *run().halves, waiting)
+    created = training.create(structs.replace(run(), halves=halves), T0)
+    gone, first, second = created.halves
+    assert (gone.fate, gone.reason) == (Fate.FAILED, "there is no solution named gone")
+    assert (first.trainings, second.trainings) == (1, 0)
+    training.processes.stop("recommender-new", T0)
+    later = training.await_all(created, T0)
+    assert isinstance(later, Later)
+    _, first, second = later.record.halves
+    assert (first.fate, second.trainings) == (Fate.FAILED, 1)
+    training.stop(later.record, T0)
+
+
+def test_campaigns_of_one_solution_share_a_training(adapters: Adapters, tmp_path: Path) -> None:
+    training = replace(steps(adapters, tmp_path, *LASTS), at_once=1)
+    (half,) = run().halves
+    other = structs.replace(half, campaign="other", solution=RECOMMENDER)
+    created = training.create(structs.replace(run(), halves=(half, other)), T0)
+    assert [half.trainings for half in created.halves] == [1, 1]
+    (version,) = adapters.registry.all(SolutionVersion)
+    assert version.run == "retrain-new"
+    training.stop(created, T0)

@@ -29,6 +29,7 @@ from pawsonalize.engine.resources.defaults import ensure_defaults
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import Resource
 from pawsonalize.engine.solutions.processes import TrainingProcesses
+from pawsonalize.engine.solutions.retrained import retrained
 from pawsonalize.engine.solutions.training import Trainer
 from pawsonalize.engine.solutions.versions import SolutionVersions
 from pawsonalize.notify.base import Notifier
@@ -126,7 +127,7 @@ class Adapters:
 
     def runs(self, settings: Settings) -> Runs:
         """The workflow runs; new ones are begun with these settings."""
-        return Runs(self.workflow_runs, as_record(settings))
+        return Runs(self.workflow_runs, as_record(settings), partial(retrained, self.registry))
 
     def problems(self, settings: Settings) -> Problems:
         """What goes wrong and lasts; people are told of it by the notifiers of the settings."""

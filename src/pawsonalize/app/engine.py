@@ -134,7 +134,12 @@ class Engine:
             first_run=first_run(settings, runs, adapters.log, live[RECOMMENDER]),
             workers=worker_processes(settings, adapters),
             queue=queue,
-            automatic=AutomaticTraining(adapters.registry, adapters.versions, adapters.log),
+            automatic=AutomaticTraining(
+                adapters.registry,
+                adapters.versions,
+                adapters.log,
+                retrains=bool(settings.retrain_schedule.strip()),
+            ),
             following=following(settings, adapters),
             judging=judging_process(settings),
             folding=fold_process(settings),

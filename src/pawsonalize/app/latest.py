@@ -5,13 +5,12 @@ import os
 from pawsonalize import clock
 from pawsonalize.app.adapters import COMMAND, Adapters
 from pawsonalize.engine.campaigns.following import Following, Refusal
+from pawsonalize.engine.evaluating.asking import has_questions
 from pawsonalize.engine.evaluating.gathering import gather
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.side_process import SideProcess
 from pawsonalize.engine.solutions.models import load_model
 from pawsonalize.evaluation.gate.decision import decide
-from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.next_best_action import NextBestAction
 from pawsonalize.settings import Settings, as_environment
 
 _PAUSE_SECONDS = 10.0  # and how soon a process that died is followed by another
@@ -40,11 +39,10 @@ def judging_process(settings: Settings) -> SideProcess | None:
 
 
 def _gate(settings: Settings, adapters: Adapters) -> Refusal:
-    """The gate knows visitors with histories: other questions than theirs it lets pass."""
+    """What the gate has no questions for passes."""
 
     def refusal(new: SolutionVersion, live: SolutionVersion | None, now: int) -> str | None:
-        recipe = recipe_named(new.recipe)
-        if recipe.needs_item or recipe.name == NextBestAction.name:
+        if not has_questions(new.recipe):
             return None
         group = adapters.versions.dataset_group(new)
         log, catalogue = adapters.log.of(group), adapters.catalogue.of(group)

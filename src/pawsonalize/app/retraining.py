@@ -2,13 +2,15 @@
 
 import os
 import time
+from collections.abc import Callable
 from typing import IO
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import COMMAND, Adapters, open_notifiers
-from pawsonalize.app.live_models import live_models
+from pawsonalize.app.live_models import live_model, live_models
 from pawsonalize.engine.campaigns.serving import Serving
 from pawsonalize.engine.notifying.outbox import Outbox
+from pawsonalize.engine.resources.defaults import RERANKER
 from pawsonalize.engine.solutions.models import load_model
 from pawsonalize.settings import Settings, as_environment
 from pawsonalize.storage.base import EventLog
@@ -24,6 +26,8 @@ from pawsonalize.workflow.steps import steps
 from pawsonalize.workflow.timer import Timer
 from pawsonalize.workflow.training import Training
 from pawsonalize.workflow.worker import Worker
+
+_TRAININGS_AT_ONCE = 2  # the recommender's and the reranker's, side by side
 
 
 def timer(settings: Settings, runs: Runs) -> Timer | None:
@@ -58,14 +62,12 @@ def worker_processes(
 
 def worker(settings: Settings, adapters: Adapters, name: str) -> Worker:
     """What works on the run that nobody works on, in this very process."""
-    live = live_models(settings, adapters)
     checking = Checking(
         adapters.registry,
-        adapters.campaigns,
         adapters.log,
         adapters.catalogue,
         settings.checks,
-        tuple(live),
+        frozenset() if settings.reranking_enabled else frozenset({RERANKER}),
     )
     judging = Judging(
         adapters.log,
@@ -75,10 +77,15 @@ def worker(settings: Settings, adapters: Adapters, name: str) -> Worker:
         lambda version: load_model(adapters.artefacts, version),
         settings.gate,
     )
-    training = Training(adapters.versions, adapters.trainings, settings.retrain_check_seconds)
+    training = Training(
+        adapters.versions,
+        adapters.trainings,
+        settings.retrain_check_seconds,
+        max(settings.trainings_at_once, _TRAININGS_AT_ONCE),
+    )
     promotion = Promotion(
         adapters.campaigns,
-        lambda campaign, now: live[campaign].refresh(now),
+        _serving(settings, adapters),
         settings.campaign_check_seconds,
         settings.campaign_checks,
     )
@@ -91,3 +98,15 @@ def worker(settings: Settings, adapters: Adapters, name: str) -> Worker:
         now=clock.now,
         sleep=time.sleep,
     )
+
+
+def _serving(settings: Settings, adapters: Adapters) -> Callable[[str, int], object]:
+    """What makes this process load what a campaign asks for, and say so."""
+    live = live_models(settings, adapters)
+
+    def serve(campaign: str, now: int) -> bool:
+        if campaign not in live:
+            live[campaign] = live_model(settings, adapters, campaign)
+        return live[campaign].refresh(now)
+
+    return serve

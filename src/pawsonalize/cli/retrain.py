@@ -9,6 +9,7 @@ from pawsonalize.cli.following import finish, follow, started
 from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import At, DataDir, Json
 from pawsonalize.domain.times import parse_moment
+from pawsonalize.engine.solutions.retrained import Part
 from pawsonalize.settings import load_settings
 from pawsonalize.workflow.record import Trigger
 
@@ -18,22 +19,35 @@ def retrain(
     wait: Annotated[
         bool, typer.Option(help="Show how it goes, to its end; else return at once.")
     ] = True,
+    dataset_group: Annotated[
+        str | None,
+        typer.Option(help="Only what asks for it in this dataset group.", show_default="all"),
+    ] = None,
+    solution: Annotated[
+        str | None,
+        typer.Option(help="Only this solution, whether it asks or not.", show_default="all"),
+    ] = None,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """Train new solution versions now, and serve those that prove themselves.
 
+    Every solution that a campaign serves gets one, in every dataset group, unless it has
+    `retrain: false`. One that fails does not stop another.
+
     Needs no running server; running ones follow. Ctrl-C ends the watching, not the run. Exit
     code 0 whatever the gate decides or if there is nothing to do; 1 if the run failed, was
     cancelled or timed out, or if another one runs.
 
-    Example: pawsonalize retrain
+    Example: pawsonalize retrain --dataset-group shelter-b
     """
     settings = load_settings({"data_dir": data_dir})
     now = clock.now()
     as_of = None if at is None else parse_moment(at, "--at")
     with opened(settings) as adapters:
-        record = adapters.runs(settings).begin(Trigger.COMMAND, now, as_of)
+        record = adapters.runs(settings).begin(
+            Trigger.COMMAND, now, as_of, Part(dataset_group, solution)
+        )
         if wait:
             record = follow(settings, adapters, record.run_id)
         else:

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pawsonalize.domain.times import SECOND, iso
+from pawsonalize.workflow.fates import described, label
 from pawsonalize.workflow.record import Half, Record, StepTiming
 
 _FILE_WIDTH = 140
@@ -33,7 +34,9 @@ def print_run(record: Record) -> None:
         highlight=False,
     )
     for finding in record.findings:
-        console.print(f"{finding['severity']}: {finding['message']}", highlight=False)
+        console.print(f"{finding['severity']}: {described(finding)}", highlight=False)
+    for campaign, reason in record.left_out.items():
+        console.print(f"left out: {campaign}: {reason}", highlight=False)
     for half in record.halves:
         console.print()
         _print_half(console, half)
@@ -53,7 +56,7 @@ def print_step(console: Console, timing: StepTiming) -> None:
 def whereabouts(record: Record) -> str:
     """What is being done, in a few words."""
     trainings = [
-        f"{half.campaign}: {half.training_progress}"
+        f"{label(half)}: {half.training_progress}"
         for half in record.halves
         if half.training_progress and half.decision is None
     ]
@@ -63,7 +66,7 @@ def whereabouts(record: Record) -> str:
 def _print_half(console: Console, half: Half) -> None:
     than = f" (live: {half.live_version})" if half.live_version else ""
     console.print(
-        f"{half.campaign}: {half.solution_version}{than}: {half.fate}",
+        ": ".join(filter(None, (label(half), half.solution_version + than, half.fate))),
         style="bold",
         highlight=False,
     )

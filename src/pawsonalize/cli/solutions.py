@@ -68,3 +68,24 @@ def tune(
 
         changed = adapters.registry.change(Solution, name, tuned, clock.now())
         print_fields(changed, json)
+
+
+@app.command("update")
+def update(
+    name: Annotated[str, typer.Argument(help="The solution.")],
+    retrain: Annotated[
+        bool, typer.Option(help="Whether the daily retraining trains it for its campaigns.")
+    ],
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Change whether a solution is retrained every day; a run that names it trains it anyway.
+
+    Example: pawsonalize solutions update cats --no-retrain
+    """
+    with opened(load_settings({"data_dir": data_dir})) as adapters:
+
+        def changed(solution: Solution) -> Solution:
+            return msgspec.structs.replace(solution, retrain=retrain)
+
+        print_fields(adapters.registry.change(Solution, name, changed, clock.now()), json)

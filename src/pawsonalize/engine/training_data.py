@@ -43,6 +43,14 @@ def training_data(
     return data_of(_rows(log, before, cut, progress), catalogue, cut, selection)
 
 
+def has_events(log: EventLog, after: int, through: int, as_of: int) -> bool:
+    """Whether the log's dataset group has events with `after < offset <= through`, up to `as_of`.
+
+    `EventLog.read` reads those of all dataset groups.
+    """
+    return next(iter(log.training_rows(through, as_of, after)), None) is not None
+
+
 def data_of(
     rows: Iterable[TrainingRow],
     catalogue: Catalogue,

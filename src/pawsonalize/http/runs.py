@@ -11,18 +11,25 @@ from starlette.responses import Response
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import iso, parse_moment
 from pawsonalize.engine.decoding import Form
+from pawsonalize.engine.resources.defaults import DATASET_GROUP
+from pawsonalize.engine.solutions.retrained import Part
 from pawsonalize.http.json import json_response, read_form, read_limit
 from pawsonalize.http.services import Services
-from pawsonalize.workflow.record import Record, Trigger
+from pawsonalize.workflow.record import Half, Record, Trigger
 
 _DEFAULT_LIMIT = 20
 _MAX_LIMIT = 500
 
 
-class RunRequest(Form, frozen=True):
-    """What to retrain on: everything known `at` that moment; now, if left out."""
+class RunRequest(Form, frozen=True, rename="camel"):
+    """What to retrain, and on what: everything known `at` that moment; now, if left out.
+
+    Of one `datasetGroup` or of one `solution`; all that ask for it, if both are left out.
+    """
 
     at: str | int | float | None = None
+    dataset_group: str | None = None
+    solution: str | None = None
 
 
 class RunStep(msgspec.Struct, frozen=True, rename="camel"):
@@ -35,9 +42,14 @@ class RunStep(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class RunHalf(msgspec.Struct, frozen=True, rename="camel"):
-    """What became of one campaign's new solution version, and the gate's reasons."""
+    """What became of one campaign's new solution version, and the gate's reasons.
+
+    `solutionVersion` is empty where none was trained; `errors` are those it was tried again after.
+    """
 
     campaign: str
+    solution: str
+    dataset_group: str
     solution_version: str
     live_version: str | None
     training_status: str
@@ -47,10 +59,16 @@ class RunHalf(msgspec.Struct, frozen=True, rename="camel"):
     decision: Mapping[str, Any] | None
     fate: str
     reason: str
+    errors: tuple[str, ...]
 
 
 class Run(msgspec.Struct, frozen=True, rename="camel"):
-    """A workflow run; `status` is `running`, or how it ended. Times are ISO 8601 UTC."""
+    """A workflow run; `status` is `running`, or how it ended. Times are ISO 8601 UTC.
+
+    It has one of `halves` for each campaign; `leftOut` has campaigns that ask for no retraining,
+    with the reason. `datasetGroup` or `solution` say what it is of; all that ask, where both are
+    null.
+    """
 
     run_id: str
     status: str
@@ -61,6 +79,9 @@ class Run(msgspec.Struct, frozen=True, rename="camel"):
     started_at: str
     ended_at: str | None
     log_offset: int | None
+    dataset_group: str | None
+    solution: str | None
+    left_out: Mapping[str, str]
     settings: Mapping[str, Any]
     findings: tuple[Mapping[str, Any], ...]
     halves: list[RunHalf]
@@ -98,8 +119,9 @@ async def post_run(request: Request) -> Response:
     services: Services = request.app.state.services
     wanted = await read_form(request, _REQUEST)
     as_of = None if wanted.at is None else parse_moment(wanted.at, "at")
+    part = Part(wanted.dataset_group, wanted.solution)
     now = services.now()
-    record = await run_in_threadpool(services.runs.begin, Trigger.API, now, as_of)
+    record = await run_in_threadpool(services.runs.begin, Trigger.API, now, as_of, part)
     return json_response(_run(record), 202)
 
 
@@ -121,12 +143,12 @@ def _run(record: Record) -> Run:
         started_at=iso(record.started_at),
         ended_at=None if record.ended_at is None else iso(record.ended_at),
         log_offset=record.log_offset,
+        dataset_group=record.part.dataset_group,
+        solution=record.part.solution,
+        left_out=record.left_out,
         settings=record.settings,
         findings=record.findings,
-        halves=[
-            RunHalf(**{name: getattr(half, name) for name in RunHalf.__struct_fields__})
-            for half in record.halves
-        ],
+        halves=[_half(half) for half in record.halves],
         steps=[
             RunStep(
                 timing.step,
@@ -137,3 +159,10 @@ def _run(record: Record) -> Run:
             for timing in record.steps
         ],
     )
+
+
+def _half(half: Half) -> RunHalf:
+    """Those of old records knew the default group alone."""
+    known = {name: getattr(half, name) for name in RunHalf.__struct_fields__}
+    where = {"solution": half.solution or half.campaign}
+    return RunHalf(**known | where | {"dataset_group": half.dataset_group or DATASET_GROUP})

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 from msgspec.structs import replace
 
 from pawsonalize.engine.campaigns.updates import Campaigns
+from pawsonalize.engine.evaluating.asking import has_questions
 from pawsonalize.engine.evaluating.gathering import gather
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.solutions import SolutionVersion
@@ -16,13 +18,14 @@ from pawsonalize.evaluation.gate.settings import GateSettings
 from pawsonalize.evaluation.metrics.catalogue import NDCG_AT_5
 from pawsonalize.recipes.contract import Model
 from pawsonalize.storage.base import Catalogue, EventLog
+from pawsonalize.workflow.fates import PAUSE_SECONDS, attempted
 from pawsonalize.workflow.record import Fate, Half, Record, Step, moved, with_half
 from pawsonalize.workflow.worker import Later
 
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """Asks the gate about each version; the recommender and the reranker are judged apart.
+    """Asks the gate about each version; each campaign's is judged apart.
 
     `load` reads a version's model. Models are compared as of the run's moment.
     """
@@ -39,10 +42,15 @@ class Judging:
         half = next((each for each in record.open_halves() if each.decision is None), None)
         if half is None:
             return moved(record, Step.UPDATE_CAMPAIGNS)
-        return Later(with_half(record, self._judged(half, record.as_of, now)), 0)
+        judged = attempted(half, partial(self._judged, as_of=record.as_of, now=now))
+        pause = PAUSE_SECONDS if judged.decision is None and judged.fate is Fate.OPEN else 0
+        return Later(with_half(record, judged), pause)
 
     def _judged(self, half: Half, as_of: int, now: int) -> Half:
         new = self.versions.get(half.solution_version)
+        if not has_questions(new.recipe):
+            reason = f"the gate has no questions for {new.recipe}: it goes live unjudged"
+            return replace(half, reason=reason, decision={"promoted": True, "reason": reason})
         campaign = self.campaigns.get(half.campaign)
         name = live_version(campaign)
         live = None if name is None else self.versions.get(name)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from pawsonalize.domain.notifications import Kind, Notification
 from pawsonalize.engine.notifying.outbox import Outbox
+from pawsonalize.engine.resources.defaults import DATASET_GROUP
+from pawsonalize.workflow.fates import described, label, listed
 from pawsonalize.workflow.record import Fate, Half, Outcome, Record, ended
 
 _SUBJECTS = {
@@ -25,23 +27,27 @@ class News:
 
     def training_started(self, record: Record, now: int) -> None:
         """Tell that solution versions are being trained."""
-        names = [half.solution_version for half in record.halves]
+        names = dict.fromkeys(half.solution_version for half in record.open_halves())
+        if not names:
+            return
         subject = "Retraining started"
-        text = f"{record.run_id} trains {' and '.join(names)}."
+        text = f"{record.run_id} trains {listed(names)}."
         self._tell(record, Kind.TRAINING_STARTED, subject, text, now)
 
     def how_it_ended(self, record: Record, now: int) -> Record:
         """Tell the outcome; then nothing is left to do."""
         assert record.outcome is not None
-        promoted = " and ".join(half.campaign for half in _promoted(record))
+        promoted = listed(label(half) for half in _promoted(record))
         subject = _SUBJECTS[record.outcome].format(promoted=promoted)
+        if record.outcome is Outcome.FAILED and promoted:
+            subject = f"Retraining failed in part: {promoted} went live"
         self._tell(record, Kind(record.outcome.value), subject, _text(record), now)
         for half in _promoted(record):
-            text = f"Campaign {half.campaign} serves {half.solution_version} now."
-            about = f"Campaign {half.campaign} updated"
+            text = f"Campaign {label(half)} serves {half.solution_version} now."
+            about = f"Campaign {label(half)} updated"
             self._tell(record, Kind.CAMPAIGN_UPDATED, about, text, now, half.campaign)
             if half.campaign_warning:
-                about = f"Campaign {half.campaign} is slow"
+                about = f"Campaign {label(half)} is slow"
                 text = half.campaign_warning
                 self._tell(record, Kind.CAPACITY_WARNING, about, text, now, half.campaign)
         return ended(record, now)
@@ -60,7 +66,7 @@ def _promoted(record: Record) -> Iterator[Half]:
 
 def _text(record: Record) -> str:
     lines = [record.reason]
-    lines += [str(one["message"]) for one in record.findings if one["severity"] == "warning"]
+    lines += [described(one) for one in record.findings if one["severity"] == "warning"]
     lines.append(f"Everything about it: pawsonalize runs show {record.run_id}")
     return "\n".join(filter(None, lines))
 
@@ -76,6 +82,7 @@ def _rules(half: Half) -> list[dict[str, str]]:
 
 def _details(half: Half) -> dict[str, object]:
     return {
+        "dataset_group": half.dataset_group or DATASET_GROUP,
         "solution_version": half.solution_version,
         "live_version": half.live_version,
         "fate": half.fate.value,

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from msgspec.structs import replace
 
 from pawsonalize.engine.campaigns.updates import Campaigns
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.status import Status
+from pawsonalize.workflow.fates import PAUSE_SECONDS, attempted, decided
 from pawsonalize.workflow.judging import live_version
-from pawsonalize.workflow.record import Fate, Half, Outcome, Record, Step, moved, settled, with_half
+from pawsonalize.workflow.record import Fate, Half, Record, Step, moved, with_half
 from pawsonalize.workflow.worker import Later
 
 _PATIENT_CHECKS = 3
@@ -27,27 +29,30 @@ class Promotion:
     check_seconds: float
     checks: int
 
-    def update(self, record: Record, now: int) -> Record:
+    def update(self, record: Record, now: int) -> Record | Later:
         """Point the campaigns of the winners at their new versions, unless they were changed."""
         for half in record.open_halves():
-            record = with_half(record, self._updated(half, now))
-        if record.open_halves():
+            record = with_half(record, attempted(half, partial(self._updated, now=now)))
+        asked_for = {half.campaign_status for half in record.open_halves()}
+        if "" in asked_for:
+            return Later(record, PAUSE_SECONDS)
+        if asked_for:
             return moved(record, Step.AWAIT_CAMPAIGNS)
-        return _decided(record)
+        return decided(record)
 
     def await_all(self, record: Record, now: int) -> Record | Later:
         """Look whether the campaigns serve their new versions; those that never do have failed."""
         for half in record.open_halves():
-            record = with_half(record, self._looked_at(half, now))
+            record = with_half(record, attempted(half, partial(self._looked_at, now=now)))
         if record.open_halves():
             return Later(record, self.check_seconds)
-        return _decided(record)
+        return decided(record)
 
     def _updated(self, half: Half, now: int) -> Half:
         campaign = self.campaigns.get(half.campaign)
         live = live_version(campaign)
         if live == half.solution_version:  # cut off after the update
-            return half
+            return replace(half, campaign_status=_update_status(campaign))
         if live != half.live_version:
             reason = (
                 f"campaign {half.campaign} was pointed at {live} after the comparison, and is left"
@@ -55,10 +60,10 @@ class Promotion:
             )
             return replace(half, fate=Fate.FAILED, reason=reason)
         # Who changes the campaign between the look and this makes it a Conflict: look again.
-        self.campaigns.update(
+        updated = self.campaigns.update(
             half.campaign, half.solution_version, now, expected_revision=campaign.revision
         )
-        return half
+        return replace(half, campaign_status=_update_status(updated))
 
     def _looked_at(self, half: Half, now: int) -> Half:
         campaign = self.campaigns.get(half.campaign)
@@ -92,16 +97,3 @@ class Promotion:
 
 def _update_status(campaign: Campaign) -> str:
     return "" if campaign.latest_update is None else campaign.latest_update.status.value
-
-
-def _decided(record: Record) -> Record:
-    """The record with the outcome that its halves' fates add up to."""
-    fates = {half.fate for half in record.halves}
-    if Fate.FAILED in fates:
-        outcome = Outcome.FAILED
-    elif Fate.PROMOTED in fates:
-        outcome = Outcome.PROMOTED
-    else:
-        outcome = Outcome.NOT_PROMOTED
-    reason = " ".join(f"{half.campaign}: {half.reason}" for half in record.halves)
-    return settled(record, outcome, reason, Step.NOTIFY)

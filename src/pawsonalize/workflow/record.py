@@ -12,6 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from pawsonalize.domain.errors import CorruptArtefact
+from pawsonalize.engine.solutions.retrained import EVERYTHING, Part
 from pawsonalize.storage.workflow_runs import RUNNING, WorkflowRun
 
 
@@ -50,25 +51,35 @@ class Trigger(StrEnum):
 
 
 class Fate(StrEnum):
-    """What became of one half's new solution version."""
+    """What became of one campaign's new solution version."""
 
     OPEN = "open"
     PROMOTED = "promoted"
     NOT_PROMOTED = "not-promoted"
+    SKIPPED = "skipped"
     FAILED = "failed"
 
 
 class Half(msgspec.Struct, frozen=True, kw_only=True):
     """One campaign's share of the run: the version it gets, or does not get, and why.
 
+    A run has as many as there are campaigns to retrain; the first runs had two. Campaigns of one
+    solution share a version; `solution_version` is empty where none is trained. `solution` and
+    `dataset_group` are empty in records of then, which knew the default group alone, where a
+    solution is called as its campaign is.
+
     `live_version` is the campaign's when the new version was judged; the campaign is updated only
-    while it still is. `evidence` and `decision` are the gate's.
+    while it still is. `evidence` and `decision` are the gate's. `errors` are those after which
+    what a step does for this campaign was tried again.
     """
 
     campaign: str
     solution_version: str
+    solution: str = ""
+    dataset_group: str = ""
     fate: Fate = Fate.OPEN
     reason: str = ""
+    errors: tuple[str, ...] = ()
     trainings: int = 0
     training_status: str = ""
     training_progress: str = ""
@@ -97,7 +108,9 @@ class StepTiming(msgspec.Struct, frozen=True, kw_only=True):
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """A run: its inputs, what each step found, and how it ended.
 
-    `outcome` is None until it is known, `ended_at` until nothing is left to do.
+    `part` is what of all that asks to be retrained this run retrains, `left_out` has the campaigns
+    that do not ask, with the reason. `outcome` is None until it is known, `ended_at` until nothing
+    is left to do.
     """
 
     run_id: str
@@ -109,7 +122,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     ended_at: int | None = None
     log_offset: int | None = None
+    part: Part = EVERYTHING
     settings: Mapping[str, Any] = {}
+    left_out: Mapping[str, str] = {}
     findings: tuple[Mapping[str, Any], ...] = ()
     halves: tuple[Half, ...] = ()
     steps: tuple[StepTiming, ...] = ()
@@ -124,7 +139,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         return [half for half in self.halves if half.fate is Fate.OPEN]
 
 
-def begun(run_id: str, trigger: Trigger, as_of: int, now: int, settings: Any) -> Record:
+def begun(
+    run_id: str, trigger: Trigger, as_of: int, now: int, settings: Any, part: Part = EVERYTHING
+) -> Record:
     """A run before its first step."""
     first = StepTiming(step=Step.CHECK_DATA, began_at=now)
     return Record(
@@ -132,6 +149,7 @@ def begun(run_id: str, trigger: Trigger, as_of: int, now: int, settings: Any) ->
         trigger=trigger,
         as_of=as_of,
         started_at=now,
+        part=part,
         settings=msgspec.to_builtins(settings),
         steps=(first,),
     )

@@ -1,24 +1,36 @@
 """Beginning, reading and cancelling workflow runs; what doors and commands see of them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from pawsonalize.domain.errors import Conflict, NotFound
 from pawsonalize.domain.times import iso
+from pawsonalize.engine.solutions.retrained import EVERYTHING, Part
 from pawsonalize.storage.workflow_runs import WorkflowRun, WorkflowRuns
 from pawsonalize.workflow.record import Record, Trigger, begun, read_record, write_record
 
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """Workflow runs over their table; `settings` are those a new run is begun with."""
+    """Workflow runs over their table; `settings` are those a new run is begun with.
+
+    `check` raises for a part of which there is nothing to retrain.
+    """
 
     rows: WorkflowRuns
     settings: Any
+    check: Callable[[Part], object] = lambda part: part
 
-    def begin(self, trigger: Trigger, now: int, as_of: int | None = None) -> Record:
-        """Begin a run now, as of now or of the given moment; Conflict while another one runs."""
-        record = self._new(_run_id(now), trigger, now, as_of)
+    def begin(
+        self, trigger: Trigger, now: int, as_of: int | None = None, part: Part = EVERYTHING
+    ) -> Record:
+        """Begin a run now, as of now or of the given moment; Conflict while another one runs.
+
+        NotFound or InvalidInput for a part of which there is nothing to retrain.
+        """
+        self.check(part)
+        record = self._new(_run_id(now), trigger, now, as_of, part)
         if not self.rows.begin(_row(record)):
             running = self.rows.running()
             name = running.run_id if running else record.run_id
@@ -54,8 +66,11 @@ class Runs:
             raise Conflict(f"{run_id} has ended already: it is {ended.status}")
         return self.get(run_id)
 
-    def _new(self, run_id: str, trigger: Trigger, now: int, as_of: int | None) -> Record:
-        return begun(run_id, trigger, now if as_of is None else as_of, now, self.settings)
+    def _new(
+        self, run_id: str, trigger: Trigger, now: int, as_of: int | None, part: Part = EVERYTHING
+    ) -> Record:
+        as_of = now if as_of is None else as_of
+        return begun(run_id, trigger, as_of, now, self.settings, part)
 
     def _row(self, run_id: str) -> WorkflowRun:
         row = self.rows.get(run_id)

@@ -1,6 +1,7 @@
 """The steps around training: each half's solution version is created, trained, waited for."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -9,7 +10,8 @@ from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.solutions.processes import TrainingProcesses
 from pawsonalize.engine.solutions.versions import SolutionVersions
-from pawsonalize.workflow.record import Fate, Half, Outcome, Record, Step, moved, settled, with_half
+from pawsonalize.workflow.fates import attempted, decided
+from pawsonalize.workflow.record import Fate, Half, Record, Step, moved, with_half
 from pawsonalize.workflow.worker import Later
 
 MAX_TRAININGS = 3
@@ -18,32 +20,53 @@ MAX_TRAININGS = 3
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """Solution versions in the making; each trains in a process of its own."""
+    """Solution versions in the making; each trains in a process of its own.
+
+    At most `at_once` do at the same time. The others begin as there is room.
+    """
 
     versions: SolutionVersions
     processes: TrainingProcesses
     check_seconds: float
+    at_once: int = 2
 
     def create(self, record: Record, now: int) -> Record:
-        """Create the versions and start their trainings; what is there already is left alone."""
-        for half in record.open_halves():
-            name = half.solution_version
-            self.versions.create(half.campaign, as_of=record.as_of, now=now, name=name)
-            self.processes.start(name, now)
-            record = with_half(record, replace(half, trainings=1))
-        return moved(record, Step.AWAIT_VERSIONS)
+        """Create versions and start their trainings; what is there already is left alone."""
+        return moved(self._begun(record, now), Step.AWAIT_VERSIONS)
 
     def await_all(self, record: Record, now: int) -> Record | Later:
         """Look at the trainings; once none goes on, those that are ACTIVE are judged."""
         for half in record.open_halves():
-            record = with_half(record, self._looked_at(half, now))
+            if half.trainings:
+                record = with_half(record, attempted(half, partial(self._looked_at, now=now)))
+        record = self._begun(record, now)
         open_halves = record.open_halves()
         if any(half.training_status != Status.ACTIVE for half in open_halves):
             return Later(record, self.check_seconds)
-        if open_halves:
-            return moved(record, Step.EVALUATE)
-        reason = "; ".join(half.reason for half in record.halves)
-        return settled(record, Outcome.FAILED, reason, Step.NOTIFY)
+        return moved(record, Step.EVALUATE) if open_halves else decided(record)
+
+    def _begun(self, record: Record, now: int) -> Record:
+        """The record with as many trainings begun as there is room for.
+
+        Campaigns of one solution wait for one training, and count as one.
+        """
+        create = partial(self._created, run=record.run_id, as_of=record.as_of, now=now)
+        for half in record.open_halves():
+            under_way = {
+                each.solution_version
+                for each in record.open_halves()
+                if each.trainings and each.training_status != Status.ACTIVE
+            }
+            if half.trainings or len(under_way - {half.solution_version}) >= self.at_once:
+                continue
+            record = with_half(record, attempted(half, create))
+        return record
+
+    def _created(self, half: Half, run: str, as_of: int, now: int) -> Half:
+        name, solution = half.solution_version, half.solution or half.campaign
+        self.versions.create(solution, as_of=as_of, now=now, name=name, run=run)
+        self.processes.start(half.solution_version, now)
+        return replace(half, trainings=1)
 
     def stop(self, record: Record, now: int) -> Record:
         """End what still trains, and leave nothing half-written."""

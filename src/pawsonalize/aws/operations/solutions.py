@@ -42,6 +42,7 @@ def create_solution(services: Services, asked: Asked) -> Answer:
         tuning=tuning,
         # AWS trains unless told otherwise; here a schedule, if nothing more, must say so.
         auto_training_days=auto_training_of(asked.get(_AUTO, _SCHEDULE in config), config),
+        retrain=_retrain(asked),
         tags=given_tags(asked),
         asked={name: asked[name] for name in _KEPT if name in asked},
     )
@@ -80,6 +81,7 @@ def update_solution(services: Services, asked: Asked) -> Answer:
             solution,
             selection=selection_of({}, config) if "eventsConfig" in changes else solution.selection,
             auto_training_days=auto_training_of(wanted, config),
+            retrain=_retrain(asked) if _AUTO in asked else solution.retrain,
             asked={**solution.asked, "solutionConfig": config} if changes else solution.asked,
             latest_update=SolutionUpdate(now, {_AUTO: wanted, "solutionUpdateConfig": changes}),
         )
@@ -118,6 +120,11 @@ def _latest_update(solution: Solution) -> Answer | None:
         "creationDateTime": update.requested_at,
         "lastUpdatedDateTime": update.requested_at,
     }
+
+
+def _retrain(asked: Asked) -> bool | None:
+    """Who says that nothing is to be trained by itself means the daily retraining as well."""
+    return False if asked.get(_AUTO) is False else None
 
 
 def _check_wishes(asked: Asked) -> None:

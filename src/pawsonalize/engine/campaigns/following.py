@@ -25,7 +25,7 @@ class Following:
     """Updates campaigns to versions that became ACTIVE, each once, whoever looks first.
 
     A version that cannot be served, was refused or was rolled back is not tried again: the
-    campaign waits for a newer one.
+    campaign waits for a newer one. Versions of retrainings go live through those alone.
     """
 
     registry: Registry
@@ -52,8 +52,8 @@ class Following:
     def _behind(self) -> Iterator[tuple[Campaign, SolutionVersion]]:
         for campaign in list(self.registry.all(Campaign)):
             if campaign.follows_latest:
-                newest = self.versions.newest(campaign.solution)
-                if newest is not None and newest.name != campaign.followed:
+                newest = self.versions.newest_to_follow(campaign.solution, campaign.followed)
+                if newest is not None:
                     yield campaign, newest
 
     def _follow(self, campaign: Campaign, newest: SolutionVersion, now: int) -> None:

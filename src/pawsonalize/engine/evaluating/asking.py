@@ -6,12 +6,22 @@ from dataclasses import dataclass
 from pawsonalize.engine.evaluating.holdout import Holdout
 from pawsonalize.engine.evaluating.lists import draw_lists, ranked_lists, within_lists
 from pawsonalize.evaluation.judging import Ranker
+from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model
+from pawsonalize.recipes.next_best_action import NextBestAction
 from pawsonalize.recipes.personalized_ranking import PersonalizedRanking
 from pawsonalize.recipes.popularity_count import PopularityCount
 from pawsonalize.recipes.trending_now import TrendingNow
 
 _SAME_FOR_EVERYBODY = frozenset({PopularityCount.name, TrendingNow.name})
+
+
+def has_questions(recipe: str) -> bool:
+    """Whether the gate can judge a version of the recipe: it knows visitors with histories.
+
+    What is like an item, and which action is best, are other questions.
+    """
+    return not recipe_named(recipe).needs_item and recipe != NextBestAction.name
 
 
 @dataclass(frozen=True, slots=True)

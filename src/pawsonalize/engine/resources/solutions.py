@@ -50,7 +50,8 @@ class Solution(Resource, frozen=True, kw_only=True):
     """A recipe with its settings on the data of a dataset group.
 
     Every `auto_training_days` a new version is trained, if there are new events; None: only on
-    demand.
+    demand. `retrain` says whether the daily retraining trains it for the campaigns that serve it;
+    None, that it may, at its own pace where it has one.
     """
 
     kind: ClassVar[str] = "solution"
@@ -62,6 +63,7 @@ class Solution(Resource, frozen=True, kw_only=True):
     selection: TrainingSelection = TrainingSelection()
     tuning: Tuning | None = None
     auto_training_days: Annotated[int, Meta(ge=1)] | None = None
+    retrain: bool | None = None
     latest_update: SolutionUpdate | None = None
 
     @property
@@ -100,7 +102,7 @@ class SolutionVersion(Resource, frozen=True, kw_only=True):
     `tuned` is what came of that. An UPDATE folds what `cut` adds to the version `base`, whose own
     cut and those of its bases are `folded`, oldest first. With `measured`, a FULL training also
     measures itself on held-out users, which fits twice. `automatic`: nobody asked for it, it was
-    due.
+    due. `run` is the retraining it was trained for, which decides whether it is served.
     """
 
     kind: ClassVar[str] = "solution version"
@@ -120,6 +122,7 @@ class SolutionVersion(Resource, frozen=True, kw_only=True):
     seed: int = 0
     measured: bool = False
     automatic: bool = False
+    run: str | None = None
     code_version: str = ""
     progress: Progress | None = None
     artefact: str | None = None

@@ -7,10 +7,13 @@ import structlog
 
 from pawsonalize.domain.errors import Conflict, NotFound, PawsonalizeError
 from pawsonalize.domain.times import DAY, SECOND
+from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.resources.status import Status
+from pawsonalize.engine.solutions.retrained import Retrained, why_not
 from pawsonalize.engine.solutions.versions import SolutionVersions
+from pawsonalize.engine.training_data import has_events
 from pawsonalize.storage.base import EventLog
 
 _FIRST_AFTER = 10 * SECOND  # who trains a new solution at once by themselves needs no first one
@@ -23,12 +26,15 @@ class AutomaticTraining:
     """Writes down the versions that are due; the training queue starts them.
 
     A version is due so many days after the newest one was created, however that came about. The
-    due moment is part of its name, so several servers write down one.
+    due moment is part of its name, so several servers write down one. Where there is a daily
+    retraining (`retrains`), it trains what is due for the campaigns that ask for it: those
+    solutions are waited with for another day, so that nothing is trained twice.
     """
 
     registry: Registry
     versions: SolutionVersions
     log: EventLog
+    retrains: bool = False
 
     def look(self, now: int) -> None:
         """Write down what is due and has events that the newest version does not know.
@@ -50,9 +56,9 @@ class AutomaticTraining:
             return
         due = solution.created_at + _FIRST_AFTER
         if newest is not None:
-            due = newest.created_at + days * DAY
+            due = newest.created_at + (days + self._is_retrained(solution)) * DAY
         known = 0 if newest is None or newest.status is not Status.ACTIVE else newest.log_offset
-        if now < due or not self._has_come(solution, known):
+        if now < due or not self._has_come(solution, known, now):
             return
         self.versions.create(
             solution.name,
@@ -64,6 +70,12 @@ class AutomaticTraining:
             automatic=True,
         )
 
-    def _has_come(self, solution: Solution, known: int) -> bool:
+    def _is_retrained(self, solution: Solution) -> bool:
+        return self.retrains and any(
+            why_not(Retrained(solution, campaign)) is None
+            for campaign in self.registry.all(Campaign, parent=solution.name)
+        )
+
+    def _has_come(self, solution: Solution, known: int, now: int) -> bool:
         log = self.log.of(solution.data_group)
-        return bool(log.read(known, log.head(), 1))
+        return has_events(log, known, log.head(), now)

@@ -59,6 +59,7 @@ class SolutionVersions:
         asked: Mapping[str, Any] | None = None,
         tuning: Tuning | None = None,
         automatic: bool = False,
+        run: str | None = None,
     ) -> SolutionVersion:
         """Write down what to train: the log up to its head, as of a moment. CREATE PENDING.
 
@@ -90,7 +91,12 @@ class SolutionVersions:
             tuning=tuning,
         )
         wanted = msgspec.structs.replace(
-            wanted, measured=measured, automatic=automatic, tags=tags or {}, asked=asked or {}
+            wanted,
+            measured=measured,
+            automatic=automatic,
+            run=run,
+            tags=tags or {},
+            asked=asked or {},
         )
         try:
             return self._registry.create(wanted, now)
@@ -109,6 +115,18 @@ class SolutionVersions:
         """The solution's newest version that is ACTIVE, or None."""
         versions = self._registry.all(SolutionVersion, parent=solution)
         return next((one for one in versions if one.status is Status.ACTIVE), None)
+
+    def newest_to_follow(self, solution: str, followed: str | None) -> SolutionVersion | None:
+        """The newest that is ACTIVE and newer than the one followed, or None.
+
+        Versions of retrainings are not followed: those say themselves which of them is served.
+        """
+        for version in self._registry.all(SolutionVersion, parent=solution):
+            if version.name == followed:
+                return None
+            if version.status is Status.ACTIVE and version.run is None:
+                return version
+        return None
 
     def delete_solution(self, name: str, now: int) -> None:
         """Delete a solution with its versions and their artefacts.

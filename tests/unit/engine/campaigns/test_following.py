@@ -65,6 +65,22 @@ def test_a_rollback_lasts_until_there_is_a_newer_version(
     assert served() == "v3"
 
 
+def test_versions_of_a_retraining_are_left_to_its_gate(
+    campaigns: Campaigns, registry: Registry, release: Release, served: Callable[[], str | None]
+) -> None:
+    release.train("v1", ["a"])
+    assert served() == "v1"
+    release.train("v2", ["a"])
+    judged = msgspec.structs.replace(registry.get(SolutionVersion, "v2"), run="retrain-1")
+    registry.update(judged, T0)
+    assert served() == "v1"
+    campaigns.update("recommender", "v2", T0)  # as the run does, if it wins
+    assert served() == "v2"
+    assert served() == "v2", "and nobody goes back"
+    release.train("v3", ["a"])
+    assert served() == "v3"
+
+
 def test_looking_again_changes_nothing(
     campaigns: Campaigns, release: Release, served: Callable[[], str | None]
 ) -> None:

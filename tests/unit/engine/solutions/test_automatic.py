@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from pawsonalize.domain.times import DAY, MINUTE
+from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import moved
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
@@ -51,6 +52,30 @@ def test_the_first_version_is_made_soon_after_the_solution(
     (first,) = made(registry)
     assert (first.solution, first.automatic) == ("recommender", True)
     assert (first.status, first.as_of) == (Status.CREATE_PENDING, SOON)
+
+
+def test_events_of_another_dataset_group_are_nothing_new(
+    automatic: AutomaticTraining, registry: Registry, log: SqlEventLog
+) -> None:
+    automatic.look(SOON)
+    end(registry)
+    log.append([event("e2", dataset_group="shelter-b")])
+    automatic.look(SOON + 2 * DAY)
+    assert len(made(registry)) == 1
+
+
+def test_what_the_daily_retraining_trains_is_waited_with_for_a_day(
+    automatic: AutomaticTraining, registry: Registry, versions: SolutionVersions, log: SqlEventLog
+) -> None:
+    automatic.look(SOON)
+    end(registry)
+    log.append([event("e2")])
+    assert registry.get(Campaign, "recommender").solution == "recommender"
+    retrains = AutomaticTraining(registry, versions, log, retrains=True)
+    retrains.look(SOON + 2 * DAY)
+    assert len(made(registry)) == 1
+    retrains.look(SOON + 3 * DAY)
+    assert len(made(registry)) == 2
 
 
 def test_the_next_is_due_so_many_days_later_if_there_are_new_events(
