@@ -37,6 +37,15 @@ Moment = Annotated[
     Meta(description="ISO 8601 text, epoch seconds or epoch milliseconds."),
 ]
 
+# All events of a call go into one dataset group: which, its path says.
+IN_THE_QUERY: Mapping[str, str] = MappingProxyType(
+    {
+        "datasetgroup": "it into the query, ?datasetGroup=",
+        "campaign": "it into the query, ?campaign=",
+        "trackingid": "the tracker's group into the query, ?datasetGroup=",
+    }
+)
+
 MAX_CLOCK_LEAD = DAY  # a client's clock may be wrong by a time zone, not by more
 
 
@@ -79,7 +88,9 @@ class EventForm(Form, frozen=True, rename="camel"):
     ) = None
     properties: dict[str, Any] | None = None
 
-    synonyms = MappingProxyType({"data": "Data", "event": "events", "events": "events"})
+    synonyms = MappingProxyType(
+        {"data": "Data", "event": "events", "events": "events", **IN_THE_QUERY}
+    )
 
 
 class _Peek(msgspec.Struct, frozen=True):

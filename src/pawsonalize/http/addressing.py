@@ -43,6 +43,23 @@ def query_address(request: Request) -> Address:
     return Address(given.get("datasetGroup"), given.get("campaign"))
 
 
+def address_of(request: Request, dataset_group: str | None, campaign: str | None = None) -> Address:
+    """What the body names, or the query parameters; InvalidInput where they differ."""
+    query = query_address(request)
+    return Address(
+        _once("datasetGroup", dataset_group, query.dataset_group),
+        _once("campaign", campaign, query.campaign),
+    )
+
+
+def _once(field: str, body: str | None, query: str | None) -> str | None:
+    if body is not None and query is not None and body != query:
+        raise InvalidInput(
+            f"{field} is {body} in the body and {query} in the query: send it once", field=field
+        )
+    return query if body is None else body
+
+
 async def read_group(request: Request) -> str:
     """The dataset group that the query parameters mean."""
     services: Services = request.app.state.services

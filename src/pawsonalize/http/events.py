@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.engine.decoding import Form, UnknownFields, check_fields, decode
-from pawsonalize.engine.event_form import EventForm
+from pawsonalize.engine.event_form import IN_THE_QUERY, EventForm
 from pawsonalize.engine.ingest import MAX_EVENTS
 from pawsonalize.http.addressing import read_group
 from pawsonalize.http.errors import ErrorDetail, Rejected, error_of_all
@@ -46,6 +46,8 @@ class _Peek(msgspec.Struct, frozen=True):
 
 class _Wrapped(Form, frozen=True):
     events: list[Raw]
+
+    synonyms = IN_THE_QUERY
 
 
 _LIST = msgspec.json.Decoder(list[Raw])

@@ -5,10 +5,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.engine.campaigns.directory import Address
 from pawsonalize.engine.decoding import Form
 from pawsonalize.engine.resources.datasets import Filter
-from pawsonalize.http.addressing import DatasetGroupName, query_address, read_group
+from pawsonalize.http.addressing import (
+    DatasetGroupName,
+    address_of,
+    query_address,
+    read_group,
+)
 from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.resources import NamedAnswer, as_answer, read_page
 from pawsonalize.http.services import Services
@@ -51,7 +55,8 @@ async def post_filter(request: Request) -> Response:
     """Create a filter; it can be used at once."""
     services: Services = request.app.state.services
     asked = await read_form(request, _REQUEST)
-    group = await services.read(services.directory.dataset_group, Address(asked.dataset_group))
+    address = address_of(request, asked.dataset_group)
+    group = await services.read(services.directory.dataset_group, address)
     created = await run_in_threadpool(
         services.filters.create, asked.name, asked.expression, services.now(), dataset_group=group
     )

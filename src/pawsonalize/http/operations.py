@@ -90,6 +90,7 @@ OPERATIONS = (
         },
         parameters=(
             Parameter("detail", "`full` adds scores, propensities, reasons and metadata."),
+            *ADDRESS_PARAMETERS,
         ),
         answer_headers=_RECOMMENDATION_ID,
     ),
@@ -105,6 +106,7 @@ OPERATIONS = (
             "of the inventory": ANIMALS_RERANKING,
             "of another dataset group": SHOP_RERANKING,
         },
+        parameters=ADDRESS_PARAMETERS,
         answer_headers=_RECOMMENDATION_ID,
     ),
     Operation(
@@ -345,6 +347,7 @@ OPERATIONS = (
         answer=(filters.FilterAnswer,),
         status=201,
         examples={"no cats": FILTER},
+        parameters=ADDRESS_PARAMETERS,
     ),
     Operation(
         "GET",

@@ -11,7 +11,6 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.engine.animals.individuals import AnimalAnswer, Asked, Individuals
-from pawsonalize.engine.campaigns.directory import Address
 from pawsonalize.engine.campaigns.entries import Purpose
 from pawsonalize.engine.constraints import Constraint
 from pawsonalize.engine.event_form import Id, Moment
@@ -21,6 +20,7 @@ from pawsonalize.http.addressing import (
     Answering,
     CampaignName,
     DatasetGroupName,
+    address_of,
     answering,
     individuals_for,
 )
@@ -116,7 +116,7 @@ async def post_recommendations(request: Request) -> Response:
     services: Services = request.app.state.services
     asked = await read_form(request, _REQUEST)
     is_full = is_detailed(request)
-    address = Address(asked.dataset_group, asked.campaign)
+    address = address_of(request, asked.dataset_group, asked.campaign)
     if asked.of == "animals":
         whom = await individuals_for(services, address, Purpose.RECOMMENDING)
         found = await services.read(

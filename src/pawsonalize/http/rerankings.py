@@ -11,7 +11,6 @@ from starlette.responses import Response
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.engine.animals.individuals import AnimalAnswer, Asked, Individuals
-from pawsonalize.engine.campaigns.directory import Address
 from pawsonalize.engine.campaigns.entries import Purpose
 from pawsonalize.engine.decoding import Form
 from pawsonalize.engine.event_form import AnimalMetadata, Id, Moment
@@ -21,6 +20,7 @@ from pawsonalize.http.addressing import (
     Answering,
     CampaignName,
     DatasetGroupName,
+    address_of,
     answering,
     individuals_for,
 )
@@ -104,7 +104,7 @@ async def post_rerankings(request: Request) -> Response:
     asked = await read_form(request, _REQUEST)
     if asked.user_id is None and asked.session_id is None:
         raise InvalidInput("userId is missing: send it, or a sessionId", field="userId")
-    address = Address(asked.dataset_group, asked.campaign)
+    address = address_of(request, asked.dataset_group, asked.campaign)
     if asked.of == "animals":
         whom = await individuals_for(services, address, Purpose.RANKING)
         found = await services.read(_rerank_animals, services, whom, asked, services.now())

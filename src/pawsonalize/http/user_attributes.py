@@ -13,6 +13,7 @@ from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.preferences import PREFERRED_AT
 from pawsonalize.engine.decoding import Form
+from pawsonalize.engine.event_form import IN_THE_QUERY
 from pawsonalize.http.addressing import read_group
 from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.services import Services
@@ -37,6 +38,8 @@ class UserRequest(Form, frozen=True):
 
     attributes: Attributes = msgspec.field(default_factory=dict)
     preferences: PreferencesForm | None = None
+
+    synonyms = IN_THE_QUERY
 
 
 class UserAnswer(msgspec.Struct, frozen=True, rename="camel"):

@@ -75,3 +75,32 @@ def test_a_group_that_is_not_there_is_told_wherever_one_can_be_named(
         error = error_of(answer)
         assert error["field"] == field
         assert {"datasetGroup": DATASET_GROUP, "campaign": RECOMMENDER}[field] in error["message"]
+
+
+def test_the_query_names_a_group_as_the_body_does_and_they_must_agree(client: TestClient) -> None:
+    expression = "INCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ($TYPE)"
+    bodies: dict[str, dict[str, Any]] = {
+        "/v1/recommendations": {},
+        "/v1/rerankings": {"userId": "ann", "itemMetadataList": [{"itemId": "a"}]},
+        "/v1/filters": {"name": "never-made", "expression": expression},
+    }
+    for path, body in bodies.items():
+        answer = client.post(path, json=body, params={"datasetGroup": "nowhere"})
+        assert (answer.status_code, error_of(answer)["field"]) == (404, "datasetGroup"), path
+        both = body | {"datasetGroup": DATASET_GROUP}
+        answer = client.post(path, json=both, params={"datasetGroup": "nowhere"})
+        assert answer.status_code == 400
+        assert "send it once" in error_of(answer)["message"]
+
+
+def test_a_group_inside_an_event_or_a_user_is_not_dropped_in_silence(
+    client: TestClient, user: str
+) -> None:
+    event = view(user, DOGS[0])
+    for body in (event | {"datasetGroup": "x"}, {"events": [event], "campaign": "x"}):
+        answer = client.post("/v1/events", json=body)
+        assert answer.status_code == 400
+        assert "into the query" in answer.json()["error"]["message"]
+    assert client.get(f"/v1/users/{user}/history").json()["events"] == []
+    answer = client.put(f"/v1/users/{user}", json={"attributes": {}, "datasetGroup": "x"})
+    assert "write it into the query, ?datasetGroup=" in error_of(answer)["message"]
