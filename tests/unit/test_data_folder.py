@@ -146,3 +146,10 @@ def test_the_doctor_makes_no_folder_either(tmp_path: Path) -> None:
     assert found["data folder"]["verdict"] == "attention"
     assert str(tmp_path / "typo") in found["data folder"]["message"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_made_is_said_even_if_the_command_line_names_it(tmp_path: Path) -> None:
+    folder = tmp_path / "typo"
+    command = ["keys", "create", "--data-dir", str(folder)]
+    assert CliRunner().invoke(app, command).stderr == f"made a new data folder: {folder}\n"
+    assert CliRunner().invoke(app, command).stderr == ""

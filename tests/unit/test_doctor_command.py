@@ -11,6 +11,8 @@ from pawsonalize import clock
 from pawsonalize.app import opened
 from pawsonalize.cli.main import app
 from pawsonalize.domain.notifications import Kind, Notification
+from pawsonalize.engine.resources.resource import moved
+from pawsonalize.engine.resources.status import Status
 from pawsonalize.settings import Settings
 from pawsonalize.storage.deliveries import Delivery
 from tests.event_data import T0
@@ -78,3 +80,15 @@ def test_a_service_without_a_model_needs_one(tmp_path: Path) -> None:
     code, found = examined(tmp_path)
     assert code == 1
     assert "pawsonalize train" in found["campaign recommender"]["next_move"]
+
+
+def test_a_solution_whose_newest_training_failed_needs_attention(tmp_path: Path) -> None:
+    settings = make_service(tmp_path)
+    with opened(settings) as adapters:
+        version = adapters.versions.create("recommender", as_of=T0 + 5000, now=T0 + 5000)
+        failed = moved(version, Status.CREATE_FAILED, failure_reason="out of memory")
+        adapters.registry.update(failed, T0 + 5000)
+    code, found = examined(tmp_path)
+    assert code == 1
+    assert "out of memory" in found["solution recommender"]["message"]
+    assert "pawsonalize train" in found["solution recommender"]["next_move"]

@@ -21,6 +21,7 @@ from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.campaigns.untrained import TrainedOrNot
 from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.importing.jobs import ImportJobs
+from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.jobs.worker import Worker
 from pawsonalize.engine.notifying.courier import Courier
 from pawsonalize.engine.problems import Problems
@@ -45,6 +46,7 @@ _RETRAIN_SECONDS = 1.0
 _WEIGHTS_SECONDS = 2.0
 _FOLD_SECONDS = 1.0
 _PROBLEM_SECONDS = 5.0
+_LOST_SECONDS = 30.0
 
 T = TypeVar("T")
 
@@ -101,6 +103,7 @@ def _work(
     for worker in engine.jobs.workers:
         yield often(_IMPORT_SECONDS, do_job, worker, engine.working, worker.kind.__name__)
     yield often(_SHOWN_SECONDS, count_shown, engine.shelf)
+    yield often(_LOST_SECONDS, log_impressions, engine.impressions)
     yield often(_METADATA_SECONDS, read_metadata, engine.filterings)
     yield often(_WEIGHTS_SECONDS, follow_weights, (settings.animal_weights, engine.individuals))
     yield often(_LOOK_SECONDS, train_when_due, engine.automatic)
@@ -187,6 +190,11 @@ def fill_shelf(shelf: ShelfWatch) -> None:
 def count_shown(shelf: ShelfWatch) -> None:
     """Take in what was shown, by whichever process."""
     shelf.count_shown()
+
+
+def log_impressions(impressions: ImpressionLog) -> None:
+    """Fail where answers could not be logged, so that it is a problem."""
+    impressions.report_lost()
 
 
 def read_metadata(filterings: Filterings) -> None:

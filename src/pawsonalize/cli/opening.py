@@ -7,7 +7,7 @@ from rich.console import Console
 
 from pawsonalize import app
 from pawsonalize.app import Adapters
-from pawsonalize.settings import Settings, read_settings
+from pawsonalize.settings import DATABASE_FILE, Settings, read_settings
 
 
 @contextmanager
@@ -23,9 +23,17 @@ def opened(settings: Settings) -> Iterator[Adapters]:
 
 @contextmanager
 def opened_or_made(settings: Settings) -> Iterator[Adapters]:
-    """The same for commands that begin something: data folder and database are made if need be."""
+    """The same for commands that begin something: data folder and database are made if need be.
+
+    One that is made is said on stderr: a wrong name would look like an empty, healthy service.
+    """
+    folder = settings.data_dir.absolute()
+    is_new = not settings.database_url and not (folder / DATABASE_FILE).exists()
     with app.opened(settings) as adapters:
-        _say_where(settings)
+        if is_new:
+            _say(f"made a new data folder: {folder}")
+        else:
+            _say_where(settings)
         yield adapters
 
 
@@ -36,5 +44,9 @@ def _say_where(settings: Settings) -> None:
         where = f"data folder: {settings.data_dir.absolute()}"
         if written.file is not None:
             where += f" (settings: {written.file.absolute()})"
-        stderr = Console(stderr=True, soft_wrap=True, highlight=False)
-        stderr.print(where, style="dim", markup=False)
+        _say(where)
+
+
+def _say(words: str) -> None:
+    stderr = Console(stderr=True, soft_wrap=True, highlight=False)
+    stderr.print(words, style="dim", markup=False)

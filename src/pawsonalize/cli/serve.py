@@ -9,7 +9,8 @@ from typing import Any
 import uvicorn
 from rich.console import Console
 
-from pawsonalize.app import Adapters, open_notifiers, opened
+from pawsonalize.app import Adapters, open_notifiers
+from pawsonalize.cli.opening import opened_or_made
 from pawsonalize.cli.options import DataDir, Host, Port, Workers
 from pawsonalize.cli.workers import supervise_with_workers
 from pawsonalize.settings import Settings, as_environment, load_settings
@@ -35,7 +36,7 @@ def run_server(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight are answered first."""
     # Here, what cannot be used is one line and an exit code; in a worker, a traceback.
     open_notifiers(settings)
-    with opened(settings) as adapters:
+    with opened_or_made(settings) as adapters:
         if advice := _advice(settings, adapters):
             Console(stderr=True).print(advice, style="yellow", markup=False)
     # Two libraries that each take all cores for one small product only get in their own way.

@@ -5,6 +5,7 @@ from collections import deque
 
 import structlog
 
+from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.storage.impressions import Impression, Impressions
 
 _LINGER_SECONDS = 0.05
@@ -16,8 +17,8 @@ log = structlog.get_logger()
 class ImpressionLog:
     """Gathers impressions and writes them in the background, so that no answer waits.
 
-    An impression that cannot be stored is dropped and counted in `lost`: it is a measurement,
-    and must never take the answers down with it.
+    An impression that cannot be stored is dropped: it is a measurement, and must never take the
+    answers down with it. It is counted in `lost`, and `report_lost` says so.
     """
 
     def __init__(self, table: Impressions) -> None:
@@ -26,16 +27,31 @@ class ImpressionLog:
         self._wake = threading.Event()
         self._closing = threading.Event()
         self.lost = 0
+        self._reported = 0
+        self._reason = ""
         self._thread = threading.Thread(target=self._run, name="impressions", daemon=True)
         self._thread.start()
 
     def add(self, impression: Impression) -> None:
         """Take an impression; returns at once."""
         if len(self._waiting) >= _MAX_WAITING:
-            self.lost += 1
+            self._note_lost(1, "more came in than could be written")
             return
         self._waiting.append(impression)
         self._wake.set()
+
+    def report_lost(self) -> None:
+        """Raise StorageUnavailable if impressions were lost since it was last called."""
+        lost, self._reported = self.lost - self._reported, self.lost
+        if lost:
+            raise StorageUnavailable(
+                f"{lost:,} answers could not be logged ({self._reason}): outcomes and exploration"
+                " count without them; see that the database can be written"
+            )
+
+    def _note_lost(self, count: int, reason: str) -> None:
+        self.lost += count
+        self._reason = reason
 
     def close(self) -> None:
         """Write what waits, then stop."""
@@ -56,5 +72,5 @@ class ImpressionLog:
         try:
             self._table.append(batch)
         except Exception as error:  # noqa: BLE001 - the thread must outlive whatever happens
-            self.lost += len(batch)
+            self._note_lost(len(batch), str(error))
             log.warning("impressions lost", count=len(batch), reason=str(error))

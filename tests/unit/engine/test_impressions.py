@@ -114,5 +114,8 @@ def test_beyond_its_bound_an_impression_is_lost_rather_than_memory(
     for name in "abc":
         log.add(shown(name))
     assert log.lost == 1
+    with pytest.raises(StorageUnavailable, match="1 answers could not be logged"):
+        log.report_lost()
+    log.report_lost()  # it was said
     log.close()
     assert table.kept == ["a", "b"]

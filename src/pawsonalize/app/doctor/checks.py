@@ -6,7 +6,13 @@ from pawsonalize.app.adapters import opened
 from pawsonalize.app.doctor.data import animals, database, events
 from pawsonalize.app.doctor.finding import Finding, Patient, attention
 from pawsonalize.app.doctor.machine import disk, folder, notifiers, settings_given, versions
-from pawsonalize.app.doctor.serving import campaigns, deliveries, last_retraining, problems
+from pawsonalize.app.doctor.serving import (
+    campaigns,
+    deliveries,
+    last_retraining,
+    problems,
+    trainings,
+)
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.settings import Settings
 
@@ -22,6 +28,7 @@ OF_THE_SERVICE: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
     events,
     animals,
     campaigns,
+    trainings,
     last_retraining,
     deliveries,
     problems,

@@ -7,7 +7,7 @@ from pawsonalize.domain.times import iso
 from pawsonalize.engine.folding.folds import Folds
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
-from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.workflow.record import Outcome
 
@@ -58,6 +58,19 @@ def last_retraining(patient: Patient) -> Iterator[Finding]:
             yield attention("retraining", f"{text}: {record.reason}", move)
         else:
             yield Finding("retraining", text)
+
+
+def trainings(patient: Patient) -> Iterator[Finding]:
+    """Solutions whose newest training failed."""
+    for solution in patient.adapters.registry.all(Solution):
+        newest = patient.adapters.registry.page(SolutionVersion, 1, parent=solution.name)
+        for version in newest:
+            if version.status is Status.CREATE_FAILED:
+                yield attention(
+                    f"solution {solution.name}",
+                    f"its newest training failed: {version.name}: {version.failure_reason}",
+                    f"mend the reason, then run `pawsonalize train --solution {solution.name}`",
+                )
 
 
 def deliveries(patient: Patient) -> Iterator[Finding]:

@@ -46,6 +46,7 @@ class LiveModel:
         self._ready: dict[str, Served] = {}
         self._seen: tuple[int, int] | None = None
         self._unfit: Fold | None = None
+        self._stale: str | None = None
         self._damage: str | None = None
         self._refused: str | None = None
         self._try_again_at = inf
@@ -65,8 +66,11 @@ class LiveModel:
 
     @property
     def fault(self) -> str | None:
-        """Why not the version serves that was asked for, and the next move; None if it does."""
-        return self._damage or self._refused
+        """What is not served as it was asked for, and the next move; None if all is.
+
+        That is another version, or older counts of it.
+        """
+        return self._damage or self._refused or self._stale
 
     def refresh(self, now: int) -> bool:
         """Serve what the campaign asks for if that changed; True if another version serves.
@@ -114,7 +118,7 @@ class LiveModel:
             self._serve_as_asked(served)
 
     def _serve_as_asked(self, served: Served) -> None:
-        self._damage, self._try_again_at = None, inf
+        self._damage, self._stale, self._try_again_at = None, None, inf
         self._swap(served)
 
     def _before(self, campaign: Campaign, now: int) -> Served | None:
@@ -136,7 +140,7 @@ class LiveModel:
         self._damage = damage
 
     def _follow_folds(self, now: int) -> None:
-        """Serve the newest counts of the version, unless they cannot be: that is only logged."""
+        """Serve the newest counts of the version; where they cannot be, `fault` says so."""
         if self._served is None:
             return
         fold = self._loader.newer_fold(self._served)
@@ -145,13 +149,21 @@ class LiveModel:
         try:
             self._swap(self._loader.folded(self._served, fold, now))
         except PawsonalizeError as error:
-            self._unfit = fold
+            self._note_unfit(fold, error.message)
             log.error("fold not served", fold=fold.location, reason=error.message)
         except Exception as error:  # whatever it is, the counts that are served are good
-            self._unfit = fold
+            self._note_unfit(fold, repr(error))
             log.error("fold not served", fold=fold.location, exc_info=error)
         else:
+            self._stale = None
             log.info("folded", fold=fold.location)
+
+    def _note_unfit(self, fold: Fold, reason: str) -> None:
+        self._unfit = fold
+        self._stale = (
+            f"the newest counts of {fold.version} cannot be used ({reason}), so older ones serve:"
+            " the next refresh makes new ones; if it fails as well, run `pawsonalize train`"
+        )
 
     def _weigh(self, now: int) -> None:
         """Explore by what was shown up to now."""

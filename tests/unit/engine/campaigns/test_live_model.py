@@ -173,6 +173,21 @@ def test_an_update_that_failed_is_a_fault_until_another_is_asked_for(
         assert worker.fault is None
 
 
+def test_counts_that_cannot_be_used_are_a_fault_and_the_older_ones_serve(
+    live: LiveModel, release: Release, tmp_path: Path
+) -> None:
+    release("v1", "a")
+    live.refresh(T0)
+    (tmp_path / "models" / f"v1.fold-{5:020}-{T0}").mkdir()
+    live.refresh(T0 + 1)
+    assert serves(live) == ("v1", ("a",))
+    assert live.fault is not None
+    assert "the newest counts of v1 cannot be used" in live.fault
+    release("v2", "b")
+    live.refresh(T0 + 2)
+    assert live.fault is None
+
+
 def test_an_update_that_was_called_off_is_no_fault(
     live: LiveModel, release: Release, campaigns: Campaigns
 ) -> None:
