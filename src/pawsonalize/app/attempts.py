@@ -1,6 +1,6 @@
 """Work that is repeated anyway: a failure ends nothing, and stands as a problem while it lasts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import structlog
@@ -27,6 +27,7 @@ class Reporting:
         self._within = within
         # A process that ended may have left a problem, so the first success clears it.
         self._may_stand = True
+        self._logged = ("", 0)
 
     @classmethod
     def of(
@@ -35,6 +36,15 @@ class Reporting:
         """Reporting of work that is repeated every so many seconds, under its own name."""
         name = " ".join((*work.__name__.split("_"), about)).strip()
         return cls(problems, name, PATIENCE + round(2 * seconds * SECOND))
+
+    def is_news(self, reason: str) -> bool:
+        """Whether the reason belongs into the log: not if it was there within a minute."""
+        before, at = self._logged
+        now = clock.now()
+        if reason == before and now - at < MINUTE:
+            return False
+        self._logged = (reason, now)
+        return True
 
     def failed(self, reason: str) -> None:
         """The work failed. Raises nothing: tables that do not answer are not told, either."""
@@ -60,14 +70,23 @@ def attempt(work: Callable[[T], None], argument: T, reporting: Reporting | None 
     try:
         work(argument)
     except PawsonalizeError as error:
-        log.error("failed", work=work.__name__, code=error.code, reason=error.message)
-        reason = error.message
-    except Exception as error:  # what nobody foresaw may pass as well
-        log.error("failed", work=work.__name__, exc_info=error)
+        logged = {"code": error.code, "reason": error.message}
+        _failed(work, error.message, reporting, logged)
+    except Exception as error:  # noqa: BLE001 - what nobody foresaw may pass as well
         reason = f"{type(error).__name__}: {error} (the log of the server has all of it)"
+        _failed(work, reason, reporting, {"exc_info": error})
     else:
         if reporting is not None:
             reporting.succeeded()
-        return
+
+
+def _failed(
+    work: Callable[..., Any],
+    reason: str,
+    reporting: Reporting | None,
+    logged: Mapping[str, object],
+) -> None:
+    if reporting is None or reporting.is_news(reason):
+        log.error("failed", work=work.__name__, **logged)
     if reporting is not None:
         reporting.failed(reason)

@@ -87,3 +87,16 @@ def test_work_goes_on_where_a_problem_cannot_be_noted(
         assert messages(problems) == {"archive new": "full"}
         reporting.succeeded()
         assert messages(problems) == {}
+
+
+def test_the_same_failure_is_logged_once_a_minute(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = clock.now()
+    with opened(settings) as adapters:
+        reporting = Reporting.of(adapters.problems(settings), archive_new)
+        assert reporting.is_news("full")
+        assert not reporting.is_news("full")
+        assert reporting.is_news("gone")
+        monkeypatch.setattr(clock, "now", lambda: at + DAY)
+        assert reporting.is_news("gone")
