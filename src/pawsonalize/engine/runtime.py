@@ -20,6 +20,7 @@ from pawsonalize.engine.filters.filtering import Asking, Filtering
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.names import new_recommendation_id
 from pawsonalize.engine.promotions import spread
+from pawsonalize.engine.ranking import check_ids, known_reasons, ordered
 from pawsonalize.engine.reasons import reasons_for
 from pawsonalize.engine.supply import SupplyWatch
 from pawsonalize.engine.told import NOTHING, Told, known_of
@@ -55,6 +56,17 @@ class Answer:
     recommendation_id: str
     solution_version: str
     items: tuple[Scored, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RankingAnswer(Answer):
+    """A list in order: `items` by the caller's ids, each of the group in `group_ids`.
+
+    `groups` are the distinct groups, best first; both their scores and the items' sum to 1.
+    """
+
+    group_ids: tuple[str, ...]
+    groups: tuple[Scored, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +183,8 @@ class Runtime:
         shown = scores[places].tolist()
         items = tuple(map(Scored, ids, shown, reasons, chosen.explored, odds, promotions))
         answer = Answer(name, served.version.name, items)
-        return self._logged(answer, served, RECOMMENDATION, visitor, at, now, odds)
+        self._log_answer(answer, served, RECOMMENDATION, visitor, at, now, odds)
+        return answer
 
     def rerank(
         self,
@@ -182,28 +195,42 @@ class Runtime:
         *,
         filtered_by: AppliedFilter | None = None,
         told: Told = NOTHING,
-    ) -> Answer:
+        explain: bool = False,
+    ) -> RankingAnswer:
         """The given list, best first for the visitor as of `at`; scores sum to 1 over it.
 
         Ties keep the input's order, and what nothing is known of comes last in it; what does not
-        pass the filter is left out. Raises InvalidInput for an empty list, more than 500 places
-        or an id given twice.
+        pass the filter is left out. `explain` adds reasons. Raises InvalidInput for an empty list,
+        more than 500 places or an id given twice.
         """
-        _check(candidates)
+        check_ids([candidate.item_id for candidate in candidates], MAX_RESULTS)
         if filtered_by is not None:
             groups = [candidate.group_id for candidate in candidates]
             passed = self._filters().listed(filtered_by, groups, Asking(visitor, at, now))
             candidates = [each for each in candidates if each.group_id in passed]
         served = self._ranking()
-        groups = [candidate.group_id for candidate in candidates]
+        groups = list(dict.fromkeys(candidate.group_id for candidate in candidates))
         one_of_each = np.ones(len(served.model.item_ids), np.int64)
         context = replace(self._context(served, visitor, told, at), supply=one_of_each)
         scores = served.model.score(context, groups)
-        shares = _shares(scores)
-        order = np.argsort(-shares, kind="stable")
-        items = tuple(Scored(candidates[place].item_id, float(shares[place])) for place in order)
-        answer = Answer(new_recommendation_id(now), served.version.name, items)
-        return self._logged(answer, served, RANKING, visitor, at, now)
+        reasons = known_reasons(served.model, context, groups) if explain else {}
+        place_of = {group: place for place, group in enumerate(groups)}
+        stand_for = np.array([place_of[each.group_id] for each in candidates], np.intp)
+        order, shares = ordered(scores[stand_for])
+        listed = [candidates[place] for place in order]
+        best, of_group = ordered(scores)
+        answer = RankingAnswer(
+            new_recommendation_id(now),
+            served.version.name,
+            tuple(
+                Scored(one.item_id, share, reasons.get(one.group_id, ()))
+                for one, share in zip(listed, shares, strict=True)
+            ),
+            tuple(one.group_id for one in listed),
+            tuple(Scored(groups[one], share) for one, share in zip(best, of_group, strict=True)),
+        )
+        self._log_answer(answer, served, RANKING, visitor, at, now)
+        return answer
 
     def score_groups(
         self,
@@ -296,7 +323,7 @@ class Runtime:
         reranker = self._reranker
         return (reranker if reranker and reranker.is_ready else self._recommender).current
 
-    def _logged(
+    def _log_answer(
         self,
         answer: Answer,
         served: Served,
@@ -305,9 +332,9 @@ class Runtime:
         at: int,
         now: int,
         propensities: tuple[float, ...] | None = None,
-    ) -> Answer:
+    ) -> None:
         if self._impressions is None:
-            return answer
+            return
         self._impressions.add(
             Impression(
                 recommendation_id=answer.recommendation_id,
@@ -322,7 +349,6 @@ class Runtime:
                 dataset_group=served.dataset_group,
             )
         )
-        return answer
 
 
 def _best(scores: Floats, limit: int, there: NDArray[np.bool_] | None = None) -> NDArray[np.intp]:
@@ -363,26 +389,3 @@ def _explored(
         due = served.novelty if there is None else served.novelty.among(there)
         return explore(best, due, weight, seed)
     return Explored(tuple(best.tolist()), (False,) * len(best), (1.0,) * len(best))
-
-
-def _shares(scores: Floats) -> NDArray[np.float64]:
-    """Weights as shares that sum to 1; of nothing but zeros, even ones."""
-    weights = np.asarray(scores, np.float64)
-    total = weights.sum()
-    return weights / total if total > 0 else np.full(len(weights), 1 / max(1, len(weights)))
-
-
-def _check(candidates: Sequence[Candidate]) -> None:
-    if not 1 <= len(candidates) <= MAX_RESULTS:
-        raise InvalidInput(
-            f"itemMetadataList must have 1 to {MAX_RESULTS} entries, not {len(candidates)}",
-            field="itemMetadataList",
-        )
-    seen = set()
-    for place, candidate in enumerate(candidates):
-        if candidate.item_id in seen:
-            raise InvalidInput(
-                f"itemId {candidate.item_id} is in the list twice: send each animal once",
-                field=f"itemMetadataList[{place}].itemId",
-            )
-        seen.add(candidate.item_id)

@@ -87,7 +87,7 @@ def animals_response(answer: AnimalAnswer, is_full: bool) -> Response:
     headers = {RECOMMENDATION_HEADER: answer.recommendation_id}
     if not is_full:
         return json_response([_short(place) for place in answer.places], headers=headers)
-    detailed = [_detailed(place) for place in answer.places]
+    detailed = [detailed_animal(place) for place in answer.places]
     return json_response(
         DetailedAnimals(answer.recommendation_id, answer.solution_version, detailed),
         headers=headers,
@@ -113,7 +113,8 @@ def _short(place: Place) -> RecommendedAnimal:
     return RecommendedAnimal(first, place.group_id, place.score, others)
 
 
-def _detailed(place: Place) -> DetailedAnimal:
+def detailed_animal(place: Place) -> DetailedAnimal:
+    """The place with all that is known of it."""
     first, *others = place.animal_ids
     return DetailedAnimal(
         first,

@@ -16,6 +16,7 @@ from pawsonalize.http import (
     history,
     metrics,
     outcomes,
+    ranking_answers,
     recommendations,
     rerankings,
     resources,
@@ -100,13 +101,16 @@ OPERATIONS = (
         rerankings.post_rerankings,
         "In which order should this list be shown?",
         request=(rerankings.RerankingRequest,),
-        answer=(rerankings.RerankingResponse,),
+        answer=ranking_answers.RERANKING_BODIES,
         examples={
             "three animals": RERANKING,
             "of the inventory": ANIMALS_RERANKING,
             "of another dataset group": SHOP_RERANKING,
         },
-        parameters=ADDRESS_PARAMETERS,
+        parameters=(
+            Parameter("detail", "`full` adds each animal's score and reasons."),
+            *ADDRESS_PARAMETERS,
+        ),
         answer_headers=_RECOMMENDATION_ID,
     ),
     Operation(

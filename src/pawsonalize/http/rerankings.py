@@ -15,7 +15,7 @@ from pawsonalize.engine.campaigns.entries import Purpose
 from pawsonalize.engine.decoding import Form
 from pawsonalize.engine.event_form import AnimalMetadata, Id, Moment
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
-from pawsonalize.engine.runtime import MAX_RESULTS, Answer, Candidate
+from pawsonalize.engine.runtime import MAX_RESULTS, Candidate, RankingAnswer
 from pawsonalize.http.addressing import (
     Answering,
     CampaignName,
@@ -24,7 +24,7 @@ from pawsonalize.http.addressing import (
     answering,
     individuals_for,
 )
-from pawsonalize.http.animal_answers import RECOMMENDATION_HEADER
+from pawsonalize.http.animal_answers import is_detailed
 from pawsonalize.http.filtering import (
     FilterValues,
     Metadata,
@@ -32,7 +32,8 @@ from pawsonalize.http.filtering import (
     read_filter,
     read_metadata,
 )
-from pawsonalize.http.json import json_response, read_form
+from pawsonalize.http.json import read_form
+from pawsonalize.http.ranking_answers import animal_ranking_response, ranking_response
 from pawsonalize.http.services import Services
 from pawsonalize.http.told import PreferencesForm, RequestContext, read_told
 from pawsonalize.http.visitor import read_at, read_visitor
@@ -73,28 +74,6 @@ class RerankingRequest(WishFields, frozen=True, rename="camel", kw_only=True):
     preferences: PreferencesForm | None = None
 
 
-class RankedItem(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """An animal and its share of the list's score; its group's metadata, if asked for."""
-
-    item_id: str
-    score: float
-    metadata: Metadata = {}
-
-
-class PersonalizeResponse(msgspec.Struct, frozen=True, rename="camel"):
-    """The ranking with scores, which sum to 1, in Amazon Personalize's words."""
-
-    personalized_ranking: list[RankedItem]
-    recommendation_id: str
-
-
-class RerankingResponse(msgspec.Struct, frozen=True, rename="camel"):
-    """The ids, best first, and the same with scores."""
-
-    ranking: list[str]
-    personalize_response: PersonalizeResponse
-
-
 _REQUEST = msgspec.json.Decoder(RerankingRequest)
 
 
@@ -105,30 +84,24 @@ async def post_rerankings(request: Request) -> Response:
     if asked.user_id is None and asked.session_id is None:
         raise InvalidInput("userId is missing: send it, or a sessionId", field="userId")
     address = address_of(request, asked.dataset_group, asked.campaign)
+    is_full = is_detailed(request)
+    now = services.now()
     if asked.of == "animals":
         whom = await individuals_for(services, address, Purpose.RANKING)
-        found = await services.read(_rerank_animals, services, whom, asked, services.now())
-        shown = [RankedItem(one.animal_ids[0], one.score) for one in found.places]
-        return _response(shown, found.recommendation_id)
+        found = await services.read(_rerank_animals, services, whom, asked, now, is_full)
+        return animal_ranking_response(found, now, is_full=is_full)
     check_of_groups(asked)
     by = await answering(services, address, Purpose.RANKING)
-    answer, columns = await services.read(_rerank, services, by, asked, services.now())
-    ranked = [
-        RankedItem(item.item_id, item.score, metadata)
-        for item, metadata in zip(answer.items, columns, strict=True)
-    ]
-    return _response(ranked, answer.recommendation_id)
-
-
-def _response(ranked: list[RankedItem], recommendation_id: str) -> Response:
-    response = RerankingResponse(
-        [item.item_id for item in ranked], PersonalizeResponse(ranked, recommendation_id)
-    )
-    return json_response(response, headers={RECOMMENDATION_HEADER: recommendation_id})
+    answer, columns = await services.read(_rerank, services, by, asked, now, is_full)
+    return ranking_response(answer, columns, now, is_full=is_full)
 
 
 def _rerank_animals(
-    services: Services, individuals: Individuals, given: RerankingRequest, now: int
+    services: Services,
+    individuals: Individuals,
+    given: RerankingRequest,
+    now: int,
+    explain: bool,
 ) -> AnimalAnswer:
     visitor = read_visitor(given.user_id, given.session_id)
     told = read_told(given.context, given.preferences)
@@ -143,16 +116,17 @@ def _rerank_animals(
         now,
         services.profiles.rules(wishes, visitor),
         read_filter(services, DATASET_GROUP, given.filter, given.filter_values),
-        told=told_of_home(told, wishes),
+        explain,
+        told_of_home(told, wishes),
     )
     ids = [parse_id(item.item_id, "itemId") for item in given.item_metadata_list]
     return individuals.rerank(ids, asked)
 
 
 def _rerank(
-    services: Services, by: Answering, asked: RerankingRequest, now: int
-) -> tuple[Answer, list[Metadata]]:
-    """The answer, and the columns that were asked for of each of its animals' groups."""
+    services: Services, by: Answering, asked: RerankingRequest, now: int, explain: bool
+) -> tuple[RankingAnswer, list[Metadata]]:
+    """The answer, and the columns that were asked for of each of its groups."""
     at = read_at(asked.at, now)
     known = _known(services, asked.item_metadata_list, at)
     candidates = [
@@ -166,9 +140,9 @@ def _rerank(
         now,
         told=read_told(asked.context, asked.preferences),
         filtered_by=read_filter(services, by.dataset_group, asked.filter, asked.filter_values),
+        explain=explain,
     )
-    group_of = {candidate.item_id: candidate.group_id for candidate in candidates}
-    groups = [group_of[item.item_id] for item in answer.items]
+    groups = [group.item_id for group in answer.groups]
     return answer, read_metadata(services, by.dataset_group, groups, asked.metadata_columns, now)
 
 

@@ -21,6 +21,7 @@ from pawsonalize.engine.filters.filtering import Filtering
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.metadata import ItemMetadata
 from pawsonalize.engine.promotions import Promotion
+from pawsonalize.engine.ranking import shares
 from pawsonalize.engine.resources.defaults import RERANKER
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
@@ -199,12 +200,25 @@ def test_a_list_of_nothing_but_unknowns_keeps_its_order_and_shares_evenly(ask: Q
 
 @given(weights=st.lists(st.floats(0, 1, width=32), min_size=1, max_size=500))
 def test_shares_sum_to_1_whatever_the_weights(weights: list[float]) -> None:
-    from pawsonalize.engine.runtime import _shares
+    parts = shares(np.array(weights, np.float32))
+    assert np.isfinite(parts).all()
+    assert (parts >= 0).all()
+    assert parts.sum() == pytest.approx(1)
 
-    shares = _shares(np.array(weights, np.float32))
-    assert np.isfinite(shares).all()
-    assert (shares >= 0).all()
-    assert shares.sum() == pytest.approx(1)
+
+def test_a_ranking_has_each_group_once_with_scores_of_their_own(ask: Question) -> None:
+    ask.serve({"a": 1, "b": 3})
+    listed = [Candidate(f"{n}:{group}", group) for n, group in enumerate("axbaxb")]
+    answer = ask.runtime.rerank(ANYONE, listed, T0, T0)
+    assert [(one.item_id, one.score) for one in answer.groups] == [
+        ("b", 0.75),
+        ("a", 0.25),
+        ("x", 0),
+    ]
+    assert [one.item_id for one in answer.items] == ["2:b", "5:b", "0:a", "3:a", "1:x", "4:x"]
+    assert answer.group_ids == ("b", "b", "a", "a", "x", "x")
+    assert sum(one.score for one in answer.items) == pytest.approx(1)
+    assert answer.items[0].score == pytest.approx(3 / 8)
 
 
 def test_500_places_are_ranked_and_501_are_not(ask: Question) -> None:

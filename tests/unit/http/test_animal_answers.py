@@ -129,6 +129,11 @@ def test_a_ranking_of_animals_leaves_out_who_is_not_there(client: TestClient, pu
     body = {"userId": "ann", "of": "animals", "itemMetadataList": given}
     ranked = client.post("/v1/rerankings", json=body).json()["ranking"]
     assert set(ranked) == {"rex", "tom"}
+    full = client.post("/v1/rerankings?detail=full", json=body).json()
+    assert [one["id"] for one in full["animals"]] == full["ranking"] == ranked
+    shares = full["personalizeResponse"]["personalizedRanking"]
+    assert [one["itemId"] for one in shares] == [one["itemId"] for one in full["animals"]]
+    assert all(one["factors"] and isinstance(one["reasons"], list) for one in full["animals"])
     none = client.post("/v1/rerankings", json={**body, "deny": {"animals": ["rex", "tom"]}})
     assert none.json()["ranking"] == []
     refused = client.post("/v1/rerankings", json={**body, "of": "groups"})

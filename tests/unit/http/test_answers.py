@@ -2,7 +2,9 @@
 
 import time
 from contextlib import closing
+from email.utils import parsedate_to_datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -54,10 +56,13 @@ def test_the_documented_reranking_example_is_answered_as_documented(client: Test
     body = answer.json()
     assert body.keys() == {"ranking", "personalizeResponse"}
     response = body["personalizeResponse"]
-    assert response.keys() == {"personalizedRanking", "recommendationId"}
-    assert response["recommendationId"].startswith("RID-")
+    assert response.keys() == {"ResponseMetadata", "personalizedRanking", "recommendationId"}
+    assert str(UUID(response["recommendationId"].removeprefix("RID-"))) in answer.headers.get(
+        "x-recommendation-id"
+    )
     ranked = response["personalizedRanking"]
-    assert [item["itemId"] for item in ranked] == body["ranking"]
+    groups = {"a-1": "1-Siamese-1-1", "a-2": "2-Saint_Bernard-3-2", "a-3": "2-Beagle-2-3"}
+    assert [item["itemId"] for item in ranked] == [groups[one] for one in body["ranking"]]
     assert sorted(body["ranking"]) == ["a-1", "a-2", "a-3"]
     assert sum(item["score"] for item in ranked) == pytest.approx(1)
     scores = [item["score"] for item in ranked]
@@ -107,7 +112,51 @@ def test_animals_of_one_group_keep_their_order(client: TestClient, user: str) ->
 
 def test_one_animal_has_the_whole_score(client: TestClient, user: str) -> None:
     ranked = rerank(client, [CATS[0]], userId=user)["personalizeResponse"]["personalizedRanking"]
-    assert ranked == [{"itemId": f"0:{CATS[0]}", "score": 1.0}]
+    assert ranked == [{"itemId": CATS[0], "score": 1.0}]
+
+
+def test_a_group_is_ranked_once_however_many_animals_it_has(client: TestClient, user: str) -> None:
+    client.post("/v1/events", json=view(user, DOGS[0]))
+    body = rerank(client, [CATS[0], DOGS[0], CATS[0], DOGS[0]], userId=user)
+    ranked = body["personalizeResponse"]["personalizedRanking"]
+    assert [item["itemId"] for item in ranked] == [DOGS[0], CATS[0]]
+    assert sum(item["score"] for item in ranked) == pytest.approx(1)
+    assert body["ranking"] == [f"{n}:{(CATS[0], DOGS[0])[n % 2]}" for n in (1, 3, 0, 2)]
+    one_of_each = rerank(client, [CATS[0], DOGS[0]], userId=user)["personalizeResponse"]
+    assert one_of_each["personalizedRanking"] == ranked
+
+
+def test_the_metadata_of_a_ranking_is_as_boto3_gives_it(client: TestClient, user: str) -> None:
+    response = rerank(client, [CATS[0]], userId=user)["personalizeResponse"]
+    told = response.pop("ResponseMetadata")
+    assert told.keys() == {"RequestId", "HTTPStatusCode", "HTTPHeaders", "RetryAttempts"}
+    assert (told["HTTPStatusCode"], told["RetryAttempts"]) == (200, 0)
+    headers = told["HTTPHeaders"]
+    assert headers["x-amzn-requestid"] == str(UUID(told["RequestId"])) == told["RequestId"]
+    assert abs(parsedate_to_datetime(headers["date"]).timestamp() - time.time()) < 60
+    assert headers["content-type"] == "application/json"
+    assert int(headers["content-length"]) == len(msgspec.json.encode(response))
+
+
+def test_the_details_of_a_ranking_have_each_animals_score_and_reasons(
+    client: TestClient, user: str
+) -> None:
+    client.post("/v1/events", json=view(user, DOGS[0]))
+    places = [
+        {"itemId": name, "animalMetadata": metadata(group)}
+        for name, group in (("a", "9-Unicorn-9-9"), ("b", DOGS[0]), ("c", CATS[0]), ("d", DOGS[0]))
+    ]
+    asked = {"userId": user, "itemMetadataList": places}
+    full = client.post("/v1/rerankings?detail=full", json=asked).json()
+    assert full["ranking"] == client.post("/v1/rerankings", json=asked).json()["ranking"]
+    assert full["solutionVersion"].startswith("recommender-")
+    animals = full["animals"]
+    assert [one["id"] for one in animals] == full["ranking"] == ["b", "d", "c", "a"]
+    assert [one["itemId"] for one in animals] == [DOGS[0], DOGS[0], CATS[0], "9-Unicorn-9-9"]
+    assert sum(one["score"] for one in animals) == pytest.approx(1)
+    assert animals[0]["score"] == animals[1]["score"] > animals[2]["score"]
+    assert animals[0]["reasons"] == animals[1]["reasons"] != []
+    assert animals[3]["reasons"] == []
 
 
 def test_500_animals_are_ranked(client: TestClient, user: str) -> None:
@@ -123,6 +172,8 @@ def test_the_same_question_has_the_same_ranking(client: TestClient, user: str) -
     moment = int(time.time() * 1000)
     one, two = (rerank(client, [*CATS, *DOGS], userId=user, at=moment) for _ in range(2))
     ids = [answer["personalizeResponse"].pop("recommendationId") for answer in (one, two)]
+    for answer in (one, two):
+        del answer["personalizeResponse"]["ResponseMetadata"]
     assert one == two
     assert ids[0] != ids[1]
 

@@ -92,9 +92,12 @@ def test_a_ranking_leaves_out_what_does_not_pass_and_has_metadata(client: TestCl
     answer = client.post("/v1/rerankings", json=asked).json()
     ranked = answer["personalizeResponse"]["personalizedRanking"]
     assert {item["itemId"]: item["metadata"]["ANIMAL_BREED"] for item in ranked} == {
-        f"animal of {DOGS[0]}": "Beagle",
-        "animal of 2-Never_Seen-1-1": "Never_Seen",
+        DOGS[0]: "Beagle",
+        "2-Never_Seen-1-1": "Never_Seen",
     }
+    assert sorted(answer["ranking"]) == [
+        f"animal of {group}" for group in (DOGS[0], "2-Never_Seen-1-1")
+    ]
     assert sum(item["score"] for item in ranked) == pytest.approx(1)
 
 
