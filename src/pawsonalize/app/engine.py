@@ -32,6 +32,7 @@ from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.impressions import ImpressionLog
 from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.inventory.inventory import Inventory
+from pawsonalize.engine.inventory.naming import AnimalNames
 from pawsonalize.engine.jobs.background import BackgroundJobs
 from pawsonalize.engine.problems import Problems
 from pawsonalize.engine.recommenders import Recommenders
@@ -205,6 +206,7 @@ class Engine:
             filters=adapters.filters,
             filterings=self.filterings,
             ingest=self.ingest,
+            animal_names=AnimalNames(adapters.animals, adapters.catalogue),
             runtimes=self.runtimes,
             now=clock.now,
             reads_are_local=adapters.database.is_local,

@@ -16,6 +16,7 @@ from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.filters.resources import Filters
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.ingest import Ingest
+from pawsonalize.engine.inventory.naming import AnimalNames
 from pawsonalize.engine.jobs.background import BackgroundJobs
 from pawsonalize.engine.recommenders import Recommenders
 from pawsonalize.engine.remembered import Remembered
@@ -58,6 +59,7 @@ class Services:
     filters: Filters
     filterings: Filterings
     ingest: Ingest
+    animal_names: AnimalNames
     runtimes: Runtimes
     now: Callable[[], int]
     reads_are_local: bool

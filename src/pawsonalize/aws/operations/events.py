@@ -17,7 +17,10 @@ from pawsonalize.engine.resources.datasets import Dataset
 
 
 async def put_events(services: Services, asked: Asked) -> None:
-    """Takes 1 to 10 events, all or none; the next answer knows them."""
+    """Takes 1 to 10 events, all or none; the next answer knows them.
+
+    An `itemId` may be an animal's of the inventory: then the event is on its group.
+    """
     events = await services.read(_events, services, asked)
     await services.ingest.put(events)
 
@@ -44,10 +47,11 @@ def put_users(services: Services, asked: Asked) -> None:
 
 def _events(services: Services, asked: Asked) -> list[Event]:
     group = services.trackers.find(asked["trackingId"]).dataset_group
-    return [
+    events = [
         _event(services, asked, group, event, f"eventList.{place}.member")
         for place, event in enumerate(asked["eventList"], 1)
     ]
+    return services.animal_names.resolved(events)
 
 
 def _event(
