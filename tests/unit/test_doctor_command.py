@@ -11,7 +11,10 @@ from pawsonalize import clock
 from pawsonalize.app import opened
 from pawsonalize.cli.main import app
 from pawsonalize.domain.notifications import Kind, Notification
+from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.resource import moved
+from pawsonalize.engine.resources.solutions import Solution
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.settings import Settings
 from pawsonalize.storage.deliveries import Delivery
@@ -92,3 +95,19 @@ def test_a_solution_whose_newest_training_failed_needs_attention(tmp_path: Path)
     assert code == 1
     assert "out of memory" in found["solution recommender"]["message"]
     assert "pawsonalize train" in found["solution recommender"]["next_move"]
+
+
+def test_campaigns_of_another_group_answer_or_say_how_they_come_to_a_model(tmp_path: Path) -> None:
+    settings = make_service(tmp_path, train=False)
+    with opened(settings) as adapters:
+        adapters.registry.create(DatasetGroup(name="shop"), T0)
+        solution = Solution(name="hot", dataset_group="shop", recipe="popularity-count")
+        adapters.registry.create(solution, T0)
+        adapters.registry.create(Campaign(name="empty", solution="hot"), T0)
+        one = Campaign(name="hot", solution="hot", solution_version="hot-v1")
+        adapters.registry.create(one, T0)
+    code, found = examined(tmp_path)
+    assert code == 1
+    assert "train --dataset-group shop" in found["campaign empty"]["next_move"]
+    assert "verdict" not in found["campaign recommender"], "fine"
+    assert "hot of dataset group shop" in found["campaign recommender"]["message"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.engine.campaigns.directory import listed
 from pawsonalize.engine.campaigns.entries import DirectoryEntry
-from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
+from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.engine.runtime import Runtime
 
 
@@ -33,18 +33,20 @@ def readiness(
     campaigns = tuple(sorted(entries, key=lambda one: one.age))
     if runtime.can_recommend:
         return Readiness(runtime.served.version.name, None, campaigns)
-    words = []
-    if serving := [one for one in campaigns if _serves(one, runtime)]:
-        named = listed(f"{one.name} of dataset group {one.dataset_group}" for one in serving)
-        words.append(f"the campaign {RECOMMENDER} serves no model yet; these answer: {named}")
-    if orders_animals:
-        words.append("no model is live yet: animals are ordered by what is known of them")
-    if not words:
+    serving = [one for one in campaigns if _serves(one, runtime)]
+    if not serving and not orders_animals:
         raise NotReady(
             "no model is live yet, and there is no available animal: run `pawsonalize train`, or"
             " put animals"
         )
-    return Readiness(None, "; ".join(words), campaigns)
+    message = "no model is live yet"
+    if serving:
+        named = listed(f"{one.name} of dataset group {one.dataset_group}" for one in serving)
+        message = f"the campaign {RECOMMENDER} serves no model yet; these answer: {named}"
+    # Another campaign of the default group orders them by its model.
+    if orders_animals and all(one.dataset_group != DATASET_GROUP for one in serving):
+        message += f"{'; ' if serving else ': '}animals are ordered by what is known of them"
+    return Readiness(None, message, campaigns)
 
 
 def _serves(one: DirectoryEntry, runtime: Runtime) -> bool:

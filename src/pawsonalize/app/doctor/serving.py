@@ -1,12 +1,14 @@
 """Checks of what is served, and of the work behind it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pawsonalize.app.doctor.finding import Finding, Patient, attention
 from pawsonalize.domain.times import iso
+from pawsonalize.engine.campaigns.directory import listed
+from pawsonalize.engine.campaigns.entries import DirectoryEntry, entries
 from pawsonalize.engine.folding.folds import Folds
 from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
+from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.workflow.record import Outcome
@@ -16,10 +18,11 @@ _FAILED = (Outcome.FAILED, Outcome.TIMED_OUT)
 
 def campaigns(patient: Patient) -> Iterator[Finding]:
     """What each campaign serves, and as of when it knows the log."""
-    for campaign in patient.adapters.registry.all(Campaign):
-        name = f"campaign {campaign.name}"
+    found = entries(patient.adapters.registry)
+    for entry in found:
+        campaign, name = entry.campaign, f"campaign {entry.name}"
         if campaign.heading_for is None:
-            yield _without_model(campaign)
+            yield _without_model(entry, found)
             continue
         update = campaign.latest_update
         if update is not None and update.status is Status.CREATE_FAILED:
@@ -31,10 +34,17 @@ def campaigns(patient: Patient) -> Iterator[Finding]:
         yield Finding(name, _serves(patient, campaign, campaign.heading_for))
 
 
-def _without_model(campaign: Campaign) -> Finding:
-    if campaign.name == RERANKER:
-        return Finding(f"campaign {RERANKER}", f"no model is live: that of {RECOMMENDER} ranks")
-    return attention(f"campaign {campaign.name}", "no model is live", "run `pawsonalize train`")
+def _without_model(entry: DirectoryEntry, found: Sequence[DirectoryEntry]) -> Finding:
+    name = f"campaign {entry.name}"
+    if entry.name == RERANKER:
+        return Finding(name, f"no model is live: that of {RECOMMENDER} ranks")
+    if entry.dataset_group != DATASET_GROUP:
+        move = f"run `pawsonalize train --dataset-group {entry.dataset_group}`"
+        return attention(name, "no model is live", move)
+    if serving := [one for one in found if one.serves]:
+        named = listed(f"{one.name} of dataset group {one.dataset_group}" for one in serving)
+        return Finding(name, f"no model is live; these answer: {named}")
+    return attention(name, "no model is live", "run `pawsonalize train`")
 
 
 def _serves(patient: Patient, campaign: Campaign, version_name: str) -> str:
