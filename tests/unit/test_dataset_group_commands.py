@@ -40,6 +40,7 @@ def settings(tmp_path: Path) -> Settings:
             Dataset(name="sales", dataset_group="shop", dataset_type=kind, schema="shop"),
             Solution(name="hot", dataset_group="shop", recipe="popularity-count"),
             Campaign(name="hot", solution="hot"),
+            Solution(name="idle", dataset_group="shop", recipe="popularity-count"),
         ):
             adapters.registry.create(one, T0)
     rows = "".join(f"user {n},tent-{n % 3},{T0 // 1000 + n}\n" for n in range(40))
@@ -77,10 +78,14 @@ def test_the_solutions_of_the_group_are_trained_for_its_campaigns(settings: Sett
     words = ("train", "--dataset-group", "shop", "--data-dir", str(settings.data_dir))
     done = subprocess.run([COMMAND, *words], capture_output=True, text=True, check=False)
     assert "40 events" in done.stdout, done.stderr
+    hot, idle = done.stdout.splitlines()
+    assert "goes live" in hot
+    assert "idle-" in idle
+    assert "waits for a campaign" in idle
     with opened(settings) as adapters:
         assert adapters.campaigns.get("hot").heading_for is not None
         assert adapters.campaigns.get("recommender").heading_for is None
-    with pytest.raises(InvalidInput, match="shop has no solution recommender; it has hot"):
+    with pytest.raises(InvalidInput, match="shop has no solution recommender; it has hot, idle"):
         run(settings, "train", "--dataset-group", "shop", "--solution", "recommender")
 
 

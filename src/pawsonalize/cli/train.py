@@ -26,6 +26,7 @@ from pawsonalize.cli.tuned_line import tuned_line
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.engine.campaigns.directory import listed
+from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.defaults import RECOMMENDER
 from pawsonalize.engine.resources.solutions import TrainingMode
 from pawsonalize.settings import load_settings
@@ -98,12 +99,14 @@ def train(
             )
             for name in solutions
         ]
+        served = {campaign.solution for campaign in adapters.registry.all(Campaign)}
     if json:
         print(msgspec.json.encode(trained).decode())
         return
     for version in trained:
+        fate = "goes live" if version.solution in served else "waits for a campaign to serve it"
         print(
-            f"{version.name} goes live: trained on {version.events:,} events of"
+            f"{version.name} {fate}: trained on {version.events:,} events of"
             f" {version.users:,} visitors and {version.items:,} items"
         )
         if version.tuned is not None:
