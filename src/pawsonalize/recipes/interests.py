@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pawsonalize.domain.events import DEFAULT_EVENT_TYPE
 from pawsonalize.domain.times import DAY
 from pawsonalize.recipes import event_values
+from pawsonalize.recipes.active_time import OLDEST
 from pawsonalize.recipes.contract import Context
 from pawsonalize.recipes.items import ItemIndex
 
@@ -57,7 +58,7 @@ def read_interests(
             strength *= event_values.of_event(event.event_type, event.value, valued)
         age = now - event.time
         if age > 0:
-            strength *= 0.5 ** (age / half_life)
+            strength *= 0.5 ** min(age / half_life, OLDEST)
         item = event.item
         if item in strengths:
             repeats[item] *= 0.5

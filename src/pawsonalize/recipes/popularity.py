@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY
+from pawsonalize.recipes.active_time import ActiveTime, halved
 from pawsonalize.recipes.artefact import take_weights
 from pawsonalize.recipes.contract import Arrays, TrainingData
 from pawsonalize.recipes.items import ItemIndex
@@ -56,16 +57,16 @@ class Popularity:
 
 
 def decay(data: TrainingData, half_life_days: float) -> NDArray[np.float64]:
-    """What is left of each event at `as_of`, halved every half-life, shape (events,).
+    """What is left of each event, halved every half-life of active time, shape (events,).
 
     Scaled so that the newest event weighs 1: exponential decay keeps every proportion, and old
     data keep their size against the smoothing.
     """
     if len(data) == 0:
         return np.zeros(0)
-    newest = min(float(data.time.max()), float(data.as_of))
-    age = np.maximum(newest - data.time.astype(np.float64), 0.0)
-    return np.asarray(np.exp2(-age / (half_life_days * DAY)), np.float64)
+    clock = ActiveTime.of(data.time)
+    newest = clock.at(np.minimum(data.time.max(), data.as_of))
+    return halved(newest - clock.at(data.time), half_life_days * DAY)
 
 
 def decayed_users(data: TrainingData, half_life_days: float) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY
+from pawsonalize.recipes.active_time import ActiveTime, halved
 from pawsonalize.recipes.artefact import take_weights
 from pawsonalize.recipes.contract import Arrays, TrainingData
 from pawsonalize.recipes.proposals import reweigh
@@ -41,9 +42,9 @@ class Reception:
     ) -> "Reception":
         """Count choices by their `weight` (events,), returns by `return_weight` and their age."""
         n_items, returns = len(data.item_ids), data.returned
-        newest = min(int(data.time.max(initial=returns.newest)), data.as_of)
-        age = np.maximum(newest - returns.time.astype(np.float64), 0.0)
-        worth = return_weight * np.exp2(-age / (half_life_days * DAY))
+        clock = ActiveTime.of(np.concatenate((data.time, returns.time)))
+        newest = clock.at(np.minimum(data.time.max(initial=returns.newest), data.as_of))
+        worth = return_weight * halved(newest - clock.at(returns.time), half_life_days * DAY)
         return cls._of(
             _sums(data.item, weight.astype(np.float64), n_items),
             _sums(returns.item, worth, n_items),

@@ -19,7 +19,7 @@ from pawsonalize.recipes.rise import rise
 from pawsonalize.recipes.settings import check_numbers
 from pawsonalize.recipes.visit_counts import VisitCounts
 
-_FORMAT = 1
+_FORMAT = 2
 _POPULARITY_SMOOTHING = 0.1
 _LONGEST = 100 * 366 * DAY
 

@@ -10,19 +10,20 @@ from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.recipes.artefact import take
 from pawsonalize.recipes.contract import Arrays
 
-AGES = 16  # what is older than this many half-lives weighs nothing
+AGES = 16  # what is older than the newest so many half-lives counts as the oldest of them
 _NEVER = -(2**60)
 
 
 @dataclass(frozen=True, slots=True)
 class VisitCounts:
-    """Events per item and age in half-lives, whole numbers.
+    """Events per item and half-life, whole numbers; half-lives without any event do not count.
 
-    `newest` numbers the newest half-life with an event, from 1970. `counts[a, i]` are item i's
-    events in the half-life a before it, shape (AGES, items).
+    `numbers`, shape (AGES,), are the newest half-lives with an event, newest first, numbered from
+    1970; below the last that there is stands a number far in the past. `counts[a, i]` are item i's
+    events in half-life `numbers[a]`, in the last row all the older ones too, shape (AGES, items).
     """
 
-    newest: int
+    numbers: NDArray[np.int64]
     counts: NDArray[np.int64]
 
     @classmethod
@@ -30,21 +31,41 @@ class VisitCounts:
         cls, time: NDArray[np.int64], item: NDArray[np.int32], n_items: int, half_life: int
     ) -> "VisitCounts":
         """Count events; `time` and `half_life` in milliseconds."""
-        number = time // half_life
-        newest = int(number.max(initial=_NEVER))
-        age = newest - number
+        found, place = np.unique(time // half_life, return_inverse=True)
+        return cls._of(found, place, item, np.ones(len(item), np.int64), n_items)
+
+    @classmethod
+    def _of(
+        cls,
+        found: NDArray[np.int64],
+        place: NDArray[np.intp],
+        item: NDArray[np.integer],
+        count: NDArray[np.int64],
+        n_items: int,
+    ) -> "VisitCounts":
+        """`found` are the half-lives there are, rising; entry k counts in half-life `place[k]`."""
+        numbers = np.full(AGES, _NEVER, np.int64)
+        newest = found[::-1][:AGES]
+        numbers[: len(newest)] = newest
         counts = np.zeros((AGES, n_items), np.int64)
-        np.add.at(counts, (age[age < AGES], item[age < AGES]), 1)
-        return cls(newest, counts)
+        np.add.at(counts, (np.minimum(len(found) - 1 - place, AGES - 1), item), count)
+        return cls(numbers, counts)
 
     def plus(self, other: "VisitCounts") -> "VisitCounts":
-        """The events of both; `other` has as many items or more."""
-        newest = max(self.newest, other.newest)
-        counts = np.zeros_like(other.counts)
-        for part in (self, other):
-            shift = min(newest - part.newest, AGES)
-            counts[shift:, : part.counts.shape[1]] += part.counts[: AGES - shift]
-        return VisitCounts(newest, counts)
+        """The events of both; `other` has as many items or more.
+
+        The newest half-lives of both are the newest of each, so what each has put together in its
+        last row is put together here as well.
+        """
+        entries = [part._entries() for part in (self, other)]
+        number, item, count = (np.concatenate(columns) for columns in zip(*entries, strict=True))
+        found, place = np.unique(number, return_inverse=True)
+        return self._of(found, place, item, count, other.counts.shape[1])
+
+    def _entries(self) -> tuple[NDArray[np.int64], NDArray[np.intp], NDArray[np.int64]]:
+        """Half-life, item and count of what there is."""
+        row, item = np.nonzero(self.counts)
+        return self.numbers[row], item, self.counts[row, item]
 
     def decayed(self) -> NDArray[np.float64]:
         """Events per item, each half-life counting half the next, shape (items,).
@@ -55,13 +76,13 @@ class VisitCounts:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The counts as plain arrays."""
-        return {"visits.newest": np.array([self.newest], np.int64), "visits": self.counts}
+        return {"visits.numbers": self.numbers, "visits": self.counts}
 
     @classmethod
     def from_arrays(cls, arrays: Arrays, n_items: int) -> "VisitCounts":
         """Rebuild from `arrays`; CorruptArtefact when they do not fit."""
-        newest = take(arrays, "visits.newest", np.int64, (1,))
+        numbers = take(arrays, "visits.numbers", np.int64, (AGES,))
         counts = take(arrays, "visits", np.int64, (AGES, n_items))
         if (counts < 0).any():
             raise CorruptArtefact("array 'visits' holds counts below 0")
-        return cls(int(newest[0]), counts)
+        return cls(numbers, counts)

@@ -27,7 +27,9 @@ def test_a_user_counts_once_however_often_they_come_back() -> None:
 
 
 def test_a_choice_one_half_life_ago_counts_half() -> None:
-    found = shares(("u", "old", NOW - 30 * DAY), ("v", "old", NOW - 30 * DAY), ("w", "new", NOW))
+    busy = [("someone", "busy", NOW - day * DAY) for day in range(31)]
+    old = [(user, "old", NOW - 30 * DAY) for user in "uv"]
+    found = shares(*old, ("w", "new", NOW), *busy)
     assert found["old"] == pytest.approx(found["new"], rel=1e-6)
 
 

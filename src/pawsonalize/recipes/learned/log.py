@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY
 from pawsonalize.recipes import event_values
+from pawsonalize.recipes.active_time import ActiveTime, halved
 from pawsonalize.recipes.contract import TrainingData
 from pawsonalize.recipes.learned.design import Design
 
@@ -24,8 +25,8 @@ class Log:
 
     `offsets` (users + 1,) int64; `items` (visits,) int32 catalogue positions; `worth` (visits,)
     float64 by event type; `views` (visits,) bool, whether it began with a view; `weights`
-    (visits,) float64, the worth halved every half-life before the newest visit; `times` (visits,)
-    float64 milliseconds since 1970; `facets` (visits, columns) codes of the data's facets. `timed`
+    (visits,) float64, the worth halved every half-life of active time; `times` (visits,) float64
+    milliseconds since 1970; `facets` (visits, columns) codes of the data's facets. `timed`
     is False when all times are equal: then only the order is known.
     """
 
@@ -82,8 +83,9 @@ def read_log(data: TrainingData, design: Design) -> Log:
     worth = by_type[data.event_type] * event_values.of_rows(data, design.valued)
     worth = np.maximum.reduceat(worth, starts) if len(starts) else worth
     times = data.time[starts].astype(np.float64)
-    newest = min(float(times.max()), float(data.as_of)) if len(times) else 0.0
-    fade = np.exp2(np.minimum(times - newest, 0.0) / (design.half_life_days * DAY))
+    clock = ActiveTime.of(data.time)
+    newest = clock.at(np.minimum(times.max(initial=-np.inf), data.as_of))
+    fade = halved(newest - clock.at(times), design.half_life_days * DAY)
     counts = np.bincount(user, minlength=data.n_users)
     return Log(
         offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),

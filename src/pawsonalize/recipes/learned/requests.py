@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY
 from pawsonalize.recipes import event_values
+from pawsonalize.recipes.active_time import halved
 from pawsonalize.recipes.contract import Context, Seen
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.design import Design
@@ -144,4 +145,4 @@ def _visits(events: Sequence[Seen], design: Design) -> tuple[list[Seen], list[fl
 
 def _fade(age: Array, design: Design) -> Array:
     """What is left of a visit of that age in milliseconds."""
-    return np.asarray(np.exp2(-np.maximum(age, 0.0) / (design.context_half_life_days * DAY)))
+    return halved(age, design.context_half_life_days * DAY)

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pawsonalize.recipes.active_time import ActiveTime
 from pawsonalize.recipes.learned.log import Log
 
 Array = NDArray[Any]
 _SLICES = 64
-_HALVES = (1, 4)  # half-lives of the trends, in slices of 1/64 of the log's time
+_HALVES = (1, 4)  # half-lives of the trends, in slices of 1/64 of the log's active time
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,14 @@ class Trend:
 
 
 def build_trend(log: Log, whole: Log) -> Trend:
-    """Count, slice by slice of the whole log's time."""
+    """Count, slice by slice of the whole log's active time."""
     n = log.n_items
     total = np.bincount(log.items, log.weights, minlength=n).astype(np.float32)
     if not whole.timed:
         return Trend(total, np.zeros((0, 1, n), np.float32), np.zeros(0))
-    edges = np.linspace(whole.times.min(), whole.times.max(), _SLICES, endpoint=False)
+    clock = ActiveTime.of(whole.times)
+    first, last = clock.at(whole.times.min()), clock.at(whole.times.max())
+    edges = clock.moments(np.linspace(first, last, _SLICES, endpoint=False))
     part = np.maximum(np.searchsorted(edges, log.times, side="right") - 1, 0)
     counts = np.bincount(part * n + log.items, log.worth, minlength=_SLICES * n)
     counts = counts.reshape(_SLICES, n)

@@ -3,11 +3,14 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from pawsonalize.engine.checks.checking import check_data
+from pawsonalize.engine.evaluating.answers import unsound
+from pawsonalize.engine.evaluating.asking import asking
 from pawsonalize.engine.evaluating.evaluator import EvaluationOrder, evaluate
 from pawsonalize.engine.evaluating.gathering import evidence_on, gather
 from pawsonalize.engine.evaluating.holdout import SplitName, hold_out, item_births
@@ -22,6 +25,7 @@ from pawsonalize.evaluation.metrics.catalogue import NDCG_AT_5
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, Floats, Model, TrainingData
 from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog
+from tests.event_data import T0, event
 from tests.recipe_data import NOW
 
 SEED_DATA = (
@@ -115,3 +119,55 @@ def test_the_seed_data_are_trained_on_with_a_warning_and_the_first_version_goes_
     new = SolutionVersion(name="rec-1", solution="rec", recipe="user-personalization", cut=cut)
     decision = decide(gather(log, catalogue, new, None), GateSettings(), NOW)
     assert decision.promoted, decision.reason
+
+
+LISTED = (
+    "1-Abyssinian-3-2", "2-Yorkshire_Terrier-5-5", "2-English_Setter-1-1", "1-Bengal-2-1",
+    "2-Saint_Bernard-1-2",
+)  # fmt: skip
+
+
+QUICK: list[tuple[str, dict[str, Any]]] = [
+    ("popularity-count", {}),
+    ("trending-now", {}),
+    ("user-personalization", {"learn": False, "classes": 0}),
+    ("personalized-ranking", {"trees": 2, "max_requests": 310, "classes": 0}),
+]
+
+
+@pytest.mark.parametrize("live_events", [1, 5, 50])
+def test_the_first_live_events_do_not_erase_what_was_imported(
+    log: SqlEventLog, catalogue: SqlCatalogue, live_events: int
+) -> None:
+    import_all(log, catalogue)
+    log.append(
+        [
+            event(
+                f"live {n}",
+                user=f"u{n // 3}",
+                item=f"2-Saint_Bernard-{1 + n % 3}-2",
+                at=NOW - T0 - n,
+            )
+            for n in range(live_events)
+        ]
+    )
+    data = training_data(log, catalogue, through=log.head(), as_of=NOW)
+    stranger = Context((), NOW)
+    for name, chosen in QUICK:
+        recipe = recipe_named(name)
+        model = recipe.fit(data, recipe.settings(**chosen), 0)
+        scores = model.score_catalogue(stranger)
+        best = [data.item_ids[place].split("-") for place in np.argsort(-scores)[:10]]
+        assert len({breed for _, breed, _, _ in best}) >= 5, name
+        assert {species for species, _, _, _ in best} == {"1", "2"}, name
+        assert len(set(model.score(stranger, LISTED).tolist())) >= 4, name
+        if name == "personalized-ranking":
+            assert_every_answer_tells_items_apart(data, catalogue, model)
+
+
+def assert_every_answer_tells_items_apart(
+    data: TrainingData, catalogue: SqlCatalogue, model: Model
+) -> None:
+    holdout = hold_out(SplitName.TIME, data, item_births(data, catalogue), 0)
+    ranker = asking(holdout, "personalized-ranking", 0).of_model(model)
+    assert unsound(ranker, len(holdout.targets)) == (0, 0)
