@@ -187,8 +187,7 @@ class RecountingModel(Model, Protocol):
     def recounted(self, data: TrainingData) -> "RecountingModel":
         """A model with the counts of a fit on `data`, bit for bit; this one stays as it is.
 
-        What was learned stays the training's. InvalidInput where it does not fit the new counts:
-        then only a training helps.
+        What was learned stays the training's, and knows nothing of what came since.
         """
         ...
 

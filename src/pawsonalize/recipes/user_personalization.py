@@ -167,6 +167,7 @@ class UserPersonalizationModel:
         extra = {
             **self.card.extra,
             "repeat_share": mixture.repeat_share,
+            "learned": None if learned is None else learned.numbers(),
             "learned_on": self.card.extra.get("learned_on", self.card.fingerprint),
         }
         card = replace(self.card, fingerprint=fingerprint(given), extra=extra)

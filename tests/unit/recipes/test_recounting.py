@@ -1,13 +1,14 @@
 """Counting anew under what was learned: the counts are those of a training on the same data."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import RecountingModel, TrainingData
+from pawsonalize.recipes.facets import Facets
 from pawsonalize.recipes.fingerprint import fingerprint
 from pawsonalize.recipes.stock import FOREVER, Stock
 from pawsonalize.recipes.user_personalization import (
@@ -124,10 +125,61 @@ def test_the_card_says_what_was_counted_and_what_was_learned_on(
     assert again.card.extra["learned_on"] == learned.card.fingerprint
 
 
-def test_data_with_other_features_need_a_training(learned: UserPersonalizationModel) -> None:
+def told(data: TrainingData) -> TrainingData:
+    """The same data, where every event tells of a device."""
+    codes = np.arange(len(data), dtype=np.int32)[:, np.newaxis] % 2
+    return replace(data, facets=Facets(("user.DEVICE",), (("phone", "desk"),), codes))
+
+
+def stocked(data: TrainingData) -> TrainingData:
+    """The same data, where one animal became known."""
     stock = Stock(np.array([0], np.int32), np.array([0]), np.array([FOREVER]))
-    with pytest.raises(InvalidInput, match="train it again"):
-        learned.recounted(replace(walks(), stock=stock))
+    return replace(data, stock=stock)
+
+
+@pytest.mark.parametrize("changed", [told, stocked])
+def test_a_feature_that_came_later_is_unknown_to_the_ranker_and_no_error(
+    learned: UserPersonalizationModel, changed: Callable[[TrainingData], TrainingData]
+) -> None:
+    visitor, asked = context(*ITEMS[5:1:-1]), ITEMS[:9]
+    fresh, plain = learned.recounted(changed(walks())), learned.recounted(walks())
+    assert fresh.learned is not None
+    assert plain.learned is not None
+    found, usual = (one.learned.ask(visitor, ()) for one in (fresh, plain) if one.learned)
+    assert found is not None
+    assert usual is not None
+    assert (found.x == usual.x).all()
+    assert (found.utilities == usual.utilities).all()
+    parts = fresh.contributions(visitor, asked)
+    assert all(np.isfinite(values).all() for values in parts.values())
+
+
+def test_with_later_features_it_survives_storage_and_forgets_them_again(
+    learned: UserPersonalizationModel,
+) -> None:
+    visitor = context(*ITEMS[5:1:-1])
+    later = learned.recounted(told(walks()))
+    stored = UserPersonalization().load(later.card, later.arrays())
+    assert (stored.score_catalogue(visitor) == later.score_catalogue(visitor)).all()
+    again = stored.recounted(walks())
+    assert (again.score_catalogue(visitor) == learned.score_catalogue(visitor)).all()
+
+
+def test_a_feature_that_is_gone_says_nothing() -> None:
+    model = UserPersonalization().fit(told(walks()), SETTINGS, 3)
+    fresh = model.recounted(walks())
+    scores = fresh.score_catalogue(context(*ITEMS[5:1:-1]))
+    assert scores.sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_a_ranker_that_does_not_name_its_features_knows_those_of_its_tables(
+    learned: UserPersonalizationModel,
+) -> None:
+    numbers = {k: v for k, v in learned.card.extra["learned"].items() if k != "features"}
+    old = replace(learned.card, extra={**learned.card.extra, "learned": numbers})
+    stored = UserPersonalization().load(old, learned.arrays())
+    visitor = context(*ITEMS[5:1:-1])
+    assert (stored.score_catalogue(visitor) == learned.score_catalogue(visitor)).all()
 
 
 def test_next_to_no_data_can_be_counted_anew() -> None:

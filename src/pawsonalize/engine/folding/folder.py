@@ -36,8 +36,8 @@ class Folder:
     def fold(self, name: str, now: int) -> Fold | None:
         """Fold all that is new into a version, and store that beside it, whole or not at all.
 
-        None where there is nothing new or nothing to fold into. Raises InvalidInput where the
-        new counts do not fit what was learned, CorruptArtefact where the version cannot be read.
+        None where there is nothing new or nothing to fold into. Raises CorruptArtefact where the
+        version cannot be read.
         """
         version = self._registry.get(SolutionVersion, name)
         before = self._folds.newest(name)

@@ -63,7 +63,8 @@ def pack(t: Tables, r: Ranker) -> dict[str, NDArray[Any]]:
 def numbers_of(r: Ranker) -> dict[str, Any]:
     """What the card says of the ranker."""
     numbers = {name: getattr(r, name) for name in _NUMBERS}
-    return {**numbers, "held_out": list(r.held_out), "trees": r.trees.count if r.trees else 0}
+    trees = r.trees.count if r.trees else 0
+    return {**numbers, "held_out": list(r.held_out), "trees": trees, "features": list(r.names)}
 
 
 def unpack(
@@ -89,7 +90,7 @@ def unpack(
         mixture=mixture,
         usual=Usual.of(total, mixture.index, mixture.supply, likeness),
     )
-    return tables, _ranker(own, numbers, len(feature_names(tables)))
+    return tables, _ranker(own, numbers, feature_names(tables))
 
 
 def _postings(own: Arrays, n: int) -> Postings:
@@ -108,21 +109,23 @@ def _postings(own: Arrays, n: int) -> Postings:
     return Postings(starts, users, positions, idf, offsets, items)
 
 
-def _ranker(own: Arrays, numbers: Mapping[str, Any], n_features: int) -> Ranker:
+def _ranker(own: Arrays, numbers: Mapping[str, Any], usual: tuple[str, ...]) -> Ranker:
+    """The ranker; one that does not name its features was trained on the `usual` ones."""
     columns = take(own, "linear.columns", np.int64, (None,))
     mean, spread, weights = _finite(own, "linear.numbers", np.float64, (3, len(columns)))
     text = take(own, "trees", np.uint8, (None,)).tobytes()
     try:
         values = [float(numbers[name]) for name in _NUMBERS]
         held_out = tuple(float(value) for value in numbers["held_out"])
+        names = tuple(str(name) for name in numbers.get("features", usual))
         trees = Trees.of_text(text.decode()) if text else None
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptArtefact(f"the ranker of the artefact does not fit: {error}") from error
-    if not all(map(math.isfinite, values)) or (trees and trees.n_features != n_features):
+    if not all(map(math.isfinite, values)) or (trees and trees.n_features != len(names)):
         raise CorruptArtefact("the ranker of the artefact does not fit its tables")
-    check_codes("linear.columns", columns, n_features)
+    check_codes("linear.columns", columns, len(names))
     linear, (weight, heat, recall) = Linear(columns, mean, spread, weights), values
-    return Ranker(linear, trees, weight, heat, recall, held_out)
+    return Ranker(names, linear, trees, weight, heat, recall, held_out)
 
 
 def _finite(

@@ -41,8 +41,8 @@ class Candidates:
     """What was proposed for one context: `items` (N,) positions, `utilities` (N,) float64.
 
     A utility is the log of a chance up to a constant, -inf where the item is masked;
-    `x` (N, F) are the features it was made of, `beside` what came on top of the ranker by its
-    name, each (N,); `parts` (tables, items + outside) are what the mixture says of all.
+    `x` (N, F) are the ranker's features, `beside` what came on top of the ranker by its name, each
+    (N,); `parts` (tables, items + outside) are what the mixture says of all.
     """
 
     items: Array
@@ -54,10 +54,24 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """Tables and the ranker over their candidates."""
+    """Tables and the ranker over their candidates.
+
+    `columns` (F,) says where the ranker's features stand among those of the tables, -1 for one that
+    is gone; None where both are the same.
+    """
 
     tables: Tables
     ranker: Ranker
+    columns: Array | None
+
+    @classmethod
+    def of(cls, tables: Tables, ranker: Ranker) -> "Learned":
+        """The ranker above these tables, which may know other features than its training did."""
+        names = feature_names(tables)
+        if names == ranker.names:
+            return cls(tables, ranker, None)
+        place = {name: column for column, name in enumerate(names)}
+        return cls(tables, ranker, np.array([place.get(name, -1) for name in ranker.names]))
 
     @classmethod
     def fit(
@@ -73,7 +87,7 @@ class Learned:
         if samples is None:
             return None
         ranker = fit_ranker(*samples, feature_names(counted.tables), design)
-        return None if ranker is None else cls(counted.tables, ranker)
+        return None if ranker is None else cls.of(counted.tables, ranker)
 
     @property
     def recall(self) -> float:
@@ -88,9 +102,16 @@ class Learned:
             return None
         found = features(self.tables, r, outside=outside)
         beside = self._beside(r, found.top[0])
-        utilities = sum(beside.values(), start=self.ranker.utilities(found.x[0]))
+        x = self._as_trained(found.x[0])
+        utilities = sum(beside.values(), start=self.ranker.utilities(x))
         utilities[~found.there[0]] = -np.inf
-        return Candidates(found.top[0], utilities, found.x[0], found.parts[0], beside)
+        return Candidates(found.top[0], utilities, x, found.parts[0], beside)
+
+    def _as_trained(self, x: Array) -> Array:
+        """The ranker's features of these (N, F), without what is new, and 0 for what is gone."""
+        if self.columns is None:
+            return x
+        return np.where(self.columns >= 0, x[:, self.columns], np.float32(0))
 
     def _beside(self, r: Requests, top: Array) -> dict[str, Array]:
         """What no training request may have shown: answers of the quiz, and what came back."""
@@ -113,7 +134,7 @@ class Learned:
             return {}
         parts = self.ranker.contributions(found.x[places])
         totals: dict[str, Array] = {}
-        for name, column in zip([*feature_names(self.tables), "base"], parts.T, strict=True):
+        for name, column in zip([*self.ranker.names, "base"], parts.T, strict=True):
             part = part_of(name)
             totals[part] = totals.get(part, np.zeros(len(places))) + column
         return {**totals, **{name: values[places] for name, values in found.beside.items()}}
@@ -131,7 +152,7 @@ class Learned:
         cls, arrays: Arrays, numbers: Mapping[str, Any], mixture: Mixture, design: Design
     ) -> "Learned":
         """Rebuild; CorruptArtefact when the parts do not fit."""
-        return cls(*unpack(arrays, numbers, mixture, design))
+        return cls.of(*unpack(arrays, numbers, mixture, design))
 
 
 def part_of(feature: str) -> str:

@@ -23,8 +23,10 @@ class Ranker:
     The softmax of a request's utilities is the chance of each candidate, given that one is chosen:
     `heat` makes it fit held-out choices. `recall` is how often a held-out choice was a candidate,
     `held_out` the NDCG@10 there with each weight, a choice outside the candidates counting 0.
+    `names` are the features it was trained on, in the order of their columns.
     """
 
+    names: tuple[str, ...]
     linear: Linear
     trees: Trees | None
     weight: float
@@ -64,7 +66,7 @@ def fit_ranker(
         return None
     weight = _WEIGHTS[int(np.argmax(found))]
     heat = _fit_heat(base + weight * more, held.y)
-    return Ranker(linear, trees if weight > 0 else None, weight, heat, recall, tuple(found))
+    return Ranker(names, linear, trees if weight > 0 else None, weight, heat, recall, tuple(found))
 
 
 def ndcg_at_10(score: Array, y: Array) -> float:

@@ -1,15 +1,11 @@
 """Fresh counts under a ranker that was learned before: what is done between trainings."""
 
-from dataclasses import replace
-
 import numpy as np
 
-from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.recipes.contract import TrainingData
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.engine import Learned
 from pawsonalize.recipes.learned.factors import Factors
-from pawsonalize.recipes.learned.features import feature_names
 from pawsonalize.recipes.learned.likeness import build_likeness, likeness_of
 from pawsonalize.recipes.learned.log import read_log
 from pawsonalize.recipes.learned.steps import count_steps
@@ -20,7 +16,7 @@ from pawsonalize.recipes.mixture import Mixture
 def recounted(learned: Learned, data: TrainingData, mixture: Mixture) -> Learned:
     """The ranker and its factors above the tables that a fit on `data` would count.
 
-    InvalidInput where the features are others by now, as when the first animals became known.
+    Features that came since, as when the first animals became known, wait for the next training.
     """
     before = learned.tables
     log = read_log(data, before.design)
@@ -28,11 +24,7 @@ def recounted(learned: Learned, data: TrainingData, mixture: Mixture) -> Learned
     factors = _renumbered(before.factors, before.index, mixture.index)
     likeness = likeness_of(*build_likeness(data.attributes))
     _, tables = derive(log, counts, factors, mixture, likeness, before.design)
-    if feature_names(tables) != feature_names(before):
-        raise InvalidInput(
-            "the data have other features than those the ranker was trained on: train it again"
-        )
-    return replace(learned, tables=tables)
+    return Learned.of(tables, learned.ranker)
 
 
 def _renumbered(factors: Factors, before: ItemIndex, after: ItemIndex) -> Factors:
