@@ -12,7 +12,7 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, couriers
 from pawsonalize.app.attempts import Reporting, attempt
 from pawsonalize.app.faults import Faults
-from pawsonalize.app.folding import are_behind
+from pawsonalize.app.folding import are_behind, tell_how_it_ended
 from pawsonalize.app.individuals import follow_weights
 from pawsonalize.engine.animals.shelf_watch import ShelfWatch
 from pawsonalize.engine.archiving.archiver import Archiver
@@ -260,7 +260,11 @@ def fold_when_due(parts: tuple[Adapters, "Engine"]) -> None:
     """Begin a fold if one is due and there is something to fold."""
     adapters, engine = parts
     folding = engine.folding
-    if folding is None or not folding.is_due(clock.now()):
+    if folding is None:
+        return
+    is_due = folding.is_due(clock.now())
+    tell_how_it_ended(folding, engine.problems)
+    if not is_due:
         return
     if are_behind((*engine.live.values(), *engine.runtimes.live_models()), adapters.log):
         folding.start()

@@ -1,15 +1,29 @@
-"""Who folds new events into what is served, and when."""
+"""Who folds new events into what is served, and when; what goes wrong stands as a problem."""
 
 import os
 from collections.abc import Iterable
 
+import structlog
+
 from pawsonalize import clock
-from pawsonalize.app.adapters import COMMAND
+from pawsonalize.app.adapters import COMMAND, Adapters
+from pawsonalize.domain.errors import PawsonalizeError
+from pawsonalize.domain.times import DAY
 from pawsonalize.engine.campaigns.live_model import LiveModel
+from pawsonalize.engine.problems import Problems
+from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.side_process import SideProcess
 from pawsonalize.recipes.contract import RecountingModel
 from pawsonalize.settings import Settings, as_environment
 from pawsonalize.storage.base import EventLog
+
+FAILED = 1
+"""Exit code of a process that said itself what it could not refresh."""
+_NAME = "refresh of counts"
+_NEXT = "What is served goes on with the counts it has, and it is tried again; if it lasts, train"
+_WITHIN = DAY
+
+log = structlog.get_logger()
 
 
 def fold_process(settings: Settings) -> SideProcess | None:
@@ -30,3 +44,39 @@ def are_behind(live: Iterable[LiveModel], log: EventLog) -> bool:
     served = [one.current for one in live if one.is_ready]
     known = [one.cut.log_offset for one in served if isinstance(one.model, RecountingModel)]
     return bool(known) and min(known) < log.head()
+
+
+def refresh_counts(adapters: Adapters, problems: Problems) -> bool:
+    """Fold what is new into every version that is served; whether all of them went well.
+
+    One that fails costs no other, and stands as a problem of its solution until it goes well.
+    """
+    failed: dict[str, str] = {}
+    for name in sorted(adapters.folder.served()):
+        try:
+            adapters.folder.fold(name, clock.now())
+        except PawsonalizeError as error:
+            log.error("not folded", solution_version=name, reason=error.message)
+            failed[name] = error.message
+        except Exception as error:  # what nobody foresaw must not cost the other versions theirs
+            log.error("not folded", solution_version=name, exc_info=error)
+            failed[name] = f"{type(error).__name__}: {error}"
+    told = {_problem_of(adapters, name): (name, why) for name, why in failed.items()}
+    for problem in problems.standing(clock.now()):
+        if problem.name.startswith(_NAME) and problem.name not in told:
+            problems.clear(problem.name, clock.now())
+    for problem_name, (name, why) in told.items():
+        problems.report(problem_name, f"{name}: {why}. {_NEXT}.", clock.now(), within=_WITHIN)
+    return not failed
+
+
+def tell_how_it_ended(folding: SideProcess, problems: Problems) -> None:
+    """Report a process that died before it could say anything, as one that was killed does."""
+    code = folding.exit_code()
+    if code not in (None, 0, FAILED):
+        message = f"its process ended with exit code {code}; the log of the server has more"
+        problems.report(_NAME, f"{message}. {_NEXT}.", clock.now(), within=_WITHIN)
+
+
+def _problem_of(adapters: Adapters, version: str) -> str:
+    return f"{_NAME}: {adapters.registry.get(SolutionVersion, version).solution}"

@@ -39,6 +39,12 @@ class SideProcess:
         self._environment = dict(environment)
         self._begun = now
         self._child: subprocess.Popen[bytes] | None = None
+        self._ended: int | None = None
+
+    def exit_code(self) -> int | None:
+        """That of the last process started here, once it was seen to have ended, and only once."""
+        ended, self._ended = self._ended, None
+        return ended
 
     def is_due(self, now: int) -> bool:
         """Whether the pause is over, and the last process that was started here has ended."""
@@ -46,7 +52,7 @@ class SideProcess:
             ended = self._child.poll()
             if ended is None:
                 return False
-            self._child = None
+            self._child, self._ended = None, ended
             if ended:
                 log.error("failed: everything goes on as it is", work=self._name, exit_code=ended)
         since = self._begun

@@ -1,0 +1,73 @@
+"""A refresh of counts that fails stands as a problem until it goes well."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pawsonalize import clock
+from pawsonalize.app import Adapters, opened
+from pawsonalize.app.folding import refresh_counts, tell_how_it_ended
+from pawsonalize.app.live_models import live_models
+from pawsonalize.engine.problems import Problems
+from pawsonalize.engine.side_process import SideProcess
+from pawsonalize.settings import Settings
+from tests.event_data import event
+from tests.service_data import make_service
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    settings = make_service(tmp_path)
+    with opened(settings) as adapters:
+        for live in live_models(settings, adapters).values():
+            live.refresh(clock.now())
+    return settings
+
+
+def messages(problems: Problems) -> dict[str, str]:
+    return {each.name: each.message for each in problems.standing(clock.now())}
+
+
+def artefact(adapters: Adapters, settings: Settings) -> Path:
+    (version,) = {one for one in adapters.folder.served() if one.startswith("recommender")}
+    return settings.models_dir / version
+
+
+def test_a_version_that_cannot_be_read_is_a_problem_until_it_can(settings: Settings) -> None:
+    with opened(settings) as adapters:
+        problems = adapters.problems(settings)
+        card = artefact(adapters, settings) / "card.json"
+        whole = card.read_bytes()
+        card.write_text("{")
+        adapters.log.append([event("new")])
+        assert not refresh_counts(adapters, problems)
+        told = messages(problems)["refresh of counts: recommender"]
+        assert card.parent.name in told
+        assert "if it lasts, train" in told
+        card.write_bytes(whole)
+        assert refresh_counts(adapters, problems)
+        assert messages(problems) == {}
+
+
+def test_a_process_that_was_killed_is_a_problem_until_one_goes_well(
+    settings: Settings, tmp_path: Path
+) -> None:
+    command = (sys.executable, "-c", "import time; time.sleep(60)")
+    folding = SideProcess(tmp_path / "lock", 0.0, command, os.environ, 0)
+    with opened(settings) as adapters:
+        problems = adapters.problems(settings)
+        folding.start()
+        os.kill(int((tmp_path / "lock").read_text()), signal.SIGKILL)
+        deadline = time.monotonic() + 30
+        while not folding.is_due(clock.now() + 1000):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        tell_how_it_ended(folding, problems)
+        assert "exit code -9" in messages(problems)["refresh of counts"]
+        assert folding.exit_code() is None
+        assert refresh_counts(adapters, problems)
+        assert messages(problems) == {}
