@@ -28,9 +28,10 @@ class Animal:
 
     `species`, `breed`, `size` and `age` are the ids that make its group; `age` counts only while
     `born` is not known. None and "" say that nobody told. Animals of one `bonded_unit` go
-    together. `photos` are addresses, `fee` is in the site's currency, `latitude` and `longitude`
-    are degrees. Moments are milliseconds since 1970; `history` is in order of time, never empty,
-    and begins when the animal was first listed.
+    together. `photos` are addresses, `url` that of its own page; `priority`, from 0 (as usual) to
+    1, is how much its shelter wishes it to be shown. `fee` is in the site's currency, `latitude`
+    and `longitude` are degrees. Moments are milliseconds since 1970; `history` is in order of time,
+    never empty, and begins when the animal was first listed.
     """
 
     animal_id: str
@@ -57,6 +58,8 @@ class Animal:
     good_with_dogs: GoodWith = GoodWith.UNKNOWN
     good_with_cats: GoodWith = GoodWith.UNKNOWN
     photos: tuple[str, ...] = ()
+    url: str = ""
+    priority: float = 0.0
     fee: float | None = None
     latitude: float | None = None
     longitude: float | None = None

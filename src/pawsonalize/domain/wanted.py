@@ -6,6 +6,7 @@ from pawsonalize.domain.ages import AGE_NAMES, age_id
 from pawsonalize.domain.animals import UNKNOWN
 from pawsonalize.domain.breeds import FAMILIES, find_breed
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.sexes import read_sex
 from pawsonalize.domain.sizes import SIZE_NAMES, size_id
 from pawsonalize.domain.species import SPECIES_NAMES, species_id
 
@@ -25,6 +26,14 @@ def wanted_size(given: str, field: str) -> str:
 def wanted_age(given: str, field: str) -> str:
     """The same of an age band."""
     return _known(age_id(given), given, AGE_NAMES, field)
+
+
+def wanted_sex(given: str, field: str) -> str:
+    """The same of a sex; neutered and spayed name one too."""
+    found = read_sex(given)
+    if found is None:
+        raise InvalidInput(f"{field} does not know {given!r}: write female or male", field=field)
+    return found[0]
 
 
 def breeds_named(given: str) -> frozenset[str]:

@@ -65,6 +65,8 @@ class AnimalAnswer(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tr
     good_with_dogs: str = "unknown"
     good_with_cats: str = "unknown"
     photos: list[str] = []
+    url: str = ""
+    priority: float = 0.0
     fee: float | None = None
     latitude: float | None = None
     longitude: float | None = None

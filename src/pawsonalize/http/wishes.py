@@ -10,7 +10,13 @@ from msgspec import Meta
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.preferences import Preferences
-from pawsonalize.domain.wanted import breeds_named, wanted_size, wanted_species
+from pawsonalize.domain.wanted import (
+    breeds_named,
+    wanted_age,
+    wanted_sex,
+    wanted_size,
+    wanted_species,
+)
 from pawsonalize.engine.animals.distance import Place
 from pawsonalize.engine.animals.profile import Wishes
 from pawsonalize.engine.animals.rules import Denied
@@ -47,14 +53,19 @@ class Deny(Form, frozen=True):
 class WishFields(Form, frozen=True, rename="camel", kw_only=True):
     """Rules for answers of animals: a known no excludes, what nobody knows ranks lower.
 
-    `species` and `sizes` are ids or words. `latitude` and `longitude`, or a `postcode` of the
-    operator's table, say where the visitor is.
+    `species`, `sizes`, `ages` and `sexes` are ids or words; `houseTrained` asks for those who are,
+    or are not; `specialNeeds` is `none` or `only`. `latitude` and `longitude`, or a `postcode` of
+    the operator's table, say where the visitor is.
     """
 
     of: Of = "groups"
     household: Household | None = None
     species: _Wanted = msgspec.field(default_factory=list)
     sizes: _Wanted = msgspec.field(default_factory=list)
+    ages: _Wanted = msgspec.field(default_factory=list)
+    sexes: _Wanted = msgspec.field(default_factory=list)
+    house_trained: bool | None = None
+    special_needs: Literal["none", "only"] | None = None
     max_fee: _Amount | None = None
     max_distance_km: _Amount | None = None
     latitude: Annotated[float, Meta(ge=-90, le=90)] | None = None
@@ -93,6 +104,10 @@ def read_wishes(fields: WishFields, quiz: Preferences) -> Wishes:
             wanted_species(one, "species") for one in _ids(fields.species, "species")
         ),
         sizes=frozenset(wanted_size(one, "sizes") for one in _ids(fields.sizes, "sizes")),
+        ages=frozenset(wanted_age(one, "ages") for one in _ids(fields.ages, "ages")),
+        sexes=frozenset(wanted_sex(one, "sexes") for one in _ids(fields.sexes, "sexes")),
+        house_trained=fields.house_trained,
+        special_needs=None if fields.special_needs is None else fields.special_needs == "only",
         max_fee=fields.max_fee,
         max_distance_km=fields.max_distance_km,
         place=place,

@@ -50,15 +50,18 @@ def get_adoption_page(request: Request, visitor: Visitor) -> Response:
         filters=_by_species(waiting, filters),
         species=filters.species,
         household=filters.choices,
+        demands=filters.demands,
         cards=[(Card.of(one.animal, now, answer, favourites), one) for one in ordered.shown],
         picks=[
             (Card.of(one.animal, now, one.recommendation_id, favourites), one)
             for one in pick(storefront, visitor, wanted, now, told)
         ]
-        if not filters.household and known.serving is not None
+        if not (filters.household or filters.must) and known.serving is not None
         else [],
         total=ordered.total,
-        whoever=filters.without_household() if filters.household and wanted else None,
+        whoever=filters.without_household()
+        if (filters.household or filters.must) and wanted
+        else None,
         order_in_words=_order_in_words(ordered, known, looking_for),
         learning=None if storefront.live.is_ready else storefront.learning.in_words(),
         looking_for=in_words(looking_for),
@@ -113,9 +116,5 @@ def _order_in_words(ordered: Ordered, known: Knowledge, looking_for: Preferences
 
 def _call(request: Request, known: Knowledge, filters: Filters, looking_for: Preferences) -> str:
     address = f"{request.base_url}v1/recommendations?detail=full"
-    asked: dict[str, object] = {"of": "animals", "limit": _PAGE}
-    if filters.species:
-        asked["species"] = [filters.species]
-    if filters.household:
-        asked["household"] = dict.fromkeys(filters.household, True)
+    asked = {"of": "animals", "limit": _PAGE} | filters.call
     return curl(address, known.identity() | asked | as_call(looking_for))

@@ -11,6 +11,7 @@ from pawsonalize.engine.animals.rules import Denied, Rules
 
 _WORDS = {"kids": "children", "dogs": "dogs", "cats": "cats"}
 
+_MUST = {"trained": "house-trained", "unaided": "without special needs"}
 _ASKED = "home"
 
 
@@ -18,12 +19,14 @@ _ASKED = "home"
 class Filters:
     """What is chosen on the page: a species, or all, and who the animals must get along with.
 
-    `told` says that the address speaks of the household, be nobody in it.
+    `must` is what else is asked for, by its field. `told` says that the address speaks of the
+    household, be nobody in it.
     """
 
     species: str | None
     household: tuple[str, ...]
     told: bool = False
+    must: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, request: Request, looking_for: Preferences) -> "Filters":
@@ -33,7 +36,8 @@ class Filters:
             household = [name for name in _WORDS if given.get(name) == "yes"]
         else:
             household = [name for name in _WORDS if getattr(looking_for, name)]
-        return cls(given.get("species"), tuple(household), _ASKED in given)
+        must = tuple(name for name in _MUST if given.get(name) == "yes")
+        return cls(given.get("species"), tuple(household), _ASKED in given, must)
 
     def rules(self, taken_home: Iterable[str]) -> Rules:
         """The rules of the answer; who was adopted is not shown."""
@@ -41,6 +45,8 @@ class Filters:
             kids="kids" in self.household,
             dogs="dogs" in self.household,
             cats="cats" in self.household,
+            house_trained=True if "trained" in self.must else None,
+            special_needs=False if "unaided" in self.must else None,
             species=frozenset([self.species] if self.species else []),
             denied=Denied(animals=frozenset(taken_home)),
         )
@@ -49,14 +55,30 @@ class Filters:
         """The page with the same household and another species."""
         chosen = {"species": species} if species else {}
         home = dict.fromkeys((_ASKED, *self.household), "yes")
-        query = chosen | (home if self.told or self.household else {}) | more
+        query = chosen | (home if self.told or self.household else {})
+        query |= dict.fromkeys(self.must, "yes") | more
         return f"/?{urlencode(query)}" if query else "/"
 
     def without_household(self) -> str:
         """The page with the same species, whoever the visitor lives with."""
-        return replace(self, household=(), told=True).path(self.species)
+        return replace(self, household=(), must=(), told=True).path(self.species)
 
     @property
     def choices(self) -> list[tuple[str, str, bool]]:
         """Each member of a household: its field, what it is called, and whether it is chosen."""
         return [(name, words, name in self.household) for name, words in _WORDS.items()]
+
+    @property
+    def demands(self) -> list[tuple[str, str, bool]]:
+        """The same of what else may be asked for."""
+        return [(name, words, name in self.must) for name, words in _MUST.items()]
+
+    @property
+    def call(self) -> dict[str, object]:
+        """The rules as an API call says them."""
+        given: dict[str, object] = {"species": [self.species]} if self.species else {}
+        if self.household:
+            given["household"] = dict.fromkeys(self.household, True)
+        if "trained" in self.must:
+            given["houseTrained"] = True
+        return given | ({"specialNeeds": "none"} if "unaided" in self.must else {})

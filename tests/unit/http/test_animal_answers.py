@@ -95,6 +95,55 @@ def test_rules_exclude_and_what_nobody_knows_comes_later_and_says_so(
     assert ask(client, **asked, deny={"breeds": ["Beagle"]}) == []
 
 
+def test_rules_ask_for_what_a_record_can_answer(client: TestClient, put: Any) -> None:
+    put(
+        yes={**DOG, "sex": "female", "houseTrained": True, "specialNeeds": False},
+        unknown={key: DOG[key] for key in ("species", "breed", "size")},
+        no={**DOG, "age": "baby", "sex": "male", "houseTrained": False, "specialNeeds": True},
+    )
+    for asked in (
+        {"sexes": ["F"]},
+        {"ages": ["adult", "senior"]},
+        {"ages": ["3"]},
+        {"houseTrained": True},
+        {"specialNeeds": "none"},
+    ):
+        assert ask(client, **asked) == ["yes", "unknown"], asked
+        full = client.post("/v1/recommendations?detail=full", json={"of": "animals", **asked})
+        assert "nobody told" in full.json()["recommendations"][1]["reasons"][-1]
+    assert ask(client, specialNeeds="only") == ["no", "unknown"]
+    assert ask(client, houseTrained=False) == ["no", "unknown"]
+    given = [{"itemId": name} for name in ("no", "unknown", "yes")]
+    body = {"userId": "ann", "itemMetadataList": given, "of": "animals", "sexes": ["male"]}
+    assert client.post("/v1/rerankings", json=body).json()["ranking"] == ["no", "unknown"]
+    for field, value in (("sexes", ["dame"]), ("ages", ["olt"]), ("specialNeeds", "some")):
+        answer = client.post("/v1/recommendations", json={"of": "animals", field: value})
+        assert (answer.status_code, error_of(answer)["field"]) == (400, field)
+
+
+def test_a_shelters_wish_lifts_an_animal_by_so_much_and_says_so(
+    client: TestClient, put: Any
+) -> None:
+    put(first={**DOG, "listedAt": "2026-01-01"}, wished={**DOG, "listedAt": "2026-01-01"})
+    assert ask(client) == ["first", "wished"]
+    page = "https://shelter.example/wished"
+    put(wished={**DOG, "listedAt": "2026-01-01", "priority": 1, "url": page, "sex": "female"})
+    full = client.post("/v1/recommendations?detail=full", json={"of": "animals"}).json()
+    wished, first = full["recommendations"]
+    assert (wished["id"], wished["factors"]["priority"], first["factors"]["priority"]) == (
+        "wished",
+        0.7,
+        0,
+    )
+    assert "the shelter wishes her to be seen" in wished["reasons"]
+    assert sum(wished["factors"].values()) == wished["utility"]
+    known = client.get("/v1/animals/wished").json()
+    assert (known["url"], known["priority"]) == (page, 1)
+    for bad in ({"priority": 2}, {"url": "javascript:alert(1)"}):
+        receipt = client.put("/v1/animals", json=[{"id": "x", **DOG, **bad}]).json()
+        assert receipt["rejected"][0]["field"] in bad
+
+
 def test_a_bonded_pair_is_one_place_that_names_both(client: TestClient, put: Any) -> None:
     put(ann={**DOG, "bondedUnit": "u"}, bob={**CAT, "bondedUnit": "u", "goodWithDogs": False})
     answer = client.post("/v1/recommendations", json={"of": "animals"}).json()

@@ -89,6 +89,20 @@ def test_the_strip_shows_groups_of_which_somebody_is_waiting(open_site: Open) ->
     assert "4 waiting" in page
 
 
+def test_what_an_animal_must_be_is_asked_for_on_the_page_and_in_its_call(
+    open_site: Open,
+) -> None:
+    trained = replace(ANIMALS[4], house_trained=True, url="https://shelter.example/mimi")
+    client = open_site((trained, replace(ANIMALS[5], house_trained=False), ANIMALS[6]))
+    page = client.get("/?trained=yes").text
+    assert names(page) == [trained.name, ANIMALS[6].name]
+    assert 'name="trained" value="yes" checked' in page
+    assert "&#34;houseTrained&#34;:true" in page
+    assert "species=1&amp;trained=yes" in page
+    page = client.get(f"/animals/{trained.animal_id}").text
+    assert 'href="https://shelter.example/mimi"' in page
+
+
 def test_a_species_can_be_chosen(open_site: Open) -> None:
     client = open_site()
     page = client.get("/?species=3").text

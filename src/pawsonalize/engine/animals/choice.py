@@ -101,6 +101,7 @@ class Question:
         yield np.multiply(shelf.column("photos", slots), weights.photos, out=room)
         factors.compatibility(verdict, room)
         yield np.multiply(room, weights.compatibility, out=room)
+        yield np.multiply(shelf.column("priority", slots), weights.priority, out=room)
 
 
 def choose(question: Question, limit: int) -> Slots:

@@ -21,6 +21,10 @@ class Wishes:
     cats: bool | None = None
     species: frozenset[str] = frozenset()
     sizes: frozenset[str] = frozenset()
+    ages: frozenset[str] = frozenset()
+    sexes: frozenset[str] = frozenset()
+    house_trained: bool | None = None
+    special_needs: bool | None = None
     max_fee: float | None = None
     max_distance_km: float | None = None
     place: Place | None = None
@@ -64,6 +68,10 @@ def rules_for(wishes: Wishes, stored: Attributes, postcodes: Postcodes) -> Rules
         cats=_lives(wishes.cats, stored.get("CATS")),
         species=wishes.species,
         sizes=wishes.sizes,
+        ages=wishes.ages,
+        sexes=wishes.sexes,
+        house_trained=wishes.house_trained,
+        special_needs=wishes.special_needs,
         max_fee=_number(stored.get("MAX_FEE")) if wishes.max_fee is None else wishes.max_fee,
         place=place,
         max_distance_km=distance,

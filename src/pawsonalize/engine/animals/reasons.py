@@ -15,6 +15,7 @@ from pawsonalize.recipes.contract import Seen
 MAX_REASONS = 3
 _LIVE_WITH = {"kids": "children", "dogs": "dogs", "cats": "cats"}
 _PRONOUNS = {"female": "she", "male": "he"}
+_OBJECTS = {"female": "her", "male": "him"}
 # What a visitor did, the most telling first, in words.
 _DEEDS = {
     "application": "applied for",
@@ -61,6 +62,9 @@ def _found(
         yield 9.0, "new here"  # exploration alone brought it here
     if days >= _WORTH_SAYING_DAYS and (lifts["waiting"] > 0 or standing.explored):
         yield 8.0 if standing.explored else lifts["waiting"], f"waiting {days} days"
+    if lifts["priority"] > 0 and standing.animals[0].priority > 0:
+        who = _OBJECTS.get(standing.animals[0].sex, "it")
+        yield 7.0, f"the shelter wishes {who} to be seen"
     if lifts["group"] > 0 and (alike := _like(standing.group, seen)):
         yield lifts["group"], alike
     if standing.kilometres is not None and lifts["distance"] > 0:
@@ -113,8 +117,20 @@ def _doubts(animals: Sequence[Animal], far: float | None, rules: Rules) -> Itera
         yield "nobody told how far away"
     if rules.max_fee is not None and any(animal.fee is None for animal in animals):
         yield "nobody told the fee"
-    if rules.sizes and any(animal.size == "unknown" for animal in animals):
-        yield "nobody told the size"
+    yield from _not_told(animals, rules)
+
+
+def _not_told(animals: Sequence[Animal], rules: Rules) -> Iterator[str]:
+    """What was asked for, and the record of one of them does not say."""
+    for wanted, name in ((rules.sizes, "size"), (rules.sexes, "sex")):
+        if wanted and any(getattr(animal, name) == "unknown" for animal in animals):
+            yield f"nobody told the {name}"
+    if rules.ages and any(one.born is None and one.age == "unknown" for one in animals):
+        yield "nobody told the age"
+    if rules.house_trained is not None and any(one.house_trained is None for one in animals):
+        yield "nobody told whether it is house-trained"
+    if rules.special_needs is not None and any(one.special_needs is None for one in animals):
+        yield "nobody told of special needs"
 
 
 def _good_with(animals: Sequence[Animal], rules: Rules) -> str:

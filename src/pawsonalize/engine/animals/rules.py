@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.domain.animals import GoodWith
+from pawsonalize.domain.animals import UNKNOWN, GoodWith
 from pawsonalize.engine.animals.distance import Place
 
 Take = Callable[[str], NDArray[Any]]
@@ -16,7 +16,13 @@ Mask = NDArray[np.bool_]
 GOOD_WITH = {each: code for code, each in enumerate(GoodWith)}
 _YES, _NO = GOOD_WITH[GoodWith.YES], GOOD_WITH[GoodWith.NO]
 NO_CODE = -1
+_TOLD = {None: GoodWith.UNKNOWN, True: GoodWith.YES, False: GoodWith.NO}
 _FEW = 5
+
+
+def as_told(answer: bool | None) -> GoodWith:
+    """A yes or no as the answer to a question of the household is kept."""
+    return _TOLD[answer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +41,9 @@ NOBODY = Denied()
 class Rules:
     """What animals must keep to: a known no excludes, and what nobody knows does not.
 
-    `kids`, `dogs` and `cats` say who lives with the visitor; `species` and `sizes` are ids, empty
-    for all. `place` is the visitor's; without `max_distance_km` it only weighs.
+    `kids`, `dogs` and `cats` say who lives with the visitor; `species`, `sizes`, `ages` and `sexes`
+    are ids, empty for all. `house_trained` and `special_needs` are what is asked for, None for
+    either. `place` is the visitor's; without `max_distance_km` it only weighs.
     """
 
     kids: bool = False
@@ -44,6 +51,10 @@ class Rules:
     cats: bool = False
     species: frozenset[str] = frozenset()
     sizes: frozenset[str] = frozenset()
+    ages: frozenset[str] = frozenset()
+    sexes: frozenset[str] = frozenset()
+    house_trained: bool | None = None
+    special_needs: bool | None = None
     max_fee: float | None = None
     place: Place | None = None
     max_distance_km: float | None = None
@@ -96,10 +107,15 @@ def _answers(
     for name in rules.household:
         told = take(name)
         yield told == _NO, (told != _YES) & (told != _NO)
-    if rules.sizes:
-        size = take("size")
-        unknown = size == codes["size"].get("unknown", NO_CODE)
-        yield ~unknown & ~_among(size, rules.sizes, codes["size"]), unknown
+    for name, wanted in (("size", rules.sizes), ("age", rules.ages), ("sex", rules.sexes)):
+        if wanted:
+            told = take(name)
+            unknown = told == codes[name].get(UNKNOWN, NO_CODE)
+            yield ~unknown & ~_among(told, wanted, codes[name]), unknown
+    for name, asked in (("trained", rules.house_trained), ("needs", rules.special_needs)):
+        if asked is not None:
+            told = take(name)
+            yield told == (_NO if asked else _YES), (told != _YES) & (told != _NO)
     if rules.max_fee is not None:
         fee = take("fee")
         yield fee > rules.max_fee, np.isnan(fee)

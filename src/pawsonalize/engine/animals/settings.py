@@ -2,10 +2,13 @@
 
 from dataclasses import astuple, dataclass
 
-FACTORS = ("waiting", "exposure", "distance", "photos", "compatibility")
+LEARNED = ("waiting", "exposure", "distance", "photos", "compatibility")
 """What distinguishes animals of one group; each lies between the two bounds below."""
 
-BOUNDS = ((0.0, 1.0), (-1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (-1.0, 0.0))
+FACTORS = (*LEARNED, "priority")
+"""The same, and what the shelter wishes, which no choice of a visitor says anything of."""
+
+BOUNDS = ((0.0, 1.0), (-1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,7 @@ class Weights:
     distance: float = 3.0
     photos: float = 0.3
     compatibility: float = 0.7
+    priority: float = 0.7
 
     def values(self) -> tuple[float, ...]:
         """The weights in order."""

@@ -16,7 +16,15 @@ from pawsonalize.domain.times import HOUR
 from pawsonalize.engine.animals import factors
 from pawsonalize.engine.animals.distance import Place, Postcodes, postcode_key
 from pawsonalize.engine.animals.places import Places
-from pawsonalize.engine.animals.rules import GOOD_WITH, NO_CODE, Rules, Take, Verdict, judge
+from pawsonalize.engine.animals.rules import (
+    GOOD_WITH,
+    NO_CODE,
+    Rules,
+    Take,
+    Verdict,
+    as_told,
+    judge,
+)
 
 Slots = NDArray[np.int64]
 Chosen = Slots | slice
@@ -29,6 +37,7 @@ _COLUMNS = MappingProxyType(
         "fee": np.float64,
         "exposure": np.float64,
         "photos": np.float64,
+        "priority": np.float64,
         "group": np.int64,
         "species": np.int32,
         "size": np.int32,
@@ -39,6 +48,10 @@ _COLUMNS = MappingProxyType(
         "kids": np.int8,
         "dogs": np.int8,
         "cats": np.int8,
+        "age": np.int32,
+        "sex": np.int32,
+        "trained": np.int8,
+        "needs": np.int8,
     }
 )
 _FEW = 50
@@ -87,7 +100,8 @@ class Shelf:
         self.shown: NDArray[np.float64] = np.empty(0)
         self.in_units: Slots = np.empty(0, np.int64)
         self.codes: dict[str, Codes] = {
-            name: Codes() for name in ("group", "species", "size", "breed", "unit", "animal")
+            name: Codes()
+            for name in ("group", "species", "size", "age", "sex", "breed", "unit", "animal")
         }
         self.places = Places()
         self.room = np.empty(0), np.empty(0)
@@ -244,7 +258,12 @@ class Shelf:
             "second": NO_CODE if second is None else self.codes["breed"][second],
             "unit": NO_CODE if unit is None else self.codes["unit"][unit],
             "place": self.places.code(self._where(animal)),
+            "age": self.codes["age"][animal.age if group is None else group.age],
+            "sex": self.codes["sex"][animal.sex],
+            "trained": GOOD_WITH[as_told(animal.house_trained)],
+            "needs": GOOD_WITH[as_told(animal.special_needs)],
             "photos": len(animal.photos),
+            "priority": animal.priority,
             "kids": GOOD_WITH[animal.good_with_kids],
             "dogs": GOOD_WITH[animal.good_with_dogs],
             "cats": GOOD_WITH[animal.good_with_cats],

@@ -23,7 +23,7 @@ _COLUMNS = {
     for spelling in (name.upper(), name.upper().replace("_", ""))
 }
 _FLAGS = frozenset({"mixed", "altered", "house_trained", "special_needs"})
-_NUMBERS = frozenset({"fee", "latitude", "longitude"})
+_NUMBERS = frozenset({"fee", "latitude", "longitude", "priority"})
 _LISTS = frozenset({"photos", "colours"})
 _DATES = [name for name, field in _COLUMNS.items() if field.endswith(("_at", "_date"))]
 _HOUSEHOLD = frozenset({"good_with_kids", "good_with_dogs", "good_with_cats"})

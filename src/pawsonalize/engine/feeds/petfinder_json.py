@@ -67,6 +67,7 @@ class _Animal(msgspec.Struct, frozen=True):
     name: str | None = None
     description: str | None = None
     photos: list[_Photo] | None = None
+    url: str | None = None
     status: str | None = None
     published_at: str | None = None
     status_changed_at: str | None = None
@@ -134,6 +135,7 @@ def _form(animal: _Animal) -> AnimalForm:
         good_with_dogs=household.dogs,
         good_with_cats=household.cats,
         photos=all_of(*(photo.full or photo.large for photo in animal.photos or ())),
+        url=animal.url,
         postcode=address.postcode,
         description=animal.description,
     )

@@ -63,6 +63,7 @@ class _Attributes(msgspec.Struct, frozen=True, rename="camel"):
     is_adoption_pending: bool | None = None
     adoption_fee_string: str | None = None
     description_text: str | None = None
+    url: str | None = None
     available_date: str | None = None
     created_date: str | None = None
 
@@ -127,6 +128,7 @@ def _form(animal: _Animal, known: Known) -> AnimalForm:
         good_with_dogs=told.is_dogs_ok,
         good_with_cats=told.is_cats_ok,
         photos=all_of(*(address.url for address in addresses)),
+        url=told.url,
         fee=amount(told.adoption_fee_string, "adoptionFeeString"),
         latitude=location.lat,
         longitude=location.lon,

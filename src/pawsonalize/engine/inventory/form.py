@@ -21,9 +21,10 @@ class AnimalForm(Form, frozen=True, rename="camel", kw_only=True):
     """One animal as told: all that is known of it; what is left out is not known.
 
     Species, size, age and sex are words or ids (`dog`, `large`, `senior`, `female`), breeds as
-    people write them. Good-with is true, false, "yes", "no", "selective" or "unknown". An animal
-    is listed since its intake unless `listedAt` says otherwise. `outcome` and `outcomeAt` say how
-    and when that stay ended, `returnedAt` since when it is back.
+    people write them. `url` is the animal's own page; `priority`, 0 to 1, is how much its shelter
+    wishes it to be shown. Good-with is true, false, "yes", "no", "selective" or "unknown".
+    An animal is listed since its intake unless `listedAt` says otherwise. `outcome` and
+    `outcomeAt` say how and when that stay ended, `returnedAt` since when it is back.
     """
 
     id: Id
@@ -55,6 +56,8 @@ class AnimalForm(Form, frozen=True, rename="camel", kw_only=True):
     good_with_dogs: Told = None
     good_with_cats: Told = None
     photos: list[str] | None = None
+    url: str | None = None
+    priority: float | None = None
     fee: float | None = None
     latitude: float | None = None
     longitude: float | None = None

@@ -79,6 +79,8 @@ def read_listing(form: AnimalForm, at: int) -> Listing:
         good_with_dogs=_good_with(form.good_with_dogs, "goodWithDogs"),
         good_with_cats=_good_with(form.good_with_cats, "goodWithCats"),
         photos=_texts(form.photos, "photos", MAX_PHOTOS, _MAX_ADDRESS_CHARS),
+        url=_page(form.url),
+        priority=number(form.priority, "priority", 0, 1) or 0.0,
         fee=number(form.fee, "fee", 0, _MAX_FEE),
         latitude=number(form.latitude, "latitude", -90, 90),
         longitude=number(form.longitude, "longitude", -180, 180),
@@ -150,6 +152,13 @@ def _texts(told: list[str] | None, field: str, most: int, limit: int) -> tuple[s
     if told is not None and len(told) > most:
         raise InvalidInput(f"{field} holds at most {most} entries", field=field)
     return tuple(found for one in told or () if (found := text(one, field, limit)))
+
+
+def _page(told: str | None) -> str:
+    address = text(told, "url", _MAX_ADDRESS_CHARS)
+    if address and not address.lower().startswith(("http://", "https://")):
+        raise InvalidInput(f"url must begin with https://, not {address[:40]!r}", field="url")
+    return address
 
 
 def _check_group(animal: Animal, at: int) -> None:

@@ -41,6 +41,9 @@ def stocks(draw: st.DrawFn, most: int = 25) -> list[Animal]:
             bonded_unit=draw(st.sampled_from((None, None, None, "pair", "trio"))),
             secondary_breed=draw(st.sampled_from((None, "Boxer"))),
             sex=draw(st.sampled_from(("female", "male", "unknown"))),
+            house_trained=draw(st.sampled_from((None, True, False))),
+            special_needs=draw(st.sampled_from((None, True, False))),
+            priority=draw(st.sampled_from((0.0, 0.0, 0.5, 1.0))),
         )
         for number in range(draw(st.integers(0, most)))
     ]
@@ -53,6 +56,10 @@ rules = st.builds(
     cats=st.booleans(),
     species=st.frozensets(st.sampled_from("123"), max_size=2),
     sizes=st.frozensets(st.sampled_from("12"), max_size=2),
+    ages=st.frozensets(st.sampled_from("123"), max_size=2),
+    sexes=st.frozensets(st.sampled_from(("female", "male")), max_size=1),
+    house_trained=st.sampled_from((None, None, True, False)),
+    special_needs=st.sampled_from((None, None, True, False)),
     max_fee=st.one_of(st.none(), st.floats(0, 300)),
     place=st.just(HERE),
     max_distance_km=st.one_of(st.none(), st.floats(0, 300)),
@@ -91,13 +98,26 @@ def ids_of(shelf: Shelf, slots: Iterable[int]) -> list[str]:
     return [shelf.ids[slot] for slot in slots]
 
 
+def _is_not_as_asked(animal: Animal, asked: Rules) -> bool:
+    answers = (
+        (asked.house_trained, animal.house_trained),
+        (asked.special_needs, animal.special_needs),
+    )
+    return (
+        bool(asked.sizes and animal.size not in asked.sizes | {"unknown"})
+        or bool(asked.ages and animal.age not in asked.ages)
+        or bool(asked.sexes and animal.sex not in asked.sexes | {"unknown"})
+        or any(None not in {wanted, told} and wanted != told for wanted, told in answers)
+    )
+
+
 def violates(animal: Animal, asked: Rules) -> bool:
     """Whether a record says no to one of the rules, read as a person would."""
     if any(getattr(animal, f"good_with_{who}") is GoodWith.NO for who in asked.household):
         return True
     if asked.species and animal.species not in asked.species:
         return True
-    if asked.sizes and animal.size not in asked.sizes | {"unknown"}:
+    if _is_not_as_asked(animal, asked):
         return True
     if asked.max_fee is not None and animal.fee is not None and animal.fee > asked.max_fee:
         return True

@@ -81,8 +81,17 @@ CHECKS: dict[str, Check] = {
         place.animals[0].latitude is None and asked.max_distance_km is not None
     ),
     r"(nobody told the fee)": lambda _, place, *__: any(one.fee is None for one in place.animals),
-    r"(nobody told the size)": lambda _, place, *__: any(
-        one.size == "unknown" for one in place.animals
+    r"nobody told the (size|sex)": lambda said, place, *_: any(
+        getattr(one, said) == "unknown" for one in place.animals
+    ),
+    r"nobody told whether it is (house)-trained": lambda _, place, __, asked: (
+        asked.house_trained is not None and any(one.house_trained is None for one in place.animals)
+    ),
+    r"nobody told of (special) needs": lambda _, place, __, asked: (
+        asked.special_needs is not None and any(one.special_needs is None for one in place.animals)
+    ),
+    r"the (shelter) wishes (?:her|him|it) to be seen": lambda _, place, *__: (
+        place.animals[0].priority > 0
     ),
     r"(.+, like one you .+)": lambda said, place, seen, _: _is_alike(said, place.group, seen),
 }

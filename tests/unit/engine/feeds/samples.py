@@ -32,6 +32,7 @@ PETFINDER_JSON = json.dumps(
                 "name": "Bella",
                 "description": "Loves walks.",
                 "photos": [{"full": "https://example.org/11.jpg"}],
+                "url": "https://example.org/11",
                 "status": "adoptable",
                 "published_at": "2026-04-01T09:00:00+0000",
                 "contact": {"phone": "555-0100", "address": {"postcode": "95401"}},
@@ -128,6 +129,7 @@ RESCUEGROUPS = json.dumps(
                     "sizeGroup": "Large",
                     "sex": "Female",
                     "coatLength": "Short",
+                    "url": "https://example.org/11",
                     "isHousetrained": True,
                     "isDogsOk": True,
                     "isCatsOk": False,
@@ -190,6 +192,8 @@ BELLA = {
     "goodWithDogs": True,
     "goodWithCats": "no",
     "description": "Loves walks.",
+    "url": "https://example.org/11",
+    "priority": 0.5,
     "shoeSize": 9,
 }
 MAX = {
@@ -205,10 +209,10 @@ MAX = {
 JSON_LINES = b"\n".join((json.dumps(BELLA).encode(), b"", json.dumps(MAX).encode()))
 OWN_CSV = b"""\
 id,Species,breed,secondary_breed,birthDate,size,sex,name,colours,coat,HouseTrained,goodWithDogs,\
-good_with_cats,status,age,description,shoe size
+good_with_cats,status,age,description,shoe size,URL,priority
 11,dog,Labrador Retriever,Beagle,2022-03-09,large,female,Bella,Black,Short,yes,true,no,,,\
-Loves walks.,9
-12,dog,poodle,,,S,M,Max,,,,,,hold,senior,,8
+Loves walks.,9,https://example.org/11,0.5
+12,dog,poodle,,,S,M,Max,,,,,,hold,senior,,8,,
 """
 
 FILES = {

@@ -69,6 +69,14 @@ def test_photos_are_read_as_addresses(name: str) -> None:
     assert animals(name)[0].photos == ("https://example.org/11.jpg",)
 
 
+@pytest.mark.parametrize("name", ["petfinder-json", "rescuegroups", "jsonl", "csv"])
+def test_an_animal_has_a_page_of_its_own_and_a_wish_where_it_is_told(name: str) -> None:
+    bella, rex = animals(name)
+    assert (bella.url, rex.url) == ("https://example.org/11", "")
+    assert bella.priority == (0.5 if name in {"jsonl", "csv"} else 0)
+    assert rex.priority == 0
+
+
 @pytest.mark.parametrize("name", ["petfinder-csv", "petfinder-json", "asm3-json", "asm3-csv"])
 def test_an_animal_waits_since_it_came(name: str) -> None:
     bella, rex = animals(name)
