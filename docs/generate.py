@@ -17,6 +17,7 @@ import typer
 from pawsonalize.aws.operations.catalogue import HANDLERS
 from pawsonalize.aws.protocol.service import SERVICES, operations
 from pawsonalize.cli.main import app
+from pawsonalize.domain.event_types import SYNONYMS
 from pawsonalize.http.openapi import openapi
 from pawsonalize.http.parameters import UNKNOWN_FIELDS_HEADER
 from pawsonalize.recipes.catalogue import RECIPES
@@ -51,9 +52,9 @@ def _own_field_docs(kind: type) -> dict[str, str]:
 def settings_page() -> str:
     """Every setting with its default and its environment variable."""
     rows = ["| setting | default | |", "|---|---|---|"]
-    docs = field_docs(Settings)
+    docs, defaults = field_docs(Settings), Settings()
     rows += [
-        f"| `{field.name}` | `{field.default}` | {docs[field.name]} |"
+        f"| `{field.name}` | `{getattr(defaults, field.name)}` | {docs[field.name]} |"
         for field in msgspec.structs.fields(Settings)
     ]
     return (
@@ -66,6 +67,20 @@ def settings_page() -> str:
         " Names may be written as the config files of AWS's deployment write them"
         " (`minProvisionedTPS`); what they hold for AWS alone (`vpcId`, `…SsmPath`) has no meaning"
         " here and is named in a warning.\n\n" + "\n".join(rows) + "\n"
+    )
+
+
+def event_types_page() -> str:
+    """What event types mean."""
+    rows = ["| meaning | is also called |", "|---|---|"]
+    rows += [f"| `{meaning}` | {', '.join(words.split())} |" for meaning, words in SYNONYMS.items()]
+    return (
+        f"# Event types\n\n{_MADE}\n"
+        "What a type that you send means to models, answers and reports. Case and separators do not"
+        " count: `DetailView`, `detail_view` and `detail-view` are one. The setting `event_types`"
+        " [adds your own](../how-to/send-context.md#call-your-events-what-you-like). `dislike` and"
+        " `return` speak against an animal. A type that is not here counts as a view, under its"
+        " own name.\n\n" + "\n".join(rows) + "\n"
     )
 
 
@@ -185,6 +200,7 @@ def _first_line(handler: Any) -> str:
 
 PAGES = {
     "settings.md": settings_page,
+    "event-types.md": event_types_page,
     "recipes.md": recipes_page,
     "cli.md": cli_page,
     "api.md": api_page,

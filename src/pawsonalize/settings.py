@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -23,6 +23,7 @@ from pawsonalize.workflow.schedule import read_schedule
 DATABASE_FILE = "pawsonalize.sqlite3"
 """In the data folder, unless `database_url` names another database."""
 _OF_RETRAINING = ("recipe", "reranking", "promotion", "gate", "check", "retrain", "campaign")
+_JSON = frozenset({"event_types"})  # what is JSON as an environment variable
 _GATE, _CHECKS, _ANIMALS = GateSettings(), CheckSettings(), AnimalSettings()
 _KINDS = {
     "int": "a whole number",
@@ -78,6 +79,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What secrets of access keys are derived from, 64 hexadecimal digits; else a file."""
     demo_site: bool = False
     """Serve the demo adoption site at `/`, where anybody may act as any visitor."""
+    event_types: dict[str, str] = {}
+    """What your event types mean, `DetailView: view`, beside the table; as a variable, JSON."""
     recipe: str = "user-personalization"
     """The recipe `train` uses when none is named."""
     promotion_threshold: Share = _GATE.promotion_threshold
@@ -314,6 +317,7 @@ def read_settings(overrides: Mapping[str, Any] | None = None) -> tuple[Settings,
     written = read_config(Settings.__struct_fields__, os.environ)
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
     values = {**written.values, **given}
+    values |= {name: _json(name, values[name]) for name in _JSON if name in values}
     try:
         return msgspec.convert(values, Settings, strict=False, dec_hook=_read), written
     except msgspec.ValidationError as error:
@@ -334,19 +338,20 @@ def _wrong(reason: str, values: Mapping[str, Any], sources: Mapping[str, str]) -
 
 def _wanted(name: str, said: str) -> str:
     """What to write instead, in words where msgspec names a type."""
-    if choices := get_args(get_type_hints(Settings)[name]):
-        return f"write one of {', '.join(choices)}"
-    for kind, words in _KINDS.items():
-        if said.startswith(f"Expected `{kind}`, got"):
+    kind = get_type_hints(Settings)[name]
+    if get_origin(kind) is Literal:
+        return f"write one of {', '.join(get_args(kind))}"
+    for expected, words in _KINDS.items():
+        if said.startswith(f"Expected `{expected}`, got"):
             return f"write {words}"
     return said
 
 
 def as_environment(settings: Settings) -> dict[str, str]:
     """The settings as environment variables, for other processes to load."""
-    return {
-        PREFIX + name.upper(): str(getattr(settings, name)) for name in Settings.__struct_fields__
-    }
+    values = {name: getattr(settings, name) for name in Settings.__struct_fields__}
+    values |= {name: msgspec.json.encode(values[name]).decode() for name in _JSON}
+    return {PREFIX + name.upper(): str(value) for name, value in values.items()}
 
 
 def as_record(settings: Settings) -> dict[str, Any]:
@@ -356,6 +361,18 @@ def as_record(settings: Settings) -> dict[str, Any]:
         for name in Settings.__struct_fields__
         if name.startswith(_OF_RETRAINING)
     }
+
+
+def _json(name: str, value: Any) -> Any:
+    """A setting that is JSON where it is text: in an environment variable."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return msgspec.json.decode(value) if value.strip() else {}
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidInput(
+            f'{PREFIX}{name.upper()} must be JSON, such as {{"DetailView": "view"}}: {error}'
+        ) from error
 
 
 def _read(kind: type, value: Any) -> Any:

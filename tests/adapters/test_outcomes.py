@@ -1,5 +1,6 @@
 """Outcomes and sessions as reports read them, on every database."""
 
+from pawsonalize.domain.event_types import STANDARD, EventTypes
 from pawsonalize.storage.sql import Database, SqlEventLog, SqlOutcomes
 from tests.event_data import T0, event
 
@@ -38,3 +39,19 @@ def test_sessions_of_a_time_are_found_and_whose_they_are(database: Database) -> 
     assert outcomes.sessions(T0, T0 + 20) == {"s1", "s2"}
     many = ["s1", "s2", "s3", "s4", *(f"x{n}" for n in range(600))]
     assert outcomes.users_of(many) == {"s1": "ann", "s3": "bob"}
+
+
+def test_outcomes_are_read_by_what_their_types_mean_and_a_setting_counts_for_those_of_before(
+    database: Database,
+) -> None:
+    log = SqlEventLog(database)
+    told = ["Adopted", "PURCHASE", "adoption", "re-homed", "New.Home", "view", "Apply"]
+    log.append([event(kind, event_type=kind, at=n) for n, kind in enumerate(told)])
+
+    def adoptions(types: EventTypes) -> list[str]:
+        outcomes = SqlOutcomes(database, event_types=types)
+        return [one.event.event_type for one in outcomes.events(["adoption"], T0, T0 + 99, 0, 99)]
+
+    assert adoptions(STANDARD) == told[:4]
+    assert adoptions(EventTypes.with_added({"newHome": "adoption"})) == told[:5]
+    assert log.types() == {("pawsonalize", kind): 1 for kind in told}

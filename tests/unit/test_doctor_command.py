@@ -18,7 +18,7 @@ from pawsonalize.engine.resources.solutions import Solution
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.settings import Settings
 from pawsonalize.storage.deliveries import Delivery
-from tests.event_data import T0
+from tests.event_data import T0, event
 from tests.service_data import make_service
 
 
@@ -111,3 +111,13 @@ def test_campaigns_of_another_group_answer_or_say_how_they_come_to_a_model(tmp_p
     assert "train --dataset-group shop" in found["campaign empty"]["next_move"]
     assert "verdict" not in found["campaign recommender"], "fine"
     assert "hot of dataset group shop" in found["campaign recommender"]["message"]
+
+
+def test_types_that_nobody_gave_a_meaning_are_named(tmp_path: Path) -> None:
+    settings = make_service(tmp_path)
+    with opened(settings) as adapters:
+        adapters.log.append([event(f"b{n}", event_type="Boop", at=n) for n in range(3)])
+    code, found = examined(settings.data_dir)
+    assert code == 1
+    assert found["event types"]["message"].endswith("what they mean: Boop (3)")
+    assert 'event_types, such as {"Boop":"view"}' in found["event types"]["next_move"]

@@ -9,7 +9,7 @@ import pytest
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.checks.settings import CheckSettings
 from pawsonalize.evaluation.gate.settings import GateSettings, Profile
-from pawsonalize.settings import Settings, load_settings
+from pawsonalize.settings import Settings, as_environment, load_settings
 
 
 def test_by_default_the_gate_and_the_checks_are_as_they_are_documented() -> None:
@@ -84,3 +84,21 @@ def test_a_schedule_that_nobody_can_read_is_refused_with_the_other_settings(
     with pytest.raises(InvalidInput, match=told) as refused:
         load_settings()
     assert refused.value.field == name.lower()
+
+
+def test_event_types_are_json_in_the_environment_and_reach_other_processes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PAWSONALIZE_EVENT_TYPES", '{"GoldStar": "favorite"}')
+    settings = load_settings()
+    assert settings.event_types == {"GoldStar": "favorite"}
+    monkeypatch.setenv(
+        "PAWSONALIZE_EVENT_TYPES", as_environment(settings)["PAWSONALIZE_EVENT_TYPES"]
+    )
+    assert load_settings() == settings
+    monkeypatch.setenv("PAWSONALIZE_EVENT_TYPES", "GoldStar: favorite")
+    with pytest.raises(InvalidInput, match="PAWSONALIZE_EVENT_TYPES must be JSON"):
+        load_settings()
+    monkeypatch.setenv("PAWSONALIZE_EVENT_TYPES", '{"GoldStar": 5}')
+    with pytest.raises(InvalidInput, match="event_types"):
+        load_settings()

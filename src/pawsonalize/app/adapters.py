@@ -12,6 +12,7 @@ from pawsonalize import clock
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
+from pawsonalize.domain.event_types import EventTypes
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.access_keys import AccessKeys
 from pawsonalize.engine.campaigns.directory import Directory
@@ -88,7 +89,7 @@ class Adapters:
     @property
     def outcomes(self) -> OutcomeSources:
         """What an outcomes report is read from."""
-        table = SqlOutcomes(self.database)
+        table = SqlOutcomes(self.database, event_types=self.log.event_types)
         return OutcomeSources(table, self.impressions, self.animals, self.log)
 
     @property
@@ -161,18 +162,19 @@ def opened(settings: Settings, *, must_exist: bool = False) -> Iterator[Adapters
 
 
 def _open(settings: Settings, must_exist: bool) -> Adapters:
+    event_types = EventTypes.with_added(settings.event_types)
     database = _existing_database(settings) if must_exist else _made_database(settings)
     registry = Registry(SqlResources(database))
     ensure_defaults(registry, settings.recipe, clock.now())
     artefacts = LocalArtefacts(settings.models_dir)
     return Adapters(
         database=database,
-        log=SqlEventLog(database),
+        log=SqlEventLog(database, event_types=event_types),
         catalogue=SqlCatalogue(database),
         animals=SqlAnimals(database),
         impressions=SqlImpressions(database),
         supply=SqlSupply(database),
-        exposures=SqlAnimalExposures(database),
+        exposures=SqlAnimalExposures(database, event_types),
         registry=registry,
         ledger=SqlArchiveLedger(database),
         deliveries=SqlDeliveries(database),

@@ -44,6 +44,8 @@ from pawsonalize.engine.side_process import SideProcess
 from pawsonalize.engine.solutions.automatic import AutomaticTraining
 from pawsonalize.engine.solutions.queue import TrainingQueue
 from pawsonalize.engine.supply import SupplyWatch
+from pawsonalize.engine.unknown_types import UnknownTypes, named_types
+from pawsonalize.http.metrics import count_unknown_type
 from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings
 from pawsonalize.ui.door import Storefront
@@ -118,9 +120,7 @@ class Engine:
             live=live,
             recommending=recommending,
             impressions=impressions,
-            ingest=Ingest(
-                adapters.log, adapters.animals, reads_are_local=adapters.database.is_local
-            ),
+            ingest=_ingest(adapters),
             supply=supply,
             filterings=filterings,
             shelf=shelf,
@@ -273,4 +273,18 @@ def _runtimes(
         catalogue=adapters.catalogue,
         now=clock.now,
         limit=settings.max_loaded_campaigns,
+    )
+
+
+def _ingest(adapters: Adapters) -> Ingest:
+    named = Remembered[None, dict[str, frozenset[str]]](
+        lambda _: named_types(adapters.registry), clock.now
+    )
+    return Ingest(
+        adapters.log,
+        adapters.animals,
+        reads_are_local=adapters.database.is_local,
+        unknown_types=UnknownTypes(
+            adapters.log.event_types, lambda: named.find(None), count_unknown_type
+        ),
     )

@@ -9,6 +9,8 @@ MAX_IMPRESSION_ITEMS = 25
 MAX_TYPE_LENGTH = 256
 DEFAULT_EVENT_TYPE = "view"
 DEFAULT_DATASET_GROUP = "pawsonalize"
+ACTIONS = "/actions"
+"""How the name of a group ends in which a dataset group's actions lie."""
 RETURN_EVENT_TYPE = "return"
 """An adopted animal comes back: the one type that speaks against an item."""
 

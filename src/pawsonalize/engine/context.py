@@ -1,9 +1,9 @@
 """What a model is told of a visitor: built here for training, evaluation and serving alike."""
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable
 
-from pawsonalize.domain.events import RETURN_EVENT_TYPE, Visitor
+from pawsonalize.domain.event_types import DISLIKE, RETURN, STANDARD, VIEW, EventTypes
+from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.preferences import Wish
 from pawsonalize.recipes.contract import Context, Seen
@@ -30,7 +30,7 @@ def context_of(
     newest = log.recent(visitor, at, MAX_CONTEXT_EVENTS)
     if wishes:
         newest = [event for event in newest if not _taken_back(event, wishes)]
-    return build_context(newest, at, facets)
+    return build_context(newest, at, facets, log.event_types)
 
 
 def _taken_back(event: RecentEvent, wishes: tuple[Wish, ...]) -> bool:
@@ -40,21 +40,30 @@ def _taken_back(event: RecentEvent, wishes: tuple[Wish, ...]) -> bool:
 
 
 def build_context(
-    newest_first: Iterable[RecentEvent], at: int, facets: tuple[Facet, ...] = ()
+    newest_first: Iterable[RecentEvent],
+    at: int,
+    facets: tuple[Facet, ...] = (),
+    event_types: EventTypes = STANDARD,
 ) -> Context:
     """The context of a visitor with these events, of which the oldest may be too many.
 
-    A return is no interest, and takes back what the visitor did with the item before.
+    Events have the type that theirs means. A return or a dislike is no interest, and takes back
+    what the visitor did with the item before. Who does more than look at it since likes it again.
     """
-    newest = islice(_kept(newest_first), MAX_CONTEXT_EVENTS)
-    return Context(tuple(Seen(*event) for event in newest), at, facets=facets)
-
-
-def _kept(newest_first: Iterable[RecentEvent]) -> Iterator[RecentEvent]:
-    returned = set()
-    for event in newest_first:
-        item_id, event_type, _sent_at, _value = event
-        if event_type == RETURN_EVENT_TYPE:
-            returned.add(item_id)
-        elif item_id not in returned:
-            yield event
+    kept: list[Seen] = []
+    disliked: list[Seen] = []
+    against: set[str] = set()
+    liked: set[str] = set()
+    for item_id, event_type, sent_at, value in newest_first:
+        if len(kept) == MAX_CONTEXT_EVENTS:
+            break
+        seen = Seen(item_id, event_types.meaning(event_type), sent_at, value)
+        if seen.event_type in {RETURN, DISLIKE}:
+            if seen.event_type == DISLIKE and item_id not in liked | against:
+                disliked.append(seen)
+            against.add(item_id)
+        elif item_id not in against:
+            kept.append(seen)
+            if seen.event_type != VIEW and event_types.knows(seen.event_type):
+                liked.add(item_id)
+    return Context(tuple(kept), at, facets=facets, disliked=tuple(disliked))

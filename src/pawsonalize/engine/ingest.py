@@ -2,16 +2,19 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import compress
 
 from msgspec import Raw
 
-from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.decoding import UnknownFields
 from pawsonalize.engine.event_form import read_event
 from pawsonalize.engine.group_commit import GroupCommit
+from pawsonalize.engine.unknown_types import UnknownTypes
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.base import EventLog
 
@@ -48,8 +51,16 @@ class Ingest:
     With `reads_are_local` a look at the animals is too short to be worth a thread.
     """
 
-    def __init__(self, log: EventLog, animals: Animals, *, reads_are_local: bool) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        animals: Animals,
+        *,
+        reads_are_local: bool,
+        unknown_types: UnknownTypes | None = None,
+    ) -> None:
         self._animals = animals
+        self._unknown_types = unknown_types
         self._reads_are_local = reads_are_local
         self._writer = GroupCommit(log.append)
 
@@ -87,7 +98,16 @@ class Ingest:
         A flag for each: False if its dataset group had its event id before. Raises what
         `GroupCommit.submit` does, and then no event of the call is stored.
         """
-        return await self._writer.submit(events)
+        stored = await self._writer.submit(events)
+        if self._unknown_types is not None:
+            await self._note(self._unknown_types, list(compress(events, stored)))
+        return stored
+
+    async def _note(self, types: UnknownTypes, events: Sequence[Event]) -> None:
+        """Tell of events of unknown types; they are stored, whatever becomes of this."""
+        if unknown := types.among(events):
+            with suppress(StorageUnavailable):
+                await asyncio.to_thread(types.note, unknown)
 
     def close(self) -> None:
         """Make what was accepted durable, and stop."""

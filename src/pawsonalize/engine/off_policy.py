@@ -66,13 +66,14 @@ def logged_choices(
         of_groups = impression.animal_ids is None
         if impression.is_seen and of_groups and impression.propensities is not None:
             rows.add(impression)
+    worth = {log.event_types.meaning(name): value for name, value in rewards.items()}
     reward, unattributed = np.zeros(len(rows.item)), 0
     for kind, sent_at, key in _outcomes(log):
         row = rows.by_item.get(key)
         if row is None or sent_at > rows.answered_at[rows.answer[row]] + within:
             unattributed += 1
         else:
-            reward[row] = max(reward[row], rewards.get(kind, 0.0))
+            reward[row] = max(reward[row], worth.get(log.event_types.meaning(kind), 0.0))
     return LoggedChoices(
         recommendation_ids=tuple(rows.names),
         solution_versions=tuple(rows.versions),

@@ -13,6 +13,7 @@ from pawsonalize.engine.campaigns.serving import Served, Serving
 from pawsonalize.engine.campaigns.untrained import UNTRAINED
 from pawsonalize.engine.constraints import UNCONSTRAINED, Constraint
 from pawsonalize.engine.context import context_of
+from pawsonalize.engine.dislikes import disliked_animals, taken_off
 from pawsonalize.engine.exploration import Explored, explore
 from pawsonalize.engine.filters.applied import AppliedFilter
 from pawsonalize.engine.filters.columns import Mask
@@ -172,6 +173,7 @@ class Runtime:
         about = self._item_in_question(served, item_id)
         context = replace(self._context(served, visitor, told, at, about), supply=supply)
         scores = served.model.score_catalogue(context)
+        scores = taken_off(scores, context, served.model.item_ids)
         name = new_recommendation_id(now)
         there = _there(served.model.item_ids, supply, about)
         asking = Asking(visitor, at, now, item_id)
@@ -212,7 +214,7 @@ class Runtime:
         groups = list(dict.fromkeys(candidate.group_id for candidate in candidates))
         one_of_each = np.ones(len(served.model.item_ids), np.int64)
         context = replace(self._context(served, visitor, told, at), supply=one_of_each)
-        scores = served.model.score(context, groups)
+        scores = taken_off(served.model.score(context, groups), context, groups)
         reasons = known_reasons(served.model, context, groups) if explain else {}
         place_of = {group: place for place, group in enumerate(groups)}
         stand_for = np.array([place_of[each.group_id] for each in candidates], np.intp)
@@ -249,6 +251,10 @@ class Runtime:
         one_of_each = np.ones(len(served.model.item_ids), np.int64)
         context = replace(self._context(served, visitor, told, at, about), supply=one_of_each)
         return GroupScores(served, context, served.model.score_catalogue(context))
+
+    def disliked_animals(self, visitor: Visitor, groups: GroupScores) -> frozenset[str]:
+        """The animals that the visitor spoke against, as of the moment of those scores."""
+        return disliked_animals(self._log, visitor, groups.context)
 
     def passing_groups(
         self, applied: AppliedFilter, groups: Sequence[str], asking: Asking

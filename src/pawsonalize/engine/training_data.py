@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.domain.events import DEFAULT_EVENT_TYPE, RETURN_EVENT_TYPE
+from pawsonalize.domain.event_types import DISLIKE, RETURN, STANDARD, VIEW, EventTypes, spelled
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.facet_columns import FacetColumns
 from pawsonalize.engine.facet_reading import FacetReader
@@ -40,7 +40,8 @@ def training_data(
     """
     cut = Cut(through, as_of)
     before = Cut(after, as_of) if after else None
-    return data_of(_rows(log, before, cut, progress), catalogue, cut, selection)
+    rows = _rows(log, before, cut, progress)
+    return data_of(rows, catalogue, cut, selection, event_types=log.event_types)
 
 
 def has_events(log: EventLog, after: int, through: int, as_of: int) -> bool:
@@ -57,12 +58,13 @@ def data_of(
     cut: Cut,
     selection: TrainingSelection,
     key: Callable[[str], str] = str,
+    event_types: EventTypes = STANDARD,
 ) -> TrainingData:
     """The same of these rows of the log, in its order: all that the cut sees of it.
 
-    `key` is how the rows name the visitor of a key.
+    `key` is how the rows name the visitor of a key, `event_types` what their types mean.
     """
-    columns = _Columns(catalogue, key)
+    columns = _Columns(catalogue, event_types, key)
     columns.name_items()
     for row in _chosen(rows, cut, selection):
         columns.add(row)
@@ -79,7 +81,7 @@ def marked_training_data(
     progress: Progress = silent,
 ) -> tuple[TrainingData, NDArray[np.bool_]]:
     """The same, and which of the rows the log held up to the offset `mark`, shape (N,)."""
-    columns = _Columns(catalogue)
+    columns = _Columns(catalogue, log.event_types)
     columns.name_items()
     early = Cut(min(mark, cut.log_offset), cut.as_of)
     for row in _selected(log, None, early, selection, silent):
@@ -106,7 +108,7 @@ def new_data(
     each sees at least what the one before it saw. Users and event types keep the codes they got
     there, unless a session was bound to its user since, which may number later users anew.
     """
-    columns = _Columns(catalogue)
+    columns = _Columns(catalogue, log.event_types)
     for item_id in known_items:
         columns.items.number(item_id)
     *folded, newest = cuts
@@ -144,9 +146,13 @@ class _Codes:
 class _Columns:
     """Rows of the log, gathered as columns of codes."""
 
-    def __init__(self, catalogue: Catalogue, key: Callable[[str], str] = str) -> None:
+    def __init__(
+        self, catalogue: Catalogue, event_types: EventTypes, key: Callable[[str], str] = str
+    ) -> None:
         self._catalogue, self._reader, self._key = catalogue, FacetReader.of(catalogue), key
-        self._facets, self._returned = FacetColumns(), array("q")
+        self._meaning = event_types.meaning
+        self._facets = FacetColumns()
+        self._against = {RETURN: array("q"), DISLIKE: array("q")}
         self.items, self._types, self._users = _Codes(), _Codes(), _Codes()
         self._columns = (array("i"), array("i"), array("h"), array("q"), array("f"))
 
@@ -156,16 +162,18 @@ class _Columns:
 
     def name(self, row: TrainingRow) -> None:
         """Give the row's names their codes."""
-        visitor, _item_id, kind, _sent_at, _amount, _properties = row
-        if kind == RETURN_EVENT_TYPE:
+        visitor, _item_id, sent_type, _sent_at, _amount, _properties = row
+        kind = self._meaning(sent_type)
+        if kind in self._against:
             return
         self._users.number(visitor)
         self._type_code(kind)
 
     def add(self, row: TrainingRow) -> None:
-        visitor, item_id, kind, sent_at, amount, properties = row
-        if kind == RETURN_EVENT_TYPE:
-            self._returned.extend((self.items.number(item_id), sent_at))
+        visitor, item_id, sent_type, sent_at, amount, properties = row
+        kind = self._meaning(sent_type)
+        if kind in self._against:
+            self._against[kind].extend((self.items.number(item_id), sent_at))
             return
         user, item, event_type, time, value = self._columns
         user.append(self._users.number(visitor))
@@ -195,7 +203,6 @@ class _Columns:
     def data(self, as_of: int, stock: Stock | None = None) -> TrainingData:
         user, item, event_type, time, value = (np.asarray(column) for column in self._columns)
         order = self.order()
-        returned = np.asarray(self._returned).reshape(-1, 2)
         return TrainingData(
             user=user[order],
             item=item[order],
@@ -209,8 +216,13 @@ class _Columns:
             as_of=as_of,
             stock=stock or Stock.unknown(),
             facets=self._facets.data(order, user[order], self._facets_of_users()),
-            returned=Returned(returned[:, 0].astype(np.int32), returned[:, 1]),
+            returned=self._spoken_against(RETURN),
+            disliked=self._spoken_against(DISLIKE),
         )
+
+    def _spoken_against(self, kind: str) -> Returned:
+        rows = np.asarray(self._against[kind]).reshape(-1, 2)
+        return Returned(rows[:, 0].astype(np.int32), rows[:, 1])
 
     def _facets_of_users(self) -> dict[int, tuple[Facet, ...]]:
         """What is stored of the users that are here, by their codes."""
@@ -223,7 +235,7 @@ class _Columns:
     def _type_code(self, kind: str) -> int:
         """The type's code; once nearly all codes are given, a new type counts as a view."""
         full = len(self._types) >= _MAX_TYPES - 1 and kind not in self._types
-        return self._types.number(DEFAULT_EVENT_TYPE if full else kind)
+        return self._types.number(VIEW if full else kind)
 
 
 def _selected(
@@ -236,12 +248,15 @@ def _selected(
 def _chosen(
     rows: Iterable[TrainingRow], cut: Cut, selection: TrainingSelection
 ) -> Iterator[TrainingRow]:
-    thresholds = {event.event_type: event.value_threshold for event in selection.events}
+    thresholds = {spelled(event.event_type): event.value_threshold for event in selection.events}
     age = selection.max_age_days
     oldest = -np.inf if age is None else cut.as_of - age * DAY
     for row in rows:
-        _visitor, _item_id, kind, sent_at, amount, _properties = row
-        if sent_at < oldest or (thresholds and kind not in thresholds):
+        _visitor, _item_id, sent_type, sent_at, amount, _properties = row
+        if sent_at < oldest:
+            continue
+        kind = spelled(sent_type) if thresholds else ""
+        if thresholds and kind not in thresholds:
             continue
         threshold = thresholds.get(kind)
         if threshold is None or (amount is not None and amount >= threshold):

@@ -32,6 +32,11 @@ SECONDS = Histogram(
     buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 EVENTS = Counter("pawsonalize_events_total", "Events by outcome.", ("outcome",))
+UNKNOWN_TYPES = Counter(
+    "pawsonalize_unknown_event_types_total",
+    "Events of types without a meaning, which count as views; see the setting event_types.",
+    ("type",),
+)
 
 
 async def get_metrics(request: Request) -> Response:
@@ -73,6 +78,11 @@ class _Standing(Collector):
         for name in self._names:
             gauge.add_metric((name,), 1)
         yield gauge
+
+
+def count_unknown_type(event_type: str) -> None:
+    """One event more of a type that means nothing to anybody."""
+    UNKNOWN_TYPES.labels(event_type).inc()
 
 
 class Measured:

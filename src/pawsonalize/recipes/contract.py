@@ -40,7 +40,8 @@ class TrainingData:
     none, `as_of` the moment from which decay is counted. `item_ids` is the whole catalogue:
     items nobody has touched are in it, and an item may be touched without being described.
     `stock` says which animals were available when, where that is known; `facets` what was known of
-    each event's visitor beside events. `returned` are events that are no choices, and no rows.
+    each event's visitor beside events. `returned` and `disliked` are events that speak against an
+    item: no choices, and no rows.
     """
 
     user: NDArray[np.int32]
@@ -56,6 +57,7 @@ class TrainingData:
     stock: Stock = field(default_factory=Stock.unknown)
     facets: Facets = field(default_factory=Facets.unknown)
     returned: Returned = field(default_factory=Returned.nothing)
+    disliked: Returned = field(default_factory=Returned.nothing)
 
     def __len__(self) -> int:
         return len(self.item)
@@ -79,13 +81,15 @@ class Context:
     `supply` says how many animals of each item are available, shape (items of the model,): a
     model may weigh by it, and who asks leaves out what has none. All ones ask for the weight of
     one animal of each. None: not known, so the supply is taken as usual. `facets` is what is known
-    beside events.
+    beside events. `disliked` are events that speak against items, newest first: a model need not
+    read them, since answers lose what they say against (see `engine/dislikes.py`).
     """
 
     events: tuple[Seen, ...]
     now: int
     supply: NDArray[np.integer] | None = None
     facets: tuple[Facet, ...] = ()
+    disliked: tuple[Seen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ def fingerprint(data: TrainingData) -> str:
         columns.append((facets.codes, "<i4"))
     if len(data.returned):
         columns += [(data.returned.item, "<i4"), (data.returned.time, "<i8")]
+    if len(data.disliked):
+        columns += [(data.disliked.item, "<i4"), (data.disliked.time, "<i8")]
     for column, kind in columns:
         digest.update(f"{kind}{column.shape}".encode())
         digest.update(np.ascontiguousarray(column, dtype=kind).tobytes())

@@ -75,7 +75,9 @@ class Mixture:
             popularity=Popularity.of(users, index, s.smoothing),
             supply=Supply.of(data, s.behaviour_half_life_days, s.supply_smoothing),
             facets=FacetLifts.of(data, weight, index, s.facet_doubt, s.preference_unlike),
-            reception=Reception.of(data, weight, s.return_weight, s.behaviour_half_life_days),
+            reception=Reception.of(
+                data, weight, s.return_weight, s.behaviour_half_life_days, s.dislike_weight
+            ),
             repeat_share=repeat_share(data, s.window),
             _settings=s,
             _type_weights=s.type_weights,

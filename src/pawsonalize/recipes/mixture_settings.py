@@ -33,6 +33,8 @@ class MixtureSettings:
     """Weight of an `adoption`."""
     return_weight: float = 5.0
     """What a `return` (an adopted animal comes back) weighs against the choices of its item."""
+    dislike_weight: float = 1.0
+    """What a `dislike` weighs against the choices of its item."""
     value_weighted_events: str = ""
     """Event types, with commas between, whose value (0 to 10) multiplies their weight."""
     popularity_half_life_days: Annotated[float, Range(5.0, 120.0, log=True)] = 30.0

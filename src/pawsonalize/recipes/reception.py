@@ -1,6 +1,6 @@
-"""Animals that came back: events that speak against an item instead of for it.
+"""Animals that came back or are disliked: events that speak against an item, not for it.
 
-A `return` is no choice. The visitor's own events of that item count no more from then on (see
+Neither is a choice. The visitor's own events of that item count no more from then on (see
 `engine/context.py`), and for everybody the item is as likely as the share of its choices that
 lasted.
 """
@@ -39,16 +39,18 @@ class Reception:
         weight: NDArray[np.float32],
         return_weight: float,
         half_life_days: float,
+        dislike_weight: float = 0.0,
     ) -> "Reception":
-        """Count choices by their `weight` (events,), returns by `return_weight` and their age."""
-        n_items, returns = len(data.item_ids), data.returned
-        clock = ActiveTime.of(np.concatenate((data.time, returns.time)))
-        newest = clock.at(np.minimum(data.time.max(initial=returns.newest), data.as_of))
-        worth = return_weight * halved(newest - clock.at(returns.time), half_life_days * DAY)
-        return cls._of(
-            _sums(data.item, weight.astype(np.float64), n_items),
-            _sums(returns.item, worth, n_items),
-        )
+        """Count choices by their `weight` (events,), what speaks against by its weight and age."""
+        n_items = len(data.item_ids)
+        known = max(data.returned.newest, data.disliked.newest)
+        clock = ActiveTime.of(np.concatenate((data.time, data.returned.time, data.disliked.time)))
+        newest = clock.at(np.minimum(data.time.max(initial=known), data.as_of))
+        against = np.zeros(n_items, np.float32)
+        for events, worth in ((data.returned, return_weight), (data.disliked, dislike_weight)):
+            faded = worth * halved(newest - clock.at(events.time), half_life_days * DAY)
+            against += _sums(events.item, faded, n_items)
+        return cls._of(_sums(data.item, weight.astype(np.float64), n_items), against)
 
     @classmethod
     def _of(cls, chosen: NDArray[np.float32], returned: NDArray[np.float32]) -> "Reception":
@@ -57,7 +59,7 @@ class Reception:
 
     @property
     def is_known(self) -> bool:
-        """Whether anything ever came back."""
+        """Whether anything ever came back or was disliked."""
         return bool(self.returned.any())
 
     def apply(self, parts: NDArray[np.float32]) -> None:

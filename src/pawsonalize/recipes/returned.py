@@ -1,4 +1,4 @@
-"""Returns as columns beside the events, for they are no choices."""
+"""Returns and dislikes as columns beside the events, for they are no choices."""
 
 from dataclasses import dataclass
 
@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """Events by which an animal came back: its item, and when (milliseconds since 1970)."""
+    """Events that speak against an item: which, and when (milliseconds since 1970)."""
 
     item: NDArray[np.int32]
     time: NDArray[np.int64]
 
     @classmethod
     def nothing(cls) -> "Returned":
-        """Nothing ever came back."""
+        """Nothing ever spoke against an item."""
         return cls(np.zeros(0, np.int32), np.zeros(0, np.int64))
 
     def __len__(self) -> int:

@@ -96,8 +96,8 @@ class AnimalExposures(Protocol):
         """How often those were that were counted after a moment, and the newest such moment."""
         ...
 
-    def choices(self, event_types: Collection[str], limit: int) -> list[Choice]:
-        """What the newest events of these types say of the answers that led to them."""
+    def choices(self, meanings: Collection[str], limit: int) -> list[Choice]:
+        """What the newest events that mean one of these say of the answers that led to them."""
         ...
 
 

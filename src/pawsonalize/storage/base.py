@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from pawsonalize.domain.event_types import EventTypes
 from pawsonalize.domain.events import Event, LoggedEvent, Visitor
 from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.domain.stays import Stay
@@ -53,6 +54,11 @@ class EventLog(Protocol):
     What is asked of visitors, items and event ids is of one dataset group, and so is `erase`.
     """
 
+    @property
+    def event_types(self) -> EventTypes:
+        """What the types of its events mean; an event keeps the type it was sent with."""
+        ...
+
     def of(self, dataset_group: str) -> "EventLog":
         """The same log, asked of another dataset group."""
         ...
@@ -72,6 +78,10 @@ class EventLog(Protocol):
 
     def count(self) -> int:
         """How many events there are, of all dataset groups. Reads the whole log."""
+        ...
+
+    def types(self) -> dict[tuple[str, str], int]:
+        """How many events each dataset group has of each type, as sent. Reads the whole log."""
         ...
 
     def contains(self, event_id: str) -> bool:

@@ -3,23 +3,29 @@
 from collections.abc import Collection
 from typing import Protocol
 
+from pawsonalize.domain.event_types import EventTypes
 from pawsonalize.domain.events import LoggedEvent
 
 
 class Outcomes(Protocol):
-    """Reads of the events table by type and time, all of one dataset group.
+    """Reads of the events table by what types mean and by time, all of one dataset group.
 
     They read the whole time asked for: for reports, never for answers.
     """
+
+    @property
+    def event_types(self) -> EventTypes:
+        """What types of events mean."""
+        ...
 
     def of(self, dataset_group: str) -> "Outcomes":
         """The outcomes of another dataset group."""
         ...
 
     def events(
-        self, types: Collection[str], since: int, until: int, after: int, limit: int
+        self, meanings: Collection[str], since: int, until: int, after: int, limit: int
     ) -> list[LoggedEvent]:
-        """Events of these types sent from `since` to before `until`, offsets above `after`."""
+        """Events that mean one of these, sent from `since` to before `until`, beyond `after`."""
         ...
 
     def sessions(self, since: int, until: int) -> set[str]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pawsonalize.domain.schemas import DatasetType, Field, Schema
-from pawsonalize.engine.resources.solutions import Cut
+from pawsonalize.engine.resources.solutions import Cut, EventParameters, TrainingSelection
 from pawsonalize.engine.training_data import marked_training_data, training_data
 from pawsonalize.recipes.contract import TrainingData
 from pawsonalize.storage.base import Item, User
@@ -32,12 +32,12 @@ def test_rows_are_sorted_by_user_then_time_then_the_log(
             event("1", user="ann", item="c", at=5),
             event("2", user="bob", item="b", at=1, session="s2"),
             event("3", user="ann", item="b", at=5),
-            event("4", user="ann", item="a", at=2, event_type="adopt"),
+            event("4", user="ann", item="a", at=2, event_type="adoption"),
         ]
     )
     data = read(log, catalogue)
     assert rows(data) == [
-        (0, "a", "adopt", 2),
+        (0, "a", "adoption", 2),
         (0, "c", "view", 5),
         (0, "b", "view", 5),
         (1, "b", "view", 1),
@@ -257,3 +257,37 @@ def test_a_property_with_a_value_of_its_own_each_time_stays_small(
 ) -> None:
     log.append([event(f"{n}", at=n, properties=f'{{"device": "agent {n}"}}') for n in range(90)])
     assert len(read(log, catalogue).facets.values[0]) == 50
+
+
+def test_types_train_by_what_they_mean_and_dislikes_are_no_choices(
+    log: SqlEventLog, catalogue: SqlCatalogue
+) -> None:
+    log.append(
+        [
+            event("1", item="a", at=1, event_type="DetailView"),
+            event("2", item="b", at=2, event_type="Purchase"),
+            event("3", item="c", at=3, event_type="watch"),
+            event("4", item="b", at=4, event_type="Unfavorite"),
+        ]
+    )
+    data = read(log, catalogue)
+    assert [row[1:3] for row in rows(data)] == [("a", "view"), ("b", "adoption"), ("c", "watch")]
+    assert [data.item_ids[item] for item in data.disliked.item] == ["b"]
+    assert len(data.returned) == 0
+
+
+def test_a_solutions_events_are_those_it_names_but_for_case_and_separators(
+    log: SqlEventLog, catalogue: SqlCatalogue
+) -> None:
+    log.append(
+        [
+            event("1", item="a", at=1, event_type="detail_view"),
+            event("2", item="b", at=2, event_type="click"),
+            event("3", item="c", at=3, event_type="Watch"),
+        ]
+    )
+    named = (EventParameters("DetailView"), EventParameters("watch"))
+    data = training_data(
+        log, catalogue, through=3, as_of=T0 + 9, selection=TrainingSelection(named)
+    )
+    assert [row[1:3] for row in rows(data)] == [("a", "view"), ("c", "Watch")]

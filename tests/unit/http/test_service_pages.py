@@ -96,6 +96,19 @@ def test_requests_and_events_are_counted_by_route_and_outcome(
     assert not any(user in name for name in after), "no personal data in metrics"
 
 
+def test_events_of_types_without_a_meaning_are_counted_some_by_name(
+    client: TestClient, user: str
+) -> None:
+    for kind in ("Boop", "DetailView", *(f"kind {n}" for n in range(40))):
+        client.post("/v1/events", json=view(user, CATS[0], eventType=kind))
+    lines = client.get("/metrics").text.splitlines()
+    counted = [line for line in lines if line.startswith("pawsonalize_unknown_event_types_total{")]
+    assert 'pawsonalize_unknown_event_types_total{type="Boop"} 1.0' in counted
+    assert 'pawsonalize_unknown_event_types_total{type="other types"} 21.0' in counted
+    assert len(counted) == 21
+    assert not any("DetailView" in line for line in counted)
+
+
 def test_the_api_document_describes_every_operation_once(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
     assert document["openapi"].startswith("3.1")

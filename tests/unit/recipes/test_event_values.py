@@ -7,6 +7,7 @@ import pytest
 
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
 from pawsonalize.recipes.contract import Context, Seen, TrainingData
+from pawsonalize.recipes.fingerprint import fingerprint
 from pawsonalize.recipes.returned import Returned
 from pawsonalize.recipes.user_personalization import (
     UserPersonalization,
@@ -40,6 +41,18 @@ def test_what_came_back_is_less_likely_for_everybody_but_never_impossible(times:
         assert less.sum() == pytest.approx(1, abs=1e-5)
         parts = after.contributions(visitor, GROUPS)
         np.testing.assert_allclose(np.sum(list(parts.values()), axis=0), less, rtol=1e-5)
+
+
+def test_a_dislike_speaks_against_its_item_for_everybody_less_than_a_return_does() -> None:
+    disliked = Returned(np.full(3, 4, np.int32), np.full(3, NOW - 1000, np.int64))
+    before, returned = fitted(shop()), fitted(came_back(shop(), 4, 3))
+    data = replace(shop(), disliked=disliked)
+    after, deaf = fitted(data), fitted(data, dislike_weight=0.0)
+    for visitor in CONTEXTS:
+        less = after.score_catalogue(visitor)[4]
+        assert returned.score_catalogue(visitor)[4] < less < before.score_catalogue(visitor)[4]
+        assert deaf.score_catalogue(visitor)[4] == before.score_catalogue(visitor)[4]
+    assert fingerprint(data) != fingerprint(shop())
 
 
 def test_a_learned_ranker_lowers_it_too_and_says_why() -> None:

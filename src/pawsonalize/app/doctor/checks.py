@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.app.doctor.data import animals, database, events
+from pawsonalize.app.doctor.data import animals, database, event_types, events
 from pawsonalize.app.doctor.finding import Finding, Patient, attention
 from pawsonalize.app.doctor.machine import disk, folder, notifiers, settings_given, versions
 from pawsonalize.app.doctor.serving import (
@@ -26,6 +26,7 @@ OF_THE_MACHINE: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
 OF_THE_SERVICE: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
     database,
     events,
+    event_types,
     animals,
     campaigns,
     trainings,

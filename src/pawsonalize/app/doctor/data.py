@@ -1,8 +1,16 @@
 """Checks of what is in the tables."""
 
+from collections import Counter
 from collections.abc import Iterator
 
+import msgspec
+
 from pawsonalize.app.doctor.finding import Finding, Patient, attention
+from pawsonalize.domain.event_types import spelled
+from pawsonalize.domain.events import ACTIONS
+from pawsonalize.engine.unknown_types import named_types
+
+_NAMED = 10
 
 
 def database(patient: Patient) -> Iterator[Finding]:
@@ -27,6 +35,27 @@ def events(patient: Patient) -> Iterator[Finding]:
             "send some to /v1/events, or read a file with `pawsonalize import`; if you expected"
             " some, look whether the data folder is the right one",
         )
+
+
+def event_types(patient: Patient) -> Iterator[Finding]:
+    """Types that nobody gave a meaning."""
+    log, named = patient.adapters.log, named_types(patient.adapters.registry)
+    unknown = Counter[str]()
+    for (group, event_type), count in log.types().items():
+        known = log.of(group).event_types.knows(event_type) or group.endswith(ACTIONS)
+        if not known and spelled(event_type) not in named.get(group, ()):
+            unknown[event_type] += count
+    if not unknown:
+        yield Finding("event types", "every event's type has a meaning")
+        return
+    most = ", ".join(f"{name} ({count:,})" for name, count in unknown.most_common(_NAMED))
+    more = f" and {len(unknown) - _NAMED:,} more" if len(unknown) > _NAMED else ""
+    example = msgspec.json.encode({unknown.most_common(1)[0][0]: "view"}).decode()
+    yield attention(
+        "event types",
+        f"events of these types count as views, for nobody said what they mean: {most}{more}",
+        f"say so in the setting event_types, such as {example}",
+    )
 
 
 def animals(patient: Patient) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ is ever taken for the other. No dataset group can have such a name.
 
 from dataclasses import replace
 
+from pawsonalize.domain.events import ACTIONS
 from pawsonalize.domain.schemas import DatasetType, Schema
 
 _ITEMS_OF = {
@@ -18,7 +19,7 @@ ITEM_ID = "ITEM_ID"
 
 def actions_of(dataset_group: str) -> str:
     """The group in which the dataset group's actions and their interactions lie."""
-    return f"{dataset_group}/actions"
+    return f"{dataset_group}{ACTIONS}"
 
 
 def is_of_actions(dataset_type: DatasetType) -> bool:

@@ -1,7 +1,7 @@
 """The individuals that get the places: everybody is weighed, and the best are taken."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 
 import numpy as np
@@ -11,6 +11,7 @@ from pawsonalize.engine.animals import factors
 from pawsonalize.engine.animals.rules import Rules, Verdict
 from pawsonalize.engine.animals.settings import AnimalSettings, Weights
 from pawsonalize.engine.animals.shelf import EVERY_SLOT, Chosen, Shelf, Slots
+from pawsonalize.engine.dislikes import THE_ANIMAL
 
 Floats = NDArray[np.float64]
 
@@ -41,7 +42,7 @@ class Weighed:
 class Question:
     """What animals are weighed for: how much each group is liked, by its code, rules and a moment.
 
-    Groups that are not to be shown have -inf.
+    Groups that are not to be shown have -inf; `disliked` animals lose beside what their group does.
     """
 
     shelf: Shelf
@@ -49,6 +50,7 @@ class Question:
     rules: Rules
     settings: AnimalSettings
     at: int
+    disliked: Slots = field(default_factory=lambda: np.empty(0, np.int64))
 
     @property
     def bound(self) -> float:
@@ -89,7 +91,11 @@ class Question:
         with each request is what makes weighing everybody quick.
         """
         shelf, rules, weights = self.shelf, self.rules, self.settings.weights
-        yield np.take(self.likings, shelf.column("group", slots), out=room, mode="clip")
+        np.take(self.likings, shelf.column("group", slots), out=room, mode="clip")
+        if len(self.disliked):
+            lost = self.disliked if isinstance(slots, slice) else np.isin(slots, self.disliked)
+            room[lost] -= THE_ANIMAL
+        yield room
         yield np.multiply(shelf.waiting(self.at, slots), weights.waiting, out=room)
         yield np.multiply(shelf.column("exposure", slots), weights.exposure, out=room)
         if rules.place is not None:

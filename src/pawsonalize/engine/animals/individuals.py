@@ -17,6 +17,7 @@ from pawsonalize.engine.animals.rules import ANYBODY, Rules
 from pawsonalize.engine.animals.settings import FACTORS, AnimalSettings, Weights
 from pawsonalize.engine.animals.shelf import Shelf, Slots
 from pawsonalize.engine.animals.shelf_watch import ShelfWatch
+from pawsonalize.engine.dislikes import penalties
 from pawsonalize.engine.exploration import Explored, explore
 from pawsonalize.engine.filters.applied import AppliedFilter
 from pawsonalize.engine.filters.filtering import Asking
@@ -141,9 +142,11 @@ class Individuals:
         _check(animal_ids)
         shelf = self._shelf.of(asked.at, asked.now)
         groups = self._runtime.score_groups(asked.visitor, asked.at, asked.told, ranking=True)
+        disliked = self._runtime.disliked_animals(asked.visitor, groups)
         passed = self._passed(shelf, asked)
         with shelf.lock:
-            question = self._question(shelf, groups, asked, self._settings.liking, passed)
+            liking = self._settings.liking
+            question = self._question(shelf, groups, asked, liking, passed, disliked)
             found = [shelf.slot(animal_id) for animal_id in animal_ids]
             slots = question.fitting(np.array([one for one in found if one is not None], np.int64))
             utilities = question.weigh(slots).utilities
@@ -171,9 +174,10 @@ class Individuals:
         shelf = self._shelf.of(asked.at, asked.now)
         groups = self._runtime.score_groups(asked.visitor, asked.at, asked.told, about)
         counts = self._settings.liking if about is None else self._settings.likeness
+        disliked = self._runtime.disliked_animals(asked.visitor, groups)
         passed = self._passed(shelf, asked)
         with shelf.lock:
-            question = self._question(shelf, groups, asked, counts, passed)
+            question = self._question(shelf, groups, asked, counts, passed, disliked)
             dues = self._derived.of(shelf).dues
             chosen = _explored(question, choose(question, limit), groups, asked, dues)
             slots = shelf.order[list(chosen.positions)]
@@ -204,8 +208,11 @@ class Individuals:
         asked: Asked,
         counts: float,
         passed: set[str] | None,
+        disliked: frozenset[str],
     ) -> Question:
         """With what the model says the visitor likes more than others do at that weight.
+
+        What the visitor dislikes loses, most of all the animals `disliked` themselves.
 
         Groups that have not `passed`, be it that they came since, are not to be shown.
         """
@@ -213,9 +220,13 @@ class Individuals:
         likings = counts * derived.likings.of(groups, codes, shelf.present)
         taste, classes = self._settings.taste, classes_of(groups.served.model)
         likings += derived.tastes.of(groups.context, codes, shelf.there, taste, classes)
+        lost = penalties(groups.context, codes.names)
+        likings += 0.0 if lost is None else lost
+        found = [slot for one in sorted(disliked) if (slot := shelf.slot(one)) is not None]
         if passed is not None:
             likings[[name not in passed for name in codes.names]] = -np.inf
-        return Question(shelf, likings, asked.rules, self._settings, asked.at)
+        against = np.array(found, np.int64)
+        return Question(shelf, likings, asked.rules, self._settings, asked.at, against)
 
     def _answer(
         self,

@@ -32,6 +32,7 @@ def part_of(
         stock=data.stock.as_of(as_of, positions(items)),
         facets=data.facets.of(kept),
         returned=data.returned.as_of(as_of, positions(items)),
+        disliked=data.disliked.as_of(as_of, positions(items)),
     )
 
 

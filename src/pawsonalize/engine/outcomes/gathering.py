@@ -23,7 +23,7 @@ def told_outcomes(table: Outcomes, since: int, until: int) -> list[Outcome]:
     users = table.users_of(alone)
     return [
         Outcome(
-            kind=Kind(event.event_type),
+            kind=Kind(table.event_types.meaning(event.event_type)),
             at=event.sent_at,
             visitor=event.user_id or users.get(event.session_id or "", event.session_id),
             item_id=event.item_id,

@@ -20,13 +20,15 @@ class EventParameters(msgspec.Struct, frozen=True):
     """How events of a type train: what one weighs, and the value below which it is left out.
 
     Where a threshold is given, events without a value are left out as well. With `value_weighting`
-    the value, such as a rating, multiplies the weight.
+    the value, such as a rating, multiplies the weight. `event_type` is compared with what is sent,
+    but for case and separators; `meaning` is what it means, written when a version is made.
     """
 
     event_type: str
     weight: Annotated[float, Meta(ge=0)] | None = None
     value_threshold: float | None = None
     value_weighting: bool = False
+    meaning: str = ""
 
 
 class TrainingSelection(msgspec.Struct, frozen=True):

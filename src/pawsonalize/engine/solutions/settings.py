@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.domain.event_types import STANDARD
+from pawsonalize.engine.resources.solutions import EventParameters, SolutionVersion
 from pawsonalize.recipes.catalogue import recipe_named
 
 _VALUED = "value_weighted_events"
@@ -35,18 +36,31 @@ def trained_settings(version: SolutionVersion) -> Any:
     kind = recipe_named(version.recipe).settings
     known = {field.name for field in fields(kind)}
     settings = {**version.settings, **({} if version.tuned is None else version.tuned.settings)}
+    weighed: dict[str, EventParameters] = {}
     for event in version.selection.events:
         if event.weight is None:
             continue
-        setting = f"{event.event_type}_weight"
+        meaning = event.meaning or STANDARD.meaning(event.event_type)
+        setting = f"{meaning}_weight"
         if setting not in known:
             raise InvalidInput(
                 f"{version.recipe} has no weight for events of type {event.event_type}:"
                 " leave the weight out",
                 field="weight",
             )
+        other = weighed.setdefault(setting, event)
+        if other.weight != event.weight:
+            raise InvalidInput(
+                f"{other.event_type} and {event.event_type} both mean {meaning}: give them one"
+                " weight",
+                field="weight",
+            )
         settings[setting] = event.weight
-    valued = [event.event_type for event in version.selection.events if event.value_weighting]
+    valued = [
+        event.meaning or STANDARD.meaning(event.event_type)
+        for event in version.selection.events
+        if event.value_weighting
+    ]
     if valued:
         if _VALUED not in known:
             raise InvalidInput(

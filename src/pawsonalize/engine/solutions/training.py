@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.domain.event_types import EventTypes
 from pawsonalize.engine.evaluating.held_out_metrics import held_out_metrics
 from pawsonalize.engine.evaluating.holdout import item_births
 from pawsonalize.engine.facet_reading import FacetReader
@@ -122,7 +123,7 @@ class Trainer:
         if version.mode is TrainingMode.UPDATE:
             return self._updated(version, log, catalogue, report)
         rows = rows_through(log, FacetReader.of(catalogue), version.log_offset, report)
-        data = _data(rows, catalogue, version)
+        data = _data(rows, catalogue, version, log.event_types)
         tuned = version.tuned
         if version.tuning is not None and tuned is None:
             report.phase("tuning")
@@ -149,7 +150,7 @@ class Trainer:
             kept = KeptRows.from_arrays(arrays)
             reader = FacetReader.of(catalogue)
             rows = rows_beyond(base, kept, log, reader, version.log_offset, report)
-            data = _data(rows, catalogue, version)
+            data = _data(rows, catalogue, version, log.event_types)
             report.phase("folding")
             fresh = model.recounted(data)
             return Fitted(data, fresh.card, _stored(fresh, rows))
@@ -168,9 +169,11 @@ class Trainer:
         return Fitted(data, card, model.folded(data).arrays())
 
 
-def _data(rows: KeptRows, catalogue: Catalogue, version: SolutionVersion) -> TrainingData:
+def _data(
+    rows: KeptRows, catalogue: Catalogue, version: SolutionVersion, event_types: EventTypes
+) -> TrainingData:
     seen = rows.sent_by(version.as_of)
-    return data_of(seen, catalogue, version.cut, version.selection, digest)
+    return data_of(seen, catalogue, version.cut, version.selection, digest, event_types)
 
 
 def _stored(model: Model, rows: KeptRows) -> Arrays:

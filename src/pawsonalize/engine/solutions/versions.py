@@ -7,6 +7,7 @@ import msgspec
 
 from pawsonalize import __version__
 from pawsonalize.domain.errors import Conflict, InvalidInput
+from pawsonalize.domain.event_types import EventTypes
 from pawsonalize.engine.folding.folds import Folds
 from pawsonalize.engine.names import new_resource_name
 from pawsonalize.engine.resources.jobs import DataDeletionJob
@@ -17,6 +18,7 @@ from pawsonalize.engine.resources.solutions import (
     Solution,
     SolutionVersion,
     TrainingMode,
+    TrainingSelection,
 )
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.resources.tuning import Tuning
@@ -165,7 +167,7 @@ class SolutionVersions:
             solution=solution.name,
             recipe=recipe or solution.recipe,
             settings=solution.settings if settings is None else settings,
-            selection=solution.selection,
+            selection=_with_meanings(solution.selection, self._log.event_types),
             tuning=solution.tuning if tuning is None else tuning,
             mode=mode,
             cut=cut,
@@ -234,3 +236,12 @@ def _as_wished(existing: SolutionVersion, wishes: Mapping[str, Any]) -> Solution
                 " choose another name"
             )
     return existing
+
+
+def _with_meanings(selection: TrainingSelection, types: EventTypes) -> TrainingSelection:
+    """The selection that says what its types mean now, whatever the setting says later."""
+    named = (
+        msgspec.structs.replace(one, meaning=types.meaning(one.event_type))
+        for one in selection.events
+    )
+    return msgspec.structs.replace(selection, events=tuple(named))

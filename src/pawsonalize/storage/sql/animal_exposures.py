@@ -6,9 +6,11 @@ from collections.abc import Collection, Iterable, Sequence
 import msgspec
 from sqlalchemy import Connection, func, select
 
+from pawsonalize.domain.event_types import STANDARD, EventTypes
 from pawsonalize.domain.events import MAX_IMPRESSION_ITEMS
 from pawsonalize.storage.animals import Choice
 from pawsonalize.storage.sql.database import Database
+from pawsonalize.storage.sql.event_types import means
 from pawsonalize.storage.sql.tables import animal_exposures, animals, events, impressions
 from pawsonalize.storage.sql.upsert import insert
 
@@ -20,8 +22,9 @@ _AT_ONCE = 5_000
 class SqlAnimalExposures:
     """`AnimalExposures` on the animal_exposures, impressions and events tables."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, event_types: EventTypes = STANDARD) -> None:
         self._database = database
+        self._event_types = event_types
 
     def of(self, animal_ids: Collection[str]) -> dict[str, int]:
         """See `AnimalExposures.of`."""
@@ -44,12 +47,12 @@ class SqlAnimalExposures:
         through = max((row.counted_at for row in rows), default=after)
         return {row.animal_id: row.shown for row in rows}, through
 
-    def choices(self, event_types: Collection[str], limit: int) -> list[Choice]:
+    def choices(self, meanings: Collection[str], limit: int) -> list[Choice]:
         """See `AnimalExposures.choices`."""
         led = (
             select(events.c.animal_id, impressions.c.animal_ids, impressions.c.factors)
             .join(impressions, impressions.c.recommendation_id == events.c.recommendation_id)
-            .where(events.c.event_type.in_(event_types), events.c.animal_id.is_not(None))
+            .where(means(self._event_types, meanings), events.c.animal_id.is_not(None))
             .where(impressions.c.factors.is_not(None))
             .order_by(events.c.offset.desc())
             .limit(limit)

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, Select, bindparam, delete, func, or_, select, text
 
-from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event, LoggedEvent, Visitor
+from pawsonalize.domain.event_types import AS_SENT, STANDARD, EventTypes
+from pawsonalize.domain.events import ACTIONS, DEFAULT_DATASET_GROUP, Event, LoggedEvent, Visitor
 from pawsonalize.storage.base import HistoryQuery, RecentEvent, Touched, TrainingRow
 from pawsonalize.storage.sql import histories
 from pawsonalize.storage.sql.animal_exposures import add_shown_animals
@@ -26,13 +27,24 @@ _DECODE_ITEMS = msgspec.json.Decoder(tuple[str, ...]).decode
 class SqlEventLog:
     """`EventLog` on the events and sessions tables."""
 
-    def __init__(self, database: Database, dataset_group: str = DEFAULT_DATASET_GROUP) -> None:
+    def __init__(
+        self,
+        database: Database,
+        dataset_group: str = DEFAULT_DATASET_GROUP,
+        event_types: EventTypes = STANDARD,
+    ) -> None:
         self._database = database
         self._dataset_group = dataset_group
+        self._event_types = event_types
+
+    @property
+    def event_types(self) -> EventTypes:
+        """See `EventLog.event_types`."""
+        return AS_SENT if self._dataset_group.endswith(ACTIONS) else self._event_types
 
     def of(self, dataset_group: str) -> "SqlEventLog":
         """See `EventLog.of`."""
-        return SqlEventLog(self._database, dataset_group)
+        return SqlEventLog(self._database, dataset_group, self._event_types)
 
     def append(self, batch: Sequence[Event]) -> list[bool]:
         """See `EventLog.append`."""
@@ -60,6 +72,13 @@ class SqlEventLog:
         """See `EventLog.count`."""
         with self._database.reading() as connection:
             return connection.scalar(select(func.count()).select_from(events)) or 0
+
+    def types(self) -> dict[tuple[str, str], int]:
+        """See `EventLog.types`."""
+        kinds = (events.c.dataset_group, events.c.event_type)
+        counted = select(*kinds, func.count()).group_by(*kinds)
+        with self._database.reading() as connection:
+            return {(row[0], row[1]): row[2] for row in connection.execute(counted)}
 
     def contains(self, event_id: str) -> bool:
         """See `EventLog.contains`."""

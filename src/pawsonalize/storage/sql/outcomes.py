@@ -4,9 +4,11 @@ from collections.abc import Collection
 
 from sqlalchemy import select
 
+from pawsonalize.domain.event_types import STANDARD, EventTypes
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, LoggedEvent
 from pawsonalize.storage.sql.database import Database
 from pawsonalize.storage.sql.event_log import logged
+from pawsonalize.storage.sql.event_types import means
 from pawsonalize.storage.sql.tables import events, sessions
 
 _ASKED_AT_ONCE = 500  # parameters of one statement
@@ -15,16 +17,27 @@ _ASKED_AT_ONCE = 500  # parameters of one statement
 class SqlOutcomes:
     """`Outcomes` on the events and sessions tables."""
 
-    def __init__(self, database: Database, dataset_group: str = DEFAULT_DATASET_GROUP) -> None:
+    def __init__(
+        self,
+        database: Database,
+        dataset_group: str = DEFAULT_DATASET_GROUP,
+        event_types: EventTypes = STANDARD,
+    ) -> None:
         self._database = database
         self._dataset_group = dataset_group
+        self._event_types = event_types
+
+    @property
+    def event_types(self) -> EventTypes:
+        """See `Outcomes.event_types`."""
+        return self._event_types
 
     def of(self, dataset_group: str) -> "SqlOutcomes":
         """See `Outcomes.of`."""
-        return SqlOutcomes(self._database, dataset_group)
+        return SqlOutcomes(self._database, dataset_group, self._event_types)
 
     def events(
-        self, types: Collection[str], since: int, until: int, after: int, limit: int
+        self, meanings: Collection[str], since: int, until: int, after: int, limit: int
     ) -> list[LoggedEvent]:
         """See `Outcomes.events`."""
         wanted = (
@@ -32,7 +45,7 @@ class SqlOutcomes:
             .where(
                 events.c.offset > after,
                 events.c.dataset_group == self._dataset_group,
-                events.c.event_type.in_(types),
+                means(self._event_types, meanings),
                 events.c.sent_at >= since,
                 events.c.sent_at < until,
             )

@@ -86,3 +86,26 @@ def test_values_weigh_where_the_event_parameters_say_so() -> None:
     deaf = msgspec.structs.replace(version, recipe="popularity-count")
     with pytest.raises(InvalidInput, match="leave value_weighting out"):
         trained_settings(deaf)
+
+
+def test_a_weight_is_that_of_what_the_type_means_and_two_of_one_meaning_must_agree() -> None:
+    version = SolutionVersion(
+        name="v1",
+        solution="s",
+        recipe="user-personalization",
+        selection=TrainingSelection(
+            (
+                EventParameters("Purchase", weight=8, value_weighting=True),
+                EventParameters("GoldStar", weight=3, meaning="favorite"),
+                EventParameters("dislike", weight=2),
+            )
+        ),
+        cut=Cut(0, 0),
+    )
+    found = trained_settings(version)
+    assert (found.type_weights["adoption"], found.type_weights["favorite"]) == (8, 3)
+    assert (found.dislike_weight, found.valued) == (2, {"adoption"})
+    two = (EventParameters("Click", weight=1), EventParameters("DetailView", weight=2))
+    torn = msgspec.structs.replace(version, selection=TrainingSelection(two))
+    with pytest.raises(InvalidInput, match="Click and DetailView both mean view"):
+        trained_settings(torn)
