@@ -133,6 +133,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """From so many days on an animal waits long, and is due for exploration again."""
     newcomer_floor: Share = _ANIMALS.newcomer_floor
     """This share of the exploration is spread evenly over all animals that are due."""
+    feeds_file: str = ""
+    """A YAML file of feeds that are fetched from their addresses on a schedule; empty: none."""
     postcode_table: str = ""
     """A CSV file with the columns postcode, latitude and longitude; empty: none is known."""
     min_provisioned_tps: Annotated[int, Meta(ge=1)] = 1

@@ -2,14 +2,16 @@
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from pawsonalize.cli.main import app
-from pawsonalize.domain.errors import Conflict, NotFound
+from pawsonalize.domain.errors import Conflict, NotFetched, NotFound
 from pawsonalize.engine.animals.settings import FACTORS
+from tests.feed_server import Answer, FeedServer, feed_server
 from tests.unit.engine.feeds.samples import PETFINDER_CSV
 
 ROOT = Path(__file__).parents[2]
@@ -107,6 +109,40 @@ def test_real_stays_are_imported_with_one_command(
     )
     report = json.loads(animals(data_dir, "import", str(stays), "--columns", columns, "--json"))
     assert len(report["rejected"]) < (1 - share) * report["rows"]
+
+
+@pytest.fixture
+def listed_feed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FeedServer]:
+    with feed_server() as server:
+        server.answers["/cats?key=hidden"] = Answer(b"id,species\na,cat\n", headers={"ETag": '"1"'})
+        (tmp_path / "feeds.yaml").write_text(f'north: {{url: "{server.url}/cats?key=hidden"}}\n')
+        monkeypatch.setenv("PAWSONALIZE_FEEDS_FILE", str(tmp_path / "feeds.yaml"))
+        yield server
+
+
+def test_a_feed_at_an_address_is_imported(
+    data_dir: Path, listed_feed: FeedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FEED_KEY", "s3cret")
+    url, header = f"{listed_feed.url}/cats?key=hidden", "Authorization: ${FEED_KEY}"
+    report = json.loads(animals(data_dir, "import", url, "--header", header, "--json"))
+    assert report["created"] == 1
+    assert listed_feed.asked[0][1]["authorization"] == "s3cret"
+    with pytest.raises(NotFetched, match="404"):
+        animals(data_dir, "import", f"{listed_feed.url}/none")
+
+
+def test_a_listed_feed_is_fetched_now_and_shown_without_its_secrets(
+    data_dir: Path, listed_feed: FeedServer
+) -> None:
+    assert "never" in animals(data_dir, "feeds")
+    assert "1 new" in animals(data_dir, "fetch", "north")
+    assert "not changed" in animals(data_dir, "fetch", "north")
+    shown = animals(data_dir, "feeds")
+    assert "not changed" in shown
+    assert "hidden" not in shown
+    with pytest.raises(NotFound, match="there are north"):
+        animals(data_dir, "fetch", "south")
 
 
 def test_a_status_changes_by_allowed_steps_and_is_shown(data_dir: Path, feed: Path) -> None:

@@ -6,6 +6,7 @@ Servers are in `app.asgi`: doors take long to import, and commands do without.
 from pawsonalize.app.adapters import Adapters, couriers, open_notifiers, opened
 from pawsonalize.app.attempts import attempt
 from pawsonalize.app.background import deliver_due, follow_campaign
+from pawsonalize.app.feeds import listed_feeds, polling
 from pawsonalize.app.individuals import read_weights, write_weights
 from pawsonalize.app.jobs import background_jobs
 from pawsonalize.app.latest import following
@@ -19,8 +20,10 @@ __all__ = [
     "deliver_due",
     "follow_campaign",
     "following",
+    "listed_feeds",
     "open_notifiers",
     "opened",
+    "polling",
     "read_weights",
     "worker",
     "worker_processes",

@@ -19,6 +19,7 @@ from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.attribution.attributions import MetricAttributions
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.campaigns.untrained import TrainedOrNot
+from pawsonalize.engine.feeds.polling import Polling
 from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.impressions import ImpressionLog
@@ -100,6 +101,7 @@ def _work(
     yield often(_REFRESH_SECONDS, follow_campaigns, engine.runtimes, engine.runtimes.loading)
     yield often(_LOOK_SECONDS, tell_faults, (Faults(engine.problems), engine))
     yield often(_IMPORT_SECONDS, do_import_job, engine.import_jobs, engine.importing)
+    yield often(_LOOK_SECONDS, fetch_feeds, engine.polling, engine.fetching)
     for worker in engine.jobs.workers:
         yield often(_IMPORT_SECONDS, do_job, worker, engine.working, worker.kind.__name__)
     yield often(_SHOWN_SECONDS, count_shown, engine.shelf)
@@ -168,6 +170,11 @@ def tell_faults(parts: tuple[Faults, "Engine"]) -> None:
 def do_import_job(jobs: ImportJobs) -> None:
     """Import what waits for longest."""
     jobs.work()
+
+
+def fetch_feeds(polling: Polling) -> None:
+    """Fetch the feeds that are due."""
+    polling.look(clock.now())
 
 
 def do_job(worker: Worker[Any]) -> None:

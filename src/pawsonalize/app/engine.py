@@ -1,6 +1,7 @@
 """The engine of one server process: its parts over the adapters, as the doors get them."""
 
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.feeds import polling
 from pawsonalize.app.folding import fold_process
 from pawsonalize.app.individuals import animal_settings, postcodes_of, shelf_watch
 from pawsonalize.app.jobs import background_jobs, metric_attributions
@@ -27,6 +29,7 @@ from pawsonalize.engine.attribution.attributions import MetricAttributions
 from pawsonalize.engine.campaigns.following import Following
 from pawsonalize.engine.campaigns.live_model import LiveModel
 from pawsonalize.engine.campaigns.untrained import TrainedOrNot
+from pawsonalize.engine.feeds.polling import Polling
 from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.importing.jobs import ImportJobs
 from pawsonalize.engine.impressions import ImpressionLog
@@ -88,6 +91,9 @@ class Engine:
     archiver: Archiver
     import_jobs: ImportJobs
     importing: ThreadPoolExecutor
+    polling: Polling
+    fetching: ThreadPoolExecutor
+    stopping: threading.Event
     jobs: BackgroundJobs
     recommenders: Recommenders
     attributions: MetricAttributions
@@ -114,6 +120,7 @@ class Engine:
             adapters.catalogue,
         )
         runs = adapters.runs(settings)
+        stopping = threading.Event()
         queue = TrainingQueue(adapters.registry, adapters.trainings, settings.trainings_at_once)
         jobs = background_jobs(settings, adapters, filterings)
         return cls(
@@ -147,6 +154,9 @@ class Engine:
             archiver=Archiver(adapters.log, adapters.ledger, adapters.objects),
             import_jobs=adapters.import_jobs(settings),
             importing=ThreadPoolExecutor(1, thread_name_prefix="import-jobs"),
+            polling=polling(settings, adapters, stopping.is_set),
+            fetching=ThreadPoolExecutor(1, thread_name_prefix="feeds"),
+            stopping=stopping,
             jobs=jobs,
             attributions=metric_attributions(settings, adapters, jobs.exports.outputs),
             recommenders=Recommenders(
@@ -235,6 +245,7 @@ class Engine:
 
     def close(self) -> None:
         """Drain what was taken in; running workers give their run back."""
+        self.stopping.set()
         self.import_jobs.stopping.set()
         self.jobs.stopping.set()
         self.workers.stop()
@@ -242,6 +253,7 @@ class Engine:
             if process is not None:
                 process.stop()
         self.importing.shutdown(cancel_futures=True)
+        self.fetching.shutdown(cancel_futures=True)
         self.working.shutdown(cancel_futures=True)
         self.runtimes.close()
         self.ingest.close()

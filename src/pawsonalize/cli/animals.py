@@ -1,5 +1,6 @@
 """`pawsonalize animals`: the inventory."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +15,12 @@ from rich.table import Table
 
 from pawsonalize import clock
 from pawsonalize.app import Adapters, read_weights, write_weights
+from pawsonalize.cli import feeds
 from pawsonalize.cli.feed_options import Columns, Dates, Format, read_feed_form
+from pawsonalize.cli.feed_report import finish
 from pawsonalize.cli.opening import opened, opened_or_made
 from pawsonalize.cli.options import DataDir, Encoding, Json, Separator
-from pawsonalize.cli.unrecognised import print_unrecognised, write_map
+from pawsonalize.cli.unrecognised import write_map
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.species import species_id
@@ -26,10 +29,12 @@ from pawsonalize.domain.times import iso, parse_moment
 from pawsonalize.engine.animals.exposure_report import exposure_report
 from pawsonalize.engine.animals.learning import MAX_CHOICES, OUTCOMES, learned_weights
 from pawsonalize.engine.animals.settings import FACTORS, Weights
+from pawsonalize.engine.feeds.feeds_file import read_header
 from pawsonalize.engine.feeds.importing import FeedImport, FeedReport, import_feed
 from pawsonalize.engine.feeds.mapping import NO_MAPPING, ValueMapping
 from pawsonalize.engine.feeds.reading import FeedForm, read_feed
-from pawsonalize.engine.feeds.watching import FolderWatch
+from pawsonalize.engine.feeds.sources import FeedSource
+from pawsonalize.engine.feeds.watching import FolderWatch, Seen
 from pawsonalize.engine.inventory.inventory import Inventory
 from pawsonalize.engine.inventory.listing import read_status
 from pawsonalize.settings import load_settings
@@ -37,16 +42,18 @@ from pawsonalize.storage.animals import AnimalQuery
 
 app = typer.Typer(no_args_is_help=True, help="The inventory: import it, look at it, change it.")
 
-_SHOWN_ERRORS = 20
-_MORE = "and {:,} more rejected rows: --errors FILE writes all of them to a file"
 
 Source = Annotated[str, typer.Option(help="Whose animals they are; their ids become SOURCE:ID.")]
 Complete = Annotated[
     bool,
     typer.Option("--complete/--delta", help="Whether animals that are not in the file are gone."),
 ]
-AllowShrink = Annotated[
-    bool, typer.Option("--allow-shrink", help="Even if more than 30% of the animals are gone.")
+Headers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--header",
+        help="To send to the address, 'Name: value'; ${NAME} is an environment variable.",
+    ),
 ]
 Map = Annotated[
     Path | None, typer.Option("--map", help="A file that says what the source's values mean.")
@@ -56,16 +63,17 @@ AnimalId = Annotated[str, typer.Argument(help="The animal's id.")]
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="The feed.")],
+    file: Annotated[str, typer.Argument(help="The feed: a file, or an address (https://…).")],
     *,
     format: Format = None,  # noqa: A002  # the option's name
     complete: Complete = False,
     source: Source = "",
-    allow_shrink: AllowShrink = False,
+    allow_shrink: feeds.AllowShrink = False,
     encoding: Encoding = None,
     separator: Separator = None,
     columns: Columns = None,
     dates: Dates = None,
+    header: Headers = None,
     errors: Annotated[
         Path | None, typer.Option(help="Write rejected rows to this file, as JSON Lines.")
     ] = None,
@@ -77,7 +85,7 @@ def import_(
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Import a feed; importing the same file again changes nothing.
+    """Import a feed from a file or an address; the same again changes nothing.
 
     Exit code 1 if there are rows and every one of them was rejected.
 
@@ -86,16 +94,14 @@ def import_(
     form = read_feed_form(format, encoding, separator, columns, dates)
     with opened_or_made(load_settings({"data_dir": data_dir})) as adapters:
         how = FeedImport(source, complete, allow_shrink, _mapping(map))
-        report = _take(adapters, how, form, file)
+        if file.startswith(("http://", "https://")):
+            report = _fetch(adapters, how, form, file, header or [])
+        else:
+            report = _take(adapters, how, form, Path(file))
     write_map(write_map_to, report.unrecognised)
     if errors is not None:
         errors.write_bytes(b"".join(row.json_line() for row in report.rejected))
-    if json:
-        print(msgspec.json.encode(report).decode())
-    else:
-        _print(report)
-    if report.is_refused:
-        raise typer.Exit(1)
+    finish(report, json)
 
 
 @app.command()
@@ -129,9 +135,13 @@ def watch(
         console.print(f"Watching {folder} (stop it with Ctrl-C)")
         while True:
             for seen in watch.look():
-                said = _in_words(seen.report) if seen.report else f"error: {seen.error}"
+                said = _said(seen)
                 console.print(f"{seen.name}: {said}", markup=False)
             time.sleep(seconds)
+
+
+app.command()(feeds.feeds)
+app.command()(feeds.fetch)
 
 
 @app.command()
@@ -261,6 +271,15 @@ def _mapping(path: Path | None) -> ValueMapping:
     return NO_MAPPING if path is None else ValueMapping.read(path)
 
 
+def _fetch(
+    adapters: Adapters, how: FeedImport, form: FeedForm, url: str, headers: list[str]
+) -> FeedReport:
+    read = dict(read_header(text, os.environ) for text in headers)
+    source = FeedSource(url, read, form, how)
+    now = clock.now()
+    return source.taken(adapters.animals, source.fetched(), now)
+
+
 def _take(adapters: Adapters, how: FeedImport, form: FeedForm, file: Path) -> FeedReport:
     try:
         content = file.read_bytes()
@@ -281,28 +300,11 @@ def _inventory(data_dir: Path | None) -> Iterator[Inventory]:
         yield Inventory(adapters.animals)
 
 
+def _said(seen: Seen) -> str:
+    if seen.report is None:
+        return f"error: {seen.error}"
+    return " ".join([seen.report.in_words(), *seen.report.notes])
+
+
 def _show(animal: Animal) -> None:
     print(msgspec.json.format(msgspec.json.encode(animal)).decode())
-
-
-def _print(report: FeedReport) -> None:
-    print(_in_words(report))
-    if report.rejected:
-        table = Table("place", "animal", "reason")
-        for row in report.rejected[:_SHOWN_ERRORS]:
-            table.add_row(str(row.place), row.animal_id or "", row.reason)
-        Console().print(table)
-    if (more := len(report.rejected) - _SHOWN_ERRORS) > 0:
-        print(_MORE.format(more))
-    print_unrecognised(report.unrecognised)
-
-
-def _in_words(report: FeedReport) -> str:
-    said = (
-        f"{report.rows:,} rows: {report.created:,} new, {report.updated:,} changed,"
-        f" {report.unchanged:,} unchanged, {report.removed:,} removed,"
-        f" {len(report.rejected):,} rejected"
-    )
-    if report.status_kept:
-        said += f"; {report.status_kept:,} kept a status that is newer than the file"
-    return "\n".join([said, *report.notes])

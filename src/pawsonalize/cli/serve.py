@@ -9,7 +9,7 @@ from typing import Any
 import uvicorn
 from rich.console import Console
 
-from pawsonalize.app import Adapters, open_notifiers
+from pawsonalize.app import Adapters, open_notifiers, polling
 from pawsonalize.cli.opening import opened_or_made
 from pawsonalize.cli.options import DataDir, Host, Port, Workers
 from pawsonalize.cli.workers import supervise_with_workers
@@ -37,6 +37,7 @@ def run_server(settings: Settings) -> None:
     # Here, what cannot be used is one line and an exit code; in a worker, a traceback.
     open_notifiers(settings)
     with opened_or_made(settings) as adapters:
+        polling(settings, adapters)
         if advice := _advice(settings, adapters):
             Console(stderr=True).print(advice, style="yellow", markup=False)
     # Two libraries that each take all cores for one small product only get in their own way.

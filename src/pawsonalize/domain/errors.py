@@ -11,6 +11,7 @@
     ├── NotReady              nothing can answer yet: no model is live, or shutting down
     ├── StorageUnavailable    the tables or the archive cannot be written or read
     ├── NotDelivered          a notifier did not take a notification
+    ├── NotFetched            an address did not give its feed, or not one that can be taken
     └── CorruptArtefact       a stored model or archive object is not what its card says
 
 Each door maps these classes once; nothing else is raised on purpose.
@@ -92,6 +93,12 @@ class NotDelivered(PawsonalizeError):
     """A notifier did not take a notification; it is tried again later."""
 
     code = "not_delivered"
+
+
+class NotFetched(PawsonalizeError):
+    """An address did not give its feed, or not one that can be taken; it is tried again later."""
+
+    code = "not_fetched"
 
 
 class CorruptArtefact(PawsonalizeError):

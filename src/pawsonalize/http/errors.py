@@ -15,6 +15,7 @@ from pawsonalize.domain.errors import (
     InputTooLarge,
     InvalidInput,
     NotDelivered,
+    NotFetched,
     NotFound,
     NotReady,
     PawsonalizeError,
@@ -33,6 +34,7 @@ _STATUS: tuple[tuple[type[PawsonalizeError], HTTPStatus], ...] = (
     (NotReady, HTTPStatus.SERVICE_UNAVAILABLE),
     (StorageUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
     (NotDelivered, HTTPStatus.BAD_GATEWAY),
+    (NotFetched, HTTPStatus.BAD_GATEWAY),
     (CorruptArtefact, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 

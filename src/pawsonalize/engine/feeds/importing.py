@@ -60,6 +60,17 @@ class FeedReport:
         """Whether there were rows and none of them was taken."""
         return bool(self.rejected) and len(self.rejected) == self.rows
 
+    def in_words(self) -> str:
+        """What it did, in one sentence."""
+        said = (
+            f"{self.rows:,} rows: {self.created:,} new, {self.updated:,} changed,"
+            f" {self.unchanged:,} unchanged, {self.removed:,} removed,"
+            f" {len(self.rejected):,} rejected"
+        )
+        if self.status_kept:
+            said += f"; {self.status_kept:,} kept a status that is newer than the file"
+        return said
+
     def note(self, name: str, value: str) -> None:
         """Count one row more with a value that we do not know."""
         values = self.unrecognised.setdefault(name, {})

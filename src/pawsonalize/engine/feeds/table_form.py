@@ -55,6 +55,11 @@ def read_columns(given: Sequence[str]) -> dict[str, str]:
             columns |= dict(_pair(part) for part in text.split(",") if part.strip())
         else:
             columns |= _file(Path(text))
+    return by_upper_names(columns)
+
+
+def by_upper_names(columns: Mapping[str, str]) -> dict[str, str]:
+    """The columns of fields, named as `TableForm` has them."""
     return {_plain(name): column.strip().upper() for name, column in columns.items()}
 
 

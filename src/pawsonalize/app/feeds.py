@@ -1,0 +1,36 @@
+"""The feeds that the settings list, and what fetches them."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.feeds.feeds_file import ListedFeed, read_feeds
+from pawsonalize.engine.feeds.polling import Polling, ScheduledFeed
+from pawsonalize.settings import Settings
+from pawsonalize.workflow.schedule import read_schedule
+
+
+def listed_feeds(settings: Settings) -> dict[str, ListedFeed]:
+    """The feeds by name; none without a file. InvalidInput if it cannot be used."""
+    if not settings.feeds_file:
+        return {}
+    return read_feeds(Path(settings.feeds_file), os.environ)
+
+
+def polling(
+    settings: Settings, adapters: Adapters, stopped: Callable[[], bool] = lambda: False
+) -> Polling:
+    """What takes them; InvalidInput if one of them has no schedule that can be read."""
+    feeds = {name: _scheduled(name, feed) for name, feed in listed_feeds(settings).items()}
+    problems = adapters.problems(settings)
+    return Polling(feeds, adapters.registry, adapters.animals, problems, stopped)
+
+
+def _scheduled(name: str, feed: ListedFeed) -> ScheduledFeed:
+    try:
+        schedule = read_schedule(feed.schedule, feed.time_zone)
+    except InvalidInput as error:
+        raise InvalidInput(f"feed {name}: {error.message}", field="feeds_file") from error
+    return ScheduledFeed(feed.source, (lambda _now: None) if schedule is None else schedule.latest)

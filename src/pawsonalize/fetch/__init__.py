@@ -1,0 +1,1 @@
+"""Fetching what others publish: feeds of animals, by HTTP."""

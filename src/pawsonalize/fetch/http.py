@@ -1,0 +1,178 @@
+"""One address by HTTP: conditional, within limits, and without giving its secrets away.
+
+Headers go to the origin they were meant for alone; redirects lead to http and https only. No
+message has more of an address than host and path, since the rest may be a password.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from http.client import HTTPException, HTTPMessage
+from typing import IO, Any
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import (
+    HTTPDefaultErrorHandler,
+    HTTPErrorProcessor,
+    HTTPHandler,
+    HTTPRedirectHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+)
+
+from pawsonalize.domain.errors import InvalidInput, NotFetched
+from pawsonalize.domain.times import SECOND
+
+MAX_BYTES = 256 << 20
+SILENCE_SECONDS = 20.0
+TOTAL_SECONDS = 300.0
+_CHUNK = 1 << 16
+_NOT_MODIFIED = 304
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """What an answer says of its version, to ask later whether there is a newer one."""
+
+    etag: str = ""
+    modified: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """An answer's body, where it came from, and when it was last changed, if that was said (ms)."""
+
+    content: bytes
+    url: str
+    validators: Validators = Validators()
+    modified_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The largest body in bytes, the longest silence and the longest answer in seconds."""
+
+    size: int = MAX_BYTES
+    silence: float = SILENCE_SECONDS
+    total: float = TOTAL_SECONDS
+
+
+def fetch(
+    url: str,
+    headers: Mapping[str, str],
+    known: Validators = Validators(),  # frozen
+    limits: Limits = Limits(),  # frozen
+    stopped: Callable[[], bool] = lambda: False,
+) -> Fetched | None:
+    """What is at an address; None if it has not changed since `known`.
+
+    InvalidInput for what is no such address, NotFetched, with the reason, if nothing good came.
+    """
+    check_url(url)
+    request = Request(url, headers={"User-Agent": "pawsonalize", "Accept-Encoding": "gzip"})  # noqa: S310 - checked
+    conditions = {"If-None-Match": known.etag, "If-Modified-Since": known.modified}
+    for name, value in {**headers, **conditions}.items():
+        if value:
+            request.add_unredirected_header(name, value)
+    where = shown(url)
+    try:
+        with _opener().open(request, timeout=limits.silence) as answer:
+            content = _read(answer, where, limits, stopped)
+            return Fetched(content, answer.url, *_version(answer.headers))
+    except HTTPError as error:
+        error.close()
+        if error.code == _NOT_MODIFIED:
+            return None
+        raise NotFetched(f"{where} answered {error.code} {error.reason}") from error
+    except (OSError, HTTPException, ValueError) as error:
+        reason = getattr(error, "reason", error) or type(error).__name__
+        raise NotFetched(f"{where} did not answer ({reason})") from error
+
+
+def check_url(url: str) -> None:
+    """InvalidInput if it is not an address that can be fetched."""
+    with suppress(ValueError):
+        parsed = urlsplit(url)
+        if parsed.scheme in {"http", "https"} and parsed.hostname and not parsed.username:
+            return
+    raise InvalidInput(
+        "a feed's address must be https://host/path, without a user or password: those go into a"
+        " header",
+        field="url",
+    )
+
+
+def shown(url: str) -> str:
+    """As much of an address as may be told."""
+    parsed = urlsplit(url)
+    port = f":{parsed.port}" if parsed.port else ""
+    return f"{parsed.scheme}://{parsed.hostname}{port}{parsed.path}"
+
+
+def same_origin(url: str, other: str) -> bool:
+    """Whether two addresses are of the same server, as browsers see it."""
+    one, two = urlsplit(url), urlsplit(other)
+    return (one.scheme, one.hostname, one.port) == (two.scheme, two.hostname, two.port)
+
+
+class _Redirects(HTTPRedirectHandler):
+    """Follows redirects by HTTP; another origin gets no header that was not meant for it."""
+
+    max_redirections = 5
+
+    def redirect_request(
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> Request | None:
+        check_url(newurl)
+        new = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if new is not None and same_origin(req.full_url, newurl):
+            for name, value in req.unredirected_hdrs.items():
+                new.add_unredirected_header(name, value)
+        return new
+
+
+def _opener() -> OpenerDirector:
+    """No more than HTTP: the usual one of urllib opens files as well."""
+    opener = OpenerDirector()
+    for handler in (
+        ProxyHandler,
+        HTTPHandler,
+        HTTPSHandler,
+        HTTPDefaultErrorHandler,
+        HTTPErrorProcessor,
+        _Redirects,
+    ):
+        opener.add_handler(handler())
+    return opener
+
+
+def _read(answer: Any, where: str, limits: Limits, stopped: Callable[[], bool]) -> bytes:
+    told = answer.headers.get("Content-Length", "")
+    length = int(told) if told.isdecimal() else None
+    deadline = time.monotonic() + limits.total
+    content = bytearray()
+    while len(content) <= limits.size and (length is None or length <= limits.size):
+        if stopped():
+            raise NotFetched(f"{where} was left alone: the server stops")
+        if time.monotonic() > deadline:
+            raise NotFetched(f"{where} took longer than {limits.total:g} seconds")
+        chunk = answer.read1(_CHUNK)
+        if chunk:
+            content += chunk
+            continue
+        if length is not None and len(content) < length:
+            raise NotFetched(f"{where} was cut short: {len(content):,} of {length:,} bytes came")
+        return bytes(content)
+    raise NotFetched(f"{where} has more than {limits.size >> 20} MB")
+
+
+def _version(headers: HTTPMessage) -> tuple[Validators, int | None]:
+    modified = headers.get("Last-Modified", "")
+    at = None
+    with suppress(ValueError, TypeError, OverflowError):
+        at = round(parsedate_to_datetime(modified).timestamp() * SECOND)
+    return Validators(headers.get("ETag", ""), modified), at

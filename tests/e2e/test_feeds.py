@@ -1,0 +1,27 @@
+"""A server fetches the feeds that its settings list."""
+
+import time
+from pathlib import Path
+
+from tests.e2e.conftest import Start
+from tests.feed_server import Answer, feed_server
+
+PATIENCE_SECONDS = 60
+
+
+def test_a_feed_on_a_schedule_is_fetched_once_by_one_of_the_workers(
+    start: Start, tmp_path: Path
+) -> None:
+    feeds_file = tmp_path / "feeds.yaml"
+    with feed_server() as feeds:
+        feeds.answers["/cats"] = Answer(b"id,species\na,cat\n")
+        header = 'headers: {X-Key: "${PAWSONALIZE_FEEDS_FILE}"}'  # any variable
+        feeds_file.write_text(f'north: {{url: "{feeds.url}/cats", {header}}}\n')
+        server = start(tmp_path / "data", "--workers", "2", feeds_file=str(feeds_file))
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        with server.client() as client:
+            while client.get("/v1/animals/a").status_code != 200:
+                assert time.monotonic() < deadline, server.output.read_text()
+                time.sleep(0.1)
+        time.sleep(3)  # every worker has looked meanwhile
+        assert [headers["x-key"] for _, headers in feeds.asked] == [str(feeds_file)]
