@@ -31,6 +31,7 @@ from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import Resource
 from pawsonalize.engine.solutions.processes import TrainingProcesses
 from pawsonalize.engine.solutions.retrained import retrained
+from pawsonalize.engine.solutions.solutions import Solutions
 from pawsonalize.engine.solutions.training import Trainer
 from pawsonalize.engine.solutions.versions import SolutionVersions
 from pawsonalize.notify.base import Notifier
@@ -96,6 +97,11 @@ class Adapters:
     def versions(self) -> SolutionVersions:
         """The solution versions."""
         return SolutionVersions(self.registry, self.log, self.artefacts)
+
+    @property
+    def solutions(self) -> Solutions:
+        """The solutions."""
+        return Solutions(self.registry)
 
     @property
     def datasets(self) -> Datasets:

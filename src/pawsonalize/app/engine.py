@@ -206,6 +206,7 @@ class Engine:
             versions=adapters.versions,
             trainings=adapters.trainings,
             queue=self.queue,
+            solutions=adapters.solutions,
             campaigns=adapters.campaigns,
             datasets=adapters.datasets,
             import_jobs=self.import_jobs,

@@ -13,7 +13,6 @@ from types import MappingProxyType
 
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, NOT_FOUND, AwsError
 from pawsonalize.domain.errors import InvalidInput, NotFound
-from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.engine.resources.attribution import MetricAttribution
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.datasets import (
@@ -59,11 +58,6 @@ KINDS: Mapping[str, type[Resource]] = MappingProxyType(
     }
 )
 _WORDS = {kind: word for word, kind in KINDS.items()}
-
-
-def dataset_name(group: str, dataset_type: DatasetType) -> str:
-    """What the group's dataset of the type is called among all datasets."""
-    return f"{group}-{dataset_type.lower()}"
 
 
 def public_arn(kind: str, name: str) -> str:

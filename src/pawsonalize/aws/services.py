@@ -26,6 +26,7 @@ from pawsonalize.engine.resources.resource import Resource, ResourceT
 from pawsonalize.engine.runtimes import Runtimes
 from pawsonalize.engine.solutions.processes import TrainingProcesses
 from pawsonalize.engine.solutions.queue import TrainingQueue
+from pawsonalize.engine.solutions.solutions import Solutions
 from pawsonalize.engine.solutions.versions import SolutionVersions
 
 P = ParamSpec("P")
@@ -49,6 +50,7 @@ class Services:
     versions: SolutionVersions
     trainings: TrainingProcesses
     queue: TrainingQueue
+    solutions: Solutions
     campaigns: Campaigns
     datasets: Datasets
     import_jobs: ImportJobs

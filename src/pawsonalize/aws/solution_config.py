@@ -8,33 +8,30 @@ from pawsonalize.aws.recipes import WITHOUT_EFFECT
 from pawsonalize.aws.services import Asked
 from pawsonalize.engine.resources.solutions import EventParameters, TrainingSelection
 from pawsonalize.engine.resources.tuning import MAX_TRIALS, Tuning
-from pawsonalize.engine.solutions.settings import read_settings
-from pawsonalize.recipes.catalogue import recipe_named
+from pawsonalize.engine.solutions.solutions import MOST_DAYS
 from pawsonalize.recipes.ranges import Range
 
 # What would change the model, and does not yet: better refused than forgotten.
 _NOT_YET = ("autoMLConfig", "optimizationObjective", "trainingDataConfig")
 _DEFAULT_TRIALS = "20"
-_WEEKLY, _MOST_DAYS = "rate(7 days)", 30
+_WEEKLY = "rate(7 days)"
 
 
-def settings_of(config: Mapping[str, Any], recipe: str) -> dict[str, Any]:
-    """The settings that the hyperparameters name, as text; InvalidInput names a wrong one."""
+def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that the hyperparameters name, as text."""
     for name in _NOT_YET:
         if config.get(name):
             raise AwsError(INVALID_INPUT, f"this service does not do {name} yet: leave it out")
     given = config.get("algorithmHyperParameters", {})
-    settings = {name: value for name, value in given.items() if name not in WITHOUT_EFFECT}
-    read_settings(recipe_named(recipe).settings, settings)
-    return settings
+    return {name: value for name, value in given.items() if name not in WITHOUT_EFFECT}
 
 
 def auto_training_of(wanted: bool, config: Mapping[str, Any]) -> int | None:
     """Every how many days performAutoTraining trains, None without."""
     expression = config.get("autoTrainingConfig", {}).get("schedulingExpression", _WEEKLY)
     days = int(expression.removeprefix("rate(").partition(" ")[0])  # the form is checked
-    if not 1 <= days <= _MOST_DAYS:
-        raise AwsError(INVALID_INPUT, f"schedulingExpression may be 1 to {_MOST_DAYS} days")
+    if not 1 <= days <= MOST_DAYS:
+        raise AwsError(INVALID_INPUT, f"schedulingExpression may be 1 to {MOST_DAYS} days")
     return days if wanted else None
 
 

@@ -1,12 +1,13 @@
 """Datasets: which schema they have, what is put into them, and how they go with their data."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pawsonalize.domain.errors import NotFound
+from pawsonalize.domain.errors import NotFound, PawsonalizeError
 from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.engine.actions.datasets import actions_of, as_items, data_group
 from pawsonalize.engine.ingest import Rejection
+from pawsonalize.engine.names import new_tracking_id
 from pawsonalize.engine.records import Record, put_items, put_users
 from pawsonalize.engine.resources.datasets import (
     Dataset,
@@ -14,8 +15,13 @@ from pawsonalize.engine.resources.datasets import (
     DatasetImportJob,
     DatasetSchema,
     EventTracker,
+    dataset_name,
 )
+from pawsonalize.engine.resources.defaults import DATASET_GROUP
+from pawsonalize.engine.resources.dependencies import check_type
 from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.resource import is_name
+from pawsonalize.engine.schemas import new_schema
 from pawsonalize.storage.base import Catalogue, EventLog
 
 
@@ -46,10 +52,50 @@ class Datasets:
         return created
 
     def update(self, dataset: Dataset, now: int) -> Dataset:
-        """Replace a dataset by one with another schema."""
+        """Replace a dataset by one with another schema; InvalidInput for one of another type."""
+        check_type(dataset, self.registry.get(DatasetSchema, dataset.schema))
         updated = self.registry.update(dataset, now)
         self._described(updated)
         return updated
+
+    def describe(
+        self, dataset_group: str, dataset_type: DatasetType, schema: str | None, now: int
+    ) -> Dataset:
+        """Create the group's dataset of the type, with the schema that `schema` names.
+
+        Avro record JSON in its place is stored first, under the dataset's own name. Without any,
+        the dataset has the columns of the default dataset group's.
+        """
+        name = dataset_name(dataset_group, dataset_type)
+        own = None
+        if schema is None:
+            schema = dataset_name(DATASET_GROUP, dataset_type)
+        elif not is_name(schema):
+            own = self.registry.create(new_schema(name, schema, dataset_type), now)
+            schema = own.name
+        dataset = Dataset(
+            name=name, dataset_group=dataset_group, dataset_type=dataset_type, schema=schema
+        )
+        try:
+            return self.create(dataset, now)
+        except PawsonalizeError:
+            if own is not None:
+                self.registry.delete(DatasetSchema, own.name)
+            raise
+
+    def create_tracker(
+        self, name: str, dataset_group: str, now: int, tags: Mapping[str, str] | None = None
+    ) -> EventTracker:
+        """Create the event tracker of a dataset group, which has one, with a new tracking id."""
+        return self.registry.create(
+            EventTracker(
+                name=name,
+                dataset_group=dataset_group,
+                tracking_id=new_tracking_id(),
+                tags=tags or {},
+            ),
+            now,
+        )
 
     def tracker(self, tracking_id: str) -> EventTracker:
         """The event tracker of that tracking id; NotFound if there is none."""

@@ -7,11 +7,10 @@ import msgspec
 
 from pawsonalize.aws.operations.pages import page
 from pawsonalize.aws.operations.tags import given_tags
-from pawsonalize.aws.protocol.errors import IN_USE, INVALID_INPUT, AwsError
+from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
 from pawsonalize.aws.services import Answer, Asked, Services
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
-from pawsonalize.engine.resources.status import Status
 
 _SYNC = "syncWithLatestSolutionVersion"
 _LATEST = "/$LATEST"
@@ -64,16 +63,8 @@ def delete_campaign(services: Services, asked: Asked) -> None:
     services.registry.delete(Campaign, services.arns.name(asked["campaignArn"], Campaign))
 
 
-def campaign_status(campaign: Campaign) -> Status:
-    """A campaign that has never served is as its first update is."""
-    if campaign.solution_version is not None:
-        return campaign.status
-    update = campaign.latest_update
-    return Status.CREATE_PENDING if update is None else update.status
-
-
 def _described(services: Services, campaign: Campaign) -> Answer:
-    status = campaign_status(campaign)
+    status = campaign.serving_status
     update = campaign.latest_update
     first = update is None or update.requested_at == campaign.created_at
     return services.summary(campaign) | {
@@ -124,9 +115,7 @@ def _asked_version(services: Services, asked: Asked) -> tuple[SolutionVersion, d
             )
         return services.resource(SolutionVersion, arn), {}
     solution = services.resource(Solution, arn.removesuffix(_LATEST))
-    newest = services.versions.newest(solution.name)
-    if newest is None:
-        raise AwsError(IN_USE, f"solution {solution.name} has no ACTIVE version yet: wait for one")
+    newest = services.versions.newest_to_serve(solution.name)
     return newest, {"followed": newest.name}
 
 

@@ -2,20 +2,23 @@
 
 import msgspec
 
-from pawsonalize.aws.arn import dataset_name
 from pawsonalize.aws.operations.pages import page
 from pawsonalize.aws.operations.tags import given_tags
-from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
 from pawsonalize.aws.services import Answer, Asked, Services
-from pawsonalize.domain.schemas import DatasetType
-from pawsonalize.engine.resources.datasets import Dataset, DatasetGroup, DatasetSchema
+from pawsonalize.engine.resources.datasets import (
+    Dataset,
+    DatasetGroup,
+    DatasetSchema,
+    dataset_name,
+)
+from pawsonalize.engine.schemas import dataset_type_named
 
 
 def create_dataset(services: Services, asked: Asked) -> Answer:
     """Creates the Interactions, Items or Users of a dataset group, which has one of each."""
     group = services.resource(DatasetGroup, asked["datasetGroupArn"])
     schema = services.resource(DatasetSchema, asked["schemaArn"])
-    dataset_type = _type_named(asked["datasetType"])
+    dataset_type = dataset_type_named(asked["datasetType"])
     dataset = Dataset(
         name=dataset_name(group.name, dataset_type),
         dataset_group=group.name,
@@ -42,7 +45,6 @@ def update_dataset(services: Services, asked: Asked) -> Answer:
     """Gives a dataset another schema of its type, which the next import reads by."""
     dataset = services.resource(Dataset, asked["datasetArn"])
     schema = services.resource(DatasetSchema, asked["schemaArn"])
-    _check_schema(schema, dataset.dataset_type)
     changed = msgspec.structs.replace(dataset, schema=schema.name)
     return {"datasetArn": services.arns.of(services.datasets.update(changed, services.now()))}
 
@@ -60,23 +62,6 @@ def _described(services: Services, dataset: Dataset) -> Answer:
         "datasetType": dataset.dataset_type.upper(),
         "schemaArn": services.arns.named(DatasetSchema, dataset.schema),
     }
-
-
-def _type_named(name: str) -> DatasetType:
-    for dataset_type in DatasetType:
-        if dataset_type.lower() == name.lower():
-            return dataset_type
-    raise AwsError(
-        INVALID_INPUT, f"datasetType {name} is none of this service's: {', '.join(DatasetType)}"
-    )
-
-
-def _check_schema(schema: DatasetSchema, dataset_type: DatasetType) -> None:
-    if schema.dataset_type is not dataset_type:
-        raise AwsError(
-            INVALID_INPUT,
-            f"schema {schema.name} is of {schema.dataset_type}, and the dataset of {dataset_type}",
-        )
 
 
 OPERATIONS = {

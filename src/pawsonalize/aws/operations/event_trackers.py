@@ -3,20 +3,15 @@
 from pawsonalize.aws.operations.pages import page
 from pawsonalize.aws.operations.tags import given_tags
 from pawsonalize.aws.services import Answer, Asked, Services
-from pawsonalize.engine.names import new_tracking_id
 from pawsonalize.engine.resources.datasets import DatasetGroup, EventTracker
 
 
 def create_event_tracker(services: Services, asked: Asked) -> Answer:
     """Creates the event tracker of a dataset group, which has one, with a new tracking id."""
     group = services.resource(DatasetGroup, asked["datasetGroupArn"])
-    tracker = EventTracker(
-        name=asked["name"],
-        dataset_group=group.name,
-        tracking_id=new_tracking_id(),
-        tags=given_tags(asked),
+    created = services.datasets.create_tracker(
+        asked["name"], group.name, services.now(), given_tags(asked)
     )
-    created = services.registry.create(tracker, services.now())
     return {"eventTrackerArn": services.arns.of(created), "trackingId": created.tracking_id}
 
 

@@ -1,25 +1,15 @@
 """Schemas."""
 
-import json
-from typing import Any
-
 from pawsonalize.aws.operations.pages import page
-from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
 from pawsonalize.aws.services import Answer, Asked, Services
-from pawsonalize.domain.schemas import REQUIRED_FIELDS, DatasetType, Schema
 from pawsonalize.engine.resources.datasets import DatasetSchema
+from pawsonalize.engine.schemas import new_schema
 
 
 def create_schema(services: Services, asked: Asked) -> Answer:
     """Stores a schema; the name of its Avro record, or its fields, tell which dataset it is of."""
-    dataset_type = _dataset_type(asked["schema"])
-    Schema.parse(asked["schema"], dataset_type)
-    schema = DatasetSchema(
-        name=asked["name"],
-        dataset_type=dataset_type,
-        avro=asked["schema"],
-        asked={"domain": asked.get("domain")},
-    )
+    kept = {"domain": asked.get("domain")}
+    schema = new_schema(asked["name"], asked["schema"], asked=kept)
     return {"schemaArn": services.arns.of(services.registry.create(schema, services.now()))}
 
 
@@ -45,31 +35,6 @@ def _described(services: Services, schema: DatasetSchema) -> Answer:
         "schema": schema.avro,
         "domain": schema.asked.get("domain"),
     }
-
-
-def _dataset_type(text: str) -> DatasetType:
-    record = _record(text)
-    for dataset_type in DatasetType:
-        if dataset_type.lower() == str(record.get("name")).lower():
-            return dataset_type
-    listed = record.get("fields")
-    fields = listed if isinstance(listed, list) else []
-    names = {str(field.get("name")).upper() for field in fields if isinstance(field, dict)}
-    for dataset_type, required in REQUIRED_FIELDS.items():
-        if names.issuperset(required):
-            return dataset_type
-    raise AwsError(
-        INVALID_INPUT,
-        f"name the schema's record after its dataset: {', '.join(DatasetType)}",
-    )
-
-
-def _record(text: str) -> dict[str, Any]:
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise AwsError(INVALID_INPUT, f"the schema is not JSON: {error}") from error
-    return document if isinstance(document, dict) else {}
 
 
 OPERATIONS = {

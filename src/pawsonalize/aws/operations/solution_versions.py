@@ -2,7 +2,7 @@
 
 from pawsonalize.aws.operations.pages import page
 from pawsonalize.aws.operations.tags import given_tags
-from pawsonalize.aws.protocol.errors import EXISTS, IN_USE, INVALID_INPUT, AwsError
+from pawsonalize.aws.protocol.errors import IN_USE, INVALID_INPUT, AwsError
 from pawsonalize.aws.recipes import recipe_arn
 from pawsonalize.aws.services import Answer, Asked, Services
 from pawsonalize.engine.resources.datasets import DatasetGroup
@@ -19,7 +19,7 @@ def create_solution_version(services: Services, asked: Asked) -> Answer:
         as_of=now,
         now=now,
         mode=_mode(asked.get("trainingMode", TrainingMode.FULL)),
-        name=_free_name(services, solution, asked["name"]) if "name" in asked else None,
+        name=services.versions.free_name(solution.name, asked["name"]) if "name" in asked else None,
         measured=True,
         tags=given_tags(asked),
         asked={**solution.asked, "name": asked.get("name")},
@@ -92,14 +92,6 @@ def _mode(name: str) -> TrainingMode:
     if name not in set(TrainingMode):
         raise AwsError(INVALID_INPUT, f"trainingMode may be FULL or UPDATE, not {name}")
     return TrainingMode(name)
-
-
-def _free_name(services: Services, solution: Solution, name: str) -> str:
-    """What a version of that name is called among all versions."""
-    full = f"{solution.name}-{name}"
-    if services.registry.find(SolutionVersion, full) is not None:
-        raise AwsError(EXISTS, f"solution {solution.name} has a version {name} already")
-    return full
 
 
 OPERATIONS = {

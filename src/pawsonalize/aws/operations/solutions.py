@@ -18,7 +18,6 @@ from pawsonalize.aws.solution_config import (
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.solutions import Solution, SolutionUpdate, SolutionVersion
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.engine.solutions.tuning import ranges_of
 
 _AUTO, _SCHEDULE = "performAutoTraining", "autoTrainingConfig"
 _KEPT = ("recipeArn", "eventType", "solutionConfig")
@@ -32,23 +31,21 @@ def create_solution(services: Services, asked: Asked) -> Answer:
         raise AwsError(INVALID_INPUT, "recipeArn is missing: ListRecipes has those there are")
     recipe = recipe_of(asked["recipeArn"]).recipe
     config = asked.get("solutionConfig", {})
-    tuning = tuning_of(asked)
     solution = Solution(
         name=asked["name"],
         dataset_group=group.name,
         recipe=recipe,
-        settings=settings_of(config, recipe),
+        settings=settings_of(config),
         selection=selection_of(asked, config),
-        tuning=tuning,
+        tuning=tuning_of(asked),
         # AWS trains unless told otherwise; here a schedule, if nothing more, must say so.
         auto_training_days=auto_training_of(asked.get(_AUTO, _SCHEDULE in config), config),
         retrain=_retrain(asked),
         tags=given_tags(asked),
         asked={name: asked[name] for name in _KEPT if name in asked},
     )
-    if tuning is not None:
-        ranges_of(tuning, solution)
-    return {"solutionArn": services.arns.of(services.registry.create(solution, services.now()))}
+    created = services.solutions.create(solution, services.now())
+    return {"solutionArn": services.arns.of(created)}
 
 
 def describe_solution(services: Services, asked: Asked) -> Answer:
@@ -86,7 +83,7 @@ def update_solution(services: Services, asked: Asked) -> Answer:
             latest_update=SolutionUpdate(now, {_AUTO: wanted, "solutionUpdateConfig": changes}),
         )
 
-    solution = services.registry.change(Solution, name, updated, now)
+    solution = services.solutions.change(name, updated, now)
     return {"solutionArn": services.arns.of(solution)}
 
 

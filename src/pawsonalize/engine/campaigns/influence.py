@@ -25,8 +25,9 @@ def check_influence(recipe: str, wanted: Influence) -> None:
     """InvalidInput if something is wanted of a recipe that knows no influences."""
     if recipe != SimilarItems.name and _is_wanted(wanted):
         raise InvalidInput(
-            f"rankingInfluence is for {SimilarItems.name}, and {recipe} has none: leave it out",
-            field="rankingInfluence",
+            f"the influence of popularity and freshness is for {SimilarItems.name}, and {recipe} has"
+            " none: leave it out",
+            field="popularityInfluence",
         )
 
 

@@ -8,7 +8,7 @@ from pawsonalize.domain.errors import Conflict
 from pawsonalize.engine.campaigns.influence import check_influence
 from pawsonalize.engine.resources.campaigns import Campaign, CampaignUpdate
 from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.resources.status import Status
 
 CALLED_OFF = "rolled back before it was served"
@@ -32,12 +32,15 @@ class Campaigns:
         """One campaign, or None."""
         return self._registry.find(Campaign, name)
 
-    def create(self, campaign: Campaign, version: str, now: int) -> Campaign:
+    def create(self, campaign: Campaign, version: str | None, now: int) -> Campaign:
         """Store a campaign that asks for its first version; that update is CREATE PENDING.
 
+        Without a version it waits for the first one that a training or a retraining sends it.
         Raises AlreadyExists if the name is taken, and Conflict and InvalidInput as `update` does.
         """
         self._check(campaign, version)
+        if version is None:
+            return self._registry.create(campaign, now)
         update = CampaignUpdate(solution_version=version, requested_at=now)
         wanted = msgspec.structs.replace(campaign, latest_update=update)
         return self._registry.create(wanted, now)
@@ -45,7 +48,7 @@ class Campaigns:
     def update(
         self,
         name: str,
-        version: str,
+        version: str | None,
         now: int,
         *,
         expected_revision: int | None = None,
@@ -53,7 +56,8 @@ class Campaigns:
     ) -> Campaign:
         """Ask for another version, or other settings; the update is CREATE PENDING.
 
-        A wish for the version that serves, or that is asked for already, changes nothing. Raises
+        Without a version it is asked for the one that it serves; one that serves none yet keeps
+        the settings for its first. A wish for the version that serves, or that is asked for already, changes nothing. Raises
         Conflict when the campaign is not at `expected_revision`, or the version not ACTIVE, and
         InvalidInput for settings that the version's recipe cannot be served with.
         """
@@ -63,14 +67,17 @@ class Campaigns:
                 raise Conflict(
                     f"campaign {name} was updated by somebody else meanwhile: look again"
                 )
-            update = CampaignUpdate(solution_version=version, requested_at=now)
-            updated = msgspec.structs.replace(campaign, latest_update=update, **settings)
-            self._check(updated, version)
-            failed = (
-                campaign.latest_update and campaign.latest_update.status is Status.CREATE_FAILED
-            )
-            unchanged = version == campaign.heading_for and not settings and not failed
-            return campaign if unchanged else updated
+            target = version or campaign.heading_for
+            updated = msgspec.structs.replace(campaign, **settings)
+            self._check(updated, target)
+            latest = campaign.latest_update
+            failed = latest is not None and latest.status is Status.CREATE_FAILED
+            if target == campaign.heading_for and not settings and not failed:
+                return campaign
+            if target is None:
+                return updated
+            update = CampaignUpdate(solution_version=target, requested_at=now)
+            return msgspec.structs.replace(updated, latest_update=update)
 
         return self._registry.change(Campaign, name, wanted, now)
 
@@ -122,8 +129,13 @@ class Campaigns:
         )
         return self._registry.update(msgspec.structs.replace(campaign, latest_update=failed), now)
 
-    def _check(self, campaign: Campaign, version: str) -> None:
+    def _check(self, campaign: Campaign, version: str | None) -> None:
         """Conflict if the campaign cannot serve the version, InvalidInput if not in this way."""
+        if version is None:
+            solution = self._registry.find(Solution, campaign.solution)
+            if solution is not None:  # else the registry says what is missing
+                check_influence(solution.recipe, campaign)
+            return
         wanted = self._registry.get(SolutionVersion, version)
         if wanted.status is not Status.ACTIVE:
             raise Conflict(f"solution version {version} cannot be served: it is {wanted.status}")

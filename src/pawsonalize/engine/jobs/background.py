@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pawsonalize.domain.errors import Conflict
 from pawsonalize.engine.erasing.deletions import Deletions
 from pawsonalize.engine.jobs.exports import Exports
 from pawsonalize.engine.jobs.inference import Inference
@@ -48,6 +49,14 @@ class BackgroundJobs:
         }
         checks[type(job)](job)
         return self.registry.create(job, self.now())
+
+    def delete(self, kind: type[ResourceT], name: str) -> ResourceT:
+        """Forget a job that is done; its files stay. Conflict while it is in work."""
+        job = self.registry.get(kind, name)
+        if not job.status.is_settled:
+            raise Conflict(f"{kind.kind} {name} is {job.status}: wait, then delete it")
+        self.registry.delete(kind, name)
+        return job
 
     def finish(self, job: ResourceT) -> ResourceT:
         """Do the job here, or wait for the server that does it; returns it settled."""

@@ -30,8 +30,9 @@ class Batch:
     outputs: Outputs
     filters: Filters
 
-    def check(self, job: BatchJob) -> None:
-        """InvalidInput for a location out of reach."""
+    def check(self, job: BatchJob, dataset_group: str) -> None:
+        """InvalidInput for a location out of reach, NotFound without the filter."""
+        self.filter_of(job.filter, dataset_group)
         self.sources.files(job.source, JSON_LINES)
         self.outputs.at(job.target)
 

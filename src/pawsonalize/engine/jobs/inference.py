@@ -34,9 +34,13 @@ class Inference:
     filterings: Filterings
 
     def check(self, job: BatchInferenceJob) -> None:
-        """InvalidInput for a location out of reach, too many results, or no such influence."""
-        self.batch.check(job)
+        """InvalidInput for a location out of reach, too many results, or no such influence.
+
+        NotFound without the version or the filter.
+        """
         version = self.loader.registry.get(SolutionVersion, job.solution_version)
+        solution = self.loader.registry.get(Solution, version.solution)
+        self.batch.check(job, solution.dataset_group)
         check_influence(version.recipe, job)
         if not 1 <= (job.results or DEFAULT_RESULTS) <= MAX_RESULTS:
             raise InvalidInput(f"numResults must be from 1 to {MAX_RESULTS}", field="numResults")

@@ -22,6 +22,7 @@ from pawsonalize.engine.jobs.batch import Batch, Line, applied
 from pawsonalize.engine.resources.jobs import BatchSegmentJob
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.told import NOTHING, known_of
+from pawsonalize.recipes.user_personalization import UserPersonalization
 from pawsonalize.storage.base import Catalogue, EventLog
 
 DEFAULT_RESULTS = 25
@@ -46,8 +47,19 @@ class Segments:
     filterings: Filterings
 
     def check(self, job: BatchSegmentJob) -> None:
-        """InvalidInput for a location out of reach, or too many results."""
-        self.batch.check(job)
+        """InvalidInput for a location out of reach, too many results, or a recipe without users.
+
+        NotFound without the version or the filter.
+        """
+        version = self.loader.registry.get(SolutionVersion, job.solution_version)
+        if version.recipe != UserPersonalization.name:
+            raise InvalidInput(
+                f"segments are made by a model of {UserPersonalization.name}, which knows what each"
+                f" user likes, and {version.name} is of {version.recipe}: train one of those",
+                field="solutionVersion",
+            )
+        solution = self.loader.registry.get(Solution, version.solution)
+        self.batch.check(job, solution.dataset_group)
         if not 1 <= (job.results or DEFAULT_RESULTS) <= MAX_RESULTS:
             raise InvalidInput(f"numResults must be from 1 to {MAX_RESULTS}", field="numResults")
 

@@ -56,6 +56,13 @@ class Campaign(Resource, frozen=True, kw_only=True):
         return self.pending.solution_version if self.pending else self.solution_version
 
     @property
+    def serving_status(self) -> Status:
+        """Its status; one that has never served is as its first update is."""
+        if self.solution_version is not None:
+            return self.status
+        return Status.CREATE_PENDING if self.latest_update is None else self.latest_update.status
+
+    @property
     def pending(self) -> CampaignUpdate | None:
         """The update that waits to be served, if one does."""
         update = self.latest_update

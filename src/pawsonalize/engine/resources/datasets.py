@@ -33,6 +33,11 @@ class Dataset(Resource, frozen=True, kw_only=True):
     schema: str
 
 
+def dataset_name(dataset_group: str, dataset_type: DatasetType) -> str:
+    """What the group's dataset of the type is called among all datasets."""
+    return f"{dataset_group}-{dataset_type.lower()}"
+
+
 class ImportMode(StrEnum):
     """FULL replaces what was imported before, INCREMENTAL adds to it."""
 

@@ -17,6 +17,7 @@ from pawsonalize.engine.resources.datasets import (
     DatasetSchema,
     EventTracker,
 )
+from pawsonalize.engine.resources.datasets import dataset_name as named_in
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import Resource
 from pawsonalize.engine.resources.solutions import Solution
@@ -61,7 +62,7 @@ def ensure_defaults(registry: Registry, recipe: str, now: int) -> None:
 
 def dataset_name(dataset_type: DatasetType) -> str:
     """The name of the default dataset of that type, and of its schema."""
-    return f"{DATASET_GROUP}-{dataset_type.lower()}"
+    return named_in(DATASET_GROUP, dataset_type)
 
 
 def _defaults(recipe: str) -> Iterator[Resource]:

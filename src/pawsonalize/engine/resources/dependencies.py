@@ -41,10 +41,11 @@ def check_owner(rows: Resources, resource: Resource) -> None:
         if row.status != Status.ACTIVE:
             raise Conflict(f"{kind.kind} {name} is {row.status}: wait until it is ACTIVE")
         if isinstance(resource, Dataset) and kind is DatasetSchema:
-            _check_type(resource, from_row(row, DatasetSchema))
+            check_type(resource, from_row(row, DatasetSchema))
 
 
-def _check_type(dataset: Dataset, schema: DatasetSchema) -> None:
+def check_type(dataset: Dataset, schema: DatasetSchema) -> None:
+    """InvalidInput for a schema of another type of dataset."""
     if schema.dataset_type is not dataset.dataset_type:
         raise InvalidInput(
             f"schema {schema.name} is of {schema.dataset_type}, and the dataset of"

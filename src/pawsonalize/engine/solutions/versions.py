@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from pawsonalize import __version__
-from pawsonalize.domain.errors import Conflict, InvalidInput
+from pawsonalize.domain.errors import AlreadyExists, Conflict, InvalidInput
 from pawsonalize.domain.event_types import EventTypes
 from pawsonalize.engine.folding.folds import Folds
 from pawsonalize.engine.names import new_resource_name
@@ -117,6 +117,20 @@ class SolutionVersions:
         """The solution's newest version that is ACTIVE, or None."""
         versions = self._registry.all(SolutionVersion, parent=solution)
         return next((one for one in versions if one.status is Status.ACTIVE), None)
+
+    def newest_to_serve(self, solution: str) -> SolutionVersion:
+        """The solution's newest version that is ACTIVE; Conflict while there is none."""
+        newest = self.newest(self._registry.get(Solution, solution).name)
+        if newest is None:
+            raise Conflict(f"solution {solution} has no ACTIVE version yet: wait for one")
+        return newest
+
+    def free_name(self, solution: str, name: str) -> str:
+        """What a version called so is called among all versions; AlreadyExists if one is."""
+        full = f"{solution}-{name}"
+        if self._registry.find(SolutionVersion, full) is not None:
+            raise AlreadyExists(f"solution {solution} has a version {name} already")
+        return full
 
     def newest_to_follow(self, solution: str, followed: str | None) -> SolutionVersion | None:
         """The newest that is ACTIVE and newer than the one followed, or None.
