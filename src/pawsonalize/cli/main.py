@@ -9,10 +9,14 @@ from rich.console import Console
 from pawsonalize.cli import (
     animals,
     archive,
+    batch_jobs,
     campaigns,
+    dataset_groups,
+    datasets,
     demo,
     doctor,
     evaluate,
+    event_trackers,
     filters,
     fold,
     follow_latest,
@@ -54,9 +58,13 @@ app.command()(outcomes.outcomes)
 app.command()(doctor.doctor)
 app.add_typer(animals.app, name="animals")
 app.add_typer(runs.app, name="runs")
+app.add_typer(dataset_groups.app, name="dataset-groups")
+app.add_typer(datasets.app, name="datasets")
+app.add_typer(event_trackers.app, name="event-trackers")
 app.add_typer(solutions.app, name="solutions")
 app.add_typer(solution_versions.app, name="solution-versions")
 app.add_typer(campaigns.app, name="campaigns")
+app.add_typer(batch_jobs.app, name="batch-jobs")
 app.add_typer(users.app, name="users")
 app.add_typer(filters.app, name="filters")
 app.add_typer(keys.app, name="keys")

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from pawsonalize import clock
+from pawsonalize.cli.dataset_group import dataset_group_of
 from pawsonalize.cli.following import finish, follow, started
 from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import At, DataDir, Json
@@ -21,7 +22,10 @@ def retrain(
     ] = True,
     dataset_group: Annotated[
         str | None,
-        typer.Option(help="Only what asks for it in this dataset group.", show_default="all"),
+        typer.Option(
+            help="Only what asks for it in this dataset group, by its name or ARN.",
+            show_default="all",
+        ),
     ] = None,
     solution: Annotated[
         str | None,
@@ -45,9 +49,9 @@ def retrain(
     now = clock.now()
     as_of = None if at is None else parse_moment(at, "--at")
     with opened(settings) as adapters:
-        record = adapters.runs(settings).begin(
-            Trigger.COMMAND, now, as_of, Part(dataset_group, solution)
-        )
+        group = dataset_group and dataset_group_of(adapters, settings, dataset_group)
+        part = Part(group, solution)
+        record = adapters.runs(settings).begin(Trigger.COMMAND, now, as_of, part)
         if wait:
             record = follow(settings, adapters, record.run_id)
         else:

@@ -6,46 +6,82 @@ import msgspec
 import typer
 
 from pawsonalize import clock
+from pawsonalize.cli.dataset_group import dataset_group_of
 from pawsonalize.cli.opening import opened
-from pawsonalize.cli.options import DataDir, Json, read_tuning
-from pawsonalize.cli.resource_table import print_fields, print_table
-from pawsonalize.engine.resources.solutions import Solution
+from pawsonalize.cli.options import (
+    DataDir,
+    DatasetGroupName,
+    Json,
+    Setting,
+    read_pairs,
+    read_tuning,
+)
+from pawsonalize.cli.resource_commands import add_ls, add_show
+from pawsonalize.cli.resource_table import print_fields
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.resources.solutions import EventParameters, Solution, TrainingSelection
+from pawsonalize.recipes.user_personalization import UserPersonalization
 from pawsonalize.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Solutions: a recipe with its settings.")
 
 
-@app.command("ls")
-def ls(data_dir: DataDir = None, json: Json = False) -> None:
-    """List the solutions, newest first.
+add_ls(app, Solution, ("name", "status", "recipe", "dataset_group", "retrain"), "solutions")
+add_show(app, Solution, "solutions", "recommender")
 
-    Example: pawsonalize solutions ls
-    """
-    with opened(load_settings({"data_dir": data_dir})) as adapters:
-        solutions = list(adapters.registry.all(Solution))
-    if json:
-        print(msgspec.json.encode(solutions).decode())
-        return
-    print_table(solutions, ("name", "status", "recipe", "dataset_group"))
+Name = Annotated[str, typer.Argument(help="The solution.")]
+Retrain = Annotated[
+    bool | None,
+    typer.Option(
+        help="Whether the daily retraining trains it for its campaigns.",
+        show_default="it does, at its own pace where it has one",
+    ),
+]
+AutoTrainingDays = Annotated[
+    int | None,
+    typer.Option(help="Train it by itself every so many days.", show_default="not by itself"),
+]
 
 
-@app.command("show")
-def show(
-    name: Annotated[str, typer.Argument(help="The solution.")],
+@app.command("create")
+def create(
+    *,
+    name: Name,
+    recipe: Annotated[str, typer.Argument(help="The recipe.")] = UserPersonalization.name,
+    dataset_group: DatasetGroupName = None,
+    setting: Setting = None,
+    event: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Train on events of this type, of those named alone; type or type=weight."
+        ),
+    ] = None,
+    auto_training_days: AutoTrainingDays = None,
+    retrain: Retrain = None,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Show a solution with its settings.
+    """Create a solution: a recipe with its settings, on the data of a dataset group.
 
-    Example: pawsonalize solutions show recommender
+    Example: pawsonalize solutions create cats user-personalization --dataset-group shelter-b
     """
-    with opened(load_settings({"data_dir": data_dir})) as adapters:
-        print_fields(adapters.registry.get(Solution, name), json)
+    settings = load_settings({"data_dir": data_dir})
+    with opened(settings) as adapters:
+        solution = Solution(
+            name=name,
+            dataset_group=dataset_group_of(adapters, settings, dataset_group),
+            recipe=recipe,
+            settings=read_pairs(setting),
+            selection=TrainingSelection(tuple(map(_event, event or ()))),
+            auto_training_days=auto_training_days,
+            retrain=retrain,
+        )
+        print_fields(adapters.solutions.create(solution, clock.now()), json)
 
 
 @app.command("tune")
 def tune(
-    name: Annotated[str, typer.Argument(help="The solution.")],
+    name: Name,
     trials: Annotated[
         int, typer.Option(help="How many settings each full training tries; 0: none.")
     ],
@@ -66,26 +102,49 @@ def tune(
         def tuned(solution: Solution) -> Solution:
             return msgspec.structs.replace(solution, tuning=tuning)
 
-        changed = adapters.registry.change(Solution, name, tuned, clock.now())
+        changed = adapters.solutions.change(name, tuned, clock.now())
         print_fields(changed, json)
 
 
 @app.command("update")
 def update(
-    name: Annotated[str, typer.Argument(help="The solution.")],
-    retrain: Annotated[
-        bool, typer.Option(help="Whether the daily retraining trains it for its campaigns.")
-    ],
+    name: Name,
+    setting: Setting = None,
+    auto_training_days: AutoTrainingDays = None,
+    retrain: Retrain = None,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Change whether a solution is retrained every day; a run that names it trains it anyway.
+    """Change how a solution is trained from now on; what is not named stays.
 
     Example: pawsonalize solutions update cats --no-retrain
     """
+    wishes = {"retrain": retrain, "auto_training_days": auto_training_days}
+    wished = {field: value for field, value in wishes.items() if value is not None}
+    pairs = read_pairs(setting)
     with opened(load_settings({"data_dir": data_dir})) as adapters:
 
         def changed(solution: Solution) -> Solution:
-            return msgspec.structs.replace(solution, retrain=retrain)
+            settings = {**solution.settings, **pairs}
+            return msgspec.structs.replace(solution, settings=settings, **wished)
 
-        print_fields(adapters.registry.change(Solution, name, changed, clock.now()), json)
+        print_fields(adapters.solutions.change(name, changed, clock.now()), json)
+
+
+@app.command("delete")
+def delete(name: Name, data_dir: DataDir = None) -> None:
+    """Delete a solution that no campaign serves, with its versions and their models.
+
+    Example: pawsonalize solutions delete cats
+    """
+    with opened(load_settings({"data_dir": data_dir})) as adapters:
+        adapters.versions.delete_solution(name, clock.now())
+
+
+def _event(given: str) -> EventParameters:
+    """`type` or `type=weight`; InvalidInput for a weight that is no number."""
+    event_type, _, weight = given.partition("=")
+    try:
+        return EventParameters(event_type, float(weight) if weight else None)
+    except ValueError:
+        raise InvalidInput(f"--event takes type or type=weight, not {given}") from None

@@ -62,7 +62,9 @@ class Schema:
         except (ValueError, RecursionError) as error:
             raise InvalidInput(f"the schema is not JSON: {error}", field="schema") from error
         if not isinstance(document, dict) or document.get("type") != "record":
-            raise InvalidInput('the schema must be an Avro record ("type": "record")')
+            raise InvalidInput(
+                'the schema must be an Avro record ("type": "record")', field="schema"
+            )
         listed = document.get("fields")
         if not isinstance(listed, list) or not listed:
             raise InvalidInput("the schema has no fields", field="fields")

@@ -116,3 +116,48 @@ SHOP_RERANKING: dict[str, Any] = {
     "datasetGroup": "shop",
     "itemMetadataList": [{"itemId": "tent-3"}, {"itemId": "stove-1"}],
 }
+
+_OTHER_GROUP = "shelter-b"
+_LOCATION = "file:///srv/pawsonalize"
+DATASET_GROUP: dict[str, Any] = {"name": _OTHER_GROUP}
+_AVRO: dict[str, Any] = {
+    "type": "record",
+    "name": "Items",
+    "fields": [
+        {"name": "ITEM_ID", "type": "string"},
+        {"name": "GENRE", "type": ["null", "string"], "categorical": True},
+    ],
+}
+SCHEMA: dict[str, Any] = {"name": "shop-items", "schema": _AVRO}
+DATASET: dict[str, Any] = {
+    "datasetGroup": _OTHER_GROUP,
+    "datasetType": "Items",
+    "schema": _AVRO,
+}
+EVENT_TRACKER: dict[str, Any] = {"name": _OTHER_GROUP, "datasetGroup": _OTHER_GROUP}
+SOLUTION: dict[str, Any] = {
+    "name": "cats",
+    "datasetGroup": _OTHER_GROUP,
+    "recipe": "user-personalization",
+    "settings": {"learn": False},
+    "events": [{"eventType": "view"}, {"eventType": "favorite", "weight": 4.0}],
+    "maxAgeDays": 365.0,
+}
+SOLUTION_CHANGE: dict[str, Any] = {"retrain": False}
+SOLUTION_VERSION: dict[str, Any] = {"solution": "cats"}
+CAMPAIGN: dict[str, Any] = {"name": "cats", "solution": "cats", "explorationWeight": 0.2}
+CAMPAIGN_CHANGE: dict[str, Any] = {"explorationWeight": 0.05, "minProvisionedTPS": 20}
+SEGMENT_JOB: dict[str, Any] = {
+    "name": "who-likes-saint-bernards",
+    "solutionVersion": "cats-20260517T093000000Z-1f2e3d",
+    "input": f"{_LOCATION}/imports/groups.jsonl",
+    "output": f"{_LOCATION}/exports/",
+    "results": 1000,
+}
+INFERENCE_JOB: dict[str, Any] = {
+    **SEGMENT_JOB,
+    "name": "mailing",
+    "input": f"{_LOCATION}/imports/users.jsonl",
+    "results": 12,
+    "explorationWeight": 0.1,
+}

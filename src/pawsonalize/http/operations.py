@@ -19,7 +19,6 @@ from pawsonalize.http import (
     ranking_answers,
     recommendations,
     rerankings,
-    resources,
     runs,
     user_attributes,
     users,
@@ -44,6 +43,8 @@ from pawsonalize.http.examples import (
 )
 from pawsonalize.http.operation import Endpoint, Operation, Parameter
 from pawsonalize.http.parameters import checked
+from pawsonalize.http.resource_operations import RESOURCE_OPERATIONS
+from pawsonalize.http.resources import PAGE_PARAMETERS
 from pawsonalize.http.user_paths import UserConvertor
 
 register_url_convertor("user", UserConvertor())
@@ -63,10 +64,6 @@ _USER = Parameter("user_id", "The user.", where="path", required=True)
 _RUN = Parameter("run_id", "The run.", where="path", required=True)
 _ANIMAL = Parameter("animal_id", "The animal.", where="path", required=True)
 _FILTER = Parameter("name", "The filter.", where="path", required=True)
-_PAGE_PARAMETERS = (
-    Parameter("limit", "How many a page holds, 1 to 100; 50 if left out.", int),
-    Parameter("cursor", "The `nextCursor` of the page before."),
-)
 
 OPERATIONS = (
     Operation(
@@ -266,7 +263,7 @@ OPERATIONS = (
         request=(runs.RunRequest,),
         answer=(runs.Run,),
         status=202,
-        examples={"now": {}},
+        examples={"everything that asks for it": {}, "a part": {"datasetGroup": "shelter-b"}},
     ),
     Operation(
         "GET",
@@ -298,38 +295,7 @@ OPERATIONS = (
             *ADDRESS_PARAMETERS,
         ),
     ),
-    Operation(
-        "GET",
-        "/v1/solutions",
-        resources.get_solutions,
-        "Recipes with their settings, newest first.",
-        answer=(resources.Solutions,),
-        parameters=_PAGE_PARAMETERS,
-    ),
-    Operation(
-        "GET",
-        "/v1/solution-versions",
-        resources.get_solution_versions,
-        "Trained models and those in training, newest first.",
-        answer=(resources.SolutionVersions,),
-        parameters=(Parameter("solution", "Only versions of this solution."), *_PAGE_PARAMETERS),
-    ),
-    Operation(
-        "GET",
-        "/v1/campaigns",
-        resources.get_campaigns,
-        "What is served, and what became of its latest update.",
-        answer=(resources.Campaigns,),
-        parameters=_PAGE_PARAMETERS,
-    ),
-    Operation(
-        "POST",
-        "/v1/campaigns/{name}/rollback",
-        resources.post_rollback,
-        "Serve the version before again.",
-        answer=(resources.CampaignAnswer,),
-        parameters=(Parameter("name", "The campaign.", where="path", required=True),),
-    ),
+    *RESOURCE_OPERATIONS,
     Operation(
         "GET",
         "/v1/filters",
@@ -339,7 +305,7 @@ OPERATIONS = (
         parameters=(
             Parameter("datasetGroup", "Only filters of this dataset group, by its name or ARN."),
             Parameter("campaign", "Only filters of this campaign's dataset group."),
-            *_PAGE_PARAMETERS,
+            *PAGE_PARAMETERS,
         ),
     ),
     Operation(

@@ -1,23 +1,34 @@
-"""GET /v1/solutions, /v1/solution-versions and /v1/campaigns; POST …/{name}/rollback."""
+"""What the endpoints of all kinds of resources share: reading one, a page, or a request."""
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
-from starlette.concurrency import run_in_threadpool
+from msgspec import Meta
 from starlette.requests import Request
-from starlette.responses import Response
 
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.engine.campaigns.directory import Address
+from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.resources.pages import ResourcePage, resource_page
+from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import ResourceT
-from pawsonalize.engine.resources.solutions import Progress, Solution, SolutionVersion
-from pawsonalize.http.json import json_response, read_limit
+from pawsonalize.http.json import read_limit
+from pawsonalize.http.operation import Parameter
 from pawsonalize.http.services import Services
 
 _DEFAULT_LIMIT = 50
 _MOMENTS = {"created_at", "updated_at", "requested_at", "settled_at", "as_of"}
+
+Tags = Annotated[Mapping[str, str], Meta(description="The operator's own notes.")]
+OwningGroup = Annotated[
+    str | None, Meta(description="By its name or ARN; the default if left out.")
+]
+PAGE_PARAMETERS = (
+    Parameter("limit", "How many a page holds, 1 to 100; 50 if left out.", int),
+    Parameter("cursor", "The `nextCursor` of the page before."),
+)
+GROUP_PARAMETER = Parameter("datasetGroup", "Only those of this dataset group, by its name or ARN.")
 
 AnswerT = TypeVar("AnswerT", bound=msgspec.Struct)
 
@@ -31,103 +42,19 @@ class NamedAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     created_at: str
     updated_at: str
     revision: int
+    tags: Mapping[str, str]
 
 
-class SolutionAnswer(NamedAnswer, frozen=True, kw_only=True, rename="camel"):
-    """A recipe with its settings."""
-
-    recipe: str
-    settings: Mapping[str, Any]
+def named_parameter(what: str) -> Parameter:
+    """The name in a path."""
+    return Parameter("name", f"The {what}.", where="path", required=True)
 
 
-class SolutionVersionAnswer(NamedAnswer, frozen=True, kw_only=True, rename="camel"):
-    """A trained model, or one in training: then `progress` says how far it is."""
-
-    solution: str
-    recipe: str
-    mode: str
-    as_of: str
-    log_offset: int
-    seed: int
-    code_version: str
-    progress: Progress | None
-    fingerprint: str | None
-    events: int
-    users: int
-    items: int
-    metrics: Mapping[str, float]
-
-
-class CampaignUpdateAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The newest wish to serve another version, and what became of it."""
-
-    solution_version: str
-    status: str
-    failure_reason: str | None
-    warning: str | None
-    requested_at: str
-    settled_at: str | None
-
-
-class CampaignAnswer(NamedAnswer, frozen=True, kw_only=True, rename="camel"):
-    """A solution version being served; a rollback returns to `previousVersion`."""
-
-    solution: str
-    solution_version: str | None
-    previous_version: str | None
-    latest_update: CampaignUpdateAnswer | None
-    min_provisioned_tps: int | None = msgspec.field(name="minProvisionedTPS")
-    sustained_tps: float | None = msgspec.field(name="sustainedTPS")
-
-
-class Solutions(msgspec.Struct, frozen=True, rename="camel"):
-    """Solutions, newest first; `nextCursor` fetches the next page and is null on the last."""
-
-    solutions: list[SolutionAnswer]
-    next_cursor: str | None
-
-
-class SolutionVersions(msgspec.Struct, frozen=True, rename="camel"):
-    """Solution versions, newest first, in pages as well."""
-
-    solution_versions: list[SolutionVersionAnswer]
-    next_cursor: str | None
-
-
-class Campaigns(msgspec.Struct, frozen=True, rename="camel"):
-    """Campaigns, newest first, in pages as well."""
-
-    campaigns: list[CampaignAnswer]
-    next_cursor: str | None
-
-
-async def get_solutions(request: Request) -> Response:
-    """List the solutions."""
-    page = await read_page(request, Solution)
-    answers = [as_answer(solution, SolutionAnswer) for solution in page.resources]
-    return json_response(Solutions(answers, page.next_cursor))
-
-
-async def get_solution_versions(request: Request) -> Response:
-    """List the solution versions, of all solutions or of one."""
-    page = await read_page(request, SolutionVersion, request.query_params.get("solution"))
-    answers = [as_answer(version, SolutionVersionAnswer) for version in page.resources]
-    return json_response(SolutionVersions(answers, page.next_cursor))
-
-
-async def get_campaigns(request: Request) -> Response:
-    """List the campaigns."""
-    page = await read_page(request, Campaign)
-    answers = [_campaign(campaign) for campaign in page.resources]
-    return json_response(Campaigns(answers, page.next_cursor))
-
-
-async def post_rollback(request: Request) -> Response:
-    """Serve the version before again; every worker follows within a second."""
+async def read_one(request: Request, kind: type[ResourceT]) -> ResourceT:
+    """The resource that the path names; NotFound if there is none."""
     services: Services = request.app.state.services
     name: str = request.path_params["name"]
-    campaign = await run_in_threadpool(services.campaigns.rollback, name, services.now())
-    return json_response(_campaign(campaign))
+    return await services.read(services.registry.get, kind, name)
 
 
 async def read_page(
@@ -146,10 +73,26 @@ async def read_page(
     )
 
 
-def _campaign(campaign: Campaign) -> CampaignAnswer:
-    update = campaign.latest_update
-    shown = None if update is None else as_answer(update, CampaignUpdateAnswer)
-    return as_answer(campaign, CampaignAnswer, latest_update=shown)
+async def read_group_page(request: Request, kind: type[ResourceT]) -> ResourcePage[ResourceT]:
+    """The same, of the dataset group that the query parameters name, or of all."""
+    named = request.query_params.get("datasetGroup")
+    group = None if named is None else await owning_group(request, named)
+    return await read_page(request, kind, group)
+
+
+async def owning_group(request: Request, given: str | None) -> str:
+    """The name of the dataset group that is meant; NotFound lists those there are."""
+    services: Services = request.app.state.services
+    if given is None:
+        return DATASET_GROUP
+    return await services.read(services.directory.dataset_group, Address(given))
+
+
+def removed(registry: Registry, kind: type[ResourceT], name: str) -> ResourceT:
+    """The resource, deleted; NotFound without it, Conflict that names what goes first."""
+    found = registry.get(kind, name)
+    registry.delete(kind, name)
+    return found
 
 
 def as_answer(resource: Any, kind: type[AnswerT], **given: Any) -> AnswerT:

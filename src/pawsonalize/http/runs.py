@@ -14,6 +14,7 @@ from pawsonalize.engine.decoding import Form
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.solutions.retrained import Part
 from pawsonalize.http.json import json_response, read_form, read_limit
+from pawsonalize.http.resources import owning_group
 from pawsonalize.http.services import Services
 from pawsonalize.workflow.record import Half, Record, Trigger
 
@@ -119,7 +120,9 @@ async def post_run(request: Request) -> Response:
     services: Services = request.app.state.services
     wanted = await read_form(request, _REQUEST)
     as_of = None if wanted.at is None else parse_moment(wanted.at, "at")
-    part = Part(wanted.dataset_group, wanted.solution)
+    given = wanted.dataset_group
+    group = None if given is None else await owning_group(request, given)
+    part = Part(group, wanted.solution)
     now = services.now()
     record = await run_in_threadpool(services.runs.begin, Trigger.API, now, as_of, part)
     return json_response(_run(record), 202)

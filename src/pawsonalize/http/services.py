@@ -11,16 +11,22 @@ from pawsonalize.engine.animals.individuals import Individuals
 from pawsonalize.engine.animals.profile import Profiles
 from pawsonalize.engine.campaigns.directory import Directory
 from pawsonalize.engine.campaigns.updates import Campaigns
+from pawsonalize.engine.datasets import Datasets
 from pawsonalize.engine.erasing.deletions import Deletions
 from pawsonalize.engine.filters.filterings import Filterings
 from pawsonalize.engine.filters.resources import Filters
 from pawsonalize.engine.ingest import Ingest
 from pawsonalize.engine.inventory.inventory import Inventory
+from pawsonalize.engine.jobs.background import BackgroundJobs
 from pawsonalize.engine.outcomes.reporting import OutcomeSources
 from pawsonalize.engine.problems import Problems
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.runtime import Runtime
 from pawsonalize.engine.runtimes import Runtimes
+from pawsonalize.engine.solutions.processes import TrainingProcesses
+from pawsonalize.engine.solutions.queue import TrainingQueue
+from pawsonalize.engine.solutions.solutions import Solutions
+from pawsonalize.engine.solutions.versions import SolutionVersions
 from pawsonalize.storage.animals import AnimalExposures
 from pawsonalize.storage.base import Catalogue, EventLog
 from pawsonalize.workflow.runs import Runs
@@ -53,7 +59,13 @@ class Services:
     runs: Runs
     outcomes: OutcomeSources
     registry: Registry
+    datasets: Datasets
+    solutions: Solutions
+    versions: SolutionVersions
+    trainings: TrainingProcesses
+    queue: TrainingQueue
     campaigns: Campaigns
+    jobs: BackgroundJobs
     filters: Filters
     filterings: Filterings
     deletions: Deletions

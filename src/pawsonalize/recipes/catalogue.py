@@ -29,5 +29,7 @@ def recipe_named(name: str) -> Recipe[Any]:
     """The recipe of that name; InvalidInput lists the names there are."""
     recipe = RECIPES.get(name)
     if recipe is None:
-        raise InvalidInput(f"there is no recipe {name}; there are {', '.join(RECIPES)}")
+        raise InvalidInput(
+            f"there is no recipe {name}; there are {', '.join(RECIPES)}", field="recipe"
+        )
     return recipe

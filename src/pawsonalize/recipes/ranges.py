@@ -21,9 +21,11 @@ class Range:
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low <= self.high):
-            raise InvalidInput("a range goes from a finite low to a high that is not below it")
+            raise InvalidInput(
+                "a range goes from a finite low to a high that is not below it", field="ranges"
+            )
         if self.log and self.low <= 0:
-            raise InvalidInput("a range on a log scale begins above 0")
+            raise InvalidInput("a range on a log scale begins above 0", field="ranges")
 
     def at(self, share: float) -> float:
         """The value that leaves `share`, 0 to 1, of the range below it."""

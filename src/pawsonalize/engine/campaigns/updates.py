@@ -57,9 +57,10 @@ class Campaigns:
         """Ask for another version, or other settings; the update is CREATE PENDING.
 
         Without a version it is asked for the one that it serves; one that serves none yet keeps
-        the settings for its first. A wish for the version that serves, or that is asked for already, changes nothing. Raises
-        Conflict when the campaign is not at `expected_revision`, or the version not ACTIVE, and
-        InvalidInput for settings that the version's recipe cannot be served with.
+        the settings for its first. A wish for the version that serves, or that is asked for
+        already, changes nothing. Raises Conflict when the campaign is not at `expected_revision`,
+        or the version not ACTIVE, and InvalidInput for settings that the version's recipe cannot be
+        served with.
         """
 
         def wanted(campaign: Campaign) -> Campaign:

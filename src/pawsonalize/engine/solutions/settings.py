@@ -19,11 +19,13 @@ def read_settings(kind: type[Any], given: Mapping[str, Any]) -> Any:
     known = [field.name for field in fields(kind)]
     for name in given:
         if name not in known:
-            raise InvalidInput(f"there is no setting {name}; there are {', '.join(known)}")
+            raise InvalidInput(
+                f"there is no setting {name}; there are {', '.join(known)}", field="settings"
+            )
     try:
         return msgspec.convert(dict(given), kind, strict=False)
     except (msgspec.ValidationError, ValueError) as error:
-        raise InvalidInput(f"a recipe setting is wrong: {error}") from error
+        raise InvalidInput(f"a recipe setting is wrong: {error}", field="settings") from error
 
 
 def trained_settings(version: SolutionVersion) -> Any:

@@ -1,0 +1,165 @@
+"""GET and POST /v1/solutions; GET, PATCH and DELETE /v1/solutions/{name}."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pawsonalize.engine.decoding import Form
+from pawsonalize.engine.resources.solutions import EventParameters, Solution, TrainingSelection
+from pawsonalize.engine.resources.tuning import MAX_TRIALS, Tuning
+from pawsonalize.http.json import json_response, read_form
+from pawsonalize.http.resources import (
+    NamedAnswer,
+    OwningGroup,
+    Tags,
+    as_answer,
+    owning_group,
+    read_group_page,
+    read_one,
+)
+from pawsonalize.http.services import Services
+from pawsonalize.recipes.ranges import Range
+
+
+class EventWeight(Form, frozen=True, rename="camel"):
+    """How events of a type train: see `EventParameters`."""
+
+    event_type: str
+    weight: float | None = None
+    value_threshold: float | None = None
+    value_weighting: bool = False
+
+
+class TuningWish(Form, frozen=True):
+    """How many settings a training tries before it fits: see `Tuning`."""
+
+    trials: Annotated[int, Meta(ge=1, le=MAX_TRIALS)]
+    seconds: Annotated[float, Meta(gt=0)] | None = None
+    ranges: Mapping[str, Range] = msgspec.field(default_factory=dict)
+
+
+class SolutionRequest(Form, frozen=True, kw_only=True, rename="camel"):
+    """A solution to create: a recipe, its settings, and on which events it trains.
+
+    Without `events` it trains on all types. With `autoTrainingDays` it is trained by itself so
+    often; `retrain` false keeps the daily retraining away.
+    """
+
+    name: str
+    recipe: str
+    dataset_group: OwningGroup = None
+    settings: Mapping[str, Any] = {}
+    events: tuple[EventWeight, ...] = ()
+    max_age_days: Annotated[float, Meta(gt=0)] | None = None
+    tuning: TuningWish | None = None
+    auto_training_days: int | None = None
+    retrain: bool | None = None
+    tags: Tags = msgspec.field(default_factory=dict)
+
+
+class SolutionChange(Form, frozen=True, kw_only=True, rename="camel"):
+    """What to change of a solution; what is left out stays. Later versions are trained so."""
+
+    settings: Mapping[str, Any] | UnsetType = UNSET
+    tuning: TuningWish | UnsetType | None = UNSET
+    auto_training_days: int | UnsetType | None = UNSET
+    retrain: bool | UnsetType | None = UNSET
+
+
+class SolutionAnswer(NamedAnswer, frozen=True, kw_only=True, rename="camel"):
+    """A recipe with its settings."""
+
+    dataset_group: str
+    recipe: str
+    settings: Mapping[str, Any]
+    events: tuple[EventWeight, ...]
+    max_age_days: float | None
+    tuning: Tuning | None
+    auto_training_days: int | None
+    retrain: bool | None
+
+
+class SolutionList(msgspec.Struct, frozen=True, rename="camel"):
+    """Solutions, newest first; `nextCursor` fetches the next page and is null on the last."""
+
+    solutions: list[SolutionAnswer]
+    next_cursor: str | None
+
+
+_REQUEST = msgspec.json.Decoder(SolutionRequest)
+_CHANGE = msgspec.json.Decoder(SolutionChange)
+
+
+async def get_solutions(request: Request) -> Response:
+    """List the solutions, of all dataset groups or of one."""
+    page = await read_group_page(request, Solution)
+    return json_response(SolutionList([_answer(one) for one in page.resources], page.next_cursor))
+
+
+async def post_solution(request: Request) -> Response:
+    """Create a solution; the next retraining trains it once a campaign serves it."""
+    services: Services = request.app.state.services
+    asked = await read_form(request, _REQUEST)
+    events = tuple(
+        EventParameters(one.event_type, one.weight, one.value_threshold, one.value_weighting)
+        for one in asked.events
+    )
+    solution = Solution(
+        name=asked.name,
+        dataset_group=await owning_group(request, asked.dataset_group),
+        recipe=asked.recipe,
+        settings=asked.settings,
+        selection=TrainingSelection(events, asked.max_age_days),
+        tuning=_tuning(asked.tuning),
+        auto_training_days=asked.auto_training_days,
+        retrain=asked.retrain,
+        tags=asked.tags,
+    )
+    created = await run_in_threadpool(services.solutions.create, solution, services.now())
+    return json_response(_answer(created), 201)
+
+
+async def get_solution(request: Request) -> Response:
+    """One solution."""
+    return json_response(_answer(await read_one(request, Solution)))
+
+
+async def patch_solution(request: Request) -> Response:
+    """Change how later versions of a solution are trained, and whether any are by themselves."""
+    services: Services = request.app.state.services
+    asked = await read_form(request, _CHANGE)
+    changes = {
+        field: value for field, value in msgspec.structs.asdict(asked).items() if value is not UNSET
+    }
+    if isinstance(asked.tuning, TuningWish):
+        changes["tuning"] = _tuning(asked.tuning)
+
+    def changed(solution: Solution) -> Solution:
+        return msgspec.structs.replace(solution, **changes)
+
+    name: str = request.path_params["name"]
+    solution = await run_in_threadpool(services.solutions.change, name, changed, services.now())
+    return json_response(_answer(solution))
+
+
+async def delete_solution(request: Request) -> Response:
+    """Delete a solution with its versions and their models; 409 while a campaign serves it."""
+    services: Services = request.app.state.services
+    found = await read_one(request, Solution)
+    await run_in_threadpool(services.versions.delete_solution, found.name, services.now())
+    return json_response(_answer(found))
+
+
+def _tuning(wish: TuningWish | None) -> Tuning | None:
+    return None if wish is None else Tuning(wish.trials, wish.seconds, wish.ranges)
+
+
+def _answer(solution: Solution) -> SolutionAnswer:
+    events = tuple(as_answer(one, EventWeight) for one in solution.selection.events)
+    days = solution.selection.max_age_days
+    return as_answer(solution, SolutionAnswer, events=events, max_age_days=days)
