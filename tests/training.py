@@ -1,11 +1,15 @@
 """Trainings for tests: in this very process, which is quicker than one of their own."""
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from pawsonalize.app import Adapters
 from pawsonalize.engine.resources.defaults import RECOMMENDER
 from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.engine.solutions.locks import is_held
+from pawsonalize.engine.solutions.processes import TrainingProcesses
+from pawsonalize.settings import Settings
 
 
 def train(
@@ -29,3 +33,10 @@ def train_and_serve(adapters: Adapters, as_of: int) -> SolutionVersion:
     version = train(adapters, as_of)
     adapters.campaigns.update(version.solution, version.name, as_of)
     return version
+
+
+def let_trainings_end(trainings: TrainingProcesses, settings: Settings) -> None:
+    """Wait until their processes, whose versions may be ready already or deleted, are gone."""
+    while any(is_held(lock) for lock in settings.trainings_dir.glob("*.lock")):
+        time.sleep(0.01)
+    trainings.alive("nobody")  # lets go of those that ended

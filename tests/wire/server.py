@@ -2,7 +2,6 @@
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,10 +13,9 @@ import uvicorn
 from botocore.config import Config
 
 from pawsonalize.app.asgi import build_app
-from pawsonalize.aws.services import Services
-from pawsonalize.engine.solutions.locks import is_held
 from pawsonalize.settings import Settings
 from tests.aws_shapes import ACCOUNT, REGION
+from tests.training import let_trainings_end
 
 GROUP = f"arn:aws:personalize:{REGION}:{ACCOUNT}:dataset-group/pawsonalize"
 
@@ -60,17 +58,10 @@ def served(folder: Path, **more: Any) -> Iterator[Wire]:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/aws"
         yield Wire(url, *(client(name, url) for name in ("", "-events", "-runtime")))
     finally:
-        _let_trainings_end(app.state.aws, settings.trainings_dir)
+        let_trainings_end(app.state.aws.trainings, settings)
         server.should_exit = True
         thread.join()
         listener.close()
-
-
-def _let_trainings_end(services: Services, folder: Path) -> None:
-    """Wait until their processes, whose versions may be ready already or deleted, are gone."""
-    while any(is_held(lock) for lock in folder.glob("*.lock")):
-        time.sleep(0.01)
-    services.trainings.alive("nobody")  # lets go of those that ended
 
 
 def client(kind: str, url: str) -> Any:

@@ -89,8 +89,9 @@ def test_what_boto3_made_is_retrained_judged_and_served(wire: Wire, folder: Path
     )["solutionArn"]
     version = wire.personalize.create_solution_version(solutionArn=solution)["solutionVersionArn"]
     settled(wire.personalize.describe_solution_version, solutionVersionArn=version)
-    campaign = wire.personalize.create_campaign(name="drinks", solutionVersionArn=version)
-    settled(wire.personalize.describe_campaign, campaignArn=campaign["campaignArn"])
+    created = wire.personalize.create_campaign(name="drinks", solutionVersionArn=version)
+    campaign = {"campaignArn": created["campaignArn"]}
+    settled(wire.personalize.describe_campaign, **campaign)
     put_events(wire, tracker["trackingId"], range(60, 200), days_ago=2, tea=3)
     done = retrain(folder)
     assert done.returncode == 0, done.stdout + done.stderr

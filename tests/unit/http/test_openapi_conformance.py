@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from pawsonalize.app.asgi import build_app
 from pawsonalize.http.openapi import openapi
 from tests.service_data import make_service
+from tests.training import let_trainings_end
 
 load_all_checks()
 
@@ -27,9 +28,11 @@ document = schemathesis.openapi.from_dict(openapi(), config=_CONFIG)
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """A service of its own: animals that nobody asked for would change what others are told."""
-    app = build_app(make_service(tmp_path_factory.mktemp("conforming")))
+    service = make_service(tmp_path_factory.mktemp("conforming"))
+    app = build_app(service)
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client
+        let_trainings_end(app.state.services.trainings, service)
 
 
 @document.parametrize()
