@@ -19,6 +19,8 @@ from pawsonalize.storage.animals import Animals
 
 # Longer than any fetch and import takes: after it, who claimed a feed is taken for dead.
 CLAIM = 30 * MINUTE
+# A problem outlasts the wait for the next attempt; a feed that is listed no more leaves none.
+_STANDS = 3 * HOUR
 _LONGEST_SAID = 1_000
 _FIRST_WAIT, _LONGEST_WAIT = MINUTE, HOUR
 
@@ -53,6 +55,7 @@ class Polling:
         self._animals = animals
         self._problems = problems
         self._stopped = stopped
+        self._begun: set[str] = set()
 
     def look(self, now: int) -> int:
         """Take what is due, and return how many feeds that were, failures included."""
@@ -61,12 +64,12 @@ class Polling:
             tick = feed.latest(now)
             if tick is None or self._stopped():
                 continue
-            state = self.state(name, now)
-            if state.fingerprint == fingerprint(feed.source) and (
-                tick <= state.tick or now < state.not_before
-            ):
-                continue
-            if claimed := self._claimed(state, now):
+            state, mark = self.state(name, now), fingerprint(feed.source)
+            is_due = tick > state.tick and now >= state.not_before
+            # Servers of other settings must not outbid each other: each begins anew once.
+            is_new = state.fingerprint != mark and mark not in self._begun
+            if (is_due or is_new) and (claimed := self._claimed(state, now)):
+                self._begun.add(mark)
                 self._attempt(feed.source, claimed, tick, now)
                 taken += 1
         return taken
@@ -132,7 +135,7 @@ class Polling:
                 if state.fingerprint != (mark := fingerprint(source)):  # it was another feed's
                     failed |= {"fingerprint": mark, "etag": "", "modified": "", "tick": 0}
                 self._save(state, now, **failed, said=reason, failed=True)
-                self._problems.report(_problem(state.name), reason, now)
+                self._problems.report(_problem(state.name), reason, now, within=_STANDS)
             raise
         done = {"tick": tick, "attempts": 0, "not_before": 0, "failed": False, "taken_at": now}
         self._save(state, now, **done, **changes)

@@ -102,6 +102,21 @@ def test_what_has_not_changed_is_not_sent_again(world: World) -> None:
     assert "north:a" in world.listed()
 
 
+def test_servers_of_other_settings_do_not_outbid_each_other(world: World) -> None:
+    others = replace(world.source, headers={"X-Key": "other"})
+    servers = [world.polling, world.another(others)]
+    looks = [server.look(T0 + second * 1000) for second in range(9) for server in servers]
+    assert sum(looks) == 2
+    assert sum(server.look(T0 + HOUR) for server in servers) == 1
+
+
+def test_the_problem_of_a_feed_that_is_listed_no_more_ends(world: World) -> None:
+    world.publish(Answer(status=500))
+    world.polling.look(T0)
+    assert len(world.standing(T0 + 2 * HOUR)) == 1
+    assert world.standing(T0 + 4 * HOUR) == []
+
+
 def test_who_died_while_fetching_is_made_up_for(world: World) -> None:
     state = world.polling.state("north", T0)
     assert world.polling._claimed(state, T0) is not None  # and no more is heard of it
