@@ -8,6 +8,8 @@ are ever taken out of a file, so nothing of that kind is stored, logged or shown
 
 import re
 from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import msgspec
 from msgspec import Raw
@@ -58,7 +60,8 @@ class AsmAnimal(msgspec.Struct, frozen=True, rename="upper"):
     activemovementtype: Cell = None
     activemovementdate: Cell = None
     deceaseddate: Cell = None
-    photourls: list[str] | str | None = None
+    photourls: list[Any] | Cell = None
+    websiteimagecount: Cell = None
 
 
 _COLUMNS = {field.encode_name: field.name for field in msgspec.structs.fields(AsmAnimal)}
@@ -68,6 +71,7 @@ _ANIMAL = msgspec.json.Decoder(AsmAnimal)
 _SIZES = {"0": "extra large", "1": "large", "2": "medium", "3": "small"}
 _GOOD_WITH = {"0": "yes", "1": "no", "2": "unknown", "3": "selective", "": "unknown"}
 _ADOPTION = "1"
+_MOST_PICTURES = 10
 
 
 def is_asm3_csv(content: bytes) -> bool:
@@ -76,8 +80,22 @@ def is_asm3_csv(content: bytes) -> bool:
     return all(name in header for name in (b"SHELTERCODE", b"SPECIESNAME", b"ANIMALNAME"))
 
 
-def read_asm3_json(content: bytes) -> Iterator[FeedRow]:
-    """The animals of a JSON list."""
+def image_service(address: str) -> str:
+    """Where the pictures of a feed from ASM3's service are; "" for other addresses.
+
+    Of the feed's own address, nothing but the account goes on: the rest is a password.
+    """
+    parts = urlsplit(address)
+    query = dict(parse_qsl(parts.query))
+    if "method" not in query:
+        return ""
+    kept = {name: query[name] for name in ("account",) if name in query}
+    told = urlencode({**kept, "method": "animal_image"})
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, told, ""))
+
+
+def read_asm3_json(content: bytes, service: str = "") -> Iterator[FeedRow]:
+    """The animals of a JSON list; `service` is where their pictures are."""
     raws = decode(_LIST, content)
     for place, raw in enumerate(raws, 1):
         try:
@@ -85,21 +103,28 @@ def read_asm3_json(content: bytes) -> Iterator[FeedRow]:
         except InvalidInput:  # whose message may quote what we do not want to read
             yield FeedRow(place, named_in(raw), reason="a field is not text or a number")
             continue
-        yield from read_rows([(place, animal)], lambda one: _text(one.id), _form)
+        yield from _read(place, animal, service)
 
 
-def read_asm3_csv(content: bytes, form: TableForm = AS_USUAL) -> Iterator[FeedRow]:
-    """The animals of a CSV file."""
+def read_asm3_csv(
+    content: bytes, form: TableForm = AS_USUAL, service: str = ""
+) -> Iterator[FeedRow]:
+    """The animals of a CSV file; `service` is where their pictures are."""
     for row in read_table(content, _COLUMNS, ("ID", "SPECIESNAME"), _DATES, form):
         if isinstance(row, FeedRow):
             yield row
             continue
         place, told = row
         animal = AsmAnimal(**{_COLUMNS[column]: value for column, value in told.items()})
-        yield from read_rows([(place, animal)], lambda one: _text(one.id), _form)
+        yield from _read(place, animal, service)
 
 
-def _form(animal: AsmAnimal) -> AnimalForm:
+def _read(place: int, animal: AsmAnimal, service: str) -> Iterator[FeedRow]:
+    records = [(place, animal)]
+    return read_rows(records, lambda one: _text(one.id), lambda one: _form(one, service))
+
+
+def _form(animal: AsmAnimal, service: str) -> AnimalForm:
     fee = _number(animal.fee, "FEE")
     return AnimalForm(
         id=_text(animal.id),
@@ -125,7 +150,7 @@ def _form(animal: AsmAnimal) -> AnimalForm:
         good_with_dogs=_GOOD_WITH.get(_text(animal.isgoodwithdogs)),
         good_with_cats=_GOOD_WITH.get(_text(animal.isgoodwithcats)),
         fee=fee / 100 if fee else None,
-        photos=_photos(animal.photourls),
+        photos=_photos(animal, service),
         description=first_of(_text(animal.websitemedianotes), _text(animal.animalcomments)),
     )
 
@@ -151,10 +176,17 @@ def _left_at(animal: AsmAnimal) -> str | None:
     return at if at and at >= _text(animal.mostrecententrydate) else None
 
 
-def _photos(told: list[str] | str | None) -> list[str]:
-    """The addresses: a list in JSON, in CSV what a list looks like there."""
-    addresses = re.split(r"[\s,|;\[\]'\"]+", told) if isinstance(told, str) else told or []
-    return [one for one in addresses if one.startswith(("http://", "https://"))]
+def _photos(animal: AsmAnimal, service: str) -> list[str]:
+    """The addresses: a list in JSON, in CSV what a list looks like there, or the service's."""
+    told = animal.photourls
+    found = told if isinstance(told, list) else re.split(r"[\s,|;\[\]'\"]+", _text(told))
+    addresses = [str(one) for one in found if str(one).startswith(("http://", "https://"))]
+    if addresses or not service:
+        return addresses
+    count = _text(animal.websiteimagecount)
+    pictures = min(int(count), _MOST_PICTURES) if count.isdecimal() and len(count) < 4 else 0
+    of_animal = urlencode({"animalid": _text(animal.id)})
+    return [f"{service}&{of_animal}&seq={place}" for place in range(1, pictures + 1)]
 
 
 def _bonded(animal: AsmAnimal) -> str | None:

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.feeds.asm3 import is_asm3_csv, read_asm3_csv, read_asm3_json
+from pawsonalize.engine.feeds.asm3 import image_service, is_asm3_csv, read_asm3_csv, read_asm3_json
 from pawsonalize.engine.feeds.feed import Feed, FeedRow
 from pawsonalize.engine.feeds.own import read_json_lines, read_own_csv
 from pawsonalize.engine.feeds.petfinder_csv import is_petfinder_csv, read_petfinder_csv
@@ -47,9 +47,19 @@ def format_of(content: bytes, name: str | None, form: TableForm = AS_USUAL) -> s
     return name
 
 
-def feed_of(content: bytes, name: str | None, form: TableForm = AS_USUAL) -> Feed:
-    """What reads the format of that name, or the one that a file's beginning looks like."""
+def feed_of(
+    content: bytes, name: str | None, form: TableForm = AS_USUAL, address: str = ""
+) -> Feed:
+    """What reads the format of that name, or the one that a file's beginning looks like.
+
+    `address` is where the feed comes from, if it is no file.
+    """
     found = format_of(content, name, form)
+    if service := image_service(address):
+        if found == "asm3-json" and form == AS_USUAL:
+            return partial(read_asm3_json, service=service)
+        if found == "asm3-csv":
+            return partial(read_asm3_csv, form=form, service=service)
     if form == AS_USUAL:
         return FORMATS[found]
     if found not in TABLES:

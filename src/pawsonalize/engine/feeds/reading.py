@@ -27,14 +27,16 @@ class FeedForm:
 AS_IT_LOOKS = FeedForm()
 
 
-def read_feed(pages: Sequence[bytes], form: FeedForm = AS_IT_LOOKS) -> tuple[Rows, list[str]]:
+def read_feed(
+    pages: Sequence[bytes], form: FeedForm = AS_IT_LOOKS, address: str = ""
+) -> tuple[Rows, list[str]]:
     """What gives the rows, as often as it is called, and what is to be said of the reading.
 
-    InvalidInput if nobody can read it.
+    `address` is where the pages come from, if they are no file. InvalidInput if nobody can read it.
     """
     decoded = [_decoded(page, form.encoding) for page in pages]
     texts = [text for text, _ in decoded]
-    feed = feed_of(texts[0], form.format, form.table)
+    feed = feed_of(texts[0], form.format, form.table, address)
     notes = []
     if (encoding := decoded[0][1]) not in {UTF8, form.encoding}:
         notes.append(f"read as {encoding}, as it looks: --encoding names another")

@@ -65,7 +65,7 @@ class FeedSource:
 
     def taken(self, animals: Animals, pages: Sequence[Fetched], now: int) -> FeedReport:
         """Import its pages; they are as true as when they were changed, if that was said."""
-        rows, notes = read_feed([page.content for page in pages], self.form)
+        rows, notes = read_feed([page.content for page in pages], self.form, self.url)
         changed = pages[0].modified_at if len(pages) == 1 else None
         told_at = now if changed is None else min(changed, now)
         report = import_feed(Inventory(animals), animals, rows, self.how, told_at, now)

@@ -26,7 +26,7 @@ from pawsonalize.storage.sql import (
 )
 from tests.event_data import T0
 from tests.feed_server import Answer, FeedServer, feed_server
-from tests.unit.engine.feeds.samples import PETFINDER_JSON, RESCUEGROUPS
+from tests.unit.engine.feeds.samples import ASM3, PETFINDER_JSON, RESCUEGROUPS
 
 COMPLETE = FeedImport(complete=True)
 
@@ -214,6 +214,18 @@ def test_pages_are_on_one_server_and_have_an_end(server: FeedServer, next_url: s
     server.answers["/pets"] = Answer(json.dumps(told).encode())
     with pytest.raises(NotFetched, match=r"another server|no end"):
         FeedSource(f"{server.url}/pets").fetched()
+
+
+def test_pictures_of_asm3s_service_are_at_the_service_without_its_password(world: World) -> None:
+    told = [{**ASM3[0], "PHOTOURLS": None, "WEBSITEIMAGECOUNT": 2}, ASM3[1]]
+    path = "/asmservice?account=ab1&method=json_adoptable_animals&username=u&password=hidden"
+    world.server.answers[path] = Answer(json.dumps(told).encode())
+    source = FeedSource(f"{world.server.url}{path}")
+    source.taken(world.animals, source.fetched(), T0)
+    bella = world.animals.get("11")
+    assert bella is not None
+    service = f"{world.server.url}/asmservice?account=ab1&method=animal_image&animalid=11"
+    assert bella.photos == (f"{service}&seq=1", f"{service}&seq=2")
 
 
 def test_a_feed_is_as_true_as_when_it_was_changed(world: World) -> None:
