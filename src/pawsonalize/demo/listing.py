@@ -12,6 +12,10 @@ from pawsonalize.domain.statuses import AnimalStatus, StatusChange
 
 _GOOD_WITH = {-1: GoodWith.UNKNOWN, 0: GoodWith.NO, 1: GoodWith.YES}
 _LESS_COMMON = 0.7  # each coat is that much rarer than the one before
+# Nobody in the world chooses by these two, so they are made up and not measured.
+_TOLD = 0.6  # of so many it is known whether they are house-trained or have special needs
+_SPECIAL_NEEDS = 0.08
+_GROWN = ("3", "4")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,8 @@ def list_animals(stock: Stock, rng: np.random.Generator, end: int) -> tuple[Anim
     groups = stock.traits.groups()
     names = rng.choice(PET_NAMES, len(stock)).tolist()
     coats = rng.geometric(1 - _LESS_COMMON, len(stock)) - 1
+    told = (rng.random((len(stock), 2)) < _TOLD).tolist()
+    needy = (rng.random(len(stock)) < _SPECIAL_NEEDS).tolist()
     return tuple(
         Animal(
             animal_id=f"a{row:06d}",
@@ -44,6 +50,8 @@ def list_animals(stock: Stock, rng: np.random.Generator, end: int) -> tuple[Anim
             longitude=SHELTERS[stock.shelter[row]][3],
             sex="male" if stock.male[row] else "female",
             colours=(_colour(stock, row, int(coats[row])),),
+            house_trained=groups[row].age in _GROWN if told[row][0] else None,
+            special_needs=needy[row] if told[row][1] else None,
             history=_history(int(stock.listed[row]), int(stock.adopted[row]), end),
             good_with_kids=_GOOD_WITH[int(stock.good_with[row, 0])],
             good_with_dogs=_GOOD_WITH[int(stock.good_with[row, 1])],

@@ -77,6 +77,7 @@ class WishFields(Form, frozen=True, rename="camel", kw_only=True):
         dict.fromkeys(("kids", "kid", "children", "child"), "household.kids")
         | dict.fromkeys(("dogs", "dog"), "household.dogs")
         | dict.fromkeys(("cats", "cat"), "household.cats")
+        | dict.fromkeys(("sex", "gender", "genders"), "sexes")
     )
 
 

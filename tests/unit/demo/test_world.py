@@ -138,3 +138,12 @@ def test_the_smallest_world_still_turns(guest_share: float) -> None:
         made = generate(tiny, seed, END + seed)
         assert len(list(made.events)) == len(made.events)
         assert len(made.oracle_ranking(made.adopter_ids[0], made.end - 1)) == 1
+
+
+def test_of_some_animals_it_is_known_whether_they_are_house_trained_or_need_more(
+    world: World,
+) -> None:
+    for told in ("house_trained", "special_needs"):
+        answers = Counter(getattr(one, told) for one in world.animals)
+        assert set(answers) == {None, True, False}
+        assert answers[None] / len(world.animals) == pytest.approx(0.4, abs=0.05)

@@ -26,6 +26,9 @@ LISTED = [{"itemId": "a", "animalMetadata": metadata(DOGS[0])}]
             "household.kids",
         ),
         ("recommendations", {"kids": True}, "kids", "household.kids"),
+        ("recommendations", {"sex": ["female"]}, "sex", "sexes"),
+        ("recommendations", {"age": ["adult"]}, "age", "ages"),
+        ("recommendations", {"housetrained": True}, "housetrained", "houseTrained"),
         ("recommendations", {"deny": {"animal": ["a"]}}, "deny.animal", "deny.animals"),
         ("recommendations", {"preferences": {"Size": [1]}}, "preferences.Size", "preferences.size"),
         (
