@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.animals.individuals import Individuals
-from pawsonalize.engine.campaigns.directory import Address
+from pawsonalize.engine.campaigns.addresses import Address
 from pawsonalize.engine.campaigns.entries import Purpose
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.engine.runtime import Runtime

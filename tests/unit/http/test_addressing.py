@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from pawsonalize.engine.campaigns.directory import Address
+from pawsonalize.engine.campaigns.addresses import Address
 from pawsonalize.engine.campaigns.entries import Purpose
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER
 from pawsonalize.http.addressing import answering

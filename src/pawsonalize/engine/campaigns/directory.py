@@ -1,9 +1,9 @@
 """Which dataset group, and which of its campaigns, a request means."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, NotReady
+from pawsonalize.engine.campaigns.addresses import Address, Names, Reference, names_of
 from pawsonalize.engine.campaigns.entries import DirectoryEntry, Purpose, entries
 from pawsonalize.engine.remembered import Remembered
 from pawsonalize.engine.resources.campaigns import Campaign
@@ -11,33 +11,7 @@ from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.resources.recommenders import Recommender
 from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.resource import Resource
 from pawsonalize.recipes.next_best_action import NextBestAction
-
-Reference = Callable[[str], tuple[type[Resource], str] | None]
-"""Reads a resource's full name (an ARN): its kind and its name. None for any other text."""
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """What a request names, each by its name or its full name: a group, a campaign, or neither."""
-
-    dataset_group: str | None = None
-    campaign: str | None = None
-
-    @property
-    def is_default(self) -> bool:
-        """Whether the request leaves it to the default dataset group."""
-        return self.dataset_group is None and self.campaign is None
-
-
-@dataclass(frozen=True, slots=True)
-class _Names:
-    """An address with nothing but names in it; `kind` is Recommender where it names one."""
-
-    dataset_group: str | None
-    campaign: str | None
-    kind: type[Resource] = Campaign
 
 
 class Directory:
@@ -59,7 +33,11 @@ class Directory:
 
         NotFound lists the names there are; InvalidInput for the full name of something else.
         """
-        return DATASET_GROUP if address.is_default else self._groups.find(self._names(address))
+        return (
+            DATASET_GROUP
+            if address.is_default
+            else self._groups.find(names_of(address, self._reference))
+        )
 
     def campaign(self, address: Address, purpose: Purpose) -> str:
         """The campaign that answers: the one named, or the one of the group that fits best.
@@ -68,7 +46,7 @@ class Directory:
         was created first. Raises what `dataset_group` does, Conflict for a recommender that was
         stopped, and NotReady while none serves a model.
         """
-        return self._campaigns.find((self._names(address), purpose))
+        return self._campaigns.find((names_of(address, self._reference), purpose))
 
     def serving(self, dataset_group: str, purpose: Purpose) -> str | None:
         """The campaign of the group that serves a model for that; None while none does."""
@@ -78,34 +56,14 @@ class Directory:
         """Every campaign of every dataset group, and what it serves."""
         return entries(self._registry)
 
-    def _names(self, address: Address) -> _Names:
-        _, group = self._read(address.dataset_group, "datasetGroup", DatasetGroup)
-        kind, campaign = self._read(address.campaign, "campaign", Campaign, Recommender)
-        return _Names(group, campaign, kind)
-
-    def _read(
-        self, given: str | None, field: str, *kinds: type[Resource]
-    ) -> tuple[type[Resource], str | None]:
-        """The kind and the name that a text stands for; a bare name is of the first kind."""
-        try:
-            found = None if given is None else self._reference(given)
-        except (InvalidInput, NotFound) as error:
-            raise type(error)(error.message, field=field) from error
-        if found is None:
-            return kinds[0], given
-        if found[0] not in kinds:
-            wanted = " or a ".join(kind.kind for kind in kinds)
-            raise InvalidInput(f"{given} names a {found[0].kind}: send a {wanted}", field=field)
-        return found
-
-    def _group(self, names: _Names) -> str:
+    def _group(self, names: Names) -> str:
         self._check(names.dataset_group)
         if names.campaign is not None:
             return self._named(names).dataset_group
         assert names.dataset_group is not None, "the default address is not looked up"
         return names.dataset_group
 
-    def _campaign(self, asked: tuple[_Names, Purpose]) -> str:
+    def _campaign(self, asked: tuple[Names, Purpose]) -> str:
         names, purpose = asked
         self._check(names.dataset_group)
         if names.campaign is None:
@@ -130,7 +88,7 @@ class Directory:
             f"there is no dataset group named {group}; there are: {there}", field="datasetGroup"
         )
 
-    def _named(self, names: _Names) -> DirectoryEntry:
+    def _named(self, names: Names) -> DirectoryEntry:
         """The campaign of that name, or that of the recommender of that name."""
         assert names.campaign is not None
         found = {one.name: one for one in self.entries()}
@@ -202,8 +160,12 @@ def listed(names: Iterable[str]) -> str:
 
 def _campaign_of(recommender: Recommender, found: Mapping[str, DirectoryEntry]) -> DirectoryEntry:
     one = found.get(recommender.served_by)
-    if one is None:
-        raise NotReady(
-            f"recommender {recommender.name} is {recommender.status}: ask again when it is ACTIVE"
+    if one is not None:
+        return one
+    state = f"recommender {recommender.name} is {recommender.status}"
+    if recommender.failure_reason:
+        raise Conflict(
+            f"{state} ({recommender.failure_reason}): delete it and create it again",
+            field="campaign",
         )
-    return one
+    raise NotReady(f"{state}: ask again when it is ACTIVE")

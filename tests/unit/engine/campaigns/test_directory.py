@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, NotReady
-from pawsonalize.engine.campaigns.directory import Address, Directory
+from pawsonalize.engine.campaigns.addresses import Address
+from pawsonalize.engine.campaigns.directory import Directory
 from pawsonalize.engine.campaigns.entries import Purpose
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.datasets import DatasetGroup
@@ -65,12 +66,9 @@ class Shop:
         campaign = Campaign(name=name, solution=solution.name, solution_version=version)
         self.registry.create(campaign, T0 + at)
 
-    def recommender(self, name: str, status: Status) -> None:
+    def recommender(self, name: str) -> None:
         one = Recommender(name=name, dataset_group="shop", recipe="user-personalization")
         self.registry.create(moved(moved(one, Status.CREATE_IN_PROGRESS), Status.ACTIVE), T0)
-        if status is Status.INACTIVE:
-            found = self.registry.get(Recommender, name)
-            self.registry.update(moved(found, status), T0)
 
     def asked(self, purpose: Purpose = Purpose.RECOMMENDING, address: Address = SHOP) -> str:
         self.now += 1_000
@@ -141,7 +139,7 @@ def test_another_campaign_of_the_default_group_answers_while_its_own_do_not(shop
 @pytest.mark.parametrize("named", ["bought", "name:recommender/bought", "bought-recommender"])
 def test_a_recommender_is_a_campaign_too_while_it_is_not_stopped(shop: Shop, named: str) -> None:
     shop.campaign("bought-recommender", "user-personalization")
-    shop.recommender("bought", Status.ACTIVE)
+    shop.recommender("bought")
     assert shop.asked(address=Address(None, named)) == "bought-recommender"
     assert shop.asked() == "bought-recommender"
     stopped = moved(shop.registry.get(Recommender, "bought"), Status.INACTIVE)
@@ -152,9 +150,14 @@ def test_a_recommender_is_a_campaign_too_while_it_is_not_stopped(shop: Shop, nam
         shop.asked()
 
 
-def test_a_recommender_without_a_campaign_is_not_ready(shop: Shop) -> None:
-    shop.recommender("bought", Status.ACTIVE)
-    with pytest.raises(NotReady, match="recommender bought is ACTIVE"):
+def test_a_recommender_without_a_campaign_is_not_ready_or_failed(shop: Shop) -> None:
+    one = Recommender(name="bought", dataset_group="shop", recipe="user-personalization")
+    shop.registry.create(one, T0)
+    with pytest.raises(NotReady, match="recommender bought is CREATE PENDING: ask again"):
+        shop.asked(address=Address(None, "bought"))
+    found = shop.registry.get(Recommender, "bought")
+    shop.registry.update(moved(found, Status.CREATE_FAILED, failure_reason="no events"), T0)
+    with pytest.raises(Conflict, match=r"CREATE FAILED \(no events\): delete it"):
         shop.asked(address=Address(None, "bought"))
 
 
