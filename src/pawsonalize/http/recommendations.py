@@ -41,7 +41,7 @@ from pawsonalize.http.filtering import (
 )
 from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.services import Services
-from pawsonalize.http.told import PreferencesForm, RequestContext, read_told
+from pawsonalize.http.told import PreferencesForm, RequestContext, check_context, read_told
 from pawsonalize.http.visitor import read_at, read_visitor
 from pawsonalize.http.wishes import WishFields, check_of_groups, read_wishes, told_of_home
 
@@ -119,6 +119,7 @@ async def post_recommendations(request: Request) -> Response:
     address = address_of(request, asked.dataset_group, asked.campaign)
     if asked.of == "animals":
         whom = await individuals_for(services, address, Purpose.RECOMMENDING)
+        await check_context(request, DATASET_GROUP, asked.context)
         found = await services.read(
             _recommend_animals, services, whom, asked, services.now(), is_full
         )
@@ -126,6 +127,7 @@ async def post_recommendations(request: Request) -> Response:
     check_of_groups(asked)
     purpose = Purpose.RECOMMENDING if asked.item_id is None else Purpose.COMPARING
     whom_asked = await answering(services, address, purpose)
+    await check_context(request, whom_asked.dataset_group, asked.context)
     answer, columns = await services.read(
         _recommend, services, whom_asked, asked, services.now(), is_full
     )

@@ -35,7 +35,7 @@ from pawsonalize.http.filtering import (
 from pawsonalize.http.json import read_form
 from pawsonalize.http.ranking_answers import animal_ranking_response, ranking_response
 from pawsonalize.http.services import Services
-from pawsonalize.http.told import PreferencesForm, RequestContext, read_told
+from pawsonalize.http.told import PreferencesForm, RequestContext, check_context, read_told
 from pawsonalize.http.visitor import read_at, read_visitor
 from pawsonalize.http.wishes import WishFields, check_of_groups, read_wishes, told_of_home
 
@@ -88,10 +88,12 @@ async def post_rerankings(request: Request) -> Response:
     now = services.now()
     if asked.of == "animals":
         whom = await individuals_for(services, address, Purpose.RANKING)
+        await check_context(request, DATASET_GROUP, asked.context)
         found = await services.read(_rerank_animals, services, whom, asked, now, is_full)
         return animal_ranking_response(found, now, is_full=is_full)
     check_of_groups(asked)
     by = await answering(services, address, Purpose.RANKING)
+    await check_context(request, by.dataset_group, asked.context)
     answer, columns = await services.read(_rerank, services, by, asked, now, is_full)
     return ranking_response(answer, columns, now, is_full=is_full)
 

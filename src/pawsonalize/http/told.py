@@ -5,23 +5,30 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta
+from starlette.requests import Request
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.preferences import SEPARATOR, Preferences
+from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.domain.wanted import wanted_age, wanted_size, wanted_species
-from pawsonalize.engine.decoding import Form
+from pawsonalize.engine.decoding import Form, bare, check_names
 from pawsonalize.engine.event_form import Id, Moment
+from pawsonalize.engine.item_attributes import categorical
 from pawsonalize.engine.told import Told
+from pawsonalize.http.json import unknown_of
+from pawsonalize.http.services import Services
 
 _MAX_ANSWERS = 16
 _SAID_AT = "preferences.saidAt"
+_OURS = ("DEVICE", "DISTANCE_KM")
+_USUAL = frozenset(map(bare, _OURS))
 RequestContext = Annotated[
     dict[str, str | int | float],
     Meta(
         description="What is known of the visit: `DEVICE`, `DISTANCE_KM`, and the categorical"
-        " columns of the Interactions schema; other names are ignored."
+        " columns of the Interactions schema, in any case and with or without `_`."
     ),
 ]
 _Ids = Annotated[list[Id], Meta(extra_json_schema={"maxItems": _MAX_ANSWERS})]
@@ -53,6 +60,25 @@ class PreferencesForm(Form, frozen=True):
             cats=self.cats,
             said_at=None if self.said_at is None else parse_moment(self.said_at, _SAID_AT),
         )
+
+
+async def check_context(
+    request: Request, dataset_group: str, context: Mapping[str, object] | None
+) -> None:
+    """Note names of the context that mean nothing; InvalidInput for one that looks misspelt."""
+    unusual = [name for name in context or () if bare(name) not in _USUAL]
+    if not unusual:  # as nearly always: then no schema is looked at
+        return
+    services: Services = request.app.state.services
+    catalogue = services.catalogue.of(dataset_group)
+    schema = await services.read(catalogue.schema, DatasetType.INTERACTIONS)
+    known = {bare(name): name for name in (*categorical(schema), *_OURS)}
+    check_names(
+        [f"context.{name}" for name in unusual if bare(name) not in known],
+        [f"context.{name}" for name in known.values()],
+        unknown_of(request),
+        noun="field",
+    )
 
 
 def read_told(

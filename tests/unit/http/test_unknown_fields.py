@@ -85,7 +85,7 @@ def test_what_is_merely_unknown_is_named_in_a_header_and_changes_nothing(
     client: TestClient, user: str
 ) -> None:
     plain = client.post("/v1/recommendations", json={"userId": user})
-    more = {"colour": "red", "ü\r\n": 1, "context": {"limt": 1}, "household": None}
+    more = {"colour": "red", "ü\r\n": 1, "metadataColumns": {"ITEMS": []}, "household": None}
     answer = client.post("/v1/recommendations?utm_source=mail", json={"userId": user, **more})
     assert answer.json() == plain.json()
     assert UNKNOWN_FIELDS_HEADER not in plain.headers
@@ -139,3 +139,20 @@ def test_a_misspelt_list_of_events_is_refused_with_the_right_name(
     answer = client.post("/v1/events", json={name: [view(user, CATS[0])]})
     assert answer.status_code == 400
     assert error_of(answer)["message"].endswith("write events")
+
+
+@pytest.mark.parametrize("path", ["recommendations", "rerankings"])
+def test_a_context_says_what_it_may_say(client: TestClient, user: str, path: str) -> None:
+    def ask(**context: Any) -> Any:
+        body = {"userId": user, "context": context}
+        more = {"itemMetadataList": LISTED} if path == "rerankings" else {}
+        return client.post(f"/v1/{path}", json=body | more)
+
+    usual = ask(device="mobile", DISTANCE_KM=3, distanceKm=4)
+    assert (usual.status_code, UNKNOWN_FIELDS_HEADER in usual.headers) == (200, False)
+    unknown = ask(DEVICE="mobile", weather="fine")
+    assert unknown.headers[UNKNOWN_FIELDS_HEADER] == "context.weather"
+    for name, right in (("devise", "context.DEVICE"), ("distance", "context.DISTANCE_KM")):
+        misspelt = ask(**{name: 1})
+        assert misspelt.status_code == 400
+        assert error_of(misspelt)["message"].endswith(f"write {right}")
