@@ -8,7 +8,7 @@ from msgspec import Meta
 from starlette.requests import Request
 
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.campaigns.directory import Address
+from pawsonalize.engine.campaigns.addresses import Address
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.resources.pages import ResourcePage, resource_page
 from pawsonalize.engine.resources.registry import Registry
