@@ -37,7 +37,7 @@ Moment = Annotated[
     Meta(description="ISO 8601 text, epoch seconds or epoch milliseconds."),
 ]
 
-# All events of a call go into one dataset group: which, its path says.
+# All events of a call go into one dataset group, and the query names it.
 IN_THE_QUERY: Mapping[str, str] = MappingProxyType(
     {
         "datasetgroup": "it into the query, ?datasetGroup=",
