@@ -38,7 +38,7 @@ def animals(data_dir: Path, *words: str) -> str:
     done = invoked(data_dir, *words)
     if done.exception is not None:
         raise done.exception
-    return done.output
+    return done.stdout  # where it looks is said on stderr
 
 
 def listed(data_dir: Path, *words: str) -> list[str]:
