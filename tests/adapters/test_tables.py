@@ -20,6 +20,7 @@ from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
 from pawsonalize.domain.schemas import DatasetType, Field, Schema
 from pawsonalize.domain.stays import Stay
 from pawsonalize.domain.times import DAY
+from pawsonalize.engine.names import new_recommendation_id
 from pawsonalize.storage import sql
 from pawsonalize.storage.animals import Choice
 from pawsonalize.storage.archive_ledger import Segment
@@ -89,6 +90,20 @@ def test_an_impression_is_found_by_its_recommendation_id(database: Database) -> 
     SqlImpressions(database).append([shown])
     assert SqlImpressions(database).get("RID-1") == shown
     assert SqlImpressions(database).get("RID-2") is None
+
+
+def test_answers_of_before_their_ids_were_uuids_are_found_and_paged_with_the_others(
+    database: Database,
+) -> None:
+    impressions = SqlImpressions(database)
+    names = [f"RID-{T0 + n:012x}{n:016x}" for n in range(9)]
+    names += [new_recommendation_id(T0 + n) for n in range(9)]
+    impressions.append([answered(name, ("a",)) for name in names])
+    found: list[str] = []
+    while page := impressions.between(T0, T0 + 1, found[-1] if found else "", 4):
+        found += [one.recommendation_id for one in page]
+    assert sorted(found) == sorted(names)
+    assert all(impressions.get(name) is not None for name in names)
 
 
 def test_an_impression_keeps_its_propensities_to_the_last_digit(database: Database) -> None:

@@ -59,5 +59,6 @@ def _refuse_fields(given: set[str], fields: list[str]) -> None:
 def _listed(unknown: UnknownFields) -> str:
     """The paths as a header may hold them: few, short and in ASCII."""
     paths = [quote(path[:_MAX_CHARS], safe="[]") for path in unknown]
-    more = len(paths) - _MAX_NAMED
-    return ", ".join(paths[:_MAX_NAMED]) + (f", and {more} more" if more > 0 else "")
+    more = "many" if unknown.are_too_many else len(paths) - _MAX_NAMED
+    rest = [f"and {more} more"] if len(paths) > _MAX_NAMED else []
+    return ", ".join(paths[:_MAX_NAMED] + rest)

@@ -149,3 +149,12 @@ def test_a_name_like_one_that_is_there_as_well_is_no_misspelling() -> None:
     unknown = UnknownFields()
     assert decode(_WISH, b'{"limit": 3, "limits": 4}', unknown).limit == 3
     assert list(unknown) == ["limits"]
+
+
+def test_of_very_many_unknown_fields_only_the_first_are_looked_at() -> None:
+    many = {f"x{n}": n for n in range(200)}
+    with pytest.raises(InvalidInput, match="write limit"):
+        decode(_WISH, msgspec.json.encode({"limt": 3, **many}))
+    unknown = UnknownFields()
+    decode(_WISH, msgspec.json.encode({**many, "limt": 3}), unknown)
+    assert list(unknown) == [*many]

@@ -175,6 +175,13 @@ _REQUESTS = st.fixed_dictionaries(
         "itemMetadataList": _ITEMS | _JSON,
         "events": st.lists(_JSON, max_size=3),
         "Data": _JSON,
+        "houshold": _JSON,
+        "household": st.fixed_dictionaries({}, optional={"kids": _JSON, "Dogs": _JSON}) | _JSON,
+        "deny": _JSON,
+        "context": _JSON,
+        "preferences": _JSON,
+        "filterValues": _JSON,
+        "colour": _JSON,
     },
 )
 

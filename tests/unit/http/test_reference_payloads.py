@@ -5,6 +5,7 @@ is wrong.
 """
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from starlette.testclient import TestClient
@@ -73,6 +74,19 @@ def test_a_ranking_lists_the_animals_of_a_group_together(client: TestClient) -> 
     ranked = answer["personalizeResponse"]["personalizedRanking"]
     assert [one["itemId"] for one in ranked] == ["2-Saint_Bernard-3-3", "1-Egyptian_Mau-1-1"]
     assert sum(one["score"] for one in ranked) == pytest.approx(1)
+
+
+def test_ids_of_answers_are_uuids_on_both_doors(client: TestClient) -> None:
+    campaign = "arn:aws:personalize:us-east-1:000000000000:campaign/recommender"
+    question = {"campaignArn": campaign, "userId": "ann"}
+    ranking = {**question, "inputList": [DOGS[0], CATS[0]]}
+    names = [
+        client.post("/v1/recommendations", json={}).headers["x-recommendation-id"],
+        client.post("/aws/recommendations", json=question).json()["recommendationId"],
+        client.post("/aws/personalize-ranking", json=ranking).json()["recommendationId"],
+    ]
+    for name in names:
+        assert name == f"RID-{UUID(name.removeprefix('RID-'))}"
 
 
 @pytest.mark.parametrize("user", [{}, {"userId": "12345"}])

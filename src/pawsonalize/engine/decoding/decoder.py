@@ -33,7 +33,7 @@ def decode(
     except _NOT_JSON as error:
         raise _no_json(error) from error
     # Only now, so that what is right costs nothing, every name is looked at.
-    found = UnknownFields()
+    found = UnknownFields(unknown)
     known = known_part(read_json(body), shape_of(decoder), found)
     if unknown is not None:
         unknown.update(found)

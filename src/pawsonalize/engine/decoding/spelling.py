@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 
 from rapidfuzz.distance import OSA
 
@@ -24,8 +25,11 @@ def meant(name: str, known: Collection[str]) -> str | None:
     name begins (`max_distance`, `maxDistanceKm`), then the nearest by single slips. Short words
     have to be right, since many differ by a letter.
     """
-    if len(name) > _MAX_LENGTH:
-        return None
+    return None if len(name) > _MAX_LENGTH else _meant(name, tuple(known))
+
+
+@lru_cache(maxsize=4096)  # a site sends the same extra fields with every event
+def _meant(name: str, known: tuple[str, ...]) -> str | None:
     for one in known:
         if bare(one).rstrip("s") == bare(name).rstrip("s") != "":
             return one

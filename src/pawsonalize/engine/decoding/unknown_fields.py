@@ -11,16 +11,28 @@ from pawsonalize.engine.decoding.shapes import form_of, inside
 from pawsonalize.engine.decoding.spelling import bare, meant
 
 UNKNOWN_FIELD = "unknown_field"
+_MAX_NOTED = 200
 
 
 class UnknownFields:
-    """The unknown fields of a request, each once however many entries of a list have it."""
+    """The unknown fields of a request, each once however many entries of a list have it.
 
-    def __init__(self) -> None:
+    The first 200: to look at as many as a body can hold would take seconds. `before` are those
+    that other parts of the request had.
+    """
+
+    def __init__(self, before: "UnknownFields | None" = None) -> None:
         self._paths: dict[str, str] = {}
+        self._before = 0 if before is None else len(before._paths)
+        self._passed_over = False
 
     def __bool__(self) -> bool:
-        return bool(self._paths)
+        return self._passed_over or bool(self._paths)
+
+    @property
+    def are_too_many(self) -> bool:
+        """Whether no more of them are looked at."""
+        return self._before + len(self._paths) >= _MAX_NOTED
 
     def __iter__(self) -> Iterator[str]:
         """Their paths, each as it was met first."""
@@ -29,6 +41,10 @@ class UnknownFields:
     def add(self, path: str, pattern: str | None = None) -> None:
         """Note one; `pattern` is the path without the places in lists."""
         self._paths.setdefault(pattern or path, path)
+
+    def pass_over(self) -> None:
+        """Note that there is another one, no matter which."""
+        self._passed_over = True
 
     def update(self, others: "UnknownFields") -> None:
         """Note all of the others."""
@@ -52,7 +68,7 @@ def check_names(
 ) -> None:
     """The same for names alone, such as the parameters of a query; `noun` says what they are."""
     for name in given:
-        if name not in known:
+        if name not in known and not unknown.are_too_many:
             right = _meant(name, given, known)
             if right is not None:
                 raise _misspelt(noun, name, right)
@@ -78,12 +94,14 @@ def _part(value: Any, shape: mi.Type, unknown: UnknownFields, path: str, pattern
     shapes = {field.encode_name: field.type for field in form.fields}
     kept = {}
     for name, one in value.items():
-        here, there = _joined(path, name), _joined(pattern, name)
         if name in shapes:
+            here, there = _joined(path, name), _joined(pattern, name)
             kept[name] = _part(one, shapes[name], unknown, here, there)
+        elif unknown.are_too_many:
+            unknown.pass_over()
         else:
             _check(name, value.keys(), shapes.keys(), form.cls.synonyms, path)
-            unknown.add(here, there)
+            unknown.add(_joined(path, name), _joined(pattern, name))
     return kept
 
 
