@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from pawsonalize.domain.event_types import DISLIKE, STANDARD, EventTypes
 from pawsonalize.domain.events import Event, Visitor
 from pawsonalize.engine.history import history_page
 from pawsonalize.engine.resources.solutions import SolutionVersion
@@ -24,6 +25,7 @@ class Knowledge:
     visitor: Visitor
     events: tuple[Event, ...]
     serving: SolutionVersion | None
+    event_types: EventTypes = STANDARD
 
     @classmethod
     def of(cls, storefront: Storefront, visitor: Visitor) -> "Knowledge":
@@ -31,7 +33,8 @@ class Knowledge:
         found = history_page(storefront.log, visitor, HistoryQuery(_LOOK_BACK))
         live = storefront.live
         serving = live.current.version if live.is_ready else None
-        return cls(visitor, tuple(logged.event for logged in found.events), serving)
+        events = tuple(logged.event for logged in found.events)
+        return cls(visitor, events, serving, storefront.log.event_types)
 
     @property
     def latest(self) -> tuple[Event, ...]:
@@ -46,13 +49,19 @@ class Knowledge:
             return "1 event"
         return f"{total} events" if total < _LOOK_BACK else f"{total} events or more"
 
-    def did(self, event_type: str) -> frozenset[str]:
-        """The animals the visitor has done that with."""
-        return frozenset(
-            event.animal_id
-            for event in self.events
-            if event.event_type == event_type and event.animal_id is not None
-        )
+    def did(self, meaning: str) -> frozenset[str]:
+        """The animals the visitor has done that with, and did not dislike since."""
+        done: set[str] = set()
+        disliked: set[str] = set()
+        for event in self.events:
+            means = self.event_types.meaning(event.event_type)
+            if event.animal_id is None or event.animal_id in disliked:
+                continue
+            if means == DISLIKE:
+                disliked.add(event.animal_id)
+            elif means == meaning:
+                done.add(event.animal_id)
+        return frozenset(done)
 
     def identity(self) -> dict[str, str]:
         """Who the visitor is, as API calls say it."""

@@ -2,6 +2,7 @@
 
 from pawsonalize.domain.ages import AGE_NAMES
 from pawsonalize.domain.animals import GoodWith
+from pawsonalize.domain.event_types import STANDARD
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.sizes import SIZE_NAMES
 from pawsonalize.domain.times import DAY, HOUR, SECOND
@@ -17,6 +18,7 @@ _DEEDS = {
     "application": "Applied for",
     "adoption": "Adopted",
     "return": "Brought back",
+    "dislike": "Not for you",
 }
 _MINUTE = 60 * SECOND
 
@@ -62,7 +64,7 @@ def waiting(days: int) -> str:
 
 def deed(event_type: str) -> str:
     """What a visitor did; a type of the site's own is shown as it is."""
-    return _DEEDS.get(event_type, event_type)
+    return _DEEDS.get(STANDARD.meaning(event_type), event_type)
 
 
 def ago(elapsed: int) -> str:

@@ -60,3 +60,8 @@ def test_the_past_is_told_roughly(elapsed: int, said: str) -> None:
 
 def test_an_event_type_of_the_sites_own_is_shown_as_it_is() -> None:
     assert (words.deed("favorite"), words.deed("shared")) == ("Favourited", "shared")
+
+
+def test_what_a_visitor_did_is_said_whatever_the_site_calls_it() -> None:
+    told = ("view", "DetailView", "Un-Favorite", "Boop")
+    assert [words.deed(one) for one in told] == ["Viewed", "Viewed", "Not for you", "Boop"]
