@@ -25,8 +25,8 @@ def check_influence(recipe: str, wanted: Influence) -> None:
     """InvalidInput if something is wanted of a recipe that knows no influences."""
     if recipe != SimilarItems.name and _is_wanted(wanted):
         raise InvalidInput(
-            f"popularity and freshness count for {SimilarItems.name} alone, not for {recipe}:"
-            " leave it out",
+            f"an influence of popularity or freshness is for {SimilarItems.name}, and"
+            f" {recipe} has none: leave it out",
             field="popularityInfluence",
         )
 
