@@ -8,8 +8,8 @@ from pawsonalize.workflow.record import Step
 from pawsonalize.workflow.runs import Runs
 
 _MEANWHILE = (
-    "Until then animals are ordered by what you look at, how long they wait, and how little they"
-    " were shown."
+    "Until then animals are ordered by what you and others look at, how long they wait, and how"
+    " little they were shown."
 )
 _DOING = {
     Step.CHECK_DATA: "looking through the events",

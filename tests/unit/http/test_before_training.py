@@ -1,5 +1,6 @@
 """Before the first training the inventory answers: eligibility, waiting, and what visitors do."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,16 +76,28 @@ def test_every_question_of_animals_is_answered(client: TestClient) -> None:
 def test_a_visitors_own_events_order_animals_and_groups(client: TestClient) -> None:
     cats, dogs = ({f"{name}{n}": one for n in range(3)} for name, one in (("z", CAT), ("d", DOG)))
     put(client, **cats, **dogs)
+    assert ask(client, of="animals", sessionId="s")[0]["id"][0] == "d"
     for place in range(2):
         event = {"sessionId": "s", "eventType": "view", "animal_id": f"z{place}"}
         assert client.post("/v1/events", json=event).status_code == 202
-    for session, first in (("s", "z"), ("nobody", "d")):
-        animals = ask(client, of="animals", sessionId=session)
-        assert [place["id"][0] for place in animals[:2]] == [first] * 2
+    animals = ask(client, of="animals", sessionId="s")
+    assert [place["id"][0] for place in animals[:2]] == ["z"] * 2
     assert [group["id"] for group in ask(client, sessionId="s")] == [
         "1-Siamese-1-2",
         "2-Beagle-2-3",
     ]
+
+
+def test_what_others_look_at_comes_first_among_equals(client: TestClient) -> None:
+    put(client, first={**CAT, **LATELY}, looked={**DOG, **LATELY})
+    assert [place["id"] for place in ask(client, of="animals")] == ["first", "looked"]
+    for place in range(20):
+        event = {"sessionId": f"s{place}", "eventType": "view", "animal_id": "looked"}
+        client.post("/v1/events", json=event)
+    deadline = time.monotonic() + 30
+    while [place["id"] for place in ask(client, of="animals")] != ["looked", "first"]:
+        assert time.monotonic() < deadline, "the events are counted within seconds"
+        time.sleep(0.1)
 
 
 def test_groups_are_those_of_which_somebody_is_available(client: TestClient) -> None:

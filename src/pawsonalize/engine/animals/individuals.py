@@ -17,6 +17,7 @@ from pawsonalize.engine.animals.rules import ANYBODY, Rules
 from pawsonalize.engine.animals.settings import FACTORS, AnimalSettings, Weights
 from pawsonalize.engine.animals.shelf import Shelf, Slots
 from pawsonalize.engine.animals.shelf_watch import ShelfWatch
+from pawsonalize.engine.campaigns.untrained import UNTRAINED
 from pawsonalize.engine.dislikes import penalties
 from pawsonalize.engine.exploration import Explored, explore
 from pawsonalize.engine.filters.applied import AppliedFilter
@@ -218,6 +219,10 @@ class Individuals:
         """
         codes, derived = shelf.codes["group"], self._derived.of(shelf)
         likings = counts * derived.likings.of(groups, codes, shelf.present)
+        if groups.served.version.name == UNTRAINED:
+            # Until a model says more, what others look at is all there is to know of a stranger.
+            usual = derived.likings.in_general(groups, codes, shelf.present)
+            likings += self._settings.liking * usual
         taste, classes = self._settings.taste, classes_of(groups.served.model)
         likings += derived.tastes.of(groups.context, codes, shelf.there, taste, classes)
         lost = penalties(groups.context, codes.names)

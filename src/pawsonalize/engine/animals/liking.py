@@ -42,6 +42,20 @@ class Likings:
         nobody = catalogued.scores(self._of_nobody(groups), codes, present)
         return np.clip(_log(visitor) - _log(nobody), -MOST, MOST)
 
+    def in_general(
+        self, groups: GroupScores, codes: Codes, present: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """By the code of each group: how likely it is beside the others that are present.
+
+        For somebody of whom nothing is known, as a log, at most `MOST`.
+        """
+        if not len(present):
+            return np.zeros(len(codes))
+        catalogued = self._known(groups.served.version.name)
+        logs = _log(catalogued.scores(self._of_nobody(groups), codes, present))
+        lifts: NDArray[np.float64] = np.clip(logs - logs[present].mean(), -MOST, MOST)
+        return lifts
+
     def _known(self, version: str) -> Catalogued:
         known = self._catalogued.setdefault(version, Catalogued())
         self._catalogued.move_to_end(version)
