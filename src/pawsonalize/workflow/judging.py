@@ -37,16 +37,16 @@ class Judging:
     load: Callable[[SolutionVersion], Model]
     gate: GateSettings
 
-    def judge_next(self, record: Record, now: int) -> Record | Later:
+    def judge_next(self, record: Record, _now: int) -> Record | Later:
         """Judge one version that is not judged yet; then on to the campaigns of the winners."""
         half = next((each for each in record.open_halves() if each.decision is None), None)
         if half is None:
             return moved(record, Step.UPDATE_CAMPAIGNS)
-        judged = attempted(half, partial(self._judged, as_of=record.as_of, now=now))
+        judged = attempted(half, partial(self._judged, as_of=record.as_of))
         pause = PAUSE_SECONDS if judged.decision is None and judged.fate is Fate.OPEN else 0
         return Later(with_half(record, judged), pause)
 
-    def _judged(self, half: Half, as_of: int, now: int) -> Half:
+    def _judged(self, half: Half, as_of: int) -> Half:
         new = self.versions.get(half.solution_version)
         if not has_questions(new.recipe):
             reason = f"the gate has no questions for {new.recipe}: it goes live unjudged"
@@ -58,7 +58,6 @@ class Judging:
         log, catalogue = self.log.of(group), self.catalogue.of(group)
         evidence = gather(log, catalogue, new, live, trained=self.load(new))
         decision = decide(evidence, self.gate, as_of)
-        self.versions.record_metrics(new.name, {NDCG_AT_5: evidence.ndcg_at_5.mean}, now)
         return replace(
             half,
             fate=Fate.OPEN if decision.promoted else Fate.NOT_PROMOTED,

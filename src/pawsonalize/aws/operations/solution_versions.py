@@ -64,10 +64,13 @@ def stop_solution_version_creation(services: Services, asked: Asked) -> None:
 
 
 def get_solution_metrics(services: Services, asked: Asked) -> Answer:
-    """Answers how well a FULL version does on held-out users, by AWS's split and metrics."""
+    """Answers how well a version does on held-out users, by AWS's split and metrics."""
     version = services.resource(SolutionVersion, asked["solutionVersionArn"])
     if version.status is not Status.ACTIVE:
         raise AwsError(IN_USE, f"solution version {version.name} is {version.status}: no metrics")
+    if not version.metrics:
+        why = version.unmeasured or "it was trained before versions were measured: train it again"
+        raise AwsError(INVALID_INPUT, f"solution version {version.name} has no metrics: {why}")
     return {"solutionVersionArn": services.arns.of(version), "metrics": version.metrics}
 
 

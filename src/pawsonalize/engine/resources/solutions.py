@@ -102,9 +102,11 @@ class SolutionVersion(Resource, frozen=True, kw_only=True):
     `recipe`, `settings`, `selection` and `tuning` are the solution's at the moment it was created;
     with them, `cut` and `seed` the training is determined, unless its tuning ran out of time;
     `tuned` is what came of that. An UPDATE folds what `cut` adds to the version `base`, whose own
-    cut and those of its bases are `folded`, oldest first. With `measured`, a FULL training also
-    measures itself on held-out users, which fits twice. `automatic`: nobody asked for it, it was
-    due. `run` is the retraining it was trained for, which decides whether it is served.
+    cut and those of its bases are `folded`, oldest first. A FULL training measures its
+    `metrics` on held-out users, which fits twice: before it is ACTIVE where it shall be `measured`
+    by then, else right after. An UPDATE keeps those of its base. `unmeasured` says why there are
+    none. `automatic`: nobody asked for it, it was due. `run` is the retraining it was trained for,
+    which decides whether it is served.
     """
 
     kind: ClassVar[str] = "solution version"
@@ -133,6 +135,7 @@ class SolutionVersion(Resource, frozen=True, kw_only=True):
     users: Count = 0
     items: Count = 0
     metrics: Mapping[str, float] = {}
+    unmeasured: str = ""
 
     @property
     def as_of(self) -> int:

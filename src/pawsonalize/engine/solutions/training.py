@@ -7,10 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import msgspec
+import structlog
 
-from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.domain.errors import NotFound, StorageUnavailable
 from pawsonalize.domain.event_types import EventTypes
-from pawsonalize.engine.evaluating.held_out_metrics import held_out_metrics
+from pawsonalize.engine.evaluating.held_out_metrics import Measured, held_out_metrics
 from pawsonalize.engine.evaluating.holdout import item_births
 from pawsonalize.engine.facet_reading import FacetReader
 from pawsonalize.engine.folding.folder import rows_beyond
@@ -42,6 +43,11 @@ from pawsonalize.recipes.fingerprint import fingerprint
 from pawsonalize.storage.base import ArtefactStore, Catalogue, EventLog
 
 _REPORT_SECONDS = 1.0
+_BEING_MEASURED = Measured(
+    {}, "it is being measured, ask again in a minute; if it stays so, that died: train again"
+)
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,23 +89,29 @@ class Trainer:
             version = self._registry.update(moved(version, Status.CREATE_IN_PROGRESS), self._now())
         report = Report(self._registry, version, self._now)
         try:
-            return self._trained(version, report)
+            trained, unmeasured = self._trained(version, report)
         except Exception as error:
             report.settle(Status.CREATE_FAILED, failure_reason=str(error) or repr(error))
             raise
+        return trained if unmeasured is None else self._measured_later(trained, unmeasured)
 
-    def _trained(self, version: SolutionVersion, report: "Report") -> SolutionVersion:
+    def _trained(
+        self, version: SolutionVersion, report: "Report"
+    ) -> tuple[SolutionVersion, TrainingData | None]:
+        """The version, ACTIVE, and the data it is yet to be measured on."""
         # An earlier training may have stored its model and died before it could say so.
         self._artefacts.remove(version.name)
         self._artefacts.sweep()
         fitted = self._fitted(version, report)
-        measured: dict[str, float] = {}
-        if version.measured and version.mode is TrainingMode.FULL:
+        found, later = Measured(version.metrics, version.unmeasured), False
+        if version.mode is TrainingMode.FULL and version.measured:
             report.phase("measuring")
-            measured = self._measured(version, fitted.data)
+            found = self._measured(version, fitted.data)
+        elif version.mode is TrainingMode.FULL:
+            found, later = _BEING_MEASURED, True
         report.phase("saving")
         location = self._artefacts.save(version.name, fitted.card, fitted.arrays)
-        return report.settle(
+        trained = report.settle(
             Status.ACTIVE,
             progress=None,
             artefact=location,
@@ -107,10 +119,29 @@ class Trainer:
             events=len(fitted.data),
             users=fitted.data.n_users,
             items=len(fitted.data.item_ids),
-            metrics={**version.metrics, **measured},
+            metrics=found.metrics,
+            unmeasured=found.why_not,
         )
+        return trained, fitted.data if later else None
 
-    def _measured(self, version: SolutionVersion, data: TrainingData) -> dict[str, float]:
+    def _measured_later(self, version: SolutionVersion, data: TrainingData) -> SolutionVersion:
+        """Measure what may be served already: nobody waits for it, and no failure undoes it."""
+        try:
+            found = self._measured(version, data)
+        except Exception as error:  # the model is good, whatever happens here
+            log.error("not measured", solution_version=version.name, exc_info=error)
+            why = str(error) or type(error).__name__
+            found = Measured({}, f"measuring failed ({why}): train it again")
+
+        def measured(newest: SolutionVersion) -> SolutionVersion:
+            return msgspec.structs.replace(newest, metrics=found.metrics, unmeasured=found.why_not)
+
+        try:
+            return self._registry.change(SolutionVersion, version.name, measured, self._now())
+        except NotFound:  # somebody deleted it meanwhile
+            return version
+
+    def _measured(self, version: SolutionVersion, data: TrainingData) -> Measured:
         group = self._registry.get(Solution, version.solution).data_group
         born = item_births(data, self._catalogue.of(group))
         recipe = recipe_named(version.recipe)

@@ -105,14 +105,6 @@ class SolutionVersions:
         except Conflict:  # somebody wished the same at the same moment
             return _as_wished(self.get(name), wishes)
 
-    def record_metrics(self, name: str, metrics: Mapping[str, float], now: int) -> SolutionVersion:
-        """Add what an evaluation measured to the version."""
-
-        def measured(version: SolutionVersion) -> SolutionVersion:
-            return msgspec.structs.replace(version, metrics={**version.metrics, **metrics})
-
-        return self._registry.change(SolutionVersion, name, measured, now)
-
     def newest(self, solution: str) -> SolutionVersion | None:
         """The solution's newest version that is ACTIVE, or None."""
         versions = self._registry.all(SolutionVersion, parent=solution)
@@ -230,6 +222,8 @@ class SolutionVersions:
             selection=base.selection,
             tuning=None,
             tuned=base.tuned,
+            metrics=base.metrics,
+            unmeasured=base.unmeasured,
             seed=base.seed,
             base=base.name,
             folded=(*base.folded, base.cut),

@@ -15,7 +15,7 @@ def test_they_are_those_of_an_evaluation_on_amazons_split() -> None:
     data = walks(users=60)
     born = np.zeros(len(data.item_ids), np.int64)
     recipe = PopularityCount()
-    metrics = held_out_metrics(data, born, recipe, recipe.settings(), 3)
+    metrics = held_out_metrics(data, born, recipe, recipe.settings(), 3).metrics
     order = EvaluationOrder(recipe.name, NOW, {}, seed=3, splits=(SplitName.PERSONALIZE,))
     report = ranker(evaluate_data(data, born, order).splits[0], recipe.name)
     assert metrics["coverage"] == report.coverage
@@ -23,9 +23,20 @@ def test_they_are_those_of_an_evaluation_on_amazons_split() -> None:
         assert metrics[name] == pytest.approx(measured.mean)
 
 
-def test_where_no_user_can_be_tested_there_are_none() -> None:
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        ([], "no events"),
+        ([("ann", "2-Pug-1-1", NOW)], "no user has two events"),
+        ([("ann", "2-Pug-1-1", NOW), ("ann", "2-Pug-1-1", NOW)], "too few"),
+    ],
+)
+def test_where_no_user_can_be_tested_there_are_none_and_a_reason(
+    rows: list[tuple[str, str, int]], why: str
+) -> None:
     recipe = PopularityCount()
-    for rows in ([], [("ann", "2-Pug-1-1", NOW)]):
-        data = training_data(rows, ["2-Pug-1-1"])
-        born = np.zeros(len(data.item_ids), np.int64)
-        assert held_out_metrics(data, born, recipe, recipe.settings(), 0) == {}
+    data = training_data(rows, ["2-Pug-1-1"])
+    born = np.zeros(len(data.item_ids), np.int64)
+    measured = held_out_metrics(data, born, recipe, recipe.settings(), 0)
+    assert measured.metrics == {}
+    assert why in measured.why_not

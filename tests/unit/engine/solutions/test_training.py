@@ -20,9 +20,11 @@ from pawsonalize.engine.resources.solutions import (
     TrainingSelection,
 )
 from pawsonalize.engine.resources.status import Status
+from pawsonalize.engine.solutions import training
 from pawsonalize.engine.solutions.models import load_model
 from pawsonalize.engine.solutions.training import Trainer
 from pawsonalize.engine.solutions.versions import SolutionVersions
+from pawsonalize.evaluation.metrics.catalogue import METRICS
 from pawsonalize.recipes.catalogue import RECIPES
 from pawsonalize.recipes.contract import Context
 from pawsonalize.storage.artefacts import LocalArtefacts
@@ -247,3 +249,39 @@ def test_an_update_counts_anew_as_a_full_training_where_nothing_is_learned(
 def test_an_unknown_recipe_is_answered_with_those_there_are(train: Train) -> None:
     with pytest.raises(InvalidInput, match="popularity-count"):
         train(recipe="magic")
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_every_version_has_all_of_personalizes_metrics(train: Train, measured: bool) -> None:
+    found = train(recipe="trending-now", measured=measured)
+    assert found.metrics.keys() == {"coverage", *METRICS}
+    assert found.unmeasured == ""
+    assert train(mode=TrainingMode.UPDATE).metrics == found.metrics
+
+
+def test_a_version_that_need_not_be_measured_first_is_ready_before_it_is(
+    registry: Registry, train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[SolutionVersion] = []
+
+    def broken(*_arguments: object) -> None:
+        seen.extend(registry.all(SolutionVersion))
+        raise MemoryError
+
+    monkeypatch.setattr(training, "held_out_metrics", broken)
+    found = train()
+    assert [each.status for each in seen] == [Status.ACTIVE]
+    assert "being measured" in seen[0].unmeasured
+    assert found.status is Status.ACTIVE
+    assert found.metrics == {}
+    assert "MemoryError" in found.unmeasured
+
+
+def test_where_nobody_can_be_held_out_a_version_says_so(
+    log: SqlEventLog, versions: SolutionVersions, trainer: Trainer
+) -> None:
+    log.append([event("one")])
+    created = versions.create("recommender", as_of=T0 + 1, now=T0)
+    found = trainer.train(created.name)
+    assert (found.status, found.metrics) == (Status.ACTIVE, {})
+    assert "no user has two events" in found.unmeasured

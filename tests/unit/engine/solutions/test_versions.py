@@ -121,13 +121,6 @@ def test_asking_again_for_an_update_that_is_ready_does_not_update_it_once_more(
     assert trained.base == base.name
 
 
-def test_metrics_are_added_to_those_there_are(versions: SolutionVersions) -> None:
-    versions.create("recommender", as_of=T0, now=T0, name="v1")
-    versions.record_metrics("v1", {"coverage": 0.5, "precision_at_5": 0.1}, T0)
-    versions.record_metrics("v1", {"precision_at_5": 0.2}, T0)
-    assert versions.get("v1").metrics == {"coverage": 0.5, "precision_at_5": 0.2}
-
-
 def test_a_solution_goes_with_its_versions_and_their_models(
     versions: SolutionVersions,
     registry: Registry,
