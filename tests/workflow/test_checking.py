@@ -12,7 +12,7 @@ from pawsonalize.engine.checks.settings import CheckSettings
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
-from pawsonalize.engine.resources.solutions import Solution
+from pawsonalize.engine.resources.solutions import EventParameters, Solution, TrainingSelection
 from pawsonalize.engine.solutions.retrained import EVERYTHING, Part
 from pawsonalize.workflow.checking import Checking
 from pawsonalize.workflow.record import Fate, Outcome, Record, Step, Trigger, begun
@@ -156,6 +156,18 @@ def test_new_events_of_one_dataset_group_are_nothing_new_for_another(adapters: A
         "cats": Fate.SKIPPED,
     }
     assert "no event has come" in reason_of(record, "cats")
+
+
+def test_nothing_is_new_for_a_solution_that_lists_its_event_types(adapters: Adapters) -> None:
+    put_events(adapters, 40)
+    listed = TrainingSelection((EventParameters("View"),))
+    make_solution(adapters, "dogs", selection=listed)
+    serve(adapters, "dogs", T0 + HOUR)
+    assert fates(check(adapters))["dogs"] is Fate.SKIPPED
+    adapters.registry.change(
+        Solution, "dogs", lambda one: replace(one, selection=TrainingSelection()), T0
+    )
+    assert fates(check(adapters))["dogs"] is Fate.OPEN
 
 
 def test_a_run_of_one_dataset_group_or_one_solution_leaves_the_rest_alone(

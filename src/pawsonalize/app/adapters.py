@@ -101,7 +101,7 @@ class Adapters:
     @property
     def solutions(self) -> Solutions:
         """The solutions."""
-        return Solutions(self.registry)
+        return Solutions(self.registry, self.log.event_types)
 
     @property
     def datasets(self) -> Datasets:

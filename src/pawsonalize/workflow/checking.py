@@ -15,6 +15,7 @@ from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.solutions.retrained import Retrained, left_out, retrained
+from pawsonalize.engine.solutions.settings import with_meanings
 from pawsonalize.engine.training_data import has_events, training_data
 from pawsonalize.storage.base import Catalogue, EventLog
 from pawsonalize.workflow.fates import decided
@@ -107,7 +108,7 @@ class Checking:
         return (
             live.as_of <= record.as_of
             and (live.recipe, live.settings) == (solution.recipe, solution.settings)
-            and live.selection == solution.selection
+            and live.selection == with_meanings(solution.selection, events.event_types)
             and live.log_offset <= record.log_offset
             and not has_events(events, live.log_offset, record.log_offset, record.as_of)
         )

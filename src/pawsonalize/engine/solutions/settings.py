@@ -7,8 +7,12 @@ from typing import Any
 import msgspec
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.event_types import STANDARD
-from pawsonalize.engine.resources.solutions import EventParameters, SolutionVersion
+from pawsonalize.domain.event_types import STANDARD, EventTypes
+from pawsonalize.engine.resources.solutions import (
+    EventParameters,
+    SolutionVersion,
+    TrainingSelection,
+)
 from pawsonalize.recipes.catalogue import recipe_named
 
 _VALUED = "value_weighted_events"
@@ -71,3 +75,12 @@ def trained_settings(version: SolutionVersion) -> Any:
             )
         settings[_VALUED] = ",".join(valued)
     return read_settings(kind, settings)
+
+
+def with_meanings(selection: TrainingSelection, types: EventTypes) -> TrainingSelection:
+    """The selection that says what its types mean now, whatever the setting says later."""
+    named = (
+        msgspec.structs.replace(one, meaning=types.meaning(one.event_type))
+        for one in selection.events
+    )
+    return msgspec.structs.replace(selection, events=tuple(named))

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.event_types import STANDARD, EventTypes
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Cut, Solution, SolutionVersion
-from pawsonalize.engine.solutions.settings import trained_settings
+from pawsonalize.engine.solutions.settings import trained_settings, with_meanings
 from pawsonalize.engine.solutions.tuning import ranges_of
 
 MOST_DAYS: Final = 30
@@ -16,9 +17,10 @@ LONGEST_NAME: Final = 63  # names of versions begin with it
 
 @dataclass(frozen=True, slots=True)
 class Solutions:
-    """The solutions of a registry."""
+    """The solutions of a registry; `event_types` say what the types that they name mean."""
 
     registry: Registry
+    event_types: EventTypes = STANDARD
 
     def create(self, solution: Solution, now: int) -> Solution:
         """Store a new solution.
@@ -26,7 +28,7 @@ class Solutions:
         InvalidInput for a recipe, a setting, an event's weight, a range to tune or a rhythm that
         there cannot be; AlreadyExists, NotFound and LimitExceeded as any resource.
         """
-        check_solution(solution)
+        check_solution(solution, self.event_types)
         return self.registry.create(solution, now)
 
     def change(self, name: str, change: Callable[[Solution], Solution], now: int) -> Solution:
@@ -37,13 +39,13 @@ class Solutions:
 
         def checked(solution: Solution) -> Solution:
             changed = change(solution)
-            check_solution(changed)
+            check_solution(changed, self.event_types)
             return changed
 
         return self.registry.change(Solution, name, checked, now)
 
 
-def check_solution(solution: Solution) -> None:
+def check_solution(solution: Solution, event_types: EventTypes = STANDARD) -> None:
     """InvalidInput for what no version could be trained with."""
     if len(solution.name) > LONGEST_NAME:
         raise InvalidInput(
@@ -63,7 +65,7 @@ def check_solution(solution: Solution) -> None:
             solution=solution.name,
             recipe=solution.recipe,
             settings=solution.settings,
-            selection=solution.selection,
+            selection=with_meanings(solution.selection, event_types),
             cut=Cut(0, 0),
         )
     )

@@ -7,7 +7,6 @@ import msgspec
 
 from pawsonalize import __version__
 from pawsonalize.domain.errors import AlreadyExists, Conflict, InvalidInput
-from pawsonalize.domain.event_types import EventTypes
 from pawsonalize.engine.folding.folds import Folds
 from pawsonalize.engine.names import new_resource_name
 from pawsonalize.engine.resources.jobs import DataDeletionJob
@@ -18,12 +17,11 @@ from pawsonalize.engine.resources.solutions import (
     Solution,
     SolutionVersion,
     TrainingMode,
-    TrainingSelection,
 )
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.resources.tuning import Tuning
 from pawsonalize.engine.solutions.models import load_model
-from pawsonalize.engine.solutions.settings import trained_settings
+from pawsonalize.engine.solutions.settings import trained_settings, with_meanings
 from pawsonalize.engine.solutions.tuning import planned_trials
 from pawsonalize.recipes.contract import FoldingModel, RecountingModel
 from pawsonalize.storage.base import ArtefactStore, EventLog
@@ -173,7 +171,7 @@ class SolutionVersions:
             solution=solution.name,
             recipe=recipe or solution.recipe,
             settings=solution.settings if settings is None else settings,
-            selection=_with_meanings(solution.selection, self._log.event_types),
+            selection=with_meanings(solution.selection, self._log.event_types),
             tuning=solution.tuning if tuning is None else tuning,
             mode=mode,
             cut=cut,
@@ -244,12 +242,3 @@ def _as_wished(existing: SolutionVersion, wishes: Mapping[str, Any]) -> Solution
                 " choose another name"
             )
     return existing
-
-
-def _with_meanings(selection: TrainingSelection, types: EventTypes) -> TrainingSelection:
-    """The selection that says what its types mean now, whatever the setting says later."""
-    named = (
-        msgspec.structs.replace(one, meaning=types.meaning(one.event_type))
-        for one in selection.events
-    )
-    return msgspec.structs.replace(selection, events=tuple(named))
