@@ -29,12 +29,14 @@ def context_of(
         return Context((), at, facets=facets)
     newest = log.recent(visitor, at, MAX_CONTEXT_EVENTS)
     if wishes:
-        newest = [event for event in newest if not _taken_back(event, wishes)]
+        newest = [event for event in newest if not _taken_back(event, wishes, log.event_types)]
     return build_context(newest, at, facets, log.event_types)
 
 
-def _taken_back(event: RecentEvent, wishes: tuple[Wish, ...]) -> bool:
-    item_id, _event_type, sent_at, _value = event
+def _taken_back(event: RecentEvent, wishes: tuple[Wish, ...], event_types: EventTypes) -> bool:
+    item_id, event_type, sent_at, _value = event
+    if event_types.meaning(event_type) in {RETURN, DISLIKE}:  # speaks against it as well
+        return False
     group = AnimalGroup.parse(item_id)
     return group is not None and any(wish.takes_back(group, sent_at) for wish in wishes)
 

@@ -105,3 +105,18 @@ def test_a_word_that_nobody_knows_is_an_error_that_lists_the_words(client: TestC
         assert {"species": "rabbit", "size": "medium", "age": "senior"}[field] in said["message"]
     answer = client.post("/v1/recommendations", json={"of": "animals", "species": ["dogg"]})
     assert (answer.status_code, error_of(answer)["field"]) == (400, "species")
+
+
+def test_what_was_disliked_stays_disliked(client: TestClient, ann: str) -> None:
+    found = client.get("/v1/animals", params={"species": "1", "status": "available"}).json()
+    cat = found["animals"][0]["id"]
+    ask = {"of": "animals", "userId": ann, "limit": 500}
+
+    def place() -> int:
+        shown = client.post("/v1/recommendations", json=ask | {"preferences": {"species": ["2"]}})
+        return [one["id"] for one in shown.json()].index(cat)
+
+    before = place()
+    dislike = {"userId": ann, "sessionId": ann, "eventType": "dislike", "animal_id": cat}
+    assert client.post("/v1/events", json=dislike).status_code == 202
+    assert place() > before
