@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from pawsonalize.app import opened
 from pawsonalize.cli.main import app
 from pawsonalize.domain.errors import Conflict, NotFetched, NotFound
 from pawsonalize.engine.animals.settings import FACTORS
+from pawsonalize.settings import Settings
 from tests.feed_server import Answer, FeedServer, feed_server
 from tests.unit.engine.feeds.samples import PETFINDER_CSV
 
@@ -135,6 +137,8 @@ def test_a_feed_at_an_address_is_imported(
 def test_a_listed_feed_is_fetched_now_and_shown_without_its_secrets(
     data_dir: Path, listed_feed: FeedServer
 ) -> None:
+    with opened(Settings(data_dir=data_dir)):
+        pass  # the service was there before its first feed
     assert "never" in animals(data_dir, "feeds")
     assert "1 new" in animals(data_dir, "fetch", "north")
     assert "not changed" in animals(data_dir, "fetch", "north")

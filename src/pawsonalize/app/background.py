@@ -14,6 +14,7 @@ from pawsonalize.app.attempts import Reporting, attempt
 from pawsonalize.app.faults import Faults
 from pawsonalize.app.folding import are_behind, tell_how_it_ended
 from pawsonalize.app.individuals import follow_weights
+from pawsonalize.app.latest import tell_how_judging_ended
 from pawsonalize.engine.animals.shelf_watch import ShelfWatch
 from pawsonalize.engine.archiving.archiver import Archiver
 from pawsonalize.engine.attribution.attributions import MetricAttributions
@@ -224,7 +225,10 @@ def follow_latest(engine: "Engine") -> None:
     now, judging = clock.now(), engine.judging
     if judging is None:
         engine.following.look_after(now)
-    elif judging.is_due(now) and engine.following.is_behind():
+        return
+    is_due = judging.is_due(now)
+    tell_how_judging_ended(judging, engine.problems)
+    if is_due and engine.following.is_behind():
         judging.start()
 
 

@@ -4,15 +4,18 @@ import os
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import COMMAND, Adapters
+from pawsonalize.domain.times import DAY
 from pawsonalize.engine.campaigns.following import Following, Refusal
 from pawsonalize.engine.evaluating.asking import has_questions
 from pawsonalize.engine.evaluating.gathering import gather
+from pawsonalize.engine.problems import Problems
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.side_process import SideProcess
 from pawsonalize.engine.solutions.models import load_model
 from pawsonalize.evaluation.gate.decision import decide
 from pawsonalize.settings import Settings, as_environment
 
+_JUDGING = "follow latest: asking the gate"
 _PAUSE_SECONDS = 10.0  # and how soon a process that died is followed by another
 
 
@@ -36,6 +39,20 @@ def judging_process(settings: Settings) -> SideProcess | None:
         {**os.environ, **as_environment(settings)},
         clock.now(),
     )
+
+
+def tell_how_judging_ended(judging: SideProcess, problems: Problems) -> None:
+    """Report a process that failed, until one of them does not: versions wait to be judged."""
+    code = judging.exit_code()
+    if code:
+        message = (
+            f"the process that asks the gate ended with exit code {code}: campaigns that follow"
+            " their solution stay as they are, and it is tried again; the log of the server has"
+            " the reason"
+        )
+        problems.report(_JUDGING, message, clock.now(), within=DAY)
+    elif code == 0:
+        problems.clear(_JUDGING, clock.now())
 
 
 def _gate(settings: Settings, adapters: Adapters) -> Refusal:

@@ -10,7 +10,7 @@ from rich.table import Table
 from pawsonalize import clock
 from pawsonalize.app import listed_feeds, polling
 from pawsonalize.cli.feed_report import finish
-from pawsonalize.cli.opening import opened_or_made
+from pawsonalize.cli.opening import opened, opened_or_made
 from pawsonalize.cli.options import DataDir, Json
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.times import iso
@@ -31,7 +31,7 @@ def feeds(data_dir: DataDir = None, json: Json = False) -> None:
     """
     settings = load_settings({"data_dir": data_dir})
     listed, now = listed_feeds(settings), clock.now()
-    with opened_or_made(settings) as adapters:
+    with opened(settings) as adapters:
         poll = polling(settings, adapters)
         states = [poll.state(name, now) for name in listed]
     if json:
