@@ -59,6 +59,8 @@ def test_a_dataset_group_with_all_that_answers_is_made_and_deleted(
     for kind in ("datasets", "event-trackers", "solutions"):
         assert len(run(settings, kind, "ls", *group, "--json")) == (2 if kind == "datasets" else 1)
     assert "shelter-b" in run(settings, "dataset-groups", "ls")
+    row = next(one for one in run(settings, "campaigns", "ls").splitlines() if "cats" in one)
+    assert "CREATE PENDING" in row, "it has never served"
     with pytest.raises(Conflict, match="needed by campaign cats: delete that first"):
         run(settings, "solutions", "delete", "cats")
     for kind, name in (

@@ -18,7 +18,7 @@ app = typer.Typer(no_args_is_help=True, help="Campaigns: the solution versions b
 add_ls(
     app,
     Campaign,
-    ("name", "status", "solution", "solution_version", "previous_version"),
+    ("name", "serving_status", "solution", "solution_version", "previous_version"),
     "campaigns",
 )
 
