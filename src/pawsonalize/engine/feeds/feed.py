@@ -16,13 +16,15 @@ class FeedRow:
     """One animal of a feed: its form, or why there is none.
 
     `place` is the line, or the animal's number in the file, from 1. `external_id` is known of
-    most bad rows too, so that nobody takes their animals for gone.
+    most bad rows too, so that nobody takes their animals for gone. `unread` are fields that it has
+    and that we do not know.
     """
 
     place: int
     external_id: str | None
     form: AnimalForm | None = None
     reason: str = ""
+    unread: tuple[str, ...] = ()
 
 
 Feed = Callable[[bytes], Iterator[FeedRow]]

@@ -40,8 +40,8 @@ class FeedReport:
     """What a feed did. `removed` were listed before and are not in it.
 
     `kept` are not in it either, but might be in a row that cannot be read. `unrecognised` are
-    values that we do not know, by field: in how many rows each is. `notes` are sentences for
-    people.
+    values that we do not know, by field: in how many rows each is. `unread` are the fields and
+    columns that we do not know. `notes` are sentences for people.
     """
 
     rows: int = 0
@@ -53,6 +53,7 @@ class FeedReport:
     status_kept: int = 0
     rejected: list[BadRow] = field(default_factory=list)
     unrecognised: dict[str, dict[str, int]] = field(default_factory=dict)
+    unread: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -106,6 +107,8 @@ def import_feed(
         listed = _read(chunk, how, now, report)
         _put(inventory, listed, told_at, now, report)
         on_progress(report.rows)
+    if report.unread:
+        report.notes.append(f"left out, as nothing here is called so: {', '.join(report.unread)}")
     if reason := _doubt(missing, report):
         report.kept = len(missing.ids)
         report.notes.append(
@@ -174,6 +177,7 @@ def _read(
     listed = []
     for row in rows:
         report.rows += 1
+        report.unread += [name for name in row.unread if name not in report.unread]
         try:
             listed.append((row, _listing(row, how, now, report)))
         except InvalidInput as error:

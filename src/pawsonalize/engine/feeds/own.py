@@ -1,14 +1,15 @@
 """Our own formats: JSON Lines and CSV with the names of `PUT /v1/animals`."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.decoding import decode
+from pawsonalize.engine.decoding import UnknownFields, decode, meant
 from pawsonalize.engine.feeds.feed import FeedRow, named_in, read_rows
-from pawsonalize.engine.feeds.table import Record, read_table
+from pawsonalize.engine.feeds.table import Record, header_of, read_table
 from pawsonalize.engine.feeds.table_form import AS_USUAL, TableForm
 from pawsonalize.engine.feeds.words import amount, flag
 from pawsonalize.engine.inventory.form import AnimalForm
@@ -34,21 +35,43 @@ def read_json_lines(content: bytes) -> Iterator[FeedRow]:
     for place, line in enumerate(content.splitlines(), 1):
         if not line.strip():
             continue
+        unknown = UnknownFields()
         try:
-            record = decode(_FORM, line)
+            record = decode(_FORM, line, unknown)
         except InvalidInput as error:
             yield FeedRow(place, named_in(line), reason=error.message)
             continue
-        yield from read_rows([(place, record)], lambda one: one.id, lambda one: one)
+        for row in read_rows([(place, record)], lambda one: one.id, lambda one: one):
+            yield replace(row, unread=tuple(unknown)) if unknown else row
 
 
 def read_own_csv(content: bytes, form: TableForm = AS_USUAL) -> Iterator[FeedRow]:
-    """Columns as in JSON; lists are separated by `|`, empty fields are not known."""
+    """Columns as in JSON; lists are separated by `|`, empty fields are not known.
+
+    InvalidInput for a column that looks like a misspelt one of ours, unless somebody else's names
+    are told apart by `form.columns`.
+    """
+    unread = _unread(header_of(content, form), form)
     for row in read_table(content, _COLUMNS, ("ID", "SPECIES"), _DATES, form):
         if isinstance(row, FeedRow):
             yield row
-        else:
-            yield from read_rows([row], lambda record: record["ID"], _form)
+            continue
+        for read in read_rows([row], lambda record: record["ID"], _form):
+            yield replace(read, unread=unread)
+
+
+def _unread(header: tuple[str, ...], form: TableForm) -> tuple[str, ...]:
+    """The columns that are not ours."""
+    unread = tuple(name for name in header if not form.reads(name, _COLUMNS))
+    for name in () if form.columns else unread:
+        right = meant(name, [one for one in map(str.upper, _FIELDS.values()) if one not in header])
+        if right is not None:
+            raise InvalidInput(
+                f"there is no column {name}: write {right.lower()}, or, if it is something else,"
+                " say with --columns which columns hold what",
+                field=name,
+            )
+    return unread
 
 
 def _form(row: Record) -> AnimalForm:

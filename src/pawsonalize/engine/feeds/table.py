@@ -52,6 +52,11 @@ def read_table(
         yield row.line, record
 
 
+def header_of(content: bytes, form: TableForm) -> tuple[str, ...]:
+    """The columns of the file, upper-case."""
+    return tuple(_opened(content, form).header)
+
+
 def _opened(content: bytes, form: TableForm) -> CsvTable:
     return CsvTable(BytesIO(content), TextForm(UTF8, form.separator))
 

@@ -26,6 +26,10 @@ class TableForm:
         """The column of a field."""
         return self.columns.get(_plain(name), name)
 
+    def reads(self, column: str, fields: Iterable[str]) -> bool:
+        """Whether one of the fields is in that column of the file."""
+        return any(self.column(name) == column for name in fields)
+
     def check(self, fields: Iterable[str], header: Sequence[str]) -> None:
         """InvalidInput if a field or a column that `columns` names is not there."""
         known = {_plain(name) for name in fields}

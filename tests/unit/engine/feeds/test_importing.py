@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,7 @@ def test_the_same_file_twice_changes_nothing(
     assert take(animals, FILES[name], how, name=name).created == 2
     before, revision = animals.page(AnimalQuery(9)), supply.revision()
     again = take(animals, FILES[name], how, T0 + 9, name=name)
-    assert again == FeedReport(rows=2, unchanged=2)
+    assert replace(again, unread=[], notes=[]) == FeedReport(rows=2, unchanged=2)
     assert (animals.page(AnimalQuery(9)), supply.revision()) == (before, revision)
 
 
@@ -213,3 +214,28 @@ def test_a_file_waits_while_the_tables_cannot_be_written(tmp_path: Path) -> None
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="nowhere"):
         FolderWatch(tmp_path / "nowhere", lambda _path: FeedReport())
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("csv", b"id,species,breed,kennel\na,cat,manx,7\nb,cat,manx,8"),
+        ("jsonl", b'{"id":"a","species":"cat","kennel":7}\n{"id":"b","species":"cat","kennel":8}'),
+    ],
+)
+def test_fields_that_nobody_knows_are_named_once(
+    animals: SqlAnimals, name: str, content: bytes
+) -> None:
+    report = take(animals, content, name=name)
+    assert report.created == 2
+    assert [one.casefold() for one in report.unread] == ["kennel"]
+    assert report.notes == [f"left out, as nothing here is called so: {report.unread[0]}"]
+
+
+def test_a_misspelt_column_of_a_household_rule_is_refused_with_the_right_name(
+    animals: SqlAnimals,
+) -> None:
+    content = b"id,species,good_wiht_kids\na,dog,no"
+    with pytest.raises(InvalidInput, match="GOOD_WIHT_KIDS: write good_with_kids"):
+        take(animals, content, COMPLETE)
+    assert statuses(animals) == {}
