@@ -33,7 +33,7 @@ def outcomes(settings: Settings, *words: str) -> str:
     done = CliRunner().invoke(app, ["outcomes", *words, "--data-dir", str(settings.data_dir)])
     if done.exception is not None:
         raise done.exception
-    return done.output
+    return done.stdout
 
 
 def test_the_report_is_printed_and_the_curves_are_drawn(settings: Settings, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def command(settings: Settings, *words: str) -> str:
     done = CliRunner().invoke(app, [*words, "--data-dir", str(settings.data_dir)])
     if done.exception is not None:
         raise done.exception
-    return done.output
+    return done.stdout
 
 
 def decoded(settings: Settings, *words: str) -> Any:
