@@ -124,7 +124,7 @@ def benchmarks() -> dict[str, Benchmark]:
         ),
         "fold": Benchmark(
             "An incremental update beside a training",
-            (("--events", "1000", "--new", "50", "--size", "5"),),
+            (("--events", "1500", "--new", "50", "--size", "20"),),
             (("--events", "20000", "--size", "100"),),
         ),
         "gate": Benchmark(

@@ -13,6 +13,8 @@ _ANSWER = Answer(
 
 
 class _ConstantRuntime:
+    can_answer = can_recommend = can_rank = True
+
     def __init__(self, *_parts: object) -> None:
         pass
 

@@ -13,10 +13,12 @@ import pytest
 from msgspec.structs import replace
 
 from pawsonalize import clock
+from pawsonalize.app import opened
 from pawsonalize.domain.times import DAY, iso
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.resources.status import Status
+from pawsonalize.settings import Settings
 from pawsonalize.storage.workflow_runs import WorkflowRun
 from pawsonalize.workflow.record import Fate, Outcome, Record, Trigger, begun, write_record
 from tests.e2e.conftest import Start, run
@@ -128,6 +130,8 @@ def test_nothing_new_is_not_trained_on_again(folder: Path, view: Seen) -> None:
 
 
 def test_data_that_nothing_can_be_learned_from_fail_with_the_fix(tmp_path: Path) -> None:
+    with opened(Settings(data_dir=tmp_path / "empty")):
+        pass
     done = run("retrain", "--data-dir", str(tmp_path / "empty"), "--json")
     assert done.returncode == 1
     record = msgspec.json.decode(done.stdout, type=Record)

@@ -149,7 +149,6 @@ def test_steps_of_a_state_machine_find_the_live_version_and_publish_it() -> None
     published = lambda_handlers.report(state, None)
     (message,) = topic.messages()
     assert message["MessageId"] == published["messageId"]
-    assert json.loads(message["Message"]) == {
-        "campaignArn": CAMPAIGN + "recommender",
-        "metrics": {},
-    }
+    told = json.loads(message["Message"])
+    assert told["campaignArn"] == CAMPAIGN + "recommender"
+    assert {"coverage", "normalized_discounted_cumulative_gain_at_5"} <= told["metrics"].keys()

@@ -56,6 +56,9 @@ class TrainingProcesses:
             if lock is None or version.status is Status.ACTIVE:
                 return version
             version = self._registry.update(_begun(version), now)
+            if (before := self._children.pop(name, None)) is not None:
+                with suppress(subprocess.TimeoutExpired):  # it let go of its lock: it ends now
+                    before.wait(_KILL_SECONDS)
             child = self._spawned(version, lock, now)
             os.write(lock, b"%d" % child.pid)
             self._children[name] = child
