@@ -31,7 +31,9 @@ def serving(data_dir: Path, *options: str, factory: str | None = None) -> Iterat
     if factory is not None:
         command = [sys.executable, "-m", "uvicorn", factory, "--factory", "--port", str(port)]
         command += ["--no-access-log", "--log-level", "warning"]
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    # Linear algebra as in `serve`, and no first training beside what is measured.
+    quiet = {"OPENBLAS_NUM_THREADS": "1", "PAWSONALIZE_RETRAIN_SCHEDULE": ""}
+    environment = {**os.environ, **quiet}
     process = subprocess.Popen(command, env=environment)
     try:
         _wait(port, process)
