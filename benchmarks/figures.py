@@ -47,7 +47,7 @@ def record(name: str, arguments: Sequence[str], printed: object, at_commit: str)
     records = read()
     runs = [run for run in records.get(name, []) if run["arguments"] != told]
     records[name] = [*runs, {"arguments": told, "commit": at_commit, "printed": printed}]
-    RECORDS.write_text(json.dumps(records, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    RECORDS.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
 
 
 def read() -> dict[str, list[Row]]:
