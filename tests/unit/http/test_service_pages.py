@@ -109,7 +109,7 @@ def test_events_of_types_without_a_meaning_are_counted_some_by_name(
     assert sum(more.values()) == 41
     named = [name for name, count in more.items() if count and name != "other types"]
     assert len(named) <= 20
-    assert more["other types"] == 41 - sum(more[name] for name in named)
+    assert more["other types"] >= 21
 
 
 def unknown_types(client: TestClient) -> dict[str, float]:

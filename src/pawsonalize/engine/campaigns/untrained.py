@@ -17,7 +17,8 @@ from pawsonalize.storage.base import Catalogue, EventLog
 UNTRAINED: Final = "untrained"
 """What answers say in the place of a solution version."""
 
-_NEWEST_EVENTS = 20_000  # counted in less than a second; a training counts them all
+_NEWEST_EVENTS = 20_000  # counted in about a second; a training counts them all
+_REST = 9  # times as long as a count took, so that answers have nine tenths of the time
 
 
 class Untrained:
@@ -42,6 +43,7 @@ class Untrained:
         self._now = now
         self._served: Served | None = None
         self._seen = (0, 0)
+        self._rested_at = 0
 
     @property
     def current(self) -> Served:
@@ -61,11 +63,11 @@ class Untrained:
         return self._served is not None or self._supply.revision().number > 0
 
     def refresh(self) -> None:
-        """Count again if animals or events have come or gone."""
+        """Count again if animals or events have come or gone, after a rest from the last count."""
         revision, head = self._supply.revision().number, self._log.head()
-        if not revision or (revision, head) == self._seen:
-            return
         now = self._now()
+        if not revision or (revision, head) == self._seen or now < self._rested_at:
+            return
         data = training_data(
             self._log,
             self._catalogue,
@@ -80,6 +82,8 @@ class Untrained:
         )
         self._served = Served(version, model, self._settings)
         self._seen = revision, head
+        counted = self._now()
+        self._rested_at = counted + _REST * (counted - now)
 
     def forget(self) -> None:
         """Let go of the counts: a model is live."""
