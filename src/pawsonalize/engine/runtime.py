@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import DEFAULT_EVENT_TYPE, Visitor
-from pawsonalize.engine.campaigns.serving import Served, Serving
-from pawsonalize.engine.campaigns.untrained import UNTRAINED
+from pawsonalize.engine.campaigns.serving import UNTRAINED, Served, Serving
 from pawsonalize.engine.constraints import UNCONSTRAINED, Constraint
 from pawsonalize.engine.context import context_of
 from pawsonalize.engine.dislikes import disliked_animals, taken_off

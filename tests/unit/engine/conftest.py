@@ -23,6 +23,7 @@ from pawsonalize.storage.sql import (
     SqlSupply,
 )
 from tests.event_data import T0
+from tests.unit.engine.releases import Release
 
 
 @pytest.fixture
@@ -90,3 +91,8 @@ def trainer(
 @pytest.fixture
 def live(registry: Registry, campaigns: Campaigns, artefacts: LocalArtefacts) -> LiveModel:
     return LiveModel(RECOMMENDER, campaigns, Loader(registry, artefacts), ServingSettings())
+
+
+@pytest.fixture
+def release(registry: Registry, campaigns: Campaigns, artefacts: LocalArtefacts) -> Release:
+    return Release(registry, campaigns, artefacts)

@@ -17,7 +17,7 @@ from pawsonalize.engine.animals.rules import ANYBODY, Rules
 from pawsonalize.engine.animals.settings import FACTORS, AnimalSettings, Weights
 from pawsonalize.engine.animals.shelf import Shelf, Slots
 from pawsonalize.engine.animals.shelf_watch import ShelfWatch
-from pawsonalize.engine.campaigns.untrained import UNTRAINED
+from pawsonalize.engine.campaigns.serving import UNTRAINED
 from pawsonalize.engine.dislikes import penalties
 from pawsonalize.engine.exploration import Explored, explore
 from pawsonalize.engine.filters.applied import AppliedFilter

@@ -1,7 +1,7 @@
 """A solution version made ready to answer: loaded, tried, and weighed for exploration."""
 
 from dataclasses import dataclass, field, fields, replace
-from typing import Protocol
+from typing import Final, Protocol
 
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
@@ -19,6 +19,9 @@ from pawsonalize.engine.told import reader_for
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model
 from pawsonalize.storage.base import ArtefactStore
+
+UNTRAINED: Final = "untrained"
+"""What answers say in the place of a solution version before the first training."""
 
 
 @dataclass(frozen=True, slots=True)

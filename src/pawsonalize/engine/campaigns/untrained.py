@@ -2,20 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.engine.campaigns.live_model import LiveModel
-from pawsonalize.engine.campaigns.serving import Served, ServingSettings
+from pawsonalize.engine.campaigns.serving import UNTRAINED, Served, ServingSettings
 from pawsonalize.engine.resources.defaults import RECOMMENDER
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
 from pawsonalize.engine.training_data import training_data
 from pawsonalize.recipes.user_personalization import UserPersonalization
 from pawsonalize.storage.animals import Supply
 from pawsonalize.storage.base import Catalogue, EventLog
-
-UNTRAINED: Final = "untrained"
-"""What answers say in the place of a solution version."""
 
 _NEWEST_EVENTS = 20_000  # counted in about a second; a training counts them all
 _REST = 9  # times as long as a count took, so that answers have nine tenths of the time

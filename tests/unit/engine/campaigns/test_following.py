@@ -14,7 +14,7 @@ from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.solutions.versions import SolutionVersions
 from tests.event_data import T0
-from tests.unit.engine.campaigns.conftest import Release
+from tests.unit.engine.releases import Release
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pawsonalize.recipes.similar_items import SimilarItems, SimilarItemsSettings
 from pawsonalize.storage.artefacts import LocalArtefacts
 from tests.event_data import T0
 from tests.recipe_data import context, training_data
-from tests.unit.engine.campaigns.conftest import Release
+from tests.unit.engine.releases import Release
 
 ASKED, ALIKE, HIT = "2-Beagle-1-1", "2-Boxer-1-1", "2-Boxer-2-3"
 EVENTS = [(f"user {number}", HIT, T0) for number in range(100)]

@@ -20,7 +20,7 @@ from pawsonalize.storage.artefacts import LocalArtefacts
 from pawsonalize.storage.impressions import Impression
 from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog, SqlImpressions
 from tests.event_data import T0
-from tests.unit.engine.campaigns.conftest import Release
+from tests.unit.engine.releases import Release
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
 from pawsonalize.engine.resources.status import Status
 from tests.event_data import T0
-from tests.unit.engine.campaigns.conftest import Release
+from tests.unit.engine.releases import Release
 
 
 def update_of(campaign: Campaign) -> tuple[str, Status, str | None]:

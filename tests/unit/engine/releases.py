@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import pytest
-
 from pawsonalize.engine.campaigns.updates import Campaigns
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.registry import Registry
@@ -43,8 +41,3 @@ class Release:
 
     def ask_for(self, name: str) -> Campaign:
         return self._campaigns.update("recommender", name, T0)
-
-
-@pytest.fixture
-def release(registry: Registry, campaigns: Campaigns, artefacts: LocalArtefacts) -> Release:
-    return Release(registry, campaigns, artefacts)
