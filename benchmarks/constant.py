@@ -5,7 +5,7 @@ from starlette.applications import Starlette
 from pawsonalize.app import asgi as service
 from pawsonalize.app import engine
 from pawsonalize.domain.events import Visitor
-from pawsonalize.engine.runtime import Answer, Scored
+from pawsonalize.engine.serving.recommender import Answer, Scored
 
 _ANSWER = Answer(
     "RID-constant", "constant", tuple(Scored(f"2-Breed_{n}-1-1", 0.1) for n in range(10))

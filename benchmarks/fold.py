@@ -35,9 +35,9 @@ from pawsonalize.app import opened
 from pawsonalize.cli.demo import store_world
 from pawsonalize.demo import World
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.campaigns.serving import Loader, ServingSettings
-from pawsonalize.engine.exposure import Exposure
 from pawsonalize.engine.resources.defaults import RECOMMENDER
+from pawsonalize.engine.serving.exposure import Exposure
+from pawsonalize.engine.serving.served import Loader, ServingSettings
 from pawsonalize.evaluation.bootstrap import resampled_means
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import RecountingModel

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from pawsonalize.domain.schemas import DatasetType
-from pawsonalize.engine.importing.importer import Importer
+from pawsonalize.engine.ingest.importing.importer import Importer
 from pawsonalize.storage.sql import Database, SqlCatalogue, SqlEventLog
 
 

@@ -11,16 +11,16 @@ from benchmarks.adoption_world import Floats, Policy, Request, Season
 from benchmarks.demo_visits import home_facets, training_data
 from benchmarks.ideal import Ideal
 from pawsonalize.demo import World
-from pawsonalize.engine.animals.choice import Question
-from pawsonalize.engine.animals.distance import Place
-from pawsonalize.engine.animals.liking import Likings
-from pawsonalize.engine.animals.rules import Rules
-from pawsonalize.engine.animals.settings import AnimalSettings, TasteSettings
-from pawsonalize.engine.animals.shelf import Shelf, Slots
-from pawsonalize.engine.animals.taste import Tastes
-from pawsonalize.engine.campaigns.serving import Served
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
-from pawsonalize.engine.runtime import GroupScores
+from pawsonalize.engine.serving.animals.choice import Question
+from pawsonalize.engine.serving.animals.distance import Place
+from pawsonalize.engine.serving.animals.liking import Likings
+from pawsonalize.engine.serving.animals.rules import Rules
+from pawsonalize.engine.serving.animals.settings import AnimalSettings, TasteSettings
+from pawsonalize.engine.serving.animals.shelf import Shelf, Slots
+from pawsonalize.engine.serving.animals.taste import Tastes
+from pawsonalize.engine.serving.recommender import GroupScores
+from pawsonalize.engine.serving.served import Served
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.classes.latent import classes_of
 from pawsonalize.recipes.contract import Context

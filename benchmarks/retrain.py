@@ -24,8 +24,8 @@ from benchmarks.demo_data import prepare as prepare_demo
 from benchmarks.recommend import prepare as prepare_made_up
 from benchmarks.server import percentile, serving
 from pawsonalize.app import opened
+from pawsonalize.engine.training.retraining.record import Record
 from pawsonalize.settings import load_settings
-from pawsonalize.workflow.record import Record
 
 _GROUPS = 12_500
 _LEAST = 20  # a percentile of fewer latencies says nothing

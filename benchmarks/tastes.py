@@ -32,7 +32,7 @@ from benchmarks.adoption_world import (
 from benchmarks.demo_visits import cut_of
 from benchmarks.policies import NewestFirst, Ours, ours
 from pawsonalize.demo import WorldSettings, generate
-from pawsonalize.engine.animals.settings import FACTORS, AnimalSettings, TasteSettings
+from pawsonalize.engine.serving.animals.settings import FACTORS, AnimalSettings, TasteSettings
 
 _END = 1_767_225_600_000  # 2026-01-01
 _EVERY = 25

@@ -6,9 +6,9 @@ from typing import Any
 
 from pawsonalize.app import Adapters
 from pawsonalize.engine.resources.defaults import RECOMMENDER
+from pawsonalize.engine.resources.locks import is_held
 from pawsonalize.engine.resources.solutions import SolutionVersion
-from pawsonalize.engine.solutions.locks import is_held
-from pawsonalize.engine.solutions.processes import TrainingProcesses
+from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.settings import Settings
 
 

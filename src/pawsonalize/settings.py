@@ -15,10 +15,10 @@ from msgspec import Meta
 
 from pawsonalize.config import PREFIX, Written, read_config
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.animals.settings import AnimalSettings
-from pawsonalize.engine.checks.settings import CheckSettings
+from pawsonalize.engine.serving.animals.settings import AnimalSettings
+from pawsonalize.engine.training.checks.settings import CheckSettings
+from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.evaluation.gate.settings import GateSettings, Profile
-from pawsonalize.workflow.schedule import read_schedule
 
 DATABASE_FILE = "pawsonalize.sqlite3"
 """In the data folder, unless `database_url` names another database."""

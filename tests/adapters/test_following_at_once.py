@@ -8,15 +8,15 @@ import msgspec
 import pytest
 
 from pawsonalize.domain.times import MINUTE
-from pawsonalize.engine.campaigns.following import Following
-from pawsonalize.engine.campaigns.updates import Campaigns
+from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.defaults import ensure_defaults
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Cut, Solution, SolutionVersion
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.engine.solutions.automatic import AutomaticTraining
-from pawsonalize.engine.solutions.versions import SolutionVersions
+from pawsonalize.engine.training.automatic import AutomaticTraining
+from pawsonalize.engine.training.following import Following
+from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.storage.artefacts import LocalArtefacts
 from pawsonalize.storage.sql import Database, SqlEventLog, SqlResources
 from tests.event_data import T0, event

@@ -6,8 +6,8 @@ import pytest
 
 from pawsonalize.domain.notifications import Kind
 from pawsonalize.domain.times import MINUTE
-from pawsonalize.engine.notifying.outbox import Outbox
-from pawsonalize.engine.problems import Problems
+from pawsonalize.engine.resources.outbox import Outbox
+from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.storage.sql import Database, SqlDeliveries, SqlProblems
 from tests.event_data import T0
 

@@ -8,14 +8,14 @@ import pytest
 from alembic import command
 from sqlalchemy import text
 
-from pawsonalize.engine.campaigns.live_model import LiveModel
-from pawsonalize.engine.campaigns.serving import Loader, ServingSettings
-from pawsonalize.engine.campaigns.updates import Campaigns
+from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.defaults import ensure_defaults
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
 from pawsonalize.engine.resources.status import Status
+from pawsonalize.engine.serving.live_model import LiveModel
+from pawsonalize.engine.serving.served import Loader, ServingSettings
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.storage.artefacts import LocalArtefacts
 from pawsonalize.storage.base import ResourceRow, Resources

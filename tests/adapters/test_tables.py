@@ -20,7 +20,7 @@ from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
 from pawsonalize.domain.schemas import DatasetType, Field, Schema
 from pawsonalize.domain.stays import Stay
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.names import new_recommendation_id
+from pawsonalize.engine.resources.names import new_recommendation_id
 from pawsonalize.storage import sql
 from pawsonalize.storage.animals import Choice
 from pawsonalize.storage.archive_ledger import Segment

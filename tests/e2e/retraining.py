@@ -18,8 +18,8 @@ from pawsonalize.demo import WorldSettings, generate
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
+from pawsonalize.engine.training.retraining.record import Record, read_record
 from pawsonalize.settings import Settings
-from pawsonalize.workflow.record import Record, read_record
 from tests.event_data import T0
 
 WORLD_END = T0

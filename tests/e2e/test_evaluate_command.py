@@ -11,7 +11,7 @@ import pytest
 from pawsonalize.app import opened
 from pawsonalize.cli.demo import store_world
 from pawsonalize.demo import WorldSettings, generate
-from pawsonalize.engine.evaluating.report import Evaluation
+from pawsonalize.engine.training.evaluating.report import Evaluation
 from pawsonalize.settings import load_settings
 
 END = 1_779_000_000_000

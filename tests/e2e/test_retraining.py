@@ -18,9 +18,16 @@ from pawsonalize.domain.times import DAY, iso
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.resources.status import Status
+from pawsonalize.engine.training.retraining.record import (
+    Fate,
+    Outcome,
+    Record,
+    Trigger,
+    begun,
+    write_record,
+)
 from pawsonalize.settings import Settings
 from pawsonalize.storage.workflow_runs import WorkflowRun
-from pawsonalize.workflow.record import Fate, Outcome, Record, Trigger, begun, write_record
 from tests.e2e.conftest import Start, run
 from tests.e2e.retraining import (
     WORLD_END,

@@ -11,7 +11,7 @@ import pytest
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.solutions import SolutionVersion
-from pawsonalize.workflow.record import Step
+from pawsonalize.engine.training.retraining.record import Step
 from tests.e2e.conftest import Start, run
 from tests.e2e.retraining import WORLD_END, Seen, copied, cut_power, make_world, seen, wait_until
 

@@ -16,8 +16,8 @@ from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.solutions import Solution
+from pawsonalize.engine.training.retraining.record import Fate, Record, Step
 from pawsonalize.settings import Settings
-from pawsonalize.workflow.record import Fate, Record, Step
 from tests.e2e.conftest import Start, run
 from tests.e2e.retraining import SEED, WORLD_END, Seen, cut_power, kill_all, make_world, seen
 

@@ -11,10 +11,10 @@ from typer.testing import CliRunner, Result
 from pawsonalize.app import opened
 from pawsonalize.cli.main import app
 from pawsonalize.domain.errors import Conflict, NotFetched, NotFound
-from pawsonalize.engine.animals.settings import FACTORS
+from pawsonalize.engine.serving.animals.settings import FACTORS
 from pawsonalize.settings import Settings
 from tests.feed_server import Answer, FeedServer, feed_server
-from tests.unit.engine.feeds.samples import PETFINDER_CSV
+from tests.unit.engine.ingest.feeds.samples import PETFINDER_CSV
 
 ROOT = Path(__file__).parents[2]
 

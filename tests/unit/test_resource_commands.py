@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 from pawsonalize.app import opened
 from pawsonalize.cli.main import app
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
-from pawsonalize.engine.access_keys import Scope
-from pawsonalize.engine.campaigns.live_model import LiveModel
-from pawsonalize.engine.campaigns.serving import Loader, ServingSettings
+from pawsonalize.engine.resources.access_keys import Scope
+from pawsonalize.engine.serving.live_model import LiveModel
+from pawsonalize.engine.serving.served import Loader, ServingSettings
 from pawsonalize.settings import Secret, Settings
 from tests.event_data import T0
 from tests.service_data import make_service

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.storage.sql import Database, SqlWorkflowRuns
 from pawsonalize.storage.workflow_runs import WorkflowRuns
-from pawsonalize.workflow.runs import Runs
 from tests.event_data import T0
 
 

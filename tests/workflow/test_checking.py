@@ -8,14 +8,21 @@ from msgspec.structs import replace
 
 from pawsonalize.app import Adapters, opened
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.checks.settings import CheckSettings
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.solutions import EventParameters, Solution, TrainingSelection
-from pawsonalize.engine.solutions.retrained import EVERYTHING, Part
-from pawsonalize.workflow.checking import Checking
-from pawsonalize.workflow.record import Fate, Outcome, Record, Step, Trigger, begun
+from pawsonalize.engine.training.checks.settings import CheckSettings
+from pawsonalize.engine.training.retrained import EVERYTHING, Part
+from pawsonalize.engine.training.retraining.checking import Checking
+from pawsonalize.engine.training.retraining.record import (
+    Fate,
+    Outcome,
+    Record,
+    Step,
+    Trigger,
+    begun,
+)
 from tests.event_data import T0, event
 from tests.service_data import make_service
 from tests.training import train

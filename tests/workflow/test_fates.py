@@ -3,9 +3,17 @@
 import pytest
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
+from pawsonalize.engine.training.retraining.fates import MAX_ERRORS, attempted, decided
+from pawsonalize.engine.training.retraining.record import (
+    Fate,
+    Half,
+    Outcome,
+    Record,
+    Trigger,
+    begun,
+    read_record,
+)
 from pawsonalize.storage.workflow_runs import WorkflowRun
-from pawsonalize.workflow.fates import MAX_ERRORS, attempted, decided
-from pawsonalize.workflow.record import Fate, Half, Outcome, Record, Trigger, begun, read_record
 from tests.event_data import T0
 
 HALF = Half(campaign="cats", solution_version="cats-1", dataset_group="shelter-b")

@@ -9,12 +9,17 @@ import pytest
 
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.campaigns.serving import Served
+from pawsonalize.engine.serving.served import Served
+from pawsonalize.engine.training.retraining.first import FirstRun
+from pawsonalize.engine.training.retraining.record import (
+    Outcome,
+    Trigger,
+    read_record,
+    write_record,
+)
+from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.storage.sql import Database, SqlEventLog
 from pawsonalize.storage.workflow_runs import WorkflowRuns
-from pawsonalize.workflow.first import FirstRun
-from pawsonalize.workflow.record import Outcome, Trigger, read_record, write_record
-from pawsonalize.workflow.runs import Runs
 from tests.event_data import T0, event
 
 

@@ -7,10 +7,17 @@ import pytest
 from msgspec.structs import replace
 
 from pawsonalize.domain.notifications import Kind, Notification
-from pawsonalize.engine.notifying.outbox import Outbox
+from pawsonalize.engine.resources.outbox import Outbox
+from pawsonalize.engine.training.retraining.news import News
+from pawsonalize.engine.training.retraining.record import (
+    Fate,
+    Half,
+    Outcome,
+    Record,
+    Trigger,
+    begun,
+)
 from pawsonalize.storage.sql import Database, SqlDeliveries
-from pawsonalize.workflow.news import News
-from pawsonalize.workflow.record import Fate, Half, Outcome, Record, Trigger, begun
 from tests.event_data import T0
 
 

@@ -8,9 +8,17 @@ import pytest
 from pawsonalize.app import Adapters, opened
 from pawsonalize.engine.resources.defaults import RECOMMENDER
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.workflow.promotion import Promotion
-from pawsonalize.workflow.record import Fate, Half, Outcome, Record, Step, Trigger, begun
-from pawsonalize.workflow.worker import Later
+from pawsonalize.engine.training.retraining.promotion import Promotion
+from pawsonalize.engine.training.retraining.record import (
+    Fate,
+    Half,
+    Outcome,
+    Record,
+    Step,
+    Trigger,
+    begun,
+)
+from pawsonalize.engine.training.retraining.worker import Later
 from tests.event_data import T0
 from tests.service_data import make_service
 from tests.training import train

@@ -13,10 +13,18 @@ from pawsonalize.app import Adapters, opened
 from pawsonalize.engine.resources.defaults import RECOMMENDER
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.engine.solutions.processes import TrainingProcesses
-from pawsonalize.workflow.record import Fate, Half, Outcome, Record, Step, Trigger, begun
-from pawsonalize.workflow.training import MAX_TRAININGS, Training
-from pawsonalize.workflow.worker import Later
+from pawsonalize.engine.training.processes import TrainingProcesses
+from pawsonalize.engine.training.retraining.record import (
+    Fate,
+    Half,
+    Outcome,
+    Record,
+    Step,
+    Trigger,
+    begun,
+)
+from pawsonalize.engine.training.retraining.training import MAX_TRAININGS, Training
+from pawsonalize.engine.training.retraining.worker import Later
 from tests.event_data import T0
 from tests.service_data import make_service
 

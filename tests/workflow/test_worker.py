@@ -6,11 +6,25 @@ import pytest
 
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.domain.times import DAY, HOUR
+from pawsonalize.engine.training.retraining.lease import LEASE_MS
+from pawsonalize.engine.training.retraining.record import (
+    Outcome,
+    Record,
+    Step,
+    Trigger,
+    ended,
+    moved,
+    settled,
+)
+from pawsonalize.engine.training.retraining.runs import Runs
+from pawsonalize.engine.training.retraining.worker import (
+    MAX_ERRORS,
+    MAX_WORKERS,
+    Later,
+    StepWork,
+    Worker,
+)
 from pawsonalize.storage.workflow_runs import WorkflowRuns
-from pawsonalize.workflow.lease import LEASE_MS
-from pawsonalize.workflow.record import Outcome, Record, Step, Trigger, ended, moved, settled
-from pawsonalize.workflow.runs import Runs
-from pawsonalize.workflow.worker import MAX_ERRORS, MAX_WORKERS, Later, StepWork, Worker
 from tests.event_data import T0
 from tests.workflow.conftest import SteppedClock
 

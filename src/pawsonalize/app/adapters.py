@@ -14,26 +14,27 @@ from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
 from pawsonalize.domain.event_types import EventTypes
 from pawsonalize.domain.times import SECOND
-from pawsonalize.engine.access_keys import AccessKeys
-from pawsonalize.engine.campaigns.directory import Directory
-from pawsonalize.engine.campaigns.updates import Campaigns
-from pawsonalize.engine.datasets import Datasets
-from pawsonalize.engine.filters.resources import Filters
-from pawsonalize.engine.folding.folder import Folder
-from pawsonalize.engine.importing.jobs import ImportJobs
-from pawsonalize.engine.importing.sources import Sources
-from pawsonalize.engine.notifying.courier import Courier
-from pawsonalize.engine.notifying.outbox import Outbox
-from pawsonalize.engine.outcomes.reporting import OutcomeSources
-from pawsonalize.engine.problems import Problems
+from pawsonalize.engine.ingest.datasets import Datasets
+from pawsonalize.engine.ingest.importing.jobs import ImportJobs
+from pawsonalize.engine.ingest.importing.sources import Sources
+from pawsonalize.engine.reporting.outcomes.reporting import OutcomeSources
+from pawsonalize.engine.resources.access_keys import AccessKeys
+from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.defaults import ensure_defaults
+from pawsonalize.engine.resources.outbox import Outbox
+from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import Resource
-from pawsonalize.engine.solutions.processes import TrainingProcesses
-from pawsonalize.engine.solutions.retrained import retrained
-from pawsonalize.engine.solutions.solutions import Solutions
-from pawsonalize.engine.solutions.training import Trainer
-from pawsonalize.engine.solutions.versions import SolutionVersions
+from pawsonalize.engine.serving.directory import Directory
+from pawsonalize.engine.serving.filters.resources import Filters
+from pawsonalize.engine.training.processes import TrainingProcesses
+from pawsonalize.engine.training.refresh import Folder
+from pawsonalize.engine.training.retrained import retrained
+from pawsonalize.engine.training.retraining.runs import Runs
+from pawsonalize.engine.training.solutions import Solutions
+from pawsonalize.engine.training.trainer import Trainer
+from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.engine.upkeep.notifying.courier import Courier
 from pawsonalize.notify.base import Notifier
 from pawsonalize.notify.log import LogNotifier
 from pawsonalize.notify.smtp import SmtpNotifier
@@ -63,7 +64,6 @@ from pawsonalize.storage.sql import (
     SqlWorkflowRuns,
 )
 from pawsonalize.storage.workflow_runs import WorkflowRuns
-from pawsonalize.workflow.runs import Runs
 
 COMMAND = (sys.executable, "-m", "pawsonalize.cli.behind")
 

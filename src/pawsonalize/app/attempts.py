@@ -8,7 +8,7 @@ import structlog
 from pawsonalize import clock
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.times import MINUTE, SECOND
-from pawsonalize.engine.problems import Problems
+from pawsonalize.engine.resources.problems import Problems
 
 # A process that died reports no more: what it reported is over so long after the next attempt.
 PATIENCE = 5 * MINUTE

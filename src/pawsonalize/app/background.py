@@ -15,23 +15,23 @@ from pawsonalize.app.faults import Faults
 from pawsonalize.app.folding import are_behind, tell_how_it_ended
 from pawsonalize.app.individuals import follow_weights
 from pawsonalize.app.latest import tell_how_judging_ended
-from pawsonalize.engine.animals.shelf_watch import ShelfWatch
-from pawsonalize.engine.archiving.archiver import Archiver
-from pawsonalize.engine.attribution.attributions import MetricAttributions
-from pawsonalize.engine.campaigns.live_model import LiveModel
-from pawsonalize.engine.campaigns.untrained import TrainedOrNot
-from pawsonalize.engine.feeds.polling import Polling
-from pawsonalize.engine.filters.filterings import Filterings
-from pawsonalize.engine.importing.jobs import ImportJobs
-from pawsonalize.engine.impressions import ImpressionLog
-from pawsonalize.engine.jobs.worker import Worker
-from pawsonalize.engine.notifying.courier import Courier
-from pawsonalize.engine.problems import Problems
-from pawsonalize.engine.recommenders import Recommenders
-from pawsonalize.engine.runtimes import Runtimes
-from pawsonalize.engine.solutions.automatic import AutomaticTraining
-from pawsonalize.engine.solutions.queue import TrainingQueue
-from pawsonalize.engine.supply import SupplyWatch
+from pawsonalize.engine.ingest.feeds.polling import Polling
+from pawsonalize.engine.ingest.importing.jobs import ImportJobs
+from pawsonalize.engine.reporting.attribution.attributions import MetricAttributions
+from pawsonalize.engine.resources.job_table import Worker
+from pawsonalize.engine.resources.problems import Problems
+from pawsonalize.engine.serving.animals.shelf_watch import ShelfWatch
+from pawsonalize.engine.serving.availability import SupplyWatch
+from pawsonalize.engine.serving.campaigns import Runtimes
+from pawsonalize.engine.serving.filters.filterings import Filterings
+from pawsonalize.engine.serving.impressions import ImpressionLog
+from pawsonalize.engine.serving.live_model import LiveModel
+from pawsonalize.engine.training.automatic import AutomaticTraining
+from pawsonalize.engine.training.queue import TrainingQueue
+from pawsonalize.engine.training.recommenders import Recommenders
+from pawsonalize.engine.training.untrained import TrainedOrNot
+from pawsonalize.engine.upkeep.archiving.archiver import Archiver
+from pawsonalize.engine.upkeep.notifying.courier import Courier
 from pawsonalize.settings import Settings
 
 if TYPE_CHECKING:

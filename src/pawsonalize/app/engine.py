@@ -12,52 +12,52 @@ from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.feeds import polling
 from pawsonalize.app.folding import fold_process
 from pawsonalize.app.individuals import animal_settings, postcodes_of, shelf_watch
-from pawsonalize.app.jobs import background_jobs, metric_attributions
+from pawsonalize.app.jobs import background_jobs, erasing, metric_attributions
 from pawsonalize.app.latest import following, judging_process
 from pawsonalize.app.live_models import live_model, live_models, trained_or_not
 from pawsonalize.app.retraining import first_run, timer, worker_processes
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.services import Services as AwsServices
 from pawsonalize.aws.signatures.verification import Signatures
-from pawsonalize.engine.actions.recommending import ActionRecommending
-from pawsonalize.engine.animals.distance import Postcodes
-from pawsonalize.engine.animals.individuals import Individuals
-from pawsonalize.engine.animals.profile import Profiles
-from pawsonalize.engine.animals.shelf_watch import ShelfWatch
-from pawsonalize.engine.archiving.archiver import Archiver
-from pawsonalize.engine.attribution.attributions import MetricAttributions
-from pawsonalize.engine.campaigns.following import Following
-from pawsonalize.engine.campaigns.live_model import LiveModel
-from pawsonalize.engine.campaigns.untrained import TrainedOrNot
-from pawsonalize.engine.feeds.polling import Polling
-from pawsonalize.engine.filters.filterings import Filterings
-from pawsonalize.engine.importing.jobs import ImportJobs
-from pawsonalize.engine.impressions import ImpressionLog
-from pawsonalize.engine.ingest import Ingest
-from pawsonalize.engine.inventory.inventory import Inventory
-from pawsonalize.engine.inventory.naming import AnimalNames
-from pawsonalize.engine.jobs.background import BackgroundJobs
-from pawsonalize.engine.problems import Problems
-from pawsonalize.engine.recommenders import Recommenders
-from pawsonalize.engine.remembered import Remembered
+from pawsonalize.engine.ingest.events import Ingest
+from pawsonalize.engine.ingest.feeds.polling import Polling
+from pawsonalize.engine.ingest.importing.jobs import ImportJobs
+from pawsonalize.engine.ingest.inventory.inventory import Inventory
+from pawsonalize.engine.ingest.inventory.naming import AnimalNames
+from pawsonalize.engine.ingest.unknown_types import UnknownTypes, named_types
+from pawsonalize.engine.reporting.attribution.attributions import MetricAttributions
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
-from pawsonalize.engine.runtime import Runtime
-from pawsonalize.engine.runtimes import Runtimes
-from pawsonalize.engine.side_process import SideProcess
-from pawsonalize.engine.solutions.automatic import AutomaticTraining
-from pawsonalize.engine.solutions.queue import TrainingQueue
-from pawsonalize.engine.supply import SupplyWatch
-from pawsonalize.engine.unknown_types import UnknownTypes, named_types
+from pawsonalize.engine.resources.job_table import JobTable
+from pawsonalize.engine.resources.problems import Problems
+from pawsonalize.engine.resources.remembered import Remembered
+from pawsonalize.engine.resources.side_process import SideProcess
+from pawsonalize.engine.serving.actions import ActionRecommending
+from pawsonalize.engine.serving.animals.distance import Postcodes
+from pawsonalize.engine.serving.animals.individuals import Individuals
+from pawsonalize.engine.serving.animals.profile import Profiles
+from pawsonalize.engine.serving.animals.shelf_watch import ShelfWatch
+from pawsonalize.engine.serving.availability import SupplyWatch
+from pawsonalize.engine.serving.campaigns import Runtimes
+from pawsonalize.engine.serving.filters.filterings import Filterings
+from pawsonalize.engine.serving.impressions import ImpressionLog
+from pawsonalize.engine.serving.live_model import LiveModel
+from pawsonalize.engine.serving.recommender import Runtime
+from pawsonalize.engine.training.automatic import AutomaticTraining
+from pawsonalize.engine.training.following import Following
+from pawsonalize.engine.training.queue import TrainingQueue
+from pawsonalize.engine.training.recommenders import Recommenders
+from pawsonalize.engine.training.retraining.first import FirstRun
+from pawsonalize.engine.training.retraining.processes import WorkerProcesses
+from pawsonalize.engine.training.retraining.record import Trigger
+from pawsonalize.engine.training.retraining.runs import Runs
+from pawsonalize.engine.training.retraining.timer import Timer
+from pawsonalize.engine.training.untrained import TrainedOrNot
+from pawsonalize.engine.upkeep.archiving.archiver import Archiver
 from pawsonalize.http.metrics import count_unknown_type
 from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings
 from pawsonalize.ui.door import Storefront
 from pawsonalize.ui.learning import Learning
-from pawsonalize.workflow.first import FirstRun
-from pawsonalize.workflow.processes import WorkerProcesses
-from pawsonalize.workflow.record import Trigger
-from pawsonalize.workflow.runs import Runs
-from pawsonalize.workflow.timer import Timer
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Engine:
     polling: Polling
     fetching: ThreadPoolExecutor
     stopping: threading.Event
-    jobs: BackgroundJobs
+    jobs: JobTable
     recommenders: Recommenders
     attributions: MetricAttributions
     working: ThreadPoolExecutor
@@ -158,7 +158,7 @@ class Engine:
             fetching=ThreadPoolExecutor(1, thread_name_prefix="feeds"),
             stopping=stopping,
             jobs=jobs,
-            attributions=metric_attributions(settings, adapters, jobs.exports.outputs),
+            attributions=metric_attributions(settings, adapters),
             recommenders=Recommenders(
                 adapters.registry, adapters.versions, adapters.campaigns, queue
             ),
@@ -191,7 +191,7 @@ class Engine:
             jobs=self.jobs,
             filters=adapters.filters,
             filterings=self.filterings,
-            deletions=self.jobs.deletions,
+            deletions=erasing(settings, adapters),
             problems=self.problems,
             why_not_writable=adapters.database.why_not_writable,
             now=clock.now,

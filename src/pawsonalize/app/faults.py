@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from pawsonalize.app.attempts import PATIENCE, Reporting
-from pawsonalize.engine.campaigns.live_model import LiveModel
-from pawsonalize.engine.problems import Problems
+from pawsonalize.engine.resources.problems import Problems
+from pawsonalize.engine.serving.live_model import LiveModel
 
 
 class Faults:

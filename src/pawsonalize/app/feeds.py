@@ -6,10 +6,10 @@ from pathlib import Path
 
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.feeds.feeds_file import ListedFeed, read_feeds
-from pawsonalize.engine.feeds.polling import Polling, ScheduledFeed
+from pawsonalize.engine.ingest.feeds.feeds_file import ListedFeed, read_feeds
+from pawsonalize.engine.ingest.feeds.polling import Polling, ScheduledFeed
+from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.settings import Settings
-from pawsonalize.workflow.schedule import read_schedule
 
 
 def listed_feeds(settings: Settings) -> dict[str, ListedFeed]:

@@ -9,10 +9,10 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import COMMAND, Adapters
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.campaigns.live_model import LiveModel
-from pawsonalize.engine.problems import Problems
+from pawsonalize.engine.resources.problems import Problems
+from pawsonalize.engine.resources.side_process import SideProcess
 from pawsonalize.engine.resources.solutions import SolutionVersion
-from pawsonalize.engine.side_process import SideProcess
+from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.recipes.contract import RecountingModel
 from pawsonalize.settings import Settings, as_environment
 from pawsonalize.storage.base import EventLog

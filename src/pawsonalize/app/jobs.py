@@ -5,18 +5,24 @@ from pathlib import Path
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.archive.objects import open_objects
-from pawsonalize.engine.attribution.attributions import MetricAttributions
-from pawsonalize.engine.attribution.measuring import Measuring
-from pawsonalize.engine.campaigns.serving import Loader
-from pawsonalize.engine.erasing.deletions import Deletions
-from pawsonalize.engine.exposure import Exposure
-from pawsonalize.engine.filters.filterings import Filterings
-from pawsonalize.engine.jobs.background import BackgroundJobs
-from pawsonalize.engine.jobs.batch import Batch
-from pawsonalize.engine.jobs.exports import Exports
-from pawsonalize.engine.jobs.inference import Inference
-from pawsonalize.engine.jobs.outputs import Outputs
-from pawsonalize.engine.jobs.segments import Segments
+from pawsonalize.engine.ingest.exports import Exports
+from pawsonalize.engine.ingest.outputs import Outputs
+from pawsonalize.engine.reporting.attribution.attributions import MetricAttributions
+from pawsonalize.engine.reporting.attribution.measuring import Measuring
+from pawsonalize.engine.resources.job_table import JobKind, JobTable
+from pawsonalize.engine.resources.jobs import (
+    BatchInferenceJob,
+    BatchSegmentJob,
+    DataDeletionJob,
+    DatasetExportJob,
+)
+from pawsonalize.engine.serving.batch import Batch
+from pawsonalize.engine.serving.exposure import Exposure
+from pawsonalize.engine.serving.filters.filterings import Filterings
+from pawsonalize.engine.serving.inference import Inference
+from pawsonalize.engine.serving.segments import Segments
+from pawsonalize.engine.serving.served import Loader
+from pawsonalize.engine.upkeep.erasing.deletions import Deletions
 from pawsonalize.settings import Settings
 
 
@@ -34,9 +40,13 @@ def erasing(settings: Settings, adapters: Adapters) -> Deletions:
     )
 
 
-def metric_attributions(
-    settings: Settings, adapters: Adapters, outputs: Outputs
-) -> MetricAttributions:
+def outputs_of(settings: Settings) -> Outputs:
+    """Where jobs may write."""
+    s3_root = Path(settings.s3_root).absolute() if settings.s3_root else None
+    return Outputs(settings.export_folders, s3_root, open_objects)
+
+
+def metric_attributions(settings: Settings, adapters: Adapters) -> MetricAttributions:
     """What measures and reports them."""
     measuring = Measuring(
         adapters.registry,
@@ -45,18 +55,17 @@ def metric_attributions(
         adapters.impressions,
     )
     seconds = settings.attribution_seconds
-    return MetricAttributions(adapters.registry, measuring, outputs, seconds)
+    return MetricAttributions(adapters.registry, measuring, outputs_of(settings), seconds)
 
 
 def background_jobs(
     settings: Settings, adapters: Adapters, filterings: Filterings | None = None
-) -> BackgroundJobs:
+) -> JobTable:
     """What creates and does them; `filterings` are those that answers use too."""
     filterings = filterings or Filterings(adapters.log, adapters.catalogue)
-    s3_root = Path(settings.s3_root).absolute() if settings.s3_root else None
     batch = Batch(
         adapters.import_jobs(settings).sources,
-        Outputs(settings.export_folders, s3_root, open_objects),
+        outputs_of(settings),
         adapters.filters,
     )
     loader = Loader(
@@ -64,12 +73,22 @@ def background_jobs(
         adapters.artefacts,
         Exposure(adapters.log, adapters.catalogue, adapters.impressions),
     )
-    return BackgroundJobs(
+    deletions = erasing(settings, adapters)
+    inference = Inference(batch, loader, adapters.log, adapters.catalogue, filterings)
+    segments = Segments(batch, loader, adapters.log, adapters.catalogue, filterings)
+    exports = Exports(adapters.datasets, batch.outputs)
+    return JobTable(
         registry=adapters.registry,
-        exports=Exports(adapters.datasets, batch.outputs),
-        deletions=erasing(settings, adapters),
-        inference=Inference(batch, loader, adapters.log, adapters.catalogue, filterings),
-        segments=Segments(batch, loader, adapters.log, adapters.catalogue, filterings),
+        kinds=(
+            JobKind(DatasetExportJob, exports.check, exports.perform),
+            JobKind(DataDeletionJob, deletions.check, deletions.perform),
+            JobKind(
+                BatchInferenceJob, inference.check, lambda job: inference.perform(job, clock.now())
+            ),
+            JobKind(
+                BatchSegmentJob, segments.check, lambda job: segments.perform(job, clock.now())
+            ),
+        ),
         folder=settings.jobs_dir,
         now=clock.now,
     )

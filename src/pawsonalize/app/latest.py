@@ -5,13 +5,13 @@ import os
 from pawsonalize import clock
 from pawsonalize.app.adapters import COMMAND, Adapters
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.campaigns.following import Following, Refusal
-from pawsonalize.engine.evaluating.asking import has_questions
-from pawsonalize.engine.evaluating.gathering import gather
-from pawsonalize.engine.problems import Problems
+from pawsonalize.engine.resources.problems import Problems
+from pawsonalize.engine.resources.side_process import SideProcess
 from pawsonalize.engine.resources.solutions import SolutionVersion
-from pawsonalize.engine.side_process import SideProcess
-from pawsonalize.engine.solutions.models import load_model
+from pawsonalize.engine.serving.models import load_model
+from pawsonalize.engine.training.evaluating.asking import has_questions
+from pawsonalize.engine.training.evaluating.gathering import gather
+from pawsonalize.engine.training.following import Following, Refusal
 from pawsonalize.evaluation.gate.decision import decide
 from pawsonalize.settings import Settings, as_environment
 

@@ -4,12 +4,12 @@ import os
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.engine.campaigns.live_model import LiveModel
-from pawsonalize.engine.campaigns.serving import Loader, ServingSettings
-from pawsonalize.engine.campaigns.untrained import TrainedOrNot, Untrained
-from pawsonalize.engine.exposure import Exposure
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.solutions import Solution
+from pawsonalize.engine.serving.exposure import Exposure
+from pawsonalize.engine.serving.live_model import LiveModel
+from pawsonalize.engine.serving.served import Loader, ServingSettings
+from pawsonalize.engine.training.untrained import TrainedOrNot, Untrained
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.settings import Settings
 

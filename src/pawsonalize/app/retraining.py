@@ -8,24 +8,24 @@ from typing import IO
 from pawsonalize import clock
 from pawsonalize.app.adapters import COMMAND, Adapters, open_notifiers
 from pawsonalize.app.live_models import live_model, live_models
-from pawsonalize.engine.campaigns.serving import Serving
-from pawsonalize.engine.notifying.outbox import Outbox
 from pawsonalize.engine.resources.defaults import RERANKER
-from pawsonalize.engine.solutions.models import load_model
+from pawsonalize.engine.resources.outbox import Outbox
+from pawsonalize.engine.serving.models import load_model
+from pawsonalize.engine.serving.served import Serving
+from pawsonalize.engine.training.retraining.checking import Checking
+from pawsonalize.engine.training.retraining.first import FirstRun
+from pawsonalize.engine.training.retraining.judging import Judging
+from pawsonalize.engine.training.retraining.news import News
+from pawsonalize.engine.training.retraining.processes import WorkerProcesses
+from pawsonalize.engine.training.retraining.promotion import Promotion
+from pawsonalize.engine.training.retraining.runs import Runs
+from pawsonalize.engine.training.retraining.schedule import read_schedule
+from pawsonalize.engine.training.retraining.steps import steps
+from pawsonalize.engine.training.retraining.timer import Timer
+from pawsonalize.engine.training.retraining.training import Training
+from pawsonalize.engine.training.retraining.worker import Worker
 from pawsonalize.settings import Settings, as_environment
 from pawsonalize.storage.base import EventLog
-from pawsonalize.workflow.checking import Checking
-from pawsonalize.workflow.first import FirstRun
-from pawsonalize.workflow.judging import Judging
-from pawsonalize.workflow.news import News
-from pawsonalize.workflow.processes import WorkerProcesses
-from pawsonalize.workflow.promotion import Promotion
-from pawsonalize.workflow.runs import Runs
-from pawsonalize.workflow.schedule import read_schedule
-from pawsonalize.workflow.steps import steps
-from pawsonalize.workflow.timer import Timer
-from pawsonalize.workflow.training import Training
-from pawsonalize.workflow.worker import Worker
 
 _TRAININGS_AT_ONCE = 2  # the recommender's and the reranker's, side by side
 

@@ -8,26 +8,26 @@ from starlette.concurrency import run_in_threadpool
 
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.signatures.verification import Signatures
-from pawsonalize.engine.actions.recommending import ActionRecommending
-from pawsonalize.engine.attribution.attributions import MetricAttributions
-from pawsonalize.engine.campaigns.updates import Campaigns
-from pawsonalize.engine.datasets import Datasets
-from pawsonalize.engine.filters.filterings import Filterings
-from pawsonalize.engine.filters.resources import Filters
-from pawsonalize.engine.importing.jobs import ImportJobs
-from pawsonalize.engine.ingest import Ingest
-from pawsonalize.engine.inventory.naming import AnimalNames
-from pawsonalize.engine.jobs.background import BackgroundJobs
-from pawsonalize.engine.recommenders import Recommenders
-from pawsonalize.engine.remembered import Remembered
+from pawsonalize.engine.ingest.datasets import Datasets
+from pawsonalize.engine.ingest.events import Ingest
+from pawsonalize.engine.ingest.importing.jobs import ImportJobs
+from pawsonalize.engine.ingest.inventory.naming import AnimalNames
+from pawsonalize.engine.reporting.attribution.attributions import MetricAttributions
+from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.datasets import EventTracker
+from pawsonalize.engine.resources.job_table import JobTable
 from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.remembered import Remembered
 from pawsonalize.engine.resources.resource import Resource, ResourceT
-from pawsonalize.engine.runtimes import Runtimes
-from pawsonalize.engine.solutions.processes import TrainingProcesses
-from pawsonalize.engine.solutions.queue import TrainingQueue
-from pawsonalize.engine.solutions.solutions import Solutions
-from pawsonalize.engine.solutions.versions import SolutionVersions
+from pawsonalize.engine.serving.actions import ActionRecommending
+from pawsonalize.engine.serving.campaigns import Runtimes
+from pawsonalize.engine.serving.filters.filterings import Filterings
+from pawsonalize.engine.serving.filters.resources import Filters
+from pawsonalize.engine.training.processes import TrainingProcesses
+from pawsonalize.engine.training.queue import TrainingQueue
+from pawsonalize.engine.training.recommenders import Recommenders
+from pawsonalize.engine.training.solutions import Solutions
+from pawsonalize.engine.training.versions import SolutionVersions
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -54,7 +54,7 @@ class Services:
     campaigns: Campaigns
     datasets: Datasets
     import_jobs: ImportJobs
-    jobs: BackgroundJobs
+    jobs: JobTable
     action_recommending: ActionRecommending
     attributions: MetricAttributions
     recommenders: Recommenders

@@ -8,7 +8,7 @@ from pawsonalize.aws.recipes import WITHOUT_EFFECT
 from pawsonalize.aws.services import Asked
 from pawsonalize.engine.resources.solutions import EventParameters, TrainingSelection
 from pawsonalize.engine.resources.tuning import MAX_TRIALS, Tuning
-from pawsonalize.engine.solutions.solutions import MOST_DAYS
+from pawsonalize.engine.training.solutions import MOST_DAYS
 from pawsonalize.recipes.ranges import Range
 
 # What would change the model, and does not yet: better refused than forgotten.

@@ -9,8 +9,8 @@ from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import DataDir, Json
 from pawsonalize.cli.resource_commands import add_ls
 from pawsonalize.cli.resource_table import print_fields
-from pawsonalize.engine.campaigns.creation import create_campaign
 from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.engine.training.creation import create_campaign
 from pawsonalize.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Campaigns: the solution versions being served.")

@@ -13,7 +13,7 @@ from pawsonalize.cli.resource_commands import add_ls, add_show
 from pawsonalize.cli.resource_table import print_fields
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.resources.datasets import Dataset
-from pawsonalize.engine.schemas import dataset_type_named
+from pawsonalize.engine.resources.schemas import dataset_type_named
 from pawsonalize.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Datasets: interactions, items and users.")

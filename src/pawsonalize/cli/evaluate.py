@@ -25,10 +25,10 @@ from pawsonalize.cli.options import (
 from pawsonalize.cli.progress import progress
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
-from pawsonalize.engine.evaluating.evaluator import EvaluationOrder
-from pawsonalize.engine.evaluating.evaluator import evaluate as evaluate_recipe
-from pawsonalize.engine.evaluating.holdout import SplitName
-from pawsonalize.engine.evaluating.report import Evaluation
+from pawsonalize.engine.training.evaluating.evaluator import EvaluationOrder
+from pawsonalize.engine.training.evaluating.evaluator import evaluate as evaluate_recipe
+from pawsonalize.engine.training.evaluating.holdout import SplitName
+from pawsonalize.engine.training.evaluating.report import Evaluation
 from pawsonalize.settings import load_settings
 
 

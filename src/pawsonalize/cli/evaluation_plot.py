@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from pawsonalize.engine.evaluating.report import Evaluation, SplitReport
+from pawsonalize.engine.training.evaluating.report import Evaluation, SplitReport
 from pawsonalize.evaluation.metrics.catalogue import NDCG_AT_5
 
 _TEMPLATES = Environment(

@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.evaluating.report import Evaluation, RankerReport, SplitReport
+from pawsonalize.engine.training.evaluating.report import Evaluation, RankerReport, SplitReport
 from pawsonalize.evaluation.bootstrap import Interval
 from pawsonalize.evaluation.metrics.catalogue import NDCG_AT_5
 

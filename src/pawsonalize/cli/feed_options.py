@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from pawsonalize.engine.feeds.dates import DateOrder
-from pawsonalize.engine.feeds.formats import FORMATS
-from pawsonalize.engine.feeds.reading import FeedForm
-from pawsonalize.engine.feeds.table_form import TableForm, read_columns, read_date_order
-from pawsonalize.engine.importing.text_form import read_text_form
+from pawsonalize.engine.ingest.feeds.dates import DateOrder
+from pawsonalize.engine.ingest.feeds.formats import FORMATS
+from pawsonalize.engine.ingest.feeds.reading import FeedForm
+from pawsonalize.engine.ingest.feeds.table_form import TableForm, read_columns, read_date_order
+from pawsonalize.engine.ingest.importing.text_form import read_text_form
 
 Format = Annotated[
     str | None,

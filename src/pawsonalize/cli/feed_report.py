@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pawsonalize.cli.unrecognised import print_unrecognised
-from pawsonalize.engine.feeds.importing import FeedReport
+from pawsonalize.engine.ingest.feeds.importing import FeedReport
 
 _SHOWN_ERRORS = 20
 _MORE = "and {:,} more rejected rows: --errors FILE writes all of them to a file"

@@ -14,7 +14,7 @@ from pawsonalize.cli.opening import opened, opened_or_made
 from pawsonalize.cli.options import DataDir, Json
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.feeds.sources import FeedSource
+from pawsonalize.engine.ingest.feeds.sources import FeedSource
 from pawsonalize.fetch.http import shown
 from pawsonalize.settings import Settings, load_settings
 

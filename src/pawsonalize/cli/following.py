@@ -14,8 +14,8 @@ from rich.status import Status
 from pawsonalize import clock
 from pawsonalize.app import Adapters, worker_processes
 from pawsonalize.cli.run_report import print_run, print_step, whereabouts
+from pawsonalize.engine.training.retraining.record import Outcome, Record
 from pawsonalize.settings import Settings
-from pawsonalize.workflow.record import Outcome, Record
 
 _LOOK_SECONDS = 0.2
 _BAD = {Outcome.FAILED, Outcome.CANCELLED, Outcome.TIMED_OUT}

@@ -9,7 +9,7 @@ from pawsonalize import clock
 from pawsonalize.cli.opening import opened, opened_or_made
 from pawsonalize.cli.options import DataDir, Json
 from pawsonalize.cli.resource_table import print_table
-from pawsonalize.engine.access_keys import Scope
+from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Access keys: who may call the Personalize API.")

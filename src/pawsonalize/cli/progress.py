@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import Progress as Bars
 
-from pawsonalize.engine.progress import Progress
+from pawsonalize.engine.resources.progress import Progress
 
 
 @contextmanager

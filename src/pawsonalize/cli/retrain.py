@@ -10,9 +10,9 @@ from pawsonalize.cli.following import finish, follow, started
 from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import At, DataDir, Json
 from pawsonalize.domain.times import parse_moment
-from pawsonalize.engine.solutions.retrained import Part
+from pawsonalize.engine.training.retrained import Part
+from pawsonalize.engine.training.retraining.record import Trigger
 from pawsonalize.settings import load_settings
-from pawsonalize.workflow.record import Trigger
 
 
 def retrain(

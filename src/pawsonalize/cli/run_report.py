@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pawsonalize.domain.times import SECOND, iso
-from pawsonalize.workflow.fates import described, label
-from pawsonalize.workflow.record import Half, Record, StepTiming
+from pawsonalize.engine.training.retraining.fates import described, label
+from pawsonalize.engine.training.retraining.record import Half, Record, StepTiming
 
 _FILE_WIDTH = 140
 

@@ -25,10 +25,10 @@ from pawsonalize.cli.training import solutions_of, solutions_to_train, train_and
 from pawsonalize.cli.tuned_line import tuned_line
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
-from pawsonalize.engine.campaigns.directory import listed
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.defaults import RECOMMENDER
 from pawsonalize.engine.resources.solutions import TrainingMode
+from pawsonalize.engine.serving.directory import listed
 from pawsonalize.settings import load_settings
 
 Mode = Annotated[

@@ -6,11 +6,11 @@ from pawsonalize import clock
 from pawsonalize.app import Adapters
 from pawsonalize.cli.progress import progress
 from pawsonalize.domain.errors import InvalidInput, TrainingFailed
-from pawsonalize.engine.campaigns.directory import listed
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.resources.status import Status
+from pawsonalize.engine.serving.directory import listed
 from pawsonalize.settings import Settings
 
 _LOOK_SECONDS = 0.05

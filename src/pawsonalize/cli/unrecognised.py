@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from pawsonalize.engine.feeds.mapping import Unrecognised, skeleton
+from pawsonalize.engine.ingest.feeds.mapping import Unrecognised, skeleton
 
 _SHOWN = 20
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pawsonalize.app import background_jobs
+from pawsonalize.app.jobs import background_jobs, erasing
 from pawsonalize.cli.dataset_group import dataset_group_of
 from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import DataDir, DatasetGroupName, Json
@@ -42,7 +42,8 @@ def erase(
     with opened(settings) as adapters:
         jobs = background_jobs(settings, adapters)
         group = dataset_group_of(adapters, settings, dataset_group)
-        done = jobs.finish(jobs.deletions.erase_user(user_id, dataset_group=group))
+        job = erasing(settings, adapters).erase_user(user_id, dataset_group=group)
+        done = jobs.finish(job)
         print_fields(done, json)
     if done.failure_reason:
         raise typer.Exit(1)

@@ -1,1 +1,1 @@
-"""The resource model and the two questions, over ports."""
+"""The recommender's own work, in six rooms; imports between them go one way only."""

@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.domain.statuses import AnimalStatus
-from pawsonalize.engine.animals.exposure_report import ExposureShare, exposure_report
+from pawsonalize.engine.reporting.exposure_report import ExposureShare, exposure_report
 from pawsonalize.http.json import json_response
 from pawsonalize.http.services import Services
 

@@ -14,11 +14,13 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.species import species_id
 from pawsonalize.domain.times import iso, parse_moment
-from pawsonalize.engine.decoding import Form, UnknownFields, check_fields, decode
-from pawsonalize.engine.event_form import Moment
-from pawsonalize.engine.inventory.form import AnimalForm
-from pawsonalize.engine.inventory.inventory import MAX_ANIMALS
-from pawsonalize.engine.inventory.listing import Listing, read_listing, read_status
+from pawsonalize.engine.ingest.decoding.decoder import check_fields, decode
+from pawsonalize.engine.ingest.decoding.form import Form
+from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields
+from pawsonalize.engine.ingest.event_form import Moment
+from pawsonalize.engine.ingest.inventory.form import AnimalForm
+from pawsonalize.engine.ingest.inventory.inventory import MAX_ANIMALS
+from pawsonalize.engine.ingest.inventory.listing import Listing, read_listing, read_status
 from pawsonalize.http.errors import ErrorDetail, Rejected, error_of_all
 from pawsonalize.http.json import json_response, read_body, read_form, read_limit, unknown_of
 from pawsonalize.http.services import Services

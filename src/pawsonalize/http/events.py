@@ -8,9 +8,11 @@ from msgspec import UNSET, Meta, Raw, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.engine.decoding import Form, UnknownFields, check_fields, decode
-from pawsonalize.engine.event_form import IN_THE_QUERY, EventForm
-from pawsonalize.engine.ingest import MAX_EVENTS
+from pawsonalize.engine.ingest.decoding.decoder import check_fields, decode
+from pawsonalize.engine.ingest.decoding.form import Form
+from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields
+from pawsonalize.engine.ingest.event_form import IN_THE_QUERY, EventForm
+from pawsonalize.engine.ingest.events import MAX_EVENTS
 from pawsonalize.http.addressing import read_group
 from pawsonalize.http.errors import ErrorDetail, Rejected, error_of_all
 from pawsonalize.http.json import json_response, read_body, unknown_of

@@ -7,9 +7,9 @@ import msgspec
 from msgspec import Meta
 
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
-from pawsonalize.engine.decoding import Form
-from pawsonalize.engine.filters.applied import AppliedFilter, apply
-from pawsonalize.engine.promotions import Promotion
+from pawsonalize.engine.ingest.decoding.form import Form
+from pawsonalize.engine.serving.filters.applied import AppliedFilter, apply
+from pawsonalize.engine.serving.promotions import Promotion
 from pawsonalize.http.services import Services
 
 MAX_PROMOTIONS = 1

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from pawsonalize.domain.events import LoggedEvent, Visitor
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.times import iso, parse_moment
-from pawsonalize.engine.history import history_page, read_cursor
+from pawsonalize.engine.ingest.history import history_page, read_cursor
 from pawsonalize.http.addressing import read_group
 from pawsonalize.http.json import json_response, read_limit
 from pawsonalize.http.services import Services

@@ -7,7 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.decoding import UnknownFields, decode, read_bounded
+from pawsonalize.engine.ingest.decoding.body import read_bounded
+from pawsonalize.engine.ingest.decoding.decoder import decode
+from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields
 from pawsonalize.http.services import Services
 
 T = TypeVar("T")

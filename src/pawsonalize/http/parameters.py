@@ -7,7 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.decoding import UNKNOWN_FIELD, UnknownFields, check_names, meant
+from pawsonalize.engine.ingest.decoding.spelling import meant
+from pawsonalize.engine.ingest.decoding.unknown_fields import (
+    UNKNOWN_FIELD,
+    UnknownFields,
+    check_names,
+)
 from pawsonalize.http.operation import Endpoint, Operation
 
 UNKNOWN_FIELDS_HEADER = "Pawsonalize-Unknown-Fields"

@@ -8,8 +8,8 @@ import msgspec
 from starlette.responses import Response
 
 from pawsonalize.domain.times import SECOND
-from pawsonalize.engine.animals.individuals import AnimalAnswer, Place
-from pawsonalize.engine.runtime import RankingAnswer
+from pawsonalize.engine.serving.animals.individuals import AnimalAnswer, Place
+from pawsonalize.engine.serving.recommender import RankingAnswer
 from pawsonalize.http.animal_answers import RECOMMENDATION_HEADER, DetailedAnimal, detailed_animal
 from pawsonalize.http.filtering import Metadata
 from pawsonalize.http.json import json_response

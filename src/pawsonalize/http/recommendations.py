@@ -10,12 +10,12 @@ from starlette.responses import Response
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.ids import parse_id
-from pawsonalize.engine.animals.individuals import AnimalAnswer, Asked, Individuals
-from pawsonalize.engine.campaigns.entries import Purpose
-from pawsonalize.engine.constraints import Constraint
-from pawsonalize.engine.event_form import Id, Moment
+from pawsonalize.engine.ingest.event_form import Id, Moment
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
-from pawsonalize.engine.runtime import Answer
+from pawsonalize.engine.serving.animals.individuals import AnimalAnswer, Asked, Individuals
+from pawsonalize.engine.serving.constraints import Constraint
+from pawsonalize.engine.serving.entries import Purpose
+from pawsonalize.engine.serving.recommender import Answer
 from pawsonalize.http.addressing import (
     Answering,
     CampaignName,

@@ -8,11 +8,11 @@ from msgspec import Meta
 from starlette.requests import Request
 
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.campaigns.addresses import Address
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.resources.pages import ResourcePage, resource_page
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import ResourceT
+from pawsonalize.engine.serving.addresses import Address
 from pawsonalize.http.json import read_limit
 from pawsonalize.http.operation import Parameter
 from pawsonalize.http.services import Services

@@ -10,13 +10,13 @@ from starlette.responses import Response
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import iso, parse_moment
-from pawsonalize.engine.decoding import Form
+from pawsonalize.engine.ingest.decoding.form import Form
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
-from pawsonalize.engine.solutions.retrained import Part
+from pawsonalize.engine.training.retrained import Part
+from pawsonalize.engine.training.retraining.record import Half, Record, Trigger
 from pawsonalize.http.json import json_response, read_form, read_limit
 from pawsonalize.http.resources import owning_group
 from pawsonalize.http.services import Services
-from pawsonalize.workflow.record import Half, Record, Trigger
 
 _DEFAULT_LIMIT = 20
 _MAX_LIMIT = 500

@@ -7,29 +7,29 @@ from typing import ParamSpec, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
-from pawsonalize.engine.animals.individuals import Individuals
-from pawsonalize.engine.animals.profile import Profiles
-from pawsonalize.engine.campaigns.directory import Directory
-from pawsonalize.engine.campaigns.updates import Campaigns
-from pawsonalize.engine.datasets import Datasets
-from pawsonalize.engine.erasing.deletions import Deletions
-from pawsonalize.engine.filters.filterings import Filterings
-from pawsonalize.engine.filters.resources import Filters
-from pawsonalize.engine.ingest import Ingest
-from pawsonalize.engine.inventory.inventory import Inventory
-from pawsonalize.engine.jobs.background import BackgroundJobs
-from pawsonalize.engine.outcomes.reporting import OutcomeSources
-from pawsonalize.engine.problems import Problems
+from pawsonalize.engine.ingest.datasets import Datasets
+from pawsonalize.engine.ingest.events import Ingest
+from pawsonalize.engine.ingest.inventory.inventory import Inventory
+from pawsonalize.engine.reporting.outcomes.reporting import OutcomeSources
+from pawsonalize.engine.resources.campaign_updates import Campaigns
+from pawsonalize.engine.resources.job_table import JobTable
+from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.runtime import Runtime
-from pawsonalize.engine.runtimes import Runtimes
-from pawsonalize.engine.solutions.processes import TrainingProcesses
-from pawsonalize.engine.solutions.queue import TrainingQueue
-from pawsonalize.engine.solutions.solutions import Solutions
-from pawsonalize.engine.solutions.versions import SolutionVersions
+from pawsonalize.engine.serving.animals.individuals import Individuals
+from pawsonalize.engine.serving.animals.profile import Profiles
+from pawsonalize.engine.serving.campaigns import Runtimes
+from pawsonalize.engine.serving.directory import Directory
+from pawsonalize.engine.serving.filters.filterings import Filterings
+from pawsonalize.engine.serving.filters.resources import Filters
+from pawsonalize.engine.serving.recommender import Runtime
+from pawsonalize.engine.training.processes import TrainingProcesses
+from pawsonalize.engine.training.queue import TrainingQueue
+from pawsonalize.engine.training.retraining.runs import Runs
+from pawsonalize.engine.training.solutions import Solutions
+from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.engine.upkeep.erasing.deletions import Deletions
 from pawsonalize.storage.animals import AnimalExposures
 from pawsonalize.storage.base import Catalogue, EventLog
-from pawsonalize.workflow.runs import Runs
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -65,7 +65,7 @@ class Services:
     trainings: TrainingProcesses
     queue: TrainingQueue
     campaigns: Campaigns
-    jobs: BackgroundJobs
+    jobs: JobTable
     filters: Filters
     filterings: Filterings
     deletions: Deletions

@@ -3,7 +3,7 @@
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.times import parse_moment
-from pawsonalize.engine.event_form import Id, Moment
+from pawsonalize.engine.ingest.event_form import Id, Moment
 
 
 def read_visitor(user_id: Id | None, session_id: Id | None) -> Visitor:

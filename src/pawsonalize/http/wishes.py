@@ -17,12 +17,12 @@ from pawsonalize.domain.wanted import (
     wanted_size,
     wanted_species,
 )
-from pawsonalize.engine.animals.distance import Place
-from pawsonalize.engine.animals.profile import Wishes
-from pawsonalize.engine.animals.rules import Denied
-from pawsonalize.engine.decoding import Form
-from pawsonalize.engine.event_form import Id
-from pawsonalize.engine.told import Told
+from pawsonalize.engine.ingest.decoding.form import Form
+from pawsonalize.engine.ingest.event_form import Id
+from pawsonalize.engine.serving.animals.distance import Place
+from pawsonalize.engine.serving.animals.profile import Wishes
+from pawsonalize.engine.serving.animals.rules import Denied
+from pawsonalize.engine.serving.told import Told
 
 Of = Literal["groups", "animals"]
 _MAX_DENIED = 1_000

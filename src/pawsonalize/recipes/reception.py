@@ -1,8 +1,8 @@
 """Animals that came back or are disliked: events that speak against an item, not for it.
 
 Neither is a choice. The visitor's own events of that item count no more from then on (see
-`engine/context.py`), and for everybody the item is as likely as the share of its choices that
-lasted.
+`engine/serving/context.py`), and for everybody the item is as likely as the share of its choices
+that lasted.
 """
 
 from dataclasses import dataclass

@@ -6,9 +6,9 @@ from starlette.responses import Response
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.preferences import Preferences
-from pawsonalize.engine.animals.individuals import Asked
-from pawsonalize.engine.runtime import MAX_RESULTS
-from pawsonalize.engine.told import Told
+from pawsonalize.engine.serving.animals.individuals import Asked
+from pawsonalize.engine.serving.recommender import MAX_RESULTS
+from pawsonalize.engine.serving.told import Told
 from pawsonalize.ui import words
 from pawsonalize.ui.cards import Card
 from pawsonalize.ui.households import Filters

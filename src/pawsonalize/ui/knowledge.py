@@ -9,7 +9,7 @@ import msgspec
 
 from pawsonalize.domain.event_types import DISLIKE, STANDARD, EventTypes
 from pawsonalize.domain.events import Event, Visitor
-from pawsonalize.engine.history import history_page
+from pawsonalize.engine.ingest.history import history_page
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.storage.base import HistoryQuery
 from pawsonalize.ui.storefront import Storefront

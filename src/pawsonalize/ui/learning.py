@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from pawsonalize.engine.training.retraining.first import FirstRun
+from pawsonalize.engine.training.retraining.record import Step
+from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.storage.base import EventLog
-from pawsonalize.workflow.first import FirstRun
-from pawsonalize.workflow.record import Step
-from pawsonalize.workflow.runs import Runs
 
 _MEANWHILE = (
     "Until then animals are ordered by what you and others look at, how long they wait, and how"

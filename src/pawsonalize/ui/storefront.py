@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from pawsonalize.engine.animals.individuals import Individuals
-from pawsonalize.engine.campaigns.live_model import LiveModel
-from pawsonalize.engine.ingest import Ingest
-from pawsonalize.engine.runtime import Runtime
+from pawsonalize.engine.ingest.events import Ingest
+from pawsonalize.engine.serving.animals.individuals import Individuals
+from pawsonalize.engine.serving.live_model import LiveModel
+from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.base import EventLog
 from pawsonalize.ui.learning import Learning

@@ -20,7 +20,7 @@ from pawsonalize.aws.protocol.errors import AwsError
 from pawsonalize.aws.signatures.canonical import SignedRequest
 from pawsonalize.aws.signatures.verification import Signatures
 from pawsonalize.domain.times import MINUTE, SECOND
-from pawsonalize.engine.access_keys import AccessKeys, Scope
+from pawsonalize.engine.resources.access_keys import AccessKeys, Scope
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.storage.sql import Database, SqlResources
 from tests.aws_shapes import REGION

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.demo import World, WorldSettings, generate
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.animals.settings import AnimalSettings, Weights
+from pawsonalize.engine.serving.animals.settings import AnimalSettings, Weights
 from pawsonalize.recipes.contract import Seen
 
 END = 1_767_225_600_000

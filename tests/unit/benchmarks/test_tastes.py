@@ -5,7 +5,7 @@ import pytest
 from benchmarks.tastes import Recorder, explained, record
 
 from pawsonalize.demo import WorldSettings
-from pawsonalize.engine.animals.settings import FACTORS
+from pawsonalize.engine.serving.animals.settings import FACTORS
 
 
 @pytest.fixture(scope="module")

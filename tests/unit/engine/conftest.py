@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.engine.campaigns.live_model import LiveModel
-from pawsonalize.engine.campaigns.serving import Loader, ServingSettings
-from pawsonalize.engine.campaigns.updates import Campaigns
+from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.defaults import RECOMMENDER, ensure_defaults
 from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.solutions.training import Trainer
-from pawsonalize.engine.solutions.versions import SolutionVersions
+from pawsonalize.engine.serving.live_model import LiveModel
+from pawsonalize.engine.serving.served import Loader, ServingSettings
+from pawsonalize.engine.training.trainer import Trainer
+from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.storage.artefacts import LocalArtefacts
 from pawsonalize.storage.sql import (
     Database,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pawsonalize.engine.campaigns.updates import Campaigns
+from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from pawsonalize.engine.campaigns.addresses import Address
-from pawsonalize.engine.campaigns.entries import Purpose
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER
+from pawsonalize.engine.serving.addresses import Address
+from pawsonalize.engine.serving.entries import Purpose
 from pawsonalize.http.addressing import answering
 from pawsonalize.http.services import Services
 from tests import event_loop

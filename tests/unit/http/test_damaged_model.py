@@ -9,8 +9,8 @@ from starlette.testclient import TestClient
 
 from pawsonalize.app import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.engine.campaigns.live_model import LiveModel
-from pawsonalize.engine.campaigns.serving import Loader, ServingSettings
+from pawsonalize.engine.serving.live_model import LiveModel
+from pawsonalize.engine.serving.served import Loader, ServingSettings
 from pawsonalize.settings import Settings
 from tests.event_data import T0
 from tests.service_data import make_service

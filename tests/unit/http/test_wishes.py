@@ -1,7 +1,7 @@
 """What a request says of a visitor's home."""
 
 from pawsonalize.domain.preferences import Preferences
-from pawsonalize.engine.told import Told
+from pawsonalize.engine.serving.told import Told
 from pawsonalize.http.wishes import Household, WishFields, read_wishes, told_of_home
 
 

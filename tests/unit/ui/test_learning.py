@@ -6,11 +6,11 @@ from pathlib import Path
 import msgspec
 
 from pawsonalize.domain.times import DAY
+from pawsonalize.engine.training.retraining.first import FirstRun
+from pawsonalize.engine.training.retraining.record import Outcome, Step, read_record, write_record
+from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.storage.sql import Database, SqlEventLog, SqlWorkflowRuns
 from pawsonalize.ui.learning import Learning
-from pawsonalize.workflow.first import FirstRun
-from pawsonalize.workflow.record import Outcome, Step, read_record, write_record
-from pawsonalize.workflow.runs import Runs
 from tests.event_data import T0, event
 from tests.workflow.test_first import Campaign, end
 

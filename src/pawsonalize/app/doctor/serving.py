@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 
 from pawsonalize.app.doctor.finding import Finding, Patient, attention
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.campaigns.directory import listed
-from pawsonalize.engine.campaigns.entries import DirectoryEntry, entries
-from pawsonalize.engine.folding.folds import Folds
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.workflow.record import Outcome
+from pawsonalize.engine.serving.directory import listed
+from pawsonalize.engine.serving.entries import DirectoryEntry, entries
+from pawsonalize.engine.serving.folds import Folds
+from pawsonalize.engine.training.retraining.record import Outcome
 
 _FAILED = (Outcome.FAILED, Outcome.TIMED_OUT)
 

@@ -10,10 +10,10 @@ from pawsonalize.aws.services import Answer, Asked, Services
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.schemas import DatasetType
-from pawsonalize.engine.actions.datasets import actions_of
-from pawsonalize.engine.interactions import read_interaction
-from pawsonalize.engine.records import Record
-from pawsonalize.engine.runtime import Runtime
+from pawsonalize.engine.ingest.interactions import read_interaction
+from pawsonalize.engine.ingest.records import Record
+from pawsonalize.engine.resources.action_datasets import actions_of
+from pawsonalize.engine.serving.recommender import Runtime
 
 _DEFAULT_RESULTS = 5
 _EVENT_TYPES = ("TAKEN", "NOT_TAKEN", "VIEWED")

@@ -11,7 +11,7 @@ from pawsonalize.engine.resources.datasets import (
     DatasetSchema,
     dataset_name,
 )
-from pawsonalize.engine.schemas import dataset_type_named
+from pawsonalize.engine.resources.schemas import dataset_type_named
 
 
 def create_dataset(services: Services, asked: Asked) -> Answer:

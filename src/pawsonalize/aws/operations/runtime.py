@@ -11,15 +11,15 @@ from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.filters.expression import number_text
 from pawsonalize.domain.ids import parse_id
-from pawsonalize.engine.constraints import Constraint
-from pawsonalize.engine.filters.applied import AppliedFilter, apply
-from pawsonalize.engine.promotions import Promotion
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.datasets import Filter
 from pawsonalize.engine.resources.solutions import Solution
-from pawsonalize.engine.runtime import Answer as Answered
-from pawsonalize.engine.runtime import Candidate, Runtime, Scored
-from pawsonalize.engine.told import Told
+from pawsonalize.engine.serving.constraints import Constraint
+from pawsonalize.engine.serving.filters.applied import AppliedFilter, apply
+from pawsonalize.engine.serving.promotions import Promotion
+from pawsonalize.engine.serving.recommender import Answer as Answered
+from pawsonalize.engine.serving.recommender import Candidate, Runtime, Scored
+from pawsonalize.engine.serving.told import Told
 from pawsonalize.recipes.next_best_action import NextBestAction
 
 _DEFAULT_RESULTS = 25

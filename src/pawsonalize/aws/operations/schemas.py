@@ -3,7 +3,7 @@
 from pawsonalize.aws.operations.pages import page
 from pawsonalize.aws.services import Answer, Asked, Services
 from pawsonalize.engine.resources.datasets import DatasetSchema
-from pawsonalize.engine.schemas import new_schema
+from pawsonalize.engine.resources.schemas import new_schema
 
 
 def create_schema(services: Services, asked: Asked) -> Answer:

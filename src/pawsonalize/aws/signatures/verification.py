@@ -17,8 +17,8 @@ from pawsonalize.aws.protocol.errors import (
 from pawsonalize.aws.signatures.authorization import ALGORITHM, Authorization, read_authorization
 from pawsonalize.aws.signatures.canonical import SignedRequest
 from pawsonalize.domain.times import MINUTE, SECOND
-from pawsonalize.engine.access_keys import AccessKey, AccessKeys, Scope
-from pawsonalize.engine.remembered import Remembered
+from pawsonalize.engine.resources.access_keys import AccessKey, AccessKeys, Scope
+from pawsonalize.engine.resources.remembered import Remembered
 
 _SKEW = 5 * MINUTE
 _SERVICE = "personalize"  # all three services sign by this name

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 from msgspec import Meta
 
-from pawsonalize.engine.actions.datasets import actions_of
+from pawsonalize.engine.resources.action_datasets import actions_of
 from pawsonalize.engine.resources.resource import Resource
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.resources.tuning import Tuned, Tuning

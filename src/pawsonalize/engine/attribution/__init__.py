@@ -1,1 +1,0 @@
-"""Metric attribution: what recommendations, and other sources of events, bring about."""

@@ -1,1 +1,0 @@
-"""Campaigns: which version is served, how that changes, and how it goes back."""

@@ -1,1 +1,0 @@
-"""Evaluating a recipe on the log: split, train, ask, measure, compare."""

@@ -1,1 +1,0 @@
-"""Feeds: files in which shelters' systems tell of their animals. One format, one file."""

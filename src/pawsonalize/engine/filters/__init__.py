@@ -1,1 +1,0 @@
-"""Filters at work: which items or users pass, and what is known of them."""

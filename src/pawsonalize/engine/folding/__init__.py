@@ -1,1 +1,0 @@
-"""Between trainings: the counts of a served version follow the log."""

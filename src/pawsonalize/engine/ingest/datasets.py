@@ -1,0 +1,151 @@
+"""Datasets: which schema they have, what is put into them, and how they go with their data."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pawsonalize.domain.errors import NotFound, PawsonalizeError
+from pawsonalize.domain.schemas import DatasetType, Schema
+from pawsonalize.engine.ingest.events import Rejection
+from pawsonalize.engine.ingest.records import Record, put_items, put_users
+from pawsonalize.engine.resources.action_datasets import actions_of, as_items, data_group
+from pawsonalize.engine.resources.datasets import (
+    Dataset,
+    DatasetGroup,
+    DatasetImportJob,
+    DatasetSchema,
+    EventTracker,
+    dataset_name,
+)
+from pawsonalize.engine.resources.defaults import DATASET_GROUP
+from pawsonalize.engine.resources.dependencies import check_type
+from pawsonalize.engine.resources.names import new_tracking_id
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.resource import is_name
+from pawsonalize.engine.resources.schemas import new_schema
+from pawsonalize.storage.base import Catalogue, EventLog
+
+
+@dataclass(frozen=True, slots=True)
+class Datasets:
+    """The datasets of every dataset group."""
+
+    registry: Registry
+    log: EventLog
+    catalogue: Catalogue
+
+    def of(self, dataset_group: str, dataset_type: DatasetType) -> Dataset:
+        """The group's dataset of the type; NotFound if it has none."""
+        for dataset in self.registry.all(Dataset, parent=dataset_group):
+            if dataset.dataset_type is dataset_type:
+                return dataset
+        raise NotFound(f"dataset group {dataset_group} has no {dataset_type} dataset: create one")
+
+    def schema(self, dataset: Dataset) -> Schema:
+        """The dataset's schema."""
+        described = self.registry.get(DatasetSchema, dataset.schema)
+        return Schema.parse(described.avro, described.dataset_type)
+
+    def create(self, dataset: Dataset, now: int) -> Dataset:
+        """Create a dataset; trainings and questions know its columns from now on."""
+        created = self.registry.create(dataset, now)
+        self._described(created)
+        return created
+
+    def update(self, dataset: Dataset, now: int) -> Dataset:
+        """Replace a dataset by one with another schema; InvalidInput for one of another type."""
+        check_type(dataset, self.registry.get(DatasetSchema, dataset.schema))
+        updated = self.registry.update(dataset, now)
+        self._described(updated)
+        return updated
+
+    def describe(
+        self, dataset_group: str, dataset_type: DatasetType, schema: str | None, now: int
+    ) -> Dataset:
+        """Create the group's dataset of the type, with the schema that `schema` names.
+
+        Avro record JSON in its place is stored first, under the dataset's own name. Without any,
+        the dataset has the columns of the default dataset group's.
+        """
+        name = dataset_name(dataset_group, dataset_type)
+        own = None
+        if schema is None:
+            schema = dataset_name(DATASET_GROUP, dataset_type)
+        elif not is_name(schema):
+            own = self.registry.create(new_schema(name, schema, dataset_type), now)
+            schema = own.name
+        dataset = Dataset(
+            name=name, dataset_group=dataset_group, dataset_type=dataset_type, schema=schema
+        )
+        try:
+            return self.create(dataset, now)
+        except PawsonalizeError:
+            if own is not None:
+                self.registry.delete(DatasetSchema, own.name)
+            raise
+
+    def create_tracker(
+        self, name: str, dataset_group: str, now: int, tags: Mapping[str, str] | None = None
+    ) -> EventTracker:
+        """Create the event tracker of a dataset group, which has one, with a new tracking id."""
+        return self.registry.create(
+            EventTracker(
+                name=name,
+                dataset_group=dataset_group,
+                tracking_id=new_tracking_id(),
+                tags=tags or {},
+            ),
+            now,
+        )
+
+    def tracker(self, tracking_id: str) -> EventTracker:
+        """The event tracker of that tracking id; NotFound if there is none."""
+        for tracker in self.registry.all(EventTracker):
+            if tracker.tracking_id == tracking_id:
+                return tracker
+        raise NotFound(f"there is no event tracker with the tracking id {tracking_id}: create one")
+
+    def put_items(self, dataset: Dataset, records: Sequence[Record]) -> tuple[Rejection, ...]:
+        """Put items, or actions, into the dataset; what is wrong with one costs that one alone."""
+        return put_items(*self._described(dataset), records)
+
+    def put_users(self, dataset: Dataset, records: Sequence[Record]) -> tuple[Rejection, ...]:
+        """Put users into the dataset; what is wrong with one costs that one alone."""
+        return put_users(*self._described(dataset), records)
+
+    def _described(self, dataset: Dataset) -> tuple[Catalogue, Schema]:
+        """The group's catalogue, which trainings ask for the schema as well."""
+        group = data_group(dataset.dataset_group, dataset.dataset_type)
+        catalogue, schema = self.catalogue.of(group), as_items(self.schema(dataset))
+        if catalogue.schema(schema.dataset) != schema:
+            catalogue.put_schema(schema)
+        return catalogue, schema
+
+    def delete(self, name: str) -> None:
+        """Delete a dataset with its data; Conflict while something is imported into it.
+
+        Interrupted, it is there still, with less or none of its data: delete it again.
+        """
+        dataset = self.registry.get(Dataset, name)
+        self.registry.check_unneeded(dataset)
+        self._erasing(dataset.dataset_group)[dataset.dataset_type]()
+        for job in list(self.registry.all(DatasetImportJob, parent=name)):
+            self.registry.delete(DatasetImportJob, job.name)
+        self.registry.delete(Dataset, name)
+
+    def delete_group(self, name: str) -> None:
+        """Delete a dataset group with what is left of its data; Conflict names what goes first."""
+        self.registry.check_unneeded(self.registry.get(DatasetGroup, name))
+        for erase in self._erasing(name).values():
+            erase()
+        self.registry.delete(DatasetGroup, name)
+
+    def _erasing(self, group: str) -> dict[DatasetType, Callable[[], int]]:
+        catalogue = self.catalogue.of(group)
+        actions = actions_of(group)
+        return {
+            DatasetType.INTERACTIONS: self.log.of(group).erase,
+            DatasetType.ITEMS: catalogue.erase_items,
+            DatasetType.USERS: catalogue.erase_users,
+            DatasetType.ACTIONS: self.catalogue.of(actions).erase_items,
+            DatasetType.ACTION_INTERACTIONS: self.log.of(actions).erase,
+        }

@@ -1,0 +1,130 @@
+"""What does not fit, in words that say what to write: msgspec's messages are translated here."""
+
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+import msgspec.inspect as mi
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.ingest.decoding.shapes import Unfollowed, alternatives, follow, value_at
+
+_PATH = re.compile(r"^(?P<what>.*) - at `\$(?P<path>[^`]*)`$", re.DOTALL)
+_MISSING = re.compile(r"missing required field `([^`]+)`")
+_MAX_SHOWN = 40
+_KINDS: tuple[tuple[type, str], ...] = (
+    (bool, "{}"),
+    (str, "text"),
+    (list, "a list"),
+    (dict, "an object"),
+    (type(None), "null"),
+    (int, "{}"),
+    (float, "{}"),
+)
+
+
+def explained(text: str, document: Any, shape: mi.Type) -> InvalidInput:
+    """The error of msgspec with that text, about a document that should have that shape."""
+    match = _PATH.match(text)
+    what, path = (match["what"], match["path"]) if match else (text, "")
+    field = path.removeprefix(".")
+    missing = _MISSING.search(what)
+    if missing is not None:
+        field = f"{field}.{missing[1]}" if field else missing[1]
+        return InvalidInput(f"{field} is missing: send it", field=field)
+    try:
+        wanted = _wanted(*follow(shape, path))
+    except Unfollowed:
+        return InvalidInput(f"{field}: {what}" if field else what, field=field or None)
+    message = f"{field or 'this'} must be {wanted}"
+    with suppress(Unfollowed):
+        message += f": it is {_shown(value_at(document, path))}"
+    return InvalidInput(message, field=field or None)
+
+
+def _wanted(shape: mi.Type, field: mi.Field | None) -> str:
+    kinds = [one for one in alternatives(shape) if not isinstance(one, mi.NoneType)]
+    if any(isinstance(one, mi.FloatType) for one in kinds):
+        kinds = [one for one in kinds if not isinstance(one, mi.IntType)]
+    words = list(dict.fromkeys(_kind(one) for one in kinds))
+    only = kinds[0]
+    if len(words) == 1 and isinstance(only, mi.IntType | mi.FloatType):
+        return f"{words[0]}, such as {_example(only, field)}"
+    return _either(words)
+
+
+def _kind(shape: mi.Type) -> str:
+    """What may stand there, in words."""
+    words = "JSON"
+    match shape:
+        case mi.IntType():
+            words = "a whole number" + _range(shape)
+        case mi.FloatType():
+            words = "a number" + _range(shape)
+        case mi.StrType():
+            words = "text" + _length(shape, "characters")
+        case mi.BoolType():
+            words = "true or false"
+        case mi.LiteralType(values):
+            words = _either(map(str, values))
+        case mi.EnumType(kind):
+            words = _either(str(one.value) for one in kind)
+        case mi.ListType():
+            words = "a list" + _length(shape, "entries")
+        case mi.StructType() | mi.DictType():
+            words = "an object"
+    return words
+
+
+def _range(shape: mi.IntType | mi.FloatType) -> str:
+    low, high = shape.ge, shape.le
+    bounds = []
+    if shape.gt is not None:
+        bounds.append(f"above {shape.gt:g}")
+    if shape.lt is not None:
+        bounds.append(f"below {shape.lt:g}")
+    if low is not None and high is not None:
+        bounds.append(f"from {low:g} to {high:g}")
+    elif low is not None:
+        bounds.append(f"of at least {low:g}")
+    elif high is not None:
+        bounds.append(f"of at most {high:g}")
+    return "".join(f" {one}" for one in bounds)
+
+
+def _length(shape: mi.StrType | mi.ListType, of: str) -> str:
+    low, high = shape.min_length, shape.max_length
+    if low and high is not None:
+        return f" of {low} to {high} {of}"
+    if low:
+        return f" of at least {low} {of}"
+    return "" if high is None else f" of at most {high} {of}"
+
+
+def _example(shape: mi.IntType | mi.FloatType, field: mi.Field | None) -> str:
+    default = None if field is None else field.default
+    if isinstance(default, int | float) and not isinstance(default, bool):
+        return f"{default:g}"
+    low, high = shape.ge, shape.le
+    usual = 10
+    if low is not None and usual < low:
+        return f"{low:g}"
+    return f"{high:g}" if high is not None and usual > high else str(usual)
+
+
+def _shown(value: Any) -> str:
+    """The value in a few words; what is long is not repeated."""
+    words = next((words for kind, words in _KINDS if isinstance(value, kind)), "something else")
+    text = msgspec.json.encode(value).decode() if not isinstance(value, list | dict) else ""
+    if isinstance(value, str):
+        return f"{words}, {text}" if len(text) <= _MAX_SHOWN else words
+    if isinstance(value, list):
+        return f"{words} of {len(value)} entries" if value else "an empty list"
+    return words.format(text if len(text) <= _MAX_SHOWN else "a long number")
+
+
+def _either(words: Iterable[str]) -> str:
+    *some, last = words
+    return f"{', '.join(some)} or {last}" if some else last

@@ -1,0 +1,223 @@
+"""The form in which sites send events, and how it becomes a domain event.
+
+Decoding is lenient about what it does not know (unknown fields are left out and named) and
+strict about what it does: every refusal names the field and the next move.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, Raw, UnsetType
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.events import (
+    DEFAULT_DATASET_GROUP,
+    MAX_IMPRESSION_ITEMS,
+    MAX_PROPERTIES_CHARS,
+    MAX_TYPE_LENGTH,
+    Event,
+)
+from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.domain.ids import MAX_ID_LENGTH, parse_id
+from pawsonalize.domain.times import DAY, parse_moment
+from pawsonalize.engine.ingest.decoding.decoder import decode, encode_text
+from pawsonalize.engine.ingest.decoding.form import Form
+from pawsonalize.engine.ingest.decoding.spelling import bare
+from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields
+from pawsonalize.engine.resources.names import new_event_id
+
+# The bounds are for the API document; `parse_id` keeps them, and says more when it refuses.
+Id = Annotated[
+    Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": MAX_ID_LENGTH})]
+    | int
+    | Annotated[float, Meta(extra_json_schema={"multipleOf": 1})],
+    Meta(description="1 to 256 printable characters, or an integer naming the same."),
+]
+Moment = Annotated[
+    str | int | float,
+    Meta(description="ISO 8601 text, epoch seconds or epoch milliseconds."),
+]
+
+# All events of a call go into one dataset group, and the query names it.
+IN_THE_QUERY: Mapping[str, str] = MappingProxyType(
+    {
+        "datasetgroup": "it into the query, ?datasetGroup=",
+        "campaign": "it into the query, ?campaign=",
+        "trackingid": "the tracker's group into the query, ?datasetGroup=",
+    }
+)
+
+MAX_CLOCK_LEAD = DAY  # a client's clock may be wrong by a time zone, not by more
+
+
+class AnimalMetadata(Form, frozen=True):
+    """The attribute ids that make an animal's group."""
+
+    animal_species_id: Id
+    animal_primary_breed_id: Id
+    animal_size_id: Id
+    animal_age_id: Id
+
+    def group(self) -> AnimalGroup:
+        """The animal group; InvalidInput names a bad attribute."""
+        return AnimalGroup.of(
+            self.animal_species_id,
+            self.animal_primary_breed_id,
+            self.animal_size_id,
+            self.animal_age_id,
+        )
+
+
+class EventForm(Form, frozen=True, rename="camel"):
+    """One event as sent: `{"userId"?, "sessionId", "eventType", "animalMetadata", …}`.
+
+    In a dataset group whose items are no animals' groups, `itemId` says what it is about.
+    """
+
+    session_id: Id
+    event_type: Annotated[str, Meta(min_length=1, max_length=MAX_TYPE_LENGTH)]
+    animal_metadata: AnimalMetadata | None = None
+    user_id: Id | None = None
+    animal_id: Id | None = msgspec.field(name="animal_id", default=None)
+    item_id: Id | None = None
+    event_id: Id | None = None
+    sent_at: Moment | None = None
+    event_value: float | None = None
+    recommendation_id: Id | None = None
+    impression: (
+        Annotated[list[Id], Meta(extra_json_schema={"maxItems": MAX_IMPRESSION_ITEMS})] | None
+    ) = None
+    properties: dict[str, Any] | None = None
+
+    synonyms = MappingProxyType(
+        {"data": "Data", "event": "events", "events": "events", **IN_THE_QUERY}
+    )
+
+
+class _Peek(msgspec.Struct, frozen=True):
+    """What tells an envelope, `{"Partitionkey": …, "Data": {…}}`, from a bare event."""
+
+    data: Raw | UnsetType = msgspec.field(name="Data", default=UNSET)
+
+
+_PEEK = msgspec.json.Decoder(_Peek)
+_ENVELOPE = msgspec.json.Decoder(dict[str, Raw])
+_OF_ENVELOPES = {"data", "partitionkey"}
+_FORM = msgspec.json.Decoder(EventForm)
+
+GroupOfAnimal = Callable[[str, int], AnimalGroup | None]
+
+
+def read_event(
+    raw: bytes | Raw,
+    received_at: int,
+    group_of: GroupOfAnimal,
+    dataset_group: str = DEFAULT_DATASET_GROUP,
+    unknown: UnknownFields | None = None,
+) -> Event:
+    """Read one event, in the stream's envelope or bare; InvalidInput says what is wrong with it.
+
+    `received_at` is milliseconds since 1970 and stands in for a missing `sentAt`. `group_of`
+    finds the group that a known animal had at a moment, for events that carry an `animal_id` and
+    no metadata. Fields that no event has are noted in `unknown`.
+    """
+    unknown = UnknownFields() if unknown is None else unknown
+    form = decode(_FORM, _unwrapped(raw, unknown), unknown)
+    animal_id = _optional_id(form.animal_id, "animal_id")
+    sent_at = read_sent_at(form.sent_at, received_at)
+    return Event(
+        event_id=_optional_id(form.event_id, "eventId") or new_event_id(received_at),
+        user_id=_optional_id(form.user_id, "userId"),
+        session_id=parse_id(form.session_id, "sessionId"),
+        event_type=parse_id(form.event_type, "eventType"),
+        item_id=_item(form, animal_id, sent_at, group_of, dataset_group),
+        sent_at=sent_at,
+        received_at=received_at,
+        animal_id=animal_id,
+        event_value=form.event_value,
+        recommendation_id=_optional_id(form.recommendation_id, "recommendationId"),
+        impression=read_impression(form.impression),
+        properties=read_properties(form.properties),
+        dataset_group=dataset_group,
+    )
+
+
+def _unwrapped(raw: bytes | Raw, unknown: UnknownFields) -> bytes | Raw:
+    """The event itself; nothing else in its envelope means anything, so no name is wrong there."""
+    data = decode(_PEEK, raw).data
+    if data is UNSET:
+        return raw
+    for name in decode(_ENVELOPE, raw):
+        if bare(name) not in _OF_ENVELOPES:
+            unknown.add(name)
+    return data
+
+
+def _optional_id(value: object, field: str) -> str | None:
+    return None if value is None else parse_id(value, field)
+
+
+def _item(
+    form: EventForm, animal_id: str | None, at: int, group_of: GroupOfAnimal, dataset_group: str
+) -> str:
+    """The item that the event is about: its own, or the group of its animal."""
+    if form.item_id is None:
+        return _group(form, animal_id, at, group_of).id
+    item_id = parse_id(form.item_id, "itemId")
+    if dataset_group == DEFAULT_DATASET_GROUP and AnimalGroup.parse(item_id) is None:
+        raise InvalidInput(
+            f"itemId {item_id} is no animal group, species-breed-size-age: send animalMetadata or"
+            " an animal_id, or the datasetGroup whose item it is",
+            field="itemId",
+        )
+    return item_id
+
+
+def _group(form: EventForm, animal_id: str | None, at: int, group_of: GroupOfAnimal) -> AnimalGroup:
+    if form.animal_metadata is not None:
+        return form.animal_metadata.group()
+    known = group_of(animal_id, at) if animal_id is not None else None
+    if known is None:
+        raise InvalidInput(
+            "animalMetadata is missing: send animal_species_id, animal_primary_breed_id,"
+            " animal_size_id and animal_age_id, or the animal_id of a known animal",
+            field="animalMetadata",
+        )
+    return known
+
+
+def read_sent_at(value: object, received_at: int) -> int:
+    """When the event happened; `received_at` where that was not sent, and at the latest."""
+    if value is None:
+        return received_at
+    sent_at = parse_moment(value, "sentAt")
+    if sent_at > received_at + MAX_CLOCK_LEAD:
+        raise InvalidInput(
+            "sentAt lies more than a day in the future: check the sender's clock", field="sentAt"
+        )
+    return min(sent_at, received_at)  # what has come in has happened: the next answer knows it
+
+
+def read_impression(ids: Sequence[object] | None) -> tuple[str, ...]:
+    """The item ids that were shown; InvalidInput if they are too many."""
+    shown = ids or ()
+    if len(shown) > MAX_IMPRESSION_ITEMS:
+        raise InvalidInput(
+            f"impression holds at most {MAX_IMPRESSION_ITEMS} ids", field="impression"
+        )
+    return tuple(parse_id(item, "impression") for item in shown)
+
+
+def read_properties(properties: Mapping[str, Any] | None) -> str | None:
+    """The properties as JSON text; InvalidInput if that is too long."""
+    if properties is None:
+        return None
+    text = encode_text(properties, "properties")
+    if len(text) > MAX_PROPERTIES_CHARS:
+        raise InvalidInput(
+            f"properties may have {MAX_PROPERTIES_CHARS} characters as JSON, not {len(text)}",
+            field="properties",
+        )
+    return text

@@ -1,0 +1,134 @@
+"""Ingest: events come in, good ones become durable, each bad one is named."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import compress
+
+from msgspec import Raw
+
+from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event
+from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields
+from pawsonalize.engine.ingest.event_form import read_event
+from pawsonalize.engine.ingest.group_commit import GroupCommit
+from pawsonalize.engine.ingest.unknown_types import UnknownTypes
+from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.base import EventLog
+
+MAX_EVENTS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why the event at `index` of the call was not taken."""
+
+    index: int
+    code: str
+    message: str
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a call's events; accepted ones are durable, duplicates already were."""
+
+    accepted: int
+    duplicates: int
+    rejected: tuple[Rejection, ...]
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether every event was refused."""
+        return bool(self.rejected) and not self.accepted and not self.duplicates
+
+
+class Ingest:
+    """The way of an event into the log.
+
+    With `reads_are_local` a look at the animals is too short to be worth a thread.
+    """
+
+    def __init__(
+        self,
+        log: EventLog,
+        animals: Animals,
+        *,
+        reads_are_local: bool,
+        unknown_types: UnknownTypes | None = None,
+    ) -> None:
+        self._animals = animals
+        self._unknown_types = unknown_types
+        self._reads_are_local = reads_are_local
+        self._writer = GroupCommit(log.append)
+
+    async def accept(
+        self,
+        raws: Sequence[bytes | Raw],
+        received_at: int,
+        dataset_group: str = DEFAULT_DATASET_GROUP,
+        unknown: UnknownFields | None = None,
+    ) -> Receipt:
+        """Store the good events of a call, in that dataset group, and report on the bad ones.
+
+        Fields that no event has are noted in `unknown`. Raises InvalidInput for an empty or too
+        long call, StorageUnavailable when nothing could be stored; then no event of the call is.
+        """
+        if not raws:
+            raise InvalidInput("there are no events in this call: send some", field="events")
+        if len(raws) > MAX_EVENTS:
+            raise InvalidInput(
+                f"a call takes {MAX_EVENTS} events, not {len(raws)}: split it", field="events"
+            )
+        if self._reads_are_local:
+            events, rejected = self._read(raws, received_at, dataset_group, unknown)
+        else:  # a network may hang, and every other request of the process with it
+            events, rejected = await asyncio.to_thread(
+                self._read, raws, received_at, dataset_group, unknown
+            )
+        stored = await self.put(events) if events else []
+        accepted = sum(stored)
+        return Receipt(accepted, len(stored) - accepted, tuple(rejected))
+
+    async def put(self, events: Sequence[Event]) -> list[bool]:
+        """Store ready-made events, of any dataset groups; they are durable when this returns.
+
+        A flag for each: False if its dataset group had its event id before. Raises what
+        `GroupCommit.submit` does, and then no event of the call is stored.
+        """
+        stored = await self._writer.submit(events)
+        if self._unknown_types is not None:
+            await self._note(self._unknown_types, list(compress(events, stored)))
+        return stored
+
+    async def _note(self, types: UnknownTypes, events: Sequence[Event]) -> None:
+        """Tell of events of unknown types; they are stored, whatever becomes of this."""
+        if unknown := types.among(events):
+            with suppress(StorageUnavailable):
+                await asyncio.to_thread(types.note, unknown)
+
+    def close(self) -> None:
+        """Make what was accepted durable, and stop."""
+        self._writer.close()
+
+    def _read(
+        self,
+        raws: Sequence[bytes | Raw],
+        received_at: int,
+        dataset_group: str,
+        unknown: UnknownFields | None,
+    ) -> tuple[list[Event], list[Rejection]]:
+        events = []
+        rejected = []
+        for index, raw in enumerate(raws):
+            try:
+                events.append(read_event(raw, received_at, self._group_of, dataset_group, unknown))
+            except InvalidInput as error:
+                rejected.append(Rejection(index, error.code, error.message, error.field))
+        return events, rejected
+
+    def _group_of(self, animal_id: str, at: int) -> AnimalGroup | None:
+        animal = self._animals.get(animal_id)
+        return None if animal is None else animal.group_at(at)

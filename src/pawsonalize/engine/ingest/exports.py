@@ -1,0 +1,126 @@
+"""Dataset export jobs: CSV in the form that imports read, so that it can be read in again."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import IO, Any
+
+import msgspec
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.events import Event
+from pawsonalize.domain.filters.expression import number_text
+from pawsonalize.domain.schemas import DatasetType, Schema
+from pawsonalize.domain.times import SECOND
+from pawsonalize.engine.ingest.datasets import Datasets
+from pawsonalize.engine.ingest.importing.interactions import IMPORTED
+from pawsonalize.engine.ingest.outputs import Outputs
+from pawsonalize.engine.resources.action_datasets import as_items, data_group
+from pawsonalize.engine.resources.datasets import Dataset
+from pawsonalize.engine.resources.jobs import DatasetExportJob, IngestionMode
+from pawsonalize.storage.base import Catalogue, EventLog
+
+_PAGE = 10_000
+_OF_EVENTS = (DatasetType.INTERACTIONS, DatasetType.ACTION_INTERACTIONS)
+Row = Mapping[str, str | float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Exports:
+    """Writes datasets as CSV, in batches, whatever their size."""
+
+    datasets: Datasets
+    outputs: Outputs
+
+    def check(self, job: DatasetExportJob) -> None:
+        """InvalidInput for what cannot be exported, or a place where nothing may be written."""
+        self.outputs.at(job.target)
+        dataset = self.datasets.registry.get(Dataset, job.dataset)
+        described = dataset.dataset_type not in _OF_EVENTS
+        if described and job.mode is not IngestionMode.ALL:
+            raise InvalidInput(
+                f"whether {dataset.dataset_type} were imported or put is not kept, as either"
+                " replaces the other: export ingestionMode ALL",
+                field="ingestionMode",
+            )
+
+    def perform(self, job: DatasetExportJob) -> dict[str, Any]:
+        """Write the dataset to `{target}/{job}/{dataset}.csv`; returns how many rows it has."""
+        dataset = self.datasets.registry.get(Dataset, job.dataset)
+        schema = self.datasets.schema(dataset)
+        output = self.outputs.at(job.target)
+        with output.file(f"{job.name}/{dataset.name}.csv") as file:
+            return {"rows": _write(file, schema, self._rows(dataset, job.mode))}
+
+    def _rows(self, dataset: Dataset, mode: IngestionMode) -> Iterator[Row]:
+        group = data_group(dataset.dataset_group, dataset.dataset_type)
+        catalogue = self.datasets.catalogue.of(group)
+        match dataset.dataset_type:
+            case DatasetType.INTERACTIONS | DatasetType.ACTION_INTERACTIONS:
+                return (_interaction(event) for event in _events(self.datasets.log, group, mode))
+            case DatasetType.ITEMS | DatasetType.ACTIONS:
+                return _items(catalogue)
+            case DatasetType.USERS:
+                users = catalogue.users()
+                return ({"USER_ID": user.user_id, **user.attributes} for user in users)
+
+
+def _events(log: EventLog, group: str, mode: IngestionMode) -> Iterator[Event]:
+    after, head = 0, log.head()
+    while page := log.read(after, head, _PAGE):
+        for logged in page:
+            imported = logged.event.event_id.startswith(IMPORTED)
+            wanted = mode is IngestionMode.ALL or imported is (mode is IngestionMode.BULK)
+            if logged.event.dataset_group == group and wanted:
+                yield logged.event
+        after = page[-1].offset
+
+
+def _interaction(event: Event) -> Row:
+    """An event's columns. Who has not signed in is known by the session, as there."""
+    properties = msgspec.json.decode(event.properties) if event.properties else {}
+    return {
+        **{name.upper(): _plain(value) for name, value in properties.items()},
+        "USER_ID": event.user_id or event.session_id,
+        "ITEM_ID": event.item_id,
+        # Seconds, as there; milliseconds, which imports read as well, where it has any.
+        "TIMESTAMP": event.sent_at if event.sent_at % SECOND else event.sent_at // SECOND,
+        "EVENT_TYPE": event.event_type,
+        "EVENT_VALUE": event.event_value,
+        "RECOMMENDATION_ID": event.recommendation_id,
+        "IMPRESSION": "|".join(event.impression) or None,
+    }
+
+
+def _items(catalogue: Catalogue) -> Iterator[Row]:
+    for item in catalogue.items():
+        created = None if item.created_at is None else item.created_at // SECOND
+        yield {**item.attributes, "ITEM_ID": item.item_id, "CREATION_TIMESTAMP": created}
+
+
+def _write(file: IO[bytes], schema: Schema, rows: Iterable[Row]) -> int:
+    """The columns of the schema, in its order; what a row has beyond them is left out."""
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+    writer = csv.writer(text)
+    writer.writerow(field.name for field in schema.fields)
+    names = [field.name for field in as_items(schema).fields]
+    written = 0
+    for row in rows:
+        writer.writerow([_text(row.get(name)) for name in names])
+        written += 1
+    text.detach()
+    return written
+
+
+def _text(value: str | float | None) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    return number_text(float(value))
+
+
+def _plain(value: Any) -> str | float | None:
+    """A property as a column holds it: text and numbers as they are, the rest as JSON."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float | None):
+        return msgspec.json.encode(value).decode()
+    return value

@@ -1,0 +1,1 @@
+"""Files and addresses from which animals come."""

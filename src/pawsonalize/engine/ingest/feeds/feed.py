@@ -1,0 +1,67 @@
+"""What every format gives: one row for each animal of a file, good or bad."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.ingest.decoding.decoder import decode
+from pawsonalize.engine.ingest.inventory.form import AnimalForm
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRow:
+    """One animal of a feed: its form, or why there is none.
+
+    `place` is the line, or the animal's number in the file, from 1. `external_id` is known of
+    most bad rows too, so that nobody takes their animals for gone. `unread` are fields that it has
+    and that we do not know.
+    """
+
+    place: int
+    external_id: str | None
+    form: AnimalForm | None = None
+    reason: str = ""
+    unread: tuple[str, ...] = ()
+
+
+Feed = Callable[[bytes], Iterator[FeedRow]]
+T = TypeVar("T")
+
+
+class _Named(msgspec.Struct, frozen=True):
+    """What is read of a record first: even of a bad one it is known whose it is."""
+
+    id: str | int | None = None
+    ID: str | int | None = None
+
+
+_NAMED = msgspec.json.Decoder(_Named)
+
+
+def named_in(raw: bytes | msgspec.Raw) -> str | None:
+    """The id in a JSON record that is otherwise bad; None if that cannot be read either."""
+    try:
+        named = decode(_NAMED, raw)
+    except InvalidInput:
+        return None
+    return str(named.id if named.id is not None else named.ID or "").strip() or None
+
+
+def read_rows(
+    records: Iterable[tuple[int, T]],
+    id_of: Callable[[T], str | int | float | None],
+    form_of: Callable[[T], AnimalForm],
+) -> Iterator[FeedRow]:
+    """The rows of a format's records."""
+    for place, record in records:
+        external_id = str(id_of(record) or "").strip()
+        if not external_id:
+            yield FeedRow(place, None, reason="it has no id")
+            continue
+        try:
+            yield FeedRow(place, external_id, form_of(record))
+        except InvalidInput as error:
+            yield FeedRow(place, external_id, reason=error.message)

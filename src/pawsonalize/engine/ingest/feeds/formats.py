@@ -1,0 +1,86 @@
+"""The formats by name, and which one a file is in."""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Protocol
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.ingest.feeds.asm3 import (
+    image_service,
+    is_asm3_csv,
+    read_asm3_csv,
+    read_asm3_json,
+)
+from pawsonalize.engine.ingest.feeds.feed import Feed, FeedRow
+from pawsonalize.engine.ingest.feeds.own import read_json_lines, read_own_csv
+from pawsonalize.engine.ingest.feeds.petfinder_csv import is_petfinder_csv, read_petfinder_csv
+from pawsonalize.engine.ingest.feeds.petfinder_json import read_petfinder_json
+from pawsonalize.engine.ingest.feeds.rescuegroups import read_rescuegroups
+from pawsonalize.engine.ingest.feeds.table_form import AS_USUAL, TableForm
+
+
+class _TableFeed(Protocol):
+    def __call__(self, content: bytes, form: TableForm = AS_USUAL) -> Iterator[FeedRow]: ...
+
+
+TABLES: Mapping[str, _TableFeed] = MappingProxyType(
+    {"csv": read_own_csv, "petfinder-csv": read_petfinder_csv, "asm3-csv": read_asm3_csv}
+)
+FORMATS: Mapping[str, Feed] = MappingProxyType(
+    {
+        "jsonl": read_json_lines,
+        "csv": read_own_csv,
+        "petfinder-csv": read_petfinder_csv,
+        "petfinder-json": read_petfinder_json,
+        "asm3-json": read_asm3_json,
+        "asm3-csv": read_asm3_csv,
+        "rescuegroups": read_rescuegroups,
+    }
+)
+
+
+def format_of(content: bytes, name: str | None, form: TableForm = AS_USUAL) -> str:
+    """The format of that name, or the one that a file's beginning looks like.
+
+    A file with columns by our names is our own CSV unless it is said to be another.
+    """
+    if name is None:
+        return "csv" if form.columns else _looks_like(content)
+    if name not in FORMATS:
+        raise InvalidInput(f"--format must be one of {', '.join(FORMATS)}", field="format")
+    return name
+
+
+def feed_of(
+    content: bytes, name: str | None, form: TableForm = AS_USUAL, address: str = ""
+) -> Feed:
+    """What reads the format of that name, or the one that a file's beginning looks like.
+
+    `address` is where the feed comes from, if it is no file.
+    """
+    found = format_of(content, name, form)
+    if service := image_service(address):
+        if found == "asm3-json" and form == AS_USUAL:
+            return partial(read_asm3_json, service=service)
+        if found == "asm3-csv":
+            return partial(read_asm3_csv, form=form, service=service)
+    if form == AS_USUAL:
+        return FORMATS[found]
+    if found not in TABLES:
+        raise InvalidInput(f"--columns, --dates and --separator are of CSV: this is {found}")
+    return partial(TABLES[found], form=form)
+
+
+def _looks_like(content: bytes) -> str:
+    start = content[:20_000].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if start[:1] == b"[":
+        return "asm3-json" if b'"SPECIESNAME"' in start.upper() else "petfinder-json"
+    if start[:1] == b"{":
+        first = start.partition(b"\n")[0]
+        if b'"data"' in start and b'"attributes"' in start:
+            return "rescuegroups"
+        return "petfinder-json" if b'"animals"' in first or first == b"{" else "jsonl"
+    if is_petfinder_csv(content):
+        return "petfinder-csv"
+    return "asm3-csv" if is_asm3_csv(content) else "csv"

@@ -1,0 +1,225 @@
+"""A feed into the inventory: its good rows, and what is no longer in a complete one."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import TypeVar
+
+import msgspec
+
+from pawsonalize.domain.errors import Conflict, InvalidInput
+from pawsonalize.engine.ingest.feeds.feed import FeedRow
+from pawsonalize.engine.ingest.feeds.mapping import NO_MAPPING, ValueMapping
+from pawsonalize.engine.ingest.feeds.reading import Rows
+from pawsonalize.engine.ingest.inventory.inventory import Inventory
+from pawsonalize.engine.ingest.inventory.listing import Listing, read_listing
+from pawsonalize.engine.ingest.inventory.recognition import unrecognised
+from pawsonalize.storage.animals import Animals
+
+MAX_SHRINK = 0.3
+MAX_REJECTED = 0.3
+_CHUNK = 1_000
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """Why a row of a feed was left out. `place` is its line, or its number in the file, from 1."""
+
+    place: int
+    animal_id: str | None
+    reason: str
+
+    def json_line(self) -> bytes:
+        """The row as one line of a JSON Lines report."""
+        return msgspec.json.encode(self) + b"\n"
+
+
+@dataclass(slots=True)
+class FeedReport:
+    """What a feed did. `removed` were listed before and are not in it.
+
+    `kept` are not in it either, but might be in a row that cannot be read. `unrecognised` are
+    values that we do not know, by field: in how many rows each is. `unread` are the fields and
+    columns that we do not know. `notes` are sentences for people.
+    """
+
+    rows: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    kept: int = 0
+    status_kept: int = 0
+    rejected: list[BadRow] = field(default_factory=list)
+    unrecognised: dict[str, dict[str, int]] = field(default_factory=dict)
+    unread: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether there were rows and none of them was taken."""
+        return bool(self.rejected) and len(self.rejected) == self.rows
+
+    def in_words(self) -> str:
+        """What it did, in one sentence."""
+        said = (
+            f"{self.rows:,} rows: {self.created:,} new, {self.updated:,} changed,"
+            f" {self.unchanged:,} unchanged, {self.removed:,} removed,"
+            f" {len(self.rejected):,} rejected"
+        )
+        if self.status_kept:
+            said += f"; {self.status_kept:,} kept a status that is newer than the file"
+        return said
+
+    def note(self, name: str, value: str) -> None:
+        """Count one row more with a value that we do not know."""
+        values = self.unrecognised.setdefault(name, {})
+        values[value] = values.get(value, 0) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class FeedImport:
+    """How a feed is taken: whose animals it tells of, and whether of all of them."""
+
+    source: str = ""
+    complete: bool = False
+    allow_shrink: bool = False
+    mapping: ValueMapping = NO_MAPPING
+
+
+def import_feed(
+    inventory: Inventory,
+    animals: Animals,
+    rows: Rows,
+    how: FeedImport,
+    told_at: int,
+    now: int,
+    on_progress: Callable[[int], None] = lambda _rows: None,
+) -> FeedReport:
+    """Take a feed that was true at `told_at`; `rows` gives its rows, as often as it is called.
+
+    Conflict, and nothing is changed, if it is complete and too many are missing.
+    """
+    missing = _missing(animals, rows, how) if how.complete else _NOBODY
+    report = FeedReport()
+    for chunk in _chunks(rows()):
+        listed = _read(chunk, how, now, report)
+        _put(inventory, listed, told_at, now, report)
+        on_progress(report.rows)
+    if report.unread:
+        report.notes.append(f"left out, as nothing here is called so: {', '.join(report.unread)}")
+    if reason := _doubt(missing, report):
+        report.kept = len(missing.ids)
+        report.notes.append(
+            f"{report.kept:,} listed animals that are not found in it were kept: {reason}"
+        )
+        return report
+    for ids in _chunks(iter(sorted(missing.ids))):
+        report.removed += inventory.remove(ids, now)
+    return report
+
+
+def animal_id_of(source: str, external_id: str) -> str:
+    """The id of a source's animal: ids of several sources may be alike."""
+    return f"{source}:{external_id}" if source else external_id
+
+
+@dataclass(frozen=True, slots=True)
+class _Missing:
+    """Who is listed and in no row whose id is known; `nameless` rows may be anybody's."""
+
+    ids: frozenset[str] = frozenset()
+    nameless: int = 0
+
+
+_NOBODY = _Missing()
+
+
+def _missing(animals: Animals, rows: Rows, how: FeedImport) -> _Missing:
+    listed = animals.listed(how.source)
+    told, nameless = set(), 0
+    for row in rows():
+        if row.external_id is None:
+            nameless += 1
+        else:
+            told.add(animal_id_of(how.source, row.external_id))
+    gone = listed - told
+    if len(gone) > MAX_SHRINK * len(listed) and not how.allow_shrink and not nameless:
+        raise Conflict(
+            f"{len(gone):,} of {len(listed):,} listed animals are not in this feed: nothing was"
+            " changed. If they are really gone, import it again with --allow-shrink; if it holds"
+            " only changes, with --delta"
+        )
+    return _Missing(frozenset(gone), nameless)
+
+
+def _doubt(missing: _Missing, report: FeedReport) -> str:
+    """Why nobody may be taken for gone, if there is a reason."""
+    if not missing.ids:
+        return ""
+    if missing.nameless:
+        return (
+            f"the id of {missing.nameless:,} rows cannot be read, so they may be any of them."
+            " Correct those rows, or name the --encoding or the --separator, and import it again"
+        )
+    if len(report.rejected) > MAX_REJECTED * report.rows:
+        return (
+            f"{len(report.rejected):,} of {report.rows:,} rows were rejected, so the file may be"
+            " read wrongly. Correct it and import it again"
+        )
+    return ""
+
+
+def _read(
+    rows: list[FeedRow], how: FeedImport, now: int, report: FeedReport
+) -> list[tuple[FeedRow, Listing]]:
+    listed = []
+    for row in rows:
+        report.rows += 1
+        report.unread += [name for name in row.unread if name not in report.unread]
+        try:
+            listed.append((row, _listing(row, how, now, report)))
+        except InvalidInput as error:
+            report.rejected.append(BadRow(row.place, row.external_id, error.message))
+    return listed
+
+
+def _put(
+    inventory: Inventory,
+    listed: list[tuple[FeedRow, Listing]],
+    told_at: int,
+    now: int,
+    report: FeedReport,
+) -> None:
+    receipt = inventory.put([listing for _row, listing in listed], told_at, now)
+    report.created += receipt.created
+    report.updated += receipt.updated
+    report.unchanged += receipt.unchanged
+    report.status_kept += receipt.status_kept
+    for refused in receipt.refused:
+        row, _ = listed[refused.index]
+        report.rejected.append(BadRow(row.place, row.external_id, refused.reason))
+
+
+def _listing(row: FeedRow, how: FeedImport, now: int, report: FeedReport) -> Listing:
+    if row.form is None or row.external_id is None:
+        raise InvalidInput(row.reason)
+    form = how.mapping.applied(row.form)
+    for name, value in unrecognised(form):
+        report.note(name, value)
+    listing = read_listing(form, now)
+    return replace(
+        listing,
+        animal=replace(
+            listing.animal,
+            animal_id=animal_id_of(how.source, row.external_id),
+            external_id=row.external_id,
+            source=how.source,
+        ),
+    )
+
+
+def _chunks(things: Iterator[T]) -> Iterator[list[T]]:
+    while chunk := list(islice(things, _CHUNK)):
+        yield chunk

@@ -1,0 +1,156 @@
+"""A mapping file: what the values of one shelter mean in our words.
+
+```yaml
+breed:
+  "DOMESTIC SH": Domestic Short Hair
+species:
+  "OTHER / HEDGEHOG, AFRICAN": small animal
+```
+
+Case and spaces do not count. A species may be told with the breed that stands beside it. A value
+without a meaning is left as it is.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from pawsonalize.domain.ages import AGE_NAMES, age_id
+from pawsonalize.domain.animals import UNKNOWN
+from pawsonalize.domain.breeds import FAMILIES, UNKNOWN_BREED, find_breed
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.sexes import FEMALE, MALE, read_sex
+from pawsonalize.domain.sizes import SIZE_NAMES, size_id
+from pawsonalize.domain.species import SPECIES_NAMES, species_id
+from pawsonalize.domain.statuses import AnimalStatus
+from pawsonalize.engine.ingest.inventory.form import AnimalForm
+from pawsonalize.engine.ingest.inventory.listing import read_status
+from pawsonalize.engine.ingest.inventory.recognition import MAPPED, species_as_told
+from pawsonalize.engine.ingest.inventory.staying import knows_outcome
+
+Unrecognised = Mapping[str, Mapping[str, int]]
+"""By the field and the value as it is written: how many rows have it."""
+
+_MEANINGS: Mapping[str, Iterable[str]] = {
+    "species": SPECIES_NAMES.values(),
+    "breed": sorted({breed.replace("_", " ") for _, breed in FAMILIES} | {UNKNOWN_BREED}),
+    "size": (*SIZE_NAMES.values(), UNKNOWN),
+    "age": (*AGE_NAMES.values(), UNKNOWN),
+    "sex": (MALE, FEMALE, UNKNOWN),
+    "status": tuple(AnimalStatus),
+    "outcome": (AnimalStatus.ADOPTED, AnimalStatus.REMOVED),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ValueMapping:
+    """Meanings by field and by the value, written in one way."""
+
+    meanings: Mapping[str, Mapping[str, str]]
+
+    @classmethod
+    def read(cls, path: Path) -> "ValueMapping":
+        """Read a mapping file; InvalidInput names what is wrong, and where."""
+        try:
+            told = yaml.load(path.read_text("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506  # all text
+        except OSError as error:
+            raise InvalidInput(
+                f"cannot read the mapping {path}: {error.strerror}", field="map"
+            ) from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise InvalidInput(f"the mapping {path} is not YAML: {error}", field="map") from error
+        return cls.of(told or {})
+
+    @classmethod
+    def of(cls, told: Any) -> "ValueMapping":
+        """Check what such a file holds."""
+        if not isinstance(told, dict) or not all(isinstance(one, dict) for one in told.values()):
+            raise InvalidInput("a mapping has a field, and below it `value: meaning`", field="map")
+        for field, meanings in told.items():
+            if field not in MAPPED:
+                raise InvalidInput(
+                    f"a mapping has no field {field!r}: there are {', '.join(MAPPED)}", field="map"
+                )
+            for value, meaning in meanings.items():
+                _check(field, value, meaning)
+        return cls(
+            {
+                field: {_key(value): meaning for value, meaning in meanings.items() if meaning}
+                for field, meanings in told.items()
+            }
+        )
+
+    def applied(self, form: AnimalForm) -> AnimalForm:
+        """The form with the meanings in place of the values."""
+        changed = {name: self._meaning(name, getattr(form, name)) for name in self.meanings}
+        if "species" in changed:
+            changed["species"] = self._meaning("species", species_as_told(form), form.species)
+        if "breed" in changed:
+            changed["secondary_breed"] = self._meaning("breed", form.secondary_breed)
+        return msgspec.structs.replace(form, **changed)
+
+    def _meaning(self, field: str, *values: str | int | None) -> str | int | None:
+        """What the first of the values that has a meaning means; the last as it is if none has."""
+        known = (
+            self.meanings[field].get(_key(str(value))) for value in values if value is not None
+        )
+        return next(filter(None, known), values[-1])
+
+
+NO_MAPPING = ValueMapping({})
+
+
+def skeleton(values: Unrecognised) -> str:
+    """A mapping file with these values, for somebody to write in what they mean."""
+    lines = ["# What the values of this source mean. Write the meaning after the colon; a value"]
+    lines += ["# without one is left as it is. Import again with --map and this file."]
+    for field in MAPPED:
+        if not values.get(field):
+            continue
+        some = ", ".join(list(_MEANINGS[field])[:8])
+        lines += ["", f"# {'Names such as' if field == 'breed' else 'One of'} {some}", f"{field}:"]
+        for value, rows in sorted(values[field].items(), key=lambda one: (-one[1], one[0])):
+            lines.append(f"  {msgspec.json.encode(value).decode()}:  # rows: {rows}")
+    return "\n".join(lines) + "\n"
+
+
+def _check(field: str, value: str, meaning: Any) -> None:
+    if isinstance(meaning, str) and (not meaning or _is_known(field, meaning)):
+        return
+    known = list(_MEANINGS[field])
+    near = get_close_matches(str(meaning), known, 1) or ([] if field == "breed" else known)
+    way = f": write {', '.join(near)}" if near else ": docs/how-to/send-your-inventory.md has names"
+    raise InvalidInput(
+        f"the mapping says {field} {value!r} is {meaning!r}, which is no {field} we know{way}",
+        field="map",
+    )
+
+
+def _is_known(field: str, meaning: str) -> bool:
+    if field == "breed":
+        plain = meaning.replace("_", " ")
+        return plain == UNKNOWN_BREED or any(find_breed(one, plain) for one in SPECIES_NAMES)
+    if field == "status":
+        try:
+            return bool(read_status(meaning))
+        except InvalidInput:
+            return False
+    if field == "outcome":
+        return knows_outcome(meaning)
+    if field == "sex":
+        return meaning == UNKNOWN or read_sex(meaning) is not None
+    read, names = {
+        "species": (species_id, SPECIES_NAMES),
+        "size": (size_id, SIZE_NAMES),
+        "age": (age_id, AGE_NAMES),
+    }[field]
+    return meaning == UNKNOWN or read(meaning) in names
+
+
+def _key(value: str) -> str:
+    return " ".join(value.split()).casefold()

@@ -1,0 +1,182 @@
+"""Feeds at addresses on their schedules: each is fetched once, whichever server does it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+import msgspec
+import structlog
+
+from pawsonalize.domain.errors import AlreadyExists, Conflict, NotFetched, PawsonalizeError
+from pawsonalize.domain.times import HOUR, MINUTE
+from pawsonalize.engine.ingest.feeds.importing import FeedReport
+from pawsonalize.engine.ingest.feeds.sources import NEVER, FeedSource, validators_of
+from pawsonalize.engine.resources.feeds import FeedState
+from pawsonalize.engine.resources.problems import Problems
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.fetch.http import Validators
+from pawsonalize.storage.animals import Animals
+
+# Longer than any fetch and import takes: after it, who claimed a feed is taken for dead.
+CLAIM = 30 * MINUTE
+# A problem outlasts the wait for the next attempt; a feed that is listed no more leaves none.
+_STANDS = 3 * HOUR
+_LONGEST_SAID = 1_000
+_FIRST_WAIT, _LONGEST_WAIT = MINUTE, HOUR
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledFeed:
+    """A feed, and the latest moment at or before another at which it was due, None for never."""
+
+    source: FeedSource
+    latest: Callable[[int], int | None]
+
+
+class Polling:
+    """Takes the feeds that are due.
+
+    A claim on the feed's state keeps two servers from taking the same at once. Who dies with it
+    has the feed taken again after the claim is over: taking a feed twice changes nothing.
+    """
+
+    def __init__(
+        self,
+        feeds: Mapping[str, ScheduledFeed],
+        registry: Registry,
+        animals: Animals,
+        problems: Problems,
+        stopped: Callable[[], bool] = NEVER,
+    ) -> None:
+        self._feeds = feeds
+        self._registry = registry
+        self._animals = animals
+        self._problems = problems
+        self._stopped = stopped
+        self._begun: set[str] = set()
+
+    def look(self, now: int) -> int:
+        """Take what is due, and return how many feeds that were, failures included."""
+        taken = 0
+        for name, feed in self._feeds.items():
+            tick = feed.latest(now)
+            if tick is None or self._stopped():
+                continue
+            state, mark = self.state(name, now), fingerprint(feed.source)
+            is_due = tick > state.tick and now >= state.not_before
+            # Servers of other settings must not outbid each other: each begins anew once.
+            is_new = state.fingerprint != mark and mark not in self._begun
+            if (is_due or is_new) and (claimed := self._claimed(state, now)):
+                self._begun.add(mark)
+                self._attempt(feed.source, claimed, tick, now)
+                taken += 1
+        return taken
+
+    def take(
+        self, name: str, source: FeedSource, now: int, *, allow_shrink: bool = False
+    ) -> FeedReport | None:
+        """Take a feed now, due or not; None if it has not changed. What goes wrong is raised.
+
+        Conflict while a server takes it.
+        """
+        claimed = self._claimed(self.state(name, now), now)
+        if claimed is None:
+            raise Conflict(f"feed {name} is being fetched by another process: wait for it")
+        return self._taken(source, claimed, claimed.tick, now, allow_shrink)
+
+    def state(self, name: str, now: int) -> FeedState:
+        """How a feed stands."""
+        found = self._registry.find(FeedState, name)
+        if found is not None:
+            return found
+        try:
+            return self._registry.create(FeedState(name=name), now)
+        except AlreadyExists:  # another server was faster
+            return self._registry.get(FeedState, name)
+
+    def _claimed(self, state: FeedState, now: int) -> FeedState | None:
+        """The state, claimed; None if another process has it."""
+        if now < state.claimed_until:
+            return None
+        try:
+            return self._registry.update(_with(state, claimed_until=now + CLAIM), now)
+        except Conflict:
+            return None
+
+    def _attempt(self, source: FeedSource, state: FeedState, tick: int, now: int) -> None:
+        try:
+            report = self._taken(source, state, tick, now)
+        except PawsonalizeError:
+            return  # the problem says what it is
+        if report is not None:
+            log.info("feed taken", feed=state.name, said=report.in_words())
+
+    def _taken(
+        self,
+        source: FeedSource,
+        state: FeedState,
+        tick: int,
+        now: int,
+        allow_shrink: bool = False,
+    ) -> FeedReport | None:
+        changes: dict[str, object] = {}
+        try:
+            report, changes = self._fetched(source, state, now, allow_shrink)
+        except Exception as error:
+            reason = error.message if isinstance(error, PawsonalizeError) else repr(error)
+            if self._stopped():
+                self._save(state, now, claimed_until=0)
+            else:
+                failed: dict[str, object]
+                wait = min(_FIRST_WAIT << min(state.attempts, 16), _LONGEST_WAIT)
+                failed = {"attempts": state.attempts + 1, "not_before": now + wait}
+                if state.fingerprint != (mark := fingerprint(source)):  # it was another feed's
+                    failed |= {"fingerprint": mark, "etag": "", "modified": "", "tick": 0}
+                self._save(state, now, **failed, said=reason, failed=True)
+                self._problems.report(_problem(state.name), reason, now, within=_STANDS)
+            raise
+        done = {"tick": tick, "attempts": 0, "not_before": 0, "failed": False, "taken_at": now}
+        self._save(state, now, **done, **changes)
+        self._problems.clear(_problem(state.name), now)
+        return report
+
+    def _fetched(
+        self, source: FeedSource, state: FeedState, now: int, allow_shrink: bool
+    ) -> tuple[FeedReport | None, dict[str, object]]:
+        mark = fingerprint(source)
+        same = state.fingerprint == mark
+        known = Validators(state.etag, state.modified) if same else Validators()
+        pages = source.fetched(known, self._stopped)
+        if not pages:
+            return None, {"said": "not changed since"}
+        how = replace(source.how, allow_shrink=allow_shrink)
+        report = replace(source, how=how).taken(self._animals, pages, now)
+        if report.is_refused:
+            first = report.rejected[0]
+            raise NotFetched(
+                f"all {report.rows:,} rows were rejected; the first, {first.place}: {first.reason}"
+            )
+        found = validators_of(pages)
+        seen = {"fingerprint": mark, "etag": found.etag, "modified": found.modified}
+        said = " ".join([report.in_words(), *report.notes])
+        return report, {**seen, "said": said[:_LONGEST_SAID]}
+
+    def _save(self, state: FeedState, now: int, **changes: object) -> None:
+        changes = {"looked_at": now, "claimed_until": 0} | changes
+        self._registry.change(FeedState, state.name, lambda one: _with(one, **changes), now)
+
+
+def fingerprint(source: FeedSource) -> str:
+    """What changes with any of a feed's settings: then it is fetched anew."""
+    told = (source.url, sorted(source.headers.items()), source.form, source.how)
+    return sha256(repr(told).encode()).hexdigest()
+
+
+def _problem(name: str) -> str:
+    return f"feed: {name}"
+
+
+def _with(state: FeedState, **changes: object) -> FeedState:
+    return msgspec.structs.replace(state, **changes)

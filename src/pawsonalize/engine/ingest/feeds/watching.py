@@ -1,0 +1,77 @@
+"""A folder into which a shelter's system puts feeds: each is taken once it is whole, then moved."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pawsonalize.domain.errors import InvalidInput, PawsonalizeError, StorageUnavailable
+from pawsonalize.engine.ingest.feeds.importing import FeedReport
+
+TAKEN, REFUSED = "taken", "refused"
+_UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What became of a file: its report, or the error that refused it."""
+
+    name: str
+    report: FeedReport | None = None
+    error: PawsonalizeError | None = None
+
+
+class FolderWatch:
+    """Takes the files of a folder, oldest first.
+
+    A file is whole when two looks in a row find it the same. What was taken moves to the folder
+    `taken`; what was refused, or has not one good row, to `refused`. A report stands beside it
+    where rows were bad; a crash in between only takes the same file again, which changes nothing.
+    """
+
+    def __init__(self, folder: Path, take: Callable[[Path], FeedReport]) -> None:
+        if not folder.is_dir():
+            raise InvalidInput(f"there is no folder {folder}: make it first")
+        self._folder = folder
+        self._take = take
+        self._before: dict[str, tuple[int, int]] = {}
+
+    def look(self) -> Iterator[Seen]:
+        """Take every file that has not changed since the last look."""
+        now = {path.name: _state(path) for path in self._files()}
+        whole = [name for name, state in now.items() if self._before.get(name) == state]
+        self._before = now
+        for name in sorted(whole, key=lambda name: (now[name], name)):
+            yield self._taken(self._folder / name)
+
+    def _files(self) -> Iterator[Path]:
+        for path in self._folder.iterdir():
+            hidden = path.name.startswith((".", "~")) or path.name.endswith(_UNFINISHED)
+            if path.is_file() and not hidden:
+                yield path
+
+    def _taken(self, path: Path) -> Seen:
+        try:
+            report = self._take(path)
+        except StorageUnavailable as error:  # not the file's fault: it is taken at a later look
+            return Seen(path.name, error=error)
+        except PawsonalizeError as error:
+            self._move(path, REFUSED, [error.message.encode()])
+            return Seen(path.name, error=error)
+        where = REFUSED if report.is_refused else TAKEN
+        self._move(path, where, [row.json_line() for row in report.rejected])
+        return Seen(path.name, report)
+
+    def _move(self, path: Path, where: str, lines: list[bytes]) -> None:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+        folder = self._folder / where
+        folder.mkdir(exist_ok=True)
+        target = folder / f"{path.stem}.{digest}{path.suffix}"
+        if lines:
+            target.with_name(f"{target.name}.report").write_bytes(b"".join(lines))
+        path.replace(target)
+
+
+def _state(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_mtime_ns, found.st_size

@@ -1,0 +1,1 @@
+"""Files of datasets into the log and the catalogue."""

@@ -1,0 +1,117 @@
+"""Importing files of the three datasets into the log and the catalogue."""
+
+from pathlib import Path
+from typing import BinaryIO
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event
+from pawsonalize.domain.schemas import DatasetType, Schema
+from pawsonalize.engine.ingest.importing.attributes import ItemReader, UserReader
+from pawsonalize.engine.ingest.importing.columns import Columns
+from pawsonalize.engine.ingest.importing.csv_rows import AS_IT_LOOKS, CsvTable
+from pawsonalize.engine.ingest.importing.interactions import EventReader
+from pawsonalize.engine.ingest.importing.loading import Loading
+from pawsonalize.engine.ingest.importing.report import OnError, Report, unreported
+from pawsonalize.engine.ingest.importing.text_form import TextForm
+from pawsonalize.engine.resources.action_datasets import ACTION_ID, ITEM_ID, as_items, is_of_actions
+from pawsonalize.engine.resources.progress import Progress, silent
+from pawsonalize.storage.base import Catalogue, EventLog, Item, User
+
+CHUNK_ROWS = 10_000
+
+
+class Importer:
+    """Imports CSV; `received_at` is the moment of the import.
+
+    Each chunk of rows is one transaction. An import that died is resumed by running it again:
+    rows that are there already are counted as duplicates.
+    """
+
+    def __init__(
+        self,
+        log: EventLog,
+        catalogue: Catalogue,
+        *,
+        received_at: int,
+        chunk_rows: int = CHUNK_ROWS,
+        dataset_group: str = DEFAULT_DATASET_GROUP,
+    ) -> None:
+        self._log = log
+        self._catalogue = catalogue.of(dataset_group)
+        self._dataset_group = dataset_group
+        self._received_at = received_at
+        self._chunk_rows = chunk_rows
+
+    def import_file(
+        self,
+        dataset: DatasetType,
+        path: Path,
+        schema: Schema | None = None,
+        *,
+        form: TextForm = AS_IT_LOOKS,
+        on_error: OnError = unreported,
+        on_progress: Progress = silent,
+    ) -> Report:
+        """Import a file; `on_progress` gets the bytes read and the file's size.
+
+        InvalidInput if the file cannot be opened, is empty or lacks a required column. What is
+        wrong with a row goes to `on_error` and costs that row alone.
+        """
+        try:
+            stream = path.open("rb")
+        except OSError as error:
+            raise InvalidInput(f"cannot open {path}: {error.strerror}", field="path") from error
+        with stream:
+            return self.import_stream(
+                dataset,
+                stream,
+                schema,
+                form=form,
+                size=path.stat().st_size,
+                on_error=on_error,
+                on_progress=on_progress,
+            )
+
+    def import_stream(
+        self,
+        dataset: DatasetType,
+        stream: BinaryIO,
+        schema: Schema | None = None,
+        *,
+        form: TextForm = AS_IT_LOOKS,
+        size: int = 0,
+        on_error: OnError = unreported,
+        on_progress: Progress = silent,
+    ) -> Report:
+        """Import what a binary stream holds; otherwise as `import_file`."""
+        table = CsvTable(stream, form)
+        if schema is not None and is_of_actions(dataset):
+            schema = as_items(schema)
+            dataset = schema.dataset
+            table.rename(ACTION_ID, ITEM_ID)
+        columns = Columns.match(table.header, dataset, schema)
+        if schema is not None:
+            self._catalogue.put_schema(schema)
+        loading = Loading(table, size, on_error, on_progress)
+        rows = self._chunk_rows
+        match dataset:
+            case DatasetType.INTERACTIONS:
+                events = EventReader(columns, self._received_at, self._dataset_group)
+                return loading.run(dataset, events.read, self._store_events, rows)
+            case DatasetType.ITEMS:
+                return loading.run(dataset, ItemReader(columns).read, self._store_items, rows)
+            case DatasetType.USERS:
+                return loading.run(dataset, UserReader(columns).read, self._store_users, rows)
+            case _:
+                raise InvalidInput(f"{dataset} are imported with their schema: give it")
+
+    def _store_events(self, events: list[Event]) -> int:
+        return sum(self._log.append(events))
+
+    def _store_items(self, items: list[Item]) -> int:
+        self._catalogue.put_items(items)
+        return len(items)
+
+    def _store_users(self, users: list[User]) -> int:
+        self._catalogue.put_users(users)
+        return len(users)

@@ -1,0 +1,176 @@
+"""An import as a resource: what was imported when, and what became of it."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.schemas import DatasetType, Schema
+from pawsonalize.engine.ingest.datasets import Datasets
+from pawsonalize.engine.ingest.importing.columns import Columns
+from pawsonalize.engine.ingest.importing.csv_rows import CsvTable
+from pawsonalize.engine.ingest.importing.importer import Importer
+from pawsonalize.engine.ingest.importing.interactions import IMPORTED
+from pawsonalize.engine.ingest.importing.report import Report
+from pawsonalize.engine.ingest.importing.sources import SourceFile, Sources
+from pawsonalize.engine.resources.action_datasets import data_group
+from pawsonalize.engine.resources.datasets import Dataset, DatasetImportJob, ImportMode
+from pawsonalize.engine.resources.job_table import Worker, lock_of
+from pawsonalize.engine.resources.names import new_resource_name
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.resource import moved
+from pawsonalize.engine.resources.status import Status
+
+_ERRORS_KEPT = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ImportJobs:
+    """Import jobs of any dataset, done one after the other by whoever calls `work`.
+
+    Who does one holds the lock of its name in `folder`, so that a dead one is recognised.
+    """
+
+    datasets: Datasets
+    sources: Sources
+    folder: Path
+    now: Callable[[], int]
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def _registry(self) -> Registry:
+        return self.datasets.registry
+
+    def create(
+        self,
+        name: str,
+        dataset: str,
+        location: str,
+        mode: ImportMode = ImportMode.FULL,
+        *,
+        tags: Mapping[str, str] | None = None,
+        asked: Mapping[str, Any] | None = None,
+    ) -> DatasetImportJob:
+        """Write down what to import; CREATE PENDING. InvalidInput for a location out of reach."""
+        self.sources.files(location)
+        job = DatasetImportJob(
+            name=name,
+            status=Status.CREATE_PENDING,
+            dataset=dataset,
+            source=location,
+            mode=mode,
+            tags=tags or {},
+            asked=asked or {},
+        )
+        return self._registry.create(job, self.now())
+
+    @property
+    def worker(self) -> Worker[DatasetImportJob]:
+        """What does them."""
+        return Worker(
+            self._registry, DatasetImportJob, self._done, self.folder, self.now, self.stopping
+        )
+
+    def work(self) -> bool:
+        """See `Worker.work`."""
+        return self.worker.work()
+
+    def _done(self, job: DatasetImportJob) -> dict[str, Any]:
+        return _outcome(self._imported(job))
+
+    def _imported(self, job: DatasetImportJob) -> list[tuple[str, Report]]:
+        dataset = self._registry.get(Dataset, job.dataset)
+        schema = self.datasets.schema(dataset)
+        files = self.sources.files(job.source)
+        for file in files:  # before anything is replaced
+            _check_header(file, dataset.dataset_type, schema)
+        if job.mode is ImportMode.FULL:
+            self._erase(dataset)
+        importer = Importer(
+            self.datasets.log,
+            self.datasets.catalogue,
+            received_at=self.now(),
+            dataset_group=data_group(dataset.dataset_group, dataset.dataset_type),
+        )
+        reports = []
+        for file in files:
+            with file.open() as stream:
+                report = importer.import_stream(
+                    dataset.dataset_type, stream, schema, on_progress=self._end_if_stopping
+                )
+            reports.append((file.name, report))
+        return reports
+
+    def _erase(self, dataset: Dataset) -> None:
+        """What was imported before; events that were sent stay."""
+        group = data_group(dataset.dataset_group, dataset.dataset_type)
+        catalogue = self.datasets.catalogue.of(group)
+        match dataset.dataset_type:
+            case DatasetType.INTERACTIONS | DatasetType.ACTION_INTERACTIONS:
+                self.datasets.log.of(group).erase(IMPORTED)
+            case DatasetType.ITEMS | DatasetType.ACTIONS:
+                catalogue.erase_items()
+            case DatasetType.USERS:
+                catalogue.erase_users()
+
+    def _end_if_stopping(self, _done: int, _total: int) -> None:
+        self.worker.end_if_stopping()
+
+
+def _check_header(file: SourceFile, dataset_type: DatasetType, schema: Schema) -> None:
+    with file.open() as stream:
+        try:
+            Columns.match(CsvTable(stream).header, dataset_type, schema)
+        except InvalidInput as error:
+            raise InvalidInput(f"{file.name}: {error.message}", field=error.field) from error
+
+
+def _outcome(reports: Sequence[tuple[str, Report]]) -> dict[str, Any]:
+    """What became of the rows; the job failed if not one of them was good."""
+    errors = tuple(
+        f"{name}, line {error.line}{f', {error.column}' if error.column else ''}: {error.reason}"
+        for name, report in reports
+        for error in report.first_errors
+    )[:_ERRORS_KEPT]
+    good = sum(report.accepted + report.duplicates for _, report in reports)
+    outcome: dict[str, Any] = {
+        "accepted": sum(report.accepted for _, report in reports),
+        "duplicates": sum(report.duplicates for _, report in reports),
+        "rejected": sum(report.rejected for _, report in reports),
+        "errors": errors,
+    }
+    if errors and not good:
+        outcome["status"] = Status.CREATE_FAILED
+        outcome["failure_reason"] = f"no row is good; {errors[0]}"
+    return outcome
+
+
+def run_import_job(
+    registry: Registry,
+    folder: Path,
+    dataset: str,
+    source: str,
+    work: Callable[[], Report],
+    now: Callable[[], int],
+) -> Report:
+    """Do the work as an import job into the dataset of that name; its failure is raised."""
+    name = new_resource_name(f"{dataset}-import", now())
+    with lock_of(folder, name):
+        job = registry.create(
+            DatasetImportJob(
+                name=name, status=Status.CREATE_IN_PROGRESS, dataset=dataset, source=source
+            ),
+            now(),
+        )
+        try:
+            report = work()
+        except BaseException as error:  # an interruption ends it as well
+            reason = str(error) or repr(error)
+            registry.update(moved(job, Status.CREATE_FAILED, failure_reason=reason), now())
+            raise
+        outcome = _outcome([(Path(source).name, report)])
+        status = outcome.pop("status", Status.ACTIVE)
+        registry.update(moved(job, status, **outcome), now())
+    return report

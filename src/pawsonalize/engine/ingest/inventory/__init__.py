@@ -1,0 +1,1 @@
+"""The animals there are: what is told of them becomes their record."""

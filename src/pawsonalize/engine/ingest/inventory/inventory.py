@@ -1,0 +1,191 @@
+"""Changes of the inventory: what is told of animals, step by step and one at a time."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
+from pawsonalize.domain.histories import with_stay
+from pawsonalize.domain.statuses import AnimalStatus, StatusChange, check_step, route
+from pawsonalize.engine.ingest.inventory.listing import Listing
+from pawsonalize.storage.animals import AnimalQuery, Animals
+
+MAX_ANIMALS = 1_000
+MAX_PAGE = 500
+
+
+class Outcome(StrEnum):
+    """What became of one listing."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why the listing at `index` was not taken."""
+
+    index: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of listings.
+
+    `status_kept` counts those whose status is known from a later moment than the listing's, so
+    that only the rest of them was taken.
+    """
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    status_kept: int = 0
+    refused: tuple[Refused, ...] = ()
+
+
+class Inventory:
+    """The animals, as they are told and as they change."""
+
+    def __init__(self, animals: Animals) -> None:
+        self._animals = animals
+
+    def put(self, listings: Sequence[Listing], told_at: int, now: int) -> Receipt:
+        """Take what was told of animals at a moment, all in one transaction.
+
+        A listing without a status leaves the status as it is. One that is older than the status
+        that is known may end an animal's being available, never begin it.
+        """
+        entry = _Entry(min(told_at, now))
+        ids = {listing.animal.animal_id for listing in listings}
+        self._animals.update(ids, lambda known: entry.changed(known, listings), now)
+        return entry.receipt()
+
+    def set_status(
+        self, animal_id: str, status: AnimalStatus, now: int, at: int | None = None
+    ) -> Animal:
+        """Let an animal's next status begin; the same again changes nothing.
+
+        NotFound if there is no such animal, Conflict if the status may not follow, or if the
+        moment lies before its last change.
+        """
+        result: list[Animal] = []
+
+        def change(known: Mapping[str, Animal]) -> Iterable[Animal]:
+            animal = _found(known.get(animal_id), animal_id)
+            check_step(animal.status, status)
+            if status is animal.status:
+                result.append(animal)
+                return ()
+            moment = max(now, animal.status_at) if at is None else min(at, now)
+            if moment < animal.status_at:
+                raise Conflict(f"it has been {animal.status} since later than that: leave out `at`")
+            result.append(_with(animal, (status,), moment))
+            return result
+
+        self._animals.update([animal_id], change, now)
+        return result[0]
+
+    def remove(self, animal_ids: Sequence[str], now: int) -> int:
+        """Mark animals as no longer listed, those that still are; return how many that were."""
+        removed: list[Animal] = []
+
+        def change(known: Mapping[str, Animal]) -> Iterable[Animal]:
+            for animal in known.values():
+                if animal.status not in {AnimalStatus.ADOPTED, AnimalStatus.REMOVED}:
+                    moment = max(now, animal.status_at)
+                    removed.append(_with(animal, (AnimalStatus.REMOVED,), moment))
+            return removed
+
+        self._animals.update(animal_ids, change, now)
+        return len(removed)
+
+    def forget(self, animal_id: str, now: int) -> None:
+        """Delete an animal and all that is known of it; NotFound if there is none."""
+        if not self._animals.remove([animal_id], now):
+            raise NotFound(_unknown(animal_id))
+
+    def get(self, animal_id: str) -> Animal:
+        """One animal; NotFound if there is none."""
+        return _found(self._animals.get(animal_id), animal_id)
+
+    def groups_of(self, animal_ids: Sequence[str], at: int) -> dict[str, str]:
+        """The groups at a moment of those of the animals that are known."""
+        known = self._animals.get_many(animal_ids)
+        return {animal_id: animal.group_at(at).id for animal_id, animal in known.items()}
+
+    def all(self, status: AnimalStatus) -> Iterator[Animal]:
+        """Every animal of a status, by id."""
+        query = AnimalQuery(MAX_PAGE, status=status)
+        while True:
+            found, after = self.page(query)
+            yield from found
+            if after is None:
+                return
+            query = replace(query, after=after)
+
+    def page(self, query: AnimalQuery) -> tuple[list[Animal], str | None]:
+        """One page of animals by id, and the id after which the next begins; None on the last."""
+        if not 1 <= query.limit <= MAX_PAGE:
+            raise InvalidInput(f"limit must be from 1 to {MAX_PAGE}", field="limit")
+        found = self._animals.page(replace(query, limit=query.limit + 1))
+        shown = found[: query.limit]
+        return shown, shown[-1].animal_id if len(found) > query.limit else None
+
+
+class _Entry:
+    """Listings on their way into the inventory."""
+
+    def __init__(self, told_at: int) -> None:
+        self._told_at = told_at
+        self._outcomes: Counter[Outcome] = Counter()
+        self._kept = 0
+        self._refused: list[Refused] = []
+
+    def changed(self, known: Mapping[str, Animal], listings: Sequence[Listing]) -> list[Animal]:
+        """What has to be written."""
+        now = dict(known)
+        for index, listing in enumerate(listings):
+            old = now.get(listing.animal.animal_id)
+            if old is not None and old.source != listing.animal.source:
+                reason = f"it is known from another source ({old.source or 'none'})"
+                self._refused.append(Refused(index, reason))
+                continue
+            new = listing.animal if old is None else self._continued(old, listing)
+            outcome = Outcome.UNCHANGED if new == old else Outcome.UPDATED
+            self._outcomes[Outcome.CREATED if old is None else outcome] += 1
+            now[new.animal_id] = new
+        return [animal for animal in now.values() if animal != known.get(animal.animal_id)]
+
+    def _continued(self, old: Animal, listing: Listing) -> Animal:
+        new = replace(listing.animal, history=with_stay(old.history, listing.stay))
+        steps = () if listing.status is None else route(new.status, listing.status)
+        if not steps:
+            return new
+        if self._told_at < new.status_at and new.status is not AnimalStatus.AVAILABLE:
+            self._kept += 1
+            return new
+        return _with(new, steps, max(self._told_at, new.status_at))
+
+    def receipt(self) -> Receipt:
+        """What became of them."""
+        counts = {outcome.value: self._outcomes[outcome] for outcome in Outcome}
+        return Receipt(**counts, status_kept=self._kept, refused=tuple(self._refused))
+
+
+def _with(animal: Animal, steps: Iterable[AnimalStatus], at: int) -> Animal:
+    changes = (StatusChange(status, at) for status in steps)
+    return replace(animal, history=(*animal.history, *changes))
+
+
+def _found(animal: Animal | None, animal_id: str) -> Animal:
+    if animal is None:
+        raise NotFound(_unknown(animal_id))
+    return animal
+
+
+def _unknown(animal_id: str) -> str:
+    return f"there is no animal {animal_id}: see GET /v1/animals or `pawsonalize animals ls`"

@@ -1,0 +1,81 @@
+"""Species and breeds of an animal, from what is told of both."""
+
+import re
+from functools import lru_cache
+from itertools import combinations
+
+from pawsonalize.domain.breeds import (
+    FAMILIES,
+    UNKNOWN_BREED,
+    Breeds,
+    breed_id,
+    find_breed,
+    read_breeds,
+)
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.species import CAT, DOG, SPECIES_NAMES, species_id
+from pawsonalize.engine.ingest.inventory.form import AnimalForm, text
+from pawsonalize.engine.ingest.inventory.markup import without_markup
+
+_BESIDE_CATS_AND_DOGS = [one for one in SPECIES_NAMES if one not in {CAT, DOG}]
+
+
+def read_species(form: AnimalForm) -> str:
+    """The species' id. Where the word says none (`OTHER`), the breed may: `RABBIT SH`.
+
+    InvalidInput for a word that nobody knows; numbers are ids of your own.
+    """
+    told = _plain(form.species, "species")
+    found = species_id(told)
+    if found in SPECIES_NAMES or found.isdecimal():
+        return found
+    breed = _plain(form.breed, "breed")
+    if (named := _species_in(breed)) is not None:
+        return named
+    beside = f" (its breed is {breed!r})" if breed else ""
+    known = ", ".join(SPECIES_NAMES.values())
+    raise InvalidInput(
+        f"species {told!r}{beside} is none that we know: write one of {known}, a number of your"
+        " own, or map the value with --map",
+        field="species",
+    )
+
+
+def told_breeds(form: AnimalForm, species: str) -> Breeds:
+    """The breeds, for a species id."""
+    told, second = _plain(form.breed, "breed"), _plain(form.secondary_breed, "secondaryBreed")
+    found = read_breeds(species, told)
+    if (species, found.primary) not in FAMILIES:
+        found = _of_its_kind(form, species, told) or found
+    secondary = breed_id(species, second) if second else found.secondary
+    if secondary in {found.primary, UNKNOWN_BREED}:
+        secondary = None
+    mixed = True if secondary else found.mixed
+    return Breeds(found.primary, secondary, form.mixed if form.mixed is not None else mixed)
+
+
+def _of_its_kind(form: AnimalForm, species: str, told: str) -> Breeds | None:
+    """`Guinea Pig` and `Rat` are species to some systems, which then write `Fancy` for a breed."""
+    kind = _plain(form.species, "species")
+    found = find_breed(species, f"{told} {kind}") or find_breed(species, kind)
+    return None if found is None else Breeds(found)
+
+
+@lru_cache(maxsize=4_096)
+def _species_in(breed: str) -> str | None:
+    """The species that a breed's name says, cats and dogs apart; None if it says none, or two."""
+    words = re.findall(r"\w+", breed)
+    for start, end in sorted(combinations(range(len(words) + 1), 2), key=lambda s: s[0] - s[1]):
+        found = species_id(" ".join(words[start:end]))
+        if found in _BESIDE_CATS_AND_DOGS:
+            return found
+    fitting = {
+        species
+        for species in _BESIDE_CATS_AND_DOGS
+        if (species, read_breeds(species, breed).primary) in FAMILIES
+    }
+    return fitting.pop() if len(fitting) == 1 else None
+
+
+def _plain(value: str | int | None, field: str) -> str:
+    return text(without_markup(value) if isinstance(value, str) else value, field)

@@ -1,0 +1,170 @@
+"""From what is told of an animal to its record."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from pawsonalize.domain.ages import BABY, age_id
+from pawsonalize.domain.animals import UNKNOWN, Animal, GoodWith
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.domain.histories import History, PastStay, with_stay
+from pawsonalize.domain.ids import MAX_ID_LENGTH, parse_id
+from pawsonalize.domain.sexes import read_sex
+from pawsonalize.domain.sizes import size_id
+from pawsonalize.domain.statuses import STATUS_WORDS, AnimalStatus, StatusChange
+from pawsonalize.domain.times import DAY, iso
+from pawsonalize.engine.ingest.inventory.form import (
+    MAX_PHOTOS,
+    AnimalForm,
+    Told,
+    day,
+    long_text,
+    number,
+    text,
+)
+from pawsonalize.engine.ingest.inventory.kinds import read_species, told_breeds
+from pawsonalize.engine.ingest.inventory.markup import without_markup
+from pawsonalize.engine.ingest.inventory.staying import read_moment, read_outcome, read_stay
+
+_MAX_ADDRESS_CHARS = 2_000
+_MAX_FEE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """An animal as it is told now: its status if that was told, and its stay as far as it was.
+
+    The history of `animal` is that of an animal nobody knew before.
+    """
+
+    animal: Animal
+    status: AnimalStatus | None
+    stay: PastStay
+
+
+def read_listing(form: AnimalForm, at: int) -> Listing:
+    """Read what is told at that moment (ms since 1970); InvalidInput names a bad field."""
+    status = read_status(form.status) if form.status is not None else None
+    stay = read_stay(form, status, at)
+    if stay.ending is not None:
+        status = None  # it was so then; what it is now, the rest of its history says
+    elif form.outcome and status is None:
+        status = read_outcome(form, status)
+    species = read_species(form)
+    breeds = told_breeds(form, species)
+    born = _born(form, at)
+    sex, altered = read_sex(text(form.sex, "sex")) or (UNKNOWN, None)
+    animal = Animal(
+        animal_id=parse_id(form.id, "id"),
+        species=species,
+        breed=breeds.primary,
+        size=size_id(text(form.size, "size")) or UNKNOWN,
+        age=UNKNOWN if born else _age(form, species),
+        born=born,
+        name=text(without_markup(form.name), "name"),
+        history=_first_history(stay, status, at),
+        source=text(form.source, "source"),
+        external_id=text(parse_id(form.external_id or form.id, "externalId"), "externalId"),
+        shelter=text(without_markup(form.shelter), "shelter"),
+        bonded_unit=parse_id(form.bonded_unit, "bondedUnit") if form.bonded_unit else None,
+        secondary_breed=breeds.secondary,
+        mixed=breeds.mixed,
+        sex=sex,
+        coat=text(form.coat, "coat"),
+        colours=_texts(form.colours, "colours", 10, MAX_ID_LENGTH),
+        altered=altered if form.altered is None else form.altered,
+        house_trained=form.house_trained,
+        special_needs=form.special_needs,
+        good_with_kids=_good_with(form.good_with_kids, "goodWithKids"),
+        good_with_dogs=_good_with(form.good_with_dogs, "goodWithDogs"),
+        good_with_cats=_good_with(form.good_with_cats, "goodWithCats"),
+        photos=_texts(form.photos, "photos", MAX_PHOTOS, _MAX_ADDRESS_CHARS),
+        url=_page(form.url),
+        priority=number(form.priority, "priority", 0, 1) or 0.0,
+        fee=number(form.fee, "fee", 0, _MAX_FEE),
+        latitude=number(form.latitude, "latitude", -90, 90),
+        longitude=number(form.longitude, "longitude", -180, 180),
+        postcode=text(form.postcode, "postcode"),
+        description=long_text(without_markup(form.description), "description"),
+        intake_at=read_moment(form.intake_at, "intakeAt"),
+    )
+    _check_group(animal, at)
+    return Listing(animal, status, stay)
+
+
+def read_status(given: str) -> AnimalStatus:
+    """A status by its name or another word for it; InvalidInput names all."""
+    word = "".join(letter for letter in given.lower() if letter.isalnum())
+    if word in STATUS_WORDS:
+        return STATUS_WORDS[word]
+    try:
+        return AnimalStatus(given.strip().lower())
+    except ValueError as error:
+        known = ", ".join(AnimalStatus)
+        raise InvalidInput(
+            f"status must be one of {known}, not {given.strip()!r}", field="status"
+        ) from error
+
+
+def _born(form: AnimalForm, at: int) -> date | None:
+    """The date of birth; where the sender's day has begun, it may be tomorrow here."""
+    born = day(form.birth_date, "birthDate")
+    if born is not None and born.isoformat() > iso(at + DAY)[:10]:
+        raise InvalidInput(
+            f"birthDate {born} lies in the future: correct it, or leave it out and tell the age",
+            field="birthDate",
+        )
+    return born
+
+
+def _age(form: AnimalForm, species: str) -> str:
+    """The age band as told; some systems tell a kitten's age as its size."""
+    told = text(form.age, "age")
+    if told:
+        return age_id(told, species)
+    size = text(form.size, "size")
+    return BABY if not size.isdecimal() and age_id(size, species) == BABY else UNKNOWN
+
+
+def _first_history(stay: PastStay, status: AnimalStatus | None, at: int) -> History:
+    if stay.ending is not None:
+        return with_stay((), stay)
+    listed = at if stay.since is None else stay.since
+    there = StatusChange(AnimalStatus.AVAILABLE, listed)
+    if status in {None, AnimalStatus.AVAILABLE}:
+        return (there,)
+    assert status is not None
+    now = StatusChange(status, at)
+    return (there, now) if listed < at else (now,)
+
+
+def _good_with(told: Told, field: str) -> GoodWith:
+    if told is None or isinstance(told, bool):
+        return {None: GoodWith.UNKNOWN, True: GoodWith.YES, False: GoodWith.NO}[told]
+    try:
+        return GoodWith(told.strip().lower() or GoodWith.UNKNOWN)
+    except ValueError as error:
+        known = ", ".join(GoodWith)
+        raise InvalidInput(f"{field} must be true, false or one of {known}", field=field) from error
+
+
+def _texts(told: list[str] | None, field: str, most: int, limit: int) -> tuple[str, ...]:
+    if told is not None and len(told) > most:
+        raise InvalidInput(f"{field} holds at most {most} entries", field=field)
+    return tuple(found for one in told or () if (found := text(one, field, limit)))
+
+
+def _page(told: str | None) -> str:
+    address = text(told, "url", _MAX_ADDRESS_CHARS)
+    if address and not address.lower().startswith(("http://", "https://")):
+        raise InvalidInput(f"url must begin with https://, not {address[:40]!r}", field="url")
+    return address
+
+
+def _check_group(animal: Animal, at: int) -> None:
+    group = animal.group_at(at)
+    if "-" in group.species + group.size + group.age:
+        raise InvalidInput("only a breed may contain '-'", field="species")
+    parse_id(group.id, "breed")
+    if AnimalGroup.parse(group.id) != group:
+        raise InvalidInput("name the species in words, such as dog", field="species")

@@ -1,1 +1,0 @@
-"""The inventory: which animals there are, what is told of them, and what became of them."""

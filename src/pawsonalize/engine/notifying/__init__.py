@@ -1,1 +1,0 @@
-"""The outbox: news are kept with the tables and delivered in the background, at least once."""

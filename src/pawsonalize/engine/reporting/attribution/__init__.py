@@ -1,0 +1,1 @@
+"""Metric attributions: what events are worth."""

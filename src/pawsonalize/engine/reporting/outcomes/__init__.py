@@ -1,0 +1,1 @@
+"""Outcomes: adoptions and what led to them."""

@@ -1,0 +1,153 @@
+"""The job table: what is to be done once in the background, and who does it."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Generic
+
+from pawsonalize.domain.errors import Conflict, NotReady
+from pawsonalize.engine.resources.locks import held, is_held
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.resource import ResourceT, moved
+from pawsonalize.engine.resources.status import Status
+
+_LOOK_SECONDS = 0.1
+_PATIENCE_SECONDS = 0.2
+_RECENT = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Worker(Generic[ResourceT]):
+    """Does the jobs of a kind one after the other, for whoever calls `work`.
+
+    `perform` does one and returns what changes of it; what it raises is why the job failed. Who
+    does one holds the lock of its name in `folder`.
+    """
+
+    registry: Registry
+    kind: type[ResourceT]
+    perform: Callable[[ResourceT], Mapping[str, Any]]
+    folder: Path
+    now: Callable[[], int]
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def work(self) -> bool:
+        """Do the job that waits for longest, if one does; those that died have failed from now on.
+
+        What goes wrong is said by the job. True if one was done.
+        """
+        open_ones = [
+            job for job in self.registry.page(self.kind, _RECENT) if not job.status.is_settled
+        ]
+        for job in reversed(open_ones):
+            if job.status is Status.CREATE_PENDING and not self.stopping.is_set():
+                return self._done(job)
+            settle_dead(self.registry, self.folder, job, self.now())
+        return False
+
+    def end_if_stopping(self) -> None:
+        """For jobs to call again and again: NotReady as soon as the server stops."""
+        if self.stopping.is_set():
+            raise NotReady("the server was stopped meanwhile: create the job again")
+
+    def _done(self, job: ResourceT) -> bool:
+        with lock_of(self.folder, job.name) as taken:
+            if not taken:
+                return False
+            try:
+                job = self.registry.update(moved(job, Status.CREATE_IN_PROGRESS), self.now())
+            except Conflict:  # another server was faster
+                return False
+            try:
+                changes = {"status": Status.ACTIVE, **self.perform(job)}
+            except Exception as error:  # noqa: BLE001 - the job says what it was
+                reason = str(error) or repr(error)
+                changes = {"status": Status.CREATE_FAILED, "failure_reason": reason}
+            self.registry.update(moved(job, **changes), self.now())
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class JobKind(Generic[ResourceT]):
+    """One kind of job."""
+
+    resource: type[ResourceT]
+    check: Callable[[ResourceT], None]
+    """Raises InvalidInput for a job that cannot be done."""
+    perform: Callable[[ResourceT], Mapping[str, Any]]
+    """Does one and returns what changes of it."""
+
+
+@dataclass(frozen=True)
+class JobTable:
+    """The jobs of a registry. Those of a kind are done one after the other, in any server."""
+
+    registry: Registry
+    kinds: tuple[JobKind[Any], ...]
+    folder: Path
+    now: Callable[[], int]
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def create(self, job: ResourceT) -> ResourceT:
+        """Write down what to do; CREATE PENDING. InvalidInput for what cannot be done."""
+        next(one for one in self.kinds if one.resource is type(job)).check(job)
+        return self.registry.create(job, self.now())
+
+    def delete(self, kind: type[ResourceT], name: str) -> ResourceT:
+        """Forget a job that is done; its files stay. Conflict while it is in work."""
+        job = self.registry.get(kind, name)
+        if not job.status.is_settled:
+            raise Conflict(f"{kind.kind} {name} is {job.status}: wait, then delete it")
+        self.registry.delete(kind, name)
+        return job
+
+    def finish(self, job: ResourceT) -> ResourceT:
+        """Do the job here, or wait for the server that does it; returns it settled."""
+        worker = next(one for one in self.workers if one.kind is type(job))
+        while not (job := self.registry.get(type(job), job.name)).status.is_settled:
+            if not worker.work():
+                time.sleep(_LOOK_SECONDS)
+        return job
+
+    @cached_property
+    def workers(self) -> tuple[Worker[Any], ...]:
+        """Who does them, one for each kind."""
+        return tuple(
+            Worker(
+                self.registry,
+                kind.resource,
+                kind.perform,
+                self.folder / kind.resource.kind.replace(" ", "-"),
+                self.now,
+                self.stopping,
+            )
+            for kind in self.kinds
+        )
+
+
+@contextmanager
+def lock_of(folder: Path, job: str) -> Iterator[bool]:
+    """The job's lock, held while the block runs; False if somebody else does the job."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{job}.lock"
+    with held(path, patience=_PATIENCE_SECONDS) as lock:
+        try:
+            yield lock is not None
+        finally:
+            if lock is not None:
+                path.unlink(missing_ok=True)
+
+
+def settle_dead(registry: Registry, folder: Path, job: ResourceT, now: int) -> None:
+    """A job in work that nobody does any more has failed."""
+    if is_held(folder / f"{job.name}.lock"):
+        return
+    job = registry.get(type(job), job.name)  # it may have ended in between
+    if job.status is Status.CREATE_IN_PROGRESS:
+        reason = f"the {job.kind}'s process ended without a word: create it again"
+        with suppress(Conflict):  # somebody else looked at the same moment
+            registry.update(moved(job, Status.CREATE_FAILED, failure_reason=reason), now)

@@ -1,0 +1,116 @@
+"""Standing problems: what goes wrong in the background and lasts, in one place and told once."""
+
+from hashlib import sha256
+
+import structlog
+
+from pawsonalize.domain.notifications import Kind, Notification
+from pawsonalize.domain.times import MINUTE, iso
+from pawsonalize.engine.resources.outbox import Outbox
+from pawsonalize.storage.problems import Problem, ProblemTable
+
+# A problem that is reported all the time is written no more often than this.
+_RENEW_AFTER = MINUTE
+_LONGEST_MESSAGE = 2000
+
+log = structlog.get_logger()
+
+
+class Problems:
+    """Takes reports from every process of every machine, and tells people of what lasts."""
+
+    def __init__(self, table: ProblemTable, outbox: Outbox, notice_after: int) -> None:
+        """A notification is sent of what has lasted `notice_after` milliseconds."""
+        self._table = table
+        self._outbox = outbox
+        self._notice_after = notice_after
+
+    def report(self, name: str, message: str, now: int, *, within: int | None = None) -> None:
+        """Say that something goes wrong, or still does; `message` names the next move.
+
+        The first report of a name begins the problem. With `within`, it is over if nobody reports
+        it again for so many milliseconds (more than a minute): so a process that dies leaves
+        none behind. Without, it stands until it is cleared. Costs one read where nothing is new.
+        """
+        message = message[:_LONGEST_MESSAGE]
+        found = self._table.find(name)
+        if found is not None and is_over(found, now):
+            self._end(found, now)
+            found = None
+        if found is None:
+            log.warning("problem", name=name, reason=message)
+        elif found.message == message and now - found.last_seen < _RENEW_AFTER:
+            return
+        expires_at = None if within is None else now + within
+        self._table.report(Problem(name, message, now, now, expires_at))
+
+    def clear(self, name: str, now: int) -> None:
+        """Say that it goes well (again). Costs one read where there was no problem."""
+        found = self._table.find(name)
+        if found is not None:
+            self._end(found, now)
+
+    def standing(self, now: int) -> list[Problem]:
+        """What goes wrong at that moment, the oldest first."""
+        return [problem for problem in self._table.all() if not is_over(problem, now)]
+
+    def look(self, now: int) -> None:
+        """Tell of what has lasted, and end what nobody reports any more.
+
+        Each is told once, however many processes look.
+        """
+        for problem in self._table.all():
+            if is_over(problem, now):
+                self._end(problem, now)
+            elif problem.told_at is None and now - problem.since >= self._notice_after:
+                self._tell(problem, now)
+
+    def _tell(self, problem: Problem, now: int) -> None:
+        # The outbox knows the id if another process was faster; who dies between the two lines
+        # has it told by the next who looks.
+        self._outbox.enqueue(_begun(problem, now))
+        if not self._table.tell(problem, now):
+            left = self._table.find(problem.name)
+            if left is None or left.since != problem.since:  # ended meanwhile, and untold
+                self._outbox.enqueue(_ended(problem, now))
+
+    def _end(self, problem: Problem, now: int) -> None:
+        if problem.told_at is not None:
+            self._outbox.enqueue(_ended(problem, now))
+        if self._table.remove(problem):
+            log.info("problem over", name=problem.name)
+
+
+def is_over(problem: Problem, now: int) -> bool:
+    """Whether nobody has reported it for as long as it may go without a report."""
+    return problem.expires_at is not None and problem.expires_at <= now
+
+
+def _begun(problem: Problem, now: int) -> Notification:
+    text = (
+        f"{problem.message}\nSince {iso(problem.since)}. Everything that needs attention:"
+        " pawsonalize doctor"
+    )
+    subject = f"Problem: {problem.name}"
+    return Notification(_id(problem), Kind.PROBLEM, subject, text, now, details=_details(problem))
+
+
+def _ended(problem: Problem, now: int) -> Notification:
+    text = f"It began at {iso(problem.since)}: {problem.message}"
+    return Notification(
+        f"{_id(problem)}:ended",
+        Kind.PROBLEM_ENDED,
+        f"Problem over: {problem.name}",
+        text,
+        now,
+        details=_details(problem),
+    )
+
+
+def _id(problem: Problem) -> str:
+    """The same for all who tell of it; a name may hold what an id must not."""
+    return f"problem-{sha256(problem.name.encode()).hexdigest()[:16]}-{problem.since}"
+
+
+def _details(problem: Problem) -> dict[str, object]:
+    return {"name": problem.name, "since": iso(problem.since)}

@@ -1,0 +1,49 @@
+"""The factors that tell animals of one group apart, each within fixed bounds."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.domain.times import DAY, HOUR
+from pawsonalize.engine.serving.animals.rules import Verdict
+
+Floats = NDArray[np.float64]
+Numbers = NDArray[Any]
+
+_YEAR_DAYS = 365.0
+_MANY_SHOWINGS = 10_000.0
+_NEAR_KM, _FAR_KM = 10.0, 500.0
+_UNKNOWN_PLACE = -0.75
+_ENOUGH_PHOTOS = 3
+
+
+def waiting(listed: Numbers, hour: int) -> Floats:
+    """From the moments of listing and the hour since 1970: 0 for who came today, 1 for a year.
+
+    By the log of the days.
+    """
+    days = np.maximum(hour * HOUR - listed, 0) / DAY
+    return np.asarray(np.minimum(np.log1p(days) / np.log1p(_YEAR_DAYS), 1))
+
+
+def exposure(shown: Numbers) -> Floats:
+    """0 for who was never shown down to -1 for 10,000 times, by the log."""
+    return np.asarray(0.0 - np.minimum(np.log1p(shown) / np.log1p(_MANY_SHOWINGS), 1))  # no -0.0
+
+
+def distance(kilometres: Numbers) -> Floats:
+    """0 here down to -1 at 500 km, by the log; -0.75 for NaN, who lives nobody knows where."""
+    nearness = 0.0 - np.minimum(np.log1p(kilometres / _NEAR_KM) / np.log1p(_FAR_KM / _NEAR_KM), 1)
+    return np.where(np.isnan(kilometres), _UNKNOWN_PLACE, nearness)
+
+
+def photos(count: Numbers) -> Floats:
+    """0 without up to 1 for three."""
+    return np.asarray(np.minimum(count, _ENOUGH_PHOTOS) / _ENOUGH_PHOTOS)
+
+
+def compatibility(verdict: Verdict, out: Floats) -> None:
+    """Minus the share of the visitor's questions that have no answer, written into `out`."""
+    np.subtract(0.0, verdict.uncertain, out=out)  # and not -0.0 where all is known
+    out /= max(1, verdict.asked)

@@ -1,0 +1,142 @@
+"""Why an animal stands where it stands: short, and true of it, of its visitor and of its place."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pawsonalize.domain.ages import AGE_NAMES
+from pawsonalize.domain.animals import Animal, GoodWith
+from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.domain.sizes import SIZE_NAMES
+from pawsonalize.domain.species import SPECIES_NAMES
+from pawsonalize.domain.times import DAY
+from pawsonalize.engine.serving.animals.rules import Rules
+from pawsonalize.recipes.contract import Seen
+
+MAX_REASONS = 3
+_LIVE_WITH = {"kids": "children", "dogs": "dogs", "cats": "cats"}
+_PRONOUNS = {"female": "she", "male": "he"}
+_OBJECTS = {"female": "her", "male": "him"}
+# What a visitor did, the most telling first, in words.
+_DEEDS = {
+    "application": "applied for",
+    "inquiry": "asked about",
+    "favorite": "saved",
+    "view": "looked at",
+}
+_WORTH_SAYING_DAYS = 30
+_SELDOM = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One place of an answer: who has it, and by how much each part lifts it above the others.
+
+    `lifts` are the parts of the utility by name, less their mean over the answer. `animals` are
+    all that share the place; the first is the one that was weighed.
+    """
+
+    animals: Sequence[Animal]
+    group: AnimalGroup | None
+    lifts: Mapping[str, float]
+    shown: float
+    kilometres: float | None
+    explored: bool
+
+
+def reasons_for(
+    standing: Standing, seen: Sequence[Seen], rules: Rules, at: int, newcomer_days: int
+) -> tuple[str, ...]:
+    """Up to three reasons, the weightiest first; what nobody knows is always said, and last."""
+    doubts = list(_doubts(standing.animals, standing.kilometres, rules))[:2]
+    found = sorted(_found(standing, seen, rules, at, newcomer_days), key=lambda one: -one[0])
+    return (*(reason for _, reason in found[: MAX_REASONS - len(doubts)]), *doubts)
+
+
+def _found(
+    standing: Standing, seen: Sequence[Seen], rules: Rules, at: int, newcomer_days: int
+) -> Iterator[tuple[float, str]]:
+    """What speaks for it, with how much it lifts."""
+    lifts = standing.lifts
+    days = max(0, at - standing.animals[0].listed_at) // DAY
+    if standing.explored and days < newcomer_days:
+        yield 9.0, "new here"  # exploration alone brought it here
+    if days >= _WORTH_SAYING_DAYS and (lifts["waiting"] > 0 or standing.explored):
+        yield 8.0 if standing.explored else lifts["waiting"], f"waiting {days} days"
+    if lifts["priority"] > 0 and standing.animals[0].priority > 0:
+        who = _OBJECTS.get(standing.animals[0].sex, "it")
+        yield 7.0, f"the shelter wishes {who} to be seen"
+    if lifts["group"] > 0 and (alike := _like(standing.group, seen)):
+        yield lifts["group"], alike
+    if standing.kilometres is not None and lifts["distance"] > 0:
+        yield lifts["distance"], f"{standing.kilometres:.0f} km away"
+    if lifts["exposure"] > 0 and standing.shown < _SELDOM:
+        yield lifts["exposure"], "seldom shown so far"
+    if photos := len(standing.animals[0].photos) if lifts["photos"] > 0 else 0:
+        yield lifts["photos"], "has a photo" if photos == 1 else f"has {photos} photos"
+    if lifts["compatibility"] > 0 and (known := _good_with(standing.animals, rules)):
+        yield lifts["compatibility"], f"good with {known}"
+
+
+def _like(group: AnimalGroup | None, seen: Sequence[Seen]) -> str | None:
+    """What the group has in common with what the visitor did something with."""
+    if group is None:
+        return None
+    known = [(AnimalGroup.parse(one.item), one.event_type) for one in seen]
+    breed = "" if group.breed == "Unknown" else group.breed.replace("_", " ")
+    species = SPECIES_NAMES.get(group.species, "")
+    words = (AGE_NAMES.get(group.age), SIZE_NAMES.get(group.size), breed or species)
+    levels = (
+        (("species", "breed", "size", "age"), " ".join(filter(None, words))),
+        (("species", "breed"), breed),
+        (("species",), species),
+    )
+    for names, said in levels:
+        alike = {
+            deed
+            for other, deed in known
+            if other and all(getattr(other, name) == getattr(group, name) for name in names)
+        }
+        for deed, did in _DEEDS.items():
+            if said and deed in alike:
+                return f"{said}, like one you {did}"
+    return None
+
+
+def _doubts(animals: Sequence[Animal], far: float | None, rules: Rules) -> Iterator[str]:
+    for name in rules.household:
+        for animal in animals:
+            told = getattr(animal, f"good_with_{name}")
+            who = _PRONOUNS.get(animal.sex, "it")
+            if told is GoodWith.UNKNOWN:
+                yield f"nobody knows yet whether {who} likes {_LIVE_WITH[name]}"
+                break
+            if told is GoodWith.SELECTIVE:
+                yield f"{who} likes some {_LIVE_WITH[name]}, not all"
+                break
+    if rules.max_distance_km is not None and far is None:
+        yield "nobody told how far away"
+    if rules.max_fee is not None and any(animal.fee is None for animal in animals):
+        yield "nobody told the fee"
+    yield from _not_told(animals, rules)
+
+
+def _not_told(animals: Sequence[Animal], rules: Rules) -> Iterator[str]:
+    """What was asked for, and the record of one of them does not say."""
+    for wanted, name in ((rules.sizes, "size"), (rules.sexes, "sex")):
+        if wanted and any(getattr(animal, name) == "unknown" for animal in animals):
+            yield f"nobody told the {name}"
+    if rules.ages and any(one.born is None and one.age == "unknown" for one in animals):
+        yield "nobody told the age"
+    if rules.house_trained is not None and any(one.house_trained is None for one in animals):
+        yield "nobody told whether it is house-trained"
+    if rules.special_needs is not None and any(one.special_needs is None for one in animals):
+        yield "nobody told of special needs"
+
+
+def _good_with(animals: Sequence[Animal], rules: Rules) -> str:
+    known = [
+        _LIVE_WITH[name]
+        for name in rules.household
+        if all(getattr(animal, f"good_with_{name}") is GoodWith.YES for animal in animals)
+    ]
+    return " and ".join(known)

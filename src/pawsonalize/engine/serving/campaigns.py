@@ -1,0 +1,174 @@
+"""The runtime of any campaign: loaded when it is first asked, kept up to date, let go when idle."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from threading import Lock
+
+import structlog
+
+from pawsonalize.domain.errors import Conflict, NotFound, NotReady, PawsonalizeError
+from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.engine.resources.defaults import DATASET_GROUP
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.solutions import Solution
+from pawsonalize.engine.serving.availability import SupplyWatch
+from pawsonalize.engine.serving.filters.filterings import Filterings
+from pawsonalize.engine.serving.impressions import ImpressionLog
+from pawsonalize.engine.serving.live_model import LiveModel
+from pawsonalize.engine.serving.recommender import Runtime
+from pawsonalize.storage.base import Catalogue, EventLog
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    live: LiveModel
+    runtime: Runtime
+
+
+class Runtimes:
+    """Answers both questions from any campaign, by its name, in its own dataset group.
+
+    At most `limit` campaigns are in memory, those that were asked last; `pinned` ones are always,
+    and somebody else keeps them up to date. Models are loaded in a thread of their own, one after
+    the other, so that no answer of another campaign waits for them.
+    """
+
+    def __init__(
+        self,
+        event_log: EventLog,
+        registry: Registry,
+        impressions: ImpressionLog,
+        live_model: Callable[[str], LiveModel],
+        *,
+        pinned: Mapping[str, LiveModel],
+        supply: SupplyWatch,
+        filterings: Filterings,
+        catalogue: Catalogue,
+        now: Callable[[], int],
+        limit: int,
+    ) -> None:
+        """`live_model` makes what serves a campaign, by its name, with nothing loaded yet."""
+        self._log = event_log
+        self._registry = registry
+        self._impressions = impressions
+        self._live_model = live_model
+        self._pinned = pinned
+        self._supply = supply
+        self._filterings = filterings
+        self._catalogue = catalogue
+        self._now = now
+        self._limit = limit
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._lock = Lock()  # held for moments only
+        self.loading = ThreadPoolExecutor(1, thread_name_prefix="campaigns")
+
+    async def of(self, campaign: str) -> Runtime:
+        """The campaign's runtime, which serves a version.
+
+        Raises NotFound if there is no such campaign, NotReady while it serves nothing, and what
+        the loading of its model raises.
+        """
+        kept = self._used(campaign)
+        if kept is None:
+            loop = asyncio.get_running_loop()
+            kept = await loop.run_in_executor(self.loading, self._opened, campaign)
+        return kept.runtime
+
+    def refresh(self) -> None:
+        """Follow the updates of the campaigns in memory, and serve what is asked for first.
+
+        To be called in the thread `loading`. What fails costs that campaign alone.
+        """
+        there = {one.name: one for one in self._registry.all(Campaign)}
+        with self._lock:
+            for gone in self._kept.keys() - there.keys():
+                del self._kept[gone]
+            known = set(self._kept)
+        for name, campaign in there.items():
+            if name in self._pinned or not (name in known or campaign.pending):
+                continue
+            try:
+                self._follow(self._entry(campaign), name)
+            except PawsonalizeError as error:
+                log.error("campaign", campaign=name, code=error.code, reason=error.message)
+            except Exception as error:  # a model may throw anything
+                log.error("campaign", campaign=name, exc_info=error)
+
+    def live_models(self) -> list[LiveModel]:
+        """What the campaigns in memory serve."""
+        with self._lock:
+            return [kept.live for kept in self._kept.values()]
+
+    def close(self) -> None:
+        """Load nothing any more."""
+        self.loading.shutdown(cancel_futures=True)
+
+    def _used(self, name: str) -> _Kept | None:
+        with self._lock:
+            kept = self._kept.get(name)
+            if kept is None or not kept.live.is_ready:
+                return None
+            self._kept.move_to_end(name)
+            return kept
+
+    def _opened(self, name: str) -> _Kept:
+        if (kept := self._used(name)) is not None:
+            return kept  # loaded while this one waited for its turn
+        campaign = self._registry.find(Campaign, name)
+        if campaign is None:
+            raise NotFound(f"there is no campaign named {name}: create it first")
+        kept = self._entry(campaign)
+        with suppress(Conflict):  # another server settled the update: follow that one
+            self._follow(kept, name)
+        if not kept.live.is_ready:
+            raise NotReady(_why_not(self._registry.get(Campaign, name)))
+        return kept
+
+    def _follow(self, kept: _Kept, name: str) -> None:
+        if name not in self._pinned and kept.live.refresh(self._now()):
+            version = kept.live.current.version.name
+            log.info("serving", campaign=name, solution_version=version)
+
+    def _entry(self, campaign: Campaign) -> _Kept:
+        """The campaign's place in memory; whoever was asked longest ago may lose theirs."""
+        name = campaign.name
+        with self._lock:
+            if (kept := self._kept.get(name)) is not None:
+                return kept
+        group = self._registry.get(Solution, campaign.solution).data_group
+        live = self._pinned.get(name) or self._live_model(name)
+        supply = self._supply if group == DATASET_GROUP else None
+        runtime = Runtime(
+            self._log.of(group),
+            live,
+            self._impressions,
+            None,
+            supply,
+            self._filterings.of(group),
+            self._catalogue.of(group),
+            strict=True,
+        )
+        kept = _Kept(live, runtime)
+        with self._lock:
+            self._kept[name] = kept
+            while len(self._kept) > self._limit:
+                self._kept.popitem(last=False)
+        return kept
+
+
+def _why_not(campaign: Campaign) -> str:
+    update = campaign.latest_update
+    if update is None:
+        return f"campaign {campaign.name} serves no version yet: update it to one"
+    if campaign.pending is not None:
+        return f"campaign {campaign.name} is not ACTIVE yet: ask again in a moment"
+    return (
+        f"campaign {campaign.name} serves nothing, as its version failed"
+        f" ({update.failure_reason}): update it to another"
+    )

@@ -1,0 +1,1 @@
+"""Filters: created, found by name, applied."""

@@ -1,0 +1,155 @@
+"""Which rows pass a filter: one evaluator for items, users and the current user alike.
+
+Null meets no condition, not even NOT IN and !=. IN, NOT IN and comparisons with text look for
+exactly that text among the values of the row; other comparisons are of numbers.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.filters.expression import (
+    ANY_EVENT_TYPE,
+    Action,
+    Attribute,
+    Clause,
+    Condition,
+    FilterExpression,
+    Operand,
+    Operator,
+    Parameter,
+    Source,
+    number_text,
+)
+from pawsonalize.domain.filters.values import Values, read_number
+from pawsonalize.engine.serving.filters.columns import (
+    Attributes,
+    Columns,
+    Mask,
+    Texts,
+    number_of,
+    texts_of,
+)
+
+_Numbers = NDArray[np.float64]
+_COMPARED: Mapping[Operator, Callable[[_Numbers, float], Mask]] = MappingProxyType(
+    {
+        Operator.EQUAL: np.equal,
+        Operator.LESS: np.less,
+        Operator.AT_MOST: np.less_equal,
+        Operator.GREATER: np.greater,
+        Operator.AT_LEAST: np.greater_equal,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the rows are compared with: the placeholders' values, and who and what is asked about.
+
+    `interactions` are the event types of each row's interactions, in casefolded letters.
+    """
+
+    values: Values
+    interactions: Texts | None = None
+    current_user: Attributes = field(default_factory=dict)
+    current_item: Attributes = field(default_factory=dict)
+
+
+def passing(expression: FilterExpression, rows: Columns, facts: Facts) -> Mask:
+    """Which rows pass: those of any INCLUDE, if one counts, without those of any EXCLUDE."""
+    included: list[Mask] = []
+    excluded: list[Mask] = []
+    for clause in expression.clauses:
+        if _counts(clause, facts):
+            kept = included if clause.action is Action.INCLUDE else excluded
+            kept.append(_any_of(clause, rows, facts))
+    mask = _either(included) if included else np.ones(len(rows), np.bool_)
+    return mask & ~_either(excluded) if excluded else mask
+
+
+def _counts(clause: Clause, facts: Facts) -> bool:
+    if not clause.only_if:
+        return True
+    user = Columns(("",), (facts.current_user,))
+    return all(bool(_meets(condition, user, facts)[0]) for condition in clause.only_if)
+
+
+def _any_of(clause: Clause, rows: Columns, facts: Facts) -> Mask:
+    return _either([_all_of(conjunction, rows, facts) for conjunction in clause.any_of])
+
+
+def _all_of(conjunction: tuple[Condition, ...], rows: Columns, facts: Facts) -> Mask:
+    masks = [_meets(condition, rows, facts) for condition in conjunction]
+    return np.asarray(np.logical_and.reduce(masks), np.bool_)
+
+
+def _either(masks: list[Mask]) -> Mask:
+    return np.asarray(np.logical_or.reduce(masks), np.bool_)
+
+
+def _meets(condition: Condition, rows: Columns, facts: Facts) -> Mask:
+    name, operator = condition.attribute.name, condition.operator
+    operands = [value for each in condition.operands for value in _resolved(each, operator, facts)]
+    if not operands:  # of the current item nothing is known
+        return np.zeros(len(rows), np.bool_)
+    if condition.attribute.source is Source.INTERACTIONS:
+        assert facts.interactions is not None, "whoever evaluates looks them up"
+        event_types = [_text(each).casefold() for each in operands]
+        if ANY_EVENT_TYPE in event_types:
+            event_types = list(facts.interactions.positions)
+        return _among(facts.interactions, event_types, operator)
+    if operator.is_list or any(isinstance(each, str) for each in operands):
+        return _among(rows.texts(name), list(map(_text, operands)), operator)
+    return _compared(rows.numbers(name), float(operands[0]), operator)
+
+
+def _among(column: Texts, values: list[str], operator: Operator) -> Mask:
+    having = column.having(values)
+    return column.known & ~having if operator.is_negative else having
+
+
+def _compared(column: _Numbers, number: float, operator: Operator) -> Mask:
+    if operator is Operator.NOT_EQUAL:
+        return ~(np.isnan(column) | np.equal(column, number))
+    return _COMPARED[operator](column, number)
+
+
+def _resolved(operand: Operand, operator: Operator, facts: Facts) -> list[str | float]:
+    """What an operand stands for: none, one or several values, numbers where those are compared."""
+    if isinstance(operand, Parameter):
+        values = facts.values[operand.name]
+        return list(values) if operator.is_list else [_one(operand, values, operator)]
+    if isinstance(operand, Attribute):
+        value = facts.current_item.get(operand.name)
+        if operator.is_order or (isinstance(value, float) and not operator.is_list):
+            number = number_of(value)
+            return [] if np.isnan(number) else [number]
+        return list(texts_of(value))
+    return [operand]
+
+
+def _one(parameter: Parameter, values: tuple[str, ...], operator: Operator) -> str | float:
+    field = f"filterValues.{parameter.name}"
+    if len(values) != 1:
+        raise InvalidInput(
+            f"{operator} compares with one value, and {parameter} has {len(values)}: send one",
+            field=field,
+        )
+    number = read_number(values[0])
+    if number is not None:
+        return number
+    if operator.is_order:
+        raise InvalidInput(
+            f"{operator} compares numbers, and {parameter} is {values[0]}: send a number",
+            field=field,
+        )
+    return values[0]
+
+
+def _text(value: str | float) -> str:
+    return value if isinstance(value, str) else number_text(value)

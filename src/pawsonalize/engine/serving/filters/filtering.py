@@ -1,0 +1,126 @@
+"""Filters applied: the evaluator with what it needs looked up, and no more than the filter asks."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.filters.expression import FilterExpression, Source, Subject
+from pawsonalize.engine.serving.filters.applied import AppliedFilter
+from pawsonalize.engine.serving.filters.columns import Attributes, Columns, Mask, Texts
+from pawsonalize.engine.serving.filters.evaluation import Facts, passing
+from pawsonalize.engine.serving.filters.interactions import interactions_of
+from pawsonalize.engine.serving.metadata import ItemMetadata
+from pawsonalize.storage.base import Catalogue, EventLog, User
+
+_NOBODY: Attributes = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Who asks as of which moment, and about which item, if about one; `now` is the clock's."""
+
+    visitor: Visitor
+    at: int
+    now: int
+    current_item: str | None = None
+
+
+class Filtering:
+    """Says which items or users pass; events count from the moment they are acknowledged."""
+
+    def __init__(self, log: EventLog, catalogue: Catalogue, metadata: ItemMetadata) -> None:
+        self._log = log
+        self._catalogue = catalogue
+        self.metadata = metadata
+
+    def items(self, applied: AppliedFilter, item_ids: tuple[str, ...], asking: Asking) -> Mask:
+        """Which of a model's items pass, shape (items,)."""
+        return self._passing(applied, self.metadata.columns(item_ids, asking.now), asking)
+
+    def listed(self, applied: AppliedFilter, item_ids: Iterable[str], asking: Asking) -> set[str]:
+        """Those of the ids that pass, be they of a model or not."""
+        ids = tuple(dict.fromkeys(item_ids))
+        rows = Columns(ids, self.metadata.of(ids, asking.now))
+        passed = self._passing(applied, rows, asking)
+        return {ids[place] for place in np.flatnonzero(passed)}
+
+    def users(self, applied: AppliedFilter, user_ids: Iterable[str], at: int) -> list[str]:
+        """Those of the users that pass a filter of users, as of `at`, in their order."""
+        ids = tuple(user_ids)
+        expression = applied.expression
+        if expression is None:
+            return list(ids)
+        _check(expression, Subject.USER)
+        rows = Columns(ids, [self._user(user_id) for user_id in ids])
+        interactions = None
+        if expression.speaks_of(Source.INTERACTIONS):
+            pairs = (
+                (place, event_type)
+                for place, user_id in enumerate(ids)
+                for _, event_type in interactions_of(self._log, Visitor(user_id), at)
+            )
+            interactions = Texts.of(pairs, len(ids))
+        passed = passing(expression, rows, Facts(applied.values, interactions))
+        return [ids[place] for place in np.flatnonzero(passed)]
+
+    def _passing(self, applied: AppliedFilter, rows: Columns, asking: Asking) -> Mask:
+        expression = applied.expression
+        if expression is None:
+            return np.ones(len(rows), np.bool_)
+        _check(expression, Subject.ITEM)
+        facts = Facts(
+            applied.values,
+            self._interactions(expression, rows, asking),
+            self._current_user(expression, asking.visitor),
+            self._current_item(expression, asking),
+        )
+        return passing(expression, rows, facts)
+
+    def _interactions(
+        self, expression: FilterExpression, rows: Columns, asking: Asking
+    ) -> Texts | None:
+        if not expression.speaks_of(Source.INTERACTIONS):
+            return None
+        position = rows.position
+        found = (
+            (position[item_id], event_type)
+            for item_id, event_type in interactions_of(self._log, asking.visitor, asking.at)
+            if item_id in position
+        )
+        return Texts.of(found, len(rows))
+
+    def _current_user(self, expression: FilterExpression, visitor: Visitor) -> Attributes:
+        if visitor.user_id is None or not expression.speaks_of(Source.CURRENT_USER):
+            return _NOBODY
+        return self._user(visitor.user_id)
+
+    def _current_item(self, expression: FilterExpression, asking: Asking) -> Attributes:
+        if not expression.speaks_of(Source.CURRENT_ITEM):
+            return _NOBODY
+        if asking.current_item is None:
+            raise InvalidInput(
+                "the filter speaks of CurrentItem: ask about an item, with its itemId",
+                field="itemId",
+            )
+        return self.metadata.of((asking.current_item,), asking.now)[0]
+
+    def _user(self, user_id: str) -> Attributes:
+        user = self._catalogue.user(user_id)
+        return _row(user) if user is not None else {"USER_ID": user_id}
+
+
+def _row(user: User) -> Mapping[str, str | float | None]:
+    return {"USER_ID": user.user_id, **user.attributes}
+
+
+def _check(expression: FilterExpression, subject: Subject) -> None:
+    if expression.subject is not subject:
+        raise InvalidInput(
+            f"the filter is of {expression.subject}, and here it must be of {subject}:"
+            " choose another",
+            field="filter",
+        )

@@ -1,0 +1,122 @@
+"""Filters as resources: created once they are known to work, found by name when they are used."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from pawsonalize.domain.errors import InvalidInput, NotFound
+from pawsonalize.domain.filters import FilterExpression, parse
+from pawsonalize.domain.filters.expression import Attribute, Source
+from pawsonalize.domain.schemas import DatasetType, Schema
+from pawsonalize.engine.resources.datasets import Dataset, DatasetSchema, Filter
+from pawsonalize.engine.resources.defaults import DATASET_GROUP
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.serving.metadata import GROUP_FIELDS
+from pawsonalize.storage.base import Catalogue
+
+# Distinct fields that all filters of a dataset group may speak of together, as Amazon's.
+MAX_FIELDS = 20
+
+# An import gives every row all columns of its file, so the first ones have them.
+_ROWS_READ = 1_000
+# No name has a space.
+_WRITTEN_OUT = re.compile(r"\s*(INCLUDE|EXCLUDE)\s", re.IGNORECASE)
+_DATASETS = {
+    Source.INTERACTIONS: DatasetType.INTERACTIONS,
+    Source.ITEMS: DatasetType.ITEMS,
+    Source.CURRENT_ITEM: DatasetType.ITEMS,
+    Source.USERS: DatasetType.USERS,
+    Source.CURRENT_USER: DatasetType.USERS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """The filters of a registry; the catalogue says which fields there are beside the schemas'."""
+
+    registry: Registry
+    catalogue: Catalogue
+
+    def create(
+        self,
+        name: str,
+        expression: str,
+        now: int,
+        *,
+        dataset_group: str = DATASET_GROUP,
+        tags: Mapping[str, str] | None = None,
+    ) -> Filter:
+        """Store a new filter.
+
+        Raises InvalidInput for an expression that is none or speaks of a field that the dataset
+        group does not have, Conflict if the name is taken.
+        """
+        parsed = parse(expression)
+        self.check_fields(parsed, dataset_group)
+        self._check_room(parsed, dataset_group)
+        new = Filter(name=name, dataset_group=dataset_group, expression=expression, tags=tags or {})
+        return self.registry.create(new, now)
+
+    def find(self, given: str, *, dataset_group: str = DATASET_GROUP) -> FilterExpression:
+        """The expression of the filter of that name, or the one that is written out.
+
+        Raises NotFound without a filter of that name, InvalidInput for an expression as `create`.
+        """
+        if _WRITTEN_OUT.match(given):
+            parsed = parse(given)
+            self.check_fields(parsed, dataset_group)
+            return parsed
+        found = self.registry.find(Filter, given)
+        if found is None or found.dataset_group != dataset_group:
+            raise NotFound(
+                f"there is no filter named {given}: create it, or write the expression out",
+                field="filter",
+            )
+        return parse(found.expression)
+
+    def check_fields(self, expression: FilterExpression, dataset_group: str) -> None:
+        """InvalidInput names the first field that the dataset group does not have."""
+        schemas = self._schemas(dataset_group)
+        for attribute in sorted(expression.attributes, key=str):
+            dataset = _DATASETS[attribute.source]
+            schema = schemas.get(dataset)
+            if (schema is None or schema.field(attribute.name) is None) and not self._is_used(
+                attribute.name, dataset, dataset_group
+            ):
+                fields = ", ".join(each.name for each in schema.fields) if schema else "no schema"
+                raise InvalidInput(
+                    f"the dataset {dataset} has no field {attribute.name}; its schema has {fields}",
+                    field="expression",
+                )
+
+    def _check_room(self, expression: FilterExpression, dataset_group: str) -> None:
+        fields: set[Attribute] = set(expression.attributes)
+        for other in self.registry.all(Filter, parent=dataset_group):
+            fields |= parse(other.expression).attributes
+        if len(fields) > MAX_FIELDS:
+            raise InvalidInput(
+                f"the filters of a dataset group may speak of {MAX_FIELDS} fields together, and"
+                f" with this one it were {len(fields)}: delete one that is not used",
+                field="expression",
+            )
+
+    def _schemas(self, dataset_group: str) -> dict[DatasetType, Schema]:
+        return {
+            dataset.dataset_type: Schema.parse(
+                self.registry.get(DatasetSchema, dataset.schema).avro, dataset.dataset_type
+            )
+            for dataset in self.registry.all(Dataset, parent=dataset_group)
+        }
+
+    def _is_used(self, name: str, dataset: DatasetType, dataset_group: str) -> bool:
+        """Whether one of the first rows has the field: files may be imported without a schema."""
+        match dataset:
+            case DatasetType.ITEMS:
+                items = islice(self.catalogue.of(dataset_group).items(), _ROWS_READ)
+                return name in GROUP_FIELDS or any(name in item.attributes for item in items)
+            case DatasetType.USERS:
+                users = islice(self.catalogue.of(dataset_group).users(), _ROWS_READ)
+                return any(name in user.attributes for user in users)
+            case _:  # every event has a type, and no more is asked of it
+                return True

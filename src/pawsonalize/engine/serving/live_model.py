@@ -1,0 +1,243 @@
+"""The model a campaign serves: made ready beside the old one, then swapped whole."""
+
+from contextlib import suppress
+from math import inf
+
+import structlog
+
+from pawsonalize.domain.errors import Conflict, NotReady, PawsonalizeError, StorageUnavailable
+from pawsonalize.domain.times import SECOND
+from pawsonalize.engine.resources.campaign_updates import CALLED_OFF, Campaigns
+from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.engine.resources.status import Status
+from pawsonalize.engine.serving.folds import Fold
+from pawsonalize.engine.serving.served import Loader, Served, ServingSettings
+from pawsonalize.engine.serving.trial import sustained_tps
+
+_WEIGH_EVERY = 10 * SECOND
+_TRY_AGAIN_EVERY = 10 * SECOND  # to load a model that could not be loaded
+
+log = structlog.get_logger()
+
+
+class LiveModel:
+    """What a campaign serves right now. Readers take `current` once and use it to the end.
+
+    The first server that sees an update tries it, serves it and settles it; the others follow.
+    The version served before stays ready, so that going back to it loads nothing. It also serves
+    where the model of the campaign's version cannot be used, until that can be, or a newer comes.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        campaigns: Campaigns,
+        loader: Loader,
+        settings: ServingSettings,
+        processes: int = 1,
+    ) -> None:
+        """`settings` count where the campaign says nothing; `processes` serve on this machine."""
+        self.name = name
+        self._campaigns = campaigns
+        self._loader = loader
+        self._settings = settings
+        self._processes = processes
+        self._served: Served | None = None
+        self._ready: dict[str, Served] = {}
+        self._seen: tuple[int, int] | None = None
+        self._unfit: Fold | None = None
+        self._stale: str | None = None
+        self._damage: str | None = None
+        self._refused: str | None = None
+        self._try_again_at = inf
+        self._weighed_at = 0
+
+    @property
+    def current(self) -> Served:
+        """The served version; NotReady if the campaign serves none yet."""
+        if self._served is None:
+            raise NotReady("no model is live yet: run `pawsonalize train`, then ask again")
+        return self._served
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a model is live."""
+        return self._served is not None
+
+    @property
+    def fault(self) -> str | None:
+        """What is not served as it was asked for, and the next move; None if all is.
+
+        That is another version, or older counts of it.
+        """
+        return self._damage or self._refused or self._stale
+
+    def refresh(self, now: int) -> bool:
+        """Serve what the campaign asks for if that changed; True if another version serves.
+
+        Then the newest fold of that version, if there is one. Costs one read and one look into
+        the models' folder where nothing changed, and now and then another read, of what was shown.
+        An update that cannot be served has failed, the old version goes on, and the reason is
+        raised: CorruptArtefact or whatever the model threw. So is the reason why nothing is served;
+        where another version serves instead, `fault` says so.
+        """
+        changed = self._follow_campaign(now)
+        self._follow_folds(now)
+        return changed
+
+    def _follow_campaign(self, now: int) -> bool:
+        campaign = self._campaigns.find(self.name)
+        if campaign is None or (_state(campaign) == self._seen and now < self._try_again_at):
+            self._weigh(now)
+            return False
+        before = self._served
+        if campaign.pending is not None:
+            campaign = self._settled(campaign, campaign.pending.solution_version, now)
+        elif campaign.solution_version is not None:
+            self._serve(campaign, campaign.solution_version, now)
+        self._refused = _refusal(campaign)
+        self._keep_ready(campaign, now)
+        self._seen = _state(campaign)
+        return _name_of(before) != _name_of(self._served)
+
+    def _serve(self, campaign: Campaign, version: str, now: int) -> None:
+        """Serve the version, or if its model cannot be used, what serves now or served before."""
+        try:
+            served = self._prepared(campaign, version, now)
+        except StorageUnavailable:  # says nothing about the model
+            raise
+        except Exception as error:
+            reason = str(error) or repr(error)
+            instead = self._served or self._before(campaign, now)
+            self._note_damage(version, reason, _name_of(instead))
+            self._try_again_at = now + _TRY_AGAIN_EVERY
+            if instead is None:
+                raise
+            self._swap(instead)
+        else:
+            self._serve_as_asked(served)
+
+    def _serve_as_asked(self, served: Served) -> None:
+        self._damage, self._stale, self._try_again_at = None, None, inf
+        self._swap(served)
+
+    def _before(self, campaign: Campaign, now: int) -> Served | None:
+        """The campaign's version before, if it has one that can be used."""
+        if campaign.previous_version is None:
+            return None
+        with suppress(Exception):  # whatever it is, the newer version's reason is told
+            return self._prepared(campaign, campaign.previous_version, now)
+        return None
+
+    def _note_damage(self, version: str, reason: str, instead: str | None) -> None:
+        serving = f"{instead} serves instead" if instead else "nothing is served"
+        damage = (
+            f"the model of {version} cannot be used ({reason}), so {serving}: bring the folder of"
+            " the model back from a copy, or train again with `pawsonalize train`"
+        )
+        if damage != self._damage:  # once, however often it is tried again
+            log.error("model cannot be used", campaign=self.name, reason=damage)
+        self._damage = damage
+
+    def _follow_folds(self, now: int) -> None:
+        """Serve the newest counts of the version; where they cannot be, `fault` says so."""
+        if self._served is None:
+            return
+        fold = self._loader.newer_fold(self._served)
+        if fold is None or fold == self._unfit:
+            return
+        try:
+            self._swap(self._loader.folded(self._served, fold, now))
+        except PawsonalizeError as error:
+            self._note_unfit(fold, error.message)
+            log.error("fold not served", fold=fold.location, reason=error.message)
+        except Exception as error:  # whatever it is, the counts that are served are good
+            self._note_unfit(fold, repr(error))
+            log.error("fold not served", fold=fold.location, exc_info=error)
+        else:
+            self._stale = None
+            log.info("folded", fold=fold.location)
+
+    def _note_unfit(self, fold: Fold, reason: str) -> None:
+        self._unfit = fold
+        self._stale = (
+            f"the newest counts of {fold.version} cannot be used ({reason}), so older ones serve:"
+            " the next refresh makes new ones; if it fails as well, run `pawsonalize train`"
+        )
+
+    def _weigh(self, now: int) -> None:
+        """Explore by what was shown up to now."""
+        if self._served is not None and now - self._weighed_at >= _WEIGH_EVERY:
+            self._swap(self._loader.weighed(self._served, now))
+            self._weighed_at = now
+
+    def _settled(self, campaign: Campaign, version: str, now: int) -> Campaign:
+        """Serve what the update asks for and say so, or say why not."""
+        try:
+            served = self._prepared(campaign, version, now)
+        except StorageUnavailable:  # says nothing about the model: look again later
+            raise
+        except Exception as error:
+            with suppress(Conflict):  # another server was faster
+                self._campaigns.refuse(campaign, str(error) or repr(error), now)
+            raise
+        tps = round(sustained_tps(served.model, served.version.as_of) * self._processes, 1)
+        warning = None
+        if tps < served.settings.min_provisioned_tps:
+            least = served.settings.min_provisioned_tps
+            warning = f"this machine scores {tps} contexts a second, and {least} are wanted"
+            log.warning("slow model", campaign=self.name, solution_version=version, reason=warning)
+        self._serve_as_asked(served)
+        try:
+            return self._campaigns.settle(campaign, now, sustained_tps=tps, warning=warning)
+        except Conflict:  # another server was faster, or the wish has changed: look again at once
+            return campaign
+
+    def _prepared(self, campaign: Campaign, version: str, now: int) -> Served:
+        settings = self._settings.of(campaign)
+        ready = self._ready.get(version)
+        if ready is None or ready.settings != settings:
+            ready = self._loader.load(version, settings, now)
+        return ready
+
+    def _swap(self, served: Served) -> None:
+        """One assignment: a request has either the old or the new, and all of it."""
+        self._served = served
+        self._ready[served.version.name] = served
+
+    def _keep_ready(self, campaign: Campaign, now: int) -> None:
+        """Keep what is served and what a rollback would serve; let go of the rest."""
+        previous = campaign.previous_version
+        kept = {name: self._ready[name] for name in campaign.versions if name in self._ready}
+        if previous is not None and previous not in kept:
+            try:
+                kept[previous] = self._prepared(campaign, previous, now)
+            except PawsonalizeError as error:
+                log.warning(
+                    "no way back", campaign=self.name, version=previous, reason=error.message
+                )
+        self._ready = kept
+
+
+def _refusal(campaign: Campaign) -> str | None:
+    """What the operator has to know of an update that failed."""
+    update = campaign.latest_update
+    if update is None or update.status is not Status.CREATE_FAILED:
+        return None
+    if update.failure_reason == CALLED_OFF:
+        return None
+    serving = f"{campaign.solution_version} goes on" if campaign.solution_version else "none serves"
+    return (
+        f"the update to {update.solution_version} failed ({update.failure_reason}), so {serving}:"
+        " train again with `pawsonalize train`, or say which version to serve with"
+        f" `pawsonalize campaigns update {campaign.name} VERSION`"
+    )
+
+
+def _state(campaign: Campaign) -> tuple[int, int]:
+    """What changes with each update, and when another campaign takes the name."""
+    return campaign.created_at, campaign.revision
+
+
+def _name_of(served: Served | None) -> str | None:
+    return None if served is None else served.version.name

@@ -1,0 +1,70 @@
+"""Promotions: a share of an answer's places goes to the items that a filter of its own fits."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.serving.exploration import Explored
+from pawsonalize.engine.serving.filters.applied import AppliedFilter
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """Which items are promoted, and into how many per cent of the places, 1 to 100."""
+
+    name: str
+    percent: int
+    filter: AppliedFilter
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise InvalidInput(
+                "the name of a promotion has 1 to 63 letters, digits, - and _, and begins with a"
+                " letter or digit",
+                field="promotions[0].name",
+            )
+        if not 1 <= self.percent <= 100:
+            raise InvalidInput(
+                "percentPromotedItems must be from 1 to 100",
+                field="promotions[0].percentPromotedItems",
+            )
+
+    def places(self, limit: int) -> int:
+        """How many of so many places it gets, rounded up: the smallest share is at least one."""
+        return math.ceil(limit * self.percent / 100)
+
+
+def spread(promoted: Sequence[int], rest: Explored, seed: str) -> tuple[Explored, tuple[bool, ...]]:
+    """Both as one list, in which each keeps its order, and which of the places are promoted.
+
+    Every way to mix them is equally likely, and `seed` alone decides which it is. So a place
+    is promoted with the probability of its share of what is left, by which the propensities count.
+    """
+    random = Random(f"{seed} promotion").random  # noqa: S311 - to be reproduced, not to be kept secret
+    first = iter(promoted)
+    second = zip(rest.positions, rest.explored, rest.propensities, strict=True)
+    left = len(promoted)
+    places: list[tuple[int, bool, float]] = []
+    is_promoted: list[bool] = []
+    for remaining in range(len(promoted) + len(rest.positions), 0, -1):
+        share = left / remaining
+        is_promoted.append(random() < share)
+        if is_promoted[-1]:
+            places.append((next(first), False, share))
+            left -= 1
+        else:
+            position, explored, propensity = next(second)
+            places.append((position, explored, (1 - share) * propensity))
+    return (
+        Explored(
+            tuple(position for position, _, _ in places),
+            tuple(explored for _, explored, _ in places),
+            tuple(propensity for _, _, propensity in places),
+        ),
+        tuple(is_promoted),
+    )

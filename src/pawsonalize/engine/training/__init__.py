@@ -1,0 +1,1 @@
+"""What is learned: solutions, versions, refreshes, evaluation and the gate."""

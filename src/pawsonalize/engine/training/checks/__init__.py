@@ -1,0 +1,1 @@
+"""Checks of the data before anything is trained on them."""

@@ -1,0 +1,1 @@
+"""From a hold-out to the evidence for the gate."""

@@ -1,0 +1,134 @@
+"""An evaluation from the log to the report."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.resources.progress import Progress, silent
+from pawsonalize.engine.training.evaluating.findings import findings
+from pawsonalize.engine.training.evaluating.holdout import (
+    MAX_QUESTIONS,
+    Holdout,
+    SplitName,
+    hold_out,
+    item_births,
+    set_questions,
+)
+from pawsonalize.engine.training.evaluating.measuring import measure
+from pawsonalize.engine.training.evaluating.part import reordered
+from pawsonalize.engine.training.evaluating.rankers import baselines
+from pawsonalize.engine.training.evaluating.report import Evaluation, Skipped, SplitReport
+from pawsonalize.engine.training.settings import read_settings
+from pawsonalize.engine.training.training_data import training_data
+from pawsonalize.evaluation.controls import shuffled_order
+from pawsonalize.evaluation.judging import judge
+from pawsonalize.recipes.catalogue import recipe_named
+from pawsonalize.recipes.contract import Recipe, TrainingData
+from pawsonalize.storage.base import Catalogue, EventLog
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationOrder:
+    """What to evaluate: a recipe by name, its settings, and on which splits.
+
+    `as_of` (milliseconds since 1970) hides everything later. The seed draws test users, orders
+    and resamples, and is the model's.
+    """
+
+    recipe: str
+    as_of: int
+    settings: Mapping[str, Any]
+    seed: int = 0
+    splits: tuple[SplitName, ...] = tuple(SplitName)
+    max_questions: int = MAX_QUESTIONS
+
+
+def evaluate(
+    log: EventLog, catalogue: Catalogue, order: EvaluationOrder, progress: Progress = silent
+) -> Evaluation:
+    """Evaluate on everything known as of `order.as_of`.
+
+    Raises InvalidInput for an unknown recipe or setting, and when no split is possible.
+    """
+    recipe_named(order.recipe)  # a wrong name is told before the log is read
+    data = training_data(log, catalogue, through=log.head(), as_of=order.as_of)
+    return evaluate_data(data, item_births(data, catalogue), order, progress)
+
+
+def evaluate_data(
+    data: TrainingData,
+    born: NDArray[np.int64],
+    order: EvaluationOrder,
+    progress: Progress = silent,
+) -> Evaluation:
+    """The same on data at hand; `born` are `item_births`."""
+    recipe = recipe_named(order.recipe)
+    settings = read_settings(recipe.settings, order.settings)
+    reports: list[SplitReport] = []
+    skipped: list[Skipped] = []
+    for done, name in enumerate(order.splits):
+        progress(done, len(order.splits))
+        holdout = _possible(name, data, born, order)
+        if isinstance(holdout, Skipped):
+            skipped.append(holdout)
+        else:
+            reports.append(_evaluate_on(holdout, recipe, settings, order.seed))
+    progress(len(order.splits), len(order.splits))
+    if not reports:
+        raise InvalidInput(
+            "nothing to evaluate on: " + "; ".join(f"{no.split}: {no.reason}" for no in skipped)
+        )
+    return Evaluation(
+        recipe=order.recipe,
+        settings=asdict(settings),
+        seed=order.seed,
+        as_of=order.as_of,
+        events=len(data),
+        users=data.n_users,
+        items=len(data.item_ids),
+        splits=tuple(reports),
+        skipped=tuple(skipped),
+        findings={report.split: findings(report) for report in reports},
+    )
+
+
+def _possible(
+    name: SplitName, data: TrainingData, born: NDArray[np.int64], order: EvaluationOrder
+) -> Holdout | Skipped:
+    if len(data) == 0:
+        return Skipped(name, "there are no events: import or send some first")
+    holdout = hold_out(name, data, born, order.seed, order.max_questions)
+    if len(holdout.split) == 0:
+        return Skipped(name, "no user has two events")
+    if len(holdout.training) == 0:
+        return Skipped(name, "no event is left to train on: more users or days are needed")
+    return holdout
+
+
+def _evaluate_on(holdout: Holdout, recipe: Recipe[Any], settings: Any, seed: int) -> SplitReport:
+    model = recipe.fit(holdout.training, settings, seed)
+    judged = {recipe.name: holdout.judge(model)}
+    for name, ranker in baselines(holdout, seed).items():
+        judged[name] = judge(ranker, holdout.targets)
+    unordered = without_order(holdout, seed)
+    control = unordered.judge(recipe.fit(unordered.training, settings, seed))
+    return measure(holdout, judged, control, seed)
+
+
+def without_order(holdout: Holdout, seed: int) -> Holdout:
+    """The same questions, with what was known of every user in random order.
+
+    Events that train and events that do not are shuffled apart, and truth stays: so nothing
+    later than before becomes known to the model.
+    """
+    data, split = holdout.data, holdout.split
+    group = data.user.astype(np.int64) * 2 + ~split.training
+    ends = np.searchsorted(data.user, data.user[split.cut], side="right")
+    for cut, end in zip(split.cut.tolist(), ends.tolist(), strict=True):
+        group[cut:end] = -1
+    shuffled = reordered(data, shuffled_order(group, seed))
+    return set_questions(holdout.name, shuffled, split, holdout.there, holdout.training.as_of)

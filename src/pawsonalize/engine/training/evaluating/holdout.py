@@ -1,0 +1,160 @@
+"""The hold-out: what a model may be trained on, the questions, and the right answers."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.engine.serving.context import build_context
+from pawsonalize.engine.training.evaluating.part import part_of, positions
+from pawsonalize.evaluation.judging import Judgement, Ranker, judge
+from pawsonalize.evaluation.splits import (
+    Split,
+    births,
+    global_time_split,
+    moment_after,
+    personalize_split,
+)
+from pawsonalize.recipes.contract import Context, Model, TrainingData
+from pawsonalize.storage.base import Catalogue
+
+MAX_QUESTIONS = 2_000
+"""More test users are sampled: the intervals are narrow by then, and it takes seconds."""
+_TIME_SHARE = 0.9
+
+
+class SplitName(StrEnum):
+    """The two splits every report has."""
+
+    PERSONALIZE = "personalize"
+    TIME = "time"
+
+
+@dataclass(frozen=True, slots=True)
+class Holdout:
+    """Questions to ask of any model; the candidates are `training.item_ids`.
+
+    `there` is their mask over the items of `data`, whose events are split.
+    `targets[q]` are the distinct items the user of question q chose in truth, in that order, as
+    positions among the candidates (-1 for one that was not there) and in `target_items[q]` as
+    codes of `data`. `known[q]` is how many events are known of the user.
+    """
+
+    name: SplitName
+    data: TrainingData
+    split: Split
+    there: NDArray[np.bool_]
+    training: TrainingData
+    contexts: tuple[Context, ...]
+    targets: tuple[NDArray[np.int64], ...]
+    target_items: tuple[NDArray[np.int64], ...]
+    known: NDArray[np.int64]
+
+    def judge(self, model: Model) -> Judgement:
+        """Ask the model all questions."""
+        return judge(self.ranker(model), self.targets)
+
+    def ranker(self, model: Model) -> Ranker:
+        """The model's scores of the candidates; one it does not know it cannot recommend."""
+        place = {item: position for position, item in enumerate(model.item_ids)}
+        outside = len(place)
+        columns = np.array([place.get(item, outside) for item in self.training.item_ids], np.int64)
+
+        def scores(question: int) -> NDArray[np.floating]:
+            context, supply = self.contexts[question], self.supply(question)
+            if supply is not None:
+                of_model = np.zeros(outside + 1, np.int64)
+                of_model[columns] = supply
+                context = replace(context, supply=of_model[:-1])
+            known = np.append(model.score_catalogue(context), -np.inf)[columns]
+            return only_there(known, supply)
+
+        return scores
+
+    def supply(self, question: int) -> NDArray[np.int64] | None:
+        """Available animals of each candidate when the question arises; None: not known."""
+        stock = self.data.stock
+        if not len(stock):
+            return None
+        return stock.at(self.contexts[question].now, len(self.data.item_ids))[self.there]
+
+
+def item_births(data: TrainingData, catalogue: Catalogue) -> NDArray[np.int64]:
+    """When each item of the data was there at the latest, by its creation and its events."""
+    created = {item.item_id: item.created_at for item in catalogue.items()}
+    never = np.iinfo(np.int64).max
+    told = [created.get(item) for item in data.item_ids]
+    moments = np.array([never if moment is None else moment for moment in told], np.int64)
+    return births(data.item, data.time, moments)
+
+
+def hold_out(
+    name: SplitName,
+    data: TrainingData,
+    born: NDArray[np.int64],
+    seed: int,
+    most: int = MAX_QUESTIONS,
+) -> Holdout:
+    """Split the data (at least one event) and set the questions, at most so many.
+
+    `born` are the moments since when the items may be recommended, shape (items,).
+    """
+    if name is SplitName.PERSONALIZE:
+        moment = data.as_of
+        split = personalize_split(data.user, seed)
+        there = born <= moment
+    else:
+        moment = moment_after(data.time, _TIME_SHARE)
+        split = global_time_split(data.user, data.time, moment, seed)
+        there = born < moment
+    return set_questions(name, data, split.sample(most, seed), there, moment)
+
+
+def set_questions(
+    name: SplitName, data: TrainingData, split: Split, there: NDArray[np.bool_], as_of: int
+) -> Holdout:
+    """The questions of a split, with `there`, a mask over items, as the candidates."""
+    candidate = positions(there)
+    wanted = [_in_order(data.item[cut:end]) for cut, end in zip(split.cut, split.end, strict=True)]
+    return Holdout(
+        name=name,
+        data=data,
+        split=split,
+        there=there,
+        training=part_of(data, split.training, there, as_of),
+        contexts=tuple(
+            context_before(data, start, cut)
+            for start, cut in zip(split.start, split.cut, strict=True)
+        ),
+        targets=tuple(candidate[items] for items in wanted),
+        target_items=tuple(wanted),
+        known=split.cut - split.start,
+    )
+
+
+def context_before(data: TrainingData, start: int, cut: int) -> Context:
+    """What is known of a user at the event in row `cut`: that user's rows `start…cut`.
+
+    The event's own facets are known as well, as a request says them.
+    """
+    newest = slice(cut - 1, start - 1 if start > 0 else None, -1) if cut > start else slice(0)
+    columns = (data.item, data.event_type, data.time, data.value)
+    rows = zip(*(column[newest].tolist() for column in columns), strict=True)
+    events = (
+        # NaN, which alone differs from itself, is how a column says that there is no value.
+        (data.item_ids[item], data.event_types[kind], time, value if value == value else None)  # noqa: PLR0124
+        for item, kind, time, value in rows
+    )
+    return build_context(events, int(data.time[cut]), data.facets.at(cut))
+
+
+def _in_order(items: NDArray[np.int32]) -> NDArray[np.int64]:
+    return np.array(list(dict.fromkeys(items.tolist())), np.int64)
+
+
+def only_there(
+    scores: NDArray[np.floating], supply: NDArray[np.int64] | None
+) -> NDArray[np.floating]:
+    """The candidates' scores, -inf for those of which no animal is available."""
+    return scores if supply is None else np.where(supply > 0, scores, -np.inf)

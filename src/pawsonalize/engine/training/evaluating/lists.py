@@ -1,0 +1,64 @@
+"""Lists to re-rank: a site's choice of items, in which the visitor's next one is.
+
+The log tells no more of an imported event than which item it was, so lists are drawn: the
+question's targets and others by lot. Numbers on drawn lists say who orders a list better; they
+are not those of a whole catalogue (Krichene & Rendle, "On Sampled Metrics", KDD 2020).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.engine.training.evaluating.holdout import Holdout
+from pawsonalize.evaluation.judging import Ranker
+from pawsonalize.recipes.contract import Model
+
+LIST_SIZE = 50
+Lists = tuple[NDArray[np.int64], ...]
+"""For each question the listed candidates, as positions among all, rising."""
+
+
+def draw_lists(holdout: Holdout, seed: int, size: int = LIST_SIZE) -> Lists:
+    """A list for each question: its targets, filled up with others to `size` where there are."""
+    n_items = len(holdout.training.item_ids)
+    return tuple(
+        _drawn(wanted[wanted >= 0], n_items, size, np.random.default_rng((seed, question)))
+        for question, wanted in enumerate(holdout.targets)
+    )
+
+
+def ranked_lists(holdout: Holdout, model: Model, lists: Lists) -> Ranker:
+    """The model's scores of what is listed, asked as a re-ranking asks; -inf for all else."""
+    ids = holdout.training.item_ids
+
+    def scores(question: int) -> NDArray[np.floating]:
+        listed = lists[question]
+        given = model.score(holdout.contexts[question], [ids[item] for item in listed.tolist()])
+        return _only(listed, given, len(ids))
+
+    return scores
+
+
+def within_lists(ranker: Ranker, lists: Lists) -> Ranker:
+    """The ranker's scores of what is listed; -inf for all else."""
+
+    def scores(question: int) -> NDArray[np.floating]:
+        given = ranker(question)
+        return _only(lists[question], given[lists[question]], len(given))
+
+    return scores
+
+
+def _drawn(
+    wanted: NDArray[np.int64], n_items: int, size: int, dice: np.random.Generator
+) -> NDArray[np.int64]:
+    others = np.setdiff1d(np.arange(n_items), wanted)
+    many = min(max(size - len(wanted), 0), len(others))
+    return np.sort(np.concatenate([wanted, dice.choice(others, many, replace=False)]))
+
+
+def _only(
+    listed: NDArray[np.int64], given: NDArray[np.floating], n_items: int
+) -> NDArray[np.float64]:
+    scores = np.full(n_items, -np.inf)
+    scores[listed] = given
+    return scores

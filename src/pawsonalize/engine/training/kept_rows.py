@@ -1,0 +1,186 @@
+"""What a training has read of the log, kept beside its model: so a fold reads only what is new."""
+
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from math import isnan
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.domain.errors import CorruptArtefact
+from pawsonalize.engine.serving.facet_reading import FacetReader, as_properties
+from pawsonalize.recipes.artefact import check_codes, pack_strings, take, unpack_strings
+from pawsonalize.recipes.contract import Arrays
+from pawsonalize.storage.base import TrainingRow
+
+_BATCH = 50_000
+_PRE = "rows."
+_Codes = dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRows:
+    """Rows of the log in its order, as columns of codes, whenever they were sent.
+
+    `visitors` name each visitor by a digest of their key: an artefact holds no one's id; `told` are
+    the facets that events carry, and nothing else of their properties. The columns have equal
+    length; `value` is NaN where an event has none, `said` -1 where it told nothing.
+    """
+
+    visitors: tuple[str, ...]
+    item_ids: tuple[str, ...]
+    event_types: tuple[str, ...]
+    told: tuple[str, ...]
+    visitor: NDArray[np.int32]
+    item: NDArray[np.int32]
+    event_type: NDArray[np.int32]
+    time: NDArray[np.int64]
+    value: NDArray[np.float64]
+    said: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    @classmethod
+    def of(cls, rows: Iterable[TrainingRow], reader: FacetReader) -> "KeptRows":
+        """These rows, with the facets that the reader knows."""
+        columns = (array("i"), array("i"), array("i"), array("q"), array("d"), array("i"))
+        visitor, item, event_type, time, value, said = columns
+        keys: _Codes = {}
+        digests: _Codes = {}
+        items: _Codes = {}
+        types: _Codes = {}
+        told: _Codes = {}
+        for key, item_id, kind, sent_at, amount, properties in rows:
+            code = keys.get(key)
+            if code is None:
+                code = keys[key] = digests.setdefault(digest(key), len(digests))
+            visitor.append(code)
+            item.append(items.setdefault(item_id, len(items)))
+            event_type.append(types.setdefault(kind, len(types)))
+            time.append(sent_at)
+            value.append(np.nan if amount is None else amount)
+            text = None if properties is None else as_properties(reader.of_properties(properties))
+            said.append(-1 if text is None else told.setdefault(text, len(told)))
+        arrays = (np.asarray(column) for column in columns)
+        return cls(tuple(digests), tuple(items), tuple(types), tuple(told), *arrays)
+
+    def plus(self, new: "KeptRows", bound: Mapping[str, str]) -> "KeptRows":
+        """These rows, then the new ones, read of a log that holds more by now.
+
+        `bound` says whose the sessions are that were bound since: their rows are the user's.
+        """
+        keys = _codes(self.visitors)
+        owner = np.arange(len(keys))
+        for session, user in bound.items():
+            code = keys.get(digest(f"s:{session}"))
+            if code is not None:
+                owner[code] = keys.setdefault(digest(f"u:{user}"), len(keys))
+        items, types, told = map(_codes, (self.item_ids, self.event_types, self.told))
+        visitor = _joined(owner[self.visitor], _added(keys, new.visitors)[new.visitor])
+        item = _joined(self.item, _added(items, new.item_ids)[new.item])
+        event_type = _joined(self.event_type, _added(types, new.event_types)[new.event_type])
+        said = np.append(_added(told, new.told), -1)[new.said]  # at -1 stands what told nothing
+        return KeptRows(
+            visitors=tuple(keys),
+            item_ids=tuple(items),
+            event_types=tuple(types),
+            told=tuple(told),
+            visitor=visitor,
+            item=item,
+            event_type=event_type,
+            time=np.concatenate([self.time, new.time]),
+            value=np.concatenate([self.value, new.value]),
+            said=_joined(self.said, said),
+        )
+
+    def sent_by(self, moment: int) -> Iterator[TrainingRow]:
+        """The rows with `sent_at <= moment`, each visitor under their digest."""
+        there = np.flatnonzero(self.time <= moment)
+        for start in range(0, len(there), _BATCH):
+            part = there[start : start + _BATCH]
+            columns = (self.visitor, self.item, self.event_type, self.time, self.value, self.said)
+            for visitor, item, kind, time, value, said in zip(
+                *(column[part].tolist() for column in columns), strict=True
+            ):
+                yield (
+                    self.visitors[visitor],
+                    self.item_ids[item],
+                    self.event_types[kind],
+                    time,
+                    None if isnan(value) else value,
+                    None if said < 0 else self.told[said],
+                )
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The rows as plain arrays, named `rows.…`."""
+        digests = np.array([int(digest, 16) for digest in self.visitors], np.uint64)
+        arrays = {
+            **pack_strings("item_ids", self.item_ids),
+            **pack_strings("event_types", self.event_types),
+            **pack_strings("told", self.told),
+            "visitors": digests,
+            "visitor": self.visitor,
+            "item": self.item,
+            "event_type": self.event_type,
+            "time": self.time,
+            "value": self.value,
+            "said": self.said,
+        }
+        return {f"{_PRE}{name}": array for name, array in arrays.items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> "KeptRows | None":
+        """Rebuild from an artefact's arrays; None where it keeps none, as those of old do.
+
+        CorruptArtefact when they do not fit together.
+        """
+        own = {k.removeprefix(_PRE): array for k, array in arrays.items() if k.startswith(_PRE)}
+        if not own:
+            return None
+        time = take(own, "time", np.int64, (None,))
+        rows = cls(
+            visitors=tuple(map(_text, take(own, "visitors", np.uint64, (None,)).tolist())),
+            item_ids=unpack_strings("item_ids", own),
+            event_types=unpack_strings("event_types", own),
+            told=unpack_strings("told", own),
+            visitor=take(own, "visitor", np.int32, time.shape),
+            item=take(own, "item", np.int32, time.shape),
+            event_type=take(own, "event_type", np.int32, time.shape),
+            time=time,
+            value=take(own, "value", np.float64, time.shape),
+            said=take(own, "said", np.int32, time.shape),
+        )
+        check_codes("rows.visitor", rows.visitor, len(rows.visitors))
+        check_codes("rows.item", rows.item, len(rows.item_ids))
+        check_codes("rows.event_type", rows.event_type, len(rows.event_types))
+        check_codes("rows.said", rows.said[rows.said >= 0], len(rows.told))
+        if len(set(rows.visitors)) < len(rows.visitors):
+            raise CorruptArtefact("array 'rows.visitors' names a visitor twice")
+        return rows
+
+
+def digest(key: str) -> str:
+    """The name of a visitor among the rows, by their key."""
+    # 64 bits: among ten million visitors two share one with a probability of 3 in a million.
+    return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def _text(digest: int) -> str:
+    return f"{digest:016x}"
+
+
+def _codes(names: Iterable[str]) -> _Codes:
+    return {name: code for code, name in enumerate(names)}
+
+
+def _joined(old: NDArray[np.integer], new: NDArray[np.integer]) -> NDArray[np.int32]:
+    return np.concatenate([old, new]).astype(np.int32)
+
+
+def _added(codes: _Codes, names: Iterable[str]) -> NDArray[np.int64]:
+    """The codes of the names; those that have none yet get one."""
+    return np.array([codes.setdefault(name, len(codes)) for name in names], np.int64)

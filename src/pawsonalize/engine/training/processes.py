@@ -1,0 +1,157 @@
+"""Trainings as processes of their own: started, watched, stopped; they outlive who started them."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from pawsonalize.domain.errors import Conflict, StorageUnavailable
+from pawsonalize.engine.resources.locks import held, holder, is_held
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.resource import moved
+from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.engine.resources.status import Status
+from pawsonalize.storage.base import ArtefactStore
+
+_KILL_SECONDS = 10.0
+_PATIENCE_SECONDS = 0.2
+_LOOK_SECONDS = 0.02
+
+
+class TrainingProcesses:
+    """One process a training: `command` and the version's name, in `environment`.
+
+    A training that lives holds the lock of its version's name in `folder`.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        artefacts: ArtefactStore,
+        folder: Path,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+    ) -> None:
+        self._registry = registry
+        self._artefacts = artefacts
+        self._folder = folder
+        self._command = tuple(command)
+        self._environment = dict(environment)
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str, now: int) -> SolutionVersion:
+        """Train the version in a new process; returns at once. CREATE IN_PROGRESS.
+
+        One that is ACTIVE or in training is left as it is; one that failed or was stopped is
+        trained again, from the same part of the log.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for ended in self._folder.glob("*.lock"):
+            is_held(ended)  # removes it, unless its training lives
+        with held(self._lock(name), patience=_PATIENCE_SECONDS) as lock:
+            version = self._registry.get(SolutionVersion, name)
+            if lock is None or version.status is Status.ACTIVE:
+                return version
+            version = self._registry.update(_begun(version), now)
+            if (before := self._children.pop(name, None)) is not None:
+                with suppress(subprocess.TimeoutExpired):  # it let go of its lock: it ends now
+                    before.wait(_KILL_SECONDS)
+            child = self._spawned(version, lock, now)
+            os.write(lock, b"%d" % child.pid)
+            self._children[name] = child
+        return version
+
+    def alive(self, name: str) -> bool:
+        """Whether a process trains the version, whoever started it."""
+        self._reap()
+        return is_held(self._lock(name))
+
+    def look(self, name: str, now: int) -> SolutionVersion:
+        """The version as it is; a training that died is CREATE FAILED from now on."""
+        self._reap()
+        version = self._registry.get(SolutionVersion, name)
+        if version.status not in {Status.CREATE_IN_PROGRESS, Status.CREATE_STOPPING}:
+            return version
+        if self.alive(name):
+            return version
+        version = self._registry.get(SolutionVersion, name)  # it may have ended in between
+        if version.status.is_settled:
+            return version
+        self._artefacts.sweep()
+        with suppress(Conflict):  # somebody else looked at the same moment
+            self._registry.update(_dead(version), now)
+        return self._registry.get(SolutionVersion, name)
+
+    def stop(self, name: str, now: int) -> SolutionVersion:
+        """End the training and leave nothing of it. CREATE STOPPED, unless it was ready before.
+
+        Raises Conflict when it is neither waiting nor in training.
+        """
+        if self._stopping(name, now).status is Status.CREATE_STOPPING:
+            self._kill(name)
+        return self.look(name, now)
+
+    def _spawned(self, version: SolutionVersion, lock: int, now: int) -> "subprocess.Popen[bytes]":
+        try:
+            return subprocess.Popen(  # noqa: S603 - the command is the service's own
+                [*self._command, version.name],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                pass_fds=(lock,),
+                start_new_session=True,  # it goes on when who started it is stopped
+            )
+        except OSError as error:
+            reason = f"the training cannot be started: {error}"
+            failed = moved(version, Status.CREATE_FAILED, failure_reason=reason)
+            self._registry.update(failed, now)
+            raise StorageUnavailable(reason) from error
+
+    def _stopping(self, name: str, now: int) -> SolutionVersion:
+        """The version, told to stop unless it is ready."""
+        while True:
+            version = self._registry.get(SolutionVersion, name)
+            if version.status in {Status.ACTIVE, Status.CREATE_STOPPING}:
+                return version
+            told = moved(version, Status.CREATE_STOPPING)
+            with suppress(Conflict):  # the training reported its progress meanwhile
+                return self._registry.update(told, now)
+
+    def _kill(self, name: str) -> None:
+        deadline = time.monotonic() + _KILL_SECONDS
+        while self.alive(name):
+            pid = holder(self._lock(name))
+            if pid is not None:
+                with suppress(ProcessLookupError):
+                    os.killpg(pid, signal.SIGKILL)
+            if time.monotonic() > deadline:
+                raise StorageUnavailable(f"the training of {name} does not end: process {pid}")
+            time.sleep(_LOOK_SECONDS)
+
+    def _reap(self) -> None:
+        """Let go of children that ended, so that the system may as well."""
+        for name, child in list(self._children.items()):
+            if child.poll() is not None:
+                self._children.pop(name, None)
+
+    def _lock(self, name: str) -> Path:
+        return self._folder / f"{name}.lock"
+
+
+def _begun(version: SolutionVersion) -> SolutionVersion:
+    """The version in training; whatever an earlier, dead training said is forgotten."""
+    if version.status in {Status.CREATE_FAILED, Status.CREATE_STOPPED}:
+        version = moved(version, Status.CREATE_PENDING)
+    if version.status is Status.CREATE_IN_PROGRESS:  # nobody holds the lock: it died
+        return version
+    return moved(version, Status.CREATE_IN_PROGRESS, progress=None)
+
+
+def _dead(version: SolutionVersion) -> SolutionVersion:
+    """The version, after its process is gone without having settled it."""
+    if version.status is Status.CREATE_STOPPING:
+        return moved(version, Status.CREATE_STOPPED)
+    reason = "the training's process ended without a word: start it again"
+    return moved(version, Status.CREATE_FAILED, failure_reason=reason)

@@ -1,0 +1,78 @@
+"""One fold: what the log holds beyond a version becomes counts of its model."""
+
+from itertools import chain
+
+from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.engine.resources.progress import Progress, silent
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.solutions import Cut, Solution, SolutionVersion
+from pawsonalize.engine.serving.facet_reading import FacetReader
+from pawsonalize.engine.serving.folds import Fold, Folds
+from pawsonalize.engine.training.kept_rows import KeptRows, digest
+from pawsonalize.engine.training.log_reading import rows_since, rows_through
+from pawsonalize.engine.training.training_data import data_of
+from pawsonalize.recipes.catalogue import recipe_named
+from pawsonalize.recipes.contract import RecountingModel
+from pawsonalize.storage.base import ArtefactStore, Catalogue, EventLog
+
+
+class Folder:
+    """Folds in this process. Each fold begins at the version, so none inherits from another."""
+
+    def __init__(
+        self, registry: Registry, log: EventLog, catalogue: Catalogue, artefacts: ArtefactStore
+    ) -> None:
+        self._registry = registry
+        self._log = log
+        self._catalogue = catalogue
+        self._artefacts = artefacts
+        self._folds = Folds(artefacts)
+
+    def served(self) -> set[str]:
+        """The versions that campaigns serve."""
+        campaigns = self._registry.all(Campaign)
+        return {one.solution_version for one in campaigns if one.solution_version is not None}
+
+    def fold(self, name: str, now: int) -> Fold | None:
+        """Fold all that is new into a version, and store that beside it, whole or not at all.
+
+        None where there is nothing new or nothing to fold into. Raises CorruptArtefact where the
+        version cannot be read.
+        """
+        version = self._registry.get(SolutionVersion, name)
+        before = self._folds.newest(name)
+        done = version.cut if before is None else before.cut
+        cut = Cut(self._log.head(), max(now, done.as_of))
+        if version.artefact is None or cut.log_offset <= done.log_offset:
+            return None
+        self._artefacts.sweep()  # what an earlier fold left that died halfway
+        card, arrays = self._artefacts.load(version.artefact)
+        model = recipe_named(version.recipe).load(card, arrays)
+        if not isinstance(model, RecountingModel):
+            return None
+        group = self._registry.get(Solution, version.solution).data_group
+        log, catalogue = self._log.of(group), self._catalogue.of(group)
+        reader = FacetReader.of(catalogue)
+        rows = rows_beyond(version, KeptRows.from_arrays(arrays), log, reader, cut.log_offset)
+        seen = rows.sent_by(cut.as_of)
+        data = data_of(seen, catalogue, cut, version.selection, digest, log.event_types)
+        fresh = model.recounted(data)
+        fold = Fold(name, cut)
+        self._artefacts.save(fold.location, fresh.card, fresh.arrays())
+        asked_for = (one.versions for one in self._registry.all(Campaign))
+        self._folds.trim({name, *chain.from_iterable(asked_for)})
+        return fold
+
+
+def rows_beyond(
+    version: SolutionVersion,
+    kept: KeptRows | None,
+    log: EventLog,
+    reader: FacetReader,
+    through: int,
+    progress: Progress = silent,
+) -> KeptRows:
+    """The rows up to the offset; all are read anew where the version's artefact keeps none."""
+    if kept is None:
+        return rows_through(log, reader, through, progress)
+    return rows_since(kept, version.log_offset, log, reader, through, progress)

@@ -1,0 +1,1 @@
+"""The daily retraining: a durable run, step by step."""

@@ -1,0 +1,76 @@
+"""The fates of a run's campaigns: each its own, and what they add up to."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import structlog
+from msgspec.structs import replace
+
+from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError, StorageUnavailable
+from pawsonalize.engine.resources.defaults import DATASET_GROUP
+from pawsonalize.engine.training.retraining.record import Fate, Half, Outcome, Record, Step, settled
+
+MAX_ERRORS = 5
+"""What goes wrong with one campaign is tried so often before its part of the run has failed."""
+PAUSE_SECONDS = 1.0
+
+log = structlog.get_logger()
+
+
+def attempted(half: Half, work: Callable[[Half], Half]) -> Half:
+    """What the work makes of the half. What goes wrong with it costs no other one.
+
+    Wrong input is not tried again. Storage that cannot be reached is nobody's own: that is raised.
+    """
+    try:
+        return work(half)
+    except StorageUnavailable:
+        raise
+    except Exception as error:  # whatever it is, the other campaigns are to go on
+        known = isinstance(error, PawsonalizeError)
+        log.warning("failed", campaign=half.campaign, exc_info=None if known else error)
+        text = error.message if isinstance(error, PawsonalizeError) else repr(error)
+        half = replace(half, errors=(*half.errors, text))
+        hopeless = isinstance(error, InvalidInput | NotFound)
+        if hopeless or len(half.errors) >= MAX_ERRORS:
+            return replace(half, fate=Fate.FAILED, reason=text)
+        return half
+
+
+def decided(record: Record) -> Record:
+    """The record with the outcome that its halves' fates add up to, on its way to the news."""
+    fates = {half.fate for half in record.halves}
+    order = (Fate.FAILED, Fate.PROMOTED, Fate.NOT_PROMOTED)
+    worst = next((fate for fate in order if fate in fates), Fate.SKIPPED)
+    return settled(record, Outcome(worst.value), _reasons(record, fates), Step.NOTIFY)
+
+
+def label(half: Half) -> str:
+    """The campaign, and its dataset group where that is not the default one."""
+    if half.dataset_group in {"", DATASET_GROUP}:
+        return half.campaign
+    return f"{half.campaign} (dataset group {half.dataset_group})"
+
+
+def described(finding: Mapping[str, Any]) -> str:
+    """What a finding says, and of which dataset group where that is not the default one."""
+    message = str(finding["message"])
+    group = finding.get("dataset_group")
+    return message if group is None else f"dataset group {group}: {message}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names in a sentence: one, one and another, or several."""
+    *others, last = [*names] or [""]
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _reasons(record: Record, fates: set[Fate]) -> str:
+    """Each reason once, with whom it is about; of who was skipped only if all were."""
+    about: dict[str, list[str]] = {}
+    for half in record.halves:
+        if half.fate is not Fate.SKIPPED or fates == {Fate.SKIPPED}:
+            about.setdefault(half.reason, []).append(label(half))
+    if fates == {Fate.SKIPPED} and len(about) == 1:
+        return next(iter(about))
+    return " ".join(f"{', '.join(names)}: {reason}" for reason, names in about.items())

@@ -1,0 +1,91 @@
+"""What people are told of a run: when training starts, and how it ended."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pawsonalize.domain.notifications import Kind, Notification
+from pawsonalize.engine.resources.defaults import DATASET_GROUP
+from pawsonalize.engine.resources.outbox import Outbox
+from pawsonalize.engine.training.retraining.fates import described, label, listed
+from pawsonalize.engine.training.retraining.record import Fate, Half, Outcome, Record, ended
+
+_SUBJECTS = {
+    Outcome.PROMOTED: "Retrained: {promoted} went live",
+    Outcome.NOT_PROMOTED: "Retrained: nothing new went live",
+    Outcome.SKIPPED: "Not retrained: nothing to do",
+    Outcome.FAILED: "Retraining failed",
+    Outcome.CANCELLED: "Retraining cancelled",
+    Outcome.TIMED_OUT: "Retraining took too long",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Puts the news of a run into the outbox: each once, however often its step runs."""
+
+    outbox: Outbox
+
+    def training_started(self, record: Record, now: int) -> None:
+        """Tell that solution versions are being trained."""
+        names = dict.fromkeys(half.solution_version for half in record.open_halves())
+        if not names:
+            return
+        subject = "Retraining started"
+        text = f"{record.run_id} trains {listed(names)}."
+        self._tell(record, Kind.TRAINING_STARTED, subject, text, now)
+
+    def how_it_ended(self, record: Record, now: int) -> Record:
+        """Tell the outcome; then nothing is left to do."""
+        assert record.outcome is not None
+        promoted = listed(label(half) for half in _promoted(record))
+        subject = _SUBJECTS[record.outcome].format(promoted=promoted)
+        if record.outcome is Outcome.FAILED and promoted:
+            subject = f"Retraining failed in part: {promoted} went live"
+        self._tell(record, Kind(record.outcome.value), subject, _text(record), now)
+        for half in _promoted(record):
+            text = f"Campaign {label(half)} serves {half.solution_version} now."
+            about = f"Campaign {label(half)} updated"
+            self._tell(record, Kind.CAMPAIGN_UPDATED, about, text, now, half.campaign)
+            if half.campaign_warning:
+                about = f"Campaign {label(half)} is slow"
+                text = half.campaign_warning
+                self._tell(record, Kind.CAPACITY_WARNING, about, text, now, half.campaign)
+        return ended(record, now)
+
+    def _tell(
+        self, record: Record, kind: Kind, subject: str, text: str, now: int, about: str = ""
+    ) -> None:
+        name = f"{record.run_id}:{kind.value}" + (f":{about}" if about else "")
+        details = {half.campaign: _details(half) for half in record.halves}
+        self.outbox.enqueue(Notification(name, kind, subject, text, now, record.run_id, details))
+
+
+def _promoted(record: Record) -> Iterator[Half]:
+    return (half for half in record.halves if half.fate is Fate.PROMOTED)
+
+
+def _text(record: Record) -> str:
+    lines = [record.reason]
+    lines += [described(one) for one in record.findings if one["severity"] == "warning"]
+    lines.append(f"Everything about it: pawsonalize runs show {record.run_id}")
+    return "\n".join(filter(None, lines))
+
+
+def _rules(half: Half) -> list[dict[str, str]]:
+    """The gate's rules as a table."""
+    verdicts = (half.decision or {}).get("verdicts", ())
+    return [
+        {name: str(verdict[name]) for name in ("rule", "outcome", "message")}
+        for verdict in verdicts
+    ]
+
+
+def _details(half: Half) -> dict[str, object]:
+    return {
+        "dataset_group": half.dataset_group or DATASET_GROUP,
+        "solution_version": half.solution_version,
+        "live_version": half.live_version,
+        "fate": half.fate.value,
+        "reason": half.reason,
+        "rules": _rules(half),
+    }

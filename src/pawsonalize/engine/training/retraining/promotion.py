@@ -1,0 +1,99 @@
+"""The steps that change what is served: campaigns of versions that won, and no other."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from msgspec.structs import replace
+
+from pawsonalize.engine.resources.campaign_updates import Campaigns
+from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.engine.resources.status import Status
+from pawsonalize.engine.training.retraining.fates import PAUSE_SECONDS, attempted, decided
+from pawsonalize.engine.training.retraining.judging import live_version
+from pawsonalize.engine.training.retraining.record import Fate, Half, Record, Step, moved, with_half
+from pawsonalize.engine.training.retraining.worker import Later
+
+_PATIENT_CHECKS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """Campaign updates. `serve` makes this process load what a campaign asks for, and say so.
+
+    Servers do that by themselves. Where none runs, the update would never be settled.
+    """
+
+    campaigns: Campaigns
+    serve: Callable[[str, int], object]
+    check_seconds: float
+    checks: int
+
+    def update(self, record: Record, now: int) -> Record | Later:
+        """Point the campaigns of the winners at their new versions, unless they were changed."""
+        for half in record.open_halves():
+            record = with_half(record, attempted(half, partial(self._updated, now=now)))
+        asked_for = {half.campaign_status for half in record.open_halves()}
+        if "" in asked_for:
+            return Later(record, PAUSE_SECONDS)
+        if asked_for:
+            return moved(record, Step.AWAIT_CAMPAIGNS)
+        return decided(record)
+
+    def await_all(self, record: Record, now: int) -> Record | Later:
+        """Look whether the campaigns serve their new versions; those that never do have failed."""
+        for half in record.open_halves():
+            record = with_half(record, attempted(half, partial(self._looked_at, now=now)))
+        if record.open_halves():
+            return Later(record, self.check_seconds)
+        return decided(record)
+
+    def _updated(self, half: Half, now: int) -> Half:
+        campaign = self.campaigns.get(half.campaign)
+        live = live_version(campaign)
+        if live == half.solution_version:  # cut off after the update
+            return replace(half, campaign_status=_update_status(campaign))
+        if live != half.live_version:
+            reason = (
+                f"campaign {half.campaign} was pointed at {live} after the comparison, and is left"
+                f" as it is; {half.solution_version} can be served by hand"
+            )
+            return replace(half, fate=Fate.FAILED, reason=reason)
+        # Who changes the campaign between the look and this makes it a Conflict: look again.
+        updated = self.campaigns.update(
+            half.campaign, half.solution_version, now, expected_revision=campaign.revision
+        )
+        return replace(half, campaign_status=_update_status(updated))
+
+    def _looked_at(self, half: Half, now: int) -> Half:
+        campaign = self.campaigns.get(half.campaign)
+        half = replace(half, campaign_checks=half.campaign_checks + 1)
+        if campaign.solution_version == half.solution_version:
+            warning = campaign.latest_update.warning if campaign.latest_update else None
+            return replace(
+                half,
+                fate=Fate.PROMOTED,
+                campaign_status=Status.ACTIVE.value,
+                campaign_warning=warning,
+            )
+        half = replace(half, campaign_status=_update_status(campaign))
+        if reason := self._failure(half, campaign):
+            return replace(half, fate=Fate.FAILED, reason=reason)
+        if half.campaign_checks > _PATIENT_CHECKS:
+            self.serve(half.campaign, now)
+        return half
+
+    def _failure(self, half: Half, campaign: Campaign) -> str | None:
+        """Why the campaign will not serve the version any more, or None while it may."""
+        update = campaign.latest_update
+        if update is None or update.solution_version != half.solution_version:
+            return f"campaign {half.campaign} was pointed elsewhere meanwhile"
+        if update.status.is_settled:
+            return f"campaign {half.campaign} serves on what it did: {update.failure_reason}"
+        if half.campaign_checks >= self.checks:
+            return f"campaign {half.campaign} did not take {half.solution_version} up in time"
+        return None
+
+
+def _update_status(campaign: Campaign) -> str:
+    return "" if campaign.latest_update is None else campaign.latest_update.status.value

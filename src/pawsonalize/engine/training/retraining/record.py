@@ -1,0 +1,213 @@
+"""What is known of a workflow run: everything, as one JSON document.
+
+The record is also the state: `step` is what is being done, and who takes the run over goes on
+from there. Moments are milliseconds since 1970.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from pawsonalize.domain.errors import CorruptArtefact
+from pawsonalize.engine.training.retrained import EVERYTHING, Part
+from pawsonalize.storage.workflow_runs import RUNNING, WorkflowRun
+
+
+class Step(StrEnum):
+    """The states of a run, in the order of a run that goes well."""
+
+    CHECK_DATA = "check-data"
+    CREATE_VERSIONS = "create-versions"
+    AWAIT_VERSIONS = "await-versions"
+    EVALUATE = "evaluate"
+    UPDATE_CAMPAIGNS = "update-campaigns"
+    AWAIT_CAMPAIGNS = "await-campaigns"
+    STOP_TRAINING = "stop-training"
+    NOTIFY = "notify"
+
+
+class Outcome(StrEnum):
+    """How a run ended."""
+
+    PROMOTED = "promoted"
+    NOT_PROMOTED = "not-promoted"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed-out"
+
+
+class Trigger(StrEnum):
+    """What began a run."""
+
+    SCHEDULE = "schedule"
+    COMMAND = "command"
+    API = "api"
+    SITE = "site"
+    FIRST = "first"
+
+
+class Fate(StrEnum):
+    """What became of one campaign's new solution version."""
+
+    OPEN = "open"
+    PROMOTED = "promoted"
+    NOT_PROMOTED = "not-promoted"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+class Half(msgspec.Struct, frozen=True, kw_only=True):
+    """One campaign's share of the run: the version it gets, or does not get, and why.
+
+    A run has as many as there are campaigns to retrain; the first runs had two. Campaigns of one
+    solution share a version; `solution_version` is empty where none is trained. `solution` and
+    `dataset_group` are empty in records of then, which knew the default group alone, where a
+    solution is called as its campaign is.
+
+    `live_version` is the campaign's when the new version was judged; the campaign is updated only
+    while it still is. `evidence` and `decision` are the gate's. `errors` are those after which
+    what a step does for this campaign was tried again.
+    """
+
+    campaign: str
+    solution_version: str
+    solution: str = ""
+    dataset_group: str = ""
+    fate: Fate = Fate.OPEN
+    reason: str = ""
+    errors: tuple[str, ...] = ()
+    trainings: int = 0
+    training_status: str = ""
+    training_progress: str = ""
+    metrics: Mapping[str, float] = {}
+    live_version: str | None = None
+    evidence: Mapping[str, Any] | None = None
+    decision: Mapping[str, Any] | None = None
+    campaign_checks: int = 0
+    campaign_status: str = ""
+    campaign_warning: str | None = None
+
+
+class StepTiming(msgspec.Struct, frozen=True, kw_only=True):
+    """One step as it went.
+
+    `errors` are those after which it was tried again, `workers` who took the run up in this step.
+    """
+
+    step: Step
+    began_at: int
+    ended_at: int | None = None
+    errors: tuple[str, ...] = ()
+    workers: tuple[str, ...] = ()
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """A run: its inputs, what each step found, and how it ended.
+
+    `part` is what of all that asks to be retrained this run retrains, `left_out` has the campaigns
+    that do not ask, with the reason. `outcome` is None until it is known, `ended_at` until nothing
+    is left to do.
+    """
+
+    run_id: str
+    trigger: Trigger
+    as_of: int
+    started_at: int
+    step: Step = Step.CHECK_DATA
+    outcome: Outcome | None = None
+    reason: str = ""
+    ended_at: int | None = None
+    log_offset: int | None = None
+    part: Part = EVERYTHING
+    settings: Mapping[str, Any] = {}
+    left_out: Mapping[str, str] = {}
+    findings: tuple[Mapping[str, Any], ...] = ()
+    halves: tuple[Half, ...] = ()
+    steps: tuple[StepTiming, ...] = ()
+
+    @property
+    def status(self) -> str:
+        """`running`, or the outcome once the run has ended."""
+        return RUNNING if self.ended_at is None or self.outcome is None else self.outcome.value
+
+    def open_halves(self) -> list[Half]:
+        """Those whose fate is open."""
+        return [half for half in self.halves if half.fate is Fate.OPEN]
+
+
+def begun(
+    run_id: str, trigger: Trigger, as_of: int, now: int, settings: Any, part: Part = EVERYTHING
+) -> Record:
+    """A run before its first step."""
+    first = StepTiming(step=Step.CHECK_DATA, began_at=now)
+    return Record(
+        run_id=run_id,
+        trigger=trigger,
+        as_of=as_of,
+        started_at=now,
+        part=part,
+        settings=msgspec.to_builtins(settings),
+        steps=(first,),
+    )
+
+
+def moved(record: Record, step: Step) -> Record:
+    """The record in its next step."""
+    return replace(record, step=step)
+
+
+def settled(record: Record, outcome: Outcome, reason: str, step: Step) -> Record:
+    """The record with its outcome, on its way to the end."""
+    return replace(record, outcome=outcome, reason=reason, step=step)
+
+
+def ended(record: Record, now: int) -> Record:
+    """The record with nothing left to do."""
+    return replace(record, ended_at=now)
+
+
+def timed(record: Record, now: int) -> Record:
+    """The record with the times of its steps: what was done until now, what begins now."""
+    *before, last = record.steps
+    if record.ended_at is not None:
+        return replace(record, steps=(*before, replace(last, ended_at=record.ended_at)))
+    if last.step is record.step:
+        return record
+    begins = StepTiming(step=record.step, began_at=now)
+    return replace(record, steps=(*before, replace(last, ended_at=now), begins))
+
+
+def failed_step(record: Record, error: str) -> Record:
+    """The record after its step went wrong once more."""
+    last = record.steps[-1]
+    return replace(record, steps=(*record.steps[:-1], replace(last, errors=(*last.errors, error))))
+
+
+def taken_up(record: Record, worker: str) -> Record:
+    """The record after a worker took the run up in the middle of its step."""
+    last = record.steps[-1]
+    taken = replace(last, workers=(*last.workers, worker))
+    return replace(record, steps=(*record.steps[:-1], taken))
+
+
+def with_half(record: Record, half: Half) -> Record:
+    """The record with this half in the place of that of the same campaign."""
+    halves = (half if each.campaign == half.campaign else each for each in record.halves)
+    return replace(record, halves=tuple(halves))
+
+
+def read_record(run: WorkflowRun) -> Record:
+    """The record of a stored run; CorruptArtefact if it is not one."""
+    try:
+        return msgspec.json.decode(run.record, type=Record)
+    except msgspec.MsgspecError as error:
+        raise CorruptArtefact(f"the record of {run.run_id} cannot be read: {error}") from error
+
+
+def write_record(record: Record) -> str:
+    """The record as it is stored."""
+    return msgspec.json.encode(record).decode()

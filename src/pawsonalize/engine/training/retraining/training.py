@@ -1,0 +1,107 @@
+"""The steps around training: each half's solution version is created, trained, waited for."""
+
+from dataclasses import dataclass
+from functools import partial
+
+from msgspec.structs import replace
+
+from pawsonalize.domain.errors import NotFound
+from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.engine.resources.status import Status
+from pawsonalize.engine.training.processes import TrainingProcesses
+from pawsonalize.engine.training.retraining.fates import attempted, decided
+from pawsonalize.engine.training.retraining.record import Fate, Half, Record, Step, moved, with_half
+from pawsonalize.engine.training.retraining.worker import Later
+from pawsonalize.engine.training.versions import SolutionVersions
+
+MAX_TRAININGS = 3
+"""A training whose process dies is begun again so often before its half has failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """Solution versions in the making; each trains in a process of its own.
+
+    At most `at_once` do at the same time. The others begin as there is room.
+    """
+
+    versions: SolutionVersions
+    processes: TrainingProcesses
+    check_seconds: float
+    at_once: int = 2
+
+    def create(self, record: Record, now: int) -> Record:
+        """Create versions and start their trainings; what is there already is left alone."""
+        return moved(self._begun(record, now), Step.AWAIT_VERSIONS)
+
+    def await_all(self, record: Record, now: int) -> Record | Later:
+        """Look at the trainings; once none goes on, those that are ACTIVE are judged."""
+        for half in record.open_halves():
+            if half.trainings:
+                record = with_half(record, attempted(half, partial(self._looked_at, now=now)))
+        record = self._begun(record, now)
+        open_halves = record.open_halves()
+        if any(half.training_status != Status.ACTIVE for half in open_halves):
+            return Later(record, self.check_seconds)
+        return moved(record, Step.EVALUATE) if open_halves else decided(record)
+
+    def _begun(self, record: Record, now: int) -> Record:
+        """The record with as many trainings begun as there is room for.
+
+        Campaigns of one solution wait for one training, and count as one.
+        """
+        create = partial(self._created, run=record.run_id, as_of=record.as_of, now=now)
+        for half in record.open_halves():
+            under_way = {
+                each.solution_version
+                for each in record.open_halves()
+                if each.trainings and each.training_status != Status.ACTIVE
+            }
+            if half.trainings or len(under_way - {half.solution_version}) >= self.at_once:
+                continue
+            record = with_half(record, attempted(half, create))
+        return record
+
+    def _created(self, half: Half, run: str, as_of: int, now: int) -> Half:
+        name, solution = half.solution_version, half.solution or half.campaign
+        self.versions.create(solution, as_of=as_of, now=now, name=name, run=run)
+        self.processes.start(half.solution_version, now)
+        return replace(half, trainings=1)
+
+    def stop(self, record: Record, now: int) -> Record:
+        """End what still trains, and leave nothing half-written."""
+        for half in record.halves:
+            try:
+                version = self.processes.look(half.solution_version, now)
+            except NotFound:
+                continue
+            if not version.status.is_settled:
+                version = self.processes.stop(version.name, now)
+            record = with_half(record, replace(half, training_status=version.status.value))
+        return moved(record, Step.NOTIFY)
+
+    def _looked_at(self, half: Half, now: int) -> Half:
+        version = self.processes.look(half.solution_version, now)
+        if version.status in {Status.CREATE_PENDING, Status.CREATE_FAILED}:
+            if half.trainings >= MAX_TRAININGS:
+                reason = f"{version.name} could not be trained: {version.failure_reason}"
+                return replace(
+                    half, fate=Fate.FAILED, reason=reason, training_status=version.status
+                )
+            version = self.processes.start(version.name, now)
+            half = replace(half, trainings=half.trainings + 1)
+        if version.status in {Status.CREATE_STOPPING, Status.CREATE_STOPPED}:
+            reason = f"somebody stopped the training of {version.name}"
+            return replace(half, fate=Fate.FAILED, reason=reason, training_status=version.status)
+        return replace(
+            half,
+            training_status=version.status.value,
+            training_progress=_progress(version),
+            metrics=version.metrics,
+        )
+
+
+def _progress(version: SolutionVersion) -> str:
+    if version.progress is None:
+        return ""
+    return f"{version.progress.phase}, {version.progress.share:.0%}"

@@ -1,0 +1,254 @@
+"""One training: from a part of the log to a stored model."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import msgspec
+import structlog
+
+from pawsonalize.domain.errors import NotFound, StorageUnavailable
+from pawsonalize.domain.event_types import EventTypes
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.resource import moved
+from pawsonalize.engine.resources.solutions import (
+    Progress,
+    Solution,
+    SolutionVersion,
+    TrainingMode,
+)
+from pawsonalize.engine.resources.status import Status
+from pawsonalize.engine.resources.tuning import Tuned
+from pawsonalize.engine.serving.facet_reading import FacetReader
+from pawsonalize.engine.training.evaluating.held_out_metrics import Measured, held_out_metrics
+from pawsonalize.engine.training.evaluating.holdout import item_births
+from pawsonalize.engine.training.kept_rows import KeptRows, digest
+from pawsonalize.engine.training.log_reading import rows_through
+from pawsonalize.engine.training.refresh import rows_beyond
+from pawsonalize.engine.training.settings import trained_settings
+from pawsonalize.engine.training.training_data import data_of, new_data
+from pawsonalize.engine.training.tuning import tune
+from pawsonalize.recipes.catalogue import recipe_named
+from pawsonalize.recipes.contract import (
+    Arrays,
+    Card,
+    FoldingModel,
+    Model,
+    RecountingModel,
+    TrainingData,
+)
+from pawsonalize.recipes.fingerprint import fingerprint
+from pawsonalize.storage.base import ArtefactStore, Catalogue, EventLog
+
+_REPORT_SECONDS = 1.0
+_BEING_MEASURED = Measured(
+    {}, "it is being measured, ask again in a minute; if it stays so, that died: train again"
+)
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A model just made, of what data; `card` and `arrays` are to be stored."""
+
+    data: TrainingData
+    card: Card
+    arrays: Arrays
+
+
+class Trainer:
+    """Trains solution versions in this process."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        log: EventLog,
+        catalogue: Catalogue,
+        artefacts: ArtefactStore,
+        now: Callable[[], int],
+    ) -> None:
+        self._registry = registry
+        self._log = log
+        self._catalogue = catalogue
+        self._artefacts = artefacts
+        self._now = now
+
+    def train(self, name: str) -> SolutionVersion:
+        """Train the version and store its model. ACTIVE, or CREATE FAILED with the reason.
+
+        The same part of the log, items dataset, settings and seed give the same model, bit for
+        bit. One that is ACTIVE already is left as it is; Conflict if it was stopped meanwhile.
+        """
+        version = self._registry.get(SolutionVersion, name)
+        if version.status is Status.ACTIVE:
+            return version
+        if version.status is not Status.CREATE_IN_PROGRESS:
+            version = self._registry.update(moved(version, Status.CREATE_IN_PROGRESS), self._now())
+        report = Report(self._registry, version, self._now)
+        try:
+            trained, unmeasured = self._trained(version, report)
+        except Exception as error:
+            report.settle(Status.CREATE_FAILED, failure_reason=str(error) or repr(error))
+            raise
+        return trained if unmeasured is None else self._measured_later(trained, unmeasured)
+
+    def _trained(
+        self, version: SolutionVersion, report: "Report"
+    ) -> tuple[SolutionVersion, TrainingData | None]:
+        """The version, ACTIVE, and the data it is yet to be measured on."""
+        # An earlier training may have stored its model and died before it could say so.
+        self._artefacts.remove(version.name)
+        self._artefacts.sweep()
+        fitted = self._fitted(version, report)
+        found, later = Measured(version.metrics, version.unmeasured), False
+        if version.mode is TrainingMode.FULL and version.measured:
+            report.phase("measuring")
+            found = self._measured(version, fitted.data)
+        elif version.mode is TrainingMode.FULL:
+            found, later = _BEING_MEASURED, True
+        report.phase("saving")
+        location = self._artefacts.save(version.name, fitted.card, fitted.arrays)
+        trained = report.settle(
+            Status.ACTIVE,
+            progress=None,
+            artefact=location,
+            fingerprint=fitted.card.fingerprint,
+            events=len(fitted.data),
+            users=fitted.data.n_users,
+            items=len(fitted.data.item_ids),
+            metrics=found.metrics,
+            unmeasured=found.why_not,
+        )
+        return trained, fitted.data if later else None
+
+    def _measured_later(self, version: SolutionVersion, data: TrainingData) -> SolutionVersion:
+        """Measure what may be served already: nobody waits for it, and no failure undoes it."""
+        try:
+            found = self._measured(version, data)
+        except Exception as error:  # the model is good, whatever happens here
+            log.error("not measured", solution_version=version.name, exc_info=error)
+            why = str(error) or type(error).__name__
+            found = Measured({}, f"measuring failed ({why}): train it again")
+
+        def measured(newest: SolutionVersion) -> SolutionVersion:
+            return msgspec.structs.replace(newest, metrics=found.metrics, unmeasured=found.why_not)
+
+        try:
+            return self._registry.change(SolutionVersion, version.name, measured, self._now())
+        except NotFound:  # somebody deleted it meanwhile
+            return version
+
+    def _measured(self, version: SolutionVersion, data: TrainingData) -> Measured:
+        group = self._registry.get(Solution, version.solution).data_group
+        born = item_births(data, self._catalogue.of(group))
+        recipe = recipe_named(version.recipe)
+        return held_out_metrics(data, born, recipe, trained_settings(version), version.seed)
+
+    def _fitted(self, version: SolutionVersion, report: "Report") -> Fitted:
+        report.phase("reading")
+        group = self._registry.get(Solution, version.solution).data_group
+        log, catalogue = self._log.of(group), self._catalogue.of(group)
+        if version.mode is TrainingMode.UPDATE:
+            return self._updated(version, log, catalogue, report)
+        rows = rows_through(log, FacetReader.of(catalogue), version.log_offset, report)
+        data = _data(rows, catalogue, version, log.event_types)
+        tuned = version.tuned
+        if version.tuning is not None and tuned is None:
+            report.phase("tuning")
+            born = item_births(data, catalogue)
+            tuned = tune(data, born, version, time.monotonic, report)
+            version = report.tuned(tuned)
+        report.phase("fitting")
+        recipe = recipe_named(version.recipe)
+        model = recipe.fit(data, trained_settings(version), version.seed)
+        if tuned is None:
+            return Fitted(data, model.card, _stored(model, rows))
+        extra = {**model.card.extra, "tuned": msgspec.to_builtins(tuned)}
+        return Fitted(data, replace(model.card, extra=extra), _stored(model, rows))
+
+    def _updated(
+        self, version: SolutionVersion, log: EventLog, catalogue: Catalogue, report: "Report"
+    ) -> Fitted:
+        assert version.base is not None
+        base = self._registry.get(SolutionVersion, version.base)
+        assert base.artefact is not None
+        card, arrays = self._artefacts.load(base.artefact)
+        model = recipe_named(base.recipe).load(card, arrays)
+        if isinstance(model, RecountingModel):
+            kept = KeptRows.from_arrays(arrays)
+            reader = FacetReader.of(catalogue)
+            rows = rows_beyond(base, kept, log, reader, version.log_offset, report)
+            data = _data(rows, catalogue, version, log.event_types)
+            report.phase("folding")
+            fresh = model.recounted(data)
+            return Fitted(data, fresh.card, _stored(fresh, rows))
+        assert isinstance(model, FoldingModel)
+        data = new_data(
+            log,
+            catalogue,
+            model.item_ids,
+            (*version.folded, version.cut),
+            selection=version.selection,
+            progress=report,
+        )
+        report.phase("folding")
+        made_of = hashlib.sha256(f"{model.card.fingerprint} {fingerprint(data)}".encode())
+        card = replace(model.card, fingerprint=made_of.hexdigest())
+        return Fitted(data, card, model.folded(data).arrays())
+
+
+def _data(
+    rows: KeptRows, catalogue: Catalogue, version: SolutionVersion, event_types: EventTypes
+) -> TrainingData:
+    seen = rows.sent_by(version.as_of)
+    return data_of(seen, catalogue, version.cut, version.selection, digest, event_types)
+
+
+def _stored(model: Model, rows: KeptRows) -> Arrays:
+    """What an artefact holds: of a model that can count anew, the rows it was counted from too."""
+    arrays = model.arrays()
+    return {**arrays, **rows.arrays()} if isinstance(model, RecountingModel) else arrays
+
+
+class Report:
+    """What a training says of itself in its version's row, at most once a second."""
+
+    def __init__(
+        self, registry: Registry, version: SolutionVersion, now: Callable[[], int]
+    ) -> None:
+        self._registry = registry
+        self._version = version
+        self._now = now
+        self._phase = ""
+        self._quiet_until = 0.0
+
+    def phase(self, phase: str) -> None:
+        """Begin another phase."""
+        self._phase = phase
+        self._write(Progress(phase))
+
+    def __call__(self, done: int, total: int) -> None:
+        """Tell how far the phase is."""
+        if time.monotonic() >= self._quiet_until:
+            self._write(Progress(self._phase, round(done / total, 3) if total else 1.0))
+
+    def tuned(self, outcome: Tuned) -> SolutionVersion:
+        """Keep what tuning found: a training that dies now need not tune again."""
+        newer = msgspec.structs.replace(self._version, tuned=outcome)
+        self._version = self._registry.update(newer, self._now())
+        return self._version
+
+    def settle(self, status: Status, **changes: object) -> SolutionVersion:
+        """Say how it ended; Conflict if somebody stopped it."""
+        self._version = self._registry.update(moved(self._version, status, **changes), self._now())
+        return self._version
+
+    def _write(self, progress: Progress) -> None:
+        # Conflict when somebody stops the training: nothing is better than to end at once.
+        newer = msgspec.structs.replace(self._version, progress=progress)
+        with suppress(StorageUnavailable):  # a report is not worth a training
+            self._version = self._registry.update(newer, self._now())
+        self._quiet_until = time.monotonic() + _REPORT_SECONDS

@@ -1,0 +1,277 @@
+"""From the log and the catalogue to the columns that recipes train on."""
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.domain.event_types import DISLIKE, RETURN, STANDARD, VIEW, EventTypes, spelled
+from pawsonalize.domain.times import DAY
+from pawsonalize.engine.resources.progress import Progress, silent
+from pawsonalize.engine.resources.solutions import Cut, TrainingSelection
+from pawsonalize.engine.serving.facet_reading import FacetReader
+from pawsonalize.engine.serving.item_attributes import item_attributes
+from pawsonalize.engine.training.facet_columns import FacetColumns
+from pawsonalize.recipes.contract import TrainingData
+from pawsonalize.recipes.facets import Facet
+from pawsonalize.recipes.returned import Returned
+from pawsonalize.recipes.stock import FOREVER, Stock
+from pawsonalize.storage.base import Catalogue, EventLog, TrainingRow
+
+_HUGE = float(np.finfo(np.float32).max)
+_MAX_TYPES = int(np.iinfo(np.int16).max)
+_EVERYTHING = TrainingSelection()
+
+
+def training_data(
+    log: EventLog,
+    catalogue: Catalogue,
+    *,
+    through: int,
+    as_of: int,
+    after: int = 0,
+    selection: TrainingSelection = _EVERYTHING,
+    progress: Progress = silent,
+) -> TrainingData:
+    """Events with `after < offset <= through` and `sent_at <= as_of`, and every item there is.
+
+    The catalogue is the items dataset in order of id, then items that only events name.
+    """
+    cut = Cut(through, as_of)
+    before = Cut(after, as_of) if after else None
+    rows = _rows(log, before, cut, progress)
+    return data_of(rows, catalogue, cut, selection, event_types=log.event_types)
+
+
+def has_events(log: EventLog, after: int, through: int, as_of: int) -> bool:
+    """Whether the log's dataset group has events with `after < offset <= through`, up to `as_of`.
+
+    `EventLog.read` reads those of all dataset groups.
+    """
+    return next(iter(log.training_rows(through, as_of, after)), None) is not None
+
+
+def data_of(
+    rows: Iterable[TrainingRow],
+    catalogue: Catalogue,
+    cut: Cut,
+    selection: TrainingSelection,
+    key: Callable[[str], str] = str,
+    event_types: EventTypes = STANDARD,
+) -> TrainingData:
+    """The same of these rows of the log, in its order: all that the cut sees of it.
+
+    `key` is how the rows name the visitor of a key, `event_types` what their types mean.
+    """
+    columns = _Columns(catalogue, event_types, key)
+    columns.name_items()
+    for row in _chosen(rows, cut, selection):
+        columns.add(row)
+    return columns.data(cut.as_of, columns.stock(cut.as_of))
+
+
+def marked_training_data(
+    log: EventLog,
+    catalogue: Catalogue,
+    cut: Cut,
+    mark: int,
+    *,
+    selection: TrainingSelection = _EVERYTHING,
+    progress: Progress = silent,
+) -> tuple[TrainingData, NDArray[np.bool_]]:
+    """The same, and which of the rows the log held up to the offset `mark`, shape (N,)."""
+    columns = _Columns(catalogue, log.event_types)
+    columns.name_items()
+    early = Cut(min(mark, cut.log_offset), cut.as_of)
+    for row in _selected(log, None, early, selection, silent):
+        columns.add(row)
+    marked = len(columns)
+    for row in _selected(log, early, cut, selection, progress):
+        columns.add(row)
+    stock = columns.stock(cut.as_of)
+    return columns.data(cut.as_of, stock), columns.order() < marked
+
+
+def new_data(
+    log: EventLog,
+    catalogue: Catalogue,
+    known_items: Sequence[str],
+    cuts: Sequence[Cut],
+    *,
+    selection: TrainingSelection = _EVERYTHING,
+    progress: Progress = silent,
+) -> TrainingData:
+    """The events that the last of the cuts adds to those before it, coded as a model knows them.
+
+    `known_items` are the model's, `cuts` what it was trained on, oldest first, and what is new:
+    each sees at least what the one before it saw. Users and event types keep the codes they got
+    there, unless a session was bound to its user since, which may number later users anew.
+    """
+    columns = _Columns(catalogue, log.event_types)
+    for item_id in known_items:
+        columns.items.number(item_id)
+    *folded, newest = cuts
+    before = None
+    for cut in folded:
+        for row in _selected(log, before, cut, selection, silent):
+            columns.name(row)
+        before = cut
+    columns.name_items()
+    for row in _selected(log, before, newest, selection, progress):
+        columns.add(row)
+    return columns.data(newest.as_of)
+
+
+class _Codes:
+    """Numbers names in the order in which they are first met."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, int] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._codes
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    def number(self, name: str) -> int:
+        return self._codes.setdefault(name, len(self._codes))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._codes)
+
+
+class _Columns:
+    """Rows of the log, gathered as columns of codes."""
+
+    def __init__(
+        self, catalogue: Catalogue, event_types: EventTypes, key: Callable[[str], str] = str
+    ) -> None:
+        self._catalogue, self._reader, self._key = catalogue, FacetReader.of(catalogue), key
+        self._meaning = event_types.meaning
+        self._facets = FacetColumns()
+        self._against = {RETURN: array("q"), DISLIKE: array("q")}
+        self.items, self._types, self._users = _Codes(), _Codes(), _Codes()
+        self._columns = (array("i"), array("i"), array("h"), array("q"), array("f"))
+
+    def name_items(self) -> None:
+        for described in self._catalogue.items():
+            self.items.number(described.item_id)
+
+    def name(self, row: TrainingRow) -> None:
+        """Give the row's names their codes."""
+        visitor, _item_id, sent_type, _sent_at, _amount, _properties = row
+        kind = self._meaning(sent_type)
+        if kind in self._against:
+            return
+        self._users.number(visitor)
+        self._type_code(kind)
+
+    def add(self, row: TrainingRow) -> None:
+        visitor, item_id, sent_type, sent_at, amount, properties = row
+        kind = self._meaning(sent_type)
+        if kind in self._against:
+            self._against[kind].extend((self.items.number(item_id), sent_at))
+            return
+        user, item, event_type, time, value = self._columns
+        user.append(self._users.number(visitor))
+        item.append(self.items.number(item_id))
+        event_type.append(self._type_code(kind))
+        time.append(sent_at)
+        value.append(np.nan if amount is None else min(max(amount, -_HUGE), _HUGE))
+        self._facets.add(self._reader.of_properties(properties))
+
+    def __len__(self) -> int:
+        return len(self._columns[0])
+
+    def order(self) -> NDArray[np.intp]:
+        """Of each row of `data` its place among the rows added; equal moments keep that order."""
+        user, _item, _event_type, time, _value = self._columns
+        return np.lexsort((np.asarray(time), np.asarray(user)))
+
+    def stock(self, as_of: int) -> Stock:
+        """The animals' stays as known at that moment; items that only they name are named here."""
+        stays = array("q")
+        for stay in self._catalogue.stays(as_of):
+            until = FOREVER if stay.until > as_of else stay.until
+            stays.extend((self.items.number(stay.item_id), stay.since, until))
+        columns = np.asarray(stays).reshape(-1, 3).T
+        return Stock(columns[0].astype(np.int32), columns[1], columns[2])
+
+    def data(self, as_of: int, stock: Stock | None = None) -> TrainingData:
+        user, item, event_type, time, value = (np.asarray(column) for column in self._columns)
+        order = self.order()
+        return TrainingData(
+            user=user[order],
+            item=item[order],
+            event_type=event_type[order],
+            value=value[order],
+            time=time[order],
+            n_users=len(self._users),
+            item_ids=self.items.names,
+            event_types=self._types.names,
+            attributes=item_attributes(self.items.names, self._catalogue),
+            as_of=as_of,
+            stock=stock or Stock.unknown(),
+            facets=self._facets.data(order, user[order], self._facets_of_users()),
+            returned=self._spoken_against(RETURN),
+            disliked=self._spoken_against(DISLIKE),
+        )
+
+    def _spoken_against(self, kind: str) -> Returned:
+        rows = np.asarray(self._against[kind]).reshape(-1, 2)
+        return Returned(rows[:, 0].astype(np.int32), rows[:, 1])
+
+    def _facets_of_users(self) -> dict[int, tuple[Facet, ...]]:
+        """What is stored of the users that are here, by their codes."""
+        told = (
+            (self._key(f"u:{user.user_id}"), tuple(self._reader.of_user(user.attributes)))
+            for user in self._catalogue.users()
+        )
+        return {self._users.number(key): own for key, own in told if own and key in self._users}
+
+    def _type_code(self, kind: str) -> int:
+        """The type's code; once nearly all codes are given, a new type counts as a view."""
+        full = len(self._types) >= _MAX_TYPES - 1 and kind not in self._types
+        return self._types.number(VIEW if full else kind)
+
+
+def _selected(
+    log: EventLog, before: Cut | None, cut: Cut, selection: TrainingSelection, progress: Progress
+) -> Iterator[TrainingRow]:
+    """What the cut sees of the log and the one before it did not, as far as it is selected."""
+    return _chosen(_rows(log, before, cut, progress), cut, selection)
+
+
+def _chosen(
+    rows: Iterable[TrainingRow], cut: Cut, selection: TrainingSelection
+) -> Iterator[TrainingRow]:
+    thresholds = {spelled(event.event_type): event.value_threshold for event in selection.events}
+    age = selection.max_age_days
+    oldest = -np.inf if age is None else cut.as_of - age * DAY
+    for row in rows:
+        _visitor, _item_id, sent_type, sent_at, amount, _properties = row
+        if sent_at < oldest:
+            continue
+        kind = spelled(sent_type) if thresholds else ""
+        if thresholds and kind not in thresholds:
+            continue
+        threshold = thresholds.get(kind)
+        if threshold is None or (amount is not None and amount >= threshold):
+            yield row
+
+
+def _rows(log: EventLog, before: Cut | None, cut: Cut, progress: Progress) -> Iterator[TrainingRow]:
+    after = 0
+    if before is not None:
+        after = before.log_offset
+    if before is not None and before.as_of < cut.as_of:
+        for batch in log.training_rows(after, cut.as_of):  # those that were in the future then
+            yield from (row for row in batch if row[3] > before.as_of)
+    done = after
+    for batch in log.training_rows(cut.log_offset, cut.as_of, after=after):
+        yield from batch
+        done += len(batch)
+        progress(min(done, cut.log_offset), cut.log_offset)

@@ -1,0 +1,181 @@
+"""Tuning: which settings within their ranges order a held-out day best?
+
+Every trial is judged where the gate will never look: the gate's held-out days are cut off first,
+and the newest tenth of what is left is held out again.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.resources.progress import Progress, silent
+from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
+from pawsonalize.engine.resources.tuning import Trial, Tuned, Tuning
+from pawsonalize.engine.training.evaluating.asking import asking
+from pawsonalize.engine.training.evaluating.holdout import Holdout, SplitName, hold_out
+from pawsonalize.engine.training.evaluating.part import part_of
+from pawsonalize.engine.training.settings import trained_settings
+from pawsonalize.evaluation.bootstrap import paired_differences
+from pawsonalize.evaluation.judging import judge
+from pawsonalize.evaluation.metrics.catalogue import METRICS, NDCG_AT_10
+from pawsonalize.recipes.catalogue import recipe_named
+from pawsonalize.recipes.contract import Model, TrainingData
+from pawsonalize.recipes.ranges import Range, draft_of, points, tunable
+
+MOST_USERS = 5_000
+"""Trials are fitted on no more users, drawn by lot, so that one takes seconds."""
+MOST_QUESTIONS = 1_000
+FEWEST_QUESTIONS = 40
+"""Below this the better of two settings is a matter of luck."""
+SURE = 0.8
+"""The share of resampled visitors with whom the best trial must be better than what is given."""
+_REFUSED = 50  # points passed over for one that the recipe takes
+_SEEDS = 2**31  # a version's seed may be any whole number, dice take none below 0
+
+Setting = Mapping[str, Any]
+
+
+def planned_trials(version: SolutionVersion) -> list[Setting]:
+    """What a version's tuning tries beside its settings, in order; the first is nothing else.
+
+    Points that the recipe refuses are passed over. Raises InvalidInput for a range of what
+    cannot be tuned, and where the ranges hold no settings that the recipe takes.
+    """
+    if version.tuning is None:
+        return []
+    given, ranges = trained_settings(version), ranges_of(version.tuning, version)
+    others = islice(_taken(given, ranges, version.seed % _SEEDS), version.tuning.trials - 1)
+    return [{}, *(others if ranges else ())]
+
+
+def tune(
+    data: TrainingData,
+    born: NDArray[np.int64],
+    version: SolutionVersion,
+    clock: Callable[[], float],
+    progress: Progress = silent,
+) -> Tuned:
+    """Try the version's planned trials; `born` are `item_births`, `clock` counts seconds.
+
+    One half of the held-out users chooses a trial, asked of drafts: models without what is costly
+    to learn. The other half is then asked of whole models whether it is surely better than the
+    given settings: the best of many drafts is partly luck. Same data, version and seed give the
+    same, unless time runs out.
+    """
+    assert version.tuning is not None
+    seed = version.seed % _SEEDS
+    holdout = _practice(data, born, seed)
+    if holdout is None or len(holdout.targets) < FEWEST_QUESTIONS:
+        return Tuned({}, f"fewer than {FEWEST_QUESTIONS} visitors to try settings on")
+    questions = np.random.default_rng(seed).permutation(len(holdout.targets))
+    choosing, confirming = np.array_split(questions, 2)
+    given, planned = trained_settings(version), planned_trials(version)
+    trying = _Trying(holdout, version.recipe, seed)
+    until, started = version.tuning.seconds, clock()
+    scores: list[float] = []
+    for trial in planned:
+        if scores and until is not None and clock() - started >= until:
+            break
+        progress(len(scores), len(planned) + 1)
+        drafted = trying.ndcg_at_10(draft_of(replace(given, **trial)), choosing)
+        scores.append(float(drafted.mean()))
+    progress(len(planned), len(planned) + 1)
+    best = int(np.argmax(scores))
+    before = trying.ndcg_at_10(given, confirming)
+    after = trying.ndcg_at_10(replace(given, **planned[best]), confirming) if best else before
+    sure = bool(paired_differences(after, before, seed)[0].better >= SURE)
+    note = _note(best, sure)
+    if len(scores) < len(planned):
+        note += f"; time ran out after {len(scores)} of {len(planned)} trials"
+    return Tuned(
+        settings=planned[best] if sure else {},
+        note=note,
+        trials=tuple(map(Trial, planned, scores)),
+        users=holdout.data.n_users,
+        questions=len(questions),
+        given_ndcg_at_10=float(before.mean()),
+        best_ndcg_at_10=float(after.mean()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Trying:
+    """Fits on what the practice hold-out leaves, and asks as the gate will ask."""
+
+    holdout: Holdout
+    recipe: str
+    seed: int
+
+    def ndcg_at_10(self, settings: Any, questions: NDArray[np.int64]) -> NDArray[np.float64]:
+        """That of each of the questions with these numbers, shape (questions, 1)."""
+        holdout, numbers = self.holdout, questions.tolist()
+        model: Model = recipe_named(self.recipe).fit(holdout.training, settings, self.seed)
+        ranker = asking(holdout, self.recipe, self.seed).of_model(model)
+        targets = [holdout.targets[number] for number in numbers]
+        judgement = judge(lambda place: ranker(numbers[place]), targets)
+        return judgement.values(metrics={NDCG_AT_10: METRICS[NDCG_AT_10]})
+
+
+def _note(best: int, confirmed: bool) -> str:
+    if best == 0:
+        return "no trial was better than the given settings"
+    if not confirmed:
+        return "the best trial was not surely better than the given settings on other visitors"
+    return "the best trial was better on other visitors as well"
+
+
+def ranges_of(tuning: Tuning, trained: Solution | SolutionVersion) -> dict[str, Range]:
+    """What the tuning names, or the recipe's ranges of the settings that nobody has set.
+
+    InvalidInput names a setting that cannot be tuned.
+    """
+    kind = recipe_named(trained.recipe).settings
+    weighed = {f"{event.event_type}_weight" for event in trained.selection.events}
+    if not tuning.ranges:
+        own = tunable(kind)
+        return {name: own[name] for name in own if name not in {*trained.settings, *weighed}}
+    numbers = {field.name for field in fields(kind) if field.type is not bool}
+    for name in tuning.ranges:
+        if name not in numbers or name in weighed:
+            left = ", ".join(sorted(numbers - weighed))
+            raise InvalidInput(f"{name} cannot be tuned; what can: {left}", field="ranges")
+    return dict(tuning.ranges)
+
+
+def _taken(given: Any, ranges: Mapping[str, Range], seed: int) -> Iterator[Setting]:
+    refused = 0
+    for point in points(type(given), ranges, seed):
+        try:
+            replace(given, **point)
+        except InvalidInput as error:
+            refused += 1
+            if refused > _REFUSED:
+                raise InvalidInput(
+                    f"hardly any settings within the ranges are allowed: {error.message}",
+                    field="ranges",
+                ) from error
+            continue
+        refused = 0
+        yield point
+
+
+def _practice(data: TrainingData, born: NDArray[np.int64], seed: int) -> Holdout | None:
+    """The hold-out of trials, of at most so many users; None where there is nothing before it."""
+    if len(data) == 0:
+        return None
+    judged = hold_out(SplitName.TIME, data, born, seed, most=1)
+    before = judged.training
+    drawn = np.zeros(before.n_users, np.bool_)
+    order = np.random.default_rng(seed).permutation(before.n_users)
+    drawn[order[:MOST_USERS]] = True
+    everything = np.ones(len(before.item_ids), np.bool_)
+    sample = part_of(before, drawn[before.user], everything, before.as_of)
+    if len(sample) == 0:
+        return None
+    holdout = hold_out(SplitName.TIME, sample, born[judged.there], seed, MOST_QUESTIONS)
+    return holdout if len(holdout.training) else None

@@ -1,0 +1,244 @@
+"""Solution versions: what shall be trained, written down before the training begins."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from pawsonalize import __version__
+from pawsonalize.domain.errors import AlreadyExists, Conflict, InvalidInput
+from pawsonalize.engine.resources.jobs import DataDeletionJob
+from pawsonalize.engine.resources.names import new_resource_name
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.resource import moved
+from pawsonalize.engine.resources.solutions import (
+    Cut,
+    Solution,
+    SolutionVersion,
+    TrainingMode,
+)
+from pawsonalize.engine.resources.status import Status
+from pawsonalize.engine.resources.tuning import Tuning
+from pawsonalize.engine.serving.folds import Folds
+from pawsonalize.engine.serving.models import load_model
+from pawsonalize.engine.training.settings import trained_settings, with_meanings
+from pawsonalize.engine.training.tuning import planned_trials
+from pawsonalize.recipes.contract import FoldingModel, RecountingModel
+from pawsonalize.storage.base import ArtefactStore, EventLog
+
+
+class SolutionVersions:
+    """Creates solution versions and knows those there are."""
+
+    def __init__(self, registry: Registry, log: EventLog, artefacts: ArtefactStore) -> None:
+        self._registry = registry
+        self._log = log
+        self._artefacts = artefacts
+
+    def get(self, name: str) -> SolutionVersion:
+        """One solution version; NotFound if there is none."""
+        return self._registry.get(SolutionVersion, name)
+
+    def dataset_group(self, version: SolutionVersion) -> str:
+        """The dataset group whose data the version is trained on."""
+        return self._registry.get(Solution, version.solution).dataset_group
+
+    def create(
+        self,
+        solution: str,
+        *,
+        as_of: int,
+        now: int,
+        mode: TrainingMode = TrainingMode.FULL,
+        seed: int = 0,
+        name: str | None = None,
+        recipe: str | None = None,
+        settings: Mapping[str, Any] | None = None,
+        measured: bool = False,
+        tags: Mapping[str, str] | None = None,
+        asked: Mapping[str, Any] | None = None,
+        tuning: Tuning | None = None,
+        automatic: bool = False,
+        run: str | None = None,
+    ) -> SolutionVersion:
+        """Write down what to train: the log up to its head, as of a moment. CREATE PENDING.
+
+        `recipe`, `settings` and `tuning` replace the solution's in this version. Calling again
+        with the same name and wishes gives the version there is, in whatever state. Raises
+        InvalidInput for an unknown recipe, setting or range, and for an UPDATE where nothing can
+        be updated; Conflict if the name is another version's.
+        """
+        wishes = {
+            "solution": solution,
+            "as_of": as_of,
+            "mode": mode,
+            "seed": None if mode is TrainingMode.UPDATE else seed,  # then it is the base's
+            "recipe": recipe,
+            "settings": settings,
+            "tuning": tuning,
+        }
+        name = name or new_resource_name(solution, now)
+        if (existing := self._registry.find(SolutionVersion, name)) is not None:
+            return _as_wished(existing, wishes)
+        wanted = self._wanted(
+            self._registry.get(Solution, solution),
+            Cut(self._log.head(), as_of),
+            mode=mode,
+            seed=seed,
+            name=name,
+            recipe=recipe,
+            settings=settings,
+            tuning=tuning,
+        )
+        wanted = msgspec.structs.replace(
+            wanted,
+            measured=measured,
+            automatic=automatic,
+            run=run,
+            tags=tags or {},
+            asked=asked or {},
+        )
+        try:
+            return self._registry.create(wanted, now)
+        except Conflict:  # somebody wished the same at the same moment
+            return _as_wished(self.get(name), wishes)
+
+    def newest(self, solution: str) -> SolutionVersion | None:
+        """The solution's newest version that is ACTIVE, or None."""
+        versions = self._registry.all(SolutionVersion, parent=solution)
+        return next((one for one in versions if one.status is Status.ACTIVE), None)
+
+    def newest_to_serve(self, solution: str) -> SolutionVersion:
+        """The solution's newest version that is ACTIVE; Conflict while there is none."""
+        newest = self.newest(self._registry.get(Solution, solution).name)
+        if newest is None:
+            raise Conflict(f"solution {solution} has no ACTIVE version yet: wait for one")
+        return newest
+
+    def free_name(self, solution: str, name: str) -> str:
+        """What a version called so is called among all versions; AlreadyExists if one is."""
+        full = f"{solution}-{name}"
+        if self._registry.find(SolutionVersion, full) is not None:
+            raise AlreadyExists(f"solution {solution} has a version {name} already")
+        return full
+
+    def newest_to_follow(self, solution: str, followed: str | None) -> SolutionVersion | None:
+        """The newest that is ACTIVE and newer than the one followed, or None.
+
+        Versions of retrainings are not followed: those say themselves which of them is served.
+        """
+        for version in self._registry.all(SolutionVersion, parent=solution):
+            if version.name == followed:
+                return None
+            if version.status is Status.ACTIVE and version.run is None:
+                return version
+        return None
+
+    def delete_solution(self, name: str, now: int) -> None:
+        """Delete a solution with its versions and their artefacts.
+
+        Raises Conflict that names a campaign, or a version in training, that must go first.
+        """
+        solution = self._registry.get(Solution, name)
+        self._registry.check_unneeded(solution)
+        if solution.status is Status.ACTIVE:  # from here on nothing new is trained of it
+            self._registry.change(
+                Solution, name, lambda one: moved(one, Status.DELETE_PENDING), now
+            )
+        for version in list(self._registry.all(SolutionVersion, parent=name)):
+            self._registry.delete(SolutionVersion, version.name)
+            if version.artefact is not None:
+                self._artefacts.remove(version.artefact)
+                Folds(self._artefacts).remove(version.name)
+        self._registry.delete(Solution, name)
+
+    def _wanted(
+        self,
+        solution: Solution,
+        cut: Cut,
+        *,
+        mode: TrainingMode,
+        seed: int,
+        name: str,
+        recipe: str | None,
+        settings: Mapping[str, Any] | None,
+        tuning: Tuning | None,
+    ) -> SolutionVersion:
+        if solution.status is not Status.ACTIVE:
+            raise Conflict(f"solution {solution.name} is {solution.status}: it cannot be trained")
+        version = SolutionVersion(
+            name=name,
+            solution=solution.name,
+            recipe=recipe or solution.recipe,
+            settings=solution.settings if settings is None else settings,
+            selection=with_meanings(solution.selection, self._log.event_types),
+            tuning=solution.tuning if tuning is None else tuning,
+            mode=mode,
+            cut=cut,
+            seed=seed,
+            code_version=__version__,
+        )
+        trained_settings(version)  # what is wrong is told now, not by a failed training
+        if mode is TrainingMode.UPDATE:
+            if tuning is not None:
+                raise InvalidInput(
+                    "an update keeps the settings of what it updates: tune in mode FULL",
+                    field="tuning",
+                )
+            return self._updating(version)
+        planned_trials(version)
+        return version
+
+    def _updating(self, version: SolutionVersion) -> SolutionVersion:
+        base = self.newest(version.solution)
+        if base is None:
+            raise InvalidInput(
+                f"solution {version.solution} has no version to update: train it in mode FULL",
+                field="mode",
+            )
+        model = load_model(self._artefacts, base)
+        if not isinstance(model, FoldingModel | RecountingModel):
+            raise InvalidInput(
+                f"a model of {base.recipe} takes in no new events: train it in mode FULL",
+                field="mode",
+            )
+        if self._erased_since(base):
+            raise InvalidInput(
+                f"users were erased since {base.name} was trained, and an update would know them"
+                " still: train it in mode FULL",
+                field="mode",
+            )
+        if version.as_of < base.as_of:
+            raise InvalidInput(
+                f"the newest version, {base.name}, knows what came later: train in mode FULL",
+                field="as_of",
+            )
+        return msgspec.structs.replace(
+            version,
+            recipe=base.recipe,
+            settings=base.settings,
+            selection=base.selection,
+            tuning=None,
+            tuned=base.tuned,
+            metrics=base.metrics,
+            unmeasured=base.unmeasured,
+            seed=base.seed,
+            base=base.name,
+            folded=(*base.folded, base.cut),
+        )
+
+    def _erased_since(self, base: SolutionVersion) -> bool:
+        group = self._registry.get(Solution, base.solution).dataset_group
+        jobs = self._registry.all(DataDeletionJob, parent=group)
+        return any(job.updated_at >= base.created_at for job in jobs)
+
+
+def _as_wished(existing: SolutionVersion, wishes: Mapping[str, Any]) -> SolutionVersion:
+    """The existing version, if it is what is wished (None: anything); the log may have grown."""
+    for field, wish in wishes.items():
+        if wish is not None and getattr(existing, field) != wish:
+            raise Conflict(
+                f"solution version {existing.name} exists already, with another {field}:"
+                " choose another name"
+            )
+    return existing

@@ -1,0 +1,1 @@
+"""What keeps the house: archive, erasure, delivery of notifications."""

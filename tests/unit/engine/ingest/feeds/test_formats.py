@@ -1,0 +1,160 @@
+"""Every format tells of the same animals."""
+
+import json
+from contextlib import suppress
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.times import iso
+from pawsonalize.engine.ingest.feeds.asm3 import AsmAnimal
+from pawsonalize.engine.ingest.feeds.feed import FeedRow
+from pawsonalize.engine.ingest.feeds.formats import FORMATS, feed_of
+from pawsonalize.engine.ingest.inventory.listing import read_listing
+from tests.event_data import T0
+from tests.unit.engine.ingest.feeds.samples import ASM3, ASM3_JSON, FILES, OWNERS, asm3_csv
+
+ALL = pytest.mark.parametrize("name", FILES)
+
+
+def rows(name: str, content: bytes) -> list[FeedRow]:
+    return list(FORMATS[name](content))
+
+
+def animals(name: str) -> list[Animal]:
+    found = []
+    for row in rows(name, FILES[name]):
+        assert row.form is not None, row.reason
+        found.append(read_listing(row.form, T0).animal)
+    return found
+
+
+def test_every_format_has_a_sample() -> None:
+    assert FILES.keys() == FORMATS.keys()
+
+
+@ALL
+def test_a_file_is_known_by_its_beginning(name: str) -> None:
+    assert feed_of(FILES[name], None) is FORMATS[name]
+
+
+@ALL
+def test_the_groups_names_and_statuses_are_read(name: str) -> None:
+    bella, rex = animals(name)
+    assert bella.group_at(T0).id == "2-Labrador_Retriever-3-3"
+    assert (bella.animal_id, bella.name, bella.sex) == ("11", "Bella", "female")
+    assert (bella.secondary_breed, bella.mixed, bella.coat) == ("Beagle", True, "Short")
+    assert (bella.status, rex.status) == ("available", "hold")
+    assert rex.group_at(T0).id in {"2-Poodle-1-4"}
+
+
+@ALL
+def test_households_and_house_training_are_read(name: str) -> None:
+    bella, _ = animals(name)
+    household = (bella.good_with_kids, bella.good_with_dogs, bella.good_with_cats)
+    assert household == ("unknown", "yes", "no")
+    assert bella.house_trained is True
+    assert bella.description.startswith("Loves walks.")
+    assert "Black" in bella.colours
+
+
+@pytest.mark.parametrize(
+    "name", ["petfinder-csv", "petfinder-json", "asm3-json", "asm3-csv", "rescuegroups"]
+)
+def test_photos_are_read_as_addresses(name: str) -> None:
+    assert animals(name)[0].photos == ("https://example.org/11.jpg",)
+
+
+@pytest.mark.parametrize("name", ["petfinder-json", "rescuegroups", "jsonl", "csv"])
+def test_an_animal_has_a_page_of_its_own_and_a_wish_where_it_is_told(name: str) -> None:
+    bella, rex = animals(name)
+    assert (bella.url, rex.url) == ("https://example.org/11", "")
+    assert bella.priority == (0.5 if name in {"jsonl", "csv"} else 0)
+    assert rex.priority == 0
+
+
+@pytest.mark.parametrize("name", ["petfinder-csv", "petfinder-json", "asm3-json", "asm3-csv"])
+def test_an_animal_waits_since_it_came(name: str) -> None:
+    bella, rex = animals(name)
+    assert iso(bella.listed_at).startswith("2026-04-01")
+    assert rex.listed_at == T0
+
+
+@pytest.mark.parametrize("name", ["asm3-json", "petfinder-json"])
+def test_an_adoption_is_as_old_as_its_date(name: str) -> None:
+    changes = {"ACTIVEMOVEMENTTYPE": 1, "ACTIVEMOVEMENTDATE": "2026-05-04T00:00:00"}
+    changes |= {"status": "adopted", "status_changed_at": "2026-05-04T00:00:00+00:00"}
+    told = json.loads(FILES[name])
+    told = told["animals"] if isinstance(told, dict) else told
+    (row,) = rows(name, json.dumps([told[0] | changes]).encode())
+    assert row.form is not None
+    animal = read_listing(row.form, T0).animal
+    assert (animal.status, iso(animal.status_at)[:10]) == ("adopted", "2026-05-04")
+
+
+@pytest.mark.parametrize("name", ["petfinder-csv", "asm3-json", "asm3-csv", "rescuegroups"])
+def test_fees_are_in_the_currencys_unit(name: str) -> None:
+    assert animals(name)[0].fee == 150
+
+
+def test_animals_that_are_bonded_share_a_unit_and_selective_is_an_answer() -> None:
+    bella, rex = animals("asm3-json")
+    assert bella.bonded_unit == rex.bonded_unit is not None
+    assert rex.good_with_dogs == "selective"
+
+
+@pytest.mark.parametrize(("name", "content"), [("asm3-json", ASM3_JSON), ("asm3-csv", asm3_csv())])
+def test_nothing_of_owners_is_ever_read_from_asm3(name: str, content: bytes) -> None:
+    assert not OWNERS.keys() & {field.encode_name for field in msgspec.structs.fields(AsmAnimal)}
+    broken = json.dumps([{**ASM3[0], "ISHOLD": OWNERS}]).encode()
+    told = [*rows(name, content), *rows("asm3-json", broken)]
+    everything = repr(told) + repr([read_listing(row.form, T0) for row in told if row.form])
+    for secret in OWNERS.values():
+        assert secret not in everything
+
+
+def test_a_bad_row_says_what_is_wrong_and_costs_no_other() -> None:
+    lines = b'{"id": 1, "species": 7.5}\nnot JSON\n{"id": 3, "species": "cat"}\n{"species": "cat"}'
+    first, second, third, last = rows("jsonl", lines)
+    assert (first.external_id, first.form) == ("1", None)
+    assert "species" in first.reason
+    assert (second.external_id, second.place) == (None, 2)
+    assert third.form is not None
+    assert last.reason == "id is missing: send it"
+    bad, good = rows("csv", b"id,species,fee\n1,cat,much\n2,cat,\n")
+    assert (bad.reason, bad.external_id) == ("fee must be a number", "1")
+    assert good.form is not None
+
+
+def test_a_file_that_lacks_a_column_is_refused_by_its_name() -> None:
+    with pytest.raises(InvalidInput, match="no column SPECIES"):
+        rows("csv", b"id,name\n1,Rex\n")
+
+
+def test_an_unknown_format_names_those_there_are() -> None:
+    with pytest.raises(InvalidInput, match="petfinder-csv"):
+        feed_of(b"", "excel")
+
+
+@given(st.sampled_from(list(FORMATS)), st.binary(max_size=200))
+def test_any_file_is_rows_or_one_clear_error(name: str, content: bytes) -> None:
+    with suppress(InvalidInput):
+        assert all(row.form is not None or row.reason for row in FORMATS[name](content))
+
+
+@given(
+    st.sampled_from(["petfinder-json", "asm3-json", "rescuegroups"]),
+    st.dictionaries(
+        st.sampled_from(["id", "ID", "SPECIESNAME", "attributes", "breeds", "status", "photos"]),
+        st.none() | st.integers() | st.text(max_size=5) | st.lists(st.integers(), max_size=2),
+    ),
+)
+def test_any_animal_of_a_json_feed_is_a_row(name: str, animal: dict[str, object]) -> None:
+    document: object = [animal] if name != "rescuegroups" else {"data": [animal]}
+    for row in rows(name, json.dumps(document).encode()):
+        with suppress(InvalidInput):
+            assert row.reason if row.form is None else read_listing(row.form, T0).animal.animal_id

@@ -1,0 +1,120 @@
+"""Values as shelters write them, and records."""
+
+import pytest
+
+from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.breeds import family_of
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.ingest.inventory.form import AnimalForm
+from pawsonalize.engine.ingest.inventory.listing import read_listing
+from pawsonalize.engine.ingest.inventory.recognition import unrecognised
+from tests.event_data import T0
+
+
+def listed(**told: object) -> Animal:
+    form = AnimalForm(id="a", **{"species": "dog", **told})  # type: ignore[arg-type]
+    return read_listing(form, T0).animal
+
+
+@pytest.mark.parametrize(
+    ("word", "size"),
+    [
+        ("KITTN", "1"), ("TOY", "1"), ("SMALL", "1"), ("MED", "2"), ("Medium (26-60 lbs)", "2"),
+        ("LARGE", "3"), ("X-LRG", "4"), ("groß", "3"), ("PUPPY", "unknown"), ("2", "2"),
+        ("", "unknown"),
+    ],
+)  # fmt: skip
+def test_sizes_are_read_in_words(word: str, size: str) -> None:
+    assert listed(size=word).size == size
+
+
+@pytest.mark.parametrize(
+    ("told", "age"),
+    [
+        ({"age": "Puppy"}, "1"),
+        ({"age": "10 months"}, "1"),
+        ({"age": "2 years"}, "2"),
+        ({"age": "3 Years 2 Months Old"}, "3"),
+        ({"age": "9y"}, "4"),
+        ({"size": "PUPPY"}, "1"),
+        ({"size": "1"}, "unknown"),
+        ({"age": "Adult", "size": "PUPPY"}, "3"),
+    ],
+)
+def test_ages_are_read_in_words(told: dict[str, str], age: str) -> None:
+    assert listed(**told).age == age
+
+
+@pytest.mark.parametrize(
+    ("word", "sex", "altered"),
+    [
+        ("M", "male", None), ("Neutered Male", "male", True), ("Spayed Female", "female", True),
+        ("Intact Female", "female", False), ("hembra", "female", None), ("U", "unknown", None),
+    ],
+)  # fmt: skip
+def test_a_sex_often_says_whether_an_animal_is_altered(
+    word: str, sex: str, altered: bool | None
+) -> None:
+    animal = listed(sex=word)
+    assert (animal.sex, animal.altered) == (sex, altered)
+    assert listed(sex=word, altered=True).altered is True, "what is told by itself counts"
+
+
+@pytest.mark.parametrize(
+    ("species", "breed", "found", "family"),
+    [
+        ("KITTN", "DOMESTIC SH", "1", "dsh"),
+        ("Domestic Rabbit", "Lionhead", "3", "rabbit"),
+        ("OTHER", "RABBIT SH", "3", "rabbit"),
+        ("OTHER", "GUINEA PIG", "4", "guinea_pig"),
+        ("OTHER", "GOAT/BOER", "8", "livestock"),
+        ("OTHER", "CHICKEN", "8", "poultry"),
+        ("OTHER", "LOP-HOLLAND", "3", "rabbit"),
+        ("Rat", "Dumbo", "4", "other_small"),
+        ("Guinea Pig", "Other", "4", "guinea_pig"),
+    ],
+)
+def test_species_are_read_in_words_and_where_these_say_none_in_the_breeds(
+    species: str, breed: str, found: str, family: str
+) -> None:
+    animal = listed(species=species, breed=breed)
+    assert animal.species == found
+    assert family_of(animal.species, animal.breed) == family
+
+
+def test_a_species_that_nobody_knows_is_refused_with_the_way_out() -> None:
+    with pytest.raises(InvalidInput, match=r"species 'OTHER' \(its breed is 'BAT'\).*--map"):
+        listed(species="OTHER", breed="BAT")
+    assert listed(species="9").species == "9", "ids of your own are numbers"
+
+
+def test_who_is_yet_to_be_born_is_refused_with_the_date() -> None:
+    with pytest.raises(InvalidInput, match="birthDate 2031-01-01 lies in the future"):
+        listed(birth_date="2031-01-01")
+    with pytest.raises(InvalidInput, match="not '13/45/2020'"):
+        listed(birth_date="13/45/2020")
+
+
+def test_texts_of_web_pages_are_read_as_a_browser_shows_them() -> None:
+    animal = listed(
+        name="<b>Tom</b> &amp; Max",
+        breed="<i>Beagle</i>",
+        description="Loves&nbsp;walks.<br>I <3 him<script>alert(1)</script>",
+    )
+    assert (animal.name, animal.breed) == ("Tom & Max", "Beagle")
+    assert animal.description.split() == ["Loves", "walks.", "I", "<3", "him"]
+    assert "\n" in animal.description
+
+
+def test_what_is_not_known_is_named_as_it_is_written() -> None:
+    form = AnimalForm(
+        id="a", species="dog", breed="Zyx Qqq", size="whopping", age="ancient", sex="both"
+    )
+    assert list(unrecognised(form)) == [
+        ("breed", "Zyx Qqq"),
+        ("size", "whopping"),
+        ("age", "ancient"),
+        ("sex", "both"),
+    ]
+    known = AnimalForm(id="a", species="dog", breed="Large mix", size="unknown", sex="u")
+    assert not list(unrecognised(known))

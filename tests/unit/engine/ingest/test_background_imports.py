@@ -1,0 +1,215 @@
+"""Import jobs in the background: from where they may read, what they do, and how they end."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pawsonalize.archive.objects import open_objects
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.schemas import DatasetType
+from pawsonalize.engine.ingest.datasets import Datasets
+from pawsonalize.engine.ingest.importing.jobs import ImportJobs
+from pawsonalize.engine.ingest.importing.sources import Sources
+from pawsonalize.engine.resources.datasets import (
+    Dataset,
+    DatasetGroup,
+    DatasetImportJob,
+    DatasetSchema,
+    ImportMode,
+)
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.status import Status
+from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog
+from tests.event_data import T0, event
+
+AVRO = {
+    DatasetType.INTERACTIONS: ("USER_ID", "ITEM_ID", "TIMESTAMP"),
+    DatasetType.ITEMS: ("ITEM_ID", "GENRE"),
+}
+EVENTS = "USER_ID,ITEM_ID,TIMESTAMP\nann,tent,1700000000\nbob,stove,1700000000\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "imports"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def jobs(
+    registry: Registry, log: SqlEventLog, catalogue: SqlCatalogue, folder: Path, tmp_path: Path
+) -> ImportJobs:
+    registry.create(DatasetGroup(name="shop"), T0)
+    for kind, columns in AVRO.items():
+        fields = [
+            f'{{"name": "{name}", "type": "{"long" if name == "TIMESTAMP" else "string"}"}}'
+            for name in columns
+        ]
+        avro = f'{{"type": "record", "fields": [{", ".join(fields)}]}}'
+        registry.create(DatasetSchema(name=kind.lower(), dataset_type=kind, avro=avro), T0)
+        dataset = Dataset(
+            name=kind.lower(), dataset_group="shop", dataset_type=kind, schema=kind.lower()
+        )
+        registry.create(dataset, T0)
+    sources = Sources((folder,), tmp_path / "s3", open_objects)
+    datasets = Datasets(registry, log, catalogue)
+    return ImportJobs(datasets, sources, tmp_path / "running", lambda: T0)
+
+
+def done(jobs: ImportJobs, dataset: str, location: object, mode: ImportMode) -> DatasetImportJob:
+    name = f"job-{len(list(jobs.datasets.registry.all(DatasetImportJob)))}"
+    created = jobs.create(name, dataset, str(location), mode)
+    assert created.status is Status.CREATE_PENDING
+    assert jobs.work()
+    return jobs.datasets.registry.get(DatasetImportJob, name)
+
+
+def test_any_item_id_comes_into_the_datasets_own_group(
+    jobs: ImportJobs, folder: Path, log: SqlEventLog
+) -> None:
+    (folder / "events.csv").write_text(EVENTS)
+    job = done(jobs, "interactions", f"file://{folder}/events.csv", ImportMode.INCREMENTAL)
+    assert (job.status, job.accepted, job.rejected) == (Status.ACTIVE, 2, 0)
+    assert set(log.of("shop").touched(0, 9)) == {"tent", "stove"}
+    assert log.touched(0, 9) == {}
+    again = done(jobs, "interactions", f"file://{folder}", ImportMode.INCREMENTAL)
+    assert (again.accepted, again.duplicates) == (0, 2)
+
+
+def test_full_replaces_what_was_imported_and_leaves_what_was_sent(
+    jobs: ImportJobs, folder: Path, log: SqlEventLog, catalogue: SqlCatalogue
+) -> None:
+    log.append([event("live", item="tent", dataset_group="shop"), event("import-ours")])
+    (folder / "events.csv").write_text(EVENTS)
+    done(jobs, "interactions", f"file://{folder}", ImportMode.FULL)
+    (folder / "events.csv").write_text("USER_ID,ITEM_ID,TIMESTAMP\nann,lamp,1700000000\n")
+    done(jobs, "interactions", f"file://{folder}", ImportMode.FULL)
+    assert set(log.of("shop").touched(0, 9)) == {"tent", "lamp"}
+    assert log.contains("import-ours"), "other groups keep what they imported"
+    (folder / "events.csv").write_text("ITEM_ID,GENRE\na,x\n")
+    done(jobs, "items", f"file://{folder}", ImportMode.FULL)
+    (folder / "events.csv").write_text("ITEM_ID,GENRE\nb,x\n")
+    done(jobs, "items", f"file://{folder}", ImportMode.INCREMENTAL)
+    assert catalogue.of("shop").item_count() == 2
+    done(jobs, "items", f"file://{folder}", ImportMode.FULL)
+    assert [item.item_id for item in catalogue.of("shop").items()] == ["b"]
+
+
+def test_a_file_of_another_form_fails_the_job_before_anything_is_replaced(
+    jobs: ImportJobs, folder: Path, catalogue: SqlCatalogue
+) -> None:
+    (folder / "a.csv").write_text("ITEM_ID,GENRE\na,x\n")
+    done(jobs, "items", f"file://{folder}", ImportMode.FULL)
+    (folder / "b.csv").write_text("ITEM_ID,COLOUR\nb,red\n")
+    job = done(jobs, "items", f"file://{folder}", ImportMode.FULL)
+    assert job.status is Status.CREATE_FAILED
+    assert job.failure_reason
+    assert "b.csv" in job.failure_reason
+    assert "GENRE" in job.failure_reason
+    assert catalogue.of("shop").item("a")
+
+
+def test_bad_rows_are_named_and_cost_no_good_one(jobs: ImportJobs, folder: Path) -> None:
+    (folder / "a.csv").write_text("ITEM_ID,GENRE\na,x\nb,\n")
+    job = done(jobs, "items", f"file://{folder}", ImportMode.FULL)
+    assert (job.status, job.accepted, job.rejected) == (Status.ACTIVE, 1, 1)
+    assert job.errors == ("a.csv, line 3, GENRE: must not be empty",)
+    (folder / "a.csv").write_text("ITEM_ID,GENRE\nb,\n")
+    none = done(jobs, "items", f"file://{folder}", ImportMode.FULL)
+    assert none.status is Status.CREATE_FAILED
+    assert none.failure_reason == "no row is good; a.csv, line 2, GENRE: must not be empty"
+
+
+def test_a_prefix_of_a_bucket_is_every_csv_below_it(
+    jobs: ImportJobs, tmp_path: Path, catalogue: SqlCatalogue
+) -> None:
+    for name in ("catalogue/a.csv", "catalogue/more/b.CSV", "catalogue/notes.txt", "other/c.csv"):
+        path = tmp_path / "s3" / "bucket" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"ITEM_ID,GENRE\n{path.stem},x\n")
+    job = done(jobs, "items", "s3://bucket/catalogue/", ImportMode.FULL)
+    assert job.accepted == 2
+    assert {item.item_id for item in catalogue.of("shop").items()} == {"a", "b"}
+
+
+def test_a_bucket_of_an_object_store_is_read_by_its_keys(tmp_path: Path) -> None:
+    for name in ("data/a.csv", "data/more/b.csv", "data/notes.txt"):
+        open_objects(str(tmp_path)).put(name, name.encode())
+    sources = Sources((), None, lambda url: open_objects(str(tmp_path)))
+    files = sources.files("s3://bucket/data")
+    assert [(file.name, file.open().read()) for file in files] == [
+        ("data/a.csv", b"data/a.csv"),
+        ("data/more/b.csv", b"data/more/b.csv"),
+    ]
+    assert [file.name for file in sources.files("s3://bucket/data/a.csv")] == ["data/a.csv"]
+
+
+def test_nothing_is_read_outside_the_folders_nor_through_a_link(
+    jobs: ImportJobs, folder: Path, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret.csv").write_text("ITEM_ID,GENRE\ns,x\n")
+    (folder / "link.csv").symlink_to(outside / "secret.csv")
+    (folder / "linked").symlink_to(outside)
+    (tmp_path / "s3").mkdir()
+    (tmp_path / "s3" / "linked").symlink_to(outside)
+    for location in (
+        f"file://{outside}/secret.csv",
+        f"file://{folder}/../outside/secret.csv",
+        f"file://{folder}/%2e%2e/outside/secret.csv",
+        f"file://{folder}/link.csv",
+        f"file://{folder}/linked/secret.csv",
+        f"file://{folder}/linked",
+        f"file://{folder}",
+        "s3://linked/secret.csv",
+        "s3://../outside",
+        "s3://bucket/../../outside",
+        "http://example.org/x.csv",
+        f"{folder}/x.csv",
+        "",
+    ):
+        with pytest.raises(InvalidInput, match="cannot read from"):
+            jobs.create("job", "items", location)
+
+
+def test_a_job_whose_process_was_killed_has_failed_and_a_living_one_has_not(
+    jobs: ImportJobs, registry: Registry, tmp_path: Path
+) -> None:
+    job = DatasetImportJob(
+        name="job", dataset="items", source="x", status=Status.CREATE_IN_PROGRESS
+    )
+    registry.create(job, T0)
+    script = (
+        "import sys, pathlib\n"
+        "from pawsonalize.engine.resources.job_table import lock_of\n"
+        "with lock_of(pathlib.Path(sys.argv[1]), 'job'):\n"
+        "    print(flush=True); sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path / "running")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout
+        process.stdout.readline()
+        assert not jobs.work()
+        assert registry.get(DatasetImportJob, "job").status is Status.CREATE_IN_PROGRESS
+        process.kill()
+        process.wait()
+    assert not jobs.work()
+    found = registry.get(DatasetImportJob, "job")
+    assert found.status is Status.CREATE_FAILED
+    assert found.failure_reason
+    assert "create it again" in found.failure_reason
+
+
+def test_a_job_that_the_server_did_not_finish_says_so(jobs: ImportJobs, folder: Path) -> None:
+    (folder / "a.csv").write_text("ITEM_ID,GENRE\na,x\n")
+    jobs.create("job", "items", f"file://{folder}")
+    jobs.stopping.set()
+    assert not jobs.work()
+    assert jobs.datasets.registry.get(DatasetImportJob, "job").status is Status.CREATE_PENDING

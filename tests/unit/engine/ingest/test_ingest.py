@@ -1,0 +1,112 @@
+"""The way of an event into the log."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.events import Visitor
+from pawsonalize.engine.ingest.events import Ingest, Receipt, Rejection
+from pawsonalize.storage.sql import SqlAnimals, SqlEventLog
+from tests import event_loop
+from tests.animal_data import animal
+from tests.event_data import T0
+
+GOOD: dict[str, Any] = {
+    "sessionId": "s1",
+    "userId": "ann",
+    "eventType": "view",
+    "animalMetadata": {
+        "animal_species_id": 2,
+        "animal_primary_breed_id": "Beagle",
+        "animal_size_id": 2,
+        "animal_age_id": 3,
+    },
+}
+
+
+@pytest.fixture
+def ingest(log: SqlEventLog, animals: SqlAnimals) -> Iterator[Ingest]:
+    ingest = Ingest(log, animals, reads_are_local=True)
+    yield ingest
+    ingest.close()
+
+
+def accept(ingest: Ingest, *forms: Any, now: int = T0) -> Receipt:
+    return event_loop.run(ingest.accept([json.dumps(form).encode() for form in forms], now))
+
+
+def test_one_bad_event_never_costs_a_good_one(ingest: Ingest, log: SqlEventLog) -> None:
+    receipt = accept(ingest, GOOD, {**GOOD, "sessionId": ""}, "noise", {**GOOD, "eventId": "e"})
+    assert (receipt.accepted, receipt.duplicates) == (2, 0)
+    assert [(each.index, each.field) for each in receipt.rejected] == [(1, "sessionId"), (2, None)]
+    assert log.head() == 2
+
+
+def test_an_event_id_counts_once_in_a_call_and_forever(ingest: Ingest, log: SqlEventLog) -> None:
+    form = {**GOOD, "eventId": "e1"}
+    assert accept(ingest, form, form) == Receipt(1, 1, ())
+    assert accept(ingest, {**form, "userId": "eve"}) == Receipt(0, 1, ())
+    assert log.head() == 1
+
+
+def test_nothing_but_bad_events_is_a_receipt_too(ingest: Ingest) -> None:
+    receipt = accept(ingest, {})
+    assert receipt.rejected == (
+        Rejection(0, "invalid_input", "sessionId is missing: send it", "sessionId"),
+    )
+
+
+def test_a_call_has_1_to_1000_events(ingest: Ingest, log: SqlEventLog) -> None:
+    with pytest.raises(InvalidInput, match="send some"):
+        accept(ingest)
+    with pytest.raises(InvalidInput, match="1000 events, not 1001: split it"):
+        accept(ingest, *[GOOD] * 1001)
+    assert log.head() == 0
+    assert accept(ingest, *[GOOD] * 1000).accepted == 1000
+
+
+def test_the_group_of_a_known_animal_is_found_by_its_id(
+    ingest: Ingest, animals: SqlAnimals, log: SqlEventLog
+) -> None:
+    animals.put([animal("a7", "1-Manx-1-1")], T0)
+    bare = {"sessionId": "s1", "eventType": "view"}
+    receipt = accept(ingest, {**bare, "animal_id": "a7"}, {**bare, "animal_id": "nobody"})
+    assert receipt.accepted == 1
+    assert receipt.rejected[0].field == "animalMetadata"
+    assert log.read(0, 9, 9)[0].event.item_id == "1-Manx-1-1"
+
+
+def test_an_event_from_a_clock_that_is_ahead_is_visible_at_once(
+    ingest: Ingest, log: SqlEventLog
+) -> None:
+    # Visitors' clocks are ahead by seconds or by a time zone; what they did is not the future.
+    accept(ingest, {**GOOD, "sentAt": T0 + 3_600_000})
+    assert len(log.recent(Visitor("ann"), T0, 10)) == 1
+
+
+def test_a_database_that_hangs_holds_up_nobody_else(log: SqlEventLog, animals: SqlAnimals) -> None:
+    answered = threading.Event()
+
+    class Far(SqlAnimals):
+        def get(self, animal_id: str) -> Animal | None:
+            assert answered.wait(10), "the other request waited for this one"
+            return None
+
+    async def run() -> Receipt:
+        ingest = Ingest(log, Far(animals._database), reads_are_local=False)
+        event = json.dumps({"sessionId": "s1", "eventType": "view", "animal_id": "a7"}).encode()
+        hanging = asyncio.create_task(ingest.accept([event], T0))
+        await asyncio.sleep(0)
+        assert (await ingest.accept([json.dumps(GOOD).encode()], T0)).accepted == 1
+        answered.set()
+        receipt = await hanging
+        ingest.close()
+        return receipt
+
+    assert event_loop.run(run()).rejected[0].field == "animalMetadata"

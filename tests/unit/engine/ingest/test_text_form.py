@@ -1,0 +1,121 @@
+"""How a file's text is written is detected, or named."""
+
+import gzip
+from io import BytesIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.ingest.importing.csv_rows import AS_IT_LOOKS, CsvRow, CsvTable
+from pawsonalize.engine.ingest.importing.report import RowError
+from pawsonalize.engine.ingest.importing.text_form import (
+    TextForm,
+    in_utf8,
+    read_text_form,
+    separator_of,
+)
+
+TEXT = "id,name\n1,Zoé\n2,Señor “Max”\n"
+
+
+def read(content: bytes, form: TextForm = AS_IT_LOOKS) -> tuple[list[list[str]], str]:
+    table = CsvTable(BytesIO(content), form)
+    return [row.values for row in table.rows() if isinstance(row, CsvRow)], table.encoding
+
+
+@pytest.mark.parametrize(
+    ("encoding", "found"),
+    [
+        ("utf-8", "utf-8"),
+        ("utf-8-sig", "utf-8"),
+        ("cp1252", "cp1252"),
+        ("utf-16", "utf-16"),
+        ("utf-16-le", "utf-16-le"),
+        ("utf-16-be", "utf-16-be"),
+        ("utf-32", "utf-32"),
+    ],
+)
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_encoding_separator_and_gzip_are_detected(
+    encoding: str, found: str, packed: bool, separator: str
+) -> None:
+    content = TEXT.replace(",", separator).encode(encoding)
+    rows, named = read(gzip.compress(content) if packed else content)
+    assert rows == [["1", "Zoé"], ["2", "Señor “Max”"]]
+    assert named == found
+
+
+def test_one_accent_far_down_the_file_is_enough_for_cp1252() -> None:
+    stream, named = in_utf8(
+        BytesIO(("id,name\n" + "1,Rex\n" * 200_000 + "2,Zoé\n").encode("cp1252"))
+    )
+    assert (stream.read()[-7:].decode(), named) == ("2,Zoé\n", "cp1252")
+
+
+def test_letters_that_a_chunk_cuts_in_two_are_letters() -> None:
+    text = "id,name\n" + "é" * 4_099 + ",x\n" * 3
+    assert in_utf8(BytesIO(text.encode()))[1] == "utf-8"
+    assert in_utf8(BytesIO(("a" + text).encode()))[1] == "utf-8"
+
+
+def test_utf8_that_is_damaged_loses_its_damaged_rows_alone() -> None:
+    table = CsvTable(BytesIO("id,name\n1,Zoé\n2,Ma".encode() + b"\xff\n3,Rex\n"))
+    assert [type(row) for row in table.rows()] == [CsvRow, RowError, CsvRow]
+
+
+def test_what_no_letter_of_the_encoding_is_costs_its_row() -> None:
+    table = CsvTable(BytesIO(b"id,name\n1,Zo\xe9\n2,\x81\n3,Rex\n"))
+    _, bad, _ = table.rows()
+    assert isinstance(bad, RowError)
+    assert (bad.line, bad.column, bad.reason) == (3, "NAME", "is not CP1252 text")
+
+
+def test_a_named_form_goes_before_what_it_looks_like() -> None:
+    content = "id|name;nick\n1|Łatek\n".encode("cp1250")
+    form = read_text_form("windows-1250", "|")
+    assert read(content, form) == ([["1", "Łatek"]], "cp1250")
+    assert read_text_form(None, "tab").separator == read_text_form(None, "\\t").separator == "\t"
+
+
+@pytest.mark.parametrize("encoding", ["klingon", "rot13", "hex"])
+def test_an_encoding_that_is_none_names_some(encoding: str) -> None:
+    with pytest.raises(InvalidInput, match="cp1252"):
+        read_text_form(encoding, None)
+
+
+@pytest.mark.parametrize("separator", ["", "::", '"', "x"])
+def test_a_separator_that_is_none_names_those_there_are(separator: str) -> None:
+    with pytest.raises(InvalidInput, match="semicolon"):
+        read_text_form(None, separator)
+
+
+def test_a_quoted_name_may_hold_another_separator() -> None:
+    assert separator_of('"id";"name, nick, alias";"species"') == ";"
+    assert separator_of('id,"good; with"') == ","
+    assert separator_of("id") == ","
+
+
+def test_a_gzip_file_that_is_cut_short_is_told_as_that() -> None:
+    packed = gzip.compress(TEXT.encode() * 99)
+    for damaged in (packed[:-12], packed[:30], packed[:-8] + b"\0" * 8):
+        with pytest.raises(InvalidInput, match="gzip"):
+            read(damaged)
+    with pytest.raises(InvalidInput, match="gzip"):
+        read(packed[:-12], TextForm("utf-8", ","))
+
+
+def test_an_excel_file_says_what_to_do() -> None:
+    with pytest.raises(InvalidInput, match="save it as CSV"):
+        read(b"PK\x03\x04rest")
+
+
+@given(st.text(), st.sampled_from(["utf-8", "utf-16", "utf-32"]))
+def test_text_in_a_named_encoding_is_what_it_was(text: str, encoding: str) -> None:
+    content = text.encode(encoding, "ignore")
+    if content.startswith((b"\x1f\x8b", b"PK\x03\x04")):
+        return
+    stream, _ = in_utf8(BytesIO(content), encoding)
+    assert stream.read().decode() == content.decode(encoding)

@@ -1,0 +1,128 @@
+"""What was shown, by which chance, and what came of it."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pawsonalize.domain.times import HOUR
+from pawsonalize.engine.reporting import off_policy
+from pawsonalize.engine.reporting.off_policy import LoggedChoices, logged_choices
+from pawsonalize.engine.serving.exploration import explore, novelty
+from pawsonalize.evaluation.off_policy.verdict import OffPolicyValue, off_policy_value
+from pawsonalize.storage.impressions import Impression
+from pawsonalize.storage.sql import SqlEventLog, SqlImpressions
+from tests.event_data import T0, event
+
+REWARDS = {"view": 0.1, "favorite": 1.0}
+
+
+def answer(name: str, *items: str, at: int = 0, **more: Any) -> Impression:
+    odds = tuple(0.9 - 0.1 * place for place in range(len(items)))
+    plain = Impression(
+        name, "recommendation", "ann", None, T0 + at, T0 + at, f"v of {name}", items, odds
+    )
+    return replace(plain, **more)
+
+
+def joined(log: SqlEventLog, shown: SqlImpressions, **limits: Any) -> LoggedChoices:
+    limits = {"since": T0, "until": T0 + HOUR, "within": HOUR, **limits}
+    return logged_choices(shown, log, REWARDS, **limits)
+
+
+def outcome(name: str, item: str, kind: str = "view", **more: Any) -> Any:
+    fields = {"item": item, "event_type": kind, "recommendation_id": name, **more}
+    return event(f"{name} {item} {kind} {more}", **fields)
+
+
+def test_each_place_of_an_answer_is_a_row_with_its_odds_and_its_outcome(
+    log: SqlEventLog, shown: SqlImpressions
+) -> None:
+    shown.append([answer("R1", "a", "b"), answer("R2", "b", "c", at=5)])
+    log.append([outcome("R2", "b"), outcome("R2", "b", "favorite"), outcome("R2", "b", at=1)])
+    found = joined(log, shown)
+    assert [found.item_ids[item] for item in found.item] == ["a", "b", "b", "c"]
+    assert found.answer.tolist() == [0, 0, 1, 1]
+    assert found.place.tolist() == [0, 1, 0, 1]
+    assert found.propensity.tolist() == [0.9, 0.8, 0.9, 0.8]
+    assert found.reward.tolist() == [0, 0, 1.0, 0], "the best of what came of it"
+    assert found.recommendation_ids == ("R1", "R2")
+    assert found.solution_versions == ("v of R1", "v of R2")
+    assert found.unattributed == 0
+
+
+def test_outcomes_count_where_they_name_an_answer_an_item_of_it_and_come_in_time(
+    log: SqlEventLog, shown: SqlImpressions
+) -> None:
+    shown.append([answer("R1", "a", "b")])
+    log.append(
+        [
+            outcome("R1", "a", at=HOUR),
+            outcome("R1", "b", at=HOUR + 1),
+            outcome("R1", "c"),
+            outcome("R9", "a"),
+            event("of no answer", item="b"),
+        ]
+    )
+    found = joined(log, shown)
+    assert found.reward.tolist() == [0.1, 0]
+    assert found.unattributed == 3
+
+
+def test_only_answers_that_were_seen_with_their_odds_in_that_time_are_rows(
+    log: SqlEventLog, shown: SqlImpressions
+) -> None:
+    shown.append(
+        [
+            answer("R1", "a", at=-1),
+            answer("R2", "a", at=0),
+            answer("R3", "a", at=HOUR),
+            answer("R4", "a", question="ranking"),
+            answer("R5", "a", propensities=None),
+            answer("R6", "a", as_of=T0 - HOUR),
+            answer("R7", "a", "b", "c"),
+        ]
+    )
+    found = joined(log, shown, places=2)
+    assert found.recommendation_ids == ("R2", "R7")
+    assert found.place.tolist() == [0, 0, 1]
+
+
+def test_nothing_logged_is_no_rows(log: SqlEventLog, shown: SqlImpressions) -> None:
+    assert len(joined(log, shown)) == 0
+
+
+def test_logs_longer_than_a_page_are_read_limit(
+    log: SqlEventLog, shown: SqlImpressions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(off_policy, "_BATCH", 2)
+    shown.append([answer(f"R{n}", "a") for n in range(5)])
+    log.append([outcome(f"R{n}", "a") for n in range(5)])
+    assert joined(log, shown).reward.tolist() == [0.1] * 5
+
+
+def test_the_value_of_not_exploring_is_found_in_the_log_of_an_exploring_service(
+    log: SqlEventLog, shown: SqlImpressions
+) -> None:
+    """One place; item 0 is best and worth 0.4, what exploration draws is worth 0.1."""
+    dice = np.random.default_rng(0)
+    due = novelty(np.zeros(4, np.int64), np.ones(4, np.bool_))
+    answers, events = [], []
+    for n in range(600):
+        name = f"R{n:04}"
+        drawn = explore(np.array([0]), due, 0.6, name)
+        (item,) = drawn.positions
+        answers.append(answer(name, f"{item}", propensities=drawn.propensities))
+        if dice.random() < (0.1 if item else 0.4):
+            events.append(outcome(name, f"{item}", "favorite"))
+    shown.append(answers)
+    log.append(events)
+    found = joined(log, shown)
+    best = found.item == found.item_ids.index("0")
+    verdict = off_policy_value(found.choices(best.astype(np.float64)))
+    assert isinstance(verdict, OffPolicyValue)
+    served = found.reward.mean()
+    estimate = verdict.estimates["snips"]
+    assert estimate.low <= 0.4 <= estimate.high
+    assert served < estimate.low, "exploring costs something, and the log tells how much"

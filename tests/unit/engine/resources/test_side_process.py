@@ -1,0 +1,118 @@
+"""Processes beside the server: one on a machine, in time, killable, no burden if they die."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from pawsonalize.engine.resources.locks import holder
+from pawsonalize.engine.resources.side_process import SideProcess, rest
+
+SECOND = 1000
+Make = Callable[..., SideProcess]
+SLEEP = "import time; time.sleep(60)"
+
+
+def now() -> int:
+    """Milliseconds, by the clock that stamps files."""
+    return round(time.time() * SECOND)
+
+
+def touch(lock: Path, at: int) -> None:
+    lock.touch()
+    os.utime(lock, (at / SECOND, at / SECOND))
+
+
+@pytest.fixture
+def lock(tmp_path: Path) -> Path:
+    return tmp_path / "work.lock"
+
+
+@pytest.fixture
+def make(lock: Path) -> Iterator[Make]:
+    """A server that runs the given Python code beside it."""
+    made: list[SideProcess] = []
+
+    def make(code: str, pause: float = 0.0) -> SideProcess:
+        command = (sys.executable, "-c", code)
+        made.append(SideProcess(lock, pause, command, os.environ, now()))
+        return made[-1]
+
+    yield make
+    for process in made:
+        process.stop()
+
+
+def wait_until_due(process: SideProcess) -> None:
+    deadline = time.monotonic() + 30
+    while not process.is_due(now() + SECOND):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_server_that_was_just_started_begins_after_the_pause(make: Make) -> None:
+    started = now()
+    process = make("pass", pause=60.0)
+    assert not process.is_due(started + 59 * SECOND)
+    assert process.is_due(started + 70 * SECOND)
+
+
+def test_one_process_works_whichever_server_starts_it(make: Make, lock: Path) -> None:
+    one, other = make(SLEEP), make(SLEEP)
+    one.start()
+    pid = holder(lock)
+    assert pid is not None
+    other.start()
+    assert holder(lock) == pid
+    assert not one.is_due(now() + SECOND), "its own still runs"
+    one.stop()
+    other.start()
+    assert holder(lock) not in {None, pid}
+
+
+def test_the_pause_is_counted_from_the_last_start_of_any_server(make: Make, lock: Path) -> None:
+    waiting, other = make("pass", pause=30.0), make("pass")
+    later = now() + 100 * SECOND
+    assert waiting.is_due(later)
+    other.start()
+    wait_until_due(other)
+    started = round(lock.stat().st_mtime * SECOND)
+    assert not waiting.is_due(started + 29 * SECOND)
+    assert waiting.is_due(started + 31 * SECOND)
+
+
+def test_long_work_is_followed_by_a_longer_pause(make: Make, lock: Path) -> None:
+    process = make("pass", pause=30.0)
+    began = now()
+    touch(lock, began)
+    ended = began + 20 * SECOND
+    rest(lock, began, ended)
+    assert not process.is_due(ended + 89 * SECOND)
+    assert process.is_due(ended + 91 * SECOND)
+
+
+def test_who_works_without_a_server_needs_no_lock(lock: Path) -> None:
+    rest(lock, 0, 20 * SECOND)
+    assert not lock.exists()
+
+
+@pytest.mark.parametrize("ending", ["killed", "failed"])
+def test_a_process_that_dies_is_said_and_the_next_one_begins(
+    make: Make, lock: Path, ending: str
+) -> None:
+    process = make(SLEEP if ending == "killed" else "raise SystemExit(3)")
+    process.start()
+    pid = holder(lock)
+    assert pid is not None
+    if ending == "killed":
+        os.kill(pid, signal.SIGKILL)
+    with capture_logs() as said:
+        wait_until_due(process)
+    assert [line["exit_code"] for line in said] == [-9 if ending == "killed" else 3]
+    process.start()
+    assert holder(lock) != pid

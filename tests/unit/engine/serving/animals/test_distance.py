@@ -1,0 +1,55 @@
+"""Distances and postcode tables."""
+
+import numpy as np
+import pytest
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.serving.animals.distance import Place, kilometres, read_postcodes
+from pawsonalize.engine.serving.animals.profile import Wishes, rules_for
+
+PARIS, LONDON = Place(48.8566, 2.3522), Place(51.5074, -0.1278)
+
+
+def test_distances_are_those_of_the_globe() -> None:
+    there = np.array([LONDON.latitude, 48.8566, np.nan, -48.8566])
+    east = np.array([LONDON.longitude, 2.3522, 0.0, -177.6478])
+    far = kilometres(PARIS, there, east)
+    assert abs(far[0] - 343.6) < 0.5
+    assert far[1] == 0
+    assert np.isnan(far[2])
+    assert abs(far[3] - 20015.1) < 0.1, "the other end of the world"
+
+
+def test_a_postcode_is_found_however_it_is_written() -> None:
+    table = read_postcodes("postcode,latitude,longitude\nsw1a 1aa,51.5,-0.14\n")
+    rules = rules_for(Wishes(postcode="SW1A1AA", max_distance_km=9), {}, table)
+    assert rules.place == Place(51.5, -0.14)
+    with pytest.raises(InvalidInput, match="not in the postcode table"):
+        rules_for(Wishes(postcode="X"), {}, table)
+    with pytest.raises(InvalidInput, match="needs a place"):
+        rules_for(Wishes(max_distance_km=9), {}, table)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a,b\n1,2\n", "postcode,latitude,longitude\n1,x,2\n", "postcode,latitude,longitude\n1,95,2\n"],
+)
+def test_a_table_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput):
+        read_postcodes(text)
+
+
+def test_what_is_stored_of_a_user_counts_where_the_request_says_nothing() -> None:
+    stored: dict[str, str | float | None] = {
+        "KIDS": "yes",
+        "CATS": "yes",
+        "MAX_FEE": "80",
+        "LATITUDE": 1.0,
+        "LONGITUDE": 2.0,
+    }
+    rules = rules_for(Wishes(cats=False, dogs=True), stored, {})
+    assert rules.household == ("kids", "dogs")
+    assert (rules.max_fee, rules.place) == (80.0, Place(1.0, 2.0))
+    assert (
+        rules_for(Wishes(), {"MAX_FEE": "much", "LATITUDE": 99, "LONGITUDE": 0}, {}).place is None
+    )

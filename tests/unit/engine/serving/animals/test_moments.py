@@ -1,0 +1,180 @@
+"""Answers of any moment, in any order, while the inventory changes: nobody who is not there."""
+
+import itertools
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.preferences import Preferences
+from pawsonalize.domain.statuses import AnimalStatus, StatusChange
+from pawsonalize.domain.times import DAY
+from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
+from pawsonalize.engine.serving.animals.individuals import Asked, Individuals
+from pawsonalize.engine.serving.animals.settings import AnimalSettings
+from pawsonalize.engine.serving.animals.shelf_watch import ShelfWatch
+from pawsonalize.engine.serving.filters.applied import AppliedFilter
+from pawsonalize.engine.serving.filters.filtering import Asking
+from pawsonalize.engine.serving.impressions import ImpressionLog
+from pawsonalize.engine.serving.recommender import Runtime
+from pawsonalize.engine.serving.served import Fixed, Served, ServingSettings
+from pawsonalize.engine.serving.told import Told
+from pawsonalize.recipes.popularity_count import PopularityCount
+from pawsonalize.storage.sql import (
+    Database,
+    SqlAnimalExposures,
+    SqlAnimals,
+    SqlEventLog,
+    SqlImpressions,
+    SqlSupply,
+)
+from tests.animal_data import animal
+from tests.event_data import T0
+from tests.recipe_data import training_data
+from tests.unit.engine.serving.animals.shelves import GROUPS
+
+_NUMBERS = itertools.count()
+NOW = T0 + 300 * DAY
+HERE = (AnimalStatus.AVAILABLE, AnimalStatus.ADOPTED, AnimalStatus.HOLD)
+
+moments = st.integers(0, 4).map(lambda part: T0 + 60 * part * DAY)
+histories = st.lists(
+    st.tuples(moments, st.sampled_from(HERE)), min_size=1, max_size=4, unique_by=lambda one: one[0]
+)
+# Animals by number with their history, and moments that are asked for in between; None is now.
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.integers(0, 9), st.sampled_from(GROUPS), histories),
+        st.none(),
+        moments,
+    ),
+    max_size=20,
+)
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    folder: Path = tmp_path_factory.mktemp("moments")
+    database = Database(f"sqlite:///{folder / 'pawsonalize.sqlite3'}")
+    yield database
+    database.close()
+
+
+class Watched(Runtime):
+    """Applies a filter as if that took long, and sees whether other answers would wait for it."""
+
+    shelves: ShelfWatch
+
+    def passing_groups(
+        self, applied: AppliedFilter, groups: Sequence[str], asking: Asking
+    ) -> set[str]:
+        assert not self.shelves.of(asking.at, asking.now).lock.locked()
+        return set(groups[:1])
+
+
+def individuals(
+    database: Database, impressions: ImpressionLog, kind: type[Runtime] = Runtime
+) -> Individuals:
+    """Answers that are nothing but exploration, which once remembered places of other animals."""
+    model = PopularityCount().fit(training_data([]), PopularityCount.settings(), 0)
+    version = SolutionVersion(name="v", solution="s", recipe=PopularityCount.name, cut=Cut(0, T0))
+    serving = Fixed(Served(version, model, ServingSettings(exploration_weight=1.0)))
+    runtime = kind(SqlEventLog(database), serving, impressions)
+    animals = SqlAnimals(database)
+    watch = ShelfWatch(animals, SqlSupply(database), SqlAnimalExposures(database), {})
+    if isinstance(runtime, Watched):
+        runtime.shelves = watch
+    return Individuals(runtime, watch, animals, impressions, AnimalSettings())
+
+
+def told(number: int, group: str, history: Sequence[tuple[int, AnimalStatus]]) -> Animal:
+    changes = tuple(StatusChange(status, at) for at, status in sorted(history))
+    return replace(animal(f"a{number}", group), history=changes)
+
+
+def asked(at: int) -> Asked:
+    wish = Told(preferences=Preferences(species=("2",)))
+    return Asked(Visitor(None, "s"), at, NOW, told=wish, recommendation_id=f"RID-{next(_NUMBERS)}")
+
+
+@given(steps)
+def test_whenever_it_is_asked_for_everybody_shown_was_available(
+    database: Database, doings: list[tuple[int, str, list[tuple[int, AnimalStatus]]] | int | None]
+) -> None:
+    table, impressions = SqlAnimals(database), ImpressionLog(SqlImpressions(database))
+    answers, known = individuals(database, impressions), dict[str, Animal]()
+    for doing in doings:
+        if isinstance(doing, tuple):
+            one = told(*doing)
+            table.remove([one.animal_id], T0)
+            table.put([one], T0)
+            known[one.animal_id] = one
+            continue
+        at = NOW if doing is None else doing
+        there = {name for name, one in known.items() if one.is_available(at)}
+        shown = answers.recommend(asked(at), 10).places
+        assert {name for one in shown for name in one.animal_ids} == there
+        listed = [f"a{number}" for number in range(10)]
+        ranked = answers.rerank(listed, asked(at)).places
+        assert {name for one in ranked for name in one.animal_ids} == there
+    impressions.close()
+    table.remove(known, T0)
+
+
+def test_a_moment_that_is_asked_for_again_knows_what_changed_in_between(
+    database: Database,
+) -> None:
+    table, impressions = SqlAnimals(database), ImpressionLog(SqlImpressions(database))
+    answers, at = individuals(database, impressions), T0 + DAY
+    for place in range(100):
+        number, status = place % 10, HERE[place * place % 3 % 2]
+        table.remove([f"a{number}"], T0)
+        table.put([told(number, GROUPS[place % 5], [(T0, status)])], T0)
+        places = answers.recommend(asked(at), 10).places
+        shown = {one for each in places for one in each.animal_ids}
+        assert shown == {one.animal_id for one in table.available(at, 10)}
+    impressions.close()
+    table.remove([f"a{number}" for number in range(10)], T0)
+
+
+def test_moments_that_are_asked_for_at_once_do_not_disturb_each_other(database: Database) -> None:
+    table, impressions = SqlAnimals(database), ImpressionLog(SqlImpressions(database))
+    stock = [
+        told(n, f"2-Breed_{n}-2-3", [(T0 + n * DAY, AnimalStatus.AVAILABLE)]) for n in range(40)
+    ]
+    table.put(stock, T0)
+    answers = individuals(database, impressions)
+
+    def shown(place: int) -> tuple[int, set[str]]:
+        at = NOW if place % 2 else T0 + place % 50 * DAY
+        places = answers.recommend(asked(at), 100).places
+        return at, {name for one in places for name in one.animal_ids}
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    with ThreadPoolExecutor(4) as threads:
+        for at, names in threads.map(shown, range(300)):
+            assert names == {one.animal_id for one in stock if one.is_available(at)}
+    sys.setswitchinterval(before)
+    impressions.close()
+    table.remove([one.animal_id for one in stock], T0)
+
+
+def test_nobody_waits_while_a_filter_reads_the_tables(database: Database) -> None:
+    table, impressions = SqlAnimals(database), ImpressionLog(SqlImpressions(database))
+    stock = [told(n, GROUPS[n], [(T0, AnimalStatus.AVAILABLE)]) for n in range(2)]
+    table.put(stock, T0)
+    answers = individuals(database, impressions, Watched)
+    chosen = replace(asked(NOW), filter=AppliedFilter(None, {}))
+    assert [one.animal_ids for one in answers.recommend(chosen, 10).places] == [("a0",)]
+    again = replace(asked(NOW), filter=chosen.filter)
+    assert len(answers.rerank(["a0", "a1"], again).places) == 1
+    impressions.close()
+    table.remove(["a0", "a1"], T0)

@@ -1,0 +1,154 @@
+"""Every reason is true of the animal, the visitor and the answer; property-tested word by word."""
+
+import re
+from collections.abc import Callable, Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pawsonalize.domain.animals import Animal, GoodWith
+from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.domain.times import DAY
+from pawsonalize.engine.serving.animals.individuals import PARTS
+from pawsonalize.engine.serving.animals.reasons import MAX_REASONS, Standing, reasons_for
+from pawsonalize.engine.serving.animals.rules import Rules
+from pawsonalize.recipes.contract import Seen
+from tests.animal_data import animal
+from tests.event_data import T0
+from tests.unit.engine.serving.animals.shelves import (
+    GROUPS,
+    HERE,
+    rules,
+    stocks,
+    together,
+)
+
+_DEEDS = {
+    "saved": "favorite",
+    "asked about": "inquiry",
+    "applied for": "application",
+    "looked at": "view",
+}
+_WHO = {"children": "kids", "dogs": "dogs", "cats": "cats"}
+histories = st.lists(
+    st.builds(
+        Seen,
+        st.sampled_from((*GROUPS, "2-Beagle-1-1", "odd")),
+        st.sampled_from(("view", "favorite", "inquiry", "other")),
+        st.just(T0),
+    ),
+    max_size=4,
+)
+lifts = st.fixed_dictionaries({name: st.floats(-1, 1) for name in PARTS})
+
+
+# A reason's form, and whether it is true of what the form caught in words.
+Check = Callable[[str, Standing, Sequence[Seen], Rules], bool]
+
+
+def _good(name: str, told: GoodWith, animals: Sequence[Animal]) -> list[bool]:
+    return [getattr(one, f"good_with_{_WHO[name]}") is told for one in animals]
+
+
+def _days(place: Standing) -> int:
+    return (T0 - place.animals[0].listed_at) // DAY
+
+
+def _is_so_far(said: str, place: Standing) -> bool:
+    latitude = place.animals[0].latitude
+    assert latitude is not None
+    return abs(float(said) - abs(latitude - HERE.latitude) * 111.19508) <= 0.51
+
+
+CHECKS: dict[str, Check] = {
+    r"(new here)": lambda _, place, *__: place.explored and _days(place) < 14,
+    r"waiting (\d+) days": lambda said, place, *_: int(said) == _days(place) >= 30,
+    r"(.+) km away": lambda said, place, *_: _is_so_far(said, place),
+    r"(seldom shown so far)": lambda _, place, *__: place.shown < 10,
+    r"has (a|\d+) photos?": lambda said, place, *_: (
+        len(place.animals[0].photos) == int(said.replace("a", "1"))
+    ),
+    r"good with (.+)": lambda said, place, *_: all(
+        all(_good(who, GoodWith.YES, place.animals)) for who in said.split(" and ")
+    ),
+    r"nobody knows yet whether (?:she|he|it) likes (.+)": lambda said, place, _, asked: (
+        any(_good(said, GoodWith.UNKNOWN, place.animals)) and _WHO[said] in asked.household
+    ),
+    r"(?:she|he|it) likes some (.+), not all": lambda said, place, *_: any(
+        _good(said, GoodWith.SELECTIVE, place.animals)
+    ),
+    r"(nobody told how far away)": lambda _, place, __, asked: (
+        place.animals[0].latitude is None and asked.max_distance_km is not None
+    ),
+    r"(nobody told the fee)": lambda _, place, *__: any(one.fee is None for one in place.animals),
+    r"nobody told the (size|sex)": lambda said, place, *_: any(
+        getattr(one, said) == "unknown" for one in place.animals
+    ),
+    r"nobody told whether it is (house)-trained": lambda _, place, __, asked: (
+        asked.house_trained is not None and any(one.house_trained is None for one in place.animals)
+    ),
+    r"nobody told of (special) needs": lambda _, place, __, asked: (
+        asked.special_needs is not None and any(one.special_needs is None for one in place.animals)
+    ),
+    r"the (shelter) wishes (?:her|him|it) to be seen": lambda _, place, *__: (
+        place.animals[0].priority > 0
+    ),
+    r"(.+, like one you .+)": lambda said, place, seen, _: _is_alike(said, place.group, seen),
+}
+
+
+def is_true(reason: str, place: Standing, seen: Sequence[Seen], asked: Rules) -> bool:
+    found = [
+        (check, match[1]) for form, check in CHECKS.items() if (match := re.fullmatch(form, reason))
+    ]
+    assert len(found) == 1, reason
+    check, said = found[0]
+    return check(said, place, seen, asked)
+
+
+def _is_alike(told: str, group: AnimalGroup | None, seen: Sequence[Seen]) -> bool:
+    assert group is not None
+    said, did = told.split(", like one you ")
+    others = [AnimalGroup.parse(one.item) for one in seen if one.event_type == _DEEDS[did]]
+    known = [other for other in others if other is not None]
+    if said in {"cat", "dog", "rabbit"}:
+        return any(other.species == group.species for other in known)
+    if said == group.breed:
+        return any((other.species, other.breed) == (group.species, group.breed) for other in known)
+    assert said.endswith(f" {group.breed}")
+    return group in known
+
+
+@given(stocks(most=6), rules, histories, lifts, st.integers(0, 20), st.booleans())
+def test_every_reason_is_true_of_its_animal_and_its_visitor(
+    stock: list[Animal],
+    asked: Rules,
+    seen: list[Seen],
+    lifted: dict[str, float],
+    shown: int,
+    explored: bool,
+) -> None:
+    for one in stock:
+        animals = sorted(together(stock, one), key=lambda each: (each.listed_at, each.animal_id))
+        first = animals[0]
+        far = None if first.latitude is None else abs(first.latitude - 40) * 111.19508
+        place = Standing(animals, first.group_at(T0), lifted, shown, far, explored)
+        reasons = reasons_for(place, seen, asked, T0, 14)
+        assert len(reasons) <= MAX_REASONS
+        assert len(set(reasons)) == len(reasons)
+        assert all(is_true(reason, place, seen, asked) for reason in reasons)
+        doubtful = any(
+            getattr(each, f"good_with_{who}") in {GoodWith.UNKNOWN, GoodWith.SELECTIVE}
+            for each in animals
+            for who in asked.household
+        )
+        assert not doubtful or re.search("nobody knows yet|not all", " ".join(reasons))
+
+
+def test_what_lifts_most_is_said_first_and_what_lifts_nothing_is_not() -> None:
+    one = animal("a", listed=T0 - 84 * DAY, photos=("p",))
+    lifted = dict.fromkeys(PARTS, -1.0) | {"waiting": 0.1, "group": 0.4}
+    place = Standing([one], one.group_at(T0), lifted, 99, None, False)
+    seen = [Seen("2-Beagle-2-3", "favorite", T0)]
+    said = ("adult medium Beagle, like one you saved", "waiting 84 days")
+    assert reasons_for(place, seen, Rules(), T0, 14) == said

@@ -1,0 +1,100 @@
+"""What is available now, as answers know it."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from pawsonalize.domain.times import MINUTE
+from pawsonalize.engine.serving.availability import SupplyWatch
+from pawsonalize.engine.training.training_data import training_data
+from pawsonalize.storage.sql import Database, SqlAnimals, SqlCatalogue, SqlEventLog, SqlSupply
+from tests.animal_data import animal
+
+ITEMS = ("2-Siamese-1-1", "1-Husky-3-2", "1-Beagle-2-2")
+NOW = 1_700_000_000_000
+
+
+@pytest.fixture
+def empty(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def database(empty: Database) -> Database:
+    SqlAnimals(empty).put(
+        [
+            animal("A1", ITEMS[0], listed=NOW - 5 * MINUTE),
+            animal("A2", ITEMS[0], listed=NOW - 5 * MINUTE, adopted=NOW - MINUTE),
+            animal("A3", ITEMS[1], listed=NOW - 5 * MINUTE, adopted=NOW + MINUTE),
+            animal("A4", ITEMS[2], listed=NOW + MINUTE),
+        ],
+        NOW - 6 * MINUTE,
+    )
+    return empty
+
+
+def counted(watch: SupplyWatch, at: int, now: int) -> list[int]:
+    counts = watch.of(ITEMS, at, now)
+    assert counts is not None
+    return list(counts.tolist())
+
+
+def test_animals_that_wait_are_counted_by_their_item(database: Database) -> None:
+    watch = SupplyWatch(SqlSupply(database))
+    for at, counts in (
+        (NOW, [1, 1, 0]),
+        (NOW - 3 * MINUTE, [2, 1, 0]),
+        (NOW + 2 * MINUTE, [1, 0, 1]),
+    ):
+        assert counted(watch, at, NOW) == counts
+        assert counted(watch, at, at) == counts
+
+
+def test_without_animals_the_supply_is_not_known(empty: Database) -> None:
+    assert SupplyWatch(SqlSupply(empty)).of(ITEMS, NOW, NOW) is None
+
+
+def test_a_change_is_in_the_very_next_count_of_every_worker(database: Database) -> None:
+    watches = [SupplyWatch(SqlSupply(database)) for _ in range(2)]
+    assert [counted(watch, NOW, NOW) for watch in watches] == [[1, 1, 0]] * 2
+    SqlAnimals(database).put([animal("A1", ITEMS[0], listed=NOW - 5 * MINUTE, adopted=NOW)], NOW)
+    assert [counted(watch, NOW, NOW) for watch in watches] == [[0, 1, 0]] * 2
+    SqlAnimals(database).remove(["A3"], NOW)
+    assert [counted(watch, NOW, NOW) for watch in watches] == [[0, 0, 0]] * 2
+
+
+def test_a_clock_that_runs_behind_does_not_bring_an_adopted_animal_back(
+    database: Database,
+) -> None:
+    watch = SupplyWatch(SqlSupply(database))
+    SqlAnimals(database).put([animal("A1", ITEMS[0], listed=NOW - 5 * MINUTE, adopted=NOW)], NOW)
+    assert counted(watch, NOW - 50, NOW - 50) == [0, 1, 0]
+
+
+def test_only_what_changed_is_counted_again(database: Database) -> None:
+    class Counting(SqlSupply):
+        asked: list[object] = []  # noqa: RUF012  # of this test alone
+
+        def count(self, at, item_ids=None):  # type: ignore[no-untyped-def]
+            self.asked.append(item_ids)
+            return super().count(at, item_ids)
+
+    watch = SupplyWatch(Counting(database))
+    counted(watch, NOW, NOW)
+    counted(watch, NOW + 1, NOW + 1)
+    assert Counting.asked == [None]
+    SqlAnimals(database).put([animal("A5", ITEMS[2], listed=NOW)], NOW)
+    assert counted(watch, NOW + 2, NOW + 2) == [1, 1, 1]
+    assert Counting.asked == [None, {ITEMS[2]}]
+
+
+def test_training_knows_the_stays_as_of_its_moment(database: Database) -> None:
+    data = training_data(SqlEventLog(database), SqlCatalogue(database), through=0, as_of=NOW)
+    assert set(data.item_ids) == set(ITEMS[:2])
+    counts = dict(zip(data.item_ids, data.stock.at(NOW, 2).tolist(), strict=True))
+    assert counts == {ITEMS[0]: 1, ITEMS[1]: 1}
+    later = data.stock.at(NOW + 2 * MINUTE, 2)
+    assert np.array_equal(later, data.stock.at(NOW, 2))  # nobody knows yet who will leave

@@ -1,0 +1,38 @@
+"""Reasons are the weighty parts of a score, in words."""
+
+import numpy as np
+import pytest
+
+from pawsonalize.domain.times import DAY
+from pawsonalize.engine.serving.reasons import reasons_for
+from pawsonalize.recipes.catalogue import RECIPES
+from pawsonalize.recipes.contract import Context, Seen
+from tests.recipe_data import training_data
+
+ITEMS = ("2-Beagle-2-3", "2-Pug-1-3", "1-Siamese-1-1")
+
+
+def test_the_weightiest_part_is_the_first_reason_and_light_ones_are_none() -> None:
+    parts = {
+        "kin": np.array([0.5, 0.1]),
+        "popularity": np.array([0.4, 0.9]),
+        "co-visits": np.array([0.1, 0.0]),
+    }
+    assert reasons_for(parts) == [
+        ("of a kind you look at", "popular now"),
+        ("popular now",),
+    ]
+
+
+def test_an_item_without_a_score_has_no_reason() -> None:
+    assert reasons_for({"popularity": np.zeros(1)}) == [()]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_part_of_every_recipe_has_words(name: str) -> None:
+    recipe = RECIPES[name]
+    data = training_data([("ann", item, n * DAY) for n, item in enumerate(ITEMS)])
+    model = recipe.fit(data, recipe.settings(), 0)
+    context = Context((Seen(ITEMS[0], "view", 3 * DAY),), 3 * DAY)
+    for part in model.contributions(context, ITEMS):
+        assert all(reasons_for({part: np.ones(1)}))

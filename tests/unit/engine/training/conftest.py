@@ -1,0 +1,33 @@
+"""Trainings as processes that run what a test wants them to."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from pawsonalize.engine.resources.locks import holder
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.training.processes import TrainingProcesses
+from pawsonalize.storage.artefacts import LocalArtefacts
+
+Make = Callable[[str], TrainingProcesses]
+SLEEP = "import time; time.sleep(60)"
+
+
+@pytest.fixture
+def make(registry: Registry, artefacts: LocalArtefacts, tmp_path: Path) -> Iterator[Make]:
+    """Trainings that run the given Python code; each call is a server that was just started."""
+    folder = tmp_path / "trainings"
+
+    def make(code: str) -> TrainingProcesses:
+        command = (sys.executable, "-c", code)
+        return TrainingProcesses(registry, artefacts, folder, command, os.environ)
+
+    yield make
+    for lock in folder.glob("*.lock"):
+        with suppress(ProcessLookupError):
+            os.killpg(holder(lock) or 0, signal.SIGKILL)

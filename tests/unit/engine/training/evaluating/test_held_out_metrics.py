@@ -1,0 +1,42 @@
+"""The metrics of a solution version, measured while it is trained."""
+
+import numpy as np
+import pytest
+
+from pawsonalize.engine.training.evaluating.evaluator import EvaluationOrder, evaluate_data
+from pawsonalize.engine.training.evaluating.held_out_metrics import held_out_metrics
+from pawsonalize.engine.training.evaluating.holdout import SplitName
+from pawsonalize.recipes.popularity_count import PopularityCount
+from tests.recipe_data import NOW, training_data
+from tests.unit.engine.training.evaluating.test_evaluator import ranker, walks
+
+
+def test_they_are_those_of_an_evaluation_on_amazons_split() -> None:
+    data = walks(users=60)
+    born = np.zeros(len(data.item_ids), np.int64)
+    recipe = PopularityCount()
+    metrics = held_out_metrics(data, born, recipe, recipe.settings(), 3).metrics
+    order = EvaluationOrder(recipe.name, NOW, {}, seed=3, splits=(SplitName.PERSONALIZE,))
+    report = ranker(evaluate_data(data, born, order).splits[0], recipe.name)
+    assert metrics["coverage"] == report.coverage
+    for name, measured in report.metrics.items():
+        assert metrics[name] == pytest.approx(measured.mean)
+
+
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        ([], "no events"),
+        ([("ann", "2-Pug-1-1", NOW)], "no user has two events"),
+        ([("ann", "2-Pug-1-1", NOW), ("ann", "2-Pug-1-1", NOW)], "too few"),
+    ],
+)
+def test_where_no_user_can_be_tested_there_are_none_and_a_reason(
+    rows: list[tuple[str, str, int]], why: str
+) -> None:
+    recipe = PopularityCount()
+    data = training_data(rows, ["2-Pug-1-1"])
+    born = np.zeros(len(data.item_ids), np.int64)
+    measured = held_out_metrics(data, born, recipe, recipe.settings(), 0)
+    assert measured.metrics == {}
+    assert why in measured.why_not

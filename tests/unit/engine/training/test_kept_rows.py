@@ -1,0 +1,169 @@
+"""Rows that a training kept, and what came after, are the log itself: however it was cut."""
+
+from collections.abc import Iterator
+from itertools import chain
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pawsonalize.domain.errors import CorruptArtefact
+from pawsonalize.domain.events import Event
+from pawsonalize.domain.times import DAY
+from pawsonalize.engine.resources.solutions import Cut, EventParameters, TrainingSelection
+from pawsonalize.engine.serving.facet_reading import DEVICE, FacetReader
+from pawsonalize.engine.training.kept_rows import KeptRows, digest
+from pawsonalize.engine.training.log_reading import rows_since, rows_through
+from pawsonalize.engine.training.training_data import data_of, training_data
+from pawsonalize.recipes.catalogue import recipe_named
+from pawsonalize.recipes.contract import Context, RecountingModel, Seen, TrainingData
+from pawsonalize.recipes.fingerprint import fingerprint
+from pawsonalize.storage.base import Item, TrainingRow, User
+from pawsonalize.storage.sql import Database, SqlCatalogue, SqlEventLog
+from pawsonalize.storage.sql.tables import metadata
+from tests.event_data import T0, event
+
+ITEMS = [f"2-Breed{n % 3}-{n % 2}-1" for n in range(5)] + ["odd", "1-Manx-1-3"]
+SELECTIONS = (
+    TrainingSelection(),
+    TrainingSelection(max_age_days=20),
+    TrainingSelection((EventParameters("view"), EventParameters("rated", value_threshold=2.5))),
+)
+# Late events, future ones, anonymous ones of sessions that are bound before, then or later.
+visits = st.fixed_dictionaries(
+    {
+        "user": st.sampled_from([None, None, "ann", "bob", "eve"]),
+        "session": st.sampled_from(["s1", "s2", "s3", "ann"]),
+        "item": st.sampled_from(ITEMS),
+        "at": st.integers(-30, 12).map(lambda days: days * DAY // 3),
+        "event_type": st.sampled_from(["view", "favorite", "rated", "return"]),
+        "event_value": st.sampled_from([None, 1.0, 5.0]),
+        "properties": st.sampled_from(
+            [None, '{"device": "Phone", "distance_km": 7, "mail": "x@y.z"}', '{"DISTANCE_KM": 400}']
+        ),
+    }
+)
+parts = st.lists(st.lists(visits, max_size=12), min_size=2, max_size=4)
+
+
+def assert_same(one: TrainingData, other: TrainingData) -> None:
+    assert fingerprint(one) == fingerprint(other)
+    assert one.item_ids == other.item_ids
+    assert (one.facets.names, one.facets.values) == (other.facets.names, other.facets.values)
+
+
+def kept_rows(rows: list[TrainingRow]) -> KeptRows:
+    return KeptRows.of(rows, FacetReader({"DEVICE": DEVICE}, frozenset()))
+
+
+def emptied(database: Database) -> None:
+    with database.writing() as connection:
+        for table in metadata.sorted_tables:
+            connection.execute(table.delete())
+
+
+def numbered(part: list[dict[str, object]], number: int) -> Iterator[Event]:
+    for place, visit in enumerate(part):
+        yield event(f"{number} {place}", **visit)  # type: ignore[arg-type]  # fields of an event
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    parts=parts,
+    selection=st.sampled_from(SELECTIONS),
+    catalogue_items=st.lists(st.sampled_from(["2-Breed1-1-1", "zoo", "2-New-1-1"]), unique=True),
+)
+def test_folds_give_the_data_and_the_model_of_a_rebuild_from_the_log(
+    database: Database,
+    log: SqlEventLog,
+    catalogue: SqlCatalogue,
+    parts: list[list[dict[str, object]]],
+    selection: TrainingSelection,
+    catalogue_items: list[str],
+) -> None:
+    emptied(database)
+    catalogue.put_users([User("ann", {"KIDS": "yes"}), User("eve", {"KIDS": "no|yes"})])
+    reader = FacetReader.of(catalogue)
+    recipe = recipe_named("user-personalization")
+    chosen = recipe.settings(learn=False)
+    first, *later = parts
+    log.append(list(numbered(first, 0)))
+    through = log.head()
+    trained = rows_through(log, reader, through)
+    data = data_of(trained.sent_by(T0), catalogue, Cut(through, T0), selection, digest)
+    assert_same(data, training_data(log, catalogue, through=through, as_of=T0, selection=selection))
+    model = recipe.fit(data, chosen, 0)
+    assert isinstance(model, RecountingModel)
+    chained = trained
+    for number, part in enumerate(later, start=1):
+        catalogue.put_items([Item(item, {}) for item in catalogue_items[:number]])
+        log.append(list(numbered(part, number)))
+        cut = Cut(log.head(), T0 + number * DAY)
+        rebuilt = training_data(
+            log, catalogue, through=cut.log_offset, as_of=cut.as_of, selection=selection
+        )
+        # From the training's rows as they are stored, and from those of the fold before.
+        stored = KeptRows.from_arrays(trained.arrays())
+        assert stored is not None
+        end = cut.log_offset
+        folded = rows_since(stored, through, log, reader, end)
+        chained = rows_since(chained, through, log, reader, end) if number == 1 else folded
+        for rows in (folded, chained):
+            seen = rows.sent_by(cut.as_of)
+            assert_same(data_of(seen, catalogue, cut, selection, digest), rebuilt)
+        seen = folded.sent_by(cut.as_of)
+        fresh = model.recounted(data_of(seen, catalogue, cut, selection, digest))
+        whole = recipe.fit(rebuilt, chosen, 0)
+        for name, array in whole.arrays().items():
+            assert array.tobytes() == fresh.arrays()[name].tobytes(), name
+        visitor = Context((Seen(ITEMS[0], "view", T0), Seen("odd", "view", T0 - 5)), T0 + DAY)
+        assert (fresh.score_catalogue(visitor) == whole.score_catalogue(visitor)).all()
+
+
+def test_an_artefact_of_rows_names_nobody_and_comes_back_whole() -> None:
+    said = '{"phone": "secret 555", "device": "Phone"}'
+    rows = kept_rows(
+        [
+            ("u:secret@example.org", "a", "view", 5, None, said),
+            ("s:x", "b", "?", 1, 2.5, None),
+        ]
+    )
+    arrays = rows.arrays()
+    assert not any(b"secret" in array.tobytes() for array in arrays.values())
+    again = KeptRows.from_arrays(arrays)
+    assert again is not None
+    assert list(again.sent_by(9)) == list(rows.sent_by(9))
+    assert [row[1:] for row in rows.sent_by(9)] == [
+        ("a", "view", 5, None, '{"DEVICE":"phone"}'),
+        ("b", "?", 1, 2.5, None),
+    ]
+    assert [row[1] for row in rows.sent_by(1)] == ["b"]
+
+
+def test_an_artefact_without_rows_is_one_of_old_and_a_broken_one_says_so() -> None:
+    arrays = kept_rows(
+        [
+            ("u:a", "a", "view", 5, None, '{"device": "phone"}'),
+            ("u:b", "b", "view", 6, 1.0, None),
+        ]
+    ).arrays()
+    assert KeptRows.from_arrays({"popularity": np.zeros(3)}) is None
+    for name, array in arrays.items():
+        others = {key: value for key, value in arrays.items() if key != name}
+        for wrong in (others, {**others, name: array[:-1]}, {**others, name: array[:0] == 0}):
+            with pytest.raises(CorruptArtefact):
+                KeptRows.from_arrays(wrong)
+    twice = {**arrays, "rows.visitors": arrays["rows.visitors"][[0, 0]]}
+    with pytest.raises(CorruptArtefact, match="twice"):
+        KeptRows.from_arrays(twice)
+
+
+def test_a_bound_sessions_rows_are_its_users_even_if_the_user_is_new() -> None:
+    kept = kept_rows([("s:1", "a", "view", 1, None, None), ("u:ann", "b", "view", 2, None, None)])
+    new = kept_rows([("u:eve", "c", "view", 3, None, None)])
+    users = [row[0] for row in kept.plus(new, {"1": "eve", "9": "bob"}).sent_by(9)]
+    assert users[0] == users[2] != users[1]
+    assert len(set(chain(users))) == 2

@@ -1,0 +1,300 @@
+"""Folds: new events become counts of a served version, beside it."""
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from pawsonalize.domain.errors import CorruptArtefact, StorageUnavailable
+from pawsonalize.domain.times import DAY
+from pawsonalize.engine.resources.campaign_updates import Campaigns
+from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
+from pawsonalize.engine.serving.exposure import Exposure
+from pawsonalize.engine.serving.folds import Fold, Folds
+from pawsonalize.engine.serving.live_model import LiveModel
+from pawsonalize.engine.serving.models import load_model
+from pawsonalize.engine.serving.served import Loader, ServingSettings
+from pawsonalize.engine.training.refresh import Folder
+from pawsonalize.engine.training.trainer import Trainer
+from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.recipes.contract import Context
+from pawsonalize.storage.artefacts import LocalArtefacts
+from pawsonalize.storage.sql import Database, SqlCatalogue, SqlEventLog, SqlImpressions
+from tests.event_data import T0, event
+
+NOW = T0 + 1000
+NEW = "2-New-1-1"
+
+
+@pytest.fixture
+def folder(
+    registry: Registry, log: SqlEventLog, catalogue: SqlCatalogue, artefacts: LocalArtefacts
+) -> Folder:
+    return Folder(registry, log, catalogue, artefacts)
+
+
+class World:
+    """A version that is served, and events that come after it."""
+
+    def __init__(
+        self,
+        log: SqlEventLog,
+        versions: SolutionVersions,
+        trainer: Trainer,
+        campaigns: Campaigns,
+        live: LiveModel,
+    ) -> None:
+        self._log, self._versions, self._trainer = log, versions, trainer
+        self._campaigns, self._live = campaigns, live
+        log.append([event(f"{n}", user=f"u{n % 3}", item=f"2-B-1-{n % 4}", at=n) for n in range(9)])
+
+    def train(self, recipe: str = "user-personalization") -> SolutionVersion:
+        created = self._versions.create("recommender", as_of=NOW, now=NOW, recipe=recipe)
+        return self._trainer.train(created.name)
+
+    def serve(self, recipe: str = "user-personalization") -> SolutionVersion:
+        version = self.train(recipe)
+        self._campaigns.update("recommender", version.name, NOW)
+        self._live.refresh(NOW)
+        return version
+
+    def see(self, *items: str, at: int = 500) -> None:
+        head = self._log.head()
+        self._log.append(
+            [event(f"+{head + n}", user=f"n{head}", item=one, at=at) for n, one in enumerate(items)]
+        )
+
+
+@pytest.fixture
+def world(
+    log: SqlEventLog,
+    versions: SolutionVersions,
+    trainer: Trainer,
+    campaigns: Campaigns,
+    live: LiveModel,
+) -> World:
+    return World(log, versions, trainer, campaigns, live)
+
+
+def test_a_fold_is_what_a_training_of_that_moment_would_be(
+    world: World, folder: Folder, artefacts: LocalArtefacts, versions: SolutionVersions
+) -> None:
+    version = world.serve()
+    assert folder.fold(version.name, NOW) is None, "nothing is new"
+    world.see(NEW, "2-B-1-1")
+    fold = folder.fold(version.name, NOW)
+    assert fold is not None
+    assert fold.cut == Cut(11, NOW)
+    _card, arrays = artefacts.load(fold.location)
+    whole = load_model(artefacts, world.train())
+    assert arrays.keys() == whole.arrays().keys()
+    for name, array in whole.arrays().items():
+        assert array.tobytes() == arrays[name].tobytes(), name
+    assert folder.fold(version.name, NOW) is None, "it is folded already"
+
+
+def test_a_version_of_old_that_kept_no_rows_is_folded_from_the_whole_log(
+    world: World, folder: Folder, artefacts: LocalArtefacts
+) -> None:
+    version = world.serve()
+    assert version.artefact is not None
+    card, arrays = artefacts.load(version.artefact)
+    artefacts.remove(version.artefact)
+    kept = {name: array for name, array in arrays.items() if not name.startswith("rows.")}
+    artefacts.save(version.artefact, card, kept)
+    world.see(NEW)
+    fold = folder.fold(version.name, NOW + 1)
+    assert fold is not None
+    folded = msgspec.structs.replace(version, artefact=fold.location)
+    assert NEW in load_model(artefacts, folded).item_ids
+
+
+def test_recipes_that_cannot_count_anew_are_left_alone(
+    world: World, folder: Folder, artefacts: LocalArtefacts
+) -> None:
+    version = world.serve("popularity-count")
+    world.see(NEW)
+    assert folder.fold(version.name, NOW) is None
+    assert artefacts.locations("") == [version.artefact]
+
+
+def test_only_the_newest_folds_of_what_is_or_was_just_served_are_kept(
+    world: World, folder: Folder, artefacts: LocalArtefacts
+) -> None:
+    older = world.serve()
+    world.see("a")
+    folder.fold(older.name, NOW)
+    version = world.serve()
+    offsets = []
+    for number in range(4):
+        world.see("a")
+        fold = folder.fold(version.name, NOW + number)
+        assert fold is not None
+        offsets.append(fold.cut.log_offset)
+    folds = Folds(artefacts)
+    assert [fold.cut.log_offset for fold in folds.of(version.name)] == offsets[-2:]
+    assert folds.newest(version.name) == fold
+    assert len(folds.of(older.name)) == 1, "a rollback would serve it"
+    latest = world.serve()
+    world.see("a")
+    folder.fold(latest.name, NOW)
+    assert folds.of(older.name) == []
+    trained = {older.artefact, version.artefact, latest.artefact}
+    assert trained <= set(artefacts.locations(""))
+
+
+def test_a_deleted_solution_leaves_no_folds(
+    world: World, artefacts: LocalArtefacts, versions: SolutionVersions, registry: Registry
+) -> None:
+    version = world.train()
+    artefacts.save(Fold(version.name, Cut(99, NOW)).location, *artefacts.load(version.name))
+    registry.delete(Campaign, "recommender")
+    versions.delete_solution("recommender", NOW)
+    assert artefacts.locations("") == []
+
+
+def test_a_fold_that_dies_leaves_the_version_as_it_was(
+    world: World, folder: Folder, artefacts: LocalArtefacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = world.serve()
+    world.see(NEW)
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "save", _full_disk)
+        with pytest.raises(StorageUnavailable):
+            folder.fold(version.name, NOW)
+    assert artefacts.locations("") == [version.artefact]
+    assert folder.fold(version.name, NOW) is not None
+
+
+def _full_disk(*_arguments: object, **_more: object) -> None:
+    raise OSError("no space left on device")
+
+
+def test_who_serves_the_version_swaps_to_its_newest_counts_and_keeps_its_name(
+    world: World, folder: Folder, live: LiveModel
+) -> None:
+    version = world.serve()
+    held = live.current
+    world.see(NEW, NEW)
+    folder.fold(version.name, NOW)
+    assert not live.refresh(NOW), "it is the same version"
+    served = live.current
+    assert (served.version, served.cut) == (version, Cut(11, NOW))
+    assert NEW in served.model.item_ids
+    assert NEW not in held.model.item_ids
+    live.refresh(NOW)
+    assert live.current is served, "nothing is loaded twice"
+    world.see(NEW)
+    newest = folder.fold(version.name, NOW + 5)
+    live.refresh(NOW)
+    assert live.current.fold == newest
+
+
+def test_a_worker_that_starts_late_serves_the_fold_at_once(
+    world: World,
+    folder: Folder,
+    registry: Registry,
+    campaigns: Campaigns,
+    artefacts: LocalArtefacts,
+) -> None:
+    version = world.serve()
+    world.see(NEW)
+    folder.fold(version.name, NOW)
+    late = LiveModel("recommender", campaigns, Loader(registry, artefacts), ServingSettings())
+    assert late.refresh(NOW)
+    assert NEW in late.current.model.item_ids
+
+
+def test_a_broken_fold_is_not_served_and_tried_once(
+    world: World,
+    folder: Folder,
+    live: LiveModel,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    version = world.serve()
+    before = live.current
+    world.see(NEW)
+    fold = folder.fold(version.name, NOW)
+    assert fold is not None
+    (tmp_path / "models" / fold.location / "cells.npy").write_bytes(b"no array")
+    tried: list[str] = []
+    load = LocalArtefacts.load
+
+    def noting(self: LocalArtefacts, location: str) -> object:
+        tried.append(location)
+        return load(self, location)
+
+    monkeypatch.setattr(LocalArtefacts, "load", noting)
+    for _ in range(3):
+        assert not live.refresh(NOW)
+    assert tried == [fold.location]
+    assert live.current is before
+    world.see(NEW)
+    folder.fold(version.name, NOW + 1)
+    live.refresh(NOW)
+    assert live.current.cut.log_offset == 11
+
+
+def test_exploration_follows_the_items_and_events_of_the_fold(
+    world: World,
+    folder: Folder,
+    registry: Registry,
+    campaigns: Campaigns,
+    artefacts: LocalArtefacts,
+    database: Database,
+    log: SqlEventLog,
+    catalogue: SqlCatalogue,
+) -> None:
+    exploring = LiveModel(
+        "recommender",
+        campaigns,
+        Loader(registry, artefacts, Exposure(log, catalogue, SqlImpressions(database))),
+        ServingSettings(exploration_weight=0.5),
+    )
+    version = world.serve()
+    world.see(NEW, "2-B-1-0", "2-B-1-0", at=-DAY)
+    folder.fold(version.name, NOW)
+    exploring.refresh(NOW)
+    served = exploring.current
+    assert served.novelty is not None
+    novelty = dict(zip(served.model.item_ids, served.novelty.weights.tolist(), strict=True))
+    assert novelty[NEW] == 2**20 // 2
+    assert novelty["2-B-1-0"] == 2**20 // 6
+
+
+def test_a_rollback_goes_back_to_the_version_as_it_was_served_last(
+    world: World, folder: Folder, live: LiveModel, campaigns: Campaigns
+) -> None:
+    first = world.serve()
+    world.see(NEW)
+    folder.fold(first.name, NOW)
+    live.refresh(NOW)
+    world.serve()
+    campaigns.rollback("recommender", NOW)
+    assert live.refresh(NOW)
+    assert live.current.version.name == first.name
+    assert NEW in live.current.model.item_ids
+
+
+def test_a_version_that_is_gone_cannot_be_folded(
+    world: World, folder: Folder, artefacts: LocalArtefacts
+) -> None:
+    version = world.serve()
+    assert version.artefact is not None
+    artefacts.remove(version.artefact)
+    world.see(NEW)
+    with pytest.raises(CorruptArtefact):
+        folder.fold(version.name, NOW)
+
+
+def test_a_fold_scores_for_everyone(world: World, folder: Folder, live: LiveModel) -> None:
+    version = world.serve()
+    world.see(NEW, "2-B-1-3")
+    folder.fold(version.name, NOW)
+    live.refresh(NOW)
+    scores = live.current.model.score_catalogue(Context((), NOW))
+    assert scores.sum() == pytest.approx(1, abs=1e-5)

@@ -1,0 +1,25 @@
+"""Counts that answer before the first training leave the time to answers."""
+
+from collections.abc import Iterator
+
+from pawsonalize.engine.serving.served import ServingSettings
+from pawsonalize.engine.training.untrained import Untrained
+from pawsonalize.storage.sql import SqlAnimals, SqlCatalogue, SqlEventLog, SqlSupply
+from tests.animal_data import animal
+from tests.event_data import T0, event
+
+
+def test_after_a_slow_count_the_next_waits_nine_times_as_long(
+    log: SqlEventLog, catalogue: SqlCatalogue, animals: SqlAnimals, supply: SqlSupply
+) -> None:
+    animals.put([animal("rex")], T0)
+    moments: Iterator[int] = iter((T0, T0 + 1_000, T0 + 9_999, T0 + 10_000, T0 + 10_001))
+    counts = Untrained(log, catalogue, supply, ServingSettings(), lambda: next(moments))
+    counts.refresh()  # takes a second
+    log.append([event("e1")])
+    first = counts.current
+    counts.refresh()
+    assert counts.current is first, "it rests"
+    counts.refresh()
+    assert counts.current is not first
+    assert counts.current.version.cut.log_offset == log.head()

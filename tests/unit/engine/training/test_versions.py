@@ -1,0 +1,144 @@
+"""What shall be trained is written down before: once under a name, and checked."""
+
+import msgspec
+import pytest
+
+from pawsonalize.domain.errors import Conflict, CorruptArtefact, InvalidInput, NotFound
+from pawsonalize.engine.resources.campaign_updates import Campaigns
+from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.resource import moved
+from pawsonalize.engine.resources.solutions import (
+    Cut,
+    EventParameters,
+    Solution,
+    SolutionVersion,
+    TrainingMode,
+    TrainingSelection,
+)
+from pawsonalize.engine.resources.status import Status
+from pawsonalize.engine.training.trainer import Trainer
+from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.storage.artefacts import LocalArtefacts
+from pawsonalize.storage.sql import SqlEventLog
+from tests.event_data import T0, event
+
+
+def test_a_version_remembers_the_solution_and_the_log_as_they_were(
+    versions: SolutionVersions, registry: Registry, log: SqlEventLog
+) -> None:
+    log.append([event("1"), event("2")])
+    created = versions.create("recommender", as_of=T0 + 5, now=T0 + 9, seed=3)
+    log.append([event("3")])
+    solution = registry.get(Solution, "recommender")
+    registry.update(msgspec.structs.replace(solution, recipe="trending-now"), T0)
+    kept = versions.get(created.name)
+    assert kept == created
+    assert (kept.recipe, kept.cut, kept.seed) == ("popularity-count", Cut(2, T0 + 5), 3)
+    assert (kept.status, kept.created_at) == (Status.CREATE_PENDING, T0 + 9)
+    assert kept.name.startswith("recommender-")
+
+
+def test_two_versions_of_one_moment_have_names_of_their_own(versions: SolutionVersions) -> None:
+    names = {versions.create("recommender", as_of=T0, now=T0).name for _ in range(5)}
+    assert len(names) == 5
+
+
+def test_the_same_wish_under_the_same_name_is_one_version(
+    versions: SolutionVersions, log: SqlEventLog
+) -> None:
+    first = versions.create("recommender", as_of=T0, now=T0, name="daily")
+    log.append([event("1")])
+    assert versions.create("recommender", as_of=T0, now=T0 + 99, name="daily") == first
+    with pytest.raises(Conflict, match="another seed"):
+        versions.create("recommender", as_of=T0, now=T0, name="daily", seed=1)
+    with pytest.raises(Conflict, match="another as_of"):
+        versions.create("recommender", as_of=T0 + 1, now=T0, name="daily")
+    with pytest.raises(Conflict, match="another recipe"):
+        versions.create("recommender", as_of=T0, now=T0, name="daily", recipe="trending-now")
+    with pytest.raises(Conflict, match="another solution"):
+        versions.create("reranker", as_of=T0, now=T0, name="daily")
+
+
+def test_what_cannot_be_trained_is_told_before_it_is_written_down(
+    versions: SolutionVersions, registry: Registry
+) -> None:
+    with pytest.raises(NotFound, match="no solution named nobody"):
+        versions.create("nobody", as_of=T0, now=T0)
+    with pytest.raises(InvalidInput, match="there are popularity-count"):
+        versions.create("recommender", as_of=T0, now=T0, recipe="magic")
+    with pytest.raises(InvalidInput, match="no setting magic"):
+        versions.create("recommender", as_of=T0, now=T0, settings={"magic": 1})
+    assert list(registry.all(SolutionVersion)) == []
+
+
+def test_a_weight_that_the_recipe_cannot_take_is_told(
+    versions: SolutionVersions, registry: Registry
+) -> None:
+    solution = registry.get(Solution, "recommender")
+    weighed = TrainingSelection((EventParameters("view", weight=0.5),))
+    registry.update(msgspec.structs.replace(solution, selection=weighed), T0)
+    with pytest.raises(InvalidInput, match=r"popularity-count has no weight for .* view"):
+        versions.create("recommender", as_of=T0, now=T0)
+    versions.create("recommender", as_of=T0, now=T0, recipe="user-personalization")
+
+
+def test_an_update_needs_a_ready_version_whose_model_folds_and_is_not_newer(
+    versions: SolutionVersions, trainer: Trainer
+) -> None:
+    def update(as_of: int) -> SolutionVersion:
+        return versions.create("recommender", as_of=as_of, now=T0, mode=TrainingMode.UPDATE)
+
+    with pytest.raises(InvalidInput, match="no version to update: train it in mode FULL"):
+        update(T0)
+    trainer.train(versions.create("recommender", as_of=T0, now=T0).name)
+    with pytest.raises(InvalidInput, match=r"popularity-count takes in no new events: .* FULL"):
+        update(T0)
+    trending = versions.create("recommender", as_of=T0, now=T0 + 1, recipe="trending-now", seed=4)
+    trainer.train(trending.name)
+    with pytest.raises(InvalidInput, match="knows what came later"):
+        update(T0 - 1)
+    wanted = update(T0 + 7)
+    assert (wanted.base, wanted.folded) == (trending.name, (trending.cut,))
+    assert (wanted.recipe, wanted.seed) == ("trending-now", 4)
+
+
+def test_asking_again_for_an_update_that_is_ready_does_not_update_it_once_more(
+    versions: SolutionVersions, trainer: Trainer
+) -> None:
+    base = versions.create("recommender", as_of=T0, now=T0, recipe="trending-now", seed=4)
+    trainer.train(base.name)
+
+    def daily() -> SolutionVersion:
+        return versions.create(
+            "recommender", as_of=T0 + 7, now=T0 + 7, mode=TrainingMode.UPDATE, name="daily"
+        )
+
+    trained = trainer.train(daily().name)
+    later = versions.create("recommender", as_of=T0 + 9, now=T0 + 9, recipe="popularity-count")
+    trainer.train(later.name)
+    assert daily() == trained
+    assert trained.base == base.name
+
+
+def test_a_solution_goes_with_its_versions_and_their_models(
+    versions: SolutionVersions,
+    registry: Registry,
+    trainer: Trainer,
+    artefacts: LocalArtefacts,
+    campaigns: Campaigns,
+) -> None:
+    trained = trainer.train(versions.create("recommender", as_of=T0, now=T0).name)
+    waiting = versions.create("recommender", as_of=T0, now=T0)
+    with pytest.raises(Conflict, match="campaign recommender"):
+        versions.delete_solution("recommender", T0)
+    registry.delete(Campaign, "recommender")
+    with pytest.raises(Conflict, match=f"solution version {waiting.name}"):
+        versions.delete_solution("recommender", T0)
+    registry.update(moved(waiting, Status.CREATE_FAILED), T0)
+    versions.delete_solution("recommender", T0)
+    assert list(registry.all(SolutionVersion)) == []
+    assert registry.find(Solution, "recommender") is None
+    assert trained.artefact is not None
+    with pytest.raises(CorruptArtefact):
+        artefacts.load(trained.artefact)

@@ -1,0 +1,73 @@
+"""The bytes of an archive object."""
+
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+import zstandard
+
+from pawsonalize.domain.errors import CorruptArtefact
+from pawsonalize.domain.events import Event, LoggedEvent
+from pawsonalize.engine.upkeep.archiving.naming import ObjectName, segments_of
+from pawsonalize.engine.upkeep.archiving.rows import decode, encode
+
+T0 = 1_795_533_300_000
+ROWS = [
+    LoggedEvent(n, Event(f"e{n}", "ann", None, "view", "2-Beagle-2-3", T0 + n, T0 + n))
+    for n in (3, 4, 9)
+]
+KEY = "2026/11/24/15/events-00000000000000000003-00000000000000000009.jsonl.zst"
+NAME = ObjectName(KEY, "2026/11/24/15", 3, 9)
+
+
+def test_a_key_says_the_hour_and_the_offsets() -> None:
+    assert [segment.key for segment in segments_of(ROWS)] == [KEY]
+    assert ObjectName.parse(KEY) == NAME
+    assert ObjectName.parse(KEY + ".bak") is None
+
+
+def test_rows_come_back_as_they_were() -> None:
+    assert decode(NAME, encode(ROWS)) == ROWS
+    assert decode(NAME, encode([])) == []
+
+
+def test_a_row_says_its_dataset_group_only_where_it_is_not_the_default() -> None:
+    other = LoggedEvent(9, replace(ROWS[2].event, dataset_group="shop"))
+    assert decode(NAME, encode([*ROWS[:2], other])) == [*ROWS[:2], other]
+    plain = zstandard.ZstdDecompressor().decompress(encode(ROWS[:1]))
+    assert plain == (
+        b'{"offset":3,"eventId":"e3","userId":"ann","sessionId":null,"eventType":"view",'
+        b'"itemId":"2-Beagle-2-3","sentAt":1795533300003,"receivedAt":1795533300003,'
+        b'"animal_id":null,"eventValue":null,"recommendationId":null,"impression":[],'
+        b'"properties":null}\n'
+    )
+
+
+def test_a_flipped_bit_is_seen_or_changes_nothing() -> None:
+    good = encode(ROWS)
+    for bit in range(8 * len(good)):
+        bad = bytearray(good)
+        bad[bit // 8] ^= 1 << bit % 8
+        with suppress(CorruptArtefact):
+            assert decode(NAME, bytes(bad)) == ROWS
+
+
+@pytest.mark.parametrize("cut", range(1, 12))
+def test_a_truncated_or_extended_object_is_seen(cut: int) -> None:
+    good = encode(ROWS)
+    for bad in (good[:-cut], good[:cut], good + good[:cut]):
+        with pytest.raises(CorruptArtefact):
+            decode(NAME, bad)
+
+
+def test_rows_that_the_name_does_not_promise_are_seen() -> None:
+    elsewhere = ObjectName(KEY, NAME.hour, 4, 9)
+    another_hour = ObjectName(KEY, "2026/11/24/16", 3, 9)
+    for name, rows in (
+        (elsewhere, ROWS),
+        (another_hour, ROWS),
+        (NAME, ROWS[::-1]),
+        (NAME, [ROWS[0], ROWS[0]]),
+    ):
+        with pytest.raises(CorruptArtefact):
+            decode(name, encode(rows))
