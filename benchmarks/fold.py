@@ -36,7 +36,7 @@ from pawsonalize.cli.demo import store_world
 from pawsonalize.demo import World
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.resources.defaults import RECOMMENDER
-from pawsonalize.engine.serving.exposure import Exposure
+from pawsonalize.engine.serving.exploration import Exposure
 from pawsonalize.engine.serving.served import Loader, ServingSettings
 from pawsonalize.evaluation.bootstrap import resampled_means
 from pawsonalize.recipes.catalogue import recipe_named

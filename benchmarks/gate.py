@@ -26,9 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs 
 
 from benchmarks.demo_visits import training_data
 from pawsonalize.demo import World, WorldSettings, generate
-from pawsonalize.engine.training.evaluating.gathering import evidence_on
+from pawsonalize.engine.training.evaluating.evidence import Standing, evidence_on
 from pawsonalize.engine.training.evaluating.holdout import SplitName, hold_out
-from pawsonalize.engine.training.evaluating.standing import Standing
 from pawsonalize.evaluation.gate.decision import Decision, decide
 from pawsonalize.evaluation.gate.evidence import Evidence
 from pawsonalize.evaluation.gate.settings import GateSettings

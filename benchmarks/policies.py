@@ -12,13 +12,12 @@ from benchmarks.demo_visits import home_facets, training_data
 from benchmarks.ideal import Ideal
 from pawsonalize.demo import World
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
-from pawsonalize.engine.serving.animals.choice import Question
+from pawsonalize.engine.serving.animals.affinity import Likings, Tastes
+from pawsonalize.engine.serving.animals.available import Shelf, Slots
 from pawsonalize.engine.serving.animals.distance import Place
-from pawsonalize.engine.serving.animals.liking import Likings
-from pawsonalize.engine.serving.animals.rules import Rules
+from pawsonalize.engine.serving.animals.eligibility import Rules
 from pawsonalize.engine.serving.animals.settings import AnimalSettings, TasteSettings
-from pawsonalize.engine.serving.animals.shelf import Shelf, Slots
-from pawsonalize.engine.serving.animals.taste import Tastes
+from pawsonalize.engine.serving.animals.utility import Question
 from pawsonalize.engine.serving.recommender import GroupScores
 from pawsonalize.engine.serving.served import Served
 from pawsonalize.recipes.catalogue import recipe_named

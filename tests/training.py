@@ -6,7 +6,7 @@ from typing import Any
 
 from pawsonalize.app import Adapters
 from pawsonalize.engine.resources.defaults import RECOMMENDER
-from pawsonalize.engine.resources.locks import is_held
+from pawsonalize.engine.resources.processes import is_held
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.settings import Settings

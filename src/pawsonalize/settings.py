@@ -16,7 +16,7 @@ from msgspec import Meta
 from pawsonalize.config import PREFIX, Written, read_config
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
-from pawsonalize.engine.training.checks.settings import CheckSettings
+from pawsonalize.engine.training.data_checks import CheckSettings
 from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.evaluation.gate.settings import GateSettings, Profile
 

@@ -13,11 +13,10 @@ from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import Conflict, CorruptArtefact
 from pawsonalize.domain.events import Event, LoggedEvent, Visitor
 from pawsonalize.domain.times import HOUR
-from pawsonalize.engine.upkeep.archiving.archiver import Archiver
-from pawsonalize.engine.upkeep.archiving.naming import ObjectName
-from pawsonalize.engine.upkeep.archiving.replay import replay
-from pawsonalize.engine.upkeep.archiving.rows import decode
-from pawsonalize.engine.upkeep.archiving.verification import verify
+from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode
+from pawsonalize.engine.upkeep.archiver import Archiver
+from pawsonalize.engine.upkeep.replay import replay
+from pawsonalize.engine.upkeep.verification import verify
 from pawsonalize.storage.archive_ledger import Segment
 from pawsonalize.storage.base import HistoryQuery
 from pawsonalize.storage.sql import Database, SqlArchiveLedger, SqlEventLog

@@ -7,16 +7,15 @@ import pytest
 from pawsonalize.archive.local import LocalObjects
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import LoggedEvent, Visitor
-from pawsonalize.engine.ingest.importing.sources import Sources
+from pawsonalize.engine.ingest.job_files import Sources
 from pawsonalize.engine.resources.defaults import ensure_defaults
 from pawsonalize.engine.resources.jobs import DataDeletionJob
 from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.upkeep.archiving.archiver import Archiver
-from pawsonalize.engine.upkeep.archiving.naming import ObjectName
-from pawsonalize.engine.upkeep.archiving.replay import replay
-from pawsonalize.engine.upkeep.archiving.rows import decode
-from pawsonalize.engine.upkeep.archiving.verification import verify
-from pawsonalize.engine.upkeep.erasing.deletions import Deletions
+from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode
+from pawsonalize.engine.upkeep.archiver import Archiver
+from pawsonalize.engine.upkeep.deletions import Deletions
+from pawsonalize.engine.upkeep.replay import replay
+from pawsonalize.engine.upkeep.verification import verify
 from pawsonalize.storage.base import HistoryQuery, User
 from pawsonalize.storage.impressions import Impression
 from pawsonalize.storage.sql import (

@@ -14,8 +14,8 @@ from pawsonalize.engine.resources.defaults import ensure_defaults
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Cut, Solution, SolutionVersion
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.engine.training.automatic import AutomaticTraining
-from pawsonalize.engine.training.following import Following
+from pawsonalize.engine.training.campaigns import Following
+from pawsonalize.engine.training.queue import AutomaticTraining
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.storage.artefacts import LocalArtefacts
 from pawsonalize.storage.sql import Database, SqlEventLog, SqlResources

@@ -9,8 +9,8 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event, Visitor
 from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.engine.ingest.importing.columns import read_schema
+from pawsonalize.engine.ingest.importing.csv_rows import Report
 from pawsonalize.engine.ingest.importing.importer import Importer
-from pawsonalize.engine.ingest.importing.report import Report
 from pawsonalize.storage.base import HistoryQuery
 from pawsonalize.storage.sql import Database, SqlCatalogue, SqlEventLog
 

@@ -15,7 +15,7 @@ import pytest
 from pawsonalize import clock
 from pawsonalize.app import Adapters, opened
 from pawsonalize.cli import training
-from pawsonalize.engine.resources.locks import holder
+from pawsonalize.engine.resources.processes import holder
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.processes import TrainingProcesses

@@ -12,7 +12,7 @@ from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.solutions import EventParameters, Solution, TrainingSelection
-from pawsonalize.engine.training.checks.settings import CheckSettings
+from pawsonalize.engine.training.data_checks import CheckSettings
 from pawsonalize.engine.training.retrained import EVERYTHING, Part
 from pawsonalize.engine.training.retraining.checking import Checking
 from pawsonalize.engine.training.retraining.record import (

@@ -10,14 +10,13 @@ import pytest
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.served import Served
-from pawsonalize.engine.training.retraining.first import FirstRun
 from pawsonalize.engine.training.retraining.record import (
     Outcome,
     Trigger,
     read_record,
     write_record,
 )
-from pawsonalize.engine.training.retraining.runs import Runs
+from pawsonalize.engine.training.retraining.runs import FirstRun, Runs
 from pawsonalize.storage.sql import Database, SqlEventLog
 from pawsonalize.storage.workflow_runs import WorkflowRuns
 from tests.event_data import T0, event

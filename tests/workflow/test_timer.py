@@ -4,9 +4,8 @@ from dataclasses import replace
 
 from pawsonalize.domain.times import DAY, HOUR, parse_moment
 from pawsonalize.engine.training.retraining.record import Trigger
-from pawsonalize.engine.training.retraining.runs import Runs
+from pawsonalize.engine.training.retraining.runs import Runs, Timer
 from pawsonalize.engine.training.retraining.schedule import read_schedule
-from pawsonalize.engine.training.retraining.timer import Timer
 from pawsonalize.storage.workflow_runs import WorkflowRuns
 
 NOON = parse_moment("2026-05-17T12:00Z", "noon")

@@ -16,8 +16,8 @@ from pawsonalize.domain.event_types import EventTypes
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.ingest.datasets import Datasets
 from pawsonalize.engine.ingest.importing.jobs import ImportJobs
-from pawsonalize.engine.ingest.importing.sources import Sources
-from pawsonalize.engine.reporting.outcomes.reporting import OutcomeSources
+from pawsonalize.engine.ingest.job_files import Sources
+from pawsonalize.engine.reporting.outcomes_report import OutcomeSources
 from pawsonalize.engine.resources.access_keys import AccessKeys
 from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.defaults import ensure_defaults
@@ -34,7 +34,7 @@ from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.engine.training.solutions import Solutions
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.engine.upkeep.notifying.courier import Courier
+from pawsonalize.engine.upkeep.courier import Courier
 from pawsonalize.notify.base import Notifier
 from pawsonalize.notify.log import LogNotifier
 from pawsonalize.notify.smtp import SmtpNotifier

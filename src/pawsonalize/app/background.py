@@ -17,21 +17,20 @@ from pawsonalize.app.individuals import follow_weights
 from pawsonalize.app.latest import tell_how_judging_ended
 from pawsonalize.engine.ingest.feeds.polling import Polling
 from pawsonalize.engine.ingest.importing.jobs import ImportJobs
-from pawsonalize.engine.reporting.attribution.attributions import MetricAttributions
+from pawsonalize.engine.reporting.metric_attributions import MetricAttributions
 from pawsonalize.engine.resources.job_table import Worker
 from pawsonalize.engine.resources.problems import Problems
-from pawsonalize.engine.serving.animals.shelf_watch import ShelfWatch
+from pawsonalize.engine.serving.animals.available_watch import ShelfWatch
 from pawsonalize.engine.serving.availability import SupplyWatch
 from pawsonalize.engine.serving.campaigns import Runtimes
-from pawsonalize.engine.serving.filters.filterings import Filterings
+from pawsonalize.engine.serving.filters.filtering import Filterings
 from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.engine.training.automatic import AutomaticTraining
-from pawsonalize.engine.training.queue import TrainingQueue
+from pawsonalize.engine.training.queue import AutomaticTraining, TrainingQueue
 from pawsonalize.engine.training.recommenders import Recommenders
 from pawsonalize.engine.training.untrained import TrainedOrNot
-from pawsonalize.engine.upkeep.archiving.archiver import Archiver
-from pawsonalize.engine.upkeep.notifying.courier import Courier
+from pawsonalize.engine.upkeep.archiver import Archiver
+from pawsonalize.engine.upkeep.courier import Courier
 from pawsonalize.settings import Settings
 
 if TYPE_CHECKING:

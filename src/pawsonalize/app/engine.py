@@ -19,40 +19,35 @@ from pawsonalize.app.retraining import first_run, timer, worker_processes
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.services import Services as AwsServices
 from pawsonalize.aws.signatures.verification import Signatures
-from pawsonalize.engine.ingest.events import Ingest
+from pawsonalize.engine.ingest.events import Ingest, UnknownTypes, named_types
 from pawsonalize.engine.ingest.feeds.polling import Polling
 from pawsonalize.engine.ingest.importing.jobs import ImportJobs
-from pawsonalize.engine.ingest.inventory.inventory import Inventory
-from pawsonalize.engine.ingest.inventory.naming import AnimalNames
-from pawsonalize.engine.ingest.unknown_types import UnknownTypes, named_types
-from pawsonalize.engine.reporting.attribution.attributions import MetricAttributions
+from pawsonalize.engine.ingest.inventory.inventory import AnimalNames, Inventory
+from pawsonalize.engine.reporting.metric_attributions import MetricAttributions
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.job_table import JobTable
 from pawsonalize.engine.resources.problems import Problems
+from pawsonalize.engine.resources.processes import SideProcess
 from pawsonalize.engine.resources.remembered import Remembered
-from pawsonalize.engine.resources.side_process import SideProcess
 from pawsonalize.engine.serving.actions import ActionRecommending
+from pawsonalize.engine.serving.animals.available_watch import ShelfWatch
 from pawsonalize.engine.serving.animals.distance import Postcodes
-from pawsonalize.engine.serving.animals.individuals import Individuals
-from pawsonalize.engine.serving.animals.profile import Profiles
-from pawsonalize.engine.serving.animals.shelf_watch import ShelfWatch
+from pawsonalize.engine.serving.animals.eligibility import Profiles
+from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.availability import SupplyWatch
 from pawsonalize.engine.serving.campaigns import Runtimes
-from pawsonalize.engine.serving.filters.filterings import Filterings
+from pawsonalize.engine.serving.filters.filtering import Filterings
 from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.recommender import Runtime
-from pawsonalize.engine.training.automatic import AutomaticTraining
-from pawsonalize.engine.training.following import Following
-from pawsonalize.engine.training.queue import TrainingQueue
+from pawsonalize.engine.training.campaigns import Following
+from pawsonalize.engine.training.queue import AutomaticTraining, TrainingQueue
 from pawsonalize.engine.training.recommenders import Recommenders
-from pawsonalize.engine.training.retraining.first import FirstRun
-from pawsonalize.engine.training.retraining.processes import WorkerProcesses
+from pawsonalize.engine.training.retraining.lease import WorkerProcesses
 from pawsonalize.engine.training.retraining.record import Trigger
-from pawsonalize.engine.training.retraining.runs import Runs
-from pawsonalize.engine.training.retraining.timer import Timer
+from pawsonalize.engine.training.retraining.runs import FirstRun, Runs, Timer
 from pawsonalize.engine.training.untrained import TrainedOrNot
-from pawsonalize.engine.upkeep.archiving.archiver import Archiver
+from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.http.metrics import count_unknown_type
 from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings

@@ -10,7 +10,7 @@ from pawsonalize.app.adapters import COMMAND, Adapters
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.problems import Problems
-from pawsonalize.engine.resources.side_process import SideProcess
+from pawsonalize.engine.resources.processes import SideProcess
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.recipes.contract import RecountingModel

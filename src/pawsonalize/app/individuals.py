@@ -7,10 +7,10 @@ import msgspec
 
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.serving.animals.available_watch import ShelfWatch
 from pawsonalize.engine.serving.animals.distance import Postcodes, read_postcodes
-from pawsonalize.engine.serving.animals.individuals import Individuals
+from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.animals.settings import AnimalSettings, Weights
-from pawsonalize.engine.serving.animals.shelf_watch import ShelfWatch
 from pawsonalize.settings import Settings
 
 

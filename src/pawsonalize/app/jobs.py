@@ -6,9 +6,8 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.engine.ingest.exports import Exports
-from pawsonalize.engine.ingest.outputs import Outputs
-from pawsonalize.engine.reporting.attribution.attributions import MetricAttributions
-from pawsonalize.engine.reporting.attribution.measuring import Measuring
+from pawsonalize.engine.ingest.job_files import Outputs
+from pawsonalize.engine.reporting.metric_attributions import Measuring, MetricAttributions
 from pawsonalize.engine.resources.job_table import JobKind, JobTable
 from pawsonalize.engine.resources.jobs import (
     BatchInferenceJob,
@@ -16,13 +15,12 @@ from pawsonalize.engine.resources.jobs import (
     DataDeletionJob,
     DatasetExportJob,
 )
-from pawsonalize.engine.serving.batch import Batch
-from pawsonalize.engine.serving.exposure import Exposure
-from pawsonalize.engine.serving.filters.filterings import Filterings
-from pawsonalize.engine.serving.inference import Inference
+from pawsonalize.engine.serving.batch import Batch, Inference
+from pawsonalize.engine.serving.exploration import Exposure
+from pawsonalize.engine.serving.filters.filtering import Filterings
 from pawsonalize.engine.serving.segments import Segments
 from pawsonalize.engine.serving.served import Loader
-from pawsonalize.engine.upkeep.erasing.deletions import Deletions
+from pawsonalize.engine.upkeep.deletions import Deletions
 from pawsonalize.settings import Settings
 
 

@@ -6,12 +6,12 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import COMMAND, Adapters
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.problems import Problems
-from pawsonalize.engine.resources.side_process import SideProcess
+from pawsonalize.engine.resources.processes import SideProcess
 from pawsonalize.engine.resources.solutions import SolutionVersion
-from pawsonalize.engine.serving.models import load_model
-from pawsonalize.engine.training.evaluating.asking import has_questions
-from pawsonalize.engine.training.evaluating.gathering import gather
-from pawsonalize.engine.training.following import Following, Refusal
+from pawsonalize.engine.serving.served import load_model
+from pawsonalize.engine.training.campaigns import Following, Refusal
+from pawsonalize.engine.training.evaluating.evidence import gather
+from pawsonalize.engine.training.evaluating.lists import has_questions
 from pawsonalize.evaluation.gate.decision import decide
 from pawsonalize.settings import Settings, as_environment
 

@@ -6,7 +6,7 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.solutions import Solution
-from pawsonalize.engine.serving.exposure import Exposure
+from pawsonalize.engine.serving.exploration import Exposure
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.served import Loader, ServingSettings
 from pawsonalize.engine.training.untrained import TrainedOrNot, Untrained

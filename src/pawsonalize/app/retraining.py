@@ -10,18 +10,14 @@ from pawsonalize.app.adapters import COMMAND, Adapters, open_notifiers
 from pawsonalize.app.live_models import live_model, live_models
 from pawsonalize.engine.resources.defaults import RERANKER
 from pawsonalize.engine.resources.outbox import Outbox
-from pawsonalize.engine.serving.models import load_model
-from pawsonalize.engine.serving.served import Serving
+from pawsonalize.engine.serving.served import Serving, load_model
 from pawsonalize.engine.training.retraining.checking import Checking
-from pawsonalize.engine.training.retraining.first import FirstRun
-from pawsonalize.engine.training.retraining.judging import Judging
+from pawsonalize.engine.training.retraining.lease import WorkerProcesses
 from pawsonalize.engine.training.retraining.news import News
-from pawsonalize.engine.training.retraining.processes import WorkerProcesses
-from pawsonalize.engine.training.retraining.promotion import Promotion
-from pawsonalize.engine.training.retraining.runs import Runs
+from pawsonalize.engine.training.retraining.promotion import Judging, Promotion
+from pawsonalize.engine.training.retraining.runs import FirstRun, Runs, Timer
 from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.engine.training.retraining.steps import steps
-from pawsonalize.engine.training.retraining.timer import Timer
 from pawsonalize.engine.training.retraining.training import Training
 from pawsonalize.engine.training.retraining.worker import Worker
 from pawsonalize.settings import Settings, as_environment

@@ -13,8 +13,7 @@ from types import MappingProxyType
 
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, NOT_FOUND, AwsError
 from pawsonalize.domain.errors import InvalidInput, NotFound
-from pawsonalize.engine.resources.attribution import MetricAttribution
-from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.engine.resources.campaigns import Campaign, Recommender
 from pawsonalize.engine.resources.datasets import (
     Dataset,
     DatasetGroup,
@@ -29,7 +28,7 @@ from pawsonalize.engine.resources.jobs import (
     DataDeletionJob,
     DatasetExportJob,
 )
-from pawsonalize.engine.resources.recommenders import Recommender
+from pawsonalize.engine.resources.metric_attributions import MetricAttribution
 from pawsonalize.engine.resources.resource import Resource
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 

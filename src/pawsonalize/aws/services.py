@@ -11,8 +11,8 @@ from pawsonalize.aws.signatures.verification import Signatures
 from pawsonalize.engine.ingest.datasets import Datasets
 from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.engine.ingest.importing.jobs import ImportJobs
-from pawsonalize.engine.ingest.inventory.naming import AnimalNames
-from pawsonalize.engine.reporting.attribution.attributions import MetricAttributions
+from pawsonalize.engine.ingest.inventory.inventory import AnimalNames
+from pawsonalize.engine.reporting.metric_attributions import MetricAttributions
 from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.datasets import EventTracker
 from pawsonalize.engine.resources.job_table import JobTable
@@ -21,7 +21,7 @@ from pawsonalize.engine.resources.remembered import Remembered
 from pawsonalize.engine.resources.resource import Resource, ResourceT
 from pawsonalize.engine.serving.actions import ActionRecommending
 from pawsonalize.engine.serving.campaigns import Runtimes
-from pawsonalize.engine.serving.filters.filterings import Filterings
+from pawsonalize.engine.serving.filters.filtering import Filterings
 from pawsonalize.engine.serving.filters.resources import Filters
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.queue import TrainingQueue

@@ -6,8 +6,12 @@ from typing import Any
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
 from pawsonalize.aws.recipes import WITHOUT_EFFECT
 from pawsonalize.aws.services import Asked
-from pawsonalize.engine.resources.solutions import EventParameters, TrainingSelection
-from pawsonalize.engine.resources.tuning import MAX_TRIALS, Tuning
+from pawsonalize.engine.resources.solutions import (
+    MAX_TRIALS,
+    EventParameters,
+    TrainingSelection,
+    Tuning,
+)
 from pawsonalize.engine.training.solutions import MOST_DAYS
 from pawsonalize.recipes.ranges import Range
 

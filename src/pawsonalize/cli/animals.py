@@ -27,16 +27,21 @@ from pawsonalize.domain.species import species_id
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import iso, parse_moment
 from pawsonalize.engine.ingest.feeds.feeds_file import read_header
+from pawsonalize.engine.ingest.feeds.formats import FeedForm, read_feed
 from pawsonalize.engine.ingest.feeds.importing import FeedImport, FeedReport, import_feed
 from pawsonalize.engine.ingest.feeds.mapping import NO_MAPPING, ValueMapping
-from pawsonalize.engine.ingest.feeds.reading import FeedForm, read_feed
 from pawsonalize.engine.ingest.feeds.sources import FeedSource
 from pawsonalize.engine.ingest.feeds.watching import FolderWatch, Seen
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
 from pawsonalize.engine.ingest.inventory.listing import read_status
 from pawsonalize.engine.reporting.exposure_report import exposure_report
-from pawsonalize.engine.serving.animals.learning import MAX_CHOICES, OUTCOMES, learned_weights
-from pawsonalize.engine.serving.animals.settings import FACTORS, Weights
+from pawsonalize.engine.serving.animals.settings import (
+    FACTORS,
+    MAX_CHOICES,
+    OUTCOMES,
+    Weights,
+    learned_weights,
+)
 from pawsonalize.settings import load_settings
 from pawsonalize.storage.animals import AnimalQuery
 

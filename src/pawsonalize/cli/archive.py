@@ -6,9 +6,9 @@ import typer
 from pawsonalize.cli.opening import opened, opened_or_made
 from pawsonalize.cli.options import DataDir, Json
 from pawsonalize.cli.progress import progress
-from pawsonalize.engine.upkeep.archiving.archiver import Archiver
-from pawsonalize.engine.upkeep.archiving.replay import replay as replay_archive
-from pawsonalize.engine.upkeep.archiving.verification import verify as verify_archive
+from pawsonalize.engine.upkeep.archiver import Archiver
+from pawsonalize.engine.upkeep.replay import replay as replay_archive
+from pawsonalize.engine.upkeep.verification import verify as verify_archive
 from pawsonalize.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, help="The raw archive of accepted events.")

@@ -10,7 +10,7 @@ from pawsonalize.cli.options import DataDir, Json
 from pawsonalize.cli.resource_commands import add_ls
 from pawsonalize.cli.resource_table import print_fields
 from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.training.creation import create_campaign
+from pawsonalize.engine.training.campaigns import create_campaign
 from pawsonalize.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Campaigns: the solution versions being served.")

@@ -1,7 +1,7 @@
 """The dataset group that a command is about."""
 
 from pawsonalize.app import Adapters
-from pawsonalize.engine.serving.addresses import Address
+from pawsonalize.engine.serving.directory import Address
 from pawsonalize.settings import Settings
 
 

@@ -5,9 +5,8 @@ from typing import Annotated
 import typer
 
 from pawsonalize.engine.ingest.feeds.dates import DateOrder
-from pawsonalize.engine.ingest.feeds.formats import FORMATS
-from pawsonalize.engine.ingest.feeds.reading import FeedForm
-from pawsonalize.engine.ingest.feeds.table_form import TableForm, read_columns, read_date_order
+from pawsonalize.engine.ingest.feeds.formats import FORMATS, FeedForm
+from pawsonalize.engine.ingest.feeds.table import TableForm, read_columns, read_date_order
 from pawsonalize.engine.ingest.importing.text_form import read_text_form
 
 Format = Annotated[

@@ -5,7 +5,7 @@ import typer
 from pawsonalize import clock
 from pawsonalize.app import opened
 from pawsonalize.app.folding import FAILED, refresh_counts
-from pawsonalize.engine.resources.side_process import rest
+from pawsonalize.engine.resources.processes import rest
 from pawsonalize.logs import configure_logs
 from pawsonalize.settings import load_settings
 

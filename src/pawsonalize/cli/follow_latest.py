@@ -2,7 +2,7 @@
 
 from pawsonalize import clock
 from pawsonalize.app import following, opened
-from pawsonalize.engine.resources.side_process import rest
+from pawsonalize.engine.resources.processes import rest
 from pawsonalize.logs import configure_logs
 from pawsonalize.settings import load_settings
 

@@ -16,9 +16,9 @@ from pawsonalize.cli.progress import progress
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.engine.ingest.importing.columns import read_schema
+from pawsonalize.engine.ingest.importing.csv_rows import Report, RowError
 from pawsonalize.engine.ingest.importing.importer import Importer
 from pawsonalize.engine.ingest.importing.jobs import run_import_job
-from pawsonalize.engine.ingest.importing.report import Report, RowError
 from pawsonalize.engine.ingest.importing.text_form import TextForm, read_text_form
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.settings import load_settings

@@ -12,7 +12,7 @@ from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import DataDir, Json
 from pawsonalize.domain.notifications import Kind, Notification
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.upkeep.notifying.sending import send
+from pawsonalize.engine.upkeep.courier import send
 from pawsonalize.logs import configure_logs
 from pawsonalize.settings import load_settings
 from pawsonalize.storage.deliveries import Delivery

@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.resources.tuning import MAX_TRIALS, Tuning
+from pawsonalize.engine.resources.solutions import MAX_TRIALS, Tuning
 
 DataDir = Annotated[
     Path | None,

@@ -13,8 +13,8 @@ from pawsonalize.cli.options import DataDir, DatasetGroupName, Json, read_pairs
 from pawsonalize.cli.outcomes_plot import plot
 from pawsonalize.cli.outcomes_table import print_outcomes
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.reporting.outcomes.outcome import read_weights
-from pawsonalize.engine.reporting.outcomes.reporting import WITHIN_DAYS, read_order, report_outcomes
+from pawsonalize.engine.reporting.outcomes import read_weights
+from pawsonalize.engine.reporting.outcomes_report import WITHIN_DAYS, read_order, report_outcomes
 from pawsonalize.settings import load_settings
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from pawsonalize.engine.reporting.outcomes.report import Curve, OutcomesReport, Stays
+from pawsonalize.engine.reporting.report import Curve, OutcomesReport, Stays
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent),

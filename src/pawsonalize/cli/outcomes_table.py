@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from pawsonalize.engine.reporting.outcomes.report import Estimate, Line, OutcomesReport, Stays
+from pawsonalize.engine.reporting.report import Estimate, Line, OutcomesReport, Stays
 
 _FILE_WIDTH = 140  # a file has no width of its own, and the tables would be folded to 80
 _UNKNOWN = "-"

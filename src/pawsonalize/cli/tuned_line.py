@@ -1,6 +1,6 @@
 """What a tuning found, in one line."""
 
-from pawsonalize.engine.resources.tuning import Tuned
+from pawsonalize.engine.resources.solutions import Tuned
 
 
 def tuned_line(tuned: Tuned) -> str:

@@ -8,9 +8,8 @@ from starlette.requests import Request
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
-from pawsonalize.engine.serving.addresses import Address
-from pawsonalize.engine.serving.animals.individuals import Individuals
-from pawsonalize.engine.serving.entries import Purpose
+from pawsonalize.engine.serving.animals.ranking import Individuals
+from pawsonalize.engine.serving.directory import Address, Purpose
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.http.operation import Parameter
 from pawsonalize.http.services import Services

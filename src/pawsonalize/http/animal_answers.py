@@ -7,15 +7,15 @@ from starlette.responses import Response
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.ids import parse_id
-from pawsonalize.engine.serving.animals.individuals import (
+from pawsonalize.engine.serving.animals.eligibility import Wishes
+from pawsonalize.engine.serving.animals.ranking import (
     PARTS,
     AnimalAnswer,
     Asked,
     Individuals,
     Place,
 )
-from pawsonalize.engine.serving.animals.profile import Wishes
-from pawsonalize.engine.serving.entries import Purpose
+from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.http.addressing import individuals_for, query_address
 from pawsonalize.http.json import json_response, read_limit
 from pawsonalize.http.services import Services

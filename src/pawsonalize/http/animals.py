@@ -15,8 +15,7 @@ from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.species import species_id
 from pawsonalize.domain.times import iso, parse_moment
 from pawsonalize.engine.ingest.decoding.decoder import check_fields, decode
-from pawsonalize.engine.ingest.decoding.form import Form
-from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields
+from pawsonalize.engine.ingest.decoding.unknown_fields import Form, UnknownFields
 from pawsonalize.engine.ingest.event_form import Moment
 from pawsonalize.engine.ingest.inventory.form import AnimalForm
 from pawsonalize.engine.ingest.inventory.inventory import MAX_ANIMALS

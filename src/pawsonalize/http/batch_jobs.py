@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.engine.ingest.decoding.form import Form
+from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.resources.jobs import BatchInferenceJob, BatchSegmentJob
 from pawsonalize.http.campaigns import Days, Share
 from pawsonalize.http.json import json_response, read_form

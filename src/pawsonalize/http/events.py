@@ -9,8 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.engine.ingest.decoding.decoder import check_fields, decode
-from pawsonalize.engine.ingest.decoding.form import Form
-from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields
+from pawsonalize.engine.ingest.decoding.unknown_fields import Form, UnknownFields
 from pawsonalize.engine.ingest.event_form import IN_THE_QUERY, EventForm
 from pawsonalize.engine.ingest.events import MAX_EVENTS
 from pawsonalize.http.addressing import read_group

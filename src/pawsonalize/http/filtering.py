@@ -7,8 +7,8 @@ import msgspec
 from msgspec import Meta
 
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
-from pawsonalize.engine.ingest.decoding.form import Form
-from pawsonalize.engine.serving.filters.applied import AppliedFilter, apply
+from pawsonalize.engine.ingest.decoding.unknown_fields import Form
+from pawsonalize.engine.serving.filters.filtering import AppliedFilter, apply
 from pawsonalize.engine.serving.promotions import Promotion
 from pawsonalize.http.services import Services
 

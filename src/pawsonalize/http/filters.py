@@ -5,7 +5,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.engine.ingest.decoding.form import Form
+from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.resources.datasets import Filter
 from pawsonalize.http.addressing import (
     DatasetGroupName,

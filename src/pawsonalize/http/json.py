@@ -7,8 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.ingest.decoding.body import read_bounded
-from pawsonalize.engine.ingest.decoding.decoder import decode
+from pawsonalize.engine.ingest.decoding.decoder import decode, read_bounded
 from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields
 from pawsonalize.http.services import Services
 

@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pawsonalize.engine.reporting.outcomes.report import OutcomesReport
+from pawsonalize.engine.reporting.report import OutcomesReport
 from pawsonalize.http import (
     animal_answers,
     animal_exposure,

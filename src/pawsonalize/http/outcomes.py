@@ -4,7 +4,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.engine.reporting.outcomes.reporting import WITHIN_DAYS, read_order, report_outcomes
+from pawsonalize.engine.reporting.outcomes_report import WITHIN_DAYS, read_order, report_outcomes
 from pawsonalize.http.addressing import read_group
 from pawsonalize.http.json import json_response, read_limit
 from pawsonalize.http.services import Services

@@ -7,11 +7,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.ingest.decoding.spelling import meant
 from pawsonalize.engine.ingest.decoding.unknown_fields import (
     UNKNOWN_FIELD,
     UnknownFields,
     check_names,
+    meant,
 )
 from pawsonalize.http.operation import Endpoint, Operation
 

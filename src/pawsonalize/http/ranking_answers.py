@@ -8,7 +8,7 @@ import msgspec
 from starlette.responses import Response
 
 from pawsonalize.domain.times import SECOND
-from pawsonalize.engine.serving.animals.individuals import AnimalAnswer, Place
+from pawsonalize.engine.serving.animals.ranking import AnimalAnswer, Place
 from pawsonalize.engine.serving.recommender import RankingAnswer
 from pawsonalize.http.animal_answers import RECOMMENDATION_HEADER, DetailedAnimal, detailed_animal
 from pawsonalize.http.filtering import Metadata

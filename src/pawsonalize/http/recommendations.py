@@ -12,9 +12,9 @@ from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.engine.ingest.event_form import Id, Moment
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
-from pawsonalize.engine.serving.animals.individuals import AnimalAnswer, Asked, Individuals
+from pawsonalize.engine.serving.animals.ranking import AnimalAnswer, Asked, Individuals
 from pawsonalize.engine.serving.constraints import Constraint
-from pawsonalize.engine.serving.entries import Purpose
+from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.recommender import Answer
 from pawsonalize.http.addressing import (
     Answering,

@@ -10,11 +10,11 @@ from starlette.responses import Response
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.ids import parse_id
-from pawsonalize.engine.ingest.decoding.form import Form
+from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.ingest.event_form import AnimalMetadata, Id, Moment
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
-from pawsonalize.engine.serving.animals.individuals import AnimalAnswer, Asked, Individuals
-from pawsonalize.engine.serving.entries import Purpose
+from pawsonalize.engine.serving.animals.ranking import AnimalAnswer, Asked, Individuals
+from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, Candidate, RankingAnswer
 from pawsonalize.http.addressing import (
     Answering,

@@ -12,7 +12,7 @@ from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.resources.pages import ResourcePage, resource_page
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import ResourceT
-from pawsonalize.engine.serving.addresses import Address
+from pawsonalize.engine.serving.directory import Address
 from pawsonalize.http.json import read_limit
 from pawsonalize.http.operation import Parameter
 from pawsonalize.http.services import Services

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import iso, parse_moment
-from pawsonalize.engine.ingest.decoding.form import Form
+from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.training.retrained import Part
 from pawsonalize.engine.training.retraining.record import Half, Record, Trigger

@@ -10,16 +10,16 @@ from starlette.concurrency import run_in_threadpool
 from pawsonalize.engine.ingest.datasets import Datasets
 from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
-from pawsonalize.engine.reporting.outcomes.reporting import OutcomeSources
+from pawsonalize.engine.reporting.outcomes_report import OutcomeSources
 from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.job_table import JobTable
 from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.serving.animals.individuals import Individuals
-from pawsonalize.engine.serving.animals.profile import Profiles
+from pawsonalize.engine.serving.animals.eligibility import Profiles
+from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.campaigns import Runtimes
 from pawsonalize.engine.serving.directory import Directory
-from pawsonalize.engine.serving.filters.filterings import Filterings
+from pawsonalize.engine.serving.filters.filtering import Filterings
 from pawsonalize.engine.serving.filters.resources import Filters
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.training.processes import TrainingProcesses
@@ -27,7 +27,7 @@ from pawsonalize.engine.training.queue import TrainingQueue
 from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.engine.training.solutions import Solutions
 from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.engine.upkeep.erasing.deletions import Deletions
+from pawsonalize.engine.upkeep.deletions import Deletions
 from pawsonalize.storage.animals import AnimalExposures
 from pawsonalize.storage.base import Catalogue, EventLog
 

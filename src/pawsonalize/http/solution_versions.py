@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.domain.times import parse_moment
-from pawsonalize.engine.ingest.decoding.form import Form
+from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.resources.solutions import Progress, SolutionVersion, TrainingMode
 from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.resources import (

@@ -9,9 +9,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.engine.ingest.decoding.form import Form
-from pawsonalize.engine.resources.solutions import EventParameters, Solution, TrainingSelection
-from pawsonalize.engine.resources.tuning import MAX_TRIALS, Tuning
+from pawsonalize.engine.ingest.decoding.unknown_fields import Form
+from pawsonalize.engine.resources.solutions import (
+    MAX_TRIALS,
+    EventParameters,
+    Solution,
+    TrainingSelection,
+    Tuning,
+)
 from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.resources import (
     NamedAnswer,

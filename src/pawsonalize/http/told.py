@@ -13,11 +13,9 @@ from pawsonalize.domain.preferences import SEPARATOR, Preferences
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.domain.wanted import wanted_age, wanted_size, wanted_species
-from pawsonalize.engine.ingest.decoding.form import Form
-from pawsonalize.engine.ingest.decoding.spelling import bare
-from pawsonalize.engine.ingest.decoding.unknown_fields import check_names
+from pawsonalize.engine.ingest.decoding.unknown_fields import Form, bare, check_names
 from pawsonalize.engine.ingest.event_form import Id, Moment
-from pawsonalize.engine.serving.item_attributes import categorical
+from pawsonalize.engine.serving.facets import categorical
 from pawsonalize.engine.serving.told import Told
 from pawsonalize.http.json import unknown_of
 from pawsonalize.http.services import Services

@@ -17,11 +17,10 @@ from pawsonalize.domain.wanted import (
     wanted_size,
     wanted_species,
 )
-from pawsonalize.engine.ingest.decoding.form import Form
+from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.ingest.event_form import Id
 from pawsonalize.engine.serving.animals.distance import Place
-from pawsonalize.engine.serving.animals.profile import Wishes
-from pawsonalize.engine.serving.animals.rules import Denied
+from pawsonalize.engine.serving.animals.eligibility import Denied, Wishes
 from pawsonalize.engine.serving.told import Told
 
 Of = Literal["groups", "animals"]

@@ -82,7 +82,7 @@ class Context:
     model may weigh by it, and who asks leaves out what has none. All ones ask for the weight of
     one animal of each. None: not known, so the supply is taken as usual. `facets` is what is known
     beside events. `disliked` are events that speak against items, newest first: a model need not
-    read them, since answers lose what they say against (see `engine/serving/dislikes.py`).
+    read them, since answers lose what they say against (see `engine/serving/context.py`).
     """
 
     events: tuple[Seen, ...]

@@ -6,7 +6,7 @@ from starlette.responses import Response
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.preferences import Preferences
-from pawsonalize.engine.serving.animals.individuals import Asked
+from pawsonalize.engine.serving.animals.ranking import Asked
 from pawsonalize.engine.serving.recommender import MAX_RESULTS
 from pawsonalize.engine.serving.told import Told
 from pawsonalize.ui import words

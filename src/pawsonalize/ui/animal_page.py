@@ -9,7 +9,7 @@ from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.engine.resources.names import new_event_id
-from pawsonalize.engine.serving.animals.rules import Denied, Rules
+from pawsonalize.engine.serving.animals.eligibility import Denied, Rules
 from pawsonalize.ui.cards import Card
 from pawsonalize.ui.knowledge import Knowledge, curl
 from pawsonalize.ui.ordering import like

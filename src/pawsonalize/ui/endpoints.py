@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from pawsonalize.domain.errors import InvalidInput, PawsonalizeError
 from pawsonalize.domain.events import Visitor
-from pawsonalize.engine.ingest.decoding.body import read_bounded
+from pawsonalize.engine.ingest.decoding.decoder import read_bounded
 from pawsonalize.ui.cookies import read_visitor, remember
 from pawsonalize.ui.errors import error_page
 

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 
 from pawsonalize.domain.preferences import Preferences
-from pawsonalize.engine.serving.animals.rules import Denied, Rules
+from pawsonalize.engine.serving.animals.eligibility import Denied, Rules
 
 _WORDS = {"kids": "children", "dogs": "dogs", "cats": "cats"}
 

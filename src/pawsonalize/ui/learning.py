@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from pawsonalize.engine.training.retraining.first import FirstRun
 from pawsonalize.engine.training.retraining.record import Step
-from pawsonalize.engine.training.retraining.runs import Runs
+from pawsonalize.engine.training.retraining.runs import FirstRun, Runs
 from pawsonalize.storage.base import EventLog
 
 _MEANWHILE = (

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.events import Visitor
-from pawsonalize.engine.serving.animals.individuals import Asked
-from pawsonalize.engine.serving.animals.rules import Rules
+from pawsonalize.engine.serving.animals.eligibility import Rules
+from pawsonalize.engine.serving.animals.ranking import Asked
 from pawsonalize.engine.serving.told import NOTHING, Told
 from pawsonalize.ui.storefront import Storefront
 

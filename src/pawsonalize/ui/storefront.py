@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from pawsonalize.engine.ingest.events import Ingest
-from pawsonalize.engine.serving.animals.individuals import Individuals
+from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.storage.animals import Animals

@@ -12,8 +12,7 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.notifications import Notification
 from pawsonalize.domain.times import DAY, HOUR, SECOND
 from pawsonalize.engine.resources.outbox import Outbox
-from pawsonalize.engine.upkeep.notifying.courier import Courier
-from pawsonalize.engine.upkeep.notifying.retries import GIVEN_UP_AFTER
+from pawsonalize.engine.upkeep.courier import GIVEN_UP_AFTER, Courier
 from pawsonalize.notify.smtp import SmtpNotifier
 from pawsonalize.notify.webhook import WebhookNotifier
 from pawsonalize.storage.deliveries import Delivery

@@ -11,7 +11,7 @@ from pawsonalize.app.background import archive_new
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.problems import Problems
-from pawsonalize.engine.upkeep.archiving.archiver import Archiver
+from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.settings import Settings
 from pawsonalize.storage.sql import SqlProblems
 from tests.service_data import make_service

@@ -13,7 +13,7 @@ from pawsonalize.app import Adapters, opened
 from pawsonalize.app.folding import refresh_counts, tell_how_it_ended
 from pawsonalize.app.live_models import live_models
 from pawsonalize.engine.resources.problems import Problems
-from pawsonalize.engine.resources.side_process import SideProcess
+from pawsonalize.engine.resources.processes import SideProcess
 from pawsonalize.settings import Settings
 from tests.event_data import event
 from tests.service_data import make_service

@@ -8,7 +8,7 @@ from pawsonalize import clock
 from pawsonalize.app import opened
 from pawsonalize.app.latest import tell_how_judging_ended
 from pawsonalize.engine.resources.problems import Problems
-from pawsonalize.engine.resources.side_process import SideProcess
+from pawsonalize.engine.resources.processes import SideProcess
 from tests.service_data import make_service
 
 

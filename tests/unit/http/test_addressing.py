@@ -7,8 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER
-from pawsonalize.engine.serving.addresses import Address
-from pawsonalize.engine.serving.entries import Purpose
+from pawsonalize.engine.serving.directory import Address, Purpose
 from pawsonalize.http.addressing import answering
 from pawsonalize.http.services import Services
 from tests import event_loop

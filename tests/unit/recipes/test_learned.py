@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.engine.serving.reasons import reasons_for
+from pawsonalize.engine.serving.ranking import reasons_for
 from pawsonalize.recipes.contract import Card, TrainingData
 from pawsonalize.recipes.user_personalization import (
     UserPersonalization,

@@ -6,9 +6,8 @@ from pathlib import Path
 import msgspec
 
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.training.retraining.first import FirstRun
 from pawsonalize.engine.training.retraining.record import Outcome, Step, read_record, write_record
-from pawsonalize.engine.training.retraining.runs import Runs
+from pawsonalize.engine.training.retraining.runs import FirstRun, Runs
 from pawsonalize.storage.sql import Database, SqlEventLog, SqlWorkflowRuns
 from pawsonalize.ui.learning import Learning
 from tests.event_data import T0, event

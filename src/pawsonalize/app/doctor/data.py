@@ -8,7 +8,7 @@ import msgspec
 from pawsonalize.app.doctor.finding import Finding, Patient, attention
 from pawsonalize.domain.event_types import spelled
 from pawsonalize.domain.events import ACTIONS
-from pawsonalize.engine.ingest.unknown_types import named_types
+from pawsonalize.engine.ingest.events import named_types
 
 _NAMED = 10
 

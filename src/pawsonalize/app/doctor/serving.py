@@ -8,9 +8,8 @@ from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.engine.serving.directory import listed
-from pawsonalize.engine.serving.entries import DirectoryEntry, entries
-from pawsonalize.engine.serving.folds import Folds
+from pawsonalize.engine.serving.directory import DirectoryEntry, entries, listed
+from pawsonalize.engine.serving.served import Folds
 from pawsonalize.engine.training.retraining.record import Outcome
 
 _FAILED = (Outcome.FAILED, Outcome.TIMED_OUT)

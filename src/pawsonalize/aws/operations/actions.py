@@ -10,9 +10,9 @@ from pawsonalize.aws.services import Answer, Asked, Services
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.schemas import DatasetType
-from pawsonalize.engine.ingest.interactions import read_interaction
-from pawsonalize.engine.ingest.records import Record
-from pawsonalize.engine.resources.action_datasets import actions_of
+from pawsonalize.engine.ingest.datasets import Record
+from pawsonalize.engine.ingest.event_form import read_interaction
+from pawsonalize.engine.resources.datasets import actions_of
 from pawsonalize.engine.serving.recommender import Runtime
 
 _DEFAULT_RESULTS = 5

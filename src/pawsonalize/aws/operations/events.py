@@ -8,11 +8,11 @@ from pawsonalize.aws.services import Asked, Services
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.schemas import DatasetType
+from pawsonalize.engine.ingest.datasets import Record
 from pawsonalize.engine.ingest.decoding.decoder import read_json
+from pawsonalize.engine.ingest.event_form import read_interaction
 from pawsonalize.engine.ingest.events import Rejection
-from pawsonalize.engine.ingest.interactions import read_interaction
-from pawsonalize.engine.ingest.records import Record
-from pawsonalize.engine.reporting.attribution.measuring import SOURCE
+from pawsonalize.engine.reporting.metric_attributions import SOURCE
 from pawsonalize.engine.resources.datasets import Dataset
 
 

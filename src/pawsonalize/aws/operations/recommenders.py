@@ -10,8 +10,8 @@ from pawsonalize.aws.operations.recipes import domain_recipe_of
 from pawsonalize.aws.operations.tags import given_tags
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
 from pawsonalize.aws.services import Answer, Asked, Services
+from pawsonalize.engine.resources.campaigns import Recommender
 from pawsonalize.engine.resources.datasets import DatasetGroup
-from pawsonalize.engine.resources.recommenders import Recommender
 from pawsonalize.engine.resources.solutions import EventParameters, TrainingSelection
 from pawsonalize.engine.resources.status import Status
 

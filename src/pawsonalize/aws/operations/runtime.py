@@ -15,7 +15,7 @@ from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.datasets import Filter
 from pawsonalize.engine.resources.solutions import Solution
 from pawsonalize.engine.serving.constraints import Constraint
-from pawsonalize.engine.serving.filters.applied import AppliedFilter, apply
+from pawsonalize.engine.serving.filters.filtering import AppliedFilter, apply
 from pawsonalize.engine.serving.promotions import Promotion
 from pawsonalize.engine.serving.recommender import Answer as Answered
 from pawsonalize.engine.serving.recommender import Candidate, Runtime, Scored

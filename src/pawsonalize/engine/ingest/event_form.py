@@ -1,9 +1,10 @@
-"""The form in which sites send events, and how it becomes a domain event.
+"""The forms in which sites send events, and how they become events.
 
 Decoding is lenient about what it does not know (unknown fields are left out and named) and
 strict about what it does: every refusal names the field and the next move.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -23,9 +24,7 @@ from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.ids import MAX_ID_LENGTH, parse_id
 from pawsonalize.domain.times import DAY, parse_moment
 from pawsonalize.engine.ingest.decoding.decoder import decode, encode_text
-from pawsonalize.engine.ingest.decoding.form import Form
-from pawsonalize.engine.ingest.decoding.spelling import bare
-from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields
+from pawsonalize.engine.ingest.decoding.unknown_fields import Form, UnknownFields, bare
 from pawsonalize.engine.resources.names import new_event_id
 
 # The bounds are for the API document; `parse_id` keeps them, and says more when it refuses.
@@ -221,3 +220,45 @@ def read_properties(properties: Mapping[str, Any] | None) -> str | None:
             field="properties",
         )
     return text
+
+
+def read_interaction(
+    dataset_group: str,
+    received_at: int,
+    *,
+    user_id: object,
+    session_id: object,
+    event_type: object,
+    item_id: object,
+    sent_at: object = None,
+    event_id: object = None,
+    event_value: float | None = None,
+    recommendation_id: object = None,
+    impression: Sequence[object] | None = None,
+    properties: Mapping[str, Any] | None = None,
+) -> Event:
+    """The event; InvalidInput names the value that is wrong.
+
+    `received_at` is in milliseconds since 1970, `sent_at` anything that `parse_moment` reads. An
+    event without an id of its own gets a new one.
+    """
+    if event_value is not None and not math.isfinite(event_value):
+        raise InvalidInput("eventValue must be a finite number", field="eventValue")
+    return Event(
+        event_id=_optional(event_id, "eventId") or new_event_id(received_at),
+        user_id=_optional(user_id, "userId"),
+        session_id=_optional(session_id, "sessionId"),
+        event_type=parse_id(event_type, "eventType"),
+        item_id=parse_id(item_id, "itemId"),
+        sent_at=read_sent_at(sent_at, received_at),
+        received_at=received_at,
+        event_value=event_value,
+        recommendation_id=_optional(recommendation_id, "recommendationId"),
+        impression=read_impression(impression),
+        properties=read_properties(properties),
+        dataset_group=dataset_group,
+    )
+
+
+def _optional(value: object, field: str) -> str | None:
+    return None if value is None else parse_id(value, field)

@@ -14,10 +14,9 @@ from pawsonalize.domain.filters.expression import number_text
 from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.ingest.datasets import Datasets
-from pawsonalize.engine.ingest.importing.interactions import IMPORTED
-from pawsonalize.engine.ingest.outputs import Outputs
-from pawsonalize.engine.resources.action_datasets import as_items, data_group
-from pawsonalize.engine.resources.datasets import Dataset
+from pawsonalize.engine.ingest.importing.rows import IMPORTED
+from pawsonalize.engine.ingest.job_files import Outputs
+from pawsonalize.engine.resources.datasets import Dataset, as_items, data_group
 from pawsonalize.engine.resources.jobs import DatasetExportJob, IngestionMode
 from pawsonalize.storage.base import Catalogue, EventLog
 

@@ -5,8 +5,7 @@ from typing import Any
 import msgspec
 
 from pawsonalize.domain.errors import Conflict
-from pawsonalize.engine.resources.campaigns import Campaign, CampaignUpdate
-from pawsonalize.engine.resources.influence import check_influence
+from pawsonalize.engine.resources.campaigns import Campaign, CampaignUpdate, check_influence
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.resources.status import Status

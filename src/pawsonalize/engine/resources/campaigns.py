@@ -1,12 +1,17 @@
-"""What is served: campaigns."""
+"""What is served: campaigns, recommenders, and how much popularity and freshness move an answer."""
 
-from typing import Annotated, ClassVar
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Protocol
 
 import msgspec
 from msgspec import Meta
 
+from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.resources.resource import Resource
+from pawsonalize.engine.resources.solutions import TrainingSelection
 from pawsonalize.engine.resources.status import Status
+from pawsonalize.recipes.contract import InfluencedModel, Model
+from pawsonalize.recipes.similar_items import SimilarItems
 
 
 class CampaignUpdate(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,3 +79,62 @@ class Campaign(Resource, frozen=True, kw_only=True):
         pending = self.pending.solution_version if self.pending else None
         named = {self.solution_version, self.previous_version, pending}
         return frozenset(name for name in named if name is not None)
+
+
+class Influence(Protocol):
+    """Who says how much they count, 0 to 1; None leaves it to the settings of the training."""
+
+    @property
+    def popularity_influence(self) -> float | None:
+        """At 1 the popular of two similar items comes first."""
+        ...
+
+    @property
+    def freshness_influence(self) -> float | None:
+        """At 1 the newer of two similar items comes first."""
+        ...
+
+
+def check_influence(recipe: str, wanted: Influence) -> None:
+    """InvalidInput if something is wanted of a recipe that knows no influences."""
+    if recipe != SimilarItems.name and _is_wanted(wanted):
+        raise InvalidInput(
+            f"an influence of popularity or freshness is for {SimilarItems.name}, and"
+            f" {recipe} has none: leave it out",
+            field="popularityInfluence",
+        )
+
+
+def influenced(model: Model, wanted: Influence) -> Model:
+    """The model as it is wanted; one that knows no influences stays as it is."""
+    if not _is_wanted(wanted) or not isinstance(model, InfluencedModel):
+        return model
+    return model.influenced(wanted.popularity_influence, wanted.freshness_influence)
+
+
+def _is_wanted(wanted: Influence) -> bool:
+    return wanted.popularity_influence is not None or wanted.freshness_influence is not None
+
+
+class Recommender(Resource, frozen=True, kw_only=True):
+    """A solution, its trained version and the campaign that serves it, in one.
+
+    Solution and campaign have the name `served_by`. INACTIVE it answers nothing and keeps them.
+    """
+
+    kind: ClassVar[str] = "recommender"
+    owner: ClassVar[str | None] = "dataset_group"
+
+    status: Status = Status.CREATE_PENDING
+    dataset_group: str
+    recipe: str
+    settings: Mapping[str, Any] = {}
+    selection: TrainingSelection = TrainingSelection()
+    exploration_weight: float | None = None
+    exploration_item_age_cut_off: int | None = None
+    min_provisioned_tps: int | None = None
+
+    @property
+    def served_by(self) -> str:
+        """The name of its solution and of its campaign."""
+        return f"{self.name}-recommender"

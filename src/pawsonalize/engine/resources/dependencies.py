@@ -5,8 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
-from pawsonalize.engine.resources.attribution import MetricAttribution
-from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.engine.resources.campaigns import Campaign, Recommender
 from pawsonalize.engine.resources.datasets import (
     Dataset,
     DatasetGroup,
@@ -21,7 +20,7 @@ from pawsonalize.engine.resources.jobs import (
     DataDeletionJob,
     DatasetExportJob,
 )
-from pawsonalize.engine.resources.recommenders import Recommender
+from pawsonalize.engine.resources.metric_attributions import MetricAttribution
 from pawsonalize.engine.resources.resource import Resource, from_row
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.resources.status import Status

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Generic
 
 from pawsonalize.domain.errors import Conflict, NotReady
-from pawsonalize.engine.resources.locks import held, is_held
+from pawsonalize.engine.resources.processes import held, is_held
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import ResourceT, moved
 from pawsonalize.engine.resources.status import Status

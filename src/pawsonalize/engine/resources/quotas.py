@@ -10,7 +10,6 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from pawsonalize.domain.errors import LimitExceeded
-from pawsonalize.engine.resources.attribution import MetricAttribution
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.datasets import (
     Dataset,
@@ -25,6 +24,7 @@ from pawsonalize.engine.resources.jobs import (
     BatchSegmentJob,
     DatasetExportJob,
 )
+from pawsonalize.engine.resources.metric_attributions import MetricAttribution
 from pawsonalize.engine.resources.resource import Resource, from_row
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.storage.base import Resources

@@ -10,7 +10,7 @@ from pawsonalize.domain.times import DAY, SECOND
 from pawsonalize.engine.resources.names import new_recommendation_id
 from pawsonalize.engine.serving.context import context_of
 from pawsonalize.engine.serving.filters.columns import Mask
-from pawsonalize.engine.serving.filters.filterings import Filterings
+from pawsonalize.engine.serving.filters.filtering import Filterings
 from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.served import Served
 from pawsonalize.recipes.next_best_action import NextBestActionModel

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.stays import FOREVER
-from pawsonalize.engine.serving.per_catalogue import PerCatalogue
+from pawsonalize.engine.serving.metadata import PerCatalogue
 from pawsonalize.storage.animals import Revision, Supply
 
 Counts = NDArray[np.int64]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pawsonalize.engine.serving.filters.applied import AppliedFilter
+from pawsonalize.engine.serving.filters.filtering import AppliedFilter
 from pawsonalize.engine.serving.promotions import Promotion
 
 

@@ -1,17 +1,153 @@
-"""Which dataset group, and which of its campaigns, a request means."""
+"""Which dataset group and which campaign a request means, and what it can answer."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, NotReady
-from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.engine.resources.campaigns import Campaign, Recommender
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
-from pawsonalize.engine.resources.recommenders import Recommender
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.remembered import Remembered
-from pawsonalize.engine.serving.addresses import Address, Names, Reference, names_of
-from pawsonalize.engine.serving.entries import DirectoryEntry, Purpose, entries
+from pawsonalize.engine.resources.resource import Resource
+from pawsonalize.engine.resources.solutions import Solution
+from pawsonalize.engine.resources.status import Status
 from pawsonalize.recipes.next_best_action import NextBestAction
+from pawsonalize.recipes.personalized_ranking import PersonalizedRanking
+from pawsonalize.recipes.popularity_count import PopularityCount
+from pawsonalize.recipes.similar_items import SimilarItems
+from pawsonalize.recipes.trending_now import TrendingNow
+from pawsonalize.recipes.user_personalization import UserPersonalization
+
+
+class Purpose(StrEnum):
+    """What is asked of a campaign, in words that go on from "a campaign that"."""
+
+    RECOMMENDING = "recommends"
+    COMPARING = "answers what is like an item"
+    RANKING = "ranks"
+
+
+# The recipes that answer, nearest first; those in one set are equally near.
+_RECIPES: Mapping[Purpose, tuple[frozenset[str], ...]] = MappingProxyType(
+    {
+        Purpose.RECOMMENDING: (
+            frozenset({UserPersonalization.name}),
+            frozenset({PopularityCount.name, TrendingNow.name}),
+        ),
+        Purpose.COMPARING: (
+            frozenset({SimilarItems.name}),
+            frozenset({UserPersonalization.name}),
+            frozenset({PopularityCount.name, TrendingNow.name}),
+        ),
+        Purpose.RANKING: (
+            frozenset({PersonalizedRanking.name}),
+            frozenset({UserPersonalization.name}),
+            frozenset({PopularityCount.name, TrendingNow.name}),
+        ),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryEntry:
+    """A campaign of a dataset group; `is_stopped` is one whose recommender is INACTIVE."""
+
+    campaign: Campaign
+    dataset_group: str
+    recipe: str
+    is_stopped: bool = False
+
+    @property
+    def name(self) -> str:
+        """The campaign's name."""
+        return self.campaign.name
+
+    @property
+    def serves(self) -> bool:
+        """Whether it serves a version."""
+        return self.campaign.solution_version is not None and not self.is_stopped
+
+    @property
+    def age(self) -> tuple[int, str]:
+        """What puts campaigns in the order in which they were created."""
+        return self.campaign.created_at, self.campaign.name
+
+    def fits(self, purpose: Purpose) -> bool:
+        """Whether its recipe answers that."""
+        return self.distance(purpose) < len(_RECIPES[purpose])
+
+    def distance(self, purpose: Purpose) -> int:
+        """How many recipes would be nearer."""
+        near = _RECIPES[purpose]
+        return next((n for n, recipes in enumerate(near) if self.recipe in recipes), len(near))
+
+
+def entries(registry: Registry) -> list[DirectoryEntry]:
+    """Every campaign, newest first; three looks at the tables."""
+    solutions = {one.name: one for one in registry.all(Solution)}
+    stopped = {one.served_by for one in registry.all(Recommender) if one.status is Status.INACTIVE}
+    found = []
+    for campaign in registry.all(Campaign):
+        solution = solutions.get(campaign.solution)
+        if solution is not None:
+            found.append(
+                DirectoryEntry(
+                    campaign, solution.dataset_group, solution.recipe, campaign.name in stopped
+                )
+            )
+    return found
+
+
+Reference = Callable[[str], tuple[type[Resource], str] | None]
+"""Reads a resource's full name (an ARN): its kind and its name. None for any other text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What a request names, each by its name or its full name: a group, a campaign, or neither."""
+
+    dataset_group: str | None = None
+    campaign: str | None = None
+
+    @property
+    def is_default(self) -> bool:
+        """Whether the request leaves it to the default dataset group."""
+        return self.dataset_group is None and self.campaign is None
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """An address with nothing but names in it; `kind` is Recommender where it names one."""
+
+    dataset_group: str | None
+    campaign: str | None
+    kind: type[Resource] = Campaign
+
+
+def names_of(address: Address, reference: Reference) -> Names:
+    """The names; InvalidInput for the full name of something else."""
+    _, group = _read(reference, address.dataset_group, "datasetGroup", DatasetGroup)
+    kind, campaign = _read(reference, address.campaign, "campaign", Campaign, Recommender)
+    return Names(group, campaign, kind)
+
+
+def _read(
+    reference: Reference, given: str | None, field: str, *kinds: type[Resource]
+) -> tuple[type[Resource], str | None]:
+    """The kind and the name that a text stands for; a bare name is of the first kind."""
+    try:
+        found = None if given is None else reference(given)
+    except (InvalidInput, NotFound) as error:
+        raise type(error)(error.message, field=field) from error
+    if found is None:
+        return kinds[0], given
+    if found[0] not in kinds:
+        wanted = " or a ".join(kind.kind for kind in kinds)
+        raise InvalidInput(f"{given} names a {found[0].kind}: send a {wanted}", field=field)
+    return found
 
 
 class Directory:

@@ -10,9 +10,7 @@ from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.resources.campaign_updates import CALLED_OFF, Campaigns
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.engine.serving.folds import Fold
-from pawsonalize.engine.serving.served import Loader, Served, ServingSettings
-from pawsonalize.engine.serving.trial import sustained_tps
+from pawsonalize.engine.serving.served import Fold, Loader, Served, ServingSettings, sustained_tps
 
 _WEIGH_EVERY = 10 * SECOND
 _TRY_AGAIN_EVERY = 10 * SECOND  # to load a model that could not be loaded

@@ -2,13 +2,43 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import MINUTE, SECOND
 from pawsonalize.engine.serving.filters.columns import Attributes, Columns
-from pawsonalize.engine.serving.per_catalogue import PerCatalogue
 from pawsonalize.storage.base import Catalogue, Item
+
+T = TypeVar("T")
+# Of so many models, so that those served no more go.
+_KEPT = 8
+
+
+class PerCatalogue(Generic[T]):
+    """Values by catalogue: a tuple of thousands, which is known by its identity while it is here.
+
+    The newest `_KEPT` stay.
+    """
+
+    def __init__(self) -> None:
+        self._kept: tuple[tuple[tuple[str, ...], T], ...] = ()
+
+    @property
+    def catalogues(self) -> tuple[tuple[str, ...], ...]:
+        """Those of which something is kept."""
+        return tuple(item_ids for item_ids, _ in self._kept)
+
+    def get(self, item_ids: tuple[str, ...]) -> T | None:
+        """What is kept of this very catalogue; None if nothing is."""
+        return next((value for known, value in self._kept if known is item_ids), None)
+
+    def put(self, item_ids: tuple[str, ...], value: T) -> T:
+        """Keep the value, and return it."""
+        others = tuple(one for one in self._kept if one[0] is not item_ids)
+        self._kept = ((item_ids, value), *others[: _KEPT - 1])
+        return value
+
 
 MAX_METADATA_COLUMNS = 10
 # What the id of an animal group says, in its order.

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
-from pawsonalize.engine.serving.directory import listed
-from pawsonalize.engine.serving.entries import DirectoryEntry
+from pawsonalize.engine.serving.directory import DirectoryEntry, listed
 from pawsonalize.engine.serving.recommender import Runtime
 
 

@@ -12,16 +12,13 @@ from pawsonalize.domain.events import DEFAULT_EVENT_TYPE, Visitor
 from pawsonalize.engine.resources.names import new_recommendation_id
 from pawsonalize.engine.serving.availability import SupplyWatch
 from pawsonalize.engine.serving.constraints import UNCONSTRAINED, Constraint
-from pawsonalize.engine.serving.context import context_of
-from pawsonalize.engine.serving.dislikes import disliked_animals, taken_off
+from pawsonalize.engine.serving.context import context_of, disliked_animals, taken_off
 from pawsonalize.engine.serving.exploration import Explored, explore
-from pawsonalize.engine.serving.filters.applied import AppliedFilter
 from pawsonalize.engine.serving.filters.columns import Mask
-from pawsonalize.engine.serving.filters.filtering import Asking, Filtering
+from pawsonalize.engine.serving.filters.filtering import AppliedFilter, Asking, Filtering
 from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.promotions import spread
-from pawsonalize.engine.serving.ranking import check_ids, known_reasons, ordered
-from pawsonalize.engine.serving.reasons import reasons_for
+from pawsonalize.engine.serving.ranking import check_ids, known_reasons, ordered, reasons_for
 from pawsonalize.engine.serving.served import UNTRAINED, Served, Serving
 from pawsonalize.engine.serving.told import NOTHING, Told, known_of
 from pawsonalize.recipes.catalogue import recipe_named

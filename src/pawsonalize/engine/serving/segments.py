@@ -17,9 +17,13 @@ from pawsonalize.engine.resources.jobs import BatchSegmentJob
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.serving.batch import Batch, Line, applied
 from pawsonalize.engine.serving.context import context_of
-from pawsonalize.engine.serving.filters.applied import AppliedFilter, apply
-from pawsonalize.engine.serving.filters.filtering import Asking, Filtering
-from pawsonalize.engine.serving.filters.filterings import Filterings
+from pawsonalize.engine.serving.filters.filtering import (
+    AppliedFilter,
+    Asking,
+    Filtering,
+    Filterings,
+    apply,
+)
 from pawsonalize.engine.serving.served import Loader, Served, ServingSettings
 from pawsonalize.engine.serving.told import NOTHING, known_of
 from pawsonalize.recipes.user_personalization import UserPersonalization

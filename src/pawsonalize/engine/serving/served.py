@@ -1,24 +1,123 @@
-"""A solution version made ready to answer: loaded, tried, and weighed for exploration."""
+"""A solution version made ready to answer: loaded, refreshed, tried, weighed."""
 
+import time
+from collections.abc import Collection
 from dataclasses import dataclass, field, fields, replace
 from typing import Final, Protocol
 
+import numpy as np
+
 from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.influence import influenced
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, DEFAULT_EVENT_TYPE
+from pawsonalize.engine.resources.campaigns import Campaign, influenced
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Cut, Solution, SolutionVersion
-from pawsonalize.engine.serving.exploration import Novelty
-from pawsonalize.engine.serving.exposure import Exposed, Exposure
-from pawsonalize.engine.serving.facet_reading import FacetReader
-from pawsonalize.engine.serving.folds import Fold, Folds
-from pawsonalize.engine.serving.models import load_model
+from pawsonalize.engine.serving.exploration import Exposed, Exposure, Novelty
+from pawsonalize.engine.serving.facets import FacetReader
 from pawsonalize.engine.serving.told import reader_for
-from pawsonalize.engine.serving.trial import try_out
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Model
+from pawsonalize.recipes.contract import Context, Model, Seen
 from pawsonalize.storage.base import ArtefactStore
+
+_LENGTHS = (0, 1, 3, 10)  # events in the history of the visitors who are played
+_LIST = 100
+_MEASURED_SECONDS = 0.1
+
+
+def try_out(model: Model, now: int) -> None:
+    """Score for a few visitors, so that the pages of the model are in memory.
+
+    Raises CorruptArtefact when a score is not a finite number of at least 0.
+    """
+    for context in _visitors(model, now):
+        for scores in (
+            model.score_catalogue(context),
+            model.score(context, model.item_ids[:_LIST]),
+        ):
+            if not (np.isfinite(scores) & (scores >= 0)).all():
+                raise CorruptArtefact("the model gives scores that are no finite numbers")
+
+
+def sustained_tps(model: Model, now: int) -> float:
+    """How many catalogues a second one process scores, measured for a tenth of a second."""
+    visitors = _visitors(model, now)
+    started = time.perf_counter()
+    scored = 0
+    while (seconds := time.perf_counter() - started) < _MEASURED_SECONDS or not scored:
+        model.score_catalogue(visitors[scored % len(visitors)])
+        scored += 1
+    return scored / seconds
+
+
+def _visitors(model: Model, now: int) -> list[Context]:
+    items = model.item_ids
+    return [
+        Context(tuple(Seen(item, DEFAULT_EVENT_TYPE, now) for item in items[:length]), now)
+        for length in _LENGTHS
+    ]
+
+
+def load_model(artefacts: ArtefactStore, version: SolutionVersion) -> Model:
+    """The version's model; CorruptArtefact if it has none that can be read."""
+    if version.artefact is None:
+        raise CorruptArtefact(
+            f"solution version {version.name} has no model: it is {version.status}"
+        )
+    card, arrays = artefacts.load(version.artefact)
+    return recipe_named(version.recipe).load(card, arrays)
+
+
+_MARK = ".fold-"
+_KEPT = 2  # a worker may be loading the one before the newest
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A version's model with the counts of what the cut sees of the log."""
+
+    version: str
+    cut: Cut
+
+    @property
+    def location(self) -> str:
+        """Where its artefact lies; later folds of a version have later names."""
+        return f"{self.version}{_MARK}{self.cut.log_offset:020}-{self.cut.as_of}"
+
+    @classmethod
+    def at(cls, location: str) -> "Fold":
+        """The fold of that location."""
+        version, _, cut = location.rpartition(_MARK)
+        offset, as_of = cut.split("-")
+        return cls(version, Cut(int(offset), int(as_of)))
+
+
+@dataclass(frozen=True, slots=True)
+class Folds:
+    """The folds among the artefacts."""
+
+    artefacts: ArtefactStore
+
+    def of(self, version: str) -> list[Fold]:
+        """All folds of a version, oldest first."""
+        return [Fold.at(location) for location in self.artefacts.locations(f"{version}{_MARK}")]
+
+    def newest(self, version: str) -> Fold | None:
+        """The version's newest, or None."""
+        return max(self.of(version), key=lambda fold: fold.cut.log_offset, default=None)
+
+    def trim(self, versions: Collection[str]) -> None:
+        """Remove all but the newest folds of these versions."""
+        locations = [one for one in self.artefacts.locations("") if _MARK in one]
+        kept = {fold.location for version in versions for fold in self.of(version)[-_KEPT:]}
+        for location in locations:
+            if location not in kept:
+                self.artefacts.remove(location)
+
+    def remove(self, version: str) -> None:
+        """Remove all folds of a version."""
+        for fold in self.of(version):
+            self.artefacts.remove(fold.location)
+
 
 UNTRAINED: Final = "untrained"
 """What answers say in the place of a solution version before the first training."""

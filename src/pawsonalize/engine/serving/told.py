@@ -11,8 +11,7 @@ from pawsonalize.domain.preferences import (
     Preferences,
     Wish,
 )
-from pawsonalize.engine.serving.facet_reading import FacetReader, of_preferences
-from pawsonalize.engine.serving.item_attributes import values_of
+from pawsonalize.engine.serving.facets import FacetReader, of_preferences, values_of
 from pawsonalize.recipes.contract import FacetedModel, Model
 from pawsonalize.recipes.facets import Facet
 from pawsonalize.storage.base import Catalogue, Value

@@ -1,4 +1,4 @@
-"""What a training has read of the log, kept beside its model: so a fold reads only what is new."""
+"""What a training has read of the log, kept beside its model: a refresh reads only what is new."""
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.engine.serving.facet_reading import FacetReader, as_properties
+from pawsonalize.engine.resources.progress import Progress, silent
+from pawsonalize.engine.serving.facets import FacetReader, as_properties
 from pawsonalize.recipes.artefact import check_codes, pack_strings, take, unpack_strings
 from pawsonalize.recipes.contract import Arrays
-from pawsonalize.storage.base import TrainingRow
+from pawsonalize.storage.base import EventLog, TrainingRow
 
 _BATCH = 50_000
 _PRE = "rows."
@@ -184,3 +185,34 @@ def _joined(old: NDArray[np.integer], new: NDArray[np.integer]) -> NDArray[np.in
 def _added(codes: _Codes, names: Iterable[str]) -> NDArray[np.int64]:
     """The codes of the names; those that have none yet get one."""
     return np.array([codes.setdefault(name, len(codes)) for name in names], np.int64)
+
+
+_END_OF_TIME = 2**62
+
+
+def rows_through(
+    log: EventLog, reader: FacetReader, through: int, progress: Progress = silent
+) -> KeptRows:
+    """Everything up to the offset, the future included: a later moment may see it."""
+    return KeptRows.of(_rows(log, 0, through, progress), reader)
+
+
+def rows_since(
+    kept: KeptRows,
+    after: int,
+    log: EventLog,
+    reader: FacetReader,
+    through: int,
+    progress: Progress = silent,
+) -> KeptRows:
+    """The same, where everything up to the offset `after` is kept: only the rest is read."""
+    new = KeptRows.of(_rows(log, after, through, progress), reader)
+    return kept.plus(new, log.bound(after, through))
+
+
+def _rows(log: EventLog, after: int, through: int, progress: Progress) -> Iterator[TrainingRow]:
+    done = 0
+    for batch in log.training_rows(through, _END_OF_TIME, after=after):
+        yield from batch
+        done += len(batch)
+        progress(min(done, through - after), through - after)

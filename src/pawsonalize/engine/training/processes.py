@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pawsonalize.domain.errors import Conflict, StorageUnavailable
-from pawsonalize.engine.resources.locks import held, holder, is_held
+from pawsonalize.engine.resources.processes import held, holder, is_held
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import moved
 from pawsonalize.engine.resources.solutions import SolutionVersion

@@ -1,11 +1,21 @@
-"""Trainings that wait for their turn, oldest first."""
+"""Trainings that wait for their turn, and the automatic ones that are written down when due."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
+import structlog
+
+from pawsonalize.domain.errors import Conflict, NotFound, PawsonalizeError
+from pawsonalize.domain.times import DAY, SECOND
+from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.processes import TrainingProcesses
+from pawsonalize.engine.training.retrained import Retrained, why_not
+from pawsonalize.engine.training.training_data import has_events
+from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.storage.base import EventLog
 
 _NEWEST = 100  # of all versions; older ones are settled
 
@@ -38,3 +48,68 @@ class TrainingQueue:
 
     def _newest(self) -> list[SolutionVersion]:
         return self.registry.page(SolutionVersion, _NEWEST)
+
+
+_FIRST_AFTER = 10 * SECOND  # who trains a new solution at once by themselves needs no first one
+
+logger = structlog.get_logger()  # `log` is the events'
+
+
+@dataclass(frozen=True, slots=True)
+class AutomaticTraining:
+    """Writes down the versions that are due; the training queue starts them.
+
+    A version is due so many days after the newest one was created, however that came about. The
+    due moment is part of its name, so several servers write down one. Where there is a daily
+    retraining (`retrains`), it trains what is due for the campaigns that ask for it: those
+    solutions are waited with for another day, so that nothing is trained twice.
+    """
+
+    registry: Registry
+    versions: SolutionVersions
+    log: EventLog
+    retrains: bool = False
+
+    def look(self, now: int) -> None:
+        """Write down what is due and has events that the newest version does not know.
+
+        A solution that cannot be trained holds up no other.
+        """
+        for solution in list(self.registry.all(Solution)):
+            if solution.auto_training_days is not None and solution.status is Status.ACTIVE:
+                try:
+                    # Another server wrote it down, the solution goes, or too much is in training.
+                    with suppress(Conflict, NotFound):
+                        self._look(solution, solution.auto_training_days, now)
+                except PawsonalizeError as error:
+                    logger.error("cannot train", solution=solution.name, reason=error.message)
+
+    def _look(self, solution: Solution, days: int, now: int) -> None:
+        newest = next(iter(self.registry.page(SolutionVersion, 1, parent=solution.name)), None)
+        if newest is not None and not newest.status.is_settled:
+            return
+        due = solution.created_at + _FIRST_AFTER
+        if newest is not None:
+            due = newest.created_at + (days + self._is_retrained(solution)) * DAY
+        known = 0 if newest is None or newest.status is not Status.ACTIVE else newest.log_offset
+        if now < due or not self._has_come(solution, known, now):
+            return
+        self.versions.create(
+            solution.name,
+            as_of=now,
+            now=now,
+            name=f"{solution.name}-auto-{due}",
+            measured=True,
+            asked=solution.asked,
+            automatic=True,
+        )
+
+    def _is_retrained(self, solution: Solution) -> bool:
+        return self.retrains and any(
+            why_not(Retrained(solution, campaign)) is None
+            for campaign in self.registry.all(Campaign, parent=solution.name)
+        )
+
+    def _has_come(self, solution: Solution, known: int, now: int) -> bool:
+        log = self.log.of(solution.data_group)
+        return has_events(log, known, log.head(), now)

@@ -8,8 +8,7 @@ import msgspec
 
 from pawsonalize.domain.errors import AlreadyExists, Conflict, PawsonalizeError
 from pawsonalize.engine.resources.campaign_updates import Campaigns
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.recommenders import Recommender
+from pawsonalize.engine.resources.campaigns import Campaign, Recommender
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import moved
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion

@@ -6,10 +6,9 @@ from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.progress import Progress, silent
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Cut, Solution, SolutionVersion
-from pawsonalize.engine.serving.facet_reading import FacetReader
-from pawsonalize.engine.serving.folds import Fold, Folds
-from pawsonalize.engine.training.kept_rows import KeptRows, digest
-from pawsonalize.engine.training.log_reading import rows_since, rows_through
+from pawsonalize.engine.serving.facets import FacetReader
+from pawsonalize.engine.serving.served import Fold, Folds
+from pawsonalize.engine.training.kept_rows import KeptRows, digest, rows_since, rows_through
 from pawsonalize.engine.training.training_data import data_of
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import RecountingModel

@@ -6,10 +6,9 @@ from typing import NamedTuple
 import msgspec
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.engine.resources.campaigns import Campaign, Recommender
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
-from pawsonalize.engine.resources.recommenders import Recommender
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Solution
 from pawsonalize.engine.resources.status import Status

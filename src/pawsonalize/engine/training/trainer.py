@@ -1,13 +1,16 @@
-"""One training: from a part of the log to a stored model."""
+"""One training: from a part of the log to a stored model with its metrics."""
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
+import numpy as np
 import structlog
+from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import NotFound, StorageUnavailable
 from pawsonalize.domain.event_types import EventTypes
@@ -18,29 +21,64 @@ from pawsonalize.engine.resources.solutions import (
     Solution,
     SolutionVersion,
     TrainingMode,
+    Tuned,
 )
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.engine.resources.tuning import Tuned
-from pawsonalize.engine.serving.facet_reading import FacetReader
-from pawsonalize.engine.training.evaluating.held_out_metrics import Measured, held_out_metrics
-from pawsonalize.engine.training.evaluating.holdout import item_births
-from pawsonalize.engine.training.kept_rows import KeptRows, digest
-from pawsonalize.engine.training.log_reading import rows_through
+from pawsonalize.engine.serving.facets import FacetReader
+from pawsonalize.engine.training.evaluating.holdout import SplitName, hold_out, item_births
+from pawsonalize.engine.training.kept_rows import KeptRows, digest, rows_through
 from pawsonalize.engine.training.refresh import rows_beyond
 from pawsonalize.engine.training.settings import trained_settings
 from pawsonalize.engine.training.training_data import data_of, new_data
 from pawsonalize.engine.training.tuning import tune
+from pawsonalize.evaluation.metrics.catalogue import METRICS
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import (
     Arrays,
     Card,
     FoldingModel,
     Model,
+    Recipe,
     RecountingModel,
     TrainingData,
 )
 from pawsonalize.recipes.fingerprint import fingerprint
 from pawsonalize.storage.base import ArtefactStore, Catalogue, EventLog
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Metrics by their names; where there are none, why."""
+
+    metrics: Mapping[str, float]
+    why_not: str = ""
+
+
+def held_out_metrics(
+    data: TrainingData,
+    born: NDArray[np.int64],
+    recipe: Recipe[Any],
+    settings: Any,
+    seed: int,
+) -> Measured:
+    """Means over test users of a model that was not told of them.
+
+    It is fitted for that, with the same settings and seed. None where no user can be tested.
+    """
+    if len(data) == 0:
+        return Measured({}, "there are no events: send or import some, and train again")
+    holdout = hold_out(SplitName.PERSONALIZE, data, born, seed)
+    if len(holdout.split) == 0:
+        return Measured({}, "no user has two events, so nothing of anybody can be held out")
+    if len(holdout.training) == 0:
+        return Measured(
+            {}, "nothing is left to train on when a user is held out: there are too few"
+        )
+    judgement = holdout.judge(recipe.fit(holdout.training, settings, seed))
+    means = judgement.values().mean(axis=0).tolist()
+    covered = judgement.coverage(len(holdout.training.item_ids))
+    return Measured({"coverage": covered, **dict(zip(METRICS, means, strict=True))})
+
 
 _REPORT_SECONDS = 1.0
 _BEING_MEASURED = Measured(

@@ -14,11 +14,9 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.resources.progress import Progress, silent
-from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
-from pawsonalize.engine.resources.tuning import Trial, Tuned, Tuning
-from pawsonalize.engine.training.evaluating.asking import asking
-from pawsonalize.engine.training.evaluating.holdout import Holdout, SplitName, hold_out
-from pawsonalize.engine.training.evaluating.part import part_of
+from pawsonalize.engine.resources.solutions import Solution, SolutionVersion, Trial, Tuned, Tuning
+from pawsonalize.engine.training.evaluating.holdout import Holdout, SplitName, hold_out, part_of
+from pawsonalize.engine.training.evaluating.lists import asking
 from pawsonalize.engine.training.settings import trained_settings
 from pawsonalize.evaluation.bootstrap import paired_differences
 from pawsonalize.evaluation.judging import judge

@@ -16,11 +16,10 @@ from pawsonalize.engine.resources.solutions import (
     Solution,
     SolutionVersion,
     TrainingMode,
+    Tuning,
 )
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.engine.resources.tuning import Tuning
-from pawsonalize.engine.serving.folds import Folds
-from pawsonalize.engine.serving.models import load_model
+from pawsonalize.engine.serving.served import Folds, load_model
 from pawsonalize.engine.training.settings import trained_settings, with_meanings
 from pawsonalize.engine.training.tuning import planned_trials
 from pawsonalize.recipes.contract import FoldingModel, RecountingModel

@@ -11,7 +11,7 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.engine.ingest.datasets import Datasets
 from pawsonalize.engine.ingest.importing.jobs import ImportJobs
-from pawsonalize.engine.ingest.importing.sources import Sources
+from pawsonalize.engine.ingest.job_files import Sources
 from pawsonalize.engine.resources.datasets import (
     Dataset,
     DatasetGroup,

@@ -5,8 +5,7 @@ import pytest
 from pawsonalize.domain.errors import Conflict, InvalidInput, LimitExceeded, NotFound
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Visitor
 from pawsonalize.domain.schemas import DatasetType
-from pawsonalize.engine.ingest.datasets import Datasets
-from pawsonalize.engine.ingest.records import Record
+from pawsonalize.engine.ingest.datasets import Datasets, Record
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.datasets import (
     Dataset,

@@ -9,8 +9,7 @@ from msgspec import Meta
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.decoding.decoder import decode
-from pawsonalize.engine.ingest.decoding.form import Form
-from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields
+from pawsonalize.engine.ingest.decoding.unknown_fields import Form, UnknownFields
 
 
 class Leaf(msgspec.Struct, rename="camel"):

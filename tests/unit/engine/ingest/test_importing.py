@@ -11,12 +11,10 @@ from hypothesis import strategies as st
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.schemas import DatasetType, Schema
-from pawsonalize.engine.ingest.importing.attributes import ItemReader, UserReader
 from pawsonalize.engine.ingest.importing.columns import Columns, read_schema
-from pawsonalize.engine.ingest.importing.csv_rows import CsvTable
-from pawsonalize.engine.ingest.importing.interactions import EventReader
-from pawsonalize.engine.ingest.importing.loading import Loading
-from pawsonalize.engine.ingest.importing.report import Report, RowError
+from pawsonalize.engine.ingest.importing.csv_rows import CsvTable, Report, RowError
+from pawsonalize.engine.ingest.importing.importer import Loading
+from pawsonalize.engine.ingest.importing.rows import EventReader, ItemReader, UserReader
 from pawsonalize.storage.base import Item, User
 
 NOW = 1_790_000_000_000

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pawsonalize.engine.ingest.decoding.spelling import meant
+from pawsonalize.engine.ingest.decoding.unknown_fields import meant
 
 QUESTION = [
     *("of", "household", "species", "sizes", "maxFee", "maxDistanceKm", "latitude", "longitude"),

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.ingest.importing.csv_rows import AS_IT_LOOKS, CsvRow, CsvTable
-from pawsonalize.engine.ingest.importing.report import RowError
+from pawsonalize.engine.ingest.importing.csv_rows import AS_IT_LOOKS, CsvRow, CsvTable, RowError
 from pawsonalize.engine.ingest.importing.text_form import (
     TextForm,
     in_utf8,

@@ -1,7 +1,7 @@
 """Types that nobody gave a meaning are told of; those that a solution names are not."""
 
 from pawsonalize.domain.event_types import STANDARD
-from pawsonalize.engine.ingest.unknown_types import UnknownTypes, named_types
+from pawsonalize.engine.ingest.events import UnknownTypes, named_types
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import EventParameters, Solution, TrainingSelection

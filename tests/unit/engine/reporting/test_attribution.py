@@ -3,9 +3,15 @@
 from dataclasses import replace
 
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.reporting.outcomes.answers import NOBODY, AnswerIndex, Cause, Policy
-from pawsonalize.engine.reporting.outcomes.attribution import attribute
-from pawsonalize.engine.reporting.outcomes.outcome import Kind, Outcome
+from pawsonalize.engine.reporting.outcomes import (
+    NOBODY,
+    AnswerIndex,
+    Cause,
+    Kind,
+    Outcome,
+    Policy,
+    attribute,
+)
 from pawsonalize.storage.impressions import RANKING, RECOMMENDATION, Impression
 
 FIRST = Impression("R1", RECOMMENDATION, "ann", "s1", 0, 0, "v1", ("g", "h"), (0.9, 0.1))

@@ -5,13 +5,13 @@ import pytest
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.reporting.outcomes.outcome import read_weights
-from pawsonalize.engine.reporting.outcomes.report import Line, OutcomesReport
-from pawsonalize.engine.reporting.outcomes.reporting import (
+from pawsonalize.engine.reporting.outcomes import read_weights
+from pawsonalize.engine.reporting.outcomes_report import (
     OutcomesOrder,
     OutcomeSources,
     report_outcomes,
 )
+from pawsonalize.engine.reporting.report import Line, OutcomesReport
 from pawsonalize.storage.impressions import RECOMMENDATION, Impression
 from pawsonalize.storage.sql import (
     Database,

@@ -6,8 +6,8 @@ import pytest
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.schemas import DatasetType
+from pawsonalize.engine.ingest.importing.csv_rows import Report
 from pawsonalize.engine.ingest.importing.jobs import run_import_job
-from pawsonalize.engine.ingest.importing.report import Report
 from pawsonalize.engine.resources.datasets import DatasetImportJob
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.status import Status

@@ -7,8 +7,7 @@ from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.engine.serving.folds import Fold
-from pawsonalize.engine.serving.served import Loader, ServingSettings
+from pawsonalize.engine.serving.served import Fold, Loader, ServingSettings
 from pawsonalize.recipes.contract import Model
 from pawsonalize.recipes.similar_items import SimilarItems, SimilarItemsSettings
 from pawsonalize.storage.artefacts import LocalArtefacts

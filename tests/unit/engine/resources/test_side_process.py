@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from pawsonalize.engine.resources.locks import holder
-from pawsonalize.engine.resources.side_process import SideProcess, rest
+from pawsonalize.engine.resources.processes import SideProcess, holder, rest
 
 SECOND = 1000
 Make = Callable[..., SideProcess]

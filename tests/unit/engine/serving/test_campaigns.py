@@ -21,8 +21,7 @@ from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.serving.availability import SupplyWatch
 from pawsonalize.engine.serving.campaigns import Runtimes
 from pawsonalize.engine.serving.constraints import Constraint
-from pawsonalize.engine.serving.filters.applied import apply
-from pawsonalize.engine.serving.filters.filterings import Filterings
+from pawsonalize.engine.serving.filters.filtering import Filterings, apply
 from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.served import Loader, Served, ServingSettings

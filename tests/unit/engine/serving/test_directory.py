@@ -5,17 +5,14 @@ from typing import Any
 import pytest
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, NotReady
-from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.engine.resources.campaigns import Campaign, Recommender
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
-from pawsonalize.engine.resources.recommenders import Recommender
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import Resource, moved
 from pawsonalize.engine.resources.solutions import Solution
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.engine.serving.addresses import Address
-from pawsonalize.engine.serving.directory import Directory
-from pawsonalize.engine.serving.entries import Purpose
+from pawsonalize.engine.serving.directory import Address, Directory, Purpose
 from pawsonalize.storage.base import ResourceRow
 from pawsonalize.storage.sql import Database, SqlResources
 from tests.event_data import T0

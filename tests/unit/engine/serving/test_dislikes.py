@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.dislikes import penalties, taken_off
+from pawsonalize.engine.serving.context import penalties, taken_off
 from pawsonalize.recipes.contract import Context, Seen
 from tests.event_data import T0
 

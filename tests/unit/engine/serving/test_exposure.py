@@ -4,8 +4,8 @@ import pytest
 
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.solutions import Cut
-from pawsonalize.engine.serving import exposure
-from pawsonalize.engine.serving.exposure import Exposure
+from pawsonalize.engine.serving import exploration
+from pawsonalize.engine.serving.exploration import Exposure
 from pawsonalize.storage.base import Item
 from pawsonalize.storage.impressions import Impression
 from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog, SqlImpressions
@@ -65,7 +65,7 @@ def test_events_count_up_to_the_versions_offset_and_only_the_newest(
 ) -> None:
     assert weights(65500, log_offset=0) == [1000] * 4
     assert weights(65500, log_offset=4)[:2] == [500, 333]
-    monkeypatch.setattr(exposure, "_COUNTED_EVENTS", 1)
+    monkeypatch.setattr(exploration, "_COUNTED_EVENTS", 1)
     assert weights(65500)[:2] == [1000, 500]
 
 

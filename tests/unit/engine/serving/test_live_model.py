@@ -12,7 +12,7 @@ from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.engine.serving.exposure import Exposure
+from pawsonalize.engine.serving.exploration import Exposure
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.served import Loader, ServingSettings
 from pawsonalize.recipes.contract import Context

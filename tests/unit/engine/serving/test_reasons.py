@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.reasons import reasons_for
+from pawsonalize.engine.serving.ranking import reasons_for
 from pawsonalize.recipes.catalogue import RECIPES
 from pawsonalize.recipes.contract import Context, Seen
 from tests.recipe_data import training_data

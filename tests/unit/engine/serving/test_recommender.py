@@ -18,8 +18,7 @@ from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
 from pawsonalize.engine.serving.availability import SupplyWatch
 from pawsonalize.engine.serving.constraints import Constraint
 from pawsonalize.engine.serving.exploration import Novelty, explore, novelty
-from pawsonalize.engine.serving.filters.applied import AppliedFilter, apply
-from pawsonalize.engine.serving.filters.filtering import Filtering
+from pawsonalize.engine.serving.filters.filtering import AppliedFilter, Filtering, apply
 from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.metadata import ItemMetadata

@@ -4,7 +4,7 @@ import pytest
 
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.preferences import Preferences
-from pawsonalize.engine.serving.facet_reading import FacetReader
+from pawsonalize.engine.serving.facets import FacetReader
 from pawsonalize.engine.serving.told import NOTHING, Told, known_of
 from pawsonalize.storage.base import User
 from pawsonalize.storage.sql import SqlCatalogue

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.engine.resources.locks import holder
+from pawsonalize.engine.resources.processes import holder
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.storage.artefacts import LocalArtefacts

@@ -9,7 +9,7 @@ from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import moved
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.engine.training.automatic import AutomaticTraining
+from pawsonalize.engine.training.queue import AutomaticTraining
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.storage.sql import SqlEventLog
 from tests.event_data import T0, event

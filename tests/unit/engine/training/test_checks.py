@@ -7,10 +7,14 @@ import numpy as np
 import pytest
 
 from pawsonalize.demo import WorldSettings, generate
-from pawsonalize.engine.training.checks.bots import bot_users
-from pawsonalize.engine.training.checks.checking import check_data, later_events
-from pawsonalize.engine.training.checks.finding import Finding, Severity
-from pawsonalize.engine.training.checks.settings import CheckSettings
+from pawsonalize.engine.training.data_checks import (
+    CheckSettings,
+    Finding,
+    Severity,
+    bot_users,
+    check_data,
+    later_events,
+)
 from pawsonalize.engine.training.training_data import training_data as read_training_data
 from pawsonalize.recipes.contract import TrainingData
 from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog

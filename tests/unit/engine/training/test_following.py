@@ -11,7 +11,7 @@ from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.engine.training.following import Following
+from pawsonalize.engine.training.campaigns import Following
 from pawsonalize.engine.training.versions import SolutionVersions
 from tests.event_data import T0
 from tests.unit.engine.releases import Release

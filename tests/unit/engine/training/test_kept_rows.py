@@ -12,9 +12,8 @@ from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.solutions import Cut, EventParameters, TrainingSelection
-from pawsonalize.engine.serving.facet_reading import DEVICE, FacetReader
-from pawsonalize.engine.training.kept_rows import KeptRows, digest
-from pawsonalize.engine.training.log_reading import rows_since, rows_through
+from pawsonalize.engine.serving.facets import DEVICE, FacetReader
+from pawsonalize.engine.training.kept_rows import KeptRows, digest, rows_since, rows_through
 from pawsonalize.engine.training.training_data import data_of, training_data
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, RecountingModel, Seen, TrainingData

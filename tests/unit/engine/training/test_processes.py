@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.domain.errors import Conflict, StorageUnavailable
-from pawsonalize.engine.resources.locks import holder
+from pawsonalize.engine.resources.processes import holder
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import moved
 from pawsonalize.engine.resources.solutions import SolutionVersion

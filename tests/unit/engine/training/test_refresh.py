@@ -12,11 +12,9 @@ from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
-from pawsonalize.engine.serving.exposure import Exposure
-from pawsonalize.engine.serving.folds import Fold, Folds
+from pawsonalize.engine.serving.exploration import Exposure
 from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.engine.serving.models import load_model
-from pawsonalize.engine.serving.served import Loader, ServingSettings
+from pawsonalize.engine.serving.served import Fold, Folds, Loader, ServingSettings, load_model
 from pawsonalize.engine.training.refresh import Folder
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.versions import SolutionVersions

@@ -20,8 +20,8 @@ from pawsonalize.engine.resources.solutions import (
 )
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.engine.serving.models import load_model
-from pawsonalize.engine.training import trainer as training
+from pawsonalize.engine.serving.served import load_model
+from pawsonalize.engine.training import trainer
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.evaluation.metrics.catalogue import METRICS
@@ -268,7 +268,7 @@ def test_a_version_that_need_not_be_measured_first_is_ready_before_it_is(
         seen.extend(registry.all(SolutionVersion))
         raise MemoryError
 
-    monkeypatch.setattr(training, "held_out_metrics", broken)
+    monkeypatch.setattr(trainer, "held_out_metrics", broken)
     found = train()
     assert [each.status for each in seen] == [Status.ACTIVE]
     assert "being measured" in seen[0].unmeasured

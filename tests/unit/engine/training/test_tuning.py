@@ -17,11 +17,12 @@ from pawsonalize.engine.resources.solutions import (
     SolutionVersion,
     TrainingMode,
     TrainingSelection,
+    Tuned,
+    Tuning,
 )
-from pawsonalize.engine.resources.tuning import Tuned, Tuning
-from pawsonalize.engine.serving.models import load_model
+from pawsonalize.engine.serving.served import load_model
+from pawsonalize.engine.training.evaluating.evidence import fit_of
 from pawsonalize.engine.training.evaluating.holdout import SplitName, hold_out
-from pawsonalize.engine.training.evaluating.standing import fit_of
 from pawsonalize.engine.training.settings import trained_settings
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.tuning import planned_trials, tune

@@ -8,8 +8,7 @@ import zstandard
 
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.events import Event, LoggedEvent
-from pawsonalize.engine.upkeep.archiving.naming import ObjectName, segments_of
-from pawsonalize.engine.upkeep.archiving.rows import decode, encode
+from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, encode, segments_of
 
 T0 = 1_795_533_300_000
 ROWS = [

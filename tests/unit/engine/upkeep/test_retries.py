@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from pawsonalize.domain.notifications import Kind, Notification
 from pawsonalize.domain.times import DAY, HOUR, SECOND
-from pawsonalize.engine.upkeep.notifying.retries import GIVEN_UP_AFTER, next_attempt_at
+from pawsonalize.engine.upkeep.courier import GIVEN_UP_AFTER, next_attempt_at
 from pawsonalize.storage.deliveries import Delivery
 
 T0 = 1_795_533_300_000

@@ -1,14 +1,27 @@
-"""JSON into typed forms."""
+"""Bodies of requests and feeds: bounded, JSON, then typed forms."""
 
+from collections.abc import AsyncIterator
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Raw
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.ingest.decoding.misfits import explained
-from pawsonalize.engine.ingest.decoding.shapes import shape_of
+from pawsonalize.domain.errors import InputTooLarge, InvalidInput
+from pawsonalize.engine.ingest.decoding.misfits import explained, shape_of
 from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields, known_part
+
+
+async def read_bounded(chunks: AsyncIterator[bytes], limit: int) -> bytes:
+    """The whole body; InputTooLarge as soon as it exceeds `limit` bytes."""
+    parts = []
+    size = 0
+    async for chunk in chunks:
+        size += len(chunk)
+        if size > limit:
+            raise InputTooLarge(f"a request body may have {limit} bytes: send less at a time")
+        parts.append(chunk)
+    return b"".join(parts)
+
 
 T = TypeVar("T")
 

@@ -16,10 +16,8 @@ from msgspec import Raw
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.decoding.decoder import decode
-from pawsonalize.engine.ingest.feeds.feed import FeedRow, named_in, read_rows
-from pawsonalize.engine.ingest.feeds.table import read_table
-from pawsonalize.engine.ingest.feeds.table_form import AS_USUAL, TableForm
-from pawsonalize.engine.ingest.feeds.words import all_of, first_of
+from pawsonalize.engine.ingest.feeds.feed import FeedRow, all_of, first_of, named_in, read_rows
+from pawsonalize.engine.ingest.feeds.table import AS_USUAL, TableForm, read_table
 from pawsonalize.engine.ingest.inventory.form import AnimalForm
 
 Cell = str | int | float | None

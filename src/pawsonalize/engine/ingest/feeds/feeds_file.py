@@ -21,11 +21,11 @@ import msgspec
 import yaml
 
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.ingest.feeds.formats import FeedForm
 from pawsonalize.engine.ingest.feeds.importing import FeedImport
 from pawsonalize.engine.ingest.feeds.mapping import NO_MAPPING, ValueMapping
-from pawsonalize.engine.ingest.feeds.reading import FeedForm
 from pawsonalize.engine.ingest.feeds.sources import FeedSource
-from pawsonalize.engine.ingest.feeds.table_form import TableForm, by_upper_names, read_date_order
+from pawsonalize.engine.ingest.feeds.table import TableForm, by_upper_names, read_date_order
 from pawsonalize.engine.ingest.importing.text_form import read_text_form
 from pawsonalize.engine.resources.resource import is_name
 from pawsonalize.fetch.http import check_url

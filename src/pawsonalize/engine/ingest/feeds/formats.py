@@ -1,11 +1,13 @@
-"""The formats by name, and which one a file is in."""
+"""The formats by name, which one a file is in, and its bytes into rows."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from io import BytesIO
 from types import MappingProxyType
 from typing import Protocol
 
-from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.errors import InputTooLarge, InvalidInput
 from pawsonalize.engine.ingest.feeds.asm3 import (
     image_service,
     is_asm3_csv,
@@ -14,10 +16,14 @@ from pawsonalize.engine.ingest.feeds.asm3 import (
 )
 from pawsonalize.engine.ingest.feeds.feed import Feed, FeedRow
 from pawsonalize.engine.ingest.feeds.own import read_json_lines, read_own_csv
-from pawsonalize.engine.ingest.feeds.petfinder_csv import is_petfinder_csv, read_petfinder_csv
-from pawsonalize.engine.ingest.feeds.petfinder_json import read_petfinder_json
+from pawsonalize.engine.ingest.feeds.petfinder import (
+    is_petfinder_csv,
+    read_petfinder_csv,
+    read_petfinder_json,
+)
 from pawsonalize.engine.ingest.feeds.rescuegroups import read_rescuegroups
-from pawsonalize.engine.ingest.feeds.table_form import AS_USUAL, TableForm
+from pawsonalize.engine.ingest.feeds.table import AS_USUAL, TableForm
+from pawsonalize.engine.ingest.importing.text_form import UTF8, in_utf8
 
 
 class _TableFeed(Protocol):
@@ -84,3 +90,53 @@ def _looks_like(content: bytes) -> str:
     if is_petfinder_csv(content):
         return "petfinder-csv"
     return "asm3-csv" if is_asm3_csv(content) else "csv"
+
+
+MAX_FEED_BYTES = 512 << 20  # also of what a small gzip file may unpack to
+
+Rows = Callable[[], Iterator[FeedRow]]
+
+
+@dataclass(frozen=True, slots=True)
+class FeedForm:
+    """How a feed is written; None: as it looks."""
+
+    format: str | None = None
+    encoding: str | None = None
+    table: TableForm = AS_USUAL
+
+
+AS_IT_LOOKS = FeedForm()
+
+
+def read_feed(
+    pages: Sequence[bytes], form: FeedForm = AS_IT_LOOKS, address: str = ""
+) -> tuple[Rows, list[str]]:
+    """What gives the rows, as often as it is called, and what is to be said of the reading.
+
+    `address` is where the pages come from, if they are no file. InvalidInput if nobody can read it.
+    """
+    decoded = [_decoded(page, form.encoding) for page in pages]
+    texts = [text for text, _ in decoded]
+    feed = feed_of(texts[0], form.format, form.table, address)
+    notes = []
+    if (encoding := decoded[0][1]) not in {UTF8, form.encoding}:
+        notes.append(f"read as {encoding}, as it looks: --encoding names another")
+
+    def rows() -> Iterator[FeedRow]:
+        place = 0
+        for text in texts:
+            before = place
+            for row in feed(text):
+                place = before + row.place
+                yield replace(row, place=place) if before else row
+
+    return rows, notes
+
+
+def _decoded(content: bytes, encoding: str | None) -> tuple[bytes, str]:
+    stream, found = in_utf8(BytesIO(content), encoding)
+    text = stream.read(MAX_FEED_BYTES + 1)
+    if len(text) > MAX_FEED_BYTES:
+        raise InputTooLarge(f"a feed may have {MAX_FEED_BYTES >> 20} MB: split it, with --delta")
+    return text, found

@@ -9,8 +9,8 @@ import msgspec
 
 from pawsonalize.domain.errors import Conflict, InvalidInput
 from pawsonalize.engine.ingest.feeds.feed import FeedRow
+from pawsonalize.engine.ingest.feeds.formats import Rows
 from pawsonalize.engine.ingest.feeds.mapping import NO_MAPPING, ValueMapping
-from pawsonalize.engine.ingest.feeds.reading import Rows
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
 from pawsonalize.engine.ingest.inventory.listing import Listing, read_listing
 from pawsonalize.engine.ingest.inventory.recognition import unrecognised

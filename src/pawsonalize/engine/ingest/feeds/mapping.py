@@ -29,9 +29,8 @@ from pawsonalize.domain.sizes import SIZE_NAMES, size_id
 from pawsonalize.domain.species import SPECIES_NAMES, species_id
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.engine.ingest.inventory.form import AnimalForm
-from pawsonalize.engine.ingest.inventory.listing import read_status
+from pawsonalize.engine.ingest.inventory.listing import knows_outcome, read_status
 from pawsonalize.engine.ingest.inventory.recognition import MAPPED, species_as_told
-from pawsonalize.engine.ingest.inventory.staying import knows_outcome
 
 Unrecognised = Mapping[str, Mapping[str, int]]
 """By the field and the value as it is written: how many rows have it."""

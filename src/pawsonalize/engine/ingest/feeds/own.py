@@ -8,12 +8,9 @@ import msgspec
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.decoding.decoder import decode
-from pawsonalize.engine.ingest.decoding.spelling import meant
-from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields
-from pawsonalize.engine.ingest.feeds.feed import FeedRow, named_in, read_rows
-from pawsonalize.engine.ingest.feeds.table import Record, header_of, read_table
-from pawsonalize.engine.ingest.feeds.table_form import AS_USUAL, TableForm
-from pawsonalize.engine.ingest.feeds.words import amount, flag
+from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields, meant
+from pawsonalize.engine.ingest.feeds.feed import FeedRow, amount, flag, named_in, read_rows
+from pawsonalize.engine.ingest.feeds.table import AS_USUAL, Record, TableForm, header_of, read_table
 from pawsonalize.engine.ingest.inventory.form import AnimalForm
 
 _FORM = msgspec.json.Decoder(AnimalForm)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from typing import ClassVar
 
 import msgspec
 import structlog
@@ -11,11 +12,35 @@ from pawsonalize.domain.errors import AlreadyExists, Conflict, NotFetched, Pawso
 from pawsonalize.domain.times import HOUR, MINUTE
 from pawsonalize.engine.ingest.feeds.importing import FeedReport
 from pawsonalize.engine.ingest.feeds.sources import NEVER, FeedSource, validators_of
-from pawsonalize.engine.resources.feeds import FeedState
 from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.resource import Resource
 from pawsonalize.fetch.http import Validators
 from pawsonalize.storage.animals import Animals
+
+
+class FeedState(Resource, frozen=True, kw_only=True):
+    """The state of the feed of this name.
+
+    `fingerprint` is that of its settings; `tick` the newest of its schedule that is done.
+    `claimed_until` is set while a server fetches it, `not_before` after `attempts` that failed.
+    `said` is what came of the last attempt, at `looked_at`. Moments are milliseconds since 1970.
+    """
+
+    kind: ClassVar[str] = "feed"
+
+    fingerprint: str = ""
+    etag: str = ""
+    modified: str = ""
+    tick: int = 0
+    claimed_until: int = 0
+    not_before: int = 0
+    attempts: int = 0
+    looked_at: int = 0
+    taken_at: int = 0
+    said: str = ""
+    failed: bool = False
+
 
 # Longer than any fetch and import takes: after it, who claimed a feed is taken for dead.
 CLAIM = 30 * MINUTE

@@ -7,8 +7,7 @@ from msgspec import Raw
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.decoding.decoder import decode
-from pawsonalize.engine.ingest.feeds.feed import FeedRow, named_in, read_rows
-from pawsonalize.engine.ingest.feeds.words import all_of, amount
+from pawsonalize.engine.ingest.feeds.feed import FeedRow, all_of, amount, named_in, read_rows
 from pawsonalize.engine.ingest.inventory.form import AnimalForm
 
 

@@ -1,17 +1,59 @@
-"""Reading CSV of any size and any quality, one record at a time.
+"""Reading CSV of any size and any quality, one record at a time; what was wrong with which row.
 
 Damage stays where it is: a record that cannot be read becomes a RowError, and reading goes on
 with the next line.
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+import msgspec
+
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.ingest.importing.report import RowError
+from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.engine.ingest.importing.text_form import TextForm, in_utf8, separator_of, unpacking
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """Why a row was left out. `line` is where it begins, from 1; no column: the row as a whole."""
+
+    line: int
+    column: str | None
+    reason: str
+
+    def json_line(self) -> bytes:
+        """The error as one line of a JSON Lines report."""
+        return msgspec.json.encode(self) + b"\n"
+
+
+OnError = Callable[[RowError], None]
+
+
+def unreported(_error: RowError) -> None:
+    """For callers that want only the first errors of the report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The outcome of one file: each of its rows was accepted, a duplicate or rejected.
+
+    Duplicates were imported before. `first_errors` holds the first few of the rejected.
+    """
+
+    dataset: DatasetType
+    accepted: int
+    duplicates: int
+    rejected: int
+    first_errors: tuple[RowError, ...]
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether there were rows and none of them was good."""
+        return bool(self.rejected) and not self.accepted + self.duplicates
+
 
 MAX_FIELD_CHARS = 20_480  # Amazon Personalize's limit for the longest kind of field, a text
 _MAX_LINE_BYTES = 1 << 20

@@ -10,13 +10,11 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.engine.ingest.datasets import Datasets
 from pawsonalize.engine.ingest.importing.columns import Columns
-from pawsonalize.engine.ingest.importing.csv_rows import CsvTable
+from pawsonalize.engine.ingest.importing.csv_rows import CsvTable, Report
 from pawsonalize.engine.ingest.importing.importer import Importer
-from pawsonalize.engine.ingest.importing.interactions import IMPORTED
-from pawsonalize.engine.ingest.importing.report import Report
-from pawsonalize.engine.ingest.importing.sources import SourceFile, Sources
-from pawsonalize.engine.resources.action_datasets import data_group
-from pawsonalize.engine.resources.datasets import Dataset, DatasetImportJob, ImportMode
+from pawsonalize.engine.ingest.importing.rows import IMPORTED
+from pawsonalize.engine.ingest.job_files import SourceFile, Sources
+from pawsonalize.engine.resources.datasets import Dataset, DatasetImportJob, ImportMode, data_group
 from pawsonalize.engine.resources.job_table import Worker, lock_of
 from pawsonalize.engine.resources.names import new_resource_name
 from pawsonalize.engine.resources.registry import Registry

@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.ids import MAX_ID_LENGTH, parse_id
-from pawsonalize.engine.ingest.decoding.form import Form
+from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.ingest.event_form import Id, Moment
 
 MAX_PHOTOS = 50

@@ -1,4 +1,4 @@
-"""Changes of the inventory: what is told of animals, step by step and one at a time."""
+"""The inventory: what is told of animals, step by step, and events that name an animal."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -7,10 +7,13 @@ from enum import StrEnum
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event
+from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.histories import with_stay
 from pawsonalize.domain.statuses import AnimalStatus, StatusChange, check_step, route
 from pawsonalize.engine.ingest.inventory.listing import Listing
 from pawsonalize.storage.animals import AnimalQuery, Animals
+from pawsonalize.storage.base import Catalogue
 
 MAX_ANIMALS = 1_000
 MAX_PAGE = 500
@@ -189,3 +192,32 @@ def _found(animal: Animal | None, animal_id: str) -> Animal:
 
 def _unknown(animal_id: str) -> str:
     return f"there is no animal {animal_id}: see GET /v1/animals or `pawsonalize animals ls`"
+
+
+@dataclass(frozen=True, slots=True)
+class AnimalNames:
+    """What an event is about whose item may be an animal."""
+
+    animals: Animals
+    catalogue: Catalogue
+
+    def resolved(self, events: Sequence[Event]) -> list[Event]:
+        """The events; those on an animal are on the group that it had then, and keep its id.
+
+        The inventory is of the default dataset group. In another one an id is an animal's only if
+        it is no item there and the animal's group is one.
+        """
+        asked = {one.item_id for one in events if AnimalGroup.parse(one.item_id) is None}
+        known = self.animals.get_many(list(asked)) if asked else {}
+        return [
+            self._resolved(event, known[event.item_id]) if event.item_id in known else event
+            for event in events
+        ]
+
+    def _resolved(self, event: Event, animal: Animal) -> Event:
+        group = animal.group_at(event.sent_at).id
+        if event.dataset_group != DEFAULT_DATASET_GROUP:
+            items = self.catalogue.of(event.dataset_group)
+            if items.item(event.item_id) is not None or items.item(group) is None:
+                return event
+        return replace(event, item_id=group, animal_id=animal.animal_id)

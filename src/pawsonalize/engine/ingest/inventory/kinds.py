@@ -2,6 +2,7 @@
 
 import re
 from functools import lru_cache
+from html import unescape
 from itertools import combinations
 
 from pawsonalize.domain.breeds import (
@@ -15,7 +16,19 @@ from pawsonalize.domain.breeds import (
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.species import CAT, DOG, SPECIES_NAMES, species_id
 from pawsonalize.engine.ingest.inventory.form import AnimalForm, text
-from pawsonalize.engine.ingest.inventory.markup import without_markup
+
+_UNSEEN = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
+_NEW_LINE = re.compile(r"<(?:br\b[^<>]*|/p|/div|/li)>", re.IGNORECASE)
+_TAG = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
+
+
+def without_markup(text: str | None) -> str | None:
+    """The text that a browser would show: `<b>Tom</b> &amp; Max` is `Tom & Max`."""
+    if text is None or ("<" not in text and "&" not in text):
+        return text
+    seen = _UNSEEN.sub(" ", unescape(text).replace("\N{NO-BREAK SPACE}", " "))
+    return _TAG.sub("", _NEW_LINE.sub("\n", seen))
+
 
 _BESIDE_CATS_AND_DOGS = [one for one in SPECIES_NAMES if one not in {CAT, DOG}]
 

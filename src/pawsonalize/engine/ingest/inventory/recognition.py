@@ -10,10 +10,8 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.sexes import read_sex, says_no_sex
 from pawsonalize.domain.sizes import SIZE_NAMES, size_id
 from pawsonalize.engine.ingest.inventory.form import AnimalForm, text
-from pawsonalize.engine.ingest.inventory.kinds import read_species, told_breeds
-from pawsonalize.engine.ingest.inventory.listing import read_status
-from pawsonalize.engine.ingest.inventory.markup import without_markup
-from pawsonalize.engine.ingest.inventory.staying import knows_outcome
+from pawsonalize.engine.ingest.inventory.kinds import read_species, told_breeds, without_markup
+from pawsonalize.engine.ingest.inventory.listing import knows_outcome, read_status
 
 MAPPED = ("species", "breed", "size", "age", "sex", "status", "outcome")
 """The fields whose values a mapping file can say the meaning of."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.serving.animals.rules import Verdict
+from pawsonalize.engine.serving.animals.eligibility import Verdict
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[Any]

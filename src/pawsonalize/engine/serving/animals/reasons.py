@@ -9,7 +9,7 @@ from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.sizes import SIZE_NAMES
 from pawsonalize.domain.species import SPECIES_NAMES
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.animals.rules import Rules
+from pawsonalize.engine.serving.animals.eligibility import Rules
 from pawsonalize.recipes.contract import Seen
 
 MAX_REASONS = 3

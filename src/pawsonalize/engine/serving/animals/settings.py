@@ -1,6 +1,12 @@
-"""How individuals are weighed against each other, and how their exposure is shared."""
+"""How individuals are weighed against each other; weights learned from what visitors chose."""
 
-from dataclasses import astuple, dataclass
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, replace
+
+import numpy as np
+
+from pawsonalize.recipes.conditional_logit import ListChoice, fit_weights
+from pawsonalize.storage.animals import Choice
 
 LEARNED = ("waiting", "exposure", "distance", "photos", "compatibility")
 """What distinguishes animals of one group; each lies between the two bounds below."""
@@ -79,3 +85,24 @@ class AnimalSettings:
     """From so many days on it waits long, and is due again."""
     newcomer_floor: float = 0.25
     """This share of the exploration is spread evenly over all who are due, whatever their group."""
+
+
+OUTCOMES = ("inquiry", "application", "adoption")
+MAX_CHOICES = 20_000
+_RIDGE = 20.0
+
+
+def learned_weights(choices: Sequence[Choice], prior: Weights) -> Weights:
+    """Weights learned from answers, whatever the weights they were given with.
+
+    A factor in which no two of an answer differ teaches nothing: it keeps its prior, as does
+    everything without choices, and the shelter's wish. Answers from before there was one count.
+    """
+    lists, count = [], 1 + len(LEARNED)
+    for choice in choices:
+        places = np.array(choice.factors, np.float64)
+        if places.ndim == 2 and places.shape[1] >= count and len(places) > 1:
+            wished = places[:, count:].sum(axis=1) * prior.priority
+            lists.append(ListChoice(places[:, 1:count], places[:, 0] + wished, choice.chosen))
+    found = fit_weights(lists, prior.values()[: len(LEARNED)], _RIDGE)
+    return replace(prior, **dict(zip(LEARNED, map(float, found), strict=True)))

@@ -1,5 +1,6 @@
 """Filters applied: the evaluator with what it needs looked up, and no more than the filter asks."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -8,13 +9,69 @@ import numpy as np
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
-from pawsonalize.domain.filters.expression import FilterExpression, Source, Subject
-from pawsonalize.engine.serving.filters.applied import AppliedFilter
+from pawsonalize.domain.filters.expression import Action, FilterExpression, Source, Subject
+from pawsonalize.domain.filters.values import Values, read_values
 from pawsonalize.engine.serving.filters.columns import Attributes, Columns, Mask, Texts
 from pawsonalize.engine.serving.filters.evaluation import Facts, passing
-from pawsonalize.engine.serving.filters.interactions import interactions_of
 from pawsonalize.engine.serving.metadata import ItemMetadata
 from pawsonalize.storage.base import Catalogue, EventLog, User
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedFilter:
+    """An expression whose every placeholder has values; `expression` is None if nothing is left."""
+
+    expression: FilterExpression | None
+    values: Values
+
+
+def apply(
+    expression: FilterExpression, given: Mapping[str, str], field: str = "filterValues"
+) -> AppliedFilter:
+    """The expression with these values, which the caller calls `field`.
+
+    An EXCLUDE whose placeholders have no values is left out, as Amazon documents it. InvalidInput
+    for an INCLUDE without, and for a value that no placeholder asks for.
+    """
+    values = read_values(given, field)
+    for name in values:
+        if name not in expression.parameters:
+            known = ", ".join(f"${each}" for each in sorted(expression.parameters)) or "none"
+            raise InvalidInput(
+                f"the filter has no placeholder ${name}: it has {known}", field=f"{field}.{name}"
+            )
+    clauses = []
+    for clause in expression.clauses:
+        missing = min(clause.parameters - values.keys(), default=None)
+        if missing is None:
+            clauses.append(clause)
+        elif clause.action is Action.INCLUDE:
+            raise InvalidInput(
+                f"the filter's INCLUDE needs a value of ${missing}: send it in {field}",
+                field=f"{field}.{missing}",
+            )
+    return AppliedFilter(FilterExpression(tuple(clauses)) if clauses else None, values)
+
+
+# So many of a visitor's newest interactions of each event type count, as in Amazon Personalize.
+INTERACTIONS_PER_TYPE = 100
+# Who has more is no visitor, and must not slow down those who are.
+_READ = 10_000
+
+
+def interactions_of(log: EventLog, visitor: Visitor, at: int) -> set[tuple[str, str]]:
+    """The items and event types of what counts as of `at`; types that differ in case are one."""
+    if visitor == Visitor():
+        return set()
+    found: set[tuple[str, str]] = set()
+    counts = Counter[str]()
+    for item_id, event_type, _sent_at, _value in log.recent(visitor, at, _READ):
+        kind = event_type.casefold()
+        counts[kind] += 1
+        if counts[kind] <= INTERACTIONS_PER_TYPE:
+            found.add((item_id, kind))
+    return found
+
 
 _NOBODY: Attributes = MappingProxyType({})
 
@@ -124,3 +181,26 @@ def _check(expression: FilterExpression, subject: Subject) -> None:
             " choose another",
             field="filter",
         )
+
+
+class Filterings:
+    """Makes each when it is first asked for, and keeps it."""
+
+    def __init__(self, log: EventLog, catalogue: Catalogue) -> None:
+        self._log = log
+        self._catalogue = catalogue
+        self._made: dict[str, Filtering] = {}
+
+    def of(self, dataset_group: str) -> Filtering:
+        """That of the dataset group."""
+        made = self._made.get(dataset_group)
+        if made is None:
+            catalogue = self._catalogue.of(dataset_group)
+            new = Filtering(self._log.of(dataset_group), catalogue, ItemMetadata(catalogue))
+            made = self._made.setdefault(dataset_group, new)
+        return made
+
+    def refresh(self, now: int) -> None:
+        """Read again what is known of the items, where anybody has ever asked."""
+        for filtering in list(self._made.values()):
+            filtering.metadata.refresh(now)

@@ -1,14 +1,25 @@
-"""The hold-out: what a model may be trained on, the questions, and the right answers."""
+"""The hold-out: what a model may be trained on, the queries, the right answers, the baselines."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.engine.serving.context import build_context
-from pawsonalize.engine.training.evaluating.part import part_of, positions
+from pawsonalize.evaluation.baselines import (
+    Baseline,
+    by_attributes,
+    by_chance,
+    by_own_history,
+    by_popularity,
+    popularity_shares,
+)
 from pawsonalize.evaluation.judging import Judgement, Ranker, judge
+from pawsonalize.evaluation.slices import Slice, by_history, by_novelty, by_value
 from pawsonalize.evaluation.splits import (
     Split,
     births,
@@ -18,6 +29,49 @@ from pawsonalize.evaluation.splits import (
 )
 from pawsonalize.recipes.contract import Context, Model, TrainingData
 from pawsonalize.storage.base import Catalogue
+
+
+def part_of(
+    data: TrainingData, rows: NDArray[np.bool_], items: NDArray[np.bool_], as_of: int
+) -> TrainingData:
+    """The events and items of two masks; users and items are numbered anew, in their order.
+
+    `rows` is (events,), `items` is (items,); events of items left out are left out as well.
+    """
+    kept = rows & items[data.item]
+    users, user = np.unique(data.user[kept], return_inverse=True)
+    return replace(
+        data,
+        user=user.astype(np.int32),
+        item=positions(items)[data.item[kept]].astype(np.int32),
+        event_type=data.event_type[kept],
+        value=data.value[kept],
+        time=data.time[kept],
+        n_users=len(users),
+        item_ids=tuple(compress(data.item_ids, items.tolist())),
+        attributes=replace(data.attributes, codes=data.attributes.codes[items]),
+        as_of=as_of,
+        stock=data.stock.as_of(as_of, positions(items)),
+        facets=data.facets.of(kept),
+        returned=data.returned.as_of(as_of, positions(items)),
+        disliked=data.disliked.as_of(as_of, positions(items)),
+    )
+
+
+def reordered(data: TrainingData, taken: NDArray[np.int64]) -> TrainingData:
+    """Row r with the item, type and value of row `taken[r]`; users and times stay."""
+    return replace(
+        data,
+        item=data.item[taken],
+        event_type=data.event_type[taken],
+        value=data.value[taken],
+    )
+
+
+def positions(items: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Where each item of a mask stands among those it keeps; -1 for the others."""
+    return np.where(items, np.cumsum(items) - 1, -1)
+
 
 MAX_QUESTIONS = 2_000
 """More test users are sampled: the intervals are narrow by then, and it takes seconds."""
@@ -158,3 +212,59 @@ def only_there(
 ) -> NDArray[np.floating]:
     """The candidates' scores, -inf for those of which no animal is available."""
     return scores if supply is None else np.where(supply > 0, scores, -np.inf)
+
+
+def slices_of(holdout: Holdout) -> list[Slice]:
+    """Every slice with enough targets; masks over all targets, question by question."""
+    targets = np.concatenate(holdout.targets)
+    counts = [len(wanted) for wanted in holdout.targets]
+    # The last count, of no candidate, is what -1 reads.
+    touched = np.bincount(holdout.training.item, minlength=len(holdout.training.item_ids) + 1)
+    slices = by_history(np.repeat(holdout.known, counts)) + by_novelty(touched[targets] == 0)
+    attributes = holdout.data.attributes
+    if "species" in attributes.names:
+        column = attributes.names.index("species")
+        species = attributes.codes[np.concatenate(holdout.target_items), column]
+        slices += by_value("species", attributes.values[column], species)
+    return slices
+
+
+RANDOM, POPULARITY = "random", "popularity"
+OWN_HISTORY, ATTRIBUTES = "repeat own history", "attributes only"
+
+
+def baselines(holdout: Holdout, seed: int) -> Mapping[str, Ranker]:
+    """Every baseline, made from the training part alone, by its name."""
+    training = holdout.training
+    n_items = len(training.item_ids)
+    shares = popularity_shares(training.user, training.item, n_items)
+    made = {
+        RANDOM: by_chance(n_items, seed),
+        POPULARITY: by_popularity(shares),
+        OWN_HISTORY: by_own_history(shares),
+        ATTRIBUTES: by_attributes(training.attributes.codes),
+    }
+    histories = _histories(holdout)
+    return {name: partial(_ask, holdout, baseline, histories) for name, baseline in made.items()}
+
+
+def popularity(holdout: Holdout) -> Ranker:
+    """The baseline of that name alone."""
+    training = holdout.training
+    shares = popularity_shares(training.user, training.item, len(training.item_ids))
+    return lambda question: only_there(shares, holdout.supply(question))
+
+
+def _ask(
+    holdout: Holdout, baseline: Baseline, histories: list[NDArray[np.int64]], question: int
+) -> NDArray[np.floating]:
+    return only_there(baseline(histories[question], question), holdout.supply(question))
+
+
+def _histories(holdout: Holdout) -> list[NDArray[np.int64]]:
+    """The contexts' items as positions among the candidates, newest first."""
+    place = {item: position for position, item in enumerate(holdout.training.item_ids)}
+    return [
+        np.array([place[seen.item] for seen in context.events if seen.item in place], np.int64)
+        for context in holdout.contexts
+    ]

@@ -11,12 +11,16 @@ from pawsonalize.domain.times import DAY, HOUR, iso
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
-from pawsonalize.engine.training.checks.checking import check_data, later_events
-from pawsonalize.engine.training.checks.finding import Finding, Severity
-from pawsonalize.engine.training.checks.settings import CheckSettings
+from pawsonalize.engine.training.data_checks import (
+    CheckSettings,
+    Finding,
+    Severity,
+    check_data,
+    later_events,
+)
 from pawsonalize.engine.training.retrained import Retrained, left_out, retrained
 from pawsonalize.engine.training.retraining.fates import decided
-from pawsonalize.engine.training.retraining.judging import live_version
+from pawsonalize.engine.training.retraining.promotion import live_version
 from pawsonalize.engine.training.retraining.record import (
     Fate,
     Half,

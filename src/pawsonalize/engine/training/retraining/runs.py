@@ -1,19 +1,24 @@
-"""Beginning, reading and cancelling workflow runs; what doors and commands see of them."""
+"""Runs: begun by schedule, by hand or the first time; read and cancelled."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from pawsonalize.domain.errors import Conflict, NotFound
 from pawsonalize.domain.times import iso
+from pawsonalize.engine.serving.served import Serving
 from pawsonalize.engine.training.retrained import EVERYTHING, Part
 from pawsonalize.engine.training.retraining.record import (
+    Outcome,
     Record,
     Trigger,
     begun,
     read_record,
     write_record,
 )
+from pawsonalize.engine.training.retraining.schedule import Schedule
+from pawsonalize.storage.base import EventLog
 from pawsonalize.storage.workflow_runs import WorkflowRun, WorkflowRuns
 
 
@@ -92,3 +97,72 @@ def _run_id(moment: int) -> str:
 
 def _row(record: Record) -> WorkflowRun:
     return WorkflowRun(record.run_id, record.started_at, write_record(record))
+
+
+class Timer:
+    """Begins the run of a tick when its time has come.
+
+    Ticks that were missed while nothing was up are made up for by one run. Where the clock jumps
+    forward over several, one run begins; where it jumps back, those it meets again are known.
+    """
+
+    def __init__(self, runs: Runs, schedule: Schedule, now: int) -> None:
+        self._runs = runs
+        self._schedule = schedule
+        last = next((record.started_at for record in runs.newest(1)), now)
+        self._seen = min(last, now)
+
+    def look(self, now: int) -> None:
+        """Begin the run that is due, if any is and no other one runs."""
+        self._seen = min(self._seen, now)
+        tick = self._schedule.latest(now)
+        if tick is not None and tick > self._seen and self._runs.begin_tick(tick, now):
+            self._seen = tick
+
+
+_GROWTH = 2
+_BROKEN = {Outcome.FAILED, Outcome.TIMED_OUT}
+
+
+class FirstRun:
+    """Begins a run while no model is live and there is something to learn from.
+
+    A run that was cut off goes on where it was, like any other. After one that led to no model
+    the next begins once there are `_GROWTH` times as many events; after one that broke, with
+    the next start of a server too.
+    """
+
+    def __init__(self, runs: Runs, log: EventLog, live: Serving, events: int, now: int) -> None:
+        """`events` is how many a training needs; `now` is when this server started."""
+        self._runs = runs
+        self._log = log
+        self._live = live
+        self._events = events
+        self._since = now
+        self._is_over = False
+
+    @property
+    def events_needed(self) -> int:
+        """How many events a training needs."""
+        return self._events
+
+    def look(self, now: int) -> None:
+        """Begin the run if it is due; returns at once."""
+        if self._is_over or self._live.is_ready:
+            self._is_over = True
+            return
+        events = self._log.head()
+        if events < self._events:
+            return
+        last = next(iter(self._runs.newest(1)), None)
+        if last is None or self._is_worth_another(last, events):
+            with suppress(Conflict):  # another server was faster
+                self._runs.begin(Trigger.FIRST, now)
+
+    def _is_worth_another(self, last: Record, events: int) -> bool:
+        if last.ended_at is None:
+            return False
+        known = last.log_offset
+        if known is not None and events >= known * _GROWTH:
+            return True
+        return last.outcome in _BROKEN and last.ended_at < self._since

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 
 from pawsonalize.engine.training.retraining.checking import Checking
-from pawsonalize.engine.training.retraining.judging import Judging
 from pawsonalize.engine.training.retraining.news import News
-from pawsonalize.engine.training.retraining.promotion import Promotion
+from pawsonalize.engine.training.retraining.promotion import Judging, Promotion
 from pawsonalize.engine.training.retraining.record import Record, Step
 from pawsonalize.engine.training.retraining.training import Training
 from pawsonalize.engine.training.retraining.worker import StepWork

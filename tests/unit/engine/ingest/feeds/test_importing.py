@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
+from pawsonalize.engine.ingest.feeds.formats import FeedForm, read_feed
 from pawsonalize.engine.ingest.feeds.importing import FeedImport, FeedReport, import_feed
-from pawsonalize.engine.ingest.feeds.reading import FeedForm, read_feed
 from pawsonalize.engine.ingest.feeds.watching import FolderWatch
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
 from pawsonalize.storage.animals import AnimalQuery

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.ingest.feeds.formats import read_feed
 from pawsonalize.engine.ingest.feeds.importing import FeedImport, FeedReport, import_feed
 from pawsonalize.engine.ingest.feeds.mapping import ValueMapping, skeleton
-from pawsonalize.engine.ingest.feeds.reading import read_feed
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
 from pawsonalize.storage.sql import SqlAnimals
 from tests.event_data import T0

@@ -7,8 +7,8 @@ import pytest
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.feeds.dates import DateOrder
 from pawsonalize.engine.ingest.feeds.feed import FeedRow
-from pawsonalize.engine.ingest.feeds.reading import FeedForm, read_feed
-from pawsonalize.engine.ingest.feeds.table_form import TableForm, read_columns, read_date_order
+from pawsonalize.engine.ingest.feeds.formats import FeedForm, read_feed
+from pawsonalize.engine.ingest.feeds.table import TableForm, read_columns, read_date_order
 from pawsonalize.engine.ingest.inventory.form import AnimalForm
 
 COLUMNS = "id=Animal #, species=Type,intakeAt=In Date,outcome_at=Out Date,outcome=Out,size="

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from pawsonalize.domain.animals import Animal, GoodWith
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.animals.choice import Question
+from pawsonalize.engine.serving.animals.available import Shelf
 from pawsonalize.engine.serving.animals.distance import Place
-from pawsonalize.engine.serving.animals.rules import ANYBODY, Denied, Rules
+from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Denied, Rules
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
-from pawsonalize.engine.serving.animals.shelf import Shelf
+from pawsonalize.engine.serving.animals.utility import Question
 from tests.animal_data import animal
 from tests.event_data import T0
 

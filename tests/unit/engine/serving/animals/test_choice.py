@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from pawsonalize.domain.animals import Animal, GoodWith
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.animals.choice import Question, choose
+from pawsonalize.engine.serving.animals.available import Shelf
 from pawsonalize.engine.serving.animals.distance import Place
-from pawsonalize.engine.serving.animals.rules import Rules
+from pawsonalize.engine.serving.animals.eligibility import Rules
 from pawsonalize.engine.serving.animals.settings import AnimalSettings, Weights
-from pawsonalize.engine.serving.animals.shelf import Shelf
+from pawsonalize.engine.serving.animals.utility import Question, choose
 from tests.animal_data import animal
 from tests.event_data import T0
 from tests.unit.engine.serving.animals.shelves import (

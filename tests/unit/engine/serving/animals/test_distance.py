@@ -5,7 +5,7 @@ import pytest
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.serving.animals.distance import Place, kilometres, read_postcodes
-from pawsonalize.engine.serving.animals.profile import Wishes, rules_for
+from pawsonalize.engine.serving.animals.eligibility import Wishes, rules_for
 
 PARIS, LONDON = Place(48.8566, 2.3522), Place(51.5074, -0.1278)
 

@@ -6,9 +6,8 @@ from hypothesis import strategies as st
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.animals.choice import choose
-from pawsonalize.engine.serving.animals.due import Dues
-from pawsonalize.engine.serving.animals.rules import Rules
+from pawsonalize.engine.serving.animals.eligibility import Rules
+from pawsonalize.engine.serving.animals.utility import Dues, choose
 from pawsonalize.engine.serving.exploration import Novelty, explore
 from tests.animal_data import animal
 from tests.event_data import T0

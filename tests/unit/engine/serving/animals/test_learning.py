@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.engine.serving.animals.learning import learned_weights
-from pawsonalize.engine.serving.animals.settings import BOUNDS, LEARNED, Weights
+from pawsonalize.engine.serving.animals.settings import BOUNDS, LEARNED, Weights, learned_weights
 from pawsonalize.storage.animals import Choice
 
 TRUTH = np.array([1.5, 0.2, 2.0, 0.0, 0.7])

@@ -5,8 +5,8 @@ import pytest
 
 from pawsonalize.domain.times import HOUR
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
-from pawsonalize.engine.serving.animals.liking import MOST, Likings
-from pawsonalize.engine.serving.animals.shelf import Codes
+from pawsonalize.engine.serving.animals.affinity import MOST, Likings
+from pawsonalize.engine.serving.animals.available import Codes
 from pawsonalize.engine.serving.recommender import GroupScores
 from pawsonalize.engine.serving.served import Served
 from pawsonalize.recipes.contract import Arrays, Card, Context, Floats, Seen

@@ -17,11 +17,10 @@ from pawsonalize.domain.preferences import Preferences
 from pawsonalize.domain.statuses import AnimalStatus, StatusChange
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
-from pawsonalize.engine.serving.animals.individuals import Asked, Individuals
+from pawsonalize.engine.serving.animals.available_watch import ShelfWatch
+from pawsonalize.engine.serving.animals.ranking import Asked, Individuals
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
-from pawsonalize.engine.serving.animals.shelf_watch import ShelfWatch
-from pawsonalize.engine.serving.filters.applied import AppliedFilter
-from pawsonalize.engine.serving.filters.filtering import Asking
+from pawsonalize.engine.serving.filters.filtering import AppliedFilter, Asking
 from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.serving.served import Fixed, Served, ServingSettings

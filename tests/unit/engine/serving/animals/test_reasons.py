@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from pawsonalize.domain.animals import Animal, GoodWith
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.animals.individuals import PARTS
+from pawsonalize.engine.serving.animals.eligibility import Rules
+from pawsonalize.engine.serving.animals.ranking import PARTS
 from pawsonalize.engine.serving.animals.reasons import MAX_REASONS, Standing, reasons_for
-from pawsonalize.engine.serving.animals.rules import Rules
 from pawsonalize.recipes.contract import Seen
 from tests.animal_data import animal
 from tests.event_data import T0

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.serving.animals.rules import Rules
-from pawsonalize.engine.serving.animals.shelf import EVERY_SLOT, Shelf
+from pawsonalize.engine.serving.animals.available import EVERY_SLOT, Shelf
+from pawsonalize.engine.serving.animals.eligibility import Rules
 from tests.animal_data import animal
 from tests.event_data import T0
 from tests.unit.engine.serving.animals.shelves import HERE, ids_of, question_of, shelf_of, stocks

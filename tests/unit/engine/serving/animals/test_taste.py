@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pawsonalize.engine.serving.animals.affinity import Tastes
+from pawsonalize.engine.serving.animals.available import Codes
 from pawsonalize.engine.serving.animals.settings import TasteSettings
-from pawsonalize.engine.serving.animals.shelf import Codes
-from pawsonalize.engine.serving.animals.taste import Tastes
 from pawsonalize.recipes.classes.latent import LatentClasses
 from pawsonalize.recipes.contract import Context, Seen
 from pawsonalize.recipes.facets import Facet

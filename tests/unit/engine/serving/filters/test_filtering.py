@@ -6,9 +6,13 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.filters import parse
 from pawsonalize.domain.times import MINUTE
-from pawsonalize.engine.serving.filters.applied import AppliedFilter, apply
-from pawsonalize.engine.serving.filters.filtering import Asking, Filtering
-from pawsonalize.engine.serving.filters.interactions import INTERACTIONS_PER_TYPE
+from pawsonalize.engine.serving.filters.filtering import (
+    INTERACTIONS_PER_TYPE,
+    AppliedFilter,
+    Asking,
+    Filtering,
+    apply,
+)
 from pawsonalize.engine.serving.metadata import ItemMetadata
 from pawsonalize.storage.base import Item, User
 from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog

@@ -12,8 +12,7 @@ from pawsonalize.engine.training.evaluating.evaluator import (
     evaluate,
     evaluate_data,
 )
-from pawsonalize.engine.training.evaluating.holdout import SplitName, hold_out
-from pawsonalize.engine.training.evaluating.part import reordered
+from pawsonalize.engine.training.evaluating.holdout import SplitName, hold_out, reordered
 from pawsonalize.engine.training.evaluating.report import Evaluation, RankerReport, SplitReport
 from pawsonalize.evaluation.controls import shuffled_labels
 from pawsonalize.evaluation.metrics.catalogue import METRICS, NDCG_AT_5

@@ -8,9 +8,15 @@ import pytest
 from numpy.typing import NDArray
 
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
-from pawsonalize.engine.training.evaluating.gathering import evidence_on, gather
+from pawsonalize.engine.training.evaluating.evidence import (
+    Fit,
+    Standing,
+    evidence_on,
+    fit_of,
+    gather,
+    live_training,
+)
 from pawsonalize.engine.training.evaluating.holdout import Holdout, SplitName, hold_out
-from pawsonalize.engine.training.evaluating.standing import Fit, Standing, fit_of, live_training
 from pawsonalize.evaluation.gate.decision import decide
 from pawsonalize.evaluation.gate.evidence import Evidence
 from pawsonalize.evaluation.gate.settings import GateSettings

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from pawsonalize.engine.training.evaluating.evaluator import EvaluationOrder, evaluate_data
-from pawsonalize.engine.training.evaluating.held_out_metrics import held_out_metrics
 from pawsonalize.engine.training.evaluating.holdout import SplitName
+from pawsonalize.engine.training.trainer import held_out_metrics
 from pawsonalize.recipes.popularity_count import PopularityCount
 from tests.recipe_data import NOW, training_data
 from tests.unit.engine.training.evaluating.test_evaluator import ranker, walks

@@ -15,8 +15,8 @@ from pawsonalize.engine.training.evaluating.holdout import (
     context_before,
     hold_out,
     item_births,
+    part_of,
 )
-from pawsonalize.engine.training.evaluating.part import part_of
 from pawsonalize.engine.training.training_data import training_data as read_training_data
 from pawsonalize.recipes.contract import TrainingData
 from pawsonalize.storage.base import Item, User

@@ -11,13 +11,17 @@ import pytest
 from pawsonalize.engine.ingest.importing.columns import read_schema
 from pawsonalize.engine.ingest.importing.importer import Importer
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
-from pawsonalize.engine.training.checks.checking import check_data
-from pawsonalize.engine.training.evaluating.answers import unsound
-from pawsonalize.engine.training.evaluating.asking import asking
+from pawsonalize.engine.training.data_checks import check_data
 from pawsonalize.engine.training.evaluating.evaluator import EvaluationOrder, evaluate
-from pawsonalize.engine.training.evaluating.gathering import evidence_on, gather
-from pawsonalize.engine.training.evaluating.holdout import SplitName, hold_out, item_births
-from pawsonalize.engine.training.evaluating.rankers import OWN_HISTORY, RANDOM
+from pawsonalize.engine.training.evaluating.evidence import evidence_on, gather, unsound
+from pawsonalize.engine.training.evaluating.holdout import (
+    OWN_HISTORY,
+    RANDOM,
+    SplitName,
+    hold_out,
+    item_births,
+)
+from pawsonalize.engine.training.evaluating.lists import asking
 from pawsonalize.engine.training.training_data import training_data
 from pawsonalize.evaluation.gate.decision import decide
 from pawsonalize.evaluation.gate.settings import GateSettings, Profile

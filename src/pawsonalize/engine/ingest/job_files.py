@@ -1,0 +1,181 @@
+"""Files of jobs: the folders and object stores that were opened to reading and to writing."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import IO, BinaryIO
+from urllib.parse import unquote, urlsplit
+
+from pawsonalize.archive.base import ObjectStore
+from pawsonalize.domain.errors import InvalidInput
+
+CSV = (".csv", ".csv.gz")
+JSON_LINES = (".json", ".jsonl")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file to import, and how to open it."""
+
+    name: str
+    open: Callable[[], BinaryIO]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What `file://` and `s3://` locations lead to.
+
+    Files are read only below `roots`, never through a link. `s3_root` is a folder whose folders
+    stand for buckets; without it, `open_store` opens a bucket by its URL.
+    """
+
+    roots: tuple[Path, ...]
+    s3_root: Path | None
+    open_store: Callable[[str], ObjectStore]
+
+    def files(self, location: str, endings: tuple[str, ...] = CSV) -> list[SourceFile]:
+        """The file at the location, or every file below it with one of the endings, by name.
+
+        InvalidInput for a location that leads nowhere, or nowhere it may.
+        """
+        url = urlsplit(location)
+        path = unquote(url.path)
+        if ".." in (url.netloc, *path.split("/")) or "\0" in path:
+            raise _unreadable(location, "it must not contain `..`")
+        if url.scheme == "file" and url.netloc in {"", "localhost"}:
+            found = self._below_roots(location, Path(path), endings)
+        elif url.scheme == "s3" and url.netloc:
+            found = self._in_bucket(location, url.netloc, path.strip("/"), endings)
+        else:
+            raise _unreadable(location, "write file:///folder/file.csv or s3://bucket/prefix")
+        if not found:
+            raise _unreadable(location, f"there is no {endings[0]} file: check the path")
+        return found
+
+    def _below_roots(self, location: str, path: Path, endings: tuple[str, ...]) -> list[SourceFile]:
+        for root in self.roots:
+            if path.is_relative_to(root):
+                return list(_files(location, root, path, endings))
+        allowed = ", ".join(map(str, self.roots))
+        raise _unreadable(location, f"put the file below {allowed}, or set import_roots")
+
+    def _in_bucket(
+        self, location: str, bucket: str, prefix: str, endings: tuple[str, ...]
+    ) -> list[SourceFile]:
+        if self.s3_root is not None:
+            return list(_files(location, self.s3_root, self.s3_root / bucket / prefix, endings))
+        store = self.open_store(f"s3://{bucket}")
+        named = prefix.lower().endswith(endings)
+        keys = (
+            [prefix]
+            if named
+            else [key for key in store.list(prefix) if key.lower().endswith(endings)]
+        )
+        return [SourceFile(key, _Object(store, key)) for key in sorted(keys)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Object:
+    store: ObjectStore
+    key: str
+
+    def __call__(self) -> BinaryIO:
+        return BytesIO(self.store.get(self.key))
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: Path
+
+    def __call__(self) -> BinaryIO:
+        try:
+            # A link may have taken the file's place since it was looked at.
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW)
+        except OSError as error:
+            raise InvalidInput(f"cannot open {self.path}: {error.strerror}") from error
+        return os.fdopen(descriptor, "rb")
+
+
+def _files(location: str, root: Path, path: Path, endings: tuple[str, ...]) -> Iterator[SourceFile]:
+    for step in (path, *path.parents):
+        if step == root:
+            break
+        if step.is_symlink():
+            raise _unreadable(location, f"{step.name} is a link: copy the file itself")
+    if path.is_file():
+        yield SourceFile(path.name, _File(path))
+        return
+    for folder, folders, names in os.walk(path):
+        folders.sort()
+        for name in sorted(names):
+            file = Path(folder) / name
+            if name.lower().endswith(endings) and file.is_file() and not file.is_symlink():
+                yield SourceFile(file.relative_to(path).as_posix(), _File(file))
+
+
+def _unreadable(location: str, reason: str) -> InvalidInput:
+    return InvalidInput(f"cannot read from {location}: {reason}", field="dataLocation")
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A folder of an object store that a job writes to."""
+
+    store: ObjectStore
+    folder: str
+
+    @contextmanager
+    def file(self, name: str) -> Iterator[IO[bytes]]:
+        """A file to write; it is there, whole, when the block has ended well, and else not.
+
+        It grows on the disk of this machine, so that its size is none of memory's business.
+        """
+        with tempfile.NamedTemporaryFile() as file:
+            yield file
+            file.flush()
+            self.store.replace(f"{self.folder}/{name}".lstrip("/"), Path(file.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What `file://` and `s3://` locations lead to.
+
+    Files are written only below `roots`. `s3_root` is a folder whose folders stand for buckets;
+    without it a bucket is opened by its URL. `open_store` opens either.
+    """
+
+    roots: tuple[Path, ...]
+    s3_root: Path | None
+    open_store: Callable[[str], ObjectStore]
+
+    def at(self, location: str) -> Output:
+        """The folder at the location; InvalidInput if nobody may write there."""
+        url = urlsplit(location)
+        path = unquote(url.path)
+        steps = [step for step in path.split("/") if step]
+        if any(step.startswith(".") for step in (url.netloc, *steps)) or "\0" in path:
+            raise _unwritable(location, "no step of it may begin with a dot")
+        if url.scheme == "file" and url.netloc in {"", "localhost"}:
+            return self._below_roots(location, Path(path))
+        if url.scheme != "s3" or not url.netloc:
+            raise _unwritable(location, "write s3://bucket/folder/ or file:///folder/")
+        bucket = f"s3://{url.netloc}"
+        if self.s3_root is not None:
+            bucket = str(self.s3_root / url.netloc)
+        return Output(self.open_store(bucket), "/".join(steps))
+
+    def _below_roots(self, location: str, path: Path) -> Output:
+        for root in self.roots:
+            if path.is_relative_to(root):
+                inner = path.relative_to(root).as_posix()
+                return Output(self.open_store(str(root)), "" if inner == "." else inner)
+        allowed = ", ".join(map(str, self.roots))
+        raise _unwritable(location, f"choose a folder below {allowed}, or set export_roots")
+
+
+def _unwritable(location: str, reason: str) -> InvalidInput:
+    return InvalidInput(f"cannot write to {location}: {reason}", field="path")

@@ -1,1 +1,0 @@
-"""Metric attributions: what events are worth."""

@@ -1,0 +1,269 @@
+"""Metric attributions: their expressions, sums of the log, and reports."""
+
+import csv
+import io
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+import structlog
+
+from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, PawsonalizeError
+from pawsonalize.domain.events import Event
+from pawsonalize.domain.filters.expression import number_text
+from pawsonalize.domain.schemas import DatasetType
+from pawsonalize.domain.times import HOUR, SECOND
+from pawsonalize.engine.ingest.importing.rows import IMPORTED
+from pawsonalize.engine.ingest.job_files import Outputs
+from pawsonalize.engine.resources.metric_attributions import AttributedMetric, MetricAttribution
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.engine.serving.filters.columns import number_of
+from pawsonalize.storage.base import Catalogue, EventLog
+from pawsonalize.storage.impressions import Impressions
+
+_SUM = re.compile(
+    r"\s*SUM\s*\(\s*(Interactions|Items)\s*\.\s*(\w+)\s*\)\s*", re.IGNORECASE | re.ASCII
+)
+_COUNT = re.compile(r"\s*SAMPLECOUNT\s*\(\s*\)\s*", re.IGNORECASE)
+
+
+class Function(StrEnum):
+    """How events are added up."""
+
+    SUM = "SUM"
+    COUNT = "SAMPLECOUNT"
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A function, and the column it is of; a count has none."""
+
+    function: Function
+    dataset: DatasetType = DatasetType.INTERACTIONS
+    column: str = ""
+
+
+def parse_expression(text: str) -> Expression:
+    """Read an expression; InvalidInput says which there are."""
+    if _COUNT.fullmatch(text):
+        return Expression(Function.COUNT)
+    match = _SUM.fullmatch(text)
+    if match is None:
+        raise InvalidInput(
+            f"the expression must be SAMPLECOUNT(), SUM(Interactions.COLUMN) or"
+            f" SUM(Items.COLUMN), not {text[:100]}",
+            field="expression",
+        )
+    return Expression(Function.SUM, DatasetType(match[1].capitalize()), match[2].upper())
+
+
+# Where an event's properties name the source, as the column of an interactions dataset does.
+SOURCE = "EVENT_ATTRIBUTION_SOURCE"
+_PAGE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A metric's value of the events of one hour and source; `hour` is its first millisecond."""
+
+    metric: AttributedMetric
+    function: Function
+    source: str
+    hour: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """Attributes events that were sent: to the source they name, or to what recommended them.
+
+    That is the solution whose version gave the answer of the event's recommendation id. What names
+    neither is nobody's, and in no metric; imported events are in none.
+    """
+
+    registry: Registry
+    log: EventLog
+    catalogue: Catalogue
+    impressions: Impressions
+
+    def measured(self, attribution: MetricAttribution, after: int, through: int) -> list[Measured]:
+        """The metrics of the events with `after < offset <= through`, by hour, name and source."""
+        wanted = [(one, parse_expression(one.expression)) for one in attribution.metrics]
+        sums: defaultdict[tuple[int, int, str], float] = defaultdict(float)
+        for event in self._events(attribution, after, through):
+            source = self._source(event)
+            if source is None:
+                continue
+            for place, (metric, expression) in enumerate(wanted):
+                if metric.event_type == event.event_type:
+                    hour = event.sent_at // HOUR * HOUR
+                    sums[hour, place, source] += self._value(event, expression)
+        return [
+            Measured(wanted[place][0], wanted[place][1].function, source, hour, value)
+            for (hour, place, source), value in sorted(sums.items())
+        ]
+
+    def _events(self, attribution: MetricAttribution, after: int, through: int) -> Iterator[Event]:
+        types = {metric.event_type for metric in attribution.metrics}
+        while page := self.log.read(after, through, _PAGE):
+            for logged in page:
+                event = logged.event
+                if (
+                    event.dataset_group == attribution.dataset_group
+                    and event.event_type in types
+                    and not event.event_id.startswith(IMPORTED)
+                ):
+                    yield event
+            after = page[-1].offset
+
+    def _source(self, event: Event) -> str | None:
+        named = _properties(event).get(SOURCE)
+        if isinstance(named, str):
+            return named
+        if event.recommendation_id is None:
+            return None
+        shown = self.impressions.of(event.dataset_group).get(event.recommendation_id)
+        if shown is None:
+            return None
+        try:
+            return self.registry.get(SolutionVersion, shown.solution_version).solution
+        except NotFound:
+            return shown.solution_version
+
+    def _value(self, event: Event, expression: Expression) -> float:
+        """What the event adds; nothing where it has no number in the column."""
+        if expression.function is Function.COUNT:
+            return 1.0
+        if expression.dataset is DatasetType.ITEMS:
+            item = self.catalogue.of(event.dataset_group).item(event.item_id)
+            number = number_of(None if item is None else item.attributes.get(expression.column))
+        elif expression.column == "EVENT_VALUE":
+            number = number_of(event.event_value)
+        else:
+            number = number_of(_properties(event).get(expression.column))
+        return 0.0 if number != number else number  # noqa: PLR0124 - NaN is what is not itself
+
+
+def _properties(event: Event) -> dict[str, str | float | None]:
+    """The event's properties that are plain values, by upper-case name."""
+    found = msgspec.json.decode(event.properties) if event.properties else {}
+    return {
+        name.upper(): value
+        for name, value in found.items()
+        if isinstance(value, str | int | float | None)
+    }
+
+
+MAX_METRICS = 10
+_HEADER = (
+    "METRIC_NAME",
+    "EVENT_TYPE",
+    "VALUE",
+    "MATH_FUNCTION",
+    "EVENT_ATTRIBUTION_SOURCE",
+    "TIMESTAMP",
+)
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class MetricAttributions:
+    """The metric attributions of a registry; each is reported at most every `seconds`."""
+
+    registry: Registry
+    measuring: Measuring
+    outputs: Outputs
+    seconds: float
+
+    def create(self, attribution: MetricAttribution, now: int) -> MetricAttribution:
+        """Store one, which counts the events that come from now on.
+
+        InvalidInput for a metric that cannot be measured, or a place where nobody may write.
+        """
+        self._check(attribution)
+        head = self.measuring.log.head()
+        fresh = msgspec.structs.replace(attribution, reported=head, reported_at=now)
+        return self.registry.create(fresh, now)
+
+    def update(
+        self,
+        name: str,
+        now: int,
+        *,
+        add: Sequence[AttributedMetric] = (),
+        remove: Sequence[str] = (),
+        **changes: Any,
+    ) -> MetricAttribution:
+        """Add and remove metrics, or report elsewhere; InvalidInput as `create` says it."""
+
+        def change(attribution: MetricAttribution) -> MetricAttribution:
+            unknown = set(remove) - {metric.name for metric in attribution.metrics}
+            if unknown:
+                raise InvalidInput(f"{name} has no metric {min(unknown)}", field="removeMetrics")
+            kept = [metric for metric in attribution.metrics if metric.name not in remove]
+            changed = msgspec.structs.replace(attribution, metrics=(*kept, *add), **changes)
+            self._check(changed)
+            return changed
+
+        return self.registry.change(MetricAttribution, name, change, now)
+
+    def report_due(self, now: int) -> None:
+        """Write the reports that are due: what has come since the one before.
+
+        A report that was written, but not recorded, is written again under the same name.
+        """
+        for attribution in list(self.registry.all(MetricAttribution)):
+            if attribution.target and now - attribution.reported_at >= self.seconds * SECOND:
+                try:
+                    self._report(attribution, attribution.target, now)
+                except PawsonalizeError as error:
+                    log.error("report", attribution=attribution.name, reason=error.message)
+
+    def _report(self, attribution: MetricAttribution, target: str, now: int) -> None:
+        head = self.measuring.log.head()
+        if head == attribution.reported:
+            return
+        measured = self.measuring.measured(attribution, attribution.reported, head)
+        if measured:
+            name = f"{attribution.name}/metrics-{attribution.reported + 1:020d}.csv"
+            with self.outputs.at(target).file(name) as file:
+                file.write(_csv(measured))
+        done = msgspec.structs.replace(attribution, reported=head, reported_at=now)
+        with suppress(Conflict):  # another server was faster, or it was updated: next time
+            self.registry.update(done, attribution.updated_at)
+
+    def _check(self, attribution: MetricAttribution) -> None:
+        if not 1 <= len(attribution.metrics) <= MAX_METRICS:
+            raise InvalidInput(f"there may be 1 to {MAX_METRICS} metrics", field="metrics")
+        names = {metric.name for metric in attribution.metrics}
+        if len(names) < len(attribution.metrics):
+            raise InvalidInput("two metrics have the same name", field="metrics")
+        for metric in attribution.metrics:
+            parse_expression(metric.expression)
+        if attribution.target is not None:
+            self.outputs.at(attribution.target)
+
+
+def _csv(measured: Sequence[Measured]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(_HEADER)
+    for one in measured:
+        writer.writerow(
+            (
+                one.metric.name,
+                one.metric.event_type,
+                number_text(one.value),
+                one.function,
+                one.source,
+                one.hour // SECOND,
+            )
+        )
+    return text.getvalue().encode()

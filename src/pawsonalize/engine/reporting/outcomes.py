@@ -1,0 +1,222 @@
+"""Outcomes: adoptions and what led to them, each put down to an answer.
+
+An outcome is put down to the first of these that is found:
+
+1. The answer whose recommendationId the event names, if it held the animal or its group.
+2. A return: whatever the animal's newest adoption before it was put down to.
+3. The newest answer to the same visitor, at most `within` before, that held it.
+
+What none of them finds is put down to nobody.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.statuses import AnimalStatus
+from pawsonalize.storage.impressions import RECOMMENDATION, Impression, Impressions
+from pawsonalize.storage.outcomes import Outcomes
+
+
+class Kind(StrEnum):
+    """The event types that are outcomes."""
+
+    INQUIRY = "inquiry"
+    APPLICATION = "application"
+    ADOPTION = "adoption"
+    RETURN = "return"
+
+
+WEIGHTS: Mapping[str, float] = MappingProxyType(
+    {Kind.INQUIRY: 0.1, Kind.APPLICATION: 0.3, Kind.ADOPTION: 1.0, Kind.RETURN: -1.0}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One of them, by a visitor (the user of a bound session) or, None, known from the record.
+
+    `recommendation_id` is the answer that it names itself.
+    """
+
+    kind: Kind
+    at: int
+    visitor: str | None
+    item_id: str
+    animal_id: str | None = None
+    recommendation_id: str | None = None
+
+
+def read_weights(given: Mapping[str, str]) -> dict[str, float]:
+    """The usual weights with those of `name=value` in their place; InvalidInput for others."""
+    weights = dict(WEIGHTS)
+    for name, value in given.items():
+        if name not in weights:
+            raise InvalidInput(f"no outcome is called {name}: there are {', '.join(weights)}")
+        try:
+            weights[name] = float(value)
+        except ValueError as error:
+            raise InvalidInput(f"the weight of {name} must be a number, not {value}") from error
+    if weights[Kind.RETURN] > 0 or not all(abs(each) < 1e6 for each in weights.values()):
+        raise InvalidInput("weights are below a million, and a return takes away")
+    return weights
+
+
+_BATCH = 10_000
+_KIND_OF = {AnimalStatus.ADOPTED: Kind.ADOPTION, AnimalStatus.RETURNED: Kind.RETURN}
+
+
+def told_outcomes(table: Outcomes, since: int, until: int) -> list[Outcome]:
+    """The events that are outcomes, each with its visitor."""
+    events = []
+    after = 0
+    while page := table.events([*Kind], since, until, after, _BATCH):
+        events += [logged.event for logged in page]
+        after = page[-1].offset
+    alone = {one.session_id for one in events if one.user_id is None and one.session_id is not None}
+    users = table.users_of(alone)
+    return [
+        Outcome(
+            kind=Kind(table.event_types.meaning(event.event_type)),
+            at=event.sent_at,
+            visitor=event.user_id or users.get(event.session_id or "", event.session_id),
+            item_id=event.item_id,
+            animal_id=event.animal_id,
+            recommendation_id=event.recommendation_id,
+        )
+        for event in events
+    ]
+
+
+def unreported(
+    animals: Sequence[Animal], told: Sequence[Outcome], since: int, until: int
+) -> list[Outcome]:
+    """Adoptions and returns that the record knows and no event told: nobody knows by whom."""
+    events = Counter((one.kind, one.animal_id) for one in told)
+    found = []
+    for animal in animals:
+        for change in animal.history:
+            kind = _KIND_OF.get(change.status)
+            if kind is None or not since <= change.at < until:
+                continue
+            if events[kind, animal.animal_id]:
+                events[kind, animal.animal_id] -= 1
+                continue
+            group = animal.group_at(change.at).id
+            found.append(Outcome(kind, change.at, None, group, animal.animal_id))
+    return found
+
+
+CHOSEN = 0.5
+"""A place's item with a greater propensity was the best left, for exploration weights up to it."""
+
+
+class Policy(StrEnum):
+    """What put an animal before the visitor's eyes; NONE: nothing of ours, as far as is known."""
+
+    RECOMMENDED = "recommended"
+    EXPLORED = "explored"
+    RANKED = "ranked"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The policy and the solution version that an outcome is put down to."""
+
+    policy: Policy
+    version: str | None = None
+
+
+NOBODY = Cause(Policy.NONE)
+
+
+def policy_of(answer: Impression, place: int) -> Policy:
+    """What gave the place its item."""
+    if answer.question != RECOMMENDATION:
+        return Policy.RANKED
+    odds = answer.propensities
+    return Policy.EXPLORED if odds is not None and odds[place] <= CHOSEN else Policy.RECOMMENDED
+
+
+def answers_between(impressions: Impressions, since: int, until: int) -> Iterator[list[Impression]]:
+    """Answers that somebody saw, many at a time: all but replays of another moment."""
+    after = ""
+    while page := impressions.between(since, until, after, _BATCH):
+        yield [answer for answer in page if answer.as_of == answer.answered_at]
+        after = page[-1].recommendation_id
+
+
+class AnswerIndex:
+    """The answers that given outcomes may have come of."""
+
+    def __init__(self, named: Collection[str], visitors: Collection[str]) -> None:
+        self._named, self._visitors = named, visitors
+        self._by_id: dict[str, Impression] = {}
+        self._by_visitor: dict[str, list[Impression]] = defaultdict(list)
+
+    def add(self, answer: Impression, visitor: str | None) -> None:
+        """Remember an answer to that visitor, if any of the outcomes may ask for it."""
+        if answer.recommendation_id in self._named:
+            self._by_id[answer.recommendation_id] = answer
+        if visitor in self._visitors and visitor is not None:
+            self._by_visitor[visitor].append(answer)
+
+    def named(self, recommendation_id: str) -> Impression | None:
+        """The answer of that id."""
+        return self._by_id.get(recommendation_id)
+
+    def newest(self, visitor: str, ids: Collection[str], since: int, at: int) -> Impression | None:
+        """The visitor's newest answer of that time that held one of the ids."""
+        held = [
+            answer
+            for answer in self._by_visitor.get(visitor, ())
+            if since <= answer.answered_at <= at and not set(ids).isdisjoint(answer.item_ids)
+        ]
+        return max(held, key=lambda one: (one.answered_at, one.recommendation_id), default=None)
+
+
+def attribute(
+    outcomes: Iterable[Outcome], answers: AnswerIndex, within: int
+) -> Iterator[tuple[Outcome, Cause]]:
+    """Every outcome with its cause, in order of time; `within` is in milliseconds."""
+    adopted: dict[str, Cause] = defaultdict(lambda: NOBODY)
+    for outcome in sorted(outcomes, key=lambda one: one.at):
+        cause = _named(outcome, answers)
+        if cause is None and outcome.kind is Kind.RETURN and outcome.animal_id in adopted:
+            cause = adopted[outcome.animal_id]
+        if cause is None:
+            cause = _latest(outcome, answers, within)
+        if outcome.kind is Kind.ADOPTION and outcome.animal_id is not None:
+            adopted[outcome.animal_id] = cause
+        yield outcome, cause
+
+
+def _named(outcome: Outcome, answers: AnswerIndex) -> Cause | None:
+    if outcome.recommendation_id is None:
+        return None
+    answer = answers.named(outcome.recommendation_id)
+    return None if answer is None else _cause(outcome, answer)
+
+
+def _latest(outcome: Outcome, answers: AnswerIndex, within: int) -> Cause:
+    if outcome.visitor is None:
+        return NOBODY
+    answer = answers.newest(outcome.visitor, _ids(outcome), outcome.at - within, outcome.at)
+    return (None if answer is None else _cause(outcome, answer)) or NOBODY
+
+
+def _cause(outcome: Outcome, answer: Impression) -> Cause | None:
+    for place, item_id in enumerate(answer.item_ids):
+        if item_id in _ids(outcome):
+            return Cause(policy_of(answer, place), answer.solution_version)
+    return None
+
+
+def _ids(outcome: Outcome) -> tuple[str, ...]:
+    """What an answer may call it: its group, or the animal itself."""
+    return (outcome.item_id,) if outcome.animal_id is None else (outcome.item_id, outcome.animal_id)

@@ -1,1 +1,0 @@
-"""Outcomes: adoptions and what led to them."""

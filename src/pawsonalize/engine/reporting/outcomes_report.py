@@ -1,0 +1,209 @@
+"""`pawsonalize outcomes`: from the tables to what came of what was shown."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+
+from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
+from pawsonalize.domain.times import DAY, iso, parse_moment
+from pawsonalize.engine.reporting.off_policy import logged_choices
+from pawsonalize.engine.reporting.outcomes import (
+    CHOSEN,
+    WEIGHTS,
+    AnswerIndex,
+    Outcome,
+    Policy,
+    answers_between,
+    attribute,
+    told_outcomes,
+    unreported,
+)
+from pawsonalize.engine.reporting.report import (
+    Estimate,
+    Line,
+    OutcomesReport,
+    curve_of,
+    hardest,
+    stays_of,
+)
+from pawsonalize.engine.reporting.stays import Showing, Wait, waits_of
+from pawsonalize.engine.reporting.tally import ALL, Tally, version_key
+from pawsonalize.evaluation.off_policy.verdict import OffPolicyValue, off_policy_value
+from pawsonalize.storage.animals import AnimalQuery, Animals
+from pawsonalize.storage.base import EventLog
+from pawsonalize.storage.impressions import Impressions
+from pawsonalize.storage.outcomes import Outcomes
+
+DEFAULT_DAYS = 180
+WITHIN_DAYS = 30
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomesOrder:
+    """What to report: outcomes, answers and arrivals from `since` to before `until`.
+
+    Milliseconds since 1970; `within_days` is how long before an outcome its answer may lie.
+    """
+
+    since: int
+    until: int
+    within_days: int = WITHIN_DAYS
+    weights: Mapping[str, float] = field(default_factory=lambda: WEIGHTS)
+
+    def __post_init__(self) -> None:
+        if self.since >= self.until:
+            raise InvalidInput("since must lie before until", field="since")
+        if not 1 <= self.within_days <= 365:
+            raise InvalidInput("within must be 1 to 365 days", field="within")
+
+
+def read_order(
+    since: str | None,
+    until: str | None,
+    now: int,
+    within_days: int = WITHIN_DAYS,
+    weights: Mapping[str, float] = WEIGHTS,
+) -> OutcomesOrder:
+    """The order for moments as they are written; left out, the newest 180 days."""
+    end = now if until is None else parse_moment(until, "until")
+    begin = end - DEFAULT_DAYS * DAY if since is None else parse_moment(since, "since")
+    return OutcomesOrder(begin, end, within_days, weights)
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeSources:
+    """The tables that a report is read from; not every dataset group has an inventory."""
+
+    outcomes: Outcomes
+    impressions: Impressions
+    animals: Animals
+    log: EventLog
+    has_inventory: bool = True
+
+    def of(self, dataset_group: str) -> "OutcomeSources":
+        """Those of another dataset group; the inventory is the default one's."""
+        return OutcomeSources(
+            self.outcomes.of(dataset_group),
+            self.impressions.of(dataset_group),
+            self.animals,
+            self.log.of(dataset_group),
+            has_inventory=dataset_group == DEFAULT_DATASET_GROUP,
+        )
+
+
+def report_outcomes(sources: OutcomeSources, order: OutcomesOrder) -> OutcomesReport:
+    """Read everything once and count; in the time of the whole log, so not for every request."""
+    animals = list(_animals(sources.animals)) if sources.has_inventory else []
+    waits = [wait for animal in animals for wait in waits_of(animal, order.until)]
+    waits = [wait for wait in waits if wait.until > order.since]
+    outcomes = told_outcomes(sources.outcomes, order.since, order.until)
+    outcomes += unreported(animals, outcomes, order.since, order.until)
+    tally = Tally(Showing(waits))
+    index = _read_answers(sources, order, outcomes, tally)
+    for outcome, cause in attribute(outcomes, index, order.within_days * DAY):
+        tally.outcome(outcome, cause)
+    visited = sources.outcomes.sessions(order.since, order.until)
+    tally.sessions[Policy.NONE] = visited - tally.sessions[ALL]
+    tally.sessions[ALL] |= visited
+    arrivals = [wait for wait in waits if wait.since >= order.since]
+    is_hard = hardest(arrivals)
+    hard = [wait for wait, here in zip(arrivals, is_hard, strict=True) if here]
+    return OutcomesReport(
+        since=iso(order.since),
+        until=iso(order.until),
+        within_days=order.within_days,
+        weights=dict(order.weights),
+        total=_with_stays(
+            tally.line("all", ALL, order.weights, (order.since, order.until)), arrivals, hard
+        ),
+        policies=_policies(tally, order),
+        versions=_versions(tally, order, arrivals, hard),
+        curve=curve_of(arrivals),
+        hardest_curve=curve_of(hard),
+        other_policy=_without_exploration(sources, order),
+    )
+
+
+def _animals(animals: Animals) -> Iterator[Animal]:
+    after: str | None = None
+    while page := animals.page(AnimalQuery(_PAGE, after)):
+        yield from page
+        after = page[-1].animal_id
+
+
+def _read_answers(
+    sources: OutcomeSources, order: OutcomesOrder, outcomes: Sequence[Outcome], tally: Tally
+) -> AnswerIndex:
+    """Count the answers of the time, and keep those that outcomes may have come of."""
+    named = {one.recommendation_id for one in outcomes if one.recommendation_id is not None}
+    visitors = {one.visitor for one in outcomes if one.visitor is not None}
+    index = AnswerIndex(named, visitors)
+    first = order.since - order.within_days * DAY
+    for page in answers_between(sources.impressions, first, order.until):
+        alone = {one.session_id for one in page if one.user_id is None and one.session_id}
+        users = sources.outcomes.users_of(alone)
+        for answer in page:
+            if answer.answered_at >= order.since:
+                tally.answer(answer)
+            session = answer.session_id
+            index.add(answer, answer.user_id or users.get(session or "", session))
+    return index
+
+
+def _policies(tally: Tally, order: OutcomesOrder) -> list[Line]:
+    span = (order.since, order.until)
+    return [tally.line(policy, policy, order.weights, span) for policy in Policy]
+
+
+def _versions(
+    tally: Tally, order: OutcomesOrder, arrivals: Sequence[Wait], hard: Sequence[Wait]
+) -> list[Line]:
+    """Each version with the arrivals of its time: from its first recommendation to the next's."""
+    begun = sorted((at, version) for version, at in tally.recommenders.items())
+    ends = [at for at, _ in begun[1:]] + [order.until]
+    times = {version: (at, end) for (at, version), end in zip(begun, ends, strict=False)}
+    lines = []
+    for version in tally.versions():
+        key = version_key(version)
+        first, last = tally.spans.get(key, (order.until, order.until))
+        line = tally.line(version, key, order.weights, (first, last + 1))
+        if version in times:
+            since, until = times[version]
+            line = _with_stays(line, *(_within(each, since, until) for each in (arrivals, hard)))
+        lines.append(line)
+    return lines
+
+
+def _within(waits: Sequence[Wait], since: int, until: int) -> list[Wait]:
+    return [wait for wait in waits if since <= wait.since < until]
+
+
+def _with_stays(line: Line, arrivals: Sequence[Wait], hard: Sequence[Wait]) -> Line:
+    return msgspec.structs.replace(line, stays=stays_of(arrivals), hardest_fifth=stays_of(hard))
+
+
+def _without_exploration(sources: OutcomeSources, order: OutcomesOrder) -> Estimate:
+    """The same recommendations with every place given to the best left."""
+    found = logged_choices(
+        sources.impressions,
+        sources.log,
+        order.weights,
+        since=order.since,
+        until=order.until,
+        within=order.within_days * DAY,
+    )
+    name = "recommended, without exploration"
+    if not len(found):
+        why = "no recommendation with propensities was given in that time: turn exploration on"
+        return Estimate(name, None, None, 0.0, 0, why)
+    verdict = off_policy_value(found.choices((found.propensity > CHOSEN).astype(np.float64)))
+    served = float(found.reward.mean())
+    if isinstance(verdict, OffPolicyValue):
+        estimate = verdict.estimates["snips"]
+        return Estimate(name, served, estimate, verdict.effective_sample, verdict.rows, None)
+    return Estimate(name, served, None, verdict.effective_sample, verdict.rows, verdict.next_move)

@@ -1,0 +1,153 @@
+"""What an outcomes report says; how long arrivals stay, and which are the hardest fifth."""
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.engine.reporting.stays import Ending, Wait
+from pawsonalize.evaluation.bootstrap import Interval
+from pawsonalize.evaluation.hardship import expected_rates, hardest_fifth
+from pawsonalize.evaluation.survival import SurvivalCurve, kaplan_meier, restricted_mean
+
+
+class Stays(msgspec.Struct, frozen=True, rename="camel"):
+    """How long arrivals wait.
+
+    `rmst90` is the mean of min(wait, 90 days) over all of them, in days, with a 95% interval;
+    `adopted_within90` the share adopted by then; both None until an arrival was followed as far.
+    `mean_of_adopted` looks at those alone who were adopted: it flatters (see the docs).
+    """
+
+    arrivals: int
+    adopted: int
+    left: int
+    waiting: int
+    rmst90: Interval | None
+    adopted_within90: float | None
+    mean_of_adopted: float | None
+
+
+class Curve(msgspec.Struct, frozen=True, rename="camel"):
+    """The share still waiting from each day on, until before the next."""
+
+    days: list[float]
+    share: list[float]
+
+
+class Line(msgspec.Struct, frozen=True, rename="camel"):
+    """What came of one policy's answers, of one solution version's, or of all.
+
+    `value` is the weighted sum of outcomes, `adoptions` less `returns` make the rate, per 1,000
+    `sessions` that had such an answer. `never_shown_share` is of the animals that waited
+    meanwhile. `stays` and `hardest_fifth` are of arrivals while it answered, None for a policy.
+    """
+
+    name: str
+    answers: int
+    sessions: int
+    inquiries: int
+    applications: int
+    adoptions: int
+    returns: int
+    value: float
+    adoptions_per1000_sessions: float | None
+    never_shown_share: float | None
+    stays: Stays | None = None
+    hardest_fifth: Stays | None = None
+
+
+class Estimate(msgspec.Struct, frozen=True, rename="camel"):
+    """What another policy would have reached, as value per shown place; or why nobody can say.
+
+    `served` is what the logged places reached. `estimate` is self-normalised importance sampling
+    with its 95% interval; `sample` how many even rows it is worth, of `rows`.
+    """
+
+    policy: str
+    served: float | None
+    estimate: Interval | None
+    sample: float
+    rows: int
+    refusal: str | None
+
+
+class OutcomesReport(msgspec.Struct, frozen=True, rename="camel"):
+    """What came of answers from `since` to before `until` (ISO 8601).
+
+    An outcome that names no answer is put down to one of the `within_days` before it.
+    """
+
+    since: str
+    until: str
+    within_days: int
+    weights: dict[str, float]
+    total: Line
+    policies: list[Line]
+    versions: list[Line]
+    curve: Curve
+    hardest_curve: Curve
+    other_policy: Estimate
+
+
+HORIZON = 90.0
+
+
+def hardest(waits: Sequence[Wait]) -> NDArray[np.bool_]:
+    """A mask of the fifth of arrivals whose kind was adopted at the lowest rate.
+
+    The kind is species, then its age, its size, and at last the group; days are those waited.
+    """
+    if not waits:
+        return np.zeros(0, bool)
+    groups = [wait.group for wait in waits]
+    levels = (
+        [(one.species,) for one in groups],
+        [(one.species, one.age) for one in groups],
+        [(one.species, one.age, one.size) for one in groups],
+        [(one.id,) for one in groups],
+    )
+    codes = [
+        np.unique(np.array(list(map("\0".join, level))), return_inverse=True)[1] for level in levels
+    ]
+    return hardest_fifth(expected_rates(codes, *_columns(waits)))
+
+
+def stays_of(waits: Sequence[Wait]) -> Stays:
+    """How long these arrivals wait."""
+    curve = survival(waits)
+    endings = [wait.ending for wait in waits]
+    adopted = [wait.days for wait in waits if wait.ending is Ending.ADOPTED]
+    known = curve is not None and curve.reaches(HORIZON)
+    return Stays(
+        arrivals=len(waits),
+        adopted=len(adopted),
+        left=endings.count(Ending.LEFT),
+        waiting=endings.count(Ending.WAITING),
+        rmst90=restricted_mean(curve, HORIZON) if curve else None,
+        adopted_within90=1 - curve.at(HORIZON) if curve and known else None,
+        mean_of_adopted=sum(adopted) / len(adopted) if adopted else None,
+    )
+
+
+def survival(waits: Sequence[Wait]) -> SurvivalCurve | None:
+    """The share still waiting by day; None without arrivals."""
+    return kaplan_meier(*_columns(waits)) if waits else None
+
+
+def curve_of(waits: Sequence[Wait]) -> Curve:
+    """The same as a report has it: the steps at which the share falls, and where it ends."""
+    found = survival(waits)
+    if found is None:
+        return Curve([], [])
+    falls = np.flatnonzero(np.diff(found.share, prepend=2.0) < 0)
+    days, share = found.days[falls].tolist(), found.share[falls].tolist()
+    if days[-1] < found.followed:
+        days, share = [*days, found.followed], [*share, share[-1]]
+    return Curve([round(day, 3) for day in days], [round(each, 5) for each in share])
+
+
+def _columns(waits: Sequence[Wait]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    days = np.array([wait.days for wait in waits])
+    return days, np.array([wait.ending is Ending.ADOPTED for wait in waits])

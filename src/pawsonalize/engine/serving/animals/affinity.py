@@ -1,0 +1,270 @@
+"""What a visitor likes: groups more than usual, and breeds, families, sizes and ages."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.domain.looks import LOOKS, Look
+from pawsonalize.domain.preferences import PREFERRED, USER_FACET
+from pawsonalize.domain.times import HOUR
+from pawsonalize.engine.serving.animals.available import Codes
+from pawsonalize.engine.serving.animals.settings import TasteSettings
+from pawsonalize.engine.serving.recommender import GroupScores
+from pawsonalize.recipes.classes.latent import LatentClasses
+from pawsonalize.recipes.contract import Context
+
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+# What is no group has no looks, and is of a species of its own.
+_NO_GROUP = AnimalGroup("", "", "", "")
+_ASKED = {f"{USER_FACET}{question}": look for question, look in PREFERRED.items()}
+_KEPT = 4  # classes at once: a recommender's and a reranker's, and what replaces them
+
+
+class Tastes:
+    """Weighs groups by how much more often a visitor looks at their like than would be expected.
+
+    For each of species, breed, family, size and age, that is the log of its share of the visitor's
+    events, with some events of somebody like the visitor added, over its share of the animals and
+    of what visitors look at, each as far as `usual` says (a geometric mean). What the like of the
+    visitor look at, and visitors in general, the model's classes say; without any, and of a look
+    they do not know, everybody looks at what there is.
+
+    What the visitor said not to be looking for in the quiz loses `wish`, the less the more events
+    there are. The stock is counted when animals come or go.
+    """
+
+    def __init__(self) -> None:
+        self._looks: Mapping[str, _Look] = {}
+        self._codes: Codes | None = None
+        self._there: Counts = np.empty(0, np.int64)
+
+    def of(
+        self,
+        context: Context,
+        codes: Codes,
+        there: Counts,
+        settings: TasteSettings,
+        classes: LatentClasses | None = None,
+    ) -> Floats:
+        """By the code of each group; all 0 for whom neither events nor answers are known of.
+
+        `there` is how many animals of each group there are, shape (groups,).
+        """
+        taste = np.zeros(len(codes))
+        if not context.events and not context.facets:
+            return taste
+        if codes is not self._codes or there is not self._there:
+            self._count(codes, there)
+        seen = [group for one in context.events if (group := _parsed(one.item)) is not None]
+        expected = None if classes is None else classes.expected(context)
+        for look, weight in zip(self._looks.values(), settings.weights(), strict=True):
+            lifts = look.lifts(seen, settings, classes, expected)
+            taste += weight * lifts[look.of_group]
+        wish = settings.wish * settings.doubt / (settings.doubt + len(seen))
+        for name, values in _wanted(context).items():
+            look = self._looks[name]
+            taste -= wish * look.others(values)[look.of_group]
+        return taste
+
+    def _count(self, codes: Codes, there: Counts) -> None:
+        if codes is not self._codes:
+            self._codes = codes
+            self._looks = {name: _Look(name, read) for name, read in LOOKS.items()}
+        for look in self._looks.values():
+            look.count(codes.names, there)
+        self._there = there
+
+
+def _wanted(context: Context) -> Mapping[str, set[str]]:
+    """What the quiz's answers say, by the look."""
+    wanted: dict[str, set[str]] = {}
+    for name, value in context.facets:
+        if name in _ASKED:
+            wanted.setdefault(_ASKED[name], set()).add(value)
+    return wanted
+
+
+class _Look:
+    """One thing that animals have: a breed, or a size."""
+
+    def __init__(self, name: str, read: Callable[[AnimalGroup], Look]) -> None:
+        self._name = name
+        self._read = read
+        self._values: dict[Look, int] = {}
+        self._wholes = Codes()
+        self._whole_of: list[int] = []  # each value's
+        self._share = np.empty(0)
+        self._known: OrderedDict[LatentClasses, Counts] = OrderedDict()
+        self.of_group: Counts = np.empty(0, np.int64)
+
+    def count(self, groups: Sequence[str], there: Counts) -> None:
+        """Take the stock: so many animals of each group. Groups never change, and may be added."""
+        new = [self._code(_parsed(group) or _NO_GROUP) for group in groups[len(self.of_group) :]]
+        self.of_group = np.concatenate([self.of_group, np.array(new, np.int64)])
+        values = np.bincount(self.of_group, there, len(self._values))
+        wholes = np.bincount(self._whole_of, values, len(self._wholes))
+        # Half an animal more, so that what is gone by now is rare and not impossible.
+        self._share = (values + 0.5) / (wholes[self._whole_of] + 1)
+
+    def lifts(
+        self,
+        seen: Sequence[AnimalGroup],
+        settings: TasteSettings,
+        classes: LatentClasses | None,
+        expected: Floats | None,
+    ) -> Floats:
+        """By value: the log of its share of what was seen over what it is compared with.
+
+        `expected` is what the classes expect of the visitor.
+        """
+        like = usual = self._share
+        if classes is not None and expected is not None:
+            code = self._known_to(classes)
+            like = np.where(code >= 0, expected[code], like)
+            looked_at = np.where(code >= 0, classes.usual[code], usual)
+            usual = usual ** (1 - settings.usual) * looked_at**settings.usual
+        keys = [self._read(group) for group in seen]
+        codes = [self._values[key] for key in keys if key in self._values]
+        values = np.bincount(np.array(codes, np.int64), minlength=len(self._values))
+        kinds = [self._wholes[name] for name, _ in keys if name in self._wholes]
+        wholes = np.bincount(np.array(kinds, np.int64), minlength=len(self._wholes))
+        doubt = settings.doubt
+        return np.log((values + doubt * like) / ((wholes[self._whole_of] + doubt) * usual))
+
+    def others(self, wanted: Collection[str]) -> NDArray[np.bool_]:
+        """By value: whether it is none of those."""
+        return np.array([value not in wanted for _, value in self._values], np.bool_)
+
+    def _known_to(self, classes: LatentClasses) -> Counts:
+        """By value: its code among those of the classes, -1 where they do not know it."""
+        known = self._known.get(classes)
+        if known is None or len(known) < len(self._values):
+            found = [classes.values.get((self._name, value), -1) for value in self._values]
+            known = self._known[classes] = np.array(found, np.int64)
+        self._known.move_to_end(classes)
+        if len(self._known) > _KEPT:
+            self._known.popitem(last=False)
+        return known
+
+    def _code(self, group: AnimalGroup) -> int:
+        whole, value = self._read(group)
+        code = self._values.setdefault((whole, value), len(self._values))
+        if code == len(self._whole_of):
+            self._whole_of.append(self._wholes[whole])
+        return code
+
+
+@lru_cache(maxsize=65_536)
+def _parsed(item: str) -> AnimalGroup | None:
+    return AnimalGroup.parse(item)
+
+
+_OUTSIDE = -1
+
+
+@dataclass(slots=True)
+class Catalogued:
+    """Where groups stand in a model's catalogue; remembered until either changes."""
+
+    item_ids: tuple[str, ...] = ()
+    codes: Codes | None = None
+    positions: dict[str, int] = field(default_factory=dict)
+    where: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def scores(
+        self, groups: GroupScores, codes: Codes, present: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """The score of each group by its code; those that are not present may have none."""
+        where = self._where(groups.served.model.item_ids, codes)
+        catalogue = np.append(np.asarray(groups.scores, np.float64), 0.0)
+        scores: NDArray[np.float64] = catalogue[where]
+        outside = present[where[present] == _OUTSIDE]
+        if len(outside):
+            strangers = [codes.names[code] for code in outside.tolist()]
+            scores[outside] = groups.served.model.score(groups.context, strangers)
+        return scores
+
+    def _where(self, item_ids: tuple[str, ...], codes: Codes) -> NDArray[np.int64]:
+        # Both are known by their identity, as long as they are kept here.
+        if item_ids is not self.item_ids:
+            self.item_ids, self.codes = item_ids, None
+            self.positions = {item: place for place, item in enumerate(item_ids)}
+        if codes is not self.codes:
+            self.codes, self.where = codes, np.empty(0, np.int64)
+        if len(codes) > len(self.where):
+            new = [self.positions.get(name, _OUTSIDE) for name in codes.names[len(self.where) :]]
+            self.where = np.concatenate([self.where, np.array(new, np.int64)])
+        return self.where
+
+
+MOST = 5.0
+"""A liking lies between minus this and this."""
+
+_LEAST_SCORE = 1e-12
+
+
+class Likings:
+    """Logs of a visitor's scores over those of somebody of whom nothing is known, at most `MOST`.
+
+    So what everybody likes counts for nothing: were it to, who is seldom liked would have to wait
+    for the visitors that look past the first page. A group of which the model knows nothing is
+    liked as much as by anybody: 0.
+    """
+
+    def __init__(self) -> None:
+        self._catalogued: OrderedDict[str, Catalogued] = OrderedDict()
+        self._nobody: dict[str, tuple[int, GroupScores]] = {}
+
+    def of(
+        self, groups: GroupScores, codes: Codes, present: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """By the code of each group; those that are not present may have none."""
+        if not groups.context.events and not groups.context.facets:
+            return np.zeros(len(codes))
+        catalogued = self._known(groups.served.version.name)
+        visitor = catalogued.scores(groups, codes, present)
+        nobody = catalogued.scores(self._of_nobody(groups), codes, present)
+        return np.clip(_log(visitor) - _log(nobody), -MOST, MOST)
+
+    def in_general(
+        self, groups: GroupScores, codes: Codes, present: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """By the code of each group: how likely it is beside the others that are present.
+
+        For somebody of whom nothing is known, as a log, at most `MOST`.
+        """
+        if not len(present):
+            return np.zeros(len(codes))
+        catalogued = self._known(groups.served.version.name)
+        logs = _log(catalogued.scores(self._of_nobody(groups), codes, present))
+        lifts: NDArray[np.float64] = np.clip(logs - logs[present].mean(), -MOST, MOST)
+        return lifts
+
+    def _known(self, version: str) -> Catalogued:
+        known = self._catalogued.setdefault(version, Catalogued())
+        self._catalogued.move_to_end(version)
+        if len(self._catalogued) > _KEPT:
+            forgotten, _ = self._catalogued.popitem(last=False)
+            self._nobody.pop(forgotten, None)
+        return known
+
+    def _of_nobody(self, groups: GroupScores) -> GroupScores:
+        """The scores that nobody in particular would have, as of this hour."""
+        version, hour = groups.served.version.name, groups.context.now // HOUR
+        kept, catalogue = self._nobody.get(version), groups.served.model.item_ids
+        if kept is None or kept[0] != hour or kept[1].served.model.item_ids is not catalogue:
+            context = replace(groups.context, events=(), facets=(), now=hour * HOUR)
+            scores = groups.served.model.score_catalogue(context)
+            kept = self._nobody[version] = hour, GroupScores(groups.served, context, scores)
+        return kept[1]
+
+
+def _log(scores: NDArray[np.float32] | Floats) -> NDArray[np.float64]:
+    return np.log(np.maximum(np.asarray(scores, np.float64), _LEAST_SCORE))

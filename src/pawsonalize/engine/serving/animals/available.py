@@ -1,0 +1,311 @@
+"""The shelf: who is available right now, as columns, in one canonical order."""
+
+from collections.abc import Collection, Mapping, Sequence
+from itertools import count
+from math import nan
+from threading import Lock
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.domain.times import HOUR
+from pawsonalize.engine.serving.animals import factors
+from pawsonalize.engine.serving.animals.distance import Place, Places, Postcodes, postcode_key
+from pawsonalize.engine.serving.animals.eligibility import (
+    GOOD_WITH,
+    NO_CODE,
+    Rules,
+    Take,
+    Verdict,
+    as_told,
+    judge,
+)
+
+Slots = NDArray[np.int64]
+Chosen = Slots | slice
+EVERY_SLOT = slice(None)
+"""All slots, in which those of animals that are gone still hold what they held."""
+
+_COLUMNS = MappingProxyType(
+    {
+        "listed": np.int64,
+        "fee": np.float64,
+        "exposure": np.float64,
+        "photos": np.float64,
+        "priority": np.float64,
+        "group": np.int64,
+        "species": np.int32,
+        "size": np.int32,
+        "breed": np.int32,
+        "second": np.int32,
+        "unit": np.int32,
+        "place": np.int64,
+        "kids": np.int8,
+        "dogs": np.int8,
+        "cats": np.int8,
+        "age": np.int32,
+        "sex": np.int32,
+        "trained": np.int8,
+        "needs": np.int8,
+    }
+)
+_FEW = 50
+_VERSIONS = count()
+_GROWTH = 4  # free slots are weighed as well, so there are not many
+_NO_POSTCODES: Postcodes = MappingProxyType({})
+
+
+class Codes(dict[str, int]):
+    """Whole numbers for ids, given when an id is first met; `names` has those ids in turn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __missing__(self, name: str) -> int:
+        self[name] = code = len(self)
+        self.names.append(name)
+        return code
+
+
+class Shelf:
+    """The available animals; an animal keeps its slot while it is there.
+
+    `order` has the slots of all, who was listed first comes first, equal moments by id: the order
+    in which ties are broken, and the same in every process. `rank` is each slot's place in it,
+    `moments` has when those in it were listed, `there` how many animals each group has, by its
+    code, `present` the codes of the groups that have any.
+    Animals of one bonded unit are one place, that of its first in this order: `leads` is false
+    for the others, and in slots of nobody. `version` grows with every change, and is no other
+    shelf's. What does not depend on the visitor, such as a factor, is kept as a column; `room` is
+    for two more, of a question.
+    Who reads while another thread may put holds `lock`.
+    """
+
+    def __init__(self, postcodes: Postcodes = _NO_POSTCODES) -> None:
+        self.lock = Lock()
+        self.version = next(_VERSIONS)
+        self.ids: list[str] = []
+        self.order: Slots = np.empty(0, np.int64)
+        self.rank: Slots = np.empty(0, np.int64)
+        self.moments: Slots = np.empty(0, np.int64)
+        self.there: NDArray[np.int64] = np.empty(0, np.int64)
+        self.present: Slots = np.empty(0, np.int64)
+        self.leads: NDArray[np.bool_] = np.empty(0, np.bool_)
+        self.shown: NDArray[np.float64] = np.empty(0)
+        self.in_units: Slots = np.empty(0, np.int64)
+        self.codes: dict[str, Codes] = {
+            name: Codes()
+            for name in ("group", "species", "size", "age", "sex", "breed", "unit", "animal")
+        }
+        self.places = Places()
+        self.room = np.empty(0), np.empty(0)
+        self._postcodes = postcodes
+        self._columns = {name: np.empty(0, kind) for name, kind in _COLUMNS.items()}
+        self._free: list[int] = []
+        self._waited = 0, np.empty(0)  # until an hour since 1970, by slot
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def waiting(self, at: int, slots: Chosen) -> NDArray[np.float64]:
+        """The factor of waiting until the hour of that moment; that of the last hour is kept."""
+        hour, column = self._waited
+        if hour != at // HOUR or len(column) != len(self.ids):
+            hour = at // HOUR
+            column = factors.waiting(self._columns["listed"], hour)
+            self._waited = hour, column
+        return column[slots]
+
+    def column(self, name: str, slots: Chosen) -> NDArray[Any]:
+        """What is known of the animals in the slots."""
+        if name == "slot":
+            every: Slots = np.arange(len(self.ids))
+            return every[slots]
+        if name == "shown":
+            return self.shown[slots]
+        return self._columns[name][slots]
+
+    def take(self, slots: Chosen, here: Place | None = None) -> Take:
+        """The columns of those animals, by name; `kilometres` is how far they are from `here`."""
+
+        def column(name: str) -> NDArray[Any]:
+            if name != "kilometres":
+                return self.column(name, slots)
+            assert here is not None, "distance is asked for with a place"
+            near: NDArray[Any] = self.places.kilometres(here)[self.column("place", slots)]
+            return near
+
+        return column
+
+    def judge(self, rules: Rules, slots: Chosen) -> Verdict:
+        """The verdict on those animals; a unit passes if all of it does, and knows as little."""
+        verdict = judge(rules, self.take(slots, rules.place), self.codes)
+        passing, uncertain = verdict.passing, verdict.uncertain
+        if not len(self.in_units):
+            return verdict
+        unit = self.column("unit", slots)
+        together = np.flatnonzero(unit != NO_CODE)
+        if len(together):
+            whole = judge(rules, self.take(self.in_units, rules.place), self.codes)
+            units = self.column("unit", self.in_units)
+            refused = np.zeros(len(self.codes["unit"]), np.bool_)
+            refused[units[~whole.passing]] = True
+            unknown = np.zeros(len(refused), np.int16)
+            np.maximum.at(unknown, units, whole.uncertain)
+            passing[together] &= ~refused[unit[together]]
+            uncertain[together] = unknown[unit[together]]
+        return verdict
+
+    def members(self, slot: int) -> tuple[str, ...]:
+        """The ids of who shares the slot's place, in canonical order."""
+        unit = self._columns["unit"][slot]
+        if unit == NO_CODE:
+            return (self.ids[slot],)
+        mates = self.in_units[self._columns["unit"][self.in_units] == unit]
+        return tuple(self.ids[one] for one in sorted(mates, key=lambda one: self.rank[one]))
+
+    def slot(self, animal_id: str) -> int | None:
+        """Where an animal is; None if it is not available."""
+        return self.codes["animal"].get(animal_id)
+
+    def put(
+        self,
+        changed: Collection[str],
+        here: Mapping[str, Sequence[Animal]],
+        shown: Mapping[str, float],
+    ) -> None:
+        """Let those that changed be gone, but for the animals that are here, by their item.
+
+        `shown` is how often they were shown; who is not in it never was.
+        """
+        found = (self.codes["animal"].pop(one, None) for one in changed)
+        gone = np.array([slot for slot in found if slot is not None], np.int64)
+        for slot in gone.tolist():
+            self.ids[slot] = ""
+        self._leave(gone)
+        self._free.extend(gone[::-1].tolist())
+        self._grow(sum(map(len, here.values())) - len(self._free))
+        new: list[int] = []
+        for item, animals in here.items():
+            new.extend(self._place(item, animal, shown) for animal in animals)
+        fresh, columns = np.array(new, np.int64), self._columns
+        hour, waited = self._waited
+        if len(waited) == len(self.ids):
+            waited[fresh] = factors.waiting(columns["listed"][fresh], hour)
+        columns["exposure"][fresh] = factors.exposure(self.shown[fresh])
+        columns["photos"][fresh] = factors.photos(columns["photos"][fresh])
+        self._arrange(new)
+        self.version = next(_VERSIONS)
+
+    def _leave(self, gone: Slots) -> None:
+        """Take slots out of the order."""
+        if not len(gone):
+            return
+        away = np.zeros(len(self.ids), np.bool_)
+        away[gone] = True
+        self.leads[gone] = False
+        self.order = self.order[~away[self.order]]
+
+    def count_shown(self, shown: Mapping[str, float]) -> None:
+        """Take how often animals were shown, as far as they are here."""
+        slots = [(self.codes["animal"].get(animal_id), times) for animal_id, times in shown.items()]
+        here = np.array([one for one in slots if one[0] is not None], np.float64).reshape(-1, 2)
+        if len(here):
+            counted = here[:, 0].astype(np.int64)
+            self.shown[counted] = here[:, 1]
+            self._columns["exposure"][counted] = factors.exposure(here[:, 1])
+            self.version = next(_VERSIONS)
+
+    def _grow(self, missing: int) -> None:
+        if missing <= 0:
+            return
+        old = len(self.ids)
+        more = max(missing, old // _GROWTH)
+        self.ids.extend([""] * more)
+        self._free[:0] = range(old + more - 1, old - 1, -1)
+        for name, column in self._columns.items():
+            self._columns[name] = np.concatenate([column, np.zeros(more, column.dtype)])
+        self.rank = np.concatenate([self.rank, np.zeros(more, np.int64)])
+        self.leads = np.concatenate([self.leads, np.zeros(more, np.bool_)])
+        self.shown = np.concatenate([self.shown, np.zeros(more)])
+        self.room = np.empty(old + more), np.empty(old + more)
+
+    def _place(self, item: str, animal: Animal, shown: Mapping[str, float]) -> int:
+        slot = self._free.pop()
+        self.ids[slot] = animal.animal_id
+        self.codes["animal"][animal.animal_id] = slot
+        self.shown[slot] = shown.get(animal.animal_id, 0.0)
+        for name, value in self._row(item, animal).items():
+            self._columns[name][slot] = value
+        return slot
+
+    def _row(self, item: str, animal: Animal) -> dict[str, float]:
+        group = AnimalGroup.parse(item)
+        second, unit = animal.secondary_breed, animal.bonded_unit
+        return {
+            "listed": animal.listed_at,
+            "fee": nan if animal.fee is None else animal.fee,
+            "group": self.codes["group"][item],
+            "species": self.codes["species"][animal.species],
+            "size": self.codes["size"][animal.size if group is None else group.size],
+            "breed": self.codes["breed"][animal.breed],
+            "second": NO_CODE if second is None else self.codes["breed"][second],
+            "unit": NO_CODE if unit is None else self.codes["unit"][unit],
+            "place": self.places.code(self._where(animal)),
+            "age": self.codes["age"][animal.age if group is None else group.age],
+            "sex": self.codes["sex"][animal.sex],
+            "trained": GOOD_WITH[as_told(animal.house_trained)],
+            "needs": GOOD_WITH[as_told(animal.special_needs)],
+            "photos": len(animal.photos),
+            "priority": animal.priority,
+            "kids": GOOD_WITH[animal.good_with_kids],
+            "dogs": GOOD_WITH[animal.good_with_dogs],
+            "cats": GOOD_WITH[animal.good_with_cats],
+        }
+
+    def _where(self, animal: Animal) -> Place | None:
+        if animal.latitude is not None and animal.longitude is not None:
+            return Place(animal.latitude, animal.longitude)
+        return self._postcodes.get(postcode_key(animal.postcode))
+
+    def _arrange(self, new: Sequence[int]) -> None:
+        """Bring order, ranks and units up to date."""
+        if len(new) * _FEW > len(self.order):
+            listed = self._columns["listed"]
+            slots = [*self.order.tolist(), *new]
+            slots.sort(key=lambda slot: (listed[slot], self.ids[slot]))
+            there = np.array(slots, np.int64)
+        else:
+            there = self._inserted(self.order, new)
+        self.order = there
+        self.rank[there] = np.arange(len(there))
+        self.moments = self._columns["listed"][there]
+        self.there = np.bincount(self._columns["group"][there], minlength=len(self.codes["group"]))
+        self.present = np.flatnonzero(self.there)
+        units = self._columns["unit"][there]
+        self.leads[there] = units == NO_CODE
+        self.in_units = there[units != NO_CODE]
+        # The first of each unit in canonical order is its place.
+        _, first = np.unique(self._columns["unit"][self.in_units], return_index=True)
+        self.leads[self.in_units[first]] = True
+
+    def _inserted(self, order: Slots, new: Sequence[int]) -> Slots:
+        listed = self._columns["listed"]
+        ordered = sorted(new, key=lambda slot: (listed[slot], self.ids[slot]))
+        moments = listed[order]
+        places = []
+        for slot in ordered:
+            place = int(moments.searchsorted(listed[slot]))
+            while (
+                place < len(order)
+                and moments[place] == listed[slot]
+                and self.ids[order[place]] < self.ids[slot]
+            ):
+                place += 1
+            places.append(place)
+        return np.insert(order, places, ordered).astype(np.int64)

@@ -1,0 +1,253 @@
+"""Who may be shown at all: what a visitor's home and wishes rule out, and what nobody knows."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.domain.animals import UNKNOWN, GoodWith
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.events import Visitor
+from pawsonalize.engine.serving.animals.distance import Place, Postcodes, postcode_key
+from pawsonalize.storage.base import Catalogue
+
+Take = Callable[[str], NDArray[Any]]
+Mask = NDArray[np.bool_]
+
+GOOD_WITH = {each: code for code, each in enumerate(GoodWith)}
+_YES, _NO = GOOD_WITH[GoodWith.YES], GOOD_WITH[GoodWith.NO]
+NO_CODE = -1
+_TOLD = {None: GoodWith.UNKNOWN, True: GoodWith.YES, False: GoodWith.NO}
+_FEW = 5
+
+
+def as_told(answer: bool | None) -> GoodWith:
+    """A yes or no as the answer to a question of the household is kept."""
+    return _TOLD[answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """Who must not appear, by the animal's id, its breed's or its group's."""
+
+    animals: frozenset[str] = frozenset()
+    breeds: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+
+
+NOBODY = Denied()
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What animals must keep to: a known no excludes, and what nobody knows does not.
+
+    `kids`, `dogs` and `cats` say who lives with the visitor; `species`, `sizes`, `ages` and `sexes`
+    are ids, empty for all. `house_trained` and `special_needs` are what is asked for, None for
+    either. `place` is the visitor's; without `max_distance_km` it only weighs.
+    """
+
+    kids: bool = False
+    dogs: bool = False
+    cats: bool = False
+    species: frozenset[str] = frozenset()
+    sizes: frozenset[str] = frozenset()
+    ages: frozenset[str] = frozenset()
+    sexes: frozenset[str] = frozenset()
+    house_trained: bool | None = None
+    special_needs: bool | None = None
+    max_fee: float | None = None
+    place: Place | None = None
+    max_distance_km: float | None = None
+    denied: Denied = NOBODY
+
+    @property
+    def household(self) -> tuple[str, ...]:
+        """Who lives there."""
+        return tuple(name for name in ("kids", "dogs", "cats") if getattr(self, name))
+
+
+ANYBODY = Rules()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Which animals pass, and of how many of the questions asked nobody knows the answer.
+
+    Both have the shape (animals,); `asked` is how many questions there were.
+    """
+
+    passing: Mask
+    uncertain: NDArray[np.int16]
+    asked: int
+
+
+def judge(rules: Rules, take: Take, codes: Mapping[str, Mapping[str, int]]) -> Verdict:
+    """The verdict on the animals whose columns `take` returns by name.
+
+    `codes` has the codes of ids in the columns species, size, breed, group and animal; the column
+    `kilometres` is how far animals are from the visitor's place, NaN where nobody knows.
+    """
+    count = len(take("group"))
+    passing = np.ones(count, np.bool_)
+    for excluded in _excluded(rules, take, codes):
+        passing &= ~excluded
+    uncertain = np.zeros(count, np.int16)
+    asked = 0
+    for excluded, unknown in _answers(rules, take, codes):
+        passing &= ~excluded
+        uncertain += unknown
+        asked += 1
+    return Verdict(passing, uncertain, asked)
+
+
+def _answers(
+    rules: Rules, take: Take, codes: Mapping[str, Mapping[str, int]]
+) -> Iterator[tuple[Mask, Mask]]:
+    """Whom each question rules out, and of whom nobody knows; who is picky counts as not known."""
+    for name in rules.household:
+        told = take(name)
+        yield told == _NO, (told != _YES) & (told != _NO)
+    for name, wanted in (("size", rules.sizes), ("age", rules.ages), ("sex", rules.sexes)):
+        if wanted:
+            told = take(name)
+            unknown = told == codes[name].get(UNKNOWN, NO_CODE)
+            yield ~unknown & ~_among(told, wanted, codes[name]), unknown
+    for name, asked in (("trained", rules.house_trained), ("needs", rules.special_needs)):
+        if asked is not None:
+            told = take(name)
+            yield told == (_NO if asked else _YES), (told != _YES) & (told != _NO)
+    if rules.max_fee is not None:
+        fee = take("fee")
+        yield fee > rules.max_fee, np.isnan(fee)
+    if rules.place is not None and rules.max_distance_km is not None:
+        far = take("kilometres")
+        yield far > rules.max_distance_km, np.isnan(far)
+
+
+def _excluded(rules: Rules, take: Take, codes: Mapping[str, Mapping[str, int]]) -> Iterator[Mask]:
+    if rules.species:
+        yield ~_among(take("species"), rules.species, codes["species"])
+    denied = rules.denied
+    if denied.animals:
+        yield _among(take("slot"), denied.animals, codes["animal"])
+    if denied.breeds:
+        yield _among(take("breed"), denied.breeds, codes["breed"])
+        yield _among(take("second"), denied.breeds, codes["breed"])
+    if denied.groups:
+        yield _among(take("group"), denied.groups, codes["group"])
+
+
+def _among(values: NDArray[Any], names: frozenset[str], codes: Mapping[str, int]) -> Mask:
+    wanted = [codes[name] for name in sorted(names) if name in codes]
+    if len(wanted) > _FEW:
+        return np.isin(values, wanted)
+    found = np.zeros(len(values), np.bool_)
+    for code in wanted:
+        found |= values == code
+    return found
+
+
+Attributes = Mapping[str, str | float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What was said; None and empty leave it to the stored profile."""
+
+    kids: bool | None = None
+    dogs: bool | None = None
+    cats: bool | None = None
+    species: frozenset[str] = frozenset()
+    sizes: frozenset[str] = frozenset()
+    ages: frozenset[str] = frozenset()
+    sexes: frozenset[str] = frozenset()
+    house_trained: bool | None = None
+    special_needs: bool | None = None
+    max_fee: float | None = None
+    max_distance_km: float | None = None
+    place: Place | None = None
+    postcode: str = ""
+    denied: Denied = NOBODY
+
+
+class Profiles:
+    """The rules of visitors, from what they say and what is stored of them."""
+
+    def __init__(self, catalogue: Catalogue, postcodes: Postcodes) -> None:
+        self._catalogue = catalogue
+        self._postcodes = postcodes
+
+    def rules(self, wishes: Wishes, visitor: Visitor) -> Rules:
+        """See `rules_for`."""
+        user = None if visitor.user_id is None else self._catalogue.user(visitor.user_id)
+        return rules_for(wishes, {} if user is None else user.attributes, self._postcodes)
+
+
+def rules_for(wishes: Wishes, stored: Attributes, postcodes: Postcodes) -> Rules:
+    """The rules; what the request says wins over the attributes of the user.
+
+    Those are KIDS, DOGS and CATS (`yes` or `no`), LATITUDE and LONGITUDE or POSTCODE,
+    MAX_DISTANCE_KM and MAX_FEE; values that cannot be read are not known. InvalidInput for a
+    postcode of the request that is not in the table, and for a distance from nowhere.
+    """
+    place = (
+        wishes.place or _place_of(wishes.postcode, postcodes) or _stored_place(stored, postcodes)
+    )
+    if place is None and wishes.max_distance_km is not None:
+        raise InvalidInput(
+            "maxDistanceKm needs a place: send latitude and longitude, or a postcode",
+            field="maxDistanceKm",
+        )
+    stored_distance = _number(stored.get("MAX_DISTANCE_KM"))
+    distance = stored_distance if wishes.max_distance_km is None else wishes.max_distance_km
+    return Rules(
+        kids=_lives(wishes.kids, stored.get("KIDS")),
+        dogs=_lives(wishes.dogs, stored.get("DOGS")),
+        cats=_lives(wishes.cats, stored.get("CATS")),
+        species=wishes.species,
+        sizes=wishes.sizes,
+        ages=wishes.ages,
+        sexes=wishes.sexes,
+        house_trained=wishes.house_trained,
+        special_needs=wishes.special_needs,
+        max_fee=_number(stored.get("MAX_FEE")) if wishes.max_fee is None else wishes.max_fee,
+        place=place,
+        max_distance_km=distance,
+        denied=wishes.denied,
+    )
+
+
+def _lives(said: bool | None, stored: str | float | None) -> bool:
+    return stored == "yes" if said is None else said
+
+
+def _place_of(postcode: str, postcodes: Postcodes) -> Place | None:
+    if not postcode:
+        return None
+    place = postcodes.get(postcode_key(postcode))
+    if place is None:
+        raise InvalidInput(
+            f"the postcode {postcode} is not in the postcode table: send latitude and longitude",
+            field="postcode",
+        )
+    return place
+
+
+def _stored_place(stored: Attributes, postcodes: Postcodes) -> Place | None:
+    latitude, longitude = _number(stored.get("LATITUDE")), _number(stored.get("LONGITUDE"))
+    if latitude is not None and longitude is not None:
+        if abs(latitude) <= 90 and abs(longitude) <= 180:
+            return Place(latitude, longitude)
+        return None
+    return postcodes.get(postcode_key(str(stored.get("POSTCODE") or "")))
+
+
+def _number(stored: str | float | None) -> float | None:
+    try:
+        found = float(stored or "")
+    except ValueError:
+        return None
+    return found if found >= -180 else None

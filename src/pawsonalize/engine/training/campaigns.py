@@ -1,0 +1,108 @@
+"""Campaigns of solutions: created, and following the newest version."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import structlog
+
+from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, PawsonalizeError
+from pawsonalize.engine.resources.campaign_updates import Campaigns
+from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.engine.training.versions import SolutionVersions
+
+Refusal = Callable[[SolutionVersion, SolutionVersion | None, int], str | None]
+"""Why a version may not replace the live one, None if it may; gets both and the moment."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """Updates campaigns to versions that became ACTIVE, each once, whoever looks first.
+
+    A version that cannot be served, was refused or was rolled back is not tried again: the
+    campaign waits for a newer one. Versions of retrainings go live through those alone.
+    """
+
+    registry: Registry
+    campaigns: Campaigns
+    versions: SolutionVersions
+    refusal: Refusal | None = None
+
+    def is_behind(self) -> bool:
+        """Whether a campaign has not been told of the newest version yet."""
+        return any(True for _ in self._behind())
+
+    def look_after(self, now: int) -> None:
+        """Send every campaign that follows to the newest version, if it has not been told yet.
+
+        One that cannot be told now is tried again at the next look, and holds up no other.
+        """
+        for campaign, newest in list(self._behind()):
+            try:
+                with suppress(Conflict, NotFound):  # another server was faster, or it is gone
+                    self._follow(campaign, newest, now)
+            except PawsonalizeError as error:
+                log.error("cannot follow", campaign=campaign.name, reason=error.message)
+
+    def _behind(self) -> Iterator[tuple[Campaign, SolutionVersion]]:
+        for campaign in list(self.registry.all(Campaign)):
+            if campaign.follows_latest:
+                newest = self.versions.newest_to_follow(campaign.solution, campaign.followed)
+                if newest is not None:
+                    yield campaign, newest
+
+    def _follow(self, campaign: Campaign, newest: SolutionVersion, now: int) -> None:
+        live = campaign.heading_for
+        reason = None
+        if self.refusal is not None and newest.name != live:
+            reason = self.refusal(newest, None if live is None else self.versions.get(live), now)
+        if newest.name == live or reason is not None:
+            told = msgspec.structs.replace(campaign, followed=newest.name)
+            self.registry.update(told, now)
+        else:
+            self.campaigns.update(
+                campaign.name,
+                newest.name,
+                now,
+                expected_revision=campaign.revision,
+                followed=newest.name,
+            )
+        log.info(
+            "followed" if reason is None else "not followed",
+            campaign=campaign.name,
+            solution_version=newest.name,
+            reason=reason,
+        )
+
+
+def create_campaign(
+    campaigns: Campaigns,
+    versions: SolutionVersions,
+    now: int,
+    *,
+    name: str,
+    solution: str | None,
+    version: str | None,
+    **settings: Any,
+) -> Campaign:
+    """Create a campaign of a version or, where none is named, of the solution's newest.
+
+    A solution without any is served from its first version on. Raises what `Campaigns.create`
+    does, InvalidInput where neither is named, and NotFound for a version that is not there.
+    """
+    if version is not None:
+        served = versions.get(version)
+        solution = solution or served.solution
+    elif solution is not None:
+        newest = versions.newest(solution)
+        version = None if newest is None else newest.name
+    else:
+        raise InvalidInput("name the solution to serve, or one of its versions", field="solution")
+    campaign = Campaign(name=name, solution=solution, followed=version, **settings)
+    return campaigns.create(campaign, version, now)

@@ -1,1 +1,0 @@
-"""Checks of the data before anything is trained on them."""

@@ -1,0 +1,204 @@
+"""Evidence for the gate: the new version, popularity and the live one, side by side."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.engine.training.evaluating.holdout import (
+    Holdout,
+    SplitName,
+    hold_out,
+    item_births,
+    part_of,
+    popularity,
+    slices_of,
+)
+from pawsonalize.engine.training.evaluating.lists import asking
+from pawsonalize.engine.training.settings import trained_settings
+from pawsonalize.engine.training.training_data import marked_training_data
+from pawsonalize.evaluation.bootstrap import Interval, intervals, paired_differences
+from pawsonalize.evaluation.gate.evidence import (
+    Comparison,
+    Evidence,
+    LiveEvidence,
+    SliceEvidence,
+    Spread,
+)
+from pawsonalize.evaluation.judging import Judgement, Ranker, judge
+from pawsonalize.evaluation.metrics.catalogue import DEPTH, METRICS, NDCG_AT_5
+from pawsonalize.evaluation.randomization import chance_of_lead
+from pawsonalize.evaluation.slices import Slice
+from pawsonalize.recipes.catalogue import recipe_named
+from pawsonalize.recipes.contract import Model, TrainingData
+from pawsonalize.storage.base import Catalogue, EventLog
+
+_FIRST_PLACES = 5
+
+
+def spread_of(judgement: Judgement, holdout: Holdout) -> Spread:
+    """How a ranker's answers spread over the candidates; at least one question and candidate."""
+    items, questions = holdout.training.item_ids, len(judgement.best)
+    first = np.concatenate([best[:_FIRST_PLACES] for best in judgement.best])
+    counts = np.bincount(first, minlength=len(items))
+    return Spread(
+        shown=len(np.unique(np.concatenate(judgement.best))),
+        possible=min(len(items), DEPTH * questions),
+        top_item=items[int(counts.argmax())],
+        top_share=int(counts.max()) / questions,
+    )
+
+
+def unsound(ranker: Ranker, questions: int) -> tuple[int, int]:
+    """How many answers have a score that is no finite number, and how many a single score.
+
+    -inf is no score: it stands for what must not be recommended.
+    """
+    not_finite = constant = 0
+    for question in range(questions):
+        scores = ranker(question)
+        scores = scores[scores != -np.inf]
+        not_finite += not np.isfinite(scores).all()
+        constant += len(scores) > 1 and bool((scores == scores[0]).all())
+    return not_finite, constant
+
+
+Fit = Callable[[TrainingData], Model]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The live version: how to fit it, the moment whose knowledge it has, and what it had seen.
+
+    `seen` is a mask over the events of the hold-out's data: those that were in the log when it
+    was trained, however late they were sent.
+    """
+
+    solution_version: str
+    as_of: int
+    fit: Fit
+    seen: NDArray[np.bool_]
+
+
+def fit_of(version: SolutionVersion) -> Fit:
+    """Fit with a version's recipe, settings and seed."""
+    recipe, settings = recipe_named(version.recipe), trained_settings(version)
+    return lambda data: recipe.fit(data, settings, version.seed)
+
+
+def live_training(holdout: Holdout, live: Standing, born: NDArray[np.int64]) -> TrainingData:
+    """What the live version is fitted on: as much older than the new one's part as it is in truth.
+
+    Never a held-out event. `born` are `item_births`; items born since are unknown to it.
+    """
+    staleness = max(holdout.data.as_of - live.as_of, 0)
+    moment = holdout.training.as_of - staleness
+    rows = holdout.split.training & live.seen & (holdout.data.time <= moment)
+    return part_of(holdout.data, rows, holdout.there & (born <= moment), moment)
+
+
+_METRIC = {NDCG_AT_5: METRICS[NDCG_AT_5]}
+
+
+def gather(
+    log: EventLog,
+    catalogue: Catalogue,
+    new: SolutionVersion,
+    live: SolutionVersion | None,
+    *,
+    trained: Model | None = None,
+    seed: int = 0,
+) -> Evidence:
+    """Judge a new version on the newest events of what it was trained on, beside the live one.
+
+    Both are fitted anew without those events. `trained`, the new version's own model, is asked
+    the same questions, to see that its scores are sound. The seed draws the test cases.
+    """
+    mark = new.log_offset if live is None else live.log_offset
+    data, seen = marked_training_data(log, catalogue, new.cut, mark, selection=new.selection)
+    standing = None if live is None else Standing(live.name, live.as_of, fit_of(live), seen)
+    if len(data) == 0:
+        return nothing_known(new.recipe, data, seed)
+    born = item_births(data, catalogue)
+    holdout = hold_out(SplitName.TIME, data, born, seed)
+    return evidence_on(holdout, born, new.recipe, fit_of(new), standing, trained, seed)
+
+
+def evidence_on(
+    holdout: Holdout,
+    born: NDArray[np.int64],
+    recipe: str,
+    fit: Fit,
+    live: Standing | None,
+    trained: Model | None = None,
+    seed: int = 0,
+) -> Evidence:
+    """The same on a hold-out at hand; `fit` is the new version's, `born` are `item_births`."""
+    if not holdout.targets or not holdout.training.item_ids:
+        return nothing_known(recipe, holdout.data, seed)
+    ask, targets = asking(holdout, recipe, seed), holdout.targets
+    model = fit(holdout.training)
+    ours = judge(ask.of_model(model), targets)
+    common = judge(ask.of_baseline(popularity(holdout)), targets)
+    standing, rival = None, common
+    if live is not None:
+        rival = judge(ask.of_model(live.fit(live_training(holdout, live, born))), targets)
+        compared = _compared(ours, rival, seed)
+        standing = LiveEvidence(live.solution_version, live.as_of, compared)
+    not_finite, constant = unsound(ask.of_model(trained or model), len(targets))
+    return Evidence(
+        recipe=recipe,
+        seed=seed,
+        moment=holdout.training.as_of,
+        test_cases=len(targets),
+        candidates=len(holdout.training.item_ids),
+        ndcg_at_5=intervals(ours.values(metrics=_METRIC), seed)[0],
+        popularity=_compared(ours, common, seed) if ask.personal else None,
+        live=standing,
+        spread=spread_of(ours, holdout) if ask.chooses else None,
+        slices=tuple(
+            _sliced(part, ours, rival, seed) for part in slices_of(holdout) if _matters(part)
+        ),
+        not_finite=not_finite,
+        constant=constant,
+    )
+
+
+def nothing_known(recipe: str, data: TrainingData, seed: int) -> Evidence:
+    """The evidence where no event can be held out."""
+    return Evidence(
+        recipe=recipe,
+        seed=seed,
+        moment=data.as_of,
+        test_cases=0,
+        candidates=len(data.item_ids),
+        ndcg_at_5=Interval(0.0, 0.0, 0.0),
+        popularity=None,
+        live=None,
+        spread=None,
+        slices=(),
+        not_finite=0,
+        constant=0,
+    )
+
+
+def _compared(
+    ours: Judgement, theirs: Judgement, seed: int, targets: NDArray[np.bool_] | None = None
+) -> Comparison:
+    mine, other = ours.values(targets, _METRIC), theirs.values(targets, _METRIC)
+    lead = paired_differences(mine, other, seed)[0]
+    chance = chance_of_lead(mine[:, 0], other[:, 0], seed)
+    return Comparison(float(other.mean()), lead, chance)
+
+
+def _matters(part: Slice) -> bool:
+    """Species, visitors of whom nothing is known, and items that nobody had touched."""
+    return part.kind == "species" or (part.kind, part.value) in {("history", "0"), ("item", "new")}
+
+
+def _sliced(part: Slice, ours: Judgement, theirs: Judgement, seed: int) -> SliceEvidence:
+    values = ours.values(part.targets, _METRIC)
+    compared = _compared(ours, theirs, seed, part.targets)
+    return SliceEvidence(part.kind, part.value, len(values), float(values.mean()), compared)

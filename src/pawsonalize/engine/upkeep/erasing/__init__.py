@@ -1,1 +1,0 @@
-"""What a person asked to be forgotten."""

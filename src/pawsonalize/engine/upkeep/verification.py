@@ -1,0 +1,130 @@
+"""Checking the archive against its ledger and the log, row by row.
+
+Offsets have gaps: a write that was rolled back or a user who was erased leaves one. So it is
+not the numbers that must be without gap but the rows: every row of the log up to a segment's
+last offset lies in exactly one segment, and the segment's object holds it unchanged.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pawsonalize.archive.base import ObjectStore
+from pawsonalize.domain.errors import CorruptArtefact, NotFound
+from pawsonalize.domain.events import LoggedEvent
+from pawsonalize.engine.resources.progress import Progress, silent
+from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest
+from pawsonalize.engine.upkeep.erasures import is_erasure
+from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
+from pawsonalize.storage.base import EventLog
+
+_PAGE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it should be with one object."""
+
+    key: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was checked and found. `pending` segments are planned and not yet written.
+
+    Rows with offsets above `planned_through`, up to `head`, await the next archiving.
+    """
+
+    objects: int
+    rows: int
+    pending: int
+    planned_through: int
+    head: int
+    findings: tuple[Finding, ...]
+
+
+def verify(
+    log: EventLog,
+    ledger: ArchiveLedger,
+    objects: ObjectStore,
+    on_progress: Progress = silent,
+) -> Verification:
+    """Compare every object with the ledger and the log; safe while servers run.
+
+    `on_progress` gets the segments done and their total.
+    """
+    head = log.head()
+    segments = ledger.segments()
+    findings: list[Finding] = []
+    after = 0
+    for done, segment in enumerate(segments, start=1):
+        if segment.first <= after:
+            findings.append(Finding(segment.key, f"overlaps offsets up to {after}"))
+        if segment.sha256 is not None:
+            problems = _problems(log, objects, segment, after)
+            findings += [Finding(segment.key, problem) for problem in problems]
+        after = segment.last
+        on_progress(done, len(segments))
+    findings += _unknown(ledger, objects)
+    written = [segment for segment in segments if segment.sha256 is not None]
+    return Verification(
+        objects=len(written),
+        rows=sum(segment.rows for segment in written),
+        pending=len(segments) - len(written),
+        planned_through=after,
+        head=head,
+        findings=tuple(findings),
+    )
+
+
+def _problems(log: EventLog, objects: ObjectStore, segment: Segment, after: int) -> Iterator[str]:
+    """What is wrong with an object that holds the log's rows since the segment before it."""
+    name = ObjectName.parse(segment.key)
+    try:
+        data = objects.get(segment.key)
+        if digest(data) != segment.sha256:
+            yield "its bytes differ from those that were written (SHA-256)"
+        if name is None or (name.first, name.last) != (segment.first, segment.last):
+            yield "its name does not fit the ledger's offsets"
+            return
+        rows = decode(name, data)
+    except NotFound:
+        yield "is missing"
+        return
+    except CorruptArtefact as error:
+        yield error.message
+        return
+    if len(rows) != segment.rows:
+        yield f"holds {len(rows)} rows where the ledger counts {segment.rows}"
+    yield from _differences(rows, _rows_of(log, after, segment.last))
+
+
+def _differences(archived: list[LoggedEvent], logged: Iterator[LoggedEvent]) -> Iterator[str]:
+    held = {row.offset: row.event for row in archived}
+    missing, changed = [], []
+    for row in logged:
+        event = held.pop(row.offset, None)
+        if event is None:
+            missing.append(row.offset)
+        elif event != row.event:
+            changed.append(row.offset)
+    for offsets, problem in (
+        (missing, "lacks rows that the log has"),
+        (changed, "has rows that differ from the log's"),
+        (list(held), "has rows erased from the log or of another segment"),
+    ):
+        if offsets:
+            yield f"{problem}: {len(offsets)}, the first at offset {offsets[0]}"
+
+
+def _rows_of(log: EventLog, after: int, through: int) -> Iterator[LoggedEvent]:
+    while page := log.read(after, through, _PAGE):
+        yield from page
+        after = page[-1].offset
+
+
+def _unknown(ledger: ArchiveLedger, objects: ObjectStore) -> list[Finding]:
+    listed = sorted(key for key in objects.list() if not is_erasure(key))
+    # Read after the listing: an object is planned before it is written.
+    known = {segment.key for segment in ledger.segments()}
+    return [Finding(key, "is not in the ledger") for key in listed if key not in known]
