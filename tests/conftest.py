@@ -12,6 +12,12 @@ import structlog
 from hypothesis import settings
 from sqlalchemy import create_engine, text
 
+# Set before anything reads them, and for the hundreds of processes that tests start as well.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what the first one compiles serves all others
+sys.dont_write_bytecode = False
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as `serve` does
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # a core that only waits is another test's
+
 # The same examples on every machine, and no limit that a busy one would break.
 settings.register_profile("steady", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("steady")
@@ -23,6 +29,20 @@ POSTGRES_VARIABLE = "PAWSONALIZE_TEST_POSTGRES_URL"
 def logs_aside() -> None:
     """Services of this process live beside other tests, which read what they print."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def served_pragmas() -> Iterator[tuple[str, ...]]:
+    """What SQLite is told in a service; here it does not wait for disks, as no power is cut.
+
+    Processes that tests start do wait for them.
+    """
+    from pawsonalize.storage.sql import database
+
+    served = database.SQLITE_PRAGMAS
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "SQLITE_PRAGMAS", (*served, "PRAGMA synchronous=OFF"))
+        yield served
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

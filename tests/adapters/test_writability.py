@@ -7,6 +7,7 @@ import pytest
 
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.storage.sql import Database, SqlEventLog
+from pawsonalize.storage.sql import database as opening
 from tests.event_data import event
 
 # Real refusals of the database, on the one connection that the test uses.
@@ -55,3 +56,14 @@ def test_a_read_only_folder_takes_no_writes_before_any_was_tried(tmp_path: Path)
 
 def test_a_whole_database_finds_no_damage(database: Database) -> None:
     assert database.damage() is None
+
+
+def test_a_commit_of_a_service_waits_for_the_disk(
+    served_pragmas: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "SQLITE_PRAGMAS", served_pragmas)
+    database = Database(f"sqlite:///{tmp_path}/tables.sqlite3")
+    with database.reading() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
+    database.close()

@@ -73,7 +73,6 @@ def environment(**settings: str) -> dict[str, str]:
     """Ours, with these settings and none of whoever runs the tests."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PAWSONALIZE")}
     return kept | {
-        "OMP_NUM_THREADS": "1",
         # Archiving goes on all the time, so that a crash may meet it at any step.
         "PAWSONALIZE_ARCHIVE_SECONDS": "0.1",
         # Answers and places in them are compared.
@@ -81,6 +80,8 @@ def environment(**settings: str) -> dict[str, str]:
         # Retrainings and folds begin when a test says so.
         "PAWSONALIZE_RETRAIN_SCHEDULE": "",
         "PAWSONALIZE_FOLD_SECONDS": "0",
+        "PAWSONALIZE_RETRAIN_CHECK_SECONDS": "0.1",
+        "PAWSONALIZE_CAMPAIGN_CHECK_SECONDS": "0.1",
         **{f"PAWSONALIZE_{name.upper()}": value for name, value in settings.items()},
     }
 

@@ -41,7 +41,7 @@ _TRIAL = {
 }
 _LEAST_ROOM = 512 * 1024  # bytes; a call of a few hundred events needs about half of it
 
-_SQLITE_PRAGMAS = (
+SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",  # in WAL mode only FULL syncs at each commit
     "PRAGMA busy_timeout=15000",
@@ -213,6 +213,6 @@ def _engine(url: str) -> Engine:
 
 def _set_pragmas(connection: object, _entry: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()  # type: ignore[attr-defined]  # the driver's, typed as object
-    for pragma in _SQLITE_PRAGMAS:
+    for pragma in SQLITE_PRAGMAS:
         cursor.execute(pragma)
     cursor.close()
