@@ -5,7 +5,7 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 BIN := .venv/bin
 
-.PHONY: help setup run test check bench figures docs lock clean
+.PHONY: help setup run test nightly check bench figures docs lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ run: setup ## Run the demo adoption site on http://127.0.0.1:8080
 
 test: check ## Run every test (after the checks)
 	$(BIN)/pytest -n auto
+
+nightly: check ## Run every test, those that take long too, with all examples
+	$(BIN)/pytest -n auto -m "" --hypothesis-profile nightly
 
 check: setup ## Format, lint, types and the floor plan
 	$(BIN)/ruff format --check .

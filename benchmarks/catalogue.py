@@ -118,7 +118,7 @@ def benchmarks() -> dict[str, Benchmark]:
         ),
         "retrain": Benchmark(
             "A retraining, and what requests feel of it",
-            (("--events", "1000", "--rest", "4"),),
+            (("--events", "1000", "--groups", "50", "--rest", "1"),),
             (("--rest", "8"),),
             ((), ("--events", "1000000")),
         ),

@@ -1,6 +1,6 @@
 """One retraining while visitors ask: how long it takes, and what it costs them.
 
-    python -m benchmarks.retrain [--events 1000000] [--rate 40] [--rest 20] [--json]
+    python -m benchmarks.retrain [--events 1000000] [--groups 12500] [--rate 40] [--rest 20]
 
 On the demo world, or with `--events` on that many made-up ones. A client asks for recommendations
 at a steady rate, first with nothing else going on, then while a run trains, judges and swaps;
@@ -27,9 +27,8 @@ from pawsonalize.app import opened
 from pawsonalize.engine.training.retraining.record import Record
 from pawsonalize.settings import load_settings
 
-_GROUPS = 12_500
 _LEAST = 20  # a percentile of fewer latencies says nothing
-_LOOK_SECONDS = 5.0  # each look is a request as well, and the visitors would feel it
+_LOOKS = 4  # in as much time as they rest: each is a request as well, which visitors would feel
 
 
 @dataclass
@@ -75,7 +74,7 @@ def measure(folder: Path, rate: float, rest: float) -> dict[str, Any]:
             begun = time.time()
             run_id = httpx.post(f"{url}/v1/runs", json={}).raise_for_status().json()["runId"]
             while httpx.get(f"{url}/v1/runs/{run_id}").json()["endedAt"] is None:
-                time.sleep(_LOOK_SECONDS)
+                time.sleep(rest / _LOOKS)
         with opened(load_settings({"data_dir": folder})) as adapters:
             record = adapters.runs(load_settings()).get(run_id)
     quiet = visitors.latencies(begun - rest / 2, begun)
@@ -109,6 +108,7 @@ def main() -> None:
     """Make the data, retrain once and print what it cost."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=0, help="made-up events; 0: the demo world")
+    parser.add_argument("--groups", type=int, default=12_500, help="of the made-up events")
     parser.add_argument("--rate", type=float, default=40)
     parser.add_argument("--rest", type=float, default=20)
     parser.add_argument("--json", action="store_true")
@@ -118,7 +118,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if options.events:
-            prepare_made_up(folder, _GROUPS, options.events)
+            prepare_made_up(folder, options.groups, options.events)
         else:
             prepare_demo(folder)
         with opened(load_settings({"data_dir": folder})) as adapters:

@@ -7,11 +7,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
+from typer.testing import CliRunner, Result
+
+from pawsonalize.cli.main import app
 
 COMMAND = str(Path(sys.executable).parent / "pawsonalize")
 _START_SECONDS = 120
@@ -98,9 +102,14 @@ def run(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts servers on a data folder and waits until they answer; all end with the test."""
+def run_here(*arguments: str) -> Result:
+    """One command in this process, for tests that look at what it leaves and not at the command."""
+    return CliRunner().invoke(app, arguments)
+
+
+@contextmanager
+def starting(logs: Path) -> Iterator[Start]:
+    """Starts servers on a data folder and waits until they answer; all end with the block."""
     servers: list[Server] = []
 
     def start(folder: Path, *arguments: str, command: str = "serve", **settings: str) -> Server:
@@ -110,7 +119,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
     def launch(folder: Path, command: str, *arguments: str, **settings: str) -> Server:
         port = free_port()
-        output = tmp_path / f"server-{len(servers)}.log"
+        output = logs / f"server-{len(servers)}.log"
         with output.open("wb") as log:
             process = subprocess.Popen(
                 [COMMAND, command, "--data-dir", str(folder), "--port", str(port), *arguments],
@@ -127,3 +136,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
     for server in servers:
         if server.process.poll() is None:
             server.kill()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts servers that end with the test."""
+    with starting(tmp_path) as start:
+        yield start

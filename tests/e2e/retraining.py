@@ -5,9 +5,10 @@ import shutil
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -18,18 +19,29 @@ from pawsonalize.demo import WorldSettings, generate
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
-from pawsonalize.engine.training.retraining.record import Record, read_record
+from pawsonalize.engine.training.retraining.record import Record, Step, read_record
 from pawsonalize.settings import Settings
 from tests.event_data import T0
 
 WORLD_END = T0
 SEED = 7
-_SMALL = WorldSettings(animals=150, adopters=800, events=16_000, days=90)
+SMALL = WorldSettings(animals=150, adopters=800, events=16_000, days=90)
 _PATIENCE_SECONDS = 300
-_QUICK_SECONDS = 0.0005
+_PAUSE_SECONDS = 0.02
+_QUICK_SECONDS = 0.001  # some moments last milliseconds
+_STEPS = [
+    Step.CHECK_DATA,
+    Step.CREATE_VERSIONS,
+    Step.AWAIT_VERSIONS,
+    Step.EVALUATE,
+    Step.UPDATE_CAMPAIGNS,
+    Step.AWAIT_CAMPAIGNS,
+    Step.NOTIFY,
+]
+_NEWS = Counter({"training-started": 1, "promoted": 1, "campaign-updated": 2})
 
 
-def make_world(folder: Path, database_url: str = "") -> None:
+def make_world(folder: Path, database_url: str = "", end: int = WORLD_END) -> None:
     """A data folder with a demo world, in which nothing is trained yet.
 
     Its solutions learn no ranker, so that trainings take seconds.
@@ -37,8 +49,8 @@ def make_world(folder: Path, database_url: str = "") -> None:
     with opened(Settings(data_dir=folder, database_url=database_url)) as adapters:
         for name in (RECOMMENDER, RERANKER):
             solution = adapters.registry.get(Solution, name)
-            adapters.registry.update(replace(solution, settings={"learn": False}), WORLD_END)
-        store_world(adapters, generate(_SMALL, SEED, WORLD_END))
+            adapters.registry.update(replace(solution, settings={"learn": False}), end)
+        store_world(adapters, generate(SMALL, SEED, end))
 
 
 def copied(world: Path, folder: Path) -> Path:
@@ -105,11 +117,11 @@ def seen(folder: Path, database_url: str = "") -> Iterator[Seen]:
         yield Seen(folder, adapters)
 
 
-def wait_until(reached: Callable[[], bool], seconds: float = _PATIENCE_SECONDS) -> None:
-    deadline = time.monotonic() + seconds
+def wait_until(reached: Callable[[], bool], pause_seconds: float = _PAUSE_SECONDS) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
     while not reached():
         assert time.monotonic() < deadline, "it never came so far"
-        time.sleep(_QUICK_SECONDS)
+        time.sleep(pause_seconds)
 
 
 def cut_power(view: Seen, reached: Callable[[], bool]) -> bool:
@@ -117,7 +129,7 @@ def cut_power(view: Seen, reached: Callable[[], bool]) -> bool:
 
     While they die nothing can be written, so they get no further than they are.
     """
-    wait_until(lambda: reached() or view.is_over())
+    wait_until(lambda: reached() or view.is_over(), _QUICK_SECONDS)
     with view.adapters.database.writing():
         holds = reached()
         kill_all(view.folder)
@@ -144,3 +156,66 @@ def processes(folder: Path, command: str = "") -> list[int]:
         if (ours or str(folder).encode() in words) and (not command or command.encode() in words):
             found.append(int(process.name))
     return found
+
+
+def assert_done_once(view: Seen) -> None:
+    """The newest run ended well, and nothing that it did was done twice."""
+    record = view.newest()
+    assert record.status == "promoted", record.reason
+    assert [timing.step for timing in record.steps] == _STEPS
+    assert view.versions() == {RECOMMENDER: 1, RERANKER: 1}
+    for half in record.halves:
+        campaign = view.campaign(half.campaign)
+        assert campaign.solution_version == half.solution_version
+        assert campaign.revision == 3, "created, updated, settled"
+    assert view.told() == _NEWS
+    assert view.drafts() == []
+
+
+def _in_step(step: Step, view: Seen) -> bool:
+    """The record says that the step is being done."""
+    record = view.record()
+    return record is not None and record.step is step and record.ended_at is None
+
+
+def _created(view: Seen) -> bool:
+    return _in_step(Step.CREATE_VERSIONS, view) and view.versions().total() == 2
+
+
+def _training(view: Seen) -> bool:
+    """Inside a training: it has said how far it is, and is not done."""
+    versions = view.adapters.registry.page(SolutionVersion, 2)
+    return any(each.progress is not None and not each.status.is_settled for each in versions)
+
+
+def _saving(view: Seen) -> bool:
+    """A training writes its model."""
+    return view.drafts() != []
+
+
+def _half_judged(view: Seen) -> bool:
+    record = view.record()
+    judged = [half.decision is not None for half in record.halves] if record else []
+    return _in_step(Step.EVALUATE, view) and any(judged)
+
+
+def _updated(view: Seen) -> bool:
+    """A campaign is asked to serve the new version, and the record does not know it."""
+    asked = view.campaign(RECOMMENDER).latest_update is not None
+    return asked and _in_step(Step.UPDATE_CAMPAIGNS, view)
+
+
+def _told(view: Seen) -> bool:
+    return _in_step(Step.NOTIFY, view) and view.told()["promoted"] == 1
+
+
+MOMENTS: Mapping[str, Callable[[Seen], bool]] = {
+    **{step.value: partial(_in_step, step) for step in _STEPS},
+    "after-effect-created": _created,
+    "after-effect-training": _training,
+    "after-effect-saving": _saving,
+    "after-effect-half-judged": _half_judged,
+    "after-effect-updated": _updated,
+    "after-effect-told": _told,
+}
+"""Every step of a retraining, and what it did already while its record does not say so."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from pawsonalize import clock
 from pawsonalize.app import Adapters, opened
@@ -25,7 +26,6 @@ LIST = {
         {"itemId": group, "animalMetadata": metadata(group)} for group in (*DOGS, *CATS)
     ],
 }
-SWAPS = 20
 VERSIONS = ("calm", "quick")
 
 
@@ -105,8 +105,9 @@ def content(recommendation: dict[str, Any]) -> list[tuple[str, float]]:
     return [(each["id"], each["score"]) for each in recommendation["recommendations"]]
 
 
-def test_twenty_updates_in_a_row_cost_no_request_and_mix_no_answer(
-    start: Start, tmp_path: Path
+@pytest.mark.parametrize("updates", [4, pytest.param(20, marks=pytest.mark.nightly)])
+def test_updates_in_a_row_cost_no_request_and_mix_no_answer(
+    start: Start, tmp_path: Path, updates: int
 ) -> None:
     folder = tmp_path / "data"
     with two_versions(folder) as adapters:
@@ -114,9 +115,9 @@ def test_twenty_updates_in_a_row_cost_no_request_and_mix_no_answer(
         server = start(folder, "--workers", "2")
         everywhere(server, VERSIONS[0])
         askers = Askers(server)
-        for number in range(SWAPS):
+        for number in range(updates):
             update(adapters, VERSIONS[(number + 1) % 2])
-        everywhere(server, VERSIONS[SWAPS % 2])
+        everywhere(server, VERSIONS[updates % 2])
         askers.stop()
         assert askers.failures == []
         of_version: dict[str, set[str]] = {name: set() for name in VERSIONS}
@@ -129,7 +130,9 @@ def test_twenty_updates_in_a_row_cost_no_request_and_mix_no_answer(
             repr(each["personalizeResponse"]["personalizedRanking"]) for each in askers.rankings
         }
         assert len(rankings) == 2
-        print(f"{len(askers.recommendations)} answers and as many rankings during {SWAPS} updates")
+        print(
+            f"{len(askers.recommendations)} answers and as many rankings during {updates} updates"
+        )
     assert server.stop() == 0
     assert "Traceback" not in server.output.read_text()
 

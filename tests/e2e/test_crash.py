@@ -10,7 +10,7 @@ from pathlib import Path
 
 import zstandard
 
-from tests.e2e.conftest import Server, Start, run
+from tests.e2e.conftest import Server, Start, run_here
 from tests.e2e.writers import Writers, form
 
 
@@ -36,15 +36,15 @@ def in_history(server: Server, folder: Path, user: str) -> Counter[str]:
 
 def in_archive(server: Server, folder: Path, user: str) -> Counter[str]:
     """How often each of the user's events is in the archive's objects."""
-    archived = run("archive", "run", "--data-dir", str(folder))
-    assert archived.returncode == 0, archived.stderr
+    archived = run_here("archive", "run", "--data-dir", str(folder))
+    assert archived.exit_code == 0, archived.output
     found: Counter[str] = Counter()
     for path in (folder / "archive").rglob("*.jsonl.zst"):
         lines = zstandard.ZstdDecompressor().decompress(path.read_bytes()).splitlines()
         rows = [json.loads(line) for line in lines]
         found.update(row["eventId"] for row in rows if row.get("userId") == user)
-    verified = run("archive", "verify", "--data-dir", str(folder))
-    assert verified.returncode == 0, verified.stdout
+    verified = run_here("archive", "verify", "--data-dir", str(folder))
+    assert verified.exit_code == 0, verified.output
     return found
 
 
@@ -99,8 +99,7 @@ def test_a_database_that_was_killed_is_whole(start: Start, tmp_path: Path) -> No
     writers.stop()
     with closing(sqlite3.connect(folder / "pawsonalize.sqlite3")) as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        (synchronous,) = database.execute("PRAGMA journal_mode").fetchone()
-    assert synchronous == "wal"
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_two_servers_on_one_file_lose_and_double_nothing_and_see_each_others_events(

@@ -4,9 +4,16 @@ import time
 from pathlib import Path
 
 import httpx
+import pytest
 
+from pawsonalize import clock
+from pawsonalize.app import opened
+from pawsonalize.cli.demo import prepare
+from pawsonalize.demo import WorldSettings
 from pawsonalize.http.examples import RERANKING
+from pawsonalize.settings import Settings
 from tests.e2e.conftest import Server, Start
+from tests.e2e.retraining import SMALL, make_world
 from tests.service_data import view
 
 _TRAINING_SECONDS = 900
@@ -29,14 +36,24 @@ def wait_for_the_first_model(client: httpx.Client) -> None:
         time.sleep(0.5)
 
 
+@pytest.mark.parametrize(
+    "animals",
+    [
+        pytest.param(SMALL.animals, id="small"),
+        pytest.param(WorldSettings().animals, id="its own", marks=pytest.mark.nightly),
+    ],
+)
 def test_the_demo_is_a_live_adoption_site_that_learns_from_a_click(
-    start: Start, tmp_path: Path
+    start: Start, tmp_path: Path, animals: int
 ) -> None:
-    server: Server = start(tmp_path / "data", command="demo", retrain_schedule="0 3 * * *")
+    folder = tmp_path / "data"
+    if animals == SMALL.animals:
+        make_world(folder, end=clock.now())  # a folder that is filled stays as it is
+    server: Server = start(folder, command="demo", retrain_schedule="0 3 * * *")
     with server.client() as client:
         page = client.get("/")
         assert page.status_code == 200
-        assert "400 animals looking for a home" in page.text
+        assert f"{animals} animals looking for a home" in page.text
         assert "No model is live yet" in page.text, "it is served at once"
         wait_for_the_first_model(client)
         before = detailed(client, "click")
@@ -50,3 +67,17 @@ def test_the_demo_is_a_live_adoption_site_that_learns_from_a_click(
         assert detailed(client, "another") == before
         ranking = client.post("/v1/rerankings", json=RERANKING).json()["ranking"]
         assert sorted(ranking) == ["a-1", "a-2", "a-3"]
+
+
+def test_an_empty_folder_gets_a_world_and_a_filled_one_stays_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = Settings(data_dir=tmp_path)
+    prepare(settings)
+    assert ", 3,000 adopters, " in capsys.readouterr().err
+    with opened(settings) as adapters:
+        events = adapters.log.head()
+    prepare(settings)
+    assert capsys.readouterr().err == ""
+    with opened(settings) as adapters:
+        assert adapters.log.head() == events

@@ -8,13 +8,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.e2e.conftest import COMMAND, Server, Start, environment, run
+from tests.e2e.conftest import COMMAND, Server, Start, environment, run, starting
 from tests.e2e.test_crash import assert_exactly_once
 from tests.e2e.writers import Writers, form
 from tests.service_data import make_service
@@ -52,8 +52,15 @@ def with_two_workers(start: Start, tmp_path: Path) -> Server:
     return server
 
 
-def test_every_answer_says_when_it_was_given(start: Start, tmp_path: Path) -> None:
-    server = start(tmp_path / "data")
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One for all tests that neither stop it nor look at all that it holds."""
+    folder = tmp_path_factory.mktemp("serving")
+    with starting(folder) as start:
+        yield start(folder / "data")
+
+
+def test_every_answer_says_when_it_was_given(server: Server) -> None:
     with server.client() as client:
         for path in ("/healthz", "/v1/campaigns", "/nowhere", "/openapi.json", "/aws"):
             assert len(client.get(path).headers.get_list("date")) == 1, path
@@ -163,18 +170,14 @@ def test_a_training_goes_live_everywhere_and_no_request_fails(start: Start, tmp_
     assert writers.acknowledged
 
 
-def test_a_port_in_use_is_said_in_the_exit(start: Start, tmp_path: Path) -> None:
-    server = start(tmp_path / "one")
-    second = run("serve", "--data-dir", str(tmp_path / "two"), "--port", str(server.port))
+def test_a_port_in_use_is_said_in_the_exit(server: Server, tmp_path: Path) -> None:
+    second = run("serve", "--data-dir", str(tmp_path), "--port", str(server.port))
     assert second.returncode == 1
     assert "address already in use" in second.stderr
     assert "Traceback" not in second.stderr
 
 
-def test_a_body_above_the_limit_is_refused_before_it_has_all_come(
-    start: Start, tmp_path: Path
-) -> None:
-    server = start(tmp_path / "data")
+def test_a_body_above_the_limit_is_refused_before_it_has_all_come(server: Server) -> None:
     with server.client() as client:
         answer = client.post("/v1/events", content=b" " * (6 * 1024 * 1024))
         assert answer.status_code == 413
@@ -201,8 +204,7 @@ def test_a_client_that_hangs_up_leaves_no_trace(start: Start, tmp_path: Path) ->
     assert "unexpected error" not in server.output.read_text()
 
 
-def test_an_id_with_any_sign_is_found_by_its_percent_encoding(start: Start, tmp_path: Path) -> None:
-    server = start(tmp_path / "data")
+def test_an_id_with_any_sign_is_found_by_its_percent_encoding(server: Server) -> None:
     with server.client() as client:
         for user, path in (
             ("a/b", "a%2Fb"),

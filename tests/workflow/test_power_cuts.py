@@ -1,0 +1,150 @@
+"""A run that is cut off at any moment goes on where it was, and does everything once.
+
+All of it in one process, which writes nothing more after the cut; in
+tests/e2e/test_retraining_crash.py real processes die.
+"""
+
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import Connection
+
+from pawsonalize.app import opened, worker
+from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.engine.training.processes import TrainingProcesses
+from pawsonalize.engine.training.retraining.lease import LEASE_MS
+from pawsonalize.engine.training.retraining.record import Trigger
+from pawsonalize.engine.training.retraining.runs import Runs
+from pawsonalize.settings import Settings
+from pawsonalize.storage.sql import Database
+from tests.e2e.retraining import MOMENTS, Seen, assert_done_once, copied
+from tests.event_data import T0
+from tests.service_data import make_service
+from tests.workflow.conftest import SteppedClock
+
+AS_OF = T0 + 1000
+
+
+class PowerCut(BaseException):
+    """Nothing is written any more."""
+
+
+class TrainingsHere(TrainingProcesses):
+    """Each trains in this process; the one that it starts does nothing."""
+
+    train: Callable[[str], SolutionVersion]
+
+    def _spawned(self, version: SolutionVersion, lock: int, now: int) -> "subprocess.Popen[bytes]":
+        self.train(version.name)
+        child = super()._spawned(version, lock, now)
+        child.wait()
+        return child
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder whose run has begun, and nobody works on it."""
+    folder = tmp_path_factory.mktemp("world") / "data"
+    make_service(folder, train=False)
+    with here(folder) as (_, view):
+        Runs(view.adapters.workflow_runs, {}).begin(Trigger.COMMAND, AS_OF)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(world: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The models of a run that nothing happens to."""
+    with here(copied(world, tmp_path_factory.mktemp("undisturbed") / "data")) as (settings, view):
+        assert worker(settings, view.adapters, "only").work()
+        assert_done_once(view)
+        return view.models()
+
+
+@pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)
+def test_a_run_that_is_cut_off_goes_on_and_does_everything_once(
+    world: Path,
+    undisturbed: dict[str, str],
+    tmp_path: Path,
+    clock_of_all: SteppedClock,
+    moment: Callable[[Seen], bool],
+) -> None:
+    folder = copied(world, tmp_path / "data")
+    with here(folder) as (settings, view), power_until(moment, view), pytest.raises(PowerCut):
+        worker(settings, view.adapters, "first").work()
+    clock_of_all.moment += LEASE_MS + 1
+    with here(folder) as (settings, view):
+        assert moment(view)
+        assert view.newest().ended_at is None
+        assert worker(settings, view.adapters, "second").work()
+        assert_done_once(view)
+        assert view.models() == undisturbed
+
+
+@pytest.fixture
+def clock_of_all(clock: SteppedClock, monkeypatch: pytest.MonkeyPatch) -> SteppedClock:
+    """What every part of the service reads the time from."""
+    monkeypatch.setattr("pawsonalize.clock.now", clock.now)
+    return clock
+
+
+@contextmanager
+def here(folder: Path) -> Iterator[tuple[Settings, Seen]]:
+    """A data folder that is worked on in this process, where little data are enough."""
+    settings = Settings(
+        data_dir=folder,
+        check_min_events=1,
+        check_min_users=1,
+        gate_profile="reference",
+        retrain_check_seconds=0.01,
+        campaign_check_seconds=0.01,
+    )
+    with opened(settings) as adapters:
+        trainings = TrainingsHere(
+            adapters.registry, adapters.artefacts, settings.trainings_dir, ("true",), os.environ
+        )
+        trainings.train = adapters.trainer.train
+        yield settings, Seen(folder, replace(adapters, trainings=trainings))
+
+
+@contextmanager
+def power_until(moment: Callable[[Seen], bool], view: Seen) -> Iterator[None]:
+    """Tables and files can be written and removed until the moment comes, and never after it."""
+    write_table = Database.writing
+    gone = False
+
+    def look() -> None:
+        nonlocal gone
+        gone = gone or moment(view)
+        if gone:
+            raise PowerCut
+
+    def needs_power(work: Callable[..., None]) -> Callable[..., None]:
+        def worked(*what: Any, **how: Any) -> None:
+            look()
+            work(*what, **how)
+
+        return worked
+
+    @contextmanager
+    def writing(database: Database) -> Iterator[Connection]:
+        if gone:
+            raise PowerCut
+        with write_table(database) as connection:
+            yield connection
+        if threading.current_thread() is threading.main_thread():
+            look()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Database, "writing", writing)
+        patch.setattr(np, "save", needs_power(np.save))
+        patch.setattr(shutil, "rmtree", needs_power(shutil.rmtree))
+        yield
