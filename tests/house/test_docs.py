@@ -13,11 +13,13 @@ PAGES = sorted(
     for folder in (".", "docs")
     for page in (ROOT / folder).glob("*.md" if folder == "." else "**/*.md")
 )
+PICTURES = [picture.name for picture in (ROOT / "docs/pictures").glob("*.svg")]
 
 
-def test_the_reference_pages_are_current() -> None:
+@pytest.mark.parametrize("maker", ["generate.py", "pictures.py"])
+def test_the_pages_and_pictures_that_are_made_are_current(maker: str) -> None:
     done = subprocess.run(
-        [sys.executable, "docs/generate.py", "--check"],
+        [sys.executable, f"docs/{maker}", "--check"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -31,6 +33,18 @@ def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
         assert ((ROOT / page).parent / target).exists(), f"{page} links to {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_picture_says_in_words_what_it_shows(page: Path) -> None:
+    for words in re.findall(r"!\[([^]]*)\]\(", (ROOT / page).read_text(encoding="utf-8")):
+        assert words
+
+
+def test_every_picture_is_shown_on_a_page() -> None:
+    text = "".join((ROOT / page).read_text(encoding="utf-8") for page in PAGES)
+    assert PICTURES
+    assert [name for name in PICTURES if f"pictures/{name}" not in text] == []
 
 
 def test_every_dependency_has_its_line_of_why() -> None:
