@@ -29,10 +29,18 @@ def test_the_pages_and_pictures_that_are_made_are_current(maker: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
-def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
+def test_every_link_leads_to_a_page_and_to_its_part(page: Path) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
-    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
-        assert ((ROOT / page).parent / target).exists(), f"{page} links to {target}"
+    for target, part in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", text):
+        found = (ROOT / page).parent / target if target else ROOT / page
+        assert found.exists(), f"{page} links to {target}"
+        assert not part or part in _headings(found), f"{page} links to {target}#{part}"
+
+
+def _headings(page: Path) -> set[str]:
+    """As addresses have them: lower case, `-` for spaces, without other marks."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
