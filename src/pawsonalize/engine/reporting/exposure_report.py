@@ -1,4 +1,4 @@
-"""Whether exposure is shared as the stock is: by species, age, size, colour and days of waiting."""
+"""Whether exposure is shared as the animals are: by species, age, size, colour, days of waiting."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -22,10 +22,10 @@ _LONGEST = "180 days and more"
 
 @dataclass(frozen=True, slots=True)
 class ExposureShare:
-    """Animals alike in one respect: how many there are, and how often they were shown.
+    """Animals with one thing in common: how many they are, and how often they were shown.
 
-    Both shares are of all that are available, 0 to 1; `ratio` is the second by the first, 1 where
-    exposure is shared as the stock is, None where nothing was shown.
+    Both shares are of all available animals, 0 to 1. `ratio` is the share of the exposure divided
+    by the share of the animals: 1 is even, None means that nothing was shown.
     """
 
     by: str
@@ -40,7 +40,7 @@ class ExposureShare:
 def exposure_report(
     animals: Iterable[Animal], shown: Mapping[str, int], at: int
 ) -> list[ExposureShare]:
-    """The shares of the animals, which are available at that moment; by size of the stock."""
+    """The shares of the animals, which are available at that moment; the most animals first."""
     stock: Counter[tuple[str, str]] = Counter()
     seen: Counter[tuple[str, str]] = Counter()
     total = times = 0

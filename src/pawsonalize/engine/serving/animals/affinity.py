@@ -21,23 +21,27 @@ from pawsonalize.recipes.contract import Context
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
-# What is no group has no looks, and is of a species of its own.
+# An item that is no animal group has no traits, and a species of its own.
 _NO_GROUP = AnimalGroup("", "", "", "")
 _ASKED = {f"{USER_FACET}{question}": look for question, look in PREFERRED.items()}
 _KEPT = 4  # classes at once: a recommender's and a reranker's, and what replaces them
 
 
 class Tastes:
-    """Weighs groups by how much more often a visitor looks at their like than would be expected.
+    """The part of the affinity that comes from what a visitor looks at, and from the quiz.
 
-    For each of species, breed, family, size and age, that is the log of its share of the visitor's
-    events, with some events of somebody like the visitor added, over its share of the animals and
-    of what visitors look at, each as far as `usual` says (a geometric mean). What the like of the
-    visitor look at, and visitors in general, the model's classes say; without any, and of a look
-    they do not know, everybody looks at what there is.
+    For each of species, breed, family, size and age:
 
-    What the visitor said not to be looking for in the quiz loses `wish`, the less the more events
-    there are. The stock is counted when animals come or go.
+        part = weight * ln((n_v + doubt * e_v) / ((n + doubt) * a_v ** (1 - usual) * l_v ** usual))
+
+        n_v, n  the visitor's events with this value, and all (of this species)
+        e_v     the share of the value in the events of similar visitors
+        a_v     its share of the available animals
+        l_v     its share of what all visitors look at
+
+    The model's classes give e_v and l_v. Without classes, and for values that they do not know,
+    both are a_v. A group that does not match an answer of the quiz loses wish * doubt / (doubt +
+    events). The available animals are counted when animals come or go.
     """
 
     def __init__(self) -> None:
@@ -53,9 +57,9 @@ class Tastes:
         settings: TasteSettings,
         classes: LatentClasses | None = None,
     ) -> Floats:
-        """By the code of each group; all 0 for whom neither events nor answers are known of.
+        """By the code of each group; all 0 for a visitor without events and quiz answers.
 
-        `there` is how many animals of each group there are, shape (groups,).
+        `there` is how many animals of each group are available, shape (groups,).
         """
         taste = np.zeros(len(codes))
         if not context.events and not context.facets:
@@ -83,7 +87,7 @@ class Tastes:
 
 
 def _wanted(context: Context) -> Mapping[str, set[str]]:
-    """What the quiz's answers say, by the look."""
+    """The answers of the quiz, by trait."""
     wanted: dict[str, set[str]] = {}
     for name, value in context.facets:
         if name in _ASKED:
@@ -92,7 +96,7 @@ def _wanted(context: Context) -> Mapping[str, set[str]]:
 
 
 class _Look:
-    """One thing that animals have: a breed, or a size."""
+    """One trait, such as breed or size, with the groups' values."""
 
     def __init__(self, name: str, read: Callable[[AnimalGroup], Look]) -> None:
         self._name = name
@@ -105,12 +109,12 @@ class _Look:
         self.of_group: Counts = np.empty(0, np.int64)
 
     def count(self, groups: Sequence[str], there: Counts) -> None:
-        """Take the stock: so many animals of each group. Groups never change, and may be added."""
+        """Count the available animals of each group; groups may be added, but never change."""
         new = [self._code(_parsed(group) or _NO_GROUP) for group in groups[len(self.of_group) :]]
         self.of_group = np.concatenate([self.of_group, np.array(new, np.int64)])
         values = np.bincount(self.of_group, there, len(self._values))
         wholes = np.bincount(self._whole_of, values, len(self._wholes))
-        # Half an animal more, so that what is gone by now is rare and not impossible.
+        # Half an animal more, so that a value without available animals is rare, not impossible.
         self._share = (values + 0.5) / (wholes[self._whole_of] + 1)
 
     def lifts(
@@ -120,9 +124,9 @@ class _Look:
         classes: LatentClasses | None,
         expected: Floats | None,
     ) -> Floats:
-        """By value: the log of its share of what was seen over what it is compared with.
+        """By value: the log of its share of the visitor's events over its usual share.
 
-        `expected` is what the classes expect of the visitor.
+        `expected` are the shares that the classes expect of the visitor.
         """
         like = usual = self._share
         if classes is not None and expected is not None:
@@ -139,11 +143,11 @@ class _Look:
         return np.log((values + doubt * like) / ((wholes[self._whole_of] + doubt) * usual))
 
     def others(self, wanted: Collection[str]) -> NDArray[np.bool_]:
-        """By value: whether it is none of those."""
+        """By value: whether it is none of the wanted ones."""
         return np.array([value not in wanted for _, value in self._values], np.bool_)
 
     def _known_to(self, classes: LatentClasses) -> Counts:
-        """By value: its code among those of the classes, -1 where they do not know it."""
+        """By value: its code in the classes, -1 if they do not know it."""
         known = self._known.get(classes)
         if known is None or len(known) < len(self._values):
             found = [classes.values.get((self._name, value), -1) for value in self._values]
@@ -171,7 +175,7 @@ _OUTSIDE = -1
 
 @dataclass(slots=True)
 class Catalogued:
-    """Where groups stand in a model's catalogue; remembered until either changes."""
+    """Where groups stand in a model's catalogue; cached until either changes."""
 
     item_ids: tuple[str, ...] = ()
     codes: Codes | None = None
@@ -181,7 +185,7 @@ class Catalogued:
     def scores(
         self, groups: GroupScores, codes: Codes, present: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """The score of each group by its code; those that are not present may have none."""
+        """The score of each group, by its code; groups without available animals may have none."""
         where = self._where(groups.served.model.item_ids, codes)
         catalogue = np.append(np.asarray(groups.scores, np.float64), 0.0)
         scores: NDArray[np.float64] = catalogue[where]
@@ -205,17 +209,16 @@ class Catalogued:
 
 
 MOST = 5.0
-"""A liking lies between minus this and this."""
+"""The model's part of an affinity lies between minus this and this."""
 
 _LEAST_SCORE = 1e-12
 
 
 class Likings:
-    """Logs of a visitor's scores over those of somebody of whom nothing is known, at most `MOST`.
+    """The log of a visitor's score for a group over an unknown visitor's, at most `MOST`.
 
-    So what everybody likes counts for nothing: were it to, who is seldom liked would have to wait
-    for the visitors that look past the first page. A group of which the model knows nothing is
-    liked as much as by anybody: 0.
+    So popularity counts for nothing: with it, animals that few visitors like would wait until
+    somebody looks past the first page. A group that the model does not know has 0.
     """
 
     def __init__(self) -> None:
@@ -225,7 +228,7 @@ class Likings:
     def of(
         self, groups: GroupScores, codes: Codes, present: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """By the code of each group; those that are not present may have none."""
+        """By the code of each group; groups without available animals may have none."""
         if not groups.context.events and not groups.context.facets:
             return np.zeros(len(codes))
         catalogued = self._known(groups.served.version.name)
@@ -236,9 +239,9 @@ class Likings:
     def in_general(
         self, groups: GroupScores, codes: Codes, present: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """By the code of each group: how likely it is beside the others that are present.
+        """By the code of each group: how likely it is beside the others that have animals.
 
-        For somebody of whom nothing is known, as a log, at most `MOST`.
+        For an unknown visitor, as a log, at most `MOST`.
         """
         if not len(present):
             return np.zeros(len(codes))
@@ -256,7 +259,7 @@ class Likings:
         return known
 
     def _of_nobody(self, groups: GroupScores) -> GroupScores:
-        """The scores that nobody in particular would have, as of this hour."""
+        """The scores for an unknown visitor, as of this hour."""
         version, hour = groups.served.version.name, groups.context.now // HOUR
         kept, catalogue = self._nobody.get(version), groups.served.model.item_ids
         if kept is None or kept[0] != hour or kept[1].served.model.item_ids is not catalogue:

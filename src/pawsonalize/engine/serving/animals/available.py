@@ -1,4 +1,4 @@
-"""The shelf: who is available right now, as columns, in one canonical order."""
+"""The available animals, as columns, in one canonical order."""
 
 from collections.abc import Collection, Mapping, Sequence
 from itertools import count
@@ -28,7 +28,7 @@ from pawsonalize.engine.serving.animals.eligibility import (
 Slots = NDArray[np.int64]
 Chosen = Slots | slice
 EVERY_SLOT = slice(None)
-"""All slots, in which those of animals that are gone still hold what they held."""
+"""All slots; a slot whose animal left still holds its old values."""
 
 _COLUMNS = MappingProxyType(
     {
@@ -60,7 +60,7 @@ _NO_POSTCODES: Postcodes = MappingProxyType({})
 
 
 class Codes(dict[str, int]):
-    """Whole numbers for ids, given when an id is first met; `names` has those ids in turn."""
+    """Whole numbers for ids, given in the order in which ids come; `names` has the ids."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,17 +73,20 @@ class Codes(dict[str, int]):
 
 
 class Shelf:
-    """The available animals; an animal keeps its slot while it is there.
+    """The available animals; an animal keeps its slot as long as it is available.
 
-    `order` has the slots of all, who was listed first comes first, equal moments by id: the order
-    in which ties are broken, and the same in every process. `rank` is each slot's place in it,
-    `moments` has when those in it were listed, `there` how many animals each group has, by its
-    code, `present` the codes of the groups that have any.
-    Animals of one bonded unit are one place, that of its first in this order: `leads` is false
-    for the others, and in slots of nobody. `version` grows with every change, and is no other
-    shelf's. What does not depend on the visitor, such as a factor, is kept as a column; `room` is
-    for two more, of a question.
-    Who reads while another thread may put holds `lock`.
+    - `order` has the slots in canonical order: by moment of listing, then by id. It breaks ties,
+      and is the same in every process.
+    - `rank` is each slot's place in that order; `moments` are the moments of listing in it.
+    - `there` is the number of animals of each group, by its code; `present` are the codes of groups
+      that have any.
+    - `leads` is false for free slots, and for all but the first animal of a bonded unit: a unit is
+      one place.
+    - `version` grows with every change, and no other instance has the same.
+    - `room` has two more columns, for a query. Factors that do not depend on the visitor are
+      columns as well.
+
+    Hold `lock` while you read, if another thread may call `put`.
     """
 
     def __init__(self, postcodes: Postcodes = _NO_POSTCODES) -> None:
@@ -113,7 +116,7 @@ class Shelf:
         return len(self.order)
 
     def waiting(self, at: int, slots: Chosen) -> NDArray[np.float64]:
-        """The factor of waiting until the hour of that moment; that of the last hour is kept."""
+        """The factor `waiting` as of the hour of that moment; the last hour's is kept."""
         hour, column = self._waited
         if hour != at // HOUR or len(column) != len(self.ids):
             hour = at // HOUR
@@ -122,7 +125,7 @@ class Shelf:
         return column[slots]
 
     def column(self, name: str, slots: Chosen) -> NDArray[Any]:
-        """What is known of the animals in the slots."""
+        """One column of the animals in the slots."""
         if name == "slot":
             every: Slots = np.arange(len(self.ids))
             return every[slots]
@@ -143,7 +146,10 @@ class Shelf:
         return column
 
     def judge(self, rules: Rules, slots: Chosen) -> Verdict:
-        """The verdict on those animals; a unit passes if all of it does, and knows as little."""
+        """The verdict on those animals; a bonded unit passes if all its animals do.
+
+        It has as many unknown answers as the animal with the most.
+        """
         verdict = judge(rules, self.take(slots, rules.place), self.codes)
         passing, uncertain = verdict.passing, verdict.uncertain
         if not len(self.in_units):
@@ -162,7 +168,7 @@ class Shelf:
         return verdict
 
     def members(self, slot: int) -> tuple[str, ...]:
-        """The ids of who shares the slot's place, in canonical order."""
+        """The ids of the animals that share the slot's place, in canonical order."""
         unit = self._columns["unit"][slot]
         if unit == NO_CODE:
             return (self.ids[slot],)
@@ -170,7 +176,7 @@ class Shelf:
         return tuple(self.ids[one] for one in sorted(mates, key=lambda one: self.rank[one]))
 
     def slot(self, animal_id: str) -> int | None:
-        """Where an animal is; None if it is not available."""
+        """The slot of an animal; None if it is not available."""
         return self.codes["animal"].get(animal_id)
 
     def put(
@@ -179,9 +185,9 @@ class Shelf:
         here: Mapping[str, Sequence[Animal]],
         shown: Mapping[str, float],
     ) -> None:
-        """Let those that changed be gone, but for the animals that are here, by their item.
+        """Replace the `changed` animals: those in `here` are available, by item; the others leave.
 
-        `shown` is how often they were shown; who is not in it never was.
+        `shown` is how often each was shown; an animal that is not in it never was.
         """
         found = (self.codes["animal"].pop(one, None) for one in changed)
         gone = np.array([slot for slot in found if slot is not None], np.int64)
@@ -203,7 +209,7 @@ class Shelf:
         self.version = next(_VERSIONS)
 
     def _leave(self, gone: Slots) -> None:
-        """Take slots out of the order."""
+        """Take these slots out of the order."""
         if not len(gone):
             return
         away = np.zeros(len(self.ids), np.bool_)
@@ -212,7 +218,7 @@ class Shelf:
         self.order = self.order[~away[self.order]]
 
     def count_shown(self, shown: Mapping[str, float]) -> None:
-        """Take how often animals were shown, as far as they are here."""
+        """Store how often animals were shown, as far as they are available."""
         slots = [(self.codes["animal"].get(animal_id), times) for animal_id, times in shown.items()]
         here = np.array([one for one in slots if one[0] is not None], np.float64).reshape(-1, 2)
         if len(here):
@@ -290,7 +296,7 @@ class Shelf:
         units = self._columns["unit"][there]
         self.leads[there] = units == NO_CODE
         self.in_units = there[units != NO_CODE]
-        # The first of each unit in canonical order is its place.
+        # The first animal of each unit in canonical order has its place.
         _, first = np.unique(self._columns["unit"][self.in_units], return_index=True)
         self.leads[self.in_units[first]] = True
 

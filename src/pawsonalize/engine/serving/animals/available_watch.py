@@ -1,4 +1,4 @@
-"""Keeps the shelf as it is: read anew only where the inventory changed, with every answer."""
+"""Keeps the available animals current: each answer reads again only what changed."""
 
 from collections.abc import Collection, Iterator
 from itertools import islice
@@ -10,16 +10,16 @@ from pawsonalize.engine.serving.animals.distance import Postcodes
 from pawsonalize.storage.animals import AnimalExposures, Animals, Revision, Supply
 
 _AT_ONCE = 500
-# Counts are absolute, so reading some of them twice is harmless; clocks and writers may lag so far.
-# Who lags further is counted when next shown: to read a minute again each second cost 34 ms of it.
+# Clocks and writers may lag so far. Counts are absolute: to read some twice does no harm.
+# An animal that lags further counts when next shown: re-reading a minute took 34 ms a second.
 _OVERLAP = 10_000
 
 
 class ShelfWatch:
-    """The available animals as of now; those of another moment are read when they are asked for.
+    """The available animals as of now; those of another moment are read when a query asks.
 
-    Who asks after a change is committed is told of it, in whichever process either happens: each
-    answer reads the revision first, as `SupplyWatch` does.
+    A query after a committed change sees it, in any process: each answer reads the revision first,
+    as for availability.
     """
 
     def __init__(
@@ -35,15 +35,15 @@ class ShelfWatch:
         self._taking_in = Lock()
 
     def of(self, at: int, now: int) -> Shelf:
-        """The shelf as of `at`; hold its lock while reading."""
+        """The available animals as of `at`; hold their lock while you read."""
         if at != now:
             return self._read(at)
         while not self._refresh(now):
-            pass  # another thread was faster: what it read may be older than what is asked for
+            pass  # another thread was faster; what it read may be older than this query needs
         return self._shelf
 
     def count_shown(self) -> None:
-        """Take in what was shown since the last time."""
+        """Add what was shown since the last time."""
         after = max(0, self._counted_through - _OVERLAP)
         shown, through = self._exposures.changed(after)
         with self._shelf.lock:
@@ -51,9 +51,9 @@ class ShelfWatch:
         self._counted_through = max(through, self._counted_through)
 
     def _refresh(self, now: int) -> bool:
-        """Take in what changed, read without a lock; False if others took something in meanwhile.
+        """Apply what changed, read without a lock; False if another thread was faster.
 
-        Nobody waits for the tables but who reads them, and nothing older replaces anything newer.
+        Only the reader waits for the tables, and nothing older replaces anything newer.
         """
         known = self._known
         before, since, until = known
@@ -83,11 +83,11 @@ class ShelfWatch:
         return True
 
     def _read(self, at: int) -> Shelf:
-        """A shelf that nobody else has yet."""
+        """A fresh set of the available animals, which no other thread has yet."""
         shelf = Shelf(self._postcodes)
         for items in _batches(self._supply.count(at)):
             here = self._animals.available_of(items, at)
-            # Read in several steps, between which one may have changed its group.
+            # These are several reads, and an animal may change its group between them.
             ids = {animal.animal_id for animals in here.values() for animal in animals}
             shelf.put(ids, here, self._exposures.of(ids))
         return shelf

@@ -36,7 +36,7 @@ def kilometres(here: Place, latitude: Floats, longitude: Floats) -> Floats:
 
 
 def postcode_key(text: str) -> str:
-    """A postcode without what people write differently."""
+    """A postcode in one spelling, without the differences of how people write it."""
     return "".join(letter for letter in text.upper() if letter.isalnum())
 
 
@@ -60,11 +60,11 @@ def read_postcodes(text: str) -> dict[str, Place]:
 
 
 NOWHERE = 0
-"""The code of the place that nobody knows."""
+"""The code of an unknown place."""
 
 
 class Places:
-    """Codes of places, given when one is first met; thousands of animals share a shelter's."""
+    """Codes of places; thousands of animals share their shelter's."""
 
     def __init__(self) -> None:
         self._codes: dict[Place | None, int] = {None: NOWHERE}
@@ -79,7 +79,7 @@ class Places:
         return code
 
     def kilometres(self, here: Place) -> Floats:
-        """How far each place is, by its code; NaN for NOWHERE. The last answer is remembered."""
+        """How far each place is, by its code; NaN for NOWHERE. The last answer is kept."""
         if self._last is None or self._last[0] != here or len(self._last[1]) < len(self._points):
             latitude, longitude = np.array(self._points).T
             self._last = here, kilometres(here, latitude, longitude)

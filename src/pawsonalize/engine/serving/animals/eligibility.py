@@ -24,13 +24,13 @@ _FEW = 5
 
 
 def as_told(answer: bool | None) -> GoodWith:
-    """A yes or no as the answer to a question of the household is kept."""
+    """A yes or no, in the form in which answers about the household are stored."""
     return _TOLD[answer]
 
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """Who must not appear, by the animal's id, its breed's or its group's."""
+    """The animals that must not appear, by the id of the animal, its breed or its group."""
 
     animals: frozenset[str] = frozenset()
     breeds: frozenset[str] = frozenset()
@@ -42,11 +42,11 @@ NOBODY = Denied()
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What animals must keep to: a known no excludes, and what nobody knows does not.
+    """The hard rules: a known "no" excludes an animal, an unknown answer does not.
 
-    `kids`, `dogs` and `cats` say who lives with the visitor; `species`, `sizes`, `ages` and `sexes`
-    are ids, empty for all. `house_trained` and `special_needs` are what is asked for, None for
-    either. `place` is the visitor's; without `max_distance_km` it only weighs.
+    `kids`, `dogs` and `cats` say who lives with the visitor. `species`, `sizes`, `ages` and `sexes`
+    are ids, empty for all. `house_trained` and `special_needs` are None if either is fine. `place`
+    is the visitor's; without `max_distance_km` it excludes nobody and only counts as a factor.
     """
 
     kids: bool = False
@@ -65,7 +65,7 @@ class Rules:
 
     @property
     def household(self) -> tuple[str, ...]:
-        """Who lives there."""
+        """Who lives with the visitor."""
         return tuple(name for name in ("kids", "dogs", "cats") if getattr(self, name))
 
 
@@ -74,9 +74,9 @@ ANYBODY = Rules()
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Which animals pass, and of how many of the questions asked nobody knows the answer.
+    """Which animals pass, and for how many rules the answer is unknown.
 
-    Both have the shape (animals,); `asked` is how many questions there were.
+    Both have the shape (animals,); `asked` is the number of rules.
     """
 
     passing: Mask
@@ -87,8 +87,8 @@ class Verdict:
 def judge(rules: Rules, take: Take, codes: Mapping[str, Mapping[str, int]]) -> Verdict:
     """The verdict on the animals whose columns `take` returns by name.
 
-    `codes` has the codes of ids in the columns species, size, breed, group and animal; the column
-    `kilometres` is how far animals are from the visitor's place, NaN where nobody knows.
+    `codes` has the codes of ids in the columns species, size, breed, group and animal. The column
+    `kilometres` is the distance to the visitor's place, NaN where it is unknown.
     """
     count = len(take("group"))
     passing = np.ones(count, np.bool_)
@@ -106,7 +106,7 @@ def judge(rules: Rules, take: Take, codes: Mapping[str, Mapping[str, int]]) -> V
 def _answers(
     rules: Rules, take: Take, codes: Mapping[str, Mapping[str, int]]
 ) -> Iterator[tuple[Mask, Mask]]:
-    """Whom each question rules out, and of whom nobody knows; who is picky counts as not known."""
+    """By rule: which animals it excludes, and for which it is unknown; `selective` is unknown."""
     for name in rules.household:
         told = take(name)
         yield told == _NO, (told != _YES) & (told != _NO)
@@ -155,7 +155,7 @@ Attributes = Mapping[str, str | float | None]
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What was said; None and empty leave it to the stored profile."""
+    """What the request says; None and empty leave it to the stored profile."""
 
     kids: bool | None = None
     dogs: bool | None = None
@@ -174,7 +174,7 @@ class Wishes:
 
 
 class Profiles:
-    """The rules of visitors, from what they say and what is stored of them."""
+    """The rules of visitors, from their request and their stored attributes."""
 
     def __init__(self, catalogue: Catalogue, postcodes: Postcodes) -> None:
         self._catalogue = catalogue
@@ -187,11 +187,11 @@ class Profiles:
 
 
 def rules_for(wishes: Wishes, stored: Attributes, postcodes: Postcodes) -> Rules:
-    """The rules; what the request says wins over the attributes of the user.
+    """The rules; the request wins over the user's attributes.
 
-    Those are KIDS, DOGS and CATS (`yes` or `no`), LATITUDE and LONGITUDE or POSTCODE,
-    MAX_DISTANCE_KM and MAX_FEE; values that cannot be read are not known. InvalidInput for a
-    postcode of the request that is not in the table, and for a distance from nowhere.
+    The attributes are KIDS, DOGS and CATS (`yes` or `no`), LATITUDE and LONGITUDE or POSTCODE,
+    MAX_DISTANCE_KM and MAX_FEE. A value that cannot be read counts as unknown. InvalidInput if the
+    request's postcode is not in the table, or if it limits the distance without a place.
     """
     place = (
         wishes.place or _place_of(wishes.postcode, postcodes) or _stored_place(stored, postcodes)

@@ -19,7 +19,7 @@ _ENOUGH_PHOTOS = 3
 
 
 def waiting(listed: Numbers, hour: int) -> Floats:
-    """From the moments of listing and the hour since 1970: 0 for who came today, 1 for a year.
+    """0 for an animal listed now, 1 for a year ago; by moments of listing and the hour since 1970.
 
     By the log of the days.
     """
@@ -28,22 +28,22 @@ def waiting(listed: Numbers, hour: int) -> Floats:
 
 
 def exposure(shown: Numbers) -> Floats:
-    """0 for who was never shown down to -1 for 10,000 times, by the log."""
+    """0 for never shown, down to -1 for 10,000 times, by the log."""
     return np.asarray(0.0 - np.minimum(np.log1p(shown) / np.log1p(_MANY_SHOWINGS), 1))  # no -0.0
 
 
 def distance(kilometres: Numbers) -> Floats:
-    """0 here down to -1 at 500 km, by the log; -0.75 for NaN, who lives nobody knows where."""
+    """0 here, down to -1 at 500 km, by the log; -0.75 for NaN, an unknown place."""
     nearness = 0.0 - np.minimum(np.log1p(kilometres / _NEAR_KM) / np.log1p(_FAR_KM / _NEAR_KM), 1)
     return np.where(np.isnan(kilometres), _UNKNOWN_PLACE, nearness)
 
 
 def photos(count: Numbers) -> Floats:
-    """0 without up to 1 for three."""
+    """0 without photos, up to 1 for three."""
     return np.asarray(np.minimum(count, _ENOUGH_PHOTOS) / _ENOUGH_PHOTOS)
 
 
 def compatibility(verdict: Verdict, out: Floats) -> None:
-    """Minus the share of the visitor's questions that have no answer, written into `out`."""
+    """Minus the share of the visitor's rules whose answer is unknown, written into `out`."""
     np.subtract(0.0, verdict.uncertain, out=out)  # and not -0.0 where all is known
     out /= max(1, verdict.asked)

@@ -1,4 +1,4 @@
-"""Answers of individual animals: groups from the model, then who of them, in which order, why."""
+"""Answers of individual animals: groups from the model, then animals, their order and reasons."""
 
 from collections.abc import Sequence
 from copy import copy
@@ -40,12 +40,12 @@ PARTS = ("group", *FACTORS)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One place of an answer: the animal, and who goes with it, if it is bonded.
+    """One place of an answer: the animal, and the animals that are bonded with it.
 
-    `score` is the share of what an animal of the most liked group with the best of all factors
-    would have, in a ranking the share of the list's. `parts` add up to `utility`, from left to
-    right, in the order of `PARTS`; `factors` are the same without their weights. `propensity` is
-    that of `Explored`.
+    In a recommendation `score` is exp(utility - highest possible utility); in a ranking it is the
+    animal's share of exp(utility) over the list. `parts` add up to `utility`, from left to right,
+    in the order of `PARTS`; `factors` are the same without their weights. `propensity` is that of
+    `Explored`.
     """
 
     animal_ids: tuple[str, ...]
@@ -70,10 +70,9 @@ class AnimalAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who asks for which moment; `now` is the clock's.
+    """Who asks, and for which moment; `now` is the clock's.
 
-    A `recommendation_id` that was given before gives the answer's places again, as long as
-    nothing that it depends on has changed.
+    The same `recommendation_id` gives the same places again, as long as the data do not change.
     """
 
     visitor: Visitor
@@ -105,7 +104,7 @@ class Individuals:
         self._derived = DerivedOfShelves()
 
     def weigh_by(self, weights: Weights) -> None:
-        """Weigh by others from the next question on."""
+        """Use other weights from the next query on."""
         self._settings = replace(self._settings, weights=weights)
 
     def asking(self, runtime: Runtime) -> "Individuals":
@@ -115,21 +114,20 @@ class Individuals:
         return other
 
     def can_order(self, now: int) -> bool:
-        """Whether there is something to order animals by: a live model, or animals to count."""
+        """Whether animals can be ordered: by a live model, or by counts of available animals."""
         if self._runtime.can_recommend:
             return True
         return self._runtime.can_answer and len(self._shelf.of(now, now)) > 0
 
     def recommend(self, asked: Asked, limit: int) -> AnimalAnswer:
-        """The best animals for the visitor, but for the places that were explored.
+        """The best animals for the visitor, except for explored places.
 
-        As many as asked for, if so many may be shown. Raises InvalidInput for a limit outside
-        1…500.
+        As many as `limit`, if so many may be shown. Raises InvalidInput for a limit outside 1…500.
         """
         return self._recommended(asked, limit, None)
 
     def similar(self, animal_id: str, asked: Asked, limit: int) -> AnimalAnswer:
-        """Whom those like who like this animal; NotFound if nobody knows it."""
+        """Animals for visitors who like this one; NotFound for an unknown animal."""
         animal = self._animals.get(animal_id)
         if animal is None:
             raise NotFound(f"there is no animal {animal_id}: see GET /v1/animals")
@@ -139,10 +137,10 @@ class Individuals:
         return self._recommended(asked, limit, animal.group_at(asked.at).id)
 
     def rerank(self, animal_ids: Sequence[str], asked: Asked) -> AnimalAnswer:
-        """Those of the animals that are available and may be shown, best first; scores sum to 1.
+        """The animals among these that are available and may be shown, best first; scores sum to 1.
 
-        Ties go to who is listed longest, then by id. InvalidInput for an empty list, more than
-        500 animals or one given twice.
+        Ties go by longest listed, then by id. InvalidInput for an empty list, more than 500 animals
+        or an animal given twice.
         """
         _check(animal_ids)
         shelf = self._shelf.of(asked.at, asked.now)
@@ -164,7 +162,7 @@ class Individuals:
         return self._answer(ANIMAL_RANKING, asked, groups, places, standings)
 
     def fitting(self, asked: Asked) -> list[str]:
-        """Who may be shown, who is listed longest first: one animal for each place."""
+        """The animals that may be shown, longest listed first: one for each place."""
         shelf = self._shelf.of(asked.at, asked.now)
         with shelf.lock:
             led = shelf.order[shelf.leads[shelf.order]]
@@ -194,9 +192,9 @@ class Individuals:
         return self._answer(ANIMALS, asked, groups, places, standings)
 
     def _passed(self, shelf: Shelf, asked: Asked) -> set[str] | None:
-        """The groups that pass the filter of those that are there; None without a filter.
+        """The groups with available animals that pass the filter; None without a filter.
 
-        Reads the tables, so not under the lock: who asks meanwhile would wait for them.
+        This reads the tables, so do not hold the lock: other queries would wait for the tables.
         """
         if asked.filter is None:
             return None
@@ -215,16 +213,15 @@ class Individuals:
         passed: set[str] | None,
         disliked: frozenset[str],
     ) -> Question:
-        """With what the model says the visitor likes more than others do at that weight.
+        """What to weigh: `counts` is the weight of the model's part in the affinity.
 
-        What the visitor dislikes loses, most of all the animals `disliked` themselves.
-
-        Groups that have not `passed`, be it that they came since, are not to be shown.
+        Disliked groups lose, and the animals `disliked` themselves most of all. Groups that are not
+        in `passed` must not be shown; that includes groups that came since.
         """
         codes, derived = shelf.codes["group"], self._derived.of(shelf)
         likings = counts * derived.likings.of(groups, codes, shelf.present)
         if groups.served.version.name == UNTRAINED:
-            # Until a model says more, what others look at is all there is to know of a stranger.
+            # Without a model, an unknown visitor is expected to like what others look at.
             usual = derived.likings.in_general(groups, codes, shelf.present)
             likings += self._settings.liking * usual
         taste, classes = self._settings.taste, classes_of(groups.served.model)
@@ -276,7 +273,7 @@ class Individuals:
         places: list[Place],
         standings: list[tuple[dict[str, float], float, float | None]],
     ) -> list[Place]:
-        """The places with reasons, from the records as they are."""
+        """The places with reasons, from the animals' records as they are now."""
         known = self._animals.get_many([one for place in places for one in place.animal_ids])
         explained = []
         for place, (lifts, shown, far) in zip(places, standings, strict=True):
@@ -295,7 +292,7 @@ class Individuals:
 def _explored(
     question: Question, chosen: Slots, groups: GroupScores, asked: Asked, dues: Dues
 ) -> Explored:
-    """The places with exploration, as positions in the order of the shelf."""
+    """The places with exploration, as positions in the order of the available animals."""
     best = question.shelf.rank[chosen]
     weight = groups.served.settings.exploration_weight
     if weight > 0:
@@ -334,7 +331,7 @@ def _places(
 def _standings(
     question: Question, weighed: Weighed
 ) -> list[tuple[dict[str, float], float, float | None]]:
-    """By how much each part lifts each animal above the others, how often it was shown, how far."""
+    """How much each part lifts an animal above the others, its times shown and its distance."""
     if not len(weighed.slots):
         return []
     lifts = weighed.parts - weighed.parts.mean(axis=0)

@@ -1,4 +1,4 @@
-"""Why an animal stands where it stands: short, and true of it, of its visitor and of its place."""
+"""Why an animal stands at its place: short, and true of the animal, the visitor and the place."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ MAX_REASONS = 3
 _LIVE_WITH = {"kids": "children", "dogs": "dogs", "cats": "cats"}
 _PRONOUNS = {"female": "she", "male": "he"}
 _OBJECTS = {"female": "her", "male": "him"}
-# What a visitor did, the most telling first, in words.
+# What a visitor did, in words; the strongest first.
 _DEEDS = {
     "application": "applied for",
     "inquiry": "asked about",
@@ -29,10 +29,10 @@ _SELDOM = 10
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One place of an answer: who has it, and by how much each part lifts it above the others.
+    """One place of an answer: the animals that have it, and how much each part lifts it.
 
-    `lifts` are the parts of the utility by name, less their mean over the answer. `animals` are
-    all that share the place; the first is the one that was weighed.
+    `lifts` are the parts of the utility by name, less their mean over the answer. `animals` are all
+    that share the place; the first is the one that was weighed.
     """
 
     animals: Sequence[Animal]
@@ -46,7 +46,7 @@ class Standing:
 def reasons_for(
     standing: Standing, seen: Sequence[Seen], rules: Rules, at: int, newcomer_days: int
 ) -> tuple[str, ...]:
-    """Up to three reasons, the weightiest first; what nobody knows is always said, and last."""
+    """Up to three reasons, the weightiest first; unknown answers always come, and come last."""
     doubts = list(_doubts(standing.animals, standing.kilometres, rules))[:2]
     found = sorted(_found(standing, seen, rules, at, newcomer_days), key=lambda one: -one[0])
     return (*(reason for _, reason in found[: MAX_REASONS - len(doubts)]), *doubts)
@@ -55,7 +55,7 @@ def reasons_for(
 def _found(
     standing: Standing, seen: Sequence[Seen], rules: Rules, at: int, newcomer_days: int
 ) -> Iterator[tuple[float, str]]:
-    """What speaks for it, with how much it lifts."""
+    """What speaks for the animal, with how much it lifts."""
     lifts = standing.lifts
     days = max(0, at - standing.animals[0].listed_at) // DAY
     if standing.explored and days < newcomer_days:
@@ -78,7 +78,7 @@ def _found(
 
 
 def _like(group: AnimalGroup | None, seen: Sequence[Seen]) -> str | None:
-    """What the group has in common with what the visitor did something with."""
+    """What the group has in common with the groups of the visitor's events."""
     if group is None:
         return None
     known = [(AnimalGroup.parse(one.item), one.event_type) for one in seen]
@@ -121,7 +121,7 @@ def _doubts(animals: Sequence[Animal], far: float | None, rules: Rules) -> Itera
 
 
 def _not_told(animals: Sequence[Animal], rules: Rules) -> Iterator[str]:
-    """What was asked for, and the record of one of them does not say."""
+    """What the visitor asked for, if the record of one of the animals does not say."""
     for wanted, name in ((rules.sizes, "size"), (rules.sexes, "sex")):
         if wanted and any(getattr(animal, name) == "unknown" for animal in animals):
             yield f"nobody told the {name}"

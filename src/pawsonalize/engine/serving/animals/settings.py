@@ -9,10 +9,10 @@ from pawsonalize.recipes.conditional_logit import ListChoice, fit_weights
 from pawsonalize.storage.animals import Choice
 
 LEARNED = ("waiting", "exposure", "distance", "photos", "compatibility")
-"""What distinguishes animals of one group; each lies between the two bounds below."""
+"""The factors that differ between animals of one group; each lies between its bounds below."""
 
 FACTORS = (*LEARNED, "priority")
-"""The same, and what the shelter wishes, which no choice of a visitor says anything of."""
+"""The same and the shelter's wish, which is never learned from choices."""
 
 BOUNDS = ((0.0, 1.0), (-1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, 1.0))
 
@@ -21,7 +21,8 @@ BOUNDS = ((0.0, 1.0), (-1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, 1
 class Weights:
     """The weight of each factor in an animal's utility, in the order of `FACTORS`.
 
-    The utility is how much the group is liked plus each factor times its weight: 0.69 doubles.
+    The utility is the affinity for the group plus the sum of weight * factor. A weight of 0.69
+    doubles an animal's chances from one end of the factor to the other.
     """
 
     waiting: float = 0.5
@@ -44,13 +45,14 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class TasteSettings:
-    """How much it counts that a visitor looks at animals of a kind more often than they are there.
+    """The weights of what a visitor looks at; the formula is in docs/explanation/animals.md.
 
-    `species` to `age` weigh the logs of how much more often; `doubt` is how many events of somebody
-    like the visitor are added to the visitor's; `usual` says how far that is compared with what
-    visitors look at, from 0, with what is there, to 1; `wish` is what is lost for being none of
-    what the visitor said to be looking for, as long as there are no events. From `breed` to `age`
-    the defaults are those that predict true tastes best in the demo world, by least squares.
+    `species` to `age` weigh the log of how much more often the visitor looks at a value than usual.
+    `doubt` is how many events of a similar visitor are added to the visitor's own. `usual` says
+    what "usual" is: from 0, the share of the available animals, to 1, the share of what visitors
+    look at. `wish` is what a group loses that does not match an answer of the quiz, before there
+    are events. From `breed` to `age` the defaults predict true tastes best in the demo world, by
+    least squares.
     """
 
     species: float = 1.5
@@ -63,7 +65,7 @@ class TasteSettings:
     wish: float = 2.3
 
     def weights(self) -> tuple[float, ...]:
-        """Those of species, breed, family, size and age."""
+        """The weights of species, breed, family, size and age."""
         return self.species, self.breed, self.family, self.size, self.age
 
 
@@ -74,17 +76,17 @@ class AnimalSettings:
     weights: Weights = Weights()
     taste: TasteSettings = TasteSettings()
     liking: float = 0.1
-    """How much it counts that the model gives a group more for this visitor than for anybody."""
+    """The weight of the model's part in the affinity."""
     likeness: float = 1.0
-    """The same for who asks for animals like another."""
+    """The same for animals similar to a given one."""
     max_per_group_share: float = 0.2
-    """One group fills at most this share of the places, unless others have too few animals."""
+    """One group gets at most this share of the places, unless other groups have too few animals."""
     newcomer_days: int = 14
-    """So long an animal counts as new, and is due for exploration."""
+    """For so many days an animal is a newcomer, and has an exploration share."""
     long_stay_days: int = 60
-    """From so many days on it waits long, and is due again."""
+    """From so many days on it is a long-stayer, and has an exploration share again."""
     newcomer_floor: float = 0.25
-    """This share of the exploration is spread evenly over all who are due, whatever their group."""
+    """This share of the exploration is spread evenly over all of them, whatever their group."""
 
 
 OUTCOMES = ("inquiry", "application", "adoption")
@@ -93,10 +95,11 @@ _RIDGE = 20.0
 
 
 def learned_weights(choices: Sequence[Choice], prior: Weights) -> Weights:
-    """Weights learned from answers, whatever the weights they were given with.
+    """Weights learned from answers, whichever weights those answers were given with.
 
-    A factor in which no two of an answer differ teaches nothing: it keeps its prior, as does
-    everything without choices, and the shelter's wish. Answers from before there was one count.
+    If no two animals of an answer differ in a factor, the answer teaches nothing of it. A factor
+    without choices keeps its prior, and so does the shelter's wish. Answers from before a factor
+    existed count.
     """
     lists, count = [], 1 + len(LEARNED)
     for choice in choices:

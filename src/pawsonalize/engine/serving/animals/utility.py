@@ -28,8 +28,8 @@ _SAMPLED = 16
 class Weighed:
     """Animals with the parts of their utility.
 
-    `parts` has the shape (animals, 1 + factors): how much the group is liked, then each factor
-    times its weight; `utilities` are the sums of its rows, added from left to right.
+    `parts` has the shape (animals, 1 + factors): the affinity for the animal's group, then each
+    factor times its weight. `utilities` are the sums of its rows, added from left to right.
     """
 
     slots: Slots
@@ -37,7 +37,7 @@ class Weighed:
     utilities: Floats
 
     def factors(self, weights: Weights) -> Floats:
-        """How much the group is liked, then the factors alone; 0 for one that has no weight."""
+        """The affinity for the group, then the factors without weights; 0 where the weight is 0."""
         by = np.array([1.0, *weights.values()])
         bare = np.zeros_like(self.parts)
         np.divide(self.parts, by, out=bare, where=by != 0)
@@ -46,9 +46,9 @@ class Weighed:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What animals are weighed for: how much each group is liked, by its code, rules and a moment.
+    """What animals are weighed for: the affinity for each group, by its code, the rules, a moment.
 
-    Groups that are not to be shown have -inf; `disliked` animals lose beside what their group does.
+    Groups that must not be shown have -inf. `disliked` animals lose more than their group does.
     """
 
     shelf: Shelf
@@ -60,12 +60,12 @@ class Question:
 
     @property
     def bound(self) -> float:
-        """What no animal's utility exceeds."""
+        """The highest utility that an animal could have."""
         there = self.likings[self.shelf.present]
         return float(there.max(initial=-np.inf)) + self.settings.weights.bound
 
     def fitting(self, slots: Slots) -> Slots:
-        """Those of the animals that may be shown."""
+        """The animals among these that may be shown."""
         groups = self.shelf.column("group", slots)
         passing = self.shelf.judge(self.rules, slots).passing
         fitting: Slots = slots[passing & np.isfinite(self.likings[groups])]
@@ -78,9 +78,9 @@ class Question:
         return Weighed(slots, parts, _add(parts.T, np.zeros(len(slots))))
 
     def utilities(self) -> Floats:
-        """Of every slot of the shelf, bit for bit as `weigh` has them; the next question's go here.
+        """The utility of every slot, bit for bit as `weigh` gives it; the next query overwrites it.
 
-        -inf for an animal that may not be shown, or has no place of its own.
+        -inf for an animal that may not be shown, or that has no place of its own.
         """
         verdict = self.shelf.judge(self.rules, EVERY_SLOT)
         utilities, room = self.shelf.room
@@ -90,11 +90,10 @@ class Question:
         return utilities
 
     def _parts(self, slots: Chosen, verdict: Verdict, room: Floats) -> Iterator[Floats]:
-        """The liking of the group and the weighted factors, in order, each written into `room`.
+        """The affinity for the group and the weighted factors, in order, each written into `room`.
 
-        Whoever is weighed, the same steps are taken for each animal, so that no sum is rounded
-        one way for one list and another way for another. And memory that is not asked for anew
-        with each request is what makes weighing everybody quick.
+        All animals go through the same steps, so that a sum is rounded the same way in every list.
+        Weighing all animals is quick because no request allocates new memory for it.
         """
         shelf, rules, weights = self.shelf, self.rules, self.settings.weights
         np.take(self.likings, shelf.column("group", slots), out=room, mode="clip")
@@ -117,13 +116,13 @@ class Question:
 
 
 def choose(question: Question, limit: int) -> Slots:
-    """The places of the highest utility, best first; ties go to who is listed longest, then by id.
+    """The places of the highest utility, best first; ties by longest listed, then by id.
 
-    A group has at most its share of the places, unless nobody else is left.
+    A group gets at most its share of the places, unless no other animal is left.
     """
     shelf, everybody = question.shelf, question.utilities()
     most = max(1, ceil(limit * question.settings.max_per_group_share))
-    # Most lists end among the best; where they do not, all who may be shown are put in order.
+    # Most answers end among the best; otherwise put all animals that may be shown in order.
     for enough in (limit * 8 + 1_000, limit * 64 + 8_000):
         best = _best(everybody, enough)
         if best is not None:
@@ -136,11 +135,11 @@ def choose(question: Question, limit: int) -> Slots:
 
 
 def _best(everybody: Floats, enough: int) -> Slots | None:
-    """All from some utility up, about so many; None if they are too many to be worth it.
+    """About `enough` best animals, as all from some utility up; None if that saves no time.
 
-    From which one matters for the time only, so it is looked for in one of `_SAMPLED`: to part all
-    of 300,000 utilities took as long as to add them up. Who may not be shown is left out first:
-    to part numbers of which most are the same takes long as well.
+    The exact utility does not matter, so only every `_SAMPLED`-th animal decides it: to partition
+    300,000 utilities takes as long as to add them up. Animals that may not be shown are left out
+    first, because numbers that are mostly equal take long to partition as well.
     """
     sampled = everybody[::_SAMPLED]
     some = sampled[sampled > -np.inf]
@@ -162,7 +161,7 @@ def _add(parts: Iterable[Floats], total: Floats) -> Floats:
 def _varied(
     shelf: Shelf, slots: Slots, utilities: Floats, most: int, limit: int
 ) -> tuple[Slots, Slots]:
-    """The best of the animals with at most so many of a group, and the others, both in order."""
+    """The best animals with at most `most` of a group, and the others, both in order."""
     order = np.lexsort((shelf.rank[slots], -utilities))
     groups = shelf.column("group", slots[order])
     together = np.argsort(groups, kind="stable")
@@ -180,11 +179,15 @@ _WHOLE = 2.0**44
 
 
 class Dues:
-    """What each place of a shelf is due, remembered as long as nothing changes.
+    """The exploration share of each place, kept as long as nothing changes.
 
-    Newcomers and long-stayers are due, by the day and hour. Each of their groups has the same
-    budget, shared inside it in proportion to 1 / (1 + times shown); but the floor's share of all
-    is spread evenly, so that nobody who is due has less than it divided by their number.
+    Newcomers and long-stayers have a share, by the day and hour:
+
+        share = (1 - floor) / groups * s / sum of s in its group + floor / animals
+        s = 1 / (1 + times shown)
+
+    `groups` and `animals` count those that have a share. So each group has the same budget, and no
+    animal has less than floor / animals.
     """
 
     def __init__(self) -> None:
@@ -192,7 +195,7 @@ class Dues:
         self._kept: OrderedDict[Rules, Novelty] = OrderedDict()
 
     def of(self, question: Question) -> Novelty:
-        """By the order of the shelf: 0 for who may not be shown, or is not due."""
+        """In the order of the animals: 0 for one that may not be shown or has no share."""
         now = (question.shelf.version, question.at // HOUR)
         if self._led is None or self._led[0] != now:
             self._led = now, _due(question)
@@ -210,7 +213,7 @@ class Dues:
 
 
 def _that_exclude(rules: Rules) -> Rules:
-    """The same rules for whoever asks from another place, where that only weighs."""
+    """The rules that exclude animals: the visitor's place is left out where it only weighs."""
     return rules if rules.max_distance_km is not None else replace(rules, place=None)
 
 
@@ -240,7 +243,7 @@ def _shared(question: Question, slots: Slots) -> Novelty:
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """Of one shelf; used by who holds the shelf's lock."""
+    """Kept for one set of available animals; use it only while you hold their lock."""
 
     likings: Likings = field(default_factory=Likings)
     tastes: Tastes = field(default_factory=Tastes)
@@ -248,13 +251,13 @@ class Derived:
 
 
 class DerivedOfShelves:
-    """Goes with its shelf, so that no shelf is answered from what was worked out of another."""
+    """Belongs to its available animals, so that no answer mixes two sets of them."""
 
     def __init__(self) -> None:
         self._of: WeakKeyDictionary[Shelf, Derived] = WeakKeyDictionary()
         self._lock = Lock()
 
     def of(self, shelf: Shelf) -> Derived:
-        """What is kept of the shelf."""
+        """What is kept for these available animals."""
         with self._lock:
             return self._of.setdefault(shelf, Derived())
