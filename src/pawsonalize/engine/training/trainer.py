@@ -48,7 +48,7 @@ from pawsonalize.storage.base import ArtefactStore, Catalogue, EventLog
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Metrics by their names; where there are none, why."""
+    """Metrics by name, or the reason why there are none."""
 
     metrics: Mapping[str, float]
     why_not: str = ""
@@ -61,9 +61,9 @@ def held_out_metrics(
     settings: Any,
     seed: int,
 ) -> Measured:
-    """Means over test users of a model that was not told of them.
+    """Means over test users, of a model that was fitted without them.
 
-    It is fitted for that, with the same settings and seed. None where no user can be tested.
+    It has the same settings and seed. None if no user can be held out.
     """
     if len(data) == 0:
         return Measured({}, "there are no events: send or import some, and train again")

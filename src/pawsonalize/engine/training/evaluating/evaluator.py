@@ -97,7 +97,7 @@ def _repeated(holdout: Holdout) -> float:
 
 
 def _calibration(holdout: Holdout, judgement: Judgement) -> Calibration:
-    """Of the 25 best of every question: was it the very next choice, as often as its score?"""
+    """Of the 25 best of every test case: is it the very next choice as often as its score says?"""
     happened = [
         best == wanted[0] for best, wanted in zip(judgement.best, holdout.targets, strict=True)
     ]
@@ -127,7 +127,7 @@ def evaluate(
 
     Raises InvalidInput for an unknown recipe or setting, and when no split is possible.
     """
-    recipe_named(order.recipe)  # a wrong name is told before the log is read
+    recipe_named(order.recipe)  # refuse a wrong name before the log is read
     data = training_data(log, catalogue, through=log.head(), as_of=order.as_of)
     return evaluate_data(data, item_births(data, catalogue), order, progress)
 
@@ -193,10 +193,10 @@ def _evaluate_on(holdout: Holdout, recipe: Recipe[Any], settings: Any, seed: int
 
 
 def without_order(holdout: Holdout, seed: int) -> Holdout:
-    """The same questions, with what was known of every user in random order.
+    """The same test cases, with every user's known events in random order.
 
-    Events that train and events that do not are shuffled apart, and truth stays: so nothing
-    later than before becomes known to the model.
+    Events that train and events that do not are shuffled apart, and the targets stay. So the model
+    learns of nothing later than before.
     """
     data, split = holdout.data, holdout.split
     group = data.user.astype(np.int64) * 2 + ~split.training

@@ -39,7 +39,7 @@ _FIRST_PLACES = 5
 
 
 def spread_of(judgement: Judgement, holdout: Holdout) -> Spread:
-    """How a ranker's answers spread over the candidates; at least one question and candidate."""
+    """How a ranker's answers spread over the candidates; needs a test case and a candidate."""
     items, questions = holdout.training.item_ids, len(judgement.best)
     first = np.concatenate([best[:_FIRST_PLACES] for best in judgement.best])
     counts = np.bincount(first, minlength=len(items))
@@ -52,9 +52,9 @@ def spread_of(judgement: Judgement, holdout: Holdout) -> Spread:
 
 
 def unsound(ranker: Ranker, questions: int) -> tuple[int, int]:
-    """How many answers have a score that is no finite number, and how many a single score.
+    """How many answers have a score that is no finite number, and how many give all the same score.
 
-    -inf is no score: it stands for what must not be recommended.
+    -inf is no score: it marks an item that must not be recommended.
     """
     not_finite = constant = 0
     for question in range(questions):
@@ -70,10 +70,10 @@ Fit = Callable[[TrainingData], Model]
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The live version: how to fit it, the moment whose knowledge it has, and what it had seen.
+    """The live version: how to fit it, as of which moment, and which events it had seen.
 
-    `seen` is a mask over the events of the hold-out's data: those that were in the log when it
-    was trained, however late they were sent.
+    `seen` is a mask over the events of the hold-out's data: those that were in the log when it was
+    trained, however late they were sent.
     """
 
     solution_version: str
@@ -89,9 +89,9 @@ def fit_of(version: SolutionVersion) -> Fit:
 
 
 def live_training(holdout: Holdout, live: Standing, born: NDArray[np.int64]) -> TrainingData:
-    """What the live version is fitted on: as much older than the new one's part as it is in truth.
+    """The data for the live version: older than the new one's by as much as it is in truth.
 
-    Never a held-out event. `born` are `item_births`; items born since are unknown to it.
+    Never a held-out event. `born` are `item_births`; it does not know items born since.
     """
     staleness = max(holdout.data.as_of - live.as_of, 0)
     moment = holdout.training.as_of - staleness
@@ -111,10 +111,10 @@ def gather(
     trained: Model | None = None,
     seed: int = 0,
 ) -> Evidence:
-    """Judge a new version on the newest events of what it was trained on, beside the live one.
+    """Judge a new version on the newest events of its training data, beside the live one.
 
-    Both are fitted anew without those events. `trained`, the new version's own model, is asked
-    the same questions, to see that its scores are sound. The seed draws the test cases.
+    Both are fitted anew without those events. `trained`, the new version's own model, gets the same
+    test cases, only to check that its scores are sound. The seed draws the test cases.
     """
     mark = new.log_offset if live is None else live.log_offset
     data, seen = marked_training_data(log, catalogue, new.cut, mark, selection=new.selection)
@@ -194,7 +194,7 @@ def _compared(
 
 
 def _matters(part: Slice) -> bool:
-    """Species, visitors of whom nothing is known, and items that nobody had touched."""
+    """The slices that the gate protects: species, visitors without history, untouched items."""
     return part.kind == "species" or (part.kind, part.value) in {("history", "0"), ("item", "new")}
 
 

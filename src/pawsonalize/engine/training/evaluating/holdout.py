@@ -69,7 +69,7 @@ def reordered(data: TrainingData, taken: NDArray[np.int64]) -> TrainingData:
 
 
 def positions(items: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Where each item of a mask stands among those it keeps; -1 for the others."""
+    """The position of each item among those that the mask keeps; -1 for the others."""
     return np.where(items, np.cumsum(items) - 1, -1)
 
 
@@ -87,12 +87,13 @@ class SplitName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Holdout:
-    """Questions to ask of any model; the candidates are `training.item_ids`.
+    """Test cases for any model; the candidates are `training.item_ids`.
 
-    `there` is their mask over the items of `data`, whose events are split.
-    `targets[q]` are the distinct items the user of question q chose in truth, in that order, as
-    positions among the candidates (-1 for one that was not there) and in `target_items[q]` as
-    codes of `data`. `known[q]` is how many events are known of the user.
+    - `there` is their mask over the items of `data`, whose events are split.
+    - `targets[q]` are the distinct items that the user of test case q chose, in that order, as
+      positions among the candidates; -1 for an item that is no candidate. `target_items[q]` has
+      them as codes of `data`.
+    - `known[q]` is the number of known events of the user.
     """
 
     name: SplitName
@@ -106,11 +107,11 @@ class Holdout:
     known: NDArray[np.int64]
 
     def judge(self, model: Model) -> Judgement:
-        """Ask the model all questions."""
+        """Give the model all test cases."""
         return judge(self.ranker(model), self.targets)
 
     def ranker(self, model: Model) -> Ranker:
-        """The model's scores of the candidates; one it does not know it cannot recommend."""
+        """The model's scores of the candidates; a candidate that it does not know gets -inf."""
         place = {item: position for position, item in enumerate(model.item_ids)}
         outside = len(place)
         columns = np.array([place.get(item, outside) for item in self.training.item_ids], np.int64)
@@ -127,7 +128,7 @@ class Holdout:
         return scores
 
     def supply(self, question: int) -> NDArray[np.int64] | None:
-        """Available animals of each candidate when the question arises; None: not known."""
+        """Available animals of each candidate at the moment of the test case; None if not known."""
         stock = self.data.stock
         if not len(stock):
             return None
@@ -135,7 +136,7 @@ class Holdout:
 
 
 def item_births(data: TrainingData, catalogue: Catalogue) -> NDArray[np.int64]:
-    """When each item of the data was there at the latest, by its creation and its events."""
+    """When each item existed at the latest: the earlier of its creation and its first event."""
     created = {item.item_id: item.created_at for item in catalogue.items()}
     never = np.iinfo(np.int64).max
     told = [created.get(item) for item in data.item_ids]
@@ -150,9 +151,9 @@ def hold_out(
     seed: int,
     most: int = MAX_QUESTIONS,
 ) -> Holdout:
-    """Split the data (at least one event) and set the questions, at most so many.
+    """Split the data (at least one event) and make test cases, at most so many.
 
-    `born` are the moments since when the items may be recommended, shape (items,).
+    `born` are the moments from which the items may be recommended, shape (items,).
     """
     if name is SplitName.PERSONALIZE:
         moment = data.as_of
@@ -168,7 +169,7 @@ def hold_out(
 def set_questions(
     name: SplitName, data: TrainingData, split: Split, there: NDArray[np.bool_], as_of: int
 ) -> Holdout:
-    """The questions of a split, with `there`, a mask over items, as the candidates."""
+    """The test cases of a split; the candidates are `there`, a mask over items."""
     candidate = positions(there)
     wanted = [_in_order(data.item[cut:end]) for cut, end in zip(split.cut, split.end, strict=True)]
     return Holdout(
@@ -188,15 +189,15 @@ def set_questions(
 
 
 def context_before(data: TrainingData, start: int, cut: int) -> Context:
-    """What is known of a user at the event in row `cut`: that user's rows `start…cut`.
+    """What is known of a user at the event in row `cut`: the user's rows from `start` to `cut`.
 
-    The event's own facets are known as well, as a request says them.
+    The event's own facets are known too, because a request sends them.
     """
     newest = slice(cut - 1, start - 1 if start > 0 else None, -1) if cut > start else slice(0)
     columns = (data.item, data.event_type, data.time, data.value)
     rows = zip(*(column[newest].tolist() for column in columns), strict=True)
     events = (
-        # NaN, which alone differs from itself, is how a column says that there is no value.
+        # NaN means "no value" in a column; it alone differs from itself.
         (data.item_ids[item], data.event_types[kind], time, value if value == value else None)  # noqa: PLR0124
         for item, kind, time, value in rows
     )
@@ -210,7 +211,7 @@ def _in_order(items: NDArray[np.int32]) -> NDArray[np.int64]:
 def only_there(
     scores: NDArray[np.floating], supply: NDArray[np.int64] | None
 ) -> NDArray[np.floating]:
-    """The candidates' scores, -inf for those of which no animal is available."""
+    """The candidates' scores, -inf for groups without available animals."""
     return scores if supply is None else np.where(supply > 0, scores, -np.inf)
 
 

@@ -1,8 +1,8 @@
 """How the gate asks: a recommender for the whole catalogue, a re-ranker for the order of a list.
 
-The log tells no more of an imported event than which item it was, so lists are drawn: the
-question's targets and others by lot. Numbers on drawn lists say who orders a list better; they
-are not those of a whole catalogue (Krichene & Rendle, "On Sampled Metrics", KDD 2020).
+The log of an imported event does not say what else was on the page. So lists are drawn: the targets
+of the test case, and other items by chance. Numbers on drawn lists say who orders a list better.
+They are not those of a whole catalogue (Krichene & Rendle, "On Sampled Metrics", KDD 2020).
 """
 
 from collections.abc import Callable
@@ -22,11 +22,11 @@ from pawsonalize.recipes.trending_now import TrendingNow
 
 LIST_SIZE = 50
 Lists = tuple[NDArray[np.int64], ...]
-"""For each question the listed candidates, as positions among all, rising."""
+"""For each test case the listed candidates, as positions among all, rising."""
 
 
 def draw_lists(holdout: Holdout, seed: int, size: int = LIST_SIZE) -> Lists:
-    """A list for each question: its targets, filled up with others to `size` where there are."""
+    """A list for each test case: its targets, and others up to `size`, if there are so many."""
     n_items = len(holdout.training.item_ids)
     return tuple(
         _drawn(wanted[wanted >= 0], n_items, size, np.random.default_rng((seed, question)))
@@ -35,7 +35,7 @@ def draw_lists(holdout: Holdout, seed: int, size: int = LIST_SIZE) -> Lists:
 
 
 def ranked_lists(holdout: Holdout, model: Model, lists: Lists) -> Ranker:
-    """The model's scores of what is listed, asked as a re-ranking asks; -inf for all else."""
+    """The model's scores of the listed items, as in a re-ranking; -inf for all others."""
     ids = holdout.training.item_ids
 
     def scores(question: int) -> NDArray[np.floating]:
@@ -47,7 +47,7 @@ def ranked_lists(holdout: Holdout, model: Model, lists: Lists) -> Ranker:
 
 
 def within_lists(ranker: Ranker, lists: Lists) -> Ranker:
-    """The ranker's scores of what is listed; -inf for all else."""
+    """The ranker's scores of the listed items; -inf for all others."""
 
     def scores(question: int) -> NDArray[np.floating]:
         given = ranker(question)
@@ -76,19 +76,19 @@ _SAME_FOR_EVERYBODY = frozenset({PopularityCount.name, TrendingNow.name})
 
 
 def has_questions(recipe: str) -> bool:
-    """Whether the gate can judge a version of the recipe: it knows visitors with histories.
+    """Whether the gate can judge the recipe: its models rank for visitors with histories.
 
-    What is like an item, and which action is best, are other questions.
+    Recipes for similar items and for actions answer something else.
     """
     return not recipe_named(recipe).needs_item and recipe != NextBestAction.name
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """Makes rankers of models and of baselines, all asked the same.
+    """Makes rankers of models and of baselines, which all get the same test cases.
 
-    `chooses` says whether the recipe chooses items for a visitor, so that their spread tells
-    something; `personal` whether it can be expected to beat what is the same for everybody.
+    `chooses`: the recipe chooses items for a visitor, so the spread of its choices tells something.
+    `personal`: it should beat a ranking that is the same for every visitor.
     """
 
     of_model: Callable[[Model], Ranker]
@@ -98,7 +98,7 @@ class Asking:
 
 
 def asking(holdout: Holdout, recipe: str, seed: int) -> Asking:
-    """How versions of the recipe are asked the hold-out's questions; the seed draws lists."""
+    """How versions of the recipe get the hold-out's test cases; the seed draws lists."""
     if recipe == PersonalizedRanking.name:
         lists = draw_lists(holdout, seed)
         return Asking(

@@ -15,9 +15,9 @@ Measured = Mapping[str, Interval]
 
 @dataclass(frozen=True, slots=True)
 class RankerReport:
-    """One ranker on one split; `lead` is the recipe's value less its own, user by user.
+    """One ranker on one split; `lead` is the recipe's value less this ranker's, user by user.
 
-    Empty for the recipe itself.
+    It is empty for the recipe itself.
     """
 
     name: str
@@ -28,7 +28,7 @@ class RankerReport:
 
 @dataclass(frozen=True, slots=True)
 class SliceReport:
-    """One slice: how many questions have a target in it, and every ranker's metrics on them."""
+    """One slice: how many test cases have a target in it, and every ranker's metrics on them."""
 
     kind: str
     value: str
@@ -40,9 +40,9 @@ class SliceReport:
 class SplitReport:
     """One split. Moments are milliseconds since 1970.
 
-    `moment` is when the model was trained, `repeated` the share of targets among what was known
-    of the same user, `missing` the share that was no candidate. Rankers are the recipe first,
-    then the baselines; `shuffled_order` is the recipe again, with every history in random order.
+    `moment` is when the model was trained. `repeated` is the share of targets that the user had
+    chosen before, `missing` the share that was no candidate. Rankers are the recipe first, then the
+    baselines. `shuffled_order` is the recipe again, with every history in random order.
     """
 
     split: str
@@ -91,7 +91,7 @@ _MOST = 0.85
 
 
 def findings(report: SplitReport) -> tuple[str, ...]:
-    """One sentence or two on each thing that a reader of the table should not miss."""
+    """One or two sentences on each thing that you should not miss in the table."""
     return (
         *_leads(report),
         *_repeats(report),
