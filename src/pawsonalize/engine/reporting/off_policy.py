@@ -1,4 +1,4 @@
-"""From the tables to off-policy evaluation: what was shown, with which odds, and its outcome."""
+"""From the tables to off-policy evaluation: what was shown, its propensity and its outcome."""
 
 from array import array
 from collections.abc import Iterator, Mapping
@@ -20,10 +20,10 @@ _BATCH = 10_000
 class LoggedChoices:
     """One row for each place of each answer; the columns have the shape (rows,).
 
-    `item` are codes of `item_ids`; `answer` those of `recommendation_ids` and
-    `solution_versions`; `place` counts from 0. `reward` is the best of what came of the item,
-    `propensity` its probability at the place given the items before it. `unattributed` outcomes
-    name no such answer, no item of it, or came too late.
+    `item` are codes of `item_ids`; `answer` those of `recommendation_ids` and `solution_versions`;
+    `place` counts from 0. `reward` is the best outcome of the item, `propensity` its probability at
+    the place, given the items before it. `unattributed` counts outcomes that name no such answer or
+    no item of it, or that came too late.
     """
 
     recommendation_ids: tuple[str, ...]
@@ -40,7 +40,7 @@ class LoggedChoices:
         return len(self.item)
 
     def choices(self, target: NDArray[np.float64]) -> Choices:
-        """With the probability that another policy gives each row's item at its place."""
+        """Add the probability that another policy gives each row's item at its place."""
         return Choices(self.reward, self.propensity, target, self.answer)
 
 
@@ -54,15 +54,15 @@ def logged_choices(
     within: int = DAY,
     places: int = MAX_IMPRESSION_ITEMS,
 ) -> LoggedChoices:
-    """The recommendations answered from `since` to before `until`, as far as they were seen.
+    """The recommendations from `since` to before `until` that visitors saw.
 
-    Only those with propensities, and of each the first `places`. `rewards` says what an event of
-    a type is worth; an outcome counts if it names the answer and one of these items, and was sent
-    no later than `within` milliseconds after the answer. Moments are milliseconds since 1970.
+    Only recommendations with propensities, and of each the first `places`. `rewards` has the value
+    of each event type. An outcome counts if it names the answer and one of these items, and was
+    sent at most `within` milliseconds after the answer. Moments are milliseconds since 1970.
     """
     rows = _Rows(places)
     for impression in _answers(impressions, since, until):
-        # The odds of animals' answers are of animals, not of the groups that policies choose.
+        # Answers of animals have propensities of animals, not of the groups that policies choose.
         of_groups = impression.animal_ids is None
         if impression.is_seen and of_groups and impression.propensities is not None:
             rows.add(impression)

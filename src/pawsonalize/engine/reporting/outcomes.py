@@ -3,10 +3,12 @@
 An outcome is put down to the first of these that is found:
 
 1. The answer whose recommendationId the event names, if it held the animal or its group.
-2. A return: whatever the animal's newest adoption before it was put down to.
-3. The newest answer to the same visitor, at most `within` before, that held it.
 
-What none of them finds is put down to nobody.
+2. For a return: the answer that got the credit for the animal's newest adoption before it.
+
+3. The newest answer to the same visitor that held it, at most `within` before.
+
+If none applies, no answer gets the credit.
 """
 
 from collections import Counter, defaultdict
@@ -38,9 +40,9 @@ WEIGHTS: Mapping[str, float] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One of them, by a visitor (the user of a bound session) or, None, known from the record.
+    """One outcome, by a visitor (the user of a bound session); None if only the record knows it.
 
-    `recommendation_id` is the answer that it names itself.
+    `recommendation_id` is the answer that the event names.
     """
 
     kind: Kind
@@ -52,7 +54,7 @@ class Outcome:
 
 
 def read_weights(given: Mapping[str, str]) -> dict[str, float]:
-    """The usual weights with those of `name=value` in their place; InvalidInput for others."""
+    """The default weights, with those of `name=value` in their place; InvalidInput for others."""
     weights = dict(WEIGHTS)
     for name, value in given.items():
         if name not in weights:
@@ -95,7 +97,7 @@ def told_outcomes(table: Outcomes, since: int, until: int) -> list[Outcome]:
 def unreported(
     animals: Sequence[Animal], told: Sequence[Outcome], since: int, until: int
 ) -> list[Outcome]:
-    """Adoptions and returns that the record knows and no event told: nobody knows by whom."""
+    """Adoptions and returns in animals' records without an event: their visitor is unknown."""
     events = Counter((one.kind, one.animal_id) for one in told)
     found = []
     for animal in animals:
@@ -112,11 +114,11 @@ def unreported(
 
 
 CHOSEN = 0.5
-"""A place's item with a greater propensity was the best left, for exploration weights up to it."""
+"""An item with a greater propensity was the best one left, for exploration weights up to this."""
 
 
 class Policy(StrEnum):
-    """What put an animal before the visitor's eyes; NONE: nothing of ours, as far as is known."""
+    """What showed the animal to the visitor; NONE if no answer of this service is known to have."""
 
     RECOMMENDED = "recommended"
     EXPLORED = "explored"
@@ -126,7 +128,7 @@ class Policy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """The policy and the solution version that an outcome is put down to."""
+    """The policy and the solution version that get the credit for an outcome."""
 
     policy: Policy
     version: str | None = None
@@ -136,7 +138,7 @@ NOBODY = Cause(Policy.NONE)
 
 
 def policy_of(answer: Impression, place: int) -> Policy:
-    """What gave the place its item."""
+    """The policy that filled the place."""
     if answer.question != RECOMMENDATION:
         return Policy.RANKED
     odds = answer.propensities
@@ -144,7 +146,7 @@ def policy_of(answer: Impression, place: int) -> Policy:
 
 
 def answers_between(impressions: Impressions, since: int, until: int) -> Iterator[list[Impression]]:
-    """Answers that somebody saw, many at a time: all but replays of another moment."""
+    """Answers that visitors saw, many at a time: all except replays of another moment."""
     after = ""
     while page := impressions.between(since, until, after, _BATCH):
         yield [answer for answer in page if answer.as_of == answer.answered_at]
@@ -152,7 +154,7 @@ def answers_between(impressions: Impressions, since: int, until: int) -> Iterato
 
 
 class AnswerIndex:
-    """The answers that given outcomes may have come of."""
+    """The answers that may get the credit for the given outcomes."""
 
     def __init__(self, named: Collection[str], visitors: Collection[str]) -> None:
         self._named, self._visitors = named, visitors
@@ -160,7 +162,7 @@ class AnswerIndex:
         self._by_visitor: dict[str, list[Impression]] = defaultdict(list)
 
     def add(self, answer: Impression, visitor: str | None) -> None:
-        """Remember an answer to that visitor, if any of the outcomes may ask for it."""
+        """Keep an answer to that visitor, if one of the outcomes may need it."""
         if answer.recommendation_id in self._named:
             self._by_id[answer.recommendation_id] = answer
         if visitor in self._visitors and visitor is not None:
@@ -171,7 +173,7 @@ class AnswerIndex:
         return self._by_id.get(recommendation_id)
 
     def newest(self, visitor: str, ids: Collection[str], since: int, at: int) -> Impression | None:
-        """The visitor's newest answer of that time that held one of the ids."""
+        """The visitor's newest answer in that time that held one of the ids."""
         held = [
             answer
             for answer in self._by_visitor.get(visitor, ())
@@ -218,5 +220,5 @@ def _cause(outcome: Outcome, answer: Impression) -> Cause | None:
 
 
 def _ids(outcome: Outcome) -> tuple[str, ...]:
-    """What an answer may call it: its group, or the animal itself."""
+    """The ids under which an answer may hold it: its group's, or the animal's own."""
     return (outcome.item_id,) if outcome.animal_id is None else (outcome.item_id, outcome.animal_id)

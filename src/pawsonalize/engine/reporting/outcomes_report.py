@@ -1,4 +1,4 @@
-"""`pawsonalize outcomes`: from the tables to what came of what was shown."""
+"""`pawsonalize outcomes`: from the tables to the report."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -47,7 +47,8 @@ _PAGE = 500
 class OutcomesOrder:
     """What to report: outcomes, answers and arrivals from `since` to before `until`.
 
-    Milliseconds since 1970; `within_days` is how long before an outcome its answer may lie.
+    Both are milliseconds since 1970. `within_days` is how long before an outcome its answer may
+    lie.
     """
 
     since: int
@@ -69,7 +70,7 @@ def read_order(
     within_days: int = WITHIN_DAYS,
     weights: Mapping[str, float] = WEIGHTS,
 ) -> OutcomesOrder:
-    """The order for moments as they are written; left out, the newest 180 days."""
+    """The order for written moments; without them, the newest 180 days."""
     end = now if until is None else parse_moment(until, "until")
     begin = end - DEFAULT_DAYS * DAY if since is None else parse_moment(since, "since")
     return OutcomesOrder(begin, end, within_days, weights)
@@ -86,7 +87,7 @@ class OutcomeSources:
     has_inventory: bool = True
 
     def of(self, dataset_group: str) -> "OutcomeSources":
-        """Those of another dataset group; the inventory is the default one's."""
+        """The tables of another dataset group; only the default group has an inventory."""
         return OutcomeSources(
             self.outcomes.of(dataset_group),
             self.impressions.of(dataset_group),
@@ -97,7 +98,7 @@ class OutcomeSources:
 
 
 def report_outcomes(sources: OutcomeSources, order: OutcomesOrder) -> OutcomesReport:
-    """Read everything once and count; in the time of the whole log, so not for every request."""
+    """Read the whole log once and count. That takes time, so do not do it for every request."""
     animals = list(_animals(sources.animals)) if sources.has_inventory else []
     waits = [wait for animal in animals for wait in waits_of(animal, order.until)]
     waits = [wait for wait in waits if wait.until > order.since]
@@ -139,7 +140,7 @@ def _animals(animals: Animals) -> Iterator[Animal]:
 def _read_answers(
     sources: OutcomeSources, order: OutcomesOrder, outcomes: Sequence[Outcome], tally: Tally
 ) -> AnswerIndex:
-    """Count the answers of the time, and keep those that outcomes may have come of."""
+    """Count the answers of the time, and keep those that may get credit."""
     named = {one.recommendation_id for one in outcomes if one.recommendation_id is not None}
     visitors = {one.visitor for one in outcomes if one.visitor is not None}
     index = AnswerIndex(named, visitors)
@@ -188,7 +189,7 @@ def _with_stays(line: Line, arrivals: Sequence[Wait], hard: Sequence[Wait]) -> L
 
 
 def _without_exploration(sources: OutcomeSources, order: OutcomesOrder) -> Estimate:
-    """The same recommendations with every place given to the best left."""
+    """The same recommendations, with the best item left in every place."""
     found = logged_choices(
         sources.impressions,
         sources.log,

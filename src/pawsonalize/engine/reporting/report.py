@@ -15,9 +15,9 @@ from pawsonalize.evaluation.survival import SurvivalCurve, kaplan_meier, restric
 class Stays(msgspec.Struct, frozen=True, rename="camel"):
     """How long arrivals wait.
 
-    `rmst90` is the mean of min(wait, 90 days) over all of them, in days, with a 95% interval;
-    `adopted_within90` the share adopted by then; both None until an arrival was followed as far.
-    `mean_of_adopted` looks at those alone who were adopted: it flatters (see the docs).
+    `rmst90` is the mean of min(wait, 90 days) over all of them, in days, with a 95% interval.
+    `adopted_within90` is the share adopted by then. Both are None until an arrival was followed for
+    90 days. `mean_of_adopted` counts only adopted animals: it flatters (see the docs).
     """
 
     arrivals: int
@@ -37,11 +37,12 @@ class Curve(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Line(msgspec.Struct, frozen=True, rename="camel"):
-    """What came of one policy's answers, of one solution version's, or of all.
+    """The outcomes of one policy's answers, of one solution version's, or of all.
 
-    `value` is the weighted sum of outcomes, `adoptions` less `returns` make the rate, per 1,000
-    `sessions` that had such an answer. `never_shown_share` is of the animals that waited
-    meanwhile. `stays` and `hardest_fifth` are of arrivals while it answered, None for a policy.
+    `value` is the weighted sum of outcomes. The rate is `adoptions` less `returns`, per 1,000
+    `sessions` that had such an answer. `never_shown_share` counts the animals that waited
+    meanwhile. `stays` and `hardest_fifth` are of arrivals while the version answered; None for a
+    policy.
     """
 
     name: str
@@ -59,10 +60,10 @@ class Line(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Estimate(msgspec.Struct, frozen=True, rename="camel"):
-    """What another policy would have reached, as value per shown place; or why nobody can say.
+    """What another policy would have reached, as value per shown place; or why there is no number.
 
     `served` is what the logged places reached. `estimate` is self-normalised importance sampling
-    with its 95% interval; `sample` how many even rows it is worth, of `rows`.
+    with its 95% interval. `sample` is how many of the `rows` count, if all counted alike.
     """
 
     policy: str
@@ -74,9 +75,9 @@ class Estimate(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class OutcomesReport(msgspec.Struct, frozen=True, rename="camel"):
-    """What came of answers from `since` to before `until` (ISO 8601).
+    """The outcomes of answers from `since` to before `until` (ISO 8601).
 
-    An outcome that names no answer is put down to one of the `within_days` before it.
+    An outcome that names no answer gets one of the `within_days` before it.
     """
 
     since: str
@@ -97,7 +98,8 @@ HORIZON = 90.0
 def hardest(waits: Sequence[Wait]) -> NDArray[np.bool_]:
     """A mask of the fifth of arrivals whose kind was adopted at the lowest rate.
 
-    The kind is species, then its age, its size, and at last the group; days are those waited.
+    The kind is the species, then its age, its size, and at last the group. The rate is per day
+    waited.
     """
     if not waits:
         return np.zeros(0, bool)
@@ -137,7 +139,7 @@ def survival(waits: Sequence[Wait]) -> SurvivalCurve | None:
 
 
 def curve_of(waits: Sequence[Wait]) -> Curve:
-    """The same as a report has it: the steps at which the share falls, and where it ends."""
+    """The curve for a report: the steps at which the share falls, and where it ends."""
     found = survival(waits)
     if found is None:
         return Curve([], [])

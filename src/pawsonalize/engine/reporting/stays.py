@@ -13,7 +13,7 @@ from pawsonalize.domain.times import DAY
 
 
 class Ending(StrEnum):
-    """How a wait ended. Only an adoption is what is waited for; the others are cut short."""
+    """How a wait ended. Only an adoption ends it; the others cut it short."""
 
     ADOPTED = "adopted"
     LEFT = "left"
@@ -44,7 +44,7 @@ _ENDS = {AnimalStatus.ADOPTED: Ending.ADOPTED, AnimalStatus.REMOVED: Ending.LEFT
 
 
 def waits_of(animal: Animal, until: int) -> Iterator[Wait]:
-    """The animal's waits by what is known before `until`; one that goes on is cut there.
+    """The animal's waits, as known before `until`; a wait that goes on is cut there.
 
     A wait begins when the animal is listed, comes back from its adopters, or is listed again.
     """
@@ -81,12 +81,12 @@ class Showing:
                 span = (max(stay.since, wait.since), min(stay.until, wait.until), position)
                 self._spans[stay.item_id].append(span)
                 self._spans[wait.animal_id].append(span)
-        # What is still to be shown; so that showing something again costs next to nothing.
+        # The waits that are not shown yet, so that a second showing costs next to nothing.
         self._left: dict[Hashable, dict[str, list[_Span]]] = {}
         self.shown: dict[Hashable, set[int]] = defaultdict(set)
 
     def show(self, key: Hashable, item_id: str, at: int) -> None:
-        """The item, or the animal of that id, was shown at that moment."""
+        """Mark the item, or the animal of that id, as shown at that moment."""
         left = self._left.setdefault(key, dict(self._spans))
         spans = left.get(item_id)
         if not spans:
@@ -97,7 +97,7 @@ class Showing:
             left[item_id] = [span for span in spans if span[2] not in seen]
 
     def never(self, key: Hashable, since: int, until: int) -> float | None:
-        """The share of waits overlapping that time which the key never showed; None without any."""
+        """The share of the waits in that time that the key never showed; None without any."""
         there = [
             position
             for position, wait in enumerate(self._waits)

@@ -20,7 +20,7 @@ def version_key(version: str) -> tuple[str, str]:
 
 
 class Tally:
-    """What was answered and what came of it, by key."""
+    """Counts of answers and their outcomes, by key."""
 
     def __init__(self, showing: Showing) -> None:
         self._showing = showing
@@ -31,7 +31,7 @@ class Tally:
         self.recommenders: dict[str, int] = {}  # when each version first recommended
 
     def answer(self, answer: Impression) -> None:
-        """Count an answer that somebody saw."""
+        """Count an answer that a visitor saw."""
         at, session = answer.answered_at, _session(answer)
         places = list(enumerate(answer.item_ids[:MAX_IMPRESSION_ITEMS]))
         version = version_key(answer.solution_version)
@@ -50,7 +50,7 @@ class Tally:
             self.recommenders[answer.solution_version] = min(begun, at)
 
     def outcome(self, outcome: Outcome, cause: Cause) -> None:
-        """Count an outcome where it was put down."""
+        """Count an outcome for the answer that gets the credit."""
         keys: list[Key] = [ALL, cause.policy]
         if cause.version is not None:
             keys.append(version_key(cause.version))
@@ -83,7 +83,7 @@ class Tally:
 
 
 def _session(answer: Impression) -> str | None:
-    """The session, or for a user without one the user's day."""
+    """The session; for a user without one, the user and the day."""
     if answer.session_id is not None:
         return answer.session_id
     return answer.user_id and f"{answer.user_id}\0{answer.answered_at // DAY}"
