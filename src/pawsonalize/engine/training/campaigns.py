@@ -16,17 +16,17 @@ from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.training.versions import SolutionVersions
 
 Refusal = Callable[[SolutionVersion, SolutionVersion | None, int], str | None]
-"""Why a version may not replace the live one, None if it may; gets both and the moment."""
+"""Why a version may not replace the live one; None if it may. It gets both and the moment."""
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """Updates campaigns to versions that became ACTIVE, each once, whoever looks first.
+    """Updates campaigns to versions that became ACTIVE, each once.
 
-    A version that cannot be served, was refused or was rolled back is not tried again: the
-    campaign waits for a newer one. Versions of retrainings go live through those alone.
+    A version that cannot be served, was refused or was rolled back is not tried again: the campaign
+    waits for a newer one. Only the retraining serves its own versions.
     """
 
     registry: Registry
@@ -35,13 +35,14 @@ class Following:
     refusal: Refusal | None = None
 
     def is_behind(self) -> bool:
-        """Whether a campaign has not been told of the newest version yet."""
+        """Whether there is a version that a campaign that follows has not been updated to."""
         return any(True for _ in self._behind())
 
     def look_after(self, now: int) -> None:
-        """Send every campaign that follows to the newest version, if it has not been told yet.
+        """Update every campaign that follows to the newest version, once.
 
-        One that cannot be told now is tried again at the next look, and holds up no other.
+        A campaign that cannot be updated now is tried again at the next look, and does not hold up
+        the others.
         """
         for campaign, newest in list(self._behind()):
             try:
@@ -91,10 +92,10 @@ def create_campaign(
     version: str | None,
     **settings: Any,
 ) -> Campaign:
-    """Create a campaign of a version or, where none is named, of the solution's newest.
+    """Create a campaign of a version or, if none is named, of the solution's newest.
 
-    A solution without any is served from its first version on. Raises what `Campaigns.create`
-    does, InvalidInput where neither is named, and NotFound for a version that is not there.
+    A solution without any version is served from its first one on. Raises what `Campaigns.create`
+    does, InvalidInput if neither is named, and NotFound for an unknown version.
     """
     if version is not None:
         served = versions.get(version)

@@ -22,9 +22,9 @@ class CheckSettings:
     min_users: int = 10
     """With fewer visitors nothing is trained."""
     max_user_share: float = 0.2
-    """A visitor with more of the events is told of."""
+    """A visitor with a greater share of the events is a finding."""
     max_item_share: float = 0.5
-    """An item with more of the events is told of."""
+    """An item with a greater share of the events is a finding."""
     bot_events: int = 50
     """A visitor with so many events may be a bot…"""
     bot_seconds: float = 3.0
@@ -32,11 +32,11 @@ class CheckSettings:
 
 
 HOPELESS_SHARE = 0.9
-"""Data of which so much is one visitor's, one item's or bots' teach nothing else."""
+"""If one visitor, one item or bots have a greater share of the events, the finding blocks."""
 
 
 class Severity(StrEnum):
-    """BLOCKING: nothing good can be trained on them. WARNING: it may be worse than it looks."""
+    """BLOCKING: no good model can be trained on the data. WARNING: the model may be worse."""
 
     BLOCKING = "blocking"
     WARNING = "warning"
@@ -57,7 +57,7 @@ class Finding:
 
 
 def bots(data: TrainingData, settings: CheckSettings) -> Iterator[Finding]:
-    """Visitors with many events and a pace that nobody reads at."""
+    """A finding for visitors with many events at a pace at which no person reads."""
     found = bot_users(data, settings)
     if len(found) == 0:
         return
@@ -76,8 +76,8 @@ def bots(data: TrainingData, settings: CheckSettings) -> Iterator[Finding]:
 def bot_users(data: TrainingData, settings: CheckSettings) -> NDArray[np.int64]:
     """Codes of the visitors who look like bots, rising.
 
-    A step is from one item to another; two events about one animal, such as a view and its
-    favourite, may come at once. Events that carry one moment say nothing of a pace.
+    A step goes from one item to another: two events about one animal, such as a view and its
+    favourite, may come at once. Events that share one timestamp say nothing of the pace.
     """
     many = np.bincount(data.user, minlength=data.n_users) >= settings.bot_events
     gap = np.diff(data.time)
@@ -92,7 +92,7 @@ _MANY = 0.2
 
 
 def description(data: TrainingData, _settings: CheckSettings) -> Iterator[Finding]:
-    """Most events are about items with attributes, from which unseen kin is recommended."""
+    """Most events are about items with attributes, by which related new items are recommended."""
     if len(data) == 0:
         return
     bare = data.attributes.codes.max(axis=1, initial=-1) < 0
@@ -142,7 +142,7 @@ _MOST = 0.5
 
 
 def times(data: TrainingData, _settings: CheckSettings) -> Iterator[Finding]:
-    """Moments that are all one, or that give a visitor's events no order."""
+    """All events have one timestamp, or a visitor's events have no order."""
     if len(data) < 2:
         return
     if (data.time == data.time[0]).all():
@@ -158,7 +158,7 @@ def times(data: TrainingData, _settings: CheckSettings) -> Iterator[Finding]:
 
 
 def ahead(data: TrainingData, later: int) -> Iterator[Finding]:
-    """Events later than the moment of training: those in the data, and `later` that are not."""
+    """Events later than the moment of training: those in the data, and `later` more."""
     events = int(np.count_nonzero(data.time > data.as_of)) + later
     if events:
         yield Finding(
@@ -172,7 +172,7 @@ def ahead(data: TrainingData, later: int) -> Iterator[Finding]:
 
 
 def _unordered(data: TrainingData) -> Iterator[Finding]:
-    """Visitors of several events that all carry one moment: their order is that of the file."""
+    """Visitors whose events all have one timestamp: their order is that of the file."""
     starts = np.flatnonzero(np.diff(data.user, prepend=-1))
     counts = np.diff(np.append(starts, len(data)))
     several = starts[counts >= 2], (starts + counts - 1)[counts >= 2]
@@ -229,7 +229,7 @@ def check_data(
 ) -> list[Finding]:
     """Everything that is wrong with the data; blocking findings first.
 
-    `later` is how many events of the log were left out because they are later than `data.as_of`.
+    `later` is how many events of the log are later than `data.as_of` and were left out.
     """
     found = chain(ahead(data, later), *(check(data, settings) for check in _CHECKS))
     return sorted(found, key=lambda finding: finding.severity is not Severity.BLOCKING)

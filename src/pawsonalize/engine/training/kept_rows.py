@@ -24,11 +24,11 @@ _Codes = dict[str, int]
 
 @dataclass(frozen=True, slots=True)
 class KeptRows:
-    """Rows of the log in its order, as columns of codes, whenever they were sent.
+    """Rows of the log in its order, as columns of codes, also those sent later than the cut.
 
-    `visitors` name each visitor by a digest of their key: an artefact holds no one's id; `told` are
-    the facets that events carry, and nothing else of their properties. The columns have equal
-    length; `value` is NaN where an event has none, `said` -1 where it told nothing.
+    `visitors` name each visitor by a digest of their key, so an artefact holds no ids. `told` are
+    the facets of events; no other properties are kept. The columns have equal length. `value` is
+    NaN for an event without one, `said` is -1 for an event without facets.
     """
 
     visitors: tuple[str, ...]
@@ -70,9 +70,9 @@ class KeptRows:
         return cls(tuple(digests), tuple(items), tuple(types), tuple(told), *arrays)
 
     def plus(self, new: "KeptRows", bound: Mapping[str, str]) -> "KeptRows":
-        """These rows, then the new ones, read of a log that holds more by now.
+        """These rows, then the new ones of the log.
 
-        `bound` says whose the sessions are that were bound since: their rows are the user's.
+        `bound` has the users of sessions that became known since: their rows are the user's.
         """
         keys = _codes(self.visitors)
         owner = np.arange(len(keys))
@@ -193,7 +193,7 @@ _END_OF_TIME = 2**62
 def rows_through(
     log: EventLog, reader: FacetReader, through: int, progress: Progress = silent
 ) -> KeptRows:
-    """Everything up to the offset, the future included: a later moment may see it."""
+    """All rows up to the offset, future events included: a later moment may see them."""
     return KeptRows.of(_rows(log, 0, through, progress), reader)
 
 
@@ -205,7 +205,7 @@ def rows_since(
     through: int,
     progress: Progress = silent,
 ) -> KeptRows:
-    """The same, where everything up to the offset `after` is kept: only the rest is read."""
+    """The same, if all rows up to the offset `after` are kept: only the rest is read."""
     new = KeptRows.of(_rows(log, after, through, progress), reader)
     return kept.plus(new, log.bound(after, through))
 

@@ -1,4 +1,4 @@
-"""Trainings as processes of their own: started, watched, stopped; they outlive who started them."""
+"""Trainings as processes of their own: started, watched, stopped. They outlive the server."""
 
 import os
 import signal
@@ -22,9 +22,9 @@ _LOOK_SECONDS = 0.02
 
 
 class TrainingProcesses:
-    """One process a training: `command` and the version's name, in `environment`.
+    """One process for each training: `command` and the version's name, in `environment`.
 
-    A training that lives holds the lock of its version's name in `folder`.
+    A living training holds the lock of its version's name in `folder`.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class TrainingProcesses:
     def start(self, name: str, now: int) -> SolutionVersion:
         """Train the version in a new process; returns at once. CREATE IN_PROGRESS.
 
-        One that is ACTIVE or in training is left as it is; one that failed or was stopped is
+        A version that is ACTIVE or in training is left as it is. One that failed or was stopped is
         trained again, from the same part of the log.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ class TrainingProcesses:
         return version
 
     def alive(self, name: str) -> bool:
-        """Whether a process trains the version, whoever started it."""
+        """Whether any process trains the version."""
         self._reap()
         return is_held(self._lock(name))
 
@@ -86,9 +86,9 @@ class TrainingProcesses:
         return self._registry.get(SolutionVersion, name)
 
     def stop(self, name: str, now: int) -> SolutionVersion:
-        """End the training and leave nothing of it. CREATE STOPPED, unless it was ready before.
+        """Stop the training and leave nothing of it. CREATE STOPPED, unless it was ready before.
 
-        Raises Conflict when it is neither waiting nor in training.
+        Conflict if it is neither waiting nor in training.
         """
         if self._stopping(name, now).status is Status.CREATE_STOPPING:
             self._kill(name)
@@ -131,7 +131,7 @@ class TrainingProcesses:
             time.sleep(_LOOK_SECONDS)
 
     def _reap(self) -> None:
-        """Let go of children that ended, so that the system may as well."""
+        """Collect the exit codes of children that ended, so that the system can remove them."""
         for name, child in list(self._children.items()):
             if child.poll() is not None:
                 self._children.pop(name, None)
@@ -141,7 +141,7 @@ class TrainingProcesses:
 
 
 def _begun(version: SolutionVersion) -> SolutionVersion:
-    """The version in training; whatever an earlier, dead training said is forgotten."""
+    """The version in training, without what an earlier, dead training wrote."""
     if version.status in {Status.CREATE_FAILED, Status.CREATE_STOPPED}:
         version = moved(version, Status.CREATE_PENDING)
     if version.status is Status.CREATE_IN_PROGRESS:  # nobody holds the lock: it died
@@ -150,7 +150,7 @@ def _begun(version: SolutionVersion) -> SolutionVersion:
 
 
 def _dead(version: SolutionVersion) -> SolutionVersion:
-    """The version, after its process is gone without having settled it."""
+    """The version, after its process died without settling it."""
     if version.status is Status.CREATE_STOPPING:
         return moved(version, Status.CREATE_STOPPED)
     reason = "the training's process ended without a word: start it again"

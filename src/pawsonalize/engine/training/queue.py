@@ -22,9 +22,9 @@ _NEWEST = 100  # of all versions; older ones are settled
 
 @dataclass(frozen=True, slots=True)
 class TrainingQueue:
-    """Starts trainings that were only written down, so that at most `at_once` are under way.
+    """Starts trainings that are only stored, so that at most `at_once` run.
 
-    Who writes one down may as well start it: then it does not wait.
+    A caller that stores one may start it itself: then it does not wait.
     """
 
     registry: Registry
@@ -40,7 +40,7 @@ class TrainingQueue:
             self.trainings.start(version.name, now)
 
     def look_after(self, now: int) -> None:
-        """Settle trainings that died while nobody waited for them, and start the next."""
+        """Settle trainings that died unnoticed, and start the next."""
         for version in self._newest():
             if not version.status.is_settled:
                 self.trainings.look(version.name, now)
@@ -57,12 +57,12 @@ logger = structlog.get_logger()  # `log` is the events'
 
 @dataclass(frozen=True, slots=True)
 class AutomaticTraining:
-    """Writes down the versions that are due; the training queue starts them.
+    """Stores the versions that are due; the training queue starts them.
 
-    A version is due so many days after the newest one was created, however that came about. The
-    due moment is part of its name, so several servers write down one. Where there is a daily
-    retraining (`retrains`), it trains what is due for the campaigns that ask for it: those
-    solutions are waited with for another day, so that nothing is trained twice.
+    A version is due so many days after the newest one was created, whoever created that. The due
+    moment is part of its name, so several servers store one version. If there is a daily retraining
+    (`retrains`), it trains the solutions whose campaigns ask for it: for those, wait another day,
+    so that nothing is trained twice.
     """
 
     registry: Registry
@@ -71,14 +71,14 @@ class AutomaticTraining:
     retrains: bool = False
 
     def look(self, now: int) -> None:
-        """Write down what is due and has events that the newest version does not know.
+        """Store what is due and has events that the newest version does not know.
 
-        A solution that cannot be trained holds up no other.
+        A solution that cannot be trained does not hold up the others.
         """
         for solution in list(self.registry.all(Solution)):
             if solution.auto_training_days is not None and solution.status is Status.ACTIVE:
                 try:
-                    # Another server wrote it down, the solution goes, or too much is in training.
+                    # Another server stored it, the solution is going, or too much is in training.
                     with suppress(Conflict, NotFound):
                         self._look(solution, solution.auto_training_days, now)
                 except PawsonalizeError as error:

@@ -23,8 +23,7 @@ _SERVING = ("exploration_weight", "exploration_item_age_cut_off", "min_provision
 class Recommenders:
     """The recommenders of a registry, over solutions, versions and campaigns.
 
-    Each step of a creation is taken from what is there, so that any server goes on where another
-    one died.
+    Each step of a creation looks at what exists, so that any server goes on where another one died.
     """
 
     registry: Registry
@@ -88,7 +87,7 @@ class Recommenders:
             self.versions.delete_solution(recommender.served_by, now)
 
     def look_after(self, now: int) -> None:
-        """Take the next step of every creation, as far as the step before is done."""
+        """Take the next step of every creation whose step before is done."""
         for recommender in list(self.registry.all(Recommender)):
             if not recommender.status.is_settled:
                 with suppress(Conflict):  # another server was faster
@@ -149,6 +148,6 @@ class Recommenders:
 
 
 def _serving(recommender: Recommender) -> dict[str, Any]:
-    """How its campaign serves; what enables metadata in answers is the door's to know."""
+    """The settings of its campaign; whether answers have metadata is up to the door."""
     serving = {name: getattr(recommender, name) for name in _SERVING}
     return serving | {"asked": dict(recommender.asked)}

@@ -1,4 +1,4 @@
-"""One fold: what the log holds beyond a version becomes counts of its model."""
+"""An incremental update: the events after a version's cut become counts of its model."""
 
 from itertools import chain
 
@@ -16,7 +16,7 @@ from pawsonalize.storage.base import ArtefactStore, Catalogue, EventLog
 
 
 class Folder:
-    """Folds in this process. Each fold begins at the version, so none inherits from another."""
+    """Updates in this process. Each update begins at the version, so none inherits from another."""
 
     def __init__(
         self, registry: Registry, log: EventLog, catalogue: Catalogue, artefacts: ArtefactStore
@@ -33,9 +33,9 @@ class Folder:
         return {one.solution_version for one in campaigns if one.solution_version is not None}
 
     def fold(self, name: str, now: int) -> Fold | None:
-        """Fold all that is new into a version, and store that beside it, whole or not at all.
+        """Count all that is new into a version, and store that beside it, whole or not at all.
 
-        None where there is nothing new or nothing to fold into. Raises CorruptArtefact where the
+        None if nothing is new, or if the version cannot take it. Raises CorruptArtefact if the
         version cannot be read.
         """
         version = self._registry.get(SolutionVersion, name)
@@ -44,7 +44,7 @@ class Folder:
         cut = Cut(self._log.head(), max(now, done.as_of))
         if version.artefact is None or cut.log_offset <= done.log_offset:
             return None
-        self._artefacts.sweep()  # what an earlier fold left that died halfway
+        self._artefacts.sweep()  # left by an earlier update that died halfway
         card, arrays = self._artefacts.load(version.artefact)
         model = recipe_named(version.recipe).load(card, arrays)
         if not isinstance(model, RecountingModel):
@@ -71,7 +71,7 @@ def rows_beyond(
     through: int,
     progress: Progress = silent,
 ) -> KeptRows:
-    """The rows up to the offset; all are read anew where the version's artefact keeps none."""
+    """The rows up to the offset; all are read again if the version's artefact keeps none."""
     if kept is None:
         return rows_through(log, reader, through, progress)
     return rows_since(kept, version.log_offset, log, reader, through, progress)

@@ -15,7 +15,7 @@ from pawsonalize.engine.resources.status import Status
 
 
 class Part(msgspec.Struct, frozen=True):
-    """What to retrain: one dataset group, one solution, or, of both None, all that asks for it."""
+    """What to retrain: one dataset group, one solution, or (both None) all that ask for it."""
 
     dataset_group: str | None = None
     solution: str | None = None
@@ -34,12 +34,11 @@ class Retrained(NamedTuple):
 def retrained(
     registry: Registry, part: Part = EVERYTHING, without: Collection[str] = ()
 ) -> list[Retrained]:
-    """What a retraining trains and may serve: the default dataset group first, then by names.
+    """What a retraining trains and may serve: the default dataset group first, then by name.
 
-    Every solution that a campaign serves asks for it, unless `why_not` has a reason; a `part` that
-    names the solution is the wish itself. Campaigns in `without` are left out. Raises NotFound for
-    a dataset group or solution that is not there, and InvalidInput for a solution that no campaign
-    serves.
+    Every solution that a campaign serves asks for it, unless `why_not` has a reason. A `part` that
+    names the solution always does. Campaigns in `without` are left out. NotFound for an unknown
+    dataset group or solution, InvalidInput for a solution that no campaign serves.
     """
     named = _named(registry, part)
     found = [
@@ -57,7 +56,7 @@ def retrained(
 
 
 def left_out(registry: Registry, part: Part = EVERYTHING) -> dict[str, str]:
-    """The campaigns of the part that no retraining updates unless it is named, and why."""
+    """The campaigns of the part that are retrained only if you name them, and why."""
     if part.solution is not None:
         return {}
     reasons = {
@@ -78,7 +77,7 @@ def why_not(one: Retrained) -> str | None:
 
 
 def _named(registry: Registry, part: Part) -> Solution | None:
-    """The solution that the part names; raises for a part of which there is none."""
+    """The solution that the part names; raises if there is none."""
     if part.dataset_group is not None:
         registry.get(DatasetGroup, part.dataset_group)
     if part.solution is None:

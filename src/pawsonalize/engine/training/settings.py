@@ -1,4 +1,4 @@
-"""A recipe's settings from plain values, and from what a solution says of events."""
+"""A recipe's settings from plain values, and from a solution's event parameters."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -33,11 +33,10 @@ def read_settings(kind: type[Any], given: Mapping[str, Any]) -> Any:
 
 
 def trained_settings(version: SolutionVersion) -> Any:
-    """The settings a version is trained with: its own, above them what tuning found.
+    """The settings of a training: the version's own, then what tuning found.
 
-    What the solution says of its events counts above both.
-
-    Raises InvalidInput for an unknown recipe or setting, and for a weight the recipe cannot take.
+    The solution's event parameters win over both. InvalidInput for an unknown recipe or setting,
+    and for a weight that the recipe does not have.
     """
     kind = recipe_named(version.recipe).settings
     known = {field.name for field in fields(kind)}
@@ -78,7 +77,7 @@ def trained_settings(version: SolutionVersion) -> Any:
 
 
 def with_meanings(selection: TrainingSelection, types: EventTypes) -> TrainingSelection:
-    """The selection that says what its types mean now, whatever the setting says later."""
+    """The selection with the present meaning of its types, which a later change does not alter."""
     named = (
         msgspec.structs.replace(one, meaning=types.meaning(one.event_type))
         for one in selection.events

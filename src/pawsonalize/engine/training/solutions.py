@@ -1,4 +1,4 @@
-"""Solutions: created and changed only into what can be trained."""
+"""Creates and changes solutions, if they can be trained."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class Solutions:
 
 
 def check_solution(solution: Solution, event_types: EventTypes = STANDARD) -> None:
-    """InvalidInput for what no version could be trained with."""
+    """InvalidInput for a solution that could never be trained."""
     if len(solution.name) > LONGEST_NAME:
         raise InvalidInput(
             f"a solution's name has at most {LONGEST_NAME} characters: its versions are called"

@@ -90,7 +90,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A model just made, of what data; `card` and `arrays` are to be stored."""
+    """A new model and its data; `card` and `arrays` are for its artefact."""
 
     data: TrainingData
     card: Card
@@ -117,8 +117,8 @@ class Trainer:
     def train(self, name: str) -> SolutionVersion:
         """Train the version and store its model. ACTIVE, or CREATE FAILED with the reason.
 
-        The same part of the log, items dataset, settings and seed give the same model, bit for
-        bit. One that is ACTIVE already is left as it is; Conflict if it was stopped meanwhile.
+        The same part of the log, items dataset, settings and seed give the same model, bit for bit.
+        A version that is ACTIVE already is left as it is. Conflict if it was stopped meanwhile.
         """
         version = self._registry.get(SolutionVersion, name)
         if version.status is Status.ACTIVE:
@@ -163,7 +163,7 @@ class Trainer:
         return trained, fitted.data if later else None
 
     def _measured_later(self, version: SolutionVersion, data: TrainingData) -> SolutionVersion:
-        """Measure what may be served already: nobody waits for it, and no failure undoes it."""
+        """Measure a version that may be served already; if that fails, the version still serves."""
         try:
             found = self._measured(version, data)
         except Exception as error:  # the model is good, whatever happens here
@@ -246,13 +246,13 @@ def _data(
 
 
 def _stored(model: Model, rows: KeptRows) -> Arrays:
-    """What an artefact holds: of a model that can count anew, the rows it was counted from too."""
+    """The contents of an artefact; with the counted rows, if the model can count again."""
     arrays = model.arrays()
     return {**arrays, **rows.arrays()} if isinstance(model, RecountingModel) else arrays
 
 
 class Report:
-    """What a training says of itself in its version's row, at most once a second."""
+    """A training's progress in its version's row, written at most once a second."""
 
     def __init__(
         self, registry: Registry, version: SolutionVersion, now: Callable[[], int]
@@ -274,18 +274,18 @@ class Report:
             self._write(Progress(self._phase, round(done / total, 3) if total else 1.0))
 
     def tuned(self, outcome: Tuned) -> SolutionVersion:
-        """Keep what tuning found: a training that dies now need not tune again."""
+        """Store what tuning found, so that a training that dies later need not tune again."""
         newer = msgspec.structs.replace(self._version, tuned=outcome)
         self._version = self._registry.update(newer, self._now())
         return self._version
 
     def settle(self, status: Status, **changes: object) -> SolutionVersion:
-        """Say how it ended; Conflict if somebody stopped it."""
+        """Store how it ended; Conflict if somebody stopped it."""
         self._version = self._registry.update(moved(self._version, status, **changes), self._now())
         return self._version
 
     def _write(self, progress: Progress) -> None:
-        # Conflict when somebody stops the training: nothing is better than to end at once.
+        # A Conflict means that somebody stopped the training: end at once.
         newer = msgspec.structs.replace(self._version, progress=progress)
         with suppress(StorageUnavailable):  # a report is not worth a training
             self._version = self._registry.update(newer, self._now())

@@ -22,7 +22,7 @@ _Told = tuple[Facet, ...]
 
 
 class FacetColumns:
-    """What events say of their visitors, gathered row by row; most rows say the same as others."""
+    """The facets of events, collected row by row; most rows say the same as others."""
 
     def __init__(self) -> None:
         self._numbers: dict[_Told, int] = {}
@@ -38,10 +38,10 @@ class FacetColumns:
         user: NDArray[np.int32],
         of_users: Mapping[int, _Told],
     ) -> Facets:
-        """The facets in the order of the data, whose `user` are; users' own hold for all events.
+        """The facets in the order of the data's `user`; users' own hold for all their events.
 
-        How far away an event was tells of its animal as well, which would give away the choice.
-        So a visitor's distance is what the event before said.
+        The distance of an event is the distance to its animal, so it would give away the choice. So
+        a visitor's distance is that of the event before.
         """
         said = np.asarray(self._rows, np.int32)[order]
         before = np.roll(said, 1)
@@ -93,7 +93,7 @@ def training_data(
     selection: TrainingSelection = _EVERYTHING,
     progress: Progress = silent,
 ) -> TrainingData:
-    """Events with `after < offset <= through` and `sent_at <= as_of`, and every item there is.
+    """Events with `after < offset <= through` and `sent_at <= as_of`, and every item.
 
     The catalogue is the items dataset in order of id, then items that only events name.
     """
@@ -119,9 +119,9 @@ def data_of(
     key: Callable[[str], str] = str,
     event_types: EventTypes = STANDARD,
 ) -> TrainingData:
-    """The same of these rows of the log, in its order: all that the cut sees of it.
+    """The same, of these rows of the log in its order, as far as the cut sees them.
 
-    `key` is how the rows name the visitor of a key, `event_types` what their types mean.
+    `key` gives the name that the rows use for a visitor's key, `event_types` the meaning of types.
     """
     columns = _Columns(catalogue, event_types, key)
     columns.name_items()
@@ -161,11 +161,11 @@ def new_data(
     selection: TrainingSelection = _EVERYTHING,
     progress: Progress = silent,
 ) -> TrainingData:
-    """The events that the last of the cuts adds to those before it, coded as a model knows them.
+    """The events that the last cut adds to the ones before it, with the codes of a model.
 
-    `known_items` are the model's, `cuts` what it was trained on, oldest first, and what is new:
-    each sees at least what the one before it saw. Users and event types keep the codes they got
-    there, unless a session was bound to its user since, which may number later users anew.
+    `known_items` are the model's. `cuts` are those that it was trained on, oldest first, and the
+    new one; each sees at least what the one before it saw. Users and event types keep their codes,
+    unless a session's user became known since: that may number later users anew.
     """
     columns = _Columns(catalogue, log.event_types)
     for item_id in known_items:
@@ -246,7 +246,7 @@ class _Columns:
         return len(self._columns[0])
 
     def order(self) -> NDArray[np.intp]:
-        """Of each row of `data` its place among the rows added; equal moments keep that order."""
+        """For each row of `data` its place among the added rows; equal moments keep that order."""
         user, _item, _event_type, time, _value = self._columns
         return np.lexsort((np.asarray(time), np.asarray(user)))
 
@@ -300,7 +300,7 @@ class _Columns:
 def _selected(
     log: EventLog, before: Cut | None, cut: Cut, selection: TrainingSelection, progress: Progress
 ) -> Iterator[TrainingRow]:
-    """What the cut sees of the log and the one before it did not, as far as it is selected."""
+    """The selected events that this cut sees and the one before it did not."""
     return _chosen(_rows(log, before, cut, progress), cut, selection)
 
 

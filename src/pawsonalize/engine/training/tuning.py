@@ -1,7 +1,7 @@
 """Tuning: which settings within their ranges order a held-out day best?
 
-Every trial is judged where the gate will never look: the gate's held-out days are cut off first,
-and the newest tenth of what is left is held out again.
+Trials never see the gate's held-out days: these are cut off first. The newest tenth of the rest is
+the trials' own hold-out.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -26,23 +26,23 @@ from pawsonalize.recipes.contract import Model, TrainingData
 from pawsonalize.recipes.ranges import Range, draft_of, points, tunable
 
 MOST_USERS = 5_000
-"""Trials are fitted on no more users, drawn by lot, so that one takes seconds."""
+"""A trial is fitted on at most so many users, drawn by chance, so that it takes seconds."""
 MOST_QUESTIONS = 1_000
 FEWEST_QUESTIONS = 40
-"""Below this the better of two settings is a matter of luck."""
+"""With fewer test cases, the better of two settings is a matter of luck."""
 SURE = 0.8
-"""The share of resampled visitors with whom the best trial must be better than what is given."""
-_REFUSED = 50  # points passed over for one that the recipe takes
-_SEEDS = 2**31  # a version's seed may be any whole number, dice take none below 0
+"""In this share of resamples of the visitors the best trial must beat the given settings."""
+_REFUSED = 50  # points skipped at most for one that the recipe takes
+_SEEDS = 2**31  # a version's seed may be any whole number; random generators take none below 0
 
 Setting = Mapping[str, Any]
 
 
 def planned_trials(version: SolutionVersion) -> list[Setting]:
-    """What a version's tuning tries beside its settings, in order; the first is nothing else.
+    """What a version's tuning changes in its settings, trial by trial; the first changes nothing.
 
-    Points that the recipe refuses are passed over. Raises InvalidInput for a range of what
-    cannot be tuned, and where the ranges hold no settings that the recipe takes.
+    Points that the recipe refuses are skipped. InvalidInput for a range of a setting that cannot be
+    tuned, and if the ranges hold no settings that the recipe takes.
     """
     if version.tuning is None:
         return []
@@ -60,10 +60,10 @@ def tune(
 ) -> Tuned:
     """Try the version's planned trials; `born` are `item_births`, `clock` counts seconds.
 
-    One half of the held-out users chooses a trial, asked of drafts: models without what is costly
-    to learn. The other half is then asked of whole models whether it is surely better than the
-    given settings: the best of many drafts is partly luck. Same data, version and seed give the
-    same, unless time runs out.
+    One half of the held-out users chooses the best trial, by drafts: models without the parts that
+    are costly to learn. The best of many drafts is partly luck. So the other half compares full
+    models: one with the best settings, one with the given ones. The same data, version and seed
+    give the same result, unless time runs out.
     """
     assert version.tuning is not None
     seed = version.seed % _SEEDS
@@ -103,7 +103,7 @@ def tune(
 
 @dataclass(frozen=True, slots=True)
 class _Trying:
-    """Fits on what the practice hold-out leaves, and asks as the gate will ask."""
+    """Fits without the practice hold-out, and tests as the gate will."""
 
     holdout: Holdout
     recipe: str
@@ -128,7 +128,7 @@ def _note(best: int, confirmed: bool) -> str:
 
 
 def ranges_of(tuning: Tuning, trained: Solution | SolutionVersion) -> dict[str, Range]:
-    """What the tuning names, or the recipe's ranges of the settings that nobody has set.
+    """The ranges that the tuning names, else the recipe's for settings that you have not set.
 
     InvalidInput names a setting that cannot be tuned.
     """
@@ -163,7 +163,7 @@ def _taken(given: Any, ranges: Mapping[str, Range], seed: int) -> Iterator[Setti
 
 
 def _practice(data: TrainingData, born: NDArray[np.int64], seed: int) -> Holdout | None:
-    """The hold-out of trials, of at most so many users; None where there is nothing before it."""
+    """The hold-out of trials, of at most so many users; None if nothing lies before it."""
     if len(data) == 0:
         return None
     judged = hold_out(SplitName.TIME, data, born, seed, most=1)

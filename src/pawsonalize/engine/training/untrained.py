@@ -1,4 +1,4 @@
-"""What answers before the first training: counts of what there is, and nothing that was learned."""
+"""Answers before the first training: from counts, without anything learned."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from pawsonalize.recipes.user_personalization import UserPersonalization
 from pawsonalize.storage.animals import Supply
 from pawsonalize.storage.base import Catalogue, EventLog
 
-_NEWEST_EVENTS = 20_000  # counted in about a second; a training counts them all
+_NEWEST_EVENTS = 20_000  # counted in about a second; a training counts all events
 _REST = 9  # times as long as a count took, so that answers have nine tenths of the time
 
 
 class Untrained:
     """Counts the groups of the inventory and the newest events, in place of a model.
 
-    So a visitor's own events, answers of the quiz and what others look at matter from the first
-    event on. Without any animal in the inventory there is nothing to answer with.
+    So a visitor's own events, the quiz and what others look at count from the first event on.
+    Without any animal in the inventory there is no answer.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Untrained:
 
     @property
     def current(self) -> Served:
-        """The counts of the last `refresh`, or the first; NotReady where no animal is known."""
+        """The counts of the last `refresh`, or the first ones; NotReady if no animal is known."""
         if self._served is None:
             self.refresh()
         if (served := self._served) is None:
@@ -59,7 +59,7 @@ class Untrained:
         return self._served is not None or self._supply.revision().number > 0
 
     def refresh(self) -> None:
-        """Count again if animals or events have come or gone, after a rest from the last count."""
+        """Count again if animals or events changed, after a pause since the last count."""
         revision, head = self._supply.revision().number, self._log.head()
         now = self._now()
         if not revision or (revision, head) == self._seen or now < self._rested_at:
@@ -82,7 +82,7 @@ class Untrained:
         self._rested_at = counted + _REST * (counted - now)
 
     def forget(self) -> None:
-        """Let go of the counts: a model is live."""
+        """Drop the counts, because a model is live."""
         self._served, self._seen = None, (0, 0)
 
 
@@ -104,7 +104,7 @@ class TrainedOrNot:
         return self.live.is_ready or self.untrained.is_ready
 
     def refresh(self) -> None:
-        """Keep the counts as they are now while they are needed."""
+        """Count again while no model is live; drop the counts once one is."""
         if self.live.is_ready:
             self.untrained.forget()
         else:

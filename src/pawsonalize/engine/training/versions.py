@@ -1,4 +1,4 @@
-"""Solution versions: what shall be trained, written down before the training begins."""
+"""Solution versions: each is stored before its training begins."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,7 +27,7 @@ from pawsonalize.storage.base import ArtefactStore, EventLog
 
 
 class SolutionVersions:
-    """Creates solution versions and knows those there are."""
+    """Creates, finds and deletes solution versions."""
 
     def __init__(self, registry: Registry, log: EventLog, artefacts: ArtefactStore) -> None:
         self._registry = registry
@@ -60,12 +60,12 @@ class SolutionVersions:
         automatic: bool = False,
         run: str | None = None,
     ) -> SolutionVersion:
-        """Write down what to train: the log up to its head, as of a moment. CREATE PENDING.
+        """Store what to train: the log up to its head, as of a moment. CREATE PENDING.
 
-        `recipe`, `settings` and `tuning` replace the solution's in this version. Calling again
-        with the same name and wishes gives the version there is, in whatever state. Raises
-        InvalidInput for an unknown recipe, setting or range, and for an UPDATE where nothing can
-        be updated; Conflict if the name is another version's.
+        `recipe`, `settings` and `tuning` replace the solution's in this version. A second call with
+        the same name and arguments gives the existing version, in whatever state. InvalidInput for
+        an unknown recipe, setting or range, and for an UPDATE if nothing can be updated; Conflict
+        if the name is another version's.
         """
         wishes = {
             "solution": solution,
@@ -99,7 +99,7 @@ class SolutionVersions:
         )
         try:
             return self._registry.create(wanted, now)
-        except Conflict:  # somebody wished the same at the same moment
+        except Conflict:  # somebody ordered the same at the same moment
             return _as_wished(self.get(name), wishes)
 
     def newest(self, solution: str) -> SolutionVersion | None:
@@ -115,16 +115,16 @@ class SolutionVersions:
         return newest
 
     def free_name(self, solution: str, name: str) -> str:
-        """What a version called so is called among all versions; AlreadyExists if one is."""
+        """The full name of a version with this name; AlreadyExists if there is one."""
         full = f"{solution}-{name}"
         if self._registry.find(SolutionVersion, full) is not None:
             raise AlreadyExists(f"solution {solution} has a version {name} already")
         return full
 
     def newest_to_follow(self, solution: str, followed: str | None) -> SolutionVersion | None:
-        """The newest that is ACTIVE and newer than the one followed, or None.
+        """The newest ACTIVE version that is newer than the one followed, or None.
 
-        Versions of retrainings are not followed: those say themselves which of them is served.
+        Versions of retraining runs are not followed: the run itself serves them.
         """
         for version in self._registry.all(SolutionVersion, parent=solution):
             if version.name == followed:
@@ -177,7 +177,7 @@ class SolutionVersions:
             seed=seed,
             code_version=__version__,
         )
-        trained_settings(version)  # what is wrong is told now, not by a failed training
+        trained_settings(version)  # refuse it now, rather than let the training fail
         if mode is TrainingMode.UPDATE:
             if tuning is not None:
                 raise InvalidInput(
@@ -233,7 +233,7 @@ class SolutionVersions:
 
 
 def _as_wished(existing: SolutionVersion, wishes: Mapping[str, Any]) -> SolutionVersion:
-    """The existing version, if it is what is wished (None: anything); the log may have grown."""
+    """The existing version, if it is as ordered (None: anything); the log may have grown."""
     for field, wish in wishes.items():
         if wish is not None and getattr(existing, field) != wish:
             raise Conflict(

@@ -1,4 +1,4 @@
-"""The first step: who asks to be retrained, is there something to train on, and is it sound?"""
+"""The first step: which campaigns to retrain, is there something new, and are the data sound?"""
 
 from dataclasses import dataclass
 
@@ -46,7 +46,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Checking:
-    """Looks at each dataset group's data before anything is trained on them.
+    """Checks each dataset group's data before anything is trained on them.
 
     Campaigns named in `without` are not retrained.
     """
@@ -58,7 +58,7 @@ class Checking:
     without: frozenset[str] = frozenset()
 
     def check(self, record: Record, _now: int) -> Record:
-        """On to training, or straight to the news: nothing is new, or the data forbid it."""
+        """Go on to training; or to the notification, if nothing is new or the data are unsound."""
         chosen = retrained(self.registry, record.part, self.without)
         record = replace(
             record,
@@ -103,7 +103,7 @@ class Checking:
         return _NOTHING_NEW if self._nothing_new(record, one) else None
 
     def _nothing_new(self, record: Record, one: Retrained) -> bool:
-        """Whether a new version would be the one that is served already."""
+        """Whether a new version would be the same as the served one."""
         name = live_version(one.campaign)
         live = None if name is None else self.registry.find(SolutionVersion, name)
         if live is None or record.log_offset is None:
@@ -118,7 +118,7 @@ class Checking:
         )
 
     def _without_the_empty(self, record: Record, chosen: list[Retrained]) -> Record:
-        """Dataset groups without any event wait for some, unless that is so of every one."""
+        """Skip dataset groups without any event, unless no group has one."""
         groups = {one.solution.data_group for one in chosen}
         cut = (0, record.log_offset or 0, record.as_of)
         empty = {group for group in groups if not has_events(self.log.of(group), *cut)}
@@ -131,13 +131,13 @@ class Checking:
         return record
 
     def _checked(self, record: Record, group: str, halves: list[Half]) -> Record:
-        """The record with what is found in the group's data; what is blocking fails its halves."""
+        """The record with the findings in the group's data; a blocking one fails its halves."""
         reason = ""
         try:
             findings = self._findings(record, group)
         except StorageUnavailable:
             raise
-        except Exception as error:  # of this group alone: the others are to go on
+        except Exception as error:  # of this group alone: the others go on
             log.warning("data cannot be checked", dataset_group=group, exc_info=error)
             text = error.message if isinstance(error, PawsonalizeError) else repr(error)
             findings, reason = [], f"the data cannot be checked: {text}"

@@ -1,4 +1,4 @@
-"""The fates of a run's campaigns: each its own, and what they add up to."""
+"""The fates of a run's campaigns: each has its own, and together they give the outcome."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -11,22 +11,23 @@ from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.training.retraining.record import Fate, Half, Outcome, Record, Step, settled
 
 MAX_ERRORS = 5
-"""What goes wrong with one campaign is tried so often before its part of the run has failed."""
+"""A step that goes wrong for one campaign is tried so often before that campaign has failed."""
 PAUSE_SECONDS = 1.0
 
 log = structlog.get_logger()
 
 
 def attempted(half: Half, work: Callable[[Half], Half]) -> Half:
-    """What the work makes of the half. What goes wrong with it costs no other one.
+    """The half after the work. An error fails this campaign alone.
 
-    Wrong input is not tried again. Storage that cannot be reached is nobody's own: that is raised.
+    Wrong input is not tried again. If the storage cannot be reached, that is no campaign's fault:
+    the error is raised.
     """
     try:
         return work(half)
     except StorageUnavailable:
         raise
-    except Exception as error:  # whatever it is, the other campaigns are to go on
+    except Exception as error:  # whatever it is, the other campaigns go on
         known = isinstance(error, PawsonalizeError)
         log.warning("failed", campaign=half.campaign, exc_info=None if known else error)
         text = error.message if isinstance(error, PawsonalizeError) else repr(error)
@@ -38,7 +39,7 @@ def attempted(half: Half, work: Callable[[Half], Half]) -> Half:
 
 
 def decided(record: Record) -> Record:
-    """The record with the outcome that its halves' fates add up to, on its way to the news."""
+    """The record with the outcome of all halves, ready for the notification."""
     fates = {half.fate for half in record.halves}
     order = (Fate.FAILED, Fate.PROMOTED, Fate.NOT_PROMOTED)
     worst = next((fate for fate in order if fate in fates), Fate.SKIPPED)
@@ -46,14 +47,14 @@ def decided(record: Record) -> Record:
 
 
 def label(half: Half) -> str:
-    """The campaign, and its dataset group where that is not the default one."""
+    """The campaign, and its dataset group if that is not the default one."""
     if half.dataset_group in {"", DATASET_GROUP}:
         return half.campaign
     return f"{half.campaign} (dataset group {half.dataset_group})"
 
 
 def described(finding: Mapping[str, Any]) -> str:
-    """What a finding says, and of which dataset group where that is not the default one."""
+    """What a finding says, and of which dataset group if that is not the default one."""
     message = str(finding["message"])
     group = finding.get("dataset_group")
     return message if group is None else f"dataset group {group}: {message}"
@@ -66,7 +67,7 @@ def listed(names: Iterable[str]) -> str:
 
 
 def _reasons(record: Record, fates: set[Fate]) -> str:
-    """Each reason once, with whom it is about; of who was skipped only if all were."""
+    """Each reason once, with its campaigns; reasons for skipping only if all were skipped."""
     about: dict[str, list[str]] = {}
     for half in record.halves:
         if half.fate is not Fate.SKIPPED or fates == {Fate.SKIPPED}:

@@ -15,14 +15,14 @@ from pawsonalize.domain.times import SECOND
 from pawsonalize.storage.workflow_runs import WorkflowRun, WorkflowRuns
 
 LEASE_MS = 10 * SECOND
-"""After so long without a word, a worker counts as dead and another takes its run over."""
+"""After so long without a renewal, a worker counts as dead and another takes its run over."""
 BEAT_SECONDS = 2.0
-# However far the clock jumps between two beats, they are not further apart than this.
+# Two renewals count as at most this far apart, however far the clock jumps between them.
 _LONGEST_BEAT_MS = 3 * BEAT_SECONDS * SECOND
 
 
 class LeaseLost(Exception):
-    """Another worker has taken the run over: nothing more may be done for it here."""
+    """Another worker has taken the run over: this one must stop working on it."""
 
 
 class Lease:
@@ -41,7 +41,7 @@ class Lease:
         return self._held
 
     def renew(self) -> None:
-        """Hold on, count the work, and learn whether somebody asked to cancel."""
+        """Renew the lease, count the time worked, and read whether the run is to be cancelled."""
         with self._lock:
             now = self._now()
             passed = min(max(now - self._beaten_at, 0), int(_LONGEST_BEAT_MS))
@@ -53,7 +53,7 @@ class Lease:
             self._held = renewed
 
     def save(self, record: str, status: str, ended_at: int | None) -> None:
-        """Store the run's record; LeaseLost, and nothing is stored, if another has it now."""
+        """Store the run's record; LeaseLost, and nothing is stored, if another has the run."""
         with self._lock:
             saved = replace(self._held, record=record, status=status, ended_at=ended_at)
             if not self._runs.save(saved):
@@ -61,15 +61,15 @@ class Lease:
             self._held = saved
 
     def release(self) -> None:
-        """Let go, so that another may go on at once."""
+        """Give the lease back, so that another worker may go on at once."""
         self._runs.release(self._held)
 
     @contextmanager
     def beating(self) -> Iterator[None]:
         """Renew in the background while the block, which may take hours, runs.
 
-        A renewal that fails is left to the next; whether the lease was lost shows when the
-        block's result is saved.
+        If a renewal fails, the next one tries again. If the lease was lost, saving the block's
+        result shows it.
         """
         done = threading.Event()
 
@@ -92,10 +92,10 @@ class Lease:
 
 
 class WorkerProcesses:
-    """Starts a worker whenever the running run has none: new, or its worker died.
+    """Starts a worker if the running run has none: the run is new, or its worker died.
 
-    The lease is claimed first, in the name of the worker to be, so that of all processes and
-    machines that look one starts a worker. `command` gets its name as the last argument.
+    The server claims the lease first, in the name of the new worker. So of all processes and
+    machines that look, only one starts a worker. `command` gets its name as the last argument.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class WorkerProcesses:
         *,
         outlive: bool = False,
     ) -> None:
-        """With `outlive`, workers go on when this process's group is stopped."""
+        """With `outlive`, a worker goes on when this process's group is stopped."""
         self._runs = runs
         self._command = tuple(command)
         self._environment = dict(environment)
@@ -131,7 +131,7 @@ class WorkerProcesses:
             )
 
     def stop(self) -> None:
-        """Stop the worker, if one runs: it lets go of the run, and another one may go on."""
+        """Stop the worker, if one runs: it gives its lease back, and another worker may go on."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             self._process.wait()

@@ -1,4 +1,4 @@
-"""What people are told of a run: when training starts, and how it ended."""
+"""Notifications of a run: when training starts, and how it ended."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ _SUBJECTS = {
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """Puts the news of a run into the outbox: each once, however often its step runs."""
+    """Puts notifications of a run into the outbox: each once, however often its step runs."""
 
     outbox: Outbox
 
     def training_started(self, record: Record, now: int) -> None:
-        """Tell that solution versions are being trained."""
+        """Notify that solution versions are being trained."""
         names = dict.fromkeys(half.solution_version for half in record.open_halves())
         if not names:
             return
@@ -35,7 +35,7 @@ class News:
         self._tell(record, Kind.TRAINING_STARTED, subject, text, now)
 
     def how_it_ended(self, record: Record, now: int) -> Record:
-        """Tell the outcome; then nothing is left to do."""
+        """Notify of the outcome; then nothing is left to do."""
         assert record.outcome is not None
         promoted = listed(label(half) for half in _promoted(record))
         subject = _SUBJECTS[record.outcome].format(promoted=promoted)

@@ -26,7 +26,7 @@ from pawsonalize.storage.base import Catalogue, EventLog
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """Asks the gate about each version; each campaign's is judged apart.
+    """Asks the gate about each version, for each campaign apart.
 
     `load` reads a version's model. Models are compared as of the run's moment.
     """
@@ -39,7 +39,7 @@ class Judging:
     gate: GateSettings
 
     def judge_next(self, record: Record, _now: int) -> Record | Later:
-        """Judge one version that is not judged yet; then on to the campaigns of the winners."""
+        """Judge the next version; after the last one, go on to the campaigns of the winners."""
         half = next((each for each in record.open_halves() if each.decision is None), None)
         if half is None:
             return moved(record, Step.UPDATE_CAMPAIGNS)
@@ -71,7 +71,7 @@ class Judging:
 
 
 def live_version(campaign: Campaign) -> str | None:
-    """What the campaign serves, or is about to: whom a new version has to beat."""
+    """The version that a new one has to beat: what the campaign serves, or is about to serve."""
     return campaign.pending.solution_version if campaign.pending else campaign.solution_version
 
 
@@ -82,7 +82,7 @@ _PATIENT_CHECKS = 3
 class Promotion:
     """Campaign updates. `serve` makes this process load what a campaign asks for, and say so.
 
-    Servers do that by themselves. Where none runs, the update would never be settled.
+    Servers do that by themselves. Without a server, nobody else would settle the update.
     """
 
     campaigns: Campaigns
@@ -91,7 +91,7 @@ class Promotion:
     checks: int
 
     def update(self, record: Record, now: int) -> Record | Later:
-        """Point the campaigns of the winners at their new versions, unless they were changed."""
+        """Point the winners' campaigns at their new versions, unless you changed them meanwhile."""
         for half in record.open_halves():
             record = with_half(record, attempted(half, partial(self._updated, now=now)))
         asked_for = {half.campaign_status for half in record.open_halves()}
@@ -102,7 +102,7 @@ class Promotion:
         return decided(record)
 
     def await_all(self, record: Record, now: int) -> Record | Later:
-        """Look whether the campaigns serve their new versions; those that never do have failed."""
+        """See whether the campaigns serve their new versions; one that never does has failed."""
         for half in record.open_halves():
             record = with_half(record, attempted(half, partial(self._looked_at, now=now)))
         if record.open_halves():
@@ -120,7 +120,7 @@ class Promotion:
                 f" as it is; {half.solution_version} can be served by hand"
             )
             return replace(half, fate=Fate.FAILED, reason=reason)
-        # Who changes the campaign between the look and this makes it a Conflict: look again.
+        # If somebody changes the campaign meanwhile, this is a Conflict: look again.
         updated = self.campaigns.update(
             half.campaign, half.solution_version, now, expected_revision=campaign.revision
         )
@@ -145,7 +145,7 @@ class Promotion:
         return half
 
     def _failure(self, half: Half, campaign: Campaign) -> str | None:
-        """Why the campaign will not serve the version any more, or None while it may."""
+        """Why the campaign will never serve the version; None while it may."""
         update = campaign.latest_update
         if update is None or update.solution_version != half.solution_version:
             return f"campaign {half.campaign} was pointed elsewhere meanwhile"

@@ -1,6 +1,6 @@
-"""What is known of a workflow run: everything, as one JSON document.
+"""The record of a retraining run: everything about it, as one JSON document.
 
-The record is also the state: `step` is what is being done, and who takes the run over goes on
+The record is also the state. `step` is the current step; a worker that takes the run over goes on
 from there. Moments are milliseconds since 1970.
 """
 
@@ -61,16 +61,16 @@ class Fate(StrEnum):
 
 
 class Half(msgspec.Struct, frozen=True, kw_only=True):
-    """One campaign's share of the run: the version it gets, or does not get, and why.
+    """One campaign's share of the run: the version it gets, or why it gets none.
 
-    A run has as many as there are campaigns to retrain; the first runs had two. Campaigns of one
-    solution share a version; `solution_version` is empty where none is trained. `solution` and
-    `dataset_group` are empty in records of then, which knew the default group alone, where a
-    solution is called as its campaign is.
+    A run has one half for each campaign to retrain; the first runs had two. Campaigns of one
+    solution share a version. `solution_version` is empty if none is trained. `solution` and
+    `dataset_group` are empty in the first runs' records, which knew only the default group, in
+    which a solution has its campaign's name.
 
-    `live_version` is the campaign's when the new version was judged; the campaign is updated only
-    while it still is. `evidence` and `decision` are the gate's. `errors` are those after which
-    what a step does for this campaign was tried again.
+    `live_version` is what the campaign served when the new version was judged; the campaign is
+    updated only while it still does. `evidence` and `decision` are the gate's. `errors` are those
+    after which a step was tried again for this campaign.
     """
 
     campaign: str
@@ -93,9 +93,10 @@ class Half(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StepTiming(msgspec.Struct, frozen=True, kw_only=True):
-    """One step as it went.
+    """How one step went.
 
-    `errors` are those after which it was tried again, `workers` who took the run up in this step.
+    `errors` are those after which it was tried again, `workers` the workers that took the run up in
+    this step.
     """
 
     step: Step
@@ -108,9 +109,9 @@ class StepTiming(msgspec.Struct, frozen=True, kw_only=True):
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """A run: its inputs, what each step found, and how it ended.
 
-    `part` is what of all that asks to be retrained this run retrains, `left_out` has the campaigns
-    that do not ask, with the reason. `outcome` is None until it is known, `ended_at` until nothing
-    is left to do.
+    `part` is the part of all campaigns that this run retrains. `left_out` are campaigns that do not
+    ask for it, with the reason. `outcome` is None until it is known, `ended_at` until nothing is
+    left to do.
     """
 
     run_id: str
@@ -135,7 +136,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         return RUNNING if self.ended_at is None or self.outcome is None else self.outcome.value
 
     def open_halves(self) -> list[Half]:
-        """Those whose fate is open."""
+        """The halves whose fate is open."""
         return [half for half in self.halves if half.fate is Fate.OPEN]
 
 
@@ -171,7 +172,7 @@ def ended(record: Record, now: int) -> Record:
 
 
 def timed(record: Record, now: int) -> Record:
-    """The record with the times of its steps: what was done until now, what begins now."""
+    """The record with the times of its steps: one ends now, the next begins."""
     *before, last = record.steps
     if record.ended_at is not None:
         return replace(record, steps=(*before, replace(last, ended_at=record.ended_at)))
@@ -188,14 +189,14 @@ def failed_step(record: Record, error: str) -> Record:
 
 
 def taken_up(record: Record, worker: str) -> Record:
-    """The record after a worker took the run up in the middle of its step."""
+    """The record after a new worker took the run up in the middle of a step."""
     last = record.steps[-1]
     taken = replace(last, workers=(*last.workers, worker))
     return replace(record, steps=(*record.steps[:-1], taken))
 
 
 def with_half(record: Record, half: Half) -> Record:
-    """The record with this half in the place of that of the same campaign."""
+    """The record with this half in place of the same campaign's."""
     halves = (half if each.campaign == half.campaign else each for each in record.halves)
     return replace(record, halves=tuple(halves))
 

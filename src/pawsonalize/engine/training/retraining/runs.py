@@ -24,9 +24,9 @@ from pawsonalize.storage.workflow_runs import WorkflowRun, WorkflowRuns
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """Workflow runs over their table; `settings` are those a new run is begun with.
+    """Retraining runs over their table; `settings` are those of a new run.
 
-    `check` raises for a part of which there is nothing to retrain.
+    `check` raises if the part has nothing to retrain.
     """
 
     rows: WorkflowRuns
@@ -38,7 +38,7 @@ class Runs:
     ) -> Record:
         """Begin a run now, as of now or of the given moment; Conflict while another one runs.
 
-        NotFound or InvalidInput for a part of which there is nothing to retrain.
+        NotFound or InvalidInput if the part has nothing to retrain.
         """
         self.check(part)
         record = self._new(_run_id(now), trigger, now, as_of, part)
@@ -54,7 +54,7 @@ class Runs:
     def begin_tick(self, tick: int, now: int) -> bool:
         """Begin the run of a tick of the schedule, once; False while another one runs.
 
-        True as well if the tick's run was begun before, here or by another server.
+        Also True if this or another server has begun the tick's run before.
         """
         record = self._new(_run_id(tick), Trigger.SCHEDULE, now, None)
         return self.rows.begin(_row(record)) or self.rows.get(record.run_id) is not None
@@ -68,9 +68,9 @@ class Runs:
         return [read_record(row) for row in self.rows.newest(limit)]
 
     def cancel(self, run_id: str) -> Record:
-        """Ask a run to stop; it does so within seconds, or after the step that it is in.
+        """Cancel a run; it stops within seconds, or after its current step.
 
-        Raises NotFound for an unknown run, Conflict for one that has ended.
+        NotFound for an unknown run, Conflict for one that has ended.
         """
         if not self.rows.ask_cancel(run_id):
             ended = read_record(self._row(run_id))
@@ -102,8 +102,8 @@ def _row(record: Record) -> WorkflowRun:
 class Timer:
     """Begins the run of a tick when its time has come.
 
-    Ticks that were missed while nothing was up are made up for by one run. Where the clock jumps
-    forward over several, one run begins; where it jumps back, those it meets again are known.
+    If ticks were missed while no server ran, one run makes up for them. If the clock jumps forward
+    over several ticks, one run begins. If it jumps back, ticks that come again begin no run.
     """
 
     def __init__(self, runs: Runs, schedule: Schedule, now: int) -> None:
@@ -127,9 +127,9 @@ _BROKEN = {Outcome.FAILED, Outcome.TIMED_OUT}
 class FirstRun:
     """Begins a run while no model is live and there is something to learn from.
 
-    A run that was cut off goes on where it was, like any other. After one that led to no model
-    the next begins once there are `_GROWTH` times as many events; after one that broke, with
-    the next start of a server too.
+    An interrupted run goes on where it was, like any other. After a run that led to no model, the
+    next begins once there are `_GROWTH` times as many events. After a run that broke, the next
+    begins with the next start of a server too.
     """
 
     def __init__(self, runs: Runs, log: EventLog, live: Serving, events: int, now: int) -> None:

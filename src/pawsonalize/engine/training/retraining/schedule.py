@@ -16,10 +16,10 @@ _UNITS = {"minute": 60 * SECOND, "hour": HOUR, "day": DAY}
 
 
 class Schedule(Protocol):
-    """Moments in the order of time, called ticks."""
+    """A series of moments, called ticks."""
 
     def latest(self, now: int) -> int | None:
-        """The last tick that is not after `now`, or None."""
+        """The newest tick up to `now`, or None."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""The steps around training: each half's solution version is created, trained, waited for."""
+"""The steps around training: create each half's solution version, train it, wait for it."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -15,14 +15,14 @@ from pawsonalize.engine.training.retraining.worker import Later
 from pawsonalize.engine.training.versions import SolutionVersions
 
 MAX_TRAININGS = 3
-"""A training whose process dies is begun again so often before its half has failed."""
+"""A training whose process dies is started so often again before its half has failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """Solution versions in the making; each trains in a process of its own.
+    """Trains solution versions, each in a process of its own.
 
-    At most `at_once` do at the same time. The others begin as there is room.
+    At most `at_once` train at the same time; the others wait.
     """
 
     versions: SolutionVersions
@@ -31,11 +31,11 @@ class Training:
     at_once: int = 2
 
     def create(self, record: Record, now: int) -> Record:
-        """Create versions and start their trainings; what is there already is left alone."""
+        """Create versions and start their trainings; existing ones are left alone."""
         return moved(self._begun(record, now), Step.AWAIT_VERSIONS)
 
     def await_all(self, record: Record, now: int) -> Record | Later:
-        """Look at the trainings; once none goes on, those that are ACTIVE are judged."""
+        """Look at the trainings; when all have ended, go on to judge the ACTIVE versions."""
         for half in record.open_halves():
             if half.trainings:
                 record = with_half(record, attempted(half, partial(self._looked_at, now=now)))
@@ -46,7 +46,7 @@ class Training:
         return moved(record, Step.EVALUATE) if open_halves else decided(record)
 
     def _begun(self, record: Record, now: int) -> Record:
-        """The record with as many trainings begun as there is room for.
+        """The record after starting as many trainings as there is room for.
 
         Campaigns of one solution wait for one training, and count as one.
         """
@@ -69,7 +69,7 @@ class Training:
         return replace(half, trainings=1)
 
     def stop(self, record: Record, now: int) -> Record:
-        """End what still trains, and leave nothing half-written."""
+        """Stop what still trains, and leave nothing half-written."""
         for half in record.halves:
             try:
                 version = self.processes.look(half.solution_version, now)

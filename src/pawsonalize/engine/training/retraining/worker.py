@@ -54,10 +54,10 @@ StepWork = Callable[[Record, int], Record | Later]
 
 
 class Worker:
-    """Works on the run that nobody works on, until it has ended.
+    """Works on the run that has no worker, until it has ended.
 
-    `limit_seconds` is how long a run may be worked on. It is counted beat by beat, so that
-    neither a clock that jumps nor a night without power ends a run.
+    `limit_seconds` is how long a run may be worked on. It is counted in renewals of the lease, so
+    neither a jump of the clock nor a night without power ends a run.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Worker:
         self._sleep = sleep
 
     def work(self) -> bool:
-        """Take the run that is free and bring it to its end; False if there was none."""
+        """Take the free run and bring it to its end; False if there was none."""
         held = self._runs.claim(self._name, self._now(), LEASE_MS)
         if held is None:
             return False
@@ -99,7 +99,7 @@ class Worker:
             record = self._interrupted(lease, record) or self._advanced(lease, record)
 
     def _taken_up(self, lease: Lease) -> Record:
-        """The record as the worker before left it; a step that killed them all has failed."""
+        """The record as the last worker left it; a step that killed too many workers has failed."""
         record = taken_up(read_record(lease.run), self._name)
         if len(record.steps[-1].workers) > MAX_WORKERS:
             reason = f"{MAX_WORKERS} workers began {record.step}, and none lived to finish it"
@@ -107,7 +107,7 @@ class Worker:
         return self._saved(lease, record)
 
     def _interrupted(self, lease: Lease, record: Record) -> Record | None:
-        """The record on its way out if the run is to stop now."""
+        """The record on its way to the end, if the run must stop now."""
         if record.outcome is not None:
             return None
         if lease.run.cancel_asked:
@@ -137,7 +137,7 @@ class Worker:
         except PawsonalizeError as error:
             log.warning("step failed", run_id=record.run_id, step=record.step, reason=str(error))
             return self._tried(record, error.message, hopeless=isinstance(error, InvalidInput))
-        except Exception as error:  # what nobody foresaw must not leave the run hanging
+        except Exception as error:  # an unexpected error must not leave the run hanging
             log.error("step failed", run_id=record.run_id, step=record.step, exc_info=error)
             return self._tried(record, repr(error), hopeless=False)
 
@@ -158,7 +158,7 @@ class Worker:
         return settled(record, outcome, record.reason or reason, after)
 
     def _wait(self, lease: Lease, record: Record, seconds: float) -> None:
-        """Pause, beat by beat, but no longer than until the run is to stop."""
+        """Pause and renew the lease meanwhile, but no longer than until the run must stop."""
         left = seconds
         while left > 0:
             self._sleep(min(left, BEAT_SECONDS))
