@@ -1,1 +1,1 @@
-"""The answers: what is asked, what may be shown, in which order."""
+"""Answers: recommendations and rankings of groups and animals."""

@@ -1,4 +1,4 @@
-"""The third question: which actions to suggest to this user now?"""
+"""Recommends actions: which to suggest to this user now."""
 
 from dataclasses import dataclass
 
@@ -32,10 +32,10 @@ class ActionAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ActionRecommending:
-    """Suggests actions by their probability times their VALUE, which is 1 where none is given.
+    """Suggests actions by their probability times their VALUE (1 if none is given).
 
-    An action is left out once its EXPIRATION_TIMESTAMP (epoch seconds) is over, and for
-    REPEAT_FREQUENCY days after the user did anything with it.
+    An action is left out after its EXPIRATION_TIMESTAMP (epoch seconds), and for REPEAT_FREQUENCY
+    days after the user did anything with it.
     """
 
     log: EventLog
@@ -43,9 +43,9 @@ class ActionRecommending:
     impressions: ImpressionLog
 
     def recommend(self, served: Served, visitor: Visitor, limit: int, now: int) -> ActionAnswer:
-        """The best actions for the visitor; fewer than `limit` where no more may be suggested.
+        """The best actions for the visitor; fewer than `limit` if no more may be suggested.
 
-        InvalidInput for a limit outside 1…100, or a version that knows items and no actions.
+        InvalidInput for a limit outside 1…100, or a version of items instead of actions.
         """
         model = served.model
         if not isinstance(model, NextBestActionModel):

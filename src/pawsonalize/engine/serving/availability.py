@@ -1,4 +1,4 @@
-"""How many animals of each item are available: exact with every answer, counted only where new."""
+"""How many animals of each item are available: exact in every answer, counted only if changed."""
 
 from dataclasses import dataclass
 
@@ -11,13 +11,13 @@ from pawsonalize.storage.animals import Revision, Supply
 
 Counts = NDArray[np.int64]
 
-# Beyond so many items one count of all is faster than one by their names.
+# For more items, one count of all is faster than a count by name.
 _MANY = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class _Count:
-    """The animals of each item, as of a revision and a moment, up to the next that changes it."""
+    """The animals of each item, as of a revision and a moment, until the next change."""
 
     revision: Revision
     at: int
@@ -27,11 +27,11 @@ class _Count:
 
 
 class SupplyWatch:
-    """The supply as it is now; that of another moment is counted when it is asked for.
+    """The availability as it is now; that of another moment is counted when a query asks.
 
-    Who asks after a change is committed is told of it, in whichever process either happens: each
-    answer reads the revision first. A clock that runs behind another machine's does not matter:
-    no answer is of a moment before the newest change.
+    A query after a committed change sees it, in any process: each answer reads the revision first.
+    A clock that runs behind another machine's does no harm: no answer is of a moment before the
+    newest change.
     """
 
     def __init__(self, supply: Supply) -> None:
@@ -39,8 +39,8 @@ class SupplyWatch:
         self._last = _Count(Revision(0, 0), 0, 0, {}, PerCatalogue())
 
     def of(self, item_ids: tuple[str, ...], at: int, now: int) -> Counts | None:
-        """Available animals of each of the items, shape (items,); None where no animal is known."""
-        # Whichever thread was last, what it counted is right as of its own revision and moment.
+        """Available animals of each item, shape (items,); None if no animal is known."""
+        # Any thread may be last: its count is right as of its own revision and moment.
         count = self._last = self._current(now)
         if not count.revision.number:
             return None

@@ -30,9 +30,9 @@ Line = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Reads questions from a job's files and writes `{name}.out` for each, in their order.
+    """Reads queries from a job's files and writes `{name}.out` for each, in their order.
 
-    What is wrong with a line is said in its place, and costs that line alone.
+    An error in a line stands in its place, and costs that line alone.
     """
 
     sources: Sources
@@ -50,10 +50,10 @@ class Batch:
         job: BatchJob,
         answers: Callable[[Iterator[Line]], Iterator[Line]],
     ) -> dict[str, Any]:
-        """Write what `answers` makes of each file's lines; returns the counts.
+        """Write the answers to each file's lines; returns the counts.
 
-        A line that came as `{"input": …, "error": …}` could not be read. InvalidInput if not one
-        was answered.
+        A line in the form `{"input": …, "error": …}` could not be read. InvalidInput if no line was
+        answered.
         """
         output = self.outputs.at(job.target)
         counts = {"answered": 0, "rejected": 0}
@@ -86,7 +86,7 @@ def applied(expression: FilterExpression | None, given: Mapping[str, Any]) -> Ap
 
 
 def answered(line: Line, answer: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Line:
-    """The line with its answer; bad input is said in its place."""
+    """The line with its answer, or with the error in its input."""
     if "error" in line:
         return line
     try:
@@ -128,7 +128,7 @@ DEFAULT_RESULTS = 25
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """Answers each line as a campaign of the version would; nothing is logged as shown."""
+    """Answers each line as a campaign of the version would; logs no impressions."""
 
     batch: Batch
     loader: Loader
@@ -179,7 +179,7 @@ class Inference:
 
 @dataclass(frozen=True, slots=True)
 class _Asking:
-    """One question after the other, of one version."""
+    """One query after the other, to one version."""
 
     runtime: Runtime
     recipe: str

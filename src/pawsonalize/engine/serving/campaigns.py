@@ -1,4 +1,4 @@
-"""The runtime of any campaign: loaded when it is first asked, kept up to date, let go when idle."""
+"""The recommender of any campaign: loaded at the first query, kept current, dropped when idle."""
 
 import asyncio
 from collections import OrderedDict
@@ -32,11 +32,11 @@ class _Kept:
 
 
 class Runtimes:
-    """Answers both questions from any campaign, by its name, in its own dataset group.
+    """Recommends and ranks from any campaign, by its name, in its own dataset group.
 
-    At most `limit` campaigns are in memory, those that were asked last; `pinned` ones are always,
-    and somebody else keeps them up to date. Models are loaded in a thread of their own, one after
-    the other, so that no answer of another campaign waits for them.
+    At most `limit` campaigns are in memory: those that were asked last. `pinned` ones always are,
+    and are kept current elsewhere. Models are loaded in a thread of their own, one after the other,
+    so that no other campaign's answer waits for them.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Runtimes:
         now: Callable[[], int],
         limit: int,
     ) -> None:
-        """`live_model` makes what serves a campaign, by its name, with nothing loaded yet."""
+        """`live_model` makes the model of a campaign, by its name, with nothing loaded yet."""
         self._log = event_log
         self._registry = registry
         self._impressions = impressions
@@ -69,10 +69,10 @@ class Runtimes:
         self.loading = ThreadPoolExecutor(1, thread_name_prefix="campaigns")
 
     async def of(self, campaign: str) -> Runtime:
-        """The campaign's runtime, which serves a version.
+        """The campaign's recommender, which serves a version.
 
-        Raises NotFound if there is no such campaign, NotReady while it serves nothing, and what
-        the loading of its model raises.
+        NotFound for an unknown campaign, NotReady while it serves nothing, and what loading its
+        model raises.
         """
         kept = self._used(campaign)
         if kept is None:
@@ -81,9 +81,9 @@ class Runtimes:
         return kept.runtime
 
     def refresh(self) -> None:
-        """Follow the updates of the campaigns in memory, and serve what is asked for first.
+        """Follow the updates of the campaigns in memory, and load those that are asked for first.
 
-        To be called in the thread `loading`. What fails costs that campaign alone.
+        Call it in the thread `loading`. An error costs that campaign alone.
         """
         there = {one.name: one for one in self._registry.all(Campaign)}
         with self._lock:
@@ -101,12 +101,12 @@ class Runtimes:
                 log.error("campaign", campaign=name, exc_info=error)
 
     def live_models(self) -> list[LiveModel]:
-        """What the campaigns in memory serve."""
+        """The live models of the campaigns in memory."""
         with self._lock:
             return [kept.live for kept in self._kept.values()]
 
     def close(self) -> None:
-        """Load nothing any more."""
+        """Stop loading models."""
         self.loading.shutdown(cancel_futures=True)
 
     def _used(self, name: str) -> _Kept | None:
@@ -136,7 +136,7 @@ class Runtimes:
             log.info("serving", campaign=name, solution_version=version)
 
     def _entry(self, campaign: Campaign) -> _Kept:
-        """The campaign's place in memory; whoever was asked longest ago may lose theirs."""
+        """The campaign's place in memory; the one that was asked longest ago may lose its place."""
         name = campaign.name
         with self._lock:
             if (kept := self._kept.get(name)) is not None:

@@ -1,4 +1,4 @@
-"""What the one who asks wants an answer to keep to."""
+"""What an answer must keep to."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from pawsonalize.engine.serving.promotions import Promotion
 class Constraint:
     """A filter of the answer, and a promotion within it.
 
-    The filter is not for promoted items: they keep to the promotion's own.
+    The filter does not apply to promoted items: they have the promotion's own.
     """
 
     filter: AppliedFilter | None = None

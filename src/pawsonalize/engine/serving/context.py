@@ -1,11 +1,13 @@
 """What a model is told of a visitor: built here for training, evaluation and serving alike.
 
-A dislike counts in the very next answer, whatever the model and even before there is one. For
-each look of animals (species, breed, family, size, age) the log of a score loses `weight` times
-log((liked + disliked + doubt) / (liked + doubt)): the visitor's events with that look speak for
-it, their dislikes against it, and both fade. So five dislikes of dogs, and nothing else, take
-away more than half of what all dogs had, and three of somebody who looked at thirty dogs hardly
-anything.
+A dislike counts in the very next answer, with any model and also before there is one. For each
+trait of animals (species, breed, family, size, age) the log of a score loses
+
+    weight * ln((liked + disliked + doubt) / (liked + doubt))
+
+`liked` are the visitor's events with that trait, `disliked` their dislikes; both fade. So five
+dislikes of dogs, and nothing else, take away more than half of what all dogs had. Three dislikes of
+a visitor who viewed thirty dogs take hardly anything.
 """
 
 from collections import Counter
@@ -39,7 +41,7 @@ def context_of(
 ) -> Context:
     """The visitor's newest events as of `at` (milliseconds since 1970), newest first.
 
-    What was said last counts: events before a wish that speaks against them are left out.
+    The latest answer of the quiz counts: events before it that speak against it are left out.
     """
     if visitor.user_id is None and visitor.session_id is None:
         return Context((), at, facets=facets)
@@ -63,10 +65,11 @@ def build_context(
     facets: tuple[Facet, ...] = (),
     event_types: EventTypes = STANDARD,
 ) -> Context:
-    """The context of a visitor with these events, of which the oldest may be too many.
+    """The context of a visitor with these events; the oldest are cut off if they are too many.
 
-    Events have the type that theirs means. A return or a dislike is no interest, and takes back
-    what the visitor did with the item before. Who does more than look at it since likes it again.
+    Event types are replaced by their meaning. A return or a dislike shows no interest, and takes
+    back what the visitor did with the item before. A later event that is more than a view shows
+    interest again.
     """
     kept: list[Seen] = []
     disliked: list[Seen] = []
@@ -88,15 +91,15 @@ def build_context(
 
 
 _WEIGHTS = {"species": 1.0, "breed": 0.5, "family": 0.5, "size": 0.25, "age": 0.25}
-_DOUBT = 4.0  # events with the look that everybody is thought to have had
+_DOUBT = 4.0  # imagined events with the trait, added for every visitor
 _ITEM_WEIGHT, _ITEM_DOUBT = 1.5, 0.25
 _HALF_LIFE_DAYS = 90.0
 THE_ANIMAL = 3.0
-"""What one disliked animal loses beside its group, as a log."""
+"""What a disliked animal loses in addition to its group, as a log."""
 
 
 def penalties(context: Context, items: Sequence[str]) -> NDArray[np.float64] | None:
-    """What the log of each item's score loses, 0 or less; None for whom nothing is disliked by."""
+    """What the log of each item's score loses, 0 or less; None for a visitor without dislikes."""
     if not context.disliked:
         return None
     lost: dict[tuple[str, Look], float] = {}
@@ -109,7 +112,7 @@ def penalties(context: Context, items: Sequence[str]) -> NDArray[np.float64] | N
 
 
 def taken_off(scores: Floats, context: Context, items: Sequence[str]) -> Floats:
-    """The scores without what dislikes take from them; they add up to as much as before."""
+    """The scores less what dislikes take from them; their sum stays the same."""
     lost = penalties(context, items)
     if lost is None:
         return scores
@@ -122,7 +125,7 @@ def taken_off(scores: Floats, context: Context, items: Sequence[str]) -> Floats:
 
 
 def disliked_animals(log: EventLog, visitor: Visitor, context: Context) -> frozenset[str]:
-    """The animals themselves that the visitor disliked, and did not like again since."""
+    """The animals that the visitor disliked and has not liked again since."""
     if not context.disliked:
         return frozenset()
     said: dict[str, str] = {}
@@ -135,7 +138,7 @@ def disliked_animals(log: EventLog, visitor: Visitor, context: Context) -> froze
 
 
 def _looks(seen: Iterable[Seen], now: int) -> Counter[tuple[str, Look]]:
-    """The events by each look of their items, as far as they have not faded."""
+    """How many events have each trait, less what has faded."""
     found: Counter[tuple[str, Look]] = Counter()
     for event in seen:
         left = 0.5 ** (max(now - event.time, 0) / (_HALF_LIFE_DAYS * DAY))
@@ -146,7 +149,7 @@ def _looks(seen: Iterable[Seen], now: int) -> Counter[tuple[str, Look]]:
 
 @lru_cache(maxsize=65_536)
 def _looks_of(item: str) -> tuple[tuple[str, Look], ...]:
-    """What the item is, the item itself first."""
+    """The item's traits; the item itself comes first."""
     group = AnimalGroup.parse(item)
     itself: tuple[tuple[str, Look], ...] = (("item", ("", item)),)
     if group is None:

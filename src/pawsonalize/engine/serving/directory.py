@@ -23,7 +23,7 @@ from pawsonalize.recipes.user_personalization import UserPersonalization
 
 
 class Purpose(StrEnum):
-    """What is asked of a campaign, in words that go on from "a campaign that"."""
+    """The purpose of a campaign, in words that go on from "a campaign that"."""
 
     RECOMMENDING = "recommends"
     COMPARING = "answers what is like an item"
@@ -72,11 +72,11 @@ class DirectoryEntry:
 
     @property
     def age(self) -> tuple[int, str]:
-        """What puts campaigns in the order in which they were created."""
+        """Sorts campaigns by their creation."""
         return self.campaign.created_at, self.campaign.name
 
     def fits(self, purpose: Purpose) -> bool:
-        """Whether its recipe answers that."""
+        """Whether its recipe answers this purpose."""
         return self.distance(purpose) < len(_RECIPES[purpose])
 
     def distance(self, purpose: Purpose) -> int:
@@ -114,13 +114,13 @@ class Address:
 
     @property
     def is_default(self) -> bool:
-        """Whether the request leaves it to the default dataset group."""
+        """Whether the request names nothing, which means the default dataset group."""
         return self.dataset_group is None and self.campaign is None
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """An address with nothing but names in it; `kind` is Recommender where it names one."""
+    """An address of plain names; `kind` is Recommender if it names one."""
 
     dataset_group: str | None
     campaign: str | None
@@ -137,7 +137,7 @@ def names_of(address: Address, reference: Reference) -> Names:
 def _read(
     reference: Reference, given: str | None, field: str, *kinds: type[Resource]
 ) -> tuple[type[Resource], str | None]:
-    """The kind and the name that a text stands for; a bare name is of the first kind."""
+    """The kind and the name in a text; a bare name is of the first kind."""
     try:
         found = None if given is None else reference(given)
     except (InvalidInput, NotFound) as error:
@@ -151,10 +151,9 @@ def _read(
 
 
 class Directory:
-    """Finds dataset groups and campaigns by what requests call them.
+    """Finds dataset groups and campaigns by the names in requests.
 
-    What was found holds for a second, so that a busy campaign costs no look at the tables for
-    each of its questions.
+    A look-up is kept for a second, so that a busy campaign does not read the tables for each query.
     """
 
     def __init__(self, registry: Registry, reference: Reference, now: Callable[[], int]) -> None:
@@ -165,9 +164,9 @@ class Directory:
         self._serving = Remembered(self._live, now)
 
     def dataset_group(self, address: Address) -> str:
-        """The dataset group that is meant: the one named, the campaign's, or the default one.
+        """The dataset group that is meant: the named one, the campaign's, or the default one.
 
-        NotFound lists the names there are; InvalidInput for the full name of something else.
+        NotFound lists the known names; InvalidInput for the full name of something else.
         """
         return (
             DATASET_GROUP
@@ -176,16 +175,16 @@ class Directory:
         )
 
     def campaign(self, address: Address, purpose: Purpose) -> str:
-        """The campaign that answers: the one named, or the one of the group that fits best.
+        """The campaign that answers: the named one, or the nearest of the group.
 
-        Of those that serve a model, the nearest recipe answers, and of several the campaign that
-        was created first. Raises what `dataset_group` does, Conflict for a recommender that was
-        stopped, and NotReady while none serves a model.
+        Of the campaigns that serve a model, the one with the nearest recipe answers; of several,
+        the one that was created first. Raises what `dataset_group` does, Conflict for a stopped
+        recommender, and NotReady while none serves a model.
         """
         return self._campaigns.find((names_of(address, self._reference), purpose))
 
     def serving(self, dataset_group: str, purpose: Purpose) -> str | None:
-        """The campaign of the group that serves a model for that; None while none does."""
+        """The group's campaign that serves a model for this purpose; None while none does."""
         return self._serving.find((dataset_group, purpose))
 
     def entries(self) -> list[DirectoryEntry]:
@@ -280,7 +279,7 @@ class Directory:
 
 
 def _best(found: Iterable[DirectoryEntry], purpose: Purpose) -> DirectoryEntry | None:
-    """Of those that serve, if any do, the nearest recipe's, and of those the first created."""
+    """The nearest recipe's campaign, first those that serve; of several, the first created."""
     fitting = (one for one in found if one.fits(purpose) and not one.is_stopped)
     return min(
         fitting,

@@ -21,7 +21,7 @@ _TRIES = 16
 
 @dataclass(frozen=True, slots=True)
 class Novelty:
-    """How much exploration each item of the catalogue is due, in proportion.
+    """The exploration share of each item of the catalogue, in proportion.
 
     `weights` are whole numbers, 0 for an item that is never drawn; `running` are their running
     sums; both have the shape (items,).
@@ -43,11 +43,13 @@ class Novelty:
 
 @dataclass(frozen=True, slots=True)
 class Explored:
-    """The places of an answer: catalogue positions, which of them were drawn, and the odds.
+    """The places of an answer: catalogue positions, which were drawn, and the propensities.
 
-    `propensities[k]` is the probability of that item at place k given what stands before it:
-    (1 - weight) if it is the best of the rest, plus weight times its share of the novelty of the
-    rest. Where the rest has no novelty, the best of it has probability 1.
+    `propensities[k]` is the probability of the item at place k, given the items before it:
+
+        (1 - weight, if it is the best of the rest) + weight * novelty / novelty of the rest
+
+    If the rest has no novelty, the best of it has probability 1.
     """
 
     positions: tuple[int, ...]
@@ -67,8 +69,9 @@ def novelty(counts: NDArray[np.int64], eligible: NDArray[np.bool_]) -> Novelty:
 def explore(best: NDArray[np.intp], due: Novelty, weight: float, seed: str) -> Explored:
     """Give each place, with probability `weight`, to a draw by novelty among the rest.
 
-    `best` are the highest scored positions, best first, one for each place; the other places
-    keep their order. The same arguments give the same places: `seed` alone decides.
+    `best` are the positions with the highest scores, best first, one for each place. Places that
+    are not drawn keep this order. The same arguments give the same places: all chance comes from
+    `seed`.
     """
     random = Random(seed).random  # noqa: S311 - to be reproduced, not to be kept secret
     ranked = best.tolist()
@@ -94,7 +97,7 @@ def _draw(due: Novelty, taken: dict[int, bool], left: int, random: Callable[[], 
         position = int(due.running.searchsorted(int(random() * due.total), side="right"))
         if position not in taken:
             return position
-    # Nearly all of the novelty is taken: leave it out, which gives the same odds.
+    # Nearly all of the novelty is taken: draw among the rest alone, with the same probabilities.
     rest = due.weights.copy()
     rest[list(taken)] = 0
     return int(np.cumsum(rest).searchsorted(int(random() * left), side="right"))
@@ -105,7 +108,7 @@ _COUNTED_EVENTS = 500_000
 
 @dataclass(frozen=True, slots=True)
 class Exposed:
-    """What a version's cut says of its items: how often they were touched, and which are young.
+    """The items as of a version's cut: how often each was touched, and which are young.
 
     `touched` and `eligible` have the shape (items,).
     """
@@ -116,7 +119,7 @@ class Exposed:
 
 
 class Exposure:
-    """Reads the novelty of a model's items from the log, the items dataset and what was shown."""
+    """Calculates the novelty of a model's items from the log, the items dataset and showings."""
 
     def __init__(self, log: EventLog, catalogue: Catalogue, impressions: Impressions) -> None:
         self._log = log
@@ -132,11 +135,11 @@ class Exposure:
         )
 
     def exposed(self, cut: Cut, item_ids: Sequence[str], age_cut_off_days: int) -> Exposed:
-        """The part that stays as long as the version is served.
+        """The part that stays the same as long as the version is served.
 
         Touches are events among the newest 500,000 of the cut. Items created before the cut-off,
-        counted back from `as_of`, are not eligible. One without a creation time was created at
-        the first of those events; without any it is new.
+        counted back from `as_of`, are not eligible. An item without a creation time was created at
+        the first of those events; without any event it is new.
         """
         through = cut.log_offset
         touched = self._log.touched(max(0, through - _COUNTED_EVENTS), through)
@@ -150,10 +153,10 @@ class Exposure:
         return Exposed(item_ids, np.array(counts, np.int64), np.array(eligible, np.bool_))
 
     def novelty(self, exposed: Exposed, at: int) -> Novelty:
-        """The novelty of the items by what was shown up to now, as it counts at that moment.
+        """The novelty of the items at that moment, by the showings up to now.
 
-        An item was shown at least as often as it was touched: where the log is older than the
-        count of impressions, or came from elsewhere, touches are all that is known.
+        An item was shown at least as often as it was touched. If the log is older than the count of
+        showings, or came from elsewhere, touches are all that is known.
         """
         shown = self._impressions.shown(at)
         counts = np.array([shown.get(item_id, 0.0) for item_id in exposed.item_ids], np.float64)

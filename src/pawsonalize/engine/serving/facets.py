@@ -27,10 +27,10 @@ Columns = dict[str, list[list[str]]]
 
 
 def item_attributes(item_ids: Sequence[str], catalogue: Catalogue) -> ItemAttributes:
-    """Describe the items: animal groups by their ids, all by the Items dataset.
+    """Describe the items: animal groups by their ids, all items by the Items dataset.
 
-    Of the dataset the columns count that its schema calls categorical. Where ids say species,
-    breed, size and age, columns that repeat them are left out; where no id does, these four are.
+    Only columns count that the dataset's schema calls categorical. If ids give species, breed, size
+    and age, columns that repeat them are left out. If no id does, these four are.
     """
     groups = [AnimalGroup.parse(item_id) for item_id in item_ids]
     are_groups = any(groups)
@@ -51,7 +51,7 @@ def item_attributes(item_ids: Sequence[str], catalogue: Catalogue) -> ItemAttrib
 
 
 def _values_of_group(group: AnimalGroup, name: str) -> list[str]:
-    """The value that a group has of an attribute, none for the family of a breed nobody knows."""
+    """The group's value of an attribute; none for the family of an unknown breed."""
     if name != "family":
         return [getattr(group, name)]
     family = family_of(group.species, group.breed)
@@ -59,7 +59,7 @@ def _values_of_group(group: AnimalGroup, name: str) -> list[str]:
 
 
 def categorical(schema: Schema | None) -> list[str]:
-    """The names of the schema's categorical columns, beside the ids."""
+    """The names of the schema's categorical columns, without the ids."""
     fields = () if schema is None else schema.fields
     return [f.name for f in fields if f.categorical and f.name not in {"ITEM_ID", "USER_ID"}]
 
@@ -74,7 +74,7 @@ def values_of(value: Value) -> list[str]:
 
 
 def _coded(columns: Columns, n_items: int) -> ItemAttributes:
-    """One column for each attribute, more for those of which an item has several values."""
+    """One column for each attribute; several if an item has several values of it."""
     coded = [column for name, rows in columns.items() for column in _columns(name, rows)]
     codes = np.array([codes for _, _, codes in coded], np.int32).reshape(len(coded), n_items)
     return ItemAttributes(
@@ -104,9 +104,10 @@ _DECODE = msgspec.json.Decoder(dict[str, Any]).decode
 
 @dataclass(frozen=True, slots=True)
 class FacetReader:
-    """Knows which names are facets: of the datasets' categorical columns, and a few of our own.
+    """Knows which names are facets: the datasets' categorical columns, and a few of our own.
 
-    `context` maps names without case and `_` to facets, as `deviceKind` and `DEVICE_KIND` are one.
+    `context` maps names without case and `_` to facets: `deviceKind` and `DEVICE_KIND` are the
+    same.
     """
 
     context: Mapping[str, str]
@@ -114,7 +115,7 @@ class FacetReader:
 
     @classmethod
     def of(cls, catalogue: Catalogue) -> "FacetReader":
-        """By the schemas as they are now."""
+        """A reader for the schemas as they are now."""
         columns = categorical(catalogue.schema(DatasetType.INTERACTIONS))
         names = {_plain(name): _CONTEXT + name for name in columns if name not in _OWN_COLUMNS}
         own = (*PREFERRED, *HOUSEHOLD)
@@ -123,7 +124,7 @@ class FacetReader:
 
     @classmethod
     def knowing(cls, names: Iterable[str]) -> "FacetReader":
-        """One that reads just the facets of these names, those a model knows."""
+        """A reader of these facets only, for a model that knows them."""
         context = [name for name in names if name.startswith(_CONTEXT)]
         return cls(
             {_plain(name.removeprefix(_CONTEXT)): name for name in context},
@@ -154,7 +155,7 @@ class FacetReader:
 
 
 def as_properties(facets: Iterable[Facet]) -> str | None:
-    """The least an event may say in its properties for a reader to find these facets again."""
+    """The properties of an event in which a reader finds these facets again."""
     said: dict[str, str | float] = {}
     for name, value in facets:
         if name == DISTANCE:

@@ -1,4 +1,4 @@
-"""The model a campaign serves: made ready beside the old one, then swapped whole."""
+"""The model that a campaign serves: a new one is loaded beside the old one, then swapped in."""
 
 from contextlib import suppress
 from math import inf
@@ -19,11 +19,12 @@ log = structlog.get_logger()
 
 
 class LiveModel:
-    """What a campaign serves right now. Readers take `current` once and use it to the end.
+    """What a campaign serves right now. Read `current` once and use it to the end.
 
-    The first server that sees an update tries it, serves it and settles it; the others follow.
-    The version served before stays ready, so that going back to it loads nothing. It also serves
-    where the model of the campaign's version cannot be used, until that can be, or a newer comes.
+    The first server that sees an update tries the version, serves it and settles the update; the
+    others follow. The version before stays loaded, so that a rollback loads nothing. It also serves
+    if the model of the campaign's version cannot be used, until that can be, or a newer version
+    comes.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class LiveModel:
         settings: ServingSettings,
         processes: int = 1,
     ) -> None:
-        """`settings` count where the campaign says nothing; `processes` serve on this machine."""
+        """`settings` apply where the campaign has none; `processes` serve on this machine."""
         self.name = name
         self._campaigns = campaigns
         self._loader = loader
@@ -64,20 +65,20 @@ class LiveModel:
 
     @property
     def fault(self) -> str | None:
-        """What is not served as it was asked for, and the next move; None if all is.
+        """What is not served as asked for (another version, or older counts), and the next move.
 
-        That is another version, or older counts of it.
+        None if all is well.
         """
         return self._damage or self._refused or self._stale
 
     def refresh(self, now: int) -> bool:
-        """Serve what the campaign asks for if that changed; True if another version serves.
+        """Serve what the campaign asks for, if that changed; True if another version serves now.
 
-        Then the newest fold of that version, if there is one. Costs one read and one look into
-        the models' folder where nothing changed, and now and then another read, of what was shown.
-        An update that cannot be served has failed, the old version goes on, and the reason is
-        raised: CorruptArtefact or whatever the model threw. So is the reason why nothing is served;
-        where another version serves instead, `fault` says so.
+        Then serve the newest counts of that version. If nothing changed, this costs one read and
+        one look into the models' folder, and now and then a read of the showings. If an update
+        cannot be served, it has failed and the old version goes on. Then this raises the reason:
+        CorruptArtefact, or what the model raised. It also raises the reason why nothing is served.
+        If another version serves instead, `fault` says so.
         """
         changed = self._follow_campaign(now)
         self._follow_folds(now)
@@ -99,7 +100,7 @@ class LiveModel:
         return _name_of(before) != _name_of(self._served)
 
     def _serve(self, campaign: Campaign, version: str, now: int) -> None:
-        """Serve the version, or if its model cannot be used, what serves now or served before."""
+        """Serve the version; if its model cannot be used, what serves now or served before."""
         try:
             served = self._prepared(campaign, version, now)
         except StorageUnavailable:  # says nothing about the model
@@ -123,7 +124,7 @@ class LiveModel:
         """The campaign's version before, if it has one that can be used."""
         if campaign.previous_version is None:
             return None
-        with suppress(Exception):  # whatever it is, the newer version's reason is told
+        with suppress(Exception):  # whatever it is, the newer version's reason is reported
             return self._prepared(campaign, campaign.previous_version, now)
         return None
 
@@ -138,7 +139,7 @@ class LiveModel:
         self._damage = damage
 
     def _follow_folds(self, now: int) -> None:
-        """Serve the newest counts of the version; where they cannot be, `fault` says so."""
+        """Serve the newest counts of the version; if they cannot be used, `fault` says so."""
         if self._served is None:
             return
         fold = self._loader.newer_fold(self._served)
@@ -164,13 +165,13 @@ class LiveModel:
         )
 
     def _weigh(self, now: int) -> None:
-        """Explore by what was shown up to now."""
+        """Explore by the showings up to now."""
         if self._served is not None and now - self._weighed_at >= _WEIGH_EVERY:
             self._swap(self._loader.weighed(self._served, now))
             self._weighed_at = now
 
     def _settled(self, campaign: Campaign, version: str, now: int) -> Campaign:
-        """Serve what the update asks for and say so, or say why not."""
+        """Serve what the update asks for and settle it, or refuse it with the reason."""
         try:
             served = self._prepared(campaign, version, now)
         except StorageUnavailable:  # says nothing about the model: look again later
@@ -188,7 +189,7 @@ class LiveModel:
         self._serve_as_asked(served)
         try:
             return self._campaigns.settle(campaign, now, sustained_tps=tps, warning=warning)
-        except Conflict:  # another server was faster, or the wish has changed: look again at once
+        except Conflict:  # another server was faster, or the update has changed: look again at once
             return campaign
 
     def _prepared(self, campaign: Campaign, version: str, now: int) -> Served:
@@ -199,12 +200,12 @@ class LiveModel:
         return ready
 
     def _swap(self, served: Served) -> None:
-        """One assignment: a request has either the old or the new, and all of it."""
+        """Swap with one assignment: a request uses either the old or the new one throughout."""
         self._served = served
         self._ready[served.version.name] = served
 
     def _keep_ready(self, campaign: Campaign, now: int) -> None:
-        """Keep what is served and what a rollback would serve; let go of the rest."""
+        """Keep what is served and what a rollback would serve; drop the rest."""
         previous = campaign.previous_version
         kept = {name: self._ready[name] for name in campaign.versions if name in self._ready}
         if previous is not None and previous not in kept:
@@ -218,7 +219,7 @@ class LiveModel:
 
 
 def _refusal(campaign: Campaign) -> str | None:
-    """What the operator has to know of an update that failed."""
+    """What the operator needs to know of a failed update."""
     update = campaign.latest_update
     if update is None or update.status is not Status.CREATE_FAILED:
         return None

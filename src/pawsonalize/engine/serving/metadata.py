@@ -26,11 +26,11 @@ class PerCatalogue(Generic[T]):
 
     @property
     def catalogues(self) -> tuple[tuple[str, ...], ...]:
-        """Those of which something is kept."""
+        """The catalogues with a kept value."""
         return tuple(item_ids for item_ids, _ in self._kept)
 
     def get(self, item_ids: tuple[str, ...]) -> T | None:
-        """What is kept of this very catalogue; None if nothing is."""
+        """The value kept for this very catalogue, or None."""
         return next((value for known, value in self._kept if known is item_ids), None)
 
     def put(self, item_ids: tuple[str, ...], value: T) -> T:
@@ -61,9 +61,9 @@ class _Reading:
 
 
 class ItemMetadata:
-    """The items dataset as read last; nothing is read before somebody asks.
+    """The items dataset as read last; nothing is read before the first query needs it.
 
-    What changes is seen with the next `refresh`, and after a minute without one.
+    `refresh` shows changes at once; without it they show after a minute.
     """
 
     def __init__(self, catalogue: Catalogue) -> None:
@@ -71,7 +71,7 @@ class ItemMetadata:
         self._last: _Reading | None = None
 
     def refresh(self, now: int) -> None:
-        """Read again, if anybody has ever asked; columns stay if nothing has changed."""
+        """Read again, if a query has ever needed it; columns stay if nothing has changed."""
         before = self._last
         if before is None:
             return

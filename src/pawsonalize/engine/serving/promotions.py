@@ -1,4 +1,4 @@
-"""Promotions: a share of an answer's places goes to the items that a filter of its own fits."""
+"""Promotions: a share of an answer's places for items that pass a filter of their own."""
 
 import math
 import re
@@ -40,10 +40,10 @@ class Promotion:
 
 
 def spread(promoted: Sequence[int], rest: Explored, seed: str) -> tuple[Explored, tuple[bool, ...]]:
-    """Both as one list, in which each keeps its order, and which of the places are promoted.
+    """Mix two lists, each in its order; also says which places are promoted.
 
-    Every way to mix them is equally likely, and `seed` alone decides which it is. So a place
-    is promoted with the probability of its share of what is left, by which the propensities count.
+    Every mixture is equally likely; `seed` alone decides. So each place is promoted with the
+    probability of its share of what is left, which the propensities include.
     """
     random = Random(f"{seed} promotion").random  # noqa: S311 - to be reproduced, not to be kept secret
     first = iter(promoted)

@@ -44,7 +44,7 @@ def reasons_for(contributions: Mapping[str, Floats]) -> list[tuple[str, ...]]:
 
 
 def _reasons(weighed: list[tuple[float, str]]) -> tuple[str, ...]:
-    # What speaks against an item, and the constant `base`, are no reasons for it.
+    # Parts that speak against an item, and the constant `base`, are no reasons for it.
     positive = [part for part in weighed if part[0] > 0 and part[1] in _WORDS]
     total = sum(weight for weight, _ in positive)
     strongest = sorted(positive, key=lambda part: -part[0])
@@ -78,7 +78,7 @@ def ordered(scores: Floats) -> tuple[list[int], list[float]]:
 def known_reasons(
     model: Model, context: Context, groups: Sequence[str]
 ) -> dict[str, tuple[str, ...]]:
-    """Why each group that the model knows stands where it stands."""
+    """The reasons for each group that the model knows."""
     known = set(model.item_ids).intersection(groups)
     asked = [group for group in groups if group in known]
     if not asked:
@@ -87,7 +87,7 @@ def known_reasons(
 
 
 def shares(scores: Floats) -> NDArray[np.float64]:
-    """Weights as shares that sum to 1; of nothing but zeros, even ones."""
+    """Weights as shares that sum to 1; even shares if all weights are 0."""
     weights = np.asarray(scores, np.float64)
     total = weights.sum()
     return weights / total if total > 0 else np.full(len(weights), 1 / max(1, len(weights)))

@@ -1,4 +1,4 @@
-"""Whether the service can answer, and with what: campaigns of any dataset group, or animals."""
+"""Whether the service can answer: from campaigns of any dataset group, or by ordering animals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from pawsonalize.engine.serving.recommender import Runtime
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What answers: `solution_version` for whoever names nothing, None while none is live.
+    """What answers: `solution_version` is that of the default group, None while none is live.
 
-    `message` says in words what does not answer yet; None where there is nothing to say.
+    `message` says in words what does not answer yet; None if everything does.
     """
 
     solution_version: str | None
@@ -24,10 +24,10 @@ class Readiness:
 def readiness(
     runtime: Runtime, entries: Sequence[DirectoryEntry], *, orders_animals: bool
 ) -> Readiness:
-    """How it stands; NotReady with the next move where nothing at all can answer.
+    """What can answer; NotReady with the next move if nothing can.
 
-    `runtime` is what answers whoever names nothing. With `orders_animals` there are available
-    animals, which are put in order without a model.
+    `runtime` answers queries that name nothing. With `orders_animals` there are available animals,
+    which can be ordered without a model.
     """
     campaigns = tuple(sorted(entries, key=lambda one: one.age))
     if runtime.can_recommend:

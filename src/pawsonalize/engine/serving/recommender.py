@@ -1,4 +1,4 @@
-"""The two questions: which animals for this visitor, and in which order to show a list?"""
+"""Recommends groups for a visitor, and orders lists."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -34,8 +34,8 @@ _NONE: Iterable[tuple[str, ...]] = repeat(())
 class Scored:
     """An id with its score, 0 to 1, and short reasons for its place, if any are known.
 
-    `propensity` is the probability of its place given what stands before it, see `Explored`;
-    `promotion` the name of the promotion that it stands there for.
+    `propensity` is the probability of its place, given the items before it (see `Explored`).
+    `promotion` is the name of the promotion that put it there.
     """
 
     item_id: str
@@ -68,7 +68,7 @@ class RankingAnswer(Answer):
 
 @dataclass(frozen=True, slots=True)
 class GroupScores:
-    """What a model says of one animal of each group of its catalogue, and of whom it was told."""
+    """A model's scores of one animal of each group of its catalogue, and their context."""
 
     served: Served
     context: Context
@@ -86,8 +86,8 @@ class Candidate:
 class Runtime:
     """Answers from live models and the visitor's newest events.
 
-    Each place of a recommendation goes to exploration with the probability that the recommender's
-    campaign says. Until the reranker, if there is one, serves a model, the recommender's ranks.
+    Each place of a recommendation is explored with the probability of the recommender's campaign.
+    Until the reranker, if there is one, serves a model, the recommender's model ranks.
     """
 
     def __init__(
@@ -102,10 +102,10 @@ class Runtime:
         *,
         strict: bool = False,
     ) -> None:
-        """With `strict`, a recipe that needs an item takes no question without one.
+        """With `strict`, a recipe that needs an item refuses a query without one.
 
-        Otherwise the visitor's newest event stands in for it. Without `impressions` answers are
-        not logged: nobody may ever see them.
+        Otherwise the visitor's newest event stands in for it. Without `impressions` answers are not
+        logged, because no visitor may ever see them.
         """
         self._log = log
         self._recommender = recommender
@@ -123,7 +123,7 @@ class Runtime:
 
     @property
     def can_answer(self) -> bool:
-        """Whether there is anything to answer from, be it counts alone."""
+        """Whether there is anything to answer from, even if only counts."""
         return self._recommender.is_ready
 
     @property
@@ -156,11 +156,11 @@ class Runtime:
     ) -> Answer:
         """The best groups of the catalogue for the visitor as of `at`; scores sum to 1 over it.
 
-        Best first, but for the places that were explored or promoted, seeded by the answer's id.
-        `now` is the moment of asking, `told` what the request says of the visitor; `explain` adds
-        reasons. A recipe that needs an item is asked what is like `item_id`, which itself is left
-        out; other recipes ignore it. As many as asked for, if so many pass the filter. Raises
-        InvalidInput for a limit outside 1…500, and where the item is missing.
+        Best first, except for places that were explored or promoted; the answer's id is the seed.
+        `now` is the moment of the query, `told` what the request says of the visitor. `explain`
+        adds reasons. A recipe for similar items uses `item_id`, which is left out itself; other
+        recipes ignore it. As many as `limit`, if so many pass the filter. InvalidInput for a limit
+        outside 1…500, and if the item is missing.
         """
         if not 1 <= limit <= MAX_RESULTS:
             raise InvalidInput(f"limit must be from 1 to {MAX_RESULTS}", field="limit")
@@ -197,9 +197,9 @@ class Runtime:
     ) -> RankingAnswer:
         """The given list, best first for the visitor as of `at`; scores sum to 1 over it.
 
-        Ties keep the input's order, and what nothing is known of comes last in it; what does not
-        pass the filter is left out. `explain` adds reasons. Raises InvalidInput for an empty list,
-        more than 500 places or an id given twice.
+        Ties keep the input's order. Unknown items come last, in that order; items that do not pass
+        the filter are left out. `explain` adds reasons. InvalidInput for an empty list, more than
+        500 places or an id given twice.
         """
         check_ids([candidate.item_id for candidate in candidates], MAX_RESULTS)
         if filtered_by is not None:
@@ -239,9 +239,9 @@ class Runtime:
         *,
         ranking: bool = False,
     ) -> GroupScores:
-        """What one animal of each group is worth to the visitor as of `at`; nothing is logged.
+        """The score of one animal of each group for the visitor as of `at`; logs nothing.
 
-        With `about`, that item is what the visitor saw last. `ranking` asks the reranker.
+        With `about`, that item counts as the visitor's newest. `ranking` uses the reranker.
         """
         served = self._ranking() if ranking else self._recommender.current
         one_of_each = np.ones(len(served.model.item_ids), np.int64)
@@ -249,13 +249,13 @@ class Runtime:
         return GroupScores(served, context, served.model.score_catalogue(context))
 
     def disliked_animals(self, visitor: Visitor, groups: GroupScores) -> frozenset[str]:
-        """The animals that the visitor spoke against, as of the moment of those scores."""
+        """The animals that the visitor disliked, as of the moment of those scores."""
         return disliked_animals(self._log, visitor, groups.context)
 
     def passing_groups(
         self, applied: AppliedFilter, groups: Sequence[str], asking: Asking
     ) -> set[str]:
-        """Those of the groups that pass the filter."""
+        """The groups that pass the filter."""
         return self._filters().listed(applied, groups, asking)
 
     def _chosen(
@@ -268,9 +268,9 @@ class Runtime:
         constraint: Constraint,
         asking: Asking,
     ) -> tuple[Explored, Iterable[str | None]]:
-        """The places, and the promotion that each stands there for, if for one.
+        """The places, and the promotion of each, if any.
 
-        Who is left out is left out before the cut, so that the rest moves up.
+        Excluded items are left out before the best are picked, so that the others move up.
         """
         mask = self._passing(served, there, constraint.filter, asking)
         promotion = constraint.promotion
@@ -311,7 +311,7 @@ class Runtime:
     def _context(
         self, served: Served, visitor: Visitor, told: Told, at: int, about: str | None = None
     ) -> Context:
-        """What is known of the visitor; an item in question is what they saw last."""
+        """The visitor's context; the item of the query, if any, counts as the newest."""
         known = known_of(served.reader, visitor, told, at, self._catalogue)
         context = context_of(self._log, visitor, at, known.facets, known.wishes)
         if about is None:
@@ -356,7 +356,7 @@ class Runtime:
 def _best(scores: Floats, limit: int, there: NDArray[np.bool_] | None = None) -> NDArray[np.intp]:
     """Positions of the highest scores, best first; equal scores in catalogue order.
 
-    Only those of the mask `there`, if there is one.
+    Only positions in the mask `there`, if there is one.
     """
     if there is not None:
         known = np.flatnonzero(there)
@@ -375,7 +375,7 @@ def _best(scores: Floats, limit: int, there: NDArray[np.bool_] | None = None) ->
 def _there(
     item_ids: Sequence[str], supply: NDArray[np.int64] | None, about: str | None
 ) -> NDArray[np.bool_] | None:
-    """Which items may be in the answer: those there are, but for the one in question."""
+    """Which items may be in the answer: the available ones, except the query's own."""
     if about is None or about not in item_ids:
         return None if supply is None else supply > 0
     there = np.ones(len(item_ids), np.bool_) if supply is None else supply > 0

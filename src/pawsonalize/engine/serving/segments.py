@@ -37,11 +37,11 @@ _QUERIES_AT_ONCE = 100
 
 @dataclass(frozen=True, slots=True)
 class Segments:
-    """Scores every user who has events with the version's model.
+    """Scores every user with events by the version's model.
 
-    A user's score for a query is the weight that the model gives its items, of a catalogue whose
-    weights sum to 1: so users compare. Users are read in batches; of each query only the best are
-    kept.
+    A user's score for a query is the sum of the model's scores for the query's items. Scores sum to
+    1 over the catalogue for every user, so users compare. Users are read in batches; for each query
+    only the best are kept.
     """
 
     batch: Batch
@@ -85,7 +85,7 @@ class Segments:
 
 @dataclass(slots=True)
 class _Query:
-    """One line: the items it asks about, and the best users so far, best first."""
+    """One line: its items, and the best users so far, best first."""
 
     line: Line
     items: NDArray[np.bool_]
@@ -94,7 +94,7 @@ class _Query:
     scores: NDArray[np.float64]
 
     def meet(self, users: Sequence[str], scores: NDArray[np.float64], most: int) -> None:
-        """Keep the best of those there are and these; who comes first stays first among equals."""
+        """Keep the best of the kept and the new users; among equals the earlier stays first."""
         together = np.concatenate([self.scores, scores])
         best = np.argsort(-together, kind="stable")[:most]
         names = [*self.users, *users]

@@ -120,12 +120,12 @@ class Folds:
 
 
 UNTRAINED: Final = "untrained"
-"""What answers say in the place of a solution version before the first training."""
+"""The name that answers give in place of a solution version before the first training."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServingSettings:
-    """How a campaign is served. Where an influence is None, it is as the version was trained."""
+    """How a campaign is served. An influence of None is that of the version's training."""
 
     exploration_weight: float = 0.0
     exploration_item_age_cut_off: int = 65500
@@ -134,17 +134,17 @@ class ServingSettings:
     freshness_influence: float | None = None
 
     def of(self, campaign: Campaign) -> "ServingSettings":
-        """What the campaign itself says, and these where it says nothing."""
+        """The campaign's own settings, and these where it has none."""
         own = {one.name: getattr(campaign, one.name) for one in fields(self)}
         return replace(self, **{name: value for name, value in own.items() if value is not None})
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A solution version with its model in memory, and what is due for exploration, if any.
+    """A solution version with its model in memory, and its items' novelty, if it explores.
 
-    `novelty` is weighed anew now and then, from what is `exposed`; `reader` reads the facets that
-    the model knows. `fold` says of when the model's counts are, None for those of the training.
+    `novelty` is calculated again now and then, from what is `exposed`. `reader` reads the facets
+    that the model knows. `fold` says as of when the counts are; None for those of the training.
     """
 
     version: SolutionVersion
@@ -166,7 +166,7 @@ class Served:
 
 
 class Serving(Protocol):
-    """What answers come from: a campaign's live model, or one version for good."""
+    """What answers come from: a campaign's live model, or one fixed version."""
 
     @property
     def current(self) -> Served:
@@ -181,7 +181,7 @@ class Serving(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """One version for good."""
+    """One fixed version."""
 
     current: Served
     is_ready: bool = True
@@ -189,7 +189,7 @@ class Fixed:
 
 @dataclass(frozen=True, slots=True)
 class Loader:
-    """Makes solution versions ready. Without an `exposure` their answers do not explore."""
+    """Loads solution versions. Without an `exposure` their answers do not explore."""
 
     registry: Registry
     artefacts: ArtefactStore
@@ -207,19 +207,19 @@ class Loader:
         return self._tried(Served(version, model, settings), now)
 
     def newer_fold(self, served: Served) -> Fold | None:
-        """The newest fold of the version, if it knows more than what is served."""
+        """The newest counts of the version, if they are newer than the served ones."""
         newest = Folds(self.artefacts).newest(served.version.name)
         is_newer = newest is not None and newest.cut.log_offset > served.cut.log_offset
         return newest if is_newer else None
 
     def folded(self, served: Served, fold: Fold, now: int) -> Served:
-        """The same version with the counts of the fold; raises as `load`."""
+        """The same version with those counts; raises as `load`."""
         card, arrays = self.artefacts.load(fold.location)
         model = recipe_named(served.version.recipe).load(card, arrays)
         return self._tried(replace(served, model=model, fold=fold), now)
 
     def weighed(self, served: Served, now: int) -> Served:
-        """The same with the novelty of that moment, where it explores."""
+        """The same with the novelty of that moment, if it explores."""
         if self.exposure is None or served.exposed is None:
             return served
         exposure = self.exposure.of(served.dataset_group)

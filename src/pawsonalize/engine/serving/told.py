@@ -1,4 +1,4 @@
-"""What is known of a visitor beside events: what the request says, and what is stored."""
+"""What is known of a visitor besides events: from the request, and stored attributes."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from pawsonalize.storage.base import Catalogue, Value
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a request itself says: its context, such as the device, and answers of the quiz."""
+    """The context of a request, such as the device, and its answers of the quiz."""
 
     context: Mapping[str, Value] = field(default_factory=dict)
     preferences: Preferences = field(default_factory=Preferences)
@@ -35,7 +35,7 @@ def reader_for(model: Model) -> FacetReader:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The visitor's facets, and which animals are wanted since when."""
+    """The visitor's facets, and the answers of the quiz with their moment."""
 
     facets: tuple[Facet, ...] = ()
     wishes: tuple[Wish, ...] = ()
@@ -44,10 +44,10 @@ class Known:
 def known_of(
     reader: FacetReader, visitor: Visitor, told: Told, at: int, catalogue: Catalogue | None
 ) -> Known:
-    """What is known of the visitor as of `at`, as far as the reader of the model knows it.
+    """What is known of the visitor as of `at`, as far as the model's reader knows it.
 
-    A user's attributes are looked up only for a model that reads some; where the request answers
-    a question of the quiz anew, its answer is the one that counts.
+    A user's attributes are looked up only if the model reads some. If the request answers a
+    question of the quiz, that answer wins over the stored one.
     """
     asked = (*reader.of_context(told.context), *of_preferences(told.preferences))
     wishes = told.preferences.wishes(at)
@@ -64,7 +64,7 @@ def known_of(
 
 
 def stored_wishes(attributes: Mapping[str, Value]) -> Iterator[Wish]:
-    """What a user's attributes say; nothing where nobody knows when it was said."""
+    """The stored answers of the quiz; none if their moment is not stored."""
     said_at = attributes.get(PREFERRED_AT)
     if not isinstance(said_at, int | float):
         return

@@ -1,4 +1,4 @@
-"""Attributes of items or users as columns, each made when a filter first asks for it."""
+"""Attributes of items or users as columns, each made when a filter first needs it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Positions = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """A column of text: where each value stands, and where any does, shape (rows,)."""
+    """A column of text: the rows of each value, and the rows with any value, shape (rows,)."""
 
     positions: Mapping[str, Positions]
     known: Mask

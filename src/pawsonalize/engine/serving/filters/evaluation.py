@@ -49,9 +49,9 @@ _COMPARED: Mapping[Operator, Callable[[_Numbers, float], Mask]] = MappingProxyTy
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the rows are compared with: the placeholders' values, and who and what is asked about.
+    """What rows are compared with: the placeholders' values, the current user and item.
 
-    `interactions` are the event types of each row's interactions, in casefolded letters.
+    `interactions` are the event types of each row's interactions, casefolded.
     """
 
     values: Values
@@ -61,7 +61,7 @@ class Facts:
 
 
 def passing(expression: FilterExpression, rows: Columns, facts: Facts) -> Mask:
-    """Which rows pass: those of any INCLUDE, if one counts, without those of any EXCLUDE."""
+    """Which rows pass: those of any INCLUDE, if there is one, without those of any EXCLUDE."""
     included: list[Mask] = []
     excluded: list[Mask] = []
     for clause in expression.clauses:
@@ -95,7 +95,7 @@ def _either(masks: list[Mask]) -> Mask:
 def _meets(condition: Condition, rows: Columns, facts: Facts) -> Mask:
     name, operator = condition.attribute.name, condition.operator
     operands = [value for each in condition.operands for value in _resolved(each, operator, facts)]
-    if not operands:  # of the current item nothing is known
+    if not operands:  # nothing is known of the current item
         return np.zeros(len(rows), np.bool_)
     if condition.attribute.source is Source.INTERACTIONS:
         assert facts.interactions is not None, "whoever evaluates looks them up"
@@ -120,7 +120,7 @@ def _compared(column: _Numbers, number: float, operator: Operator) -> Mask:
 
 
 def _resolved(operand: Operand, operator: Operator, facts: Facts) -> list[str | float]:
-    """What an operand stands for: none, one or several values, numbers where those are compared."""
+    """The values of an operand: none, one or several; numbers where numbers are compared."""
     if isinstance(operand, Parameter):
         values = facts.values[operand.name]
         return list(values) if operator.is_list else [_one(operand, values, operator)]

@@ -19,7 +19,7 @@ from pawsonalize.storage.base import Catalogue, EventLog, User
 
 @dataclass(frozen=True, slots=True)
 class AppliedFilter:
-    """An expression whose every placeholder has values; `expression` is None if nothing is left."""
+    """An expression whose placeholders all have values; `expression` is None if nothing is left."""
 
     expression: FilterExpression | None
     values: Values
@@ -28,10 +28,10 @@ class AppliedFilter:
 def apply(
     expression: FilterExpression, given: Mapping[str, str], field: str = "filterValues"
 ) -> AppliedFilter:
-    """The expression with these values, which the caller calls `field`.
+    """The expression with these values, which the caller names `field`.
 
-    An EXCLUDE whose placeholders have no values is left out, as Amazon documents it. InvalidInput
-    for an INCLUDE without, and for a value that no placeholder asks for.
+    An EXCLUDE without values for its placeholders is left out, as Amazon documents it. InvalidInput
+    for such an INCLUDE, and for a value without a placeholder.
     """
     values = read_values(given, field)
     for name in values:
@@ -87,7 +87,7 @@ class Asking:
 
 
 class Filtering:
-    """Says which items or users pass; events count from the moment they are acknowledged."""
+    """Decides which items or users pass; events count from the moment they are acknowledged."""
 
     def __init__(self, log: EventLog, catalogue: Catalogue, metadata: ItemMetadata) -> None:
         self._log = log
@@ -99,7 +99,7 @@ class Filtering:
         return self._passing(applied, self.metadata.columns(item_ids, asking.now), asking)
 
     def listed(self, applied: AppliedFilter, item_ids: Iterable[str], asking: Asking) -> set[str]:
-        """Those of the ids that pass, be they of a model or not."""
+        """The ids that pass, inside or outside the model."""
         ids = tuple(dict.fromkeys(item_ids))
         rows = Columns(ids, self.metadata.of(ids, asking.now))
         passed = self._passing(applied, rows, asking)
