@@ -1,1 +1,1 @@
-"""The resource model: what exists, in which state, and what depends on what."""
+"""Resources: their kinds, states and dependencies; jobs, locks and access keys."""

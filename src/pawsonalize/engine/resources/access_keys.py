@@ -29,7 +29,7 @@ class Scope(StrEnum):
 
 
 class AccessKey(Resource, frozen=True, kw_only=True):
-    """An id, of which somebody has the secret, and what it may be used for."""
+    """An access key's id, and what the key may be used for."""
 
     kind: ClassVar[str] = "access key"
 

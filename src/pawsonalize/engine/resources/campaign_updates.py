@@ -1,4 +1,4 @@
-"""Which version a campaign serves: asked for by compare-and-set, settled by who serves it."""
+"""Updates and rollbacks of campaigns: asked for by compare-and-set, settled by a server."""
 
 from typing import Any
 
@@ -16,8 +16,8 @@ CALLED_OFF = "rolled back before it was served"
 class Campaigns:
     """Updates and rollbacks of campaigns.
 
-    An update is a wish: the old version serves on until the first server has loaded the new one,
-    serves it and says so. If it cannot, the update has failed and nothing has changed.
+    The old version serves on until the first server has loaded the new one, serves it and settles
+    the update. If it cannot, the update has failed and nothing has changed.
     """
 
     def __init__(self, registry: Registry) -> None:
@@ -34,8 +34,8 @@ class Campaigns:
     def create(self, campaign: Campaign, version: str | None, now: int) -> Campaign:
         """Store a campaign that asks for its first version; that update is CREATE PENDING.
 
-        Without a version it waits for the first one that a training or a retraining sends it.
-        Raises AlreadyExists if the name is taken, and Conflict and InvalidInput as `update` does.
+        Without a version it waits for the first one from a training or a retraining. AlreadyExists
+        if the name is taken; Conflict and InvalidInput as `update`.
         """
         self._check(campaign, version)
         if version is None:
@@ -55,11 +55,10 @@ class Campaigns:
     ) -> Campaign:
         """Ask for another version, or other settings; the update is CREATE PENDING.
 
-        Without a version it is asked for the one that it serves; one that serves none yet keeps
-        the settings for its first. A wish for the version that serves, or that is asked for
-        already, changes nothing. Raises Conflict when the campaign is not at `expected_revision`,
-        or the version not ACTIVE, and InvalidInput for settings that the version's recipe cannot be
-        served with.
+        Without a version, the served one stays; a campaign that serves none yet keeps the settings
+        for its first. Nothing changes if the version is already served or asked for. Conflict if
+        the campaign is not at `expected_revision` or the version is not ACTIVE; InvalidInput for
+        settings that do not suit the version's recipe.
         """
 
         def wanted(campaign: Campaign) -> Campaign:
@@ -82,9 +81,9 @@ class Campaigns:
         return self._registry.change(Campaign, name, wanted, now)
 
     def rollback(self, name: str, now: int) -> Campaign:
-        """Return to the version before; servers hold it ready and follow at their next look.
+        """Return to the version before; servers have it loaded and follow at their next look.
 
-        An update that is not settled is called off instead. Conflict if there is nothing before.
+        An update that is not settled is cancelled instead. Conflict if there is no version before.
         """
         campaign = self.get(name)
         if campaign.pending is not None and campaign.solution_version is not None:
@@ -102,7 +101,7 @@ class Campaigns:
         sustained_tps: float | None = None,
         warning: str | None = None,
     ) -> Campaign:
-        """Say that the campaign serves what its update asked for; the server that does says so."""
+        """Settle an update: the server that serves the new version calls this."""
         update = campaign.latest_update
         assert update is not None
         done = msgspec.structs.replace(
@@ -119,7 +118,7 @@ class Campaigns:
         return self._registry.update(served, now)
 
     def refuse(self, campaign: Campaign, reason: str, now: int) -> Campaign:
-        """Say that the update failed; what was served is served on."""
+        """Mark the update as failed; the campaign goes on with what it served."""
         assert campaign.latest_update is not None
         failed = msgspec.structs.replace(
             campaign.latest_update,

@@ -15,7 +15,7 @@ from pawsonalize.recipes.similar_items import SimilarItems
 
 
 class CampaignUpdate(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest wish to serve another version, and what became of it.
+    """The newest update of a campaign, and its result.
 
     `warning` says what to look into although the version serves.
     """
@@ -31,12 +31,12 @@ class CampaignUpdate(msgspec.Struct, frozen=True, kw_only=True):
 class Campaign(Resource, frozen=True, kw_only=True):
     """A solution version being served.
 
-    `previous_version` is what a rollback returns to. Where `exploration_weight`,
+    `previous_version` is where a rollback goes. If `exploration_weight`,
     `exploration_item_age_cut_off` or `min_provisioned_tps` is None, the service's setting counts;
-    where `popularity_influence` or `freshness_influence` is, what the version was trained with.
+    if `popularity_influence` or `freshness_influence` is, the setting of the version's training.
     `sustained_tps` is how many contexts a second were scored when the version went live. With
-    `follows_latest` it goes on to each newer version of its solution that is ACTIVE; `followed` is
-    the newest that was looked at for that, so that a rollback from it lasts.
+    `follows_latest` the campaign goes on to each newer ACTIVE version of its solution; `followed`
+    is the newest that was looked at for that, so that a rollback from it lasts.
     """
 
     kind: ClassVar[str] = "campaign"
@@ -62,7 +62,7 @@ class Campaign(Resource, frozen=True, kw_only=True):
 
     @property
     def serving_status(self) -> Status:
-        """Its status; one that has never served is as its first update is."""
+        """Its status; before the first version serves, that of the first update."""
         if self.solution_version is not None:
             return self.status
         return Status.CREATE_PENDING if self.latest_update is None else self.latest_update.status
@@ -75,18 +75,18 @@ class Campaign(Resource, frozen=True, kw_only=True):
 
     @property
     def versions(self) -> frozenset[str]:
-        """Every version it may have to serve in a moment."""
+        """Every version that it may soon have to serve."""
         pending = self.pending.solution_version if self.pending else None
         named = {self.solution_version, self.previous_version, pending}
         return frozenset(name for name in named if name is not None)
 
 
 class Influence(Protocol):
-    """Who says how much they count, 0 to 1; None leaves it to the settings of the training."""
+    """Holds both influences, 0 to 1; None leaves it to the settings of the training."""
 
     @property
     def popularity_influence(self) -> float | None:
-        """At 1 the popular of two similar items comes first."""
+        """At 1 the more popular of two similar items comes first."""
         ...
 
     @property
@@ -96,7 +96,7 @@ class Influence(Protocol):
 
 
 def check_influence(recipe: str, wanted: Influence) -> None:
-    """InvalidInput if something is wanted of a recipe that knows no influences."""
+    """InvalidInput if an influence is set for a recipe that has none."""
     if recipe != SimilarItems.name and _is_wanted(wanted):
         raise InvalidInput(
             f"an influence of popularity or freshness is for {SimilarItems.name}, and"
@@ -106,7 +106,7 @@ def check_influence(recipe: str, wanted: Influence) -> None:
 
 
 def influenced(model: Model, wanted: Influence) -> Model:
-    """The model as it is wanted; one that knows no influences stays as it is."""
+    """The model with these influences; a model without influences stays as it is."""
     if not _is_wanted(wanted) or not isinstance(model, InfluencedModel):
         return model
     return model.influenced(wanted.popularity_influence, wanted.freshness_influence)
@@ -117,9 +117,10 @@ def _is_wanted(wanted: Influence) -> bool:
 
 
 class Recommender(Resource, frozen=True, kw_only=True):
-    """A solution, its trained version and the campaign that serves it, in one.
+    """A solution, its trained version and its campaign, in one.
 
-    Solution and campaign have the name `served_by`. INACTIVE it answers nothing and keeps them.
+    Solution and campaign have the name `served_by`. An INACTIVE recommender keeps both and answers
+    nothing.
     """
 
     kind: ClassVar[str] = "recommender"

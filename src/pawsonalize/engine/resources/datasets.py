@@ -1,8 +1,8 @@
 """Where data belongs: dataset groups, schemas, datasets, import jobs, event trackers, filters.
 
 Actions lie as the items of a group of their own, beside those of their dataset group. So the
-log, the archive, erasure and training do for actions what they do for items, and neither
-is ever taken for the other. No dataset group can have such a name.
+log, the archive, erasure and training treat actions as they treat items, and neither is ever
+taken for the other. No dataset group can have such a name.
 """
 
 from dataclasses import replace
@@ -41,7 +41,7 @@ class Dataset(Resource, frozen=True, kw_only=True):
 
 
 def dataset_name(dataset_group: str, dataset_type: DatasetType) -> str:
-    """What the group's dataset of the type is called among all datasets."""
+    """The name of the group's dataset of that type among all datasets."""
     return f"{dataset_group}-{dataset_type.lower()}"
 
 
@@ -53,9 +53,9 @@ class ImportMode(StrEnum):
 
 
 class DatasetImportJob(Resource, frozen=True, kw_only=True):
-    """One import into a dataset: from where, and what became of its rows.
+    """One import into a dataset: from where, and how many rows were good.
 
-    `errors` says of the first rejected rows what is wrong with them.
+    `errors` are the reasons of the first rejected rows.
     """
 
     kind: ClassVar[str] = "dataset import job"
@@ -99,7 +99,7 @@ ITEM_ID = "ITEM_ID"
 
 
 def actions_of(dataset_group: str) -> str:
-    """The group in which the dataset group's actions and their interactions lie."""
+    """The group that holds the dataset group's actions and their interactions."""
     return f"{dataset_group}{ACTIONS}"
 
 
@@ -109,7 +109,7 @@ def is_of_actions(dataset_type: DatasetType) -> bool:
 
 
 def data_group(dataset_group: str, dataset_type: DatasetType) -> str:
-    """Where what belongs to such a dataset of the group lies."""
+    """The group that holds the data of such a dataset."""
     return actions_of(dataset_group) if is_of_actions(dataset_type) else dataset_group
 
 

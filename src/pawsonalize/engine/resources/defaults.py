@@ -1,4 +1,4 @@
-"""The resources that every installation has, so that nobody has to create any to begin."""
+"""The default resources, so that you need not create any to begin."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What must be deleted before what, and what must be there before what is created."""
+"""Dependencies: what must exist before a resource is created, and what must be deleted first."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType

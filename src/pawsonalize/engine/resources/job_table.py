@@ -1,4 +1,4 @@
-"""The job table: what is to be done once in the background, and who does it."""
+"""The job table: jobs that are done once in the background, and their workers."""
 
 import threading
 import time
@@ -22,10 +22,10 @@ _RECENT = 50
 
 @dataclass(frozen=True, slots=True)
 class Worker(Generic[ResourceT]):
-    """Does the jobs of a kind one after the other, for whoever calls `work`.
+    """Does the jobs of a kind, one after the other, each time `work` is called.
 
-    `perform` does one and returns what changes of it; what it raises is why the job failed. Who
-    does one holds the lock of its name in `folder`.
+    `perform` does one and returns its changes; if it raises, the job failed with that reason. While
+    a job is done, the lock of its name in `folder` is held.
     """
 
     registry: Registry
@@ -36,9 +36,9 @@ class Worker(Generic[ResourceT]):
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def work(self) -> bool:
-        """Do the job that waits for longest, if one does; those that died have failed from now on.
+        """Do the job that has waited longest; jobs whose process died become CREATE FAILED.
 
-        What goes wrong is said by the job. True if one was done.
+        An error is stored in the job. True if a job was done.
         """
         open_ones = [
             job for job in self.registry.page(self.kind, _RECENT) if not job.status.is_settled
@@ -50,7 +50,7 @@ class Worker(Generic[ResourceT]):
         return False
 
     def end_if_stopping(self) -> None:
-        """For jobs to call again and again: NotReady as soon as the server stops."""
+        """Jobs call this again and again: NotReady as soon as the server stops."""
         if self.stopping.is_set():
             raise NotReady("the server was stopped meanwhile: create the job again")
 
@@ -79,12 +79,12 @@ class JobKind(Generic[ResourceT]):
     check: Callable[[ResourceT], None]
     """Raises InvalidInput for a job that cannot be done."""
     perform: Callable[[ResourceT], Mapping[str, Any]]
-    """Does one and returns what changes of it."""
+    """Does a job and returns its changes."""
 
 
 @dataclass(frozen=True)
 class JobTable:
-    """The jobs of a registry. Those of a kind are done one after the other, in any server."""
+    """The jobs of a registry; those of one kind are done one after the other, by any server."""
 
     registry: Registry
     kinds: tuple[JobKind[Any], ...]
@@ -93,12 +93,12 @@ class JobTable:
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def create(self, job: ResourceT) -> ResourceT:
-        """Write down what to do; CREATE PENDING. InvalidInput for what cannot be done."""
+        """Store the job; CREATE PENDING. InvalidInput for a job that cannot be done."""
         next(one for one in self.kinds if one.resource is type(job)).check(job)
         return self.registry.create(job, self.now())
 
     def delete(self, kind: type[ResourceT], name: str) -> ResourceT:
-        """Forget a job that is done; its files stay. Conflict while it is in work."""
+        """Delete a finished job; its files stay. Conflict while it is in progress."""
         job = self.registry.get(kind, name)
         if not job.status.is_settled:
             raise Conflict(f"{kind.kind} {name} is {job.status}: wait, then delete it")
@@ -115,7 +115,7 @@ class JobTable:
 
     @cached_property
     def workers(self) -> tuple[Worker[Any], ...]:
-        """Who does them, one for each kind."""
+        """The workers, one for each kind."""
         return tuple(
             Worker(
                 self.registry,
@@ -131,7 +131,7 @@ class JobTable:
 
 @contextmanager
 def lock_of(folder: Path, job: str) -> Iterator[bool]:
-    """The job's lock, held while the block runs; False if somebody else does the job."""
+    """Hold the job's lock while the block runs; False if another process does the job."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{job}.lock"
     with held(path, patience=_PATIENCE_SECONDS) as lock:
@@ -143,7 +143,7 @@ def lock_of(folder: Path, job: str) -> Iterator[bool]:
 
 
 def settle_dead(registry: Registry, folder: Path, job: ResourceT, now: int) -> None:
-    """A job in work that nobody does any more has failed."""
+    """A job in progress whose process died has failed."""
     if is_held(folder / f"{job.name}.lock"):
         return
     job = registry.get(type(job), job.name)  # it may have ended in between

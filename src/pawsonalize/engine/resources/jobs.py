@@ -1,4 +1,4 @@
-"""What is done once in the background: batch jobs, exports and deletions."""
+"""Kinds of jobs: batch jobs, exports and deletions."""
 
 from enum import StrEnum
 from typing import ClassVar
@@ -45,7 +45,7 @@ class DataDeletionJob(Resource, frozen=True, kw_only=True):
 
 
 class BatchJob(Resource, frozen=True, kw_only=True):
-    """A solution version asked about every line of the files at `source`."""
+    """A solution version's answers to every line of the files at `source`."""
 
     owner: ClassVar[str | None] = "solution_version"
 

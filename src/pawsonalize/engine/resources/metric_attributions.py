@@ -8,7 +8,7 @@ from pawsonalize.engine.resources.resource import Resource
 
 
 class AttributedMetric(msgspec.Struct, frozen=True):
-    """What is added up of the events of a type: `SAMPLECOUNT()` or `SUM(Interactions.…)`."""
+    """What is added up for the events of a type: `SAMPLECOUNT()` or `SUM(Interactions.…)`."""
 
     name: str
     event_type: str

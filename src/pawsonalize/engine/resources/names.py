@@ -31,6 +31,6 @@ def new_tracking_id() -> str:
 
 
 def new_resource_name(of: str, now: int) -> str:
-    """The name of a resource that nobody named, `of-20260517T093000000Z-1f2e3d`."""
+    """The name of a resource without a given name, `of-20260517T093000000Z-1f2e3d`."""
     stamp = iso(now).translate(str.maketrans("", "", "-:."))
     return f"{of}-{stamp}-{secrets.token_hex(3)}"

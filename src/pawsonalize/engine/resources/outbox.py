@@ -1,4 +1,4 @@
-"""Where news wait until each notifier has taken them."""
+"""The outbox, where notifications wait until each notifier has taken them."""
 
 from collections.abc import Iterable
 
@@ -14,5 +14,5 @@ class Outbox:
         self._notifiers = tuple(notifiers)
 
     def enqueue(self, notification: Notification) -> None:
-        """Have it delivered by every notifier; an id that was here before changes nothing."""
+        """Store it for every notifier; an id that was stored before changes nothing."""
         self._deliveries.add([Delivery(notification, name) for name in self._notifiers])

@@ -1,4 +1,4 @@
-"""Standing problems: what goes wrong in the background and lasts, in one place and told once."""
+"""Problems: what goes wrong in the background and lasts, in one place, notified once."""
 
 from hashlib import sha256
 
@@ -17,20 +17,21 @@ log = structlog.get_logger()
 
 
 class Problems:
-    """Takes reports from every process of every machine, and tells people of what lasts."""
+    """Takes reports from every process of every machine, and notifies of problems that last."""
 
     def __init__(self, table: ProblemTable, outbox: Outbox, notice_after: int) -> None:
-        """A notification is sent of what has lasted `notice_after` milliseconds."""
+        """A problem that lasts for `notice_after` milliseconds is notified."""
         self._table = table
         self._outbox = outbox
         self._notice_after = notice_after
 
     def report(self, name: str, message: str, now: int, *, within: int | None = None) -> None:
-        """Say that something goes wrong, or still does; `message` names the next move.
+        """Report that something goes wrong, or still does; `message` names the next move.
 
-        The first report of a name begins the problem. With `within`, it is over if nobody reports
-        it again for so many milliseconds (more than a minute): so a process that dies leaves
-        none behind. Without, it stands until it is cleared. Costs one read where nothing is new.
+        The first report of a name begins the problem. With `within`, the problem ends by itself if
+        no report follows in so many milliseconds (more than a minute), so a process that dies
+        leaves none behind. Without it, the problem lasts until it is cleared. Costs one read if
+        nothing is new.
         """
         message = message[:_LONGEST_MESSAGE]
         found = self._table.find(name)
@@ -45,19 +46,19 @@ class Problems:
         self._table.report(Problem(name, message, now, now, expires_at))
 
     def clear(self, name: str, now: int) -> None:
-        """Say that it goes well (again). Costs one read where there was no problem."""
+        """Report that all is well (again). Costs one read if there was no problem."""
         found = self._table.find(name)
         if found is not None:
             self._end(found, now)
 
     def standing(self, now: int) -> list[Problem]:
-        """What goes wrong at that moment, the oldest first."""
+        """The problems at that moment, the oldest first."""
         return [problem for problem in self._table.all() if not is_over(problem, now)]
 
     def look(self, now: int) -> None:
-        """Tell of what has lasted, and end what nobody reports any more.
+        """Notify of problems that have lasted, and end those without further reports.
 
-        Each is told once, however many processes look.
+        Each is notified once, however many processes look.
         """
         for problem in self._table.all():
             if is_over(problem, now):
@@ -82,7 +83,7 @@ class Problems:
 
 
 def is_over(problem: Problem, now: int) -> bool:
-    """Whether nobody has reported it for as long as it may go without a report."""
+    """Whether it has gone without a report for too long."""
     return problem.expires_at is not None and problem.expires_at <= now
 
 

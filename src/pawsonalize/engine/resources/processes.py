@@ -1,7 +1,7 @@
 """Processes beside the server, and the locks that say whether one lives.
 
-The kernel releases a lock at the holder's death, `kill -9` and restarts of the machine included,
-so there is no heartbeat to miss and no process id to confuse with a later one.
+The kernel releases a lock when its holder dies, also after `kill -9` or a restart of the machine.
+So no heartbeat can be missed, and no process id can be taken for a later one.
 """
 
 import fcntl
@@ -23,8 +23,8 @@ _LOOK_SECONDS = 0.005
 def held(path: Path, *, patience: float = 0.0) -> Iterator[int | None]:
     """The lock's empty file, locked while the block runs; None if another process holds it.
 
-    A child that inherits the descriptor holds the lock on, after the block as well. `patience`
-    (seconds) outlasts those who only look whether it is held.
+    A child that inherits the descriptor goes on holding the lock after the block. `patience`
+    (seconds) outlasts processes that only look whether it is held.
     """
     descriptor = _take(path, patience)
     try:
@@ -35,7 +35,7 @@ def held(path: Path, *, patience: float = 0.0) -> Iterator[int | None]:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a living process holds the lock; the file of one that nobody holds is removed."""
+    """Whether a living process holds the lock; if none does, its file is removed."""
     if not path.exists():
         return False
     with held(path) as descriptor:
@@ -64,7 +64,7 @@ def _take(path: Path, patience: float) -> int | None:
                 return None
             time.sleep(_LOOK_SECONDS)
             continue
-        # Whoever held it may have removed the file between the opening and the locking.
+        # The last holder may have removed the file between the opening and the locking.
         if os.fstat(descriptor).st_nlink:
             os.ftruncate(descriptor, 0)
             return descriptor
@@ -77,10 +77,10 @@ log = structlog.get_logger()
 
 
 class SideProcess:
-    """Starts `command` in `environment` at most every `pause` seconds, whoever else looks.
+    """Starts `command` in `environment` at most every `pause` seconds on this machine.
 
-    A process that lives holds the lock. The time of the lock's file says from when on the pause
-    is counted: from the start of the last one, or from later where it says so by `rest`.
+    A living process holds the lock. The time of the lock's file is where the pause begins: at the
+    start of the last process, or later if `rest` moved it.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class SideProcess:
         environment: Mapping[str, str],
         now: int,
     ) -> None:
-        """Counts the first pause from `now`: a server that starts has other things to do."""
+        """Counts the first pause from `now`: a server that starts has other things to do first."""
         self._lock = lock
         self._pause = pause
         self._command = tuple(command)
@@ -102,7 +102,7 @@ class SideProcess:
         self._ended: int | None = None
 
     def exit_code(self) -> int | None:
-        """That of the last process started here, once it was seen to have ended, and only once."""
+        """The exit code of the last process started here, once, after it has ended."""
         ended, self._ended = self._ended, None
         return ended
 
@@ -121,7 +121,7 @@ class SideProcess:
         return now - since >= self._pause * SECOND
 
     def start(self) -> None:
-        """Do the work in a new process, unless another one does; returns at once."""
+        """Start a new process, unless one is running; returns at once."""
         with held(self._lock) as lock:
             if lock is None:
                 return
@@ -131,14 +131,14 @@ class SideProcess:
             os.write(lock, b"%d" % self._child.pid)
 
     def stop(self) -> None:
-        """End the process that was started here, if it lives: the next one begins anew."""
+        """Stop the process that was started here, if it lives; the next one begins anew."""
         if self._child is not None and self._child.poll() is None:
             self._child.kill()
             self._child.wait()
 
 
 def rest(lock: Path, began: int, now: int) -> None:
-    """Count the next pause from so late that work of that length takes a quarter of the time."""
+    """Make the next pause so long that work of that length takes a quarter of the time."""
     until = (now + (_SHARE - 1) * (now - began)) / SECOND
     with suppress(FileNotFoundError):
         os.utime(lock, (until, until))

@@ -1,4 +1,4 @@
-"""How long work tells its caller how far it is."""
+"""Progress: how long work reports how far it is."""
 
 from collections.abc import Callable
 
@@ -7,4 +7,4 @@ Progress = Callable[[int, int], None]
 
 
 def silent(_done: int, _total: int) -> None:
-    """A progress nobody watches."""
+    """A progress that is ignored."""

@@ -1,7 +1,7 @@
 """How many resources there may be: Amazon Personalize's default quotas.
 
-They are looked at before a resource is created, so that creations at the same moment may exceed
-one by a few.
+They are checked before a resource is created. So creations at the same moment may exceed a quota by
+a few.
 """
 
 from collections.abc import Callable, Mapping
@@ -46,7 +46,7 @@ _Counts = Callable[[Resources, Any, Any], bool]
 
 @dataclass(frozen=True, slots=True)
 class _Quota:
-    """At most so many for which `counts` holds, of a few more that are ever looked at."""
+    """At most so many resources for which `counts` holds; only a few more are ever read."""
 
     limit: int
     of_whom: str

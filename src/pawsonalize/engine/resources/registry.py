@@ -12,7 +12,7 @@ from pawsonalize.engine.resources.resource import Resource, ResourceT, from_row,
 from pawsonalize.storage.base import Resources
 
 _PAGE = 100
-_TRIES = 20  # each time somebody else got through, so nobody is kept waiting for long
+_TRIES = 20  # each time another writer got through, so no caller waits for long
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,9 @@ class Registry:
     rows: Resources
 
     def create(self, resource: ResourceT, now: int) -> ResourceT:
-        """Store a new resource; AlreadyExists if its name is taken, InvalidInput if it is none.
+        """Store a new resource; AlreadyExists if its name is taken, InvalidInput if it is no name.
 
-        NotFound names what it needs and is not there; LimitExceeded if there are enough.
+        NotFound names a missing resource that it needs; LimitExceeded if the quota is reached.
         """
         if not is_name(resource.name):
             raise InvalidInput(
@@ -75,7 +75,7 @@ class Registry:
     def update(self, resource: ResourceT, now: int) -> ResourceT:
         """Replace the resource by this newer one, which carries the revision it was made from.
 
-        Raises Conflict when somebody else was faster.
+        Conflict if another writer was faster.
         """
         newer = self._stored(resource, now)
         if newer is None:
@@ -85,10 +85,11 @@ class Registry:
     def change(
         self, kind: type[ResourceT], name: str, change: Callable[[ResourceT], ResourceT], now: int
     ) -> ResourceT:
-        """Store what `change` makes of the resource, as it is when that is stored.
+        """Apply `change` to the newest state of the resource, and store the result.
 
-        `change` is asked again whenever somebody else was faster, so it must only compute; what it
-        raises goes to the caller, and the same resource back changes nothing. NotFound without it.
+        If another writer is faster, `change` is called again, so it must only compute. What it
+        raises goes to the caller. If it returns the same resource, nothing changes. NotFound
+        without the resource.
         """
         for _ in range(_TRIES):
             resource = self.get(kind, name)

@@ -1,4 +1,4 @@
-"""What was looked up a moment ago, so that what is asked all the time need not look again."""
+"""A cache of look-ups for a second, so that frequent queries do not read the tables again."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -10,7 +10,7 @@ FoundT = TypeVar("FoundT")
 
 
 class Remembered(Generic[KeyT, FoundT]):
-    """A look-up whose findings hold for a second; what it raises is not remembered."""
+    """A look-up whose results are kept for a second; errors are not kept."""
 
     def __init__(self, look: Callable[[KeyT], FoundT], now: Callable[[], int]) -> None:
         self._look = look
@@ -18,7 +18,7 @@ class Remembered(Generic[KeyT, FoundT]):
         self._known: dict[KeyT, tuple[int, FoundT]] = {}
 
     def find(self, key: KeyT) -> FoundT:
-        """What there is under the key, or was within the last second."""
+        """The value under the key, at most a second old."""
         now = self._now()
         known = self._known.get(key)
         if known is not None and now - known[0] < SECOND:

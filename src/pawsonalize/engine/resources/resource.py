@@ -1,4 +1,4 @@
-"""What every resource has: a name, a state, its times and a revision."""
+"""What every resource has: a name, a status, its times and a revision."""
 
 import re
 from collections.abc import Mapping
@@ -17,9 +17,9 @@ _COLUMNS = ("name", "status", "failure_reason", "created_at", "updated_at", "rev
 class Resource(msgspec.Struct, frozen=True, kw_only=True):
     """A named resource. Moments are milliseconds since 1970; the registry writes them.
 
-    `kind` is what it is, in words; `owner` the field that names the resource it belongs to.
-    `tags` are the operator's. `asked` is what its creation was asked with that means nothing to
-    the engine, for the door that took it to say again.
+    `kind` is its kind in words; `owner` is the field that names the resource it belongs to. `tags`
+    are the operator's. `asked` are fields of the creating request that the engine does not use; the
+    door stores them to return them.
     """
 
     kind: ClassVar[str]
@@ -39,9 +39,9 @@ ResourceT = TypeVar("ResourceT", bound=Resource)
 
 
 def moved(resource: ResourceT, status: Status, **changes: Any) -> ResourceT:
-    """The resource in another state; Conflict where the states know no such step.
+    """The resource in another status; Conflict if that status may not follow.
 
-    What failed before is forgotten, unless `changes` give a new `failure_reason`.
+    An earlier failure is forgotten, unless `changes` give a new `failure_reason`.
     """
     if not resource.status.may_become(status):
         raise Conflict(f"{resource.kind} {resource.name} is {resource.status}, so not now")

@@ -19,8 +19,8 @@ MAX_TRIALS = 200
 class Tuning(msgspec.Struct, frozen=True):
     """How many settings a training tries before it fits, for how long, and within which ranges.
 
-    The first trial is the settings as given, which always runs; no other begins once `seconds`
-    have passed. Without `ranges` they are the recipe's, of the settings that nobody has set.
+    The first trial is the given settings, which always runs. No other begins after `seconds`.
+    Without `ranges` they are the recipe's, for the settings that you have not set.
     """
 
     trials: Annotated[int, Meta(ge=1, le=MAX_TRIALS)]
@@ -29,18 +29,18 @@ class Tuning(msgspec.Struct, frozen=True):
 
 
 class Trial(msgspec.Struct, frozen=True):
-    """What was tried above the given settings, and its draft's NDCG@10 on half of the users."""
+    """What a trial changed in the given settings, and its draft's NDCG@10 on half of the users."""
 
     settings: Mapping[str, Any]
     ndcg_at_10: float
 
 
 class Tuned(msgspec.Struct, frozen=True):
-    """The outcome of a tuning.
+    """The result of a tuning.
 
-    `settings` are to be used above the given ones: the best trial's, if it was surely better on
-    the other half of the `questions` users, else none. `given_ndcg_at_10` and `best_ndcg_at_10` are
-    those of whole models on that half. `note` says why in words.
+    `settings` are used above the given ones: those of the best trial, if it was better beyond doubt
+    on the other half of the `questions` users; else none. `given_ndcg_at_10` and `best_ndcg_at_10`
+    are those of full models on that half. `note` says why in words.
     """
 
     settings: Mapping[str, Any]
@@ -56,11 +56,11 @@ Count = Annotated[int, Meta(ge=0)]
 
 
 class EventParameters(msgspec.Struct, frozen=True):
-    """How events of a type train: what one weighs, and the value below which it is left out.
+    """How events of a type train: their weight, and the value below which they are left out.
 
-    Where a threshold is given, events without a value are left out as well. With `value_weighting`
-    the value, such as a rating, multiplies the weight. `event_type` is compared with what is sent,
-    but for case and separators; `meaning` is what it means, written when a version is made.
+    With a threshold, events without a value are left out as well. With `value_weighting` the value,
+    such as a rating, multiplies the weight. `event_type` is compared with what is sent, without
+    case and separators. `meaning` is what it means, stored when a version is created.
     """
 
     event_type: str
@@ -71,9 +71,9 @@ class EventParameters(msgspec.Struct, frozen=True):
 
 
 class TrainingSelection(msgspec.Struct, frozen=True):
-    """Which of the log a solution trains on.
+    """Which events of the log a solution trains on.
 
-    Where `events` lists types, others are left out. `max_age_days` counts back from `as_of`.
+    If `events` lists types, others are left out. `max_age_days` counts back from `as_of`.
     """
 
     events: tuple[EventParameters, ...] = ()
@@ -81,18 +81,18 @@ class TrainingSelection(msgspec.Struct, frozen=True):
 
 
 class SolutionUpdate(msgspec.Struct, frozen=True):
-    """A change of a solution, in the words it was asked for in; it counts at once."""
+    """A change of a solution, in the words of its request; it counts at once."""
 
     requested_at: int
     asked: Mapping[str, Any] = {}
 
 
 class Solution(Resource, frozen=True, kw_only=True):
-    """A recipe with its settings on the data of a dataset group.
+    """A recipe with its settings, on the data of a dataset group.
 
-    Every `auto_training_days` a new version is trained, if there are new events; None: only on
-    demand. `retrain` says whether the daily retraining trains it for the campaigns that serve it;
-    None, that it may, at its own pace where it has one.
+    Every `auto_training_days` a new version is trained, if there are new events; None means only on
+    demand. `retrain` says whether the daily retraining trains it for the campaigns that serve it.
+    None means yes; but a solution with `auto_training_days` keeps its own pace.
     """
 
     kind: ClassVar[str] = "solution"
@@ -109,20 +109,20 @@ class Solution(Resource, frozen=True, kw_only=True):
 
     @property
     def data_group(self) -> str:
-        """The group whose data it is trained on: a recipe of actions has their own."""
+        """The group whose data it is trained on; a recipe of actions uses the group of actions."""
         of_actions = self.recipe == NextBestAction.name
         return actions_of(self.dataset_group) if of_actions else self.dataset_group
 
 
 class TrainingMode(StrEnum):
-    """FULL trains from nothing, UPDATE folds new events into the newest version."""
+    """FULL trains from nothing, UPDATE adds new events to the newest version."""
 
     FULL = "FULL"
     UPDATE = "UPDATE"
 
 
 class Cut(msgspec.Struct, frozen=True):
-    """What of the log a training sees: `offset <= log_offset` and `sent_at <= as_of`."""
+    """The events that a training sees: `offset <= log_offset` and `sent_at <= as_of`."""
 
     log_offset: int
     as_of: int
@@ -138,14 +138,16 @@ class Progress(msgspec.Struct, frozen=True):
 class SolutionVersion(Resource, frozen=True, kw_only=True):
     """A trained model, or one that is being trained.
 
-    `recipe`, `settings`, `selection` and `tuning` are the solution's at the moment it was created;
-    with them, `cut` and `seed` the training is determined, unless its tuning ran out of time;
-    `tuned` is what came of that. An UPDATE folds what `cut` adds to the version `base`, whose own
-    cut and those of its bases are `folded`, oldest first. A FULL training measures its
-    `metrics` on held-out users, which fits twice: before it is ACTIVE where it shall be `measured`
-    by then, else right after. An UPDATE keeps those of its base. `unmeasured` says why there are
-    none. `automatic`: nobody asked for it, it was due. `run` is the retraining it was trained for,
-    which decides whether it is served.
+    - `recipe`, `settings`, `selection` and `tuning` are the solution's when the version was
+      created. Together with `cut` and `seed` they determine the training, unless the tuning ran out
+      of time; `tuned` is its result.
+    - An UPDATE adds what `cut` brings to the version `base`. `folded` are the cuts of the base and
+      of its bases, oldest first.
+    - A FULL training measures its `metrics` on held-out users, which fits twice: before it is
+      ACTIVE if `measured` is set, else right after. An UPDATE keeps those of its base. `unmeasured`
+      says why there are none.
+    - `automatic`: it was due; no caller asked for it. `run` is the retraining run that it was
+      trained for, which decides whether it is served.
     """
 
     kind: ClassVar[str] = "solution version"
@@ -178,7 +180,7 @@ class SolutionVersion(Resource, frozen=True, kw_only=True):
 
     @property
     def as_of(self) -> int:
-        """The moment whose knowledge the model has."""
+        """As of which moment the model is."""
         return self.cut.as_of
 
     @property

@@ -29,7 +29,7 @@ class Status(StrEnum):
 
     @property
     def is_settled(self) -> bool:
-        """Whether it stays so until somebody asks for something else."""
+        """Whether it stays so until a new request."""
         return self in {
             Status.ACTIVE,
             Status.INACTIVE,
@@ -38,7 +38,7 @@ class Status(StrEnum):
         }
 
     def may_become(self, other: "Status") -> bool:
-        """Whether the drawing above has that arrow."""
+        """Whether the drawing above has an arrow to that status."""
         return other in _NEXT[self]
 
 

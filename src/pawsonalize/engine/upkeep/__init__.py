@@ -1,1 +1,1 @@
-"""What keeps the house: archive, erasure, delivery of notifications."""
+"""Archive, erasure and delivery of notifications."""

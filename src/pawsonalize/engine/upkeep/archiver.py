@@ -1,8 +1,8 @@
-"""Moving the log into the archive, exactly once.
+"""Copies the log into the archive, exactly once.
 
-First the ledger plans which offsets go into which object, then the objects are written, then
-the ledger confirms them. Whatever dies in between, the next run finds the same plan and makes
-the same bytes. So several servers may archive at once: only one plan wins, and both write the
+The ledger first plans which offsets go into which object. Then the objects are written, and then
+the ledger confirms them. After a crash anywhere in between, the next run finds the same plan and
+makes the same bytes. So several servers may archive at once: only one plan wins, and both write the
 same objects.
 """
 

@@ -16,11 +16,11 @@ GIVEN_UP_AFTER = 3 * DAY
 
 
 def next_attempt_at(failed: Delivery, now: int) -> int | None:
-    """The moment of the next attempt, or None once the news would be too old by then.
+    """The moment of the next attempt, or None if the notification would be too old by then.
 
-    The wait doubles with each attempt and is then cut by up to a half, by chance, so that many
-    that failed together do not come back together. The chance is seeded: the same delivery
-    waits the same time after the same attempt.
+    The wait doubles with each attempt. Chance then cuts it by up to a half, so that many that
+    failed together do not come back together. The chance is seeded: the same delivery waits the
+    same time after the same attempt.
     """
     doubled = FIRST_WAIT << min(failed.attempts - 1, 16)
     seed = f"{failed.notification.notification_id} {failed.notifier} {failed.attempts}"
@@ -43,7 +43,7 @@ def send(notifier: Notifier, notification: Notification) -> str | None:
     return None
 
 
-# Longer than any notifier takes: after it, who claimed a delivery is taken for dead.
+# Longer than any notifier takes: after it, the claim's courier counts as dead.
 _CLAIM = 300 * SECOND
 # As many as fit into a claim, since all of one round start from the same moment.
 _PER_ROUND = 5
@@ -54,8 +54,9 @@ log = structlog.get_logger()
 class Courier:
     """Delivers to one notifier; several processes may each have a courier for it.
 
-    A claim keeps two of them from sending the same at once. Who dies after sending and before
-    saying so has it sent again, with the same id: at least once, and seldom twice.
+    A claim keeps two of them from sending the same at once. If a courier dies after sending and
+    before storing that, the notification is sent again with the same id: at least once, and seldom
+    twice.
     """
 
     def __init__(self, deliveries: Deliveries, name: str, notifier: Notifier) -> None:
@@ -64,10 +65,10 @@ class Courier:
         self._notifier = notifier
 
     def deliver_due(self, now: int) -> int:
-        """Send what is due, a few at a time; returns how many were taken.
+        """Send what is due, a few at a time; returns how many were delivered.
 
-        A round ends at the first that is not: a notifier that is down is not asked again for
-        each that waits. Raises what the outbox raises, never what the notifier does.
+        A round ends at the first failure: a notifier that is down does not get all the others as
+        well. Raises what the outbox raises, never what the notifier does.
         """
         for taken in range(_PER_ROUND):
             claimed = self._deliveries.claim(self.name, now, now + _CLAIM)

@@ -1,4 +1,4 @@
-"""Data deletion jobs: users go from the tables, from the archive and from the next model."""
+"""Data deletion jobs: they erase users from the tables, the archive and the next model."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ _USERS_AT_ONCE = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Deletions:
-    """Erases users, and what was answered to them.
+    """Erases users, and the answers to them.
 
-    Models know them until they are trained again, in mode FULL; so do the counts that a live model
-    has taken in since its training.
+    Models know them until they are trained again, in mode FULL; so do counts that a live model has
+    taken in since its training.
     """
 
     registry: Registry
@@ -42,7 +42,7 @@ class Deletions:
     now: Callable[[], int]
 
     def erase_user(self, user_id: str, *, dataset_group: str = DATASET_GROUP) -> DataDeletionJob:
-        """Write down that the user is to be erased; CREATE PENDING."""
+        """Store a job that erases the user; CREATE PENDING."""
         job = DataDeletionJob(
             name=new_resource_name("erase-user", self.now()),
             dataset_group=dataset_group,
@@ -56,7 +56,7 @@ class Deletions:
             self.sources.files(job.source, CSV + JSON_LINES)
 
     def perform(self, job: DataDeletionJob) -> dict[str, Any]:
-        """Erase the users; returns what changes of the job. Done twice, it erases no more."""
+        """Erase the users; returns the changes of the job. A second call erases nothing more."""
         through = self.log.head()
         erasures = []
         deleted = 0

@@ -1,7 +1,7 @@
 """What was erased, from the archive too, and kept so that a copy cannot bring it back.
 
-An erasure names nobody: it holds hashes of ids, and how far the log went when it was made. Events
-that come later from the same user are new, and stay.
+A note has no names: it holds hashes of ids, and how far the log went when it was made. Later events
+of the same user are new, and stay.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,8 +1,8 @@
-"""Checking the archive against its ledger and the log, row by row.
+"""Checks the archive against its ledger and the log, row by row.
 
-Offsets have gaps: a write that was rolled back or a user who was erased leaves one. So it is
-not the numbers that must be without gap but the rows: every row of the log up to a segment's
-last offset lies in exactly one segment, and the segment's object holds it unchanged.
+Offsets have gaps: a write that was rolled back leaves one, and so does an erased user. So the check
+is not on numbers but on rows. Every row of the log up to a segment's last offset lies in exactly
+one segment, and the segment's object holds it unchanged.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ _PAGE = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is not as it should be with one object."""
+    """Something that is wrong with one object."""
 
     key: str
     problem: str

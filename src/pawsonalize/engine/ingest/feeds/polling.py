@@ -22,9 +22,9 @@ from pawsonalize.storage.animals import Animals
 class FeedState(Resource, frozen=True, kw_only=True):
     """The state of the feed of this name.
 
-    `fingerprint` is that of its settings; `tick` the newest of its schedule that is done.
-    `claimed_until` is set while a server fetches it, `not_before` after `attempts` that failed.
-    `said` is what came of the last attempt, at `looked_at`. Moments are milliseconds since 1970.
+    `fingerprint` is that of its settings; `tick` is the newest done tick of its schedule.
+    `claimed_until` is set while a server fetches it, `not_before` after `attempts` failed attempts.
+    `said` is the result of the last attempt, at `looked_at`. Moments are milliseconds since 1970.
     """
 
     kind: ClassVar[str] = "feed"
