@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from pawsonalize.app import opened
-from pawsonalize.cli.follow_latest import follow_latest
+from pawsonalize.cli.processes import follow_latest
 from pawsonalize.engine.resources.campaigns import Campaign
 from tests.event_data import T0
 from tests.service_data import make_service

@@ -65,7 +65,7 @@ from pawsonalize.storage.sql import (
 )
 from pawsonalize.storage.workflow_runs import WorkflowRuns
 
-COMMAND = (sys.executable, "-m", "pawsonalize.cli.behind")
+COMMAND = (sys.executable, "-m", "pawsonalize.cli.low_priority")
 
 
 @dataclass(frozen=True, slots=True)

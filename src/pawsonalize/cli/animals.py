@@ -1,152 +1,33 @@
 """`pawsonalize animals`: the inventory."""
 
-import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from pawsonalize import clock
-from pawsonalize.app import Adapters, read_weights, write_weights
 from pawsonalize.cli import feeds
-from pawsonalize.cli.feed_options import Columns, Dates, Format, read_feed_form
-from pawsonalize.cli.feed_report import finish
-from pawsonalize.cli.opening import opened, opened_or_made
-from pawsonalize.cli.options import DataDir, Encoding, Json, Separator
-from pawsonalize.cli.unrecognised import write_map
+from pawsonalize.cli.opening import opened
+from pawsonalize.cli.options import DataDir, Json, command_group
 from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.species import species_id
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import iso, parse_moment
-from pawsonalize.engine.ingest.feeds.feeds_file import read_header
-from pawsonalize.engine.ingest.feeds.formats import FeedForm, read_feed
-from pawsonalize.engine.ingest.feeds.importing import FeedImport, FeedReport, import_feed
-from pawsonalize.engine.ingest.feeds.mapping import NO_MAPPING, ValueMapping
-from pawsonalize.engine.ingest.feeds.sources import FeedSource
-from pawsonalize.engine.ingest.feeds.watching import FolderWatch, Seen
-from pawsonalize.engine.ingest.inventory.inventory import Inventory
-from pawsonalize.engine.ingest.inventory.listing import read_status
-from pawsonalize.engine.reporting.exposure_report import exposure_report
-from pawsonalize.engine.serving.animals.settings import (
-    FACTORS,
-    MAX_CHOICES,
-    OUTCOMES,
-    Weights,
-    learned_weights,
-)
 from pawsonalize.settings import load_settings
-from pawsonalize.storage.animals import AnimalQuery
 
-app = typer.Typer(no_args_is_help=True, help="The inventory: import it, look at it, change it.")
+if TYPE_CHECKING:
+    from pawsonalize.engine.ingest.inventory.inventory import Inventory
 
-
-Source = Annotated[str, typer.Option(help="Whose animals they are; their ids become SOURCE:ID.")]
-Complete = Annotated[
-    bool,
-    typer.Option("--complete/--delta", help="Whether animals that are not in the file are gone."),
-]
-Headers = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--header",
-        help="To send to the address, 'Name: value'; ${NAME} is an environment variable.",
-    ),
-]
-Map = Annotated[
-    Path | None, typer.Option("--map", help="A file that says what the source's values mean.")
-]
-AnimalId = Annotated[str, typer.Argument(help="The animal's id.")]
-
-
-@app.command("import")
-def import_(
-    file: Annotated[str, typer.Argument(help="The feed: a file, or an address (https://…).")],
-    *,
-    format: Format = None,  # noqa: A002  # the option's name
-    complete: Complete = False,
-    source: Source = "",
-    allow_shrink: feeds.AllowShrink = False,
-    encoding: Encoding = None,
-    separator: Separator = None,
-    columns: Columns = None,
-    dates: Dates = None,
-    header: Headers = None,
-    errors: Annotated[
-        Path | None, typer.Option(help="Write rejected rows to this file, as JSON Lines.")
-    ] = None,
-    map: Map = None,  # noqa: A002  # the option's name
-    write_map_to: Annotated[
-        Path | None,
-        typer.Option("--write-map", help="Write a file for --map with the unrecognised values."),
-    ] = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
-    """Import a feed from a file or an address; the same again changes nothing.
-
-    Exit code 1 if there are rows and every one of them was rejected.
-
-    Example: pawsonalize animals import petfinder.csv --complete
-    """
-    form = read_feed_form(format, encoding, separator, columns, dates)
-    with opened_or_made(load_settings({"data_dir": data_dir})) as adapters:
-        how = FeedImport(source, complete, allow_shrink, _mapping(map))
-        if file.startswith(("http://", "https://")):
-            report = _fetch(adapters, how, form, file, header or [])
-        else:
-            report = _take(adapters, how, form, Path(file))
-    write_map(write_map_to, report.unrecognised)
-    if errors is not None:
-        errors.write_bytes(b"".join(row.json_line() for row in report.rejected))
-    finish(report, json)
-
-
-@app.command()
-def watch(
-    folder: Annotated[Path, typer.Argument(help="Where the feeds are put.")],
-    *,
-    format: Format = None,  # noqa: A002  # the option's name
-    complete: Complete = False,
-    source: Source = "",
-    map: Map = None,  # noqa: A002  # the option's name
-    encoding: Encoding = None,
-    separator: Separator = None,
-    columns: Columns = None,
-    dates: Dates = None,
-    seconds: Annotated[float, typer.Option(min=0.05, help="How often to look.")] = 5.0,
-    data_dir: DataDir = None,
-) -> None:
-    """Import every feed that is put into a folder, until stopped.
-
-    Taken files move to FOLDER/taken; refused ones, and those whose every row was rejected, to
-    FOLDER/refused. Put a file there under a
-    name that ends in .tmp and rename it, or let it be: it is taken when it no longer grows.
-
-    Example: pawsonalize animals watch /srv/feeds --complete
-    """
-    form = read_feed_form(format, encoding, separator, columns, dates)
-    console = Console(stderr=True, highlight=False)
-    with opened_or_made(load_settings({"data_dir": data_dir})) as adapters:
-        how = FeedImport(source, complete, mapping=_mapping(map))
-        watch = FolderWatch(folder, partial(_take, adapters, how, form))
-        console.print(f"Watching {folder} (stop it with Ctrl-C)")
-        while True:
-            for seen in watch.look():
-                said = _said(seen)
-                console.print(f"{seen.name}: {said}", markup=False)
-            time.sleep(seconds)
-
-
+app = command_group("The inventory: import it, look at it, change it.")
+app.command("import")(feeds.import_)
+app.command()(feeds.watch)
 app.command()(feeds.feeds)
 app.command()(feeds.fetch)
+
+AnimalId = Annotated[str, typer.Argument(help="The animal's id.")]
 
 
 @app.command()
@@ -164,6 +45,12 @@ def ls(
 
     Example: pawsonalize animals ls --status available --species dog
     """
+    from rich.console import Console
+    from rich.table import Table
+
+    from pawsonalize.engine.ingest.inventory.listing import read_status
+    from pawsonalize.storage.animals import AnimalQuery
+
     query = AnimalQuery(
         limit,
         after,
@@ -207,6 +94,8 @@ def set_status(
 
     Example: pawsonalize animals set-status a-7 adopted
     """
+    from pawsonalize.engine.ingest.inventory.listing import read_status
+
     moment = None if at is None else parse_moment(at, "--at")
     with _inventory(data_dir) as inventory:
         changed = inventory.set_status(animal_id, read_status(status), clock.now(), moment)
@@ -230,6 +119,12 @@ def exposure(data_dir: DataDir = None, json: Json = False) -> None:
 
     Example: pawsonalize animals exposure
     """
+    from rich.console import Console
+    from rich.table import Table
+
+    from pawsonalize.engine.ingest.inventory.inventory import Inventory
+    from pawsonalize.engine.reporting.exposure_report import exposure_report
+
     with opened(load_settings({"data_dir": data_dir})) as adapters:
         animals = list(Inventory(adapters.animals).all(AnimalStatus.AVAILABLE))
         shown = adapters.exposures.of([animal.animal_id for animal in animals])
@@ -256,6 +151,18 @@ def learn(data_dir: DataDir = None, json: Json = False) -> None:
 
     Example: pawsonalize animals learn
     """
+    from rich.console import Console
+    from rich.table import Table
+
+    from pawsonalize.app import read_weights, write_weights
+    from pawsonalize.engine.serving.animals.settings import (
+        FACTORS,
+        MAX_CHOICES,
+        OUTCOMES,
+        Weights,
+        learned_weights,
+    )
+
     settings = load_settings({"data_dir": data_dir})
     used = read_weights(settings.animal_weights)
     with opened(settings) as adapters:
@@ -272,43 +179,12 @@ def learn(data_dir: DataDir = None, json: Json = False) -> None:
     Console().print(table)
 
 
-def _mapping(path: Path | None) -> ValueMapping:
-    return NO_MAPPING if path is None else ValueMapping.read(path)
-
-
-def _fetch(
-    adapters: Adapters, how: FeedImport, form: FeedForm, url: str, headers: list[str]
-) -> FeedReport:
-    read = dict(read_header(text, os.environ) for text in headers)
-    source = FeedSource(url, read, form, how)
-    now = clock.now()
-    return source.taken(adapters.animals, source.fetched(), now)
-
-
-def _take(adapters: Adapters, how: FeedImport, form: FeedForm, file: Path) -> FeedReport:
-    try:
-        content = file.read_bytes()
-        written = int(file.stat().st_mtime * 1000)
-    except OSError as error:
-        raise InvalidInput(f"cannot read the feed {file}: {error.strerror}") from error
-    now = clock.now()
-    inventory = Inventory(adapters.animals)
-    rows, notes = read_feed([content], form)
-    report = import_feed(inventory, adapters.animals, rows, how, written, now)
-    report.notes[:0] = notes
-    return report
-
-
 @contextmanager
-def _inventory(data_dir: Path | None) -> Iterator[Inventory]:
+def _inventory(data_dir: Path | None) -> Iterator["Inventory"]:
+    from pawsonalize.engine.ingest.inventory.inventory import Inventory
+
     with opened(load_settings({"data_dir": data_dir})) as adapters:
         yield Inventory(adapters.animals)
-
-
-def _said(seen: Seen) -> str:
-    if seen.report is None:
-        return f"error: {seen.error}"
-    return " ".join([seen.report.in_words(), *seen.report.notes])
 
 
 def _show(animal: Animal) -> None:

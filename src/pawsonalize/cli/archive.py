@@ -4,14 +4,11 @@ import msgspec
 import typer
 
 from pawsonalize.cli.opening import opened, opened_or_made
-from pawsonalize.cli.options import DataDir, Json
-from pawsonalize.cli.progress import progress
-from pawsonalize.engine.upkeep.archiver import Archiver
-from pawsonalize.engine.upkeep.replay import replay as replay_archive
-from pawsonalize.engine.upkeep.verification import verify as verify_archive
+from pawsonalize.cli.options import DataDir, Json, command_group
+from pawsonalize.cli.terminal import progress
 from pawsonalize.settings import load_settings
 
-app = typer.Typer(no_args_is_help=True, help="The raw archive of accepted events.")
+app = command_group("The raw archive of accepted events.")
 
 
 @app.command("ls")
@@ -37,6 +34,8 @@ def run(data_dir: DataDir = None) -> None:
 
     Example: pawsonalize archive run
     """
+    from pawsonalize.engine.upkeep.archiver import Archiver
+
     with opened(load_settings({"data_dir": data_dir})) as adapters:
         rows = Archiver(adapters.log, adapters.ledger, adapters.objects).archive_once()
     print(f"{rows:,} rows archived")
@@ -48,6 +47,8 @@ def verify(data_dir: DataDir = None, json: Json = False) -> None:
 
     Example: pawsonalize archive verify
     """
+    from pawsonalize.engine.upkeep.verification import verify as verify_archive
+
     with (
         opened(load_settings({"data_dir": data_dir})) as adapters,
         progress("verifying") as bar,
@@ -76,6 +77,8 @@ def replay(data_dir: DataDir = None) -> None:
 
     Example: pawsonalize archive replay --data-dir restored
     """
+    from pawsonalize.engine.upkeep.replay import replay as replay_archive
+
     with (
         opened_or_made(load_settings({"data_dir": data_dir})) as adapters,
         progress("replaying") as bar,

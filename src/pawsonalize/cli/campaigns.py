@@ -1,25 +1,32 @@
 """`pawsonalize campaigns`: what is served, and how to change it or go back."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pawsonalize import clock
 from pawsonalize.cli.opening import opened
-from pawsonalize.cli.options import DataDir, Json
-from pawsonalize.cli.resource_commands import add_ls
-from pawsonalize.cli.resource_table import print_fields
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.training.campaigns import create_campaign
+from pawsonalize.cli.options import DataDir, Json, command_group
+from pawsonalize.cli.resources import add_ls, print_fields
 from pawsonalize.settings import load_settings
 
-app = typer.Typer(no_args_is_help=True, help="Campaigns: the solution versions being served.")
+if TYPE_CHECKING:
+    from pawsonalize.engine.resources.campaigns import Campaign
 
+
+def _kind() -> type["Campaign"]:
+    from pawsonalize.engine.resources.campaigns import Campaign
+
+    return Campaign
+
+
+app = command_group("Campaigns: the solution versions being served.")
 add_ls(
     app,
-    Campaign,
+    "campaign",
+    _kind,
     ("name", "serving_status", "solution", "solution_version", "previous_version"),
-    "campaigns",
+    by_dataset_group=False,
 )
 
 Name = Annotated[str, typer.Argument(help="The campaign.")]
@@ -79,6 +86,8 @@ def create(
 
     Example: pawsonalize campaigns create cats cats --exploration-weight 0.2
     """
+    from pawsonalize.engine.training.campaigns import create_campaign
+
     with opened(load_settings({"data_dir": data_dir})) as adapters:
         created = create_campaign(
             adapters.campaigns,
@@ -157,7 +166,7 @@ def delete(name: Name, data_dir: DataDir = None) -> None:
     Example: pawsonalize campaigns delete cats
     """
     with opened(load_settings({"data_dir": data_dir})) as adapters:
-        adapters.registry.delete(Campaign, name)
+        adapters.registry.delete(_kind(), name)
 
 
 @app.command("rollback")

@@ -1,18 +1,18 @@
 """`pawsonalize demo`: a demo adoption site with everything running."""
 
 from dataclasses import replace
-
-from rich.console import Console
+from typing import TYPE_CHECKING
 
 from pawsonalize import clock
-from pawsonalize.app import Adapters, opened
 from pawsonalize.cli.options import DataDir, Host, Port, Workers
-from pawsonalize.cli.progress import progress
 from pawsonalize.cli.serve import run_server
-from pawsonalize.demo import World, WorldSettings, generate
+from pawsonalize.cli.terminal import progress
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.settings import Settings, load_settings
-from pawsonalize.storage.base import Item
+
+if TYPE_CHECKING:
+    from pawsonalize.app import Adapters
+    from pawsonalize.demo import World
 
 _SEED = 7
 _CHUNK = 5_000
@@ -27,6 +27,8 @@ def demo(
 
     Example: pawsonalize demo --port 8080
     """
+    from rich.console import Console
+
     options = {"data_dir": data_dir, "host": host, "port": port, "workers": workers}
     settings = load_settings({**options, "demo_site": True})
     prepare(settings)
@@ -39,6 +41,11 @@ def demo(
 
 def prepare(settings: Settings) -> None:
     """Make the demo world in an empty data folder; a filled one is left as it is."""
+    from rich.console import Console
+
+    from pawsonalize.app import opened
+    from pawsonalize.demo import WorldSettings, generate
+
     console = Console(stderr=True)
     with opened(settings) as adapters:
         if adapters.log.head() == 0:
@@ -50,8 +57,10 @@ def prepare(settings: Settings) -> None:
             )
 
 
-def store_world(adapters: Adapters, world: World) -> None:
+def store_world(adapters: "Adapters", world: "World") -> None:
     """Store a world's animals, items and events, events last: they mark it as complete."""
+    from pawsonalize.storage.base import Item
+
     received_at = clock.now()  # as an import would: what is stored now came in now
     adapters.animals.put(world.animals, received_at)
     first_listed: dict[AnimalGroup, int] = {}

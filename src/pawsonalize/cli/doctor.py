@@ -1,17 +1,19 @@
 """`pawsonalize doctor`: what is there, what goes wrong, and what to do about it."""
 
+from typing import TYPE_CHECKING
+
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from pawsonalize import clock
-from pawsonalize.app.doctor import Finding, Verdict, examine
 from pawsonalize.cli.options import DataDir, Json
+from pawsonalize.cli.terminal import wide_console
 from pawsonalize.settings import load_settings
 
-_FILE_WIDTH = 200  # a file has no width of its own
+if TYPE_CHECKING:
+    from pawsonalize.app.doctor import Finding
+
+_FILE_WIDTH = 200
 
 
 def doctor(data_dir: DataDir = None, json: Json = False) -> None:
@@ -19,6 +21,8 @@ def doctor(data_dir: DataDir = None, json: Json = False) -> None:
 
     Example: pawsonalize doctor --data-dir pawsonalize-data
     """
+    from pawsonalize.app.doctor import Verdict, examine
+
     findings = list(examine(load_settings({"data_dir": data_dir}), clock.now()))
     if json:
         print(msgspec.json.encode(findings).decode())
@@ -28,12 +32,16 @@ def doctor(data_dir: DataDir = None, json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-def _print(findings: list[Finding]) -> None:
+def _print(findings: list["Finding"]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from pawsonalize.app.doctor import Verdict
+
     table = Table(box=None, pad_edge=False, show_header=False)
     for finding in findings:
         needs_attention = finding.verdict is Verdict.ATTENTION
         sign = Text("!", style="red") if needs_attention else Text("✓", style="green")
         text = finding.message + (f"\n→ {finding.next_move}" if finding.next_move else "")
         table.add_row(sign, Text(finding.check), Text(text))
-    console = Console()
-    Console(width=None if console.is_terminal else _FILE_WIDTH).print(table)
+    wide_console(_FILE_WIDTH).print(table)

@@ -2,16 +2,13 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
 from pawsonalize import clock
-from pawsonalize.cli.dataset_group import dataset_group_of
-from pawsonalize.cli.evaluation_plot import plot
-from pawsonalize.cli.evaluation_table import print_evaluation
-from pawsonalize.cli.opening import opened
+from pawsonalize.cli.opening import dataset_group_of, opened
 from pawsonalize.cli.options import (
     At,
     DataDir,
@@ -22,14 +19,13 @@ from pawsonalize.cli.options import (
     Setting,
     read_pairs,
 )
-from pawsonalize.cli.progress import progress
+from pawsonalize.cli.terminal import progress
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
-from pawsonalize.engine.training.evaluating.evaluator import EvaluationOrder
-from pawsonalize.engine.training.evaluating.evaluator import evaluate as evaluate_recipe
-from pawsonalize.engine.training.evaluating.holdout import SplitName
-from pawsonalize.engine.training.evaluating.report import Evaluation
 from pawsonalize.settings import load_settings
+
+if TYPE_CHECKING:
+    from pawsonalize.engine.training.evaluating.report import Evaluation
 
 
 class Splits(StrEnum):
@@ -64,6 +60,11 @@ def evaluate(
 
     Example: pawsonalize evaluate --recipe user-personalization --seed 1 --out evaluation
     """
+    from pawsonalize.cli.evaluation_report import print_evaluation
+    from pawsonalize.engine.training.evaluating.evaluator import EvaluationOrder
+    from pawsonalize.engine.training.evaluating.evaluator import evaluate as evaluate_recipe
+    from pawsonalize.engine.training.evaluating.holdout import SplitName
+
     settings = load_settings({"data_dir": data_dir})
     order = EvaluationOrder(
         recipe=recipe or settings.recipe,
@@ -85,7 +86,9 @@ def evaluate(
     print(f"Written: {folder / 'evaluation.json'} and {folder / 'evaluation.svg'}")
 
 
-def _write(evaluation: Evaluation, folder: Path) -> None:
+def _write(evaluation: "Evaluation", folder: Path) -> None:
+    from pawsonalize.cli.evaluation_report import plot
+
     document = msgspec.json.format(msgspec.json.encode(evaluation), indent=2)
     try:
         folder.mkdir(parents=True, exist_ok=True)

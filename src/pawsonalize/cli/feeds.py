@@ -1,27 +1,138 @@
-"""`pawsonalize animals feeds` and `fetch`: feeds at addresses."""
+"""`pawsonalize animals import`, `watch`, `feeds` and `fetch`: the inventory from feeds."""
 
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from pawsonalize import clock
-from pawsonalize.app import listed_feeds, polling
-from pawsonalize.cli.feed_report import finish
 from pawsonalize.cli.opening import opened, opened_or_made
-from pawsonalize.cli.options import DataDir, Json
+from pawsonalize.cli.options import DataDir, Encoding, Json, Separator
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.ingest.feeds.sources import FeedSource
-from pawsonalize.fetch.http import shown
-from pawsonalize.settings import Settings, load_settings
+from pawsonalize.settings import load_settings
 
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        help="One of jsonl, csv, petfinder-csv, petfinder-json, asm3-json, asm3-csv, rescuegroups.",
+        show_default="as it looks",
+    ),
+]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--columns",
+        help="Which column holds what: id=COLUMN,species=COLUMN, or a YAML file of such lines.",
+        show_default="those of our own names",
+    ),
+]
+Dates = Annotated[
+    str | None,
+    typer.Option(
+        "--dates",
+        help="us, eu, iso: month first, day first, only ever the year first.",
+        show_default="as the column looks",
+    ),
+]
+Source = Annotated[str, typer.Option(help="Whose animals they are; their ids become SOURCE:ID.")]
+Complete = Annotated[
+    bool,
+    typer.Option("--complete/--delta", help="Whether animals that are not in the file are gone."),
+]
+Headers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--header",
+        help="To send to the address, 'Name: value'; ${NAME} is an environment variable.",
+    ),
+]
+Map = Annotated[
+    Path | None, typer.Option("--map", help="A file that says what the source's values mean.")
+]
 Name = Annotated[str, typer.Argument(help="The feed's name in the feeds file.")]
 AllowShrink = Annotated[
     bool, typer.Option("--allow-shrink", help="Even if more than 30% of the animals are gone.")
 ]
+
+
+def import_(
+    file: Annotated[str, typer.Argument(help="The feed: a file, or an address (https://…).")],
+    *,
+    format: Format = None,  # noqa: A002  # the option's name
+    complete: Complete = False,
+    source: Source = "",
+    allow_shrink: AllowShrink = False,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    columns: Columns = None,
+    dates: Dates = None,
+    header: Headers = None,
+    errors: Annotated[
+        Path | None, typer.Option(help="Write rejected rows to this file, as JSON Lines.")
+    ] = None,
+    map: Map = None,  # noqa: A002  # the option's name
+    write_map_to: Annotated[
+        Path | None,
+        typer.Option("--write-map", help="Write a file for --map with the unrecognised values."),
+    ] = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Import a feed from a file or an address; the same again changes nothing.
+
+    Exit code 1 if there are rows and every one of them was rejected.
+
+    Example: pawsonalize animals import petfinder.csv --complete
+    """
+    from pawsonalize.cli import feed_import
+    from pawsonalize.engine.ingest.feeds.importing import FeedImport
+
+    form = feed_import.read_form(format, encoding, separator, columns, dates)
+    with opened_or_made(load_settings({"data_dir": data_dir})) as adapters:
+        how = FeedImport(source, complete, allow_shrink, feed_import.read_map(map))
+        if file.startswith(("http://", "https://")):
+            report = feed_import.fetched(adapters, how, form, file, header or [])
+        else:
+            report = feed_import.taken(adapters, how, form, Path(file))
+    if write_map_to is not None:
+        feed_import.write_map(write_map_to, report)
+    if errors is not None:
+        errors.write_bytes(b"".join(row.json_line() for row in report.rejected))
+    feed_import.finish(report, json)
+
+
+def watch(
+    folder: Annotated[Path, typer.Argument(help="Where the feeds are put.")],
+    *,
+    format: Format = None,  # noqa: A002  # the option's name
+    complete: Complete = False,
+    source: Source = "",
+    map: Map = None,  # noqa: A002  # the option's name
+    encoding: Encoding = None,
+    separator: Separator = None,
+    columns: Columns = None,
+    dates: Dates = None,
+    seconds: Annotated[float, typer.Option(min=0.05, help="How often to look.")] = 5.0,
+    data_dir: DataDir = None,
+) -> None:
+    """Import every feed that is put into a folder, until stopped.
+
+    Taken files move to FOLDER/taken; refused ones, and those whose every row was rejected, to
+    FOLDER/refused. Put a file there under a
+    name that ends in .tmp and rename it, or let it be: it is taken when it no longer grows.
+
+    Example: pawsonalize animals watch /srv/feeds --complete
+    """
+    from pawsonalize.cli import feed_import
+    from pawsonalize.engine.ingest.feeds.importing import FeedImport
+
+    form = feed_import.read_form(format, encoding, separator, columns, dates)
+    with opened_or_made(load_settings({"data_dir": data_dir})) as adapters:
+        how = FeedImport(source, complete, mapping=feed_import.read_map(map))
+        feed_import.watch(adapters, folder, how, form, seconds)
 
 
 def feeds(data_dir: DataDir = None, json: Json = False) -> None:
@@ -29,6 +140,12 @@ def feeds(data_dir: DataDir = None, json: Json = False) -> None:
 
     Example: pawsonalize animals feeds
     """
+    from rich.console import Console
+    from rich.table import Table
+
+    from pawsonalize.app import listed_feeds, polling
+    from pawsonalize.fetch.http import shown
+
     settings = load_settings({"data_dir": data_dir})
     listed, now = listed_feeds(settings), clock.now()
     with opened(settings) as adapters:
@@ -57,20 +174,18 @@ def fetch(
 
     Example: pawsonalize animals fetch north
     """
+    from pawsonalize.app import listed_feeds, polling
+    from pawsonalize.cli.feed_import import finish
+
     settings = load_settings({"data_dir": data_dir})
-    source = _source(settings, name)
-    with opened_or_made(settings) as adapters:
-        poll = polling(settings, adapters)
-        report = poll.take(name, source, clock.now(), allow_shrink=allow_shrink)
-    if report is None:
-        print("null" if json else f"{name} has not changed since it was fetched last")
-    else:
-        finish(report, json)
-
-
-def _source(settings: Settings, name: str) -> FeedSource:
     listed = listed_feeds(settings)
     if name not in listed:
         known = f"there are {', '.join(listed)}" if listed else "set feeds_file to one that has it"
         raise NotFound(f"no feed is named {name}: {known}")
-    return listed[name].source
+    with opened_or_made(settings) as adapters:
+        poll = polling(settings, adapters)
+        report = poll.take(name, listed[name].source, clock.now(), allow_shrink=allow_shrink)
+    if report is None:
+        print("null" if json else f"{name} has not changed since it was fetched last")
+    else:
+        finish(report, json)

@@ -3,25 +3,23 @@
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
 from pawsonalize import clock
-from pawsonalize.cli.dataset_group import dataset_group_of
-from pawsonalize.cli.opening import opened_or_made
+from pawsonalize.cli.opening import dataset_group_of, opened_or_made
 from pawsonalize.cli.options import DataDir, DatasetGroupName, Encoding, Json, Separator
-from pawsonalize.cli.progress import progress
+from pawsonalize.cli.terminal import progress
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.schemas import DatasetType, Schema
-from pawsonalize.engine.ingest.importing.columns import read_schema
-from pawsonalize.engine.ingest.importing.csv_rows import Report, RowError
-from pawsonalize.engine.ingest.importing.importer import Importer
-from pawsonalize.engine.ingest.importing.jobs import run_import_job
-from pawsonalize.engine.ingest.importing.text_form import TextForm, read_text_form
-from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.settings import load_settings
+
+if TYPE_CHECKING:
+    from pawsonalize.engine.ingest.importing.csv_rows import Report, RowError
+    from pawsonalize.engine.ingest.importing.importer import Importer
+    from pawsonalize.engine.ingest.importing.text_form import TextForm
 
 Csv = Annotated[Path | None, typer.Option(help="A CSV file; the header in any case.")]
 Schemas = Annotated[
@@ -52,6 +50,11 @@ def import_(
 
     Example: pawsonalize import --items items.csv --interactions interactions.csv
     """
+    from pawsonalize.engine.ingest.importing.importer import Importer
+    from pawsonalize.engine.ingest.importing.jobs import run_import_job
+    from pawsonalize.engine.ingest.importing.text_form import read_text_form
+    from pawsonalize.engine.resources.defaults import DATASET_GROUP
+
     files = {
         DatasetType.ITEMS: items,
         DatasetType.USERS: users,
@@ -92,19 +95,19 @@ def import_(
 
 
 def _import(
-    importer: Importer,
+    importer: "Importer",
     dataset: DatasetType,
     path: Path,
     schema: Schema | None,
-    form: TextForm,
+    form: "TextForm",
     errors: Path | None,
-) -> Report:
+) -> "Report":
     options: dict[str, Any] = {"form": form}
     with ExitStack() as stack:
         if errors is not None:
             report = stack.enter_context(errors.open("ab"))
 
-            def write(error: RowError) -> None:
+            def write(error: "RowError") -> None:
                 report.write(error.json_line())
 
             options["on_error"] = write
@@ -113,6 +116,8 @@ def _import(
 
 
 def _schemas(paths: list[Path]) -> dict[DatasetType, Schema]:
+    from pawsonalize.engine.ingest.importing.columns import read_schema
+
     schemas = {}
     for path in paths:
         try:
@@ -123,7 +128,7 @@ def _schemas(paths: list[Path]) -> dict[DatasetType, Schema]:
     return schemas
 
 
-def _print(report: Report) -> None:
+def _print(report: "Report") -> None:
     print(
         f"{report.dataset}: {report.accepted:,} accepted, {report.duplicates:,} duplicates,"
         f" {report.rejected:,} rejected"

@@ -1,5 +1,6 @@
 """`pawsonalize keys`: who may call the Personalize API, and what."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import msgspec
@@ -7,18 +8,25 @@ import typer
 
 from pawsonalize import clock
 from pawsonalize.cli.opening import opened, opened_or_made
-from pawsonalize.cli.options import DataDir, Json
-from pawsonalize.cli.resource_table import print_table
-from pawsonalize.engine.resources.access_keys import Scope
+from pawsonalize.cli.options import DataDir, Json, command_group
+from pawsonalize.cli.resources import print_table
 from pawsonalize.settings import load_settings
 
-app = typer.Typer(no_args_is_help=True, help="Access keys: who may call the Personalize API.")
+app = command_group("Access keys: who may call the Personalize API.")
+
+
+class For(StrEnum):
+    """What `--scope` may say: the scopes of `access_keys`, which takes long to import."""
+
+    EVENTS = "events"
+    RUNTIME = "runtime"
+    CONTROL_PLANE = "control-plane"
 
 
 @app.command("create")
 def create(
     scopes: Annotated[
-        list[Scope] | None,
+        list[For] | None,
         typer.Option("--scope", help="What it is for; may be repeated.", show_default="all"),
     ] = None,
     note: Annotated[str, typer.Option("--note", help="Who it is for.")] = "",
@@ -29,10 +37,12 @@ def create(
 
     Example: pawsonalize keys create --scope events --scope runtime --note "the adoption site"
     """
+    from pawsonalize.engine.resources.access_keys import Scope
+
     settings = load_settings({"data_dir": data_dir})
     with opened_or_made(settings) as adapters:
         keys = adapters.access_keys(settings)
-        key, secret = keys.create(scopes or list(Scope), note, clock.now())
+        key, secret = keys.create(list(map(Scope, scopes or Scope)), note, clock.now())
     if json:
         shown = {"accessKeyId": key.name, "secretAccessKey": secret, "scopes": key.scopes}
         print(msgspec.json.encode(shown).decode())

@@ -1,23 +1,22 @@
 """`pawsonalize notifications`: who was told what, and whether the ways to tell them work."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
 import msgspec
 import typer
 
 from pawsonalize import clock
-from pawsonalize.app import couriers, open_notifiers
 from pawsonalize.cli.opening import opened
-from pawsonalize.cli.options import DataDir, Json
+from pawsonalize.cli.options import DataDir, Json, command_group
 from pawsonalize.domain.notifications import Kind, Notification
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.upkeep.courier import send
-from pawsonalize.logs import configure_logs
 from pawsonalize.settings import load_settings
-from pawsonalize.storage.deliveries import Delivery
 
-app = typer.Typer(no_args_is_help=True, help="What people are told, and how it reached them.")
+if TYPE_CHECKING:
+    from pawsonalize.storage.deliveries import Delivery
+
+app = command_group("What people are told, and how it reached them.")
 
 
 @app.command("ls")
@@ -47,6 +46,10 @@ def send_test(json: Json = False) -> None:
 
     Example: pawsonalize notifications test
     """
+    from pawsonalize.app import open_notifiers
+    from pawsonalize.engine.upkeep.courier import send
+    from pawsonalize.logs import configure_logs
+
     settings = load_settings()
     configure_logs(settings.log_format, settings.log_level)
     news = Notification(
@@ -77,6 +80,9 @@ def retry(
 
     Example: pawsonalize notifications retry
     """
+    from pawsonalize.app import couriers
+    from pawsonalize.logs import configure_logs
+
     settings = load_settings({"data_dir": data_dir})
     configure_logs(settings.log_format, settings.log_level)
     with opened(settings) as adapters:
@@ -91,7 +97,7 @@ def retry(
         raise typer.Exit(1)
 
 
-def _state(delivery: Delivery) -> str:
+def _state(delivery: "Delivery") -> str:
     if delivery.delivered_at is not None:
         return f"delivered at {iso(delivery.delivered_at)}"
     if delivery.last_error is None:

@@ -2,39 +2,51 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-
-from pawsonalize import app
-from pawsonalize.app import Adapters
+from pawsonalize.cli.terminal import say
 from pawsonalize.settings import DATABASE_FILE, Settings, read_settings
+
+if TYPE_CHECKING:
+    from pawsonalize.app import Adapters
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Adapters]:
-    """What is there already, open while the block runs; NotFound, with the folder, if nothing is.
+def opened(settings: Settings) -> Iterator["Adapters"]:
+    """What exists already, open while the block runs; NotFound, with the folder, if nothing does.
 
     So a command that reads or changes what exists never makes an empty world to look into.
     """
+    from pawsonalize import app
+
     with app.opened(settings, must_exist=True) as adapters:
         _say_where(settings)
         yield adapters
 
 
 @contextmanager
-def opened_or_made(settings: Settings) -> Iterator[Adapters]:
+def opened_or_made(settings: Settings) -> Iterator["Adapters"]:
     """The same for commands that begin something: data folder and database are made if need be.
 
-    One that is made is said on stderr: a wrong name would look like an empty, healthy service.
+    A new one is announced on stderr: a wrong name would look like an empty, healthy service.
     """
+    from pawsonalize import app
+
     folder = settings.data_dir.absolute()
     is_new = not settings.database_url and not (folder / DATABASE_FILE).exists()
     with app.opened(settings) as adapters:
         if is_new:
-            _say(f"made a new data folder: {folder}")
+            say(f"made a new data folder: {folder}", "dim")
         else:
             _say_where(settings)
         yield adapters
+
+
+def dataset_group_of(adapters: "Adapters", settings: Settings, given: str | None) -> str:
+    """What `--dataset-group` means, by default the default one; NotFound lists those that exist."""
+    from pawsonalize.engine.serving.directory import Address
+
+    return adapters.directory(settings).dataset_group(Address(given))
 
 
 def _say_where(settings: Settings) -> None:
@@ -44,9 +56,4 @@ def _say_where(settings: Settings) -> None:
         where = f"data folder: {settings.data_dir.absolute()}"
         if written.file is not None:
             where += f" (settings: {written.file.absolute()})"
-        _say(where)
-
-
-def _say(words: str) -> None:
-    stderr = Console(stderr=True, soft_wrap=True, highlight=False)
-    stderr.print(words, style="dim", markup=False)
+        say(where, "dim")

@@ -1,13 +1,16 @@
-"""Options that several commands share."""
+"""Options that several commands share, and the groups that commands stand in."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
+from typer.core import TyperGroup
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.resources.solutions import MAX_TRIALS, Tuning
+
+if TYPE_CHECKING:
+    from pawsonalize.engine.resources.solutions import Tuning
 
 DataDir = Annotated[
     Path | None,
@@ -65,8 +68,10 @@ TuneSeconds = Annotated[
 ]
 
 
-def read_tuning(trials: int | None, seconds: float | None) -> Tuning | None:
+def read_tuning(trials: int | None, seconds: float | None) -> "Tuning | None":
     """The tuning that `--tune` and `--tune-seconds` ask for; InvalidInput where they are wrong."""
+    from pawsonalize.engine.resources.solutions import MAX_TRIALS, Tuning
+
     if trials is None:
         if seconds is not None:
             raise InvalidInput("--tune-seconds goes with --tune: say how many trials")
@@ -86,3 +91,30 @@ def read_pairs(given: list[str] | None, option: str = "--set") -> dict[str, str]
         if not name or not equals:
             raise InvalidInput(f"{option} takes name=value, not {name}")
     return {name: value for name, _, value in pairs}
+
+
+class CommandGroup(TyperGroup):
+    """Commands under one name; their help is plain text, and quick to import."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """`--help`, false where it is not given: without a value, Typer imports Pydantic."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.default = False
+        return option
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the first sentence of each command's help, however long."""
+        commands = [(name, self.commands[name]) for name in self.list_commands(ctx)]
+        rows = [
+            (name, (command.help or "").partition("\n\n")[0].replace("\n", " "))
+            for name, command in commands
+            if not command.hidden
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+def command_group(about: str, **settings: Any) -> typer.Typer:
+    """A group of commands that prints its help where no command is named."""
+    return typer.Typer(cls=CommandGroup, no_args_is_help=True, help=about, **settings)

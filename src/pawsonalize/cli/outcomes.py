@@ -7,14 +7,9 @@ import msgspec
 import typer
 
 from pawsonalize import clock
-from pawsonalize.cli.dataset_group import dataset_group_of
-from pawsonalize.cli.opening import opened
+from pawsonalize.cli.opening import dataset_group_of, opened
 from pawsonalize.cli.options import DataDir, DatasetGroupName, Json, read_pairs
-from pawsonalize.cli.outcomes_plot import plot
-from pawsonalize.cli.outcomes_table import print_outcomes
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.reporting.outcomes import read_weights
-from pawsonalize.engine.reporting.outcomes_report import WITHIN_DAYS, read_order, report_outcomes
 from pawsonalize.settings import load_settings
 
 
@@ -28,7 +23,7 @@ def outcomes(
     ] = None,
     within: Annotated[
         int, typer.Option(help="Days from an answer to what came of it, 1 to 365.")
-    ] = WITHIN_DAYS,
+    ] = 30,
     weight: Annotated[
         list[str] | None,
         typer.Option(help="What an outcome is worth, name=value; may be repeated."),
@@ -44,6 +39,10 @@ def outcomes(
 
     Example: pawsonalize outcomes --since 2026-01-01 --until 2026-07-01 --svg waiting.svg
     """
+    from pawsonalize.cli.outcomes_report import plot, print_outcomes
+    from pawsonalize.engine.reporting.outcomes import read_weights
+    from pawsonalize.engine.reporting.outcomes_report import read_order, report_outcomes
+
     settings = load_settings({"data_dir": data_dir})
     weights = read_weights(read_pairs(weight, "--weight"))
     order = read_order(since, until, clock.now(), within, weights)

@@ -1,16 +1,65 @@
-"""A workflow run as text."""
+"""A retraining run on the terminal: watched to its end, and as text."""
 
+import time
 from collections.abc import Iterator, Mapping
-from typing import Any
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
 
+import msgspec
+import typer
 from rich.console import Console
+from rich.status import Status
 from rich.table import Table
 
+from pawsonalize import clock
+from pawsonalize.app import Adapters, worker_processes
+from pawsonalize.cli.terminal import wide_console
 from pawsonalize.domain.times import SECOND, iso
 from pawsonalize.engine.training.retraining.fates import described, label
-from pawsonalize.engine.training.retraining.record import Half, Record, StepTiming
+from pawsonalize.engine.training.retraining.record import Half, Outcome, Record, StepTiming
+from pawsonalize.settings import Settings
 
+_LOOK_SECONDS = 0.2
+_BAD = {Outcome.FAILED, Outcome.CANCELLED, Outcome.TIMED_OUT}
 _FILE_WIDTH = 140
+
+
+def started(settings: Settings, adapters: Adapters) -> None:
+    """See that somebody works on the run: a server, or else a process of its own."""
+    with _log_file(settings) as output:
+        worker_processes(settings, adapters, output, outlive=True).look(clock.now())
+
+
+def follow(settings: Settings, adapters: Adapters, run_id: str) -> Record:
+    """Show the run's steps on stderr as they are done; see that somebody works on it.
+
+    Ctrl-C ends the showing alone: the run goes on.
+    """
+    console = Console(stderr=True, highlight=False)
+    runs = adapters.runs(settings)
+    record = runs.get(run_id)
+    console.print(f"{run_id} (Ctrl-C leaves it running)")
+    with _log_file(settings) as output, console.status("") as status:
+        processes = worker_processes(settings, adapters, output, outlive=True)
+        shown = 0
+        while True:
+            processes.look(clock.now())
+            record = runs.get(run_id)
+            shown = _show(record, shown, console, status)
+            if record.ended_at is not None:
+                return record
+            time.sleep(_LOOK_SECONDS)
+
+
+def finish(record: Record, json: bool) -> None:
+    """Print the run, and leave with the exit code of its outcome."""
+    if json:
+        print(msgspec.json.encode(record).decode())
+    else:
+        print_run(record)
+    if record.outcome in _BAD:
+        raise typer.Exit(1)
 
 
 def print_runs(records: list[Record]) -> None:
@@ -18,42 +67,41 @@ def print_runs(records: list[Record]) -> None:
     table = Table("run", "began", "by", "status", "seconds", "why", box=None, pad_edge=False)
     for record in records:
         seconds = "" if record.ended_at is None else _seconds(record.started_at, record.ended_at)
-        why = record.reason or whereabouts(record)
+        why = record.reason or _whereabouts(record)
         began = iso(record.started_at)[:19] + "Z"
         table.add_row(record.run_id, began, record.trigger, record.status, seconds, why)
-    _console().print(table, highlight=False)
+    wide_console(_FILE_WIDTH).print(table)
 
 
 def print_run(record: Record) -> None:
     """All that people want to know of a run."""
-    console = _console()
+    console = wide_console(_FILE_WIDTH)
     ended = "" if record.ended_at is None else f", ended {iso(record.ended_at)}"
-    console.print(f"{record.run_id} is {record.status}: {record.reason}", highlight=False)
+    console.print(f"{record.run_id} is {record.status}: {record.reason}")
     console.print(
         f"begun {iso(record.started_at)} by {record.trigger}, as of {iso(record.as_of)}{ended}",
-        highlight=False,
     )
     for finding in record.findings:
-        console.print(f"{finding['severity']}: {described(finding)}", highlight=False)
+        console.print(f"{finding['severity']}: {described(finding)}")
     for campaign, reason in record.left_out.items():
-        console.print(f"left out: {campaign}: {reason}", highlight=False)
+        console.print(f"left out: {campaign}: {reason}")
     for half in record.halves:
         console.print()
         _print_half(console, half)
     console.print()
     for timing in record.steps:
-        print_step(console, timing)
+        _print_step(console, timing)
 
 
-def print_step(console: Console, timing: StepTiming) -> None:
+def _print_step(console: Console, timing: StepTiming) -> None:
     """A step, how long it took, and what went wrong on the way."""
     took = "…" if timing.ended_at is None else f"{_seconds(timing.began_at, timing.ended_at)} s"
-    console.print(f"  {timing.step:<17} {took:>9}", highlight=False)
+    console.print(f"  {timing.step:<17} {took:>9}")
     for error in timing.errors:
-        console.print(f"    tried again after: {error}", highlight=False)
+        console.print(f"    tried again after: {error}")
 
 
-def whereabouts(record: Record) -> str:
+def _whereabouts(record: Record) -> str:
     """What is being done, in a few words."""
     trainings = [
         f"{label(half)}: {half.training_progress}"
@@ -63,17 +111,32 @@ def whereabouts(record: Record) -> str:
     return f"{record.step} " + ", ".join(trainings)
 
 
+def _show(record: Record, shown: int, console: Console, status: Status) -> int:
+    """Print the steps done since; how many are shown now."""
+    done = [timing for timing in record.steps if timing.ended_at is not None]
+    for timing in done[shown:]:
+        _print_step(console, timing)
+    status.update(_whereabouts(record))
+    return len(done)
+
+
+@contextmanager
+def _log_file(settings: Settings) -> Iterator[IO[bytes]]:
+    """Where workers that are started from here log, since they may outlive the terminal."""
+    with Path(settings.data_dir / "retrain.log").open("ab") as file:
+        yield file
+
+
 def _print_half(console: Console, half: Half) -> None:
     than = f" (live: {half.live_version})" if half.live_version else ""
     console.print(
         ": ".join(filter(None, (label(half), half.solution_version + than, half.fate))),
         style="bold",
-        highlight=False,
     )
     if half.reason:
-        console.print(half.reason, highlight=False)
+        console.print(half.reason)
     for text in _verdicts(half.decision or {}):
-        console.print(text, highlight=False)
+        console.print(text)
 
 
 def _verdicts(decision: Mapping[str, Any]) -> Iterator[str]:
@@ -83,10 +146,3 @@ def _verdicts(decision: Mapping[str, Any]) -> Iterator[str]:
 
 def _seconds(began_at: int, ended_at: int) -> str:
     return f"{(ended_at - began_at) / SECOND:,.1f}"
-
-
-def _console() -> Console:
-    console = Console()
-    if not console.is_terminal:
-        console.width = _FILE_WIDTH
-    return console

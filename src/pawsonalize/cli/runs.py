@@ -1,19 +1,67 @@
-"""`pawsonalize runs`: retrainings, those that go on and those that ended."""
+"""`pawsonalize retrain` and `runs`: retrainings now, those that go on and those that ended."""
 
 from typing import Annotated
 
 import msgspec
 import typer
 
-from pawsonalize.cli.following import finish, follow
-from pawsonalize.cli.opening import opened
-from pawsonalize.cli.options import DataDir, Json
-from pawsonalize.cli.run_report import print_run, print_runs
+from pawsonalize import clock
+from pawsonalize.cli.opening import dataset_group_of, opened
+from pawsonalize.cli.options import At, DataDir, Json, command_group
+from pawsonalize.domain.times import parse_moment
 from pawsonalize.settings import load_settings
 
-app = typer.Typer(no_args_is_help=True, help="Workflow runs: retrainings.")
+app = command_group("Workflow runs: retrainings.")
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run, as `runs ls` names it.")]
+
+
+def retrain(
+    at: At = None,
+    wait: Annotated[
+        bool, typer.Option(help="Show how it goes, to its end; else return at once.")
+    ] = True,
+    dataset_group: Annotated[
+        str | None,
+        typer.Option(
+            help="Only what asks for it in this dataset group, by its name or ARN.",
+            show_default="all",
+        ),
+    ] = None,
+    solution: Annotated[
+        str | None,
+        typer.Option(help="Only this solution, whether it asks or not.", show_default="all"),
+    ] = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Train new solution versions now, and serve those that prove themselves.
+
+    Every solution that a campaign serves gets one, in every dataset group, unless it has
+    `retrain: false`. One that fails does not stop another.
+
+    Needs no running server; running ones follow. Ctrl-C ends the watching, not the run. Exit
+    code 0 whatever the gate decides or if there is nothing to do; 1 if the run failed, was
+    cancelled or timed out, or if another one runs.
+
+    Example: pawsonalize retrain --dataset-group shelter-b
+    """
+    from pawsonalize.cli.run_report import finish, follow, started
+    from pawsonalize.engine.training.retrained import Part
+    from pawsonalize.engine.training.retraining.record import Trigger
+
+    settings = load_settings({"data_dir": data_dir})
+    now = clock.now()
+    as_of = None if at is None else parse_moment(at, "--at")
+    with opened(settings) as adapters:
+        group = dataset_group and dataset_group_of(adapters, settings, dataset_group)
+        part = Part(group, solution)
+        record = adapters.runs(settings).begin(Trigger.COMMAND, now, as_of, part)
+        if wait:
+            record = follow(settings, adapters, record.run_id)
+        else:
+            started(settings, adapters)
+    finish(record, json)
 
 
 @app.command("ls")
@@ -26,6 +74,8 @@ def ls(
 
     Example: pawsonalize runs ls
     """
+    from pawsonalize.cli.run_report import print_runs
+
     settings = load_settings({"data_dir": data_dir})
     with opened(settings) as adapters:
         records = adapters.runs(settings).newest(limit)
@@ -41,6 +91,8 @@ def show(run: RunId, data_dir: DataDir = None, json: Json = False) -> None:
 
     Example: pawsonalize runs show retrain-20260518T030000000Z
     """
+    from pawsonalize.cli.run_report import print_run
+
     settings = load_settings({"data_dir": data_dir})
     with opened(settings) as adapters:
         record = adapters.runs(settings).get(run)
@@ -58,6 +110,8 @@ def watch(run: RunId, data_dir: DataDir = None, json: Json = False) -> None:
 
     Example: pawsonalize runs watch retrain-20260518T030000000Z
     """
+    from pawsonalize.cli.run_report import finish, follow
+
     settings = load_settings({"data_dir": data_dir})
     with opened(settings) as adapters:
         record = follow(settings, adapters, run)
@@ -70,6 +124,8 @@ def cancel(run: RunId, data_dir: DataDir = None, json: Json = False) -> None:
 
     Example: pawsonalize runs cancel retrain-20260518T030000000Z
     """
+    from pawsonalize.cli.run_report import follow
+
     settings = load_settings({"data_dir": data_dir})
     with opened(settings) as adapters:
         adapters.runs(settings).cancel(run)

@@ -4,16 +4,15 @@ import os
 import signal
 import sys
 import tempfile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import uvicorn
-from rich.console import Console
-
-from pawsonalize.app import Adapters, open_notifiers, polling
 from pawsonalize.cli.opening import opened_or_made
 from pawsonalize.cli.options import DataDir, Host, Port, Workers
-from pawsonalize.cli.workers import supervise_with_workers
+from pawsonalize.cli.terminal import say
 from pawsonalize.settings import Settings, as_environment, load_settings
+
+if TYPE_CHECKING:
+    from pawsonalize.app import Adapters
 
 _DRAIN_SECONDS = 30
 # A worker that has not said a word for so long is replaced; a busy machine starts it slowly.
@@ -34,12 +33,14 @@ def serve(
 
 def run_server(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight are answered first."""
+    from pawsonalize.app import open_notifiers, polling
+
     # Here, what cannot be used is one line and an exit code; in a worker, a traceback.
     open_notifiers(settings)
     with opened_or_made(settings) as adapters:
         polling(settings, adapters)
         if advice := _advice(settings, adapters):
-            Console(stderr=True).print(advice, style="yellow", markup=False)
+            say(advice, "yellow")
     # Two libraries that each take all cores for one small product only get in their own way.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.update(as_environment(settings))
@@ -57,13 +58,13 @@ def run_server(settings: Settings) -> None:
     if settings.workers == 1:
         _run(options)
         return
-    supervise_with_workers()
+    _supervise_with_workers()
     with tempfile.TemporaryDirectory(prefix="pawsonalize-metrics-") as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
         _run(options)
 
 
-def _advice(settings: Settings, adapters: Adapters) -> str | None:
+def _advice(settings: Settings, adapters: "Adapters") -> str | None:
     """What to do about who may call `/aws`, if anything."""
     if not settings.requires_signatures:
         if settings.is_local:
@@ -79,9 +80,31 @@ def _advice(settings: Settings, adapters: Adapters) -> str | None:
 
 def _run(options: dict[str, Any]) -> None:
     """Run uvicorn, with our exit codes: 0 after a stop that was asked for, else 1."""
+    import uvicorn
+
     # Once drained, uvicorn sends itself the signal again, for the handler that was there before.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         uvicorn.run("pawsonalize.app.asgi:asgi", **options)
     except SystemExit as ended:
         sys.exit(1 if ended.code else 0)
+
+
+def _supervise_with_workers() -> None:
+    """Let uvicorn's supervisor, which has no setting for it, notice at once when a worker dies.
+
+    While the supervisor holds the worker's end of the pipe between them, a worker that dies after
+    it was asked whether it lives leaves no end of file: the supervisor waits for the answer until
+    the health check times out, replaces nobody and hears no signal.
+    """
+    from uvicorn.supervisors import multiprocess
+
+    class ServerProcess(multiprocess.Process):
+        """A worker process whose end of the pipe its supervisor lets go of."""
+
+        def start(self) -> None:
+            """Start it."""
+            super().start()
+            self.child_conn.close()
+
+    multiprocess.Process = ServerProcess  # type: ignore[misc]

@@ -1,35 +1,42 @@
-"""`pawsonalize solutions`: what is trained, from which recipe and settings."""
+"""`pawsonalize solutions` and `solution-versions`: what is trained, and what it became."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
 from pawsonalize import clock
-from pawsonalize.cli.dataset_group import dataset_group_of
-from pawsonalize.cli.opening import opened
+from pawsonalize.cli.opening import dataset_group_of, opened
 from pawsonalize.cli.options import (
     DataDir,
     DatasetGroupName,
     Json,
     Setting,
+    command_group,
     read_pairs,
     read_tuning,
 )
-from pawsonalize.cli.resource_commands import add_ls, add_show
-from pawsonalize.cli.resource_table import print_fields
+from pawsonalize.cli.resources import add_ls, add_show, print_fields, print_table
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.resources.solutions import EventParameters, Solution, TrainingSelection
-from pawsonalize.recipes.user_personalization import UserPersonalization
 from pawsonalize.settings import load_settings
 
-app = typer.Typer(no_args_is_help=True, help="Solutions: a recipe with its settings.")
+if TYPE_CHECKING:
+    from pawsonalize.engine.resources.solutions import EventParameters, Solution
 
 
-add_ls(app, Solution, ("name", "status", "recipe", "dataset_group", "retrain"), "solutions")
-add_show(app, Solution, "solutions", "recommender")
+def _kind() -> type["Solution"]:
+    from pawsonalize.engine.resources.solutions import Solution
+
+    return Solution
+
+
+app = command_group("Solutions: a recipe with its settings.")
+add_ls(app, "solution", _kind, ("name", "status", "recipe", "dataset_group", "retrain"))
+add_show(app, "solution", _kind, "recommender")
+versions = command_group("Solution versions: trained models.")
 
 Name = Annotated[str, typer.Argument(help="The solution.")]
+Version = Annotated[str, typer.Argument(help="The solution version.")]
 Retrain = Annotated[
     bool | None,
     typer.Option(
@@ -47,7 +54,7 @@ AutoTrainingDays = Annotated[
 def create(
     *,
     name: Name,
-    recipe: Annotated[str, typer.Argument(help="The recipe.")] = UserPersonalization.name,
+    recipe: Annotated[str, typer.Argument(help="The recipe.")] = "user-personalization",
     dataset_group: DatasetGroupName = None,
     setting: Setting = None,
     event: Annotated[
@@ -65,6 +72,8 @@ def create(
 
     Example: pawsonalize solutions create cats user-personalization --dataset-group shelter-b
     """
+    from pawsonalize.engine.resources.solutions import Solution, TrainingSelection
+
     settings = load_settings({"data_dir": data_dir})
     with opened(settings) as adapters:
         solution = Solution(
@@ -99,7 +108,7 @@ def tune(
     tuning = read_tuning(trials or None, seconds)
     with opened(load_settings({"data_dir": data_dir})) as adapters:
 
-        def tuned(solution: Solution) -> Solution:
+        def tuned(solution: "Solution") -> "Solution":
             return msgspec.structs.replace(solution, tuning=tuning)
 
         changed = adapters.solutions.change(name, tuned, clock.now())
@@ -124,7 +133,7 @@ def update(
     pairs = read_pairs(setting)
     with opened(load_settings({"data_dir": data_dir})) as adapters:
 
-        def changed(solution: Solution) -> Solution:
+        def changed(solution: "Solution") -> "Solution":
             settings = {**solution.settings, **pairs}
             return msgspec.structs.replace(solution, settings=settings, **wished)
 
@@ -141,10 +150,54 @@ def delete(name: Name, data_dir: DataDir = None) -> None:
         adapters.versions.delete_solution(name, clock.now())
 
 
-def _event(given: str) -> EventParameters:
+def _event(given: str) -> "EventParameters":
     """`type` or `type=weight`; InvalidInput for a weight that is no number."""
+    from pawsonalize.engine.resources.solutions import EventParameters
+
     event_type, _, weight = given.partition("=")
     try:
         return EventParameters(event_type, float(weight) if weight else None)
     except ValueError:
         raise InvalidInput(f"--event takes type or type=weight, not {given}") from None
+
+
+@versions.command("ls")
+def ls_versions(
+    solution: Annotated[
+        str | None, typer.Option(help="Only versions of this solution.", show_default="all")
+    ] = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """List the solution versions, newest first.
+
+    Example: pawsonalize solution-versions ls --solution recommender
+    """
+    from pawsonalize.engine.resources.solutions import SolutionVersion
+
+    with opened(load_settings({"data_dir": data_dir})) as adapters:
+        found = list(adapters.registry.all(SolutionVersion, parent=solution))
+    if json:
+        print(msgspec.json.encode(found).decode())
+        return
+    print_table(found, ("name", "status", "recipe", "mode", "events", "created_at"))
+
+
+@versions.command("show")
+def show_version(name: Version, data_dir: DataDir = None, json: Json = False) -> None:
+    """Show a solution version; of one in training, how far it is.
+
+    Example: pawsonalize solution-versions show recommender-20260517T093000000Z-1f2e3d
+    """
+    with opened(load_settings({"data_dir": data_dir})) as adapters:
+        print_fields(adapters.trainings.look(name, clock.now()), json)
+
+
+@versions.command("stop")
+def stop_version(name: Version, data_dir: DataDir = None, json: Json = False) -> None:
+    """Stop a training on this machine; nothing of it is kept.
+
+    Example: pawsonalize solution-versions stop recommender-20260517T093000000Z-1f2e3d
+    """
+    with opened(load_settings({"data_dir": data_dir})) as adapters:
+        print_fields(adapters.trainings.stop(name, clock.now()), json)

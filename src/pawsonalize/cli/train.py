@@ -1,12 +1,11 @@
 """`pawsonalize train`: new solution versions, served as soon as they are ready."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 import typer
 
 from pawsonalize import clock
-from pawsonalize.cli.dataset_group import dataset_group_of
 from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import (
     At,
@@ -21,18 +20,15 @@ from pawsonalize.cli.options import (
     read_pairs,
     read_tuning,
 )
-from pawsonalize.cli.training import solutions_of, solutions_to_train, train_and_serve
-from pawsonalize.cli.tuned_line import tuned_line
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.defaults import RECOMMENDER
-from pawsonalize.engine.resources.solutions import TrainingMode
-from pawsonalize.engine.serving.directory import listed
 from pawsonalize.settings import load_settings
 
+if TYPE_CHECKING:
+    from pawsonalize.engine.resources.solutions import SolutionVersion
+
 Mode = Annotated[
-    TrainingMode,
+    Literal["FULL", "UPDATE"],
     typer.Option(help="FULL: from nothing. UPDATE: fold new events into the newest version."),
 ]
 
@@ -49,7 +45,7 @@ def train(
     ] = None,
     recipe: RecipeName = None,
     setting: Setting = None,
-    mode: Mode = TrainingMode.FULL,
+    mode: Mode = "FULL",
     tune: Tune = None,
     tune_seconds: TuneSeconds = None,
     seed: Seed = 0,
@@ -62,6 +58,10 @@ def train(
 
     Example: pawsonalize train --solution recommender --set popularity_half_life_days=14
     """
+    from pawsonalize.cli.training import chosen_solutions, train_and_serve
+    from pawsonalize.engine.resources.campaigns import Campaign
+    from pawsonalize.engine.resources.solutions import TrainingMode
+
     settings = load_settings({"data_dir": data_dir})
     tuning = read_tuning(tune, tune_seconds)
     now = clock.now()
@@ -72,17 +72,8 @@ def train(
                 f"there are no events in {settings.data_dir.absolute()}: name the right folder with"
                 " --data-dir, or bring some with `pawsonalize import` or by POST /v1/events"
             )
-        if dataset_group is not None:
-            group = dataset_group_of(adapters, settings, dataset_group)
-            solutions = solutions_of(adapters, group, solution)
-        elif solution is None and recipe is None and not setting:
-            solutions = solutions_to_train(settings)
-        else:
-            solutions = (solution or RECOMMENDER,)
-        if len(solutions) > 1 and (recipe or setting):
-            raise InvalidInput(
-                f"--recipe and --set are for one alone: add --solution, of {listed(solutions)}"
-            )
+        default = not (recipe or setting)
+        names = chosen_solutions(adapters, settings, dataset_group, solution, default=default)
         trained = [
             train_and_serve(
                 adapters,
@@ -90,24 +81,30 @@ def train(
                     name,
                     as_of=as_of,
                     now=now,
-                    mode=mode,
+                    mode=TrainingMode(mode),
                     seed=seed,
                     recipe=recipe,
                     settings=read_pairs(setting) or None,
                     tuning=tuning,
                 ),
             )
-            for name in solutions
+            for name in names
         ]
         served = {campaign.solution for campaign in adapters.registry.all(Campaign)}
     if json:
         print(msgspec.json.encode(trained).decode())
         return
     for version in trained:
-        fate = "goes live" if version.solution in served else "waits for a campaign to serve it"
-        print(
-            f"{version.name} {fate}: trained on {version.events:,} events of"
-            f" {version.users:,} visitors and {version.items:,} items"
-        )
-        if version.tuned is not None:
-            print(f"  {tuned_line(version.tuned)}")
+        _print(version, is_served=version.solution in served)
+
+
+def _print(version: "SolutionVersion", *, is_served: bool) -> None:
+    from pawsonalize.cli.training import tuned_line
+
+    fate = "goes live" if is_served else "waits for a campaign to serve it"
+    print(
+        f"{version.name} {fate}: trained on {version.events:,} events of"
+        f" {version.users:,} visitors and {version.items:,} items"
+    )
+    if version.tuned is not None:
+        print(f"  {tuned_line(version.tuned)}")

@@ -1,26 +1,29 @@
-"""`pawsonalize batch-jobs`: a solution version asked about every line of files."""
+"""`pawsonalize batch-jobs` and `users erase`: what is done as a job."""
 
 from itertools import chain
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
-from pawsonalize.app.jobs import background_jobs
-from pawsonalize.cli.opening import opened
-from pawsonalize.cli.options import DataDir, Json
-from pawsonalize.cli.resource_table import print_fields, print_table
-from pawsonalize.engine.resources.jobs import BatchInferenceJob, BatchSegmentJob
-from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.cli.opening import dataset_group_of, opened
+from pawsonalize.cli.options import DataDir, DatasetGroupName, Json, command_group
+from pawsonalize.cli.resources import print_fields, print_table
+from pawsonalize.domain.ids import parse_id
 from pawsonalize.settings import load_settings
 
-app = typer.Typer(no_args_is_help=True, help="Batch jobs: questions asked by files.")
+if TYPE_CHECKING:
+    from pawsonalize.engine.resources.jobs import BatchInferenceJob, BatchSegmentJob
+    from pawsonalize.engine.resources.registry import Registry
+
+batch_jobs = command_group("Batch jobs: questions asked by files.")
+users = command_group("Users, who may be erased.")
 
 Name = Annotated[str, typer.Argument(help="The batch job.")]
 _COLUMNS = ("name", "kind", "status", "solution_version", "answered", "rejected")
 
 
-@app.command("create")
+@batch_jobs.command("create")
 def create(
     *,
     name: Name,
@@ -48,6 +51,9 @@ def create(
 
     Example: pawsonalize batch-jobs create mailing recommender-1 file:///d/in.jsonl file:///d/out/
     """
+    from pawsonalize.app import background_jobs
+    from pawsonalize.engine.resources.jobs import BatchInferenceJob, BatchSegmentJob
+
     settings = load_settings({"data_dir": data_dir})
     kind = BatchSegmentJob if segments else BatchInferenceJob
     wanted = kind(
@@ -68,12 +74,14 @@ def create(
         raise typer.Exit(1)
 
 
-@app.command("ls")
+@batch_jobs.command("ls")
 def ls(data_dir: DataDir = None, json: Json = False) -> None:
     """List the batch jobs, of inference first, newest first.
 
     Example: pawsonalize batch-jobs ls
     """
+    from pawsonalize.engine.resources.jobs import BatchInferenceJob, BatchSegmentJob
+
     with opened(load_settings({"data_dir": data_dir})) as adapters:
         kinds = (BatchInferenceJob, BatchSegmentJob)
         jobs = list(chain.from_iterable(adapters.registry.all(kind) for kind in kinds))
@@ -83,7 +91,7 @@ def ls(data_dir: DataDir = None, json: Json = False) -> None:
     print_table(jobs, _COLUMNS)
 
 
-@app.command("show")
+@batch_jobs.command("show")
 def show(name: Name, data_dir: DataDir = None, json: Json = False) -> None:
     """Show a batch job.
 
@@ -93,18 +101,57 @@ def show(name: Name, data_dir: DataDir = None, json: Json = False) -> None:
         print_fields(_find(adapters.registry, name), json)
 
 
-@app.command("delete")
+@batch_jobs.command("delete")
 def delete(name: Name, data_dir: DataDir = None) -> None:
     """Forget a batch job that is done; its files stay.
 
     Example: pawsonalize batch-jobs delete mailing
     """
+    from pawsonalize.app import background_jobs
+
     settings = load_settings({"data_dir": data_dir})
     with opened(settings) as adapters:
         job = _find(adapters.registry, name)
         background_jobs(settings, adapters).delete(type(job), name)
 
 
-def _find(registry: Registry, name: str) -> BatchInferenceJob | BatchSegmentJob:
+@users.callback()
+def users_callback() -> None:
+    """Users, who may be erased."""
+
+
+@users.command("erase")
+def erase(
+    user_id: Annotated[str, typer.Argument(help="The user.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dataset_group: DatasetGroupName = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Erase a user's events, sessions, attributes and answers, from the archive as well.
+
+    A user whom several dataset groups know is erased from one of them. The models that serve know
+    the user until they are trained again.
+
+    Example: pawsonalize users erase ann --yes
+    """
+    from pawsonalize.app.jobs import background_jobs, erasing
+
+    user_id = parse_id(user_id, "userId")
+    if not yes:
+        typer.confirm(f"Erase {user_id} for good?", abort=True)
+    settings = load_settings({"data_dir": data_dir})
+    with opened(settings) as adapters:
+        group = dataset_group_of(adapters, settings, dataset_group)
+        job = erasing(settings, adapters).erase_user(user_id, dataset_group=group)
+        done = background_jobs(settings, adapters).finish(job)
+        print_fields(done, json)
+    if done.failure_reason:
+        raise typer.Exit(1)
+
+
+def _find(registry: "Registry", name: str) -> "BatchInferenceJob | BatchSegmentJob":
     """The job of that name, of either kind; NotFound if there is none."""
+    from pawsonalize.engine.resources.jobs import BatchInferenceJob, BatchSegmentJob
+
     return registry.find(BatchSegmentJob, name) or registry.get(BatchInferenceJob, name)

@@ -1,21 +1,25 @@
-"""An outcomes report as tables and sentences for the terminal."""
+"""An outcomes report as text for the terminal, and as a picture.
+
+The picture has the waiting curves: the share still waiting by day, of all and of the hardest fifth.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from rich.console import Console
 from rich.table import Table
 
-from pawsonalize.engine.reporting.report import Estimate, Line, OutcomesReport, Stays
+from pawsonalize.cli.terminal import drawn, wide_console
+from pawsonalize.engine.reporting.report import Curve, Estimate, Line, OutcomesReport, Stays
 
-_FILE_WIDTH = 140  # a file has no width of its own, and the tables would be folded to 80
+_FILE_WIDTH = 140
 _UNKNOWN = "-"
+_LEFT, _TOP, _WIDTH, _HEIGHT = 60, 80, 640, 320
+_HORIZON, _LAST = 90, 180  # days: the mean is restricted to the one, the picture to the other
 
 
 def print_outcomes(report: OutcomesReport) -> None:
     """Totals, policies and versions, on stdout."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _FILE_WIDTH
+    console = wide_console(_FILE_WIDTH)
     console.print(
         f"Outcomes from {report.since} to {report.until}; one that names no answer is put down"
         f" to the visitor's newest within {report.within_days} days that held the animal"
@@ -84,3 +88,46 @@ def _number(value: float | None) -> str:
 
 def _share(value: float | None) -> str:
     return _UNKNOWN if value is None else f"{value:.1%}"
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A curve as the points of an SVG polyline, with its name."""
+
+    name: str
+    points: str
+    colour: str
+
+
+def plot(report: OutcomesReport) -> str:
+    """The picture as SVG text."""
+    curves = [
+        _drawn(report.curve, "all arrivals", report.total.stays, "#556"),
+        _drawn(report.hardest_curve, "the hardest fifth", report.total.hardest_fifth, "#b4531a"),
+    ]
+    return drawn(
+        "outcomes.svg.jinja",
+        report=report,
+        curves=curves,
+        left=_LEFT,
+        top=_TOP,
+        width=_WIDTH,
+        height=_HEIGHT,
+        horizon=_x(_HORIZON),
+        days=[(_x(day), day) for day in range(0, _LAST + 1, 30)],
+        shares=[(_TOP + _HEIGHT * (1 - part / 4), f"{part * 25}%") for part in range(5)],
+    )
+
+
+def _drawn(curve: Curve, name: str, stays: Stays | None, colour: str) -> Drawn:
+    points, before = [], 1.0
+    for day, share in zip(curve.days, curve.share, strict=True):
+        points += [(_x(day), before), (_x(day), share)]
+        before = share
+    said = f"{name}, RMST90 {stays.rmst90.mean:.1f} days" if stays and stays.rmst90 else name
+    text = " ".join(f"{x:.1f},{_TOP + _HEIGHT * (1 - share):.1f}" for x, share in points)
+    return Drawn(said, text, colour)
+
+
+def _x(day: float) -> float:
+    return _LEFT + _WIDTH * min(day, _LAST) / _LAST

@@ -1,0 +1,137 @@
+"""Feeds into the inventory, and what they did, for the commands in `feeds.py`."""
+
+import os
+import time
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from pawsonalize import clock
+from pawsonalize.app import Adapters
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.ingest.feeds.feeds_file import read_header
+from pawsonalize.engine.ingest.feeds.formats import FeedForm, read_feed
+from pawsonalize.engine.ingest.feeds.importing import FeedImport, FeedReport, import_feed
+from pawsonalize.engine.ingest.feeds.mapping import NO_MAPPING, Unrecognised, ValueMapping, skeleton
+from pawsonalize.engine.ingest.feeds.sources import FeedSource
+from pawsonalize.engine.ingest.feeds.table import TableForm, read_columns, read_date_order
+from pawsonalize.engine.ingest.feeds.watching import FolderWatch, Seen
+from pawsonalize.engine.ingest.importing.text_form import read_text_form
+from pawsonalize.engine.ingest.inventory.inventory import Inventory
+
+_SHOWN_ERRORS = 20
+_MORE = "and {:,} more rejected rows: --errors FILE writes all of them to a file"
+_SHOWN = 20
+
+
+def read_form(
+    format: str | None,  # noqa: A002  # the option's name
+    encoding: str | None,
+    separator: str | None,
+    columns: list[str] | None,
+    dates: str | None,
+) -> FeedForm:
+    """The form that the options name; InvalidInput for those that name none."""
+    text = read_text_form(encoding, separator)
+    table = TableForm(text.separator, read_date_order(dates), read_columns(columns or []))
+    return FeedForm(format, text.encoding, table)
+
+
+def read_map(path: Path | None) -> ValueMapping:
+    """What the source's values mean, as the file of `--map` says."""
+    return NO_MAPPING if path is None else ValueMapping.read(path)
+
+
+def fetched(
+    adapters: Adapters, how: FeedImport, form: FeedForm, url: str, headers: list[str]
+) -> FeedReport:
+    """Import the feed at an address."""
+    read = dict(read_header(text, os.environ) for text in headers)
+    source = FeedSource(url, read, form, how)
+    now = clock.now()
+    return source.taken(adapters.animals, source.fetched(), now)
+
+
+def taken(adapters: Adapters, how: FeedImport, form: FeedForm, file: Path) -> FeedReport:
+    """Import the feed in a file."""
+    try:
+        content = file.read_bytes()
+        written = int(file.stat().st_mtime * 1000)
+    except OSError as error:
+        raise InvalidInput(f"cannot read the feed {file}: {error.strerror}") from error
+    now = clock.now()
+    inventory = Inventory(adapters.animals)
+    rows, notes = read_feed([content], form)
+    report = import_feed(inventory, adapters.animals, rows, how, written, now)
+    report.notes[:0] = notes
+    return report
+
+
+def watch(
+    adapters: Adapters, folder: Path, how: FeedImport, form: FeedForm, seconds: float
+) -> None:
+    """Import every feed that is put into the folder, until stopped."""
+    console = Console(stderr=True, highlight=False)
+    folder_watch = FolderWatch(folder, partial(taken, adapters, how, form))
+    console.print(f"Watching {folder} (stop it with Ctrl-C)")
+    while True:
+        for seen in folder_watch.look():
+            said = _said(seen)
+            console.print(f"{seen.name}: {said}", markup=False)
+        time.sleep(seconds)
+
+
+def write_map(path: Path, report: FeedReport) -> None:
+    """Write the mapping file to be filled in for the report's unrecognised values."""
+    path.write_text(skeleton(report.unrecognised), encoding="utf-8")
+
+
+def finish(report: FeedReport, json: bool) -> None:
+    """Print the report and end the command; exit code 1 if not one row was good."""
+    if json:
+        print(msgspec.json.encode(report).decode())
+    else:
+        _print(report)
+    if report.is_refused:
+        raise typer.Exit(1)
+
+
+def _print(report: FeedReport) -> None:
+    print("\n".join([report.in_words(), *report.notes]))
+    if report.rejected:
+        table = Table("place", "animal", "reason")
+        for row in report.rejected[:_SHOWN_ERRORS]:
+            table.add_row(str(row.place), row.animal_id or "", row.reason)
+        Console().print(table)
+    if (more := len(report.rejected) - _SHOWN_ERRORS) > 0:
+        print(_MORE.format(more))
+    _print_unrecognised(report.unrecognised)
+
+
+def _print_unrecognised(values: Unrecognised) -> None:
+    """A table of the most frequent values, and what to do about them."""
+    rows = [(field, value, n) for field, some in values.items() for value, n in some.items()]
+    if not rows:
+        return
+    rows.sort(key=lambda row: (-row[2], row))
+    table = Table("field", "value", "rows", title="Values that were not recognised")
+    for field, value, n in rows[:_SHOWN]:
+        table.add_row(field, value, f"{n:,}")
+    console = Console()
+    console.print(table, markup=False)
+    more = f"{len(rows) - _SHOWN:,} more values. " if len(rows) > _SHOWN else ""
+    console.print(
+        f"{more}To say what they mean: --write-map FILE writes them down, --map FILE reads it.",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _said(seen: Seen) -> str:
+    if seen.report is None:
+        return f"error: {seen.error}"
+    return " ".join([seen.report.in_words(), *seen.report.notes])

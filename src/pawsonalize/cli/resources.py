@@ -1,0 +1,118 @@
+"""Resources on the command line: `ls` and `show`, which most kinds have, and how they print."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from pawsonalize.cli.opening import dataset_group_of, opened
+from pawsonalize.cli.options import DataDir, Json
+from pawsonalize.cli.terminal import wide_console
+from pawsonalize.domain.times import iso
+from pawsonalize.settings import load_settings
+
+if TYPE_CHECKING:
+    from pawsonalize.engine.resources.resource import Resource
+
+_FILE_WIDTH = 200
+
+GroupOrAll = Annotated[
+    str | None,
+    typer.Option(
+        "--dataset-group", help="Only those of this one, by its name or ARN.", show_default="all"
+    ),
+]
+
+
+def add_ls(
+    app: typer.Typer,
+    kind: str,
+    read: Callable[[], type["Resource"]],
+    columns: Sequence[str],
+    *,
+    by_dataset_group: bool = True,
+) -> None:
+    """Add `ls`, which prints a table of these fields.
+
+    `kind` is the kind in words, as its commands are named; `read` imports its class.
+    """
+    about = f"List the {kind}s, newest first.\n\nExample: pawsonalize {_command(kind)} ls"
+
+    def listed(dataset_group: str | None, data_dir: Path | None, json: bool) -> None:
+        settings = load_settings({"data_dir": data_dir})
+        with opened(settings) as adapters:
+            group = dataset_group and dataset_group_of(adapters, settings, dataset_group)
+            resources = list(adapters.registry.all(read(), parent=group))
+        if json:
+            print(msgspec.json.encode(resources).decode())
+            return
+        print_table(resources, columns)
+
+    if by_dataset_group:
+
+        @app.command("ls", help=about)
+        def ls_of(
+            dataset_group: GroupOrAll = None, data_dir: DataDir = None, json: Json = False
+        ) -> None:
+            listed(dataset_group, data_dir, json)
+
+        return
+
+    @app.command("ls", help=about)
+    def ls(data_dir: DataDir = None, json: Json = False) -> None:
+        listed(None, data_dir, json)
+
+
+def add_show(
+    app: typer.Typer, kind: str, read: Callable[[], type["Resource"]], example: str
+) -> None:
+    """Add `show` of one by its name."""
+
+    @app.command(
+        "show", help=f"Show a {kind}.\n\nExample: pawsonalize {_command(kind)} show {example}"
+    )
+    def show(
+        name: Annotated[str, typer.Argument(help=f"The {kind}.")],
+        data_dir: DataDir = None,
+        json: Json = False,
+    ) -> None:
+        with opened(load_settings({"data_dir": data_dir})) as adapters:
+            print_fields(adapters.registry.get(read(), name), json)
+
+
+def print_table(resources: Sequence["Resource"], fields: Sequence[str]) -> None:
+    """A line for each resource."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for field in fields:
+        table.add_column(field.replace("_", " "), no_wrap=field == "name")
+    for resource in resources:
+        table.add_row(*(_text(field, getattr(resource, field)) for field in fields))
+    wide_console(_FILE_WIDTH).print(table, markup=False)
+
+
+def print_fields(resource: "Resource", json: bool) -> None:
+    """A line for each field that has something to say, or JSON."""
+    if json:
+        print(msgspec.json.encode(resource).decode())
+        return
+    for field, value in msgspec.structs.asdict(resource).items():
+        if value not in (None, "", (), {}):
+            print(f"{field.replace('_', ' '):<20} {_text(field, value)}")
+
+
+def _command(kind: str) -> str:
+    return f"{kind.replace(' ', '-')}s"
+
+
+def _text(field: str, value: Any) -> str:
+    if value is None:
+        return "-"
+    if field.endswith("_at"):
+        return iso(value)
+    if isinstance(value, int | float | str):
+        return str(value)
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,59 @@
+"""What commands write to: the terminal, or a file where there is none."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pawsonalize.engine.resources.progress import Progress
+
+
+def wide_console(file_width: int) -> "Console":
+    """Stdout as wide as the terminal; a file has no width of its own, and gets this one."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = file_width
+    return console
+
+
+def say(words: str, style: str | None = None) -> None:
+    """Print to stderr for people: on one line, since a path in two parts cannot be copied."""
+    from rich.console import Console
+
+    stderr = Console(stderr=True, soft_wrap=True, highlight=False)
+    stderr.print(words, style=style, markup=False)
+
+
+@contextmanager
+def progress(label: str) -> Iterator["Progress"]:
+    """A bar on stderr while the block runs; where stderr is no terminal, nothing is drawn."""
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+
+    console = Console(stderr=True)
+    with Bars(console=console, transient=True, disable=not console.is_terminal) as bars:
+        task = bars.add_task(label, total=None)
+
+        def show(done: int, total: int) -> None:
+            bars.update(task, completed=done, total=total or None)
+
+        yield show
+
+
+def drawn(template: str, **values: Any) -> str:
+    """The picture that a template beside this file draws of the values, as SVG text."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    templates = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return templates.get_template(template).render(**values)
