@@ -19,7 +19,7 @@ from pawsonalize.aws.protocol.service import SERVICES, operations
 from pawsonalize.cli.main import app
 from pawsonalize.domain.event_types import SYNONYMS
 from pawsonalize.http.openapi import openapi
-from pawsonalize.http.parameters import UNKNOWN_FIELDS_HEADER
+from pawsonalize.http.operation import UNKNOWN_FIELDS_HEADER
 from pawsonalize.recipes.catalogue import RECIPES
 from pawsonalize.recipes.ranges import Range, tunable
 from pawsonalize.settings import Settings

@@ -1,4 +1,4 @@
-"""GET and POST /v1/datasets; GET and DELETE /v1/datasets/{name}."""
+"""Dataset groups, and what belongs to them: schemas, datasets and event trackers."""
 
 from typing import Any
 
@@ -8,18 +8,132 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
-from pawsonalize.engine.resources.datasets import Dataset
-from pawsonalize.engine.resources.schemas import dataset_type_named
+from pawsonalize.engine.resources.datasets import Dataset, DatasetGroup, DatasetSchema, EventTracker
+from pawsonalize.engine.resources.schemas import dataset_type_named, new_schema
 from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.resources import (
     NamedAnswer,
     OwningGroup,
+    Tags,
     as_answer,
     owning_group,
     read_group_page,
     read_one,
+    read_page,
+    removed,
 )
 from pawsonalize.http.services import Services
+
+
+class DatasetGroupRequest(Form, frozen=True):
+    """A dataset group to create."""
+
+    name: str
+    tags: Tags = msgspec.field(default_factory=dict)
+
+
+class DatasetGroupAnswer(NamedAnswer, frozen=True, kw_only=True, rename="camel"):
+    """Datasets, solutions and event trackers that belong together."""
+
+
+class DatasetGroups(msgspec.Struct, frozen=True, rename="camel"):
+    """Dataset groups, newest first; `nextCursor` fetches the next page and is null on the last."""
+
+    dataset_groups: list[DatasetGroupAnswer]
+    next_cursor: str | None
+
+
+_GROUP_REQUEST = msgspec.json.Decoder(DatasetGroupRequest)
+
+
+async def get_dataset_groups(request: Request) -> Response:
+    """List the dataset groups."""
+    page = await read_page(request, DatasetGroup)
+    answers = [as_answer(one, DatasetGroupAnswer) for one in page.resources]
+    return json_response(DatasetGroups(answers, page.next_cursor))
+
+
+async def post_dataset_group(request: Request) -> Response:
+    """Create a dataset group; events, datasets and solutions can be put into it at once."""
+    services: Services = request.app.state.services
+    asked = await read_form(request, _GROUP_REQUEST)
+    group = DatasetGroup(name=asked.name, tags=asked.tags)
+    created = await run_in_threadpool(services.registry.create, group, services.now())
+    return json_response(as_answer(created, DatasetGroupAnswer), 201)
+
+
+async def get_dataset_group(request: Request) -> Response:
+    """One dataset group."""
+    return json_response(as_answer(await read_one(request, DatasetGroup), DatasetGroupAnswer))
+
+
+async def delete_dataset_group(request: Request) -> Response:
+    """Delete a dataset group with what is left of its data; its resources go first."""
+    services: Services = request.app.state.services
+    found = await read_one(request, DatasetGroup)
+    await run_in_threadpool(services.datasets.delete_group, found.name)
+    return json_response(as_answer(found, DatasetGroupAnswer))
+
+
+class SchemaRequest(Form, frozen=True, rename="camel"):
+    """A schema to create: Avro record JSON, as an object.
+
+    `datasetType` may be left out where the name of the record, or its fields, tell it.
+    """
+
+    name: str
+    schema: dict[str, Any]
+    dataset_type: str | None = None
+
+
+class SchemaAnswer(NamedAnswer, frozen=True, kw_only=True, rename="camel"):
+    """The columns of a dataset."""
+
+    dataset_type: str
+    schema: dict[str, Any]
+
+
+class Schemas(msgspec.Struct, frozen=True, rename="camel"):
+    """Schemas, newest first; `nextCursor` fetches the next page and is null on the last."""
+
+    schemas: list[SchemaAnswer]
+    next_cursor: str | None
+
+
+_SCHEMA_REQUEST = msgspec.json.Decoder(SchemaRequest)
+
+
+async def get_schemas(request: Request) -> Response:
+    """List the schemas."""
+    page = await read_page(request, DatasetSchema)
+    return json_response(Schemas([_answer(one) for one in page.resources], page.next_cursor))
+
+
+async def post_schema(request: Request) -> Response:
+    """Create a schema, for any number of datasets."""
+    services: Services = request.app.state.services
+    asked = await read_form(request, _SCHEMA_REQUEST)
+    kind = None if asked.dataset_type is None else dataset_type_named(asked.dataset_type)
+    schema = new_schema(asked.name, msgspec.json.encode(asked.schema).decode(), kind)
+    created = await run_in_threadpool(services.registry.create, schema, services.now())
+    return json_response(_answer(created), 201)
+
+
+async def get_schema(request: Request) -> Response:
+    """One schema."""
+    return json_response(_answer(await read_one(request, DatasetSchema)))
+
+
+async def delete_schema(request: Request) -> Response:
+    """Delete a schema that no dataset has."""
+    services: Services = request.app.state.services
+    name: str = request.path_params["name"]
+    found = await run_in_threadpool(removed, services.registry, DatasetSchema, name)
+    return json_response(_answer(found))
+
+
+def _answer(schema: DatasetSchema) -> SchemaAnswer:
+    return as_answer(schema, SchemaAnswer, schema=msgspec.json.decode(schema.avro))
 
 
 class DatasetRequest(Form, frozen=True, rename="camel"):
@@ -87,3 +201,59 @@ async def delete_dataset(request: Request) -> Response:
     found = await read_one(request, Dataset)
     await run_in_threadpool(services.datasets.delete, found.name)
     return json_response(as_answer(found, DatasetAnswer))
+
+
+class EventTrackerRequest(Form, frozen=True, rename="camel"):
+    """An event tracker to create; a dataset group has one."""
+
+    name: str
+    dataset_group: OwningGroup = None
+    tags: Tags = msgspec.field(default_factory=dict)
+
+
+class EventTrackerAnswer(NamedAnswer, frozen=True, kw_only=True, rename="camel"):
+    """Permission to send events into a dataset group over the Personalize API."""
+
+    dataset_group: str
+    tracking_id: str
+
+
+class EventTrackers(msgspec.Struct, frozen=True, rename="camel"):
+    """Event trackers, newest first; `nextCursor` fetches the next page and is null on the last."""
+
+    event_trackers: list[EventTrackerAnswer]
+    next_cursor: str | None
+
+
+_TRACKER_REQUEST = msgspec.json.Decoder(EventTrackerRequest)
+
+
+async def get_event_trackers(request: Request) -> Response:
+    """List the event trackers, of all dataset groups or of one."""
+    page = await read_group_page(request, EventTracker)
+    answers = [as_answer(one, EventTrackerAnswer) for one in page.resources]
+    return json_response(EventTrackers(answers, page.next_cursor))
+
+
+async def post_event_tracker(request: Request) -> Response:
+    """Create an event tracker with a new tracking id."""
+    services: Services = request.app.state.services
+    asked = await read_form(request, _TRACKER_REQUEST)
+    group = await owning_group(request, asked.dataset_group)
+    created = await run_in_threadpool(
+        services.datasets.create_tracker, asked.name, group, services.now(), asked.tags
+    )
+    return json_response(as_answer(created, EventTrackerAnswer), 201)
+
+
+async def get_event_tracker(request: Request) -> Response:
+    """One event tracker."""
+    return json_response(as_answer(await read_one(request, EventTracker), EventTrackerAnswer))
+
+
+async def delete_event_tracker(request: Request) -> Response:
+    """Delete an event tracker: its tracking id takes no more events, those there are stay."""
+    services: Services = request.app.state.services
+    name: str = request.path_params["name"]
+    found = await run_in_threadpool(removed, services.registry, EventTracker, name)
+    return json_response(as_answer(found, EventTrackerAnswer))

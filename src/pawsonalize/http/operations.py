@@ -8,19 +8,17 @@ from starlette.routing import Route
 from pawsonalize.engine.reporting.report import OutcomesReport
 from pawsonalize.http import (
     animal_answers,
-    animal_exposure,
     animals,
     events,
     filters,
     health,
     history,
     metrics,
-    outcomes,
     ranking_answers,
     recommendations,
+    reports,
     rerankings,
     runs,
-    user_attributes,
     users,
 )
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS
@@ -41,11 +39,10 @@ from pawsonalize.http.examples import (
     SHOP_SIMILAR,
     USER,
 )
-from pawsonalize.http.operation import Endpoint, Operation, Parameter
-from pawsonalize.http.parameters import checked
+from pawsonalize.http.operation import Endpoint, Operation, Parameter, checked
 from pawsonalize.http.resource_operations import RESOURCE_OPERATIONS
 from pawsonalize.http.resources import PAGE_PARAMETERS
-from pawsonalize.http.user_paths import UserConvertor
+from pawsonalize.http.users import UserConvertor
 
 register_url_convertor("user", UserConvertor())
 
@@ -137,19 +134,19 @@ OPERATIONS = (
     Operation(
         "PUT",
         "/v1/users/{user_id:user}",
-        user_attributes.put_user,
+        users.put_user,
         "Store attributes and quiz answers of a user; they replace what was stored.",
-        request=(user_attributes.UserRequest,),
-        answer=(user_attributes.UserAnswer,),
+        request=(users.UserRequest,),
+        answer=(users.UserAnswer,),
         examples={"an adopter": USER},
         parameters=(_USER, *ADDRESS_PARAMETERS),
     ),
     Operation(
         "GET",
         "/v1/users/{user_id:user}",
-        user_attributes.get_user,
+        users.get_user,
         "Attributes and quiz answers that are stored of a user.",
-        answer=(user_attributes.UserAnswer,),
+        answer=(users.UserAnswer,),
         parameters=(_USER, *ADDRESS_PARAMETERS),
     ),
     Operation(
@@ -211,9 +208,9 @@ OPERATIONS = (
     Operation(
         "GET",
         "/v1/animals/exposure",
-        animal_exposure.get_animals_exposure,
+        reports.get_animals_exposure,
         "Is exposure shared as the stock is?",
-        answer=(animal_exposure.ExposureAnswer,),
+        answer=(reports.ExposureAnswer,),
     ),
     Operation(
         "GET",
@@ -285,7 +282,7 @@ OPERATIONS = (
     Operation(
         "GET",
         "/v1/outcomes",
-        outcomes.get_outcomes,
+        reports.get_outcomes,
         "What came of what was shown: adoptions, stays and who was never shown.",
         answer=(OutcomesReport,),
         parameters=(

@@ -1,17 +1,109 @@
-"""DELETE /v1/users/{userId}: a user is erased."""
+"""/v1/users/{userId}: a user's attributes, and the user's erasure."""
 
+import re
 from http import HTTPStatus
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import Convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.preferences import PREFERRED_AT
+from pawsonalize.engine.ingest.decoding.unknown_fields import Form
+from pawsonalize.engine.ingest.event_form import IN_THE_QUERY
 from pawsonalize.http.addressing import read_group
-from pawsonalize.http.json import json_response
+from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.services import Services
+from pawsonalize.http.told import PreferencesForm
+from pawsonalize.storage.base import User, Value
+
+_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
+_MAX_ATTRIBUTES = 25
+_MAX_VALUE_CHARS = 1_000
+
+Attributes = Annotated[
+    dict[str, str | float | None],
+    Meta(
+        description="By name: letters, digits and `_`. Several values of one attribute are"
+        " separated by `|`. Those that the Users schema calls categorical change answers."
+    ),
+]
+
+
+class UserRequest(Form, frozen=True):
+    """A user's attributes and quiz answers, which replace what was stored before."""
+
+    attributes: Attributes = msgspec.field(default_factory=dict)
+    preferences: PreferencesForm | None = None
+
+    synonyms = IN_THE_QUERY
+
+
+class UserAnswer(msgspec.Struct, frozen=True, rename="camel"):
+    """A user as stored; quiz answers are attributes like any other."""
+
+    user_id: str
+    attributes: dict[str, Value]
+
+
+_REQUEST = msgspec.json.Decoder(UserRequest)
+
+
+async def put_user(request: Request) -> Response:
+    """Store what is known of a user; the next answer knows it."""
+    services: Services = request.app.state.services
+    user_id = parse_id(request.path_params["user_id"], "userId")
+    given = await read_form(request, _REQUEST)
+    preferences = _stored(given.preferences, services.now())
+    user = User(user_id, {**_attributes(given.attributes), **preferences})
+    catalogue = services.catalogue.of(await read_group(request))
+    await run_in_threadpool(catalogue.put_users, [user])
+    return json_response(UserAnswer(user.user_id, dict(user.attributes)))
+
+
+async def get_user(request: Request) -> Response:
+    """Show what is stored of a user."""
+    services: Services = request.app.state.services
+    user_id = parse_id(request.path_params["user_id"], "userId")
+    catalogue = services.catalogue.of(await read_group(request))
+    user = await services.read(catalogue.user, user_id)
+    if user is None:
+        raise NotFound(f"nothing is stored of user {user_id}: PUT it first", field="userId")
+    return json_response(UserAnswer(user.user_id, dict(user.attributes)))
+
+
+def _stored(given: PreferencesForm | None, now: int) -> dict[str, Value]:
+    """The quiz's answers as attributes, with when they were given."""
+    if given is None:
+        return {}
+    answers = given.read()
+    stored: dict[str, Value] = {**answers.attributes()}
+    if answers.wishes(now):
+        stored[PREFERRED_AT] = float(now if answers.said_at is None else answers.said_at)
+    return stored
+
+
+def _attributes(given: Attributes) -> dict[str, Value]:
+    if len(given) > _MAX_ATTRIBUTES:
+        raise InvalidInput(f"a user has at most {_MAX_ATTRIBUTES} attributes", field="attributes")
+    attributes = {name.upper(): value for name, value in given.items()}
+    for name, value in attributes.items():
+        if not _NAME.fullmatch(name):
+            raise InvalidInput(
+                "a name of an attribute has 1 to 64 letters, digits and _", field="attributes"
+            )
+        if isinstance(value, str) and len(value) > _MAX_VALUE_CHARS:
+            raise InvalidInput(
+                f"{name} may have {_MAX_VALUE_CHARS:,} characters", field=f"attributes.{name}"
+            )
+    return attributes
+
 
 # A history is another path, and one cannot be deleted.
 _HISTORY = "/history"
@@ -34,3 +126,17 @@ async def delete_user(request: Request) -> Response:
     group = await read_group(request)
     job = await run_in_threadpool(services.deletions.erase_user, user_id, dataset_group=group)
     return json_response(ErasureAnswer(job.name, job.status, group), 202)
+
+
+class UserConvertor(Convertor[str]):
+    """Any id, also one with `/` in it, but not what is the path of the user's history."""
+
+    regex = "(?!.*/history$).+"
+
+    def convert(self, value: str) -> str:
+        """The id, as it is."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """The id, as it is."""
+        return value

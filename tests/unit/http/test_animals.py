@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from pawsonalize.app.asgi import build_app
-from pawsonalize.http.parameters import UNKNOWN_FIELDS_HEADER
+from pawsonalize.http.operation import UNKNOWN_FIELDS_HEADER
 from tests.service_data import make_service
 from tests.unit.http.conftest import error_of
 

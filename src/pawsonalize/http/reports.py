@@ -1,13 +1,30 @@
-"""GET /v1/animals/exposure: is exposure shared as the stock is?"""
+"""GET /v1/outcomes and GET /v1/animals/exposure: reports."""
 
 import msgspec
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.engine.reporting.exposure_report import ExposureShare, exposure_report
-from pawsonalize.http.json import json_response
+from pawsonalize.engine.reporting.outcomes_report import WITHIN_DAYS, read_order, report_outcomes
+from pawsonalize.http.addressing import read_group
+from pawsonalize.http.json import json_response, read_limit
 from pawsonalize.http.services import Services
+
+
+async def get_outcomes(request: Request) -> Response:
+    """Report; it reads the whole time asked for, so it never runs on the event loop."""
+    services: Services = request.app.state.services
+    given = request.query_params
+    order = read_order(
+        given.get("since"),
+        given.get("until"),
+        services.now(),
+        read_limit(given.get("within"), WITHIN_DAYS, "within"),
+    )
+    sources = services.outcomes.of(await read_group(request))
+    return json_response(await run_in_threadpool(report_outcomes, sources, order))
 
 
 class Share(msgspec.Struct, frozen=True, rename="camel"):
