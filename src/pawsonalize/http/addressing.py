@@ -1,4 +1,4 @@
-"""Which dataset group or campaign a request is about: `datasetGroup` and `campaign`."""
+"""Who asks, for which moment, and whom: the fields that queries share."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -7,6 +7,10 @@ from msgspec import Meta
 from starlette.requests import Request
 
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.times import parse_moment
+from pawsonalize.engine.ingest.event_form import Id, Moment
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import Address, Purpose
@@ -119,3 +123,16 @@ async def individuals_for(services: Services, address: Address, purpose: Purpose
         return services.individuals.asking(named.runtime)
     runtime = await _of_default_group(services, asked)
     return services.individuals if runtime is None else services.individuals.asking(runtime)
+
+
+def read_visitor(user_id: Id | None, session_id: Id | None) -> Visitor:
+    """The visitor; either id may be missing."""
+    return Visitor(
+        None if user_id is None else parse_id(user_id, "userId"),
+        None if session_id is None else parse_id(session_id, "sessionId"),
+    )
+
+
+def read_at(at: Moment | None, now: int) -> int:
+    """The moment to answer for: `at`, or now (milliseconds since 1970)."""
+    return now if at is None else parse_moment(at, "at")

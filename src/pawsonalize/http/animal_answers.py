@@ -16,10 +16,9 @@ from pawsonalize.engine.serving.animals.ranking import (
     Place,
 )
 from pawsonalize.engine.serving.directory import Purpose
-from pawsonalize.http.addressing import individuals_for, query_address
+from pawsonalize.http.addressing import individuals_for, query_address, read_visitor
 from pawsonalize.http.json import json_response, read_limit
 from pawsonalize.http.services import Services
-from pawsonalize.http.visitor import read_visitor
 
 RECOMMENDATION_HEADER = "X-Recommendation-Id"
 

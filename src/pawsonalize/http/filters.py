@@ -1,18 +1,20 @@
-"""GET and POST /v1/filters; GET and DELETE /v1/filters/{name}."""
+"""The filters of a dataset group, and the filter, promotion and metadata columns of a query."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.resources.datasets import Filter
-from pawsonalize.http.addressing import (
-    DatasetGroupName,
-    address_of,
-    query_address,
-    read_group,
-)
+from pawsonalize.engine.serving.filters.filtering import AppliedFilter, apply
+from pawsonalize.engine.serving.promotions import Promotion
+from pawsonalize.http.addressing import DatasetGroupName, address_of, query_address, read_group
 from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.resources import NamedAnswer, as_answer, read_page
 from pawsonalize.http.services import Services
@@ -77,3 +79,72 @@ async def delete_filter(request: Request) -> Response:
     found = await services.read(services.registry.get, Filter, name)
     await run_in_threadpool(services.registry.delete, Filter, name)
     return json_response(as_answer(found, FilterAnswer))
+
+
+MAX_PROMOTIONS = 1
+
+FilterValues = dict[str, str]
+MetadataColumns = dict[str, list[str]]
+Metadata = dict[str, str | float | None]
+
+
+class PromotionRequest(Form, frozen=True, rename="camel"):
+    """Items that a filter of their own fits, and the share of the places that goes to them."""
+
+    name: str
+    percent_promoted_items: Annotated[int, Meta(ge=1, le=100)]
+    filter: str
+    filter_values: FilterValues = msgspec.field(default_factory=dict)
+
+
+def read_filter(
+    services: Services, group: str, given: str | None, values: FilterValues, where: str = ""
+) -> AppliedFilter | None:
+    """The dataset group's filter of that name, or the one written out, with its values.
+
+    `where` is the path of the fields `filter` and `filterValues`, for the errors.
+    """
+    if given is None:
+        if values:
+            raise InvalidInput(
+                "filterValues are of a filter: send it too, or leave them out",
+                field=f"{where}filterValues",
+            )
+        return None
+    try:
+        expression = services.filters.find(given, dataset_group=group)
+    except (InvalidInput, NotFound) as error:
+        raise _placed(error, f"{where}filter") from error
+    return apply(expression, values, f"{where}filterValues")
+
+
+def read_promotion(
+    services: Services, group: str, given: Sequence[PromotionRequest]
+) -> Promotion | None:
+    """The promotion of a question, which has one at most."""
+    if not given:
+        return None
+    if len(given) > MAX_PROMOTIONS:
+        raise InvalidInput("send one promotion at most", field="promotions")
+    asked = given[0]
+    applied = read_filter(services, group, asked.filter, asked.filter_values, "promotions[0].")
+    assert applied is not None
+    return Promotion(asked.name, asked.percent_promoted_items, applied)
+
+
+def read_metadata(
+    services: Services,
+    group: str,
+    item_ids: Sequence[str],
+    wanted: Mapping[str, Sequence[str]],
+    now: int,
+) -> list[Metadata]:
+    """The wanted columns of each item; empty where none are wanted."""
+    if not wanted:
+        return [{} for _ in item_ids]
+    metadata = services.filterings.of(group).metadata
+    return [dict(row) for row in metadata.selected(item_ids, wanted, now)]
+
+
+def _placed(error: PawsonalizeError, field: str) -> PawsonalizeError:
+    return type(error)(error.message, field=field)

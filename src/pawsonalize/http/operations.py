@@ -14,7 +14,6 @@ from pawsonalize.http import (
     health,
     history,
     metrics,
-    ranking_answers,
     recommendations,
     reports,
     rerankings,
@@ -95,7 +94,7 @@ OPERATIONS = (
         rerankings.post_rerankings,
         "In which order should this list be shown?",
         request=(rerankings.RerankingRequest,),
-        answer=ranking_answers.RERANKING_BODIES,
+        answer=rerankings.RERANKING_BODIES,
         examples={
             "three animals": RERANKING,
             "of the inventory": ANIMALS_RERANKING,

@@ -23,13 +23,15 @@ from pawsonalize.http.addressing import (
     address_of,
     answering,
     individuals_for,
+    read_at,
+    read_visitor,
 )
 from pawsonalize.http.animal_answers import (
     RECOMMENDATION_HEADER,
     animals_response,
     is_detailed,
 )
-from pawsonalize.http.filtering import (
+from pawsonalize.http.filters import (
     MAX_PROMOTIONS,
     FilterValues,
     Metadata,
@@ -42,7 +44,6 @@ from pawsonalize.http.filtering import (
 from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.services import Services
 from pawsonalize.http.told import PreferencesForm, RequestContext, check_context, read_told
-from pawsonalize.http.visitor import read_at, read_visitor
 from pawsonalize.http.wishes import WishFields, check_of_groups, read_wishes, told_of_home
 
 
