@@ -18,7 +18,7 @@ from pawsonalize.app.live_models import live_model, live_models, trained_or_not
 from pawsonalize.app.retraining import first_run, timer, worker_processes
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.services import Services as AwsServices
-from pawsonalize.aws.signatures.verification import Signatures
+from pawsonalize.aws.signatures import Signatures
 from pawsonalize.engine.ingest.events import Ingest, UnknownTypes, named_types
 from pawsonalize.engine.ingest.feeds.polling import Polling
 from pawsonalize.engine.ingest.importing.jobs import ImportJobs

@@ -25,7 +25,7 @@ from pawsonalize.aws.protocol.serialising import serialise
 from pawsonalize.aws.protocol.service import Operation, paths, targeted
 from pawsonalize.aws.protocol.validation import check
 from pawsonalize.aws.services import Services
-from pawsonalize.aws.signatures.canonical import SignedRequest
+from pawsonalize.aws.signatures import SignedRequest
 from pawsonalize.engine.ingest.decoding.decoder import read_bounded
 from pawsonalize.engine.resources.access_keys import Scope
 

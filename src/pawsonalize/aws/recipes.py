@@ -1,4 +1,4 @@
-"""AWS's recipes: which of ours stands behind each, and which of its settings have no meaning here.
+"""AWS's recipes, and those of its two domains: which of ours stands behind each.
 
 Segments of users are made of the model that also recommends: it knows what each user likes.
 """
@@ -75,3 +75,35 @@ def recipe_arn(recipe: str, asked: Mapping[str, Any]) -> str:
     if "recipeArn" in asked:
         return str(asked["recipeArn"])
     return public_arn("recipe", next(one.name for one in _LISTED if one.recipe == recipe))
+
+
+_SHOP = "ECOMMERCE"
+_VIDEO = "VIDEO_ON_DEMAND"
+
+
+@dataclass(frozen=True, slots=True)
+class DomainRecipe:
+    """A use case by AWS's name, our recipe, and the one event type it learns from, if only one."""
+
+    name: str
+    domain: str
+    recipe: str
+    event_type: str | None = None
+
+
+_LISTED_OF_DOMAINS = (
+    DomainRecipe("aws-ecomm-recommended-for-you", _SHOP, UserPersonalization.name),
+    DomainRecipe("aws-ecomm-customers-who-viewed-x-also-viewed", _SHOP, SimilarItems.name, "View"),
+    DomainRecipe("aws-ecomm-frequently-bought-together", _SHOP, SimilarItems.name, "Purchase"),
+    DomainRecipe("aws-ecomm-popular-items-by-purchases", _SHOP, PopularityCount.name, "Purchase"),
+    DomainRecipe("aws-ecomm-popular-items-by-views", _SHOP, PopularityCount.name, "View"),
+    DomainRecipe("aws-vod-top-picks", _VIDEO, UserPersonalization.name),
+    DomainRecipe("aws-vod-because-you-watched-x", _VIDEO, SimilarItems.name, "Watch"),
+    DomainRecipe("aws-vod-more-like-x", _VIDEO, SimilarItems.name),
+    DomainRecipe("aws-vod-most-popular", _VIDEO, PopularityCount.name, "Watch"),
+    DomainRecipe("aws-vod-trending-now", _VIDEO, TrendingNow.name),
+)
+
+DOMAIN_RECIPES: Mapping[str, DomainRecipe] = MappingProxyType(
+    {one.name: one for one in _LISTED_OF_DOMAINS}
+)

@@ -7,7 +7,7 @@ from typing import Any, ParamSpec, TypeVar
 from starlette.concurrency import run_in_threadpool
 
 from pawsonalize.aws.arn import Arns
-from pawsonalize.aws.signatures.verification import Signatures
+from pawsonalize.aws.signatures import Signatures
 from pawsonalize.engine.ingest.datasets import Datasets
 from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.engine.ingest.importing.jobs import ImportJobs

@@ -17,8 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pawsonalize.aws.protocol.errors import AwsError
-from pawsonalize.aws.signatures.canonical import SignedRequest
-from pawsonalize.aws.signatures.verification import Signatures
+from pawsonalize.aws.signatures import Signatures, SignedRequest
 from pawsonalize.domain.times import MINUTE, SECOND
 from pawsonalize.engine.resources.access_keys import AccessKeys, Scope
 from pawsonalize.engine.resources.registry import Registry

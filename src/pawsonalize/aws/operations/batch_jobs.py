@@ -1,12 +1,17 @@
-"""What batch inference and batch segment jobs have in common."""
+"""Batch inference jobs and batch segment jobs."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from pawsonalize.aws.operations.campaigns import exploration_of, influence_of
+from pawsonalize.aws.operations.pages import page
+from pawsonalize.aws.operations.recipes import recipe_of
 from pawsonalize.aws.operations.tags import given_tags
+from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
+from pawsonalize.aws.recipes import SEGMENTATION, recipe_arn
 from pawsonalize.aws.services import Answer, Asked, Services
 from pawsonalize.engine.resources.datasets import Filter
-from pawsonalize.engine.resources.jobs import BatchJob
+from pawsonalize.engine.resources.jobs import BatchInferenceJob, BatchJob, BatchSegmentJob
 from pawsonalize.engine.resources.solutions import SolutionVersion
 
 _KEPT = ("solutionVersionArn", "filterArn", "jobInput", "jobOutput", "roleArn", "numResults")
@@ -31,3 +36,84 @@ def batch_fields(services: Services, asked: Asked) -> dict[str, Any]:
 def described_batch(services: Services, job: BatchJob, more: Mapping[str, Any]) -> Answer:
     """The job as it was asked for, and how it is."""
     return services.summary(job) | {"jobName": job.name, **job.asked, **more}
+
+
+_MODE = "BATCH_INFERENCE"
+
+
+def create_batch_inference_job(services: Services, asked: Asked) -> Answer:
+    """Answers each line of JSON Lines files in `{file}.out`; themes are refused."""
+    if asked.get("batchInferenceJobMode", _MODE) != _MODE or "themeGenerationConfig" in asked:
+        raise AwsError(
+            INVALID_INPUT,
+            "this service writes no themes, as it has no language model: leave"
+            " themeGenerationConfig out and set batchInferenceJobMode to BATCH_INFERENCE",
+        )
+    config = asked.get("batchInferenceJobConfig", {})
+    fields = batch_fields(services, asked)
+    fields["asked"]["batchInferenceJobConfig"] = config
+    serving = exploration_of(config) | influence_of(config)
+    job = services.jobs.create(BatchInferenceJob(**fields, **serving))
+    return {"batchInferenceJobArn": services.arns.of(job)}
+
+
+def describe_batch_inference_job(services: Services, asked: Asked) -> Answer:
+    """Answers a batch inference job with its state."""
+    job = services.resource(BatchInferenceJob, asked["batchInferenceJobArn"])
+    return {"batchInferenceJob": _described_inference(services, job)}
+
+
+def list_batch_inference_jobs(services: Services, asked: Asked) -> Answer:
+    """Lists the batch inference jobs, of all solution versions or of one."""
+    found, token = page(services, asked, BatchInferenceJob, (SolutionVersion, "solutionVersionArn"))
+    return {"batchInferenceJobs": [_described_inference(services, one) for one in found]} | {
+        "nextToken": token
+    }
+
+
+def _described_inference(services: Services, job: BatchInferenceJob) -> Answer:
+    names = {"batchInferenceJobArn": services.arns.of(job), "batchInferenceJobMode": _MODE}
+    return described_batch(services, job, names)
+
+
+def create_batch_segment_job(services: Services, asked: Asked) -> Answer:
+    """Writes the users who like each line's item, or items of an attribute, best: `{file}.out`."""
+    fields = batch_fields(services, asked)
+    version = services.resource(SolutionVersion, asked["solutionVersionArn"])
+    recipe = recipe_of(recipe_arn(version.recipe, version.asked))
+    if recipe.kind != SEGMENTATION:
+        raise AwsError(
+            INVALID_INPUT,
+            f"segments are made of a {SEGMENTATION} recipe, and {version.name} is of"
+            f" {recipe.name}: train one of aws-item-affinity or aws-item-attribute-affinity",
+        )
+    return {"batchSegmentJobArn": services.arns.of(services.jobs.create(BatchSegmentJob(**fields)))}
+
+
+def describe_batch_segment_job(services: Services, asked: Asked) -> Answer:
+    """Answers a batch segment job with its state."""
+    job = services.resource(BatchSegmentJob, asked["batchSegmentJobArn"])
+    return {"batchSegmentJob": _described_segment(services, job)}
+
+
+def list_batch_segment_jobs(services: Services, asked: Asked) -> Answer:
+    """Lists the batch segment jobs, of all solution versions or of one."""
+    found, token = page(services, asked, BatchSegmentJob, (SolutionVersion, "solutionVersionArn"))
+    return {
+        "batchSegmentJobs": [_described_segment(services, one) for one in found],
+        "nextToken": token,
+    }
+
+
+def _described_segment(services: Services, job: BatchSegmentJob) -> Answer:
+    return described_batch(services, job, {"batchSegmentJobArn": services.arns.of(job)})
+
+
+OPERATIONS = {
+    "CreateBatchInferenceJob": create_batch_inference_job,
+    "DescribeBatchInferenceJob": describe_batch_inference_job,
+    "ListBatchInferenceJobs": list_batch_inference_jobs,
+    "CreateBatchSegmentJob": create_batch_segment_job,
+    "DescribeBatchSegmentJob": describe_batch_segment_job,
+    "ListBatchSegmentJobs": list_batch_segment_jobs,
+}

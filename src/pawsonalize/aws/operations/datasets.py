@@ -1,4 +1,4 @@
-"""Datasets."""
+"""Dataset groups, and what belongs to them: schemas, datasets and filters."""
 
 import msgspec
 
@@ -9,9 +9,80 @@ from pawsonalize.engine.resources.datasets import (
     Dataset,
     DatasetGroup,
     DatasetSchema,
+    Filter,
     dataset_name,
 )
-from pawsonalize.engine.resources.schemas import dataset_type_named
+from pawsonalize.engine.resources.schemas import dataset_type_named, new_schema
+
+_KEPT_OF_GROUP = ("domain", "roleArn", "kmsKeyArn")
+
+
+def create_dataset_group(services: Services, asked: Asked) -> Answer:
+    """Creates a dataset group; its domain says which recommenders it has, role and key are kept."""
+    group = DatasetGroup(
+        name=asked["name"],
+        tags=given_tags(asked),
+        asked={name: asked[name] for name in _KEPT_OF_GROUP if name in asked},
+    )
+    created = services.registry.create(group, services.now())
+    return {"datasetGroupArn": services.arns.of(created), "domain": asked.get("domain")}
+
+
+def describe_dataset_group(services: Services, asked: Asked) -> Answer:
+    """Answers a dataset group with its state."""
+    group = services.resource(DatasetGroup, asked["datasetGroupArn"])
+    return {"datasetGroup": _described_group(services, group)}
+
+
+def list_dataset_groups(services: Services, asked: Asked) -> Answer:
+    """Lists the dataset groups, newest first; one is there from the start."""
+    found, token = page(services, asked, DatasetGroup)
+    return {"datasetGroups": [_described_group(services, one) for one in found], "nextToken": token}
+
+
+def delete_dataset_group(services: Services, asked: Asked) -> None:
+    """Deletes a dataset group that is empty: its solutions, filters, datasets… go first."""
+    services.datasets.delete_group(services.arns.name(asked["datasetGroupArn"], DatasetGroup))
+
+
+def _described_group(services: Services, group: DatasetGroup) -> Answer:
+    return services.summary(group) | {"datasetGroupArn": services.arns.of(group)} | {**group.asked}
+
+
+def create_schema(services: Services, asked: Asked) -> Answer:
+    """Stores a schema; the name of its Avro record, or its fields, tell which dataset it is of."""
+    kept = {"domain": asked.get("domain")}
+    schema = new_schema(asked["name"], asked["schema"], asked=kept)
+    return {"schemaArn": services.arns.of(services.registry.create(schema, services.now()))}
+
+
+def describe_schema(services: Services, asked: Asked) -> Answer:
+    """Answers the schema as it was given."""
+    return {
+        "schema": _described_schema(services, services.resource(DatasetSchema, asked["schemaArn"]))
+    }
+
+
+def list_schemas(services: Services, asked: Asked) -> Answer:
+    """Lists the schemas, newest first."""
+    found, token = page(services, asked, DatasetSchema)
+    return {
+        "schemas": [_described_schema(services, schema) for schema in found],
+        "nextToken": token,
+    }
+
+
+def delete_schema(services: Services, asked: Asked) -> None:
+    """Deletes a schema that no dataset has."""
+    services.registry.delete(DatasetSchema, services.arns.name(asked["schemaArn"], DatasetSchema))
+
+
+def _described_schema(services: Services, schema: DatasetSchema) -> Answer:
+    return services.summary(schema) | {
+        "schemaArn": services.arns.of(schema),
+        "schema": schema.avro,
+        "domain": schema.asked.get("domain"),
+    }
 
 
 def create_dataset(services: Services, asked: Asked) -> Answer:
@@ -64,10 +135,58 @@ def _described(services: Services, dataset: Dataset) -> Answer:
     }
 
 
+def create_filter(services: Services, asked: Asked) -> Answer:
+    """Creates a filter in Amazon's language; it is ACTIVE at once."""
+    created = services.filters.create(
+        asked["name"],
+        asked["filterExpression"],
+        services.now(),
+        dataset_group=services.resource(DatasetGroup, asked["datasetGroupArn"]).name,
+        tags=given_tags(asked),
+    )
+    return {"filterArn": services.arns.of(created)}
+
+
+def describe_filter(services: Services, asked: Asked) -> Answer:
+    """Answers a filter with its expression."""
+    return {"filter": _described_filter(services, services.resource(Filter, asked["filterArn"]))}
+
+
+def list_filters(services: Services, asked: Asked) -> Answer:
+    """Lists the filters, of all dataset groups or of one."""
+    found, token = page(services, asked, Filter, (DatasetGroup, "datasetGroupArn"))
+    return {"Filters": [_described_filter(services, one) for one in found], "nextToken": token}
+
+
+def delete_filter(services: Services, asked: Asked) -> None:
+    """Deletes a filter; who asks with it from then on is told."""
+    services.registry.delete(Filter, services.arns.name(asked["filterArn"], Filter))
+
+
+def _described_filter(services: Services, found: Filter) -> Answer:
+    return services.summary(found) | {
+        "filterArn": services.arns.of(found),
+        "datasetGroupArn": services.arns.named(DatasetGroup, found.dataset_group),
+        "filterExpression": found.expression,
+    }
+
+
 OPERATIONS = {
+    "CreateDatasetGroup": create_dataset_group,
+    "DescribeDatasetGroup": describe_dataset_group,
+    "ListDatasetGroups": list_dataset_groups,
+    "DeleteDatasetGroup": delete_dataset_group,
+    "CreateSchema": create_schema,
+    "DescribeSchema": describe_schema,
+    "ListSchemas": list_schemas,
+    "DeleteSchema": delete_schema,
     "CreateDataset": create_dataset,
     "DescribeDataset": describe_dataset,
     "ListDatasets": list_datasets,
     "UpdateDataset": update_dataset,
     "DeleteDataset": delete_dataset,
+    "CreateFilter": create_filter,
+    "DescribeFilter": describe_filter,
+    "ListFilters": list_filters,
+    "DeleteFilter": delete_filter,
 }

@@ -1,10 +1,12 @@
-"""Events, items and users that are put into a dataset group."""
+"""Event trackers, and the events, items and users that are put."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from pawsonalize.aws.operations.pages import page
+from pawsonalize.aws.operations.tags import given_tags
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
-from pawsonalize.aws.services import Asked, Services
+from pawsonalize.aws.services import Answer, Asked, Services
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.schemas import DatasetType
@@ -13,7 +15,44 @@ from pawsonalize.engine.ingest.decoding.decoder import read_json
 from pawsonalize.engine.ingest.event_form import read_interaction
 from pawsonalize.engine.ingest.events import Rejection
 from pawsonalize.engine.reporting.metric_attributions import SOURCE
-from pawsonalize.engine.resources.datasets import Dataset
+from pawsonalize.engine.resources.datasets import Dataset, DatasetGroup, EventTracker
+
+
+def create_event_tracker(services: Services, asked: Asked) -> Answer:
+    """Creates the event tracker of a dataset group, which has one, with a new tracking id."""
+    group = services.resource(DatasetGroup, asked["datasetGroupArn"])
+    created = services.datasets.create_tracker(
+        asked["name"], group.name, services.now(), given_tags(asked)
+    )
+    return {"eventTrackerArn": services.arns.of(created), "trackingId": created.tracking_id}
+
+
+def describe_event_tracker(services: Services, asked: Asked) -> Answer:
+    """Answers an event tracker with its tracking id."""
+    tracker = services.resource(EventTracker, asked["eventTrackerArn"])
+    return {"eventTracker": _described(services, tracker)}
+
+
+def list_event_trackers(services: Services, asked: Asked) -> Answer:
+    """Lists the event trackers, of all dataset groups or of one."""
+    found, token = page(services, asked, EventTracker, (DatasetGroup, "datasetGroupArn"))
+    return {"eventTrackers": [_described(services, one) for one in found], "nextToken": token}
+
+
+def delete_event_tracker(services: Services, asked: Asked) -> None:
+    """Deletes an event tracker; its tracking id takes no more events, those there are stay."""
+    tracker = services.resource(EventTracker, asked["eventTrackerArn"])
+    services.registry.delete(EventTracker, tracker.name)
+    services.trackers.forget(tracker.tracking_id)
+
+
+def _described(services: Services, tracker: EventTracker) -> Answer:
+    return services.summary(tracker) | {
+        "eventTrackerArn": services.arns.of(tracker),
+        "accountId": services.arns.account,
+        "trackingId": tracker.tracking_id,
+        "datasetGroupArn": services.arns.named(DatasetGroup, tracker.dataset_group),
+    }
 
 
 async def put_events(services: Services, asked: Asked) -> None:
@@ -117,6 +156,10 @@ def check_records(rejected: tuple[Rejection, ...], name: str) -> None:
 
 
 OPERATIONS = {
+    "CreateEventTracker": create_event_tracker,
+    "DescribeEventTracker": describe_event_tracker,
+    "ListEventTrackers": list_event_trackers,
+    "DeleteEventTracker": delete_event_tracker,
     "PutEvents": put_events,
     "PutItems": put_items,
     "PutUsers": put_users,

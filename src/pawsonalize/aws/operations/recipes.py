@@ -5,10 +5,9 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from pawsonalize.aws.arn import public_arn, public_name
-from pawsonalize.aws.domain_recipes import DOMAIN_RECIPES, DomainRecipe
 from pawsonalize.aws.operations.pages import part_of
 from pawsonalize.aws.protocol.errors import NOT_FOUND, AwsError
-from pawsonalize.aws.recipes import AWS_RECIPES, AwsRecipe
+from pawsonalize.aws.recipes import AWS_RECIPES, DOMAIN_RECIPES, AwsRecipe, DomainRecipe
 from pawsonalize.aws.services import Answer, Asked, Services
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.status import Status

@@ -1,24 +1,150 @@
-"""Whether a request was signed by who may ask it, a moment ago, and is as it was signed."""
+"""Signatures (SigV4): requests as they are signed, and whether a signature is right."""
 
 import hashlib
 import hmac
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from urllib.parse import quote, unquote_to_bytes
 
 from pawsonalize.aws.protocol.errors import (
     ACCESS_DENIED,
     INCOMPLETE_SIGNATURE,
     INVALID_SIGNATURE,
+    MISSING_TOKEN,
     UNRECOGNIZED_CLIENT,
     AwsError,
 )
-from pawsonalize.aws.signatures.authorization import ALGORITHM, Authorization, read_authorization
-from pawsonalize.aws.signatures.canonical import SignedRequest
 from pawsonalize.domain.times import MINUTE, SECOND
 from pawsonalize.engine.resources.access_keys import AccessKey, AccessKeys, Scope
 from pawsonalize.engine.resources.remembered import Remembered
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """A request as it came: `path` and `query` still encoded, header names in lower case.
+
+    `payload` is the SHA-256 of the body, in hexadecimal.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, tuple[str, ...]]
+    payload: str
+
+    def header(self, name: str) -> str | None:
+        """The header's value, None without it."""
+        found = self.headers.get(name)
+        return None if found is None else _folded(found)
+
+    def canonical(self, signed_headers: Iterable[str]) -> str:
+        """The canonical request, with these of the headers."""
+        names = sorted(signed_headers)
+        return "\n".join(
+            (
+                self.method,
+                _canonical_path(self.path),
+                _canonical_query(self.query),
+                *(f"{name}:{self.header(name) or ''}" for name in names),
+                "",
+                ";".join(names),
+                self.payload,
+            )
+        )
+
+
+def _canonical_path(path: str) -> str:
+    """Without dot segments and doubled slashes; what is encoded on the wire is encoded again."""
+    kept: list[str] = []
+    for segment in path.split("/"):
+        if segment == "..":
+            del kept[-1:]
+        elif segment not in ("", "."):
+            kept.append(segment)
+    end = "/" if kept and path.endswith("/") else ""
+    return quote(f"/{'/'.join(kept)}{end}", safe="/~")
+
+
+def _canonical_query(query: str) -> str:
+    parts = (part.partition("=") for part in query.split("&") if part)
+    pairs = sorted((_encoded(name), _encoded(value)) for name, _, value in parts)
+    return "&".join(f"{name}={value}" for name, value in pairs)
+
+
+def _encoded(text: str) -> str:
+    return quote(unquote_to_bytes(text), safe="-_.~")
+
+
+def _folded(values: Iterable[str]) -> str:
+    return ",".join(" ".join(value.split()) for value in values)
+
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+_CREDENTIAL = re.compile(
+    r"(?P<key>[^/]+)/(?P<date>\d{8})/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request", re.ASCII
+)
+_SIGNATURE = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """What the header says; `date` is YYYYMMDD, `signature` in hexadecimal."""
+
+    key_id: str
+    date: str
+    region: str
+    service: str
+    signed_headers: tuple[str, ...]
+    signature: str
+
+    @property
+    def scope(self) -> str:
+        """What the signature is good for."""
+        return f"{self.date}/{self.region}/{self.service}/aws4_request"
+
+
+def read_authorization(header: str | None) -> Authorization:
+    """Read the header.
+
+    MissingAuthenticationTokenException without it, IncompleteSignatureException if it is none of
+    this algorithm or lacks a part.
+    """
+    if not header:
+        raise AwsError(
+            MISSING_TOKEN,
+            "sign the request with an access key of this service: pawsonalize keys create",
+        )
+    algorithm, _, rest = header.partition(" ")
+    if algorithm != ALGORITHM:
+        raise AwsError(INCOMPLETE_SIGNATURE, f"sign with {ALGORITHM}, not {algorithm[:40]}")
+    parts = dict(_pair(part) for part in rest.split(","))
+    credential = _CREDENTIAL.fullmatch(parts.get("Credential", ""))
+    signature = parts.get("Signature", "")
+    signed = tuple(parts.get("SignedHeaders", "").split(";"))
+    if credential is None or not _SIGNATURE.fullmatch(signature) or not all(signed):
+        raise AwsError(
+            INCOMPLETE_SIGNATURE,
+            "Authorization needs Credential=KEY/YYYYMMDD/REGION/personalize/aws4_request,"
+            " SignedHeaders=NAME;NAME and Signature=64 hexadecimal digits",
+        )
+    return Authorization(
+        key_id=credential["key"],
+        date=credential["date"],
+        region=credential["region"],
+        service=credential["service"],
+        signed_headers=signed,
+        signature=signature,
+    )
+
+
+def _pair(part: str) -> tuple[str, str]:
+    name, _, value = part.strip().partition("=")
+    return name, value
+
 
 _SKEW = 5 * MINUTE
 _SERVICE = "personalize"  # all three services sign by this name

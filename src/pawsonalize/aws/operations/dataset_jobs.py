@@ -1,0 +1,163 @@
+"""Jobs on datasets: imports, exports and deletions."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from pawsonalize.aws.operations.pages import page
+from pawsonalize.aws.operations.tags import given_tags
+from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
+from pawsonalize.aws.services import Answer, Asked, Services
+from pawsonalize.engine.resources.datasets import (
+    Dataset,
+    DatasetGroup,
+    DatasetImportJob,
+    ImportMode,
+)
+from pawsonalize.engine.resources.jobs import DataDeletionJob, DatasetExportJob, IngestionMode
+from pawsonalize.engine.resources.status import Status
+
+
+def create_dataset_import_job(services: Services, asked: Asked) -> Answer:
+    """Imports CSV from `s3://`, or `file://` below a folder that the settings name."""
+    if asked.get("publishAttributionMetricsToS3"):
+        raise AwsError(INVALID_INPUT, "this service does not publish attribution metrics yet")
+    if "dataLocation" not in asked["dataSource"]:
+        raise AwsError(INVALID_INPUT, "dataSource.dataLocation is missing: send it")
+    job = services.import_jobs.create(
+        asked["jobName"],
+        services.resource(Dataset, asked["datasetArn"]).name,
+        asked["dataSource"]["dataLocation"],
+        ImportMode(asked.get("importMode", ImportMode.FULL)),
+        tags=given_tags(asked),
+        asked={"roleArn": asked.get("roleArn")},
+    )
+    return {"datasetImportJobArn": services.arns.of(job)}
+
+
+def describe_dataset_import_job(services: Services, asked: Asked) -> Answer:
+    """Answers an import with its state; why it failed names the first bad row."""
+    job = services.resource(DatasetImportJob, asked["datasetImportJobArn"])
+    return {"datasetImportJob": _described_import(services, job)}
+
+
+def list_dataset_import_jobs(services: Services, asked: Asked) -> Answer:
+    """Lists the imports, into all datasets or into one."""
+    found, token = page(services, asked, DatasetImportJob, (Dataset, "datasetArn"))
+    return {
+        "datasetImportJobs": [_described_import(services, one) for one in found],
+        "nextToken": token,
+    }
+
+
+def _described_import(services: Services, job: DatasetImportJob) -> Answer:
+    return services.summary(job) | {
+        "jobName": job.name,
+        "datasetImportJobArn": services.arns.of(job),
+        "datasetArn": services.arns.named(Dataset, job.dataset),
+        "dataSource": {"dataLocation": job.source},
+        "roleArn": job.asked.get("roleArn"),
+        "importMode": job.mode,
+        "publishAttributionMetricsToS3": False,
+    }
+
+
+def create_dataset_export_job(services: Services, asked: Asked) -> Answer:
+    """Writes a dataset as CSV that an import reads; of Items and Users, ALL alone can be told."""
+    job = DatasetExportJob(
+        name=asked["jobName"],
+        dataset=services.resource(Dataset, asked["datasetArn"]).name,
+        target=asked["jobOutput"]["s3DataDestination"]["path"],
+        mode=IngestionMode(asked.get("ingestionMode", IngestionMode.PUT)),
+        tags=given_tags(asked),
+        asked={name: asked[name] for name in ("jobOutput", "roleArn")},
+    )
+    return {"datasetExportJobArn": services.arns.of(services.jobs.create(job))}
+
+
+def describe_dataset_export_job(services: Services, asked: Asked) -> Answer:
+    """Answers an export with its state."""
+    job = services.resource(DatasetExportJob, asked["datasetExportJobArn"])
+    return {"datasetExportJob": _described_export(services, job)}
+
+
+def list_dataset_export_jobs(services: Services, asked: Asked) -> Answer:
+    """Lists the exports, of all datasets or of one."""
+    found, token = page(services, asked, DatasetExportJob, (Dataset, "datasetArn"))
+    return {
+        "datasetExportJobs": [_described_export(services, one) for one in found],
+        "nextToken": token,
+    }
+
+
+def _described_export(services: Services, job: DatasetExportJob) -> Answer:
+    return services.summary(job) | {
+        "jobName": job.name,
+        "datasetExportJobArn": services.arns.of(job),
+        "datasetArn": services.arns.named(Dataset, job.dataset),
+        "ingestionMode": job.mode,
+        **job.asked,
+    }
+
+
+_WORDS: Mapping[Status, str] = MappingProxyType(
+    {
+        Status.CREATE_PENDING: "PENDING",
+        Status.CREATE_IN_PROGRESS: "IN_PROGRESS",
+        Status.ACTIVE: "COMPLETED",
+        Status.CREATE_FAILED: "FAILED",
+    }
+)
+
+
+def create_data_deletion_job(services: Services, asked: Asked) -> Answer:
+    """Erases users from tables and archive; models know them until they are trained FULL again."""
+    if "dataLocation" not in asked["dataSource"]:
+        raise AwsError(INVALID_INPUT, "dataSource.dataLocation is missing: send it")
+    job = DataDeletionJob(
+        name=asked["jobName"],
+        dataset_group=services.resource(DatasetGroup, asked["datasetGroupArn"]).name,
+        source=asked["dataSource"]["dataLocation"],
+        tags=given_tags(asked),
+        asked={"roleArn": asked["roleArn"]},
+    )
+    return {"dataDeletionJobArn": services.arns.of(services.jobs.create(job))}
+
+
+def describe_data_deletion_job(services: Services, asked: Asked) -> Answer:
+    """Answers a deletion with its state, and how many events and descriptions went."""
+    job = services.resource(DataDeletionJob, asked["dataDeletionJobArn"])
+    return {"dataDeletionJob": _described_deletion(services, job)}
+
+
+def list_data_deletion_jobs(services: Services, asked: Asked) -> Answer:
+    """Lists the deletions, of all dataset groups or of one."""
+    found, token = page(services, asked, DataDeletionJob, (DatasetGroup, "datasetGroupArn"))
+    return {
+        "dataDeletionJobs": [_described_deletion(services, one) for one in found],
+        "nextToken": token,
+    }
+
+
+def _described_deletion(services: Services, job: DataDeletionJob) -> Answer:
+    return services.summary(job) | {
+        "jobName": job.name,
+        "status": _WORDS[job.status],
+        "dataDeletionJobArn": services.arns.of(job),
+        "datasetGroupArn": services.arns.named(DatasetGroup, job.dataset_group),
+        "dataSource": {"dataLocation": job.source},
+        "numDeleted": job.deleted,
+        **job.asked,
+    }
+
+
+OPERATIONS = {
+    "CreateDatasetImportJob": create_dataset_import_job,
+    "DescribeDatasetImportJob": describe_dataset_import_job,
+    "ListDatasetImportJobs": list_dataset_import_jobs,
+    "CreateDatasetExportJob": create_dataset_export_job,
+    "DescribeDatasetExportJob": describe_dataset_export_job,
+    "ListDatasetExportJobs": list_dataset_export_jobs,
+    "CreateDataDeletionJob": create_data_deletion_job,
+    "DescribeDataDeletionJob": describe_data_deletion_job,
+    "ListDataDeletionJobs": list_data_deletion_jobs,
+}
