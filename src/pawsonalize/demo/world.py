@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 from pawsonalize.demo.adopters import draw_tastes
 from pawsonalize.demo.browsing import browse
 from pawsonalize.demo.funnel import tell
-from pawsonalize.demo.listing import Shelter, list_animals, list_shelters
 from pawsonalize.demo.log import Log
 from pawsonalize.demo.oracle import Oracle
 from pawsonalize.demo.settings import WorldSettings
 from pawsonalize.demo.shelf import Shelf
-from pawsonalize.demo.stock import draw_stock
+from pawsonalize.demo.stock import Shelter, draw_stock, list_animals, list_shelters
 from pawsonalize.demo.traits import Traits
 from pawsonalize.demo.utility import Utility
 from pawsonalize.demo.visits import draw_visits, guests_of

@@ -1,7 +1,7 @@
 """The adoption page: everybody who waits, ordered for this visitor."""
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.events import Visitor
@@ -12,10 +12,9 @@ from pawsonalize.engine.serving.told import Told
 from pawsonalize.ui import words
 from pawsonalize.ui.cards import Card
 from pawsonalize.ui.households import Filters
-from pawsonalize.ui.knowledge import Knowledge, curl
+from pawsonalize.ui.knowledge import Knowledge, curl, panel
 from pawsonalize.ui.looking_for import as_call, in_words, preferences_of
 from pawsonalize.ui.ordering import Ordered, order, pick
-from pawsonalize.ui.panel import panel
 from pawsonalize.ui.rendering import page
 from pawsonalize.ui.storefront import Storefront
 
@@ -118,3 +117,11 @@ def _call(request: Request, known: Knowledge, filters: Filters, looking_for: Pre
     address = f"{request.base_url}v1/recommendations?detail=full"
     asked = {"of": "animals", "limit": _PAGE} | filters.call
     return curl(address, known.identity() | asked | as_call(looking_for))
+
+
+def get_learning(request: Request, _visitor: Visitor) -> Response:
+    """What is so at this moment, as text; 204 once a model is live."""
+    storefront = Storefront.of(request)
+    if storefront.live.is_ready:
+        return Response(status_code=204)
+    return PlainTextResponse(storefront.learning.in_words())

@@ -11,9 +11,8 @@ from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.engine.resources.names import new_event_id
 from pawsonalize.engine.serving.animals.eligibility import Denied, Rules
 from pawsonalize.ui.cards import Card
-from pawsonalize.ui.knowledge import Knowledge, curl
+from pawsonalize.ui.knowledge import Knowledge, curl, panel
 from pawsonalize.ui.ordering import like
-from pawsonalize.ui.panel import panel
 from pawsonalize.ui.rendering import page
 from pawsonalize.ui.storefront import Storefront
 

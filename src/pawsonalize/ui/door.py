@@ -3,11 +3,10 @@
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from pawsonalize.ui.adoption_page import get_adoption_page
+from pawsonalize.ui.adoption_page import get_adoption_page, get_learning
 from pawsonalize.ui.animal_page import get_animal_page
 from pawsonalize.ui.endpoints import posted, shown
 from pawsonalize.ui.forms import post_event, post_sign_in, post_sign_out, post_train
-from pawsonalize.ui.learning_news import get_learning
 from pawsonalize.ui.looking_for import get_looking_for, post_looking_for
 from pawsonalize.ui.portraits import get_portrait
 from pawsonalize.ui.storefront import Storefront

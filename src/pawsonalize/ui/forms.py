@@ -10,8 +10,7 @@ from starlette.responses import Response
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.ids import parse_id
-from pawsonalize.ui.cookies import forget_answers, new_session_id, remember
-from pawsonalize.ui.endpoints import Fields, see
+from pawsonalize.ui.endpoints import Fields, forget_answers, new_session_id, remember, see
 from pawsonalize.ui.rendering import path_of
 from pawsonalize.ui.storefront import Storefront
 

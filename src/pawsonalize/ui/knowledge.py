@@ -72,3 +72,17 @@ class Knowledge:
 def curl(address: str, body: Mapping[str, Any]) -> str:
     """An API call to paste into a shell; any text is quoted safely."""
     return f"curl {shlex.quote(address)} -d {shlex.quote(msgspec.json.encode(body).decode())}"
+
+
+def panel(
+    storefront: Storefront, known: Knowledge, now: int, call_title: str, call: str
+) -> dict[str, Any]:
+    """What the layout and the panel show on every page."""
+    return {
+        "known": known,
+        "visitor_json": msgspec.json.encode(known.identity()).decode(),
+        "call_title": call_title,
+        "call": call,
+        "can_train": storefront.start_training is not None,
+        "now": now,
+    }

@@ -10,8 +10,14 @@ from starlette.responses import Response
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.preferences import Preferences
 from pawsonalize.ui import words
-from pawsonalize.ui.cookies import forget_answers, read_answers, remember, remember_answers
-from pawsonalize.ui.endpoints import Fields, see
+from pawsonalize.ui.endpoints import (
+    Fields,
+    forget_answers,
+    read_answers,
+    remember,
+    remember_answers,
+    see,
+)
 from pawsonalize.ui.rendering import page
 from pawsonalize.ui.storefront import Storefront
 

@@ -1,4 +1,7 @@
-"""Portraits: every animal gets a drawing of its species, breed, coat, size and age."""
+"""Portraits: every animal gets a drawing of its species, breed, coat, size and age.
+
+A breed's name says what its ears and hair look like, a shelter's words the colours and markings.
+"""
 
 import zlib
 from dataclasses import asdict, dataclass
@@ -10,10 +13,141 @@ from starlette.responses import Response
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.ui.coats import coat_of
-from pawsonalize.ui.looks import ears_of, is_long_haired
 from pawsonalize.ui.rendering import render
 from pawsonalize.ui.words import coat
+
+# By species and kind of ears, the words that breeds with such ears have in their names. The
+# first word of a name that stands here decides; all other breeds have their species' usual ears.
+_EAR_WORDS = {
+    "dog": {
+        "curly": "bichon doodle havanese maltese poodle shih",
+        "bat": "chihuahua corgi french papillon pinscher",
+        "pointed": "akita cairn carolina cattle chow dane doberman german husky japanese keeshond"
+        " kelpie malamute malinois pomeranian samoyed scottish shiba spitz yorkshire",
+        "folded": "boxer bulldog collie corso greyhound pit pug schnauzer shar-pei sheltie shepherd"
+        " terrier",
+    },
+    "cat": {"folded": "fold"},
+    "rabbit": {"lop": "lop lop-eared"},
+}
+_EARS = {
+    species: {word: kind for kind, words in kinds.items() for word in words.split()}
+    for species, kinds in _EAR_WORDS.items()
+}
+_USUAL_EARS = {"dog": "floppy", "cat": "pointed", "rabbit": "upright"}
+_LONG_HAIR_WORDS = (
+    "angora bernard birman chow collie coon himalayan keeshond leonberger lionhead long malamute"
+    " medium newfoundland persian pomeranian pyrenees ragdoll samoyed sheltie van"
+)
+_LONG_HAIRED = frozenset(_LONG_HAIR_WORDS.split())
+
+
+def ears_of(species: str, breed: str) -> str:
+    """Which ears to draw."""
+    listed = _EARS[species]
+    return next((listed[word] for word in _words(breed) if word in listed), _USUAL_EARS[species])
+
+
+def is_long_haired(breed: str) -> bool:
+    """Whether to draw a ruff."""
+    return not _LONG_HAIRED.isdisjoint(_words(breed))
+
+
+def _words(breed: str) -> list[str]:
+    return breed.lower().split("_")
+
+
+_HUES = {
+    "black": "#403a3d",
+    "gray": "#8d9096",
+    "grey": "#8d9096",
+    "blue": "#7f8b99",
+    "brown": "#8a6246",
+    "chocolate": "#6b4a38",
+    "orange": "#e39a4f",
+    "golden": "#e2b265",
+    "rust": "#b9683f",
+    "red": "#b4613a",
+    "tan": "#cfa06b",
+    "fawn": "#d9b48a",
+    "buff": "#e6c99c",
+    "cream": "#f1dfc2",
+    "white": "#f8f3ea",
+    "agouti": "#a5835f",
+    "brindle": "#8f6a4a",
+    "calico": "#f8f3ea",
+    "tortoiseshell": "#463d3d",
+    "tricolour": "#403a3d",
+    "point": "#f0e0c6",
+}
+_UNKNOWN = "#b99b7b"
+_WHITE = _HUES["white"]
+_MARKED = {
+    "tabby": "stripes",
+    "brindle": "stripes",
+    "agouti": "flecks",
+    "calico": "patches",
+    "tortoiseshell": "patches",
+    "tricolour": "tricolour",
+    "point": "mask",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Coat:
+    """A base colour, a second one, and how the two share the face."""
+
+    base: str
+    second: str
+    marking: str
+
+    @property
+    def shade(self) -> str:
+        """The base, darker: ears and stripes."""
+        return _mix(self.base, "#2b1d16", 0.14 if self.base == _WHITE else 0.28)
+
+    @property
+    def light(self) -> str:
+        """The base, lighter: the muzzle."""
+        return _mix(self.base, "#fff6e8", 0.42)
+
+    @property
+    def line(self) -> str:
+        """Mouth and whiskers, seen on any base."""
+        dark = sum(_channels(self.light)) < 3 * 120
+        return "#f3e9dc" if dark else "#3a2c26"
+
+
+def coat_of(colour: str) -> Coat:
+    """The coat those words describe; unknown words give a plain brown one."""
+    terms = colour.lower().replace("&", " and ").split()
+    hues = [_HUES[term] for term in terms if term in _HUES] or [_UNKNOWN]
+    marking = next((_MARKED[term] for term in terms if term in _MARKED), "plain")
+    base, second = hues[0], hues[-1]
+    if marking == "mask":
+        return Coat(_HUES["point"], "#5d463b" if "seal" in terms else "#8a7f83", marking)
+    if marking == "patches":
+        return Coat(base, _HUES["orange"], marking)
+    if marking == "plain" and len(hues) > 1:
+        return Coat(base, second, _shared(terms[0], second))
+    return Coat(base, second, marking)
+
+
+def _shared(first: str, second: str) -> str:
+    """How two plain colours meet: tan points, a white blaze, or dark spots on white."""
+    if first == "white":
+        return "spots"
+    return "blaze" if second == _WHITE else "points"
+
+
+def _channels(colour: str) -> tuple[int, int, int]:
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def _mix(colour: str, other: str, share: float) -> str:
+    pairs = zip(_channels(colour), _channels(other), strict=True)
+    return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in pairs)
+
 
 _SPECIES = {"1": "cat", "2": "dog", "3": "rabbit"}
 _SCALES = {"1": 0.84, "2": 0.93, "3": 1.02, "4": 1.12}

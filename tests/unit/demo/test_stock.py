@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 
 from pawsonalize.demo import WorldSettings, calibration
-from pawsonalize.demo.breeds import BREEDS
 from pawsonalize.demo.stock import Stock, draw_stock
-from pawsonalize.demo.traits import BREED_NAMES, FAMILIES, Traits
+from pawsonalize.demo.traits import BREED_NAMES, BREEDS, FAMILIES, Traits
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY
 from tests.unit.demo.conftest import END

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.demo.breeds import BREEDS
+from pawsonalize.demo.traits import BREEDS
 from pawsonalize.domain.breeds import FAMILIES, TABLE, Breeds, breed_id, family_of, read_breeds
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.species import species_id

@@ -4,9 +4,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from pawsonalize.ui.coats import coat_of
-from pawsonalize.ui.looks import ears_of
-from pawsonalize.ui.portraits import Portrait, draw
+from pawsonalize.ui.portraits import Portrait, coat_of, draw, ears_of
 from tests.adoption_site import NOW, REX
 
 COLOURS = (
