@@ -97,8 +97,8 @@ class Season:
     def visits(self) -> Visits:
         """The sessions of people, in order of time; those of the world itself."""
         world, settings = self.world, self.world.settings
-        tastes, dice = world.oracle.utility.tastes, np.random.default_rng((world.seed, 2))
-        told = draw_visits(settings, tastes, dice, world.start)
+        affinities, dice = world.oracle.utility.affinities, np.random.default_rng((world.seed, 2))
+        told = draw_visits(settings, affinities, dice, world.start)
         bot = (told.visitor >= settings.adopters) & (
             told.visitor < settings.adopters + settings.bots
         )

@@ -38,7 +38,7 @@ def cut_of(world: World, share: float) -> int:
 
 def home_facets(world: World, visitor: int) -> tuple[Facet, ...]:
     """Whom the visitor lives with, as the quiz stores it."""
-    home = int(world.oracle.utility.tastes.home[visitor])
+    home = int(world.oracle.utility.affinities.home[visitor])
     return tuple(
         (f"{USER_FACET}{name}", _ANSWERS[home >> bit & 1]) for bit, name in enumerate(HOUSEHOLD)
     )
@@ -79,7 +79,7 @@ def training_data(world: World, cut: int, *, homes: bool = False) -> TrainingDat
 
 def _homes(world: World, user: NDArray[np.integer]) -> Facets:
     """Of visitors; a negative one is a session that nobody knows."""
-    home, facets = world.oracle.utility.tastes.home[np.maximum(user, 0)], Facets.unknown()
+    home, facets = world.oracle.utility.affinities.home[np.maximum(user, 0)], Facets.unknown()
     for bit, name in enumerate(HOUSEHOLD):
         facets = facets.plus(
             f"{USER_FACET}{name}", _ANSWERS, np.where(user < 0, -1, home >> bit & 1)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from benchmarks.adoption_world import Floats, Request
 from pawsonalize.demo import World
-from pawsonalize.demo.adopters import Tastes, draw_tastes
+from pawsonalize.demo.adopters import Affinities, draw_affinities
 from pawsonalize.demo.log import EVENT_TYPES, VIEW
 from pawsonalize.demo.utility import Utility
 from pawsonalize.domain.times import MINUTE
@@ -29,7 +29,7 @@ class Ideal:
 
     def __init__(self, world: World) -> None:
         utility, settings = world.oracle.utility, world.settings
-        crowd = draw_tastes(
+        crowd = draw_affinities(
             np.random.default_rng((world.seed, 11)), _CROWD, settings.shelters, settings.taste
         )
         self._world = world
@@ -40,14 +40,14 @@ class Ideal:
         _, self._one = np.unique(world.oracle.group, return_index=True)
         self._kind = world.oracle.stock.traits.species[self._one]
         everybody = np.arange(_CROWD)[:, np.newaxis]
-        anywhere = replace(utility, tastes=_at_home_anywhere(crowd))
+        anywhere = replace(utility, affinities=_at_home_anywhere(crowd))
         charm = utility.appeal[self._one]
         self._likes = anywhere.of_animals(everybody, self._one) - charm
         self._log_odds = self._likes + _usual(utility.appeal, world.oracle.group)
         self._odds = np.exp(self._log_odds)
         self._there = _days_there(world)
         self._rivals: dict[int, Floats] = {}
-        self._indifferent = replace(utility, tastes=_indifferent(utility.tastes))
+        self._indifferent = replace(utility, affinities=_indifferent(utility.affinities))
 
     def scores(self, request: Request) -> NDArray[np.floating]:
         """How likely each animal is to be looked at, were all liked alike by everybody else."""
@@ -62,7 +62,7 @@ class Ideal:
 
     def _likely(self, request: Request, looked_for: int) -> Floats:
         """How likely each of the crowd is who asks, shape (crowd,)."""
-        home = self._world.oracle.utility.tastes.home[request.visitor]
+        home = self._world.oracle.utility.affinities.home[request.visitor]
         logs = np.where(self._home == home, 0.0, -1e9) + self._species[:, looked_for]
         views = [
             (self._group[seen.item], seen.time)
@@ -91,14 +91,16 @@ class Ideal:
         return np.asarray(self._log_odds[:, group] - self._rivals[key])
 
 
-def _at_home_anywhere(tastes: Tastes) -> Tastes:
-    return replace(tastes, shelter=np.zeros_like(tastes.shelter), home=np.zeros_like(tastes.home))
+def _at_home_anywhere(affinities: Affinities) -> Affinities:
+    return replace(
+        affinities, shelter=np.zeros_like(affinities.shelter), home=np.zeros_like(affinities.home)
+    )
 
 
-def _indifferent(tastes: Tastes) -> Tastes:
+def _indifferent(affinities: Affinities) -> Affinities:
     """The same homes without any taste."""
     names = ("family", "size", "age", "boost")
-    return replace(tastes, **{name: np.zeros_like(getattr(tastes, name)) for name in names})
+    return replace(affinities, **{name: np.zeros_like(getattr(affinities, name)) for name in names})
 
 
 def _usual(values: NDArray[np.floating], group: NDArray[np.integer]) -> Floats:

@@ -44,7 +44,7 @@ class NearestFirst:
     def scores(self, request: Request) -> Floats:
         stock = self.world.oracle.stock
         shelter = stock.shelter[request.animals]
-        near = self.world.oracle.utility.tastes.shelter[request.visitor, shelter].astype(float)
+        near = self.world.oracle.utility.affinities.shelter[request.visitor, shelter].astype(float)
         rank = np.argsort(np.argsort(stock.listed[request.animals], kind="stable"))
         return np.asarray(near + 1e-9 * rank)
 
@@ -113,7 +113,7 @@ class Ours:
         return Context(request.known, request.at, one_of_each, facets)
 
     def _rules(self, visitor: int) -> Rules:
-        tastes = self.world.oracle.utility.tastes
+        tastes = self.world.oracle.utility.affinities
         kids, dogs, cats = ((int(tastes.home[visitor]) >> bit) & 1 for bit in range(3))
         place = Place(*tastes.place[visitor].tolist())
         return Rules(kids=bool(kids), dogs=bool(dogs), cats=bool(cats), place=place)

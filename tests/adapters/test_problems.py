@@ -4,7 +4,7 @@ from threading import Barrier, Thread
 
 import pytest
 
-from pawsonalize.domain.notifications import Kind
+from pawsonalize.domain.notifications import NotificationKind
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.resources.outbox import Outbox
 from pawsonalize.engine.resources.problems import Problems
@@ -23,7 +23,7 @@ def of_another_server(database: Database) -> Problems:
     return Problems(SqlProblems(database), Outbox(SqlDeliveries(database), ["log"]), LONG)
 
 
-def told(database: Database) -> list[tuple[Kind, str]]:
+def told(database: Database) -> list[tuple[NotificationKind, str]]:
     newest = SqlDeliveries(database).newest(100)
     return sorted((each.notification.kind, each.notification.subject) for each in newest)
 
@@ -67,10 +67,10 @@ def test_people_are_told_of_what_lasts_and_of_its_end_once(
     assert told(database) == []
     for server in (problems, of_another_server(database), problems):
         server.look(T0 + LONG)
-    assert told(database) == [(Kind.PROBLEM, "Problem: archive")]
+    assert told(database) == [(NotificationKind.PROBLEM, "Problem: archive")]
     problems.clear("archive", T0 + LONG + 1)
     of_another_server(database).clear("archive", T0 + LONG + 1)
-    assert told(database)[1:] == [(Kind.PROBLEM_ENDED, "Problem over: archive")]
+    assert told(database)[1:] == [(NotificationKind.PROBLEM_ENDED, "Problem over: archive")]
 
 
 def test_of_what_was_over_soon_nobody_is_told(problems: Problems, database: Database) -> None:
@@ -102,7 +102,10 @@ def test_what_nobody_reports_any_more_ends_by_itself(
     late = T0 + 2 * LONG
     assert problems.standing(late) == []
     problems.look(late)
-    assert [kind for kind, _ in told(database)] == [Kind.PROBLEM, Kind.PROBLEM_ENDED]
+    assert [kind for kind, _ in told(database)] == [
+        NotificationKind.PROBLEM,
+        NotificationKind.PROBLEM_ENDED,
+    ]
     problems.report("folds", "bad", late, within=LONG)
     assert [each.since for each in problems.standing(late)] == [late]
 
@@ -122,7 +125,7 @@ def test_of_many_servers_that_look_at_once_one_tells(
         thread.start()
     for thread in threads:
         thread.join()
-    assert told(database) == [(Kind.PROBLEM, "Problem: archive")]
+    assert told(database) == [(NotificationKind.PROBLEM, "Problem: archive")]
 
 
 def test_only_the_first_who_tells_notes_it(database: Database) -> None:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from pawsonalize import clock
 from pawsonalize.app import opened
 from pawsonalize.cli.main import app
-from pawsonalize.domain.notifications import Kind, Notification
+from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.resource import moved
@@ -66,7 +66,7 @@ def test_a_standing_problem_needs_attention(healthy: Settings) -> None:
 
 def test_notifications_that_did_not_arrive_need_attention(tmp_path: Path) -> None:
     settings = make_service(tmp_path)
-    news = Notification("n", Kind.TEST, "news", "text", T0)
+    news = Notification("n", NotificationKind.TEST, "news", "text", T0)
     with opened(settings) as adapters:
         adapters.deliveries.add([Delivery(news, "email")])
         claimed = adapters.deliveries.claim("email", T0, T0 + 1)

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pawsonalize.aws.operations.catalogue import HANDLERS
-from pawsonalize.aws.protocol.service import Operation, operations
+from pawsonalize.aws.protocol.service import AwsOperation, operations
 from tests.aws_shapes import members
 from tests.wire.server import Wire
 
@@ -30,7 +30,7 @@ def http(wire: Wire) -> Iterator[httpx.Client]:
         yield client
 
 
-def post(http: httpx.Client, operation: Operation, content: bytes) -> httpx.Response:
+def post(http: httpx.Client, operation: AwsOperation, content: bytes) -> httpx.Response:
     headers = {"Content-Type": operation.content_type}
     if operation.path is None:
         headers["X-Amz-Target"] = f"AmazonPersonalize.{operation.name}"
@@ -101,7 +101,7 @@ def test_a_breach_of_the_model_is_told(http: httpx.Client) -> None:
 @settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_input_is_a_fault_of_the_service(
-    http: httpx.Client, operation: Operation, data: st.DataObject
+    http: httpx.Client, operation: AwsOperation, data: st.DataObject
 ) -> None:
     asked = data.draw(members(operation.given))
     for name in data.draw(st.lists(st.sampled_from([*operation.given.members]), max_size=1)):

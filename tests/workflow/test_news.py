@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize.domain.notifications import Kind, Notification
+from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.engine.resources.outbox import Outbox
 from pawsonalize.engine.training.retraining.news import News
 from pawsonalize.engine.training.retraining.record import (
@@ -33,7 +33,7 @@ def news(deliveries: SqlDeliveries) -> News:
     return News(Outbox(deliveries, ["log"]))
 
 
-def told(deliveries: SqlDeliveries) -> dict[Kind, Notification]:
+def told(deliveries: SqlDeliveries) -> dict[NotificationKind, Notification]:
     newest = [each.notification for each in deliveries.newest(99)]
     by_kind = {one.kind: one for one in newest}
     assert len(by_kind) == len(newest), "each once"
@@ -59,17 +59,17 @@ def test_a_promotion_is_told_with_the_gates_table(deliveries: SqlDeliveries, new
         ended = news.how_it_ended(a_run(Outcome.PROMOTED, WINNER), T0 + 5)
     assert ended.ended_at == T0 + 5
     kinds = told(deliveries)
-    assert set(kinds) == {Kind.PROMOTED, Kind.CAMPAIGN_UPDATED}
-    assert kinds[Kind.PROMOTED].subject == "Retrained: recommender went live"
-    assert kinds[Kind.PROMOTED].run_id == "retrain-1"
-    rules = kinds[Kind.PROMOTED].details["recommender"]["rules"]
+    assert set(kinds) == {NotificationKind.PROMOTED, NotificationKind.CAMPAIGN_UPDATED}
+    assert kinds[NotificationKind.PROMOTED].subject == "Retrained: recommender went live"
+    assert kinds[NotificationKind.PROMOTED].run_id == "retrain-1"
+    rules = kinds[NotificationKind.PROMOTED].details["recommender"]["rules"]
     assert rules == [{"rule": "popularity", "outcome": "passed", "message": "by 0.1"}]
 
 
 def test_a_machine_that_is_too_slow_is_told_apart(deliveries: SqlDeliveries, news: News) -> None:
     slow = replace(WINNER, campaign_warning="this machine scores 3 contexts a second")
     news.how_it_ended(a_run(Outcome.PROMOTED, slow), T0)
-    assert "3 contexts" in told(deliveries)[Kind.CAPACITY_WARNING].text
+    assert "3 contexts" in told(deliveries)[NotificationKind.CAPACITY_WARNING].text
 
 
 @pytest.mark.parametrize("outcome", Outcome)
@@ -78,14 +78,14 @@ def test_every_outcome_is_told_in_its_own_kind_with_the_reason(
 ) -> None:
     news.how_it_ended(a_run(outcome), T0)
     kinds = told(deliveries)
-    assert set(kinds) == {Kind(outcome.value)}
-    assert "because" in kinds[Kind(outcome.value)].text
+    assert set(kinds) == {NotificationKind(outcome.value)}
+    assert "because" in kinds[NotificationKind(outcome.value)].text
 
 
 def test_warnings_about_the_data_are_told_too(deliveries: SqlDeliveries, news: News) -> None:
     findings = ({"severity": "warning", "message": "4 visitors look like bots"},)
     news.how_it_ended(replace(a_run(Outcome.SKIPPED), findings=findings), T0)
-    assert "look like bots" in told(deliveries)[Kind.SKIPPED].text
+    assert "look like bots" in told(deliveries)[NotificationKind.SKIPPED].text
 
 
 def test_other_dataset_groups_are_named_and_a_failure_in_part_says_what_went_live(
@@ -94,10 +94,10 @@ def test_other_dataset_groups_are_named_and_a_failure_in_part_says_what_went_liv
     elsewhere = replace(WINNER, campaign="cats", solution="cats", dataset_group="shelter-b")
     broken = Half(campaign="dogs", solution_version="dogs-1", fate=Fate.FAILED, reason="it broke")
     news.how_it_ended(a_run(Outcome.FAILED, elsewhere, broken), T0)
-    failed = told(deliveries)[Kind.FAILED]
+    failed = told(deliveries)[NotificationKind.FAILED]
     assert failed.subject == ("Retraining failed in part: cats (dataset group shelter-b) went live")
     assert failed.details["cats"]["dataset_group"] == "shelter-b"
-    updated = told(deliveries)[Kind.CAMPAIGN_UPDATED]
+    updated = told(deliveries)[NotificationKind.CAMPAIGN_UPDATED]
     assert updated.subject == "Campaign cats (dataset group shelter-b) updated"
 
 
@@ -106,7 +106,10 @@ def test_what_is_wrong_with_the_data_says_in_which_dataset_group(
 ) -> None:
     finding = {"severity": "warning", "message": "4 look like bots", "dataset_group": "shelter-b"}
     news.how_it_ended(replace(a_run(Outcome.SKIPPED), findings=(finding,)), T0)
-    assert "dataset group shelter-b: 4 look like bots" in told(deliveries)[Kind.SKIPPED].text
+    assert (
+        "dataset group shelter-b: 4 look like bots"
+        in told(deliveries)[NotificationKind.SKIPPED].text
+    )
 
 
 def test_only_what_is_trained_is_said_to_be_trained(deliveries: SqlDeliveries, news: News) -> None:
@@ -116,4 +119,7 @@ def test_only_what_is_trained_is_said_to_be_trained(deliveries: SqlDeliveries, n
         for name in ("a", "b", "c")
     ]
     news.training_started(a_run(Outcome.PROMOTED, *open_ones, skipped), T0)
-    assert told(deliveries)[Kind.TRAINING_STARTED].text == "retrain-1 trains a-1, b-1 and c-1."
+    assert (
+        told(deliveries)[NotificationKind.TRAINING_STARTED].text
+        == "retrain-1 trains a-1, b-1 and c-1."
+    )

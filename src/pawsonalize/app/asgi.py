@@ -16,7 +16,7 @@ from pawsonalize.app.background import archive_new, catch_up, in_background
 from pawsonalize.app.engine import Engine
 from pawsonalize.aws.door import routes as aws_routes
 from pawsonalize.http.errors import EXCEPTION_HANDLERS
-from pawsonalize.http.metrics import Measured
+from pawsonalize.http.metrics import RequestMetrics
 from pawsonalize.http.openapi import get_docs, get_openapi
 from pawsonalize.http.operations import routes
 from pawsonalize.logs import configure_logs
@@ -73,7 +73,7 @@ def build_app(settings: Settings, loaded: Callable[[], object] | None = None) ->
             Route("/docs", get_docs),
             *(site_routes() if settings.demo_site else ()),
         ],
-        middleware=[Middleware(Measured)],
+        middleware=[Middleware(RequestMetrics)],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=lifespan,
     )

@@ -17,7 +17,7 @@ from pawsonalize.app.latest import following, judging_process
 from pawsonalize.app.live_models import live_model, live_models, trained_or_not
 from pawsonalize.app.retraining import first_run, timer, worker_processes
 from pawsonalize.aws.arn import Arns
-from pawsonalize.aws.services import Services as AwsServices
+from pawsonalize.aws.services import AwsServices
 from pawsonalize.aws.signatures import Signatures
 from pawsonalize.engine.ingest.events import Ingest, UnknownTypes, named_types
 from pawsonalize.engine.ingest.feeds.polling import Polling

@@ -22,9 +22,9 @@ from pawsonalize.aws.protocol.errors import (
 )
 from pawsonalize.aws.protocol.parsing import parse
 from pawsonalize.aws.protocol.serialising import serialise
-from pawsonalize.aws.protocol.service import Operation, paths, targeted
+from pawsonalize.aws.protocol.service import AwsOperation, paths, targeted
 from pawsonalize.aws.protocol.validation import check
-from pawsonalize.aws.services import Services
+from pawsonalize.aws.services import AwsServices
 from pawsonalize.aws.signatures import SignedRequest
 from pawsonalize.engine.ingest.decoding.decoder import read_bounded
 from pawsonalize.engine.resources.access_keys import Scope
@@ -66,7 +66,7 @@ async def answer(request: Request) -> Response:
     return _response(body, 200, operation)
 
 
-async def _answered(services: Services, operation: Operation, request: Request) -> bytes:
+async def _answered(services: AwsServices, operation: AwsOperation, request: Request) -> bytes:
     body = await read_bounded(request.stream(), services.max_body_bytes)
     if services.signatures is not None:
         signed = _as_signed(request, body)
@@ -87,7 +87,7 @@ async def _answered(services: Services, operation: Operation, request: Request) 
     return serialise(operation.answered, result)
 
 
-def _operation(request: Request) -> Operation:
+def _operation(request: Request) -> AwsOperation:
     """The operation that is asked for: by its path in REST-JSON, by its target in JSON 1.1."""
     path = request.url.path.removeprefix(ROOT).rstrip("/")
     operation = paths().get(path) if path else targeted(request.headers.get(_TARGET))
@@ -117,7 +117,7 @@ def _as_signed(request: Request, body: bytes) -> SignedRequest:
     )
 
 
-def _response(body: bytes, status: int, operation: Operation | None, **headers: str) -> Response:
+def _response(body: bytes, status: int, operation: AwsOperation | None, **headers: str) -> Response:
     content_type = operation.content_type if operation else "application/x-amz-json-1.1"
     headers |= {"x-amzn-RequestId": str(uuid.uuid4()), "content-type": content_type}
     return Response(body, status, headers)

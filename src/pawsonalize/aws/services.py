@@ -38,7 +38,7 @@ Answer = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Services:
+class AwsServices:
     """The engine's parts that this door translates for.
 
     `reads_are_local` says that a read is a fraction of a millisecond and cannot hang, so that

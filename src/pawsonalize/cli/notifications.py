@@ -9,7 +9,7 @@ import typer
 from pawsonalize import clock
 from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import DataDir, Json, command_group
-from pawsonalize.domain.notifications import Kind, Notification
+from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.domain.times import iso
 from pawsonalize.settings import load_settings
 
@@ -54,7 +54,7 @@ def send_test(json: Json = False) -> None:
     configure_logs(settings.log_format, settings.log_level)
     news = Notification(
         notification_id=f"test-{uuid4().hex}",
-        kind=Kind.TEST,
+        kind=NotificationKind.TEST,
         subject="A test of the notifications",
         text="If you can read this, notifications of Pawsonalize reach you.",
         happened_at=clock.now(),

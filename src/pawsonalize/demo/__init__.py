@@ -1,6 +1,6 @@
 """A believable adoption world, made from a seed.
 
-    stock ─► shelf ─┐
+    stock ─► pages ─┐
     adopters ─► visits ─► browsing ─► funnel ─► log      utility ─► oracle
 
 `generate(WorldSettings(), seed, end)` runs all of it and gives a `World`.

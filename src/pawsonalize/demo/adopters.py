@@ -127,7 +127,7 @@ _HOUSEHOLD_LOG_ODDS = np.array([-2.5, -0.3, 0.3])
 
 
 @dataclass(frozen=True, slots=True)
-class Tastes:
+class Affinities:
     """One row per visitor: log odds by family, size, age, shelter; favourite breeds; the home.
 
     `species` are shares of visits that sum to 1. `favourite` indexes `BREEDS` and `boost` is
@@ -149,7 +149,9 @@ class Tastes:
         return len(self.home)
 
 
-def draw_tastes(rng: np.random.Generator, size: int, shelters: int, strength: float) -> Tastes:
+def draw_affinities(
+    rng: np.random.Generator, size: int, shelters: int, strength: float
+) -> Affinities:
     """Independent visitors; `strength` scales every taste (not homes, species or distances)."""
     share = np.array([kind.share for kind in ARCHETYPES])
     kind = rng.choice(len(share), size, p=share / share.sum())
@@ -164,7 +166,7 @@ def draw_tastes(rng: np.random.Generator, size: int, shelters: int, strength: fl
     size_taste = strength * _around(rng, np.array([row.sizes for row in ARCHETYPES]), kind)
     age_taste = strength * _around(rng, np.array([row.ages for row in ARCHETYPES]), kind)
     place, nearness = _places(rng, size, shelters)
-    return Tastes(
+    return Affinities(
         species=species,
         family=strength * family,
         size=size_taste,

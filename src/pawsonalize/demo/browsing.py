@@ -6,8 +6,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from pawsonalize.demo.pages import SitePages
 from pawsonalize.demo.settings import WorldSettings
-from pawsonalize.demo.shelf import Shelf
 from pawsonalize.demo.utility import Utility
 from pawsonalize.demo.visits import Visits
 from pawsonalize.domain.times import SECOND
@@ -19,7 +19,7 @@ _BOT_PACE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """Views as columns. `session` is a row of `Visits`, `animal` one of `Stock`.
+    """Views as columns. `session` is a row of `Visits`, `animal` one of `AnimalColumns`.
 
     `page` holds what was shown, animals by position, -1 where the page was shorter; it is all
     -1, and `position` -1, where the visitor stayed with the same animal. `dwell` is how long
@@ -49,7 +49,7 @@ class Views:
 
 
 def browse(
-    settings: WorldSettings, utility: Utility, shelf: Shelf, visits: Visits, seed: int
+    settings: WorldSettings, utility: Utility, site: SitePages, visits: Visits, seed: int
 ) -> Views:
     """Walk every session; the views come block by block, people first, then bots."""
     last_adopter, last_bot = settings.adopters, settings.adopters + settings.bots
@@ -59,7 +59,7 @@ def browse(
         rows = np.flatnonzero(members)
         for block in range(0, len(rows), BLOCK):
             rng = np.random.default_rng((seed, kind, block))
-            walk = _Walk(settings, None if kind else utility, shelf, rng)
+            walk = _Walk(settings, None if kind else utility, site, rng)
             parts += walk.through(visits, rows[block : block + BLOCK])
     return Views.joined(parts)
 
@@ -70,7 +70,7 @@ class _Walk:
 
     settings: WorldSettings
     utility: Utility | None
-    shelf: Shelf
+    site: SitePages
     rng: np.random.Generator
 
     def through(self, visits: Visits, rows: NDArray[np.int64]) -> Iterator[Views]:
@@ -82,7 +82,7 @@ class _Walk:
             going = int(np.searchsorted(-visits.views[rows], -step))
             now, before = moment[:going], previous[:going]
             visitor, species = visits.visitor[rows[:going]], visits.species[rows[:going]]
-            page = self.shelf.pages(self.rng, now, species, self.settings.page_size)
+            page = self.site.pages(self.rng, now, species, self.settings.page_size)
             position = self._choose(visitor, page, before)
             stays = self._stays(now, before)
             position[stays] = -1
@@ -120,7 +120,7 @@ class _Walk:
     def _stays(self, moment: NDArray[np.int64], previous: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Who looks at the same animal again (if it is still there)."""
         again = self.rng.random(len(previous)) < self.settings.revisit_rate
-        there = self.shelf.available(previous, moment)
+        there = self.site.available(previous, moment)
         return np.asarray(again & (previous >= 0) & there & (self.utility is not None))
 
     def _dwell(self, size: int) -> NDArray[np.int32]:

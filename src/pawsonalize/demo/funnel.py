@@ -5,9 +5,9 @@ from numpy.typing import NDArray
 
 from pawsonalize.demo import calibration as measured
 from pawsonalize.demo.browsing import Views
-from pawsonalize.demo.log import ADOPTION, APPLICATION, FAVORITE, INQUIRY, VIEW, Columns
+from pawsonalize.demo.log import ADOPTION, APPLICATION, FAVORITE, INQUIRY, VIEW, EventColumns
 from pawsonalize.demo.settings import WorldSettings
-from pawsonalize.demo.stock import Stock
+from pawsonalize.demo.stock import AnimalColumns
 from pawsonalize.demo.utility import Utility
 from pawsonalize.demo.visits import Visits
 from pawsonalize.domain.times import DAY, HOUR
@@ -24,12 +24,12 @@ _GOES_ON_LOOKING = 0.1
 def tell(
     settings: WorldSettings,
     utility: Utility,
-    stock: Stock,
+    stock: AnimalColumns,
     visits: Visits,
     views: Views,
     rng: np.random.Generator,
     end: int,
-) -> Columns:
+) -> EventColumns:
     """All events of the views and what follows from them, in time order, before `end`."""
     looks = _looks(visits, views)
     wanted = utility.of_animals(looks.visitor, looks.animal)
@@ -44,7 +44,7 @@ def tell(
         if kind == APPLICATION:
             goes[taken] = True
         parts.append(_follow(looks, views, np.flatnonzero(goes), kind))
-    told = Columns.joined(parts)
+    told = EventColumns.joined(parts)
     kept = (told.moment < end) & ~_after_adoption(visits, told, rng)
     kept &= (told.kind == ADOPTION) | (told.moment < stock.adopted[told.animal])
     told = told.take(kept)
@@ -63,9 +63,9 @@ def chance(rate: float, score: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(np.exp(odds) / (1 + np.exp(odds)))
 
 
-def _looks(visits: Visits, views: Views) -> Columns:
+def _looks(visits: Visits, views: Views) -> EventColumns:
     """The views themselves; a view of the same animal again shows no page."""
-    return Columns(
+    return EventColumns(
         moment=views.moment,
         kind=np.full(len(views), VIEW, np.int8),
         visitor=visits.visitor[views.session].astype(np.int32),
@@ -77,10 +77,10 @@ def _looks(visits: Visits, views: Views) -> Columns:
     )
 
 
-def _follow(looks: Columns, views: Views, rows: NDArray[np.int64], kind: int) -> Columns:
+def _follow(looks: EventColumns, views: Views, rows: NDArray[np.int64], kind: int) -> EventColumns:
     """An event of that kind during each of these views, with no page of its own."""
     seen = looks.take(rows)
-    return Columns(
+    return EventColumns(
         moment=seen.moment + (_AFTER[kind] * views.dwell[rows]).astype(np.int64),
         kind=np.full(len(rows), kind, np.int8),
         visitor=seen.visitor,
@@ -93,8 +93,8 @@ def _follow(looks: Columns, views: Views, rows: NDArray[np.int64], kind: int) ->
 
 
 def _adopting(
-    stock: Stock,
-    looks: Columns,
+    stock: AnimalColumns,
+    looks: EventColumns,
     wanted: NDArray[np.float32],
     rng: np.random.Generator,
     end: int,
@@ -114,10 +114,10 @@ def _adopting(
     return best[np.unique(looks.visitor[best], return_index=True)[1]]
 
 
-def _adoptions(looks: Columns, stock: Stock, taken: NDArray[np.int64]) -> Columns:
+def _adoptions(looks: EventColumns, stock: AnimalColumns, taken: NDArray[np.int64]) -> EventColumns:
     seen = looks.take(taken)
     nothing = np.full(len(taken), -1)
-    return Columns(
+    return EventColumns(
         moment=stock.adopted[seen.animal],
         kind=np.full(len(taken), ADOPTION, np.int8),
         visitor=seen.visitor,
@@ -129,7 +129,9 @@ def _adoptions(looks: Columns, stock: Stock, taken: NDArray[np.int64]) -> Column
     )
 
 
-def _after_adoption(visits: Visits, told: Columns, rng: np.random.Generator) -> NDArray[np.bool_]:
+def _after_adoption(
+    visits: Visits, told: EventColumns, rng: np.random.Generator
+) -> NDArray[np.bool_]:
     """The events of sessions that adopters would have had, had they not found their animal."""
     done = np.full(int(told.visitor.max(initial=0)) + 1, np.iinfo(np.int64).max)
     home = np.flatnonzero(told.kind == ADOPTION)

@@ -14,8 +14,8 @@ VIEW, FAVORITE, INQUIRY, APPLICATION, ADOPTION = range(len(EVENT_TYPES))
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
-    """Events as columns of one length; `Log` has them in order of `moment` (ms since 1970).
+class EventColumns:
+    """Events as columns of one length; `WorldEvents` has them in order of `moment` (ms since 1970).
 
     `visitor`, `session` and `animal` are positions, `session` -1 for an adoption, which the
     shelter reports. `identified` says whether the event carries the user's id, `page` is a row
@@ -34,22 +34,22 @@ class Columns:
     def __len__(self) -> int:
         return len(self.moment)
 
-    def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "Columns":
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "EventColumns":
         """These events only, in this order."""
-        return Columns(*(getattr(self, column.name)[rows] for column in fields(self)))
+        return EventColumns(*(getattr(self, column.name)[rows] for column in fields(self)))
 
     @classmethod
-    def joined(cls, parts: Sequence["Columns"]) -> "Columns":
+    def joined(cls, parts: Sequence["EventColumns"]) -> "EventColumns":
         """One after the other."""
         names = [column.name for column in fields(cls)]
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 @dataclass(frozen=True, slots=True)
-class Log(Sequence[Event]):
+class WorldEvents(Sequence[Event]):
     """The events in time order, made into `Event` values one at a time, as they are read."""
 
-    columns: Columns
+    columns: EventColumns
     pages: NDArray[np.int32]
     user_ids: tuple[str, ...]
     animal_ids: tuple[str, ...]

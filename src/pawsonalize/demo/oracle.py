@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from pawsonalize.demo import calibration as measured
 from pawsonalize.demo.browsing import noticed
 from pawsonalize.demo.settings import WorldSettings
-from pawsonalize.demo.stock import Stock
+from pawsonalize.demo.stock import AnimalColumns
 from pawsonalize.demo.utility import Utility
 
 Floats = NDArray[np.float64]
 
-_CROWD = 500  # visitors that stand for everybody; tastes are drawn independently
+_CROWD = 500  # visitors that stand for everybody; affinities are drawn independently
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Oracle:
 
     settings: WorldSettings
     utility: Utility
-    stock: Stock
+    stock: AnimalColumns
     group: NDArray[np.int64]
 
     def available(self, at: int) -> NDArray[np.int64]:
@@ -40,7 +40,7 @@ class Oracle:
         """By species: what turns log odds within it into a log probability over all the stock."""
         odds = self.utility.of_animals(np.array(visitor), np.arange(len(self.stock)))
         total = np.bincount(self.stock.traits.species, np.exp(odds), len(measured.SPECIES))
-        share = self.utility.tastes.species[visitor].astype(float)
+        share = self.utility.affinities.species[visitor].astype(float)
         return np.asarray(np.log(np.maximum(share, 1e-9) / np.maximum(total, 1e-9)))
 
     def next_view(
@@ -54,7 +54,7 @@ class Oracle:
         crowd = np.arange(min(_CROWD, self.settings.adopters))
         who = crowd if visitor is None else np.array([visitor])
         odds = self.utility.of_animals(who[:, None], available).astype(float)
-        share = self.utility.tastes.species[who].astype(float)
+        share = self.utility.affinities.species[who].astype(float)
         again = np.zeros(len(available), bool)
         if previous is not None:
             again = available == previous

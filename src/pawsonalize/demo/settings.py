@@ -32,7 +32,7 @@ class WorldSettings:
     bot_share: float = 0.03
     """Share of the events that are theirs, all bots together."""
     taste: float = 1.0
-    """Strength of personal tastes; 0 makes all adopters alike."""
+    """Strength of personal affinities; 0 makes all adopters alike."""
     appeal: float = 0.6
     """Weight of what everybody likes, relative to the measured log hazards of adoption."""
     coherence: float = 1.0

@@ -37,7 +37,7 @@ _BLACK = np.array([COAT_OF_BREED.get(name) == "black" for name in BREED_NAMES])
 
 
 @dataclass(frozen=True, slots=True)
-class Stock:
+class AnimalColumns:
     """All animals in care during the world as columns, in order of listing.
 
     `listed` and `adopted` are milliseconds since 1970, `adopted` also for those who will leave
@@ -59,14 +59,14 @@ class Stock:
     def __len__(self) -> int:
         return len(self.listed)
 
-    def take(self, rows: NDArray[np.int64]) -> "Stock":
+    def take(self, rows: NDArray[np.int64]) -> "AnimalColumns":
         """The stock of these rows only, in this order."""
         traits = Traits(self.traits.breed[rows], self.traits.size[rows], self.traits.age[rows])
         columns = [getattr(self, column.name) for column in fields(self)[1:]]
-        return Stock(traits, *(column[rows] for column in columns))
+        return AnimalColumns(traits, *(column[rows] for column in columns))
 
 
-def draw_stock(settings: WorldSettings, rng: np.random.Generator, end: int) -> Stock:
+def draw_animals(settings: WorldSettings, rng: np.random.Generator, end: int) -> AnimalColumns:
     """Draw animals until exactly `settings.animals` of them are still waiting at `end`."""
     start = end - settings.days * DAY
     span = settings.days + WARM_UP_DAYS
@@ -82,7 +82,9 @@ def draw_stock(settings: WorldSettings, rng: np.random.Generator, end: int) -> S
     return pool.take(seen[np.argsort(pool.listed[seen], kind="stable")])
 
 
-def _draw_pool(settings: WorldSettings, rng: np.random.Generator, size: int, end: int) -> Stock:
+def _draw_pool(
+    settings: WorldSettings, rng: np.random.Generator, size: int, end: int
+) -> AnimalColumns:
     """Independent arrivals over warm-up and world, in random order."""
     traits, listed = _arrivals(rng, size, end, settings.days + WARM_UP_DAYS)
     species, n = traits.species, len(listed)
@@ -97,7 +99,7 @@ def _draw_pool(settings: WorldSettings, rng: np.random.Generator, size: int, end
     charm = _centred(charm, species)
     share = np.array([row[4] for row in SHELTERS[: settings.shelters]], float)
     stay = _stays(rng, species, _centred(traits.log_hazard() + charm, species))
-    return Stock(
+    return AnimalColumns(
         traits=traits,
         male=male,
         black=black,
@@ -206,7 +208,7 @@ def list_shelters(count: int) -> tuple[Shelter, ...]:
     return tuple(Shelter(*row[:4]) for row in SHELTERS[:count])
 
 
-def list_animals(stock: Stock, rng: np.random.Generator, end: int) -> tuple[Animal, ...]:
+def list_animals(stock: AnimalColumns, rng: np.random.Generator, end: int) -> tuple[Animal, ...]:
     """Every row of the stock as an animal, in its order; later adoptions are not yet known."""
     groups = stock.traits.groups()
     names = rng.choice(PET_NAMES, len(stock)).tolist()
@@ -241,7 +243,7 @@ def _history(listed: int, adopted: int, end: int) -> tuple[StatusChange, ...]:
     return there, StatusChange(AnimalStatus.ADOPTED, adopted)
 
 
-def _colour(stock: Stock, row: int, rank: int) -> str:
+def _colour(stock: AnimalColumns, row: int, rank: int) -> str:
     breed = BREEDS[stock.traits.breed[row]]
     fixed = COAT_OF_BREED.get(breed.name)
     if fixed:

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from pawsonalize.demo.adopters import (
     FAVOURITES,
-    Tastes,
+    Affinities,
     expected_household_log_odds,
     flag_code,
     household_log_odds,
 )
 from pawsonalize.demo.settings import WorldSettings
-from pawsonalize.demo.stock import Stock
+from pawsonalize.demo.stock import AnimalColumns
 from pawsonalize.demo.traits import Traits
 
 Codes = NDArray[np.signedinteger]
@@ -37,7 +37,7 @@ _EXPECTED_HOUSEHOLD = expected_household_log_odds()
 class Utility:
     """The true utilities of one world; animals and visitors are positions."""
 
-    tastes: Tastes
+    affinities: Affinities
     breed: NDArray[np.int16]
     family: NDArray[np.int16]
     size: NDArray[np.int16]
@@ -49,11 +49,11 @@ class Utility:
     coherence: float
 
     @classmethod
-    def of(cls, settings: WorldSettings, tastes: Tastes, stock: Stock) -> "Utility":
+    def of(cls, settings: WorldSettings, affinities: Affinities, stock: AnimalColumns) -> "Utility":
         """The utilities of these visitors for this stock."""
         appeal = settings.appeal * (stock.traits.log_hazard() + stock.charm)
         return cls(
-            tastes=tastes,
+            affinities=affinities,
             breed=stock.traits.breed.astype(np.int16),
             family=stock.traits.family.astype(np.int16),
             size=stock.traits.size.astype(np.int16),
@@ -67,12 +67,12 @@ class Utility:
 
     def of_animals(self, visitor: Codes, animal: Codes) -> LogOdds:
         """Log odds of appeal and taste; the two broadcast against each other."""
-        tastes = self.tastes
-        total = self.appeal[animal] + tastes.family[visitor, self.family[animal]]
-        total += tastes.size[visitor, self.size[animal]]
-        total += tastes.age[visitor, self.age[animal]]
-        total += tastes.shelter[visitor, self.shelter[animal]]
-        total += _HOUSEHOLD[tastes.home[visitor], self.flags[animal]]
+        affinities = self.affinities
+        total = self.appeal[animal] + affinities.family[visitor, self.family[animal]]
+        total += affinities.size[visitor, self.size[animal]]
+        total += affinities.age[visitor, self.age[animal]]
+        total += affinities.shelter[visitor, self.shelter[animal]]
+        total += _HOUSEHOLD[affinities.home[visitor], self.flags[animal]]
         total += self._favourite(visitor, self.breed[animal])
         return total
 
@@ -81,11 +81,11 @@ class Utility:
 
         What the individual adds (charm, household flags, shelter) enters by its mean.
         """
-        who, tastes = np.array(visitor), self.tastes
-        total = self.appeal_weight * groups.log_hazard() + tastes.family[who, groups.family]
-        total += tastes.size[who, groups.size] + tastes.age[who, groups.age]
-        total += _EXPECTED_HOUSEHOLD[tastes.home[who], groups.species]
-        total += tastes.shelter[who, self.shelter].mean() + self._favourite(who, groups.breed)
+        who, affinities = np.array(visitor), self.affinities
+        total = self.appeal_weight * groups.log_hazard() + affinities.family[who, groups.family]
+        total += affinities.size[who, groups.size] + affinities.age[who, groups.age]
+        total += _EXPECTED_HOUSEHOLD[affinities.home[who], groups.species]
+        total += affinities.shelter[who, self.shelter].mean() + self._favourite(who, groups.breed)
         return np.where(groups.breed < 0, np.nan, total)
 
     def intent(self, previous: Codes, animal: Codes) -> LogOdds:
@@ -98,8 +98,10 @@ class Utility:
         return np.asarray(total, np.float32)
 
     def _favourite(self, visitor: Codes, breed: Codes) -> LogOdds:
-        tastes = self.tastes
+        affinities = self.affinities
         total = np.zeros(np.broadcast_shapes(visitor.shape, breed.shape), np.float32)
         for rank in range(FAVOURITES):
-            total += tastes.boost[visitor, rank] * (tastes.favourite[visitor, rank] == breed)
+            total += affinities.boost[visitor, rank] * (
+                affinities.favourite[visitor, rank] == breed
+            )
         return total

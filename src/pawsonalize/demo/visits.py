@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.demo import calibration as measured
-from pawsonalize.demo.adopters import Tastes
+from pawsonalize.demo.adopters import Affinities
 from pawsonalize.demo.settings import WorldSettings
 from pawsonalize.domain.times import DAY, HOUR
 
@@ -29,7 +29,7 @@ _HAPPENS = 0.93
 class Visits:
     """Sessions as columns, in order of their start (milliseconds since 1970).
 
-    `visitor` is a row of `Tastes`, `species` an index into `calibration.SPECIES`. The user id
+    `visitor` is a row of `Affinities`, `species` an index into `calibration.SPECIES`. The user id
     is known from the view number `login` on (0: always; `NEVER`).
     """
 
@@ -53,20 +53,20 @@ def guests_of(settings: WorldSettings) -> int:
 
 
 def draw_visits(
-    settings: WorldSettings, tastes: Tastes, rng: np.random.Generator, start: int
+    settings: WorldSettings, affinities: Affinities, rng: np.random.Generator, start: int
 ) -> Visits:
-    """All sessions of adopters, bots and guests (`Tastes` holds them in this order)."""
+    """All sessions of adopters, bots and guests (`Affinities` holds them in this order)."""
     sessions = _sessions(settings)
     by_guests = round(sessions * settings.guest_share)
     first_guest = settings.adopters + settings.bots
     parts = [
         _of_adopters(settings, rng, max(settings.adopters, sessions - by_guests)),
         _of_bots(settings, rng),
-        _of_guests(settings, rng, by_guests, first_guest, len(tastes)),
+        _of_guests(settings, rng, by_guests, first_guest, len(affinities)),
     ]
     visitor, day, views, login = (np.concatenate(column) for column in zip(*parts, strict=True))
     draw = rng.random((len(visitor), 1), np.float32)
-    species = (draw > np.cumsum(tastes.species[visitor], axis=1)).sum(axis=1)
+    species = (draw > np.cumsum(affinities.species[visitor], axis=1)).sum(axis=1)
     species = np.minimum(species, len(measured.SPECIES) - 1)
     bot = (visitor >= settings.adopters) & (visitor < first_guest)
     species[bot] = rng.integers(0, 2, bot.sum())

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.demo.adopters import draw_tastes
+from pawsonalize.demo.adopters import draw_affinities
 from pawsonalize.demo.browsing import browse
 from pawsonalize.demo.funnel import tell
-from pawsonalize.demo.log import Log
+from pawsonalize.demo.log import WorldEvents
 from pawsonalize.demo.oracle import Oracle
+from pawsonalize.demo.pages import SitePages
 from pawsonalize.demo.settings import WorldSettings
-from pawsonalize.demo.shelf import Shelf
-from pawsonalize.demo.stock import Shelter, draw_stock, list_animals, list_shelters
+from pawsonalize.demo.stock import Shelter, draw_animals, list_animals, list_shelters
 from pawsonalize.demo.traits import Traits
 from pawsonalize.demo.utility import Utility
 from pawsonalize.demo.visits import draw_visits, guests_of
@@ -42,7 +42,7 @@ class World:
     groups: tuple[AnimalGroup, ...]
     adopter_ids: tuple[str, ...]
     bot_ids: tuple[str, ...]
-    events: Log
+    events: WorldEvents
     oracle: Oracle
 
     def utility(self, visitor: str | int, groups: Sequence[AnimalGroup]) -> NDArray[np.float64]:
@@ -116,12 +116,14 @@ def generate(settings: WorldSettings, seed: int, end: int) -> World:
     start = end - settings.days * DAY
     dice = [np.random.default_rng((seed, stage)) for stage in range(6)]
     users = settings.adopters + settings.bots
-    stock = draw_stock(settings, dice[0], end)
-    tastes = draw_tastes(dice[1], users + guests_of(settings), settings.shelters, settings.taste)
-    utility = Utility.of(settings, tastes, stock)
-    visits = draw_visits(settings, tastes, dice[2], start)
-    shelf = Shelf.of(stock, dice[3], start, end)
-    views = browse(settings, utility, shelf, visits, seed)
+    stock = draw_animals(settings, dice[0], end)
+    affinities = draw_affinities(
+        dice[1], users + guests_of(settings), settings.shelters, settings.taste
+    )
+    utility = Utility.of(settings, affinities, stock)
+    visits = draw_visits(settings, affinities, dice[2], start)
+    site = SitePages.of(stock, dice[3], start, end)
+    views = browse(settings, utility, site, visits, seed)
     animals = list_animals(stock, dice[4], end)
     groups = stock.traits.groups()
     codes: dict[AnimalGroup, int] = {}
@@ -137,7 +139,7 @@ def generate(settings: WorldSettings, seed: int, end: int) -> World:
         groups=tuple(codes),
         adopter_ids=user_ids[: settings.adopters],
         bot_ids=user_ids[settings.adopters :],
-        events=Log(
+        events=WorldEvents(
             columns=tell(settings, utility, stock, visits, views, dice[5], end),
             pages=views.page,
             user_ids=user_ids,

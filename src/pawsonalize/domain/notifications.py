@@ -12,7 +12,7 @@ from pawsonalize.domain.errors import InvalidInput
 _ID = re.compile(r"[A-Za-z0-9_:-]{1,256}")
 
 
-class Kind(StrEnum):
+class NotificationKind(StrEnum):
     """What a notification is about."""
 
     TRAINING_STARTED = "training-started"
@@ -40,7 +40,7 @@ class Notification:
     """
 
     notification_id: str
-    kind: Kind
+    kind: NotificationKind
     subject: str
     text: str
     happened_at: int

@@ -15,7 +15,7 @@ from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RE
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import Address, Purpose
 from pawsonalize.engine.serving.recommender import Runtime
-from pawsonalize.http.operation import Parameter
+from pawsonalize.http.operation import RequestParameter
 from pawsonalize.http.services import Services
 
 _GROUP = "The dataset group, by its name or ARN; the default one if left out."
@@ -29,7 +29,10 @@ CampaignName = Annotated[
 
 _ITS_OWN = frozenset({RECOMMENDER, RERANKER})
 
-ADDRESS_PARAMETERS = (Parameter("datasetGroup", _GROUP), Parameter("campaign", _CAMPAIGN))
+ADDRESS_PARAMETERS = (
+    RequestParameter("datasetGroup", _GROUP),
+    RequestParameter("campaign", _CAMPAIGN),
+)
 
 
 @dataclass(frozen=True, slots=True)

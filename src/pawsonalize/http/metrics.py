@@ -85,7 +85,7 @@ def count_unknown_type(event_type: str) -> None:
     UNKNOWN_TYPES.labels(event_type).inc()
 
 
-class Measured:
+class RequestMetrics:
     """ASGI middleware that counts requests and times them, by route rather than by path."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -22,7 +22,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
+class RequestParameter:
     """A path or query parameter."""
 
     name: str
@@ -48,7 +48,7 @@ class Operation:
     request: tuple[Any, ...] = ()
     refusal: tuple[Any, ...] = ()
     examples: dict[str, Any] = field(default_factory=dict)
-    parameters: tuple[Parameter, ...] = ()
+    parameters: tuple[RequestParameter, ...] = ()
     answer_headers: dict[str, str] = field(default_factory=dict)
 
     @property

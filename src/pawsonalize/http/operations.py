@@ -38,7 +38,7 @@ from pawsonalize.http.examples import (
     SHOP_SIMILAR,
     USER,
 )
-from pawsonalize.http.operation import Endpoint, Operation, Parameter, checked
+from pawsonalize.http.operation import Endpoint, Operation, RequestParameter, checked
 from pawsonalize.http.resource_operations import RESOURCE_OPERATIONS
 from pawsonalize.http.resources import PAGE_PARAMETERS
 from pawsonalize.http.users import UserConvertor
@@ -50,16 +50,16 @@ _RECOMMENDATION_ID = {
     animal_answers.RECOMMENDATION_HEADER: "The answer's id: send it with the events it led to."
 }
 _HISTORY_PARAMETERS = (
-    Parameter("limit", "How many events a page holds, 1 to 500; 50 if left out.", int),
-    Parameter("cursor", "The `nextCursor` of the page before."),
-    Parameter("eventType", "Only events of this type."),
-    Parameter("since", "Only events at or after this moment."),
-    Parameter("until", "Only events before this moment."),
+    RequestParameter("limit", "How many events a page holds, 1 to 500; 50 if left out.", int),
+    RequestParameter("cursor", "The `nextCursor` of the page before."),
+    RequestParameter("eventType", "Only events of this type."),
+    RequestParameter("since", "Only events at or after this moment."),
+    RequestParameter("until", "Only events before this moment."),
 )
-_USER = Parameter("user_id", "The user.", where="path", required=True)
-_RUN = Parameter("run_id", "The run.", where="path", required=True)
-_ANIMAL = Parameter("animal_id", "The animal.", where="path", required=True)
-_FILTER = Parameter("name", "The filter.", where="path", required=True)
+_USER = RequestParameter("user_id", "The user.", where="path", required=True)
+_RUN = RequestParameter("run_id", "The run.", where="path", required=True)
+_ANIMAL = RequestParameter("animal_id", "The animal.", where="path", required=True)
+_FILTER = RequestParameter("name", "The filter.", where="path", required=True)
 
 OPERATIONS = (
     Operation(
@@ -83,7 +83,7 @@ OPERATIONS = (
             "of one campaign": SHOP_SIMILAR,
         },
         parameters=(
-            Parameter("detail", "`full` adds scores, propensities, reasons and metadata."),
+            RequestParameter("detail", "`full` adds scores, propensities, reasons and metadata."),
             *ADDRESS_PARAMETERS,
         ),
         answer_headers=_RECOMMENDATION_ID,
@@ -101,7 +101,7 @@ OPERATIONS = (
             "of another dataset group": SHOP_RERANKING,
         },
         parameters=(
-            Parameter("detail", "`full` adds each animal's score and reasons."),
+            RequestParameter("detail", "`full` adds each animal's score and reasons."),
             *ADDRESS_PARAMETERS,
         ),
         answer_headers=_RECOMMENDATION_ID,
@@ -155,7 +155,7 @@ OPERATIONS = (
         "A session's events, newest first; of a session bound to a user, all of that user's.",
         answer=(history.History,),
         parameters=(
-            Parameter("session_id", "The session.", where="path", required=True),
+            RequestParameter("session_id", "The session.", where="path", required=True),
             *_HISTORY_PARAMETERS,
             *ADDRESS_PARAMETERS,
         ),
@@ -186,12 +186,14 @@ OPERATIONS = (
         "The inventory, by id.",
         answer=(animals.AnimalPage,),
         parameters=(
-            Parameter("limit", "How many animals a page holds, 1 to 500; 50 if left out.", int),
-            Parameter("cursor", "The `nextCursor` of the page before."),
-            Parameter("status", "Only animals of this status."),
-            Parameter("species", "Only animals of this species, a word or an id."),
-            Parameter("shelter", "Only animals of this shelter."),
-            Parameter("source", "Only animals of this source."),
+            RequestParameter(
+                "limit", "How many animals a page holds, 1 to 500; 50 if left out.", int
+            ),
+            RequestParameter("cursor", "The `nextCursor` of the page before."),
+            RequestParameter("status", "Only animals of this status."),
+            RequestParameter("species", "Only animals of this species, a word or an id."),
+            RequestParameter("shelter", "Only animals of this shelter."),
+            RequestParameter("source", "Only animals of this source."),
         ),
     ),
     Operation(
@@ -219,10 +221,10 @@ OPERATIONS = (
         answer=(list[animal_answers.RecommendedAnimal], animal_answers.DetailedAnimals),
         parameters=(
             _ANIMAL,
-            Parameter("limit", "How many, 1 to 500; 10 if left out.", int),
-            Parameter("userId", "For whom."),
-            Parameter("sessionId", "For which session."),
-            Parameter("detail", "`full` adds factors, propensities and reasons."),
+            RequestParameter("limit", "How many, 1 to 500; 10 if left out.", int),
+            RequestParameter("userId", "For whom."),
+            RequestParameter("sessionId", "For which session."),
+            RequestParameter("detail", "`full` adds factors, propensities and reasons."),
             *ADDRESS_PARAMETERS,
         ),
         answer_headers=_RECOMMENDATION_ID,
@@ -249,7 +251,7 @@ OPERATIONS = (
         runs.get_runs,
         "The newest retrainings and how they ended.",
         answer=(runs.RunList,),
-        parameters=(Parameter("limit", "How many, 1 to 500; 20 if left out.", int),),
+        parameters=(RequestParameter("limit", "How many, 1 to 500; 20 if left out.", int),),
     ),
     Operation(
         "POST",
@@ -285,9 +287,9 @@ OPERATIONS = (
         "What came of what was shown: adoptions, stays and who was never shown.",
         answer=(OutcomesReport,),
         parameters=(
-            Parameter("since", "From this moment; 180 days before `until` if left out."),
-            Parameter("until", "To before this moment; now if left out."),
-            Parameter("within", "Days from an answer to its outcome, 1 to 365; 30.", int),
+            RequestParameter("since", "From this moment; 180 days before `until` if left out."),
+            RequestParameter("until", "To before this moment; now if left out."),
+            RequestParameter("within", "Days from an answer to its outcome, 1 to 365; 30.", int),
             *ADDRESS_PARAMETERS,
         ),
     ),
@@ -299,8 +301,10 @@ OPERATIONS = (
         "Which items answers may hold, by name, newest first.",
         answer=(filters.FilterList,),
         parameters=(
-            Parameter("datasetGroup", "Only filters of this dataset group, by its name or ARN."),
-            Parameter("campaign", "Only filters of this campaign's dataset group."),
+            RequestParameter(
+                "datasetGroup", "Only filters of this dataset group, by its name or ARN."
+            ),
+            RequestParameter("campaign", "Only filters of this campaign's dataset group."),
             *PAGE_PARAMETERS,
         ),
     ),

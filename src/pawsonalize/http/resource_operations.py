@@ -14,7 +14,7 @@ from pawsonalize.http.examples import (
     SOLUTION_CHANGE,
     SOLUTION_VERSION,
 )
-from pawsonalize.http.operation import Operation, Parameter
+from pawsonalize.http.operation import Operation, RequestParameter
 from pawsonalize.http.resources import GROUP_PARAMETER, PAGE_PARAMETERS, named_parameter
 
 _GROUP = (named_parameter("dataset group"),)
@@ -25,8 +25,8 @@ _SOLUTION = (named_parameter("solution"),)
 _VERSION = (named_parameter("solution version"),)
 _CAMPAIGN = (named_parameter("campaign"),)
 _JOB = (named_parameter("batch job"),)
-_OF_SOLUTION = Parameter("solution", "Only those of this solution.")
-_OF_VERSION = Parameter("solutionVersion", "Only those of this solution version.")
+_OF_SOLUTION = RequestParameter("solution", "Only those of this solution.")
+_OF_VERSION = RequestParameter("solutionVersion", "Only those of this solution version.")
 
 RESOURCE_OPERATIONS = (
     Operation(

@@ -14,7 +14,7 @@ from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import ResourceT
 from pawsonalize.engine.serving.directory import Address
 from pawsonalize.http.json import read_limit
-from pawsonalize.http.operation import Parameter
+from pawsonalize.http.operation import RequestParameter
 from pawsonalize.http.services import Services
 
 _DEFAULT_LIMIT = 50
@@ -25,10 +25,12 @@ OwningGroup = Annotated[
     str | None, Meta(description="By its name or ARN; the default if left out.")
 ]
 PAGE_PARAMETERS = (
-    Parameter("limit", "How many a page holds, 1 to 100; 50 if left out.", int),
-    Parameter("cursor", "The `nextCursor` of the page before."),
+    RequestParameter("limit", "How many a page holds, 1 to 100; 50 if left out.", int),
+    RequestParameter("cursor", "The `nextCursor` of the page before."),
 )
-GROUP_PARAMETER = Parameter("datasetGroup", "Only those of this dataset group, by its name or ARN.")
+GROUP_PARAMETER = RequestParameter(
+    "datasetGroup", "Only those of this dataset group, by its name or ARN."
+)
 
 AnswerT = TypeVar("AnswerT", bound=msgspec.Struct)
 
@@ -45,9 +47,9 @@ class NamedAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     tags: Mapping[str, str]
 
 
-def named_parameter(what: str) -> Parameter:
+def named_parameter(what: str) -> RequestParameter:
     """The name in a path."""
-    return Parameter("name", f"The {what}.", where="path", required=True)
+    return RequestParameter("name", f"The {what}.", where="path", required=True)
 
 
 async def read_one(request: Request, kind: type[ResourceT]) -> ResourceT:

@@ -2,9 +2,14 @@
 
 import structlog
 
-from pawsonalize.domain.notifications import Kind, Notification
+from pawsonalize.domain.notifications import Notification, NotificationKind
 
-_WARNINGS = {Kind.FAILED, Kind.TIMED_OUT, Kind.CAPACITY_WARNING, Kind.PROBLEM}
+_WARNINGS = {
+    NotificationKind.FAILED,
+    NotificationKind.TIMED_OUT,
+    NotificationKind.CAPACITY_WARNING,
+    NotificationKind.PROBLEM,
+}
 
 log = structlog.get_logger()
 

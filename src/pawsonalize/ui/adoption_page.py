@@ -10,8 +10,8 @@ from pawsonalize.engine.serving.animals.ranking import Asked
 from pawsonalize.engine.serving.recommender import MAX_RESULTS
 from pawsonalize.engine.serving.told import Told
 from pawsonalize.ui import words
-from pawsonalize.ui.cards import Card
-from pawsonalize.ui.households import Filters
+from pawsonalize.ui.cards import AnimalCard
+from pawsonalize.ui.households import HouseholdRules
 from pawsonalize.ui.knowledge import Knowledge, curl, panel
 from pawsonalize.ui.looking_for import as_call, in_words, preferences_of
 from pawsonalize.ui.ordering import Ordered, order, pick
@@ -34,7 +34,7 @@ def get_adoption_page(request: Request, visitor: Visitor) -> Response:
         if animal.animal_id not in taken_home
     ]
     looking_for = preferences_of(request)
-    filters = Filters.of(request, looking_for)
+    filters = HouseholdRules.of(request, looking_for)
     told = Told(preferences=looking_for)
     show = _show(request)
     rules = filters.rules(taken_home)
@@ -50,9 +50,9 @@ def get_adoption_page(request: Request, visitor: Visitor) -> Response:
         species=filters.species,
         household=filters.choices,
         demands=filters.demands,
-        cards=[(Card.of(one.animal, now, answer, favourites), one) for one in ordered.shown],
+        cards=[(AnimalCard.of(one.animal, now, answer, favourites), one) for one in ordered.shown],
         picks=[
-            (Card.of(one.animal, now, one.recommendation_id, favourites), one)
+            (AnimalCard.of(one.animal, now, one.recommendation_id, favourites), one)
             for one in pick(storefront, visitor, wanted, now, told)
         ]
         if not (filters.household or filters.must) and known.serving is not None
@@ -82,11 +82,11 @@ def _show(request: Request) -> int:
     return min(max(asked, _PAGE), MAX_RESULTS)
 
 
-def _more(filters: Filters, show: int) -> str:
+def _more(filters: HouseholdRules, show: int) -> str:
     return f"{filters.path(filters.species, show=str(show + _PAGE))}#more-{show}"
 
 
-def _by_species(waiting: list[Animal], filters: Filters) -> list[tuple[str, str, int, bool]]:
+def _by_species(waiting: list[Animal], filters: HouseholdRules) -> list[tuple[str, str, int, bool]]:
     """Name, address, number of animals and whether it is chosen, for each species."""
     present = sorted({animal.species for animal in waiting})
     by_species = [
@@ -113,7 +113,9 @@ def _order_in_words(ordered: Ordered, known: Knowledge, looking_for: Preferences
     return f"Ordered for you, from {known.count} of yours."
 
 
-def _call(request: Request, known: Knowledge, filters: Filters, looking_for: Preferences) -> str:
+def _call(
+    request: Request, known: Knowledge, filters: HouseholdRules, looking_for: Preferences
+) -> str:
     address = f"{request.base_url}v1/recommendations?detail=full"
     asked = {"of": "animals", "limit": _PAGE} | filters.call
     return curl(address, known.identity() | asked | as_call(looking_for))

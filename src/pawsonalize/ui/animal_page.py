@@ -10,7 +10,7 @@ from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.engine.resources.names import new_event_id
 from pawsonalize.engine.serving.animals.eligibility import Denied, Rules
-from pawsonalize.ui.cards import Card
+from pawsonalize.ui.cards import AnimalCard
 from pawsonalize.ui.knowledge import Knowledge, curl, panel
 from pawsonalize.ui.ordering import like
 from pawsonalize.ui.rendering import page
@@ -42,7 +42,7 @@ def get_animal_page(request: Request, visitor: Visitor) -> Response:
     if animal is None or animal.status is AnimalStatus.REMOVED:
         raise NotFound("there is no animal with this id: choose one from the list")
     known = Knowledge.of(storefront, visitor)
-    card = Card.of(animal, now, _source(request), known.did("favorite"))
+    card = AnimalCard.of(animal, now, _source(request), known.did("favorite"))
     event = known.identity() | {"eventType": "view"} | card.event()
     return page(
         "animal.html",
@@ -65,12 +65,14 @@ def get_animal_page(request: Request, visitor: Visitor) -> Response:
     )
 
 
-def _others(storefront: Storefront, known: Knowledge, animal: Animal, now: int) -> list[Card]:
+def _others(storefront: Storefront, known: Knowledge, animal: Animal, now: int) -> list[AnimalCard]:
     """Who else of the species those like who like this animal."""
     rules = Rules(species=frozenset([animal.species]), denied=Denied(animals=known.did("adoption")))
     found = like(storefront, known.visitor, animal, rules, _OTHERS, now)
     favourites = known.did("favorite")
-    return [Card.of(one.animal, now, found.recommendation_id, favourites) for one in found.shown]
+    return [
+        AnimalCard.of(one.animal, now, found.recommendation_id, favourites) for one in found.shown
+    ]
 
 
 def _source(request: Request) -> str | None:

@@ -18,7 +18,7 @@ _LONG_WAIT_DAYS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class AnimalCard:
     """One animal as shown, with the answer it came from and whether the visitor likes it."""
 
     animal: Animal
@@ -30,7 +30,7 @@ class Card:
     @classmethod
     def of(
         cls, animal: Animal, now: int, recommendation_id: str | None, favourites: frozenset[str]
-    ) -> "Card":
+    ) -> "AnimalCard":
         """The card of an animal as of now."""
         days = (now - animal.listed_at) // DAY
         liked = animal.animal_id in favourites

@@ -16,7 +16,7 @@ _ASKED = "home"
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
+class HouseholdRules:
     """What is chosen on the page: a species, or all, and who the animals must get along with.
 
     `must` is what else is asked for, by its field. `told` says that the address speaks of the
@@ -29,7 +29,7 @@ class Filters:
     must: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, request: Request, looking_for: Preferences) -> "Filters":
+    def of(cls, request: Request, looking_for: Preferences) -> "HouseholdRules":
         """What the address says, and where it does not speak of the household, the quiz."""
         given = request.query_params
         if _ASKED in given:

@@ -18,14 +18,14 @@ from typing import Any
 import boto3
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
-from pawsonalize.domain.notifications import Kind, Notification
+from pawsonalize.domain.notifications import Notification, NotificationKind
 
 SECRET = "whsec_" + "c2VjcmV0" * 6
 PASSWORD = "p/a:s@s w#rd"
 
 NEWS = Notification(
     notification_id="run-1:not-promoted",
-    kind=Kind.NOT_PROMOTED,
+    kind=NotificationKind.NOT_PROMOTED,
     subject="The live version stays",
     text="The new version is not better than popularity … so für Bello bleibt alles beim Alten.",
     happened_at=1_795_533_300_000,

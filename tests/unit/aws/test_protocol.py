@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pawsonalize.aws.protocol.errors import AwsError, fault_of
 from pawsonalize.aws.protocol.parsing import parse
 from pawsonalize.aws.protocol.serialising import serialise
-from pawsonalize.aws.protocol.service import SERVICES, Operation, operations, paths, targeted
+from pawsonalize.aws.protocol.service import SERVICES, AwsOperation, operations, paths, targeted
 from pawsonalize.aws.protocol.validation import check
 from pawsonalize.domain.errors import AlreadyExists, Conflict, InvalidInput, NotFound, NotReady
 from tests.aws_shapes import members
@@ -27,7 +27,7 @@ OPERATIONS = sorted(operations().values(), key=lambda operation: operation.name)
 names = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 
 
-def as_sent(operation: Operation, asked: dict[str, Any]) -> dict[str, Any]:
+def as_sent(operation: AwsOperation, asked: dict[str, Any]) -> dict[str, Any]:
     """The request as botocore's client would send it."""
     model = MODELS[operation.service]
     serializer = create_serializer(model.metadata["protocol"])
@@ -37,7 +37,7 @@ def as_sent(operation: Operation, asked: dict[str, Any]) -> dict[str, Any]:
     return sent
 
 
-def as_received(operation: Operation, body: bytes) -> Any:
+def as_received(operation: AwsOperation, body: bytes) -> Any:
     """What botocore's client reads in an answer."""
     parser = create_parser(MODELS[operation.service].metadata["protocol"])
     answer = parser.parse({"body": body, "headers": {}, "status_code": 200}, operation.answered)
@@ -77,7 +77,9 @@ def test_there_are_71_5_and_3_operations() -> None:
 @names
 @settings(max_examples=5)
 @given(data=st.data())
-def test_what_a_client_sends_is_read_and_passes(operation: Operation, data: st.DataObject) -> None:
+def test_what_a_client_sends_is_read_and_passes(
+    operation: AwsOperation, data: st.DataObject
+) -> None:
     asked = data.draw(members(operation.given))
     sent = as_sent(operation, asked)
     if operation.path is None:
@@ -92,7 +94,7 @@ def test_what_a_client_sends_is_read_and_passes(operation: Operation, data: st.D
 @names
 @settings(max_examples=5)
 @given(data=st.data())
-def test_what_is_answered_is_read_by_a_client(operation: Operation, data: st.DataObject) -> None:
+def test_what_is_answered_is_read_by_a_client(operation: AwsOperation, data: st.DataObject) -> None:
     if operation.answered is None:
         assert serialise(None, None) == b""
         return
@@ -110,7 +112,7 @@ def _in_milliseconds(value: Any) -> Any:
 
 
 @names
-def test_a_missing_member_is_named(operation: Operation) -> None:
+def test_a_missing_member_is_named(operation: AwsOperation) -> None:
     required = operation.given.required_members
     if not required:
         check(operation.given, {})

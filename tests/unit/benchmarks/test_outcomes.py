@@ -116,7 +116,7 @@ def test_ours_shows_nobody_who_is_known_not_to_live_with_whom_the_visitor_does(
 ) -> None:
     policy = ours(season, "popularity-count", AnimalSettings(), seed=0)
     world = season.world
-    with_kids = int(np.flatnonzero(world.oracle.utility.tastes.home & 1)[0])
+    with_kids = int(np.flatnonzero(world.oracle.utility.affinities.home & 1)[0])
     asked = replace(_first_page(season), visitor=with_kids)
     refused = ~np.isfinite(policy.scores(asked))
     known_no = world.oracle.stock.good_with[asked.animals, 0] == 0

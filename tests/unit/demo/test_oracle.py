@@ -5,7 +5,7 @@ import pytest
 
 from pawsonalize.demo import World, WorldSettings, generate
 from pawsonalize.demo.browsing import browse
-from pawsonalize.demo.shelf import Shelf
+from pawsonalize.demo.pages import SitePages
 from pawsonalize.demo.visits import NEVER, Visits
 from pawsonalize.domain.groups import AnimalGroup
 from tests.unit.demo.conftest import END, People
@@ -70,13 +70,13 @@ def test_a_propensity_is_what_happens(world: World) -> None:
     start, visitor, n = world.end - 86_400_000, 12, 10_000
     oracle = world.oracle
     moment = np.full(n, start + 1)
-    share = oracle.utility.tastes.species[visitor].astype(float)
+    share = oracle.utility.affinities.species[visitor].astype(float)
     rng = np.random.default_rng(5)
     species = rng.choice(3, n, p=share / share.sum())
     visits = Visits(np.full(n, visitor), moment, np.ones(n, int), species, np.full(n, NEVER))
     seen = np.zeros(len(world.groups))
     for shuffle in range(5):
-        shelf = Shelf.of(oracle.stock, np.random.default_rng(shuffle), start, world.end)
+        shelf = SitePages.of(oracle.stock, np.random.default_rng(shuffle), start, world.end)
         views = browse(world.settings, oracle.utility, shelf, visits, shuffle)
         seen += np.bincount(oracle.group[views.animal], minlength=len(seen))
     chance = world.propensity(visitor, start + 1)

@@ -6,7 +6,7 @@ from typing import Any
 from pawsonalize.aws.operations.events import check_records, dataset_of, properties_of
 from pawsonalize.aws.operations.runtime import campaign_runtime, visitor_of
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
-from pawsonalize.aws.services import Answer, Asked, Services
+from pawsonalize.aws.services import Answer, Asked, AwsServices
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.schemas import DatasetType
@@ -19,7 +19,7 @@ _DEFAULT_RESULTS = 5
 _EVENT_TYPES = ("TAKEN", "NOT_TAKEN", "VIEWED")
 
 
-def put_actions(services: Services, asked: Asked) -> None:
+def put_actions(services: AwsServices, asked: Asked) -> None:
     """Takes 1 to 10 actions, each with the properties that the dataset's schema has."""
     dataset = dataset_of(services, asked, DatasetType.ACTIONS)
     records = [
@@ -29,12 +29,12 @@ def put_actions(services: Services, asked: Asked) -> None:
     check_records(services.datasets.put_items(dataset, records), "actions")
 
 
-async def put_action_interactions(services: Services, asked: Asked) -> None:
+async def put_action_interactions(services: AwsServices, asked: Asked) -> None:
     """Takes 1 to 10 interactions, TAKEN, NOT_TAKEN or VIEWED; the next answer knows them."""
     await services.ingest.put(await services.read(_interactions, services, asked))
 
 
-async def get_action_recommendations(services: Services, asked: Asked) -> Answer:
+async def get_action_recommendations(services: AwsServices, asked: Asked) -> Answer:
     """Suggests actions by how likely the user takes them, and their value; filters are refused."""
     if "filterArn" in asked or asked.get("filterValues"):
         raise AwsError(INVALID_INPUT, "this service has no filters of actions: leave filterArn out")
@@ -44,7 +44,7 @@ async def get_action_recommendations(services: Services, asked: Asked) -> Answer
     return await services.read(_recommended, services, runtime, asked)
 
 
-def _recommended(services: Services, runtime: Runtime, asked: Asked) -> Answer:
+def _recommended(services: AwsServices, runtime: Runtime, asked: Asked) -> Answer:
     answer = services.action_recommending.recommend(
         runtime.served,
         visitor_of(asked),
@@ -57,7 +57,7 @@ def _recommended(services: Services, runtime: Runtime, asked: Asked) -> Answer:
     }
 
 
-def _interactions(services: Services, asked: Asked) -> list[Event]:
+def _interactions(services: AwsServices, asked: Asked) -> list[Event]:
     group = services.datasets.tracker(asked["trackingId"]).dataset_group
     services.datasets.of(group, DatasetType.ACTION_INTERACTIONS)
     return [
@@ -66,7 +66,7 @@ def _interactions(services: Services, asked: Asked) -> list[Event]:
     ]
 
 
-def _interaction(services: Services, group: str, given: Mapping[str, Any], path: str) -> Event:
+def _interaction(services: AwsServices, group: str, given: Mapping[str, Any], path: str) -> Event:
     kind = given["eventType"].upper().replace(" ", "_")
     if kind not in _EVENT_TYPES:
         raise AwsError(

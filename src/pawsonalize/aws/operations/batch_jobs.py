@@ -9,7 +9,7 @@ from pawsonalize.aws.operations.recipes import recipe_of
 from pawsonalize.aws.operations.tags import given_tags
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
 from pawsonalize.aws.recipes import SEGMENTATION, recipe_arn
-from pawsonalize.aws.services import Answer, Asked, Services
+from pawsonalize.aws.services import Answer, Asked, AwsServices
 from pawsonalize.engine.resources.datasets import Filter
 from pawsonalize.engine.resources.jobs import BatchInferenceJob, BatchJob, BatchSegmentJob
 from pawsonalize.engine.resources.solutions import SolutionVersion
@@ -17,7 +17,7 @@ from pawsonalize.engine.resources.solutions import SolutionVersion
 _KEPT = ("solutionVersionArn", "filterArn", "jobInput", "jobOutput", "roleArn", "numResults")
 
 
-def batch_fields(services: Services, asked: Asked) -> dict[str, Any]:
+def batch_fields(services: AwsServices, asked: Asked) -> dict[str, Any]:
     """The fields of a job that the request speaks of."""
     version = services.resource(SolutionVersion, asked["solutionVersionArn"])
     chosen = services.resource(Filter, asked["filterArn"]) if "filterArn" in asked else None
@@ -33,7 +33,7 @@ def batch_fields(services: Services, asked: Asked) -> dict[str, Any]:
     }
 
 
-def described_batch(services: Services, job: BatchJob, more: Mapping[str, Any]) -> Answer:
+def described_batch(services: AwsServices, job: BatchJob, more: Mapping[str, Any]) -> Answer:
     """The job as it was asked for, and how it is."""
     return services.summary(job) | {"jobName": job.name, **job.asked, **more}
 
@@ -41,7 +41,7 @@ def described_batch(services: Services, job: BatchJob, more: Mapping[str, Any]) 
 _MODE = "BATCH_INFERENCE"
 
 
-def create_batch_inference_job(services: Services, asked: Asked) -> Answer:
+def create_batch_inference_job(services: AwsServices, asked: Asked) -> Answer:
     """Answers each line of JSON Lines files in `{file}.out`; themes are refused."""
     if asked.get("batchInferenceJobMode", _MODE) != _MODE or "themeGenerationConfig" in asked:
         raise AwsError(
@@ -57,13 +57,13 @@ def create_batch_inference_job(services: Services, asked: Asked) -> Answer:
     return {"batchInferenceJobArn": services.arns.of(job)}
 
 
-def describe_batch_inference_job(services: Services, asked: Asked) -> Answer:
+def describe_batch_inference_job(services: AwsServices, asked: Asked) -> Answer:
     """Answers a batch inference job with its state."""
     job = services.resource(BatchInferenceJob, asked["batchInferenceJobArn"])
     return {"batchInferenceJob": _described_inference(services, job)}
 
 
-def list_batch_inference_jobs(services: Services, asked: Asked) -> Answer:
+def list_batch_inference_jobs(services: AwsServices, asked: Asked) -> Answer:
     """Lists the batch inference jobs, of all solution versions or of one."""
     found, token = page(services, asked, BatchInferenceJob, (SolutionVersion, "solutionVersionArn"))
     return {"batchInferenceJobs": [_described_inference(services, one) for one in found]} | {
@@ -71,12 +71,12 @@ def list_batch_inference_jobs(services: Services, asked: Asked) -> Answer:
     }
 
 
-def _described_inference(services: Services, job: BatchInferenceJob) -> Answer:
+def _described_inference(services: AwsServices, job: BatchInferenceJob) -> Answer:
     names = {"batchInferenceJobArn": services.arns.of(job), "batchInferenceJobMode": _MODE}
     return described_batch(services, job, names)
 
 
-def create_batch_segment_job(services: Services, asked: Asked) -> Answer:
+def create_batch_segment_job(services: AwsServices, asked: Asked) -> Answer:
     """Writes the users who like each line's item, or items of an attribute, best: `{file}.out`."""
     fields = batch_fields(services, asked)
     version = services.resource(SolutionVersion, asked["solutionVersionArn"])
@@ -90,13 +90,13 @@ def create_batch_segment_job(services: Services, asked: Asked) -> Answer:
     return {"batchSegmentJobArn": services.arns.of(services.jobs.create(BatchSegmentJob(**fields)))}
 
 
-def describe_batch_segment_job(services: Services, asked: Asked) -> Answer:
+def describe_batch_segment_job(services: AwsServices, asked: Asked) -> Answer:
     """Answers a batch segment job with its state."""
     job = services.resource(BatchSegmentJob, asked["batchSegmentJobArn"])
     return {"batchSegmentJob": _described_segment(services, job)}
 
 
-def list_batch_segment_jobs(services: Services, asked: Asked) -> Answer:
+def list_batch_segment_jobs(services: AwsServices, asked: Asked) -> Answer:
     """Lists the batch segment jobs, of all solution versions or of one."""
     found, token = page(services, asked, BatchSegmentJob, (SolutionVersion, "solutionVersionArn"))
     return {
@@ -105,7 +105,7 @@ def list_batch_segment_jobs(services: Services, asked: Asked) -> Answer:
     }
 
 
-def _described_segment(services: Services, job: BatchSegmentJob) -> Answer:
+def _described_segment(services: AwsServices, job: BatchSegmentJob) -> Answer:
     return described_batch(services, job, {"batchSegmentJobArn": services.arns.of(job)})
 
 

@@ -8,7 +8,7 @@ import msgspec
 from pawsonalize.aws.operations.pages import page
 from pawsonalize.aws.operations.tags import given_tags
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
-from pawsonalize.aws.services import Answer, Asked, Services
+from pawsonalize.aws.services import Answer, Asked, AwsServices
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 
@@ -20,7 +20,7 @@ _EXPLORATION = {
 }
 
 
-def create_campaign(services: Services, asked: Asked) -> Answer:
+def create_campaign(services: AwsServices, asked: Asked) -> Answer:
     """Serves a version: the campaign is ACTIVE as soon as a server has tried and loaded it."""
     version, settings = _asked_version(services, asked)
     campaign = Campaign(
@@ -34,18 +34,18 @@ def create_campaign(services: Services, asked: Asked) -> Answer:
     return {"campaignArn": services.arns.of(created)}
 
 
-def describe_campaign(services: Services, asked: Asked) -> Answer:
+def describe_campaign(services: AwsServices, asked: Asked) -> Answer:
     """Answers what a campaign serves, and its newest update."""
     return {"campaign": _described(services, services.resource(Campaign, asked["campaignArn"]))}
 
 
-def list_campaigns(services: Services, asked: Asked) -> Answer:
+def list_campaigns(services: AwsServices, asked: Asked) -> Answer:
     """Lists the campaigns, of all solutions or of one."""
     found, token = page(services, asked, Campaign, (Solution, "solutionArn"))
     return {"campaigns": [_described(services, one) for one in found], "nextToken": token}
 
 
-def update_campaign(services: Services, asked: Asked) -> Answer:
+def update_campaign(services: AwsServices, asked: Asked) -> Answer:
     """Serves another version or other settings; the old ones serve until the new ones do."""
     campaign = services.resource(Campaign, asked["campaignArn"])
     version, settings = campaign.heading_for, _settings(asked)
@@ -58,12 +58,12 @@ def update_campaign(services: Services, asked: Asked) -> Answer:
     return {"campaignArn": services.arns.of(campaign)}
 
 
-def delete_campaign(services: Services, asked: Asked) -> None:
+def delete_campaign(services: AwsServices, asked: Asked) -> None:
     """Deletes a campaign at once; its solution version stays."""
     services.registry.delete(Campaign, services.arns.name(asked["campaignArn"], Campaign))
 
 
-def _described(services: Services, campaign: Campaign) -> Answer:
+def _described(services: AwsServices, campaign: Campaign) -> Answer:
     status = campaign.serving_status
     update = campaign.latest_update
     first = update is None or update.requested_at == campaign.created_at
@@ -80,7 +80,7 @@ def _described(services: Services, campaign: Campaign) -> Answer:
     }
 
 
-def _latest_update(services: Services, campaign: Campaign) -> Answer:
+def _latest_update(services: AwsServices, campaign: Campaign) -> Answer:
     update = campaign.latest_update
     assert update is not None
     return {
@@ -94,13 +94,13 @@ def _latest_update(services: Services, campaign: Campaign) -> Answer:
     }
 
 
-def _version_arn(services: Services, campaign: Campaign, version: str | None) -> str | None:
+def _version_arn(services: AwsServices, campaign: Campaign, version: str | None) -> str | None:
     if version is None:
         return None
     return services.arns.named(Solution, f"{campaign.solution}/{version}")
 
 
-def _asked_version(services: Services, asked: Asked) -> tuple[SolutionVersion, dict[str, Any]]:
+def _asked_version(services: AwsServices, asked: Asked) -> tuple[SolutionVersion, dict[str, Any]]:
     """The version of an ARN, and what a campaign must know of it if it follows its solution.
 
     `SolutionArn/$LATEST` is the newest that is ACTIVE: from there on it follows. Another version

@@ -19,10 +19,10 @@ from pawsonalize.aws.operations import (
     solutions,
     tags,
 )
-from pawsonalize.aws.services import Asked, Services
+from pawsonalize.aws.services import Asked, AwsServices
 
 # It returns an `Answer`, None where the operation answers nothing, or is a coroutine of either.
-Handler = Callable[[Services, Asked], Any]
+Handler = Callable[[AwsServices, Asked], Any]
 
 _FILES = (
     actions,

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from pawsonalize.aws.operations.pages import page
 from pawsonalize.aws.operations.tags import given_tags
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
-from pawsonalize.aws.services import Answer, Asked, Services
+from pawsonalize.aws.services import Answer, Asked, AwsServices
 from pawsonalize.engine.resources.datasets import (
     Dataset,
     DatasetGroup,
@@ -17,7 +17,7 @@ from pawsonalize.engine.resources.jobs import DataDeletionJob, DatasetExportJob,
 from pawsonalize.engine.resources.status import Status
 
 
-def create_dataset_import_job(services: Services, asked: Asked) -> Answer:
+def create_dataset_import_job(services: AwsServices, asked: Asked) -> Answer:
     """Imports CSV from `s3://`, or `file://` below a folder that the settings name."""
     if asked.get("publishAttributionMetricsToS3"):
         raise AwsError(INVALID_INPUT, "this service does not publish attribution metrics yet")
@@ -34,13 +34,13 @@ def create_dataset_import_job(services: Services, asked: Asked) -> Answer:
     return {"datasetImportJobArn": services.arns.of(job)}
 
 
-def describe_dataset_import_job(services: Services, asked: Asked) -> Answer:
+def describe_dataset_import_job(services: AwsServices, asked: Asked) -> Answer:
     """Answers an import with its state; why it failed names the first bad row."""
     job = services.resource(DatasetImportJob, asked["datasetImportJobArn"])
     return {"datasetImportJob": _described_import(services, job)}
 
 
-def list_dataset_import_jobs(services: Services, asked: Asked) -> Answer:
+def list_dataset_import_jobs(services: AwsServices, asked: Asked) -> Answer:
     """Lists the imports, into all datasets or into one."""
     found, token = page(services, asked, DatasetImportJob, (Dataset, "datasetArn"))
     return {
@@ -49,7 +49,7 @@ def list_dataset_import_jobs(services: Services, asked: Asked) -> Answer:
     }
 
 
-def _described_import(services: Services, job: DatasetImportJob) -> Answer:
+def _described_import(services: AwsServices, job: DatasetImportJob) -> Answer:
     return services.summary(job) | {
         "jobName": job.name,
         "datasetImportJobArn": services.arns.of(job),
@@ -61,7 +61,7 @@ def _described_import(services: Services, job: DatasetImportJob) -> Answer:
     }
 
 
-def create_dataset_export_job(services: Services, asked: Asked) -> Answer:
+def create_dataset_export_job(services: AwsServices, asked: Asked) -> Answer:
     """Writes a dataset as CSV that an import reads; of Items and Users, ALL alone can be told."""
     job = DatasetExportJob(
         name=asked["jobName"],
@@ -74,13 +74,13 @@ def create_dataset_export_job(services: Services, asked: Asked) -> Answer:
     return {"datasetExportJobArn": services.arns.of(services.jobs.create(job))}
 
 
-def describe_dataset_export_job(services: Services, asked: Asked) -> Answer:
+def describe_dataset_export_job(services: AwsServices, asked: Asked) -> Answer:
     """Answers an export with its state."""
     job = services.resource(DatasetExportJob, asked["datasetExportJobArn"])
     return {"datasetExportJob": _described_export(services, job)}
 
 
-def list_dataset_export_jobs(services: Services, asked: Asked) -> Answer:
+def list_dataset_export_jobs(services: AwsServices, asked: Asked) -> Answer:
     """Lists the exports, of all datasets or of one."""
     found, token = page(services, asked, DatasetExportJob, (Dataset, "datasetArn"))
     return {
@@ -89,7 +89,7 @@ def list_dataset_export_jobs(services: Services, asked: Asked) -> Answer:
     }
 
 
-def _described_export(services: Services, job: DatasetExportJob) -> Answer:
+def _described_export(services: AwsServices, job: DatasetExportJob) -> Answer:
     return services.summary(job) | {
         "jobName": job.name,
         "datasetExportJobArn": services.arns.of(job),
@@ -109,7 +109,7 @@ _WORDS: Mapping[Status, str] = MappingProxyType(
 )
 
 
-def create_data_deletion_job(services: Services, asked: Asked) -> Answer:
+def create_data_deletion_job(services: AwsServices, asked: Asked) -> Answer:
     """Erases users from tables and archive; models know them until they are trained FULL again."""
     if "dataLocation" not in asked["dataSource"]:
         raise AwsError(INVALID_INPUT, "dataSource.dataLocation is missing: send it")
@@ -123,13 +123,13 @@ def create_data_deletion_job(services: Services, asked: Asked) -> Answer:
     return {"dataDeletionJobArn": services.arns.of(services.jobs.create(job))}
 
 
-def describe_data_deletion_job(services: Services, asked: Asked) -> Answer:
+def describe_data_deletion_job(services: AwsServices, asked: Asked) -> Answer:
     """Answers a deletion with its state, and how many events and descriptions went."""
     job = services.resource(DataDeletionJob, asked["dataDeletionJobArn"])
     return {"dataDeletionJob": _described_deletion(services, job)}
 
 
-def list_data_deletion_jobs(services: Services, asked: Asked) -> Answer:
+def list_data_deletion_jobs(services: AwsServices, asked: Asked) -> Answer:
     """Lists the deletions, of all dataset groups or of one."""
     found, token = page(services, asked, DataDeletionJob, (DatasetGroup, "datasetGroupArn"))
     return {
@@ -138,7 +138,7 @@ def list_data_deletion_jobs(services: Services, asked: Asked) -> Answer:
     }
 
 
-def _described_deletion(services: Services, job: DataDeletionJob) -> Answer:
+def _described_deletion(services: AwsServices, job: DataDeletionJob) -> Answer:
     return services.summary(job) | {
         "jobName": job.name,
         "status": _WORDS[job.status],

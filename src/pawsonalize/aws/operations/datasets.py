@@ -4,7 +4,7 @@ import msgspec
 
 from pawsonalize.aws.operations.pages import page
 from pawsonalize.aws.operations.tags import given_tags
-from pawsonalize.aws.services import Answer, Asked, Services
+from pawsonalize.aws.services import Answer, Asked, AwsServices
 from pawsonalize.engine.resources.datasets import (
     Dataset,
     DatasetGroup,
@@ -17,7 +17,7 @@ from pawsonalize.engine.resources.schemas import dataset_type_named, new_schema
 _KEPT_OF_GROUP = ("domain", "roleArn", "kmsKeyArn")
 
 
-def create_dataset_group(services: Services, asked: Asked) -> Answer:
+def create_dataset_group(services: AwsServices, asked: Asked) -> Answer:
     """Creates a dataset group; its domain says which recommenders it has, role and key are kept."""
     group = DatasetGroup(
         name=asked["name"],
@@ -28,42 +28,42 @@ def create_dataset_group(services: Services, asked: Asked) -> Answer:
     return {"datasetGroupArn": services.arns.of(created), "domain": asked.get("domain")}
 
 
-def describe_dataset_group(services: Services, asked: Asked) -> Answer:
+def describe_dataset_group(services: AwsServices, asked: Asked) -> Answer:
     """Answers a dataset group with its state."""
     group = services.resource(DatasetGroup, asked["datasetGroupArn"])
     return {"datasetGroup": _described_group(services, group)}
 
 
-def list_dataset_groups(services: Services, asked: Asked) -> Answer:
+def list_dataset_groups(services: AwsServices, asked: Asked) -> Answer:
     """Lists the dataset groups, newest first; one is there from the start."""
     found, token = page(services, asked, DatasetGroup)
     return {"datasetGroups": [_described_group(services, one) for one in found], "nextToken": token}
 
 
-def delete_dataset_group(services: Services, asked: Asked) -> None:
+def delete_dataset_group(services: AwsServices, asked: Asked) -> None:
     """Deletes a dataset group that is empty: its solutions, filters, datasets… go first."""
     services.datasets.delete_group(services.arns.name(asked["datasetGroupArn"], DatasetGroup))
 
 
-def _described_group(services: Services, group: DatasetGroup) -> Answer:
+def _described_group(services: AwsServices, group: DatasetGroup) -> Answer:
     return services.summary(group) | {"datasetGroupArn": services.arns.of(group)} | {**group.asked}
 
 
-def create_schema(services: Services, asked: Asked) -> Answer:
+def create_schema(services: AwsServices, asked: Asked) -> Answer:
     """Stores a schema; the name of its Avro record, or its fields, tell which dataset it is of."""
     kept = {"domain": asked.get("domain")}
     schema = new_schema(asked["name"], asked["schema"], asked=kept)
     return {"schemaArn": services.arns.of(services.registry.create(schema, services.now()))}
 
 
-def describe_schema(services: Services, asked: Asked) -> Answer:
+def describe_schema(services: AwsServices, asked: Asked) -> Answer:
     """Answers the schema as it was given."""
     return {
         "schema": _described_schema(services, services.resource(DatasetSchema, asked["schemaArn"]))
     }
 
 
-def list_schemas(services: Services, asked: Asked) -> Answer:
+def list_schemas(services: AwsServices, asked: Asked) -> Answer:
     """Lists the schemas, newest first."""
     found, token = page(services, asked, DatasetSchema)
     return {
@@ -72,12 +72,12 @@ def list_schemas(services: Services, asked: Asked) -> Answer:
     }
 
 
-def delete_schema(services: Services, asked: Asked) -> None:
+def delete_schema(services: AwsServices, asked: Asked) -> None:
     """Deletes a schema that no dataset has."""
     services.registry.delete(DatasetSchema, services.arns.name(asked["schemaArn"], DatasetSchema))
 
 
-def _described_schema(services: Services, schema: DatasetSchema) -> Answer:
+def _described_schema(services: AwsServices, schema: DatasetSchema) -> Answer:
     return services.summary(schema) | {
         "schemaArn": services.arns.of(schema),
         "schema": schema.avro,
@@ -85,7 +85,7 @@ def _described_schema(services: Services, schema: DatasetSchema) -> Answer:
     }
 
 
-def create_dataset(services: Services, asked: Asked) -> Answer:
+def create_dataset(services: AwsServices, asked: Asked) -> Answer:
     """Creates the Interactions, Items or Users of a dataset group, which has one of each."""
     group = services.resource(DatasetGroup, asked["datasetGroupArn"])
     schema = services.resource(DatasetSchema, asked["schemaArn"])
@@ -101,18 +101,18 @@ def create_dataset(services: Services, asked: Asked) -> Answer:
     return {"datasetArn": services.arns.of(services.datasets.create(dataset, services.now()))}
 
 
-def describe_dataset(services: Services, asked: Asked) -> Answer:
+def describe_dataset(services: AwsServices, asked: Asked) -> Answer:
     """Answers a dataset with its state."""
     return {"dataset": _described(services, services.resource(Dataset, asked["datasetArn"]))}
 
 
-def list_datasets(services: Services, asked: Asked) -> Answer:
+def list_datasets(services: AwsServices, asked: Asked) -> Answer:
     """Lists the datasets, of all dataset groups or of one."""
     found, token = page(services, asked, Dataset, (DatasetGroup, "datasetGroupArn"))
     return {"datasets": [_described(services, one) for one in found], "nextToken": token}
 
 
-def update_dataset(services: Services, asked: Asked) -> Answer:
+def update_dataset(services: AwsServices, asked: Asked) -> Answer:
     """Gives a dataset another schema of its type, which the next import reads by."""
     dataset = services.resource(Dataset, asked["datasetArn"])
     schema = services.resource(DatasetSchema, asked["schemaArn"])
@@ -120,12 +120,12 @@ def update_dataset(services: Services, asked: Asked) -> Answer:
     return {"datasetArn": services.arns.of(services.datasets.update(changed, services.now()))}
 
 
-def delete_dataset(services: Services, asked: Asked) -> None:
+def delete_dataset(services: AwsServices, asked: Asked) -> None:
     """Deletes a dataset with its data, unless an import is running into it."""
     services.datasets.delete(services.arns.name(asked["datasetArn"], Dataset))
 
 
-def _described(services: Services, dataset: Dataset) -> Answer:
+def _described(services: AwsServices, dataset: Dataset) -> Answer:
     return services.summary(dataset) | {
         "name": dataset.asked.get("name", dataset.name),
         "datasetArn": services.arns.of(dataset),
@@ -135,7 +135,7 @@ def _described(services: Services, dataset: Dataset) -> Answer:
     }
 
 
-def create_filter(services: Services, asked: Asked) -> Answer:
+def create_filter(services: AwsServices, asked: Asked) -> Answer:
     """Creates a filter in Amazon's language; it is ACTIVE at once."""
     created = services.filters.create(
         asked["name"],
@@ -147,23 +147,23 @@ def create_filter(services: Services, asked: Asked) -> Answer:
     return {"filterArn": services.arns.of(created)}
 
 
-def describe_filter(services: Services, asked: Asked) -> Answer:
+def describe_filter(services: AwsServices, asked: Asked) -> Answer:
     """Answers a filter with its expression."""
     return {"filter": _described_filter(services, services.resource(Filter, asked["filterArn"]))}
 
 
-def list_filters(services: Services, asked: Asked) -> Answer:
+def list_filters(services: AwsServices, asked: Asked) -> Answer:
     """Lists the filters, of all dataset groups or of one."""
     found, token = page(services, asked, Filter, (DatasetGroup, "datasetGroupArn"))
     return {"Filters": [_described_filter(services, one) for one in found], "nextToken": token}
 
 
-def delete_filter(services: Services, asked: Asked) -> None:
+def delete_filter(services: AwsServices, asked: Asked) -> None:
     """Deletes a filter; who asks with it from then on is told."""
     services.registry.delete(Filter, services.arns.name(asked["filterArn"], Filter))
 
 
-def _described_filter(services: Services, found: Filter) -> Answer:
+def _described_filter(services: AwsServices, found: Filter) -> Answer:
     return services.summary(found) | {
         "filterArn": services.arns.of(found),
         "datasetGroupArn": services.arns.named(DatasetGroup, found.dataset_group),

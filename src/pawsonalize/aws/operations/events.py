@@ -6,7 +6,7 @@ from typing import Any
 from pawsonalize.aws.operations.pages import page
 from pawsonalize.aws.operations.tags import given_tags
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
-from pawsonalize.aws.services import Answer, Asked, Services
+from pawsonalize.aws.services import Answer, Asked, AwsServices
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.schemas import DatasetType
@@ -18,7 +18,7 @@ from pawsonalize.engine.reporting.metric_attributions import SOURCE
 from pawsonalize.engine.resources.datasets import Dataset, DatasetGroup, EventTracker
 
 
-def create_event_tracker(services: Services, asked: Asked) -> Answer:
+def create_event_tracker(services: AwsServices, asked: Asked) -> Answer:
     """Creates the event tracker of a dataset group, which has one, with a new tracking id."""
     group = services.resource(DatasetGroup, asked["datasetGroupArn"])
     created = services.datasets.create_tracker(
@@ -27,26 +27,26 @@ def create_event_tracker(services: Services, asked: Asked) -> Answer:
     return {"eventTrackerArn": services.arns.of(created), "trackingId": created.tracking_id}
 
 
-def describe_event_tracker(services: Services, asked: Asked) -> Answer:
+def describe_event_tracker(services: AwsServices, asked: Asked) -> Answer:
     """Answers an event tracker with its tracking id."""
     tracker = services.resource(EventTracker, asked["eventTrackerArn"])
     return {"eventTracker": _described(services, tracker)}
 
 
-def list_event_trackers(services: Services, asked: Asked) -> Answer:
+def list_event_trackers(services: AwsServices, asked: Asked) -> Answer:
     """Lists the event trackers, of all dataset groups or of one."""
     found, token = page(services, asked, EventTracker, (DatasetGroup, "datasetGroupArn"))
     return {"eventTrackers": [_described(services, one) for one in found], "nextToken": token}
 
 
-def delete_event_tracker(services: Services, asked: Asked) -> None:
+def delete_event_tracker(services: AwsServices, asked: Asked) -> None:
     """Deletes an event tracker; its tracking id takes no more events, those there are stay."""
     tracker = services.resource(EventTracker, asked["eventTrackerArn"])
     services.registry.delete(EventTracker, tracker.name)
     services.trackers.forget(tracker.tracking_id)
 
 
-def _described(services: Services, tracker: EventTracker) -> Answer:
+def _described(services: AwsServices, tracker: EventTracker) -> Answer:
     return services.summary(tracker) | {
         "eventTrackerArn": services.arns.of(tracker),
         "accountId": services.arns.account,
@@ -55,7 +55,7 @@ def _described(services: Services, tracker: EventTracker) -> Answer:
     }
 
 
-async def put_events(services: Services, asked: Asked) -> None:
+async def put_events(services: AwsServices, asked: Asked) -> None:
     """Takes 1 to 10 events, all or none; the next answer knows them.
 
     An `itemId` may be an animal's of the inventory: then the event is on its group.
@@ -64,7 +64,7 @@ async def put_events(services: Services, asked: Asked) -> None:
     await services.ingest.put(events)
 
 
-def put_items(services: Services, asked: Asked) -> None:
+def put_items(services: AwsServices, asked: Asked) -> None:
     """Takes 1 to 10 items, each with the properties that the dataset's schema has."""
     dataset = dataset_of(services, asked, DatasetType.ITEMS)
     records = [
@@ -74,7 +74,7 @@ def put_items(services: Services, asked: Asked) -> None:
     check_records(services.datasets.put_items(dataset, records), "items")
 
 
-def put_users(services: Services, asked: Asked) -> None:
+def put_users(services: AwsServices, asked: Asked) -> None:
     """Takes 1 to 10 users, each with the properties that the dataset's schema has."""
     dataset = dataset_of(services, asked, DatasetType.USERS)
     records = [
@@ -84,7 +84,7 @@ def put_users(services: Services, asked: Asked) -> None:
     check_records(services.datasets.put_users(dataset, records), "users")
 
 
-def _events(services: Services, asked: Asked) -> list[Event]:
+def _events(services: AwsServices, asked: Asked) -> list[Event]:
     group = services.trackers.find(asked["trackingId"]).dataset_group
     events = [
         _event(services, asked, group, event, f"eventList.{place}.member")
@@ -94,7 +94,7 @@ def _events(services: Services, asked: Asked) -> list[Event]:
 
 
 def _event(
-    services: Services, asked: Asked, group: str, given: Mapping[str, Any], path: str
+    services: AwsServices, asked: Asked, group: str, given: Mapping[str, Any], path: str
 ) -> Event:
     properties = properties_of(given, path)
     if "metricAttribution" in given:
@@ -140,7 +140,7 @@ def properties_of(given: Mapping[str, Any], path: str) -> dict[str, Any]:
     return found
 
 
-def dataset_of(services: Services, asked: Asked, wanted: DatasetType) -> Dataset:
+def dataset_of(services: AwsServices, asked: Asked, wanted: DatasetType) -> Dataset:
     """The dataset that is put into, which must be of that type."""
     dataset = services.resource(Dataset, asked["datasetArn"])
     if dataset.dataset_type is not wanted:

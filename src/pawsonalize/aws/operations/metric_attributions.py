@@ -5,12 +5,12 @@ from typing import Any
 
 from pawsonalize.aws.operations.pages import page, part_of
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
-from pawsonalize.aws.services import Answer, Asked, Services
+from pawsonalize.aws.services import Answer, Asked, AwsServices
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.metric_attributions import AttributedMetric, MetricAttribution
 
 
-def create_metric_attribution(services: Services, asked: Asked) -> Answer:
+def create_metric_attribution(services: AwsServices, asked: Asked) -> Answer:
     """Adds up events by source or recommending solution; reports as CSV every hour, if asked to."""
     group = services.resource(DatasetGroup, asked["datasetGroupArn"])
     attribution = MetricAttribution(
@@ -23,13 +23,13 @@ def create_metric_attribution(services: Services, asked: Asked) -> Answer:
     return {"metricAttributionArn": services.arns.of(created)}
 
 
-def describe_metric_attribution(services: Services, asked: Asked) -> Answer:
+def describe_metric_attribution(services: AwsServices, asked: Asked) -> Answer:
     """Answers a metric attribution with its state."""
     found = services.resource(MetricAttribution, asked["metricAttributionArn"])
     return {"metricAttribution": _described(services, found)}
 
 
-def list_metric_attributions(services: Services, asked: Asked) -> Answer:
+def list_metric_attributions(services: AwsServices, asked: Asked) -> Answer:
     """Lists the metric attributions, of all dataset groups or of one."""
     found, token = page(services, asked, MetricAttribution, (DatasetGroup, "datasetGroupArn"))
     return {"metricAttributions": [_described(services, one) for one in found]} | {
@@ -37,7 +37,7 @@ def list_metric_attributions(services: Services, asked: Asked) -> Answer:
     }
 
 
-def list_metric_attribution_metrics(services: Services, asked: Asked) -> Answer:
+def list_metric_attribution_metrics(services: AwsServices, asked: Asked) -> Answer:
     """Lists the metrics of a metric attribution, or of all."""
     if "metricAttributionArn" in asked:
         found = [services.resource(MetricAttribution, asked["metricAttributionArn"])]
@@ -54,7 +54,7 @@ def list_metric_attribution_metrics(services: Services, asked: Asked) -> Answer:
     }
 
 
-def update_metric_attribution(services: Services, asked: Asked) -> Answer:
+def update_metric_attribution(services: AwsServices, asked: Asked) -> Answer:
     """Adds and removes metrics, or reports elsewhere, from the next report on."""
     if "metricAttributionArn" not in asked:
         raise AwsError(INVALID_INPUT, "metricAttributionArn is missing: send it")
@@ -70,13 +70,13 @@ def update_metric_attribution(services: Services, asked: Asked) -> Answer:
     return {"metricAttributionArn": services.arns.of(updated)}
 
 
-def delete_metric_attribution(services: Services, asked: Asked) -> None:
+def delete_metric_attribution(services: AwsServices, asked: Asked) -> None:
     """Deletes a metric attribution; its reports stay."""
     name = services.arns.name(asked["metricAttributionArn"], MetricAttribution)
     services.registry.delete(MetricAttribution, name)
 
 
-def _described(services: Services, attribution: MetricAttribution) -> Answer:
+def _described(services: AwsServices, attribution: MetricAttribution) -> Answer:
     return services.summary(attribution) | {
         "metricAttributionArn": services.arns.of(attribution),
         "datasetGroupArn": services.arns.named(DatasetGroup, attribution.dataset_group),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from pawsonalize.aws.protocol.errors import INVALID_NEXT_TOKEN, AwsError
-from pawsonalize.aws.services import Asked, Services
+from pawsonalize.aws.services import Asked, AwsServices
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.resources.pages import MAX_PAGE, resource_page
 from pawsonalize.engine.resources.resource import Resource, ResourceT
@@ -25,7 +25,7 @@ def part_of(listed: Sequence[T], asked: Asked) -> tuple[Sequence[T], str | None]
 
 
 def page(
-    services: Services,
+    services: AwsServices,
     asked: Asked,
     kind: type[ResourceT],
     of: tuple[type[Resource], str] | None = None,

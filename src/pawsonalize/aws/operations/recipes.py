@@ -8,7 +8,7 @@ from pawsonalize.aws.arn import public_arn, public_name
 from pawsonalize.aws.operations.pages import part_of
 from pawsonalize.aws.protocol.errors import NOT_FOUND, AwsError
 from pawsonalize.aws.recipes import AWS_RECIPES, DOMAIN_RECIPES, AwsRecipe, DomainRecipe
-from pawsonalize.aws.services import Answer, Asked, Services
+from pawsonalize.aws.services import Answer, Asked, AwsServices
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.recipes.catalogue import recipe_named
@@ -38,7 +38,7 @@ def domain_recipe_of(arn: str) -> DomainRecipe:
     return recipe
 
 
-def list_recipes(_services: Services, asked: Asked) -> Answer:
+def list_recipes(_services: AwsServices, asked: Asked) -> Answer:
     """Lists AWS's names of this service's recipes, or those of a domain."""
     recipes: list[AwsRecipe | DomainRecipe] = [*AWS_RECIPES.values()]
     if "domain" in asked:
@@ -47,13 +47,13 @@ def list_recipes(_services: Services, asked: Asked) -> Answer:
     return {"recipes": [_described(recipe) for recipe in shown], "nextToken": token}
 
 
-def describe_recipe(_services: Services, asked: Asked) -> Answer:
+def describe_recipe(_services: AwsServices, asked: Asked) -> Answer:
     """Describes the recipe of ours that stands behind AWS's name."""
     domain_recipe = DOMAIN_RECIPES.get(public_name(asked["recipeArn"], "recipe"))
     return {"recipe": _described(domain_recipe or recipe_of(asked["recipeArn"]))}
 
 
-def describe_algorithm(_services: Services, asked: Asked) -> Answer:
+def describe_algorithm(_services: AwsServices, asked: Asked) -> Answer:
     """Answers our recipe's settings as the hyperparameters of AWS's algorithm."""
     name = public_name(asked["algorithmArn"], "algorithm")
     recipe = DOMAIN_RECIPES.get(name) or recipe_of(public_arn("recipe", name))
@@ -69,7 +69,7 @@ def describe_algorithm(_services: Services, asked: Asked) -> Answer:
     }
 
 
-def describe_feature_transformation(_services: Services, asked: Asked) -> Answer:
+def describe_feature_transformation(_services: AwsServices, asked: Asked) -> Answer:
     """Describes the one transformation, which leaves nothing out and has no parameters."""
     name = public_name(asked["featureTransformationArn"], "feature-transformation")
     if name != _TRANSFORMATION:

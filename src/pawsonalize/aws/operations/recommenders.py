@@ -9,14 +9,14 @@ from pawsonalize.aws.operations.pages import page
 from pawsonalize.aws.operations.recipes import domain_recipe_of
 from pawsonalize.aws.operations.tags import given_tags
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
-from pawsonalize.aws.services import Answer, Asked, Services
+from pawsonalize.aws.services import Answer, Asked, AwsServices
 from pawsonalize.engine.resources.campaigns import Recommender
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.solutions import EventParameters, TrainingSelection
 from pawsonalize.engine.resources.status import Status
 
 
-def create_recommender(services: Services, asked: Asked) -> Answer:
+def create_recommender(services: AwsServices, asked: Asked) -> Answer:
     """Trains our recipe for a domain's use case, then serves it; the group must have the domain."""
     group = services.resource(DatasetGroup, asked["datasetGroupArn"])
     recipe = domain_recipe_of(asked["recipeArn"])
@@ -41,7 +41,7 @@ def create_recommender(services: Services, asked: Asked) -> Answer:
     return {"recommenderArn": services.arns.of(created)}
 
 
-def describe_recommender(services: Services, asked: Asked) -> Answer:
+def describe_recommender(services: AwsServices, asked: Asked) -> Answer:
     """Answers a recommender with its state, and how well its model does on held-out users."""
     recommender = services.resource(Recommender, asked["recommenderArn"])
     version = services.recommenders.version(recommender)
@@ -49,13 +49,13 @@ def describe_recommender(services: Services, asked: Asked) -> Answer:
     return {"recommender": _described(services, recommender) | {"modelMetrics": metrics}}
 
 
-def list_recommenders(services: Services, asked: Asked) -> Answer:
+def list_recommenders(services: AwsServices, asked: Asked) -> Answer:
     """Lists the recommenders, of all dataset groups or of one."""
     found, token = page(services, asked, Recommender, (DatasetGroup, "datasetGroupArn"))
     return {"recommenders": [_described(services, one) for one in found], "nextToken": token}
 
 
-def update_recommender(services: Services, asked: Asked) -> Answer:
+def update_recommender(services: AwsServices, asked: Asked) -> Answer:
     """Changes how a recommender explores and serves; it answers on meanwhile."""
     recommender = services.resource(Recommender, asked["recommenderArn"])
     changes = _settings(asked)
@@ -64,25 +64,25 @@ def update_recommender(services: Services, asked: Asked) -> Answer:
     return {"recommenderArn": services.arns.of(recommender)}
 
 
-def start_recommender(services: Services, asked: Asked) -> Answer:
+def start_recommender(services: AwsServices, asked: Asked) -> Answer:
     """Lets a stopped recommender answer again, at once, with the model it had."""
     name = services.arns.name(asked["recommenderArn"], Recommender)
     return {"recommenderArn": services.arns.of(services.recommenders.start(name, services.now()))}
 
 
-def stop_recommender(services: Services, asked: Asked) -> Answer:
+def stop_recommender(services: AwsServices, asked: Asked) -> Answer:
     """Stops a recommender, at once; its model is kept."""
     name = services.arns.name(asked["recommenderArn"], Recommender)
     return {"recommenderArn": services.arns.of(services.recommenders.stop(name, services.now()))}
 
 
-def delete_recommender(services: Services, asked: Asked) -> None:
+def delete_recommender(services: AwsServices, asked: Asked) -> None:
     """Deletes a recommender with its solution, its campaign and its model."""
     name = services.arns.name(asked["recommenderArn"], Recommender)
     services.recommenders.delete(name, services.now())
 
 
-def serving_campaign(services: Services, arn: str) -> str:
+def serving_campaign(services: AwsServices, arn: str) -> str:
     """The name of the campaign that answers for the recommender, which must be ACTIVE."""
     recommender = services.resource(Recommender, arn)
     if recommender.status is not Status.ACTIVE:
@@ -92,7 +92,7 @@ def serving_campaign(services: Services, arn: str) -> str:
     return recommender.served_by
 
 
-def _described(services: Services, recommender: Recommender) -> Answer:
+def _described(services: AwsServices, recommender: Recommender) -> Answer:
     return services.summary(recommender) | {
         "recommenderArn": services.arns.of(recommender),
         "datasetGroupArn": services.arns.named(DatasetGroup, recommender.dataset_group),

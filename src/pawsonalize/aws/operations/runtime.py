@@ -6,7 +6,7 @@ from typing import Any
 from pawsonalize.aws.operations.recommenders import serving_campaign
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, NOT_FOUND, AwsError
 from pawsonalize.aws.recipes import WITH_SCORES
-from pawsonalize.aws.services import Answer, Asked, Services
+from pawsonalize.aws.services import Answer, Asked, AwsServices
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.filters.expression import number_text
@@ -26,7 +26,7 @@ _DEFAULT_RESULTS = 25
 _METADATA = "enableMetadataWithRecommendations"
 
 
-async def get_recommendations(services: Services, asked: Asked) -> Answer:
+async def get_recommendations(services: AwsServices, asked: Asked) -> Answer:
     """Recommends items for a user, or like an item; a user nobody knows gets popular ones."""
     runtime = await campaign_runtime(services, asked)
     if runtime.recipe == NextBestAction.name:
@@ -34,13 +34,13 @@ async def get_recommendations(services: Services, asked: Asked) -> Answer:
     return await services.read(_recommended, services, runtime, asked)
 
 
-async def get_personalized_ranking(services: Services, asked: Asked) -> Answer:
+async def get_personalized_ranking(services: AwsServices, asked: Asked) -> Answer:
     """Orders a list of at most 500 items for a user; scores sum to 1, unknown ids come last."""
     runtime = await campaign_runtime(services, asked)
     return await services.read(_ranked, services, runtime, asked)
 
 
-def _recommended(services: Services, runtime: Runtime, asked: Asked) -> Answer:
+def _recommended(services: AwsServices, runtime: Runtime, asked: Asked) -> Answer:
     item = _id(asked, "itemId")
     visitor = visitor_of(asked)
     if visitor.user_id is None and item is None:
@@ -64,7 +64,7 @@ def _recommended(services: Services, runtime: Runtime, asked: Asked) -> Answer:
     }
 
 
-def _ranked(services: Services, runtime: Runtime, asked: Asked) -> Answer:
+def _ranked(services: AwsServices, runtime: Runtime, asked: Asked) -> Answer:
     given = dict.fromkeys(parse_id(item, "inputList") for item in asked["inputList"])
     now = services.now()
     answer = runtime.rerank(
@@ -81,7 +81,7 @@ def _ranked(services: Services, runtime: Runtime, asked: Asked) -> Answer:
     }
 
 
-async def campaign_runtime(services: Services, asked: Asked) -> Runtime:
+async def campaign_runtime(services: AwsServices, asked: Asked) -> Runtime:
     """What answers for the campaign or recommender that the request names."""
     try:
         return await services.runtimes.of(_campaign_name(services, asked))
@@ -89,7 +89,7 @@ async def campaign_runtime(services: Services, asked: Asked) -> Runtime:
         raise AwsError(NOT_FOUND, error.message) from error
 
 
-def _campaign_name(services: Services, asked: Asked) -> str:
+def _campaign_name(services: AwsServices, asked: Asked) -> str:
     if "recommenderArn" in asked:
         if "campaignArn" in asked:
             raise AwsError(INVALID_INPUT, "send a campaignArn or a recommenderArn, not both")
@@ -99,12 +99,12 @@ def _campaign_name(services: Services, asked: Asked) -> str:
     return services.arns.name(asked["campaignArn"], Campaign)
 
 
-def _group(services: Services, asked: Asked) -> str:
+def _group(services: AwsServices, asked: Asked) -> str:
     campaign = services.registry.get(Campaign, _campaign_name(services, asked))
     return services.registry.get(Solution, campaign.solution).dataset_group
 
 
-def _constraint(services: Services, asked: Asked) -> Constraint:
+def _constraint(services: AwsServices, asked: Asked) -> Constraint:
     if "filterArn" not in asked and not asked.get("promotions"):
         return Constraint(_filter(services, asked, ""))
     group = _group(services, asked)
@@ -112,7 +112,7 @@ def _constraint(services: Services, asked: Asked) -> Constraint:
     return Constraint(_filter(services, asked, group), next(iter(promotions), None))
 
 
-def _promotion(services: Services, given: Mapping[str, Any], group: str) -> Promotion:
+def _promotion(services: AwsServices, given: Mapping[str, Any], group: str) -> Promotion:
     applied = _filter(services, given, group)
     if applied is None or "name" not in given or "percentPromotedItems" not in given:
         raise AwsError(
@@ -121,7 +121,7 @@ def _promotion(services: Services, given: Mapping[str, Any], group: str) -> Prom
     return Promotion(given["name"], given["percentPromotedItems"], applied)
 
 
-def _filter(services: Services, given: Mapping[str, Any], group: str) -> AppliedFilter | None:
+def _filter(services: AwsServices, given: Mapping[str, Any], group: str) -> AppliedFilter | None:
     """The filter that a request or a promotion names, with its values."""
     values = given.get("filterValues", {})
     if "filterArn" not in given:
@@ -132,13 +132,13 @@ def _filter(services: Services, given: Mapping[str, Any], group: str) -> Applied
     return apply(services.filters.find(found.name, dataset_group=group), values)
 
 
-def _items(services: Services, asked: Asked, answer: Answered, now: int) -> list[Answer]:
+def _items(services: AwsServices, asked: Asked, answer: Answered, now: int) -> list[Answer]:
     rows = _metadata(services, asked, [one.item_id for one in answer.items], now)
     return [_item(one, row) for one, row in zip(answer.items, rows, strict=True)]
 
 
 def _metadata(
-    services: Services, asked: Asked, item_ids: list[str], now: int
+    services: AwsServices, asked: Asked, item_ids: list[str], now: int
 ) -> list[dict[str, str] | None]:
     """The columns that are asked for, as text; a campaign has to allow that."""
     wanted = asked.get("metadataColumns")

@@ -4,13 +4,13 @@ from pawsonalize.aws.operations.pages import page
 from pawsonalize.aws.operations.tags import given_tags
 from pawsonalize.aws.protocol.errors import IN_USE, INVALID_INPUT, AwsError
 from pawsonalize.aws.recipes import recipe_arn
-from pawsonalize.aws.services import Answer, Asked, Services
+from pawsonalize.aws.services import Answer, Asked, AwsServices
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion, TrainingMode
 from pawsonalize.engine.resources.status import Status
 
 
-def create_solution_version(services: Services, asked: Asked) -> Answer:
+def create_solution_version(services: AwsServices, asked: Asked) -> Answer:
     """Trains a version in a process of its own, FULL or UPDATE; several wait for each other."""
     solution = services.resource(Solution, asked["solutionArn"])
     now = services.now()
@@ -28,7 +28,7 @@ def create_solution_version(services: Services, asked: Asked) -> Answer:
     return {"solutionVersionArn": services.arns.of(version)}
 
 
-def describe_solution_version(services: Services, asked: Asked) -> Answer:
+def describe_solution_version(services: AwsServices, asked: Asked) -> Answer:
     """Answers a version with its state, and what it was trained with."""
     version = services.resource(SolutionVersion, asked["solutionVersionArn"])
     solution = services.registry.get(Solution, version.solution)
@@ -47,7 +47,7 @@ def describe_solution_version(services: Services, asked: Asked) -> Answer:
     }
 
 
-def list_solution_versions(services: Services, asked: Asked) -> Answer:
+def list_solution_versions(services: AwsServices, asked: Asked) -> Answer:
     """Lists the versions, of all solutions or of one, newest first."""
     found, token = page(services, asked, SolutionVersion, (Solution, "solutionArn"))
     return {"solutionVersions": [version_summary(services, one) for one in found]} | {
@@ -55,7 +55,7 @@ def list_solution_versions(services: Services, asked: Asked) -> Answer:
     }
 
 
-def stop_solution_version_creation(services: Services, asked: Asked) -> None:
+def stop_solution_version_creation(services: AwsServices, asked: Asked) -> None:
     """Ends a training, or the waiting for it, and leaves nothing of it."""
     version = services.resource(SolutionVersion, asked["solutionVersionArn"])
     if version.status.is_settled:
@@ -63,7 +63,7 @@ def stop_solution_version_creation(services: Services, asked: Asked) -> None:
     services.trainings.stop(version.name, services.now())
 
 
-def get_solution_metrics(services: Services, asked: Asked) -> Answer:
+def get_solution_metrics(services: AwsServices, asked: Asked) -> Answer:
     """Answers how well a version does on held-out users, by AWS's split and metrics."""
     version = services.resource(SolutionVersion, asked["solutionVersionArn"])
     if version.status is not Status.ACTIVE:
@@ -74,7 +74,7 @@ def get_solution_metrics(services: Services, asked: Asked) -> Answer:
     return {"solutionVersionArn": services.arns.of(version), "metrics": version.metrics}
 
 
-def version_summary(services: Services, version: SolutionVersion) -> Answer:
+def version_summary(services: AwsServices, version: SolutionVersion) -> Answer:
     """What lists and solutions say of a version."""
     return services.summary(version) | {
         "solutionVersionArn": services.arns.of(version),

@@ -11,7 +11,7 @@ from pawsonalize.aws.operations.solution_versions import version_summary
 from pawsonalize.aws.operations.tags import given_tags
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
 from pawsonalize.aws.recipes import WITHOUT_EFFECT, recipe_arn
-from pawsonalize.aws.services import Answer, Asked, Services
+from pawsonalize.aws.services import Answer, Asked, AwsServices
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.solutions import (
     MAX_TRIALS,
@@ -30,7 +30,7 @@ _AUTO, _SCHEDULE = "performAutoTraining", "autoTrainingConfig"
 _KEPT = ("recipeArn", "eventType", "solutionConfig")
 
 
-def create_solution(services: Services, asked: Asked) -> Answer:
+def create_solution(services: AwsServices, asked: Asked) -> Answer:
     """Creates a solution, by hyperparameters of ours; tuned or trained by itself only if asked."""
     _check_wishes(asked)
     group = services.resource(DatasetGroup, asked["datasetGroupArn"])
@@ -55,7 +55,7 @@ def create_solution(services: Services, asked: Asked) -> Answer:
     return {"solutionArn": services.arns.of(created)}
 
 
-def describe_solution(services: Services, asked: Asked) -> Answer:
+def describe_solution(services: AwsServices, asked: Asked) -> Answer:
     """Answers a solution as it was asked for, its newest version and its latest update."""
     solution = services.resource(Solution, asked["solutionArn"])
     versions = services.registry.page(SolutionVersion, 1, parent=solution.name)
@@ -66,13 +66,13 @@ def describe_solution(services: Services, asked: Asked) -> Answer:
     }
 
 
-def list_solutions(services: Services, asked: Asked) -> Answer:
+def list_solutions(services: AwsServices, asked: Asked) -> Answer:
     """Lists the solutions, of all dataset groups or of one."""
     found, token = page(services, asked, Solution, (DatasetGroup, "datasetGroupArn"))
     return {"solutions": [_described(services, one) for one in found], "nextToken": token}
 
 
-def update_solution(services: Services, asked: Asked) -> Answer:
+def update_solution(services: AwsServices, asked: Asked) -> Answer:
     """Changes which events later versions train on, and whether any are trained by themselves."""
     _check_wishes(asked)
     name = services.arns.name(asked["solutionArn"], Solution)
@@ -94,13 +94,13 @@ def update_solution(services: Services, asked: Asked) -> Answer:
     return {"solutionArn": services.arns.of(solution)}
 
 
-def delete_solution(services: Services, asked: Asked) -> None:
+def delete_solution(services: AwsServices, asked: Asked) -> None:
     """Deletes a solution that no campaign serves, with its versions and their models."""
     name = services.arns.name(asked["solutionArn"], Solution)
     services.versions.delete_solution(name, services.now())
 
 
-def _described(services: Services, solution: Solution) -> Answer:
+def _described(services: AwsServices, solution: Solution) -> Answer:
     return services.summary(solution) | {
         **solution.asked,
         "solutionArn": services.arns.of(solution),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, TOO_MANY_TAGS, AwsError
-from pawsonalize.aws.services import Answer, Asked, Services
+from pawsonalize.aws.services import Answer, Asked, AwsServices
 from pawsonalize.engine.resources.datasets import DatasetSchema
 from pawsonalize.engine.resources.resource import Resource
 
@@ -17,13 +17,13 @@ def given_tags(asked: Asked) -> dict[str, str]:
     return _bounded({tag["tagKey"]: tag["tagValue"] for tag in asked.get("tags", ())})
 
 
-def tag_resource(services: Services, asked: Asked) -> Answer:
+def tag_resource(services: AwsServices, asked: Asked) -> Answer:
     """Adds tags to any resource but a schema, at most 50."""
     given = given_tags(asked)
     return _retagged(services, asked, lambda tags: _bounded({**tags, **given}))
 
 
-def untag_resource(services: Services, asked: Asked) -> Answer:
+def untag_resource(services: AwsServices, asked: Asked) -> Answer:
     """Takes tags away; keys that a resource does not have change nothing."""
     gone = set(asked["tagKeys"])
     return _retagged(
@@ -31,14 +31,14 @@ def untag_resource(services: Services, asked: Asked) -> Answer:
     )
 
 
-def list_tags(services: Services, asked: Asked) -> Answer:
+def list_tags(services: AwsServices, asked: Asked) -> Answer:
     """Lists the tags of a resource."""
     tags = services.registry.get(*_tagged(services, asked)).tags
     return {"tags": [{"tagKey": key, "tagValue": value} for key, value in tags.items()]}
 
 
 def _retagged(
-    services: Services, asked: Asked, change: Callable[[Mapping[str, str]], Mapping[str, str]]
+    services: AwsServices, asked: Asked, change: Callable[[Mapping[str, str]], Mapping[str, str]]
 ) -> Answer:
     kind, name = _tagged(services, asked)
 
@@ -49,7 +49,7 @@ def _retagged(
     return {}
 
 
-def _tagged(services: Services, asked: Asked) -> tuple[type[Resource], str]:
+def _tagged(services: AwsServices, asked: Asked) -> tuple[type[Resource], str]:
     kind, name = services.arns.resource(asked["resourceArn"])
     if kind is DatasetSchema:
         raise AwsError(INVALID_INPUT, "a schema has no tags")

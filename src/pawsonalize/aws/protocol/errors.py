@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 import msgspec
 
-from pawsonalize.aws.protocol.service import Operation
+from pawsonalize.aws.protocol.service import AwsOperation
 from pawsonalize.domain.errors import (
     AlreadyExists,
     Conflict,
@@ -95,7 +95,7 @@ class Fault:
         return msgspec.json.encode({"__type": self.name, "message": self.message})
 
 
-def fault_of(error: Exception, operation: Operation | None) -> Fault:
+def fault_of(error: Exception, operation: AwsOperation | None) -> Fault:
     """What the error is called for the caller of the operation, None before it is known which."""
     if isinstance(error, AwsError):
         return _fault(error.name, error.message, operation)
@@ -105,7 +105,7 @@ def fault_of(error: Exception, operation: Operation | None) -> Fault:
     return _fault(INTERNAL, "this is our fault: it has been logged", operation)
 
 
-def _fault(name: str, message: str, operation: Operation | None) -> Fault:
+def _fault(name: str, message: str, operation: AwsOperation | None) -> Fault:
     declared = operation.errors if operation is not None else {}
     if (
         name in {NOT_FOUND, EXISTS, IN_USE, LIMIT_EXCEEDED}
@@ -118,7 +118,7 @@ def _fault(name: str, message: str, operation: Operation | None) -> Fault:
     return Fault(name, message, declared.get(name) or _status(name, operation))
 
 
-def _status(name: str, operation: Operation | None) -> int:
+def _status(name: str, operation: AwsOperation | None) -> int:
     if name in _FORBIDDEN and operation is not None and operation.path is not None:
         return HTTPStatus.FORBIDDEN
     return _STATUS.get(name, HTTPStatus.BAD_REQUEST)

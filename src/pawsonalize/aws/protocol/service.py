@@ -15,7 +15,7 @@ _TARGET = "AmazonPersonalize."
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class AwsOperation:
     """One operation: `path` is its own in REST-JSON, None in JSON 1.1, which posts to the root.
 
     `given` and `answered` are botocore's shapes; `errors` maps the declared errors to the HTTP
@@ -36,7 +36,7 @@ class Operation:
 
 
 @cache
-def operations() -> Mapping[str, Operation]:
+def operations() -> Mapping[str, AwsOperation]:
     """Every operation by its name."""
     found = {}
     for service in SERVICES:
@@ -44,7 +44,7 @@ def operations() -> Mapping[str, Operation]:
         by_path = model.metadata["protocol"] == "rest-json"
         for name in model.operation_names:
             one = model.operation_model(name)
-            found[name] = Operation(
+            found[name] = AwsOperation(
                 name=name,
                 service=service,
                 path=one.http["requestUri"] if by_path else None,
@@ -56,12 +56,12 @@ def operations() -> Mapping[str, Operation]:
 
 
 @cache
-def paths() -> Mapping[str, Operation]:
+def paths() -> Mapping[str, AwsOperation]:
     """The operations that have a path of their own, by it."""
     return MappingProxyType({one.path: one for one in operations().values() if one.path})
 
 
-def targeted(target: str | None) -> Operation | None:
+def targeted(target: str | None) -> AwsOperation | None:
     """The operation that the header X-Amz-Target names, None if it names none of JSON 1.1."""
     if target is None or not target.startswith(_TARGET):
         return None

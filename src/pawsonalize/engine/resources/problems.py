@@ -4,7 +4,7 @@ from hashlib import sha256
 
 import structlog
 
-from pawsonalize.domain.notifications import Kind, Notification
+from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.domain.times import MINUTE, iso
 from pawsonalize.engine.resources.outbox import Outbox
 from pawsonalize.storage.problems import Problem, ProblemTable
@@ -93,14 +93,16 @@ def _begun(problem: Problem, now: int) -> Notification:
         " pawsonalize doctor"
     )
     subject = f"Problem: {problem.name}"
-    return Notification(_id(problem), Kind.PROBLEM, subject, text, now, details=_details(problem))
+    return Notification(
+        _id(problem), NotificationKind.PROBLEM, subject, text, now, details=_details(problem)
+    )
 
 
 def _ended(problem: Problem, now: int) -> Notification:
     text = f"It began at {iso(problem.since)}: {problem.message}"
     return Notification(
         f"{_id(problem)}:ended",
-        Kind.PROBLEM_ENDED,
+        NotificationKind.PROBLEM_ENDED,
         f"Problem over: {problem.name}",
         text,
         now,

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, RowMapping, and_, func, select, true, update
 
-from pawsonalize.domain.notifications import Kind, Notification
+from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.storage.deliveries import Delivery
 from pawsonalize.storage.sql.database import Database
 from pawsonalize.storage.sql.tables import deliveries
@@ -126,7 +126,7 @@ def _row(delivery: Delivery) -> dict[str, Any]:
 
 def _delivery(row: RowMapping) -> Delivery:
     of_notification = {name: row[name] for name in _OF_NOTIFICATION} | {
-        "kind": Kind(row["kind"]),
+        "kind": NotificationKind(row["kind"]),
         "details": msgspec.json.decode(row["details"]),
     }
     of_delivery = {name: row[name] for name in _OF_DELIVERY}

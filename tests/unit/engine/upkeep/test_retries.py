@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.notifications import Kind, Notification
+from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.domain.times import DAY, HOUR, SECOND
 from pawsonalize.engine.upkeep.courier import GIVEN_UP_AFTER, next_attempt_at
 from pawsonalize.storage.deliveries import Delivery
@@ -12,7 +12,7 @@ T0 = 1_795_533_300_000
 
 
 def failed(attempts: int, news_id: str = "news") -> Delivery:
-    news = Notification(news_id, Kind.FAILED, "It failed", "Why it failed.", T0)
+    news = Notification(news_id, NotificationKind.FAILED, "It failed", "Why it failed.", T0)
     return Delivery(news, "webhook", attempts)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pawsonalize.domain.notifications import Kind, Notification
+from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.resources.outbox import Outbox
 from pawsonalize.engine.training.retraining.fates import described, label, listed
@@ -32,7 +32,7 @@ class News:
             return
         subject = "Retraining started"
         text = f"{record.run_id} trains {listed(names)}."
-        self._tell(record, Kind.TRAINING_STARTED, subject, text, now)
+        self._tell(record, NotificationKind.TRAINING_STARTED, subject, text, now)
 
     def how_it_ended(self, record: Record, now: int) -> Record:
         """Notify of the outcome; then nothing is left to do."""
@@ -41,19 +41,27 @@ class News:
         subject = _SUBJECTS[record.outcome].format(promoted=promoted)
         if record.outcome is Outcome.FAILED and promoted:
             subject = f"Retraining failed in part: {promoted} went live"
-        self._tell(record, Kind(record.outcome.value), subject, _text(record), now)
+        self._tell(record, NotificationKind(record.outcome.value), subject, _text(record), now)
         for half in _promoted(record):
             text = f"Campaign {label(half)} serves {half.solution_version} now."
             about = f"Campaign {label(half)} updated"
-            self._tell(record, Kind.CAMPAIGN_UPDATED, about, text, now, half.campaign)
+            self._tell(record, NotificationKind.CAMPAIGN_UPDATED, about, text, now, half.campaign)
             if half.campaign_warning:
                 about = f"Campaign {label(half)} is slow"
                 text = half.campaign_warning
-                self._tell(record, Kind.CAPACITY_WARNING, about, text, now, half.campaign)
+                self._tell(
+                    record, NotificationKind.CAPACITY_WARNING, about, text, now, half.campaign
+                )
         return ended(record, now)
 
     def _tell(
-        self, record: Record, kind: Kind, subject: str, text: str, now: int, about: str = ""
+        self,
+        record: Record,
+        kind: NotificationKind,
+        subject: str,
+        text: str,
+        now: int,
+        about: str = "",
     ) -> None:
         name = f"{record.run_id}:{kind.value}" + (f":{about}" if about else "")
         details = {half.campaign: _details(half) for half in record.halves}

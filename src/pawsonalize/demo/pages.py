@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.demo import calibration as measured
-from pawsonalize.demo.stock import Stock
+from pawsonalize.demo.stock import AnimalColumns
 from pawsonalize.domain.times import DAY
 
 _KINDS = len(measured.SPECIES)
@@ -20,7 +20,7 @@ _SPARE = 4  # looked at beyond the page, to fill the places of who is not here y
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class SitePages:
     """Animals by day and species: cell c holds `animals[offsets[c]:offsets[c + 1]]`, shuffled.
 
     A cell has every animal that is available at some moment of the day.
@@ -33,8 +33,10 @@ class Shelf:
     adopted: NDArray[np.int64]
 
     @classmethod
-    def of(cls, stock: Stock, rng: np.random.Generator, start: int, end: int) -> "Shelf":
-        """Shelve the stock for the days from start to end."""
+    def of(
+        cls, stock: AnimalColumns, rng: np.random.Generator, start: int, end: int
+    ) -> "SitePages":
+        """Lay out the pages of the animals for the days from start to end."""
         first = np.maximum(stock.listed, start) - start
         last = np.minimum(stock.adopted, end) - 1 - start
         days = np.maximum(last // DAY - first // DAY + 1, 0)
