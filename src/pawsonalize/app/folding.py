@@ -33,7 +33,7 @@ def fold_process(settings: Settings) -> SideProcess | None:
     return SideProcess(
         settings.fold_lock,
         settings.fold_seconds,
-        (*COMMAND, "fold"),
+        (*COMMAND, "refresh"),
         {**os.environ, **as_environment(settings)},
         clock.now(),
     )

@@ -71,8 +71,8 @@ async def _answered(services: AwsServices, operation: AwsOperation, request: Req
     if services.signatures is not None:
         signed = _as_signed(request, body)
         await services.read(services.signatures.check, signed, _SCOPES[operation.service])
-    asked = parse(operation.given, body)
-    check(operation.given, asked)
+    members = parse(operation.given, body)
+    check(operation.given, members)
     handler = HANDLERS.get(operation.name)
     if handler is None:
         raise AwsError(
@@ -81,9 +81,9 @@ async def _answered(services: AwsServices, operation: AwsOperation, request: Req
             " docs/reference/personalize-coverage.md",
         )
     if inspect.iscoroutinefunction(handler):
-        result = await handler(services, asked)
+        result = await handler(services, members)
     else:
-        result = await run_in_threadpool(handler, services, asked)
+        result = await run_in_threadpool(handler, services, members)
     return serialise(operation.answered, result)
 
 

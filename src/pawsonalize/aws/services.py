@@ -33,7 +33,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 # The members of a request, and those of an answer; both by AWS's names.
-Asked = Mapping[str, Any]
+Members = Mapping[str, Any]
 Answer = dict[str, Any]
 
 

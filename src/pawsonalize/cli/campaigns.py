@@ -143,7 +143,7 @@ def update(
 
     Example: pawsonalize campaigns update recommender recommender-20260517T093000000Z-1f2e3d
     """
-    wishes = {
+    given = {
         "exploration_weight": exploration_weight,
         "exploration_item_age_cut_off": exploration_item_age_cut_off,
         "min_provisioned_tps": min_provisioned_tps,
@@ -151,10 +151,10 @@ def update(
         "freshness_influence": freshness_influence,
         "follows_latest": follows_latest,
     }
-    wished = {field: value for field, value in wishes.items() if value is not None}
+    changes = {field: value for field, value in given.items() if value is not None}
     with opened(load_settings({"data_dir": data_dir})) as adapters:
         updated = adapters.campaigns.update(
-            name, solution_version, clock.now(), expected_revision=revision, **wished
+            name, solution_version, clock.now(), expected_revision=revision, **changes
         )
     print_fields(updated, json)
 

@@ -1,4 +1,4 @@
-"""`python -m pawsonalize.cli.behind COMMAND …`: a command that lets all other work go first.
+"""`python -m pawsonalize.cli.low_priority COMMAND …`: a command that lets all other work go first.
 
 It gives way before it imports anything: that alone takes a second, which requests would feel.
 """

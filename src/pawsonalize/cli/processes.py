@@ -28,10 +28,10 @@ def train_version(name: str) -> None:
             raise typer.Exit(1) from error
 
 
-def fold() -> None:
-    """Fold new events into the versions that campaigns serve, after all other work of the machine.
+def refresh() -> None:
+    """Take new events into the versions that campaigns serve, after all other work of the machine.
 
-    Example: pawsonalize fold
+    Example: pawsonalize refresh
     """
     from pawsonalize.app import opened
     from pawsonalize.app.folding import FAILED, refresh_counts

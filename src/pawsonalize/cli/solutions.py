@@ -128,14 +128,14 @@ def update(
 
     Example: pawsonalize solutions update cats --no-retrain
     """
-    wishes = {"retrain": retrain, "auto_training_days": auto_training_days}
-    wished = {field: value for field, value in wishes.items() if value is not None}
+    given = {"retrain": retrain, "auto_training_days": auto_training_days}
+    changes = {field: value for field, value in given.items() if value is not None}
     pairs = read_pairs(setting)
     with opened(load_settings({"data_dir": data_dir})) as adapters:
 
         def changed(solution: "Solution") -> "Solution":
             settings = {**solution.settings, **pairs}
-            return msgspec.structs.replace(solution, settings=settings, **wished)
+            return msgspec.structs.replace(solution, settings=settings, **changes)
 
         print_fields(adapters.solutions.change(name, changed, clock.now()), json)
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Mode = Annotated[
     Literal["FULL", "UPDATE"],
-    typer.Option(help="FULL: from nothing. UPDATE: fold new events into the newest version."),
+    typer.Option(help="FULL: from nothing. UPDATE: an incremental update of the newest version."),
 ]
 
 

@@ -120,8 +120,8 @@ class _Walk:
     def _stays(self, moment: NDArray[np.int64], previous: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Who looks at the same animal again (if it is still there)."""
         again = self.rng.random(len(previous)) < self.settings.revisit_rate
-        there = self.site.available(previous, moment)
-        return np.asarray(again & (previous >= 0) & there & (self.utility is not None))
+        available = self.site.available(previous, moment)
+        return np.asarray(again & (previous >= 0) & available & (self.utility is not None))
 
     def _dwell(self, size: int) -> NDArray[np.int32]:
         seconds = self.rng.lognormal(np.log(_DWELL_MEDIAN), _DWELL_SPREAD, size)

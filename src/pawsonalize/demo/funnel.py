@@ -31,24 +31,26 @@ def tell(
     end: int,
 ) -> EventColumns:
     """All events of the views and what follows from them, in time order, before `end`."""
-    looks = _looks(visits, views)
-    wanted = utility.of_animals(looks.visitor, looks.animal)
-    bot = (looks.visitor >= settings.adopters) & (looks.visitor < settings.adopters + settings.bots)
-    known = np.flatnonzero(looks.identified & ~bot)
-    known = known[rng.random(len(stock))[looks.animal[known]] < settings.online_adoption_share]
-    taken = known[_adopting(stock, looks.take(known), wanted[known], rng, end)]
-    parts = [looks, _adoptions(looks, stock, taken)]
+    viewed = _viewed(visits, views)
+    wanted = utility.of_animals(viewed.visitor, viewed.animal)
+    bot = (viewed.visitor >= settings.adopters) & (
+        viewed.visitor < settings.adopters + settings.bots
+    )
+    known = np.flatnonzero(viewed.identified & ~bot)
+    known = known[rng.random(len(stock))[viewed.animal[known]] < settings.online_adoption_share]
+    taken = known[_adopting(stock, viewed.take(known), wanted[known], rng, end)]
+    parts = [viewed, _adoptions(viewed, stock, taken)]
     score = np.where(bot, -np.inf, _standardised(wanted, ~bot))
     for kind, rate in zip((FAVORITE, INQUIRY, APPLICATION), measured.FUNNEL_RATES, strict=True):
         goes = rng.random(len(views)) < chance(rate, score)
         if kind == APPLICATION:
             goes[taken] = True
-        parts.append(_follow(looks, views, np.flatnonzero(goes), kind))
-    told = EventColumns.joined(parts)
-    kept = (told.moment < end) & ~_after_adoption(visits, told, rng)
-    kept &= (told.kind == ADOPTION) | (told.moment < stock.adopted[told.animal])
-    told = told.take(kept)
-    return told.take(np.argsort(told.moment, kind="stable"))
+        parts.append(_follow(viewed, views, np.flatnonzero(goes), kind))
+    events = EventColumns.joined(parts)
+    kept = (events.moment < end) & ~_after_adoption(visits, events, rng)
+    kept &= (events.kind == ADOPTION) | (events.moment < stock.adopted[events.animal])
+    events = events.take(kept)
+    return events.take(np.argsort(events.moment, kind="stable"))
 
 
 def _standardised(values: NDArray[np.float32], among: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -63,7 +65,7 @@ def chance(rate: float, score: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(np.exp(odds) / (1 + np.exp(odds)))
 
 
-def _looks(visits: Visits, views: Views) -> EventColumns:
+def _viewed(visits: Visits, views: Views) -> EventColumns:
     """The views themselves; a view of the same animal again shows no page."""
     return EventColumns(
         moment=views.moment,
@@ -77,9 +79,9 @@ def _looks(visits: Visits, views: Views) -> EventColumns:
     )
 
 
-def _follow(looks: EventColumns, views: Views, rows: NDArray[np.int64], kind: int) -> EventColumns:
+def _follow(viewed: EventColumns, views: Views, rows: NDArray[np.int64], kind: int) -> EventColumns:
     """An event of that kind during each of these views, with no page of its own."""
-    seen = looks.take(rows)
+    seen = viewed.take(rows)
     return EventColumns(
         moment=seen.moment + (_AFTER[kind] * views.dwell[rows]).astype(np.int64),
         kind=np.full(len(rows), kind, np.int8),
@@ -94,7 +96,7 @@ def _follow(looks: EventColumns, views: Views, rows: NDArray[np.int64], kind: in
 
 def _adopting(
     stock: AnimalColumns,
-    looks: EventColumns,
+    viewed: EventColumns,
     wanted: NDArray[np.float32],
     rng: np.random.Generator,
     end: int,
@@ -104,18 +106,20 @@ def _adopting(
     Of the visitors who saw an animal in its last weeks, one who wanted it takes it: at most one
     view per animal, and one animal per visitor, the first.
     """
-    left = stock.adopted[looks.animal]
-    since = left - looks.moment
+    left = stock.adopted[viewed.animal]
+    since = left - viewed.moment
     eligible = np.flatnonzero((left < end) & (since > HOUR) & (since < _DECISION))
     chance = wanted[eligible] + rng.gumbel(size=len(eligible))
-    best = eligible[np.lexsort((-chance, looks.animal[eligible]))]
-    best = best[np.unique(looks.animal[best], return_index=True)[1]]
+    best = eligible[np.lexsort((-chance, viewed.animal[eligible]))]
+    best = best[np.unique(viewed.animal[best], return_index=True)[1]]
     best = best[np.argsort(left[best], kind="stable")]
-    return best[np.unique(looks.visitor[best], return_index=True)[1]]
+    return best[np.unique(viewed.visitor[best], return_index=True)[1]]
 
 
-def _adoptions(looks: EventColumns, stock: AnimalColumns, taken: NDArray[np.int64]) -> EventColumns:
-    seen = looks.take(taken)
+def _adoptions(
+    viewed: EventColumns, stock: AnimalColumns, taken: NDArray[np.int64]
+) -> EventColumns:
+    seen = viewed.take(taken)
     nothing = np.full(len(taken), -1)
     return EventColumns(
         moment=stock.adopted[seen.animal],
@@ -130,11 +134,11 @@ def _adoptions(looks: EventColumns, stock: AnimalColumns, taken: NDArray[np.int6
 
 
 def _after_adoption(
-    visits: Visits, told: EventColumns, rng: np.random.Generator
+    visits: Visits, events: EventColumns, rng: np.random.Generator
 ) -> NDArray[np.bool_]:
     """The events of sessions that adopters would have had, had they not found their animal."""
-    done = np.full(int(told.visitor.max(initial=0)) + 1, np.iinfo(np.int64).max)
-    home = np.flatnonzero(told.kind == ADOPTION)
+    done = np.full(int(events.visitor.max(initial=0)) + 1, np.iinfo(np.int64).max)
+    home = np.flatnonzero(events.kind == ADOPTION)
     home = home[rng.random(len(home)) >= _GOES_ON_LOOKING]
-    done[told.visitor[home]] = told.moment[home]
-    return np.asarray((told.session >= 0) & (visits.start[told.session] > done[told.visitor]))
+    done[events.visitor[home]] = events.moment[home]
+    return np.asarray((events.session >= 0) & (visits.start[events.session] > done[events.visitor]))

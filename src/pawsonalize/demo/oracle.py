@@ -75,18 +75,18 @@ class Oracle:
         picked = np.zeros_like(weight)
         kinds = self.stock.traits.species[available]
         for species in range(len(measured.SPECIES)):
-            there = np.flatnonzero(kinds == species)
-            if not len(there):
+            same = np.flatnonzero(kinds == species)
+            if not len(same):
                 continue
-            size = min(self.settings.page_size, len(there))
+            size = min(self.settings.page_size, len(same))
             notice = np.exp(noticed(size, self.settings.position_bias))
-            own = weight[:, there]
-            rivals = (own.sum(axis=1, keepdims=True) - own) / max(len(there) - 1, 1)
+            own = weight[:, same]
+            rivals = (own.sum(axis=1, keepdims=True) - own) / max(len(same) - 1, 1)
             chance = np.zeros_like(own)
             for here in notice:
                 chance += here * own / (here * own + (notice.sum() - here) * rivals)
             chance /= chance.sum(axis=1, keepdims=True)
-            picked[:, there] = share[:, [species]] * chance
+            picked[:, same] = share[:, [species]] * chance
         return picked
 
     def on_page(

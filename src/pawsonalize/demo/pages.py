@@ -69,10 +69,10 @@ class SitePages:
         turn = (place[:, None] + np.arange(reach)) % np.maximum(held, 1)[:, None]
         at = np.minimum(self.offsets[cell][:, None] + turn, len(self.animals) - 1)
         page = self.animals[at]
-        there = (np.arange(reach) < held[:, None]) & self.available(page, moment[:, None])
-        page = np.where(there, page, np.int32(-1))
-        holed = np.flatnonzero((~there[:, :size]).any(axis=1))
-        order = np.argsort(~there[holed], axis=1, kind="stable")
+        available = (np.arange(reach) < held[:, None]) & self.available(page, moment[:, None])
+        page = np.where(available, page, np.int32(-1))
+        holed = np.flatnonzero((~available[:, :size]).any(axis=1))
+        order = np.argsort(~available[holed], axis=1, kind="stable")
         page[holed] = np.take_along_axis(page[holed], order, axis=1)
         return page[:, :size]
 

@@ -188,7 +188,7 @@ def _month(moment: NDArray[np.int64]) -> NDArray[np.int64]:
 _GOOD_WITH = {-1: GoodWith.UNKNOWN, 0: GoodWith.NO, 1: GoodWith.YES}
 _LESS_COMMON = 0.7  # each coat is that much rarer than the one before
 # Nobody in the world chooses by these two, so they are made up and not measured.
-_TOLD = 0.6  # of so many it is known whether they are house-trained or have special needs
+_KNOWN = 0.6  # of so many it is known whether they are house-trained or have special needs
 _SPECIAL_NEEDS = 0.08
 _GROWN = ("3", "4")
 
@@ -213,7 +213,7 @@ def list_animals(stock: AnimalColumns, rng: np.random.Generator, end: int) -> tu
     groups = stock.traits.groups()
     names = rng.choice(PET_NAMES, len(stock)).tolist()
     coats = rng.geometric(1 - _LESS_COMMON, len(stock)) - 1
-    told = (rng.random((len(stock), 2)) < _TOLD).tolist()
+    is_known = (rng.random((len(stock), 2)) < _KNOWN).tolist()
     needy = (rng.random(len(stock)) < _SPECIAL_NEEDS).tolist()
     return tuple(
         Animal(
@@ -225,8 +225,8 @@ def list_animals(stock: AnimalColumns, rng: np.random.Generator, end: int) -> tu
             longitude=SHELTERS[stock.shelter[row]][3],
             sex="male" if stock.male[row] else "female",
             colours=(_colour(stock, row, int(coats[row])),),
-            house_trained=groups[row].age in _GROWN if told[row][0] else None,
-            special_needs=needy[row] if told[row][1] else None,
+            house_trained=groups[row].age in _GROWN if is_known[row][0] else None,
+            special_needs=needy[row] if is_known[row][1] else None,
             history=_history(int(stock.listed[row]), int(stock.adopted[row]), end),
             good_with_kids=_GOOD_WITH[int(stock.good_with[row, 0])],
             good_with_dogs=_GOOD_WITH[int(stock.good_with[row, 1])],
@@ -237,10 +237,10 @@ def list_animals(stock: AnimalColumns, rng: np.random.Generator, end: int) -> tu
 
 
 def _history(listed: int, adopted: int, end: int) -> tuple[StatusChange, ...]:
-    there = StatusChange(AnimalStatus.AVAILABLE, listed)
+    available = StatusChange(AnimalStatus.AVAILABLE, listed)
     if adopted >= end:
-        return (there,)
-    return there, StatusChange(AnimalStatus.ADOPTED, adopted)
+        return (available,)
+    return available, StatusChange(AnimalStatus.ADOPTED, adopted)
 
 
 def _colour(stock: AnimalColumns, row: int, rank: int) -> str:

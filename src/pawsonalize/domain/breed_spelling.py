@@ -190,12 +190,12 @@ class Spelling:
 
     def _within(self, words: Words) -> str | None:
         """The longest name of several words that stands in a longer text."""
-        there = frozenset(words)
+        present = frozenset(words)
         inside = [
             name
             for name in self._names
             if len(name.words) > 1
-            and there.issuperset(name.words)
+            and present.issuperset(name.words)
             and name.coats == _coats(words)
             and not DECORATIONS.issuperset(name.words)
         ]

@@ -31,8 +31,8 @@ def size_id(text: str) -> str:
 
     What stands in parentheses does not count: `Medium (26-60 lbs)`.
     """
-    told = re.sub(r"\(.*?\)|\d.*", "", text) if re.search(r"[^\W\d]", text) else text
-    word = "".join(letter for letter in told.lower() if letter.isalnum())
+    plain = re.sub(r"\(.*?\)|\d.*", "", text) if re.search(r"[^\W\d]", text) else text
+    word = "".join(letter for letter in plain.lower() if letter.isalnum())
     if word in _NOT_KNOWN:
         return "unknown"
     return _WORDS.get(word, text.strip().replace("-", "_").replace(" ", "_"))

@@ -185,14 +185,14 @@ async def delete_animal(request: Request) -> Response:
 async def post_animal_status(request: Request) -> Response:
     """Change what an animal is; the next answer of every worker knows it."""
     services: Services = request.app.state.services
-    asked = await read_form(request, _STATUS)
+    form = await read_form(request, _STATUS)
     now = services.now()
     animal = await run_in_threadpool(
         services.inventory.set_status,
         _animal_id(request),
-        read_status(asked.status),
+        read_status(form.status),
         now,
-        None if asked.at is None else parse_moment(asked.at, "at"),
+        None if form.at is None else parse_moment(form.at, "at"),
     )
     return json_response(_answer(animal, now))
 

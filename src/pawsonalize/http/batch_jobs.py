@@ -88,8 +88,8 @@ async def get_batch_inference_jobs(request: Request) -> Response:
 async def post_batch_inference_job(request: Request) -> Response:
     """Answer every line of files, in the background."""
     services: Services = request.app.state.services
-    asked = await read_form(request, _INFERENCE)
-    job = BatchInferenceJob(**_fields(asked))
+    form = await read_form(request, _INFERENCE)
+    job = BatchInferenceJob(**_fields(form))
     return json_response(_answer(await run_in_threadpool(services.jobs.create, job)), 202)
 
 
@@ -113,8 +113,8 @@ async def get_batch_segment_jobs(request: Request) -> Response:
 async def post_batch_segment_job(request: Request) -> Response:
     """Find the users who like the items of every line best, in the background."""
     services: Services = request.app.state.services
-    asked = await read_form(request, _SEGMENTS)
-    job = BatchSegmentJob(**_fields(asked))
+    form = await read_form(request, _SEGMENTS)
+    job = BatchSegmentJob(**_fields(form))
     return json_response(_answer(await run_in_threadpool(services.jobs.create, job)), 202)
 
 
@@ -137,9 +137,9 @@ async def _delete(
     return json_response(_answer(job))
 
 
-def _fields(asked: SegmentJobRequest) -> dict[str, Any]:
+def _fields(form: SegmentJobRequest) -> dict[str, Any]:
     """The request in the words of a job."""
-    fields = msgspec.structs.asdict(asked)
+    fields = msgspec.structs.asdict(form)
     return fields | {"source": fields.pop("input"), "target": fields.pop("output")}
 
 

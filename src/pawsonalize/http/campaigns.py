@@ -112,8 +112,8 @@ async def get_campaigns(request: Request) -> Response:
 async def post_campaign(request: Request) -> Response:
     """Create a campaign; it serves as soon as a server has tried and loaded its version."""
     services: Services = request.app.state.services
-    asked = await read_form(request, _REQUEST)
-    created = await run_in_threadpool(_create, services, asked)
+    form = await read_form(request, _REQUEST)
+    created = await run_in_threadpool(_create, services, form)
     return json_response(_answer(created), 201)
 
 
@@ -125,8 +125,8 @@ async def get_campaign(request: Request) -> Response:
 async def patch_campaign(request: Request) -> Response:
     """Serve another version or other settings; the old ones serve until the new ones do."""
     services: Services = request.app.state.services
-    asked = await read_form(request, _CHANGE)
-    wanted = msgspec.structs.asdict(asked)
+    form = await read_form(request, _CHANGE)
+    wanted = msgspec.structs.asdict(form)
     version, revision = wanted.pop("solution_version"), wanted.pop("revision")
     settings: dict[str, Any] = {
         field: value for field, value in wanted.items() if value is not UNSET
@@ -160,8 +160,8 @@ async def post_rollback(request: Request) -> Response:
     return json_response(_answer(campaign))
 
 
-def _create(services: Services, asked: CampaignRequest) -> Campaign:
-    wanted = msgspec.structs.asdict(asked)
+def _create(services: Services, form: CampaignRequest) -> Campaign:
+    wanted = msgspec.structs.asdict(form)
     version = wanted.pop("solution_version")
     return create_campaign(
         services.campaigns, services.versions, services.now(), version=version, **wanted

@@ -56,8 +56,8 @@ async def get_dataset_groups(request: Request) -> Response:
 async def post_dataset_group(request: Request) -> Response:
     """Create a dataset group; events, datasets and solutions can be put into it at once."""
     services: Services = request.app.state.services
-    asked = await read_form(request, _GROUP_REQUEST)
-    group = DatasetGroup(name=asked.name, tags=asked.tags)
+    form = await read_form(request, _GROUP_REQUEST)
+    group = DatasetGroup(name=form.name, tags=form.tags)
     created = await run_in_threadpool(services.registry.create, group, services.now())
     return json_response(as_answer(created, DatasetGroupAnswer), 201)
 
@@ -112,9 +112,9 @@ async def get_schemas(request: Request) -> Response:
 async def post_schema(request: Request) -> Response:
     """Create a schema, for any number of datasets."""
     services: Services = request.app.state.services
-    asked = await read_form(request, _SCHEMA_REQUEST)
-    kind = None if asked.dataset_type is None else dataset_type_named(asked.dataset_type)
-    schema = new_schema(asked.name, msgspec.json.encode(asked.schema).decode(), kind)
+    form = await read_form(request, _SCHEMA_REQUEST)
+    kind = None if form.dataset_type is None else dataset_type_named(form.dataset_type)
+    schema = new_schema(form.name, msgspec.json.encode(form.schema).decode(), kind)
     created = await run_in_threadpool(services.registry.create, schema, services.now())
     return json_response(_answer(created), 201)
 
@@ -176,14 +176,14 @@ async def get_datasets(request: Request) -> Response:
 async def post_dataset(request: Request) -> Response:
     """Create a dataset; its name is its dataset group's and its type."""
     services: Services = request.app.state.services
-    asked = await read_form(request, _REQUEST)
-    schema = asked.schema
+    form = await read_form(request, _REQUEST)
+    schema = form.schema
     if isinstance(schema, dict):
         schema = msgspec.json.encode(schema).decode()
     created = await run_in_threadpool(
         services.datasets.describe,
-        await owning_group(request, asked.dataset_group),
-        dataset_type_named(asked.dataset_type),
+        await owning_group(request, form.dataset_group),
+        dataset_type_named(form.dataset_type),
         schema,
         services.now(),
     )
@@ -238,10 +238,10 @@ async def get_event_trackers(request: Request) -> Response:
 async def post_event_tracker(request: Request) -> Response:
     """Create an event tracker with a new tracking id."""
     services: Services = request.app.state.services
-    asked = await read_form(request, _TRACKER_REQUEST)
-    group = await owning_group(request, asked.dataset_group)
+    form = await read_form(request, _TRACKER_REQUEST)
+    group = await owning_group(request, form.dataset_group)
     created = await run_in_threadpool(
-        services.datasets.create_tracker, asked.name, group, services.now(), asked.tags
+        services.datasets.create_tracker, form.name, group, services.now(), form.tags
     )
     return json_response(as_answer(created, EventTrackerAnswer), 201)
 

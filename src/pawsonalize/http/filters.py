@@ -56,11 +56,11 @@ async def get_filters(request: Request) -> Response:
 async def post_filter(request: Request) -> Response:
     """Create a filter; it can be used at once."""
     services: Services = request.app.state.services
-    asked = await read_form(request, _REQUEST)
-    address = address_of(request, asked.dataset_group)
+    form = await read_form(request, _REQUEST)
+    address = address_of(request, form.dataset_group)
     group = await services.read(services.directory.dataset_group, address)
     created = await run_in_threadpool(
-        services.filters.create, asked.name, asked.expression, services.now(), dataset_group=group
+        services.filters.create, form.name, form.expression, services.now(), dataset_group=group
     )
     return json_response(as_answer(created, FilterAnswer), 201)
 
@@ -126,10 +126,10 @@ def read_promotion(
         return None
     if len(given) > MAX_PROMOTIONS:
         raise InvalidInput("send one promotion at most", field="promotions")
-    asked = given[0]
-    applied = read_filter(services, group, asked.filter, asked.filter_values, "promotions[0].")
+    form = given[0]
+    applied = read_filter(services, group, form.filter, form.filter_values, "promotions[0].")
     assert applied is not None
-    return Promotion(asked.name, asked.percent_promoted_items, applied)
+    return Promotion(form.name, form.percent_promoted_items, applied)
 
 
 def read_metadata(

@@ -114,21 +114,21 @@ async def get_solutions(request: Request) -> Response:
 async def post_solution(request: Request) -> Response:
     """Create a solution; the next retraining trains it once a campaign serves it."""
     services: Services = request.app.state.services
-    asked = await read_form(request, _REQUEST)
+    form = await read_form(request, _REQUEST)
     events = tuple(
         EventParameters(one.event_type, one.weight, one.value_threshold, one.value_weighting)
-        for one in asked.events
+        for one in form.events
     )
     solution = Solution(
-        name=asked.name,
-        dataset_group=await owning_group(request, asked.dataset_group),
-        recipe=asked.recipe,
-        settings=asked.settings,
-        selection=TrainingSelection(events, asked.max_age_days),
-        tuning=_tuning(asked.tuning),
-        auto_training_days=asked.auto_training_days,
-        retrain=asked.retrain,
-        tags=asked.tags,
+        name=form.name,
+        dataset_group=await owning_group(request, form.dataset_group),
+        recipe=form.recipe,
+        settings=form.settings,
+        selection=TrainingSelection(events, form.max_age_days),
+        tuning=_tuning(form.tuning),
+        auto_training_days=form.auto_training_days,
+        retrain=form.retrain,
+        tags=form.tags,
     )
     created = await run_in_threadpool(services.solutions.create, solution, services.now())
     return json_response(_answer(created), 201)
@@ -142,12 +142,12 @@ async def get_solution(request: Request) -> Response:
 async def patch_solution(request: Request) -> Response:
     """Change how later versions of a solution are trained, and whether any are by themselves."""
     services: Services = request.app.state.services
-    asked = await read_form(request, _CHANGE)
+    form = await read_form(request, _CHANGE)
     changes = {
-        field: value for field, value in msgspec.structs.asdict(asked).items() if value is not UNSET
+        field: value for field, value in msgspec.structs.asdict(form).items() if value is not UNSET
     }
-    if isinstance(asked.tuning, TuningWish):
-        changes["tuning"] = _tuning(asked.tuning)
+    if isinstance(form.tuning, TuningWish):
+        changes["tuning"] = _tuning(form.tuning)
 
     def changed(solution: Solution) -> Solution:
         return msgspec.structs.replace(solution, **changes)
@@ -233,18 +233,18 @@ async def get_solution_versions(request: Request) -> Response:
 async def post_solution_version(request: Request) -> Response:
     """Train a solution; several trainings wait for each other."""
     services: Services = request.app.state.services
-    asked = await read_form(request, _VERSION_REQUEST)
+    form = await read_form(request, _VERSION_REQUEST)
     now = services.now()
-    as_of = now if asked.at is None else parse_moment(asked.at, "at")
+    as_of = now if form.at is None else parse_moment(form.at, "at")
 
     def train() -> SolutionVersion:
-        name = asked.name and services.versions.free_name(asked.solution, asked.name)
+        name = form.name and services.versions.free_name(form.solution, form.name)
         version = services.versions.create(
-            asked.solution,
+            form.solution,
             as_of=as_of,
             now=now,
-            mode=asked.mode,
-            seed=asked.seed,
+            mode=form.mode,
+            seed=form.seed,
             name=name,
             measured=True,
         )

@@ -97,11 +97,11 @@ class AnimalCard:
             "animal_size_id": group.size,
             "animal_age_id": group.age,
         }
-        told: dict[str, object] = {
+        body: dict[str, object] = {
             "animal_id": self.animal.animal_id,
             "animalMetadata": metadata,
         }
-        return told | (
+        return body | (
             {"recommendationId": self.recommendation_id} if self.recommendation_id else {}
         )
 

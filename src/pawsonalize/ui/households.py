@@ -19,13 +19,13 @@ _ASKED = "home"
 class HouseholdRules:
     """What is chosen on the page: a species, or all, and who the animals must get along with.
 
-    `must` is what else is asked for, by its field. `told` says that the address speaks of the
+    `must` is what else is asked for, by its field. `is_given` says that the address speaks of the
     household, be nobody in it.
     """
 
     species: str | None
     household: tuple[str, ...]
-    told: bool = False
+    is_given: bool = False
     must: tuple[str, ...] = ()
 
     @classmethod
@@ -55,13 +55,13 @@ class HouseholdRules:
         """The page with the same household and another species."""
         chosen = {"species": species} if species else {}
         home = dict.fromkeys((_ASKED, *self.household), "yes")
-        query = chosen | (home if self.told or self.household else {})
+        query = chosen | (home if self.is_given or self.household else {})
         query |= dict.fromkeys(self.must, "yes") | more
         return f"/?{urlencode(query)}" if query else "/"
 
     def without_household(self) -> str:
         """The page with the same species, whoever the visitor lives with."""
-        return replace(self, household=(), must=(), told=True).path(self.species)
+        return replace(self, household=(), must=(), is_given=True).path(self.species)
 
     @property
     def choices(self) -> list[tuple[str, str, bool]]:

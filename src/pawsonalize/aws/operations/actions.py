@@ -6,7 +6,7 @@ from typing import Any
 from pawsonalize.aws.operations.events import check_records, dataset_of, properties_of
 from pawsonalize.aws.operations.runtime import campaign_runtime, visitor_of
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
-from pawsonalize.aws.services import Answer, Asked, AwsServices
+from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.schemas import DatasetType
@@ -19,36 +19,36 @@ _DEFAULT_RESULTS = 5
 _EVENT_TYPES = ("TAKEN", "NOT_TAKEN", "VIEWED")
 
 
-def put_actions(services: AwsServices, asked: Asked) -> None:
+def put_actions(services: AwsServices, members: Members) -> None:
     """Takes 1 to 10 actions, each with the properties that the dataset's schema has."""
-    dataset = dataset_of(services, asked, DatasetType.ACTIONS)
+    dataset = dataset_of(services, members, DatasetType.ACTIONS)
     records = [
         Record(action["actionId"], properties_of(action, f"actions.{place}.member"))
-        for place, action in enumerate(asked["actions"], 1)
+        for place, action in enumerate(members["actions"], 1)
     ]
     check_records(services.datasets.put_items(dataset, records), "actions")
 
 
-async def put_action_interactions(services: AwsServices, asked: Asked) -> None:
+async def put_action_interactions(services: AwsServices, members: Members) -> None:
     """Takes 1 to 10 interactions, TAKEN, NOT_TAKEN or VIEWED; the next answer knows them."""
-    await services.ingest.put(await services.read(_interactions, services, asked))
+    await services.ingest.put(await services.read(_interactions, services, members))
 
 
-async def get_action_recommendations(services: AwsServices, asked: Asked) -> Answer:
+async def get_action_recommendations(services: AwsServices, members: Members) -> Answer:
     """Suggests actions by how likely the user takes them, and their value; filters are refused."""
-    if "filterArn" in asked or asked.get("filterValues"):
+    if "filterArn" in members or members.get("filterValues"):
         raise AwsError(INVALID_INPUT, "this service has no filters of actions: leave filterArn out")
-    if "userId" not in asked:
+    if "userId" not in members:
         raise AwsError(INVALID_INPUT, "userId is missing: send it")
-    runtime = await campaign_runtime(services, asked)
-    return await services.read(_recommended, services, runtime, asked)
+    runtime = await campaign_runtime(services, members)
+    return await services.read(_recommended, services, runtime, members)
 
 
-def _recommended(services: AwsServices, runtime: Runtime, asked: Asked) -> Answer:
+def _recommended(services: AwsServices, runtime: Runtime, members: Members) -> Answer:
     answer = services.action_recommending.recommend(
         runtime.served,
-        visitor_of(asked),
-        asked.get("numResults") or _DEFAULT_RESULTS,
+        visitor_of(members),
+        members.get("numResults") or _DEFAULT_RESULTS,
         services.now(),
     )
     return {
@@ -57,12 +57,12 @@ def _recommended(services: AwsServices, runtime: Runtime, asked: Asked) -> Answe
     }
 
 
-def _interactions(services: AwsServices, asked: Asked) -> list[Event]:
-    group = services.datasets.tracker(asked["trackingId"]).dataset_group
+def _interactions(services: AwsServices, members: Members) -> list[Event]:
+    group = services.datasets.tracker(members["trackingId"]).dataset_group
     services.datasets.of(group, DatasetType.ACTION_INTERACTIONS)
     return [
         _interaction(services, group, given, f"actionInteractions.{place}.member")
-        for place, given in enumerate(asked["actionInteractions"], 1)
+        for place, given in enumerate(members["actionInteractions"], 1)
     ]
 
 

@@ -9,7 +9,7 @@ from pawsonalize.aws.operations.recipes import recipe_of
 from pawsonalize.aws.operations.tags import given_tags
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
 from pawsonalize.aws.recipes import SEGMENTATION, recipe_arn
-from pawsonalize.aws.services import Answer, Asked, AwsServices
+from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.engine.resources.datasets import Filter
 from pawsonalize.engine.resources.jobs import BatchInferenceJob, BatchJob, BatchSegmentJob
 from pawsonalize.engine.resources.solutions import SolutionVersion
@@ -17,19 +17,19 @@ from pawsonalize.engine.resources.solutions import SolutionVersion
 _KEPT = ("solutionVersionArn", "filterArn", "jobInput", "jobOutput", "roleArn", "numResults")
 
 
-def batch_fields(services: AwsServices, asked: Asked) -> dict[str, Any]:
+def batch_fields(services: AwsServices, members: Members) -> dict[str, Any]:
     """The fields of a job that the request speaks of."""
-    version = services.resource(SolutionVersion, asked["solutionVersionArn"])
-    chosen = services.resource(Filter, asked["filterArn"]) if "filterArn" in asked else None
+    version = services.resource(SolutionVersion, members["solutionVersionArn"])
+    chosen = services.resource(Filter, members["filterArn"]) if "filterArn" in members else None
     return {
-        "name": asked["jobName"],
+        "name": members["jobName"],
         "solution_version": version.name,
-        "source": asked["jobInput"]["s3DataSource"]["path"],
-        "target": asked["jobOutput"]["s3DataDestination"]["path"],
-        "results": asked.get("numResults"),
+        "source": members["jobInput"]["s3DataSource"]["path"],
+        "target": members["jobOutput"]["s3DataDestination"]["path"],
+        "results": members.get("numResults"),
         "filter": None if chosen is None else chosen.name,
-        "tags": given_tags(asked),
-        "asked": {name: asked[name] for name in _KEPT if name in asked},
+        "tags": given_tags(members),
+        "asked": {name: members[name] for name in _KEPT if name in members},
     }
 
 
@@ -41,31 +41,33 @@ def described_batch(services: AwsServices, job: BatchJob, more: Mapping[str, Any
 _MODE = "BATCH_INFERENCE"
 
 
-def create_batch_inference_job(services: AwsServices, asked: Asked) -> Answer:
+def create_batch_inference_job(services: AwsServices, members: Members) -> Answer:
     """Answers each line of JSON Lines files in `{file}.out`; themes are refused."""
-    if asked.get("batchInferenceJobMode", _MODE) != _MODE or "themeGenerationConfig" in asked:
+    if members.get("batchInferenceJobMode", _MODE) != _MODE or "themeGenerationConfig" in members:
         raise AwsError(
             INVALID_INPUT,
             "this service writes no themes, as it has no language model: leave"
             " themeGenerationConfig out and set batchInferenceJobMode to BATCH_INFERENCE",
         )
-    config = asked.get("batchInferenceJobConfig", {})
-    fields = batch_fields(services, asked)
+    config = members.get("batchInferenceJobConfig", {})
+    fields = batch_fields(services, members)
     fields["asked"]["batchInferenceJobConfig"] = config
     serving = exploration_of(config) | influence_of(config)
     job = services.jobs.create(BatchInferenceJob(**fields, **serving))
     return {"batchInferenceJobArn": services.arns.of(job)}
 
 
-def describe_batch_inference_job(services: AwsServices, asked: Asked) -> Answer:
+def describe_batch_inference_job(services: AwsServices, members: Members) -> Answer:
     """Answers a batch inference job with its state."""
-    job = services.resource(BatchInferenceJob, asked["batchInferenceJobArn"])
+    job = services.resource(BatchInferenceJob, members["batchInferenceJobArn"])
     return {"batchInferenceJob": _described_inference(services, job)}
 
 
-def list_batch_inference_jobs(services: AwsServices, asked: Asked) -> Answer:
+def list_batch_inference_jobs(services: AwsServices, members: Members) -> Answer:
     """Lists the batch inference jobs, of all solution versions or of one."""
-    found, token = page(services, asked, BatchInferenceJob, (SolutionVersion, "solutionVersionArn"))
+    found, token = page(
+        services, members, BatchInferenceJob, (SolutionVersion, "solutionVersionArn")
+    )
     return {"batchInferenceJobs": [_described_inference(services, one) for one in found]} | {
         "nextToken": token
     }
@@ -76,10 +78,10 @@ def _described_inference(services: AwsServices, job: BatchInferenceJob) -> Answe
     return described_batch(services, job, names)
 
 
-def create_batch_segment_job(services: AwsServices, asked: Asked) -> Answer:
+def create_batch_segment_job(services: AwsServices, members: Members) -> Answer:
     """Writes the users who like each line's item, or items of an attribute, best: `{file}.out`."""
-    fields = batch_fields(services, asked)
-    version = services.resource(SolutionVersion, asked["solutionVersionArn"])
+    fields = batch_fields(services, members)
+    version = services.resource(SolutionVersion, members["solutionVersionArn"])
     recipe = recipe_of(recipe_arn(version.recipe, version.asked))
     if recipe.kind != SEGMENTATION:
         raise AwsError(
@@ -90,15 +92,15 @@ def create_batch_segment_job(services: AwsServices, asked: Asked) -> Answer:
     return {"batchSegmentJobArn": services.arns.of(services.jobs.create(BatchSegmentJob(**fields)))}
 
 
-def describe_batch_segment_job(services: AwsServices, asked: Asked) -> Answer:
+def describe_batch_segment_job(services: AwsServices, members: Members) -> Answer:
     """Answers a batch segment job with its state."""
-    job = services.resource(BatchSegmentJob, asked["batchSegmentJobArn"])
+    job = services.resource(BatchSegmentJob, members["batchSegmentJobArn"])
     return {"batchSegmentJob": _described_segment(services, job)}
 
 
-def list_batch_segment_jobs(services: AwsServices, asked: Asked) -> Answer:
+def list_batch_segment_jobs(services: AwsServices, members: Members) -> Answer:
     """Lists the batch segment jobs, of all solution versions or of one."""
-    found, token = page(services, asked, BatchSegmentJob, (SolutionVersion, "solutionVersionArn"))
+    found, token = page(services, members, BatchSegmentJob, (SolutionVersion, "solutionVersionArn"))
     return {
         "batchSegmentJobs": [_described_segment(services, one) for one in found],
         "nextToken": token,

@@ -8,7 +8,7 @@ import msgspec
 from pawsonalize.aws.operations.pages import page
 from pawsonalize.aws.operations.tags import given_tags
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
-from pawsonalize.aws.services import Answer, Asked, AwsServices
+from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 
@@ -20,37 +20,37 @@ _EXPLORATION = {
 }
 
 
-def create_campaign(services: AwsServices, asked: Asked) -> Answer:
+def create_campaign(services: AwsServices, members: Members) -> Answer:
     """Serves a version: the campaign is ACTIVE as soon as a server has tried and loaded it."""
-    version, settings = _asked_version(services, asked)
+    version, settings = _asked_version(services, members)
     campaign = Campaign(
-        name=asked["name"],
+        name=members["name"],
         solution=version.solution,
-        tags=given_tags(asked),
+        tags=given_tags(members),
         **settings,
-        **_settings(asked),
+        **_settings(members),
     )
     created = services.campaigns.create(campaign, version.name, services.now())
     return {"campaignArn": services.arns.of(created)}
 
 
-def describe_campaign(services: AwsServices, asked: Asked) -> Answer:
+def describe_campaign(services: AwsServices, members: Members) -> Answer:
     """Answers what a campaign serves, and its newest update."""
-    return {"campaign": _described(services, services.resource(Campaign, asked["campaignArn"]))}
+    return {"campaign": _described(services, services.resource(Campaign, members["campaignArn"]))}
 
 
-def list_campaigns(services: AwsServices, asked: Asked) -> Answer:
+def list_campaigns(services: AwsServices, members: Members) -> Answer:
     """Lists the campaigns, of all solutions or of one."""
-    found, token = page(services, asked, Campaign, (Solution, "solutionArn"))
+    found, token = page(services, members, Campaign, (Solution, "solutionArn"))
     return {"campaigns": [_described(services, one) for one in found], "nextToken": token}
 
 
-def update_campaign(services: AwsServices, asked: Asked) -> Answer:
+def update_campaign(services: AwsServices, members: Members) -> Answer:
     """Serves another version or other settings; the old ones serve until the new ones do."""
-    campaign = services.resource(Campaign, asked["campaignArn"])
-    version, settings = campaign.heading_for, _settings(asked)
-    if "solutionVersionArn" in asked:
-        asked_for, more = _asked_version(services, asked)
+    campaign = services.resource(Campaign, members["campaignArn"])
+    version, settings = campaign.heading_for, _settings(members)
+    if "solutionVersionArn" in members:
+        asked_for, more = _asked_version(services, members)
         version, settings = asked_for.name, settings | more
     if version is None:
         raise AwsError(INVALID_INPUT, "the campaign serves nothing yet: send a solutionVersionArn")
@@ -58,9 +58,9 @@ def update_campaign(services: AwsServices, asked: Asked) -> Answer:
     return {"campaignArn": services.arns.of(campaign)}
 
 
-def delete_campaign(services: AwsServices, asked: Asked) -> None:
+def delete_campaign(services: AwsServices, members: Members) -> None:
     """Deletes a campaign at once; its solution version stays."""
-    services.registry.delete(Campaign, services.arns.name(asked["campaignArn"], Campaign))
+    services.registry.delete(Campaign, services.arns.name(members["campaignArn"], Campaign))
 
 
 def _described(services: AwsServices, campaign: Campaign) -> Answer:
@@ -100,15 +100,17 @@ def _version_arn(services: AwsServices, campaign: Campaign, version: str | None)
     return services.arns.named(Solution, f"{campaign.solution}/{version}")
 
 
-def _asked_version(services: AwsServices, asked: Asked) -> tuple[SolutionVersion, dict[str, Any]]:
+def _asked_version(
+    services: AwsServices, members: Members
+) -> tuple[SolutionVersion, dict[str, Any]]:
     """The version of an ARN, and what a campaign must know of it if it follows its solution.
 
     `SolutionArn/$LATEST` is the newest that is ACTIVE: from there on it follows. Another version
     is served until there is a newer one than those followed so far, as after a rollback.
     """
-    arn: str = asked["solutionVersionArn"]
+    arn: str = members["solutionVersionArn"]
     if not arn.endswith(_LATEST):
-        if asked.get("campaignConfig", {}).get(_SYNC):
+        if members.get("campaignConfig", {}).get(_SYNC):
             raise AwsError(
                 INVALID_INPUT,
                 f"with {_SYNC} the solutionVersionArn is the ARN of the solution and {_LATEST}",
@@ -119,12 +121,12 @@ def _asked_version(services: AwsServices, asked: Asked) -> tuple[SolutionVersion
     return newest, {"followed": newest.name}
 
 
-def _settings(asked: Asked) -> dict[str, Any]:
+def _settings(members: Members) -> dict[str, Any]:
     """The fields of a campaign that the request speaks of."""
-    config = asked.get("campaignConfig")
+    config = members.get("campaignConfig")
     settings: dict[str, Any] = {}
-    if "minProvisionedTPS" in asked:
-        settings["min_provisioned_tps"] = asked["minProvisionedTPS"]
+    if "minProvisionedTPS" in members:
+        settings["min_provisioned_tps"] = members["minProvisionedTPS"]
     if config is None:
         return settings
     follows = {"follows_latest": bool(config.get(_SYNC))}

@@ -19,10 +19,10 @@ from pawsonalize.aws.operations import (
     solutions,
     tags,
 )
-from pawsonalize.aws.services import Asked, AwsServices
+from pawsonalize.aws.services import AwsServices, Members
 
 # It returns an `Answer`, None where the operation answers nothing, or is a coroutine of either.
-Handler = Callable[[AwsServices, Asked], Any]
+Handler = Callable[[AwsServices, Members], Any]
 
 _FILES = (
     actions,

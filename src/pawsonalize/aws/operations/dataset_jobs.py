@@ -6,7 +6,7 @@ from types import MappingProxyType
 from pawsonalize.aws.operations.pages import page
 from pawsonalize.aws.operations.tags import given_tags
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
-from pawsonalize.aws.services import Answer, Asked, AwsServices
+from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.engine.resources.datasets import (
     Dataset,
     DatasetGroup,
@@ -17,32 +17,32 @@ from pawsonalize.engine.resources.jobs import DataDeletionJob, DatasetExportJob,
 from pawsonalize.engine.resources.status import Status
 
 
-def create_dataset_import_job(services: AwsServices, asked: Asked) -> Answer:
+def create_dataset_import_job(services: AwsServices, members: Members) -> Answer:
     """Imports CSV from `s3://`, or `file://` below a folder that the settings name."""
-    if asked.get("publishAttributionMetricsToS3"):
+    if members.get("publishAttributionMetricsToS3"):
         raise AwsError(INVALID_INPUT, "this service does not publish attribution metrics yet")
-    if "dataLocation" not in asked["dataSource"]:
+    if "dataLocation" not in members["dataSource"]:
         raise AwsError(INVALID_INPUT, "dataSource.dataLocation is missing: send it")
     job = services.import_jobs.create(
-        asked["jobName"],
-        services.resource(Dataset, asked["datasetArn"]).name,
-        asked["dataSource"]["dataLocation"],
-        ImportMode(asked.get("importMode", ImportMode.FULL)),
-        tags=given_tags(asked),
-        asked={"roleArn": asked.get("roleArn")},
+        members["jobName"],
+        services.resource(Dataset, members["datasetArn"]).name,
+        members["dataSource"]["dataLocation"],
+        ImportMode(members.get("importMode", ImportMode.FULL)),
+        tags=given_tags(members),
+        asked={"roleArn": members.get("roleArn")},
     )
     return {"datasetImportJobArn": services.arns.of(job)}
 
 
-def describe_dataset_import_job(services: AwsServices, asked: Asked) -> Answer:
+def describe_dataset_import_job(services: AwsServices, members: Members) -> Answer:
     """Answers an import with its state; why it failed names the first bad row."""
-    job = services.resource(DatasetImportJob, asked["datasetImportJobArn"])
+    job = services.resource(DatasetImportJob, members["datasetImportJobArn"])
     return {"datasetImportJob": _described_import(services, job)}
 
 
-def list_dataset_import_jobs(services: AwsServices, asked: Asked) -> Answer:
+def list_dataset_import_jobs(services: AwsServices, members: Members) -> Answer:
     """Lists the imports, into all datasets or into one."""
-    found, token = page(services, asked, DatasetImportJob, (Dataset, "datasetArn"))
+    found, token = page(services, members, DatasetImportJob, (Dataset, "datasetArn"))
     return {
         "datasetImportJobs": [_described_import(services, one) for one in found],
         "nextToken": token,
@@ -61,28 +61,28 @@ def _described_import(services: AwsServices, job: DatasetImportJob) -> Answer:
     }
 
 
-def create_dataset_export_job(services: AwsServices, asked: Asked) -> Answer:
+def create_dataset_export_job(services: AwsServices, members: Members) -> Answer:
     """Writes a dataset as CSV that an import reads; of Items and Users, ALL alone can be told."""
     job = DatasetExportJob(
-        name=asked["jobName"],
-        dataset=services.resource(Dataset, asked["datasetArn"]).name,
-        target=asked["jobOutput"]["s3DataDestination"]["path"],
-        mode=IngestionMode(asked.get("ingestionMode", IngestionMode.PUT)),
-        tags=given_tags(asked),
-        asked={name: asked[name] for name in ("jobOutput", "roleArn")},
+        name=members["jobName"],
+        dataset=services.resource(Dataset, members["datasetArn"]).name,
+        target=members["jobOutput"]["s3DataDestination"]["path"],
+        mode=IngestionMode(members.get("ingestionMode", IngestionMode.PUT)),
+        tags=given_tags(members),
+        asked={name: members[name] for name in ("jobOutput", "roleArn")},
     )
     return {"datasetExportJobArn": services.arns.of(services.jobs.create(job))}
 
 
-def describe_dataset_export_job(services: AwsServices, asked: Asked) -> Answer:
+def describe_dataset_export_job(services: AwsServices, members: Members) -> Answer:
     """Answers an export with its state."""
-    job = services.resource(DatasetExportJob, asked["datasetExportJobArn"])
+    job = services.resource(DatasetExportJob, members["datasetExportJobArn"])
     return {"datasetExportJob": _described_export(services, job)}
 
 
-def list_dataset_export_jobs(services: AwsServices, asked: Asked) -> Answer:
+def list_dataset_export_jobs(services: AwsServices, members: Members) -> Answer:
     """Lists the exports, of all datasets or of one."""
-    found, token = page(services, asked, DatasetExportJob, (Dataset, "datasetArn"))
+    found, token = page(services, members, DatasetExportJob, (Dataset, "datasetArn"))
     return {
         "datasetExportJobs": [_described_export(services, one) for one in found],
         "nextToken": token,
@@ -109,29 +109,29 @@ _WORDS: Mapping[Status, str] = MappingProxyType(
 )
 
 
-def create_data_deletion_job(services: AwsServices, asked: Asked) -> Answer:
+def create_data_deletion_job(services: AwsServices, members: Members) -> Answer:
     """Erases users from tables and archive; models know them until they are trained FULL again."""
-    if "dataLocation" not in asked["dataSource"]:
+    if "dataLocation" not in members["dataSource"]:
         raise AwsError(INVALID_INPUT, "dataSource.dataLocation is missing: send it")
     job = DataDeletionJob(
-        name=asked["jobName"],
-        dataset_group=services.resource(DatasetGroup, asked["datasetGroupArn"]).name,
-        source=asked["dataSource"]["dataLocation"],
-        tags=given_tags(asked),
-        asked={"roleArn": asked["roleArn"]},
+        name=members["jobName"],
+        dataset_group=services.resource(DatasetGroup, members["datasetGroupArn"]).name,
+        source=members["dataSource"]["dataLocation"],
+        tags=given_tags(members),
+        asked={"roleArn": members["roleArn"]},
     )
     return {"dataDeletionJobArn": services.arns.of(services.jobs.create(job))}
 
 
-def describe_data_deletion_job(services: AwsServices, asked: Asked) -> Answer:
+def describe_data_deletion_job(services: AwsServices, members: Members) -> Answer:
     """Answers a deletion with its state, and how many events and descriptions went."""
-    job = services.resource(DataDeletionJob, asked["dataDeletionJobArn"])
+    job = services.resource(DataDeletionJob, members["dataDeletionJobArn"])
     return {"dataDeletionJob": _described_deletion(services, job)}
 
 
-def list_data_deletion_jobs(services: AwsServices, asked: Asked) -> Answer:
+def list_data_deletion_jobs(services: AwsServices, members: Members) -> Answer:
     """Lists the deletions, of all dataset groups or of one."""
-    found, token = page(services, asked, DataDeletionJob, (DatasetGroup, "datasetGroupArn"))
+    found, token = page(services, members, DataDeletionJob, (DatasetGroup, "datasetGroupArn"))
     return {
         "dataDeletionJobs": [_described_deletion(services, one) for one in found],
         "nextToken": token,

@@ -4,7 +4,7 @@ import msgspec
 
 from pawsonalize.aws.operations.pages import page
 from pawsonalize.aws.operations.tags import given_tags
-from pawsonalize.aws.services import Answer, Asked, AwsServices
+from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.engine.resources.datasets import (
     Dataset,
     DatasetGroup,
@@ -17,64 +17,66 @@ from pawsonalize.engine.resources.schemas import dataset_type_named, new_schema
 _KEPT_OF_GROUP = ("domain", "roleArn", "kmsKeyArn")
 
 
-def create_dataset_group(services: AwsServices, asked: Asked) -> Answer:
+def create_dataset_group(services: AwsServices, members: Members) -> Answer:
     """Creates a dataset group; its domain says which recommenders it has, role and key are kept."""
     group = DatasetGroup(
-        name=asked["name"],
-        tags=given_tags(asked),
-        asked={name: asked[name] for name in _KEPT_OF_GROUP if name in asked},
+        name=members["name"],
+        tags=given_tags(members),
+        asked={name: members[name] for name in _KEPT_OF_GROUP if name in members},
     )
     created = services.registry.create(group, services.now())
-    return {"datasetGroupArn": services.arns.of(created), "domain": asked.get("domain")}
+    return {"datasetGroupArn": services.arns.of(created), "domain": members.get("domain")}
 
 
-def describe_dataset_group(services: AwsServices, asked: Asked) -> Answer:
+def describe_dataset_group(services: AwsServices, members: Members) -> Answer:
     """Answers a dataset group with its state."""
-    group = services.resource(DatasetGroup, asked["datasetGroupArn"])
+    group = services.resource(DatasetGroup, members["datasetGroupArn"])
     return {"datasetGroup": _described_group(services, group)}
 
 
-def list_dataset_groups(services: AwsServices, asked: Asked) -> Answer:
+def list_dataset_groups(services: AwsServices, members: Members) -> Answer:
     """Lists the dataset groups, newest first; one is there from the start."""
-    found, token = page(services, asked, DatasetGroup)
+    found, token = page(services, members, DatasetGroup)
     return {"datasetGroups": [_described_group(services, one) for one in found], "nextToken": token}
 
 
-def delete_dataset_group(services: AwsServices, asked: Asked) -> None:
+def delete_dataset_group(services: AwsServices, members: Members) -> None:
     """Deletes a dataset group that is empty: its solutions, filters, datasets… go first."""
-    services.datasets.delete_group(services.arns.name(asked["datasetGroupArn"], DatasetGroup))
+    services.datasets.delete_group(services.arns.name(members["datasetGroupArn"], DatasetGroup))
 
 
 def _described_group(services: AwsServices, group: DatasetGroup) -> Answer:
     return services.summary(group) | {"datasetGroupArn": services.arns.of(group)} | {**group.asked}
 
 
-def create_schema(services: AwsServices, asked: Asked) -> Answer:
+def create_schema(services: AwsServices, members: Members) -> Answer:
     """Stores a schema; the name of its Avro record, or its fields, tell which dataset it is of."""
-    kept = {"domain": asked.get("domain")}
-    schema = new_schema(asked["name"], asked["schema"], asked=kept)
+    kept = {"domain": members.get("domain")}
+    schema = new_schema(members["name"], members["schema"], asked=kept)
     return {"schemaArn": services.arns.of(services.registry.create(schema, services.now()))}
 
 
-def describe_schema(services: AwsServices, asked: Asked) -> Answer:
+def describe_schema(services: AwsServices, members: Members) -> Answer:
     """Answers the schema as it was given."""
     return {
-        "schema": _described_schema(services, services.resource(DatasetSchema, asked["schemaArn"]))
+        "schema": _described_schema(
+            services, services.resource(DatasetSchema, members["schemaArn"])
+        )
     }
 
 
-def list_schemas(services: AwsServices, asked: Asked) -> Answer:
+def list_schemas(services: AwsServices, members: Members) -> Answer:
     """Lists the schemas, newest first."""
-    found, token = page(services, asked, DatasetSchema)
+    found, token = page(services, members, DatasetSchema)
     return {
         "schemas": [_described_schema(services, schema) for schema in found],
         "nextToken": token,
     }
 
 
-def delete_schema(services: AwsServices, asked: Asked) -> None:
+def delete_schema(services: AwsServices, members: Members) -> None:
     """Deletes a schema that no dataset has."""
-    services.registry.delete(DatasetSchema, services.arns.name(asked["schemaArn"], DatasetSchema))
+    services.registry.delete(DatasetSchema, services.arns.name(members["schemaArn"], DatasetSchema))
 
 
 def _described_schema(services: AwsServices, schema: DatasetSchema) -> Answer:
@@ -85,44 +87,44 @@ def _described_schema(services: AwsServices, schema: DatasetSchema) -> Answer:
     }
 
 
-def create_dataset(services: AwsServices, asked: Asked) -> Answer:
+def create_dataset(services: AwsServices, members: Members) -> Answer:
     """Creates the Interactions, Items or Users of a dataset group, which has one of each."""
-    group = services.resource(DatasetGroup, asked["datasetGroupArn"])
-    schema = services.resource(DatasetSchema, asked["schemaArn"])
-    dataset_type = dataset_type_named(asked["datasetType"])
+    group = services.resource(DatasetGroup, members["datasetGroupArn"])
+    schema = services.resource(DatasetSchema, members["schemaArn"])
+    dataset_type = dataset_type_named(members["datasetType"])
     dataset = Dataset(
         name=dataset_name(group.name, dataset_type),
         dataset_group=group.name,
         dataset_type=dataset_type,
         schema=schema.name,
-        tags=given_tags(asked),
-        asked={"name": asked["name"]},
+        tags=given_tags(members),
+        asked={"name": members["name"]},
     )
     return {"datasetArn": services.arns.of(services.datasets.create(dataset, services.now()))}
 
 
-def describe_dataset(services: AwsServices, asked: Asked) -> Answer:
+def describe_dataset(services: AwsServices, members: Members) -> Answer:
     """Answers a dataset with its state."""
-    return {"dataset": _described(services, services.resource(Dataset, asked["datasetArn"]))}
+    return {"dataset": _described(services, services.resource(Dataset, members["datasetArn"]))}
 
 
-def list_datasets(services: AwsServices, asked: Asked) -> Answer:
+def list_datasets(services: AwsServices, members: Members) -> Answer:
     """Lists the datasets, of all dataset groups or of one."""
-    found, token = page(services, asked, Dataset, (DatasetGroup, "datasetGroupArn"))
+    found, token = page(services, members, Dataset, (DatasetGroup, "datasetGroupArn"))
     return {"datasets": [_described(services, one) for one in found], "nextToken": token}
 
 
-def update_dataset(services: AwsServices, asked: Asked) -> Answer:
+def update_dataset(services: AwsServices, members: Members) -> Answer:
     """Gives a dataset another schema of its type, which the next import reads by."""
-    dataset = services.resource(Dataset, asked["datasetArn"])
-    schema = services.resource(DatasetSchema, asked["schemaArn"])
+    dataset = services.resource(Dataset, members["datasetArn"])
+    schema = services.resource(DatasetSchema, members["schemaArn"])
     changed = msgspec.structs.replace(dataset, schema=schema.name)
     return {"datasetArn": services.arns.of(services.datasets.update(changed, services.now()))}
 
 
-def delete_dataset(services: AwsServices, asked: Asked) -> None:
+def delete_dataset(services: AwsServices, members: Members) -> None:
     """Deletes a dataset with its data, unless an import is running into it."""
-    services.datasets.delete(services.arns.name(asked["datasetArn"], Dataset))
+    services.datasets.delete(services.arns.name(members["datasetArn"], Dataset))
 
 
 def _described(services: AwsServices, dataset: Dataset) -> Answer:
@@ -135,32 +137,32 @@ def _described(services: AwsServices, dataset: Dataset) -> Answer:
     }
 
 
-def create_filter(services: AwsServices, asked: Asked) -> Answer:
+def create_filter(services: AwsServices, members: Members) -> Answer:
     """Creates a filter in Amazon's language; it is ACTIVE at once."""
     created = services.filters.create(
-        asked["name"],
-        asked["filterExpression"],
+        members["name"],
+        members["filterExpression"],
         services.now(),
-        dataset_group=services.resource(DatasetGroup, asked["datasetGroupArn"]).name,
-        tags=given_tags(asked),
+        dataset_group=services.resource(DatasetGroup, members["datasetGroupArn"]).name,
+        tags=given_tags(members),
     )
     return {"filterArn": services.arns.of(created)}
 
 
-def describe_filter(services: AwsServices, asked: Asked) -> Answer:
+def describe_filter(services: AwsServices, members: Members) -> Answer:
     """Answers a filter with its expression."""
-    return {"filter": _described_filter(services, services.resource(Filter, asked["filterArn"]))}
+    return {"filter": _described_filter(services, services.resource(Filter, members["filterArn"]))}
 
 
-def list_filters(services: AwsServices, asked: Asked) -> Answer:
+def list_filters(services: AwsServices, members: Members) -> Answer:
     """Lists the filters, of all dataset groups or of one."""
-    found, token = page(services, asked, Filter, (DatasetGroup, "datasetGroupArn"))
+    found, token = page(services, members, Filter, (DatasetGroup, "datasetGroupArn"))
     return {"Filters": [_described_filter(services, one) for one in found], "nextToken": token}
 
 
-def delete_filter(services: AwsServices, asked: Asked) -> None:
+def delete_filter(services: AwsServices, members: Members) -> None:
     """Deletes a filter; who asks with it from then on is told."""
-    services.registry.delete(Filter, services.arns.name(asked["filterArn"], Filter))
+    services.registry.delete(Filter, services.arns.name(members["filterArn"], Filter))
 
 
 def _described_filter(services: AwsServices, found: Filter) -> Answer:

@@ -6,7 +6,7 @@ from typing import Any
 from pawsonalize.aws.operations.pages import page
 from pawsonalize.aws.operations.tags import given_tags
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
-from pawsonalize.aws.services import Answer, Asked, AwsServices
+from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.schemas import DatasetType
@@ -18,30 +18,30 @@ from pawsonalize.engine.reporting.metric_attributions import SOURCE
 from pawsonalize.engine.resources.datasets import Dataset, DatasetGroup, EventTracker
 
 
-def create_event_tracker(services: AwsServices, asked: Asked) -> Answer:
+def create_event_tracker(services: AwsServices, members: Members) -> Answer:
     """Creates the event tracker of a dataset group, which has one, with a new tracking id."""
-    group = services.resource(DatasetGroup, asked["datasetGroupArn"])
+    group = services.resource(DatasetGroup, members["datasetGroupArn"])
     created = services.datasets.create_tracker(
-        asked["name"], group.name, services.now(), given_tags(asked)
+        members["name"], group.name, services.now(), given_tags(members)
     )
     return {"eventTrackerArn": services.arns.of(created), "trackingId": created.tracking_id}
 
 
-def describe_event_tracker(services: AwsServices, asked: Asked) -> Answer:
+def describe_event_tracker(services: AwsServices, members: Members) -> Answer:
     """Answers an event tracker with its tracking id."""
-    tracker = services.resource(EventTracker, asked["eventTrackerArn"])
+    tracker = services.resource(EventTracker, members["eventTrackerArn"])
     return {"eventTracker": _described(services, tracker)}
 
 
-def list_event_trackers(services: AwsServices, asked: Asked) -> Answer:
+def list_event_trackers(services: AwsServices, members: Members) -> Answer:
     """Lists the event trackers, of all dataset groups or of one."""
-    found, token = page(services, asked, EventTracker, (DatasetGroup, "datasetGroupArn"))
+    found, token = page(services, members, EventTracker, (DatasetGroup, "datasetGroupArn"))
     return {"eventTrackers": [_described(services, one) for one in found], "nextToken": token}
 
 
-def delete_event_tracker(services: AwsServices, asked: Asked) -> None:
+def delete_event_tracker(services: AwsServices, members: Members) -> None:
     """Deletes an event tracker; its tracking id takes no more events, those there are stay."""
-    tracker = services.resource(EventTracker, asked["eventTrackerArn"])
+    tracker = services.resource(EventTracker, members["eventTrackerArn"])
     services.registry.delete(EventTracker, tracker.name)
     services.trackers.forget(tracker.tracking_id)
 
@@ -55,46 +55,46 @@ def _described(services: AwsServices, tracker: EventTracker) -> Answer:
     }
 
 
-async def put_events(services: AwsServices, asked: Asked) -> None:
+async def put_events(services: AwsServices, members: Members) -> None:
     """Takes 1 to 10 events, all or none; the next answer knows them.
 
     An `itemId` may be an animal's of the inventory: then the event is on its group.
     """
-    events = await services.read(_events, services, asked)
+    events = await services.read(_events, services, members)
     await services.ingest.put(events)
 
 
-def put_items(services: AwsServices, asked: Asked) -> None:
+def put_items(services: AwsServices, members: Members) -> None:
     """Takes 1 to 10 items, each with the properties that the dataset's schema has."""
-    dataset = dataset_of(services, asked, DatasetType.ITEMS)
+    dataset = dataset_of(services, members, DatasetType.ITEMS)
     records = [
         Record(item["itemId"], properties_of(item, f"items.{place}.member"))
-        for place, item in enumerate(asked["items"], 1)
+        for place, item in enumerate(members["items"], 1)
     ]
     check_records(services.datasets.put_items(dataset, records), "items")
 
 
-def put_users(services: AwsServices, asked: Asked) -> None:
+def put_users(services: AwsServices, members: Members) -> None:
     """Takes 1 to 10 users, each with the properties that the dataset's schema has."""
-    dataset = dataset_of(services, asked, DatasetType.USERS)
+    dataset = dataset_of(services, members, DatasetType.USERS)
     records = [
         Record(user["userId"], properties_of(user, f"users.{place}.member"))
-        for place, user in enumerate(asked["users"], 1)
+        for place, user in enumerate(members["users"], 1)
     ]
     check_records(services.datasets.put_users(dataset, records), "users")
 
 
-def _events(services: AwsServices, asked: Asked) -> list[Event]:
-    group = services.trackers.find(asked["trackingId"]).dataset_group
+def _events(services: AwsServices, members: Members) -> list[Event]:
+    group = services.trackers.find(members["trackingId"]).dataset_group
     events = [
-        _event(services, asked, group, event, f"eventList.{place}.member")
-        for place, event in enumerate(asked["eventList"], 1)
+        _event(services, members, group, event, f"eventList.{place}.member")
+        for place, event in enumerate(members["eventList"], 1)
     ]
     return services.animal_names.resolved(events)
 
 
 def _event(
-    services: AwsServices, asked: Asked, group: str, given: Mapping[str, Any], path: str
+    services: AwsServices, members: Members, group: str, given: Mapping[str, Any], path: str
 ) -> Event:
     properties = properties_of(given, path)
     if "metricAttribution" in given:
@@ -103,8 +103,8 @@ def _event(
         return read_interaction(
             group,
             services.now(),
-            user_id=asked.get("userId"),
-            session_id=asked["sessionId"],
+            user_id=members.get("userId"),
+            session_id=members["sessionId"],
             event_type=given["eventType"],
             item_id=given.get("itemId", properties.get("itemId")),  # where it was at first
             sent_at=given["sentAt"],
@@ -140,11 +140,11 @@ def properties_of(given: Mapping[str, Any], path: str) -> dict[str, Any]:
     return found
 
 
-def dataset_of(services: AwsServices, asked: Asked, wanted: DatasetType) -> Dataset:
+def dataset_of(services: AwsServices, members: Members, wanted: DatasetType) -> Dataset:
     """The dataset that is put into, which must be of that type."""
-    dataset = services.resource(Dataset, asked["datasetArn"])
+    dataset = services.resource(Dataset, members["datasetArn"])
     if dataset.dataset_type is not wanted:
-        raise AwsError(INVALID_INPUT, f"{asked['datasetArn']} is no dataset of {wanted}")
+        raise AwsError(INVALID_INPUT, f"{members['datasetArn']} is no dataset of {wanted}")
     return dataset
 
 

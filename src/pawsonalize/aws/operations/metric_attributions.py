@@ -5,46 +5,46 @@ from typing import Any
 
 from pawsonalize.aws.operations.pages import page, part_of
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
-from pawsonalize.aws.services import Answer, Asked, AwsServices
+from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.metric_attributions import AttributedMetric, MetricAttribution
 
 
-def create_metric_attribution(services: AwsServices, asked: Asked) -> Answer:
+def create_metric_attribution(services: AwsServices, members: Members) -> Answer:
     """Adds up events by source or recommending solution; reports as CSV every hour, if asked to."""
-    group = services.resource(DatasetGroup, asked["datasetGroupArn"])
+    group = services.resource(DatasetGroup, members["datasetGroupArn"])
     attribution = MetricAttribution(
-        name=asked["name"],
+        name=members["name"],
         dataset_group=group.name,
-        metrics=_metrics(asked["metrics"]),
-        **_output(asked["metricsOutputConfig"]),
+        metrics=_metrics(members["metrics"]),
+        **_output(members["metricsOutputConfig"]),
     )
     created = services.attributions.create(attribution, services.now())
     return {"metricAttributionArn": services.arns.of(created)}
 
 
-def describe_metric_attribution(services: AwsServices, asked: Asked) -> Answer:
+def describe_metric_attribution(services: AwsServices, members: Members) -> Answer:
     """Answers a metric attribution with its state."""
-    found = services.resource(MetricAttribution, asked["metricAttributionArn"])
+    found = services.resource(MetricAttribution, members["metricAttributionArn"])
     return {"metricAttribution": _described(services, found)}
 
 
-def list_metric_attributions(services: AwsServices, asked: Asked) -> Answer:
+def list_metric_attributions(services: AwsServices, members: Members) -> Answer:
     """Lists the metric attributions, of all dataset groups or of one."""
-    found, token = page(services, asked, MetricAttribution, (DatasetGroup, "datasetGroupArn"))
+    found, token = page(services, members, MetricAttribution, (DatasetGroup, "datasetGroupArn"))
     return {"metricAttributions": [_described(services, one) for one in found]} | {
         "nextToken": token
     }
 
 
-def list_metric_attribution_metrics(services: AwsServices, asked: Asked) -> Answer:
+def list_metric_attribution_metrics(services: AwsServices, members: Members) -> Answer:
     """Lists the metrics of a metric attribution, or of all."""
-    if "metricAttributionArn" in asked:
-        found = [services.resource(MetricAttribution, asked["metricAttributionArn"])]
+    if "metricAttributionArn" in members:
+        found = [services.resource(MetricAttribution, members["metricAttributionArn"])]
     else:
         found = list(services.registry.all(MetricAttribution))
     metrics = [metric for attribution in found for metric in attribution.metrics]
-    shown, token = part_of(metrics, asked)
+    shown, token = part_of(metrics, members)
     return {
         "metrics": [
             {"metricName": one.name, "eventType": one.event_type, "expression": one.expression}
@@ -54,25 +54,25 @@ def list_metric_attribution_metrics(services: AwsServices, asked: Asked) -> Answ
     }
 
 
-def update_metric_attribution(services: AwsServices, asked: Asked) -> Answer:
+def update_metric_attribution(services: AwsServices, members: Members) -> Answer:
     """Adds and removes metrics, or reports elsewhere, from the next report on."""
-    if "metricAttributionArn" not in asked:
+    if "metricAttributionArn" not in members:
         raise AwsError(INVALID_INPUT, "metricAttributionArn is missing: send it")
-    name = services.arns.name(asked["metricAttributionArn"], MetricAttribution)
-    changes = _output(asked["metricsOutputConfig"]) if "metricsOutputConfig" in asked else {}
+    name = services.arns.name(members["metricAttributionArn"], MetricAttribution)
+    changes = _output(members["metricsOutputConfig"]) if "metricsOutputConfig" in members else {}
     updated = services.attributions.update(
         name,
         services.now(),
-        add=_metrics(asked.get("addMetrics", ())),
-        remove=asked.get("removeMetrics", ()),
+        add=_metrics(members.get("addMetrics", ())),
+        remove=members.get("removeMetrics", ()),
         **changes,
     )
     return {"metricAttributionArn": services.arns.of(updated)}
 
 
-def delete_metric_attribution(services: AwsServices, asked: Asked) -> None:
+def delete_metric_attribution(services: AwsServices, members: Members) -> None:
     """Deletes a metric attribution; its reports stay."""
-    name = services.arns.name(asked["metricAttributionArn"], MetricAttribution)
+    name = services.arns.name(members["metricAttributionArn"], MetricAttribution)
     services.registry.delete(MetricAttribution, name)
 
 

@@ -8,7 +8,7 @@ from pawsonalize.aws.arn import public_arn, public_name
 from pawsonalize.aws.operations.pages import part_of
 from pawsonalize.aws.protocol.errors import NOT_FOUND, AwsError
 from pawsonalize.aws.recipes import AWS_RECIPES, DOMAIN_RECIPES, AwsRecipe, DomainRecipe
-from pawsonalize.aws.services import Answer, Asked, AwsServices
+from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.recipes.catalogue import recipe_named
@@ -38,47 +38,47 @@ def domain_recipe_of(arn: str) -> DomainRecipe:
     return recipe
 
 
-def list_recipes(_services: AwsServices, asked: Asked) -> Answer:
+def list_recipes(_services: AwsServices, members: Members) -> Answer:
     """Lists AWS's names of this service's recipes, or those of a domain."""
     recipes: list[AwsRecipe | DomainRecipe] = [*AWS_RECIPES.values()]
-    if "domain" in asked:
-        recipes = [one for one in DOMAIN_RECIPES.values() if one.domain == asked["domain"]]
-    shown, token = part_of(recipes, asked)
+    if "domain" in members:
+        recipes = [one for one in DOMAIN_RECIPES.values() if one.domain == members["domain"]]
+    shown, token = part_of(recipes, members)
     return {"recipes": [_described(recipe) for recipe in shown], "nextToken": token}
 
 
-def describe_recipe(_services: AwsServices, asked: Asked) -> Answer:
+def describe_recipe(_services: AwsServices, members: Members) -> Answer:
     """Describes the recipe of ours that stands behind AWS's name."""
-    domain_recipe = DOMAIN_RECIPES.get(public_name(asked["recipeArn"], "recipe"))
-    return {"recipe": _described(domain_recipe or recipe_of(asked["recipeArn"]))}
+    domain_recipe = DOMAIN_RECIPES.get(public_name(members["recipeArn"], "recipe"))
+    return {"recipe": _described(domain_recipe or recipe_of(members["recipeArn"]))}
 
 
-def describe_algorithm(_services: AwsServices, asked: Asked) -> Answer:
+def describe_algorithm(_services: AwsServices, members: Members) -> Answer:
     """Answers our recipe's settings as the hyperparameters of AWS's algorithm."""
-    name = public_name(asked["algorithmArn"], "algorithm")
+    name = public_name(members["algorithmArn"], "algorithm")
     recipe = DOMAIN_RECIPES.get(name) or recipe_of(public_arn("recipe", name))
     settings = asdict(recipe_named(recipe.recipe).settings())
     return {
         "algorithm": _ALWAYS
         | {
             "name": name,
-            "algorithmArn": asked["algorithmArn"],
+            "algorithmArn": members["algorithmArn"],
             "defaultHyperParameters": {key: _text(value) for key, value in settings.items()},
             "trainingInputMode": "File",
         }
     }
 
 
-def describe_feature_transformation(_services: AwsServices, asked: Asked) -> Answer:
+def describe_feature_transformation(_services: AwsServices, members: Members) -> Answer:
     """Describes the one transformation, which leaves nothing out and has no parameters."""
-    name = public_name(asked["featureTransformationArn"], "feature-transformation")
+    name = public_name(members["featureTransformationArn"], "feature-transformation")
     if name != _TRANSFORMATION:
         raise AwsError(NOT_FOUND, f"there is no feature transformation {name}")
     return {
         "featureTransformation": _ALWAYS
         | {
             "name": name,
-            "featureTransformationArn": asked["featureTransformationArn"],
+            "featureTransformationArn": members["featureTransformationArn"],
             "defaultParameters": {},
         }
     }

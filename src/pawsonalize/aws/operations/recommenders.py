@@ -9,17 +9,17 @@ from pawsonalize.aws.operations.pages import page
 from pawsonalize.aws.operations.recipes import domain_recipe_of
 from pawsonalize.aws.operations.tags import given_tags
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
-from pawsonalize.aws.services import Answer, Asked, AwsServices
+from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.engine.resources.campaigns import Recommender
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.solutions import EventParameters, TrainingSelection
 from pawsonalize.engine.resources.status import Status
 
 
-def create_recommender(services: AwsServices, asked: Asked) -> Answer:
+def create_recommender(services: AwsServices, members: Members) -> Answer:
     """Trains our recipe for a domain's use case, then serves it; the group must have the domain."""
-    group = services.resource(DatasetGroup, asked["datasetGroupArn"])
-    recipe = domain_recipe_of(asked["recipeArn"])
+    group = services.resource(DatasetGroup, members["datasetGroupArn"])
+    recipe = domain_recipe_of(members["recipeArn"])
     if group.asked.get("domain") != recipe.domain:
         raise AwsError(
             INVALID_INPUT,
@@ -28,57 +28,57 @@ def create_recommender(services: AwsServices, asked: Asked) -> Answer:
         )
     events = () if recipe.event_type is None else (EventParameters(recipe.event_type),)
     recommender = Recommender(
-        name=asked["name"],
+        name=members["name"],
         dataset_group=group.name,
         recipe=recipe.recipe,
         selection=TrainingSelection(events),
-        tags=given_tags(asked),
-        **_settings(asked),
+        tags=given_tags(members),
+        **_settings(members),
     )
-    kept = {**recommender.asked, "recipeArn": asked["recipeArn"]}
+    kept = {**recommender.asked, "recipeArn": members["recipeArn"]}
     recommender = msgspec.structs.replace(recommender, asked=kept)
     created = services.recommenders.create(recommender, services.now())
     return {"recommenderArn": services.arns.of(created)}
 
 
-def describe_recommender(services: AwsServices, asked: Asked) -> Answer:
+def describe_recommender(services: AwsServices, members: Members) -> Answer:
     """Answers a recommender with its state, and how well its model does on held-out users."""
-    recommender = services.resource(Recommender, asked["recommenderArn"])
+    recommender = services.resource(Recommender, members["recommenderArn"])
     version = services.recommenders.version(recommender)
     metrics = version.metrics if version and version.metrics else None
     return {"recommender": _described(services, recommender) | {"modelMetrics": metrics}}
 
 
-def list_recommenders(services: AwsServices, asked: Asked) -> Answer:
+def list_recommenders(services: AwsServices, members: Members) -> Answer:
     """Lists the recommenders, of all dataset groups or of one."""
-    found, token = page(services, asked, Recommender, (DatasetGroup, "datasetGroupArn"))
+    found, token = page(services, members, Recommender, (DatasetGroup, "datasetGroupArn"))
     return {"recommenders": [_described(services, one) for one in found], "nextToken": token}
 
 
-def update_recommender(services: AwsServices, asked: Asked) -> Answer:
+def update_recommender(services: AwsServices, members: Members) -> Answer:
     """Changes how a recommender explores and serves; it answers on meanwhile."""
-    recommender = services.resource(Recommender, asked["recommenderArn"])
-    changes = _settings(asked)
+    recommender = services.resource(Recommender, members["recommenderArn"])
+    changes = _settings(members)
     kept = {**recommender.asked, **changes.pop("asked", {})}
     services.recommenders.update(recommender.name, services.now(), asked=kept, **changes)
     return {"recommenderArn": services.arns.of(recommender)}
 
 
-def start_recommender(services: AwsServices, asked: Asked) -> Answer:
+def start_recommender(services: AwsServices, members: Members) -> Answer:
     """Lets a stopped recommender answer again, at once, with the model it had."""
-    name = services.arns.name(asked["recommenderArn"], Recommender)
+    name = services.arns.name(members["recommenderArn"], Recommender)
     return {"recommenderArn": services.arns.of(services.recommenders.start(name, services.now()))}
 
 
-def stop_recommender(services: AwsServices, asked: Asked) -> Answer:
+def stop_recommender(services: AwsServices, members: Members) -> Answer:
     """Stops a recommender, at once; its model is kept."""
-    name = services.arns.name(asked["recommenderArn"], Recommender)
+    name = services.arns.name(members["recommenderArn"], Recommender)
     return {"recommenderArn": services.arns.of(services.recommenders.stop(name, services.now()))}
 
 
-def delete_recommender(services: AwsServices, asked: Asked) -> None:
+def delete_recommender(services: AwsServices, members: Members) -> None:
     """Deletes a recommender with its solution, its campaign and its model."""
-    name = services.arns.name(asked["recommenderArn"], Recommender)
+    name = services.arns.name(members["recommenderArn"], Recommender)
     services.recommenders.delete(name, services.now())
 
 
@@ -101,11 +101,11 @@ def _described(services: AwsServices, recommender: Recommender) -> Answer:
     }
 
 
-def _settings(asked: Asked) -> dict[str, Any]:
+def _settings(members: Members) -> dict[str, Any]:
     """The fields of a recommender that the request speaks of."""
-    if "recommenderConfig" not in asked:
+    if "recommenderConfig" not in members:
         return {}
-    config = asked["recommenderConfig"]
+    config = members["recommenderConfig"]
     if config.get("trainingDataConfig"):
         raise AwsError(
             INVALID_INPUT, "this service does not do trainingDataConfig yet: leave it out"

@@ -6,7 +6,7 @@ from typing import Any
 from pawsonalize.aws.operations.recommenders import serving_campaign
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, NOT_FOUND, AwsError
 from pawsonalize.aws.recipes import WITH_SCORES
-from pawsonalize.aws.services import Answer, Asked, AwsServices
+from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.filters.expression import number_text
@@ -26,36 +26,36 @@ _DEFAULT_RESULTS = 25
 _METADATA = "enableMetadataWithRecommendations"
 
 
-async def get_recommendations(services: AwsServices, asked: Asked) -> Answer:
+async def get_recommendations(services: AwsServices, members: Members) -> Answer:
     """Recommends items for a user, or like an item; a user nobody knows gets popular ones."""
-    runtime = await campaign_runtime(services, asked)
+    runtime = await campaign_runtime(services, members)
     if runtime.recipe == NextBestAction.name:
         raise AwsError(INVALID_INPUT, "the campaign suggests actions: GetActionRecommendations")
-    return await services.read(_recommended, services, runtime, asked)
+    return await services.read(_recommended, services, runtime, members)
 
 
-async def get_personalized_ranking(services: AwsServices, asked: Asked) -> Answer:
+async def get_personalized_ranking(services: AwsServices, members: Members) -> Answer:
     """Orders a list of at most 500 items for a user; scores sum to 1, unknown ids come last."""
-    runtime = await campaign_runtime(services, asked)
-    return await services.read(_ranked, services, runtime, asked)
+    runtime = await campaign_runtime(services, members)
+    return await services.read(_ranked, services, runtime, members)
 
 
-def _recommended(services: AwsServices, runtime: Runtime, asked: Asked) -> Answer:
-    item = _id(asked, "itemId")
-    visitor = visitor_of(asked)
+def _recommended(services: AwsServices, runtime: Runtime, members: Members) -> Answer:
+    item = _id(members, "itemId")
+    visitor = visitor_of(members)
     if visitor.user_id is None and item is None:
         raise AwsError(INVALID_INPUT, "userId is missing: send it, or an itemId")
     now = services.now()
     answer = runtime.recommend(
         visitor,
-        asked.get("numResults") or _DEFAULT_RESULTS,
+        members.get("numResults") or _DEFAULT_RESULTS,
         now,
         now,
-        constraint=_constraint(services, asked),
-        told=_told(asked),
+        constraint=_constraint(services, members),
+        told=_told(members),
         item_id=item,
     )
-    items = _items(services, asked, answer, now)
+    items = _items(services, members, answer, now)
     if runtime.recipe not in WITH_SCORES:
         items = [item | {"score": None} for item in items]
     return {
@@ -64,52 +64,52 @@ def _recommended(services: AwsServices, runtime: Runtime, asked: Asked) -> Answe
     }
 
 
-def _ranked(services: AwsServices, runtime: Runtime, asked: Asked) -> Answer:
-    given = dict.fromkeys(parse_id(item, "inputList") for item in asked["inputList"])
+def _ranked(services: AwsServices, runtime: Runtime, members: Members) -> Answer:
+    given = dict.fromkeys(parse_id(item, "inputList") for item in members["inputList"])
     now = services.now()
     answer = runtime.rerank(
-        visitor_of(asked),
+        visitor_of(members),
         [Candidate(item, item) for item in given],
         now,
         now,
-        filtered_by=_filter(services, asked, _group(services, asked)),
-        told=_told(asked),
+        filtered_by=_filter(services, members, _group(services, members)),
+        told=_told(members),
     )
     return {
-        "personalizedRanking": _items(services, asked, answer, now),
+        "personalizedRanking": _items(services, members, answer, now),
         "recommendationId": answer.recommendation_id,
     }
 
 
-async def campaign_runtime(services: AwsServices, asked: Asked) -> Runtime:
+async def campaign_runtime(services: AwsServices, members: Members) -> Runtime:
     """What answers for the campaign or recommender that the request names."""
     try:
-        return await services.runtimes.of(_campaign_name(services, asked))
+        return await services.runtimes.of(_campaign_name(services, members))
     except NotReady as error:  # for AWS's clients it is not there before it is ACTIVE
         raise AwsError(NOT_FOUND, error.message) from error
 
 
-def _campaign_name(services: AwsServices, asked: Asked) -> str:
-    if "recommenderArn" in asked:
-        if "campaignArn" in asked:
+def _campaign_name(services: AwsServices, members: Members) -> str:
+    if "recommenderArn" in members:
+        if "campaignArn" in members:
             raise AwsError(INVALID_INPUT, "send a campaignArn or a recommenderArn, not both")
-        return serving_campaign(services, asked["recommenderArn"])
-    if "campaignArn" not in asked:
+        return serving_campaign(services, members["recommenderArn"])
+    if "campaignArn" not in members:
         raise AwsError(INVALID_INPUT, "campaignArn is missing: send it, or a recommenderArn")
-    return services.arns.name(asked["campaignArn"], Campaign)
+    return services.arns.name(members["campaignArn"], Campaign)
 
 
-def _group(services: AwsServices, asked: Asked) -> str:
-    campaign = services.registry.get(Campaign, _campaign_name(services, asked))
+def _group(services: AwsServices, members: Members) -> str:
+    campaign = services.registry.get(Campaign, _campaign_name(services, members))
     return services.registry.get(Solution, campaign.solution).dataset_group
 
 
-def _constraint(services: AwsServices, asked: Asked) -> Constraint:
-    if "filterArn" not in asked and not asked.get("promotions"):
-        return Constraint(_filter(services, asked, ""))
-    group = _group(services, asked)
-    promotions = [_promotion(services, one, group) for one in asked.get("promotions", ())]
-    return Constraint(_filter(services, asked, group), next(iter(promotions), None))
+def _constraint(services: AwsServices, members: Members) -> Constraint:
+    if "filterArn" not in members and not members.get("promotions"):
+        return Constraint(_filter(services, members, ""))
+    group = _group(services, members)
+    promotions = [_promotion(services, one, group) for one in members.get("promotions", ())]
+    return Constraint(_filter(services, members, group), next(iter(promotions), None))
 
 
 def _promotion(services: AwsServices, given: Mapping[str, Any], group: str) -> Promotion:
@@ -132,22 +132,22 @@ def _filter(services: AwsServices, given: Mapping[str, Any], group: str) -> Appl
     return apply(services.filters.find(found.name, dataset_group=group), values)
 
 
-def _items(services: AwsServices, asked: Asked, answer: Answered, now: int) -> list[Answer]:
-    rows = _metadata(services, asked, [one.item_id for one in answer.items], now)
+def _items(services: AwsServices, members: Members, answer: Answered, now: int) -> list[Answer]:
+    rows = _metadata(services, members, [one.item_id for one in answer.items], now)
     return [_item(one, row) for one, row in zip(answer.items, rows, strict=True)]
 
 
 def _metadata(
-    services: AwsServices, asked: Asked, item_ids: list[str], now: int
+    services: AwsServices, members: Members, item_ids: list[str], now: int
 ) -> list[dict[str, str] | None]:
     """The columns that are asked for, as text; a campaign has to allow that."""
-    wanted = asked.get("metadataColumns")
+    wanted = members.get("metadataColumns")
     if not wanted:
         return [None] * len(item_ids)
-    campaign = services.registry.get(Campaign, _campaign_name(services, asked))
+    campaign = services.registry.get(Campaign, _campaign_name(services, members))
     if not campaign.asked.get("campaignConfig", {}).get(_METADATA):
         raise AwsError(INVALID_INPUT, f"update the campaign with {_METADATA} first")
-    metadata = services.filterings.of(_group(services, asked)).metadata
+    metadata = services.filterings.of(_group(services, members)).metadata
     return [
         {name: _text(value) for name, value in row.items() if value is not None}
         for row in metadata.selected(item_ids, wanted, now)
@@ -168,19 +168,19 @@ def _text(value: str | float) -> str:
     return value if isinstance(value, str) else number_text(value)
 
 
-def _told(asked: Asked) -> Told:
+def _told(members: Members) -> Told:
     """What the request says of the visitor, in columns of the Interactions dataset."""
-    return Told(context=asked.get("context", {}))
+    return Told(context=members.get("context", {}))
 
 
-def visitor_of(asked: Asked) -> Visitor:
+def visitor_of(members: Members) -> Visitor:
     """The user; who has not signed in is asked for by the id of their session, as AWS advises."""
-    user_id = _id(asked, "userId")
+    user_id = _id(members, "userId")
     return Visitor(user_id, user_id)
 
 
-def _id(asked: Asked, name: str) -> str | None:
-    return parse_id(asked[name], name) if name in asked else None
+def _id(members: Members, name: str) -> str | None:
+    return parse_id(members[name], name) if name in members else None
 
 
 OPERATIONS = {

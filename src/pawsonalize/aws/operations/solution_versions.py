@@ -4,33 +4,35 @@ from pawsonalize.aws.operations.pages import page
 from pawsonalize.aws.operations.tags import given_tags
 from pawsonalize.aws.protocol.errors import IN_USE, INVALID_INPUT, AwsError
 from pawsonalize.aws.recipes import recipe_arn
-from pawsonalize.aws.services import Answer, Asked, AwsServices
+from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion, TrainingMode
 from pawsonalize.engine.resources.status import Status
 
 
-def create_solution_version(services: AwsServices, asked: Asked) -> Answer:
+def create_solution_version(services: AwsServices, members: Members) -> Answer:
     """Trains a version in a process of its own, FULL or UPDATE; several wait for each other."""
-    solution = services.resource(Solution, asked["solutionArn"])
+    solution = services.resource(Solution, members["solutionArn"])
     now = services.now()
     version = services.versions.create(
         solution.name,
         as_of=now,
         now=now,
-        mode=_mode(asked.get("trainingMode", TrainingMode.FULL)),
-        name=services.versions.free_name(solution.name, asked["name"]) if "name" in asked else None,
+        mode=_mode(members.get("trainingMode", TrainingMode.FULL)),
+        name=services.versions.free_name(solution.name, members["name"])
+        if "name" in members
+        else None,
         measured=True,
-        tags=given_tags(asked),
-        asked={**solution.asked, "name": asked.get("name")},
+        tags=given_tags(members),
+        asked={**solution.asked, "name": members.get("name")},
     )
     services.queue.start_waiting(now)
     return {"solutionVersionArn": services.arns.of(version)}
 
 
-def describe_solution_version(services: AwsServices, asked: Asked) -> Answer:
+def describe_solution_version(services: AwsServices, members: Members) -> Answer:
     """Answers a version with its state, and what it was trained with."""
-    version = services.resource(SolutionVersion, asked["solutionVersionArn"])
+    version = services.resource(SolutionVersion, members["solutionVersionArn"])
     solution = services.registry.get(Solution, version.solution)
     return {
         "solutionVersion": version_summary(services, version)
@@ -47,25 +49,25 @@ def describe_solution_version(services: AwsServices, asked: Asked) -> Answer:
     }
 
 
-def list_solution_versions(services: AwsServices, asked: Asked) -> Answer:
+def list_solution_versions(services: AwsServices, members: Members) -> Answer:
     """Lists the versions, of all solutions or of one, newest first."""
-    found, token = page(services, asked, SolutionVersion, (Solution, "solutionArn"))
+    found, token = page(services, members, SolutionVersion, (Solution, "solutionArn"))
     return {"solutionVersions": [version_summary(services, one) for one in found]} | {
         "nextToken": token
     }
 
 
-def stop_solution_version_creation(services: AwsServices, asked: Asked) -> None:
+def stop_solution_version_creation(services: AwsServices, members: Members) -> None:
     """Ends a training, or the waiting for it, and leaves nothing of it."""
-    version = services.resource(SolutionVersion, asked["solutionVersionArn"])
+    version = services.resource(SolutionVersion, members["solutionVersionArn"])
     if version.status.is_settled:
         raise AwsError(IN_USE, f"solution version {version.name} is {version.status}")
     services.trainings.stop(version.name, services.now())
 
 
-def get_solution_metrics(services: AwsServices, asked: Asked) -> Answer:
+def get_solution_metrics(services: AwsServices, members: Members) -> Answer:
     """Answers how well a version does on held-out users, by AWS's split and metrics."""
-    version = services.resource(SolutionVersion, asked["solutionVersionArn"])
+    version = services.resource(SolutionVersion, members["solutionVersionArn"])
     if version.status is not Status.ACTIVE:
         raise AwsError(IN_USE, f"solution version {version.name} is {version.status}: no metrics")
     if not version.metrics:

@@ -11,7 +11,7 @@ from pawsonalize.aws.operations.solution_versions import version_summary
 from pawsonalize.aws.operations.tags import given_tags
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
 from pawsonalize.aws.recipes import WITHOUT_EFFECT, recipe_arn
-from pawsonalize.aws.services import Answer, Asked, AwsServices
+from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.solutions import (
     MAX_TRIALS,
@@ -30,34 +30,34 @@ _AUTO, _SCHEDULE = "performAutoTraining", "autoTrainingConfig"
 _KEPT = ("recipeArn", "eventType", "solutionConfig")
 
 
-def create_solution(services: AwsServices, asked: Asked) -> Answer:
+def create_solution(services: AwsServices, members: Members) -> Answer:
     """Creates a solution, by hyperparameters of ours; tuned or trained by itself only if asked."""
-    _check_wishes(asked)
-    group = services.resource(DatasetGroup, asked["datasetGroupArn"])
-    if "recipeArn" not in asked:
+    _check_wishes(members)
+    group = services.resource(DatasetGroup, members["datasetGroupArn"])
+    if "recipeArn" not in members:
         raise AwsError(INVALID_INPUT, "recipeArn is missing: ListRecipes has those there are")
-    recipe = recipe_of(asked["recipeArn"]).recipe
-    config = asked.get("solutionConfig", {})
+    recipe = recipe_of(members["recipeArn"]).recipe
+    config = members.get("solutionConfig", {})
     solution = Solution(
-        name=asked["name"],
+        name=members["name"],
         dataset_group=group.name,
         recipe=recipe,
         settings=settings_of(config),
-        selection=selection_of(asked, config),
-        tuning=tuning_of(asked),
+        selection=selection_of(members, config),
+        tuning=tuning_of(members),
         # AWS trains unless told otherwise; here a schedule, if nothing more, must say so.
-        auto_training_days=auto_training_of(asked.get(_AUTO, _SCHEDULE in config), config),
-        retrain=_retrain(asked),
-        tags=given_tags(asked),
-        asked={name: asked[name] for name in _KEPT if name in asked},
+        auto_training_days=auto_training_of(members.get(_AUTO, _SCHEDULE in config), config),
+        retrain=_retrain(members),
+        tags=given_tags(members),
+        asked={name: members[name] for name in _KEPT if name in members},
     )
     created = services.solutions.create(solution, services.now())
     return {"solutionArn": services.arns.of(created)}
 
 
-def describe_solution(services: AwsServices, asked: Asked) -> Answer:
+def describe_solution(services: AwsServices, members: Members) -> Answer:
     """Answers a solution as it was asked for, its newest version and its latest update."""
-    solution = services.resource(Solution, asked["solutionArn"])
+    solution = services.resource(Solution, members["solutionArn"])
     versions = services.registry.page(SolutionVersion, 1, parent=solution.name)
     latest = version_summary(services, versions[0]) if versions else None
     return {
@@ -66,26 +66,26 @@ def describe_solution(services: AwsServices, asked: Asked) -> Answer:
     }
 
 
-def list_solutions(services: AwsServices, asked: Asked) -> Answer:
+def list_solutions(services: AwsServices, members: Members) -> Answer:
     """Lists the solutions, of all dataset groups or of one."""
-    found, token = page(services, asked, Solution, (DatasetGroup, "datasetGroupArn"))
+    found, token = page(services, members, Solution, (DatasetGroup, "datasetGroupArn"))
     return {"solutions": [_described(services, one) for one in found], "nextToken": token}
 
 
-def update_solution(services: AwsServices, asked: Asked) -> Answer:
+def update_solution(services: AwsServices, members: Members) -> Answer:
     """Changes which events later versions train on, and whether any are trained by themselves."""
-    _check_wishes(asked)
-    name = services.arns.name(asked["solutionArn"], Solution)
-    now, changes = services.now(), asked.get("solutionUpdateConfig", {})
+    _check_wishes(members)
+    name = services.arns.name(members["solutionArn"], Solution)
+    now, changes = services.now(), members.get("solutionUpdateConfig", {})
 
     def updated(solution: Solution) -> Solution:
         config = {**solution.asked.get("solutionConfig", {}), **changes}
-        wanted = asked.get(_AUTO, solution.auto_training_days is not None)
+        wanted = members.get(_AUTO, solution.auto_training_days is not None)
         return msgspec.structs.replace(
             solution,
             selection=selection_of({}, config) if "eventsConfig" in changes else solution.selection,
             auto_training_days=auto_training_of(wanted, config),
-            retrain=_retrain(asked) if _AUTO in asked else solution.retrain,
+            retrain=_retrain(members) if _AUTO in members else solution.retrain,
             asked={**solution.asked, "solutionConfig": config} if changes else solution.asked,
             latest_update=SolutionUpdate(now, {_AUTO: wanted, "solutionUpdateConfig": changes}),
         )
@@ -94,9 +94,9 @@ def update_solution(services: AwsServices, asked: Asked) -> Answer:
     return {"solutionArn": services.arns.of(solution)}
 
 
-def delete_solution(services: AwsServices, asked: Asked) -> None:
+def delete_solution(services: AwsServices, members: Members) -> None:
     """Deletes a solution that no campaign serves, with its versions and their models."""
-    name = services.arns.name(asked["solutionArn"], Solution)
+    name = services.arns.name(members["solutionArn"], Solution)
     services.versions.delete_solution(name, services.now())
 
 
@@ -126,14 +126,14 @@ def _latest_update(solution: Solution) -> Answer | None:
     }
 
 
-def _retrain(asked: Asked) -> bool | None:
+def _retrain(members: Members) -> bool | None:
     """Who says that nothing is to be trained by itself means the daily retraining as well."""
-    return False if asked.get(_AUTO) is False else None
+    return False if members.get(_AUTO) is False else None
 
 
-def _check_wishes(asked: Asked) -> None:
+def _check_wishes(members: Members) -> None:
     for wish in ("performAutoML", "performIncrementalUpdate"):
-        if asked.get(wish):
+        if members.get(wish):
             raise AwsError(INVALID_INPUT, f"this service does not do {wish} yet: leave it out")
 
 
@@ -161,10 +161,10 @@ def auto_training_of(wanted: bool, config: Mapping[str, Any]) -> int | None:
     return days if wanted else None
 
 
-def tuning_of(asked: Asked) -> Tuning | None:
+def tuning_of(members: Members) -> Tuning | None:
     """The tuning that performHPO asks for, None without; trials are AWS's training jobs."""
-    config = asked.get("solutionConfig", {}).get("hpoConfig", {})
-    if not asked.get("performHPO"):
+    config = members.get("solutionConfig", {}).get("hpoConfig", {})
+    if not members.get("performHPO"):
         if config:
             raise AwsError(INVALID_INPUT, "hpoConfig is of performHPO: send that too")
         return None
@@ -192,16 +192,16 @@ def _ranges(given: Mapping[str, Any]) -> dict[str, Range]:
     }
 
 
-def selection_of(asked: Asked, config: Mapping[str, Any]) -> TrainingSelection:
+def selection_of(members: Members, config: Mapping[str, Any]) -> TrainingSelection:
     """Which events train, and what they weigh."""
     listed = config.get("eventsConfig", {}).get("eventParametersList", ())
-    if listed and "eventType" in asked:
+    if listed and "eventType" in members:
         raise AwsError(INVALID_INPUT, "send eventType or eventParametersList, not both")
     if listed:
         return TrainingSelection(tuple(_parameters(event) for event in listed))
     threshold = _threshold(config.get("eventValueThreshold"))
-    if "eventType" in asked:
-        return TrainingSelection((EventParameters(asked["eventType"], None, threshold),))
+    if "eventType" in members:
+        return TrainingSelection((EventParameters(members["eventType"], None, threshold),))
     if threshold is not None:
         raise AwsError(INVALID_INPUT, "eventValueThreshold is of an eventType: send it too")
     return TrainingSelection()

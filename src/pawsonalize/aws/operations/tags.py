@@ -5,42 +5,44 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, TOO_MANY_TAGS, AwsError
-from pawsonalize.aws.services import Answer, Asked, AwsServices
+from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.engine.resources.datasets import DatasetSchema
 from pawsonalize.engine.resources.resource import Resource
 
 _MAX_TAGS = 50
 
 
-def given_tags(asked: Asked) -> dict[str, str]:
+def given_tags(members: Members) -> dict[str, str]:
     """The tags of a request; TooManyTagsException for more than a resource may have."""
-    return _bounded({tag["tagKey"]: tag["tagValue"] for tag in asked.get("tags", ())})
+    return _bounded({tag["tagKey"]: tag["tagValue"] for tag in members.get("tags", ())})
 
 
-def tag_resource(services: AwsServices, asked: Asked) -> Answer:
+def tag_resource(services: AwsServices, members: Members) -> Answer:
     """Adds tags to any resource but a schema, at most 50."""
-    given = given_tags(asked)
-    return _retagged(services, asked, lambda tags: _bounded({**tags, **given}))
+    given = given_tags(members)
+    return _retagged(services, members, lambda tags: _bounded({**tags, **given}))
 
 
-def untag_resource(services: AwsServices, asked: Asked) -> Answer:
+def untag_resource(services: AwsServices, members: Members) -> Answer:
     """Takes tags away; keys that a resource does not have change nothing."""
-    gone = set(asked["tagKeys"])
+    gone = set(members["tagKeys"])
     return _retagged(
-        services, asked, lambda tags: {key: tags[key] for key in tags if key not in gone}
+        services, members, lambda tags: {key: tags[key] for key in tags if key not in gone}
     )
 
 
-def list_tags(services: AwsServices, asked: Asked) -> Answer:
+def list_tags(services: AwsServices, members: Members) -> Answer:
     """Lists the tags of a resource."""
-    tags = services.registry.get(*_tagged(services, asked)).tags
+    tags = services.registry.get(*_tagged(services, members)).tags
     return {"tags": [{"tagKey": key, "tagValue": value} for key, value in tags.items()]}
 
 
 def _retagged(
-    services: AwsServices, asked: Asked, change: Callable[[Mapping[str, str]], Mapping[str, str]]
+    services: AwsServices,
+    members: Members,
+    change: Callable[[Mapping[str, str]], Mapping[str, str]],
 ) -> Answer:
-    kind, name = _tagged(services, asked)
+    kind, name = _tagged(services, members)
 
     def retagged(resource: Resource) -> Resource:
         return msgspec.structs.replace(resource, tags=change(resource.tags))
@@ -49,8 +51,8 @@ def _retagged(
     return {}
 
 
-def _tagged(services: AwsServices, asked: Asked) -> tuple[type[Resource], str]:
-    kind, name = services.arns.resource(asked["resourceArn"])
+def _tagged(services: AwsServices, members: Members) -> tuple[type[Resource], str]:
+    kind, name = services.arns.resource(members["resourceArn"])
     if kind is DatasetSchema:
         raise AwsError(INVALID_INPUT, "a schema has no tags")
     return kind, name
