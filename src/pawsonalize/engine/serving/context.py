@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from pawsonalize.domain.event_types import DISLIKE, RETURN, STANDARD, VIEW, EventTypes
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.domain.looks import LOOKS, Look
 from pawsonalize.domain.preferences import Wish
 from pawsonalize.domain.times import DAY
+from pawsonalize.domain.traits import TRAITS, Trait
 from pawsonalize.recipes.contract import Context, Floats, Seen
 from pawsonalize.recipes.facets import Facet
 from pawsonalize.storage.base import EventLog, HistoryQuery, RecentEvent
@@ -102,13 +102,13 @@ def penalties(context: Context, items: Sequence[str]) -> NDArray[np.float64] | N
     """What the log of each item's score loses, 0 or less; None for a visitor without dislikes."""
     if not context.disliked:
         return None
-    lost: dict[tuple[str, Look], float] = {}
-    liked, disliked = _looks(context.events, context.now), _looks(context.disliked, context.now)
-    for (name, look), against in disliked.items():
-        in_favour = liked[name, look]
+    lost: dict[tuple[str, Trait], float] = {}
+    liked, disliked = _traits(context.events, context.now), _traits(context.disliked, context.now)
+    for (name, trait), against in disliked.items():
+        in_favour = liked[name, trait]
         doubt, weight = (_ITEM_DOUBT, _ITEM_WEIGHT) if name == "item" else (_DOUBT, _WEIGHTS[name])
-        lost[name, look] = -weight * log((in_favour + against + doubt) / (in_favour + doubt))
-    return np.array([sum(lost.get(one, 0.0) for one in _looks_of(item)) for item in items])
+        lost[name, trait] = -weight * log((in_favour + against + doubt) / (in_favour + doubt))
+    return np.array([sum(lost.get(one, 0.0) for one in _traits_of(item)) for item in items])
 
 
 def taken_off(scores: Floats, context: Context, items: Sequence[str]) -> Floats:
@@ -137,21 +137,21 @@ def disliked_animals(log: EventLog, visitor: Visitor, context: Context) -> froze
     return frozenset(animal for animal, meaning in said.items() if meaning == DISLIKE)
 
 
-def _looks(seen: Iterable[Seen], now: int) -> Counter[tuple[str, Look]]:
+def _traits(seen: Iterable[Seen], now: int) -> Counter[tuple[str, Trait]]:
     """How many events have each trait, less what has faded."""
-    found: Counter[tuple[str, Look]] = Counter()
+    found: Counter[tuple[str, Trait]] = Counter()
     for event in seen:
         left = 0.5 ** (max(now - event.time, 0) / (_HALF_LIFE_DAYS * DAY))
-        for look in _looks_of(event.item):
-            found[look] += left
+        for trait in _traits_of(event.item):
+            found[trait] += left
     return found
 
 
 @lru_cache(maxsize=65_536)
-def _looks_of(item: str) -> tuple[tuple[str, Look], ...]:
+def _traits_of(item: str) -> tuple[tuple[str, Trait], ...]:
     """The item's traits; the item itself comes first."""
     group = AnimalGroup.parse(item)
-    itself: tuple[tuple[str, Look], ...] = (("item", ("", item)),)
+    itself: tuple[tuple[str, Trait], ...] = (("item", ("", item)),)
     if group is None:
         return itself
-    return itself + tuple((name, read(group)) for name, read in LOOKS.items())
+    return itself + tuple((name, read(group)) for name, read in TRAITS.items())

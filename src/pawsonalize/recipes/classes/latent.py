@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.domain.looks import LOOKS, SPECIES, Look
+from pawsonalize.domain.traits import SPECIES, TRAITS, Trait
 from pawsonalize.recipes.artefact import pack_strings, take, unpack_strings
 from pawsonalize.recipes.contract import Arrays, Context, Model
 from pawsonalize.recipes.facets import Facet
 
 Floats = NDArray[np.float64]
-Value = tuple[str, Look]
+Value = tuple[str, Trait]
 """A look by its name: `("age", ("2", "1"))` are the babies among the dogs."""
 
 CLASS_LOOKS = (SPECIES, "family", "size", "age")
@@ -142,7 +142,7 @@ def classes_of(model: Model) -> LatentClasses | None:
 def values_of(item: str) -> tuple[Value, ...]:
     """What classes see of an item; nothing if it is no animal group."""
     group = AnimalGroup.parse(item)
-    return () if group is None else tuple((name, LOOKS[name](group)) for name in CLASS_LOOKS)
+    return () if group is None else tuple((name, TRAITS[name](group)) for name in CLASS_LOOKS)
 
 
 def _expected(classes: Floats, weight: Floats, shares: Floats) -> Floats:

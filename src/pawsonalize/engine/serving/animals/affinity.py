@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.domain.looks import LOOKS, Look
 from pawsonalize.domain.preferences import PREFERRED, USER_FACET
 from pawsonalize.domain.times import HOUR
+from pawsonalize.domain.traits import TRAITS, Trait
 from pawsonalize.engine.serving.animals.available import Codes
 from pawsonalize.engine.serving.animals.settings import TasteSettings
 from pawsonalize.engine.serving.recommender import GroupScores
@@ -80,7 +80,7 @@ class Tastes:
     def _count(self, codes: Codes, there: Counts) -> None:
         if codes is not self._codes:
             self._codes = codes
-            self._looks = {name: _Look(name, read) for name, read in LOOKS.items()}
+            self._looks = {name: _Look(name, read) for name, read in TRAITS.items()}
         for look in self._looks.values():
             look.count(codes.names, there)
         self._there = there
@@ -98,10 +98,10 @@ def _wanted(context: Context) -> Mapping[str, set[str]]:
 class _Look:
     """One trait, such as breed or size, with the groups' values."""
 
-    def __init__(self, name: str, read: Callable[[AnimalGroup], Look]) -> None:
+    def __init__(self, name: str, read: Callable[[AnimalGroup], Trait]) -> None:
         self._name = name
         self._read = read
-        self._values: dict[Look, int] = {}
+        self._values: dict[Trait, int] = {}
         self._wholes = Codes()
         self._whole_of: list[int] = []  # each value's
         self._share = np.empty(0)

@@ -1,4 +1,4 @@
-"""What animals of a group look like: what somebody may like about them."""
+"""The traits of an animal group: what a visitor may like about its animals."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -6,11 +6,11 @@ from types import MappingProxyType
 from pawsonalize.domain.breeds import family_of
 from pawsonalize.domain.groups import AnimalGroup
 
-Look = tuple[str, str]
-"""What a look is a part of, and its value."""
+Trait = tuple[str, str]
+"""The species that the trait belongs to, empty for the species itself, and its value."""
 
 SPECIES = "species"
-LOOKS: Mapping[str, Callable[[AnimalGroup], Look]] = MappingProxyType(
+TRAITS: Mapping[str, Callable[[AnimalGroup], Trait]] = MappingProxyType(
     {
         SPECIES: lambda group: ("", group.species),
         "breed": lambda group: (group.species, group.breed),
@@ -22,8 +22,8 @@ LOOKS: Mapping[str, Callable[[AnimalGroup], Look]] = MappingProxyType(
         "age": lambda group: (group.species, group.age),
     }
 )
-"""Species, breed, family, size and age of a group; a breed of no family is a family of its own.
+"""Species, breed, family, size and age of a group. A breed of no family is a family of its own.
 
-That a kitten is small says nothing of the dogs somebody wants, so all but the species are a part
-of their species.
+Every trait but the species belongs to a species: a visitor who likes small kittens does not
+therefore want a small dog.
 """
