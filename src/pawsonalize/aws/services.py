@@ -39,11 +39,7 @@ Answer = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class AwsServices:
-    """The engine's parts that this door translates for.
-
-    `reads_are_local` says that a read is a fraction of a millisecond and cannot hang, so that
-    handing it to a thread would cost more than it saves. Without `signatures`, anybody may call.
-    """
+    """The engine's parts that this door translates for."""
 
     arns: Arns
     registry: Registry
@@ -65,8 +61,10 @@ class AwsServices:
     runtimes: Runtimes
     now: Callable[[], int]
     reads_are_local: bool
+    """A read takes a fraction of a millisecond and cannot hang: it needs no thread."""
     max_body_bytes: int
     signatures: Signatures | None
+    """None: anybody may call."""
     trackers: Remembered[str, EventTracker]
 
     def resource(self, kind: type[ResourceT], arn: str) -> ResourceT:

@@ -25,16 +25,17 @@ from pawsonalize.engine.resources.remembered import Remembered
 
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
-    """A request as it came: `path` and `query` still encoded, header names in lower case.
-
-    `payload` is the SHA-256 of the body, in hexadecimal.
-    """
+    """A request as it came."""
 
     method: str
     path: str
+    """Still encoded."""
     query: str
+    """Still encoded."""
     headers: Mapping[str, tuple[str, ...]]
+    """By their names in lower case."""
     payload: str
+    """The SHA-256 of the body, in hexadecimal."""
 
     def header(self, name: str) -> str | None:
         """The header's value, None without it."""

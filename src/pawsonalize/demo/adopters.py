@@ -16,19 +16,20 @@ from pawsonalize.demo.traits import BREED_FAMILY, BREED_SHARE, BREED_SPECIES, FA
 
 @dataclass(frozen=True, slots=True)
 class Archetype:
-    """What adopters of one sort have in common.
-
-    `share` is their weight among visitors; `species` the mean share of their visits to cats,
-    dogs and rabbits; sizes, ages and families are added to the log odds of a choice; `home` the
-    chances that kids, dogs and cats live there.
-    """
+    """What adopters of one sort have in common."""
 
     share: float
+    """Their weight among visitors."""
     species: tuple[float, float, float]
+    """The mean share of their visits to cats, dogs and rabbits."""
     sizes: tuple[float, float, float, float]
+    """What each size adds to the log odds of a choice."""
     ages: tuple[float, float, float, float]
+    """What each age adds to them."""
     families: Mapping[str, float]
+    """What each breed family adds to them."""
     home: tuple[float, float, float]
+    """The chances that kids, dogs and cats live there."""
 
 
 ARCHETYPES = (
@@ -128,22 +129,26 @@ _HOUSEHOLD_LOG_ODDS = np.array([-2.5, -0.3, 0.3])
 
 @dataclass(frozen=True, slots=True)
 class Affinities:
-    """One row per visitor: log odds by family, size, age, shelter; favourite breeds; the home.
-
-    `species` are shares of visits that sum to 1. `favourite` indexes `BREEDS` and `boost` is
-    what each adds, both (visitors, 3). `home` has the bits 1 kids, 2 dogs, 4 cats; `place`
-    (visitors, 2) is where it lies, latitude and longitude in degrees.
-    """
+    """What each visitor likes, one row per visitor."""
 
     species: NDArray[np.float32]
+    """Shares of visits, which sum to 1."""
     family: NDArray[np.float32]
+    """Log odds by breed family."""
     size: NDArray[np.float32]
+    """Log odds by size."""
     age: NDArray[np.float32]
+    """Log odds by age."""
     shelter: NDArray[np.float32]
+    """Log odds by shelter."""
     favourite: NDArray[np.int16]
+    """Favourite breeds, positions in `BREEDS`; shape (visitors, 3)."""
     boost: NDArray[np.float32]
+    """What each of them adds to the log odds; shape (visitors, 3)."""
     home: NDArray[np.int8]
+    """Bits: 1 kids, 2 dogs, 4 cats."""
     place: NDArray[np.float64]
+    """Latitude and longitude of the home in degrees; shape (visitors, 2)."""
 
     def __len__(self) -> int:
         return len(self.home)

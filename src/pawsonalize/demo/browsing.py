@@ -19,20 +19,20 @@ _BOT_PACE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """Views as columns. `session` is a row of `Visits`, `animal` one of `AnimalColumns`.
-
-    `page` holds what was shown, animals by position, -1 where the page was shorter; it is all
-    -1, and `position` -1, where the visitor stayed with the same animal. `dwell` is how long
-    the visitor looked, in ms.
-    """
+    """Views as columns of one length."""
 
     session: NDArray[np.int32]
+    """Rows of `Visits`."""
     step: NDArray[np.int16]
     moment: NDArray[np.int64]
     dwell: NDArray[np.int32]
+    """How long the visitor looked, in milliseconds."""
     animal: NDArray[np.int32]
+    """Rows of `AnimalColumns`."""
     position: NDArray[np.int8]
+    """The place on the page; -1 where the visitor stayed with the same animal."""
     page: NDArray[np.int32]
+    """The animals shown, by position: -1 where the page was shorter, all -1 without a page."""
 
     def __len__(self) -> int:
         return len(self.moment)

@@ -15,21 +15,21 @@ VIEW, FAVORITE, INQUIRY, APPLICATION, ADOPTION = range(len(EVENT_TYPES))
 
 @dataclass(frozen=True, slots=True)
 class EventColumns:
-    """Events as columns of one length; `WorldEvents` has them in order of `moment` (ms since 1970).
-
-    `visitor`, `session` and `animal` are positions, `session` -1 for an adoption, which the
-    shelter reports. `identified` says whether the event carries the user's id, `page` is a row
-    of the pages shown and `position` the place on it (both -1 without a page).
-    """
+    """Events as columns of one length; `WorldEvents` has them in order of time."""
 
     moment: NDArray[np.int64]
+    """Milliseconds since 1970."""
     kind: NDArray[np.int8]
     visitor: NDArray[np.int32]
     session: NDArray[np.int32]
+    """-1 for an adoption, which the shelter reports."""
     identified: NDArray[np.bool_]
+    """Whether the event carries the user's id."""
     animal: NDArray[np.int32]
     page: NDArray[np.int32]
+    """A row of the pages shown; -1 without a page."""
     position: NDArray[np.int8]
+    """The place on the page; -1 without a page."""
 
     def __len__(self) -> int:
         return len(self.moment)

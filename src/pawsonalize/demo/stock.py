@@ -38,23 +38,21 @@ _BLACK = np.array([COAT_OF_BREED.get(name) == "black" for name in BREED_NAMES])
 
 @dataclass(frozen=True, slots=True)
 class AnimalColumns:
-    """All animals in care during the world as columns, in order of listing.
-
-    `listed` and `adopted` are milliseconds since 1970, `adopted` also for those who will leave
-    only after the end. `good_with` has shape (animals, 3) for kids, dogs, cats: -1 nobody
-    knows, 0 no, 1 yes. `charm` is what makes the individual more or less wanted than its group,
-    as a log hazard ratio with mean 0 in each species.
-    """
+    """All animals in care during the world as columns, in order of listing."""
 
     traits: Traits
     male: NDArray[np.bool_]
     black: NDArray[np.bool_]
     photos: NDArray[np.int64]
     good_with: NDArray[np.int64]
+    """Kids, dogs, cats: -1 not known, 0 no, 1 yes; shape (animals, 3)."""
     shelter: NDArray[np.int64]
     charm: NDArray[np.float64]
+    """How much more it is wanted than its group: a log hazard ratio, mean 0 in each species."""
     listed: NDArray[np.int64]
+    """Milliseconds since 1970."""
     adopted: NDArray[np.int64]
+    """Milliseconds since 1970, also of animals that leave only after the end."""
 
     def __len__(self) -> int:
         return len(self.listed)

@@ -157,15 +157,14 @@ _CODES_FROM_ONE = ("1", "2", "3", "4")
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What groups, or animals, are made of: codes from 0, arrays of one length.
-
-    `breed` indexes `BREEDS` (and so gives species and family); sizes and ages are in the order
-    of their ids. A breed of -1 is one the table does not know.
-    """
+    """What groups, or animals, are made of: codes from 0, arrays of one length."""
 
     breed: NDArray[np.int64]
+    """Positions in `BREEDS`, which give species and family; -1: not in that table."""
     size: NDArray[np.int64]
+    """In the order of their ids."""
     age: NDArray[np.int64]
+    """In the order of their ids."""
 
     @property
     def species(self) -> NDArray[np.int64]:

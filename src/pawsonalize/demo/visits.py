@@ -27,17 +27,17 @@ _HAPPENS = 0.93
 
 @dataclass(frozen=True, slots=True)
 class Visits:
-    """Sessions as columns, in order of their start (milliseconds since 1970).
-
-    `visitor` is a row of `Affinities`, `species` an index into `calibration.SPECIES`. The user id
-    is known from the view number `login` on (0: always; `NEVER`).
-    """
+    """Sessions as columns, in order of their start."""
 
     visitor: NDArray[np.int64]
+    """Rows of `Affinities`."""
     start: NDArray[np.int64]
+    """Milliseconds since 1970."""
     views: NDArray[np.int64]
     species: NDArray[np.int64]
+    """Positions in `calibration.SPECIES`."""
     login: NDArray[np.int64]
+    """From which view on the user id is known: 0 for all, `NEVER` for none."""
 
     def __len__(self) -> int:
         return len(self.start)

@@ -25,21 +25,24 @@ from pawsonalize.domain.times import DAY
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A made-up adoption site from `start` to `end`, milliseconds since 1970 (end exclusive).
+    """A made-up adoption site.
 
-    `animals` are all that were listed at some moment of it, in order of listing, `groups` their
-    distinct groups. The users are adopters, then bots. In the questions below a visitor is a
-    user id, or a position (`events.columns.visitor`) that guests have too; animals are positions
-    in `animals`; `previous` is the animal last viewed in the same session, if any.
+    Its users are adopters, then bots. The methods take a visitor as a user id or as a position
+    (`events.columns.visitor`), which guests have too. They take animals as positions in `animals`.
+    `previous` is the animal last viewed in the same session, if any.
     """
 
     settings: WorldSettings
     seed: int
     start: int
+    """Milliseconds since 1970."""
     end: int
+    """Milliseconds since 1970, exclusive."""
     shelters: tuple[Shelter, ...]
     animals: tuple[Animal, ...]
+    """All that were listed at some moment of the world, in order of listing."""
     groups: tuple[AnimalGroup, ...]
+    """Their distinct groups."""
     adopter_ids: tuple[str, ...]
     bot_ids: tuple[str, ...]
     events: WorldEvents

@@ -26,12 +26,8 @@ class GoodWith(StrEnum):
 class Animal:
     """One animal in a shelter's care, and what became of it so far.
 
-    `species`, `breed`, `size` and `age` are the ids that make its group; `age` counts only while
-    `born` is not known. None and "" say that nobody told. Animals of one `bonded_unit` go
-    together. `photos` are addresses, `url` that of its own page; `priority`, from 0 (as usual) to
-    1, is how much its shelter wishes it to be shown. `fee` is in the site's currency, `latitude`
-    and `longitude` are degrees. Moments are milliseconds since 1970; `history` is in order of time,
-    never empty, and begins when the animal was first listed.
+    Species, breed, size and age are the ids that make its group. None and "" mean: not known.
+    Moments are milliseconds since 1970.
     """
 
     animal_id: str
@@ -39,13 +35,16 @@ class Animal:
     breed: str
     size: str = UNKNOWN
     age: str = UNKNOWN
+    """Counts only while `born` is not known."""
     born: date | None = None
     name: str = ""
     history: tuple[StatusChange, ...]
+    """In order of time, never empty; begins when the animal was first listed."""
     source: str = ""
     external_id: str = ""
     shelter: str = ""
     bonded_unit: str | None = None
+    """Animals of one unit go together."""
     secondary_breed: str | None = None
     mixed: bool | None = None
     sex: str = UNKNOWN
@@ -58,11 +57,17 @@ class Animal:
     good_with_dogs: GoodWith = GoodWith.UNKNOWN
     good_with_cats: GoodWith = GoodWith.UNKNOWN
     photos: tuple[str, ...] = ()
+    """Their addresses."""
     url: str = ""
+    """The address of its own page."""
     priority: float = 0.0
+    """How much its shelter wishes it to be shown: 0 as usual, 1 the most."""
     fee: float | None = None
+    """In the site's currency."""
     latitude: float | None = None
+    """In degrees."""
     longitude: float | None = None
+    """In degrees."""
     postcode: str = ""
     description: str = ""
     intake_at: int | None = None

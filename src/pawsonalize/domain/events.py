@@ -19,10 +19,7 @@ RETURN_EVENT_TYPE = "return"
 class Event:
     """One interaction of a visitor with an item.
 
-    `sent_at` is when it happened and `received_at` when it came in, both in milliseconds since
-    1970. At least one of `user_id` and `session_id` is present. `impression` holds the item ids
-    that were shown; `properties` is JSON object text of at most 1,024 characters. The same ids
-    in another dataset group are other events, users, sessions and items.
+    At least one of `user_id` and `session_id` is present.
     """
 
     event_id: str
@@ -31,13 +28,18 @@ class Event:
     event_type: str
     item_id: str
     sent_at: int
+    """When it happened, in milliseconds since 1970."""
     received_at: int
+    """When it came in, in milliseconds since 1970."""
     animal_id: str | None = None
     event_value: float | None = None
     recommendation_id: str | None = None
     impression: tuple[str, ...] = ()
+    """The ids of the items that were shown."""
     properties: str | None = None
+    """The text of a JSON object, at most 1,024 characters."""
     dataset_group: str = DEFAULT_DATASET_GROUP
+    """The same ids in another dataset group are other events, users, sessions and items."""
 
     def __post_init__(self) -> None:
         if self.user_id is None and self.session_id is None:

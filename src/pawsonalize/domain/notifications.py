@@ -31,21 +31,20 @@ class NotificationKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One piece of news, the same for every notifier.
-
-    `subject` is one line and `text` says it in plain words. `details` is data for JSON, such as
-    the gate's numbers; a list of mappings in it is shown as a table. The id is chosen by who
-    tells the news, and the same for the same news: so a step that runs again tells it once.
-    `happened_at` is in milliseconds.
-    """
+    """One piece of news, the same for every notifier."""
 
     notification_id: str
+    """The sender chooses it, the same for the same news: a step that runs again sends it once."""
     kind: NotificationKind
     subject: str
+    """One line."""
     text: str
+    """What happened, in plain words."""
     happened_at: int
+    """In milliseconds since 1970."""
     run_id: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    """Data for JSON, such as the gate's numbers; a list of mappings is shown as a table."""
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.notification_id):

@@ -28,10 +28,9 @@ SEPARATOR: Final = "|"
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """The answers; attribute ids of the animals wanted, and with whom the visitor lives.
+    """The answers: attribute ids of the animals wanted, and with whom the visitor lives.
 
-    An empty list or None is a question that was not answered. `said_at` is when they were given,
-    in milliseconds since 1970; None: now.
+    An empty list or None is a question without an answer.
     """
 
     species: tuple[str, ...] = ()
@@ -41,6 +40,7 @@ class Preferences:
     dogs: bool | None = None
     cats: bool | None = None
     said_at: int | None = field(default=None, compare=False)
+    """When they were given, in milliseconds since 1970; None: now."""
 
     def attributes(self) -> dict[str, str]:
         """The answers as user attributes, in which form they are stored."""

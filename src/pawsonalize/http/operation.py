@@ -34,19 +34,19 @@ class RequestParameter:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One method of one path; `request` and `answer` list the types that a body may have.
-
-    `refusal` is the type of a 400 that says more than other errors do.
-    """
+    """One method of one path."""
 
     method: str
     path: str
     endpoint: Endpoint
     summary: str
     answer: tuple[Any, ...] = ()
+    """The types that an answer may have."""
     status: int = 200
     request: tuple[Any, ...] = ()
+    """The types that a body may have."""
     refusal: tuple[Any, ...] = ()
+    """The types of a 400 that says more than other errors do."""
     examples: dict[str, Any] = field(default_factory=dict)
     parameters: tuple[RequestParameter, ...] = ()
     answer_headers: dict[str, str] = field(default_factory=dict)

@@ -37,21 +37,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The engine's parts that this door translates for.
-
-    `runtime` and `individuals` answer whoever names no dataset group and no campaign.
-    `reads_are_local` says that a read is a fraction of a millisecond and cannot hang, so that
-    handing it to a thread would cost more than it saves. `metrics_dir` is where worker processes
-    leave their metrics, None for a single process. `why_not_writable` says why nothing can be
-    stored right now, None while it can.
-    """
+    """The engine's parts that this door translates for."""
 
     log: EventLog
     inventory: Inventory
     catalogue: Catalogue
     ingest: Ingest
     runtime: Runtime
+    """Answers requests that name no dataset group and no campaign."""
     individuals: Individuals
+    """Answers their queries for animals."""
     profiles: Profiles
     exposures: AnimalExposures
     directory: Directory
@@ -71,10 +66,13 @@ class Services:
     deletions: Deletions
     problems: Problems
     why_not_writable: Callable[[], str | None]
+    """Why nothing can be stored right now; None while it can."""
     now: Callable[[], int]
     reads_are_local: bool
+    """A read takes a fraction of a millisecond and cannot hang: it needs no thread."""
     max_body_bytes: int
     metrics_dir: Path | None = None
+    """Where worker processes leave their metrics; None for a single process."""
 
     async def read(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a call that reads the tables without stalling the event loop."""

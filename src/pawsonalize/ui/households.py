@@ -17,16 +17,14 @@ _ASKED = "home"
 
 @dataclass(frozen=True, slots=True)
 class HouseholdRules:
-    """What is chosen on the page: a species, or all, and who the animals must get along with.
-
-    `must` is what else is asked for, by its field. `is_given` says that the address speaks of the
-    household, be nobody in it.
-    """
+    """What is chosen on the page: a species, or all, and who the animals must get along with."""
 
     species: str | None
     household: tuple[str, ...]
     is_given: bool = False
+    """The address speaks of the household, even if nobody is in it."""
     must: tuple[str, ...] = ()
+    """What else is required, by its field."""
 
     @classmethod
     def of(cls, request: Request, looking_for: Preferences) -> "HouseholdRules":

@@ -16,10 +16,7 @@ from pawsonalize.ui.learning import Learning
 
 @dataclass(frozen=True, slots=True)
 class Storefront:
-    """The engine's parts behind the pages.
-
-    `start_training` returns at once and trains in the background; None hides the button.
-    """
+    """The engine's parts behind the pages."""
 
     runtime: Runtime
     individuals: Individuals
@@ -30,6 +27,7 @@ class Storefront:
     now: Callable[[], int]
     learning: Learning
     start_training: Callable[[], None] | None = None
+    """Returns at once and trains in the background; None hides the button."""
 
     @classmethod
     def of(cls, request: Request) -> "Storefront":

@@ -16,18 +16,18 @@ _TARGET = "AmazonPersonalize."
 
 @dataclass(frozen=True, slots=True)
 class AwsOperation:
-    """One operation: `path` is its own in REST-JSON, None in JSON 1.1, which posts to the root.
-
-    `given` and `answered` are botocore's shapes; `errors` maps the declared errors to the HTTP
-    status of each.
-    """
+    """One operation of Amazon Personalize."""
 
     name: str
     service: str
     path: str | None
+    """Its own in REST-JSON; None in JSON 1.1, which posts to the root."""
     given: Any
+    """botocore's shape of the request."""
     answered: Any
+    """botocore's shape of the answer."""
     errors: Mapping[str, int]
+    """The HTTP status of each declared error."""
 
     @property
     def content_type(self) -> str:
