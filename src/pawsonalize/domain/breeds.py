@@ -18,7 +18,7 @@ _LONGEST_NAME = 80  # characters; what is longer is a description
 
 @dataclass(frozen=True, slots=True)
 class Breeds:
-    """The breeds of one animal: ids as they stand in groups; `mixed` None when nobody told."""
+    """The breeds of one animal: ids as they stand in groups; `mixed` is None if not known."""
 
     primary: str
     secondary: str | None = None

@@ -1,6 +1,11 @@
-"""An animal's status, and which may follow which."""
+"""An animal's statuses, which may follow which, and the history that they make.
 
-from collections.abc import Mapping
+A history is a tuple of status changes in order of time. News of a stay may come late: it can stand
+before, between and after the known changes. The order in which stays are reported does not matter,
+and twice is as good as once.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -67,10 +72,10 @@ def check_step(old: AnimalStatus, new: AnimalStatus) -> None:
 
 
 def route(old: AnimalStatus, new: AnimalStatus) -> tuple[AnimalStatus, ...]:
-    """The steps to what an animal is said to be now; none if it is that already.
+    """The steps from the old status to the new one; none if they are the same.
 
-    What was not told lies in between: who is listed after an adoption was returned, who is adopted
-    after a return was available, and who returns was adopted.
+    A step that nobody reported is added in between: an adopted animal is returned before it is
+    available again, and an available one is adopted before it is returned.
     """
     if new is old:
         return ()
@@ -82,3 +87,66 @@ def route(old: AnimalStatus, new: AnimalStatus) -> tuple[AnimalStatus, ...]:
     elif new is AnimalStatus.RETURNED:
         between = AnimalStatus.ADOPTED
     return (between, new)
+
+
+LEFT = frozenset({AnimalStatus.ADOPTED, AnimalStatus.REMOVED})
+History = tuple[StatusChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PastStay:
+    """A stay as it is reported: since when, how it ended, since when the animal is back.
+
+    Moments are milliseconds since 1970. None: not reported, or not yet.
+    """
+
+    since: int | None = None
+    ending: StatusChange | None = None
+    back: int | None = None
+
+
+def with_stay(history: History, stay: PastStay) -> History:
+    """The history with the stay in its place."""
+    ending = stay.ending
+    if ending is None:
+        known = history if stay.since is None else with_arrival(history, stay.since)
+        return known if stay.back is None else with_arrival(known, stay.back)
+    if ending in history:
+        place = history.index(ending)
+        before, after = history[:place], history[place:]
+    else:
+        before = tuple(change for change in history if change.at < ending.at)
+        after = (ending, *history[len(before) :])
+    if stay.since is not None:
+        before = with_arrival(before, stay.since)
+    if stay.back is not None:
+        after = with_arrival(after, stay.back)
+    return _joined((*before, *after))
+
+
+def with_arrival(history: History, since: int) -> History:
+    """The history of an animal that is available since a moment, unless it was before."""
+    arrival = StatusChange(AnimalStatus.AVAILABLE, since)
+    before = tuple(change for change in history if change.at <= since)
+    if arrival in history or (before and before[-1].status not in LEFT):
+        return history
+    after = history[len(before) :]
+    if not before and after and after[0].status is AnimalStatus.AVAILABLE:
+        after = after[1:]  # it was available earlier than was known
+    return _joined((*before, arrival, *after))
+
+
+def _joined(changes: Iterable[StatusChange]) -> History:
+    """The changes with what must lie between them, and without those that change nothing."""
+    known: list[StatusChange] = []
+    for change in changes:
+        if not known:
+            known.append(change)
+            continue
+        last = known[-1].status
+        if change.status is AnimalStatus.RETURNED and last is not AnimalStatus.ADOPTED:
+            continue  # from nowhere
+        if change.status is AnimalStatus.REMOVED and last is AnimalStatus.ADOPTED:
+            continue  # that it is gone was known
+        known += [StatusChange(status, change.at) for status in route(last, change.status)]
+    return tuple(known)

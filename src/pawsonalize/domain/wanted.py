@@ -43,7 +43,7 @@ def breeds_named(given: str) -> frozenset[str]:
 
 
 def _known(found: str, given: str, names: Mapping[str, str], field: str) -> str:
-    """An id of our own, of the site's own (which has a digit), or what nobody told."""
+    """An id of ours, the site's own (which has a digit), or the one for unknown."""
     if found in names or found.lower() == UNKNOWN or any(one.isdigit() for one in found):
         return found
     words = ", ".join(names.values())

@@ -5,8 +5,14 @@ from itertools import pairwise, permutations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.histories import History, PastStay, with_stay
-from pawsonalize.domain.statuses import STEPS, AnimalStatus, StatusChange
+from pawsonalize.domain.statuses import (
+    STEPS,
+    AnimalStatus,
+    History,
+    PastStay,
+    StatusChange,
+    with_stay,
+)
 
 AVAILABLE, ADOPTED, REMOVED = (
     AnimalStatus.AVAILABLE,

@@ -9,8 +9,7 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.domain.histories import with_stay
-from pawsonalize.domain.statuses import AnimalStatus, StatusChange, check_step, route
+from pawsonalize.domain.statuses import AnimalStatus, StatusChange, check_step, route, with_stay
 from pawsonalize.engine.ingest.inventory.listing import Listing
 from pawsonalize.storage.animals import AnimalQuery, Animals
 from pawsonalize.storage.base import Catalogue

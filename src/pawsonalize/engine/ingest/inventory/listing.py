@@ -7,11 +7,17 @@ from pawsonalize.domain.ages import BABY, age_id
 from pawsonalize.domain.animals import UNKNOWN, Animal, GoodWith
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.domain.histories import History, PastStay, with_stay
 from pawsonalize.domain.ids import MAX_ID_LENGTH, parse_id
 from pawsonalize.domain.sexes import read_sex
 from pawsonalize.domain.sizes import size_id
-from pawsonalize.domain.statuses import STATUS_WORDS, AnimalStatus, StatusChange
+from pawsonalize.domain.statuses import (
+    STATUS_WORDS,
+    AnimalStatus,
+    History,
+    PastStay,
+    StatusChange,
+    with_stay,
+)
 from pawsonalize.domain.times import DAY, iso, parse_moment
 from pawsonalize.engine.ingest.event_form import Moment
 from pawsonalize.engine.ingest.inventory.form import (
