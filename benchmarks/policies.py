@@ -15,9 +15,9 @@ from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
 from pawsonalize.engine.serving.animals.affinity import Likings, Tastes
 from pawsonalize.engine.serving.animals.available import Shelf, Slots
 from pawsonalize.engine.serving.animals.distance import Place
-from pawsonalize.engine.serving.animals.eligibility import Rules
+from pawsonalize.engine.serving.animals.eligibility import Eligibility
 from pawsonalize.engine.serving.animals.settings import AnimalSettings, TasteSettings
-from pawsonalize.engine.serving.animals.utility import Question
+from pawsonalize.engine.serving.animals.utility import Weighing
 from pawsonalize.engine.serving.recommender import GroupScores
 from pawsonalize.engine.serving.served import Served
 from pawsonalize.recipes.catalogue import recipe_named
@@ -85,12 +85,12 @@ class Ours:
         fits = np.isin(slots, question.fitting(slots))
         return np.where(fits, question.weigh(slots).utilities, -np.inf)
 
-    def question(self, request: Request, liked: Floats) -> Question:
+    def question(self, request: Request, liked: Floats) -> Weighing:
         """The question as the product asks it, with what is liked by the code of each group."""
         shelf, slots = self.shelf, self.slots[request.animals]
         times = request.shown[request.animals].tolist()
         shelf.count_shown({shelf.ids[slot]: n for slot, n in zip(slots, times, strict=True)})
-        return Question(shelf, liked, self._rules(request.visitor), self.settings, request.at)
+        return Weighing(shelf, liked, self._rules(request.visitor), self.settings, request.at)
 
     def liking(self, request: Request) -> Floats:
         """What the model says the visitor likes more than others do, by the code of each group."""
@@ -112,11 +112,11 @@ class Ours:
         facets = home_facets(self.world, request.visitor)
         return Context(request.known, request.at, one_of_each, facets)
 
-    def _rules(self, visitor: int) -> Rules:
+    def _rules(self, visitor: int) -> Eligibility:
         tastes = self.world.oracle.utility.affinities
         kids, dogs, cats = ((int(tastes.home[visitor]) >> bit) & 1 for bit in range(3))
         place = Place(*tastes.place[visitor].tolist())
-        return Rules(kids=bool(kids), dogs=bool(dogs), cats=bool(cats), place=place)
+        return Eligibility(kids=bool(kids), dogs=bool(dogs), cats=bool(cats), place=place)
 
 
 @dataclass(frozen=True, slots=True)

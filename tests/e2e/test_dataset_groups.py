@@ -18,6 +18,7 @@ from pawsonalize.engine.resources.datasets import (
 )
 from pawsonalize.engine.resources.solutions import Solution
 from pawsonalize.engine.resources.status import Status
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.settings import Settings
 from tests.e2e.conftest import Start
 from tests.event_loop import run
@@ -83,7 +84,7 @@ def answer(settings: Settings, adapters: Adapters) -> set[str]:
     try:
         runtime = run(engine.runtimes.of("shop"))
         now = clock.now()
-        items = runtime.recommend(Visitor("seed 0"), 9, now, now).items
+        items = runtime.recommend(Query(Visitor("seed 0"), now, now, limit=9)).items
     finally:
         engine.close()
     return {item.item_id for item in items}

@@ -32,7 +32,6 @@ from pawsonalize.engine.resources.remembered import Remembered
 from pawsonalize.engine.serving.actions import ActionRecommending
 from pawsonalize.engine.serving.animals.available_watch import ShelfWatch
 from pawsonalize.engine.serving.animals.distance import Postcodes
-from pawsonalize.engine.serving.animals.eligibility import Profiles
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.availability import SupplyWatch
 from pawsonalize.engine.serving.campaigns import Runtimes
@@ -170,7 +169,6 @@ class Engine:
             ingest=self.ingest,
             runtime=self.runtime,
             individuals=self.individuals,
-            profiles=Profiles(adapters.catalogue, self.postcodes),
             exposures=adapters.exposures,
             directory=adapters.directory(settings),
             runtimes=self.runtimes,

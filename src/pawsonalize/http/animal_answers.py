@@ -7,15 +7,14 @@ from starlette.responses import Response
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.ids import parse_id
-from pawsonalize.engine.serving.animals.eligibility import Wishes
 from pawsonalize.engine.serving.animals.ranking import (
     PARTS,
     AnimalAnswer,
-    Asked,
     Individuals,
     Place,
 )
 from pawsonalize.engine.serving.directory import Purpose
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.http.addressing import individuals_for, query_address, read_visitor
 from pawsonalize.http.json import json_response, read_limit
 from pawsonalize.http.services import Services
@@ -102,9 +101,8 @@ def _similar(
     explain: bool,
 ) -> AnimalAnswer:
     now = services.now()
-    rules = services.profiles.rules(Wishes(), visitor)
-    asked = Asked(visitor, now, now, rules, explain=explain)
-    return individuals.similar(animal_id, asked, limit)
+    query = Query(visitor, now, now, limit=limit, explain=explain)
+    return individuals.similar(animal_id, individuals.with_profile(query))
 
 
 def _short(place: Place) -> RecommendedAnimal:

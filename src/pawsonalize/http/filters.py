@@ -12,7 +12,7 @@ from starlette.responses import Response
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.resources.datasets import Filter
-from pawsonalize.engine.serving.filters.filtering import AppliedFilter, apply
+from pawsonalize.engine.serving.filters.evaluation import AppliedFilter, apply
 from pawsonalize.engine.serving.promotions import Promotion
 from pawsonalize.http.addressing import DatasetGroupName, address_of, query_address, read_group
 from pawsonalize.http.json import json_response, read_form

@@ -1,5 +1,6 @@
 """POST /v1/recommendations: which animal groups, or animals, for this visitor?"""
 
+from dataclasses import replace
 from typing import Annotated
 
 import msgspec
@@ -10,21 +11,16 @@ from starlette.responses import Response
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.ids import parse_id
-from pawsonalize.engine.ingest.event_form import Id, Moment
+from pawsonalize.engine.ingest.event_form import Id
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
-from pawsonalize.engine.serving.animals.ranking import AnimalAnswer, Asked, Individuals
-from pawsonalize.engine.serving.constraints import Constraint
+from pawsonalize.engine.serving.animals.ranking import AnimalAnswer, Individuals
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.recommender import Answer
 from pawsonalize.http.addressing import (
     Answering,
-    CampaignName,
-    DatasetGroupName,
     address_of,
     answering,
     individuals_for,
-    read_at,
-    read_visitor,
 )
 from pawsonalize.http.animal_answers import (
     RECOMMENDATION_HEADER,
@@ -33,21 +29,17 @@ from pawsonalize.http.animal_answers import (
 )
 from pawsonalize.http.filters import (
     MAX_PROMOTIONS,
-    FilterValues,
     Metadata,
-    MetadataColumns,
     PromotionRequest,
-    read_filter,
     read_metadata,
     read_promotion,
 )
 from pawsonalize.http.json import json_response, read_form
+from pawsonalize.http.queries import QueryFields, check_context, check_of_groups, read_query
 from pawsonalize.http.services import Services
-from pawsonalize.http.told import PreferencesForm, RequestContext, check_context, read_told
-from pawsonalize.http.wishes import WishFields, check_of_groups, read_wishes, told_of_home
 
 
-class RecommendationRequest(WishFields, frozen=True, rename="camel", kw_only=True):
+class RecommendationRequest(QueryFields, frozen=True, rename="camel", kw_only=True):
     """Who asks, of what and for how much. Without a user or session: general recommendations.
 
     `of` is groups or animals; the household and other rules are for animals.
@@ -56,21 +48,11 @@ class RecommendationRequest(WishFields, frozen=True, rename="camel", kw_only=Tru
     that item.
     """
 
-    user_id: Id | None = None
-    session_id: Id | None = None
-    dataset_group: DatasetGroupName = None
-    campaign: CampaignName = None
     item_id: Id | None = None
     limit: Annotated[int, Meta(ge=1, le=500)] = 10
-    filter: str | None = None
-    filter_values: FilterValues = msgspec.field(default_factory=dict)
     promotions: Annotated[
         list[PromotionRequest], Meta(extra_json_schema={"maxItems": MAX_PROMOTIONS})
     ] = msgspec.field(default_factory=list)
-    metadata_columns: MetadataColumns = msgspec.field(default_factory=dict)
-    at: Moment | None = None
-    context: RequestContext | None = None
-    preferences: PreferencesForm | None = None
 
 
 class RecommendedGroup(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -156,19 +138,8 @@ def _recommend_animals(
     ):
         if value:
             raise InvalidInput(f"{name} is for groups: leave it out", field=name)
-    visitor = read_visitor(given.user_id, given.session_id)
-    told = read_told(given.context, given.preferences)
-    wishes = read_wishes(given, told.preferences)
-    asked = Asked(
-        visitor,
-        read_at(given.at, now),
-        now,
-        services.profiles.rules(wishes, visitor),
-        read_filter(services, DATASET_GROUP, given.filter, given.filter_values),
-        explain,
-        told_of_home(told, wishes),
-    )
-    return individuals.recommend(asked, given.limit)
+    query = read_query(services, given, DATASET_GROUP, now, explain=explain)
+    return individuals.recommend(individuals.with_profile(replace(query, limit=given.limit)))
 
 
 def _recommend(
@@ -179,20 +150,14 @@ def _recommend(
     explain: bool,
 ) -> tuple[Answer, list[Metadata]]:
     """The answer, and the columns that were asked for of each of its items."""
-    constraint = Constraint(
-        read_filter(services, by.dataset_group, asked.filter, asked.filter_values),
-        read_promotion(services, by.dataset_group, asked.promotions),
-    )
-    answer = by.runtime.recommend(
-        read_visitor(asked.user_id, asked.session_id),
-        asked.limit,
-        read_at(asked.at, now),
-        now,
-        told=read_told(asked.context, asked.preferences),
-        constraint=constraint,
-        explain=explain,
+    query = read_query(services, asked, by.dataset_group, now, explain=explain)
+    query = replace(
+        query,
+        limit=asked.limit,
+        promotion=read_promotion(services, by.dataset_group, asked.promotions),
         item_id=None if asked.item_id is None else parse_id(asked.item_id, "itemId"),
     )
+    answer = by.runtime.recommend(query)
     ids = [item.item_id for item in answer.items]
     return answer, read_metadata(services, by.dataset_group, ids, asked.metadata_columns, now)
 

@@ -14,20 +14,16 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
-from pawsonalize.engine.ingest.event_form import AnimalMetadata, Id, Moment
+from pawsonalize.engine.ingest.event_form import AnimalMetadata, Id
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
-from pawsonalize.engine.serving.animals.ranking import AnimalAnswer, Asked, Individuals, Place
+from pawsonalize.engine.serving.animals.ranking import AnimalAnswer, Individuals, Place
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, Candidate, RankingAnswer
 from pawsonalize.http.addressing import (
     Answering,
-    CampaignName,
-    DatasetGroupName,
     address_of,
     answering,
     individuals_for,
-    read_at,
-    read_visitor,
 )
 from pawsonalize.http.animal_answers import (
     RECOMMENDATION_HEADER,
@@ -36,16 +32,12 @@ from pawsonalize.http.animal_answers import (
     is_detailed,
 )
 from pawsonalize.http.filters import (
-    FilterValues,
     Metadata,
-    MetadataColumns,
-    read_filter,
     read_metadata,
 )
 from pawsonalize.http.json import json_response, read_form
+from pawsonalize.http.queries import QueryFields, check_context, check_of_groups, read_query
 from pawsonalize.http.services import Services
-from pawsonalize.http.told import PreferencesForm, RequestContext, check_context, read_told
-from pawsonalize.http.wishes import WishFields, check_of_groups, read_wishes, told_of_home
 
 
 class ItemMetadata(Form, frozen=True, rename="camel"):
@@ -59,7 +51,7 @@ class ItemMetadata(Form, frozen=True, rename="camel"):
     animal_metadata: AnimalMetadata | None = None
 
 
-class RerankingRequest(WishFields, frozen=True, rename="camel", kw_only=True):
+class RerankingRequest(QueryFields, frozen=True, rename="camel", kw_only=True):
     """A list of 1 to 500 animals to order for a user or a session.
 
     Of groups, everybody of the list is in the answer, in the order of their groups. Of animals,
@@ -70,16 +62,6 @@ class RerankingRequest(WishFields, frozen=True, rename="camel", kw_only=True):
     item_metadata_list: Annotated[
         list[ItemMetadata], Meta(extra_json_schema={"minItems": 1, "maxItems": MAX_RESULTS})
     ]
-    user_id: Id | None = None
-    session_id: Id | None = None
-    dataset_group: DatasetGroupName = None
-    campaign: CampaignName = None
-    filter: str | None = None
-    filter_values: FilterValues = msgspec.field(default_factory=dict)
-    metadata_columns: MetadataColumns = msgspec.field(default_factory=dict)
-    at: Moment | None = None
-    context: RequestContext | None = None
-    preferences: PreferencesForm | None = None
 
 
 _REQUEST = msgspec.json.Decoder(RerankingRequest)
@@ -113,45 +95,26 @@ def _rerank_animals(
     now: int,
     explain: bool,
 ) -> AnimalAnswer:
-    visitor = read_visitor(given.user_id, given.session_id)
-    told = read_told(given.context, given.preferences)
     if given.metadata_columns:
         raise InvalidInput(
             "metadataColumns are for groups: leave them out", field="metadataColumns"
         )
-    wishes = read_wishes(given, told.preferences)
-    asked = Asked(
-        visitor,
-        read_at(given.at, now),
-        now,
-        services.profiles.rules(wishes, visitor),
-        read_filter(services, DATASET_GROUP, given.filter, given.filter_values),
-        explain,
-        told_of_home(told, wishes),
-    )
+    query = read_query(services, given, DATASET_GROUP, now, explain=explain)
     ids = [parse_id(item.item_id, "itemId") for item in given.item_metadata_list]
-    return individuals.rerank(ids, asked)
+    return individuals.rerank(ids, individuals.with_profile(query))
 
 
 def _rerank(
     services: Services, by: Answering, asked: RerankingRequest, now: int, explain: bool
 ) -> tuple[RankingAnswer, list[Metadata]]:
     """The answer, and the columns that were asked for of each of its groups."""
-    at = read_at(asked.at, now)
-    known = _known(services, asked.item_metadata_list, at)
+    query = read_query(services, asked, by.dataset_group, now, explain=explain)
+    known = _known(services, asked.item_metadata_list, query.at)
     candidates = [
         _candidate(place, item, known, by.dataset_group)
         for place, item in enumerate(asked.item_metadata_list)
     ]
-    answer = by.runtime.rerank(
-        read_visitor(asked.user_id, asked.session_id),
-        candidates,
-        at,
-        now,
-        told=read_told(asked.context, asked.preferences),
-        filtered_by=read_filter(services, by.dataset_group, asked.filter, asked.filter_values),
-        explain=explain,
-    )
+    answer = by.runtime.rerank(query, candidates)
     groups = [group.item_id for group in answer.groups]
     return answer, read_metadata(services, by.dataset_group, groups, asked.metadata_columns, now)
 

@@ -15,7 +15,6 @@ from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.job_table import JobTable
 from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.serving.animals.eligibility import Profiles
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.campaigns import Runtimes
 from pawsonalize.engine.serving.directory import Directory
@@ -47,7 +46,6 @@ class Services:
     """Answers requests that name no dataset group and no campaign."""
     individuals: Individuals
     """Answers their queries for animals."""
-    profiles: Profiles
     exposures: AnimalExposures
     directory: Directory
     runtimes: Runtimes

@@ -19,8 +19,8 @@ from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.ingest.event_form import IN_THE_QUERY
 from pawsonalize.http.addressing import read_group
 from pawsonalize.http.json import json_response, read_form
+from pawsonalize.http.queries import PreferencesForm
 from pawsonalize.http.services import Services
-from pawsonalize.http.told import PreferencesForm
 from pawsonalize.storage.base import User, Value
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}")

@@ -6,9 +6,8 @@ from starlette.responses import PlainTextResponse, Response
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.preferences import Preferences
-from pawsonalize.engine.serving.animals.ranking import Asked
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import MAX_RESULTS
-from pawsonalize.engine.serving.told import Told
 from pawsonalize.ui import words
 from pawsonalize.ui.cards import AnimalCard
 from pawsonalize.ui.households import HouseholdRules
@@ -35,11 +34,17 @@ def get_adoption_page(request: Request, visitor: Visitor) -> Response:
     ]
     looking_for = preferences_of(request)
     filters = HouseholdRules.of(request, looking_for)
-    told = Told(preferences=looking_for)
     show = _show(request)
-    rules = filters.rules(taken_home)
-    asked = Asked(visitor, now, now, rules, explain=True, told=told)
-    ordered = order(storefront, asked, show)
+    query = Query(
+        visitor,
+        now,
+        now,
+        preferences=looking_for,
+        eligibility=filters.rules(taken_home),
+        limit=show,
+        explain=True,
+    )
+    ordered = order(storefront, query)
     favourites = known.did("favorite")
     answer = ordered.recommendation_id
     wanted = [animal for animal in waiting if filters.species in {None, animal.species}]
@@ -53,7 +58,7 @@ def get_adoption_page(request: Request, visitor: Visitor) -> Response:
         cards=[(AnimalCard.of(one.animal, now, answer, favourites), one) for one in ordered.shown],
         picks=[
             (AnimalCard.of(one.animal, now, one.recommendation_id, favourites), one)
-            for one in pick(storefront, visitor, wanted, now, told)
+            for one in pick(storefront, visitor, wanted, now, looking_for)
         ]
         if not (filters.household or filters.must) and known.serving is not None
         else [],

@@ -9,7 +9,7 @@ from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.engine.resources.names import new_event_id
-from pawsonalize.engine.serving.animals.eligibility import Denied, Rules
+from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility
 from pawsonalize.ui.cards import AnimalCard
 from pawsonalize.ui.knowledge import Knowledge, curl, panel
 from pawsonalize.ui.ordering import like
@@ -67,7 +67,9 @@ def get_animal_page(request: Request, visitor: Visitor) -> Response:
 
 def _others(storefront: Storefront, known: Knowledge, animal: Animal, now: int) -> list[AnimalCard]:
     """Who else of the species those like who like this animal."""
-    rules = Rules(species=frozenset([animal.species]), denied=Denied(animals=known.did("adoption")))
+    rules = Eligibility(
+        species=frozenset([animal.species]), denied=Denied(animals=known.did("adoption"))
+    )
     found = like(storefront, known.visitor, animal, rules, _OTHERS, now)
     favourites = known.did("favorite")
     return [

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 
 from pawsonalize.domain.preferences import Preferences
-from pawsonalize.engine.serving.animals.eligibility import Denied, Rules
+from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility
 
 _WORDS = {"kids": "children", "dogs": "dogs", "cats": "cats"}
 
@@ -37,9 +37,9 @@ class HouseholdRules:
         must = tuple(name for name in _MUST if given.get(name) == "yes")
         return cls(given.get("species"), tuple(household), _ASKED in given, must)
 
-    def rules(self, taken_home: Iterable[str]) -> Rules:
+    def rules(self, taken_home: Iterable[str]) -> Eligibility:
         """The rules of the answer; who was adopted is not shown."""
-        return Rules(
+        return Eligibility(
             kids="kids" in self.household,
             dogs="dogs" in self.household,
             cats="cats" in self.household,

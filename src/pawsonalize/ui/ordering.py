@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.events import Visitor
-from pawsonalize.engine.serving.animals.eligibility import Rules
-from pawsonalize.engine.serving.animals.ranking import Asked
-from pawsonalize.engine.serving.told import NOTHING, Told
+from pawsonalize.domain.preferences import Preferences
+from pawsonalize.engine.serving.animals.eligibility import Eligibility
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.ui.storefront import Storefront
 
 MAX_PICKS = 6
@@ -48,15 +48,15 @@ class Pick:
     recommendation_id: str
 
 
-def order(storefront: Storefront, asked: Asked, limit: int) -> Ordered:
+def order(storefront: Storefront, query: Query) -> Ordered:
     """The first animals for the visitor that the rules allow."""
     individuals = storefront.individuals
-    fitting = individuals.fitting(asked)
+    fitting = individuals.fitting(query)
     try:
-        answer = individuals.recommend(asked, limit)
+        answer = individuals.recommend(query)
     except NotReady:
-        known = storefront.animals.get_many(fitting[:limit])
-        longest = tuple(Shown(known[one]) for one in fitting[:limit] if one in known)
+        known = storefront.animals.get_many(fitting[: query.limit])
+        longest = tuple(Shown(known[one]) for one in fitting[: query.limit] if one in known)
         return Ordered(longest, len(fitting), None)
     known = storefront.animals.get_many([one for each in answer.places for one in each.animal_ids])
     shown = []
@@ -67,12 +67,17 @@ def order(storefront: Storefront, asked: Asked, limit: int) -> Ordered:
 
 
 def like(
-    storefront: Storefront, visitor: Visitor, animal: Animal, rules: Rules, limit: int, now: int
+    storefront: Storefront,
+    visitor: Visitor,
+    animal: Animal,
+    rules: Eligibility,
+    limit: int,
+    now: int,
 ) -> Ordered:
     """Others that those like who like this animal; nobody without a live model."""
-    asked = Asked(visitor, now, now, rules)
+    query = Query(visitor, now, now, eligibility=rules, limit=limit)
     try:
-        answer = storefront.individuals.similar(animal.animal_id, asked, limit)
+        answer = storefront.individuals.similar(animal.animal_id, query)
     except NotReady:
         return Ordered((), 0, None)
     known = storefront.animals.get_many([place.animal_ids[0] for place in answer.places])
@@ -85,14 +90,15 @@ def pick(
     visitor: Visitor,
     animals: Sequence[Animal],
     now: int,
-    told: Told = NOTHING,
+    looking_for: Preferences,
 ) -> tuple[Pick, ...]:
     """The visitor's best groups of which somebody is waiting; none if no model is live."""
     members = defaultdict(list)
     for animal in animals:  # which come longest wait first
         members[animal.group_at(now).id].append(animal)
     try:
-        answer = storefront.runtime.recommend(visitor, _ASKED, now, now, told=told, explain=True)
+        query = Query(visitor, now, now, preferences=looking_for, limit=_ASKED, explain=True)
+        answer = storefront.runtime.recommend(query)
     except NotReady:
         return ()
     found = [item for item in answer.items if item.item_id in members][:MAX_PICKS]

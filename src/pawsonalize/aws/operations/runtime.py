@@ -13,13 +13,11 @@ from pawsonalize.domain.filters.expression import number_text
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.datasets import Filter
-from pawsonalize.engine.resources.solutions import Solution
-from pawsonalize.engine.serving.constraints import Constraint
-from pawsonalize.engine.serving.filters.filtering import AppliedFilter, apply
+from pawsonalize.engine.serving.filters.evaluation import AppliedFilter, apply
 from pawsonalize.engine.serving.promotions import Promotion
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import Answer as Answered
 from pawsonalize.engine.serving.recommender import Candidate, Runtime, Scored
-from pawsonalize.engine.serving.told import Told
 from pawsonalize.recipes.next_best_action import NextBestAction
 
 _DEFAULT_RESULTS = 25
@@ -46,16 +44,20 @@ def _recommended(services: AwsServices, runtime: Runtime, members: Members) -> A
     if visitor.user_id is None and item is None:
         raise AwsError(INVALID_INPUT, "userId is missing: send it, or an itemId")
     now = services.now()
-    answer = runtime.recommend(
+    group = runtime.served.dataset_group
+    promotions = [_promotion(services, one, group) for one in members.get("promotions", ())]
+    query = Query(
         visitor,
-        members.get("numResults") or _DEFAULT_RESULTS,
         now,
         now,
-        constraint=_constraint(services, members),
-        told=_told(members),
+        context=members.get("context", {}),
+        filter=_filter(services, members, group),
+        promotion=next(iter(promotions), None),
         item_id=item,
+        limit=members.get("numResults") or _DEFAULT_RESULTS,
     )
-    items = _items(services, members, answer, now)
+    answer = runtime.recommend(query)
+    items = _items(services, members, answer, group, now)
     if runtime.recipe not in WITH_SCORES:
         items = [item | {"score": None} for item in items]
     return {
@@ -67,16 +69,17 @@ def _recommended(services: AwsServices, runtime: Runtime, members: Members) -> A
 def _ranked(services: AwsServices, runtime: Runtime, members: Members) -> Answer:
     given = dict.fromkeys(parse_id(item, "inputList") for item in members["inputList"])
     now = services.now()
-    answer = runtime.rerank(
+    group = runtime.served.dataset_group
+    query = Query(
         visitor_of(members),
-        [Candidate(item, item) for item in given],
         now,
         now,
-        filtered_by=_filter(services, members, _group(services, members)),
-        told=_told(members),
+        context=members.get("context", {}),
+        filter=_filter(services, members, group),
     )
+    answer = runtime.rerank(query, [Candidate(item, item) for item in given])
     return {
-        "personalizedRanking": _items(services, members, answer, now),
+        "personalizedRanking": _items(services, members, answer, group, now),
         "recommendationId": answer.recommendation_id,
     }
 
@@ -99,19 +102,6 @@ def _campaign_name(services: AwsServices, members: Members) -> str:
     return services.arns.name(members["campaignArn"], Campaign)
 
 
-def _group(services: AwsServices, members: Members) -> str:
-    campaign = services.registry.get(Campaign, _campaign_name(services, members))
-    return services.registry.get(Solution, campaign.solution).dataset_group
-
-
-def _constraint(services: AwsServices, members: Members) -> Constraint:
-    if "filterArn" not in members and not members.get("promotions"):
-        return Constraint(_filter(services, members, ""))
-    group = _group(services, members)
-    promotions = [_promotion(services, one, group) for one in members.get("promotions", ())]
-    return Constraint(_filter(services, members, group), next(iter(promotions), None))
-
-
 def _promotion(services: AwsServices, given: Mapping[str, Any], group: str) -> Promotion:
     applied = _filter(services, given, group)
     if applied is None or "name" not in given or "percentPromotedItems" not in given:
@@ -128,17 +118,20 @@ def _filter(services: AwsServices, given: Mapping[str, Any], group: str) -> Appl
         if values:
             raise AwsError(INVALID_INPUT, "filterValues are of a filter: send a filterArn")
         return None
-    found = services.resource(Filter, given["filterArn"])
-    return apply(services.filters.find(found.name, dataset_group=group), values)
+    name = services.arns.name(given["filterArn"], Filter)
+    return apply(services.filters.find(name, dataset_group=group), values)
 
 
-def _items(services: AwsServices, members: Members, answer: Answered, now: int) -> list[Answer]:
-    rows = _metadata(services, members, [one.item_id for one in answer.items], now)
+def _items(
+    services: AwsServices, members: Members, answer: Answered, group: str, now: int
+) -> list[Answer]:
+    ids = [one.item_id for one in answer.items]
+    rows = _metadata(services, members, ids, group, now)
     return [_item(one, row) for one, row in zip(answer.items, rows, strict=True)]
 
 
 def _metadata(
-    services: AwsServices, members: Members, item_ids: list[str], now: int
+    services: AwsServices, members: Members, item_ids: list[str], group: str, now: int
 ) -> list[dict[str, str] | None]:
     """The columns that are asked for, as text; a campaign has to allow that."""
     wanted = members.get("metadataColumns")
@@ -147,7 +140,7 @@ def _metadata(
     campaign = services.registry.get(Campaign, _campaign_name(services, members))
     if not campaign.asked.get("campaignConfig", {}).get(_METADATA):
         raise AwsError(INVALID_INPUT, f"update the campaign with {_METADATA} first")
-    metadata = services.filterings.of(_group(services, members)).metadata
+    metadata = services.filterings.of(group).metadata
     return [
         {name: _text(value) for name, value in row.items() if value is not None}
         for row in metadata.selected(item_ids, wanted, now)
@@ -166,11 +159,6 @@ def _item(one: Scored, metadata: dict[str, str] | None) -> Answer:
 
 def _text(value: str | float) -> str:
     return value if isinstance(value, str) else number_text(value)
-
-
-def _told(members: Members) -> Told:
-    """What the request says of the visitor, in columns of the Interactions dataset."""
-    return Told(context=members.get("context", {}))
 
 
 def visitor_of(members: Members) -> Visitor:

@@ -1,7 +1,7 @@
 """Batch inference jobs: a solution version asked about every line of JSON Lines files."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any, BinaryIO
 
 import msgspec
@@ -14,9 +14,10 @@ from pawsonalize.engine.ingest.job_files import JSON_LINES, Outputs, Sources
 from pawsonalize.engine.resources.campaigns import check_influence
 from pawsonalize.engine.resources.jobs import BatchInferenceJob, BatchJob
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
-from pawsonalize.engine.serving.constraints import Constraint
-from pawsonalize.engine.serving.filters.filtering import AppliedFilter, Filterings, apply
+from pawsonalize.engine.serving.filters.evaluation import AppliedFilter, apply
+from pawsonalize.engine.serving.filters.filtering import Filterings
 from pawsonalize.engine.serving.filters.resources import Filters
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, Candidate, Runtime, Scored
 from pawsonalize.engine.serving.served import Fixed, Loader, ServingSettings
 from pawsonalize.recipes.catalogue import recipe_named
@@ -167,18 +168,18 @@ class Inference:
             catalogue=self.catalogue.of(group),
             strict=True,
         )
-        asking = _Asking(
+        answering = _Answering(
             runtime,
             version.recipe,
             job.results or DEFAULT_RESULTS,
             self.batch.filter_of(job.filter, group),
             at,
         )
-        return self.batch.run(job, lambda lines: (answered(line, asking) for line in lines))
+        return self.batch.run(job, lambda lines: (answered(line, answering) for line in lines))
 
 
 @dataclass(frozen=True, slots=True)
-class _Asking:
+class _Answering:
     """One query after the other, to one version."""
 
     runtime: Runtime
@@ -200,23 +201,19 @@ class _Asking:
             visitor = Visitor(None if user is None else parse_id(user, "userId"))
         else:
             item, visitor = None, Visitor(parse_id(given.get("userId"), "userId"))
-        constraint = Constraint(applied(self.expression, given))
-        return self.runtime.recommend(
-            visitor, self.results, self.at, self.at, constraint=constraint, item_id=item
-        ).items
+        query = self._query(visitor, given)
+        return self.runtime.recommend(replace(query, item_id=item, limit=self.results)).items
 
     def _ranked(self, given: Mapping[str, Any]) -> Sequence[Scored]:
         listed = given.get("itemList")
         if not isinstance(listed, list):
             raise InvalidInput("itemList must be a list of items", field="itemList")
         items = dict.fromkeys(parse_id(item, "itemList") for item in listed)
-        return self.runtime.rerank(
-            Visitor(parse_id(given.get("userId"), "userId")),
-            [Candidate(item, item) for item in items],
-            self.at,
-            self.at,
-            filtered_by=applied(self.expression, given),
-        ).items
+        query = self._query(Visitor(parse_id(given.get("userId"), "userId")), given)
+        return self.runtime.rerank(query, [Candidate(item, item) for item in items]).items
+
+    def _query(self, visitor: Visitor, given: Mapping[str, Any]) -> Query:
+        return Query(visitor, self.at, self.at, filter=applied(self.expression, given))
 
 
 def _output(found: Sequence[Scored], *, scored: bool = True) -> Mapping[str, Any]:

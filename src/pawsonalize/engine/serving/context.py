@@ -11,7 +11,7 @@ a visitor who viewed thirty dogs take hardly anything.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from math import log
 
@@ -21,12 +21,14 @@ from numpy.typing import NDArray
 from pawsonalize.domain.event_types import DISLIKE, RETURN, STANDARD, VIEW, EventTypes
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.domain.preferences import Wish
+from pawsonalize.domain.preferences import PREFERRED, PREFERRED_AT, USER_FACET, Wish
 from pawsonalize.domain.times import DAY
 from pawsonalize.domain.traits import TRAITS, Trait
+from pawsonalize.engine.serving.facets import FacetReader, of_preferences, values_of
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.recipes.contract import Context, Floats, Seen
 from pawsonalize.recipes.facets import Facet
-from pawsonalize.storage.base import EventLog, HistoryQuery, RecentEvent
+from pawsonalize.storage.base import Catalogue, EventLog, HistoryQuery, RecentEvent, Value
 
 # Older events have decayed to nothing in every recipe.
 MAX_CONTEXT_EVENTS = 50
@@ -49,6 +51,36 @@ def context_of(
     if wishes:
         newest = [event for event in newest if not _taken_back(event, wishes, log.event_types)]
     return build_context(newest, at, facets, log.event_types)
+
+
+def query_context(
+    log: EventLog, reader: FacetReader, query: Query, catalogue: Catalogue | None
+) -> Context:
+    """What a model is told of the query's visitor, as far as `reader` knows the model's facets.
+
+    A user's attributes are read only for a model that uses some. An answer of the quiz in the
+    request counts before a stored one.
+    """
+    facets = (*reader.of_context(query.context), *of_preferences(query.preferences))
+    wishes = query.preferences.wishes(query.at)
+    if reader.user and catalogue is not None:
+        attributes = query.stored(catalogue).attributes
+        anew = {name for name, _ in facets if name.startswith(USER_FACET)}
+        facets += tuple(facet for facet in reader.of_user(attributes) if facet[0] not in anew)
+        again = {wish.attribute for wish in wishes}
+        before = (wish for wish in stored_wishes(attributes) if wish.attribute not in again)
+        wishes = (*wishes, *before)
+    return context_of(log, query.visitor, query.at, facets, wishes)
+
+
+def stored_wishes(attributes: Mapping[str, Value]) -> Iterator[Wish]:
+    """The stored answers of the quiz; none if their moment is not stored."""
+    said_at = attributes.get(PREFERRED_AT)
+    if not isinstance(said_at, int | float):
+        return
+    for name, attribute in PREFERRED.items():
+        if ids := values_of(attributes.get(name)):
+            yield Wish(attribute, frozenset(ids), int(said_at))
 
 
 def _taken_back(event: RecentEvent, wishes: tuple[Wish, ...], event_types: EventTypes) -> bool:

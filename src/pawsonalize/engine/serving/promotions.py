@@ -8,7 +8,7 @@ from random import Random
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.serving.exploration import Explored
-from pawsonalize.engine.serving.filters.filtering import AppliedFilter
+from pawsonalize.engine.serving.filters.evaluation import AppliedFilter
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", re.ASCII)
 

@@ -10,17 +10,18 @@ from numpy.typing import NDArray
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import DEFAULT_EVENT_TYPE, Visitor
 from pawsonalize.engine.resources.names import new_recommendation_id
+from pawsonalize.engine.serving.animals.distance import Postcodes
 from pawsonalize.engine.serving.availability import SupplyWatch
-from pawsonalize.engine.serving.constraints import UNCONSTRAINED, Constraint
-from pawsonalize.engine.serving.context import context_of, disliked_animals, taken_off
+from pawsonalize.engine.serving.context import disliked_animals, query_context, taken_off
 from pawsonalize.engine.serving.exploration import Explored, explore
 from pawsonalize.engine.serving.filters.columns import Mask
-from pawsonalize.engine.serving.filters.filtering import AppliedFilter, Asking, Filtering
+from pawsonalize.engine.serving.filters.evaluation import AppliedFilter
+from pawsonalize.engine.serving.filters.filtering import Filtering
 from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.promotions import spread
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.ranking import check_ids, known_reasons, ordered, reasons_for
 from pawsonalize.engine.serving.served import UNTRAINED, Served, Serving
-from pawsonalize.engine.serving.told import NOTHING, Told, known_of
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, Floats, Seen
 from pawsonalize.storage.base import Catalogue, EventLog
@@ -142,59 +143,36 @@ class Runtime:
         """The version that recommends now; NotReady if there is none."""
         return self._recommender.current
 
-    def recommend(
-        self,
-        visitor: Visitor,
-        limit: int,
-        at: int,
-        now: int,
-        *,
-        constraint: Constraint = UNCONSTRAINED,
-        told: Told = NOTHING,
-        explain: bool = False,
-        item_id: str | None = None,
-    ) -> Answer:
-        """The best groups of the catalogue for the visitor as of `at`; scores sum to 1 over it.
+    def recommend(self, query: Query) -> Answer:
+        """The best groups of the catalogue for the visitor; scores sum to 1 over it.
 
         Best first, except for places that were explored or promoted; the answer's id is the seed.
-        `now` is the moment of the query, `told` what the request says of the visitor. `explain`
-        adds reasons. A recipe for similar items uses `item_id`, which is left out itself; other
-        recipes ignore it. As many as `limit`, if so many pass the filter. InvalidInput for a limit
+        A recipe for similar items uses the query's item, which is left out itself; other recipes
+        ignore it. As many as the limit, if so many pass the filter. InvalidInput for a limit
         outside 1…500, and if the item is missing.
         """
-        if not 1 <= limit <= MAX_RESULTS:
+        if not 1 <= query.limit <= MAX_RESULTS:
             raise InvalidInput(f"limit must be from 1 to {MAX_RESULTS}", field="limit")
-        served = self._recommender.current
-        supply = self._supply_of(served, at, now)
-        about = self._item_in_question(served, item_id)
-        context = replace(self._context(served, visitor, told, at, about), supply=supply)
+        served, query = self._recommender.current, self.carrying(query)
+        supply = self._supply_of(served, query)
+        about = self._item_in_question(served, query.item_id)
+        context = replace(self._context(served, query, about), supply=supply)
         scores = served.model.score_catalogue(context)
         scores = taken_off(scores, context, served.model.item_ids)
-        name = new_recommendation_id(now)
-        there = _there(served.model.item_ids, supply, about)
-        asking = Asking(visitor, at, now, item_id)
-        chosen, promotions = self._chosen(served, scores, limit, name, there, constraint, asking)
+        name = query.recommendation_id or new_recommendation_id(query.now)
+        available = _available(served.model.item_ids, supply, about)
+        chosen, promotions = self._chosen(served, scores, name, available, query)
         places = list(chosen.positions)
         ids = [served.model.item_ids[place] for place in places]
-        reasons = reasons_for(served.model.contributions(context, ids)) if explain else _NONE
+        reasons = reasons_for(served.model.contributions(context, ids)) if query.explain else _NONE
         odds = chosen.propensities
         shown = scores[places].tolist()
         items = tuple(map(Scored, ids, shown, reasons, chosen.explored, odds, promotions))
         answer = Answer(name, served.version.name, items)
-        self._log_answer(answer, served, RECOMMENDATION, visitor, at, now, odds)
+        self._log_answer(answer, served, RECOMMENDATION, query, odds)
         return answer
 
-    def rerank(
-        self,
-        visitor: Visitor,
-        candidates: Sequence[Candidate],
-        at: int,
-        now: int,
-        *,
-        filtered_by: AppliedFilter | None = None,
-        told: Told = NOTHING,
-        explain: bool = False,
-    ) -> RankingAnswer:
+    def rerank(self, query: Query, candidates: Sequence[Candidate]) -> RankingAnswer:
         """The given list, best first for the visitor as of `at`; scores sum to 1 over it.
 
         Ties keep the input's order. Unknown items come last, in that order; items that do not pass
@@ -202,23 +180,24 @@ class Runtime:
         500 places or an id given twice.
         """
         check_ids([candidate.item_id for candidate in candidates], MAX_RESULTS)
-        if filtered_by is not None:
+        query = self.carrying(query)
+        if query.filter is not None:
             groups = [candidate.group_id for candidate in candidates]
-            passed = self._filters().listed(filtered_by, groups, Asking(visitor, at, now))
+            passed = self._filters().listed(query.filter, groups, query)
             candidates = [each for each in candidates if each.group_id in passed]
         served = self._ranking()
         groups = list(dict.fromkeys(candidate.group_id for candidate in candidates))
         one_of_each = np.ones(len(served.model.item_ids), np.int64)
-        context = replace(self._context(served, visitor, told, at), supply=one_of_each)
+        context = replace(self._context(served, query), supply=one_of_each)
         scores = taken_off(served.model.score(context, groups), context, groups)
-        reasons = known_reasons(served.model, context, groups) if explain else {}
+        reasons = known_reasons(served.model, context, groups) if query.explain else {}
         place_of = {group: place for place, group in enumerate(groups)}
         stand_for = np.array([place_of[each.group_id] for each in candidates], np.intp)
         order, shares = ordered(scores[stand_for])
         listed = [candidates[place] for place in order]
         best, of_group = ordered(scores)
         answer = RankingAnswer(
-            new_recommendation_id(now),
+            new_recommendation_id(query.now),
             served.version.name,
             tuple(
                 Scored(one.item_id, share, reasons.get(one.group_id, ()))
@@ -227,17 +206,11 @@ class Runtime:
             tuple(one.group_id for one in listed),
             tuple(Scored(groups[one], share) for one, share in zip(best, of_group, strict=True)),
         )
-        self._log_answer(answer, served, RANKING, visitor, at, now)
+        self._log_answer(answer, served, RANKING, query)
         return answer
 
     def score_groups(
-        self,
-        visitor: Visitor,
-        at: int,
-        told: Told = NOTHING,
-        about: str | None = None,
-        *,
-        ranking: bool = False,
+        self, query: Query, about: str | None = None, *, ranking: bool = False
     ) -> GroupScores:
         """The score of one animal of each group for the visitor as of `at`; logs nothing.
 
@@ -245,38 +218,41 @@ class Runtime:
         """
         served = self._ranking() if ranking else self._recommender.current
         one_of_each = np.ones(len(served.model.item_ids), np.int64)
-        context = replace(self._context(served, visitor, told, at, about), supply=one_of_each)
+        context = replace(self._context(served, query, about), supply=one_of_each)
         return GroupScores(served, context, served.model.score_catalogue(context))
 
     def disliked_animals(self, visitor: Visitor, groups: GroupScores) -> frozenset[str]:
         """The animals that the visitor disliked, as of the moment of those scores."""
         return disliked_animals(self._log, visitor, groups.context)
 
-    def passing_groups(
-        self, applied: AppliedFilter, groups: Sequence[str], asking: Asking
-    ) -> set[str]:
-        """The groups that pass the filter."""
-        return self._filters().listed(applied, groups, asking)
+    def passing_groups(self, groups: Sequence[str], query: Query) -> set[str]:
+        """Those of the groups that pass the query's filter; all of them if it has none."""
+        if query.filter is None:
+            return set(groups)
+        return self._filters().listed(query.filter, groups, query)
+
+    def carrying(self, query: Query) -> Query:
+        """The query with the visitor's stored row, so that whatever needs it reads it once."""
+        return query if self._catalogue is None else query.carrying(self._catalogue)
+
+    def with_profile(self, query: Query, postcodes: Postcodes) -> Query:
+        """The query, its eligibility completed by what is stored of the user."""
+        query = self.carrying(query)
+        stored = {} if query.user is None else query.user.attributes
+        return replace(query, eligibility=query.eligibility.completed(stored, postcodes))
 
     def _chosen(
-        self,
-        served: Served,
-        scores: Floats,
-        limit: int,
-        seed: str,
-        there: Mask | None,
-        constraint: Constraint,
-        asking: Asking,
+        self, served: Served, scores: Floats, seed: str, available: Mask | None, query: Query
     ) -> tuple[Explored, Iterable[str | None]]:
         """The places, and the promotion of each, if any.
 
         Excluded items are left out before the best are picked, so that the others move up.
         """
-        mask = self._passing(served, there, constraint.filter, asking)
-        promotion = constraint.promotion
+        mask = self._passing(served, available, query.filter, query)
+        promotion, limit = query.promotion, query.limit
         if promotion is None:
             return _explored(served, _best(scores, limit, mask), seed, mask), repeat(None)
-        fitting = self._passing(served, there, promotion.filter, asking)
+        fitting = self._passing(served, available, promotion.filter, query)
         promoted = _best(scores, promotion.places(limit), fitting)
         others = np.ones(len(scores), np.bool_) if mask is None else mask.copy()
         others[promoted] = False
@@ -285,12 +261,12 @@ class Runtime:
         return chosen, (promotion.name if each else None for each in is_promoted)
 
     def _passing(
-        self, served: Served, there: Mask | None, applied: AppliedFilter | None, asking: Asking
+        self, served: Served, available: Mask | None, applied: AppliedFilter | None, query: Query
     ) -> Mask | None:
         if applied is None:
-            return there
-        passing = self._filters().items(applied, served.model.item_ids, asking)
-        return passing if there is None else passing & there
+            return available
+        passing = self._filters().items(applied, served.model.item_ids, query)
+        return passing if available is None else passing & available
 
     def _filters(self) -> Filtering:
         assert self._filtering is not None, "who takes filters gives what applies them"
@@ -308,18 +284,18 @@ class Runtime:
             )
         return item_id
 
-    def _context(
-        self, served: Served, visitor: Visitor, told: Told, at: int, about: str | None = None
-    ) -> Context:
-        """The visitor's context; the item of the query, if any, counts as the newest."""
-        known = known_of(served.reader, visitor, told, at, self._catalogue)
-        context = context_of(self._log, visitor, at, known.facets, known.wishes)
+    def _context(self, served: Served, query: Query, about: str | None = None) -> Context:
+        """What is known of the visitor; an item in question is what they saw last."""
+        context = query_context(self._log, served.reader, query, self._catalogue)
         if about is None:
             return context
-        return replace(context, events=(Seen(about, DEFAULT_EVENT_TYPE, at), *context.events))
+        seen = Seen(about, DEFAULT_EVENT_TYPE, query.at)
+        return replace(context, events=(seen, *context.events))
 
-    def _supply_of(self, served: Served, at: int, now: int) -> NDArray[np.int64] | None:
-        return None if self._supply is None else self._supply.of(served.model.item_ids, at, now)
+    def _supply_of(self, served: Served, query: Query) -> NDArray[np.int64] | None:
+        if self._supply is None:
+            return None
+        return self._supply.of(served.model.item_ids, query.at, query.now)
 
     def _ranking(self) -> Served:
         reranker = self._reranker
@@ -329,10 +305,8 @@ class Runtime:
         self,
         answer: Answer,
         served: Served,
-        question: str,
-        visitor: Visitor,
-        at: int,
-        now: int,
+        kind: str,
+        query: Query,
         propensities: tuple[float, ...] | None = None,
     ) -> None:
         if self._impressions is None:
@@ -340,11 +314,11 @@ class Runtime:
         self._impressions.add(
             Impression(
                 recommendation_id=answer.recommendation_id,
-                question=question,
-                user_id=visitor.user_id,
-                session_id=visitor.session_id,
-                answered_at=now,
-                as_of=at,
+                question=kind,
+                user_id=query.visitor.user_id,
+                session_id=query.visitor.session_id,
+                answered_at=query.now,
+                as_of=query.at,
                 solution_version=answer.solution_version,
                 item_ids=tuple(item.item_id for item in answer.items),
                 propensities=propensities,
@@ -353,13 +327,15 @@ class Runtime:
         )
 
 
-def _best(scores: Floats, limit: int, there: NDArray[np.bool_] | None = None) -> NDArray[np.intp]:
+def _best(
+    scores: Floats, limit: int, available: NDArray[np.bool_] | None = None
+) -> NDArray[np.intp]:
     """Positions of the highest scores, best first; equal scores in catalogue order.
 
-    Only positions in the mask `there`, if there is one.
+    Only positions in the mask `available`, if there is one.
     """
-    if there is not None:
-        known = np.flatnonzero(there)
+    if available is not None:
+        known = np.flatnonzero(available)
         return known[_best(scores[known], limit)]
     if limit == 0:
         return np.empty(0, np.intp)
@@ -372,22 +348,22 @@ def _best(scores: Floats, limit: int, there: NDArray[np.bool_] | None = None) ->
     return chosen[np.argsort(-scores[chosen], kind="stable")][:limit]
 
 
-def _there(
+def _available(
     item_ids: Sequence[str], supply: NDArray[np.int64] | None, about: str | None
 ) -> NDArray[np.bool_] | None:
     """Which items may be in the answer: the available ones, except the query's own."""
     if about is None or about not in item_ids:
         return None if supply is None else supply > 0
-    there = np.ones(len(item_ids), np.bool_) if supply is None else supply > 0
-    there[item_ids.index(about)] = False
-    return there
+    available = np.ones(len(item_ids), np.bool_) if supply is None else supply > 0
+    available[item_ids.index(about)] = False
+    return available
 
 
 def _explored(
-    served: Served, best: NDArray[np.intp], seed: str, there: NDArray[np.bool_] | None
+    served: Served, best: NDArray[np.intp], seed: str, available: NDArray[np.bool_] | None
 ) -> Explored:
     weight = served.settings.exploration_weight
     if weight > 0 and served.novelty is not None:
-        due = served.novelty if there is None else served.novelty.among(there)
+        due = served.novelty if available is None else served.novelty.among(available)
         return explore(best, due, weight, seed)
     return Explored(tuple(best.tolist()), (False,) * len(best), (1.0,) * len(best))

@@ -16,16 +16,14 @@ from pawsonalize.domain.ids import parse_id
 from pawsonalize.engine.resources.jobs import BatchSegmentJob
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.serving.batch import Batch, Line, applied
-from pawsonalize.engine.serving.context import context_of
+from pawsonalize.engine.serving.context import query_context
+from pawsonalize.engine.serving.filters.evaluation import AppliedFilter, apply
 from pawsonalize.engine.serving.filters.filtering import (
-    AppliedFilter,
-    Asking,
     Filtering,
     Filterings,
-    apply,
 )
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.served import Loader, Served, ServingSettings
-from pawsonalize.engine.serving.told import NOTHING, known_of
 from pawsonalize.recipes.user_personalization import UserPersonalization
 from pawsonalize.storage.base import Catalogue, EventLog
 
@@ -71,7 +69,7 @@ class Segments:
         """Answer every line as of the moment `at`; returns the counts."""
         version = self.loader.registry.get(SolutionVersion, job.solution_version)
         group = self.loader.registry.get(Solution, version.solution).dataset_group
-        asking = _Asking(
+        answering = _Answering(
             self.loader.load(version.name, ServingSettings(), at),
             self.log.of(group),
             self.catalogue.of(group),
@@ -80,11 +78,11 @@ class Segments:
             job.results or DEFAULT_RESULTS,
             at,
         )
-        return self.batch.run(job, asking.answers)
+        return self.batch.run(job, answering.answers)
 
 
 @dataclass(slots=True)
-class _Query:
+class _Segment:
     """One line: its items, and the best users so far, best first."""
 
     line: Line
@@ -103,7 +101,7 @@ class _Query:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asking:
+class _Answering:
     served: Served
     log: EventLog
     catalogue: Catalogue
@@ -116,10 +114,10 @@ class _Asking:
         """The lines, answered; every hundred of them are one pass over the users."""
         while part := list(islice(lines, _QUERIES_AT_ONCE)):
             queries = [self._query(line) for line in part]
-            self._meet_everybody([one for one in queries if isinstance(one, _Query)])
+            self._meet_everybody([one for one in queries if isinstance(one, _Segment)])
             yield from (_said(query) for query in queries)
 
-    def _query(self, line: Line) -> _Query | Line:
+    def _query(self, line: Line) -> _Segment | Line:
         if "error" in line:
             return line
         try:
@@ -127,7 +125,7 @@ class _Asking:
             wanted = applied(self.expression, line["input"])
         except InvalidInput as error:
             return {**line, "output": None, "error": error.message}
-        return _Query(line, items, wanted, [], np.empty(0))
+        return _Segment(line, items, wanted, [], np.empty(0))
 
     def _items(self, given: Mapping[str, Any]) -> NDArray[np.bool_]:
         """Which items of the model the line asks about, shape (items,)."""
@@ -143,10 +141,10 @@ class _Asking:
         expression = parse(f"INCLUDE ItemID WHERE {written}")
         if any(one.source is not Source.ITEMS for one in expression.attributes):
             raise InvalidInput("itemAttributes speaks of ITEMS alone", field="itemAttributes")
-        asking = Asking(Visitor(), self.at, self.at)
-        return self.filtering.items(apply(expression, {}), ids, asking)
+        query = Query(Visitor(), self.at, self.at)
+        return self.filtering.items(apply(expression, {}), ids, query)
 
-    def _meet_everybody(self, queries: Sequence[_Query]) -> None:
+    def _meet_everybody(self, queries: Sequence[_Segment]) -> None:
         after = ""
         while queries and (users := self.log.user_ids(after, _USERS_AT_ONCE)):
             weights = np.array([self._weights(user, queries) for user in users])
@@ -154,14 +152,13 @@ class _Asking:
                 self._meet(query, users, weights[:, column])
             after = users[-1]
 
-    def _weights(self, user: str, queries: Sequence[_Query]) -> list[float]:
-        visitor = Visitor(user)
-        known = known_of(self.served.reader, visitor, NOTHING, self.at, self.catalogue)
-        context = context_of(self.log, visitor, self.at, known.facets, known.wishes)
+    def _weights(self, user: str, queries: Sequence[_Segment]) -> list[float]:
+        query = Query(Visitor(user), self.at, self.at)
+        context = query_context(self.log, self.served.reader, query, self.catalogue)
         scores = self.served.model.score_catalogue(context)
         return [float(scores[query.items].sum()) for query in queries]
 
-    def _meet(self, query: _Query, users: list[str], scores: NDArray[np.float64]) -> None:
+    def _meet(self, query: _Segment, users: list[str], scores: NDArray[np.float64]) -> None:
         if query.filter is not None:
             passed = set(self.filtering.users(query.filter, users, self.at))
             kept = [place for place, user in enumerate(users) if user in passed]
@@ -169,7 +166,7 @@ class _Asking:
         query.meet(users, scores, self.most)
 
 
-def _said(query: _Query | Line) -> Line:
-    if not isinstance(query, _Query):
+def _said(query: _Segment | Line) -> Line:
+    if not isinstance(query, _Segment):
         return query
     return {**query.line, "output": {"recommendedUsers": query.users}, "error": None}

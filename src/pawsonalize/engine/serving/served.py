@@ -14,9 +14,8 @@ from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Cut, Solution, SolutionVersion
 from pawsonalize.engine.serving.exploration import Exposed, Exposure, Novelty
 from pawsonalize.engine.serving.facets import FacetReader
-from pawsonalize.engine.serving.told import reader_for
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Context, Model, Seen
+from pawsonalize.recipes.contract import Context, FacetedModel, Model, Seen
 from pawsonalize.storage.base import ArtefactStore
 
 _LENGTHS = (0, 1, 3, 10)  # events in the history of the visitors who are played
@@ -117,6 +116,11 @@ class Folds:
         """Remove all folds of a version."""
         for fold in self.of(version):
             self.artefacts.remove(fold.location)
+
+
+def reader_for(model: Model) -> FacetReader:
+    """Reads the facets that may change the model's answers."""
+    return FacetReader.knowing(model.facet_names if isinstance(model, FacetedModel) else ())
 
 
 UNTRAINED: Final = "untrained"

@@ -20,10 +20,11 @@ from pawsonalize.engine.resources.solutions import Cut, Solution, SolutionVersio
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.serving.availability import SupplyWatch
 from pawsonalize.engine.serving.campaigns import Runtimes
-from pawsonalize.engine.serving.constraints import Constraint
-from pawsonalize.engine.serving.filters.filtering import Filterings, apply
+from pawsonalize.engine.serving.filters.evaluation import apply
+from pawsonalize.engine.serving.filters.filtering import Filterings
 from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.live_model import LiveModel
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.served import Loader, Served, ServingSettings
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.storage.artefacts import LocalArtefacts
@@ -141,7 +142,7 @@ def make(
 
 
 def asked(runtimes: Runtimes, campaign: str, **more: Any) -> list[str]:
-    answer = now_in(runtimes.of(campaign)).recommend(ANN, 9, T0, T0, **more)
+    answer = now_in(runtimes.of(campaign)).recommend(Query(ANN, T0, T0, limit=9, **more))
     return [item.item_id for item in answer.items]
 
 
@@ -168,11 +169,11 @@ def test_a_visitor_is_who_they_are_in_the_campaigns_own_dataset_group(
     make: Make, shop: Shop, log: SqlEventLog
 ) -> None:
     shop.campaign("toys", "user-personalization", "abcd")
-    unknown = now_in(make().of("toys")).recommend(Visitor("zoe"), 9, T0, T0)
+    unknown = now_in(make().of("toys")).recommend(Query(Visitor("zoe"), T0, T0, limit=9))
     log.append([event("e1", item="d")])
-    assert now_in(make().of("toys")).recommend(ANN, 9, T0, T0).items == unknown.items
+    assert now_in(make().of("toys")).recommend(Query(ANN, T0, T0, limit=9)).items == unknown.items
     log.append([event("e1", item="d", dataset_group="shop")])
-    assert now_in(make().of("toys")).recommend(ANN, 9, T0, T0).items != unknown.items
+    assert now_in(make().of("toys")).recommend(Query(ANN, T0, T0, limit=9)).items != unknown.items
 
 
 def test_a_filter_knows_the_items_and_events_of_the_campaigns_own_dataset_group(
@@ -186,7 +187,7 @@ def test_a_filter_knows_the_items_and_events_of_the_campaigns_own_dataset_group(
         ("INCLUDE ItemID WHERE Items.PRICE < 5", ["b"]),
         ('EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("*")', ["a", "c"]),
     ):
-        assert asked(make(), "toys", constraint=Constraint(apply(parse(text), {}))) == items
+        assert asked(make(), "toys", filter=apply(parse(text), {})) == items
 
 
 def test_what_is_like_an_item_keeps_to_a_filter_that_speaks_of_it(
@@ -196,7 +197,7 @@ def test_what_is_like_an_item_keeps_to_a_filter_that_speaks_of_it(
     prices = {"a": 3.0, "b": 2.0, "c": 1.0}
     catalogue.of("shop").put_items([Item(name, {"PRICE": at}) for name, at in prices.items()])
     cheaper = apply(parse("INCLUDE ItemID WHERE Items.PRICE <= CurrentItem.PRICE"), {})
-    assert asked(make(), "alike", item_id="b", constraint=Constraint(cheaper)) == ["c"]
+    assert asked(make(), "alike", item_id="b", filter=cheaper) == ["c"]
 
 
 def test_what_is_like_an_item_needs_the_item_and_leaves_it_out(make: Make, shop: Shop) -> None:
@@ -223,7 +224,7 @@ def test_an_update_is_followed_and_the_runtime_at_hand_answers_from_it(
     assert asked(runtimes, "toys") == ["a", "b", "c"], "the old version serves on"
     runtimes.refresh()
     assert asked(runtimes, "toys") == ["x", "y"]
-    assert before.recommend(ANN, 9, T0, T0).solution_version == "toys-v2"
+    assert before.recommend(Query(ANN, T0, T0, limit=9)).solution_version == "toys-v2"
 
 
 def test_a_deleted_campaign_answers_no_more_and_its_name_may_be_anothers(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.serving.exploration import Explored
-from pawsonalize.engine.serving.filters.filtering import AppliedFilter
+from pawsonalize.engine.serving.filters.evaluation import AppliedFilter
 from pawsonalize.engine.serving.promotions import Promotion, spread
 
 NONE = AppliedFilter(None, {})

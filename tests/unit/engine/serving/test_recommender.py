@@ -16,13 +16,14 @@ from pawsonalize.engine.resources.defaults import RERANKER
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
 from pawsonalize.engine.serving.availability import SupplyWatch
-from pawsonalize.engine.serving.constraints import Constraint
 from pawsonalize.engine.serving.exploration import Novelty, explore, novelty
-from pawsonalize.engine.serving.filters.filtering import AppliedFilter, Filtering, apply
+from pawsonalize.engine.serving.filters.evaluation import AppliedFilter, apply
+from pawsonalize.engine.serving.filters.filtering import Filtering
 from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.metadata import ItemMetadata
 from pawsonalize.engine.serving.promotions import Promotion
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.ranking import shares
 from pawsonalize.engine.serving.recommender import Answer, Candidate, Runtime
 from pawsonalize.engine.serving.served import Loader, Served, ServingSettings
@@ -110,13 +111,13 @@ class Question:
         return self.runtime
 
     def recommend(self, limit: int) -> list[str]:
-        answer = self.runtime.recommend(ANYONE, limit, T0, T0)
+        answer = self.runtime.recommend(Query(ANYONE, T0, T0, limit=limit))
         return [item.item_id for item in answer.items]
 
     def rerank(self, *groups: str) -> list[tuple[str, float]]:
         """Places are named by their position, as in `0:a`."""
         candidates = [Candidate(f"{place}:{group}", group) for place, group in enumerate(groups)]
-        answer = self.runtime.rerank(ANYONE, candidates, T0, T0)
+        answer = self.runtime.rerank(Query(ANYONE, T0, T0), candidates)
         return [(item.item_id, item.score) for item in answer.items]
 
 
@@ -208,7 +209,7 @@ def test_shares_sum_to_1_whatever_the_weights(weights: list[float]) -> None:
 def test_a_ranking_has_each_group_once_with_scores_of_their_own(ask: Question) -> None:
     ask.serve({"a": 1, "b": 3})
     listed = [Candidate(f"{n}:{group}", group) for n, group in enumerate("axbaxb")]
-    answer = ask.runtime.rerank(ANYONE, listed, T0, T0)
+    answer = ask.runtime.rerank(Query(ANYONE, T0, T0), listed)
     assert [(one.item_id, one.score) for one in answer.groups] == [
         ("b", 0.75),
         ("a", 0.25),
@@ -239,7 +240,7 @@ def test_the_same_animal_twice_is_refused_by_its_place(ask: Question) -> None:
     ask.serve({"a": 1})
     twice = [Candidate("x", "a"), Candidate("y", "a"), Candidate("x", "b")]
     with pytest.raises(InvalidInput, match="x is in the list twice") as refusal:
-        ask.runtime.rerank(ANYONE, twice, T0, T0)
+        ask.runtime.rerank(Query(ANYONE, T0, T0), twice)
     assert refusal.value.field == "itemMetadataList[2].itemId"
 
 
@@ -254,8 +255,8 @@ def test_the_model_is_told_the_visitors_newest_50_events_up_to_the_moment(
 ) -> None:
     log.append([event(f"e{n}", at=n, item=f"2-B-1-{n}", event_value=n / 2) for n in range(60)])
     model = ask.serve({"a": 1})
-    ask.runtime.recommend(Visitor("ann"), 1, T0 + 57, T0 + 99)
-    ask.runtime.rerank(Visitor("ann"), [Candidate("x", "a")], T0 + 57, T0 + 99)
+    ask.runtime.recommend(Query(Visitor("ann"), T0 + 57, T0 + 99, limit=1))
+    ask.runtime.rerank(Query(Visitor("ann"), T0 + 57, T0 + 99), [Candidate("x", "a")])
     told, again = model.contexts
     assert again.supply is not None
     assert again.supply.tolist() == [1]  # a list holds one animal each
@@ -267,7 +268,9 @@ def test_the_model_is_told_the_visitors_newest_50_events_up_to_the_moment(
 def test_an_answer_is_kept_as_the_impression_it_made(ask: Question) -> None:
     ask.serve({"a": 0.25, "b": 0.75})
     visitor = Visitor("ann", "s1")
-    answer = ask.runtime.rerank(visitor, [Candidate("x", "a"), Candidate("y", "b")], T0, T0 + 5)
+    answer = ask.runtime.rerank(
+        Query(visitor, T0, T0 + 5), [Candidate("x", "a"), Candidate("y", "b")]
+    )
     ask.impressions.close()
     assert answer.recommendation_id.startswith("RID-")
     assert ask.kept.impressions == [
@@ -281,7 +284,7 @@ DUE = novelty(np.zeros(20, np.int64), np.ones(20, np.bool_))
 def test_an_answer_is_reproducible_from_its_impression(ask: Question) -> None:
     ask.serve({f"{n}": 20 - n for n in range(20)}, DUE)
     runtime = ask.exploring(0.5)
-    answers = [runtime.recommend(ANYONE, 10, T0, T0) for _ in range(50)]
+    answers = [runtime.recommend(Query(ANYONE, T0, T0, limit=10)) for _ in range(50)]
     ask.impressions.close()
     assert len({answer.items for answer in answers}) > 40
     for answer, kept in zip(answers, ask.kept.impressions, strict=True):
@@ -294,7 +297,7 @@ def test_an_answer_is_reproducible_from_its_impression(ask: Question) -> None:
 
 def test_explored_items_keep_the_models_score(ask: Question) -> None:
     ask.serve({f"{n}": n for n in range(20)}, DUE)
-    answer = ask.exploring(1).recommend(ANYONE, 20, T0, T0)
+    answer = ask.exploring(1).recommend(Query(ANYONE, T0, T0, limit=20))
     assert all(item.score == float(item.item_id) for item in answer.items)
 
 
@@ -302,7 +305,7 @@ def test_without_exploration_every_place_is_certain_and_logged_so(ask: Question)
     ask.serve({"a": 1, "b": 2}, novelty(np.array([0, 9]), np.array([True, True])))
     ask.recommend(2)
     ask.serve({"a": 1, "b": 2})
-    ask.exploring(1).recommend(ANYONE, 2, T0, T0)
+    ask.exploring(1).recommend(Query(ANYONE, T0, T0, limit=2))
     ask.impressions.close()
     assert [kept.item_ids for kept in ask.kept.impressions] == [("b", "a"), ("b", "a")]
     assert [kept.propensities for kept in ask.kept.impressions] == [(1, 1), (1, 1)]
@@ -312,7 +315,7 @@ def test_a_ranking_explores_nothing_and_logs_no_propensities(ask: Question) -> N
     ask.serve({f"{n}": n for n in range(20)}, DUE)
     runtime = ask.exploring(1)
     list_of_20 = [Candidate(f"{n}", f"{n}") for n in range(20)]
-    answer = runtime.rerank(ANYONE, list_of_20, T0, T0)
+    answer = runtime.rerank(Query(ANYONE, T0, T0), list_of_20)
     ask.impressions.close()
     assert [item.item_id for item in answer.items] == [f"{n}" for n in reversed(range(20))]
     assert ask.kept.impressions[0].propensities is None
@@ -342,10 +345,10 @@ def test_an_answer_is_of_one_version_though_the_campaign_moves_on_meanwhile(ask:
             return super().score(context, items)
 
     ask.live._swap(Served(VERSION, Moving({"a": 1, "b": 2})))
-    answer = ask.runtime.recommend(ANYONE, 2, T0, T0, explain=True)
+    answer = ask.runtime.recommend(Query(ANYONE, T0, T0, limit=2, explain=True))
     assert answer.solution_version == "v1"
     assert [(item.item_id, item.score) for item in answer.items] == [("b", 2), ("a", 1)]
-    assert ask.runtime.recommend(ANYONE, 2, T0, T0).solution_version == "r1"
+    assert ask.runtime.recommend(Query(ANYONE, T0, T0, limit=2)).solution_version == "r1"
 
 
 def test_of_what_no_animal_waits_nothing_is_recommended_nor_explored_and_reasons_know_it(
@@ -357,7 +360,7 @@ def test_of_what_no_animal_waits_nothing_is_recommended_nor_explored_and_reasons
     ask.exploring(0.9)
     runtime = Runtime(log, ask.live, ask.impressions, supply=SupplyWatch(supply))
     for _ in range(20):
-        answer = runtime.recommend(ANYONE, 2, T0 + 1, T0 + 1, explain=True)
+        answer = runtime.recommend(Query(ANYONE, T0 + 1, T0 + 1, limit=2, explain=True))
         assert [item.item_id for item in answer.items] == ["2-Husky-3-2"]
     scored, explained = model.contexts[-2:]
     assert scored is explained
@@ -394,13 +397,13 @@ CATS_BEST_FIRST = ["1-Cat-1-2", "1-Cat-1-1", "1-Cat-1-0"]
 
 
 def test_a_filter_is_applied_before_the_cut_so_that_nobody_is_missing(filtered: Runtime) -> None:
-    cats = Constraint(species("1"))
+    cats = Query(ANYONE, T0, T0, filter=species("1"))
     for limit in (1, 2, 3):
-        answer = filtered.recommend(ANYONE, limit, T0, T0, constraint=cats)
+        answer = filtered.recommend(replace(cats, limit=limit))
         assert ids_of(answer) == CATS_BEST_FIRST[:limit]
-    assert ids_of(filtered.recommend(ANYONE, 99, T0, T0, constraint=cats)) == CATS_BEST_FIRST
-    nobody = Constraint(species("9"))
-    assert filtered.recommend(ANYONE, 5, T0, T0, constraint=nobody).items == ()
+    assert ids_of(filtered.recommend(replace(cats, limit=99))) == CATS_BEST_FIRST
+    nobody = Query(ANYONE, T0, T0, filter=species("9"))
+    assert filtered.recommend(nobody).items == ()
 
 
 def test_exploration_keeps_to_the_filter_and_misses_nobody(
@@ -408,7 +411,7 @@ def test_exploration_keeps_to_the_filter_and_misses_nobody(
 ) -> None:
     ask.exploring(1)
     for _ in range(20):
-        answer = filtered.recommend(ANYONE, 3, T0, T0, constraint=Constraint(species("1")))
+        answer = filtered.recommend(Query(ANYONE, T0, T0, limit=3, filter=species("1")))
         assert sorted(ids_of(answer)) == sorted(CATS_BEST_FIRST)
         assert all(item.explored for item in answer.items)
 
@@ -429,18 +432,19 @@ def test_a_filter_and_the_supply_are_kept_to_together(
         supply=SupplyWatch(supply),
         filtering=Filtering(log, catalogue, ItemMetadata(catalogue)),
     )
-    cats = Constraint(species("1"), Promotion("dogs", 50, species("2")))
-    answer = runtime.recommend(ANYONE, 10, T0 + 1, T0 + 1, constraint=cats)
+    dogs = Promotion("dogs", 50, species("2"))
+    query = Query(ANYONE, T0 + 1, T0 + 1, filter=species("1"), promotion=dogs)
+    answer = runtime.recommend(query)
     assert sorted(ids_of(answer)) == ["1-Cat-1-0", "2-Dog-1-9"]
 
 
 def test_what_a_filter_says_of_interactions_changes_with_the_next_event(
     filtered: Runtime, log: SqlEventLog
 ) -> None:
-    unseen = Constraint(applied('EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("*")'))
-    ann = Visitor("ann")
+    unseen = applied('EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("*")')
+    query = Query(Visitor("ann"), T0 + 9, T0 + 9, limit=1, filter=unseen)
     for best in ("2-Dog-1-9", "2-Dog-1-8"):
-        answer = filtered.recommend(ann, 1, T0 + 9, T0 + 9, constraint=unseen)
+        answer = filtered.recommend(query)
         assert ids_of(answer) == [best]
         log.append([event(f"of {best}", item=best)])
 
@@ -448,9 +452,10 @@ def test_what_a_filter_says_of_interactions_changes_with_the_next_event(
 def test_a_promotion_gets_its_share_best_first_and_the_rest_keeps_its_order(
     ask: Question, filtered: Runtime
 ) -> None:
-    constraint = Constraint(promotion=Promotion("cats", 40, species("1")))
+    cats = Promotion("cats", 40, species("1"))
+    query = Query(ANYONE, T0, T0, limit=5, promotion=cats)
     for _ in range(20):
-        answer = filtered.recommend(ANYONE, 5, T0, T0, constraint=constraint)
+        answer = filtered.recommend(query)
         promoted = [item.item_id for item in answer.items if item.promotion == "cats"]
         rest = [item.item_id for item in answer.items if item.promotion is None]
         assert promoted == CATS_BEST_FIRST[:2]
@@ -461,19 +466,21 @@ def test_a_promotion_gets_its_share_best_first_and_the_rest_keeps_its_order(
 
 
 def test_a_promotion_that_lacks_items_leaves_its_places_to_the_rest(filtered: Runtime) -> None:
-    constraint = Constraint(promotion=Promotion("cats", 100, species("1")))
-    answer = filtered.recommend(ANYONE, 5, T0, T0, constraint=constraint)
+    cats = Promotion("cats", 100, species("1"))
+    query = Query(ANYONE, T0, T0, limit=5, promotion=cats)
+    answer = filtered.recommend(query)
     assert sum(item.promotion == "cats" for item in answer.items) == 3
     assert len(answer.items) == 5
-    answer = filtered.recommend(ANYONE, 3, T0, T0, constraint=constraint)
+    answer = filtered.recommend(replace(query, limit=3))
     assert ids_of(answer) == CATS_BEST_FIRST
 
 
 def test_the_filter_is_not_for_what_is_promoted(ask: Question, filtered: Runtime) -> None:
     ask.exploring(0.5)
-    constraint = Constraint(species("2"), Promotion("cats", 20, species("1")))
+    cats = Promotion("cats", 20, species("1"))
+    query = Query(ANYONE, T0, T0, filter=species("2"), promotion=cats)
     for _ in range(20):
-        answer = filtered.recommend(ANYONE, 10, T0, T0, constraint=constraint)
+        answer = filtered.recommend(query)
         kinds = {(item.item_id[0], item.promotion) for item in answer.items}
         assert kinds == {("1", "cats"), ("2", None)}
         assert len({*ids_of(answer)}) == 10
@@ -482,9 +489,9 @@ def test_the_filter_is_not_for_what_is_promoted(ask: Question, filtered: Runtime
 def test_a_ranking_leaves_out_what_does_not_pass(filtered: Runtime) -> None:
     listed = ["2-Dog-1-1", "1-Cat-1-0", "2-New-1-1", "1-Cat-1-0"]
     candidates = [Candidate(f"{place}", group) for place, group in enumerate(listed)]
-    answer = filtered.rerank(ANYONE, candidates, T0, T0, filtered_by=species("1"))
+    answer = filtered.rerank(Query(ANYONE, T0, T0, filter=species("1")), candidates)
     assert ids_of(answer) == ["1", "3"]
     assert [item.score for item in answer.items] == [0.5, 0.5]
-    dogs = filtered.rerank(ANYONE, candidates, T0, T0, filtered_by=species("2"))
+    dogs = filtered.rerank(Query(ANYONE, T0, T0, filter=species("2")), candidates)
     assert ids_of(dogs) == ["0", "2"]
-    assert filtered.rerank(ANYONE, candidates, T0, T0, filtered_by=species("9")).items == ()
+    assert filtered.rerank(Query(ANYONE, T0, T0, filter=species("9")), candidates).items == ()

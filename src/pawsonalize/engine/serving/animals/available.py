@@ -18,7 +18,7 @@ from pawsonalize.engine.serving.animals.distance import Place, Places, Postcodes
 from pawsonalize.engine.serving.animals.eligibility import (
     GOOD_WITH,
     NO_CODE,
-    Rules,
+    Eligibility,
     Take,
     Verdict,
     as_told,
@@ -145,7 +145,7 @@ class Shelf:
 
         return column
 
-    def judge(self, rules: Rules, slots: Chosen) -> Verdict:
+    def judge(self, rules: Eligibility, slots: Chosen) -> Verdict:
         """The verdict on those animals; a bonded unit passes if all its animals do.
 
         It has as many unknown answers as the animal with the most.

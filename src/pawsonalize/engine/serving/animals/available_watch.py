@@ -34,6 +34,11 @@ class ShelfWatch:
         self._counted_through = 0
         self._taking_in = Lock()
 
+    @property
+    def postcodes(self) -> Postcodes:
+        """The places that postcodes stand for."""
+        return self._postcodes
+
     def of(self, at: int, now: int) -> Shelf:
         """The available animals as of `at`; hold their lock while you read."""
         if at != now:

@@ -1,7 +1,7 @@
 """Who may be shown at all: what a visitor's home and wishes rule out, and what nobody knows."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.animals import UNKNOWN, GoodWith
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.events import Visitor
 from pawsonalize.engine.serving.animals.distance import Place, Postcodes, postcode_key
-from pawsonalize.storage.base import Catalogue
 
 Take = Callable[[str], NDArray[Any]]
 Mask = NDArray[np.bool_]
+Attributes = Mapping[str, str | float | None]
 
 GOOD_WITH = {each: code for code, each in enumerate(GoodWith)}
 _YES, _NO = GOOD_WITH[GoodWith.YES], GOOD_WITH[GoodWith.NO]
@@ -41,25 +40,26 @@ NOBODY = Denied()
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    """The hard rules: a known "no" excludes an animal, an unknown answer does not.
+class Eligibility:
+    """The hard rules: a known "no" excludes an animal, an unknown answer does not."""
 
-    `kids`, `dogs` and `cats` say who lives with the visitor. `species`, `sizes`, `ages` and `sexes`
-    are ids, empty for all. `house_trained` and `special_needs` are None if either is fine. `place`
-    is the visitor's; without `max_distance_km` it excludes nobody and only counts as a factor.
-    """
-
-    kids: bool = False
-    dogs: bool = False
-    cats: bool = False
+    kids: bool | None = None
+    """Whether children live with the visitor; None if the request does not say."""
+    dogs: bool | None = None
+    cats: bool | None = None
     species: frozenset[str] = frozenset()
+    """Ids; empty for all. So are sizes, ages and sexes."""
     sizes: frozenset[str] = frozenset()
     ages: frozenset[str] = frozenset()
     sexes: frozenset[str] = frozenset()
     house_trained: bool | None = None
+    """None if either is fine. So is `special_needs`."""
     special_needs: bool | None = None
     max_fee: float | None = None
     place: Place | None = None
+    """Where the visitor is; without `max_distance_km` it excludes no animal, it only weighs."""
+    postcode: str = ""
+    """Where the visitor is, if the request says it so; `completed` makes a place of it."""
     max_distance_km: float | None = None
     denied: Denied = NOBODY
 
@@ -68,8 +68,35 @@ class Rules:
         """Who lives with the visitor."""
         return tuple(name for name in ("kids", "dogs", "cats") if getattr(self, name))
 
+    def completed(self, stored: Attributes, postcodes: Postcodes) -> "Eligibility":
+        """The same, where the request says nothing by what is stored of the user.
 
-ANYBODY = Rules()
+        Those are the attributes KIDS, DOGS and CATS (`yes` or `no`), LATITUDE and LONGITUDE or
+        POSTCODE, MAX_DISTANCE_KM and MAX_FEE; a value that cannot be read counts as unknown.
+        InvalidInput for a postcode of the request that is not in the table, and for a distance
+        without a place.
+        """
+        place = (
+            self.place or _place_of(self.postcode, postcodes) or _stored_place(stored, postcodes)
+        )
+        if place is None and self.max_distance_km is not None:
+            raise InvalidInput(
+                "maxDistanceKm needs a place: send latitude and longitude, or a postcode",
+                field="maxDistanceKm",
+            )
+        return replace(
+            self,
+            kids=_lives(self.kids, stored.get("KIDS")),
+            dogs=_lives(self.dogs, stored.get("DOGS")),
+            cats=_lives(self.cats, stored.get("CATS")),
+            max_fee=_said_or(self.max_fee, stored.get("MAX_FEE")),
+            max_distance_km=_said_or(self.max_distance_km, stored.get("MAX_DISTANCE_KM")),
+            place=place,
+            postcode="",
+        )
+
+
+ANYBODY = Eligibility()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +111,7 @@ class Verdict:
     asked: int
 
 
-def judge(rules: Rules, take: Take, codes: Mapping[str, Mapping[str, int]]) -> Verdict:
+def judge(rules: Eligibility, take: Take, codes: Mapping[str, Mapping[str, int]]) -> Verdict:
     """The verdict on the animals whose columns `take` returns by name.
 
     `codes` has the codes of ids in the columns species, size, breed, group and animal. The column
@@ -104,18 +131,25 @@ def judge(rules: Rules, take: Take, codes: Mapping[str, Mapping[str, int]]) -> V
 
 
 def _answers(
-    rules: Rules, take: Take, codes: Mapping[str, Mapping[str, int]]
+    rules: Eligibility, take: Take, codes: Mapping[str, Mapping[str, int]]
 ) -> Iterator[tuple[Mask, Mask]]:
     """By rule: which animals it excludes, and for which it is unknown; `selective` is unknown."""
     for name in rules.household:
         told = take(name)
         yield told == _NO, (told != _YES) & (told != _NO)
-    for name, wanted in (("size", rules.sizes), ("age", rules.ages), ("sex", rules.sexes)):
+    for name, wanted in (
+        ("size", rules.sizes),
+        ("age", rules.ages),
+        ("sex", rules.sexes),
+    ):
         if wanted:
             told = take(name)
             unknown = told == codes[name].get(UNKNOWN, NO_CODE)
             yield ~unknown & ~_among(told, wanted, codes[name]), unknown
-    for name, asked in (("trained", rules.house_trained), ("needs", rules.special_needs)):
+    for name, asked in (
+        ("trained", rules.house_trained),
+        ("needs", rules.special_needs),
+    ):
         if asked is not None:
             told = take(name)
             yield told == (_NO if asked else _YES), (told != _YES) & (told != _NO)
@@ -127,7 +161,9 @@ def _answers(
         yield far > rules.max_distance_km, np.isnan(far)
 
 
-def _excluded(rules: Rules, take: Take, codes: Mapping[str, Mapping[str, int]]) -> Iterator[Mask]:
+def _excluded(
+    rules: Eligibility, take: Take, codes: Mapping[str, Mapping[str, int]]
+) -> Iterator[Mask]:
     if rules.species:
         yield ~_among(take("species"), rules.species, codes["species"])
     denied = rules.denied
@@ -150,78 +186,12 @@ def _among(values: NDArray[Any], names: frozenset[str], codes: Mapping[str, int]
     return found
 
 
-Attributes = Mapping[str, str | float | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the request says; None and empty leave it to the stored profile."""
-
-    kids: bool | None = None
-    dogs: bool | None = None
-    cats: bool | None = None
-    species: frozenset[str] = frozenset()
-    sizes: frozenset[str] = frozenset()
-    ages: frozenset[str] = frozenset()
-    sexes: frozenset[str] = frozenset()
-    house_trained: bool | None = None
-    special_needs: bool | None = None
-    max_fee: float | None = None
-    max_distance_km: float | None = None
-    place: Place | None = None
-    postcode: str = ""
-    denied: Denied = NOBODY
-
-
-class Profiles:
-    """The rules of visitors, from their request and their stored attributes."""
-
-    def __init__(self, catalogue: Catalogue, postcodes: Postcodes) -> None:
-        self._catalogue = catalogue
-        self._postcodes = postcodes
-
-    def rules(self, wishes: Wishes, visitor: Visitor) -> Rules:
-        """See `rules_for`."""
-        user = None if visitor.user_id is None else self._catalogue.user(visitor.user_id)
-        return rules_for(wishes, {} if user is None else user.attributes, self._postcodes)
-
-
-def rules_for(wishes: Wishes, stored: Attributes, postcodes: Postcodes) -> Rules:
-    """The rules; the request wins over the user's attributes.
-
-    The attributes are KIDS, DOGS and CATS (`yes` or `no`), LATITUDE and LONGITUDE or POSTCODE,
-    MAX_DISTANCE_KM and MAX_FEE. A value that cannot be read counts as unknown. InvalidInput if the
-    request's postcode is not in the table, or if it limits the distance without a place.
-    """
-    place = (
-        wishes.place or _place_of(wishes.postcode, postcodes) or _stored_place(stored, postcodes)
-    )
-    if place is None and wishes.max_distance_km is not None:
-        raise InvalidInput(
-            "maxDistanceKm needs a place: send latitude and longitude, or a postcode",
-            field="maxDistanceKm",
-        )
-    stored_distance = _number(stored.get("MAX_DISTANCE_KM"))
-    distance = stored_distance if wishes.max_distance_km is None else wishes.max_distance_km
-    return Rules(
-        kids=_lives(wishes.kids, stored.get("KIDS")),
-        dogs=_lives(wishes.dogs, stored.get("DOGS")),
-        cats=_lives(wishes.cats, stored.get("CATS")),
-        species=wishes.species,
-        sizes=wishes.sizes,
-        ages=wishes.ages,
-        sexes=wishes.sexes,
-        house_trained=wishes.house_trained,
-        special_needs=wishes.special_needs,
-        max_fee=_number(stored.get("MAX_FEE")) if wishes.max_fee is None else wishes.max_fee,
-        place=place,
-        max_distance_km=distance,
-        denied=wishes.denied,
-    )
-
-
 def _lives(said: bool | None, stored: str | float | None) -> bool:
     return stored == "yes" if said is None else said
+
+
+def _said_or(said: float | None, stored: str | float | None) -> float | None:
+    return _number(stored) if said is None else said
 
 
 def _place_of(postcode: str, postcodes: Postcodes) -> Place | None:

@@ -7,29 +7,26 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pawsonalize.domain.errors import InvalidInput, NotFound
-from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.resources.names import new_recommendation_id
 from pawsonalize.engine.serving.animals.available import Shelf, Slots
 from pawsonalize.engine.serving.animals.available_watch import ShelfWatch
-from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Rules
 from pawsonalize.engine.serving.animals.reasons import Standing, reasons_for
 from pawsonalize.engine.serving.animals.settings import FACTORS, AnimalSettings, Weights
 from pawsonalize.engine.serving.animals.utility import (
     DerivedOfShelves,
     Dues,
     Floats,
-    Question,
     Weighed,
+    Weighing,
     choose,
 )
 from pawsonalize.engine.serving.context import penalties
 from pawsonalize.engine.serving.exploration import Explored, explore
-from pawsonalize.engine.serving.filters.filtering import AppliedFilter, Asking
 from pawsonalize.engine.serving.impressions import ImpressionLog
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, GroupScores, Runtime
 from pawsonalize.engine.serving.served import UNTRAINED
-from pawsonalize.engine.serving.told import NOTHING, Told
 from pawsonalize.recipes.classes.latent import classes_of
 from pawsonalize.recipes.contract import Seen
 from pawsonalize.storage.animals import Animals
@@ -68,23 +65,6 @@ class AnimalAnswer:
     places: tuple[Place, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Who asks, and for which moment; `now` is the clock's.
-
-    The same `recommendation_id` gives the same places again, as long as the data do not change.
-    """
-
-    visitor: Visitor
-    at: int
-    now: int
-    rules: Rules = ANYBODY
-    filter: AppliedFilter | None = None
-    explain: bool = False
-    told: Told = NOTHING
-    recommendation_id: str | None = None
-
-
 class Individuals:
     """Recommends, orders and compares animals that are available."""
 
@@ -113,106 +93,115 @@ class Individuals:
         other._runtime = runtime
         return other
 
+    def with_profile(self, query: Query) -> Query:
+        """The query, its eligibility completed by what is stored of the user.
+
+        See `Eligibility.completed`.
+        """
+        return self._runtime.with_profile(query, self._shelf.postcodes)
+
     def can_order(self, now: int) -> bool:
         """Whether animals can be ordered: by a live model, or by counts of available animals."""
         if self._runtime.can_recommend:
             return True
         return self._runtime.can_answer and len(self._shelf.of(now, now)) > 0
 
-    def recommend(self, asked: Asked, limit: int) -> AnimalAnswer:
+    def recommend(self, query: Query) -> AnimalAnswer:
         """The best animals for the visitor, except for explored places.
 
         As many as `limit`, if so many may be shown. Raises InvalidInput for a limit outside 1…500.
         """
-        return self._recommended(asked, limit, None)
+        return self._recommended(query, None)
 
-    def similar(self, animal_id: str, asked: Asked, limit: int) -> AnimalAnswer:
+    def similar(self, animal_id: str, query: Query) -> AnimalAnswer:
         """Animals for visitors who like this one; NotFound for an unknown animal."""
         animal = self._animals.get(animal_id)
         if animal is None:
             raise NotFound(f"there is no animal {animal_id}: see GET /v1/animals")
-        denied = asked.rules.denied
+        denied = query.eligibility.denied
         denied = replace(denied, animals=denied.animals | {animal_id})
-        asked = replace(asked, rules=replace(asked.rules, denied=denied))
-        return self._recommended(asked, limit, animal.group_at(asked.at).id)
+        query = replace(query, eligibility=replace(query.eligibility, denied=denied))
+        return self._recommended(query, animal.group_at(query.at).id)
 
-    def rerank(self, animal_ids: Sequence[str], asked: Asked) -> AnimalAnswer:
+    def rerank(self, animal_ids: Sequence[str], query: Query) -> AnimalAnswer:
         """The animals among these that are available and may be shown, best first; scores sum to 1.
 
         Ties go by longest listed, then by id. InvalidInput for an empty list, more than 500 animals
         or an animal given twice.
         """
         _check(animal_ids)
-        shelf = self._shelf.of(asked.at, asked.now)
-        groups = self._runtime.score_groups(asked.visitor, asked.at, asked.told, ranking=True)
-        disliked = self._runtime.disliked_animals(asked.visitor, groups)
-        passed = self._passed(shelf, asked)
+        query = self._runtime.carrying(query)
+        shelf = self._shelf.of(query.at, query.now)
+        groups = self._runtime.score_groups(query, ranking=True)
+        disliked = self._runtime.disliked_animals(query.visitor, groups)
+        passed = self._passed(shelf, query)
         with shelf.lock:
             liking = self._settings.liking
-            question = self._question(shelf, groups, asked, liking, passed, disliked)
+            weighing = self._weighing(shelf, groups, query, liking, passed, disliked)
             found = [shelf.slot(animal_id) for animal_id in animal_ids]
-            slots = question.fitting(np.array([one for one in found if one is not None], np.int64))
-            utilities = question.weigh(slots).utilities
+            slots = weighing.fitting(np.array([one for one in found if one is not None], np.int64))
+            utilities = weighing.weigh(slots).utilities
             order = np.lexsort((shelf.rank[slots], -utilities))
-            weighed = question.weigh(slots[order])
+            weighed = weighing.weigh(slots[order])
             shares = np.exp(weighed.utilities - weighed.utilities.max(initial=-np.inf))
             ids = [(shelf.ids[slot],) for slot in weighed.slots.tolist()]
-            places = _places(question, weighed, ids, shares / shares.sum())
-            standings = _standings(question, weighed)
-        return self._answer(ANIMAL_RANKING, asked, groups, places, standings)
+            places = _places(weighing, weighed, ids, shares / shares.sum())
+            standings = _standings(weighing, weighed)
+        return self._answer(ANIMAL_RANKING, query, groups, places, standings)
 
-    def fitting(self, asked: Asked) -> list[str]:
+    def fitting(self, query: Query) -> list[str]:
         """The animals that may be shown, longest listed first: one for each place."""
-        shelf = self._shelf.of(asked.at, asked.now)
+        shelf = self._shelf.of(query.at, query.now)
         with shelf.lock:
             led = shelf.order[shelf.leads[shelf.order]]
-            return [shelf.ids[slot] for slot in led[shelf.judge(asked.rules, led).passing].tolist()]
+            return [
+                shelf.ids[slot]
+                for slot in led[shelf.judge(query.eligibility, led).passing].tolist()
+            ]
 
-    def _recommended(self, asked: Asked, limit: int, about: str | None) -> AnimalAnswer:
-        if not 1 <= limit <= MAX_RESULTS:
+    def _recommended(self, query: Query, about: str | None) -> AnimalAnswer:
+        if not 1 <= query.limit <= MAX_RESULTS:
             raise InvalidInput(f"limit must be from 1 to {MAX_RESULTS}", field="limit")
-        asked = replace(
-            asked, recommendation_id=asked.recommendation_id or new_recommendation_id(asked.now)
-        )
-        shelf = self._shelf.of(asked.at, asked.now)
-        groups = self._runtime.score_groups(asked.visitor, asked.at, asked.told, about)
+        name = query.recommendation_id or new_recommendation_id(query.now)
+        query = replace(self._runtime.carrying(query), recommendation_id=name)
+        shelf = self._shelf.of(query.at, query.now)
+        groups = self._runtime.score_groups(query, about)
         counts = self._settings.liking if about is None else self._settings.likeness
-        disliked = self._runtime.disliked_animals(asked.visitor, groups)
-        passed = self._passed(shelf, asked)
+        disliked = self._runtime.disliked_animals(query.visitor, groups)
+        passed = self._passed(shelf, query)
         with shelf.lock:
-            question = self._question(shelf, groups, asked, counts, passed, disliked)
+            weighing = self._weighing(shelf, groups, query, counts, passed, disliked)
             dues = self._derived.of(shelf).dues
-            chosen = _explored(question, choose(question, limit), groups, asked, dues)
+            chosen = _explored(weighing, choose(weighing, query.limit), groups, query, dues)
             slots = shelf.order[list(chosen.positions)]
-            weighed = question.weigh(slots)
+            weighed = weighing.weigh(slots)
             ids = [shelf.members(slot) for slot in slots.tolist()]
-            shares = np.exp(weighed.utilities - question.bound)
-            places = _places(question, weighed, ids, shares, chosen)
-            standings = _standings(question, weighed)
-        return self._answer(ANIMALS, asked, groups, places, standings)
+            shares = np.exp(weighed.utilities - weighing.bound)
+            places = _places(weighing, weighed, ids, shares, chosen)
+            standings = _standings(weighing, weighed)
+        return self._answer(ANIMALS, query, groups, places, standings)
 
-    def _passed(self, shelf: Shelf, asked: Asked) -> set[str] | None:
+    def _passed(self, shelf: Shelf, query: Query) -> set[str] | None:
         """The groups with available animals that pass the filter; None without a filter.
 
         This reads the tables, so do not hold the lock: other queries would wait for the tables.
         """
-        if asked.filter is None:
+        if query.filter is None:
             return None
         with shelf.lock:
             names = shelf.codes["group"].names
-            there = [names[code] for code in shelf.present.tolist()]
-        asking = Asking(asked.visitor, asked.at, asked.now)
-        return self._runtime.passing_groups(asked.filter, there, asking)
+            available = [names[code] for code in shelf.present.tolist()]
+        return self._runtime.passing_groups(available, query)
 
-    def _question(
+    def _weighing(
         self,
         shelf: Shelf,
         groups: GroupScores,
-        asked: Asked,
+        query: Query,
         counts: float,
         passed: set[str] | None,
         disliked: frozenset[str],
-    ) -> Question:
+    ) -> Weighing:
         """What to weigh: `counts` is the weight of the model's part in the affinity.
 
         Disliked groups lose, and the animals `disliked` themselves most of all. Groups that are not
@@ -232,31 +221,31 @@ class Individuals:
         if passed is not None:
             likings[[name not in passed for name in codes.names]] = -np.inf
         against = np.array(found, np.int64)
-        return Question(shelf, likings, asked.rules, self._settings, asked.at, against)
+        return Weighing(shelf, likings, query.eligibility, self._settings, query.at, against)
 
     def _answer(
         self,
-        question: str,
-        asked: Asked,
+        kind: str,
+        query: Query,
         groups: GroupScores,
         places: list[Place],
         standings: list[tuple[dict[str, float], float, float | None]],
     ) -> AnimalAnswer:
-        if asked.explain:
-            places = self._explained(asked, groups.context.events, places, standings)
+        if query.explain:
+            places = self._explained(query, groups.context.events, places, standings)
         answer = AnimalAnswer(
-            asked.recommendation_id or new_recommendation_id(asked.now),
+            query.recommendation_id or new_recommendation_id(query.now),
             groups.served.version.name,
             tuple(places),
         )
         self._impressions.add(
             Impression(
                 recommendation_id=answer.recommendation_id,
-                question=question,
-                user_id=asked.visitor.user_id,
-                session_id=asked.visitor.session_id,
-                answered_at=asked.now,
-                as_of=asked.at,
+                question=kind,
+                user_id=query.visitor.user_id,
+                session_id=query.visitor.session_id,
+                answered_at=query.now,
+                as_of=query.at,
                 solution_version=answer.solution_version,
                 item_ids=tuple(place.group_id for place in places),
                 propensities=tuple(place.propensity for place in places),
@@ -268,7 +257,7 @@ class Individuals:
 
     def _explained(
         self,
-        asked: Asked,
+        query: Query,
         seen: Sequence[Seen],
         places: list[Place],
         standings: list[tuple[dict[str, float], float, float | None]],
@@ -281,7 +270,9 @@ class Individuals:
             group = AnimalGroup.parse(place.group_id)
             standing = Standing(here, group, lifts, shown, far, place.explored)
             said = (
-                reasons_for(standing, seen, asked.rules, asked.at, self._settings.newcomer_days)
+                reasons_for(
+                    standing, seen, query.eligibility, query.at, self._settings.newcomer_days
+                )
                 if here
                 else ()
             )
@@ -290,26 +281,26 @@ class Individuals:
 
 
 def _explored(
-    question: Question, chosen: Slots, groups: GroupScores, asked: Asked, dues: Dues
+    weighing: Weighing, chosen: Slots, groups: GroupScores, query: Query, dues: Dues
 ) -> Explored:
     """The places with exploration, as positions in the order of the available animals."""
-    best = question.shelf.rank[chosen]
+    best = weighing.shelf.rank[chosen]
     weight = groups.served.settings.exploration_weight
     if weight > 0:
-        assert asked.recommendation_id is not None
-        return explore(best.astype(np.intp), dues.of(question), weight, asked.recommendation_id)
+        assert query.recommendation_id is not None
+        return explore(best.astype(np.intp), dues.of(weighing), weight, query.recommendation_id)
     return Explored(tuple(best.tolist()), (False,) * len(best), (1.0,) * len(best))
 
 
 def _places(
-    question: Question,
+    weighing: Weighing,
     weighed: Weighed,
     ids: Sequence[tuple[str, ...]],
     scores: Floats,
     chosen: Explored | None = None,
 ) -> list[Place]:
-    names = question.shelf.codes["group"].names
-    groups = question.shelf.column("group", weighed.slots).tolist()
+    names = weighing.shelf.codes["group"].names
+    groups = weighing.shelf.column("group", weighed.slots).tolist()
     explored = chosen.explored if chosen else (False,) * len(ids)
     odds = chosen.propensities if chosen else (1.0,) * len(ids)
     return [
@@ -320,7 +311,7 @@ def _places(
             scores.tolist(),
             weighed.utilities.tolist(),
             weighed.parts.tolist(),
-            weighed.factors(question.settings.weights).tolist(),
+            weighed.factors(weighing.settings.weights).tolist(),
             explored,
             odds,
             strict=True,
@@ -329,14 +320,14 @@ def _places(
 
 
 def _standings(
-    question: Question, weighed: Weighed
+    weighing: Weighing, weighed: Weighed
 ) -> list[tuple[dict[str, float], float, float | None]]:
     """How much each part lifts an animal above the others, its times shown and its distance."""
     if not len(weighed.slots):
         return []
     lifts = weighed.parts - weighed.parts.mean(axis=0)
-    here = question.rules.place
-    take = question.shelf.take(weighed.slots, here)
+    here = weighing.eligibility.place
+    take = weighing.shelf.take(weighed.slots, here)
     shown = take("shown").tolist()
     far: list[float | None] = [None] * len(shown)
     if here is not None:

@@ -9,7 +9,7 @@ from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.sizes import SIZE_NAMES
 from pawsonalize.domain.species import SPECIES_NAMES
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.animals.eligibility import Rules
+from pawsonalize.engine.serving.animals.eligibility import Eligibility
 from pawsonalize.recipes.contract import Seen
 
 MAX_REASONS = 3
@@ -44,7 +44,7 @@ class Standing:
 
 
 def reasons_for(
-    standing: Standing, seen: Sequence[Seen], rules: Rules, at: int, newcomer_days: int
+    standing: Standing, seen: Sequence[Seen], rules: Eligibility, at: int, newcomer_days: int
 ) -> tuple[str, ...]:
     """Up to three reasons, the weightiest first; unknown answers always come, and come last."""
     doubts = list(_doubts(standing.animals, standing.kilometres, rules))[:2]
@@ -53,7 +53,7 @@ def reasons_for(
 
 
 def _found(
-    standing: Standing, seen: Sequence[Seen], rules: Rules, at: int, newcomer_days: int
+    standing: Standing, seen: Sequence[Seen], rules: Eligibility, at: int, newcomer_days: int
 ) -> Iterator[tuple[float, str]]:
     """What speaks for the animal, with how much it lifts."""
     lifts = standing.lifts
@@ -102,7 +102,7 @@ def _like(group: AnimalGroup | None, seen: Sequence[Seen]) -> str | None:
     return None
 
 
-def _doubts(animals: Sequence[Animal], far: float | None, rules: Rules) -> Iterator[str]:
+def _doubts(animals: Sequence[Animal], far: float | None, rules: Eligibility) -> Iterator[str]:
     for name in rules.household:
         for animal in animals:
             told = getattr(animal, f"good_with_{name}")
@@ -120,7 +120,7 @@ def _doubts(animals: Sequence[Animal], far: float | None, rules: Rules) -> Itera
     yield from _not_told(animals, rules)
 
 
-def _not_told(animals: Sequence[Animal], rules: Rules) -> Iterator[str]:
+def _not_told(animals: Sequence[Animal], rules: Eligibility) -> Iterator[str]:
     """What the visitor asked for, if the record of one of the animals does not say."""
     for wanted, name in ((rules.sizes, "size"), (rules.sexes, "sex")):
         if wanted and any(getattr(animal, name) == "unknown" for animal in animals):
@@ -133,7 +133,7 @@ def _not_told(animals: Sequence[Animal], rules: Rules) -> Iterator[str]:
         yield "nobody told of special needs"
 
 
-def _good_with(animals: Sequence[Animal], rules: Rules) -> str:
+def _good_with(animals: Sequence[Animal], rules: Eligibility) -> str:
     known = [
         _LIVE_WITH[name]
         for name in rules.household

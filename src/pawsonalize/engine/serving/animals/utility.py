@@ -14,7 +14,7 @@ from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.serving.animals import factors
 from pawsonalize.engine.serving.animals.affinity import Likings, Tastes
 from pawsonalize.engine.serving.animals.available import EVERY_SLOT, Chosen, Shelf, Slots
-from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Rules, Verdict
+from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Eligibility, Verdict
 from pawsonalize.engine.serving.animals.settings import AnimalSettings, Weights
 from pawsonalize.engine.serving.context import THE_ANIMAL
 from pawsonalize.engine.serving.exploration import Novelty
@@ -45,7 +45,7 @@ class Weighed:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Weighing:
     """What animals are weighed for: the affinity for each group, by its code, the rules, a moment.
 
     Groups that must not be shown have -inf. `disliked` animals lose more than their group does.
@@ -53,7 +53,7 @@ class Question:
 
     shelf: Shelf
     likings: Floats
-    rules: Rules
+    eligibility: Eligibility
     settings: AnimalSettings
     at: int
     disliked: Slots = field(default_factory=lambda: np.empty(0, np.int64))
@@ -67,13 +67,13 @@ class Question:
     def fitting(self, slots: Slots) -> Slots:
         """The animals among these that may be shown."""
         groups = self.shelf.column("group", slots)
-        passing = self.shelf.judge(self.rules, slots).passing
+        passing = self.shelf.judge(self.eligibility, slots).passing
         fitting: Slots = slots[passing & np.isfinite(self.likings[groups])]
         return fitting
 
     def weigh(self, slots: Slots) -> Weighed:
         """Weigh animals, whether they may be shown or not."""
-        verdict, room = self.shelf.judge(self.rules, slots), np.empty(len(slots))
+        verdict, room = self.shelf.judge(self.eligibility, slots), np.empty(len(slots))
         parts = np.column_stack([part.copy() for part in self._parts(slots, verdict, room)])
         return Weighed(slots, parts, _add(parts.T, np.zeros(len(slots))))
 
@@ -82,7 +82,7 @@ class Question:
 
         -inf for an animal that may not be shown, or that has no place of its own.
         """
-        verdict = self.shelf.judge(self.rules, EVERY_SLOT)
+        verdict = self.shelf.judge(self.eligibility, EVERY_SLOT)
         utilities, room = self.shelf.room
         utilities.fill(0)
         _add(self._parts(EVERY_SLOT, verdict, room), utilities)
@@ -95,7 +95,7 @@ class Question:
         All animals go through the same steps, so that a sum is rounded the same way in every list.
         Weighing all animals is quick because no request allocates new memory for it.
         """
-        shelf, rules, weights = self.shelf, self.rules, self.settings.weights
+        shelf, eligibility, weights = self.shelf, self.eligibility, self.settings.weights
         np.take(self.likings, shelf.column("group", slots), out=room, mode="clip")
         if len(self.disliked):
             lost = self.disliked if isinstance(slots, slice) else np.isin(slots, self.disliked)
@@ -103,8 +103,8 @@ class Question:
         yield room
         yield np.multiply(shelf.waiting(self.at, slots), weights.waiting, out=room)
         yield np.multiply(shelf.column("exposure", slots), weights.exposure, out=room)
-        if rules.place is not None:
-            near = weights.distance * factors.distance(shelf.places.kilometres(rules.place))
+        if eligibility.place is not None:
+            near = weights.distance * factors.distance(shelf.places.kilometres(eligibility.place))
             yield np.take(near, shelf.column("place", slots), out=room, mode="clip")
         else:
             room.fill(0)
@@ -115,13 +115,13 @@ class Question:
         yield np.multiply(shelf.column("priority", slots), weights.priority, out=room)
 
 
-def choose(question: Question, limit: int) -> Slots:
+def choose(weighing: Weighing, limit: int) -> Slots:
     """The places of the highest utility, best first; ties by longest listed, then by id.
 
     A group gets at most its share of the places, unless no other animal is left.
     """
-    shelf, everybody = question.shelf, question.utilities()
-    most = max(1, ceil(limit * question.settings.max_per_group_share))
+    shelf, everybody = weighing.shelf, weighing.utilities()
+    most = max(1, ceil(limit * weighing.settings.max_per_group_share))
     # Most answers end among the best; otherwise put all animals that may be shown in order.
     for enough in (limit * 8 + 1_000, limit * 64 + 8_000):
         best = _best(everybody, enough)
@@ -192,34 +192,34 @@ class Dues:
 
     def __init__(self) -> None:
         self._led: tuple[object, Slots] | None = None
-        self._kept: OrderedDict[Rules, Novelty] = OrderedDict()
+        self._kept: OrderedDict[Eligibility, Novelty] = OrderedDict()
 
-    def of(self, question: Question) -> Novelty:
+    def of(self, weighing: Weighing) -> Novelty:
         """In the order of the animals: 0 for one that may not be shown or has no share."""
-        now = (question.shelf.version, question.at // HOUR)
+        now = (weighing.shelf.version, weighing.at // HOUR)
         if self._led is None or self._led[0] != now:
-            self._led = now, _due(question)
+            self._led = now, _due(weighing)
             self._kept.clear()
-        slots, rules = self._led[1], _that_exclude(question.rules)
-        if not np.isfinite(question.likings).all():
-            return _shared(question, question.fitting(slots))
-        if (kept := self._kept.get(rules)) is None:
-            fitting = slots if rules == ANYBODY else question.fitting(slots)
-            kept = self._kept[rules] = _shared(question, fitting)
-        self._kept.move_to_end(rules)
+        slots, eligibility = self._led[1], _that_exclude(weighing.eligibility)
+        if not np.isfinite(weighing.likings).all():
+            return _shared(weighing, weighing.fitting(slots))
+        if (kept := self._kept.get(eligibility)) is None:
+            fitting = slots if eligibility == ANYBODY else weighing.fitting(slots)
+            kept = self._kept[eligibility] = _shared(weighing, fitting)
+        self._kept.move_to_end(eligibility)
         if len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
         return kept
 
 
-def _that_exclude(rules: Rules) -> Rules:
+def _that_exclude(rules: Eligibility) -> Eligibility:
     """The rules that exclude animals: the visitor's place is left out where it only weighs."""
     return rules if rules.max_distance_km is not None else replace(rules, place=None)
 
 
-def _due(question: Question) -> Slots:
+def _due(weighing: Weighing) -> Slots:
     """The places of newcomers and long-stayers."""
-    shelf, settings, at = question.shelf, question.settings, question.at // HOUR * HOUR
+    shelf, settings, at = weighing.shelf, weighing.settings, weighing.at // HOUR * HOUR
     long = shelf.moments.searchsorted(at - settings.long_stay_days * DAY, side="right")
     new = shelf.moments.searchsorted(at - settings.newcomer_days * DAY, side="left")
     slots = np.concatenate([shelf.order[:long], shelf.order[max(long, new) :]])
@@ -227,8 +227,8 @@ def _due(question: Question) -> Slots:
     return led
 
 
-def _shared(question: Question, slots: Slots) -> Novelty:
-    shelf, floor = question.shelf, question.settings.newcomer_floor
+def _shared(weighing: Weighing, slots: Slots) -> Novelty:
+    shelf, floor = weighing.shelf, weighing.settings.newcomer_floor
     weights = np.zeros(len(shelf), np.int64)
     if len(slots):
         groups = shelf.column("group", slots)

@@ -25,7 +25,7 @@ from pawsonalize.domain.filters.expression import (
     Source,
     number_text,
 )
-from pawsonalize.domain.filters.values import Values, read_number
+from pawsonalize.domain.filters.values import Values, read_number, read_values
 from pawsonalize.engine.serving.filters.columns import (
     Attributes,
     Columns,
@@ -153,3 +153,39 @@ def _one(parameter: Parameter, values: tuple[str, ...], operator: Operator) -> s
 
 def _text(value: str | float) -> str:
     return value if isinstance(value, str) else number_text(value)
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedFilter:
+    """An expression whose placeholders all have values; `expression` is None if nothing is left."""
+
+    expression: FilterExpression | None
+    values: Values
+
+
+def apply(
+    expression: FilterExpression, given: Mapping[str, str], field: str = "filterValues"
+) -> AppliedFilter:
+    """The expression with these values, which the caller names `field`.
+
+    An EXCLUDE without values for its placeholders is left out, as Amazon documents it. InvalidInput
+    for such an INCLUDE, and for a value without a placeholder.
+    """
+    values = read_values(given, field)
+    for name in values:
+        if name not in expression.parameters:
+            known = ", ".join(f"${each}" for each in sorted(expression.parameters)) or "none"
+            raise InvalidInput(
+                f"the filter has no placeholder ${name}: it has {known}", field=f"{field}.{name}"
+            )
+    clauses = []
+    for clause in expression.clauses:
+        missing = min(clause.parameters - values.keys(), default=None)
+        if missing is None:
+            clauses.append(clause)
+        elif clause.action is Action.INCLUDE:
+            raise InvalidInput(
+                f"the filter's INCLUDE needs a value of ${missing}: send it in {field}",
+                field=f"{field}.{missing}",
+            )
+    return AppliedFilter(FilterExpression(tuple(clauses)) if clauses else None, values)

@@ -2,56 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
-from pawsonalize.domain.filters.expression import Action, FilterExpression, Source, Subject
-from pawsonalize.domain.filters.values import Values, read_values
+from pawsonalize.domain.filters.expression import FilterExpression, Source, Subject
 from pawsonalize.engine.serving.filters.columns import Attributes, Columns, Mask, Texts
-from pawsonalize.engine.serving.filters.evaluation import Facts, passing
+from pawsonalize.engine.serving.filters.evaluation import AppliedFilter, Facts, passing
 from pawsonalize.engine.serving.metadata import ItemMetadata
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.storage.base import Catalogue, EventLog, User
-
-
-@dataclass(frozen=True, slots=True)
-class AppliedFilter:
-    """An expression whose placeholders all have values; `expression` is None if nothing is left."""
-
-    expression: FilterExpression | None
-    values: Values
-
-
-def apply(
-    expression: FilterExpression, given: Mapping[str, str], field: str = "filterValues"
-) -> AppliedFilter:
-    """The expression with these values, which the caller names `field`.
-
-    An EXCLUDE without values for its placeholders is left out, as Amazon documents it. InvalidInput
-    for such an INCLUDE, and for a value without a placeholder.
-    """
-    values = read_values(given, field)
-    for name in values:
-        if name not in expression.parameters:
-            known = ", ".join(f"${each}" for each in sorted(expression.parameters)) or "none"
-            raise InvalidInput(
-                f"the filter has no placeholder ${name}: it has {known}", field=f"{field}.{name}"
-            )
-    clauses = []
-    for clause in expression.clauses:
-        missing = min(clause.parameters - values.keys(), default=None)
-        if missing is None:
-            clauses.append(clause)
-        elif clause.action is Action.INCLUDE:
-            raise InvalidInput(
-                f"the filter's INCLUDE needs a value of ${missing}: send it in {field}",
-                field=f"{field}.{missing}",
-            )
-    return AppliedFilter(FilterExpression(tuple(clauses)) if clauses else None, values)
-
 
 # So many of a visitor's newest interactions of each event type count, as in Amazon Personalize.
 INTERACTIONS_PER_TYPE = 100
@@ -76,16 +38,6 @@ def interactions_of(log: EventLog, visitor: Visitor, at: int) -> set[tuple[str, 
 _NOBODY: Attributes = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """Who asks as of which moment, and about which item, if about one; `now` is the clock's."""
-
-    visitor: Visitor
-    at: int
-    now: int
-    current_item: str | None = None
-
-
 class Filtering:
     """Decides which items or users pass; events count from the moment they are acknowledged."""
 
@@ -94,15 +46,15 @@ class Filtering:
         self._catalogue = catalogue
         self.metadata = metadata
 
-    def items(self, applied: AppliedFilter, item_ids: tuple[str, ...], asking: Asking) -> Mask:
+    def items(self, applied: AppliedFilter, item_ids: tuple[str, ...], query: Query) -> Mask:
         """Which of a model's items pass, shape (items,)."""
-        return self._passing(applied, self.metadata.columns(item_ids, asking.now), asking)
+        return self._passing(applied, self.metadata.columns(item_ids, query.now), query)
 
-    def listed(self, applied: AppliedFilter, item_ids: Iterable[str], asking: Asking) -> set[str]:
+    def listed(self, applied: AppliedFilter, item_ids: Iterable[str], query: Query) -> set[str]:
         """The ids that pass, inside or outside the model."""
         ids = tuple(dict.fromkeys(item_ids))
-        rows = Columns(ids, self.metadata.of(ids, asking.now))
-        passed = self._passing(applied, rows, asking)
+        rows = Columns(ids, self.metadata.of(ids, query.now))
+        passed = self._passing(applied, rows, query)
         return {ids[place] for place in np.flatnonzero(passed)}
 
     def users(self, applied: AppliedFilter, user_ids: Iterable[str], at: int) -> list[str]:
@@ -124,46 +76,47 @@ class Filtering:
         passed = passing(expression, rows, Facts(applied.values, interactions))
         return [ids[place] for place in np.flatnonzero(passed)]
 
-    def _passing(self, applied: AppliedFilter, rows: Columns, asking: Asking) -> Mask:
+    def _passing(self, applied: AppliedFilter, rows: Columns, query: Query) -> Mask:
         expression = applied.expression
         if expression is None:
             return np.ones(len(rows), np.bool_)
         _check(expression, Subject.ITEM)
         facts = Facts(
             applied.values,
-            self._interactions(expression, rows, asking),
-            self._current_user(expression, asking.visitor),
-            self._current_item(expression, asking),
+            self._interactions(expression, rows, query),
+            self._current_user(expression, query),
+            self._current_item(expression, query),
         )
         return passing(expression, rows, facts)
 
     def _interactions(
-        self, expression: FilterExpression, rows: Columns, asking: Asking
+        self, expression: FilterExpression, rows: Columns, query: Query
     ) -> Texts | None:
         if not expression.speaks_of(Source.INTERACTIONS):
             return None
         position = rows.position
         found = (
             (position[item_id], event_type)
-            for item_id, event_type in interactions_of(self._log, asking.visitor, asking.at)
+            for item_id, event_type in interactions_of(self._log, query.visitor, query.at)
             if item_id in position
         )
         return Texts.of(found, len(rows))
 
-    def _current_user(self, expression: FilterExpression, visitor: Visitor) -> Attributes:
-        if visitor.user_id is None or not expression.speaks_of(Source.CURRENT_USER):
+    def _current_user(self, expression: FilterExpression, query: Query) -> Attributes:
+        user_id = query.visitor.user_id
+        if user_id is None or not expression.speaks_of(Source.CURRENT_USER):
             return _NOBODY
-        return self._user(visitor.user_id)
+        return {"USER_ID": user_id, **query.stored(self._catalogue).attributes}
 
-    def _current_item(self, expression: FilterExpression, asking: Asking) -> Attributes:
+    def _current_item(self, expression: FilterExpression, query: Query) -> Attributes:
         if not expression.speaks_of(Source.CURRENT_ITEM):
             return _NOBODY
-        if asking.current_item is None:
+        if query.item_id is None:
             raise InvalidInput(
                 "the filter speaks of CurrentItem: ask about an item, with its itemId",
                 field="itemId",
             )
-        return self.metadata.of((asking.current_item,), asking.now)[0]
+        return self.metadata.of((query.item_id,), query.now)[0]
 
     def _user(self, user_id: str) -> Attributes:
         user = self._catalogue.user(user_id)

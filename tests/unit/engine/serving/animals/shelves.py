@@ -10,9 +10,9 @@ from pawsonalize.domain.animals import Animal, GoodWith
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.available import Shelf
 from pawsonalize.engine.serving.animals.distance import Place
-from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Denied, Rules
+from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Denied, Eligibility
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
-from pawsonalize.engine.serving.animals.utility import Question
+from pawsonalize.engine.serving.animals.utility import Weighing
 from tests.animal_data import animal
 from tests.event_data import T0
 
@@ -50,7 +50,7 @@ def stocks(draw: st.DrawFn, most: int = 25) -> list[Animal]:
 
 
 rules = st.builds(
-    Rules,
+    Eligibility,
     kids=st.booleans(),
     dogs=st.booleans(),
     cats=st.booleans(),
@@ -85,12 +85,12 @@ def shelf_of(animals: Iterable[Animal], shown: dict[str, float] | None = None) -
 def question_of(
     shelf: Shelf,
     likings: Mapping[str, float] | None = None,
-    asked: Rules = ANYBODY,
+    asked: Eligibility = ANYBODY,
     settings: AnimalSettings | None = None,
-) -> Question:
+) -> Weighing:
     """A question as of T0; groups that are not told of are liked as by anybody."""
     each = np.array([(likings or {}).get(name, 0.0) for name in shelf.codes["group"]], float)
-    return Question(shelf, each, asked, settings or AnimalSettings(), T0)
+    return Weighing(shelf, each, asked, settings or AnimalSettings(), T0)
 
 
 def ids_of(shelf: Shelf, slots: Iterable[int]) -> list[str]:
@@ -98,7 +98,7 @@ def ids_of(shelf: Shelf, slots: Iterable[int]) -> list[str]:
     return [shelf.ids[slot] for slot in slots]
 
 
-def _is_not_as_asked(animal: Animal, asked: Rules) -> bool:
+def _is_not_as_asked(animal: Animal, asked: Eligibility) -> bool:
     answers = (
         (asked.house_trained, animal.house_trained),
         (asked.special_needs, animal.special_needs),
@@ -111,7 +111,7 @@ def _is_not_as_asked(animal: Animal, asked: Rules) -> bool:
     )
 
 
-def violates(animal: Animal, asked: Rules) -> bool:
+def violates(animal: Animal, asked: Eligibility) -> bool:
     """Whether a record says no to one of the rules, read as a person would."""
     if any(getattr(animal, f"good_with_{who}") is GoodWith.NO for who in asked.household):
         return True

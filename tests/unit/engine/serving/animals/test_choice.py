@@ -13,9 +13,9 @@ from pawsonalize.domain.animals import Animal, GoodWith
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.available import Shelf
 from pawsonalize.engine.serving.animals.distance import Place
-from pawsonalize.engine.serving.animals.eligibility import Rules
+from pawsonalize.engine.serving.animals.eligibility import Eligibility
 from pawsonalize.engine.serving.animals.settings import AnimalSettings, Weights
-from pawsonalize.engine.serving.animals.utility import Question, choose
+from pawsonalize.engine.serving.animals.utility import Weighing, choose
 from tests.animal_data import animal
 from tests.event_data import T0
 from tests.unit.engine.serving.animals.shelves import (
@@ -35,7 +35,7 @@ some_likings = st.fixed_dictionaries({group: st.sampled_from((-2.0, 0.0, 1.5)) f
 
 @given(stocks(), rules, some_likings, st.integers(1, 30))
 def test_no_rule_is_ever_violated_and_nobody_who_fits_is_missing(
-    stock: list[Animal], asked: Rules, likings: dict[str, float], limit: int
+    stock: list[Animal], asked: Eligibility, likings: dict[str, float], limit: int
 ) -> None:
     shelf = shelf_of(stock)
     chosen = choose(question_of(shelf, likings, asked), limit)
@@ -60,7 +60,7 @@ def test_the_places_go_by_utility_and_no_group_has_more_than_its_share(
     assert choose(question, limit).tolist() == _in_turn(question, limit)
 
 
-def _in_turn(question: Question, limit: int) -> list[int]:
+def _in_turn(question: Weighing, limit: int) -> list[int]:
     """The places taken one after the other, from all animals in order."""
     shelf = question.shelf
     utilities = question.weigh(shelf.order).utilities
@@ -117,7 +117,7 @@ def test_one_group_has_its_share_while_others_are_there() -> None:
 
 def test_each_factor_orders_those_who_are_alike_but_for_it() -> None:
     here = Place(HERE.latitude, HERE.longitude)
-    asked = Rules(kids=True, place=here)
+    asked = Eligibility(kids=True, place=here)
     known = {"good_with_kids": GoodWith.YES, "latitude": 41.0, "longitude": -120.0}
     worse: dict[str, dict[str, object]] = {
         "waits less": {"listed": T0},
@@ -136,7 +136,7 @@ def test_each_factor_orders_those_who_are_alike_but_for_it() -> None:
 
 
 @given(stocks(), rules)
-def test_the_parts_of_a_utility_add_up_to_it(stock: list[Animal], asked: Rules) -> None:
+def test_the_parts_of_a_utility_add_up_to_it(stock: list[Animal], asked: Eligibility) -> None:
     shelf = shelf_of(stock)
     weighed = question_of(shelf, asked=asked).weigh(shelf.order)
     assert [sum(parts) for parts in weighed.parts.tolist()] == weighed.utilities.tolist()

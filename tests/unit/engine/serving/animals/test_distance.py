@@ -5,7 +5,7 @@ import pytest
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.serving.animals.distance import Place, kilometres, read_postcodes
-from pawsonalize.engine.serving.animals.eligibility import Wishes, rules_for
+from pawsonalize.engine.serving.animals.eligibility import Eligibility
 
 PARIS, LONDON = Place(48.8566, 2.3522), Place(51.5074, -0.1278)
 
@@ -22,12 +22,12 @@ def test_distances_are_those_of_the_globe() -> None:
 
 def test_a_postcode_is_found_however_it_is_written() -> None:
     table = read_postcodes("postcode,latitude,longitude\nsw1a 1aa,51.5,-0.14\n")
-    rules = rules_for(Wishes(postcode="SW1A1AA", max_distance_km=9), {}, table)
+    rules = Eligibility(postcode="SW1A1AA", max_distance_km=9).completed({}, table)
     assert rules.place == Place(51.5, -0.14)
     with pytest.raises(InvalidInput, match="not in the postcode table"):
-        rules_for(Wishes(postcode="X"), {}, table)
+        Eligibility(postcode="X").completed({}, table)
     with pytest.raises(InvalidInput, match="needs a place"):
-        rules_for(Wishes(max_distance_km=9), {}, table)
+        Eligibility(max_distance_km=9).completed({}, table)
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,10 @@ def test_what_is_stored_of_a_user_counts_where_the_request_says_nothing() -> Non
         "LATITUDE": 1.0,
         "LONGITUDE": 2.0,
     }
-    rules = rules_for(Wishes(cats=False, dogs=True), stored, {})
+    rules = Eligibility(cats=False, dogs=True).completed(stored, {})
     assert rules.household == ("kids", "dogs")
     assert (rules.max_fee, rules.place) == (80.0, Place(1.0, 2.0))
     assert (
-        rules_for(Wishes(), {"MAX_FEE": "much", "LATITUDE": 99, "LONGITUDE": 0}, {}).place is None
+        Eligibility().completed({"MAX_FEE": "much", "LATITUDE": 99, "LONGITUDE": 0}, {}).place
+        is None
     )

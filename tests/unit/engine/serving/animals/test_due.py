@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.animals.eligibility import Rules
+from pawsonalize.engine.serving.animals.eligibility import Eligibility
 from pawsonalize.engine.serving.animals.utility import Dues, choose
 from pawsonalize.engine.serving.exploration import Novelty, explore
 from tests.animal_data import animal
@@ -27,7 +27,7 @@ def shares(due: Novelty) -> list[float]:
 
 @given(stocks(), rules, st.dictionaries(st.sampled_from(("a00", "a01", "a02")), st.just(1e6)))
 def test_every_newcomer_who_may_be_shown_has_the_floor_and_nobody_else_a_chance(
-    stock: list[Animal], asked: Rules, shown: dict[str, float]
+    stock: list[Animal], asked: Eligibility, shown: dict[str, float]
 ) -> None:
     shelf = shelf_of(stock, shown)
     question = question_of(shelf, asked=asked)
@@ -49,7 +49,7 @@ def test_every_newcomer_who_may_be_shown_has_the_floor_and_nobody_else_a_chance(
 
 @given(stocks(), st.lists(rules, max_size=12))
 def test_what_is_remembered_is_what_would_be_found_anew(
-    stock: list[Animal], asked: list[Rules]
+    stock: list[Animal], asked: list[Eligibility]
 ) -> None:
     shelf, dues = shelf_of(stock), Dues()
     for one in (*asked, *asked):
@@ -76,7 +76,7 @@ def test_groups_have_equal_budgets_shared_by_how_little_animals_were_shown() -> 
 
 @given(stocks(), rules, st.integers(1, 12), st.integers(0, 5))
 def test_explored_places_keep_to_the_rules_and_come_again_from_the_same_id(
-    stock: list[Animal], asked: Rules, limit: int, seed: int
+    stock: list[Animal], asked: Eligibility, limit: int, seed: int
 ) -> None:
     found = []
     for animals in (stock, stock[::-1]):  # another process has read them in another order
@@ -114,4 +114,4 @@ def test_what_is_due_is_remembered_until_something_changes() -> None:
     assert dues.of(question_of(shelf)) is before
     shelf.count_shown({"a": 9})
     assert shares(dues.of(question_of(shelf))) != shares(before)
-    assert dues.of(question_of(shelf, asked=Rules(species=frozenset("9")))).total == 0
+    assert dues.of(question_of(shelf, asked=Eligibility(species=frozenset("9")))).total == 0

@@ -18,13 +18,13 @@ from pawsonalize.domain.statuses import AnimalStatus, StatusChange
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
 from pawsonalize.engine.serving.animals.available_watch import ShelfWatch
-from pawsonalize.engine.serving.animals.ranking import Asked, Individuals
+from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
-from pawsonalize.engine.serving.filters.filtering import AppliedFilter, Asking
+from pawsonalize.engine.serving.filters.evaluation import AppliedFilter
 from pawsonalize.engine.serving.impressions import ImpressionLog
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.serving.served import Fixed, Served, ServingSettings
-from pawsonalize.engine.serving.told import Told
 from pawsonalize.recipes.popularity_count import PopularityCount
 from pawsonalize.storage.sql import (
     Database,
@@ -71,10 +71,8 @@ class Watched(Runtime):
 
     shelves: ShelfWatch
 
-    def passing_groups(
-        self, applied: AppliedFilter, groups: Sequence[str], asking: Asking
-    ) -> set[str]:
-        assert not self.shelves.of(asking.at, asking.now).lock.locked()
+    def passing_groups(self, groups: Sequence[str], query: Query) -> set[str]:
+        assert not self.shelves.of(query.at, query.now).lock.locked()
         return set(groups[:1])
 
 
@@ -98,9 +96,15 @@ def told(number: int, group: str, history: Sequence[tuple[int, AnimalStatus]]) -
     return replace(animal(f"a{number}", group), history=changes)
 
 
-def asked(at: int) -> Asked:
-    wish = Told(preferences=Preferences(species=("2",)))
-    return Asked(Visitor(None, "s"), at, NOW, told=wish, recommendation_id=f"RID-{next(_NUMBERS)}")
+def asked(at: int, limit: int = 10) -> Query:
+    return Query(
+        Visitor(None, "s"),
+        at,
+        NOW,
+        preferences=Preferences(species=("2",)),
+        limit=limit,
+        recommendation_id=f"RID-{next(_NUMBERS)}",
+    )
 
 
 @given(steps)
@@ -118,7 +122,7 @@ def test_whenever_it_is_asked_for_everybody_shown_was_available(
             continue
         at = NOW if doing is None else doing
         there = {name for name, one in known.items() if one.is_available(at)}
-        shown = answers.recommend(asked(at), 10).places
+        shown = answers.recommend(asked(at)).places
         assert {name for one in shown for name in one.animal_ids} == there
         listed = [f"a{number}" for number in range(10)]
         ranked = answers.rerank(listed, asked(at)).places
@@ -136,7 +140,7 @@ def test_a_moment_that_is_asked_for_again_knows_what_changed_in_between(
         number, status = place % 10, HERE[place * place % 3 % 2]
         table.remove([f"a{number}"], T0)
         table.put([told(number, GROUPS[place % 5], [(T0, status)])], T0)
-        places = answers.recommend(asked(at), 10).places
+        places = answers.recommend(asked(at)).places
         shown = {one for each in places for one in each.animal_ids}
         assert shown == {one.animal_id for one in table.available(at, 10)}
     impressions.close()
@@ -153,7 +157,7 @@ def test_moments_that_are_asked_for_at_once_do_not_disturb_each_other(database: 
 
     def shown(place: int) -> tuple[int, set[str]]:
         at = NOW if place % 2 else T0 + place % 50 * DAY
-        places = answers.recommend(asked(at), 100).places
+        places = answers.recommend(asked(at, 100)).places
         return at, {name for one in places for name in one.animal_ids}
 
     before = sys.getswitchinterval()
@@ -172,7 +176,7 @@ def test_nobody_waits_while_a_filter_reads_the_tables(database: Database) -> Non
     table.put(stock, T0)
     answers = individuals(database, impressions, Watched)
     chosen = replace(asked(NOW), filter=AppliedFilter(None, {}))
-    assert [one.animal_ids for one in answers.recommend(chosen, 10).places] == [("a0",)]
+    assert [one.animal_ids for one in answers.recommend(chosen).places] == [("a0",)]
     again = replace(asked(NOW), filter=chosen.filter)
     assert len(answers.rerank(["a0", "a1"], again).places) == 1
     impressions.close()

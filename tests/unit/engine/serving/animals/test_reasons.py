@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pawsonalize.domain.animals import Animal, GoodWith
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.animals.eligibility import Rules
+from pawsonalize.engine.serving.animals.eligibility import Eligibility
 from pawsonalize.engine.serving.animals.ranking import PARTS
 from pawsonalize.engine.serving.animals.reasons import MAX_REASONS, Standing, reasons_for
 from pawsonalize.recipes.contract import Seen
@@ -43,7 +43,7 @@ lifts = st.fixed_dictionaries({name: st.floats(-1, 1) for name in PARTS})
 
 
 # A reason's form, and whether it is true of what the form caught in words.
-Check = Callable[[str, Standing, Sequence[Seen], Rules], bool]
+Check = Callable[[str, Standing, Sequence[Seen], Eligibility], bool]
 
 
 def _good(name: str, told: GoodWith, animals: Sequence[Animal]) -> list[bool]:
@@ -97,7 +97,7 @@ CHECKS: dict[str, Check] = {
 }
 
 
-def is_true(reason: str, place: Standing, seen: Sequence[Seen], asked: Rules) -> bool:
+def is_true(reason: str, place: Standing, seen: Sequence[Seen], asked: Eligibility) -> bool:
     found = [
         (check, match[1]) for form, check in CHECKS.items() if (match := re.fullmatch(form, reason))
     ]
@@ -122,7 +122,7 @@ def _is_alike(told: str, group: AnimalGroup | None, seen: Sequence[Seen]) -> boo
 @given(stocks(most=6), rules, histories, lifts, st.integers(0, 20), st.booleans())
 def test_every_reason_is_true_of_its_animal_and_its_visitor(
     stock: list[Animal],
-    asked: Rules,
+    asked: Eligibility,
     seen: list[Seen],
     lifted: dict[str, float],
     shown: int,
@@ -151,4 +151,4 @@ def test_what_lifts_most_is_said_first_and_what_lifts_nothing_is_not() -> None:
     place = Standing([one], one.group_at(T0), lifted, 99, None, False)
     seen = [Seen("2-Beagle-2-3", "favorite", T0)]
     said = ("adult medium Beagle, like one you saved", "waiting 84 days")
-    assert reasons_for(place, seen, Rules(), T0, 14) == said
+    assert reasons_for(place, seen, Eligibility(), T0, 14) == said

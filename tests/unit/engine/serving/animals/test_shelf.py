@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.serving.animals.available import EVERY_SLOT, Shelf
-from pawsonalize.engine.serving.animals.eligibility import Rules
+from pawsonalize.engine.serving.animals.eligibility import Eligibility
 from tests.animal_data import animal
 from tests.event_data import T0
 from tests.unit.engine.serving.animals.shelves import HERE, ids_of, question_of, shelf_of, stocks
@@ -83,7 +83,7 @@ def test_what_is_shown_counts_from_then_on() -> None:
 @given(stocks())
 def test_every_animal_weighs_the_same_alone_and_among_all(stock: list[Animal]) -> None:
     shelf = shelf_of(stock)
-    question = question_of(shelf, asked=Rules(kids=True, place=HERE))
+    question = question_of(shelf, asked=Eligibility(kids=True, place=HERE))
     fitting = question.fitting(shelf.order[shelf.leads[shelf.order]])
     alone = [question.weigh(np.array([slot])).utilities[0] for slot in fitting.tolist()]
     everybody = question.utilities()

@@ -6,14 +6,13 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.filters import parse
 from pawsonalize.domain.times import MINUTE
+from pawsonalize.engine.serving.filters.evaluation import AppliedFilter, apply
 from pawsonalize.engine.serving.filters.filtering import (
     INTERACTIONS_PER_TYPE,
-    AppliedFilter,
-    Asking,
     Filtering,
-    apply,
 )
 from pawsonalize.engine.serving.metadata import ItemMetadata
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.storage.base import Item, User
 from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog
 from tests.event_data import T0, event
@@ -37,14 +36,14 @@ def applied(text: str, **values: str) -> AppliedFilter:
 
 
 def passing(
-    filtering: Filtering, text: str, asking: Asking, items: tuple[str, ...] = ITEMS
+    filtering: Filtering, text: str, query: Query, items: tuple[str, ...] = ITEMS
 ) -> list[str]:
-    mask = filtering.items(applied(text), items, asking)
+    mask = filtering.items(applied(text), items, query)
     return [item for item, passes in zip(items, mask, strict=True) if passes]
 
 
-def asking(visitor: Visitor = ANN, at: int = T0 + 99, **more: str) -> Asking:
-    return Asking(visitor, at, T0, **more)
+def query_of(visitor: Visitor = ANN, at: int = T0 + 99, item_id: str | None = None) -> Query:
+    return Query(visitor, at, T0, item_id=item_id)
 
 
 UNSEEN = 'EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("View")'
@@ -53,13 +52,13 @@ UNSEEN = 'EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("View")'
 def test_an_interaction_counts_from_the_next_question_on(
     log: SqlEventLog, filtering: Filtering
 ) -> None:
-    assert passing(filtering, UNSEEN, asking()) == [BEAGLE, PUG, SIAMESE]
+    assert passing(filtering, UNSEEN, query_of()) == [BEAGLE, PUG, SIAMESE]
     log.append([event("e1", item=PUG)])
-    assert passing(filtering, UNSEEN, asking()) == [BEAGLE, SIAMESE]
-    assert passing(filtering, UNSEEN, asking(at=T0 - 1)) == [BEAGLE, PUG, SIAMESE]
-    assert passing(filtering, UNSEEN, asking(Visitor("bob"))) == [BEAGLE, PUG, SIAMESE]
-    assert passing(filtering, UNSEEN, asking(Visitor())) == [BEAGLE, PUG, SIAMESE]
-    assert passing(filtering, UNSEEN, asking(Visitor(session_id="s1"))) == [BEAGLE, SIAMESE]
+    assert passing(filtering, UNSEEN, query_of()) == [BEAGLE, SIAMESE]
+    assert passing(filtering, UNSEEN, query_of(at=T0 - 1)) == [BEAGLE, PUG, SIAMESE]
+    assert passing(filtering, UNSEEN, query_of(Visitor("bob"))) == [BEAGLE, PUG, SIAMESE]
+    assert passing(filtering, UNSEEN, query_of(Visitor())) == [BEAGLE, PUG, SIAMESE]
+    assert passing(filtering, UNSEEN, query_of(Visitor(session_id="s1"))) == [BEAGLE, SIAMESE]
 
 
 def test_the_newest_hundred_interactions_of_each_type_count(
@@ -69,7 +68,7 @@ def test_the_newest_hundred_interactions_of_each_type_count(
     views = [event(f"e{n}", item=PUG, at=1 + n) for n in range(INTERACTIONS_PER_TYPE)]
     log.append(views[:-1])
     text = 'INCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("view", "buy")'
-    later = asking(at=T0 + 999)
+    later = query_of(at=T0 + 999)
     assert passing(filtering, text, later) == [BEAGLE, PUG, SIAMESE]
     log.append(views[-1:])
     assert passing(filtering, text, later) == [PUG, SIAMESE]
@@ -87,13 +86,13 @@ def test_groups_have_attributes_by_their_id_unless_the_dataset_says_otherwise(
         ("Items.FEE <= 50", [PUG]),
         (f'Items.ITEM_ID IN ("{SIAMESE}")', [SIAMESE]),
     ):
-        assert passing(filtering, f"INCLUDE ItemID WHERE {where}", asking()) == items
+        assert passing(filtering, f"INCLUDE ItemID WHERE {where}", query_of()) == items
 
 
 def test_creation_times_are_seconds(catalogue: SqlCatalogue, filtering: Filtering) -> None:
     catalogue.put_items([Item(PUG, {}, T0), Item(BEAGLE, {}, T0 + 2_000)])
     text = f"INCLUDE ItemID WHERE Items.CREATION_TIMESTAMP > {T0 // 1000 + 1}"
-    assert passing(filtering, text, asking()) == [BEAGLE]
+    assert passing(filtering, text, query_of()) == [BEAGLE]
 
 
 CHEAP = "INCLUDE ItemID WHERE Items.FEE < 100"
@@ -104,13 +103,13 @@ def test_changed_items_are_seen_with_the_next_look_or_after_a_minute(
 ) -> None:
     catalogue.put_items([Item(PUG, {"FEE": 500.0})])
     metadata.refresh(T0)  # nobody has asked yet: nothing is read
-    assert passing(filtering, CHEAP, asking()) == []
+    assert passing(filtering, CHEAP, query_of()) == []
     catalogue.put_items([Item(PUG, {"FEE": 50.0})])
-    assert passing(filtering, CHEAP, asking()) == []
+    assert passing(filtering, CHEAP, query_of()) == []
     metadata.refresh(T0 + 1)
-    assert passing(filtering, CHEAP, asking()) == [PUG]
+    assert passing(filtering, CHEAP, query_of()) == [PUG]
     catalogue.put_items([Item(BEAGLE, {"FEE": 5.0})])
-    late = Asking(ANN, T0, T0 + MINUTE + 2)
+    late = Query(ANN, T0, T0 + MINUTE + 2)
     assert passing(filtering, CHEAP, late) == [BEAGLE, PUG]
 
 
@@ -129,23 +128,23 @@ def test_of_a_list_pass_known_and_unknown_items_alike(
 ) -> None:
     catalogue.put_items([Item("new", {"FEE": 50.0})])
     listed = ["new", "nobody's", "2-Never_Seen-1-1", "new"]
-    assert filtering.listed(applied(CHEAP), listed, asking()) == {"new"}
+    assert filtering.listed(applied(CHEAP), listed, query_of()) == {"new"}
     dogs = applied('INCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ("2")')
-    assert filtering.listed(dogs, listed, asking()) == {"2-Never_Seen-1-1"}
+    assert filtering.listed(dogs, listed, query_of()) == {"2-Never_Seen-1-1"}
 
 
 def test_the_current_user_is_looked_up(catalogue: SqlCatalogue, filtering: Filtering) -> None:
     catalogue.put_users([User("ann", {"HAS_CAT": "yes"})])
     text = 'INCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ("1") IF CurrentUser.HAS_CAT = "yes"'
-    assert passing(filtering, text, asking()) == [SIAMESE]
-    assert passing(filtering, text, asking(Visitor("bob"))) == [BEAGLE, PUG, SIAMESE]
+    assert passing(filtering, text, query_of()) == [SIAMESE]
+    assert passing(filtering, text, query_of(Visitor("bob"))) == [BEAGLE, PUG, SIAMESE]
 
 
 def test_the_current_item_is_looked_up_and_must_be_named(filtering: Filtering) -> None:
     text = "INCLUDE ItemID WHERE Items.ANIMAL_SIZE IN CurrentItem.ANIMAL_SIZE"
-    assert passing(filtering, text, asking(current_item="1-Manx-2-9")) == [BEAGLE]
+    assert passing(filtering, text, query_of(item_id="1-Manx-2-9")) == [BEAGLE]
     with pytest.raises(InvalidInput, match="ask about an item, with its itemId"):
-        passing(filtering, text, asking())
+        passing(filtering, text, query_of())
 
 
 def test_a_filter_of_users_is_for_segments_and_one_of_items_for_answers(
@@ -162,7 +161,7 @@ def test_a_filter_of_users_is_for_segments_and_one_of_items_for_answers(
     ):
         assert filtering.users(applied(text), everybody, T0 + 9) == users
     with pytest.raises(InvalidInput, match="of UserID, and here it must be of ItemID"):
-        passing(filtering, "INCLUDE UserID WHERE Users.AGE = 1", asking())
+        passing(filtering, "INCLUDE UserID WHERE Users.AGE = 1", query_of())
     with pytest.raises(InvalidInput, match="of ItemID, and here it must be of UserID"):
         filtering.users(applied(CHEAP), everybody, T0)
 

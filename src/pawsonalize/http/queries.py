@@ -1,0 +1,250 @@
+"""What a question says: visitor, moment, context, quiz, home and rules, as one query."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+from starlette.requests import Request
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.preferences import SEPARATOR, Preferences
+from pawsonalize.domain.schemas import DatasetType
+from pawsonalize.domain.times import parse_moment
+from pawsonalize.domain.wanted import (
+    breeds_named,
+    wanted_age,
+    wanted_sex,
+    wanted_size,
+    wanted_species,
+)
+from pawsonalize.engine.ingest.decoding.unknown_fields import Form, bare, check_names
+from pawsonalize.engine.ingest.event_form import Id, Moment
+from pawsonalize.engine.serving.animals.distance import Place
+from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility
+from pawsonalize.engine.serving.facets import categorical
+from pawsonalize.engine.serving.query import Query
+from pawsonalize.http.addressing import CampaignName, DatasetGroupName, read_at, read_visitor
+from pawsonalize.http.filters import FilterValues, MetadataColumns, read_filter
+from pawsonalize.http.json import unknown_of
+from pawsonalize.http.services import Services
+
+Of = Literal["groups", "animals"]
+_MAX_DENIED = 1_000
+_MAX_WANTED = 16
+_Wanted = Annotated[list[Id], Meta(max_length=_MAX_WANTED)]
+_Denied = Annotated[list[Id], Meta(max_length=_MAX_DENIED)]
+_Amount = Annotated[float, Meta(ge=0)]
+_MAX_ANSWERS = 16
+_SAID_AT = "preferences.saidAt"
+_OURS = ("DEVICE", "DISTANCE_KM")
+_USUAL = frozenset(map(bare, _OURS))
+RequestContext = Annotated[
+    dict[str, str | int | float],
+    Meta(
+        description="What is known of the visit: `DEVICE`, `DISTANCE_KM`, and the categorical"
+        " columns of the Interactions schema, in any case and with or without `_`."
+    ),
+]
+_Answers = Annotated[list[Id], Meta(extra_json_schema={"maxItems": _MAX_ANSWERS})]
+
+
+class PreferencesForm(Form, frozen=True):
+    """Answers of the quiz: which animals are wanted, and who lives with the visitor.
+
+    Species, sizes and ages are words (`dog`, `large`, `senior`) or ids. `saidAt` is when they were
+    given, now if left out: what the visitor looked at before and they speak against counts no more.
+    """
+
+    species: _Answers = msgspec.field(default_factory=list)
+    size: _Answers = msgspec.field(default_factory=list)
+    age: _Answers = msgspec.field(default_factory=list)
+    kids: bool | None = None
+    dogs: bool | None = None
+    cats: bool | None = None
+    said_at: Moment | None = msgspec.field(name="saidAt", default=None)
+
+    def read(self) -> Preferences:
+        """The answers; InvalidInput names a bad one."""
+        return Preferences(
+            species=_answers(self.species, "species", wanted_species),
+            size=_answers(self.size, "size", wanted_size),
+            age=_answers(self.age, "age", wanted_age),
+            kids=self.kids,
+            dogs=self.dogs,
+            cats=self.cats,
+            said_at=None if self.said_at is None else parse_moment(self.said_at, _SAID_AT),
+        )
+
+
+class Household(Form, frozen=True):
+    """Who lives with the visitor; what is left out is taken from the stored profile."""
+
+    kids: bool | None = None
+    dogs: bool | None = None
+    cats: bool | None = None
+
+    synonyms = MappingProxyType({"children": "kids", "child": "kids"})
+
+
+class Deny(Form, frozen=True):
+    """Who must not appear: ids of animals, breeds and groups."""
+
+    animals: _Denied = msgspec.field(default_factory=list)
+    breeds: _Denied = msgspec.field(default_factory=list)
+    groups: _Denied = msgspec.field(default_factory=list)
+
+
+class EligibilityFields(Form, frozen=True, rename="camel", kw_only=True):
+    """Rules for answers of animals: a known no excludes, what nobody knows ranks lower.
+
+    `species`, `sizes`, `ages` and `sexes` are ids or words; `houseTrained` asks for those who are,
+    or are not; `specialNeeds` is `none` or `only`. `latitude` and `longitude`, or a `postcode` of
+    the operator's table, say where the visitor is.
+    """
+
+    of: Of = "groups"
+    household: Household | None = None
+    species: _Wanted = msgspec.field(default_factory=list)
+    sizes: _Wanted = msgspec.field(default_factory=list)
+    ages: _Wanted = msgspec.field(default_factory=list)
+    sexes: _Wanted = msgspec.field(default_factory=list)
+    house_trained: bool | None = None
+    special_needs: Literal["none", "only"] | None = None
+    max_fee: _Amount | None = None
+    max_distance_km: _Amount | None = None
+    latitude: Annotated[float, Meta(ge=-90, le=90)] | None = None
+    longitude: Annotated[float, Meta(ge=-180, le=180)] | None = None
+    postcode: Id | None = None
+    deny: Deny | None = None
+
+    synonyms = MappingProxyType(
+        dict.fromkeys(("kids", "kid", "children", "child"), "household.kids")
+        | dict.fromkeys(("dogs", "dog"), "household.dogs")
+        | dict.fromkeys(("cats", "cat"), "household.cats")
+        | dict.fromkeys(("sex", "gender", "genders"), "sexes")
+    )
+
+
+class QueryFields(EligibilityFields, frozen=True, rename="camel", kw_only=True):
+    """Who asks, of which moment, and what the answer keeps to: what both questions share."""
+
+    user_id: Id | None = None
+    session_id: Id | None = None
+    dataset_group: DatasetGroupName = None
+    campaign: CampaignName = None
+    filter: str | None = None
+    filter_values: FilterValues = msgspec.field(default_factory=dict)
+    metadata_columns: MetadataColumns = msgspec.field(default_factory=dict)
+    at: Moment | None = None
+    context: RequestContext | None = None
+    preferences: PreferencesForm | None = None
+
+
+def read_query(
+    services: Services, given: QueryFields, dataset_group: str, now: int, *, explain: bool
+) -> Query:
+    """The query of that dataset group; InvalidInput names a bad field.
+
+    A model hears with whom the visitor lives, whichever field says it.
+    """
+    visitor = read_visitor(given.user_id, given.session_id)
+    quiz = Preferences() if given.preferences is None else given.preferences.read()
+    rules = read_eligibility(given, quiz)
+    return Query(
+        visitor,
+        read_at(given.at, now),
+        now,
+        context=given.context or {},
+        preferences=replace(quiz, kids=rules.kids, dogs=rules.dogs, cats=rules.cats),
+        eligibility=rules,
+        filter=read_filter(services, dataset_group, given.filter, given.filter_values),
+        explain=explain,
+    )
+
+
+async def check_context(
+    request: Request, dataset_group: str, context: Mapping[str, object] | None
+) -> None:
+    """Note names of the context that mean nothing; InvalidInput for one that looks misspelt."""
+    unusual = [name for name in context or () if bare(name) not in _USUAL]
+    if not unusual:  # as nearly always: then no schema is looked at
+        return
+    services: Services = request.app.state.services
+    catalogue = services.catalogue.of(dataset_group)
+    schema = await services.read(catalogue.schema, DatasetType.INTERACTIONS)
+    known = {bare(name): name for name in (*categorical(schema), *_OURS)}
+    check_names(
+        [f"context.{name}" for name in unusual if bare(name) not in known],
+        [f"context.{name}" for name in known.values()],
+        unknown_of(request),
+        noun="field",
+    )
+
+
+_NO_RULES = EligibilityFields()
+
+
+def read_eligibility(fields: EligibilityFields, quiz: Preferences) -> Eligibility:
+    """The rules that the request says; InvalidInput names a bad field.
+
+    The household of the quiz counts where the request names no other.
+    """
+    home, deny = fields.household or Household(), fields.deny or Deny()
+    if (fields.latitude is None) != (fields.longitude is None):
+        raise InvalidInput(
+            "latitude and longitude go together: send both, or neither", field="latitude"
+        )
+    place = None
+    if fields.latitude is not None and fields.longitude is not None:
+        place = Place(fields.latitude, fields.longitude)
+    return Eligibility(
+        kids=quiz.kids if home.kids is None else home.kids,
+        dogs=quiz.dogs if home.dogs is None else home.dogs,
+        cats=quiz.cats if home.cats is None else home.cats,
+        species=frozenset(
+            wanted_species(one, "species") for one in _ids(fields.species, "species")
+        ),
+        sizes=frozenset(wanted_size(one, "sizes") for one in _ids(fields.sizes, "sizes")),
+        ages=frozenset(wanted_age(one, "ages") for one in _ids(fields.ages, "ages")),
+        sexes=frozenset(wanted_sex(one, "sexes") for one in _ids(fields.sexes, "sexes")),
+        house_trained=fields.house_trained,
+        special_needs=None if fields.special_needs is None else fields.special_needs == "only",
+        max_fee=fields.max_fee,
+        max_distance_km=fields.max_distance_km,
+        place=place,
+        postcode="" if fields.postcode is None else parse_id(fields.postcode, "postcode"),
+        denied=Denied(
+            _ids(deny.animals, "deny.animals"),
+            frozenset().union(*map(breeds_named, _ids(deny.breeds, "deny.breeds"))),
+            _ids(deny.groups, "deny.groups"),
+        ),
+    )
+
+
+def check_of_groups(fields: EligibilityFields) -> None:
+    """InvalidInput for rules of a question of groups, which could not keep to them."""
+    for name in EligibilityFields.__struct_fields__:
+        if name != "of" and getattr(fields, name) != getattr(_NO_RULES, name):
+            said = msgspec.structs.fields(EligibilityFields)
+            field = next(one.encode_name for one in said if one.name == name)
+            raise InvalidInput(
+                f'{field} is a rule for animals: send "of": "animals" too', field=field
+            )
+
+
+def _ids(given: list[Id], field: str) -> frozenset[str]:
+    return frozenset(parse_id(one, field) for one in given)
+
+
+def _answers(given: list[Id], name: str, wanted: Callable[[str, str], str]) -> tuple[str, ...]:
+    field = f"preferences.{name}"
+    if len(given) > _MAX_ANSWERS:
+        raise InvalidInput(f"{field} holds at most {_MAX_ANSWERS} ids", field=field)
+    ids = tuple(dict.fromkeys(wanted(parse_id(one, field), field) for one in given))
+    if any(SEPARATOR in one for one in ids):
+        raise InvalidInput(f"an id in {field} must not contain {SEPARATOR!r}", field=field)
+    return ids

@@ -1,0 +1,21 @@
+"""What a request says of a visitor's home."""
+
+from starlette.testclient import TestClient
+
+from pawsonalize.domain.preferences import Preferences
+from pawsonalize.http.queries import Household, PreferencesForm, QueryFields, read_query
+from tests.event_data import T0
+
+
+def test_the_model_hears_of_the_household_be_it_of_the_request_or_of_the_quiz(
+    client: TestClient,
+) -> None:
+    fields = QueryFields(
+        household=Household(kids=True, dogs=True),
+        context={"DEVICE": "phone"},
+        preferences=PreferencesForm(size=["1"], kids=False, cats=False),
+    )
+    services = client.app.state.services  # type: ignore[attr-defined]
+    query = read_query(services, fields, "shop", T0, explain=False)
+    assert query.context == {"DEVICE": "phone"}
+    assert query.preferences == Preferences(size=("1",), kids=True, dogs=True, cats=False)
