@@ -42,7 +42,7 @@ from pawsonalize.evaluation.bootstrap import resampled_means
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import RecountingModel
 from pawsonalize.settings import Settings
-from pawsonalize.storage.sql import SqlImpressions
+from pawsonalize.storage.impressions import Impressions
 
 _END = 1_767_225_600_000  # 2026-01-01
 _NAME = "benchmark"
@@ -80,7 +80,7 @@ def folded(folder: Path) -> dict[str, float]:
         taken, peak = time.process_time() - before, peak_megabytes()
         started = time.process_time()
         assert fold is not None
-        exposure = Exposure(adapters.log, adapters.catalogue, SqlImpressions(adapters.database))
+        exposure = Exposure(adapters.log, adapters.catalogue, Impressions(adapters.database))
         loader = Loader(adapters.registry, adapters.artefacts, exposure)
         served = loader.load(_NAME, ServingSettings(exploration_weight=0.1), _END)
         before = time.process_time()

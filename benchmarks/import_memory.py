@@ -19,7 +19,9 @@ from pathlib import Path
 
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.engine.ingest.importing.importer import Importer
-from pawsonalize.storage.sql import Database, SqlCatalogue, SqlEventLog
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.event_log import EventLog
 
 
 def write_interactions(path: Path, rows: int) -> None:
@@ -36,9 +38,7 @@ def write_interactions(path: Path, rows: int) -> None:
 def import_once(folder: Path) -> None:
     """The child's part: import, then again, and print what it took."""
     database = Database(f"sqlite:///{folder / 'bench.sqlite3'}")
-    importer = Importer(
-        SqlEventLog(database), SqlCatalogue(database), received_at=1_790_000_000_000
-    )
+    importer = Importer(EventLog(database), Catalogue(database), received_at=1_790_000_000_000)
     result: dict[str, float] = {}
     private: list[float] = []
     for run in ("first", "again"):

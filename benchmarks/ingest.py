@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.server import drive, percentile, post, serving
-from pawsonalize.storage.sql import Database
+from pawsonalize.storage.database import Database
 
 BATCH = 50
 CONNECTIONS = 16

@@ -24,7 +24,7 @@ from pawsonalize.cli.training import train_and_serve
 from pawsonalize.domain.events import Event
 from pawsonalize.engine.resources.defaults import RECOMMENDER
 from pawsonalize.settings import load_settings
-from pawsonalize.storage.base import Item
+from pawsonalize.storage.catalogue import Item
 
 CONNECTIONS = 8
 _CHUNK = 20_000

@@ -38,7 +38,7 @@ def served_pragmas() -> Iterator[tuple[str, ...]]:
 
     Processes that tests start do wait for them.
     """
-    from pawsonalize.storage.sql import database
+    from pawsonalize.storage import database
 
     served = database.SQLITE_PRAGMAS
     with pytest.MonkeyPatch.context() as patch:

@@ -5,7 +5,7 @@ from typing import Any
 
 from pawsonalize.app import opened
 from pawsonalize.settings import Settings
-from pawsonalize.storage.base import Item
+from pawsonalize.storage.catalogue import Item
 from tests.event_data import T0, event
 from tests.training import train_and_serve
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pawsonalize.storage.sql import Database
+from pawsonalize.storage.database import Database
 
 
 @pytest.fixture

@@ -17,10 +17,11 @@ from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode
 from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.engine.upkeep.replay import replay
 from pawsonalize.engine.upkeep.verification import verify
-from pawsonalize.storage.archive_ledger import Segment
-from pawsonalize.storage.base import HistoryQuery
-from pawsonalize.storage.sql import Database, SqlArchiveLedger, SqlEventLog
-from pawsonalize.storage.sql.tables import events as events_table
+from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.histories import HistoryQuery
+from pawsonalize.storage.tables import events as events_table
 
 T0 = 1_795_533_300_000  # 2026-11-24T15:15:00Z
 
@@ -43,8 +44,8 @@ class World:
 
     def __init__(self, database: Database, folder: Path) -> None:
         self.database = database
-        self.log = SqlEventLog(database)
-        self.ledger = SqlArchiveLedger(database)
+        self.log = EventLog(database)
+        self.ledger = ArchiveLedger(database)
         self.objects = LocalObjects(folder)
         self.folder = folder
         self.archiver = Archiver(self.log, self.ledger, self.objects, rows_per_object=4)

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import Conflict, CorruptArtefact, StorageUnavailable
 from pawsonalize.recipes.contract import Arrays, Card
-from pawsonalize.storage.artefacts import LocalArtefacts
-from pawsonalize.storage.base import ArtefactStore
+from pawsonalize.storage.artefacts import ArtefactStore
 
 CARD = Card("popularity-count", 1, {"half_life_days": 30.0}, 7, "abc", {"note": ["ü", None]})
 ARRAYS: Arrays = {
@@ -31,7 +30,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(root: Path) -> ArtefactStore:
-    return LocalArtefacts(root)
+    return ArtefactStore(root)
 
 
 def test_an_artefact_comes_back_as_it_was_saved(store: ArtefactStore) -> None:
@@ -94,7 +93,7 @@ def test_a_sweep_takes_what_a_dead_writer_left_and_nothing_of_a_living_one(
     save = np.save
 
     def sweeping(file: Path, array: NDArray[Any], allow_pickle: bool) -> None:
-        swept.append(LocalArtefacts(root).sweep())
+        swept.append(ArtefactStore(root).sweep())
         save(file, array, allow_pickle=allow_pickle)
 
     monkeypatch.setattr(np, "save", sweeping)
@@ -107,7 +106,7 @@ def test_a_sweep_takes_what_a_dead_writer_left_and_nothing_of_a_living_one(
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "models").write_text("a file where the folder should be")
     with pytest.raises(StorageUnavailable, match="models"):
-        LocalArtefacts(tmp_path / "models").save("v1", CARD, ARRAYS)
+        ArtefactStore(tmp_path / "models").save("v1", CARD, ARRAYS)
 
 
 @pytest.mark.parametrize("location", ["v2", "", "..", "a\x00b"], ids=repr)

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Select, text
 
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event, Visitor
-from pawsonalize.storage.base import HistoryQuery, Item, User
-from pawsonalize.storage.sql import Database, SqlCatalogue, SqlEventLog
-from pawsonalize.storage.sql.event_log import _TRAINING_ROWS
-from pawsonalize.storage.sql.histories import _RECENT_OF
+from pawsonalize.storage.catalogue import Catalogue, Item, User
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.event_log import _TRAINING_ROWS, EventLog
+from pawsonalize.storage.histories import _RECENT_OF, HistoryQuery
 from tests.adapters.test_tables import engine, migrate
 from tests.event_data import T0, event
 
@@ -24,11 +24,11 @@ ANN = Visitor("ann")
 
 
 @pytest.fixture
-def log(database: Database) -> SqlEventLog:
-    return SqlEventLog(database)
+def log(database: Database) -> EventLog:
+    return EventLog(database)
 
 
-def test_an_event_id_counts_once_within_its_dataset_group(log: SqlEventLog) -> None:
+def test_an_event_id_counts_once_within_its_dataset_group(log: EventLog) -> None:
     mine, theirs = event("e1"), event("e1", dataset_group=SHOP)
     assert log.append([mine, theirs, mine, theirs]) == [True, True, False, False]
     assert log.append([theirs, event("e2", dataset_group=SHOP)]) == [False, True]
@@ -37,7 +37,7 @@ def test_an_event_id_counts_once_within_its_dataset_group(log: SqlEventLog) -> N
     assert log.of(SHOP).contains("e2")
 
 
-def test_a_session_belongs_to_another_user_in_another_dataset_group(log: SqlEventLog) -> None:
+def test_a_session_belongs_to_another_user_in_another_dataset_group(log: EventLog) -> None:
     log.append([event("a", user=None), event("b", user=None, dataset_group=SHOP)])
     log.append([event("c", user="ann"), event("d", user="bob", dataset_group=SHOP)])
     assert ids(log, Visitor("ann")) == ["c", "a"]
@@ -58,14 +58,14 @@ EVENTS = st.builds(
 
 
 @pytest.fixture(scope="module")
-def two_logs() -> Iterator[tuple[SqlEventLog, SqlEventLog]]:
+def two_logs() -> Iterator[tuple[EventLog, EventLog]]:
     with closing(Database("sqlite://")) as shared, closing(Database("sqlite://")) as apart:
-        yield SqlEventLog(shared), SqlEventLog(apart)
+        yield EventLog(shared), EventLog(apart)
 
 
 @given(st.lists(EVENTS, max_size=12), st.integers(1, 12))
 def test_two_groups_in_one_log_are_like_two_logs(
-    two_logs: tuple[SqlEventLog, SqlEventLog], events: list[Event], batch: int
+    two_logs: tuple[EventLog, EventLog], events: list[Event], batch: int
 ) -> None:
     both, apart = two_logs
     for group in (OURS, THEIRS):  # of the example before
@@ -81,7 +81,7 @@ def test_two_groups_in_one_log_are_like_two_logs(
         apart.of(group).erase()
 
 
-def _seen_of(log: SqlEventLog) -> object:
+def _seen_of(log: EventLog) -> object:
     visitors = [Visitor(user, session) for user in (None, "ann", "bob") for session in ("s1", "s2")]
     rows = [row for batch in log.training_rows(log.head(), T0 + 9) for row in batch]
     return (
@@ -92,21 +92,21 @@ def _seen_of(log: SqlEventLog) -> object:
     )
 
 
-def ids(log: SqlEventLog, visitor: Visitor) -> list[str]:
+def ids(log: EventLog, visitor: Visitor) -> list[str]:
     return [logged.event.event_id for logged in log.history(visitor, ALL)]
 
 
-def test_the_log_of_all_groups_is_read_and_restored_as_one(log: SqlEventLog) -> None:
+def test_the_log_of_all_groups_is_read_and_restored_as_one(log: EventLog) -> None:
     log.append([event("a"), event("a", dataset_group=SHOP)])
     rows = log.of(SHOP).read(0, log.head(), 10)
     assert [row.event.dataset_group for row in rows] == [DEFAULT_DATASET_GROUP, SHOP]
     with closing(Database("sqlite://")) as empty:
-        SqlEventLog(empty).restore(rows)
-        assert SqlEventLog(empty).read(0, 9, 10) == rows
+        EventLog(empty).restore(rows)
+        assert EventLog(empty).read(0, 9, 10) == rows
 
 
 def test_items_and_users_are_of_one_dataset_group(database: Database) -> None:
-    ours, theirs = SqlCatalogue(database), SqlCatalogue(database).of(SHOP)
+    ours, theirs = Catalogue(database), Catalogue(database).of(SHOP)
     ours.put_items([Item("a", {"X": "1"}), Item("b", {})])
     theirs.put_items([Item("a", {"X": "2"}, T0)])
     theirs.put_users([User("ann", {"AGE": 7})])
@@ -120,7 +120,7 @@ def test_items_and_users_are_of_one_dataset_group(database: Database) -> None:
 
 
 def test_erasing_the_data_of_a_group_leaves_the_others(database: Database) -> None:
-    log, catalogue = SqlEventLog(database), SqlCatalogue(database)
+    log, catalogue = EventLog(database), Catalogue(database)
     log.append([event("a"), event("a", dataset_group=SHOP), event("b", dataset_group=SHOP)])
     for one in (catalogue, catalogue.of(SHOP)):
         one.put_items([Item("x", {})])
@@ -179,7 +179,7 @@ def test_what_was_there_before_there_were_groups_is_of_the_default_one(database_
         ):
             connection.execute(text(line))
     with closing(Database(database_url)) as database:
-        log, catalogue = SqlEventLog(database), SqlCatalogue(database)
+        log, catalogue = EventLog(database), Catalogue(database)
         assert ids(log, Visitor(None, "s1")) == ["a"]
         assert (catalogue.item("x"), catalogue.user("ann")) == (Item("x", {}, T0), User("ann", {}))
         log.append([event("a"), event("a", dataset_group=SHOP), event("c")])
@@ -188,5 +188,5 @@ def test_what_was_there_before_there_were_groups_is_of_the_default_one(database_
         assert min(offsets[1:]) > 2, "the erased event's offset stays given"
     migrate(database_url, "0006", command.downgrade)
     with closing(Database(database_url)) as database:
-        assert ids(SqlEventLog(database), ANN) == ["c", "a"]
-        assert ids(SqlEventLog(database, SHOP), ANN) == []
+        assert ids(EventLog(database), ANN) == ["c", "a"]
+        assert ids(EventLog(database, SHOP), ANN) == []

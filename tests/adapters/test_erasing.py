@@ -16,16 +16,13 @@ from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.engine.upkeep.deletions import Deletions
 from pawsonalize.engine.upkeep.replay import replay
 from pawsonalize.engine.upkeep.verification import verify
-from pawsonalize.storage.base import HistoryQuery, User
-from pawsonalize.storage.impressions import Impression
-from pawsonalize.storage.sql import (
-    Database,
-    SqlArchiveLedger,
-    SqlCatalogue,
-    SqlEventLog,
-    SqlImpressions,
-    SqlResources,
-)
+from pawsonalize.storage.archive_ledger import ArchiveLedger
+from pawsonalize.storage.catalogue import Catalogue, User
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.histories import HistoryQuery
+from pawsonalize.storage.impressions import Impression, Impressions
+from pawsonalize.storage.resources import Resources
 from tests.event_data import T0, event
 
 HOUR = 3_600_000
@@ -38,16 +35,16 @@ def objects(tmp_path: Path) -> LocalObjects:
 
 @pytest.fixture
 def deletions(database: Database, objects: LocalObjects, tmp_path: Path) -> Deletions:
-    registry = Registry(SqlResources(database))
+    registry = Registry(Resources(database))
     ensure_defaults(registry, "popularity-count", T0)
     return Deletions(
         registry,
         Sources((tmp_path,), None, lambda _: objects),
-        SqlEventLog(database),
-        SqlCatalogue(database),
-        SqlImpressions(database),
+        EventLog(database),
+        Catalogue(database),
+        Impressions(database),
         objects,
-        SqlArchiveLedger(database),
+        ArchiveLedger(database),
         lambda: T0,
     )
 
@@ -114,7 +111,7 @@ def test_a_replay_of_an_older_copy_does_not_bring_the_user_back(
     for key, data in copy.items():
         objects.replace(key, data)
     empty = Database(f"sqlite:///{tmp_path / 'replayed.sqlite3'}")
-    log, ledger = SqlEventLog(empty), SqlArchiveLedger(empty)
+    log, ledger = EventLog(empty), ArchiveLedger(empty)
     replay(log, ledger, objects)
     assert [row.event.event_id for row in log.read(0, log.head(), 10)] == ["3", "4", "5", "6"]
     assert verify(log, ledger, objects).findings == ()

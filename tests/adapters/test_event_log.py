@@ -7,16 +7,18 @@ import pytest
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event, LoggedEvent, Visitor
-from pawsonalize.storage.base import HistoryQuery, Position, Touched
-from pawsonalize.storage.sql import Database, SqlEventLog, SqlImpressions
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.event_log import EventLog, Touched
+from pawsonalize.storage.histories import HistoryQuery, Position
+from pawsonalize.storage.impressions import Impressions
 
 T0 = 1_700_000_000_000
 PAGE = HistoryQuery(limit=100)
 
 
 @pytest.fixture
-def log(database: Database) -> SqlEventLog:
-    return SqlEventLog(database)
+def log(database: Database) -> EventLog:
+    return EventLog(database)
 
 
 def event(event_id: str, *, user: str | None = "ann", at: int = 0, **fields: object) -> Event:
@@ -36,7 +38,7 @@ def ids(events: list[LoggedEvent]) -> list[str]:
     return [logged.event.event_id for logged in events]
 
 
-def test_an_event_comes_back_as_it_was_stored(log: SqlEventLog) -> None:
+def test_an_event_comes_back_as_it_was_stored(log: EventLog) -> None:
     full = event(
         "e1",
         animal_id="a-7",
@@ -49,25 +51,25 @@ def test_an_event_comes_back_as_it_was_stored(log: SqlEventLog) -> None:
     assert [logged.event for logged in log.history(Visitor("ann"), PAGE)] == [full]
 
 
-def test_the_same_event_id_is_stored_once_and_reported_as_duplicate(log: SqlEventLog) -> None:
+def test_the_same_event_id_is_stored_once_and_reported_as_duplicate(log: EventLog) -> None:
     assert log.append([event("e1"), event("e2"), event("e1")]) == [True, True, False]
     assert log.append([event("e2"), event("e3")]) == [False, True]
     assert ids(log.read(0, log.head(), 10)) == ["e1", "e2", "e3"]
     assert log.count() == 3
 
 
-def test_what_events_report_as_shown_is_counted_once(database: Database, log: SqlEventLog) -> None:
+def test_what_events_report_as_shown_is_counted_once(database: Database, log: EventLog) -> None:
     reported = event("e1", impression=("a", "b"))
     log.append([reported, event("e2", impression=("b",), at=-1), event("e3")])
     log.append([reported])
     of_an_answer = event("e4", impression=("a",), recommendation_id="RID-1")
     from_tomorrow = event("e5", impression=("c",), at=10**12, received_at=T0)
     log.append([of_an_answer, from_tomorrow])
-    shown = SqlImpressions(database).shown(T0)
+    shown = Impressions(database).shown(T0)
     assert shown == pytest.approx({"a": 1, "b": 2, "c": 1})
 
 
-def test_outcomes_are_the_events_that_name_their_recommendation(log: SqlEventLog) -> None:
+def test_outcomes_are_the_events_that_name_their_recommendation(log: EventLog) -> None:
     names = ["RID-1", None, "RID-2", "RID-1"]
     log.append([event(f"e{n}", recommendation_id=name) for n, name in enumerate(names)])
     page = log.outcomes(0, 2)
@@ -76,13 +78,13 @@ def test_outcomes_are_the_events_that_name_their_recommendation(log: SqlEventLog
 
 
 def test_a_replay_of_the_log_counts_what_it_reports_as_shown(
-    database: Database, log: SqlEventLog
+    database: Database, log: EventLog
 ) -> None:
     log.restore([LoggedEvent(7, event("e1", impression=("a",)))])
-    assert SqlImpressions(database).shown(T0) == pytest.approx({"a": 1})
+    assert Impressions(database).shown(T0) == pytest.approx({"a": 1})
 
 
-def test_offsets_grow_in_commit_order_under_concurrent_writers(log: SqlEventLog) -> None:
+def test_offsets_grow_in_commit_order_under_concurrent_writers(log: EventLog) -> None:
     seen: list[int] = []
 
     def write(writer: int) -> None:
@@ -102,17 +104,17 @@ def test_offsets_grow_in_commit_order_under_concurrent_writers(log: SqlEventLog)
     assert seen == sorted(set(seen))
 
 
-def test_recent_events_are_newest_first_and_later_ones_are_invisible(log: SqlEventLog) -> None:
+def test_recent_events_are_newest_first_and_later_ones_are_invisible(log: EventLog) -> None:
     log.append([event(f"e{n}", at=n, item_id=f"2-B-1-{n}") for n in (3, 1, 2, 5)])
     assert [row[0] for row in log.recent(Visitor("ann"), T0 + 3, 2)] == ["2-B-1-3", "2-B-1-2"]
 
 
-def test_events_at_the_same_moment_are_ordered_by_the_log(log: SqlEventLog) -> None:
+def test_events_at_the_same_moment_are_ordered_by_the_log(log: EventLog) -> None:
     log.append([event("first"), event("second"), event("third")])
     assert ids(log.history(Visitor("ann"), PAGE)) == ["third", "second", "first"]
 
 
-def test_a_user_id_in_a_session_joins_both_histories_at_once(log: SqlEventLog) -> None:
+def test_a_user_id_in_a_session_joins_both_histories_at_once(log: EventLog) -> None:
     log.append([event("anonymous", user=None, at=1)])
     assert ids(log.history(Visitor(session_id="s1"), PAGE)) == ["anonymous"]
     assert ids(log.history(Visitor("ann"), PAGE)) == []
@@ -125,32 +127,32 @@ def test_a_user_id_in_a_session_joins_both_histories_at_once(log: SqlEventLog) -
     assert ids(log.history(Visitor("ann"), PAGE)) == ["anonymous again", *joined]
 
 
-def test_the_first_user_of_a_session_keeps_its_anonymous_events(log: SqlEventLog) -> None:
+def test_the_first_user_of_a_session_keeps_its_anonymous_events(log: EventLog) -> None:
     log.append([event("anonymous", user=None, at=1), event("a", at=2), event("b", user="bo", at=3)])
     assert ids(log.history(Visitor("ann"), PAGE)) == ["a", "anonymous"]
     assert ids(log.history(Visitor("bo"), PAGE)) == ["b"]
     assert ids(log.history(Visitor("bo", "s1"), PAGE)) == ["b"]
 
 
-def test_a_duplicate_binds_no_session(log: SqlEventLog) -> None:
+def test_a_duplicate_binds_no_session(log: EventLog) -> None:
     log.append([event("e1"), event("anonymous", user=None, session_id="s2")])
     assert log.append([event("e1", user="eve", session_id="s2")]) == [False]
     assert ids(log.history(Visitor("eve"), PAGE)) == []
 
 
-def test_a_request_with_user_and_unbound_session_sees_both(log: SqlEventLog) -> None:
+def test_a_request_with_user_and_unbound_session_sees_both(log: EventLog) -> None:
     log.append([event("here", user=None, at=1), event("there", at=2, session_id="s2")])
     assert ids(log.history(Visitor("ann", "s1"), PAGE)) == ["there", "here"]
     assert len(log.recent(Visitor("ann", "s1"), T0 + 9, 10)) == 2
 
 
-def test_a_session_bound_later_is_not_yet_joined_at_an_earlier_moment(log: SqlEventLog) -> None:
+def test_a_session_bound_later_is_not_yet_joined_at_an_earlier_moment(log: EventLog) -> None:
     log.append([event("anonymous", user=None, at=1), event("known", at=5)])
     assert log.recent(Visitor("ann"), T0 + 4, 10) == []
     assert len(log.recent(Visitor("ann"), T0 + 5, 10)) == 2
 
 
-def test_history_filters_by_type_and_time(log: SqlEventLog) -> None:
+def test_history_filters_by_type_and_time(log: EventLog) -> None:
     log.append([event(f"e{n}", at=n, event_type="like" if n % 2 else "view") for n in range(6)])
     likes = replace(PAGE, event_type="like")
     assert ids(log.history(Visitor("ann"), likes)) == ["e5", "e3", "e1"]
@@ -158,7 +160,7 @@ def test_history_filters_by_type_and_time(log: SqlEventLog) -> None:
     assert ids(log.history(Visitor("ann"), between)) == ["e3", "e2"]
 
 
-def test_pages_neither_skip_nor_repeat_while_events_arrive(log: SqlEventLog) -> None:
+def test_pages_neither_skip_nor_repeat_while_events_arrive(log: EventLog) -> None:
     log.append([event(f"e{n}", at=n // 3) for n in range(10)])
     found: list[str] = []
     query = HistoryQuery(limit=3)
@@ -169,7 +171,7 @@ def test_pages_neither_skip_nor_repeat_while_events_arrive(log: SqlEventLog) -> 
     assert found == [f"e{n}" for n in reversed(range(10))]
 
 
-def test_training_rows_belong_to_the_user_a_session_is_bound_to(log: SqlEventLog) -> None:
+def test_training_rows_belong_to_the_user_a_session_is_bound_to(log: EventLog) -> None:
     log.append([event("1", user=None), event("2"), event("3", user=None, session_id="s9")])
     log.append([event("later", at=10)])
     rows = [row for batch in log.training_rows(log.head(), T0 + 5) for row in batch]
@@ -177,7 +179,7 @@ def test_training_rows_belong_to_the_user_a_session_is_bound_to(log: SqlEventLog
     assert [row for batch in log.training_rows(1, T0 + 5) for row in batch] == rows[:1]
 
 
-def test_a_restored_log_equals_the_original_and_goes_on_after_it(log: SqlEventLog) -> None:
+def test_a_restored_log_equals_the_original_and_goes_on_after_it(log: EventLog) -> None:
     original = [LoggedEvent(n, event(f"e{n}", at=n)) for n in (3, 7, 8)]
     log.restore(original)
     assert log.read(0, log.head(), 10) == original
@@ -185,14 +187,14 @@ def test_a_restored_log_equals_the_original_and_goes_on_after_it(log: SqlEventLo
     assert log.head() == 9
 
 
-def test_contains_knows_stored_event_ids(log: SqlEventLog) -> None:
+def test_contains_knows_stored_event_ids(log: EventLog) -> None:
     log.append([event("e1")])
     assert log.contains("e1")
     assert not log.contains("e2")
 
 
 def test_a_value_the_database_cannot_hold_is_the_callers_error_not_an_outage(
-    log: SqlEventLog,
+    log: EventLog,
 ) -> None:
     if log._database.is_local:
         pytest.skip("SQLite holds any text")
@@ -201,7 +203,7 @@ def test_a_value_the_database_cannot_hold_is_the_callers_error_not_an_outage(
     assert log.append([event("e1")]) == [True]
 
 
-def test_what_items_had_of_the_events_between_two_offsets(log: SqlEventLog) -> None:
+def test_what_items_had_of_the_events_between_two_offsets(log: EventLog) -> None:
     assert log.touched(0, 10) == {}
     log.append([event(f"e{n}", item_id=item, at=9 - n) for n, item in enumerate("abacb")])
     a, b, c = Touched(2, T0 + 7), Touched(2, T0 + 5), Touched(1, T0 + 6)
@@ -210,7 +212,7 @@ def test_what_items_had_of_the_events_between_two_offsets(log: SqlEventLog) -> N
 
 
 def test_whose_the_sessions_are_that_a_part_of_the_log_names_beside_a_user(
-    log: SqlEventLog,
+    log: EventLog,
 ) -> None:
     log.append([event("e1", user=None), event("e2", session_id="s2"), event("e3", user="bob")])
     log.append([event("e4", user=None, session_id="s3"), event("e5", session_id=None)])

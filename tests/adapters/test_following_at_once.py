@@ -17,8 +17,10 @@ from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.campaigns import Following
 from pawsonalize.engine.training.queue import AutomaticTraining
 from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.storage.artefacts import LocalArtefacts
-from pawsonalize.storage.sql import Database, SqlEventLog, SqlResources
+from pawsonalize.storage.artefacts import ArtefactStore
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.resources import Resources
 from tests.event_data import T0, event
 
 SERVERS = 6
@@ -26,14 +28,14 @@ SERVERS = 6
 
 @pytest.fixture
 def registry(database: Database) -> Registry:
-    registry = Registry(SqlResources(database))
+    registry = Registry(Resources(database))
     ensure_defaults(registry, "popularity-count", T0)
     return registry
 
 
 @pytest.fixture
 def versions(database: Database, registry: Registry, tmp_path: Path) -> SolutionVersions:
-    return SolutionVersions(registry, SqlEventLog(database), LocalArtefacts(tmp_path / "models"))
+    return SolutionVersions(registry, EventLog(database), ArtefactStore(tmp_path / "models"))
 
 
 def at_once(look: Callable[[int], None]) -> None:
@@ -56,7 +58,7 @@ def at_once(look: Callable[[int], None]) -> None:
 def test_what_is_due_is_written_down_once(
     database: Database, registry: Registry, versions: SolutionVersions
 ) -> None:
-    log = SqlEventLog(database)
+    log = EventLog(database)
     log.append([event("e1")])
     solution = registry.get(Solution, "recommender")
     registry.update(msgspec.structs.replace(solution, auto_training_days=1), T0)

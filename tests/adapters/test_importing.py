@@ -11,8 +11,10 @@ from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.engine.ingest.importing.columns import read_schema
 from pawsonalize.engine.ingest.importing.csv_rows import Report
 from pawsonalize.engine.ingest.importing.importer import Importer
-from pawsonalize.storage.base import HistoryQuery
-from pawsonalize.storage.sql import Database, SqlCatalogue, SqlEventLog
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.histories import HistoryQuery
 
 NOW = 1_790_000_000_000
 SHARED = Path(
@@ -22,8 +24,8 @@ SHARED = Path(
 
 class World:
     def __init__(self, database: Database, folder: Path) -> None:
-        self.log = SqlEventLog(database)
-        self.catalogue = SqlCatalogue(database)
+        self.log = EventLog(database)
+        self.catalogue = Catalogue(database)
         self.importer = Importer(self.log, self.catalogue, received_at=NOW, chunk_rows=10)
         self.path = folder / "interactions.csv"
 
@@ -126,7 +128,7 @@ def test_the_shared_seed_is_imported_whole(database: Database) -> None:
     seed = SHARED / "seed"
     if not seed.is_dir():
         pytest.skip(f"no seed data at {seed}: set PAWSONALIZE_SHARED_DATA")
-    log, catalogue = SqlEventLog(database), SqlCatalogue(database)
+    log, catalogue = EventLog(database), Catalogue(database)
     importer = Importer(log, catalogue, received_at=NOW)
 
     def load(data: str, schema: str) -> Report:

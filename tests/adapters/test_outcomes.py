@@ -1,12 +1,14 @@
 """Outcomes and sessions as reports read them, on every database."""
 
 from pawsonalize.domain.event_types import STANDARD, EventTypes
-from pawsonalize.storage.sql import Database, SqlEventLog, SqlOutcomes
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.outcomes import Outcomes
 from tests.event_data import T0, event
 
 
 def test_outcomes_are_read_by_type_and_time_page_by_page(database: Database) -> None:
-    log, outcomes = SqlEventLog(database), SqlOutcomes(database)
+    log, outcomes = EventLog(database), Outcomes(database)
     told = [
         event("before", event_type="adoption", at=-1),
         event("first", event_type="adoption"),
@@ -25,7 +27,7 @@ def test_outcomes_are_read_by_type_and_time_page_by_page(database: Database) -> 
 
 
 def test_sessions_of_a_time_are_found_and_whose_they_are(database: Database) -> None:
-    log, outcomes = SqlEventLog(database), SqlOutcomes(database)
+    log, outcomes = EventLog(database), Outcomes(database)
     log.append(
         [
             event("a", session="s1", user=None),
@@ -44,12 +46,12 @@ def test_sessions_of_a_time_are_found_and_whose_they_are(database: Database) -> 
 def test_outcomes_are_read_by_what_their_types_mean_and_a_setting_counts_for_those_of_before(
     database: Database,
 ) -> None:
-    log = SqlEventLog(database)
+    log = EventLog(database)
     told = ["Adopted", "PURCHASE", "adoption", "re-homed", "New.Home", "view", "Apply"]
     log.append([event(kind, event_type=kind, at=n) for n, kind in enumerate(told)])
 
     def adoptions(types: EventTypes) -> list[str]:
-        outcomes = SqlOutcomes(database, event_types=types)
+        outcomes = Outcomes(database, event_types=types)
         return [one.event.event_type for one in outcomes.events(["adoption"], T0, T0 + 99, 0, 99)]
 
     assert adoptions(STANDARD) == told[:4]

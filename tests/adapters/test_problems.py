@@ -8,7 +8,9 @@ from pawsonalize.domain.notifications import NotificationKind
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.resources.outbox import Outbox
 from pawsonalize.engine.resources.problems import Problems
-from pawsonalize.storage.sql import Database, SqlDeliveries, SqlProblems
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.deliveries import Deliveries
+from pawsonalize.storage.problems import ProblemTable
 from tests.event_data import T0
 
 LONG = 10 * MINUTE
@@ -20,11 +22,11 @@ def problems(database: Database) -> Problems:
 
 
 def of_another_server(database: Database) -> Problems:
-    return Problems(SqlProblems(database), Outbox(SqlDeliveries(database), ["log"]), LONG)
+    return Problems(ProblemTable(database), Outbox(Deliveries(database), ["log"]), LONG)
 
 
 def told(database: Database) -> list[tuple[NotificationKind, str]]:
-    newest = SqlDeliveries(database).newest(100)
+    newest = Deliveries(database).newest(100)
     return sorted((each.notification.kind, each.notification.subject) for each in newest)
 
 
@@ -85,7 +87,7 @@ def test_the_notification_has_the_message_and_the_next_move(
 ) -> None:
     problems.report("Hülle/1", "the disk is full: free some space", T0)
     problems.look(T0 + LONG)
-    text = SqlDeliveries(database).newest(1)[0].notification.text
+    text = Deliveries(database).newest(1)[0].notification.text
     assert "free some space" in text
     assert "2026-05-17" in text
     assert "pawsonalize doctor" in text
@@ -129,7 +131,7 @@ def test_of_many_servers_that_look_at_once_one_tells(
 
 
 def test_only_the_first_who_tells_notes_it(database: Database) -> None:
-    table = SqlProblems(database)
+    table = ProblemTable(database)
     of_another_server(database).report("archive", "full", T0)
     problem = table.all()[0]
     assert table.tell(problem, T0 + 1)

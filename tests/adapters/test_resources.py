@@ -17,9 +17,9 @@ from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.served import Loader, ServingSettings
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.storage.artefacts import LocalArtefacts
-from pawsonalize.storage.base import ResourceRow, Resources
-from pawsonalize.storage.sql import Database, SqlResources
+from pawsonalize.storage.artefacts import ArtefactStore
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.resources import ResourceRow, Resources
 from tests.adapters.test_tables import engine, migrate
 from tests.event_data import T0
 from tests.recipe_data import training_data
@@ -29,7 +29,7 @@ ROW = ResourceRow("solution", "a", "group", "ACTIVE", '{"ü":1}', None, T0, T0)
 
 @pytest.fixture
 def rows(database: Database) -> Resources:
-    return SqlResources(database)
+    return Resources(database)
 
 
 def test_a_name_is_given_once_within_its_kind(rows: Resources) -> None:
@@ -70,7 +70,7 @@ def test_only_who_saw_the_newest_revision_changes_or_deletes(rows: Resources) ->
 def test_a_model_from_before_resources_were_kept_together_is_served(
     database_url: str, tmp_path: Path
 ) -> None:
-    artefacts = LocalArtefacts(tmp_path / "models")
+    artefacts = ArtefactStore(tmp_path / "models")
     recipe = recipe_named("popularity-count")
     model = recipe.fit(training_data([("ann", "a", T0)]), recipe.settings(), 0)
     artefacts.save("old", model.card, model.arrays())
@@ -82,7 +82,7 @@ def test_a_model_from_before_resources_were_kept_together_is_served(
         connection.execute(text("INSERT INTO campaigns VALUES ('recommender', 'old', 3, 11)"))
     for _ in range(2):  # up, down, and up again
         with closing(Database(database_url)) as database:
-            registry = Registry(SqlResources(database))
+            registry = Registry(Resources(database))
             ensure_defaults(registry, "user-personalization", T0)
             version = registry.get(SolutionVersion, "old")
             assert (version.status, version.cut) == (Status.ACTIVE, Cut(5, 7))

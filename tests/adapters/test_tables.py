@@ -15,34 +15,29 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, text
 
+from pawsonalize import storage
 from pawsonalize.domain.animals import Animal, GoodWith
 from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
 from pawsonalize.domain.schemas import DatasetType, Field, Schema
 from pawsonalize.domain.stays import Stay
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.names import new_recommendation_id
-from pawsonalize.storage import sql
-from pawsonalize.storage.animals import Choice
-from pawsonalize.storage.archive_ledger import Segment
-from pawsonalize.storage.base import Item, User
+from pawsonalize.storage.animal_exposures import AnimalExposures, Choice
+from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
+from pawsonalize.storage.availability import Availability
+from pawsonalize.storage.catalogue import Catalogue, Item, User
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import (
     ANIMAL_RANKING,
     ANIMALS,
     RANKING,
     RECOMMENDATION,
     Impression,
+    Impressions,
 )
-from pawsonalize.storage.sql import (
-    Database,
-    SqlAnimalExposures,
-    SqlAnimals,
-    SqlArchiveLedger,
-    SqlCatalogue,
-    SqlEventLog,
-    SqlImpressions,
-    SqlSupply,
-)
-from pawsonalize.storage.sql.tables import metadata
+from pawsonalize.storage.tables import metadata
 from tests.animal_data import animal
 from tests.event_data import T0, event
 
@@ -56,7 +51,7 @@ def test_migrations_lead_to_exactly_the_tables_the_code_uses(database: Database)
 
 
 def test_items_are_replaced_by_id_and_the_last_of_a_batch_wins(database: Database) -> None:
-    catalogue = SqlCatalogue(database)
+    catalogue = Catalogue(database)
     catalogue.put_items([Item("b", {"X": "1"}), Item("a", {"X": None, "Y": 2.5}, T0)])
     catalogue.put_items([Item("b", {"X": "old"}), Item("b", {"X": "new"})])
     assert list(catalogue.items()) == [
@@ -67,7 +62,7 @@ def test_items_are_replaced_by_id_and_the_last_of_a_batch_wins(database: Databas
 
 
 def test_users_are_found_by_id_and_read_in_order(database: Database) -> None:
-    catalogue = SqlCatalogue(database)
+    catalogue = Catalogue(database)
     catalogue.put_users([User("bob", {"AGE": 30.0, "CITY": None}), User("ann", {})])
     assert catalogue.user("bob") == User("bob", {"AGE": 30.0, "CITY": None})
     assert catalogue.user("nobody") is None
@@ -76,7 +71,7 @@ def test_users_are_found_by_id_and_read_in_order(database: Database) -> None:
 
 
 def test_only_animals_that_wait_at_the_moment_are_available(database: Database) -> None:
-    animals = SqlAnimals(database)
+    animals = Animals(database)
     gone = animal("a2", adopted=T0 + 5, good_with_cats=GoodWith.SELECTIVE)
     animals.put([REX, gone, animal("a3", listed=T0 + 9)], T0)
     assert animals.get("a2") == gone
@@ -87,15 +82,15 @@ def test_only_animals_that_wait_at_the_moment_are_available(database: Database) 
 
 def test_an_impression_is_found_by_its_recommendation_id(database: Database) -> None:
     shown = Impression("RID-1", "recommendation", "ann", None, T0, T0, "v1", ("a", "b"))
-    SqlImpressions(database).append([shown])
-    assert SqlImpressions(database).get("RID-1") == shown
-    assert SqlImpressions(database).get("RID-2") is None
+    Impressions(database).append([shown])
+    assert Impressions(database).get("RID-1") == shown
+    assert Impressions(database).get("RID-2") is None
 
 
 def test_answers_of_before_their_ids_were_uuids_are_found_and_paged_with_the_others(
     database: Database,
 ) -> None:
-    impressions = SqlImpressions(database)
+    impressions = Impressions(database)
     names = [f"RID-{T0 + n:012x}{n:016x}" for n in range(9)]
     names += [new_recommendation_id(T0 + n) for n in range(9)]
     impressions.append([answered(name, ("a",)) for name in names])
@@ -109,12 +104,12 @@ def test_answers_of_before_their_ids_were_uuids_are_found_and_paged_with_the_oth
 def test_an_impression_keeps_its_propensities_to_the_last_digit(database: Database) -> None:
     odds = (1 - 0.1, 0.1 / 3, 1e-9)
     shown = Impression("RID-1", "recommendation", None, "s", T0, T0, "v1", ("a", "b", "c"), odds)
-    SqlImpressions(database).append([shown])
-    assert SqlImpressions(database).get("RID-1") == shown
+    Impressions(database).append([shown])
+    assert Impressions(database).get("RID-1") == shown
 
 
 def test_what_answers_show_is_counted_by_item_and_fades(database: Database) -> None:
-    impressions = SqlImpressions(database)
+    impressions = Impressions(database)
     assert impressions.shown(T0) == {}
     impressions.append([answered("RID-1", ("a", "b")), answered("RID-2", ("b", "c"))])
     impressions.append([answered("RID-3", ("b",))])
@@ -123,7 +118,7 @@ def test_what_answers_show_is_counted_by_item_and_fades(database: Database) -> N
 
 
 def test_what_one_dataset_group_shows_is_nothing_to_another(database: Database) -> None:
-    impressions = SqlImpressions(database)
+    impressions = Impressions(database)
     theirs = answered("RID-1", ("a",), dataset_group="theirs")
     impressions.append([theirs, answered("RID-2", ("b",))])
     assert impressions.shown(T0) == pytest.approx({"b": 1})
@@ -134,7 +129,7 @@ def test_what_one_dataset_group_shows_is_nothing_to_another(database: Database) 
 
 
 def test_only_what_is_seen_counts_as_shown(database: Database) -> None:
-    impressions = SqlImpressions(database)
+    impressions = Impressions(database)
     long = tuple(f"{n}" for n in range(30))
     impressions.append(
         [
@@ -151,7 +146,7 @@ def answered(name: str, items: tuple[str, ...], **more: Any) -> Impression:
 
 
 def test_answers_of_a_time_are_read_in_pages(database: Database) -> None:
-    impressions = SqlImpressions(database)
+    impressions = Impressions(database)
     kept = [answered(f"RID-{n}", ("a",), answered_at=T0 + n, as_of=T0 + n) for n in range(6)]
     impressions.append(kept)
     assert impressions.between(T0 + 1, T0 + 5, "", 3) == kept[1:4]
@@ -172,10 +167,10 @@ def test_impressions_from_before_propensities_were_kept_are_still_found(database
             {**asdict(old), "items": '["a","b"]'},
         )
     with closing(Database(database_url)) as database:
-        assert SqlImpressions(database).get("RID-1") == old
+        assert Impressions(database).get("RID-1") == old
     migrate(database_url, "0001", command.downgrade)
     with closing(Database(database_url)) as database:
-        assert SqlImpressions(database).get("RID-1") == old
+        assert Impressions(database).get("RID-1") == old
 
 
 @contextmanager
@@ -188,14 +183,14 @@ def engine(url: str) -> Iterator[Engine]:
 def migrate(url: str, revision: str, move: Callable[..., None] = command.upgrade) -> None:
     """Bring the tables to a revision."""
     config = Config()
-    config.set_main_option("script_location", str(Path(sql.__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(Path(storage.__file__).parent / "migrations"))
     with engine(url) as opened, opened.begin() as connection:
         config.attributes["connection"] = connection
         move(config, revision)
 
 
 def test_archive_segments_are_planned_by_one_and_confirmed_later(database: Database) -> None:
-    ledger = SqlArchiveLedger(database)
+    ledger = ArchiveLedger(database)
     plan = [Segment(1, 5, 5, "a"), Segment(6, 9, 4, "b")]
     assert ledger.plan(plan, after=0)
     assert not ledger.plan([Segment(1, 3, 3, "c")], after=0), "somebody else was faster"
@@ -241,10 +236,10 @@ def test_animals_from_before_the_inventory_keep_their_stays(database_url: str) -
         )
     with closing(Database(database_url)) as database:
         rex = animal("a1", adopted=T0 + 5, sex="male", colours=("brown",), shelter="North")
-        assert SqlAnimals(database).get("a1") == replace(rex, good_with_kids=GoodWith.YES)
-        assert list(SqlCatalogue(database).stays(T0)) == [Stay("2-Beagle-2-3", T0, T0 + 5)]
-        assert SqlSupply(database).count(T0) == {"2-Beagle-2-3": 1}
-        assert SqlSupply(database).revision().number == 1
+        assert Animals(database).get("a1") == replace(rex, good_with_kids=GoodWith.YES)
+        assert list(Catalogue(database).stays(T0)) == [Stay("2-Beagle-2-3", T0, T0 + 5)]
+        assert Availability(database).count(T0) == {"2-Beagle-2-3": 1}
+        assert Availability(database).revision().number == 1
     migrate(database_url, "0007", command.downgrade)
     with engine(database_url) as opened, opened.connect() as connection:
         found = connection.execute(text("SELECT adopted_at, item_id FROM animals")).one()
@@ -252,7 +247,7 @@ def test_animals_from_before_the_inventory_keep_their_stays(database_url: str) -
 
 
 def test_available_animals_of_an_item_are_found_with_all_that_is_known(database: Database) -> None:
-    animals = SqlAnimals(database)
+    animals = Animals(database)
     near = animal("a1", latitude=38.4, longitude=-122.7, born=date(2020, 5, 1))
     animals.put([near, animal("a2", adopted=T0 + 5), animal("a3", "2-Pug-1-1")], T0)
     assert animals.available_of([near.group_at(T0).id], T0 + 9) == {"2-Beagle-2-3": [near]}
@@ -260,7 +255,7 @@ def test_available_animals_of_an_item_are_found_with_all_that_is_known(database:
 
 
 def test_a_change_that_fails_leaves_everything_as_it_was(database: Database) -> None:
-    animals, supply = SqlAnimals(database), SqlSupply(database)
+    animals, supply = Animals(database), Availability(database)
     animals.put([REX], T0)
     before = supply.revision()
 
@@ -273,7 +268,7 @@ def test_a_change_that_fails_leaves_everything_as_it_was(database: Database) -> 
 
 
 def test_only_changes_of_the_supply_count_as_such(database: Database) -> None:
-    animals, supply = SqlAnimals(database), SqlSupply(database)
+    animals, supply = Animals(database), Availability(database)
     animals.put([REX], T0)
     before = supply.revision()
     animals.put([REX], T0 + 1)
@@ -288,7 +283,7 @@ def test_only_changes_of_the_supply_count_as_such(database: Database) -> None:
 
 
 def test_whatever_is_told_of_an_animal_that_waits_is_a_change_of_it(database: Database) -> None:
-    animals, supply = SqlAnimals(database), SqlSupply(database)
+    animals, supply = Animals(database), Availability(database)
     animals.put([REX, animal("a2")], T0)
     before = supply.revision()
     animals.put([replace(REX, good_with_kids=GoodWith.NO)], T0 + 1)
@@ -301,7 +296,7 @@ def test_whatever_is_told_of_an_animal_that_waits_is_a_change_of_it(database: Da
 
 
 def test_animals_are_counted_where_they_were_shown(database: Database) -> None:
-    SqlAnimals(database).put([REX, animal("a2"), *(animal(f"b{n:02}") for n in range(30))], T0)
+    Animals(database).put([REX, animal("a2"), *(animal(f"b{n:02}") for n in range(30))], T0)
     shown = Impression(
         "RID-1",
         ANIMALS,
@@ -315,7 +310,7 @@ def test_animals_are_counted_where_they_were_shown(database: Database) -> None:
         animal_ids=(("a1", "a2"),),
         factors=((-1.5, 0.25),),
     )
-    log, impressions = SqlEventLog(database), SqlImpressions(database)
+    log, impressions = EventLog(database), Impressions(database)
     long = tuple((f"b{n:02}",) for n in range(30))
     replay = replace(shown, recommendation_id="RID-2", as_of=T0 - 1)
     ranking = replace(shown, recommendation_id="RID-3", question=ANIMAL_RANKING)
@@ -326,19 +321,19 @@ def test_animals_are_counted_where_they_were_shown(database: Database) -> None:
     answered = replace(event("e2"), impression=("a1",), recommendation_id="RID-1", animal_id="a2")
     log.append([reported, answered])
     log.append([reported])
-    exposures = SqlAnimalExposures(database)
+    exposures = AnimalExposures(database)
     assert exposures.of(["a1", "a2", "b24", "b25", "zz"]) == {"a1": 2, "a2": 1, "b24": 1}
     counted, through = exposures.changed(T0 - 1)
     assert counted["a1"] == 2
     assert exposures.changed(through) == ({}, through)
     assert exposures.choices([answered.event_type], 9) == [Choice(((-1.5, 0.25),), 0)]
     assert exposures.choices(["other"], 9) == []
-    SqlAnimals(database).remove(["a1"], T0)
+    Animals(database).remove(["a1"], T0)
     assert exposures.of(["a1"]) == {}
 
 
 def test_time_alone_changes_the_supply_on_birthdays(database: Database) -> None:
-    animals, supply = SqlAnimals(database), SqlSupply(database)
+    animals, supply = Animals(database), Availability(database)
     animals.put([animal("a1", born=date(2025, 7, 1))], T0)
     birthday = supply.next_change(T0)
     assert birthday is not None
@@ -348,7 +343,7 @@ def test_time_alone_changes_the_supply_on_birthdays(database: Database) -> None:
 
 
 def test_users_are_replaced_by_id_and_found_again(database: Database) -> None:
-    catalogue = SqlCatalogue(database)
+    catalogue = Catalogue(database)
     assert catalogue.user("ann") is None
     catalogue.put_users([User("bob", {}), User("ann", {"KIDS": "yes", "AGE": 31.0})])
     catalogue.put_users([User("ann", {"KIDS": "no"})])
@@ -357,7 +352,7 @@ def test_users_are_replaced_by_id_and_found_again(database: Database) -> None:
 
 
 def test_the_schema_of_a_dataset_is_the_one_given_last(database: Database) -> None:
-    catalogue = SqlCatalogue(database)
+    catalogue = Catalogue(database)
     assert catalogue.schema(DatasetType.USERS) is None
     for categorical in (False, True):
         fields = (Field("USER_ID", ("string",)), Field("GENDER", ("null", "string"), categorical))

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.domain.errors import StorageUnavailable
-from pawsonalize.storage.sql import Database, SqlEventLog
-from pawsonalize.storage.sql import database as opening
+from pawsonalize.storage import database as opening
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.event_log import EventLog
 from tests.event_data import event
 
 # Real refusals of the database, on the one connection that the test uses.
@@ -23,7 +24,7 @@ def say(database: Database, statements: dict[bool, str]) -> None:
 def test_a_database_that_refused_a_write_is_tried_again_until_it_takes_one(
     database: Database,
 ) -> None:
-    log = SqlEventLog(database)
+    log = EventLog(database)
     assert database.why_not_writable() is None
     say(database, REFUSE)
     with pytest.raises(StorageUnavailable, match="writ"):

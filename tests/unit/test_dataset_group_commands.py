@@ -18,7 +18,7 @@ from pawsonalize.engine.resources.datasets import Dataset, DatasetGroup, Dataset
 from pawsonalize.engine.resources.jobs import DataDeletionJob
 from pawsonalize.engine.resources.solutions import Solution
 from pawsonalize.settings import Settings
-from pawsonalize.storage.base import HistoryQuery
+from pawsonalize.storage.histories import HistoryQuery
 from tests.event_data import T0
 from tests.service_data import make_service
 

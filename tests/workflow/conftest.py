@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.engine.training.retraining.runs import Runs
-from pawsonalize.storage.sql import Database, SqlWorkflowRuns
+from pawsonalize.storage.database import Database
 from pawsonalize.storage.workflow_runs import WorkflowRuns
 from tests.event_data import T0
 
@@ -40,7 +40,7 @@ def clock() -> SteppedClock:
 @pytest.fixture
 def rows(tmp_path: Path) -> Iterator[WorkflowRuns]:
     database = Database(f"sqlite:///{tmp_path / 'runs.sqlite3'}")
-    yield SqlWorkflowRuns(database)
+    yield WorkflowRuns(database)
     database.close()
 
 

@@ -17,7 +17,8 @@ from pawsonalize.engine.training.retraining.record import (
     write_record,
 )
 from pawsonalize.engine.training.retraining.runs import FirstRun, Runs
-from pawsonalize.storage.sql import Database, SqlEventLog
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.workflow_runs import WorkflowRuns
 from tests.event_data import T0, event
 
@@ -34,13 +35,13 @@ class Campaign:
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> Iterator[SqlEventLog]:
+def log(tmp_path: Path) -> Iterator[EventLog]:
     database = Database(f"sqlite:///{tmp_path / 'events.sqlite3'}")
-    yield SqlEventLog(database)
+    yield EventLog(database)
     database.close()
 
 
-def add(log: SqlEventLog, events: int) -> None:
+def add(log: EventLog, events: int) -> None:
     head = log.head()
     log.append([event(f"e{head + n}", at=n) for n in range(events)])
 
@@ -56,7 +57,7 @@ def end(rows: WorkflowRuns, outcome: Outcome, known: int | None, now: int) -> No
     assert rows.save(ended)
 
 
-def test_it_begins_once_there_is_enough_to_learn_from(runs: Runs, log: SqlEventLog) -> None:
+def test_it_begins_once_there_is_enough_to_learn_from(runs: Runs, log: EventLog) -> None:
     servers = [FirstRun(runs, log, Campaign(), 100, T0) for _ in range(2)]
     add(log, 99)
     for server in servers:
@@ -68,9 +69,7 @@ def test_it_begins_once_there_is_enough_to_learn_from(runs: Runs, log: SqlEventL
     assert [record.trigger for record in runs.newest(9)] == [Trigger.FIRST]
 
 
-def test_a_live_model_needs_no_first_training_even_when_it_goes(
-    runs: Runs, log: SqlEventLog
-) -> None:
+def test_a_live_model_needs_no_first_training_even_when_it_goes(runs: Runs, log: EventLog) -> None:
     campaign = Campaign(is_ready=True)
     first = FirstRun(runs, log, campaign, 100, T0)
     add(log, 200)
@@ -95,7 +94,7 @@ def test_a_live_model_needs_no_first_training_even_when_it_goes(
 def test_after_one_that_led_to_no_model_another_begins_where_it_may_lead_to_one(
     runs: Runs,
     rows: WorkflowRuns,
-    log: SqlEventLog,
+    log: EventLog,
     outcome: Outcome,
     restarts: bool,
     grows: bool,

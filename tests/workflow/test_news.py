@@ -17,23 +17,24 @@ from pawsonalize.engine.training.retraining.record import (
     Trigger,
     begun,
 )
-from pawsonalize.storage.sql import Database, SqlDeliveries
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.deliveries import Deliveries
 from tests.event_data import T0
 
 
 @pytest.fixture
-def deliveries(tmp_path: Path) -> Iterator[SqlDeliveries]:
+def deliveries(tmp_path: Path) -> Iterator[Deliveries]:
     database = Database(f"sqlite:///{tmp_path / 'news.sqlite3'}")
-    yield SqlDeliveries(database)
+    yield Deliveries(database)
     database.close()
 
 
 @pytest.fixture
-def news(deliveries: SqlDeliveries) -> News:
+def news(deliveries: Deliveries) -> News:
     return News(Outbox(deliveries, ["log"]))
 
 
-def told(deliveries: SqlDeliveries) -> dict[NotificationKind, Notification]:
+def told(deliveries: Deliveries) -> dict[NotificationKind, Notification]:
     newest = [each.notification for each in deliveries.newest(99)]
     by_kind = {one.kind: one for one in newest}
     assert len(by_kind) == len(newest), "each once"
@@ -54,7 +55,7 @@ WINNER = Half(
 )
 
 
-def test_a_promotion_is_told_with_the_gates_table(deliveries: SqlDeliveries, news: News) -> None:
+def test_a_promotion_is_told_with_the_gates_table(deliveries: Deliveries, news: News) -> None:
     for _ in range(2):  # as after a crash
         ended = news.how_it_ended(a_run(Outcome.PROMOTED, WINNER), T0 + 5)
     assert ended.ended_at == T0 + 5
@@ -66,7 +67,7 @@ def test_a_promotion_is_told_with_the_gates_table(deliveries: SqlDeliveries, new
     assert rules == [{"rule": "popularity", "outcome": "passed", "message": "by 0.1"}]
 
 
-def test_a_machine_that_is_too_slow_is_told_apart(deliveries: SqlDeliveries, news: News) -> None:
+def test_a_machine_that_is_too_slow_is_told_apart(deliveries: Deliveries, news: News) -> None:
     slow = replace(WINNER, campaign_warning="this machine scores 3 contexts a second")
     news.how_it_ended(a_run(Outcome.PROMOTED, slow), T0)
     assert "3 contexts" in told(deliveries)[NotificationKind.CAPACITY_WARNING].text
@@ -74,7 +75,7 @@ def test_a_machine_that_is_too_slow_is_told_apart(deliveries: SqlDeliveries, new
 
 @pytest.mark.parametrize("outcome", Outcome)
 def test_every_outcome_is_told_in_its_own_kind_with_the_reason(
-    deliveries: SqlDeliveries, news: News, outcome: Outcome
+    deliveries: Deliveries, news: News, outcome: Outcome
 ) -> None:
     news.how_it_ended(a_run(outcome), T0)
     kinds = told(deliveries)
@@ -82,14 +83,14 @@ def test_every_outcome_is_told_in_its_own_kind_with_the_reason(
     assert "because" in kinds[NotificationKind(outcome.value)].text
 
 
-def test_warnings_about_the_data_are_told_too(deliveries: SqlDeliveries, news: News) -> None:
+def test_warnings_about_the_data_are_told_too(deliveries: Deliveries, news: News) -> None:
     findings = ({"severity": "warning", "message": "4 visitors look like bots"},)
     news.how_it_ended(replace(a_run(Outcome.SKIPPED), findings=findings), T0)
     assert "look like bots" in told(deliveries)[NotificationKind.SKIPPED].text
 
 
 def test_other_dataset_groups_are_named_and_a_failure_in_part_says_what_went_live(
-    deliveries: SqlDeliveries, news: News
+    deliveries: Deliveries, news: News
 ) -> None:
     elsewhere = replace(WINNER, campaign="cats", solution="cats", dataset_group="shelter-b")
     broken = Half(campaign="dogs", solution_version="dogs-1", fate=Fate.FAILED, reason="it broke")
@@ -102,7 +103,7 @@ def test_other_dataset_groups_are_named_and_a_failure_in_part_says_what_went_liv
 
 
 def test_what_is_wrong_with_the_data_says_in_which_dataset_group(
-    deliveries: SqlDeliveries, news: News
+    deliveries: Deliveries, news: News
 ) -> None:
     finding = {"severity": "warning", "message": "4 look like bots", "dataset_group": "shelter-b"}
     news.how_it_ended(replace(a_run(Outcome.SKIPPED), findings=(finding,)), T0)
@@ -112,7 +113,7 @@ def test_what_is_wrong_with_the_data_says_in_which_dataset_group(
     )
 
 
-def test_only_what_is_trained_is_said_to_be_trained(deliveries: SqlDeliveries, news: News) -> None:
+def test_only_what_is_trained_is_said_to_be_trained(deliveries: Deliveries, news: News) -> None:
     skipped = Half(campaign="dogs", solution_version="", fate=Fate.SKIPPED)
     open_ones = [
         replace(WINNER, campaign=name, solution_version=f"{name}-1", fate=Fate.OPEN)

@@ -25,7 +25,7 @@ from pawsonalize.engine.training.retraining.lease import LEASE_MS
 from pawsonalize.engine.training.retraining.record import Trigger
 from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.settings import Settings
-from pawsonalize.storage.sql import Database
+from pawsonalize.storage.database import Database
 from tests.e2e.retraining import MOMENTS, Seen, assert_done_once, copied
 from tests.event_data import T0
 from tests.service_data import make_service

@@ -41,28 +41,20 @@ from pawsonalize.notify.smtp import SmtpNotifier
 from pawsonalize.notify.sns import SnsNotifier
 from pawsonalize.notify.webhook import WebhookNotifier
 from pawsonalize.settings import DATABASE_FILE, Settings, as_environment, as_record
-from pawsonalize.storage.animals import AnimalExposures, Animals, Supply
+from pawsonalize.storage.animal_exposures import AnimalExposures
+from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.archive_ledger import ArchiveLedger
-from pawsonalize.storage.artefacts import LocalArtefacts
-from pawsonalize.storage.base import ArtefactStore, Catalogue, EventLog
+from pawsonalize.storage.artefacts import ArtefactStore
+from pawsonalize.storage.availability import Availability
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.database import Database
 from pawsonalize.storage.deliveries import Deliveries
+from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import Impressions
+from pawsonalize.storage.outcomes import Outcomes
+from pawsonalize.storage.problems import ProblemTable
+from pawsonalize.storage.resources import Resources
 from pawsonalize.storage.root_key import ROOT_KEY_BYTES, RootKeyFile
-from pawsonalize.storage.sql import (
-    Database,
-    SqlAnimalExposures,
-    SqlAnimals,
-    SqlArchiveLedger,
-    SqlCatalogue,
-    SqlDeliveries,
-    SqlEventLog,
-    SqlImpressions,
-    SqlOutcomes,
-    SqlProblems,
-    SqlResources,
-    SqlSupply,
-    SqlWorkflowRuns,
-)
 from pawsonalize.storage.workflow_runs import WorkflowRuns
 
 COMMAND = (sys.executable, "-m", "pawsonalize.cli.low_priority")
@@ -77,7 +69,7 @@ class Adapters:
     catalogue: Catalogue
     animals: Animals
     impressions: Impressions
-    supply: Supply
+    supply: Availability
     exposures: AnimalExposures
     registry: Registry
     ledger: ArchiveLedger
@@ -90,7 +82,7 @@ class Adapters:
     @property
     def outcomes(self) -> OutcomeSources:
         """What an outcomes report is read from."""
-        table = SqlOutcomes(self.database, event_types=self.log.event_types)
+        table = Outcomes(self.database, event_types=self.log.event_types)
         return OutcomeSources(table, self.impressions, self.animals, self.log)
 
     @property
@@ -140,7 +132,7 @@ class Adapters:
         """What goes wrong and lasts; people are told of it by the notifiers of the settings."""
         outbox = Outbox(self.deliveries, open_notifiers(settings))
         notice_after = round(settings.problem_notice_seconds * SECOND)
-        return Problems(SqlProblems(self.database), outbox, notice_after)
+        return Problems(ProblemTable(self.database), outbox, notice_after)
 
     @property
     def folder(self) -> Folder:
@@ -170,20 +162,20 @@ def opened(settings: Settings, *, must_exist: bool = False) -> Iterator[Adapters
 def _open(settings: Settings, must_exist: bool) -> Adapters:
     event_types = EventTypes.with_added(settings.event_types)
     database = _existing_database(settings) if must_exist else _made_database(settings)
-    registry = Registry(SqlResources(database))
+    registry = Registry(Resources(database))
     ensure_defaults(registry, settings.recipe, clock.now())
-    artefacts = LocalArtefacts(settings.models_dir)
+    artefacts = ArtefactStore(settings.models_dir)
     return Adapters(
         database=database,
-        log=SqlEventLog(database, event_types=event_types),
-        catalogue=SqlCatalogue(database),
-        animals=SqlAnimals(database),
-        impressions=SqlImpressions(database),
-        supply=SqlSupply(database),
-        exposures=SqlAnimalExposures(database, event_types),
+        log=EventLog(database, event_types=event_types),
+        catalogue=Catalogue(database),
+        animals=Animals(database),
+        impressions=Impressions(database),
+        supply=Availability(database),
+        exposures=AnimalExposures(database, event_types),
         registry=registry,
-        ledger=SqlArchiveLedger(database),
-        deliveries=SqlDeliveries(database),
+        ledger=ArchiveLedger(database),
+        deliveries=Deliveries(database),
         artefacts=artefacts,
         objects=open_objects(settings.archive),
         trainings=TrainingProcesses(
@@ -193,7 +185,7 @@ def _open(settings: Settings, must_exist: bool) -> Adapters:
             command=(*COMMAND, "train-version"),
             environment={**os.environ, **as_environment(settings)},
         ),
-        workflow_runs=SqlWorkflowRuns(database),
+        workflow_runs=WorkflowRuns(database),
     )
 
 

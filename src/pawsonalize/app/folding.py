@@ -15,7 +15,7 @@ from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.recipes.contract import RecountingModel
 from pawsonalize.settings import Settings, as_environment
-from pawsonalize.storage.base import EventLog
+from pawsonalize.storage.event_log import EventLog
 
 FAILED = 1
 """Exit code of a process that said itself what it could not refresh."""

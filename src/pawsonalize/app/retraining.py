@@ -21,7 +21,7 @@ from pawsonalize.engine.training.retraining.steps import steps
 from pawsonalize.engine.training.retraining.training import Training
 from pawsonalize.engine.training.retraining.worker import Worker
 from pawsonalize.settings import Settings, as_environment
-from pawsonalize.storage.base import EventLog
+from pawsonalize.storage.event_log import EventLog
 
 _TRAININGS_AT_ONCE = 2  # the recommender's and the reranker's, side by side
 

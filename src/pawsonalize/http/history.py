@@ -13,7 +13,7 @@ from pawsonalize.engine.ingest.history import history_page, read_cursor
 from pawsonalize.http.addressing import read_group
 from pawsonalize.http.json import json_response, read_limit
 from pawsonalize.http.services import Services
-from pawsonalize.storage.base import HistoryQuery
+from pawsonalize.storage.histories import HistoryQuery
 
 _DEFAULT_LIMIT = 50
 

@@ -27,8 +27,9 @@ from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.engine.training.solutions import Solutions
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.engine.upkeep.deletions import Deletions
-from pawsonalize.storage.animals import AnimalExposures
-from pawsonalize.storage.base import Catalogue, EventLog
+from pawsonalize.storage.animal_exposures import AnimalExposures
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.event_log import EventLog
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -21,7 +21,7 @@ from pawsonalize.http.addressing import read_group
 from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.queries import PreferencesForm
 from pawsonalize.http.services import Services
-from pawsonalize.storage.base import User, Value
+from pawsonalize.storage.catalogue import User, Value
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 _MAX_ATTRIBUTES = 25

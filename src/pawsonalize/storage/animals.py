@@ -1,14 +1,26 @@
-"""The inventory's port: individual animals, when they were available, and how many are.
+"""The individual animals and their stays."""
 
-Every method may raise StorageUnavailable. Moments are milliseconds since 1970.
-"""
-
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+
+import msgspec
+from sqlalchemy import Connection, Row, Select, delete, select
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.statuses import AnimalStatus
+from pawsonalize.domain.stays import Stay, revise
+from pawsonalize.storage.availability import record_changes
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.statements import insert, upsert
+from pawsonalize.storage.tables import animal_exposures, animals, stays
+
+_DECODE = msgspec.json.Decoder(Animal).decode
+_AT_ONCE = 5_000
+_GONE = (AnimalStatus.ADOPTED, AnimalStatus.REMOVED)
+
+Stays = Mapping[str, tuple[Stay, ...]]
+
 
 # What the animals of these ids are now, to what is to be written of them.
 Change = Callable[[Mapping[str, Animal]], Iterable[Animal]]
@@ -26,114 +38,167 @@ class AnimalQuery:
     species: str | None = None
 
 
-class Animals(Protocol):
+class Animals:
     """The individual animals. What the stays before a change were, no later change alters."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def update(self, animal_ids: Collection[str], change: Change, at: int) -> None:
         """Read the animals, let `change` say what they become, and write that: one transaction.
 
         Nobody writes an animal in between. What `change` raises leaves everything as it is.
         """
-        ...
+        with self._database.writing() as connection:
+            known = _animals(connection, _named(animal_ids))
+            changed = {animal.animal_id: animal for animal in change(known)}
+            if changed:
+                _write(connection, known, changed, at)
 
-    def put(self, animals: Sequence[Animal], at: int) -> None:
+    def put(self, batch: Sequence[Animal], at: int) -> None:
         """Insert or replace, in one transaction; the last of equal ids wins."""
-        ...
+        self.update([animal.animal_id for animal in batch], lambda _known: batch, at)
 
     def remove(self, animal_ids: Collection[str], at: int) -> int:
         """Forget animals and their stays, and return how many there were."""
-        ...
+        with self._database.writing() as connection:
+            before = _stays(connection, animal_ids)
+            _replace_stays(connection, before, dict.fromkeys(animal_ids, ()), at)
+            shown = animal_exposures.c.animal_id.in_(animal_ids)
+            connection.execute(delete(animal_exposures).where(shown))
+            gone = delete(animals).where(animals.c.animal_id.in_(animal_ids))
+            counting = connection.execution_options(preserve_rowcount=True)
+            return counting.execute(gone).rowcount
 
     def get(self, animal_id: str) -> Animal | None:
         """One animal, or None."""
-        ...
+        return self.get_many([animal_id]).get(animal_id)
 
     def get_many(self, animal_ids: Collection[str]) -> dict[str, Animal]:
         """Those of the animals that are known, by id."""
-        ...
+        with self._database.reading() as connection:
+            return _animals(connection, _named(animal_ids))
 
     def page(self, query: AnimalQuery) -> list[Animal]:
         """Animals in order of their ids."""
-        ...
+        found = select(animals.c.animal_id, animals.c.record).order_by(animals.c.animal_id)
+        if query.after is not None:
+            found = found.where(animals.c.animal_id > query.after)
+        for name in ("status", "source", "shelter", "species"):
+            if (wanted := getattr(query, name)) is not None:
+                found = found.where(animals.c[name] == wanted)
+        with self._database.reading() as connection:
+            return [*_animals(connection, found.limit(query.limit)).values()]
 
     def listed(self, source: str) -> set[str]:
         """The ids of a source's animals that are neither adopted nor removed."""
-        ...
+        there = select(animals.c.animal_id).where(
+            animals.c.source == source, animals.c.status.not_in(_GONE)
+        )
+        with self._database.reading() as connection:
+            return set(connection.scalars(there))
 
     def available(self, at: int, limit: int) -> list[Animal]:
         """Animals that wait at that moment, longest wait first."""
-        ...
+        with self._database.reading() as connection:
+            return [_DECODE(row.record) for row in connection.execute(_waiting(at).limit(limit))]
 
     def available_among(self, animal_ids: Collection[str], at: int) -> dict[str, list[Animal]]:
         """Those of the animals that wait at that moment, by their item, longest wait first."""
-        ...
+        ids = sorted(animal_ids)
+        found = defaultdict(list)
+        with self._database.reading() as connection:
+            for start in range(0, len(ids), _AT_ONCE):
+                some = stays.c.animal_id.in_(ids[start : start + _AT_ONCE])
+                for row in connection.execute(_waiting(at).where(some)):
+                    found[row.item_id].append(_DECODE(row.record))
+        return dict(found)
 
     def available_of(self, item_ids: Collection[str], at: int) -> dict[str, list[Animal]]:
         """Those of each item that wait at that moment, longest wait first."""
-        ...
+        found = defaultdict(list)
+        with self._database.reading() as connection:
+            for row in connection.execute(_waiting(at).where(stays.c.item_id.in_(item_ids))):
+                found[row.item_id].append(_DECODE(row.record))
+        return dict(found)
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """An answer of animals that led to something: what its places' utilities were made of.
-
-    `factors` has for each place how much its group was liked, then its factors without their
-    weights; `chosen` is the place whose animal it led to.
-    """
-
-    factors: tuple[tuple[float, ...], ...]
-    chosen: int
+def _waiting(at: int) -> Select[tuple[str, str]]:
+    return (
+        select(stays.c.item_id, animals.c.record)
+        .join(animals, animals.c.animal_id == stays.c.animal_id)
+        .where(stays.c.since <= at, stays.c.until > at)
+        .order_by(animals.c.listed_at, animals.c.animal_id)
+    )
 
 
-class AnimalExposures(Protocol):
-    """How often each animal was shown: in answers of animals, and as events reported."""
-
-    def of(self, animal_ids: Collection[str]) -> dict[str, int]:
-        """How often each of them was; who never was is left out."""
-        ...
-
-    def changed(self, after: int) -> tuple[dict[str, int], int]:
-        """How often those were that were counted after a moment, and the newest such moment."""
-        ...
-
-    def choices(self, meanings: Collection[str], limit: int) -> list[Choice]:
-        """What the newest events that mean one of these say of the answers that led to them."""
-        ...
+def _named(animal_ids: Collection[str]) -> Select[tuple[str, str]]:
+    return select(animals.c.animal_id, animals.c.record).where(animals.c.animal_id.in_(animal_ids))
 
 
-@dataclass(frozen=True, slots=True)
-class Revision:
-    """How often the supply was changed, and the latest moment from which a change counts."""
-
-    number: int
-    at: int
+def _animals(connection: Connection, found: Select[tuple[str, str]]) -> dict[str, Animal]:
+    return {row.animal_id: _DECODE(row.record) for row in connection.execute(found)}
 
 
-class Supply(Protocol):
-    """How many animals of each item are available, and what of that changed."""
+def _write(
+    connection: Connection, known: Mapping[str, Animal], changed: Mapping[str, Animal], at: int
+) -> None:
+    upsert(connection, animals, [_row(animal) for animal in changed.values()])
+    before = _stays(connection, [animal_id for animal_id in changed if animal_id in known])
+    after = {}
+    for animal_id, animal in changed.items():
+        cut = _cut(known[animal_id], animal, at) if animal_id in known else 0
+        after[animal_id] = revise(before.get(animal_id, ()), animal.stays(), cut)
+    _replace_stays(connection, before, after, at)
 
-    def revision(self) -> Revision:
-        """Of the newest change that is committed: cheap enough to ask with every answer."""
-        ...
 
-    def count(self, at: int, item_ids: Collection[str] | None = None) -> dict[str, int]:
-        """Available animals at that moment, of the items or of all; none, no entry."""
-        ...
+def _cut(old: Animal, new: Animal, at: int) -> int:
+    """From when on the new is true; what was before then stays as it was."""
+    told = {*new.history} ^ {*old.history}
+    return min([at, *(change.at for change in told)])
 
-    def changed(self, after: Revision, since: int, at: int) -> set[str]:
-        """Items whose supply at `at` may be another than it was, after that revision, at `since`.
 
-        By changes of animals and by time: birthdays and moments of publication.
-        """
-        ...
+def _stays(connection: Connection, animal_ids: Collection[str]) -> dict[str, tuple[Stay, ...]]:
+    found = select(stays).where(stays.c.animal_id.in_(animal_ids)).order_by(stays.c.since)
+    by_animal: dict[str, list[Row[tuple[str, int, int, str]]]] = defaultdict(list)
+    for row in connection.execute(found):
+        by_animal[row.animal_id].append(row)
+    return {
+        animal_id: tuple(Stay(row.item_id, row.since, row.until) for row in rows)
+        for animal_id, rows in by_animal.items()
+    }
 
-    def changed_animals(self, after: Revision, since: int, at: int) -> set[str]:
-        """Animals whose record, or whether they wait, may be another than after that revision.
 
-        As `changed`; the forgotten are among them.
-        """
-        ...
+def _replace_stays(connection: Connection, before: Stays, after: Stays, at: int) -> None:
+    """Write the stays of those whose stays are new, and record what changes for who waits."""
+    new = {one: told for one, told in after.items() if told != before.get(one, ())}
+    if replaced := [one for one in new if one in before]:
+        connection.execute(delete(stays).where(stays.c.animal_id.in_(replaced)))
+    rows = [
+        {"animal_id": one, "since": stay.since, "until": stay.until, "item_id": stay.item_id}
+        for one, told in new.items()
+        for stay in told
+    ]
+    if rows:
+        connection.execute(insert(connection, stays), rows)
+    changed = {
+        stay.item_id
+        for one, told in after.items()
+        for stay in set(told) | set(before.get(one, ()))
+        if stay.until > at or (one in new and (stay in told) != (stay in before.get(one, ())))
+    }
+    record_changes(connection, changed, after, at)
 
-    def next_change(self, at: int) -> int | None:
-        """The first moment after `at` at which time alone changes a supply, as far as is known."""
-        ...
+
+def _row(animal: Animal) -> dict[str, object]:
+    return {
+        "animal_id": animal.animal_id,
+        "source": animal.source,
+        "status": animal.status.value,
+        "species": animal.species,
+        "shelter": animal.shelter,
+        "listed_at": animal.listed_at,
+        "latitude": animal.latitude,
+        "longitude": animal.longitude,
+        "record": msgspec.json.encode(animal).decode(),
+    }

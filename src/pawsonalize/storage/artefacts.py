@@ -24,14 +24,14 @@ _SUMS = "SHA256SUMS"
 _DRAFT = ".draft-"
 
 
-class LocalArtefacts:
+class ArtefactStore:
     """`ArtefactStore` in a local folder; a location is the name of a folder in it."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def save(self, name: str, card: Card, arrays: Arrays) -> str:
-        """See `ArtefactStore.save`: written beside its place, synced, then renamed into it."""
+        """Store an artefact, whole or not at all, and return its location."""
         try:
             self._root.mkdir(parents=True, exist_ok=True)
             with _draft(self._root) as draft:
@@ -45,7 +45,10 @@ class LocalArtefacts:
         return name
 
     def load(self, location: str) -> tuple[Card, Arrays]:
-        """See `ArtefactStore.load`."""
+        """Read an artefact; arrays are read-only and shared between processes.
+
+        Raises CorruptArtefact when it is missing or unreadable.
+        """
         folder = self._root / location
         try:
             files = _verified(folder)
@@ -60,7 +63,7 @@ class LocalArtefacts:
         return card, arrays
 
     def locations(self, prefix: str) -> list[str]:
-        """See `ArtefactStore.locations`: a folder has its name once all is in it."""
+        """Where the artefacts lie whose name begins so, in order of name; whole ones alone."""
         try:
             names = [folder.name for folder in self._root.iterdir()]
         except FileNotFoundError:
@@ -69,7 +72,7 @@ class LocalArtefacts:
         return sorted(name for name in wanted if not name.startswith(_DRAFT))
 
     def remove(self, location: str) -> None:
-        """See `ArtefactStore.remove`: gone at once, though it takes a while to be deleted."""
+        """Delete an artefact; one that is not there is no error."""
         if not (self._root / location).exists():
             return
         try:
@@ -79,7 +82,7 @@ class LocalArtefacts:
             raise StorageUnavailable(f"the model cannot be deleted: {error}") from error
 
     def sweep(self) -> int:
-        """See `ArtefactStore.sweep`: a draft that nobody holds locked has lost its writer."""
+        """Delete what writers that died halfway left behind, and return how many that were."""
         return sum(_swept(draft) for draft in list(self._root.glob(f"{_DRAFT}*")))
 
 

@@ -1,10 +1,16 @@
-"""The port of the outbox, in the manner of `storage/base.py`."""
+"""Which notifications wait for which notifier, and how it went."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Any
 
-from pawsonalize.domain.notifications import Notification
+import msgspec
+from sqlalchemy import ColumnElement, RowMapping, and_, func, select, true, update
+
+from pawsonalize.domain.notifications import Kind, Notification
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.statements import insert_new
+from pawsonalize.storage.tables import deliveries
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +29,16 @@ class Delivery:
     last_error: str | None = None
 
 
-class Deliveries(Protocol):
+class Deliveries:
     """The outbox: what is to be delivered, by notification id and notifier."""
 
-    def add(self, deliveries: Sequence[Delivery]) -> None:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, batch: Sequence[Delivery]) -> None:
         """Store in one transaction; those that are known already stay as they are."""
-        ...
+        with self._database.writing() as connection:
+            insert_new(connection, deliveries, [_row(each) for each in batch])
 
     def claim(self, notifier: str, now: int, until: int) -> Delivery | None:
         """Take the notifier's delivery that is due for longest, or None if none is.
@@ -36,24 +46,107 @@ class Deliveries(Protocol):
         Compare and set: of several that claim, one gets it. Its attempt has begun, and the next
         is due at `until`, should nobody say before then how this one ended.
         """
-        ...
+        # Most often nothing is due: then no writer is held up.
+        while (due := self._due(notifier, now)) is not None:
+            claimed = replace(due, attempts=due.attempts + 1, next_attempt_at=until)
+            unchanged = and_(
+                deliveries.c.attempts == due.attempts,
+                deliveries.c.next_attempt_at == due.next_attempt_at,
+            )
+            if self._update(due, unchanged, attempts=claimed.attempts, next_attempt_at=until):
+                return claimed
+        return None
 
     def delivered(self, claimed: Delivery, at: int) -> None:
         """Record that the notifier has taken it."""
-        ...
+        # Whoever has claimed it since: this is true, and the news need not be sent again.
+        open_still = deliveries.c.delivered_at.is_(None)
+        self._update(claimed, open_still, delivered_at=at, next_attempt_at=None, last_error=None)
 
     def failed(self, claimed: Delivery, error: str, next_attempt_at: int | None) -> None:
         """Record that it has not; changes nothing if the attempt is not the newest."""
-        ...
+        newest = and_(
+            deliveries.c.attempts == claimed.attempts, deliveries.c.delivered_at.is_(None)
+        )
+        self._update(claimed, newest, last_error=error, next_attempt_at=next_attempt_at)
 
     def retry(self, now: int, notification_id: str | None = None) -> None:
         """Make what is not delivered due, the given up too: of one notification, or of all."""
-        ...
+        waiting = _waiting(notification_id)
+        with self._database.writing() as connection:
+            connection.execute(update(deliveries).where(waiting).values(next_attempt_at=now))
 
     def undelivered(self, notification_id: str | None = None) -> int:
         """How many are not delivered, of one notification or of all; the given up count."""
-        ...
+        waiting = select(func.count()).select_from(deliveries).where(_waiting(notification_id))
+        with self._database.reading() as connection:
+            return connection.scalar(waiting) or 0
 
     def newest(self, limit: int) -> list[Delivery]:
         """Deliveries of the newest notifications first."""
-        ...
+        newest_first = (
+            select(deliveries)
+            .order_by(
+                deliveries.c.happened_at.desc(),
+                deliveries.c.notification_id,
+                deliveries.c.notifier,
+            )
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            return [_delivery(row) for row in connection.execute(newest_first).mappings()]
+
+    def _due(self, notifier: str, now: int) -> Delivery | None:
+        longest_due = (
+            select(deliveries)
+            .where(deliveries.c.notifier == notifier, deliveries.c.next_attempt_at <= now)
+            .order_by(
+                deliveries.c.next_attempt_at,
+                deliveries.c.happened_at,
+                deliveries.c.notification_id,
+            )
+            .limit(1)
+        )
+        with self._database.reading() as connection:
+            row = connection.execute(longest_due).mappings().first()
+        return None if row is None else _delivery(row)
+
+    def _update(self, delivery: Delivery, condition: ColumnElement[bool], **values: Any) -> bool:
+        changed = (
+            update(deliveries)
+            .where(
+                deliveries.c.notification_id == delivery.notification.notification_id,
+                deliveries.c.notifier == delivery.notifier,
+                condition,
+            )
+            .values(values)
+        )
+        with self._database.writing() as connection:
+            return connection.execute(changed).rowcount == 1
+
+
+def _waiting(notification_id: str | None) -> ColumnElement[bool]:
+    any_or_this = (
+        true() if notification_id is None else deliveries.c.notification_id == notification_id
+    )
+    return and_(deliveries.c.delivered_at.is_(None), any_or_this)
+
+
+_OF_DELIVERY = ("notifier", "attempts", "next_attempt_at", "delivered_at", "last_error")
+_OF_NOTIFICATION = ("notification_id", "kind", "run_id", "subject", "text", "happened_at")
+
+
+def _row(delivery: Delivery) -> dict[str, Any]:
+    notification = delivery.notification
+    row = {name: getattr(delivery, name) for name in _OF_DELIVERY}
+    row |= {name: getattr(notification, name) for name in _OF_NOTIFICATION}
+    return row | {"details": msgspec.json.encode(dict(notification.details)).decode()}
+
+
+def _delivery(row: RowMapping) -> Delivery:
+    of_notification = {name: row[name] for name in _OF_NOTIFICATION} | {
+        "kind": Kind(row["kind"]),
+        "details": msgspec.json.decode(row["details"]),
+    }
+    of_delivery = {name: row[name] for name in _OF_DELIVERY}
+    return Delivery(notification=Notification(**of_notification), **of_delivery)

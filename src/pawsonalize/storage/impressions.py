@@ -1,14 +1,40 @@
-"""The port of what was answered, for the engine; moments are milliseconds since 1970."""
+"""What was answered, by recommendation id."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+from sqlalchemy import RowMapping, delete, select
 
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
+from pawsonalize.storage.animal_exposures import add_shown_animals, first_places
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.exposures import add_shown, read_shown
+from pawsonalize.storage.statements import in_parts
+from pawsonalize.storage.tables import impressions
+
+_ENCODE = msgspec.json.Encoder().encode
+_DECODERS: Mapping[str, Callable[[str], object]] = MappingProxyType(
+    {
+        "item_ids": msgspec.json.Decoder(tuple[str, ...]).decode,
+        "propensities": msgspec.json.Decoder(tuple[float, ...]).decode,
+        "animal_ids": msgspec.json.Decoder(tuple[tuple[str, ...], ...]).decode,
+        "factors": msgspec.json.Decoder(tuple[tuple[float, ...], ...]).decode,
+    }
+)
+
 
 RECOMMENDATION: Final = "recommendation"
+
+
 RANKING: Final = "ranking"
+
+
 ANIMALS: Final = "animals"
+
+
 ANIMAL_RANKING: Final = "animal-ranking"
 
 
@@ -41,31 +67,92 @@ class Impression:
         return self.question in {RECOMMENDATION, ANIMALS} and self.as_of == self.answered_at
 
 
-class Impressions(Protocol):
+class Impressions:
     """What was answered, by recommendation id; each call but `append` is of one dataset group."""
+
+    def __init__(self, database: Database, dataset_group: str = DEFAULT_DATASET_GROUP) -> None:
+        self._database = database
+        self._dataset_group = dataset_group
 
     def of(self, dataset_group: str) -> "Impressions":
         """The impressions of another dataset group."""
-        ...
+        return Impressions(self._database, dataset_group)
 
-    def append(self, impressions: Sequence[Impression]) -> None:
+    def append(self, batch: Sequence[Impression]) -> None:
         """Store in one transaction."""
-        ...
+        if not batch:
+            return
+        rows = [
+            # Not asdict: it copies every value deeply, and this runs once per answer.
+            {
+                "recommendation_id": shown.recommendation_id,
+                "question": shown.question,
+                "user_id": shown.user_id,
+                "session_id": shown.session_id,
+                "answered_at": shown.answered_at,
+                "as_of": shown.as_of,
+                "solution_version": shown.solution_version,
+                "dataset_group": shown.dataset_group,
+                "item_ids": _ENCODE(shown.item_ids).decode(),
+                "propensities": _encoded(shown.propensities),
+                "animal_ids": _encoded(shown.animal_ids),
+                "factors": _encoded(shown.factors),
+            }
+            for shown in batch
+        ]
+        seen = [one for one in batch if one.is_seen]
+        with self._database.writing() as connection:
+            connection.execute(impressions.insert(), rows)
+            add_shown(
+                connection, [(one.dataset_group, one.answered_at, one.item_ids) for one in seen]
+            )
+            add_shown_animals(
+                connection,
+                [(one.answered_at, first_places(one.animal_ids)) for one in seen if one.animal_ids],
+            )
 
     def get(self, recommendation_id: str) -> Impression | None:
         """One answer, or None."""
-        ...
+        wanted = select(impressions).where(
+            impressions.c.recommendation_id == recommendation_id,
+            impressions.c.dataset_group == self._dataset_group,
+        )
+        with self._database.reading() as connection:
+            row = connection.execute(wanted).mappings().first()
+        return None if row is None else _impression(row)
 
     def between(self, since: int, until: int, after: str, limit: int) -> list[Impression]:
         """Answers given at `since` or later and before `until`, with ids above `after`, by id."""
-        ...
+        wanted = (
+            select(impressions)
+            .where(
+                impressions.c.recommendation_id > after,
+                impressions.c.dataset_group == self._dataset_group,
+                impressions.c.answered_at >= since,
+                impressions.c.answered_at < until,
+            )
+            .order_by(impressions.c.recommendation_id)
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            return [_impression(row) for row in connection.execute(wanted).mappings()]
 
     def erase_visitors(self, user_ids: Sequence[str], session_ids: Sequence[str]) -> int:
         """Delete what was answered to these users and in these sessions; returns how many.
 
         How often items were shown stays: it names nobody.
         """
-        ...
+        mine = impressions.c.dataset_group == self._dataset_group
+        erased = 0
+        with self._database.writing() as connection:
+            for column, ids in (
+                (impressions.c.user_id, user_ids),
+                (impressions.c.session_id, session_ids),
+            ):
+                for part in in_parts(ids):
+                    theirs = delete(impressions).where(mine, column.in_(part))
+                    erased += connection.execute(theirs).rowcount
+        return erased
 
     def shown(self, at: int) -> dict[str, float]:
         """How often each item was shown; a showing of 30 days before `at` counts half.
@@ -74,4 +161,16 @@ class Impressions(Protocol):
         without a recommendation id reported: those of the others were answers. Items that were
         never shown are left out.
         """
-        ...
+        with self._database.reading() as connection:
+            return read_shown(connection, self._dataset_group, at)
+
+
+def _impression(row: RowMapping) -> Impression:
+    decoded = {
+        name: None if row[name] is None else decode(row[name]) for name, decode in _DECODERS.items()
+    }
+    return Impression(**{**row, **decoded})
+
+
+def _encoded(value: object) -> str | None:
+    return None if value is None else _ENCODE(value).decode()

@@ -1,37 +1,86 @@
-"""The port of what came of answers: outcomes in the log, and the sessions they are counted by."""
+"""What came of answers: outcomes in the events table, and sessions."""
 
 from collections.abc import Collection
-from typing import Protocol
 
-from pawsonalize.domain.event_types import EventTypes
-from pawsonalize.domain.events import LoggedEvent
+from sqlalchemy import select
+
+from pawsonalize.domain.event_types import STANDARD, EventTypes
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, LoggedEvent
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.event_rows import logged
+from pawsonalize.storage.statements import means
+from pawsonalize.storage.tables import events, sessions
+
+_ASKED_AT_ONCE = 500  # parameters of one statement
 
 
-class Outcomes(Protocol):
+class Outcomes:
     """Reads of the events table by what types mean and by time, all of one dataset group.
 
     They read the whole time asked for: for reports, never for answers.
     """
 
+    def __init__(
+        self,
+        database: Database,
+        dataset_group: str = DEFAULT_DATASET_GROUP,
+        event_types: EventTypes = STANDARD,
+    ) -> None:
+        self._database = database
+        self._dataset_group = dataset_group
+        self._event_types = event_types
+
     @property
     def event_types(self) -> EventTypes:
         """What types of events mean."""
-        ...
+        return self._event_types
 
     def of(self, dataset_group: str) -> "Outcomes":
         """The outcomes of another dataset group."""
-        ...
+        return Outcomes(self._database, dataset_group, self._event_types)
 
     def events(
         self, meanings: Collection[str], since: int, until: int, after: int, limit: int
     ) -> list[LoggedEvent]:
         """Events that mean one of these, sent from `since` to before `until`, beyond `after`."""
-        ...
+        wanted = (
+            select(events)
+            .where(
+                events.c.offset > after,
+                events.c.dataset_group == self._dataset_group,
+                means(self._event_types, meanings),
+                events.c.sent_at >= since,
+                events.c.sent_at < until,
+            )
+            .order_by(events.c.offset)
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            return [logged(row) for row in connection.execute(wanted)]
 
     def sessions(self, since: int, until: int) -> set[str]:
         """The ids of sessions with an event sent in that time."""
-        ...
+        wanted = (
+            select(events.c.session_id)
+            .where(
+                events.c.dataset_group == self._dataset_group,
+                events.c.session_id.is_not(None),
+                events.c.sent_at >= since,
+                events.c.sent_at < until,
+            )
+            .distinct()
+        )
+        with self._database.reading() as connection:
+            return {row[0] for row in connection.execute(wanted)}
 
     def users_of(self, session_ids: Collection[str]) -> dict[str, str]:
         """Whose the sessions are, of those that are bound to a user."""
-        ...
+        asked, found = sorted(session_ids), {}
+        with self._database.reading() as connection:
+            for begin in range(0, len(asked), _ASKED_AT_ONCE):
+                wanted = select(sessions.c.session_id, sessions.c.user_id).where(
+                    sessions.c.dataset_group == self._dataset_group,
+                    sessions.c.session_id.in_(asked[begin : begin + _ASKED_AT_ONCE]),
+                )
+                found.update({row[0]: row[1] for row in connection.execute(wanted)})
+        return found

@@ -1,10 +1,19 @@
-"""The port of workflow runs, in the manner of `storage/base.py`."""
+"""Workflow runs, and the lease of the one that runs."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, and_, delete, or_, select, update
+
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.statements import insert_new
+from pawsonalize.storage.tables import workflow_runs
 
 RUNNING = "running"
 """The status of a workflow run that goes on; every other one is how it ended."""
+
+_COLUMNS = workflow_runs.c
+_RUNS = _COLUMNS.status == RUNNING
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +35,34 @@ class WorkflowRun:
     worked_ms: int = 0
 
 
-class WorkflowRuns(Protocol):
+class WorkflowRuns:
     """Retrainings, running and ended, and who works on the one that runs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def begin(self, run: WorkflowRun) -> bool:
         """Store a run; False if its id is taken or another one is running."""
-        ...
+        with self._database.writing() as connection:
+            return insert_new(connection, workflow_runs, [asdict(run)]) == 1
 
     def get(self, run_id: str) -> WorkflowRun | None:
         """One run, or None."""
-        ...
+        return self._first(_COLUMNS.run_id == run_id)
 
     def running(self) -> WorkflowRun | None:
         """The one that runs, or None."""
-        ...
+        return self._first(_RUNS)
 
     def newest(self, limit: int) -> list[WorkflowRun]:
         """Runs, the newest first."""
-        ...
+        newest_first = (
+            select(workflow_runs)
+            .order_by(_COLUMNS.started_at.desc(), _COLUMNS.run_id.desc())
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            return [_run(row) for row in connection.execute(newest_first).mappings()]
 
     def claim(self, worker: str, now: int, lease_ms: int) -> WorkflowRun | None:
         """Take the lease of the running run, None if there is none or it is held by another.
@@ -51,24 +70,65 @@ class WorkflowRuns(Protocol):
         A lease that ends later than any given now would is the work of a clock that jumped
         back, and free to take.
         """
-        ...
+        free = or_(
+            _COLUMNS.worker.is_(None),
+            _COLUMNS.worker == worker,
+            _COLUMNS.leased_until <= now,
+            _COLUMNS.leased_until > now + lease_ms,
+        )
+        # Most often nothing is there to claim: then no writer is held up.
+        if (found := self._first(and_(_RUNS, free))) is None:
+            return None
+        unchanged = and_(
+            _COLUMNS.worker.is_not_distinct_from(found.worker),
+            _COLUMNS.leased_until == found.leased_until,
+        )
+        lease = {"worker": worker, "leased_until": now + lease_ms}
+        return self.get(found.run_id) if self._update(found.run_id, unchanged, **lease) else None
 
     def renew(self, held: WorkflowRun, now: int, lease_ms: int) -> WorkflowRun | None:
         """Hold on to the lease, and store `worked_ms`; None if it was lost meanwhile."""
-        ...
+        lease = {"leased_until": now + lease_ms, "worked_ms": held.worked_ms}
+        renewed = self._update(held.run_id, _COLUMNS.worker == held.worker, **lease)
+        return self.get(held.run_id) if renewed else None
 
     def release(self, held: WorkflowRun) -> None:
         """Give the lease back, if it is held still."""
-        ...
+        self._update(held.run_id, _COLUMNS.worker == held.worker, worker=None, leased_until=0)
 
     def save(self, held: WorkflowRun) -> bool:
         """Store record, status and `ended_at`; False, and nothing is stored, if it was lost."""
-        ...
+        return self._update(
+            held.run_id,
+            _COLUMNS.worker == held.worker,
+            record=held.record,
+            status=held.status,
+            ended_at=held.ended_at,
+        )
 
     def ask_cancel(self, run_id: str) -> bool:
         """Ask the run to stop; False if it does not run."""
-        ...
+        return self._update(run_id, _RUNS, cancel_asked=True)
 
     def forget(self, ended_before: int) -> int:
         """Delete runs that ended before that moment, and return how many those were."""
-        ...
+        old = delete(workflow_runs).where(_COLUMNS.ended_at < ended_before)
+        with self._database.writing() as connection:
+            return connection.execute(old).rowcount
+
+    def _first(self, condition: ColumnElement[bool]) -> WorkflowRun | None:
+        with self._database.reading() as connection:
+            row = connection.execute(select(workflow_runs).where(condition)).mappings().first()
+        return None if row is None else _run(row)
+
+    def _update(self, run_id: str, condition: ColumnElement[bool], **values: Any) -> bool:
+        """Change the run if it runs and the condition holds; whether it did."""
+        changed = (
+            update(workflow_runs).where(_COLUMNS.run_id == run_id, _RUNS, condition).values(values)
+        )
+        with self._database.writing() as connection:
+            return connection.execute(changed).rowcount == 1
+
+
+def _run(row: RowMapping) -> WorkflowRun:
+    return WorkflowRun(**row)

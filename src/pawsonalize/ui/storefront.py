@@ -10,7 +10,7 @@ from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.storage.animals import Animals
-from pawsonalize.storage.base import EventLog
+from pawsonalize.storage.event_log import EventLog
 from pawsonalize.ui.learning import Learning
 
 

@@ -15,8 +15,8 @@ from pawsonalize.engine.resources.outbox import Outbox
 from pawsonalize.engine.upkeep.courier import GIVEN_UP_AFTER, Courier
 from pawsonalize.notify.smtp import SmtpNotifier
 from pawsonalize.notify.webhook import WebhookNotifier
-from pawsonalize.storage.deliveries import Delivery
-from pawsonalize.storage.sql import Database, SqlDeliveries
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.deliveries import Deliveries, Delivery
 from tests.adapters.notify.channels import Posts
 from tests.adapters.notify.receivers import NEWS, SECRET, WebServer, web_server
 
@@ -30,25 +30,25 @@ def server() -> Iterator[WebServer]:
 
 
 @pytest.fixture
-def deliveries(database: Database) -> SqlDeliveries:
-    return SqlDeliveries(database)
+def deliveries(database: Database) -> Deliveries:
+    return Deliveries(database)
 
 
 @pytest.fixture
-def outbox(deliveries: SqlDeliveries) -> Outbox:
+def outbox(deliveries: Deliveries) -> Outbox:
     return Outbox(deliveries, ["webhook", "email"])
 
 
 @pytest.fixture
-def courier(deliveries: SqlDeliveries, server: WebServer) -> Courier:
+def courier(deliveries: Deliveries, server: WebServer) -> Courier:
     return webhook_courier(deliveries, server)
 
 
-def webhook_courier(deliveries: SqlDeliveries, server: WebServer) -> Courier:
+def webhook_courier(deliveries: Deliveries, server: WebServer) -> Courier:
     return Courier(deliveries, "webhook", WebhookNotifier(server.url, SECRET, lambda: T0))
 
 
-def dead_courier(deliveries: SqlDeliveries) -> Courier:
+def dead_courier(deliveries: Deliveries) -> Courier:
     """Nobody listens on port 1."""
     dead = SmtpNotifier("smtp://127.0.0.1:1", "paw@x.example", ["a@x.example"])
     return Courier(deliveries, "email", dead)
@@ -62,17 +62,17 @@ def arrived(server: WebServer) -> list[str]:
     return [arrived.news_id for arrived in Posts(server).arrived()]
 
 
-def state(deliveries: SqlDeliveries, notifier: str) -> Delivery:
+def state(deliveries: Deliveries, notifier: str) -> Delivery:
     (found,) = [each for each in deliveries.newest(100) if each.notifier == notifier]
     return found
 
 
-def test_what_was_enqueued_comes_back_as_it_was(deliveries: SqlDeliveries, outbox: Outbox) -> None:
+def test_what_was_enqueued_comes_back_as_it_was(deliveries: Deliveries, outbox: Outbox) -> None:
     outbox.enqueue(NEWS)
     assert deliveries.newest(10) == [Delivery(NEWS, "email"), Delivery(NEWS, "webhook")]
 
 
-def test_the_newest_news_come_first(deliveries: SqlDeliveries, outbox: Outbox) -> None:
+def test_the_newest_news_come_first(deliveries: Deliveries, outbox: Outbox) -> None:
     for number in (2, 1, 3):
         outbox.enqueue(news(number))
     listed = [each.notification.notification_id for each in deliveries.newest(4)]
@@ -105,7 +105,7 @@ def test_news_are_told_in_the_order_they_happened(
 
 
 def test_a_dead_notifier_leaves_the_others_delivered_and_is_tried_again_later_and_later(
-    deliveries: SqlDeliveries, outbox: Outbox, courier: Courier, server: WebServer
+    deliveries: Deliveries, outbox: Outbox, courier: Courier, server: WebServer
 ) -> None:
     outbox.enqueue(NEWS)
     dead, now, waits = dead_courier(deliveries), T0, []
@@ -128,7 +128,7 @@ def test_a_dead_notifier_leaves_the_others_delivered_and_is_tried_again_later_an
 
 
 def test_a_notifier_that_comes_back_gets_what_waited(
-    deliveries: SqlDeliveries, outbox: Outbox, courier: Courier, server: WebServer
+    deliveries: Deliveries, outbox: Outbox, courier: Courier, server: WebServer
 ) -> None:
     server.status = 503
     for number in range(3):
@@ -154,7 +154,7 @@ def test_one_notification_that_is_never_taken_does_not_hold_up_the_next(
 
 
 def test_after_three_days_it_is_given_up_with_a_log_line(
-    deliveries: SqlDeliveries, outbox: Outbox
+    deliveries: Deliveries, outbox: Outbox
 ) -> None:
     outbox.enqueue(NEWS)
     dead, now, attempts = dead_courier(deliveries), T0, 0
@@ -170,13 +170,13 @@ def test_after_three_days_it_is_given_up_with_a_log_line(
     assert state(deliveries, "email").attempts == attempts + 1
 
 
-def _attempt(courier: Courier, deliveries: SqlDeliveries, now: int) -> int | None:
+def _attempt(courier: Courier, deliveries: Deliveries, now: int) -> int | None:
     courier.deliver_due(now)
     return state(deliveries, "email").next_attempt_at
 
 
 def test_what_was_given_up_can_be_tried_again(
-    deliveries: SqlDeliveries, outbox: Outbox, courier: Courier, server: WebServer
+    deliveries: Deliveries, outbox: Outbox, courier: Courier, server: WebServer
 ) -> None:
     for number in (1, 2):
         outbox.enqueue(news(number))
@@ -196,7 +196,7 @@ def test_what_was_given_up_can_be_tried_again(
 
 
 def test_retrying_sends_nothing_twice(
-    deliveries: SqlDeliveries, outbox: Outbox, courier: Courier, server: WebServer
+    deliveries: Deliveries, outbox: Outbox, courier: Courier, server: WebServer
 ) -> None:
     outbox.enqueue(NEWS)
     courier.deliver_due(T0)
@@ -210,7 +210,7 @@ class Killed(BaseException):
 
 
 def test_a_crash_between_sending_and_noting_it_sends_again_with_the_same_id(
-    deliveries: SqlDeliveries,
+    deliveries: Deliveries,
     outbox: Outbox,
     courier: Courier,
     server: WebServer,
@@ -232,7 +232,7 @@ def test_a_crash_between_sending_and_noting_it_sends_again_with_the_same_id(
 
 
 def test_couriers_of_several_processes_send_each_notification_once(
-    deliveries: SqlDeliveries, outbox: Outbox, server: WebServer
+    deliveries: Deliveries, outbox: Outbox, server: WebServer
 ) -> None:
     for number in range(30):
         outbox.enqueue(news(number))
@@ -247,7 +247,7 @@ def test_couriers_of_several_processes_send_each_notification_once(
 
 
 def test_several_that_claim_at_once_never_get_the_same(
-    deliveries: SqlDeliveries, outbox: Outbox
+    deliveries: Deliveries, outbox: Outbox
 ) -> None:
     for number in range(20):
         outbox.enqueue(news(number))
@@ -279,7 +279,7 @@ def in_parallel(work: Callable[[], None], times: int) -> None:
 
 
 def test_who_comes_back_late_neither_undoes_a_delivery_nor_delays_a_newer_attempt(
-    deliveries: SqlDeliveries, outbox: Outbox
+    deliveries: Deliveries, outbox: Outbox
 ) -> None:
     outbox.enqueue(NEWS)
     slow = deliveries.claim("webhook", T0, T0 + SECOND)
@@ -303,7 +303,7 @@ class Broken:
 
 
 def test_a_notifier_that_breaks_in_a_way_nobody_foresaw_is_retried_like_any_other(
-    deliveries: SqlDeliveries, outbox: Outbox
+    deliveries: Deliveries, outbox: Outbox
 ) -> None:
     outbox.enqueue(NEWS)
     assert Courier(deliveries, "webhook", Broken()).deliver_due(T0) == 0

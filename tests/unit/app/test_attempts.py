@@ -13,7 +13,7 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.settings import Settings
-from pawsonalize.storage.sql import SqlProblems
+from pawsonalize.storage.problems import ProblemTable
 from tests.service_data import make_service
 
 
@@ -81,7 +81,7 @@ def test_work_goes_on_where_a_problem_cannot_be_noted(
         reporting = Reporting.of(problems, archive_new)
         reporting.failed("full")
         with monkeypatch.context() as patch:
-            patch.setattr(SqlProblems, "find", fail)
+            patch.setattr(ProblemTable, "find", fail)
             reporting.failed("full")
             reporting.succeeded()
         assert messages(problems) == {"archive new": "full"}

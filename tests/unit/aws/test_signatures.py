@@ -21,7 +21,8 @@ from pawsonalize.aws.signatures import Signatures, SignedRequest
 from pawsonalize.domain.times import MINUTE, SECOND
 from pawsonalize.engine.resources.access_keys import AccessKeys, Scope
 from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.storage.sql import Database, SqlResources
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.resources import Resources
 from tests.aws_shapes import REGION
 from tests.event_data import T0
 
@@ -85,7 +86,7 @@ class Door:
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     database = Database(f"sqlite:///{tmp_path_factory.mktemp('keys') / 'keys.sqlite3'}")
-    yield Door(Registry(SqlResources(database)))
+    yield Door(Registry(Resources(database)))
     database.close()
 
 

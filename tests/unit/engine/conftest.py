@@ -12,16 +12,14 @@ from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.served import Loader, ServingSettings
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.storage.artefacts import LocalArtefacts
-from pawsonalize.storage.sql import (
-    Database,
-    SqlAnimals,
-    SqlCatalogue,
-    SqlEventLog,
-    SqlImpressions,
-    SqlResources,
-    SqlSupply,
-)
+from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.artefacts import ArtefactStore
+from pawsonalize.storage.availability import Availability
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.impressions import Impressions
+from pawsonalize.storage.resources import Resources
 from tests.event_data import T0
 from tests.unit.engine.releases import Release
 
@@ -34,39 +32,39 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 @pytest.fixture
-def log(database: Database) -> SqlEventLog:
-    return SqlEventLog(database)
+def log(database: Database) -> EventLog:
+    return EventLog(database)
 
 
 @pytest.fixture
-def animals(database: Database) -> SqlAnimals:
-    return SqlAnimals(database)
+def animals(database: Database) -> Animals:
+    return Animals(database)
 
 
 @pytest.fixture
-def supply(database: Database) -> SqlSupply:
-    return SqlSupply(database)
+def supply(database: Database) -> Availability:
+    return Availability(database)
 
 
 @pytest.fixture
-def catalogue(database: Database) -> SqlCatalogue:
-    return SqlCatalogue(database)
+def catalogue(database: Database) -> Catalogue:
+    return Catalogue(database)
 
 
 @pytest.fixture
-def shown(database: Database) -> SqlImpressions:
-    return SqlImpressions(database)
+def shown(database: Database) -> Impressions:
+    return Impressions(database)
 
 
 @pytest.fixture
-def artefacts(tmp_path: Path) -> LocalArtefacts:
-    return LocalArtefacts(tmp_path / "models")
+def artefacts(tmp_path: Path) -> ArtefactStore:
+    return ArtefactStore(tmp_path / "models")
 
 
 @pytest.fixture
 def registry(database: Database) -> Registry:
     """With the resources that every installation has."""
-    registry = Registry(SqlResources(database))
+    registry = Registry(Resources(database))
     ensure_defaults(registry, "popularity-count", T0)
     return registry
 
@@ -77,22 +75,22 @@ def campaigns(registry: Registry) -> Campaigns:
 
 
 @pytest.fixture
-def versions(registry: Registry, log: SqlEventLog, artefacts: LocalArtefacts) -> SolutionVersions:
+def versions(registry: Registry, log: EventLog, artefacts: ArtefactStore) -> SolutionVersions:
     return SolutionVersions(registry, log, artefacts)
 
 
 @pytest.fixture
 def trainer(
-    registry: Registry, log: SqlEventLog, catalogue: SqlCatalogue, artefacts: LocalArtefacts
+    registry: Registry, log: EventLog, catalogue: Catalogue, artefacts: ArtefactStore
 ) -> Trainer:
     return Trainer(registry, log, catalogue, artefacts, now=lambda: T0)
 
 
 @pytest.fixture
-def live(registry: Registry, campaigns: Campaigns, artefacts: LocalArtefacts) -> LiveModel:
+def live(registry: Registry, campaigns: Campaigns, artefacts: ArtefactStore) -> LiveModel:
     return LiveModel(RECOMMENDER, campaigns, Loader(registry, artefacts), ServingSettings())
 
 
 @pytest.fixture
-def release(registry: Registry, campaigns: Campaigns, artefacts: LocalArtefacts) -> Release:
+def release(registry: Registry, campaigns: Campaigns, artefacts: ArtefactStore) -> Release:
     return Release(registry, campaigns, artefacts)

@@ -8,7 +8,7 @@ from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.storage.artefacts import LocalArtefacts
+from pawsonalize.storage.artefacts import ArtefactStore
 from tests.event_data import T0
 from tests.recipe_data import training_data
 
@@ -16,7 +16,7 @@ from tests.recipe_data import training_data
 class Release:
     """Makes versions of a popularity model over given items, and asks the campaign for them."""
 
-    def __init__(self, registry: Registry, campaigns: Campaigns, artefacts: LocalArtefacts) -> None:
+    def __init__(self, registry: Registry, campaigns: Campaigns, artefacts: ArtefactStore) -> None:
         self._registry = registry
         self._campaigns = campaigns
         self._artefacts = artefacts

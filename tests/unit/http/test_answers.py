@@ -13,8 +13,8 @@ from starlette.testclient import TestClient
 from pawsonalize import clock
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.http.examples import RECOMMENDATION, RERANKING
-from pawsonalize.storage.impressions import Impression
-from pawsonalize.storage.sql import Database, SqlImpressions
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.impressions import Impression, Impressions
 from tests.service_data import CATS, DOGS, make_service, metadata, view
 from tests.unit.http.conftest import error_of
 
@@ -203,7 +203,7 @@ def test_an_explored_answer_tells_and_keeps_its_propensities(tmp_path: Any) -> N
         answers = [recommend(client, "?detail=full", limit=5) for _ in range(20)]
     with closing(Database(settings.database)) as database:
         for answer in answers:
-            shown = SqlImpressions(database).get(answer["recommendationId"])
+            shown = Impressions(database).get(answer["recommendationId"])
             assert shown is not None
             groups = answer["recommendations"]
             assert list(shown.item_ids) == [group["id"] for group in groups]
@@ -226,7 +226,7 @@ def test_every_answer_is_kept_as_an_impression(tmp_path: Any) -> None:
         recommended = client.post("/v1/recommendations", json={"userId": "ann", "limit": 3})
         ranked = rerank(client, [DOGS[0], CATS[0]], sessionId="s-9", at="2026-05-17T12:00:00Z")
     database = Database(settings.database)
-    table = SqlImpressions(database)
+    table = Impressions(database)
     shown = table.get(recommended.headers["x-recommendation-id"])
     assert shown is not None
     assert (shown.question, shown.user_id, shown.session_id) == ("recommendation", "ann", None)

@@ -8,7 +8,9 @@ import msgspec
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.training.retraining.record import Outcome, Step, read_record, write_record
 from pawsonalize.engine.training.retraining.runs import FirstRun, Runs
-from pawsonalize.storage.sql import Database, SqlEventLog, SqlWorkflowRuns
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.workflow_runs import WorkflowRuns
 from pawsonalize.ui.learning import Learning
 from tests.event_data import T0, event
 from tests.workflow.test_first import Campaign, end
@@ -16,7 +18,7 @@ from tests.workflow.test_first import Campaign, end
 
 def test_it_says_what_is_missing_what_goes_on_and_what_came_of_it(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'tables.sqlite3'}")
-    log, rows = SqlEventLog(database), SqlWorkflowRuns(database)
+    log, rows = EventLog(database), WorkflowRuns(database)
     runs = Runs(rows, {})
     first = FirstRun(runs, log, Campaign(), 2, T0)
     learning = Learning(log, runs, first)

@@ -26,7 +26,8 @@ from pawsonalize.engine.resources.names import new_tracking_id
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import is_name
 from pawsonalize.engine.resources.schemas import new_schema
-from pawsonalize.storage.base import Catalogue, EventLog, Item, User
+from pawsonalize.storage.catalogue import Catalogue, Item, User
+from pawsonalize.storage.event_log import EventLog
 
 _MOST = 2**63
 CREATED = "CREATION_TIMESTAMP"

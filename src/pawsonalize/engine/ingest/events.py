@@ -18,7 +18,7 @@ from pawsonalize.engine.ingest.group_commit import GroupCommit
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Solution
 from pawsonalize.storage.animals import Animals
-from pawsonalize.storage.base import EventLog
+from pawsonalize.storage.event_log import EventLog
 
 _MOST_NAMES = 20
 _LONGEST_NAME = 64

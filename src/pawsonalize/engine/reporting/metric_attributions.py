@@ -24,7 +24,8 @@ from pawsonalize.engine.resources.metric_attributions import AttributedMetric, M
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.serving.filters.columns import number_of
-from pawsonalize.storage.base import Catalogue, EventLog
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import Impressions
 
 _SUM = re.compile(

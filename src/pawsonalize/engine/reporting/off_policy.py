@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pawsonalize.domain.events import MAX_IMPRESSION_ITEMS
 from pawsonalize.domain.times import DAY
 from pawsonalize.evaluation.off_policy.choices import Choices
-from pawsonalize.storage.base import EventLog
+from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import Impression, Impressions
 
 _BATCH = 10_000

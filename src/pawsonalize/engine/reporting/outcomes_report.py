@@ -34,7 +34,7 @@ from pawsonalize.engine.reporting.stays import Showing, Wait, waits_of
 from pawsonalize.engine.reporting.tally import ALL, Tally, version_key
 from pawsonalize.evaluation.off_policy.verdict import OffPolicyValue, off_policy_value
 from pawsonalize.storage.animals import AnimalQuery, Animals
-from pawsonalize.storage.base import EventLog
+from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import Impressions
 from pawsonalize.storage.outcomes import Outcomes
 

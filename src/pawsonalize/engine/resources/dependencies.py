@@ -24,7 +24,7 @@ from pawsonalize.engine.resources.metric_attributions import MetricAttribution
 from pawsonalize.engine.resources.resource import Resource, from_row
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.storage.base import Resources
+from pawsonalize.storage.resources import Resources
 
 _MANY = 1_000
 _Condition = Callable[[Any, Any], bool]

@@ -27,7 +27,7 @@ from pawsonalize.engine.resources.jobs import (
 from pawsonalize.engine.resources.metric_attributions import MetricAttribution
 from pawsonalize.engine.resources.resource import Resource, from_row
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
-from pawsonalize.storage.base import Resources
+from pawsonalize.storage.resources import Resources
 
 DATASET_GROUPS: Final = 5
 SCHEMAS: Final = 500

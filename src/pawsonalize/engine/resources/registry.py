@@ -9,7 +9,7 @@ from pawsonalize.domain.errors import AlreadyExists, Conflict, InvalidInput, Not
 from pawsonalize.engine.resources import dependencies
 from pawsonalize.engine.resources.quotas import check_quota
 from pawsonalize.engine.resources.resource import Resource, ResourceT, from_row, is_name, to_row
-from pawsonalize.storage.base import Resources
+from pawsonalize.storage.resources import Resources
 
 _PAGE = 100
 _TRIES = 20  # each time another writer got through, so no caller waits for long

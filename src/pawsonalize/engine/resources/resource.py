@@ -8,7 +8,7 @@ import msgspec
 
 from pawsonalize.domain.errors import Conflict, CorruptArtefact
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.storage.base import ResourceRow
+from pawsonalize.storage.resources import ResourceRow
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", re.ASCII)
 _COLUMNS = ("name", "status", "failure_reason", "created_at", "updated_at", "revision")

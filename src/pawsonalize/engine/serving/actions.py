@@ -14,7 +14,7 @@ from pawsonalize.engine.serving.filters.filtering import Filterings
 from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.served import Served
 from pawsonalize.recipes.next_best_action import NextBestActionModel
-from pawsonalize.storage.base import EventLog
+from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import Impression
 
 MAX_ACTIONS = 100

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.stays import FOREVER
 from pawsonalize.engine.serving.metadata import PerCatalogue
-from pawsonalize.storage.animals import Revision, Supply
+from pawsonalize.storage.availability import Availability, Revision
 
 Counts = NDArray[np.int64]
 
@@ -34,7 +34,7 @@ class SupplyWatch:
     newest change.
     """
 
-    def __init__(self, supply: Supply) -> None:
+    def __init__(self, supply: Availability) -> None:
         self._supply = supply
         self._last = _Count(Revision(0, 0), 0, 0, {}, PerCatalogue())
 

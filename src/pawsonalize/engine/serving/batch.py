@@ -22,7 +22,8 @@ from pawsonalize.engine.serving.recommender import MAX_RESULTS, Candidate, Runti
 from pawsonalize.engine.serving.served import Fixed, Loader, ServingSettings
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.personalized_ranking import PersonalizedRanking
-from pawsonalize.storage.base import Catalogue, EventLog
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.event_log import EventLog
 
 MAX_LINE_BYTES = 256 * 1024
 

@@ -20,7 +20,8 @@ from pawsonalize.engine.serving.filters.filtering import Filterings
 from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.recommender import Runtime
-from pawsonalize.storage.base import Catalogue, EventLog
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.event_log import EventLog
 
 log = structlog.get_logger()
 

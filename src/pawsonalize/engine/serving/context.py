@@ -28,7 +28,9 @@ from pawsonalize.engine.serving.facets import FacetReader, of_preferences, value
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.recipes.contract import Context, Floats, Seen
 from pawsonalize.recipes.facets import Facet
-from pawsonalize.storage.base import Catalogue, EventLog, HistoryQuery, RecentEvent, Value
+from pawsonalize.storage.catalogue import Catalogue, Value
+from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.histories import HistoryQuery, RecentEvent
 
 # Older events have decayed to nothing in every recipe.
 MAX_CONTEXT_EVENTS = 50

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.solutions import Cut
-from pawsonalize.storage.base import Catalogue, EventLog
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import Impressions
 
 # One whole share of novelty. Whole numbers add without rounding, so that what is left of them

@@ -8,7 +8,7 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import MINUTE, SECOND
 from pawsonalize.engine.serving.filters.columns import Attributes, Columns
-from pawsonalize.storage.base import Catalogue, Item
+from pawsonalize.storage.catalogue import Catalogue, Item
 
 T = TypeVar("T")
 # Of so many models, so that those served no more go.

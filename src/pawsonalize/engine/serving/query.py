@@ -9,7 +9,7 @@ from pawsonalize.domain.preferences import Preferences
 from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Eligibility
 from pawsonalize.engine.serving.filters.evaluation import AppliedFilter
 from pawsonalize.engine.serving.promotions import Promotion
-from pawsonalize.storage.base import Catalogue, Value
+from pawsonalize.storage.catalogue import Catalogue, Value
 
 
 class StoredUser:

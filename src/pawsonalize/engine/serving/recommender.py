@@ -24,7 +24,8 @@ from pawsonalize.engine.serving.ranking import check_ids, known_reasons, ordered
 from pawsonalize.engine.serving.served import UNTRAINED, Served, Serving
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, Floats, Seen
-from pawsonalize.storage.base import Catalogue, EventLog
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import RANKING, RECOMMENDATION, Impression
 
 MAX_RESULTS = 500

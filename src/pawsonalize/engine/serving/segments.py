@@ -25,7 +25,8 @@ from pawsonalize.engine.serving.filters.filtering import (
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.served import Loader, Served, ServingSettings
 from pawsonalize.recipes.user_personalization import UserPersonalization
-from pawsonalize.storage.base import Catalogue, EventLog
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.event_log import EventLog
 
 DEFAULT_RESULTS = 25
 MAX_RESULTS = 5_000_000

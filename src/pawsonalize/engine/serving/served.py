@@ -16,7 +16,7 @@ from pawsonalize.engine.serving.exploration import Exposed, Exposure, Novelty
 from pawsonalize.engine.serving.facets import FacetReader
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, FacetedModel, Model, Seen
-from pawsonalize.storage.base import ArtefactStore
+from pawsonalize.storage.artefacts import ArtefactStore
 
 _LENGTHS = (0, 1, 3, 10)  # events in the history of the visitors who are played
 _LIST = 100

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.times import SECOND
 from pawsonalize.recipes.contract import TrainingData
-from pawsonalize.storage.base import EventLog
+from pawsonalize.storage.event_log import EventLog
 
 
 @dataclass(frozen=True, slots=True)

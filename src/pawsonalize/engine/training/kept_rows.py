@@ -15,7 +15,7 @@ from pawsonalize.engine.resources.progress import Progress, silent
 from pawsonalize.engine.serving.facets import FacetReader, as_properties
 from pawsonalize.recipes.artefact import check_codes, pack_strings, take, unpack_strings
 from pawsonalize.recipes.contract import Arrays
-from pawsonalize.storage.base import EventLog, TrainingRow
+from pawsonalize.storage.event_log import EventLog, TrainingRow
 
 _BATCH = 50_000
 _PRE = "rows."

@@ -14,7 +14,7 @@ from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import moved
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.storage.base import ArtefactStore
+from pawsonalize.storage.artefacts import ArtefactStore
 
 _KILL_SECONDS = 10.0
 _PATIENCE_SECONDS = 0.2

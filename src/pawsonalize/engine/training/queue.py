@@ -15,7 +15,7 @@ from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.retrained import Retrained, why_not
 from pawsonalize.engine.training.training_data import has_events
 from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.storage.base import EventLog
+from pawsonalize.storage.event_log import EventLog
 
 _NEWEST = 100  # of all versions; older ones are settled
 

@@ -12,7 +12,9 @@ from pawsonalize.engine.training.kept_rows import KeptRows, digest, rows_since, 
 from pawsonalize.engine.training.training_data import data_of
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import RecountingModel
-from pawsonalize.storage.base import ArtefactStore, Catalogue, EventLog
+from pawsonalize.storage.artefacts import ArtefactStore
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.event_log import EventLog
 
 
 class Folder:

@@ -43,7 +43,9 @@ from pawsonalize.recipes.contract import (
     TrainingData,
 )
 from pawsonalize.recipes.fingerprint import fingerprint
-from pawsonalize.storage.base import ArtefactStore, Catalogue, EventLog
+from pawsonalize.storage.artefacts import ArtefactStore
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.event_log import EventLog
 
 
 @dataclass(frozen=True, slots=True)

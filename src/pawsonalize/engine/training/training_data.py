@@ -15,7 +15,8 @@ from pawsonalize.recipes.contract import TrainingData
 from pawsonalize.recipes.facets import Facet, Facets
 from pawsonalize.recipes.returned import Returned
 from pawsonalize.recipes.stock import FOREVER, Stock
-from pawsonalize.storage.base import Catalogue, EventLog, TrainingRow
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.event_log import EventLog, TrainingRow
 
 _MAX_VALUES = 50  # of one facet: the commonest ones; an id of something is no facet
 _Told = tuple[Facet, ...]

@@ -10,8 +10,9 @@ from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.served import UNTRAINED, Served, ServingSettings
 from pawsonalize.engine.training.training_data import training_data
 from pawsonalize.recipes.user_personalization import UserPersonalization
-from pawsonalize.storage.animals import Supply
-from pawsonalize.storage.base import Catalogue, EventLog
+from pawsonalize.storage.availability import Availability
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.event_log import EventLog
 
 _NEWEST_EVENTS = 20_000  # counted in about a second; a training counts all events
 _REST = 9  # times as long as a count took, so that answers have nine tenths of the time
@@ -28,7 +29,7 @@ class Untrained:
         self,
         log: EventLog,
         catalogue: Catalogue,
-        supply: Supply,
+        supply: Availability,
         settings: ServingSettings,
         now: Callable[[], int],
     ) -> None:

@@ -23,7 +23,8 @@ from pawsonalize.engine.serving.served import Folds, load_model
 from pawsonalize.engine.training.settings import trained_settings, with_meanings
 from pawsonalize.engine.training.tuning import planned_trials
 from pawsonalize.recipes.contract import FoldingModel, RecountingModel
-from pawsonalize.storage.base import ArtefactStore, EventLog
+from pawsonalize.storage.artefacts import ArtefactStore
+from pawsonalize.storage.event_log import EventLog
 
 
 class SolutionVersions:

@@ -13,7 +13,7 @@ from pawsonalize.domain.errors import Conflict
 from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest, encode, segments_of
 from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
-from pawsonalize.storage.base import EventLog
+from pawsonalize.storage.event_log import EventLog
 
 ROWS_PER_OBJECT = 10_000
 

@@ -18,7 +18,8 @@ from pawsonalize.engine.resources.names import new_resource_name
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.upkeep.erasures import Erasure, Erasures, erase_archived
 from pawsonalize.storage.archive_ledger import ArchiveLedger
-from pawsonalize.storage.base import Catalogue, EventLog
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import Impressions
 
 _USERS_AT_ONCE = 10_000

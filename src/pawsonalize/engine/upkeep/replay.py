@@ -6,7 +6,7 @@ from pawsonalize.engine.resources.progress import Progress, silent
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest
 from pawsonalize.engine.upkeep.erasures import Erasures, erase_archived
 from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
-from pawsonalize.storage.base import EventLog
+from pawsonalize.storage.event_log import EventLog
 
 
 def replay(

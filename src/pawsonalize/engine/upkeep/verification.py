@@ -15,7 +15,7 @@ from pawsonalize.engine.resources.progress import Progress, silent
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest
 from pawsonalize.engine.upkeep.erasures import is_erasure
 from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
-from pawsonalize.storage.base import EventLog
+from pawsonalize.storage.event_log import EventLog
 
 _PAGE = 10_000
 

@@ -5,13 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
+from pawsonalize.storage.sql.database import Database
+from pawsonalize.storage.sql.tables import deliveries
+from pawsonalize.storage.sql.upsert import insert_new
 from sqlalchemy import ColumnElement, RowMapping, and_, func, select, true, update
 
 from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.storage.deliveries import Delivery
-from pawsonalize.storage.sql.database import Database
-from pawsonalize.storage.sql.tables import deliveries
-from pawsonalize.storage.sql.upsert import insert_new
 
 
 class SqlDeliveries:

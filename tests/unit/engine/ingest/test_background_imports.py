@@ -21,7 +21,8 @@ from pawsonalize.engine.resources.datasets import (
 )
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.event_log import EventLog
 from tests.event_data import T0, event
 
 AVRO = {
@@ -40,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def jobs(
-    registry: Registry, log: SqlEventLog, catalogue: SqlCatalogue, folder: Path, tmp_path: Path
+    registry: Registry, log: EventLog, catalogue: Catalogue, folder: Path, tmp_path: Path
 ) -> ImportJobs:
     registry.create(DatasetGroup(name="shop"), T0)
     for kind, columns in AVRO.items():
@@ -68,7 +69,7 @@ def done(jobs: ImportJobs, dataset: str, location: object, mode: ImportMode) -> 
 
 
 def test_any_item_id_comes_into_the_datasets_own_group(
-    jobs: ImportJobs, folder: Path, log: SqlEventLog
+    jobs: ImportJobs, folder: Path, log: EventLog
 ) -> None:
     (folder / "events.csv").write_text(EVENTS)
     job = done(jobs, "interactions", f"file://{folder}/events.csv", ImportMode.INCREMENTAL)
@@ -80,7 +81,7 @@ def test_any_item_id_comes_into_the_datasets_own_group(
 
 
 def test_full_replaces_what_was_imported_and_leaves_what_was_sent(
-    jobs: ImportJobs, folder: Path, log: SqlEventLog, catalogue: SqlCatalogue
+    jobs: ImportJobs, folder: Path, log: EventLog, catalogue: Catalogue
 ) -> None:
     log.append([event("live", item="tent", dataset_group="shop"), event("import-ours")])
     (folder / "events.csv").write_text(EVENTS)
@@ -99,7 +100,7 @@ def test_full_replaces_what_was_imported_and_leaves_what_was_sent(
 
 
 def test_a_file_of_another_form_fails_the_job_before_anything_is_replaced(
-    jobs: ImportJobs, folder: Path, catalogue: SqlCatalogue
+    jobs: ImportJobs, folder: Path, catalogue: Catalogue
 ) -> None:
     (folder / "a.csv").write_text("ITEM_ID,GENRE\na,x\n")
     done(jobs, "items", f"file://{folder}", ImportMode.FULL)
@@ -124,7 +125,7 @@ def test_bad_rows_are_named_and_cost_no_good_one(jobs: ImportJobs, folder: Path)
 
 
 def test_a_prefix_of_a_bucket_is_every_csv_below_it(
-    jobs: ImportJobs, tmp_path: Path, catalogue: SqlCatalogue
+    jobs: ImportJobs, tmp_path: Path, catalogue: Catalogue
 ) -> None:
     for name in ("catalogue/a.csv", "catalogue/more/b.CSV", "catalogue/notes.txt", "other/c.csv"):
         path = tmp_path / "s3" / "bucket" / name

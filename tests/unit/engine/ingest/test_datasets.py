@@ -15,8 +15,8 @@ from pawsonalize.engine.resources.datasets import (
 )
 from pawsonalize.engine.resources.quotas import DATASET_GROUPS
 from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.storage.base import Item, User
-from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog
+from pawsonalize.storage.catalogue import Catalogue, Item, User
+from pawsonalize.storage.event_log import EventLog
 from tests.event_data import T0, event
 
 ITEMS = """{"type": "record", "fields": [
@@ -37,7 +37,7 @@ AVRO = {
 
 
 @pytest.fixture
-def datasets(registry: Registry, log: SqlEventLog, catalogue: SqlCatalogue) -> Datasets:
+def datasets(registry: Registry, log: EventLog, catalogue: Catalogue) -> Datasets:
     """With a dataset of each type in the group `shop`."""
     registry.create(DatasetGroup(name="shop"), T0)
     for kind, avro in AVRO.items():
@@ -49,7 +49,7 @@ def datasets(registry: Registry, log: SqlEventLog, catalogue: SqlCatalogue) -> D
 
 
 def test_good_items_are_stored_and_each_bad_one_is_named(
-    datasets: Datasets, catalogue: SqlCatalogue
+    datasets: Datasets, catalogue: Catalogue
 ) -> None:
     records = [
         Record("tent", {"genre": "outdoor", "minAge": 3, "inStock": True}),
@@ -70,7 +70,7 @@ def test_good_items_are_stored_and_each_bad_one_is_named(
     assert catalogue.item_count() == 0
 
 
-def test_users_are_checked_like_items(datasets: Datasets, catalogue: SqlCatalogue) -> None:
+def test_users_are_checked_like_items(datasets: Datasets, catalogue: Catalogue) -> None:
     records = [Record("ann", {"score": 0.5}), Record("bob", {"score": float("nan")})]
     rejected = datasets.put_users(datasets.of("shop", DatasetType.USERS), records)
     assert [one.index for one in rejected] == [1]
@@ -78,7 +78,7 @@ def test_users_are_checked_like_items(datasets: Datasets, catalogue: SqlCatalogu
 
 
 def test_with_a_dataset_goes_its_data_and_nobody_elses(
-    datasets: Datasets, registry: Registry, log: SqlEventLog
+    datasets: Datasets, registry: Registry, log: EventLog
 ) -> None:
     log.append([event("a"), event("a", dataset_group="shop")])
     datasets.delete("shop-interactions")
@@ -89,7 +89,7 @@ def test_with_a_dataset_goes_its_data_and_nobody_elses(
 
 
 def test_a_dataset_group_goes_last_and_with_what_is_left_of_it(
-    datasets: Datasets, registry: Registry, log: SqlEventLog
+    datasets: Datasets, registry: Registry, log: EventLog
 ) -> None:
     with pytest.raises(Conflict, match="delete that first"):
         datasets.delete_group("shop")

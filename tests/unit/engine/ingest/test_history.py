@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
 from pawsonalize.engine.ingest.history import history_page, read_cursor
-from pawsonalize.storage.base import HistoryQuery, Position
-from pawsonalize.storage.sql import SqlEventLog
+from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.histories import HistoryQuery, Position
 from tests.event_data import event
 
 
-def test_pages_end_exactly_where_the_events_do(log: SqlEventLog) -> None:
+def test_pages_end_exactly_where_the_events_do(log: EventLog) -> None:
     log.append([event(f"e{n}", at=n) for n in range(4)])
     whole = history_page(log, Visitor("ann"), HistoryQuery(limit=4))
     assert (len(whole.events), whole.next_cursor) == (4, None)
@@ -23,12 +23,12 @@ def test_pages_end_exactly_where_the_events_do(log: SqlEventLog) -> None:
     assert history_page(log, Visitor("ann"), rest).events == whole.events[3:]
 
 
-def test_a_visitor_without_events_has_an_empty_last_page(log: SqlEventLog) -> None:
+def test_a_visitor_without_events_has_an_empty_last_page(log: EventLog) -> None:
     page = history_page(log, Visitor("nobody"), HistoryQuery(limit=1))
     assert (page.events, page.next_cursor) == ((), None)
 
 
-def test_events_of_one_moment_are_split_between_pages_without_loss(log: SqlEventLog) -> None:
+def test_events_of_one_moment_are_split_between_pages_without_loss(log: EventLog) -> None:
     log.append([event(f"e{n}") for n in range(7)])
     seen: list[str] = []
     query = HistoryQuery(limit=2)
@@ -42,7 +42,7 @@ def test_events_of_one_moment_are_split_between_pages_without_loss(log: SqlEvent
 
 
 @pytest.mark.parametrize("limit", [-1, 0, 501, 2**40])
-def test_a_page_holds_1_to_500_events(log: SqlEventLog, limit: int) -> None:
+def test_a_page_holds_1_to_500_events(log: EventLog, limit: int) -> None:
     with pytest.raises(InvalidInput, match="1 to 500") as refusal:
         history_page(log, Visitor("ann"), HistoryQuery(limit=limit))
     assert refusal.value.field == "limit"
@@ -58,7 +58,7 @@ def test_a_cursor_of_another_make_is_refused(cursor: str) -> None:
     assert refusal.value.field == "cursor"
 
 
-def test_the_largest_cursor_fits_every_database(log: SqlEventLog) -> None:
+def test_the_largest_cursor_fits_every_database(log: EventLog) -> None:
     query = HistoryQuery(limit=1, before=read_cursor("9" * 15 + "." + "9" * 18))
     assert history_page(log, Visitor("ann"), query).events == ()
 

@@ -12,7 +12,8 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
 from pawsonalize.engine.ingest.events import Ingest, Receipt, Rejection
-from pawsonalize.storage.sql import SqlAnimals, SqlEventLog
+from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.event_log import EventLog
 from tests import event_loop
 from tests.animal_data import animal
 from tests.event_data import T0
@@ -31,7 +32,7 @@ GOOD: dict[str, Any] = {
 
 
 @pytest.fixture
-def ingest(log: SqlEventLog, animals: SqlAnimals) -> Iterator[Ingest]:
+def ingest(log: EventLog, animals: Animals) -> Iterator[Ingest]:
     ingest = Ingest(log, animals, reads_are_local=True)
     yield ingest
     ingest.close()
@@ -41,14 +42,14 @@ def accept(ingest: Ingest, *forms: Any, now: int = T0) -> Receipt:
     return event_loop.run(ingest.accept([json.dumps(form).encode() for form in forms], now))
 
 
-def test_one_bad_event_never_costs_a_good_one(ingest: Ingest, log: SqlEventLog) -> None:
+def test_one_bad_event_never_costs_a_good_one(ingest: Ingest, log: EventLog) -> None:
     receipt = accept(ingest, GOOD, {**GOOD, "sessionId": ""}, "noise", {**GOOD, "eventId": "e"})
     assert (receipt.accepted, receipt.duplicates) == (2, 0)
     assert [(each.index, each.field) for each in receipt.rejected] == [(1, "sessionId"), (2, None)]
     assert log.head() == 2
 
 
-def test_an_event_id_counts_once_in_a_call_and_forever(ingest: Ingest, log: SqlEventLog) -> None:
+def test_an_event_id_counts_once_in_a_call_and_forever(ingest: Ingest, log: EventLog) -> None:
     form = {**GOOD, "eventId": "e1"}
     assert accept(ingest, form, form) == Receipt(1, 1, ())
     assert accept(ingest, {**form, "userId": "eve"}) == Receipt(0, 1, ())
@@ -62,7 +63,7 @@ def test_nothing_but_bad_events_is_a_receipt_too(ingest: Ingest) -> None:
     )
 
 
-def test_a_call_has_1_to_1000_events(ingest: Ingest, log: SqlEventLog) -> None:
+def test_a_call_has_1_to_1000_events(ingest: Ingest, log: EventLog) -> None:
     with pytest.raises(InvalidInput, match="send some"):
         accept(ingest)
     with pytest.raises(InvalidInput, match="1000 events, not 1001: split it"):
@@ -72,7 +73,7 @@ def test_a_call_has_1_to_1000_events(ingest: Ingest, log: SqlEventLog) -> None:
 
 
 def test_the_group_of_a_known_animal_is_found_by_its_id(
-    ingest: Ingest, animals: SqlAnimals, log: SqlEventLog
+    ingest: Ingest, animals: Animals, log: EventLog
 ) -> None:
     animals.put([animal("a7", "1-Manx-1-1")], T0)
     bare = {"sessionId": "s1", "eventType": "view"}
@@ -83,17 +84,17 @@ def test_the_group_of_a_known_animal_is_found_by_its_id(
 
 
 def test_an_event_from_a_clock_that_is_ahead_is_visible_at_once(
-    ingest: Ingest, log: SqlEventLog
+    ingest: Ingest, log: EventLog
 ) -> None:
     # Visitors' clocks are ahead by seconds or by a time zone; what they did is not the future.
     accept(ingest, {**GOOD, "sentAt": T0 + 3_600_000})
     assert len(log.recent(Visitor("ann"), T0, 10)) == 1
 
 
-def test_a_database_that_hangs_holds_up_nobody_else(log: SqlEventLog, animals: SqlAnimals) -> None:
+def test_a_database_that_hangs_holds_up_nobody_else(log: EventLog, animals: Animals) -> None:
     answered = threading.Event()
 
-    class Far(SqlAnimals):
+    class Far(Animals):
         def get(self, animal_id: str) -> Animal | None:
             assert answered.wait(10), "the other request waited for this one"
             return None

@@ -5,14 +5,15 @@ from pawsonalize.engine.ingest.events import UnknownTypes, named_types
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import EventParameters, Solution, TrainingSelection
-from pawsonalize.storage.sql import Database, SqlResources
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.resources import Resources
 from tests.event_data import T0, event
 
 
 def test_a_type_that_a_solution_of_its_dataset_group_names_needs_no_meaning(
     database: Database,
 ) -> None:
-    registry = Registry(SqlResources(database))
+    registry = Registry(Resources(database))
     registry.create(DatasetGroup(name="films"), T0)
     selection = TrainingSelection((EventParameters("watch"),))
     wanted = Solution(name="s", dataset_group="films", recipe="trending-now", selection=selection)

@@ -11,8 +11,8 @@ from pawsonalize.engine.reporting import off_policy
 from pawsonalize.engine.reporting.off_policy import LoggedChoices, logged_choices
 from pawsonalize.engine.serving.exploration import explore, novelty
 from pawsonalize.evaluation.off_policy.verdict import OffPolicyValue, off_policy_value
-from pawsonalize.storage.impressions import Impression
-from pawsonalize.storage.sql import SqlEventLog, SqlImpressions
+from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.impressions import Impression, Impressions
 from tests.event_data import T0, event
 
 REWARDS = {"view": 0.1, "favorite": 1.0}
@@ -26,7 +26,7 @@ def answer(name: str, *items: str, at: int = 0, **more: Any) -> Impression:
     return replace(plain, **more)
 
 
-def joined(log: SqlEventLog, shown: SqlImpressions, **limits: Any) -> LoggedChoices:
+def joined(log: EventLog, shown: Impressions, **limits: Any) -> LoggedChoices:
     limits = {"since": T0, "until": T0 + HOUR, "within": HOUR, **limits}
     return logged_choices(shown, log, REWARDS, **limits)
 
@@ -37,7 +37,7 @@ def outcome(name: str, item: str, kind: str = "view", **more: Any) -> Any:
 
 
 def test_each_place_of_an_answer_is_a_row_with_its_odds_and_its_outcome(
-    log: SqlEventLog, shown: SqlImpressions
+    log: EventLog, shown: Impressions
 ) -> None:
     shown.append([answer("R1", "a", "b"), answer("R2", "b", "c", at=5)])
     log.append([outcome("R2", "b"), outcome("R2", "b", "favorite"), outcome("R2", "b", at=1)])
@@ -53,7 +53,7 @@ def test_each_place_of_an_answer_is_a_row_with_its_odds_and_its_outcome(
 
 
 def test_outcomes_count_where_they_name_an_answer_an_item_of_it_and_come_in_time(
-    log: SqlEventLog, shown: SqlImpressions
+    log: EventLog, shown: Impressions
 ) -> None:
     shown.append([answer("R1", "a", "b")])
     log.append(
@@ -71,7 +71,7 @@ def test_outcomes_count_where_they_name_an_answer_an_item_of_it_and_come_in_time
 
 
 def test_only_answers_that_were_seen_with_their_odds_in_that_time_are_rows(
-    log: SqlEventLog, shown: SqlImpressions
+    log: EventLog, shown: Impressions
 ) -> None:
     shown.append(
         [
@@ -89,12 +89,12 @@ def test_only_answers_that_were_seen_with_their_odds_in_that_time_are_rows(
     assert found.place.tolist() == [0, 0, 1]
 
 
-def test_nothing_logged_is_no_rows(log: SqlEventLog, shown: SqlImpressions) -> None:
+def test_nothing_logged_is_no_rows(log: EventLog, shown: Impressions) -> None:
     assert len(joined(log, shown)) == 0
 
 
 def test_logs_longer_than_a_page_are_read_limit(
-    log: SqlEventLog, shown: SqlImpressions, monkeypatch: pytest.MonkeyPatch
+    log: EventLog, shown: Impressions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(off_policy, "_BATCH", 2)
     shown.append([answer(f"R{n}", "a") for n in range(5)])
@@ -103,7 +103,7 @@ def test_logs_longer_than_a_page_are_read_limit(
 
 
 def test_the_value_of_not_exploring_is_found_in_the_log_of_an_exploring_service(
-    log: SqlEventLog, shown: SqlImpressions
+    log: EventLog, shown: Impressions
 ) -> None:
     """One place; item 0 is best and worth 0.4, what exploration draws is worth 0.1."""
     dice = np.random.default_rng(0)

@@ -12,14 +12,11 @@ from pawsonalize.engine.reporting.outcomes_report import (
     report_outcomes,
 )
 from pawsonalize.engine.reporting.report import Line, OutcomesReport
-from pawsonalize.storage.impressions import RECOMMENDATION, Impression
-from pawsonalize.storage.sql import (
-    Database,
-    SqlAnimals,
-    SqlEventLog,
-    SqlImpressions,
-    SqlOutcomes,
-)
+from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.impressions import RECOMMENDATION, Impression, Impressions
+from pawsonalize.storage.outcomes import Outcomes
 from tests.animal_data import animal
 from tests.event_data import T0, event
 
@@ -29,9 +26,9 @@ ORDER = OutcomesOrder(T0, T0 + 200 * DAY)
 
 @pytest.fixture
 def sources(
-    database: Database, shown: SqlImpressions, animals: SqlAnimals, log: SqlEventLog
+    database: Database, shown: Impressions, animals: Animals, log: EventLog
 ) -> OutcomeSources:
-    return OutcomeSources(SqlOutcomes(database), shown, animals, log)
+    return OutcomeSources(Outcomes(database), shown, animals, log)
 
 
 def answer(name: str, session: str, version: str, day: float, *items: str) -> Impression:

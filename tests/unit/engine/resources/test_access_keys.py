@@ -8,8 +8,9 @@ import pytest
 from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
 from pawsonalize.engine.resources.access_keys import AccessKeys, Scope
 from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.resources import Resources
 from pawsonalize.storage.root_key import RootKeyFile
-from pawsonalize.storage.sql import Database, SqlResources
 from tests.event_data import T0
 
 
@@ -20,7 +21,7 @@ def database(tmp_path: Path) -> Database:
 
 @pytest.fixture
 def keys(database: Database, tmp_path: Path) -> AccessKeys:
-    return AccessKeys(Registry(SqlResources(database)), RootKeyFile(tmp_path / "root"))
+    return AccessKeys(Registry(Resources(database)), RootKeyFile(tmp_path / "root"))
 
 
 def test_a_key_is_found_with_the_secret_it_was_created_with(keys: AccessKeys) -> None:

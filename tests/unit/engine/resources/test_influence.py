@@ -10,7 +10,7 @@ from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.serving.served import Fold, Loader, ServingSettings
 from pawsonalize.recipes.contract import Model
 from pawsonalize.recipes.similar_items import SimilarItems, SimilarItemsSettings
-from pawsonalize.storage.artefacts import LocalArtefacts
+from pawsonalize.storage.artefacts import ArtefactStore
 from tests.event_data import T0
 from tests.recipe_data import context, training_data
 from tests.unit.engine.releases import Release
@@ -20,7 +20,7 @@ EVENTS = [(f"user {number}", HIT, T0) for number in range(100)]
 
 
 @pytest.fixture
-def loader(registry: Registry, artefacts: LocalArtefacts) -> Loader:
+def loader(registry: Registry, artefacts: ArtefactStore) -> Loader:
     """Of one version, v1, that was trained without any influence."""
     model = SimilarItems().fit(
         training_data(EVENTS, [ASKED, ALIKE, HIT]), SimilarItemsSettings(), 0
@@ -50,7 +50,7 @@ def test_a_version_is_served_with_the_influence_that_is_wanted(
     assert hit_is_first(served.model) is hit
 
 
-def test_its_folds_keep_the_influence(loader: Loader, artefacts: LocalArtefacts) -> None:
+def test_its_folds_keep_the_influence(loader: Loader, artefacts: ArtefactStore) -> None:
     served = loader.load("v1", ServingSettings(popularity_influence=1.0), T0)
     fold = Fold("v1", Cut(1, T0))
     artefacts.save(fold.location, served.model.card, served.model.arrays())

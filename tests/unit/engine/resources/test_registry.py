@@ -28,8 +28,8 @@ from pawsonalize.engine.resources.solutions import (
     TrainingSelection,
 )
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.storage.base import ResourceRow
-from pawsonalize.storage.sql import Database, SqlResources
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.resources import ResourceRow, Resources
 from tests.event_data import T0
 
 V1 = SolutionVersion(name="v1", solution="recommender", recipe="trending-now", cut=Cut(5, T0))
@@ -59,7 +59,7 @@ KINDS: tuple[Resource, ...] = (
 
 @pytest.fixture
 def empty(database: Database) -> Registry:
-    return Registry(SqlResources(database))
+    return Registry(Resources(database))
 
 
 @pytest.mark.parametrize("resource", KINDS, ids=lambda resource: resource.kind)

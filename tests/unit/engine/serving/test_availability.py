@@ -8,7 +8,11 @@ import pytest
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.serving.availability import SupplyWatch
 from pawsonalize.engine.training.training_data import training_data
-from pawsonalize.storage.sql import Database, SqlAnimals, SqlCatalogue, SqlEventLog, SqlSupply
+from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.availability import Availability
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.event_log import EventLog
 from tests.animal_data import animal
 
 ITEMS = ("2-Siamese-1-1", "1-Husky-3-2", "1-Beagle-2-2")
@@ -24,7 +28,7 @@ def empty(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def database(empty: Database) -> Database:
-    SqlAnimals(empty).put(
+    Animals(empty).put(
         [
             animal("A1", ITEMS[0], listed=NOW - 5 * MINUTE),
             animal("A2", ITEMS[0], listed=NOW - 5 * MINUTE, adopted=NOW - MINUTE),
@@ -43,7 +47,7 @@ def counted(watch: SupplyWatch, at: int, now: int) -> list[int]:
 
 
 def test_animals_that_wait_are_counted_by_their_item(database: Database) -> None:
-    watch = SupplyWatch(SqlSupply(database))
+    watch = SupplyWatch(Availability(database))
     for at, counts in (
         (NOW, [1, 1, 0]),
         (NOW - 3 * MINUTE, [2, 1, 0]),
@@ -54,28 +58,28 @@ def test_animals_that_wait_are_counted_by_their_item(database: Database) -> None
 
 
 def test_without_animals_the_supply_is_not_known(empty: Database) -> None:
-    assert SupplyWatch(SqlSupply(empty)).of(ITEMS, NOW, NOW) is None
+    assert SupplyWatch(Availability(empty)).of(ITEMS, NOW, NOW) is None
 
 
 def test_a_change_is_in_the_very_next_count_of_every_worker(database: Database) -> None:
-    watches = [SupplyWatch(SqlSupply(database)) for _ in range(2)]
+    watches = [SupplyWatch(Availability(database)) for _ in range(2)]
     assert [counted(watch, NOW, NOW) for watch in watches] == [[1, 1, 0]] * 2
-    SqlAnimals(database).put([animal("A1", ITEMS[0], listed=NOW - 5 * MINUTE, adopted=NOW)], NOW)
+    Animals(database).put([animal("A1", ITEMS[0], listed=NOW - 5 * MINUTE, adopted=NOW)], NOW)
     assert [counted(watch, NOW, NOW) for watch in watches] == [[0, 1, 0]] * 2
-    SqlAnimals(database).remove(["A3"], NOW)
+    Animals(database).remove(["A3"], NOW)
     assert [counted(watch, NOW, NOW) for watch in watches] == [[0, 0, 0]] * 2
 
 
 def test_a_clock_that_runs_behind_does_not_bring_an_adopted_animal_back(
     database: Database,
 ) -> None:
-    watch = SupplyWatch(SqlSupply(database))
-    SqlAnimals(database).put([animal("A1", ITEMS[0], listed=NOW - 5 * MINUTE, adopted=NOW)], NOW)
+    watch = SupplyWatch(Availability(database))
+    Animals(database).put([animal("A1", ITEMS[0], listed=NOW - 5 * MINUTE, adopted=NOW)], NOW)
     assert counted(watch, NOW - 50, NOW - 50) == [0, 1, 0]
 
 
 def test_only_what_changed_is_counted_again(database: Database) -> None:
-    class Counting(SqlSupply):
+    class Counting(Availability):
         asked: list[object] = []  # noqa: RUF012  # of this test alone
 
         def count(self, at, item_ids=None):  # type: ignore[no-untyped-def]
@@ -86,13 +90,13 @@ def test_only_what_changed_is_counted_again(database: Database) -> None:
     counted(watch, NOW, NOW)
     counted(watch, NOW + 1, NOW + 1)
     assert Counting.asked == [None]
-    SqlAnimals(database).put([animal("A5", ITEMS[2], listed=NOW)], NOW)
+    Animals(database).put([animal("A5", ITEMS[2], listed=NOW)], NOW)
     assert counted(watch, NOW + 2, NOW + 2) == [1, 1, 1]
     assert Counting.asked == [None, {ITEMS[2]}]
 
 
 def test_training_knows_the_stays_as_of_its_moment(database: Database) -> None:
-    data = training_data(SqlEventLog(database), SqlCatalogue(database), through=0, as_of=NOW)
+    data = training_data(EventLog(database), Catalogue(database), through=0, as_of=NOW)
     assert set(data.item_ids) == set(ITEMS[:2])
     counts = dict(zip(data.item_ids, data.stock.at(NOW, 2).tolist(), strict=True))
     assert counts == {ITEMS[0]: 1, ITEMS[1]: 1}

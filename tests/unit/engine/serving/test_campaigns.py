@@ -27,9 +27,12 @@ from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.served import Loader, Served, ServingSettings
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.storage.artefacts import LocalArtefacts
-from pawsonalize.storage.base import Item
-from pawsonalize.storage.sql import Database, SqlCatalogue, SqlEventLog, SqlImpressions, SqlSupply
+from pawsonalize.storage.artefacts import ArtefactStore
+from pawsonalize.storage.availability import Availability
+from pawsonalize.storage.catalogue import Catalogue, Item
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.impressions import Impressions
 from tests import event_loop
 from tests.event_data import T0, event
 from tests.recipe_data import training_data
@@ -44,7 +47,7 @@ def now_in(work: Coroutine[Any, Any, T]) -> T:
 
 @pytest.fixture
 def impressions(database: Database) -> Iterator[ImpressionLog]:
-    impressions = ImpressionLog(SqlImpressions(database))
+    impressions = ImpressionLog(Impressions(database))
     yield impressions
     impressions.close()
 
@@ -52,7 +55,7 @@ def impressions(database: Database) -> Iterator[ImpressionLog]:
 class Shop:
     """A dataset group with campaigns made straight from solution versions."""
 
-    def __init__(self, registry: Registry, artefacts: LocalArtefacts) -> None:
+    def __init__(self, registry: Registry, artefacts: ArtefactStore) -> None:
         self.registry = registry
         self.artefacts = artefacts
         registry.create(DatasetGroup(name="shop"), T0)
@@ -80,7 +83,7 @@ class Shop:
 
 
 @pytest.fixture
-def shop(registry: Registry, artefacts: LocalArtefacts) -> Shop:
+def shop(registry: Registry, artefacts: ArtefactStore) -> Shop:
     return Shop(registry, artefacts)
 
 
@@ -97,7 +100,7 @@ class Loading(Loader):
 
 
 @pytest.fixture
-def loading(registry: Registry, artefacts: LocalArtefacts) -> Loading:
+def loading(registry: Registry, artefacts: ArtefactStore) -> Loading:
     Loading.loads = []
     Loading.open.set()
     return Loading(registry, artefacts)
@@ -111,9 +114,9 @@ def make(
     loading: Loading,
     registry: Registry,
     campaigns: Campaigns,
-    log: SqlEventLog,
-    catalogue: SqlCatalogue,
-    supply: SqlSupply,
+    log: EventLog,
+    catalogue: Catalogue,
+    supply: Availability,
     impressions: ImpressionLog,
     live: LiveModel,
 ) -> Iterator[Make]:
@@ -166,7 +169,7 @@ def test_a_campaign_becomes_active_though_nobody_asks_it(
 
 
 def test_a_visitor_is_who_they_are_in_the_campaigns_own_dataset_group(
-    make: Make, shop: Shop, log: SqlEventLog
+    make: Make, shop: Shop, log: EventLog
 ) -> None:
     shop.campaign("toys", "user-personalization", "abcd")
     unknown = now_in(make().of("toys")).recommend(Query(Visitor("zoe"), T0, T0, limit=9))
@@ -177,7 +180,7 @@ def test_a_visitor_is_who_they_are_in_the_campaigns_own_dataset_group(
 
 
 def test_a_filter_knows_the_items_and_events_of_the_campaigns_own_dataset_group(
-    make: Make, shop: Shop, log: SqlEventLog, catalogue: SqlCatalogue
+    make: Make, shop: Shop, log: EventLog, catalogue: Catalogue
 ) -> None:
     shop.campaign("toys")
     for group, cheap in (("shop", "b"), (DATASET_GROUP, "c")):
@@ -191,7 +194,7 @@ def test_a_filter_knows_the_items_and_events_of_the_campaigns_own_dataset_group(
 
 
 def test_what_is_like_an_item_keeps_to_a_filter_that_speaks_of_it(
-    make: Make, shop: Shop, catalogue: SqlCatalogue
+    make: Make, shop: Shop, catalogue: Catalogue
 ) -> None:
     shop.campaign("alike", "similar-items", "abc")
     prices = {"a": 3.0, "b": 2.0, "c": 1.0}

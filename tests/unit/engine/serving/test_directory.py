@@ -13,8 +13,8 @@ from pawsonalize.engine.resources.resource import Resource, moved
 from pawsonalize.engine.resources.solutions import Solution
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.serving.directory import Address, Directory, Purpose
-from pawsonalize.storage.base import ResourceRow
-from pawsonalize.storage.sql import Database, SqlResources
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.resources import ResourceRow, Resources
 from tests.event_data import T0
 
 SHOP = Address("shop")
@@ -34,7 +34,7 @@ def reference(text: str) -> tuple[type[Resource], str] | None:
     return KINDS[kind], name
 
 
-class Counted(SqlResources):
+class Counted(Resources):
     """The resources table, and how often it was looked at."""
 
     looks = 0

@@ -6,9 +6,9 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.solutions import Cut
 from pawsonalize.engine.serving import exploration
 from pawsonalize.engine.serving.exploration import Exposure
-from pawsonalize.storage.base import Item
-from pawsonalize.storage.impressions import Impression
-from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog, SqlImpressions
+from pawsonalize.storage.catalogue import Catalogue, Item
+from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.impressions import Impression, Impressions
 from tests.event_data import T0, event
 
 ITEMS = ("old", "young", "ageless", "unseen")
@@ -17,7 +17,7 @@ ITEMS = ("old", "young", "ageless", "unseen")
 class Weights:
     """Novelty of the items above, as shares of a thousand of one that was never shown."""
 
-    def __init__(self, log: SqlEventLog, catalogue: SqlCatalogue, shown: SqlImpressions) -> None:
+    def __init__(self, log: EventLog, catalogue: Catalogue, shown: Impressions) -> None:
         self.log = log
         self.exposure = Exposure(log, catalogue, shown)
 
@@ -29,12 +29,12 @@ class Weights:
 
 
 @pytest.fixture
-def weights(log: SqlEventLog, catalogue: SqlCatalogue, shown: SqlImpressions) -> Weights:
+def weights(log: EventLog, catalogue: Catalogue, shown: Impressions) -> Weights:
     return Weights(log, catalogue, shown)
 
 
 @pytest.fixture(autouse=True)
-def known(log: SqlEventLog, catalogue: SqlCatalogue) -> None:
+def known(log: EventLog, catalogue: Catalogue) -> None:
     created = {"old": T0 - 30 * DAY, "young": T0 - 29 * DAY}
     catalogue.put_items([Item(item, {}, created.get(item)) for item in ITEMS])
     log.append([event(f"e{n}", item=item) for n, item in enumerate(["old", "young", "ageless"])])
@@ -52,7 +52,7 @@ def test_items_from_before_the_cut_off_are_not_explored(weights: Weights) -> Non
 
 
 def test_an_item_of_unknown_age_is_as_old_as_its_first_event(
-    log: SqlEventLog, weights: Weights
+    log: EventLog, weights: Weights
 ) -> None:
     assert weights(30)[2:] == [500, 1000]
     log.append([event("long ago", item="ageless", at=-31 * DAY)])
@@ -70,7 +70,7 @@ def test_events_count_up_to_the_versions_offset_and_only_the_newest(
 
 
 def test_an_item_that_was_shown_often_without_being_touched_is_no_longer_new(
-    weights: Weights, shown: SqlImpressions
+    weights: Weights, shown: Impressions
 ) -> None:
     assert weights(65500)[3] == 1000
     shown.append([answer(f"RID-{n}", ("unseen",)) for n in range(99)])
@@ -78,19 +78,19 @@ def test_an_item_that_was_shown_often_without_being_touched_is_no_longer_new(
 
 
 def test_an_item_weighs_by_showings_or_touches_whichever_are_more(
-    weights: Weights, shown: SqlImpressions
+    weights: Weights, shown: Impressions
 ) -> None:
     shown.append([answer(f"RID-{n}", ("old", "young")) for n in range(4)])
     assert weights(65500)[:2] == [200, 100]
 
 
-def test_what_was_shown_long_ago_is_new_again(weights: Weights, shown: SqlImpressions) -> None:
+def test_what_was_shown_long_ago_is_new_again(weights: Weights, shown: Impressions) -> None:
     shown.append([answer(f"RID-{n}", ("unseen",)) for n in range(8)])
     assert [weights(65500, at=T0 + 30 * DAY * n)[3] for n in range(5)] == [111, 200, 333, 500, 1000]
 
 
 def test_items_from_before_the_cut_off_stay_out_however_little_they_were_shown(
-    weights: Weights, shown: SqlImpressions
+    weights: Weights, shown: Impressions
 ) -> None:
     shown.append([answer("RID-1", ("young",))])
     assert weights(28)[:2] == [0, 0]

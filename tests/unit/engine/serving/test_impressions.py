@@ -9,14 +9,14 @@ import pytest
 from pawsonalize.domain.errors import PawsonalizeError, StorageUnavailable
 from pawsonalize.engine.serving import impressions as module
 from pawsonalize.engine.serving.impressions import ImpressionLog
-from pawsonalize.storage.impressions import Impression
+from pawsonalize.storage.impressions import Impression, Impressions
 
 
 def shown(name: str) -> Impression:
     return Impression(name, "ranking", "ann", None, 1, 1, "v1", ("a",))
 
 
-class Table:
+class Table(Impressions):
     """Keeps what is appended, unless it is told to fail; `open` lets appends through."""
 
     def __init__(self, *failures: Exception) -> None:
@@ -25,27 +25,12 @@ class Table:
         self.open = threading.Event()
         self.open.set()
 
-    def append(self, impressions: Sequence[Impression]) -> None:
+    def append(self, batch: Sequence[Impression]) -> None:
         self.open.wait(10)
-        if impressions and self.failures:
+        if batch and self.failures:
             raise self.failures.pop(0)
-        if impressions:
-            self.batches.append([one.recommendation_id for one in impressions])
-
-    def get(self, recommendation_id: str) -> Impression | None:
-        return None
-
-    def of(self, dataset_group: str) -> "Table":
-        return self
-
-    def between(self, since: int, until: int, after: str, limit: int) -> list[Impression]:
-        return []
-
-    def shown(self, at: int) -> dict[str, float]:
-        return {}
-
-    def erase_visitors(self, user_ids: Sequence[str], session_ids: Sequence[str]) -> int:
-        return 0
+        if batch:
+            self.batches.append([one.recommendation_id for one in batch])
 
     @property
     def kept(self) -> list[str]:

@@ -16,15 +16,16 @@ from pawsonalize.engine.serving.exploration import Exposure
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.served import Loader, ServingSettings
 from pawsonalize.recipes.contract import Context
-from pawsonalize.storage.artefacts import LocalArtefacts
-from pawsonalize.storage.impressions import Impression
-from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog, SqlImpressions
+from pawsonalize.storage.artefacts import ArtefactStore
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.impressions import Impression, Impressions
 from tests.event_data import T0
 from tests.unit.engine.releases import Release
 
 
 @pytest.fixture
-def other(registry: Registry, campaigns: Campaigns, artefacts: LocalArtefacts) -> LiveModel:
+def other(registry: Registry, campaigns: Campaigns, artefacts: ArtefactStore) -> LiveModel:
     """Another worker."""
     return LiveModel("recommender", campaigns, Loader(registry, artefacts), ServingSettings())
 
@@ -90,7 +91,7 @@ def test_a_rollback_loads_nothing_not_even_in_a_worker_that_came_later(
         live.refresh(T0)
     other.refresh(T0)
     campaigns.rollback("recommender", T0)
-    monkeypatch.delattr(LocalArtefacts, "load")
+    monkeypatch.delattr(ArtefactStore, "load")
     for worker in (live, other):
         assert worker.refresh(T0)
         assert serves(worker) == ("v1", ("v1",))
@@ -259,7 +260,7 @@ def test_the_server_follows_on_whatever_a_refresh_runs_into(
 
     release("v1", "a")
     with monkeypatch.context() as patch:
-        patch.setattr(LocalArtefacts, "load", fail)
+        patch.setattr(ArtefactStore, "load", fail)
         attempt(follow_campaign, live)
     assert update_of(campaigns) == (Status.CREATE_FAILED, "nobody foresaw this")
     release.ask_for("v1")
@@ -275,7 +276,7 @@ def test_tables_that_do_not_answer_decide_nothing(
 
     release("v1", "a")
     with monkeypatch.context() as patch:
-        patch.setattr(LocalArtefacts, "load", fail)
+        patch.setattr(ArtefactStore, "load", fail)
         attempt(follow_campaign, live)
     assert update_of(campaigns) == (Status.CREATE_PENDING, None)
     assert live.refresh(T0)
@@ -295,14 +296,14 @@ def test_a_wish_that_changed_while_the_model_was_tried_is_followed_at_the_next_l
 ) -> None:
     release("v1", "a")
     release.train("v2", ["b"])
-    load = LocalArtefacts.load
+    load = ArtefactStore.load
 
-    def overtaken(self: LocalArtefacts, location: str) -> object:
+    def overtaken(self: ArtefactStore, location: str) -> object:
         if location == "v1":
             release.ask_for("v2")
         return load(self, location)
 
-    monkeypatch.setattr(LocalArtefacts, "load", overtaken)
+    monkeypatch.setattr(ArtefactStore, "load", overtaken)
     live.refresh(T0)
     assert live.refresh(T0)
     assert serves(live) == ("v2", ("b",))
@@ -332,11 +333,11 @@ def test_what_the_machine_sustains_is_written_down_and_too_little_is_a_warning(
 def test_exploration_is_the_campaigns_own_or_else_the_settings(
     registry: Registry,
     campaigns: Campaigns,
-    artefacts: LocalArtefacts,
+    artefacts: ArtefactStore,
     release: Release,
-    log: SqlEventLog,
-    catalogue: SqlCatalogue,
-    shown: SqlImpressions,
+    log: EventLog,
+    catalogue: Catalogue,
+    shown: Impressions,
 ) -> None:
     loader = Loader(registry, artefacts, Exposure(log, catalogue, shown))
     live = LiveModel("recommender", campaigns, loader, ServingSettings(0.3))
@@ -356,11 +357,11 @@ def test_exploration_is_the_campaigns_own_or_else_the_settings(
 def test_what_is_shown_is_explored_less_within_seconds_by_every_worker(
     registry: Registry,
     campaigns: Campaigns,
-    artefacts: LocalArtefacts,
+    artefacts: ArtefactStore,
     release: Release,
-    log: SqlEventLog,
-    catalogue: SqlCatalogue,
-    shown: SqlImpressions,
+    log: EventLog,
+    catalogue: Catalogue,
+    shown: Impressions,
 ) -> None:
     def worker() -> LiveModel:
         loader = Loader(registry, artefacts, Exposure(log, catalogue, shown))

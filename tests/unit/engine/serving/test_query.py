@@ -11,8 +11,8 @@ from pawsonalize.engine.serving.filters.evaluation import apply
 from pawsonalize.engine.serving.filters.filtering import Filtering
 from pawsonalize.engine.serving.metadata import ItemMetadata
 from pawsonalize.engine.serving.query import Query
-from pawsonalize.storage.base import User, Value
-from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog
+from pawsonalize.storage.catalogue import Catalogue, User, Value
+from pawsonalize.storage.event_log import EventLog
 from tests.event_data import T0
 
 ANN = Visitor("ann")
@@ -21,14 +21,14 @@ READER = FacetReader.knowing(NAMES)
 
 
 @pytest.fixture
-def known(catalogue: SqlCatalogue) -> SqlCatalogue:
+def known(catalogue: Catalogue) -> Catalogue:
     attributes = {"GENDER": "f", "NAME": "Ann", "KIDS": "yes", "PREFERRED_SIZE": "1|2"}
     catalogue.put_users([User("ann", attributes)])
     return catalogue
 
 
 def test_a_requests_context_is_read_without_regard_to_case(
-    log: SqlEventLog, catalogue: SqlCatalogue
+    log: EventLog, catalogue: Catalogue
 ) -> None:
     sent: dict[str, Value] = {"device": "Mobile", "distanceKm": "3.5", "WEATHER": "rain", "x": 1}
     query = Query(ANN, T0, T0, context=sent)
@@ -38,7 +38,7 @@ def test_a_requests_context_is_read_without_regard_to_case(
     )
 
 
-def test_stored_attributes_are_looked_up_for_a_user(log: SqlEventLog, known: SqlCatalogue) -> None:
+def test_stored_attributes_are_looked_up_for_a_user(log: EventLog, known: Catalogue) -> None:
     assert query_context(log, READER, Query(ANN, T0, T0), known).facets == (
         ("user.GENDER", "f"),
         ("user.KIDS", "yes"),
@@ -49,9 +49,7 @@ def test_stored_attributes_are_looked_up_for_a_user(log: SqlEventLog, known: Sql
         assert query_context(log, READER, Query(stranger, T0, T0), known).facets == ()
 
 
-def test_an_answer_in_the_request_replaces_the_stored_one(
-    log: SqlEventLog, known: SqlCatalogue
-) -> None:
+def test_an_answer_in_the_request_replaces_the_stored_one(log: EventLog, known: Catalogue) -> None:
     query = Query(ANN, T0, T0, preferences=Preferences(size=("3",), kids=False))
     assert query_context(log, READER, query, known).facets == (
         ("user.PREFERRED_SIZE", "3"),
@@ -63,7 +61,7 @@ def test_an_answer_in_the_request_replaces_the_stored_one(
 class Reads:
     """A catalogue that counts how often a user's row is read."""
 
-    def __init__(self, catalogue: SqlCatalogue) -> None:
+    def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self.count = 0
 
@@ -72,9 +70,7 @@ class Reads:
         return getattr(self._catalogue, name)
 
 
-def test_a_model_without_user_facets_costs_no_look_up(
-    log: SqlEventLog, known: SqlCatalogue
-) -> None:
+def test_a_model_without_user_facets_costs_no_look_up(log: EventLog, known: Catalogue) -> None:
     reads = Reads(known)
     reader = FacetReader.knowing(["context.DEVICE"])
     query = Query(ANN, T0, T0)
@@ -82,9 +78,7 @@ def test_a_model_without_user_facets_costs_no_look_up(
     assert reads.count == 0
 
 
-def test_whatever_answers_a_query_reads_the_users_row_once(
-    log: SqlEventLog, known: SqlCatalogue
-) -> None:
+def test_whatever_answers_a_query_reads_the_users_row_once(log: EventLog, known: Catalogue) -> None:
     reads = Reads(known)
     query = Query(ANN, T0, T0).carrying(reads)  # type: ignore[arg-type]
     filtering = Filtering(log, reads, ItemMetadata(known))  # type: ignore[arg-type]

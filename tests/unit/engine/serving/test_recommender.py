@@ -28,9 +28,12 @@ from pawsonalize.engine.serving.ranking import shares
 from pawsonalize.engine.serving.recommender import Answer, Candidate, Runtime
 from pawsonalize.engine.serving.served import Loader, Served, ServingSettings
 from pawsonalize.recipes.contract import Arrays, Card, Context, Floats
-from pawsonalize.storage.artefacts import LocalArtefacts
-from pawsonalize.storage.impressions import Impression
-from pawsonalize.storage.sql import SqlAnimals, SqlCatalogue, SqlEventLog, SqlSupply
+from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.artefacts import ArtefactStore
+from pawsonalize.storage.availability import Availability
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.impressions import Impression, Impressions
 from tests.animal_data import animal
 from tests.event_data import T0, event
 
@@ -65,36 +68,24 @@ class KnownWeights:
         return {}
 
 
-class Kept:
+class Kept(Impressions):
     """Impressions, kept in memory."""
 
     def __init__(self) -> None:
         self.impressions: list[Impression] = []
 
-    def append(self, impressions: Sequence[Impression]) -> None:
-        self.impressions += impressions
+    def append(self, batch: Sequence[Impression]) -> None:
+        self.impressions += batch
 
     def get(self, recommendation_id: str) -> Impression | None:
         found = [one for one in self.impressions if one.recommendation_id == recommendation_id]
         return found[0] if found else None
 
-    def of(self, dataset_group: str) -> "Kept":
-        return self
-
-    def between(self, since: int, until: int, after: str, limit: int) -> list[Impression]:
-        return []
-
-    def shown(self, at: int) -> dict[str, float]:
-        return {}
-
-    def erase_visitors(self, user_ids: Sequence[str], session_ids: Sequence[str]) -> int:
-        return 0
-
 
 class Question:
     """A runtime on an empty log, asked with as little as possible."""
 
-    def __init__(self, log: SqlEventLog, live: LiveModel, reranker: LiveModel) -> None:
+    def __init__(self, log: EventLog, live: LiveModel, reranker: LiveModel) -> None:
         self.kept = Kept()
         self.impressions = ImpressionLog(self.kept)
         self.live = live
@@ -122,14 +113,14 @@ class Question:
 
 
 @pytest.fixture
-def ask(log: SqlEventLog, live: LiveModel, reranker: LiveModel) -> Iterator[Question]:
+def ask(log: EventLog, live: LiveModel, reranker: LiveModel) -> Iterator[Question]:
     question = Question(log, live, reranker)
     yield question
     question.impressions.close()
 
 
 @pytest.fixture
-def reranker(registry: Registry, campaigns: Campaigns, artefacts: LocalArtefacts) -> LiveModel:
+def reranker(registry: Registry, campaigns: Campaigns, artefacts: ArtefactStore) -> LiveModel:
     return LiveModel(RERANKER, campaigns, Loader(registry, artefacts), ServingSettings())
 
 
@@ -251,7 +242,7 @@ def test_the_same_question_has_the_same_answer(ask: Question) -> None:
 
 
 def test_the_model_is_told_the_visitors_newest_50_events_up_to_the_moment(
-    ask: Question, log: SqlEventLog
+    ask: Question, log: EventLog
 ) -> None:
     log.append([event(f"e{n}", at=n, item=f"2-B-1-{n}", event_value=n / 2) for n in range(60)])
     model = ask.serve({"a": 1})
@@ -352,7 +343,7 @@ def test_an_answer_is_of_one_version_though_the_campaign_moves_on_meanwhile(ask:
 
 
 def test_of_what_no_animal_waits_nothing_is_recommended_nor_explored_and_reasons_know_it(
-    ask: Question, log: SqlEventLog, animals: SqlAnimals, supply: SqlSupply
+    ask: Question, log: EventLog, animals: Animals, supply: Availability
 ) -> None:
     animals.put([animal("A1", "2-Husky-3-2")], T0)
     due = novelty(np.zeros(2, np.int64), np.ones(2, np.bool_))
@@ -377,7 +368,7 @@ def species(wanted: str) -> AppliedFilter:
 
 
 @pytest.fixture
-def filtered(ask: Question, log: SqlEventLog, catalogue: SqlCatalogue) -> Runtime:
+def filtered(ask: Question, log: EventLog, catalogue: Catalogue) -> Runtime:
     """A runtime that filters, on a model that likes ten dogs more than three cats."""
     dogs = {f"2-Dog-1-{n}": 10.0 + n for n in range(10)}
     ask.serve(dogs | {f"1-Cat-1-{n}": 1.0 + n for n in range(3)}, novelty_of_all(13))
@@ -419,10 +410,10 @@ def test_exploration_keeps_to_the_filter_and_misses_nobody(
 def test_a_filter_and_the_supply_are_kept_to_together(
     ask: Question,
     filtered: Runtime,
-    log: SqlEventLog,
-    animals: SqlAnimals,
-    catalogue: SqlCatalogue,
-    supply: SqlSupply,
+    log: EventLog,
+    animals: Animals,
+    catalogue: Catalogue,
+    supply: Availability,
 ) -> None:
     animals.put([animal("A1", "1-Cat-1-0"), animal("A2", "2-Dog-1-9")], T0)
     runtime = Runtime(
@@ -439,7 +430,7 @@ def test_a_filter_and_the_supply_are_kept_to_together(
 
 
 def test_what_a_filter_says_of_interactions_changes_with_the_next_event(
-    filtered: Runtime, log: SqlEventLog
+    filtered: Runtime, log: EventLog
 ) -> None:
     unseen = applied('EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("*")')
     query = Query(Visitor("ann"), T0 + 9, T0 + 9, limit=1, filter=unseen)

@@ -12,14 +12,14 @@ import pytest
 from pawsonalize.engine.resources.processes import holder
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.training.processes import TrainingProcesses
-from pawsonalize.storage.artefacts import LocalArtefacts
+from pawsonalize.storage.artefacts import ArtefactStore
 
 Make = Callable[[str], TrainingProcesses]
 SLEEP = "import time; time.sleep(60)"
 
 
 @pytest.fixture
-def make(registry: Registry, artefacts: LocalArtefacts, tmp_path: Path) -> Iterator[Make]:
+def make(registry: Registry, artefacts: ArtefactStore, tmp_path: Path) -> Iterator[Make]:
     """Trainings that run the given Python code; each call is a server that was just started."""
     folder = tmp_path / "trainings"
 

@@ -11,16 +11,14 @@ from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.queue import AutomaticTraining
 from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.storage.sql import SqlEventLog
+from pawsonalize.storage.event_log import EventLog
 from tests.event_data import T0, event
 
 SOON = T0 + MINUTE
 
 
 @pytest.fixture
-def automatic(
-    registry: Registry, versions: SolutionVersions, log: SqlEventLog
-) -> AutomaticTraining:
+def automatic(registry: Registry, versions: SolutionVersions, log: EventLog) -> AutomaticTraining:
     """Of a recommender that is to be trained every two days, and knows of one event."""
     _train_every(registry, 2)
     log.append([event("e1")])
@@ -55,7 +53,7 @@ def test_the_first_version_is_made_soon_after_the_solution(
 
 
 def test_events_of_another_dataset_group_are_nothing_new(
-    automatic: AutomaticTraining, registry: Registry, log: SqlEventLog
+    automatic: AutomaticTraining, registry: Registry, log: EventLog
 ) -> None:
     automatic.look(SOON)
     end(registry)
@@ -65,7 +63,7 @@ def test_events_of_another_dataset_group_are_nothing_new(
 
 
 def test_what_the_daily_retraining_trains_is_waited_with_for_a_day(
-    automatic: AutomaticTraining, registry: Registry, versions: SolutionVersions, log: SqlEventLog
+    automatic: AutomaticTraining, registry: Registry, versions: SolutionVersions, log: EventLog
 ) -> None:
     automatic.look(SOON)
     end(registry)
@@ -79,7 +77,7 @@ def test_what_the_daily_retraining_trains_is_waited_with_for_a_day(
 
 
 def test_the_next_is_due_so_many_days_later_if_there_are_new_events(
-    automatic: AutomaticTraining, registry: Registry, log: SqlEventLog
+    automatic: AutomaticTraining, registry: Registry, log: EventLog
 ) -> None:
     automatic.look(SOON)
     end(registry)
@@ -101,7 +99,7 @@ def test_servers_that_look_at_the_same_time_make_one(
 
 
 def test_a_version_that_somebody_asked_for_counts_as_one(
-    automatic: AutomaticTraining, registry: Registry, versions: SolutionVersions, log: SqlEventLog
+    automatic: AutomaticTraining, registry: Registry, versions: SolutionVersions, log: EventLog
 ) -> None:
     versions.create("recommender", as_of=T0, now=T0)
     end(registry)
@@ -122,7 +120,7 @@ def test_a_training_that_failed_is_tried_again_when_the_next_is_due(
 
 
 def test_without_events_and_without_the_wish_nothing_is_made(
-    registry: Registry, versions: SolutionVersions, log: SqlEventLog
+    registry: Registry, versions: SolutionVersions, log: EventLog
 ) -> None:
     automatic = AutomaticTraining(registry, versions, log)
     _train_every(registry, 2)

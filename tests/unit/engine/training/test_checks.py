@@ -17,7 +17,8 @@ from pawsonalize.engine.training.data_checks import (
 )
 from pawsonalize.engine.training.training_data import training_data as read_training_data
 from pawsonalize.recipes.contract import TrainingData
-from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.event_log import EventLog
 from tests.event_data import T0, event
 from tests.recipe_data import NOW, described, training_data
 
@@ -144,7 +145,7 @@ def test_a_bot_goes_through_many_animals_faster_than_anybody_looks(
 
 
 def test_the_demo_worlds_four_bots_are_found_and_nobody_else(
-    log: SqlEventLog, catalogue: SqlCatalogue
+    log: EventLog, catalogue: Catalogue
 ) -> None:
     world = generate(WorldSettings(events=20_000, adopters=1_000), seed=7, end=NOW)
     log.append(world.events[:])
@@ -156,7 +157,7 @@ def test_the_demo_worlds_four_bots_are_found_and_nobody_else(
 
 
 def test_events_later_than_the_training_are_counted_from_the_log(
-    log: SqlEventLog, catalogue: SqlCatalogue
+    log: EventLog, catalogue: Catalogue
 ) -> None:
     log.append([event(f"{n}", user=f"u{n}", at=n) for n in range(50)])
     data = read_training_data(log, catalogue, through=log.head(), as_of=T0 + 39)

@@ -18,9 +18,10 @@ from pawsonalize.engine.training.training_data import data_of, training_data
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, RecountingModel, Seen, TrainingData
 from pawsonalize.recipes.fingerprint import fingerprint
-from pawsonalize.storage.base import Item, TrainingRow, User
-from pawsonalize.storage.sql import Database, SqlCatalogue, SqlEventLog
-from pawsonalize.storage.sql.tables import metadata
+from pawsonalize.storage.catalogue import Catalogue, Item, User
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.event_log import EventLog, TrainingRow
+from pawsonalize.storage.tables import metadata
 from tests.event_data import T0, event
 
 ITEMS = [f"2-Breed{n % 3}-{n % 2}-1" for n in range(5)] + ["odd", "1-Manx-1-3"]
@@ -77,8 +78,8 @@ def numbered(part: list[dict[str, object]], number: int) -> Iterator[Event]:
 )
 def test_folds_give_the_data_and_the_model_of_a_rebuild_from_the_log(
     database: Database,
-    log: SqlEventLog,
-    catalogue: SqlCatalogue,
+    log: EventLog,
+    catalogue: Catalogue,
     parts: list[list[dict[str, object]]],
     selection: TrainingSelection,
     catalogue_items: list[str],

@@ -15,7 +15,7 @@ from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.storage.artefacts import LocalArtefacts
+from pawsonalize.storage.artefacts import ArtefactStore
 from tests.event_data import T0
 from tests.unit.engine.training.conftest import SLEEP, Make
 
@@ -145,7 +145,7 @@ def test_a_training_that_reports_while_it_is_stopped_does_not_keep_it_from_being
 
 
 def test_a_command_that_is_not_there_is_told_and_written_down(
-    registry: Registry, artefacts: LocalArtefacts, tmp_path: Path, version: SolutionVersion
+    registry: Registry, artefacts: ArtefactStore, tmp_path: Path, version: SolutionVersion
 ) -> None:
     command = [str(tmp_path / "nothing")]
     trainings = TrainingProcesses(registry, artefacts, tmp_path / "trainings", command, {})

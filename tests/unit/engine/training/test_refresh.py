@@ -19,8 +19,11 @@ from pawsonalize.engine.training.refresh import Folder
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.recipes.contract import Context
-from pawsonalize.storage.artefacts import LocalArtefacts
-from pawsonalize.storage.sql import Database, SqlCatalogue, SqlEventLog, SqlImpressions
+from pawsonalize.storage.artefacts import ArtefactStore
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.impressions import Impressions
 from tests.event_data import T0, event
 
 NOW = T0 + 1000
@@ -29,7 +32,7 @@ NEW = "2-New-1-1"
 
 @pytest.fixture
 def folder(
-    registry: Registry, log: SqlEventLog, catalogue: SqlCatalogue, artefacts: LocalArtefacts
+    registry: Registry, log: EventLog, catalogue: Catalogue, artefacts: ArtefactStore
 ) -> Folder:
     return Folder(registry, log, catalogue, artefacts)
 
@@ -39,7 +42,7 @@ class World:
 
     def __init__(
         self,
-        log: SqlEventLog,
+        log: EventLog,
         versions: SolutionVersions,
         trainer: Trainer,
         campaigns: Campaigns,
@@ -68,7 +71,7 @@ class World:
 
 @pytest.fixture
 def world(
-    log: SqlEventLog,
+    log: EventLog,
     versions: SolutionVersions,
     trainer: Trainer,
     campaigns: Campaigns,
@@ -78,7 +81,7 @@ def world(
 
 
 def test_a_fold_is_what_a_training_of_that_moment_would_be(
-    world: World, folder: Folder, artefacts: LocalArtefacts, versions: SolutionVersions
+    world: World, folder: Folder, artefacts: ArtefactStore, versions: SolutionVersions
 ) -> None:
     version = world.serve()
     assert folder.fold(version.name, NOW) is None, "nothing is new"
@@ -95,7 +98,7 @@ def test_a_fold_is_what_a_training_of_that_moment_would_be(
 
 
 def test_a_version_of_old_that_kept_no_rows_is_folded_from_the_whole_log(
-    world: World, folder: Folder, artefacts: LocalArtefacts
+    world: World, folder: Folder, artefacts: ArtefactStore
 ) -> None:
     version = world.serve()
     assert version.artefact is not None
@@ -111,7 +114,7 @@ def test_a_version_of_old_that_kept_no_rows_is_folded_from_the_whole_log(
 
 
 def test_recipes_that_cannot_count_anew_are_left_alone(
-    world: World, folder: Folder, artefacts: LocalArtefacts
+    world: World, folder: Folder, artefacts: ArtefactStore
 ) -> None:
     version = world.serve("popularity-count")
     world.see(NEW)
@@ -120,7 +123,7 @@ def test_recipes_that_cannot_count_anew_are_left_alone(
 
 
 def test_only_the_newest_folds_of_what_is_or_was_just_served_are_kept(
-    world: World, folder: Folder, artefacts: LocalArtefacts
+    world: World, folder: Folder, artefacts: ArtefactStore
 ) -> None:
     older = world.serve()
     world.see("a")
@@ -145,7 +148,7 @@ def test_only_the_newest_folds_of_what_is_or_was_just_served_are_kept(
 
 
 def test_a_deleted_solution_leaves_no_folds(
-    world: World, artefacts: LocalArtefacts, versions: SolutionVersions, registry: Registry
+    world: World, artefacts: ArtefactStore, versions: SolutionVersions, registry: Registry
 ) -> None:
     version = world.train()
     artefacts.save(Fold(version.name, Cut(99, NOW)).location, *artefacts.load(version.name))
@@ -155,7 +158,7 @@ def test_a_deleted_solution_leaves_no_folds(
 
 
 def test_a_fold_that_dies_leaves_the_version_as_it_was(
-    world: World, folder: Folder, artefacts: LocalArtefacts, monkeypatch: pytest.MonkeyPatch
+    world: World, folder: Folder, artefacts: ArtefactStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version = world.serve()
     world.see(NEW)
@@ -196,7 +199,7 @@ def test_a_worker_that_starts_late_serves_the_fold_at_once(
     folder: Folder,
     registry: Registry,
     campaigns: Campaigns,
-    artefacts: LocalArtefacts,
+    artefacts: ArtefactStore,
 ) -> None:
     version = world.serve()
     world.see(NEW)
@@ -220,13 +223,13 @@ def test_a_broken_fold_is_not_served_and_tried_once(
     assert fold is not None
     (tmp_path / "models" / fold.location / "cells.npy").write_bytes(b"no array")
     tried: list[str] = []
-    load = LocalArtefacts.load
+    load = ArtefactStore.load
 
-    def noting(self: LocalArtefacts, location: str) -> object:
+    def noting(self: ArtefactStore, location: str) -> object:
         tried.append(location)
         return load(self, location)
 
-    monkeypatch.setattr(LocalArtefacts, "load", noting)
+    monkeypatch.setattr(ArtefactStore, "load", noting)
     for _ in range(3):
         assert not live.refresh(NOW)
     assert tried == [fold.location]
@@ -242,15 +245,15 @@ def test_exploration_follows_the_items_and_events_of_the_fold(
     folder: Folder,
     registry: Registry,
     campaigns: Campaigns,
-    artefacts: LocalArtefacts,
+    artefacts: ArtefactStore,
     database: Database,
-    log: SqlEventLog,
-    catalogue: SqlCatalogue,
+    log: EventLog,
+    catalogue: Catalogue,
 ) -> None:
     exploring = LiveModel(
         "recommender",
         campaigns,
-        Loader(registry, artefacts, Exposure(log, catalogue, SqlImpressions(database))),
+        Loader(registry, artefacts, Exposure(log, catalogue, Impressions(database))),
         ServingSettings(exploration_weight=0.5),
     )
     version = world.serve()
@@ -279,7 +282,7 @@ def test_a_rollback_goes_back_to_the_version_as_it_was_served_last(
 
 
 def test_a_version_that_is_gone_cannot_be_folded(
-    world: World, folder: Folder, artefacts: LocalArtefacts
+    world: World, folder: Folder, artefacts: ArtefactStore
 ) -> None:
     version = world.serve()
     assert version.artefact is not None

@@ -27,16 +27,16 @@ from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.evaluation.metrics.catalogue import METRICS
 from pawsonalize.recipes.catalogue import RECIPES
 from pawsonalize.recipes.contract import Context
-from pawsonalize.storage.artefacts import LocalArtefacts
-from pawsonalize.storage.base import Item
-from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog
+from pawsonalize.storage.artefacts import ArtefactStore
+from pawsonalize.storage.catalogue import Catalogue, Item
+from pawsonalize.storage.event_log import EventLog
 from tests.event_data import T0, event
 
 Train = Callable[..., SolutionVersion]
 
 
 @pytest.fixture
-def train(log: SqlEventLog, versions: SolutionVersions, trainer: Trainer) -> Train:
+def train(log: EventLog, versions: SolutionVersions, trainer: Trainer) -> Train:
     """Creates a version of the recommender and trains it; the log has 20 events of 3 users."""
     log.append([event(f"{n}", user=f"u{n % 3}", item=f"2-B-1-{n % 4}", at=n) for n in range(20)])
 
@@ -85,7 +85,7 @@ def test_the_same_wish_makes_the_same_bytes_under_another_name(
 
 
 def test_a_training_that_comes_late_sees_the_log_as_it_was_when_it_was_asked_for(
-    train: Train, versions: SolutionVersions, trainer: Trainer, log: SqlEventLog, tmp_path: Path
+    train: Train, versions: SolutionVersions, trainer: Trainer, log: EventLog, tmp_path: Path
 ) -> None:
     before = train()
     asked = versions.create("recommender", as_of=T0 + 1000, now=T0)
@@ -95,7 +95,7 @@ def test_a_training_that_comes_late_sees_the_log_as_it_was_when_it_was_asked_for
 
 
 def test_only_the_events_that_the_solution_selects_are_trained_on(
-    train: Train, log: SqlEventLog, registry: Registry
+    train: Train, log: EventLog, registry: Registry
 ) -> None:
     log.append(
         [
@@ -126,7 +126,7 @@ def test_a_version_that_is_ready_is_not_trained_again(train: Train, trainer: Tra
 
 
 def test_a_model_that_an_earlier_training_left_without_a_word_is_replaced(
-    train: Train, versions: SolutionVersions, trainer: Trainer, artefacts: LocalArtefacts
+    train: Train, versions: SolutionVersions, trainer: Trainer, artefacts: ArtefactStore
 ) -> None:
     other = train(recipe="trending-now")
     assert other.artefact is not None
@@ -140,15 +140,15 @@ def test_a_model_that_an_earlier_training_left_without_a_word_is_replaced(
 def test_a_training_that_fails_says_why_and_can_be_tried_again(
     versions: SolutionVersions,
     trainer: Trainer,
-    artefacts: LocalArtefacts,
+    artefacts: ArtefactStore,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def fail(self: LocalArtefacts, *arguments: object) -> str:
+    def fail(self: ArtefactStore, *arguments: object) -> str:
         raise StorageUnavailable("the disk is full")
 
     name = versions.create("recommender", as_of=T0, now=T0).name
     with monkeypatch.context() as patch:
-        patch.setattr(LocalArtefacts, "save", fail)
+        patch.setattr(ArtefactStore, "save", fail)
         with pytest.raises(StorageUnavailable):
             trainer.train(name)
     failed = versions.get(name)
@@ -167,13 +167,13 @@ def test_a_training_that_was_stopped_ends_at_its_next_word(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     name = versions.create("recommender", as_of=T0, now=T0).name
-    rows = SqlEventLog.training_rows
+    rows = EventLog.training_rows
 
-    def stopped(self: SqlEventLog, *arguments: int, **more: int) -> object:
+    def stopped(self: EventLog, *arguments: int, **more: int) -> object:
         registry.update(moved(versions.get(name), Status.CREATE_STOPPING), T0)
         return rows(self, *arguments, **more)
 
-    monkeypatch.setattr(SqlEventLog, "training_rows", stopped)
+    monkeypatch.setattr(EventLog, "training_rows", stopped)
     with pytest.raises(Conflict):
         trainer.train(name)
     assert versions.get(name).status is Status.CREATE_STOPPING
@@ -204,7 +204,7 @@ def test_a_training_says_how_far_it_is_and_a_report_that_fails_costs_nothing(
 
 @pytest.mark.parametrize("rounds", [1, 3])
 def test_folding_new_events_gives_the_model_of_a_full_training(
-    train: Train, log: SqlEventLog, catalogue: SqlCatalogue, artefacts: LocalArtefacts, rounds: int
+    train: Train, log: EventLog, catalogue: Catalogue, artefacts: ArtefactStore, rounds: int
 ) -> None:
     catalogue.put_items([Item(f"2-B-1-{n}", {}) for n in range(3)])
     train(recipe="trending-now", seed=5)
@@ -229,7 +229,7 @@ def test_folding_new_events_gives_the_model_of_a_full_training(
 
 @pytest.mark.parametrize("recipe", ["user-personalization", "personalized-ranking"])
 def test_an_update_counts_anew_as_a_full_training_where_nothing_is_learned(
-    train: Train, log: SqlEventLog, catalogue: SqlCatalogue, tmp_path: Path, recipe: str
+    train: Train, log: EventLog, catalogue: Catalogue, tmp_path: Path, recipe: str
 ) -> None:
     train(recipe=recipe, seed=5)
     for number in (1, 2):
@@ -278,7 +278,7 @@ def test_a_version_that_need_not_be_measured_first_is_ready_before_it_is(
 
 
 def test_where_nobody_can_be_held_out_a_version_says_so(
-    log: SqlEventLog, versions: SolutionVersions, trainer: Trainer
+    log: EventLog, versions: SolutionVersions, trainer: Trainer
 ) -> None:
     log.append([event("one")])
     created = versions.create("recommender", as_of=T0 + 1, now=T0)

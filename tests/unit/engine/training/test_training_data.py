@@ -7,12 +7,12 @@ from pawsonalize.domain.schemas import DatasetType, Field, Schema
 from pawsonalize.engine.resources.solutions import Cut, EventParameters, TrainingSelection
 from pawsonalize.engine.training.training_data import marked_training_data, training_data
 from pawsonalize.recipes.contract import TrainingData
-from pawsonalize.storage.base import Item, User
-from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog
+from pawsonalize.storage.catalogue import Catalogue, Item, User
+from pawsonalize.storage.event_log import EventLog
 from tests.event_data import T0, event
 
 
-def read(log: SqlEventLog, catalogue: SqlCatalogue, as_of: int = T0 + 1000) -> TrainingData:
+def read(log: EventLog, catalogue: Catalogue, as_of: int = T0 + 1000) -> TrainingData:
     return training_data(log, catalogue, through=log.head(), as_of=as_of)
 
 
@@ -25,7 +25,7 @@ def rows(data: TrainingData) -> list[tuple[int, str, str, int]]:
 
 
 def test_rows_are_sorted_by_user_then_time_then_the_log(
-    log: SqlEventLog, catalogue: SqlCatalogue
+    log: EventLog, catalogue: Catalogue
 ) -> None:
     log.append(
         [
@@ -48,7 +48,7 @@ def test_rows_are_sorted_by_user_then_time_then_the_log(
 
 
 def test_an_anonymous_session_trains_as_the_user_it_was_bound_to(
-    log: SqlEventLog, catalogue: SqlCatalogue
+    log: EventLog, catalogue: Catalogue
 ) -> None:
     log.append([event("1", user=None, item="a", at=1), event("2", user=None, session="s9", at=2)])
     assert read(log, catalogue).n_users == 2
@@ -59,14 +59,14 @@ def test_an_anonymous_session_trains_as_the_user_it_was_bound_to(
 
 
 def test_a_user_and_a_session_of_one_name_are_two_visitors(
-    log: SqlEventLog, catalogue: SqlCatalogue
+    log: EventLog, catalogue: Catalogue
 ) -> None:
     log.append([event("1", user="x", session="s1"), event("2", user=None, session="x")])
     assert read(log, catalogue).n_users == 2
 
 
 def test_only_what_was_known_at_the_moment_and_in_the_snapshot_is_there(
-    log: SqlEventLog, catalogue: SqlCatalogue
+    log: EventLog, catalogue: Catalogue
 ) -> None:
     log.append([event("1", item="a", at=1), event("2", item="b", at=9)])
     snapshot = log.head()
@@ -76,7 +76,7 @@ def test_only_what_was_known_at_the_moment_and_in_the_snapshot_is_there(
 
 
 def test_the_catalogue_comes_first_in_order_of_id_with_items_nobody_touched(
-    log: SqlEventLog, catalogue: SqlCatalogue
+    log: EventLog, catalogue: Catalogue
 ) -> None:
     catalogue.put_items([Item("2-Pug-1-1", {}), Item("1-Manx-1-3", {}), Item("odd", {})])
     log.append([event("1", item="2-Zuchon-1-1"), event("2", item="2-Pug-1-1")])
@@ -99,7 +99,7 @@ def test_the_catalogue_comes_first_in_order_of_id_with_items_nobody_touched(
 
 
 def test_a_missing_value_is_nan_and_a_huge_one_stays_finite(
-    log: SqlEventLog, catalogue: SqlCatalogue
+    log: EventLog, catalogue: Catalogue
 ) -> None:
     values = [None, 0.5, 1e308, -1e308]
     log.append([event(f"{n}", at=n, event_value=value) for n, value in enumerate(values)])
@@ -109,14 +109,14 @@ def test_a_missing_value_is_nan_and_a_huge_one_stays_finite(
     assert np.isfinite(found[1:]).all()
 
 
-def test_nothing_at_all_is_data_too(log: SqlEventLog, catalogue: SqlCatalogue) -> None:
+def test_nothing_at_all_is_data_too(log: EventLog, catalogue: Catalogue) -> None:
     data = read(log, catalogue)
     assert (len(data), data.n_users, data.item_ids, data.event_types) == (0, 0, (), ())
     assert data.attributes.codes.shape == (0, 5)
 
 
 def test_more_event_types_than_a_column_holds_are_no_crash(
-    log: SqlEventLog, catalogue: SqlCatalogue
+    log: EventLog, catalogue: Catalogue
 ) -> None:
     # A site that puts an id into eventType must not stop every later training.
     log.append([event(f"{n}", event_type=f"type {n}", user=f"{n % 10}") for n in range(33_000)])
@@ -128,7 +128,7 @@ def test_more_event_types_than_a_column_holds_are_no_crash(
 
 @pytest.mark.parametrize("mark", [0, 7, 30, 99])
 def test_marked_rows_are_those_the_log_held_by_then_and_the_data_stay_the_same(
-    log: SqlEventLog, catalogue: SqlCatalogue, mark: int
+    log: EventLog, catalogue: Catalogue, mark: int
 ) -> None:
     dice = np.random.default_rng(1)
     events = [
@@ -163,7 +163,7 @@ def schema(dataset: DatasetType, **columns: bool) -> Schema:
 
 
 def test_items_of_any_kind_are_described_by_the_categorical_columns_of_their_dataset(
-    log: SqlEventLog, catalogue: SqlCatalogue
+    log: EventLog, catalogue: Catalogue
 ) -> None:
     catalogue.put_schema(schema(DatasetType.ITEMS, ITEM_ID=True, GENRES=True, TITLE=False))
     catalogue.put_items(
@@ -185,7 +185,7 @@ def test_items_of_any_kind_are_described_by_the_categorical_columns_of_their_dat
 
 
 def test_groups_keep_what_their_ids_say_and_other_columns_add_to_it(
-    log: SqlEventLog, catalogue: SqlCatalogue
+    log: EventLog, catalogue: Catalogue
 ) -> None:
     catalogue.put_schema(schema(DatasetType.ITEMS, ANIMAL_SIZE=True, COAT=True, SHELTER=True))
     row: dict[str, str | float | None] = {"ANIMAL_SIZE": "1", "COAT": "short", "SHELTER": 7.0}
@@ -205,7 +205,7 @@ def facets(data: TrainingData) -> list[dict[str, str]]:
 
 
 def test_facets_are_what_events_and_users_say_of_each_visitor(
-    log: SqlEventLog, catalogue: SqlCatalogue
+    log: EventLog, catalogue: Catalogue
 ) -> None:
     catalogue.put_schema(schema(DatasetType.INTERACTIONS, CHANNEL_KIND=True, NOTE=False))
     catalogue.put_schema(schema(DatasetType.USERS, USER_ID=True, GENDER=True))
@@ -231,7 +231,7 @@ def test_facets_are_what_events_and_users_say_of_each_visitor(
 
 
 def test_the_distance_of_an_event_is_known_from_the_next_one_on(
-    log: SqlEventLog, catalogue: SqlCatalogue
+    log: EventLog, catalogue: Catalogue
 ) -> None:
     # It is the distance to the very animal, so it would give the choice away.
     far = '{"distance_km": 250}'
@@ -246,21 +246,21 @@ def test_the_distance_of_an_event_is_known_from_the_next_one_on(
     assert facets(read(log, catalogue)) == [{}, {"context.DISTANCE": "4"}, {}, {}]
 
 
-def test_without_facets_nothing_is_kept_of_them(log: SqlEventLog, catalogue: SqlCatalogue) -> None:
+def test_without_facets_nothing_is_kept_of_them(log: EventLog, catalogue: Catalogue) -> None:
     catalogue.put_users([User("ann", {"NAME": "Ann"})])
     log.append([event("1", properties='{"page": 3}')])
     assert not read(log, catalogue).facets
 
 
 def test_a_property_with_a_value_of_its_own_each_time_stays_small(
-    log: SqlEventLog, catalogue: SqlCatalogue
+    log: EventLog, catalogue: Catalogue
 ) -> None:
     log.append([event(f"{n}", at=n, properties=f'{{"device": "agent {n}"}}') for n in range(90)])
     assert len(read(log, catalogue).facets.values[0]) == 50
 
 
 def test_types_train_by_what_they_mean_and_dislikes_are_no_choices(
-    log: SqlEventLog, catalogue: SqlCatalogue
+    log: EventLog, catalogue: Catalogue
 ) -> None:
     log.append(
         [
@@ -277,7 +277,7 @@ def test_types_train_by_what_they_mean_and_dislikes_are_no_choices(
 
 
 def test_a_solutions_events_are_those_it_names_but_for_case_and_separators(
-    log: SqlEventLog, catalogue: SqlCatalogue
+    log: EventLog, catalogue: Catalogue
 ) -> None:
     log.append(
         [

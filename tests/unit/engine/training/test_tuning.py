@@ -29,8 +29,8 @@ from pawsonalize.engine.training.tuning import planned_trials, tune
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.recipes.contract import TrainingData
 from pawsonalize.recipes.ranges import Range
-from pawsonalize.storage.artefacts import LocalArtefacts
-from pawsonalize.storage.sql import SqlEventLog
+from pawsonalize.storage.artefacts import ArtefactStore
+from pawsonalize.storage.event_log import EventLog
 from tests.event_data import T0, event
 from tests.recipe_data import NOW, training_data
 
@@ -170,7 +170,7 @@ def test_a_range_of_what_cannot_be_tuned_is_refused_before_the_training(
 
 
 @pytest.fixture
-def filled(log: SqlEventLog) -> SqlEventLog:
+def filled(log: EventLog) -> EventLog:
     data = fashions()
     log.append(
         [
@@ -183,11 +183,11 @@ def filled(log: SqlEventLog) -> SqlEventLog:
 
 
 def test_a_tuned_version_is_trained_and_judged_with_what_was_found(
-    filled: SqlEventLog,
+    filled: EventLog,
     registry: Registry,
     versions: SolutionVersions,
     trainer: Trainer,
-    artefacts: LocalArtefacts,
+    artefacts: ArtefactStore,
 ) -> None:
     solution = registry.get(Solution, "recommender")
     wished = Tuning(8, ranges={"half_life_days": Range(0.1, 1000.0, log=True)})
@@ -206,7 +206,7 @@ def test_a_tuned_version_is_trained_and_judged_with_what_was_found(
 
 
 def test_a_training_that_begins_again_does_not_tune_again(
-    filled: SqlEventLog, registry: Registry, versions: SolutionVersions, trainer: Trainer
+    filled: EventLog, registry: Registry, versions: SolutionVersions, trainer: Trainer
 ) -> None:
     created = versions.create("recommender", as_of=NOW, now=T0, tuning=Tuning(200))
     found = Tuned({"half_life_days": 3.0}, "found before the crash")
@@ -216,7 +216,7 @@ def test_a_training_that_begins_again_does_not_tune_again(
 
 
 def test_an_update_is_not_tuned_and_keeps_what_its_base_found(
-    filled: SqlEventLog, versions: SolutionVersions, trainer: Trainer
+    filled: EventLog, versions: SolutionVersions, trainer: Trainer
 ) -> None:
     wishes: dict[str, Any] = {"as_of": NOW, "now": T0, "recipe": "trending-now"}
     base = trainer.train(versions.create("recommender", **wishes, tuning=Tuning(2)).name)

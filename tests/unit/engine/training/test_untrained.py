@@ -4,13 +4,16 @@ from collections.abc import Iterator
 
 from pawsonalize.engine.serving.served import ServingSettings
 from pawsonalize.engine.training.untrained import Untrained
-from pawsonalize.storage.sql import SqlAnimals, SqlCatalogue, SqlEventLog, SqlSupply
+from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.availability import Availability
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.event_log import EventLog
 from tests.animal_data import animal
 from tests.event_data import T0, event
 
 
 def test_after_a_slow_count_the_next_waits_nine_times_as_long(
-    log: SqlEventLog, catalogue: SqlCatalogue, animals: SqlAnimals, supply: SqlSupply
+    log: EventLog, catalogue: Catalogue, animals: Animals, supply: Availability
 ) -> None:
     animals.put([animal("rex")], T0)
     moments: Iterator[int] = iter((T0, T0 + 1_000, T0 + 9_999, T0 + 10_000, T0 + 10_001))

@@ -19,13 +19,13 @@ from pawsonalize.engine.resources.solutions import (
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.storage.artefacts import LocalArtefacts
-from pawsonalize.storage.sql import SqlEventLog
+from pawsonalize.storage.artefacts import ArtefactStore
+from pawsonalize.storage.event_log import EventLog
 from tests.event_data import T0, event
 
 
 def test_a_version_remembers_the_solution_and_the_log_as_they_were(
-    versions: SolutionVersions, registry: Registry, log: SqlEventLog
+    versions: SolutionVersions, registry: Registry, log: EventLog
 ) -> None:
     log.append([event("1"), event("2")])
     created = versions.create("recommender", as_of=T0 + 5, now=T0 + 9, seed=3)
@@ -45,7 +45,7 @@ def test_two_versions_of_one_moment_have_names_of_their_own(versions: SolutionVe
 
 
 def test_the_same_wish_under_the_same_name_is_one_version(
-    versions: SolutionVersions, log: SqlEventLog
+    versions: SolutionVersions, log: EventLog
 ) -> None:
     first = versions.create("recommender", as_of=T0, now=T0, name="daily")
     log.append([event("1")])
@@ -125,7 +125,7 @@ def test_a_solution_goes_with_its_versions_and_their_models(
     versions: SolutionVersions,
     registry: Registry,
     trainer: Trainer,
-    artefacts: LocalArtefacts,
+    artefacts: ArtefactStore,
     campaigns: Campaigns,
 ) -> None:
     trained = trainer.train(versions.create("recommender", as_of=T0, now=T0).name)

@@ -21,7 +21,8 @@ from pawsonalize.engine.ingest.importing.rows import EventReader, ItemReader, Us
 from pawsonalize.engine.ingest.importing.text_form import TextForm
 from pawsonalize.engine.resources.datasets import ACTION_ID, ITEM_ID, as_items, is_of_actions
 from pawsonalize.engine.resources.progress import Progress, silent
-from pawsonalize.storage.base import Catalogue, EventLog, Item, User
+from pawsonalize.storage.catalogue import Catalogue, Item, User
+from pawsonalize.storage.event_log import EventLog
 
 _ERRORS_IN_REPORT = 20
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.statuses import AnimalStatus, StatusChange, check_step, route, with_stay
 from pawsonalize.engine.ingest.inventory.listing import Listing
 from pawsonalize.storage.animals import AnimalQuery, Animals
-from pawsonalize.storage.base import Catalogue
+from pawsonalize.storage.catalogue import Catalogue
 
 MAX_ANIMALS = 1_000
 MAX_PAGE = 500

@@ -7,7 +7,9 @@ from threading import Lock
 from pawsonalize.domain.stays import FOREVER
 from pawsonalize.engine.serving.animals.available import Shelf
 from pawsonalize.engine.serving.animals.distance import Postcodes
-from pawsonalize.storage.animals import AnimalExposures, Animals, Revision, Supply
+from pawsonalize.storage.animal_exposures import AnimalExposures
+from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.availability import Availability, Revision
 
 _AT_ONCE = 500
 # Clocks and writers may lag so far. Counts are absolute: to read some twice does no harm.
@@ -23,7 +25,11 @@ class ShelfWatch:
     """
 
     def __init__(
-        self, animals: Animals, supply: Supply, exposures: AnimalExposures, postcodes: Postcodes
+        self,
+        animals: Animals,
+        supply: Availability,
+        exposures: AnimalExposures,
+        postcodes: Postcodes,
     ) -> None:
         self._animals = animals
         self._supply = supply

@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass, replace
 import numpy as np
 
 from pawsonalize.recipes.conditional_logit import ListChoice, fit_weights
-from pawsonalize.storage.animals import Choice
+from pawsonalize.storage.animal_exposures import Choice
 
 LEARNED = ("waiting", "exposure", "distance", "photos", "compatibility")
 """The factors that differ between animals of one group; each lies between its bounds below."""

@@ -13,7 +13,8 @@ from pawsonalize.engine.serving.filters.columns import Attributes, Columns, Mask
 from pawsonalize.engine.serving.filters.evaluation import AppliedFilter, Facts, passing
 from pawsonalize.engine.serving.metadata import ItemMetadata
 from pawsonalize.engine.serving.query import Query
-from pawsonalize.storage.base import Catalogue, EventLog, User
+from pawsonalize.storage.catalogue import Catalogue, User
+from pawsonalize.storage.event_log import EventLog
 
 # So many of a visitor's newest interactions of each event type count, as in Amazon Personalize.
 INTERACTIONS_PER_TYPE = 100

@@ -13,7 +13,7 @@ from pawsonalize.engine.resources.datasets import Dataset, DatasetSchema, Filter
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.serving.metadata import GROUP_FIELDS
-from pawsonalize.storage.base import Catalogue
+from pawsonalize.storage.catalogue import Catalogue
 
 # Distinct fields that all filters of a dataset group may speak of together, as Amazon's.
 MAX_FIELDS = 20

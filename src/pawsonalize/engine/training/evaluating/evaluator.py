@@ -39,7 +39,8 @@ from pawsonalize.evaluation.metrics.catalogue import METRICS
 from pawsonalize.evaluation.slices import Slice
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Recipe, TrainingData
-from pawsonalize.storage.base import Catalogue, EventLog
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.event_log import EventLog
 
 SHUFFLED = "shuffled order"
 

@@ -33,7 +33,8 @@ from pawsonalize.evaluation.randomization import chance_of_lead
 from pawsonalize.evaluation.slices import Slice
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model, TrainingData
-from pawsonalize.storage.base import Catalogue, EventLog
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.event_log import EventLog
 
 _FIRST_PLACES = 5
 

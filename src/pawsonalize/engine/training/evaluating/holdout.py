@@ -28,7 +28,7 @@ from pawsonalize.evaluation.splits import (
     personalize_split,
 )
 from pawsonalize.recipes.contract import Context, Model, TrainingData
-from pawsonalize.storage.base import Catalogue
+from pawsonalize.storage.catalogue import Catalogue
 
 
 def part_of(

@@ -34,7 +34,8 @@ from pawsonalize.engine.training.retraining.record import (
 )
 from pawsonalize.engine.training.settings import with_meanings
 from pawsonalize.engine.training.training_data import has_events, training_data
-from pawsonalize.storage.base import Catalogue, EventLog
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.event_log import EventLog
 
 _NOTHING_NEW = "no event has come and no setting has changed since the live version was trained"
 _NOBODY = "no solution asks to be retrained: one does that a campaign serves"

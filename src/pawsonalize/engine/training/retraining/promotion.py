@@ -21,7 +21,8 @@ from pawsonalize.evaluation.gate.decision import decide
 from pawsonalize.evaluation.gate.settings import GateSettings
 from pawsonalize.evaluation.metrics.catalogue import NDCG_AT_5
 from pawsonalize.recipes.contract import Model
-from pawsonalize.storage.base import Catalogue, EventLog
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.event_log import EventLog
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from pawsonalize.engine.training.retraining.record import (
     write_record,
 )
 from pawsonalize.engine.training.retraining.schedule import Schedule
-from pawsonalize.storage.base import EventLog
+from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.workflow_runs import WorkflowRun, WorkflowRuns
 
 

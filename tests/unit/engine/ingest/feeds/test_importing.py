@@ -12,8 +12,8 @@ from pawsonalize.engine.ingest.feeds.formats import FeedForm, read_feed
 from pawsonalize.engine.ingest.feeds.importing import FeedImport, FeedReport, import_feed
 from pawsonalize.engine.ingest.feeds.watching import FolderWatch
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
-from pawsonalize.storage.animals import AnimalQuery
-from pawsonalize.storage.sql import SqlAnimals, SqlSupply
+from pawsonalize.storage.animals import AnimalQuery, Animals
+from pawsonalize.storage.availability import Availability
 from tests.event_data import T0
 from tests.unit.engine.ingest.feeds.samples import FILES
 
@@ -25,7 +25,7 @@ def feed(*names: str) -> bytes:
 
 
 def take(
-    animals: SqlAnimals,
+    animals: Animals,
     content: bytes,
     how: FeedImport = DELTA,
     at: int = T0,
@@ -35,14 +35,14 @@ def take(
     return import_feed(Inventory(animals), animals, rows, how, at, at)
 
 
-def statuses(animals: SqlAnimals) -> dict[str, str]:
+def statuses(animals: Animals) -> dict[str, str]:
     return {one.animal_id: one.status.value for one in animals.page(AnimalQuery(99))}
 
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("how", [DELTA, COMPLETE])
 def test_the_same_file_twice_changes_nothing(
-    animals: SqlAnimals, supply: SqlSupply, name: str, how: FeedImport
+    animals: Animals, supply: Availability, name: str, how: FeedImport
 ) -> None:
     assert take(animals, FILES[name], how, name=name).created == 2
     before, revision = animals.page(AnimalQuery(9)), supply.revision()
@@ -52,7 +52,7 @@ def test_the_same_file_twice_changes_nothing(
 
 
 def test_who_is_absent_from_a_complete_feed_is_removed_and_from_a_delta_not(
-    animals: SqlAnimals,
+    animals: Animals,
 ) -> None:
     take(animals, feed("a", "b", "c", "d"))
     take(animals, feed("a", "b", "d"))
@@ -64,7 +64,7 @@ def test_who_is_absent_from_a_complete_feed_is_removed_and_from_a_delta_not(
     assert take(animals, feed("a", "b", "d"), COMPLETE).removed == 0
 
 
-def test_a_feed_that_shrinks_is_refused_and_changes_nothing(animals: SqlAnimals) -> None:
+def test_a_feed_that_shrinks_is_refused_and_changes_nothing(animals: Animals) -> None:
     take(animals, feed("a", "b", "c"))
     with pytest.raises(Conflict, match="--allow-shrink"):
         take(animals, feed("a", "new"), COMPLETE)
@@ -73,7 +73,7 @@ def test_a_feed_that_shrinks_is_refused_and_changes_nothing(animals: SqlAnimals)
     assert take(animals, feed("a"), allowed).removed == 2
 
 
-def test_an_animal_whose_row_is_bad_is_not_taken_for_gone(animals: SqlAnimals) -> None:
+def test_an_animal_whose_row_is_bad_is_not_taken_for_gone(animals: Animals) -> None:
     take(animals, feed("a", "b", "c", "d"))
     damaged = feed("a", "b", "c") + b"\nd,,manx"
     report = take(animals, damaged, COMPLETE)
@@ -81,9 +81,7 @@ def test_an_animal_whose_row_is_bad_is_not_taken_for_gone(animals: SqlAnimals) -
 
 
 @pytest.mark.parametrize("bad", [b"d,cat", b"\xff,cat,manx", b',cat,manx\n"e,cat'])
-def test_where_an_id_cannot_be_read_nobody_is_taken_for_gone(
-    animals: SqlAnimals, bad: bytes
-) -> None:
+def test_where_an_id_cannot_be_read_nobody_is_taken_for_gone(animals: Animals, bad: bytes) -> None:
     take(animals, feed("a", "b", "c", "Zoé"))
     report = take(animals, feed("a", "Zoé", "é") + b"\n" + bad, COMPLETE)
     assert (report.removed, report.kept) == (0, 2)
@@ -93,14 +91,14 @@ def test_where_an_id_cannot_be_read_nobody_is_taken_for_gone(
     assert "cannot be read" in note
 
 
-def test_a_file_saved_in_another_encoding_removes_nobody(animals: SqlAnimals) -> None:
+def test_a_file_saved_in_another_encoding_removes_nobody(animals: Animals) -> None:
     cats = feed("Zoé", "Chloé", "b").decode()
     take(animals, cats.encode())
     again = take(animals, cats.encode("cp1252"), COMPLETE)
     assert (again.unchanged, again.removed, again.rejected) == (3, 0, [])
 
 
-def test_where_many_rows_are_bad_nobody_is_taken_for_gone(animals: SqlAnimals) -> None:
+def test_where_many_rows_are_bad_nobody_is_taken_for_gone(animals: Animals) -> None:
     take(animals, feed(*"abcdefgh"))
     bad = feed(*"abcd") + b"".join(b"\n%c,,manx" % name for name in b"efg")
     report = take(animals, bad, COMPLETE)
@@ -108,14 +106,14 @@ def test_where_many_rows_are_bad_nobody_is_taken_for_gone(animals: SqlAnimals) -
     assert "3 of 7 rows were rejected" in report.notes[0]
 
 
-def test_sources_do_not_touch_each_others_animals(animals: SqlAnimals) -> None:
+def test_sources_do_not_touch_each_others_animals(animals: Animals) -> None:
     take(animals, feed("a", "b"))
     north = FeedImport(source="north", complete=True)
     assert take(animals, feed("a"), north).created == 1
     assert statuses(animals).keys() == {"a", "b", "north:a"}
 
 
-def test_who_was_removed_and_is_listed_again_is_available(animals: SqlAnimals) -> None:
+def test_who_was_removed_and_is_listed_again_is_available(animals: Animals) -> None:
     take(animals, feed("a", "b", "c", "d"))
     take(animals, feed("a", "b", "c"), COMPLETE, T0 + 1)
     take(
@@ -127,7 +125,7 @@ def test_who_was_removed_and_is_listed_again_is_available(animals: SqlAnimals) -
 
 
 @pytest.fixture
-def watched(tmp_path: Path, animals: SqlAnimals) -> tuple[Path, FolderWatch]:
+def watched(tmp_path: Path, animals: Animals) -> tuple[Path, FolderWatch]:
     folder = tmp_path / "feeds"
     folder.mkdir()
     watch = FolderWatch(folder, lambda path: take(animals, path.read_bytes(), COMPLETE))
@@ -135,7 +133,7 @@ def watched(tmp_path: Path, animals: SqlAnimals) -> tuple[Path, FolderWatch]:
 
 
 def test_a_file_is_taken_once_it_no_longer_grows(
-    watched: tuple[Path, FolderWatch], animals: SqlAnimals
+    watched: tuple[Path, FolderWatch], animals: Animals
 ) -> None:
     folder, watch = watched
     file = folder / "cats.csv"
@@ -162,7 +160,7 @@ def test_an_unfinished_upload_is_left_until_it_is_renamed(
 
 
 def test_a_refused_file_moves_aside_with_its_reason_and_the_next_is_taken(
-    watched: tuple[Path, FolderWatch], animals: SqlAnimals
+    watched: tuple[Path, FolderWatch], animals: Animals
 ) -> None:
     folder, watch = watched
     take(animals, feed("a", "b", "c"))
@@ -179,7 +177,7 @@ def test_a_refused_file_moves_aside_with_its_reason_and_the_next_is_taken(
 
 
 def test_a_file_without_one_good_row_is_refused(
-    watched: tuple[Path, FolderWatch], animals: SqlAnimals
+    watched: tuple[Path, FolderWatch], animals: Animals
 ) -> None:
     folder, watch = watched
     (folder / "cats.csv").write_bytes(b"id,species\na,\nb,\n")
@@ -224,7 +222,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_fields_that_nobody_knows_are_named_once(
-    animals: SqlAnimals, name: str, content: bytes
+    animals: Animals, name: str, content: bytes
 ) -> None:
     report = take(animals, content, name=name)
     assert report.created == 2
@@ -233,7 +231,7 @@ def test_fields_that_nobody_knows_are_named_once(
 
 
 def test_a_misspelt_column_of_a_household_rule_is_refused_with_the_right_name(
-    animals: SqlAnimals,
+    animals: Animals,
 ) -> None:
     content = b"id,species,good_wiht_kids\na,dog,no"
     with pytest.raises(InvalidInput, match="GOOD_WIHT_KIDS: write good_with_kids"):

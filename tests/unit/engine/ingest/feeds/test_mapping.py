@@ -9,7 +9,7 @@ from pawsonalize.engine.ingest.feeds.formats import read_feed
 from pawsonalize.engine.ingest.feeds.importing import FeedImport, FeedReport, import_feed
 from pawsonalize.engine.ingest.feeds.mapping import ValueMapping, skeleton
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
-from pawsonalize.storage.sql import SqlAnimals
+from pawsonalize.storage.animals import Animals
 from tests.event_data import T0
 
 FEED = b"""\
@@ -30,13 +30,13 @@ MEANINGS = {
 }
 
 
-def take(animals: SqlAnimals, how: FeedImport) -> FeedReport:
+def take(animals: Animals, how: FeedImport) -> FeedReport:
     rows, _ = read_feed([FEED])
     return import_feed(Inventory(animals), animals, rows, how, T0, T0)
 
 
 def test_a_report_names_every_value_that_was_not_recognised_with_its_rows(
-    animals: SqlAnimals,
+    animals: Animals,
 ) -> None:
     report = take(animals, FeedImport())
     assert report.unrecognised == {
@@ -50,7 +50,7 @@ def test_a_report_names_every_value_that_was_not_recognised_with_its_rows(
     assert (report.rows, report.created) == (5, 2)
 
 
-def test_a_mapping_mends_all_of_it(animals: SqlAnimals) -> None:
+def test_a_mapping_mends_all_of_it(animals: Animals) -> None:
     report = take(animals, FeedImport(mapping=ValueMapping.of(MEANINGS)))
     assert (report.created, report.rejected, report.unrecognised) == (5, [], {})
     found = animals.get_many(["a", "b", "c", "d", "e"])
@@ -60,7 +60,7 @@ def test_a_mapping_mends_all_of_it(animals: SqlAnimals) -> None:
 
 
 def test_the_skeleton_is_a_mapping_that_changes_nothing_until_it_is_filled_in(
-    animals: SqlAnimals, tmp_path: Path
+    animals: Animals, tmp_path: Path
 ) -> None:
     report = take(animals, FeedImport())
     file = tmp_path / "map.yaml"

@@ -16,14 +16,11 @@ from pawsonalize.engine.ingest.inventory.inventory import Inventory
 from pawsonalize.engine.resources.outbox import Outbox
 from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.storage.animals import AnimalQuery
-from pawsonalize.storage.sql import (
-    Database,
-    SqlAnimals,
-    SqlDeliveries,
-    SqlProblems,
-    SqlResources,
-)
+from pawsonalize.storage.animals import AnimalQuery, Animals
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.deliveries import Deliveries
+from pawsonalize.storage.problems import ProblemTable
+from pawsonalize.storage.resources import Resources
 from tests.event_data import T0
 from tests.feed_server import Answer, FeedServer, feed_server
 from tests.unit.engine.ingest.feeds.samples import ASM3, PETFINDER_JSON, RESCUEGROUPS
@@ -43,7 +40,7 @@ def server() -> Iterator[FeedServer]:
 
 @pytest.fixture
 def problems(database: Database) -> Problems:
-    return Problems(SqlProblems(database), Outbox(SqlDeliveries(database), ["log"]), HOUR)
+    return Problems(ProblemTable(database), Outbox(Deliveries(database), ["log"]), HOUR)
 
 
 class World:
@@ -51,8 +48,8 @@ class World:
 
     def __init__(self, database: Database, server: FeedServer, problems: Problems) -> None:
         self.server = server
-        self.animals = SqlAnimals(database)
-        self.registry = Registry(SqlResources(database))
+        self.animals = Animals(database)
+        self.registry = Registry(Resources(database))
         self.problems = problems
         self.source = FeedSource(f"{server.url}/cats?key=hidden", {"X-Key": "k3y"}, how=COMPLETE)
         self.polling = self.another()

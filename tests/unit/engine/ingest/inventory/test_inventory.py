@@ -11,15 +11,16 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.engine.ingest.inventory.form import AnimalForm
 from pawsonalize.engine.ingest.inventory.inventory import Inventory, Receipt
 from pawsonalize.engine.ingest.inventory.listing import Listing, read_listing
-from pawsonalize.storage.animals import AnimalQuery
-from pawsonalize.storage.sql import SqlAnimals, SqlCatalogue, SqlSupply
+from pawsonalize.storage.animals import AnimalQuery, Animals
+from pawsonalize.storage.availability import Availability
+from pawsonalize.storage.catalogue import Catalogue
 from tests.event_data import T0
 
 BEAGLE = "2-Beagle-2-3"
 
 
 @pytest.fixture
-def inventory(animals: SqlAnimals) -> Inventory:
+def inventory(animals: Animals) -> Inventory:
     return Inventory(animals)
 
 
@@ -32,7 +33,7 @@ def put(inventory: Inventory, listing: Listing, at: int = T0) -> Receipt:
     return inventory.put([listing], at, at)
 
 
-def test_the_same_listing_twice_changes_nothing(inventory: Inventory, supply: SqlSupply) -> None:
+def test_the_same_listing_twice_changes_nothing(inventory: Inventory, supply: Availability) -> None:
     assert put(inventory, told()).created == 1
     before = supply.revision()
     assert put(inventory, told(at=T0 + 9), T0 + 9) == Receipt(unchanged=1)
@@ -80,23 +81,21 @@ def test_a_step_that_is_not_allowed_is_refused_and_changes_nothing(inventory: In
 
 
 def test_an_adoption_told_late_ends_the_stay_when_it_happened(
-    inventory: Inventory, catalogue: SqlCatalogue
+    inventory: Inventory, catalogue: Catalogue
 ) -> None:
     put(inventory, told())
     inventory.set_status("a1", AnimalStatus.ADOPTED, T0 + DAY, at=T0 + 5)
     assert list(catalogue.stays(T0 + DAY)) == [Stay(BEAGLE, T0, T0 + 5)]
 
 
-def test_a_corrected_breed_counts_from_now_on(
-    inventory: Inventory, catalogue: SqlCatalogue
-) -> None:
+def test_a_corrected_breed_counts_from_now_on(inventory: Inventory, catalogue: Catalogue) -> None:
     put(inventory, told())
     put(inventory, told(breed="pug"), T0 + 5)
     assert list(catalogue.stays(T0 + DAY)) == [Stay(BEAGLE, T0, T0 + 5), Stay("2-Pug-2-3", T0 + 5)]
 
 
 def test_an_animal_is_found_by_its_id_and_by_its_new_group_after_it_grew(
-    inventory: Inventory, animals: SqlAnimals, supply: SqlSupply
+    inventory: Inventory, animals: Animals, supply: Availability
 ) -> None:
     put(inventory, told(birth_date="2025-07-01"))  # a puppy on T0, which is in May 2026
     later = T0 + 60 * DAY
@@ -117,7 +116,7 @@ def test_an_id_of_another_source_is_refused_and_costs_no_other(inventory: Invent
 
 
 def test_a_forgotten_animal_is_gone_with_its_stays(
-    inventory: Inventory, catalogue: SqlCatalogue
+    inventory: Inventory, catalogue: Catalogue
 ) -> None:
     put(inventory, told())
     inventory.forget("a1", T0)

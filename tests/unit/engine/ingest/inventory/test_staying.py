@@ -8,11 +8,12 @@ from pawsonalize.engine.ingest.inventory.form import AnimalForm
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
 from pawsonalize.engine.ingest.inventory.listing import read_listing
 from pawsonalize.engine.reporting.stays import waits_of
-from pawsonalize.storage.sql import SqlAnimals, SqlSupply
+from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.availability import Availability
 from tests.event_data import T0
 
 
-def told(animals: SqlAnimals, now: int = T0, /, **fields: object) -> str:
+def told(animals: Animals, now: int = T0, /, **fields: object) -> str:
     """Take an animal `a` as told in days from T0; what its history is then, in days as well."""
     moments = {
         name: iso(T0 + day * DAY) if isinstance(day, int) else day for name, day in fields.items()
@@ -24,12 +25,12 @@ def told(animals: SqlAnimals, now: int = T0, /, **fields: object) -> str:
     return " ".join(f"{one.status}{(one.at - T0) // DAY}" for one in animal.history)
 
 
-def test_an_animal_is_listed_since_its_intake(animals: SqlAnimals) -> None:
+def test_an_animal_is_listed_since_its_intake(animals: Animals) -> None:
     assert told(animals, intake_at=-30) == "available-30"
 
 
 def test_an_intake_that_is_told_later_moves_the_listing_back(
-    animals: SqlAnimals, supply: SqlSupply
+    animals: Animals, supply: Availability
 ) -> None:
     assert told(animals) == "available0"
     assert supply.count(T0 - DAY) == {}
@@ -39,7 +40,7 @@ def test_an_intake_that_is_told_later_moves_the_listing_back(
 
 
 def test_a_past_stay_counts_as_a_wait_and_in_the_supply(
-    animals: SqlAnimals, supply: SqlSupply
+    animals: Animals, supply: Availability
 ) -> None:
     assert told(animals, listed_at=-30, outcome_at=-10, outcome="Adoption") == (
         "available-30 adopted-10"
@@ -56,21 +57,21 @@ def test_a_past_stay_counts_as_a_wait_and_in_the_supply(
     ]
 
 
-def test_a_later_date_of_outcome_mends_the_supply(animals: SqlAnimals, supply: SqlSupply) -> None:
+def test_a_later_date_of_outcome_mends_the_supply(animals: Animals, supply: Availability) -> None:
     told(animals, T0 - 30 * DAY)
     assert told(animals, status="removed") == "available-30 removed0"
     assert told(animals, T0 + DAY, outcome_at=-5, outcome="adopted") == "available-30 adopted-5"
     assert supply.count(T0 - DAY) == {}
 
 
-def test_who_is_listed_now_keeps_its_status_when_its_past_is_told(animals: SqlAnimals) -> None:
+def test_who_is_listed_now_keeps_its_status_when_its_past_is_told(animals: Animals) -> None:
     told(animals)
     assert told(animals, listed_at=-30, outcome_at=-10, outcome="adoption", status="adopted") == (
         "available-30 adopted-10 returned0 available0"
     )
 
 
-def test_an_outcome_without_a_date_is_as_old_as_its_telling(animals: SqlAnimals) -> None:
+def test_an_outcome_without_a_date_is_as_old_as_its_telling(animals: Animals) -> None:
     assert told(animals, listed_at=-9, outcome="Euthanize") == "available-9 removed0"
 
 
@@ -86,9 +87,7 @@ def test_an_outcome_without_a_date_is_as_old_as_its_telling(animals: SqlAnimals)
         ("", "removed"),
     ],
 )
-def test_outcomes_are_read_as_shelters_write_them(
-    animals: SqlAnimals, word: str, status: str
-) -> None:
+def test_outcomes_are_read_as_shelters_write_them(animals: Animals, word: str, status: str) -> None:
     assert told(animals, listed_at=-9, outcome_at=-2, outcome=word) == f"available-9 {status}-2"
 
 
@@ -103,7 +102,7 @@ def test_outcomes_are_read_as_shelters_write_them(
     ],
 )
 def test_what_cannot_have_been_is_refused_with_its_value(
-    animals: SqlAnimals, fields: dict[str, object], message: str
+    animals: Animals, fields: dict[str, object], message: str
 ) -> None:
     with pytest.raises(InvalidInput, match=message):
         told(animals, **fields)

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.engine.serving.animals.settings import BOUNDS, LEARNED, Weights, learned_weights
-from pawsonalize.storage.animals import Choice
+from pawsonalize.storage.animal_exposures import Choice
 
 TRUTH = np.array([1.5, 0.2, 2.0, 0.0, 0.7])
 

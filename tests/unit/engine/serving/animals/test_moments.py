@@ -26,14 +26,12 @@ from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.serving.served import Fixed, Served, ServingSettings
 from pawsonalize.recipes.popularity_count import PopularityCount
-from pawsonalize.storage.sql import (
-    Database,
-    SqlAnimalExposures,
-    SqlAnimals,
-    SqlEventLog,
-    SqlImpressions,
-    SqlSupply,
-)
+from pawsonalize.storage.animal_exposures import AnimalExposures
+from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.availability import Availability
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.impressions import Impressions
 from tests.animal_data import animal
 from tests.event_data import T0
 from tests.recipe_data import training_data
@@ -83,9 +81,9 @@ def individuals(
     model = PopularityCount().fit(training_data([]), PopularityCount.settings(), 0)
     version = SolutionVersion(name="v", solution="s", recipe=PopularityCount.name, cut=Cut(0, T0))
     serving = Fixed(Served(version, model, ServingSettings(exploration_weight=1.0)))
-    runtime = kind(SqlEventLog(database), serving, impressions)
-    animals = SqlAnimals(database)
-    watch = ShelfWatch(animals, SqlSupply(database), SqlAnimalExposures(database), {})
+    runtime = kind(EventLog(database), serving, impressions)
+    animals = Animals(database)
+    watch = ShelfWatch(animals, Availability(database), AnimalExposures(database), {})
     if isinstance(runtime, Watched):
         runtime.shelves = watch
     return Individuals(runtime, watch, animals, impressions, AnimalSettings())
@@ -111,7 +109,7 @@ def asked(at: int, limit: int = 10) -> Query:
 def test_whenever_it_is_asked_for_everybody_shown_was_available(
     database: Database, doings: list[tuple[int, str, list[tuple[int, AnimalStatus]]] | int | None]
 ) -> None:
-    table, impressions = SqlAnimals(database), ImpressionLog(SqlImpressions(database))
+    table, impressions = Animals(database), ImpressionLog(Impressions(database))
     answers, known = individuals(database, impressions), dict[str, Animal]()
     for doing in doings:
         if isinstance(doing, tuple):
@@ -134,7 +132,7 @@ def test_whenever_it_is_asked_for_everybody_shown_was_available(
 def test_a_moment_that_is_asked_for_again_knows_what_changed_in_between(
     database: Database,
 ) -> None:
-    table, impressions = SqlAnimals(database), ImpressionLog(SqlImpressions(database))
+    table, impressions = Animals(database), ImpressionLog(Impressions(database))
     answers, at = individuals(database, impressions), T0 + DAY
     for place in range(100):
         number, status = place % 10, HERE[place * place % 3 % 2]
@@ -148,7 +146,7 @@ def test_a_moment_that_is_asked_for_again_knows_what_changed_in_between(
 
 
 def test_moments_that_are_asked_for_at_once_do_not_disturb_each_other(database: Database) -> None:
-    table, impressions = SqlAnimals(database), ImpressionLog(SqlImpressions(database))
+    table, impressions = Animals(database), ImpressionLog(Impressions(database))
     stock = [
         told(n, f"2-Breed_{n}-2-3", [(T0 + n * DAY, AnimalStatus.AVAILABLE)]) for n in range(40)
     ]
@@ -171,7 +169,7 @@ def test_moments_that_are_asked_for_at_once_do_not_disturb_each_other(database: 
 
 
 def test_nobody_waits_while_a_filter_reads_the_tables(database: Database) -> None:
-    table, impressions = SqlAnimals(database), ImpressionLog(SqlImpressions(database))
+    table, impressions = Animals(database), ImpressionLog(Impressions(database))
     stock = [told(n, GROUPS[n], [(T0, AnimalStatus.AVAILABLE)]) for n in range(2)]
     table.put(stock, T0)
     answers = individuals(database, impressions, Watched)

@@ -13,8 +13,8 @@ from pawsonalize.engine.serving.filters.filtering import (
 )
 from pawsonalize.engine.serving.metadata import ItemMetadata
 from pawsonalize.engine.serving.query import Query
-from pawsonalize.storage.base import Item, User
-from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog
+from pawsonalize.storage.catalogue import Catalogue, Item, User
+from pawsonalize.storage.event_log import EventLog
 from tests.event_data import T0, event
 
 BEAGLE, PUG, SIAMESE = ITEMS = ("2-Beagle-2-3", "2-Pug-1-1", "1-Siamese-1-1")
@@ -22,12 +22,12 @@ ANN = Visitor("ann")
 
 
 @pytest.fixture
-def metadata(catalogue: SqlCatalogue) -> ItemMetadata:
+def metadata(catalogue: Catalogue) -> ItemMetadata:
     return ItemMetadata(catalogue)
 
 
 @pytest.fixture
-def filtering(log: SqlEventLog, catalogue: SqlCatalogue, metadata: ItemMetadata) -> Filtering:
+def filtering(log: EventLog, catalogue: Catalogue, metadata: ItemMetadata) -> Filtering:
     return Filtering(log, catalogue, metadata)
 
 
@@ -50,7 +50,7 @@ UNSEEN = 'EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("View")'
 
 
 def test_an_interaction_counts_from_the_next_question_on(
-    log: SqlEventLog, filtering: Filtering
+    log: EventLog, filtering: Filtering
 ) -> None:
     assert passing(filtering, UNSEEN, query_of()) == [BEAGLE, PUG, SIAMESE]
     log.append([event("e1", item=PUG)])
@@ -62,7 +62,7 @@ def test_an_interaction_counts_from_the_next_question_on(
 
 
 def test_the_newest_hundred_interactions_of_each_type_count(
-    log: SqlEventLog, filtering: Filtering
+    log: EventLog, filtering: Filtering
 ) -> None:
     log.append([event("bought", item=SIAMESE, event_type="buy"), event("first", item=BEAGLE)])
     views = [event(f"e{n}", item=PUG, at=1 + n) for n in range(INTERACTIONS_PER_TYPE)]
@@ -75,7 +75,7 @@ def test_the_newest_hundred_interactions_of_each_type_count(
 
 
 def test_groups_have_attributes_by_their_id_unless_the_dataset_says_otherwise(
-    catalogue: SqlCatalogue, filtering: Filtering
+    catalogue: Catalogue, filtering: Filtering
 ) -> None:
     catalogue.put_items([Item(PUG, {"ANIMAL_AGE": "9", "FEE": 50.0, "ANIMAL_SIZE": None})])
     for where, items in (
@@ -89,7 +89,7 @@ def test_groups_have_attributes_by_their_id_unless_the_dataset_says_otherwise(
         assert passing(filtering, f"INCLUDE ItemID WHERE {where}", query_of()) == items
 
 
-def test_creation_times_are_seconds(catalogue: SqlCatalogue, filtering: Filtering) -> None:
+def test_creation_times_are_seconds(catalogue: Catalogue, filtering: Filtering) -> None:
     catalogue.put_items([Item(PUG, {}, T0), Item(BEAGLE, {}, T0 + 2_000)])
     text = f"INCLUDE ItemID WHERE Items.CREATION_TIMESTAMP > {T0 // 1000 + 1}"
     assert passing(filtering, text, query_of()) == [BEAGLE]
@@ -99,7 +99,7 @@ CHEAP = "INCLUDE ItemID WHERE Items.FEE < 100"
 
 
 def test_changed_items_are_seen_with_the_next_look_or_after_a_minute(
-    catalogue: SqlCatalogue, filtering: Filtering, metadata: ItemMetadata
+    catalogue: Catalogue, filtering: Filtering, metadata: ItemMetadata
 ) -> None:
     catalogue.put_items([Item(PUG, {"FEE": 500.0})])
     metadata.refresh(T0)  # nobody has asked yet: nothing is read
@@ -114,7 +114,7 @@ def test_changed_items_are_seen_with_the_next_look_or_after_a_minute(
 
 
 def test_columns_are_made_once_as_long_as_no_item_changes(
-    catalogue: SqlCatalogue, metadata: ItemMetadata
+    catalogue: Catalogue, metadata: ItemMetadata
 ) -> None:
     catalogue.put_items([Item(PUG, {"FEE": 50.0})])
     first = metadata.columns(ITEMS, T0)
@@ -124,7 +124,7 @@ def test_columns_are_made_once_as_long_as_no_item_changes(
 
 
 def test_of_a_list_pass_known_and_unknown_items_alike(
-    catalogue: SqlCatalogue, filtering: Filtering
+    catalogue: Catalogue, filtering: Filtering
 ) -> None:
     catalogue.put_items([Item("new", {"FEE": 50.0})])
     listed = ["new", "nobody's", "2-Never_Seen-1-1", "new"]
@@ -133,7 +133,7 @@ def test_of_a_list_pass_known_and_unknown_items_alike(
     assert filtering.listed(dogs, listed, query_of()) == {"2-Never_Seen-1-1"}
 
 
-def test_the_current_user_is_looked_up(catalogue: SqlCatalogue, filtering: Filtering) -> None:
+def test_the_current_user_is_looked_up(catalogue: Catalogue, filtering: Filtering) -> None:
     catalogue.put_users([User("ann", {"HAS_CAT": "yes"})])
     text = 'INCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ("1") IF CurrentUser.HAS_CAT = "yes"'
     assert passing(filtering, text, query_of()) == [SIAMESE]
@@ -148,7 +148,7 @@ def test_the_current_item_is_looked_up_and_must_be_named(filtering: Filtering) -
 
 
 def test_a_filter_of_users_is_for_segments_and_one_of_items_for_answers(
-    log: SqlEventLog, catalogue: SqlCatalogue, filtering: Filtering
+    log: EventLog, catalogue: Catalogue, filtering: Filtering
 ) -> None:
     catalogue.put_users([User("ann", {"AGE": 30.0}), User("bob", {"AGE": 17.0})])
     log.append([event("e1", user="bob", session="s2"), event("e2", user="cleo", session="s3")])
@@ -176,9 +176,7 @@ def test_an_exclude_without_its_values_is_left_out_and_an_include_is_refused() -
         applied(text, d="1")
 
 
-def test_metadata_columns_are_given_as_asked(
-    catalogue: SqlCatalogue, metadata: ItemMetadata
-) -> None:
+def test_metadata_columns_are_given_as_asked(catalogue: Catalogue, metadata: ItemMetadata) -> None:
     catalogue.put_items([Item("a", {"GENRES": "x|y", "FEE": 2.5})])
     wanted = {"ITEMS": ["genres", "ANIMAL_TYPE", "FEE"]}
     assert metadata.selected(["a", PUG], wanted, T0) == [

@@ -8,15 +8,14 @@ from pawsonalize.engine.resources.datasets import DatasetGroup, Filter
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.serving.filters.resources import Filters
-from pawsonalize.storage.base import Item, User
-from pawsonalize.storage.sql import SqlCatalogue
+from pawsonalize.storage.catalogue import Catalogue, Item, User
 from tests.event_data import T0
 
 DOGS = 'INCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ("2")'
 
 
 @pytest.fixture
-def filters(registry: Registry, catalogue: SqlCatalogue) -> Filters:
+def filters(registry: Registry, catalogue: Catalogue) -> Filters:
     return Filters(registry, catalogue)
 
 
@@ -52,7 +51,7 @@ def test_a_filter_belongs_to_its_dataset_group(filters: Filters) -> None:
     ],
 )
 def test_a_field_must_be_in_the_schema_or_in_the_data(
-    filters: Filters, catalogue: SqlCatalogue, text: str, dataset: str, field: str
+    filters: Filters, catalogue: Catalogue, text: str, dataset: str, field: str
 ) -> None:
     message = f"the dataset {dataset} has no field {field}; its schema has .*_ID"
     for call in (lambda: filters.create("f", text, T0), lambda: filters.find(text)):
@@ -72,7 +71,7 @@ def test_what_is_no_expression_is_not_created(filters: Filters) -> None:
 
 
 def test_the_filters_of_a_group_speak_of_twenty_fields_together(
-    filters: Filters, catalogue: SqlCatalogue
+    filters: Filters, catalogue: Catalogue
 ) -> None:
     catalogue.put_items([Item("a", {f"F{n}": 1.0 for n in range(21)})])
     for first in (0, 10):

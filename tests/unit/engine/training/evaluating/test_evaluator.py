@@ -18,7 +18,8 @@ from pawsonalize.evaluation.controls import shuffled_labels
 from pawsonalize.evaluation.metrics.catalogue import METRICS, NDCG_AT_5
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import TrainingData
-from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.event_log import EventLog
 from tests.event_data import T0, event
 from tests.recipe_data import NOW, described, training_data
 
@@ -134,7 +135,7 @@ def test_an_older_model_cannot_hit_candidates_it_does_not_know() -> None:
 
 
 def test_later_events_are_hidden_and_a_wrong_recipe_is_named(
-    log: SqlEventLog, catalogue: SqlCatalogue
+    log: EventLog, catalogue: Catalogue
 ) -> None:
     log.append([event(f"{n}", user=f"u{n % 20}", session=f"s{n % 20}", at=n) for n in range(200)])
     order = EvaluationOrder("popularity-count", T0 + 99, {})

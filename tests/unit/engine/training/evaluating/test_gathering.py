@@ -23,8 +23,8 @@ from pawsonalize.evaluation.gate.settings import GateSettings
 from pawsonalize.evaluation.gate.verdicts import Outcome
 from pawsonalize.recipes.catalogue import RECIPES, recipe_named
 from pawsonalize.recipes.contract import Context, Floats, Model, TrainingData
-from pawsonalize.storage.base import Item
-from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog
+from pawsonalize.storage.catalogue import Catalogue, Item
+from pawsonalize.storage.event_log import EventLog
 from tests.event_data import T0, event
 from tests.recipe_data import NOW, described, training_data
 
@@ -196,7 +196,7 @@ def version(name: str, cut: Cut, **changes: object) -> SolutionVersion:
     return msgspec.structs.replace(given, **changes)
 
 
-def write(log: SqlEventLog, users: range) -> None:
+def write(log: EventLog, users: range) -> None:
     log.append(
         [
             event(
@@ -213,7 +213,7 @@ def write(log: SqlEventLog, users: range) -> None:
 
 
 def test_evidence_comes_from_the_log_as_both_versions_saw_it(
-    log: SqlEventLog, catalogue: SqlCatalogue
+    log: EventLog, catalogue: Catalogue
 ) -> None:
     catalogue.put_items([Item(f"2-B{n}-1-1", {}, T0) for n in range(20)])
     write(log, range(100))
@@ -232,7 +232,7 @@ def test_evidence_comes_from_the_log_as_both_versions_saw_it(
 
 
 def test_an_import_of_old_events_is_the_new_versions_advantage(
-    log: SqlEventLog, catalogue: SqlCatalogue
+    log: EventLog, catalogue: Catalogue
 ) -> None:
     write(log, range(190, 200))
     before = Cut(log.head(), T0 + 200 * HOUR)
@@ -243,7 +243,7 @@ def test_an_import_of_old_events_is_the_new_versions_advantage(
     assert found.live.comparison.is_better
 
 
-def test_an_empty_log_is_insufficient_evidence(log: SqlEventLog, catalogue: SqlCatalogue) -> None:
+def test_an_empty_log_is_insufficient_evidence(log: EventLog, catalogue: Catalogue) -> None:
     found = gather(log, catalogue, version("rec-1", Cut(0, NOW)), None)
     assert decide(found, GateSettings(), NOW).outcome is Outcome.INSUFFICIENT
 

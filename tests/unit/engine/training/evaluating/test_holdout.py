@@ -19,8 +19,8 @@ from pawsonalize.engine.training.evaluating.holdout import (
 )
 from pawsonalize.engine.training.training_data import training_data as read_training_data
 from pawsonalize.recipes.contract import TrainingData
-from pawsonalize.storage.base import Item, User
-from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog
+from pawsonalize.storage.catalogue import Catalogue, Item, User
+from pawsonalize.storage.event_log import EventLog
 from tests.event_data import T0, event
 from tests.recipe_data import NOW, training_data
 
@@ -40,9 +40,7 @@ def months(users: int = 60, events: int = 12) -> TrainingData:
     )
 
 
-def test_a_question_says_what_was_known_beside_events(
-    log: SqlEventLog, catalogue: SqlCatalogue
-) -> None:
+def test_a_question_says_what_was_known_beside_events(log: EventLog, catalogue: Catalogue) -> None:
     catalogue.put_users([User("ann", {"KIDS": "no"})])
     log.append(
         [event(f"{n}", item=f"{n}", at=n, properties=f'{{"device": "{n}"}}') for n in range(3)]
@@ -54,7 +52,7 @@ def test_a_question_says_what_was_known_beside_events(
 
 
 def test_a_return_is_no_question_and_takes_back_what_came_before_it(
-    log: SqlEventLog, catalogue: SqlCatalogue
+    log: EventLog, catalogue: Catalogue
 ) -> None:
     kinds = ("view", "adoption", "view", "return", "view")
     log.append(
@@ -78,7 +76,7 @@ def always(data: TrainingData) -> NDArray[np.int64]:
 
 
 def test_a_context_is_what_the_service_would_have_seen_at_that_moment(
-    log: SqlEventLog, catalogue: SqlCatalogue
+    log: EventLog, catalogue: Catalogue
 ) -> None:
     log.append(
         [
@@ -129,7 +127,7 @@ def test_the_time_split_knows_nothing_of_later_items() -> None:
 
 
 def test_births_come_from_the_catalogue_or_the_first_event(
-    log: SqlEventLog, catalogue: SqlCatalogue
+    log: EventLog, catalogue: Catalogue
 ) -> None:
     catalogue.put_items([Item("a", {}, T0 + 5), Item("b", {}, T0 + 5), Item("c", {})])
     log.append([event("1", item="a", at=3), event("2", item="b", at=9), event("3", item="d", at=7)])

@@ -28,7 +28,8 @@ from pawsonalize.evaluation.gate.settings import GateSettings, Profile
 from pawsonalize.evaluation.metrics.catalogue import NDCG_AT_5
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, Floats, Model, TrainingData
-from pawsonalize.storage.sql import SqlCatalogue, SqlEventLog
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.event_log import EventLog
 from tests.event_data import T0, event
 from tests.recipe_data import NOW
 
@@ -44,7 +45,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def import_all(log: SqlEventLog, catalogue: SqlCatalogue) -> None:
+def import_all(log: EventLog, catalogue: Catalogue) -> None:
     importer = Importer(log, catalogue, received_at=NOW)
     for rows, schema in (
         ("items_0.csv", "items_schema.json"),
@@ -55,7 +56,7 @@ def import_all(log: SqlEventLog, catalogue: SqlCatalogue) -> None:
 
 
 def test_repeats_are_found_and_the_report_says_that_they_are_all_there_is(
-    log: SqlEventLog, catalogue: SqlCatalogue
+    log: EventLog, catalogue: Catalogue
 ) -> None:
     import_all(log, catalogue)
     reached: dict[str, list[float]] = {}
@@ -93,7 +94,7 @@ class Chance:
 
 
 def test_chance_passes_the_threshold_now_and_then_but_never_the_gate(
-    log: SqlEventLog, catalogue: SqlCatalogue
+    log: EventLog, catalogue: Catalogue
 ) -> None:
     import_all(log, catalogue)
     data = training_data(log, catalogue, through=log.head(), as_of=NOW)
@@ -114,7 +115,7 @@ def test_chance_passes_the_threshold_now_and_then_but_never_the_gate(
 
 
 def test_the_seed_data_are_trained_on_with_a_warning_and_the_first_version_goes_live(
-    log: SqlEventLog, catalogue: SqlCatalogue
+    log: EventLog, catalogue: Catalogue
 ) -> None:
     import_all(log, catalogue)
     data = training_data(log, catalogue, through=log.head(), as_of=NOW)
@@ -141,7 +142,7 @@ QUICK: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize("live_events", [1, 5, 50])
 def test_the_first_live_events_do_not_erase_what_was_imported(
-    log: SqlEventLog, catalogue: SqlCatalogue, live_events: int
+    log: EventLog, catalogue: Catalogue, live_events: int
 ) -> None:
     import_all(log, catalogue)
     log.append(
@@ -170,7 +171,7 @@ def test_the_first_live_events_do_not_erase_what_was_imported(
 
 
 def assert_every_answer_tells_items_apart(
-    data: TrainingData, catalogue: SqlCatalogue, model: Model
+    data: TrainingData, catalogue: Catalogue, model: Model
 ) -> None:
     holdout = hold_out(SplitName.TIME, data, item_births(data, catalogue), 0)
     ranker = asking(holdout, "personalized-ranking", 0).of_model(model)

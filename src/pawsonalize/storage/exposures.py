@@ -12,8 +12,8 @@ from sqlalchemy import Connection, select
 
 from pawsonalize.domain.events import MAX_IMPRESSION_ITEMS
 from pawsonalize.domain.times import DAY
-from pawsonalize.storage.sql.tables import exposures
-from pawsonalize.storage.sql.upsert import insert
+from pawsonalize.storage.statements import insert
+from pawsonalize.storage.tables import exposures
 
 _HALF_LIFE = 30 * DAY
 _LANDMARK = 1_767_225_600_000  # 2026-01-01; sums last until floats end, 84 years on

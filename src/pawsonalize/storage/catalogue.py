@@ -1,6 +1,7 @@
 """The items and users datasets."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -9,11 +10,12 @@ from sqlalchemy import Row, Table, bindparam, delete, func, select
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.domain.schemas import DatasetType, Field, Schema
 from pawsonalize.domain.stays import Stay
-from pawsonalize.storage.base import Item, User, Value
-from pawsonalize.storage.sql.database import Database
-from pawsonalize.storage.sql.ids import in_parts
-from pawsonalize.storage.sql.tables import items, schemas, stays, users
-from pawsonalize.storage.sql.upsert import upsert
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.statements import in_parts, upsert
+from pawsonalize.storage.tables import items, schemas, stays, users
+
+Value = str | float | None
+"""An attribute's value."""
 
 _ENCODE = msgspec.json.Encoder(order="deterministic").encode
 _DECODE = msgspec.json.Decoder(dict[str, Value]).decode
@@ -24,19 +26,39 @@ _ATTRIBUTES_OF = select(users.c.attributes).where(
 )
 
 
-class SqlCatalogue:
-    """`Catalogue` on the items, users and schemas tables."""
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A catalogue entry; attribute values are text, numbers or null, by upper-case name."""
+
+    item_id: str
+    attributes: Mapping[str, Value]
+    created_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user's attributes, by upper-case name."""
+
+    user_id: str
+    attributes: Mapping[str, Value]
+
+
+class Catalogue:
+    """Items and users datasets, the schemas that describe them, and what was available.
+
+    All of one dataset group. Animals belong to the default one.
+    """
 
     def __init__(self, database: Database, dataset_group: str = DEFAULT_DATASET_GROUP) -> None:
         self._database = database
         self._dataset_group = dataset_group
 
-    def of(self, dataset_group: str) -> "SqlCatalogue":
-        """See `Catalogue.of`."""
-        return SqlCatalogue(self._database, dataset_group)
+    def of(self, dataset_group: str) -> "Catalogue":
+        """The catalogue of another dataset group."""
+        return Catalogue(self._database, dataset_group)
 
     def put_items(self, batch: Sequence[Item]) -> None:
-        """See `Catalogue.put_items`."""
+        """Insert or replace, in one transaction."""
         rows = [
             {
                 "dataset_group": self._dataset_group,
@@ -50,7 +72,7 @@ class SqlCatalogue:
             upsert(connection, items, rows)
 
     def put_users(self, batch: Sequence[User]) -> None:
-        """See `Catalogue.put_users`."""
+        """Insert or replace, in one transaction."""
         rows = [
             {
                 "dataset_group": self._dataset_group,
@@ -63,14 +85,14 @@ class SqlCatalogue:
             upsert(connection, users, rows)
 
     def items(self) -> Iterator[Item]:
-        """See `Catalogue.items`."""
+        """Every item, by id."""
         mine = select(items).where(items.c.dataset_group == self._dataset_group)
         with self._database.reading() as connection:
             for row in connection.execute(mine.order_by(items.c.item_id)):
                 yield _item(row)
 
     def item(self, item_id: str) -> Item | None:
-        """See `Catalogue.item`."""
+        """One item, or None."""
         wanted = select(items).where(
             items.c.dataset_group == self._dataset_group, items.c.item_id == item_id
         )
@@ -79,37 +101,37 @@ class SqlCatalogue:
         return None if row is None else _item(row)
 
     def user(self, user_id: str) -> User | None:
-        """See `Catalogue.user`."""
+        """One user, or None."""
         wanted = {"group": self._dataset_group, "user": user_id}
         with self._database.reading() as connection:
             attributes = connection.scalar(_ATTRIBUTES_OF, wanted)
         return None if attributes is None else User(user_id, _DECODE(attributes))
 
     def users(self) -> Iterator[User]:
-        """See `Catalogue.users`."""
+        """Every user that is described, by id."""
         mine = select(users).where(users.c.dataset_group == self._dataset_group)
         with self._database.reading() as connection:
             for row in connection.execute(mine.order_by(users.c.user_id)):
                 yield User(row.user_id, _DECODE(row.attributes))
 
     def item_count(self) -> int:
-        """See `Catalogue.item_count`."""
+        """How many items there are."""
         return self._count(items)
 
     def user_count(self) -> int:
-        """See `Catalogue.user_count`."""
+        """How many users are described."""
         return self._count(users)
 
     def erase_items(self) -> int:
-        """See `Catalogue.erase_items`."""
+        """Delete every item, and return how many those were."""
         return self._erase(items)
 
     def erase_users(self) -> int:
-        """See `Catalogue.erase_users`."""
+        """Delete every user's attributes, and return how many users those were."""
         return self._erase(users)
 
     def forget_users(self, user_ids: Sequence[str]) -> int:
-        """See `Catalogue.forget_users`."""
+        """Delete these users' attributes, and return how many users those were."""
         mine = users.c.dataset_group == self._dataset_group
         forgotten = 0
         with self._database.writing() as connection:
@@ -119,7 +141,7 @@ class SqlCatalogue:
         return forgotten
 
     def stays(self, until: int) -> Iterator[Stay]:
-        """See `Catalogue.stays`."""
+        """When animals of each item were available: stays that had begun, by animal and time."""
         if self._dataset_group != DEFAULT_DATASET_GROUP:
             return
         begun = select(stays.c.item_id, stays.c.since, stays.c.until).where(stays.c.since <= until)
@@ -128,7 +150,7 @@ class SqlCatalogue:
                 yield Stay(*row)
 
     def put_schema(self, schema: Schema) -> None:
-        """See `Catalogue.put_schema`."""
+        """Remember the schema of its dataset."""
         row = {
             "dataset_group": self._dataset_group,
             "dataset": schema.dataset.value,
@@ -138,7 +160,7 @@ class SqlCatalogue:
             upsert(connection, schemas, [row])
 
     def schema(self, dataset: DatasetType) -> Schema | None:
-        """See `Catalogue.schema`."""
+        """The schema of the dataset, None if none was given yet."""
         found = select(schemas.c.fields).where(
             schemas.c.dataset_group == self._dataset_group, schemas.c.dataset == dataset.value
         )

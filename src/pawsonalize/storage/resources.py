@@ -1,29 +1,47 @@
 """Resources: dataset groups, solutions, campaigns and the others, in one table."""
 
 import builtins
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from sqlalchemy import ColumnElement, and_, delete, select, tuple_, update
 
-from pawsonalize.storage.base import ResourceRow
-from pawsonalize.storage.sql.database import Database
-from pawsonalize.storage.sql.tables import resources
-from pawsonalize.storage.sql.upsert import insert_new
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.statements import insert_new
+from pawsonalize.storage.tables import resources
 
 
-class SqlResources:
-    """`Resources` on the resources table."""
+@dataclass(frozen=True, slots=True)
+class ResourceRow:
+    """A named resource as it is stored: who it belongs to, its state, and the rest as JSON.
+
+    A name is unique within its kind. `revision` is 1 when it is created and grows by 1 with each
+    update.
+    """
+
+    kind: str
+    name: str
+    parent: str | None
+    status: str
+    body: str
+    failure_reason: str | None
+    created_at: int
+    updated_at: int
+    revision: int = 1
+
+
+class Resources:
+    """The resources table."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def create(self, row: ResourceRow) -> bool:
-        """See `Resources.create`."""
+        """Store a new resource; False if its name is taken."""
         with self._database.writing() as connection:
             return insert_new(connection, resources, [asdict(row)]) == 1
 
     def get(self, kind: str, name: str) -> ResourceRow | None:
-        """See `Resources.get`."""
+        """One resource, or None."""
         with self._database.reading() as connection:
             row = connection.execute(select(resources).where(_is(kind, name))).mappings().first()
         return None if row is None else ResourceRow(**row)
@@ -36,7 +54,10 @@ class SqlResources:
         parent: str | None = None,
         before: tuple[int, str] | None = None,
     ) -> builtins.list[ResourceRow]:
-        """See `Resources.list`."""
+        """Resources of a kind, newest first: those that come after `before`, a (created_at, name).
+
+        With `parent`, only those that belong to it.
+        """
         age = (resources.c.created_at, resources.c.name)
         wanted = select(resources).where(resources.c.kind == kind)
         if parent is not None:
@@ -48,14 +69,14 @@ class SqlResources:
             return [ResourceRow(**row) for row in connection.execute(newest_first).mappings()]
 
     def update(self, row: ResourceRow, *, expected_revision: int) -> bool:
-        """See `Resources.update`."""
+        """Compare and set: replace the resource if its revision is as expected, else False."""
         seen = and_(_is(row.kind, row.name), resources.c.revision == expected_revision)
         with self._database.writing() as connection:
             changed = connection.execute(update(resources).where(seen).values(asdict(row)))
             return changed.rowcount == 1
 
     def delete(self, kind: str, name: str, *, expected_revision: int) -> bool:
-        """See `Resources.delete`."""
+        """Remove the resource if its revision is as expected, else False."""
         seen = and_(_is(kind, name), resources.c.revision == expected_revision)
         with self._database.writing() as connection:
             return connection.execute(delete(resources).where(seen)).rowcount == 1

@@ -1,13 +1,13 @@
 """How many animals of each item are available, and what of that changed."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, Select, and_, func, or_, select
 
-from pawsonalize.storage.animals import Revision
-from pawsonalize.storage.sql.database import Database
-from pawsonalize.storage.sql.tables import animal_changes, stays, supply_changes
-from pawsonalize.storage.sql.upsert import upsert
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.statements import upsert
+from pawsonalize.storage.tables import animal_changes, stays, supply_changes
 
 _NEWEST = (
     select(supply_changes.c.revision, supply_changes.c.at)
@@ -16,19 +16,27 @@ _NEWEST = (
 )
 
 
-class SqlSupply:
-    """`Supply` on the stays, and on the last change of each item."""
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """How often the supply was changed, and the latest moment from which a change counts."""
+
+    number: int
+    at: int
+
+
+class Availability:
+    """How many animals of each item are available, and what of that changed."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def revision(self) -> Revision:
-        """See `Supply.revision`."""
+        """Of the newest change that is committed: cheap enough to ask with every answer."""
         with self._database.reading() as connection:
             return _revision(connection)
 
     def count(self, at: int, item_ids: Collection[str] | None = None) -> dict[str, int]:
-        """See `Supply.count`."""
+        """Available animals at that moment, of the items or of all; none, no entry."""
         waiting = (
             select(stays.c.item_id, func.count().label("animals"))
             .where(stays.c.since <= at, stays.c.until > at)
@@ -40,21 +48,27 @@ class SqlSupply:
             return {row.item_id: row.animals for row in connection.execute(waiting)}
 
     def changed(self, after: Revision, since: int, at: int) -> set[str]:
-        """See `Supply.changed`."""
+        """Items whose supply at `at` may be another than it was, after that revision, at `since`.
+
+        By changes of animals and by time: birthdays and moments of publication.
+        """
         written = select(supply_changes.c.item_id).where(supply_changes.c.revision > after.number)
         passed = _passed(select(stays.c.item_id), since, at)
         with self._database.reading() as connection:
             return {*connection.scalars(written), *connection.scalars(passed)}
 
     def changed_animals(self, after: Revision, since: int, at: int) -> set[str]:
-        """See `Supply.changed_animals`."""
+        """Animals whose record, or whether they wait, may be another than after that revision.
+
+        As `changed`; the forgotten are among them.
+        """
         written = select(animal_changes.c.animal_id).where(animal_changes.c.revision > after.number)
         passed = _passed(select(stays.c.animal_id), since, at)
         with self._database.reading() as connection:
             return {*connection.scalars(written), *connection.scalars(passed)}
 
     def next_change(self, at: int) -> int | None:
-        """See `Supply.next_change`."""
+        """The first moment after `at` at which time alone changes a supply, as far as is known."""
         moments = [
             select(func.min(edge)).where(edge > at) for edge in (stays.c.since, stays.c.until)
         ]

@@ -2,32 +2,43 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 
 import msgspec
 from sqlalchemy import Connection, func, select
 
 from pawsonalize.domain.event_types import STANDARD, EventTypes
 from pawsonalize.domain.events import MAX_IMPRESSION_ITEMS
-from pawsonalize.storage.animals import Choice
-from pawsonalize.storage.sql.database import Database
-from pawsonalize.storage.sql.event_types import means
-from pawsonalize.storage.sql.tables import animal_exposures, animals, events, impressions
-from pawsonalize.storage.sql.upsert import insert
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.statements import insert, means
+from pawsonalize.storage.tables import animal_exposures, animals, events, impressions
 
 _DECODE_IDS = msgspec.json.Decoder(list[list[str]]).decode
 _DECODE_FACTORS = msgspec.json.Decoder(tuple[tuple[float, ...], ...]).decode
 _AT_ONCE = 5_000
 
 
-class SqlAnimalExposures:
-    """`AnimalExposures` on the animal_exposures, impressions and events tables."""
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An answer of animals that led to something: what its places' utilities were made of.
+
+    `factors` has for each place how much its group was liked, then its factors without their
+    weights; `chosen` is the place whose animal it led to.
+    """
+
+    factors: tuple[tuple[float, ...], ...]
+    chosen: int
+
+
+class AnimalExposures:
+    """How often each animal was shown: in answers of animals, and as events reported."""
 
     def __init__(self, database: Database, event_types: EventTypes = STANDARD) -> None:
         self._database = database
         self._event_types = event_types
 
     def of(self, animal_ids: Collection[str]) -> dict[str, int]:
-        """See `AnimalExposures.of`."""
+        """How often each of them was; who never was is left out."""
         ids = list(animal_ids)
         found: dict[str, int] = {}
         wanted = select(animal_exposures.c.animal_id, animal_exposures.c.shown)
@@ -40,7 +51,7 @@ class SqlAnimalExposures:
         return found
 
     def changed(self, after: int) -> tuple[dict[str, int], int]:
-        """See `AnimalExposures.changed`."""
+        """How often those were that were counted after a moment, and the newest such moment."""
         newer = select(animal_exposures).where(animal_exposures.c.counted_at > after)
         with self._database.reading() as connection:
             rows = connection.execute(newer).all()
@@ -48,7 +59,7 @@ class SqlAnimalExposures:
         return {row.animal_id: row.shown for row in rows}, through
 
     def choices(self, meanings: Collection[str], limit: int) -> list[Choice]:
-        """See `AnimalExposures.choices`."""
+        """What the newest events that mean one of these say of the answers that led to them."""
         led = (
             select(events.c.animal_id, impressions.c.animal_ids, impressions.c.factors)
             .join(impressions, impressions.c.recommendation_id == events.c.recommendation_id)

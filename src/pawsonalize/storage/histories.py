@@ -5,6 +5,7 @@ recommendation fast.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -21,8 +22,31 @@ from sqlalchemy import (
 )
 
 from pawsonalize.domain.events import Visitor
-from pawsonalize.storage.base import HistoryQuery, RecentEvent
-from pawsonalize.storage.sql.tables import events, sessions
+from pawsonalize.storage.tables import events, sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a visitor's history: events strictly before `(sent_at, offset)` follow it."""
+
+    sent_at: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryQuery:
+    """Which part of a history, newest first. `since` is inclusive, `until` exclusive."""
+
+    limit: int
+    before: Position | None = None
+    event_type: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+
+# (item_id, event_type, sent_at, event_value): what scoring needs of a past event, and no more.
+RecentEvent = tuple[str, str, int, float | None]
+
 
 _RECENT = (
     events.c.item_id,

@@ -1,10 +1,18 @@
-"""INSERT … ON CONFLICT, which both dialects have but SQLAlchemy spells per dialect."""
+"""Parts of statements that several tables need.
 
-from collections.abc import Mapping, Sequence
+SQLAlchemy has `INSERT … ON CONFLICT` once per dialect; here it is one for both.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import ColumnElement, Connection, Table, func
 from sqlalchemy.dialects import postgresql, sqlite
+
+from pawsonalize.domain.event_types import SEPARATORS, EventTypes
+from pawsonalize.storage.tables import events
+
+_IDS_AT_ONCE = 500
 
 Insert = sqlite.Insert | postgresql.Insert
 
@@ -35,3 +43,21 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
     }
     statement = statement.on_conflict_do_update(index_elements=keys, set_=replaced)
     connection.execute(statement, list(last_of_each.values()))
+
+
+def in_parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The ids in their order, a few hundred at a time."""
+    return (ids[start : start + _IDS_AT_ONCE] for start in range(0, len(ids), _IDS_AT_ONCE))
+
+
+def means(event_types: EventTypes, meanings: Collection[str]) -> ColumnElement[bool]:
+    """Whether an event's type means one of these.
+
+    It is worked out from the type as it was sent, so that a change of the setting counts for
+    events of before.
+    """
+    spelled: Any = func.lower(events.c.event_type)
+    for separator in SEPARATORS:
+        spelled = func.replace(spelled, separator, "")
+    found: ColumnElement[bool] = spelled.in_(sorted(event_types.spellings(meanings)))
+    return found

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from pawsonalize.storage.sql.tables import metadata
+from pawsonalize.storage.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -1,31 +1,46 @@
 """The log of events: one durable, de-duplicated append, and every way it is read."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import compress
-from typing import Any
 
-import msgspec
-from sqlalchemy import Connection, Row, Select, bindparam, delete, func, or_, select, text
+from sqlalchemy import Connection, Select, bindparam, delete, func, or_, select, text
 
 from pawsonalize.domain.event_types import AS_SENT, STANDARD, EventTypes
 from pawsonalize.domain.events import ACTIONS, DEFAULT_DATASET_GROUP, Event, LoggedEvent, Visitor
-from pawsonalize.storage.base import HistoryQuery, RecentEvent, Touched, TrainingRow
-from pawsonalize.storage.sql import histories
-from pawsonalize.storage.sql.animal_exposures import add_shown_animals
-from pawsonalize.storage.sql.database import Database
-from pawsonalize.storage.sql.exposures import add_shown
-from pawsonalize.storage.sql.ids import in_parts
-from pawsonalize.storage.sql.tables import events, sessions
-from pawsonalize.storage.sql.upsert import insert_new
+from pawsonalize.storage import histories
+from pawsonalize.storage.animal_exposures import add_shown_animals
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.event_rows import as_row, logged, reported, reported_animals
+from pawsonalize.storage.exposures import add_shown
+from pawsonalize.storage.histories import HistoryQuery, RecentEvent
+from pawsonalize.storage.statements import in_parts, insert_new
+from pawsonalize.storage.tables import events, sessions
 
 _TRAINING_BATCH = 50_000
 _ERASED_BATCH = 10_000  # between two of them, others may write
-_ENCODE_ITEMS = msgspec.json.Encoder().encode
-_DECODE_ITEMS = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
-class SqlEventLog:
-    """`EventLog` on the events and sessions tables."""
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """How many events an item had, and when the first of them was sent."""
+
+    events: int
+    first_sent_at: int
+
+
+# (visitor key, item_id, event_type, sent_at, event_value, properties). The key is `u:` + user id,
+# the bound user's where the session has one, else `s:` + session id.
+TrainingRow = tuple[str, str, str, int, float | None, str | None]
+
+
+class EventLog:
+    """The events table: append-only, offsets strictly growing in commit order.
+
+    There is one log of all dataset groups: `append`, `head`, `count`, `read` and `restore` are of
+    all.
+    What is asked of visitors, items and event ids is of one dataset group, and so is `erase`.
+    """
 
     def __init__(
         self,
@@ -39,18 +54,23 @@ class SqlEventLog:
 
     @property
     def event_types(self) -> EventTypes:
-        """See `EventLog.event_types`."""
+        """What the types of its events mean; an event keeps the type it was sent with."""
         return AS_SENT if self._dataset_group.endswith(ACTIONS) else self._event_types
 
-    def of(self, dataset_group: str) -> "SqlEventLog":
-        """See `EventLog.of`."""
-        return SqlEventLog(self._database, dataset_group, self._event_types)
+    def of(self, dataset_group: str) -> "EventLog":
+        """The same log, asked of another dataset group."""
+        return EventLog(self._database, dataset_group, self._event_types)
 
     def append(self, batch: Sequence[Event]) -> list[bool]:
-        """See `EventLog.append`."""
+        """Store events in order, durably, in one transaction: all of them or none.
+
+        Returns one flag per event: True if stored, False if its dataset group had its event id
+        before (in the table or earlier in the same call). An event with user and session binds the
+        session to the user; the first user of a session keeps it.
+        """
         if not batch:
             return []
-        rows = [_row(event) for event in batch]
+        rows = [as_row(event) for event in batch]
         with self._database.writing() as connection:
             before = _head(connection)
             stored = insert_new(connection, events, rows)
@@ -59,29 +79,29 @@ class SqlEventLog:
             # A duplicate does nothing: it is not in the log, so a replay would not see it.
             fresh_events = list(compress(batch, flags))
             _bind_sessions(connection, fresh_events)
-            add_shown(connection, _reported(fresh_events))
-            add_shown_animals(connection, _reported_animals(fresh_events))
+            add_shown(connection, reported(fresh_events))
+            add_shown_animals(connection, reported_animals(fresh_events))
         return flags
 
     def head(self) -> int:
-        """See `EventLog.head`."""
+        """The highest offset ever given, 0 for an empty log."""
         with self._database.reading() as connection:
             return _head(connection)
 
     def count(self) -> int:
-        """See `EventLog.count`."""
+        """How many events there are, of all dataset groups. Reads the whole log."""
         with self._database.reading() as connection:
             return connection.scalar(select(func.count()).select_from(events)) or 0
 
     def types(self) -> dict[tuple[str, str], int]:
-        """See `EventLog.types`."""
+        """How many events each dataset group has of each type, as sent. Reads the whole log."""
         kinds = (events.c.dataset_group, events.c.event_type)
         counted = select(*kinds, func.count()).group_by(*kinds)
         with self._database.reading() as connection:
             return {(row[0], row[1]): row[2] for row in connection.execute(counted)}
 
     def contains(self, event_id: str) -> bool:
-        """See `EventLog.contains`."""
+        """Whether an event of that id is stored."""
         with self._database.reading() as connection:
             found = select(events.c.offset).where(
                 events.c.event_id == event_id, events.c.dataset_group == self._dataset_group
@@ -89,18 +109,18 @@ class SqlEventLog:
             return connection.scalar(found) is not None
 
     def recent(self, visitor: Visitor, at: int, limit: int) -> list[RecentEvent]:
-        """See `EventLog.recent`."""
+        """The visitor's newest events with `sent_at <= at`, newest first."""
         with self._database.reading() as connection:
             return histories.recent(connection, self._dataset_group, visitor, at, limit)
 
     def history(self, visitor: Visitor, query: HistoryQuery) -> list[LoggedEvent]:
-        """See `EventLog.history`."""
+        """The visitor's events, newest first: the user's own and those of bound sessions."""
         with self._database.reading() as connection:
             rows = histories.page(connection, self._dataset_group, visitor, query)
             return [logged(row) for row in rows]
 
     def read(self, after: int, through: int, limit: int) -> list[LoggedEvent]:
-        """See `EventLog.read`."""
+        """The log itself: events with `after < offset <= through` in offset order."""
         rows = (
             select(events)
             .where(events.c.offset > after, events.c.offset <= through)
@@ -111,7 +131,7 @@ class SqlEventLog:
             return [logged(row) for row in connection.execute(rows)]
 
     def outcomes(self, after: int, limit: int) -> list[LoggedEvent]:
-        """See `EventLog.outcomes`."""
+        """Events with `after < offset` that name the recommendation they came of, in order."""
         rows = (
             select(events)
             .where(
@@ -126,14 +146,14 @@ class SqlEventLog:
             return [logged(row) for row in connection.execute(rows)]
 
     def restore(self, batch: Sequence[LoggedEvent]) -> None:
-        """See `EventLog.restore`."""
+        """Write events at given offsets, as an archive replay does; the offsets must be free."""
         if not batch:
             return
-        rows = [{"offset": logged.offset, **_row(logged.event)} for logged in batch]
+        rows = [{"offset": one.offset, **as_row(one.event)} for one in batch]
         with self._database.writing() as connection:
             connection.execute(events.insert(), rows)
-            _bind_sessions(connection, [logged.event for logged in batch])
-            add_shown(connection, _reported(logged.event for logged in batch))
+            _bind_sessions(connection, [one.event for one in batch])
+            add_shown(connection, reported(one.event for one in batch))
             if connection.dialect.name == "postgresql":
                 # Explicit offsets do not move the counter; SQLite's follows by itself.
                 connection.execute(
@@ -144,7 +164,7 @@ class SqlEventLog:
     def training_rows(
         self, through: int, until: int, after: int = 0
     ) -> Iterator[Sequence[TrainingRow]]:
-        """See `EventLog.training_rows`."""
+        """Batches of events with `after < offset <= through` and `sent_at <= until`, in order."""
         while True:
             with self._database.reading() as connection:
                 parameters = {
@@ -160,7 +180,10 @@ class SqlEventLog:
             yield [tuple(row[1:]) for row in rows]
 
     def bound(self, after: int, through: int) -> dict[str, str]:
-        """See `EventLog.bound`."""
+        """Sessions that events with `after < offset <= through` name beside a user: whose each is.
+
+        So those that were bound in that part of the log are among them.
+        """
         named = (
             select(sessions.c.session_id, sessions.c.user_id)
             .distinct()
@@ -180,7 +203,7 @@ class SqlEventLog:
             return {row[0]: row[1] for row in connection.execute(named)}
 
     def touched(self, after: int, through: int) -> dict[str, Touched]:
-        """See `EventLog.touched`."""
+        """What items had of the events with `after < offset <= through`; others are left out."""
         counted = (
             select(events.c.item_id, func.count(), func.min(events.c.sent_at))
             .where(
@@ -194,14 +217,14 @@ class SqlEventLog:
             return {row[0]: Touched(row[1], row[2]) for row in connection.execute(counted)}
 
     def user_ids(self, after: str, limit: int) -> list[str]:
-        """See `EventLog.user_ids`."""
+        """Users who have events, by id: at most `limit` of those that come after `after`."""
         mine = (events.c.dataset_group == self._dataset_group, events.c.user_id > after)
         found = select(events.c.user_id).where(*mine).distinct()
         with self._database.reading() as connection:
             return list(connection.scalars(found.order_by(events.c.user_id).limit(limit)))
 
     def sessions_of(self, user_ids: Sequence[str]) -> list[str]:
-        """See `EventLog.sessions_of`."""
+        """The sessions that are bound to one of the users."""
         with self._database.reading() as connection:
             found: list[str] = []
             for part in in_parts(user_ids):
@@ -209,7 +232,10 @@ class SqlEventLog:
             return found
 
     def erase_users(self, user_ids: Sequence[str]) -> int:
-        """See `EventLog.erase_users`."""
+        """Delete the users' events, their sessions and those sessions' anonymous events.
+
+        In one transaction; returns how many events those were.
+        """
         erased = 0
         with self._database.writing() as connection:
             for part in in_parts(user_ids):
@@ -229,7 +255,11 @@ class SqlEventLog:
         )
 
     def erase(self, ids_like: str | None = None) -> int:
-        """See `EventLog.erase`."""
+        """Delete the dataset group's events and sessions, and return how many events those were.
+
+        With `ids_like`, only events whose ids begin so, and no sessions. In several transactions:
+        who reads meanwhile may find some of them.
+        """
         mine = events.c.dataset_group == self._dataset_group
         if ids_like is not None:
             mine &= events.c.event_id.startswith(ids_like, autoescape=True)
@@ -314,43 +344,3 @@ def _bind_sessions(connection: Connection, batch: Sequence[Event]) -> None:
             for (group, session), (user, at) in bound.items()
         ]
         insert_new(connection, sessions, rows)
-
-
-def _reported(batch: Iterable[Event]) -> Iterator[tuple[str, int, tuple[str, ...]]]:
-    """What events say was shown, and when; what was our own answer is counted there."""
-    for event in batch:
-        if event.impression and event.recommendation_id is None:
-            yield event.dataset_group, min(event.sent_at, event.received_at), event.impression
-
-
-def _reported_animals(batch: Iterable[Event]) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """The same of individual animals, with the moment at which it is counted."""
-    for event in batch:
-        if event.impression and event.recommendation_id is None:
-            yield event.received_at, event.impression
-
-
-def _row(event: Event) -> dict[str, Any]:
-    return {
-        "event_id": event.event_id,
-        "user_id": event.user_id,
-        "session_id": event.session_id,
-        "event_type": event.event_type,
-        "item_id": event.item_id,
-        "sent_at": event.sent_at,
-        "received_at": event.received_at,
-        "animal_id": event.animal_id,
-        "event_value": event.event_value,
-        "recommendation_id": event.recommendation_id,
-        "impression": _ENCODE_ITEMS(event.impression).decode() if event.impression else None,
-        "properties": event.properties,
-        "dataset_group": event.dataset_group,
-    }
-
-
-def logged(row: Row[Any]) -> LoggedEvent:
-    """An event as it lies in its row."""
-    columns = dict(row._mapping)
-    offset = columns.pop("offset")
-    shown = columns.pop("impression")
-    return LoggedEvent(offset, Event(**columns, impression=_DECODE_ITEMS(shown) if shown else ()))
