@@ -5,17 +5,15 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from alembic import command
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Select, text
+from sqlalchemy import Select
 
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event, Visitor
 from pawsonalize.storage.catalogue import Catalogue, Item, User
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import _TRAINING_ROWS, EventLog
 from pawsonalize.storage.histories import _RECENT_OF, HistoryQuery
-from tests.adapters.test_tables import engine, migrate
 from tests.event_data import T0, event
 
 SHOP = "shop"
@@ -163,30 +161,3 @@ def plan_of(statement: Select[Any], values: dict[str, object]) -> list[str]:
         places = tuple(bound[name] for name in compiled.positiontup or ())
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", places)
         return [step for _, _, _, step in plan]
-
-
-def test_what_was_there_before_there_were_groups_is_of_the_default_one(database_url: str) -> None:
-    migrate(database_url, "0006")
-    with engine(database_url) as opened, opened.begin() as connection:
-        for line in (
-            "INSERT INTO events (event_id, user_id, session_id, event_type, item_id, sent_at,"
-            f" received_at) VALUES ('a', 'ann', 's1', 'view', 'x', {T0}, {T0}),"
-            f" ('b', 'ann', 's1', 'view', 'x', {T0}, {T0})",
-            "DELETE FROM events WHERE event_id = 'b'",
-            f"INSERT INTO sessions VALUES ('s1', 'ann', {T0})",
-            f"INSERT INTO items VALUES ('x', '{{}}', {T0})",
-            "INSERT INTO users VALUES ('ann', '{}')",
-        ):
-            connection.execute(text(line))
-    with closing(Database(database_url)) as database:
-        log, catalogue = EventLog(database), Catalogue(database)
-        assert ids(log, Visitor(None, "s1")) == ["a"]
-        assert (catalogue.item("x"), catalogue.user("ann")) == (Item("x", {}, T0), User("ann", {}))
-        log.append([event("a"), event("a", dataset_group=SHOP), event("c")])
-        offsets = [row.offset for row in log.read(0, 99, 9)]
-        assert offsets[0] == 1
-        assert min(offsets[1:]) > 2, "the erased event's offset stays given"
-    migrate(database_url, "0006", command.downgrade)
-    with closing(Database(database_url)) as database:
-        assert ids(EventLog(database), ANN) == ["c", "a"]
-        assert ids(EventLog(database, SHOP), ANN) == []

@@ -1,28 +1,12 @@
-"""The resources table, on every database, and what it was made of."""
+"""The resources table, on every database."""
 
-from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from alembic import command
-from sqlalchemy import text
 
-from pawsonalize.engine.resources.campaign_updates import Campaigns
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.defaults import ensure_defaults
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
-from pawsonalize.engine.resources.status import Status
-from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.engine.serving.served import Loader, ServingSettings
-from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.resources import ResourceRow, Resources
-from tests.adapters.test_tables import engine, migrate
 from tests.event_data import T0
-from tests.recipe_data import training_data
 
 ROW = ResourceRow("solution", "a", "group", "ACTIVE", '{"ü":1}', None, T0, T0)
 
@@ -65,35 +49,3 @@ def test_only_who_saw_the_newest_revision_changes_or_deletes(rows: Resources) ->
     assert not rows.delete("solution", "a", expected_revision=2)
     assert not rows.update(newer, expected_revision=2), "what is gone is not changed"
     assert rows.list("solution", 99) == []
-
-
-def test_a_model_from_before_resources_were_kept_together_is_served(
-    database_url: str, tmp_path: Path
-) -> None:
-    artefacts = ArtefactStore(tmp_path / "models")
-    recipe = recipe_named("popularity-count")
-    model = recipe.fit(training_data([("ann", "a", T0)]), recipe.settings(), 0)
-    artefacts.save("old", model.card, model.arrays())
-    migrate(database_url, "0002")
-    with engine(database_url) as opened, opened.begin() as connection:
-        connection.execute(
-            text("INSERT INTO solution_versions VALUES ('old', 'popularity-count', 'old', 7, 5, 9)")
-        )
-        connection.execute(text("INSERT INTO campaigns VALUES ('recommender', 'old', 3, 11)"))
-    for _ in range(2):  # up, down, and up again
-        with closing(Database(database_url)) as database:
-            registry = Registry(Resources(database))
-            ensure_defaults(registry, "user-personalization", T0)
-            version = registry.get(SolutionVersion, "old")
-            assert (version.status, version.cut) == (Status.ACTIVE, Cut(5, 7))
-            assert (version.solution, version.created_at) == ("recommender", 9)
-            campaign = registry.get(Campaign, "recommender")
-            assert (campaign.solution_version, campaign.revision) == ("old", 3)
-            loader = Loader(registry, artefacts)
-            live = LiveModel("recommender", Campaigns(registry), loader, ServingSettings())
-            assert live.refresh(T0)
-            assert live.current.model.item_ids == ("a",)
-        migrate(database_url, "0002", command.downgrade)
-        with engine(database_url) as opened, opened.begin() as connection:
-            (pointer,) = connection.execute(text("SELECT * FROM campaigns")).all()
-            assert tuple(pointer) == ("recommender", "old", 3, 11)

@@ -1,25 +1,22 @@
 """Items, animals, impressions and the archive ledger, on every database."""
 
-import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, create_engine, text
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
 
 from pawsonalize import storage
 from pawsonalize.domain.animals import Animal, GoodWith
 from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
 from pawsonalize.domain.schemas import DatasetType, Field, Schema
-from pawsonalize.domain.stays import Stay
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.names import new_recommendation_id
 from pawsonalize.storage.animal_exposures import AnimalExposures, Choice
@@ -37,7 +34,7 @@ from pawsonalize.storage.impressions import (
     Impression,
     Impressions,
 )
-from pawsonalize.storage.tables import metadata
+from pawsonalize.storage.tables import REVISION, metadata
 from tests.animal_data import animal
 from tests.event_data import T0, event
 
@@ -48,6 +45,19 @@ def test_migrations_lead_to_exactly_the_tables_the_code_uses(database: Database)
     with database.reading() as connection:
         found = compare_metadata(MigrationContext.configure(connection), metadata)
     assert found == []
+
+
+def test_the_tables_name_the_newest_migration() -> None:
+    folder = str(Path(storage.__file__).parent / "migrations")
+    assert ScriptDirectory(folder).get_current_head() == REVISION
+
+
+def test_tables_of_another_version_are_refused_with_what_to_do(database_url: str) -> None:
+    with closing(Database(database_url)) as database, database.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0013'"))
+    for _ in range(2):
+        with pytest.raises(StorageUnavailable, match=r"are 0013.*start with an empty data folder"):
+            Database(database_url)
 
 
 def test_items_are_replaced_by_id_and_the_last_of_a_batch_wins(database: Database) -> None:
@@ -154,41 +164,6 @@ def test_answers_of_a_time_are_read_in_pages(database: Database) -> None:
     assert impressions.between(T0 + 1, T0 + 5, "RID-4", 3) == []
 
 
-def test_impressions_from_before_propensities_were_kept_are_still_found(database_url: str) -> None:
-    old = Impression("RID-1", "recommendation", "ann", None, T0, T0, "v1", ("a", "b"))
-    migrate(database_url, "0001")
-    with engine(database_url) as opened, opened.begin() as connection:
-        connection.execute(
-            text(
-                "INSERT INTO impressions VALUES"
-                " (:recommendation_id, :question, :user_id, :session_id, :answered_at, :as_of,"
-                " :solution_version, :items)"
-            ),
-            {**asdict(old), "items": '["a","b"]'},
-        )
-    with closing(Database(database_url)) as database:
-        assert Impressions(database).get("RID-1") == old
-    migrate(database_url, "0001", command.downgrade)
-    with closing(Database(database_url)) as database:
-        assert Impressions(database).get("RID-1") == old
-
-
-@contextmanager
-def engine(url: str) -> Iterator[Engine]:
-    opened = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
-    yield opened
-    opened.dispose()
-
-
-def migrate(url: str, revision: str, move: Callable[..., None] = command.upgrade) -> None:
-    """Bring the tables to a revision."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(storage.__file__).parent / "migrations"))
-    with engine(url) as opened, opened.begin() as connection:
-        config.attributes["connection"] = connection
-        move(config, revision)
-
-
 def test_archive_segments_are_planned_by_one_and_confirmed_later(database: Database) -> None:
     ledger = ArchiveLedger(database)
     plan = [Segment(1, 5, 5, "a"), Segment(6, 9, 4, "b")]
@@ -209,41 +184,6 @@ def test_a_bad_database_url_is_an_input_error_that_shows_a_good_one() -> None:
 def test_a_database_that_cannot_be_opened_says_what_to_check(tmp_path: Path) -> None:
     with pytest.raises(StorageUnavailable, match="folder is writable"):
         Database(f"sqlite:///{tmp_path}/missing/x.sqlite3")
-
-
-def test_animals_from_before_the_inventory_keep_their_stays(database_url: str) -> None:
-    migrate(database_url, "0007")
-    old = {
-        "animal_id": "a1",
-        "group": {"species": "2", "breed": "Beagle", "size": "2", "age": "3"},
-        "name": "Rex",
-        "shelter": "North",
-        "sex": "male",
-        "colour": "brown",
-        "photos": 2,
-        "listed_at": T0,
-        "good_with_kids": True,
-        "adopted_at": T0 + 5,
-    }
-    row = {"id": "a1", "at": T0, "left": T0 + 5, "record": json.dumps(old)}
-    with engine(database_url) as opened, opened.begin() as connection:
-        connection.execute(
-            text(
-                "INSERT INTO animals (animal_id, listed_at, adopted_at, record, item_id)"
-                " VALUES (:id, :at, :left, :record, '2-Beagle-2-3')"
-            ),
-            row,
-        )
-    with closing(Database(database_url)) as database:
-        rex = animal("a1", adopted=T0 + 5, sex="male", colours=("brown",), shelter="North")
-        assert Animals(database).get("a1") == replace(rex, good_with_kids=GoodWith.YES)
-        assert list(Catalogue(database).stays(T0)) == [Stay("2-Beagle-2-3", T0, T0 + 5)]
-        assert Availability(database).count(T0) == {"2-Beagle-2-3": 1}
-        assert Availability(database).revision().number == 1
-    migrate(database_url, "0007", command.downgrade)
-    with engine(database_url) as opened, opened.connect() as connection:
-        found = connection.execute(text("SELECT adopted_at, item_id FROM animals")).one()
-    assert tuple(found) == (T0 + 5, "2-Beagle-2-3")
 
 
 def test_available_animals_of_an_item_are_found_with_all_that_is_known(database: Database) -> None:

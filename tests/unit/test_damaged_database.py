@@ -1,4 +1,4 @@
-"""A database file that is damaged is said to be, with the next move; nothing looks new or fine."""
+"""A database that is damaged or of another version is said to be, with the next move."""
 
 import json
 import shutil
@@ -60,6 +60,40 @@ def test_a_command_says_that_it_is_damaged_and_leaves_the_file_as_it_is(
     assert "pawsonalize archive replay" in message
     assert "run `pawsonalize train`" not in message
     assert (damaged / FILE).read_bytes() == before
+
+
+@pytest.fixture
+def of_before(whole: Path, tmp_path: Path) -> Path:
+    """A copy of it with the stamp of a version that was never released."""
+    folder = tmp_path / "data"
+    shutil.copytree(whole, folder)
+    connection = sqlite3.connect(folder / FILE)
+    with connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0013'")
+    connection.close()
+    return folder
+
+
+@pytest.mark.parametrize("command", ["runs ls", "train", "serve --port 0"])
+def test_tables_of_another_version_are_refused_in_one_line_that_says_what_to_do(
+    command: str, of_before: Path
+) -> None:
+    before = (of_before / FILE).read_bytes()
+    done = CliRunner().invoke(app, [*command.split(), "--data-dir", str(of_before)])
+    assert isinstance(done.exception, StorageUnavailable), done.output
+    assert done.exception.message == (
+        f"the database sqlite:///{of_before}/{FILE} is of another version of Pawsonalize (its"
+        " tables are 0013, this version reads 0014): start with an empty data folder (--data-dir)"
+        " or database, and import your data again"
+    )
+    assert (of_before / FILE).read_bytes() == before
+
+
+def test_the_doctor_names_the_other_version(of_before: Path) -> None:
+    done = CliRunner().invoke(app, ["doctor", "--data-dir", str(of_before), "--json"])
+    found = {each["check"]: each for each in json.loads(done.stdout)}
+    assert found["database"]["verdict"] == "attention"
+    assert "is of another version of Pawsonalize" in found["database"]["message"]
 
 
 def test_the_doctor_says_so_too(damaged: Path) -> None:

@@ -7,11 +7,11 @@ from sqlalchemy import Connection, Select, and_, func, or_, select
 
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import upsert
-from pawsonalize.storage.tables import animal_changes, stays, supply_changes
+from pawsonalize.storage.tables import animal_changes, availability_changes, stays
 
 _NEWEST = (
-    select(supply_changes.c.revision, supply_changes.c.at)
-    .order_by(supply_changes.c.revision.desc(), supply_changes.c.at.desc())
+    select(availability_changes.c.revision, availability_changes.c.at)
+    .order_by(availability_changes.c.revision.desc(), availability_changes.c.at.desc())
     .limit(1)
 )
 
@@ -52,7 +52,9 @@ class Availability:
 
         By changes of animals and by time: birthdays and moments of publication.
         """
-        written = select(supply_changes.c.item_id).where(supply_changes.c.revision > after.number)
+        written = select(availability_changes.c.item_id).where(
+            availability_changes.c.revision > after.number
+        )
         passed = _passed(select(stays.c.item_id), since, at)
         with self._database.reading() as connection:
             return {*connection.scalars(written), *connection.scalars(passed)}
@@ -97,7 +99,9 @@ def record_changes(
     newest = _revision(connection)
     revision = newest.number + 1
     change = {"revision": revision, "at": max(newest.at, at)}
-    upsert(connection, supply_changes, [{"item_id": item_id, **change} for item_id in item_ids])
+    upsert(
+        connection, availability_changes, [{"item_id": item_id, **change} for item_id in item_ids]
+    )
     changed = [{"animal_id": one, "revision": revision} for one in animal_ids]
     upsert(connection, animal_changes, changed)
 

@@ -6,19 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
+from pawsonalize.storage.tables import REVISION
 
 # One writer at a time gives offsets in commit order, so a reader that has seen offset n will
 # never meet a smaller one later. SQLite locks the file; PostgreSQL takes this advisory lock.
 _WRITER_LOCK = 7_291_966
 
-_VERSION_TABLE = "alembic_version"
+_REVISION = text("SELECT version_num FROM alembic_version")
 
 _FULL = "the disk that holds the database is full: free some space"
 _READ_ONLY = "the database is read-only: make its folder writable for this user"
@@ -70,9 +69,7 @@ class Database:
             else self._engine.execution_options(isolation_level="AUTOCOMMIT")
         )
         try:
-            if must_exist:
-                self._find()
-            self._migrate()
+            self._open(must_exist)
         except BaseException:
             self.close()
             raise
@@ -120,9 +117,9 @@ class Database:
         return None if found == "ok" else self._explain(f"malformed: {found}")
 
     def _no_room(self) -> str | None:
-        if not self.is_local or self._engine.url.database is None:
+        if self.file is None:
             return None
-        folder = Path(self._engine.url.database).absolute().parent
+        folder = self.file.absolute().parent
         try:
             if shutil.disk_usage(folder).free < _LEAST_ROOM:
                 return f"{_FULL} ({folder})"
@@ -144,6 +141,12 @@ class Database:
             raise
 
     @property
+    def file(self) -> Path | None:
+        """The file it lies in; None for a server's, and for one in memory."""
+        path = self._engine.url.database
+        return Path(path) if self.is_local and path else None
+
+    @property
     def shown_url(self) -> str:
         """Its URL without the password."""
         return self._engine.url.render_as_string(hide_password=True)
@@ -152,21 +155,35 @@ class Database:
         """Release every connection."""
         self._engine.dispose()
 
-    def _find(self) -> None:
-        """Raise NotFound where there is nothing to read; leaves no file behind."""
-        file = self._engine.url.database
-        if self.is_local and file is not None and not Path(file).exists():
-            raise NotFound(f"there is no database {file}")
-        with self._storage_errors(), self._reads.connect() as connection:
-            if not inspect(connection).has_table(_VERSION_TABLE):
-                raise NotFound(f"the database {self.shown_url} has no tables of Pawsonalize")
+    def _open(self, must_exist: bool) -> None:
+        """Find or make the tables; leaves no file behind where there must be one and is none."""
+        if must_exist and self.file is not None and not self.file.exists():
+            raise NotFound(f"there is no database {self.file}")
+        with self.reading() as connection:
+            revision = _revision(connection)
+        if must_exist and revision is None:
+            raise NotFound(f"the database {self.shown_url} has no tables of Pawsonalize")
+        if revision != REVISION:
+            self._migrate(revision)
 
-    def _migrate(self) -> None:
+    def _migrate(self, revision: str | None) -> None:
+        # Slow to import, and needed once in the life of a database.
+        from alembic import command  # noqa: PLC0415
+        from alembic.config import Config  # noqa: PLC0415
+        from alembic.util import CommandError  # noqa: PLC0415
+
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         with self.writing() as connection:  # so that servers starting together migrate once
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            try:
+                command.upgrade(config, "head")
+            except CommandError as error:  # there is no way from that revision to ours
+                raise StorageUnavailable(
+                    f"the database {self.shown_url} is of another version of Pawsonalize (its"
+                    f" tables are {revision}, this version reads {REVISION}): start with an empty"
+                    " data folder (--data-dir) or database, and import your data again"
+                ) from error
 
     @contextmanager
     def _storage_errors(self) -> Iterator[None]:
@@ -190,6 +207,14 @@ class Database:
             if sign in reason:
                 return f"{meaning}. Nothing of this request was stored ({reason.strip()})"
         return f"the database did not answer: {reason.strip()}"
+
+
+def _revision(connection: Connection) -> str | None:
+    """Which tables there are; None without any."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.scalar(_REVISION)
+    return revision
 
 
 def _engine(url: str) -> Engine:

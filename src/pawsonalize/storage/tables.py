@@ -17,6 +17,9 @@ from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 
 metadata = MetaData()
 
+REVISION = "0014"
+"""The newest of `migrations/versions`, which leads to these tables."""
+
 # SQLite counts rows itself only in a column that is literally INTEGER.
 _OFFSET = BigInteger().with_variant(Integer, "sqlite")
 
@@ -143,15 +146,17 @@ Index("stays_by_item", stays.c.item_id, stays.c.until, stays.c.since, stays.c.an
 Index("stays_by_end", stays.c.until, stays.c.item_id)
 Index("stays_by_start", stays.c.since, stays.c.item_id)
 
-# The last change of each item's supply; the greatest number is that of the whole.
-supply_changes = Table(
-    "supply_changes",
+# The last change of each item's availability; the greatest number is that of the whole.
+availability_changes = Table(
+    "availability_changes",
     metadata,
     Column("item_id", Text, primary_key=True),
     Column("revision", BigInteger, nullable=False),
     Column("at", BigInteger, nullable=False),
 )
-Index("supply_changes_by_revision", supply_changes.c.revision, supply_changes.c.at)
+Index(
+    "availability_changes_by_revision", availability_changes.c.revision, availability_changes.c.at
+)
 
 # The last change of each animal that was available then or later, forgotten ones included.
 animal_changes = Table(
