@@ -2,9 +2,11 @@
 
 import logging
 import os
+import shutil
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -46,22 +48,80 @@ def served_pragmas() -> Iterator[tuple[str, ...]]:
         yield served
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database of each kind."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'pawsonalize.sqlite3'}"
-        return
+@pytest.fixture(scope="session", autouse=True)
+def sqlite_template(
+    tmp_path_factory: pytest.TempPathFactory, served_pragmas: tuple[str, ...]
+) -> Iterator[None]:
+    """What makes a new SQLite file in this process begins with a copy of one that is migrated."""
+    from pawsonalize.storage.database import Database
+
+    template = tmp_path_factory.mktemp("template") / "migrated.sqlite3"
+    Database(f"sqlite:///{template}").close()
+    opening = Database._open
+
+    def open_copy(database: Database, must_exist: bool) -> None:
+        file = database.file
+        if file is not None and not must_exist and file.parent.is_dir() and not file.exists():
+            shutil.copyfile(template, file)
+        opening(database, must_exist)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Database, "_open", open_copy)
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Callable[..., AbstractContextManager[str]]]:
+    """Makes PostgreSQL databases, empty or as copies of a template, and drops them afterwards."""
     server = os.environ.get(POSTGRES_VARIABLE)
     if not server:
         pytest.skip(f"no PostgreSQL here: set {POSTGRES_VARIABLE} (.ci/run starts one)")
-    name = f"test_{uuid.uuid4().hex}"
-    admin = create_engine(server.replace("postgresql://", "postgresql+psycopg://", 1))
-    with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-        yield server.rsplit("/", 1)[0] + f"/{name}"
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin = create_engine(
+        server.replace("postgresql://", "postgresql+psycopg://", 1), isolation_level="AUTOCOMMIT"
+    )
+
+    @contextmanager
+    def made(template: str = "template1") -> Iterator[str]:
+        name = f"test_{uuid.uuid4().hex}"
+        with admin.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+            yield server.rsplit("/", 1)[0] + f"/{name}"
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+    yield made
     admin.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: Callable[..., AbstractContextManager[str]]) -> Iterator[str]:
+    """The name of a migrated PostgreSQL database to copy."""
+    from pawsonalize.storage.database import Database
+
+    with postgres() as url:
+        Database(url).close()
+        yield url.rpartition("/")[2]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A migrated database of each kind, without a row."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'pawsonalize.sqlite3'}"
+        return
+    made, template = map(request.getfixturevalue, ("postgres", "postgres_template"))
+    with made(template) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database of each kind without a table."""
+    if request.param == "sqlite":
+        (tmp_path / "pawsonalize.sqlite3").touch()
+        yield f"sqlite:///{tmp_path / 'pawsonalize.sqlite3'}"
+        return
+    with request.getfixturevalue("postgres")() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

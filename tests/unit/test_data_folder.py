@@ -128,11 +128,9 @@ def test_a_folder_of_something_else_is_not_made_one_of_ours(tmp_path: Path) -> N
 
 
 def test_a_database_without_our_tables_is_not_made_one_of_ours(
-    database_url: str, tmp_path: Path
+    empty_database_url: str, tmp_path: Path
 ) -> None:
-    if database_url.startswith("sqlite"):
-        Path(database_url.removeprefix("sqlite:///")).touch()
-    settings = Settings(data_dir=tmp_path, database_url=database_url)
+    settings = Settings(data_dir=tmp_path, database_url=empty_database_url)
     for _ in range(2):
         with (
             pytest.raises(NotFound, match="no tables of Pawsonalize"),
