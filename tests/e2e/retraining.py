@@ -67,7 +67,7 @@ class Seen:
     adapters: Adapters
 
     def record(self) -> Record | None:
-        newest = self.adapters.workflow_runs.newest(1)
+        newest = self.adapters.retraining_runs.newest(1)
         return read_record(newest[0]) if newest else None
 
     def newest(self) -> Record:

@@ -27,7 +27,7 @@ from pawsonalize.engine.training.retraining.record import (
     write_record,
 )
 from pawsonalize.settings import Settings
-from pawsonalize.storage.workflow_runs import WorkflowRun
+from pawsonalize.storage.retraining_runs import RetrainingRun
 from tests.e2e.conftest import Start, run
 from tests.e2e.retraining import (
     WORLD_END,
@@ -185,15 +185,15 @@ def test_a_second_retraining_is_refused_and_told_of_the_first(folder: Path, view
     assert view.newest().run_id in second.stderr
     assert "is not finished" in second.stderr
     assert view.ended().status == "promoted"
-    assert len(view.adapters.workflow_runs.newest(9)) == 1
+    assert len(view.adapters.retraining_runs.newest(9)) == 1
 
 
 def yesterdays_run(view: Seen) -> None:
     """A run that ended two days ago, so that the schedule's tick of today is due."""
     then = clock.now() - 2 * DAY
     record = begun("retrain-before", Trigger.SCHEDULE, then, then, {})
-    row = WorkflowRun("retrain-before", then, write_record(record), "promoted", then)
-    assert view.adapters.workflow_runs.begin(row)
+    row = RetrainingRun("retrain-before", then, write_record(record), "promoted", then)
+    assert view.adapters.retraining_runs.begin(row)
 
 
 def test_two_servers_with_one_schedule_begin_one_run(
@@ -274,7 +274,7 @@ def test_stopping_the_server_leaves_the_run_to_the_next_one(
     with held_up(folder):
         assert server.stop() == 0
         assert processes(folder, "work") == []
-        running = view.adapters.workflow_runs.running()
+        running = view.adapters.retraining_runs.running()
         assert running is not None
         assert running.worker is None
     start(folder)

@@ -8,7 +8,7 @@ import pytest
 
 from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.workflow_runs import WorkflowRuns
+from pawsonalize.storage.retraining_runs import RetrainingRuns
 from tests.event_data import T0
 
 
@@ -38,12 +38,12 @@ def clock() -> SteppedClock:
 
 
 @pytest.fixture
-def rows(tmp_path: Path) -> Iterator[WorkflowRuns]:
+def rows(tmp_path: Path) -> Iterator[RetrainingRuns]:
     database = Database(f"sqlite:///{tmp_path / 'runs.sqlite3'}")
-    yield WorkflowRuns(database)
+    yield RetrainingRuns(database)
     database.close()
 
 
 @pytest.fixture
-def runs(rows: WorkflowRuns) -> Runs:
+def runs(rows: RetrainingRuns) -> Runs:
     return Runs(rows, {})

@@ -19,7 +19,7 @@ from pawsonalize.engine.training.retraining.record import (
 from pawsonalize.engine.training.retraining.runs import FirstRun, Runs
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.workflow_runs import WorkflowRuns
+from pawsonalize.storage.retraining_runs import RetrainingRuns
 from tests.event_data import T0, event
 
 
@@ -46,7 +46,7 @@ def add(log: EventLog, events: int) -> None:
     log.append([event(f"e{head + n}", at=n) for n in range(events)])
 
 
-def end(rows: WorkflowRuns, outcome: Outcome, known: int | None, now: int) -> None:
+def end(rows: RetrainingRuns, outcome: Outcome, known: int | None, now: int) -> None:
     """End whatever runs, as its worker would."""
     held = rows.claim("test", now, 1)
     assert held is not None
@@ -93,7 +93,7 @@ def test_a_live_model_needs_no_first_training_even_when_it_goes(runs: Runs, log:
 )
 def test_after_one_that_led_to_no_model_another_begins_where_it_may_lead_to_one(
     runs: Runs,
-    rows: WorkflowRuns,
+    rows: RetrainingRuns,
     log: EventLog,
     outcome: Outcome,
     restarts: bool,

@@ -24,7 +24,7 @@ from pawsonalize.engine.training.retraining.worker import (
     StepWork,
     Worker,
 )
-from pawsonalize.storage.workflow_runs import WorkflowRuns
+from pawsonalize.storage.retraining_runs import RetrainingRuns
 from tests.event_data import T0
 from tests.workflow.conftest import SteppedClock
 
@@ -77,7 +77,7 @@ def steps() -> Steps:
     return Steps()
 
 
-def worker(name: str, rows: WorkflowRuns, steps: Steps, clock: SteppedClock) -> Worker:
+def worker(name: str, rows: RetrainingRuns, steps: Steps, clock: SteppedClock) -> Worker:
     return Worker(name, rows, steps.table(), LIMIT_SECONDS, now=clock.now, sleep=clock.sleep)
 
 
@@ -86,7 +86,7 @@ def begin(runs: Runs) -> str:
 
 
 def test_a_run_goes_through_its_steps_and_ends(
-    runs: Runs, rows: WorkflowRuns, steps: Steps, clock: SteppedClock
+    runs: Runs, rows: RetrainingRuns, steps: Steps, clock: SteppedClock
 ) -> None:
     run_id = begin(runs)
     assert worker("a", rows, steps, clock).work()
@@ -99,14 +99,14 @@ def test_a_run_goes_through_its_steps_and_ends(
 
 
 def test_without_a_run_there_is_nothing_to_do(
-    rows: WorkflowRuns, steps: Steps, clock: SteppedClock
+    rows: RetrainingRuns, steps: Steps, clock: SteppedClock
 ) -> None:
     assert not worker("a", rows, steps, clock).work()
 
 
 @pytest.mark.parametrize("step", [Step.CHECK_DATA, Step.AWAIT_VERSIONS, Step.NOTIFY])
 def test_who_dies_in_a_step_is_followed_by_another_who_begins_with_that_step(
-    runs: Runs, rows: WorkflowRuns, steps: Steps, clock: SteppedClock, step: Step
+    runs: Runs, rows: RetrainingRuns, steps: Steps, clock: SteppedClock, step: Step
 ) -> None:
     def die() -> None:
         del steps.before[step]
@@ -126,7 +126,7 @@ def test_who_dies_in_a_step_is_followed_by_another_who_begins_with_that_step(
 
 
 def test_a_step_that_kills_every_worker_fails_the_run(
-    runs: Runs, rows: WorkflowRuns, steps: Steps, clock: SteppedClock
+    runs: Runs, rows: RetrainingRuns, steps: Steps, clock: SteppedClock
 ) -> None:
     def die() -> None:
         raise KeyboardInterrupt
@@ -145,7 +145,7 @@ def test_a_step_that_kills_every_worker_fails_the_run(
 
 
 def test_a_step_takes_as_long_as_its_work(
-    runs: Runs, rows: WorkflowRuns, steps: Steps, clock: SteppedClock
+    runs: Runs, rows: RetrainingRuns, steps: Steps, clock: SteppedClock
 ) -> None:
     def slowly() -> None:
         clock.moment += 7_000
@@ -158,7 +158,7 @@ def test_a_step_takes_as_long_as_its_work(
 
 
 def test_who_stalls_so_long_that_another_took_over_changes_nothing_more(
-    runs: Runs, rows: WorkflowRuns, steps: Steps, clock: SteppedClock
+    runs: Runs, rows: RetrainingRuns, steps: Steps, clock: SteppedClock
 ) -> None:
     other = Steps()
 
@@ -179,7 +179,7 @@ def test_who_stalls_so_long_that_another_took_over_changes_nothing_more(
 
 
 def test_cancelling_ends_a_wait_at_once_and_stops_the_training(
-    runs: Runs, rows: WorkflowRuns, steps: Steps, clock: SteppedClock
+    runs: Runs, rows: RetrainingRuns, steps: Steps, clock: SteppedClock
 ) -> None:
     run_id = begin(runs)
     clock.on_sleep.append(lambda: runs.cancel(run_id))
@@ -192,7 +192,7 @@ def test_cancelling_ends_a_wait_at_once_and_stops_the_training(
 
 
 def test_a_run_that_is_cancelled_before_anybody_worked_on_it_does_nothing(
-    runs: Runs, rows: WorkflowRuns, steps: Steps, clock: SteppedClock
+    runs: Runs, rows: RetrainingRuns, steps: Steps, clock: SteppedClock
 ) -> None:
     run_id = begin(runs)
     runs.cancel(run_id)
@@ -201,7 +201,7 @@ def test_a_run_that_is_cancelled_before_anybody_worked_on_it_does_nothing(
 
 
 def test_a_run_that_is_worked_on_for_longer_than_the_limit_has_timed_out(
-    runs: Runs, rows: WorkflowRuns, steps: Steps, clock: SteppedClock
+    runs: Runs, rows: RetrainingRuns, steps: Steps, clock: SteppedClock
 ) -> None:
     run_id = begin(runs)
     table = {**steps.table(), Step.AWAIT_VERSIONS: steps.waiting(checks=10_000)}
@@ -215,7 +215,7 @@ def test_a_run_that_is_worked_on_for_longer_than_the_limit_has_timed_out(
 
 @pytest.mark.parametrize("jump", [30 * DAY, 25 * HOUR, -30 * DAY])
 def test_a_clock_that_jumps_neither_ends_a_run_nor_keeps_it(
-    runs: Runs, rows: WorkflowRuns, steps: Steps, clock: SteppedClock, jump: int
+    runs: Runs, rows: RetrainingRuns, steps: Steps, clock: SteppedClock, jump: int
 ) -> None:
     def jumps() -> None:
         clock.moment += jump
@@ -228,7 +228,7 @@ def test_a_clock_that_jumps_neither_ends_a_run_nor_keeps_it(
 
 
 def test_after_a_jump_back_a_dead_workers_run_is_taken_over_at_once(
-    runs: Runs, rows: WorkflowRuns, steps: Steps, clock: SteppedClock
+    runs: Runs, rows: RetrainingRuns, steps: Steps, clock: SteppedClock
 ) -> None:
     run_id = begin(runs)
     assert rows.claim("dead", T0 + 30 * DAY, LEASE_MS) is not None
@@ -237,7 +237,7 @@ def test_after_a_jump_back_a_dead_workers_run_is_taken_over_at_once(
 
 
 def test_a_step_that_goes_wrong_is_tried_again_and_the_error_is_kept(
-    runs: Runs, rows: WorkflowRuns, steps: Steps, clock: SteppedClock
+    runs: Runs, rows: RetrainingRuns, steps: Steps, clock: SteppedClock
 ) -> None:
     failures = iter([StorageUnavailable("the disk is full"), ValueError("odd")])
 
@@ -261,7 +261,7 @@ def always(error: Exception) -> Callable[[], None]:
 
 
 def test_a_step_that_goes_wrong_again_and_again_fails_the_run(
-    runs: Runs, rows: WorkflowRuns, steps: Steps, clock: SteppedClock
+    runs: Runs, rows: RetrainingRuns, steps: Steps, clock: SteppedClock
 ) -> None:
     run_id = begin(runs)
     steps.before[Step.CHECK_DATA] = always(ValueError("odd"))
@@ -275,7 +275,7 @@ def test_a_step_that_goes_wrong_again_and_again_fails_the_run(
 
 
 def test_what_no_retry_can_mend_is_not_tried_again(
-    runs: Runs, rows: WorkflowRuns, steps: Steps, clock: SteppedClock
+    runs: Runs, rows: RetrainingRuns, steps: Steps, clock: SteppedClock
 ) -> None:
     run_id = begin(runs)
     steps.before[Step.CHECK_DATA] = always(InvalidInput("there is no recipe x"))
@@ -285,7 +285,7 @@ def test_what_no_retry_can_mend_is_not_tried_again(
 
 
 def test_news_that_cannot_be_told_do_not_keep_a_run_from_its_end(
-    runs: Runs, rows: WorkflowRuns, steps: Steps, clock: SteppedClock
+    runs: Runs, rows: RetrainingRuns, steps: Steps, clock: SteppedClock
 ) -> None:
     run_id = begin(runs)
     steps.before[Step.NOTIFY] = always(StorageUnavailable("no outbox"))

@@ -54,8 +54,8 @@ from pawsonalize.storage.impressions import Impressions
 from pawsonalize.storage.outcomes import Outcomes
 from pawsonalize.storage.problems import ProblemTable
 from pawsonalize.storage.resources import Resources
+from pawsonalize.storage.retraining_runs import RetrainingRuns
 from pawsonalize.storage.root_key import ROOT_KEY_BYTES, RootKeyFile
-from pawsonalize.storage.workflow_runs import WorkflowRuns
 
 COMMAND = (sys.executable, "-m", "pawsonalize.cli.low_priority")
 
@@ -77,7 +77,7 @@ class Adapters:
     artefacts: ArtefactStore
     objects: ObjectStore
     trainings: TrainingProcesses
-    workflow_runs: WorkflowRuns
+    retraining_runs: RetrainingRuns
 
     @property
     def outcomes(self) -> OutcomeSources:
@@ -126,7 +126,7 @@ class Adapters:
 
     def runs(self, settings: Settings) -> Runs:
         """The workflow runs; new ones are begun with these settings."""
-        return Runs(self.workflow_runs, as_record(settings), partial(retrained, self.registry))
+        return Runs(self.retraining_runs, as_record(settings), partial(retrained, self.registry))
 
     def problems(self, settings: Settings) -> Problems:
         """What goes wrong and lasts; people are told of it by the notifiers of the settings."""
@@ -185,7 +185,7 @@ def _open(settings: Settings, must_exist: bool) -> Adapters:
             command=(*COMMAND, "train-version"),
             environment={**os.environ, **as_environment(settings)},
         ),
-        workflow_runs=WorkflowRuns(database),
+        retraining_runs=RetrainingRuns(database),
     )
 
 

@@ -48,7 +48,7 @@ def worker_processes(
 ) -> WorkerProcesses:
     """What starts a process for the run that nobody works on."""
     return WorkerProcesses(
-        adapters.workflow_runs,
+        adapters.retraining_runs,
         (*COMMAND, "work"),
         {**os.environ, **as_environment(settings)},
         output,
@@ -88,7 +88,7 @@ def worker(settings: Settings, adapters: Adapters, name: str) -> Worker:
     news = News(Outbox(adapters.deliveries, open_notifiers(settings)))
     return Worker(
         name,
-        adapters.workflow_runs,
+        adapters.retraining_runs,
         steps(checking, training, judging, promotion, news),
         settings.retrain_limit_hours * 3600,
         now=clock.now,

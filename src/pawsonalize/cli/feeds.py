@@ -144,7 +144,7 @@ def feeds(data_dir: DataDir = None, json: Json = False) -> None:
     from rich.table import Table
 
     from pawsonalize.app import listed_feeds, polling
-    from pawsonalize.fetch.http import shown
+    from pawsonalize.fetch import shown
 
     settings = load_settings({"data_dir": data_dir})
     listed, now = listed_feeds(settings), clock.now()

@@ -77,7 +77,7 @@ def work(name: str) -> None:
         worker(settings, adapters, name).work()
         for courier in couriers(settings, adapters.deliveries):  # where no server runs
             attempt(deliver_due, courier)
-        adapters.workflow_runs.forget(clock.now() - settings.run_retention_days * DAY)
+        adapters.retraining_runs.forget(clock.now() - settings.run_retention_days * DAY)
 
 
 def _settings() -> Settings:

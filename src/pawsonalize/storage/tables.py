@@ -267,8 +267,8 @@ problems = Table(
     Column("told_at", BigInteger),
 )
 
-workflow_runs = Table(
-    "workflow_runs",
+retraining_runs = Table(
+    "retraining_runs",
     metadata,
     Column("run_id", Text, primary_key=True),
     Column("started_at", BigInteger, nullable=False, index=True),
@@ -282,9 +282,9 @@ workflow_runs = Table(
 )
 # One run at a time, whoever starts one.
 Index(
-    "one_workflow_run_at_a_time",
-    workflow_runs.c.status,
+    "one_retraining_run_at_a_time",
+    retraining_runs.c.status,
     unique=True,
-    sqlite_where=workflow_runs.c.status == "running",
-    postgresql_where=workflow_runs.c.status == "running",
+    sqlite_where=retraining_runs.c.status == "running",
+    postgresql_where=retraining_runs.c.status == "running",
 )

@@ -10,7 +10,7 @@ from pawsonalize.engine.training.retraining.record import Outcome, Step, read_re
 from pawsonalize.engine.training.retraining.runs import FirstRun, Runs
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.workflow_runs import WorkflowRuns
+from pawsonalize.storage.retraining_runs import RetrainingRuns
 from pawsonalize.ui.learning import Learning
 from tests.event_data import T0, event
 from tests.workflow.test_first import Campaign, end
@@ -18,7 +18,7 @@ from tests.workflow.test_first import Campaign, end
 
 def test_it_says_what_is_missing_what_goes_on_and_what_came_of_it(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'tables.sqlite3'}")
-    log, rows = EventLog(database), WorkflowRuns(database)
+    log, rows = EventLog(database), RetrainingRuns(database)
     runs = Runs(rows, {})
     first = FirstRun(runs, log, Campaign(), 2, T0)
     learning = Learning(log, runs, first)

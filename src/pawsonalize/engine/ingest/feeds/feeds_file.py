@@ -28,7 +28,7 @@ from pawsonalize.engine.ingest.feeds.sources import FeedSource
 from pawsonalize.engine.ingest.feeds.table import TableForm, by_upper_names, read_date_order
 from pawsonalize.engine.ingest.importing.text_form import read_text_form
 from pawsonalize.engine.resources.resource import is_name
-from pawsonalize.fetch.http import check_url
+from pawsonalize.fetch import check_url
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 

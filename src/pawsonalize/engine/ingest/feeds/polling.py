@@ -15,7 +15,7 @@ from pawsonalize.engine.ingest.feeds.sources import NEVER, FeedSource, validator
 from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import Resource
-from pawsonalize.fetch.http import Validators
+from pawsonalize.fetch import Validators
 from pawsonalize.storage.animals import Animals
 
 

@@ -12,7 +12,7 @@ from pawsonalize.domain.errors import NotFetched
 from pawsonalize.engine.ingest.feeds.formats import AS_IT_LOOKS, FeedForm, read_feed
 from pawsonalize.engine.ingest.feeds.importing import FeedImport, FeedReport, import_feed
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
-from pawsonalize.fetch.http import (
+from pawsonalize.fetch import (
     MAX_BYTES,
     TOTAL_SECONDS,
     Fetched,

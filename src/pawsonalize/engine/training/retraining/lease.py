@@ -12,7 +12,7 @@ from typing import IO
 
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import SECOND
-from pawsonalize.storage.workflow_runs import WorkflowRun, WorkflowRuns
+from pawsonalize.storage.retraining_runs import RetrainingRun, RetrainingRuns
 
 LEASE_MS = 10 * SECOND
 """After so long without a renewal, a worker counts as dead and another takes its run over."""
@@ -28,7 +28,7 @@ class LeaseLost(Exception):
 class Lease:
     """A claimed run, held until it is released or lost."""
 
-    def __init__(self, runs: WorkflowRuns, held: WorkflowRun, now: Callable[[], int]) -> None:
+    def __init__(self, runs: RetrainingRuns, held: RetrainingRun, now: Callable[[], int]) -> None:
         self._runs = runs
         self._held = held
         self._now = now
@@ -36,7 +36,7 @@ class Lease:
         self._lock = threading.Lock()
 
     @property
-    def run(self) -> WorkflowRun:
+    def run(self) -> RetrainingRun:
         """The run as it was when last renewed or saved."""
         return self._held
 
@@ -100,7 +100,7 @@ class WorkerProcesses:
 
     def __init__(
         self,
-        runs: WorkflowRuns,
+        runs: RetrainingRuns,
         command: Sequence[str],
         environment: Mapping[str, str],
         output: IO[bytes] | None = None,

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.engine.training.retrained import EVERYTHING, Part
-from pawsonalize.storage.workflow_runs import RUNNING, WorkflowRun
+from pawsonalize.storage.retraining_runs import RUNNING, RetrainingRun
 
 
 class Step(StrEnum):
@@ -201,7 +201,7 @@ def with_half(record: Record, half: Half) -> Record:
     return replace(record, halves=tuple(halves))
 
 
-def read_record(run: WorkflowRun) -> Record:
+def read_record(run: RetrainingRun) -> Record:
     """The record of a stored run; CorruptArtefact if it is not one."""
     try:
         return msgspec.json.decode(run.record, type=Record)

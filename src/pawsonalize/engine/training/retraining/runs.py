@@ -19,7 +19,7 @@ from pawsonalize.engine.training.retraining.record import (
 )
 from pawsonalize.engine.training.retraining.schedule import Schedule
 from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.workflow_runs import WorkflowRun, WorkflowRuns
+from pawsonalize.storage.retraining_runs import RetrainingRun, RetrainingRuns
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Runs:
     `check` raises if the part has nothing to retrain.
     """
 
-    rows: WorkflowRuns
+    rows: RetrainingRuns
     settings: Any
     check: Callable[[Part], object] = lambda part: part
 
@@ -83,7 +83,7 @@ class Runs:
         as_of = now if as_of is None else as_of
         return begun(run_id, trigger, as_of, now, self.settings, part)
 
-    def _row(self, run_id: str) -> WorkflowRun:
+    def _row(self, run_id: str) -> RetrainingRun:
         row = self.rows.get(run_id)
         if row is None:
             raise NotFound(f"there is no workflow run {run_id}: `pawsonalize runs ls` lists them")
@@ -95,8 +95,8 @@ def _run_id(moment: int) -> str:
     return "retrain-" + iso(moment).replace("-", "").replace(":", "").replace(".", "")
 
 
-def _row(record: Record) -> WorkflowRun:
-    return WorkflowRun(record.run_id, record.started_at, write_record(record))
+def _row(record: Record) -> RetrainingRun:
+    return RetrainingRun(record.run_id, record.started_at, write_record(record))
 
 
 class Timer:

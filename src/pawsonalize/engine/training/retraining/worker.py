@@ -32,7 +32,7 @@ from pawsonalize.engine.training.retraining.record import (
     timed,
     write_record,
 )
-from pawsonalize.storage.workflow_runs import WorkflowRuns
+from pawsonalize.storage.retraining_runs import RetrainingRuns
 
 MAX_ERRORS = 5
 MAX_WORKERS = 10
@@ -63,7 +63,7 @@ class Worker:
     def __init__(
         self,
         name: str,
-        runs: WorkflowRuns,
+        runs: RetrainingRuns,
         steps: Mapping[Step, StepWork],
         limit_seconds: float,
         *,

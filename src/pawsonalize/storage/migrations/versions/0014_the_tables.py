@@ -218,7 +218,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("dataset_group", "user_id"),
     )
     op.create_table(
-        "workflow_runs",
+        "retraining_runs",
         sa.Column("run_id", sa.Text(), nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=False),
         sa.Column("record", sa.Text(), nullable=False),
@@ -230,10 +230,10 @@ def upgrade() -> None:
         sa.Column("worked_ms", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("run_id"),
     )
-    op.create_index(op.f("ix_workflow_runs_started_at"), "workflow_runs", ["started_at"])
+    op.create_index(op.f("ix_retraining_runs_started_at"), "retraining_runs", ["started_at"])
     op.create_index(
-        "one_workflow_run_at_a_time",
-        "workflow_runs",
+        "one_retraining_run_at_a_time",
+        "retraining_runs",
         ["status"],
         unique=True,
         sqlite_where=sa.text("status = 'running'"),

@@ -1,4 +1,4 @@
-"""`WorkflowRuns`: one at a time, one worker at a time."""
+"""`RetrainingRuns`: one at a time, one worker at a time."""
 
 from dataclasses import replace
 from threading import Barrier, Thread
@@ -6,22 +6,22 @@ from threading import Barrier, Thread
 import pytest
 
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.workflow_runs import RUNNING, WorkflowRun, WorkflowRuns
+from pawsonalize.storage.retraining_runs import RUNNING, RetrainingRun, RetrainingRuns
 from tests.event_data import T0
 
 LEASE = 10_000
 
 
 @pytest.fixture
-def runs(database: Database) -> WorkflowRuns:
-    return WorkflowRuns(database)
+def runs(database: Database) -> RetrainingRuns:
+    return RetrainingRuns(database)
 
 
-def a_run(name: str = "one", at: int = T0) -> WorkflowRun:
-    return WorkflowRun(name, at, "{}")
+def a_run(name: str = "one", at: int = T0) -> RetrainingRun:
+    return RetrainingRun(name, at, "{}")
 
 
-def begun(runs: WorkflowRuns, name: str = "one", at: int = T0) -> WorkflowRun:
+def begun(runs: RetrainingRuns, name: str = "one", at: int = T0) -> RetrainingRun:
     """A run that a worker `a` holds."""
     assert runs.begin(a_run(name, at))
     held = runs.claim("a", at, LEASE)
@@ -29,11 +29,11 @@ def begun(runs: WorkflowRuns, name: str = "one", at: int = T0) -> WorkflowRun:
     return held
 
 
-def end(runs: WorkflowRuns, held: WorkflowRun, at: int = T0) -> None:
+def end(runs: RetrainingRuns, held: RetrainingRun, at: int = T0) -> None:
     assert runs.save(replace(held, status="promoted", ended_at=at, record='{"end": 1}'))
 
 
-def test_a_second_run_begins_only_after_the_first_has_ended(runs: WorkflowRuns) -> None:
+def test_a_second_run_begins_only_after_the_first_has_ended(runs: RetrainingRuns) -> None:
     held = begun(runs)
     assert not runs.begin(a_run("two"))
     end(runs, held)
@@ -41,12 +41,12 @@ def test_a_second_run_begins_only_after_the_first_has_ended(runs: WorkflowRuns) 
     assert runs.begin(a_run("two"))
 
 
-def test_an_id_begins_once_however_many_servers_see_the_tick(runs: WorkflowRuns) -> None:
+def test_an_id_begins_once_however_many_servers_see_the_tick(runs: RetrainingRuns) -> None:
     end(runs, begun(runs, "tick"))
     assert not runs.begin(a_run("tick"))
 
 
-def test_of_many_that_begin_at_once_one_does(runs: WorkflowRuns) -> None:
+def test_of_many_that_begin_at_once_one_does(runs: RetrainingRuns) -> None:
     barrier, begun_by = Barrier(6), []
 
     def race(name: str) -> None:
@@ -62,7 +62,7 @@ def test_of_many_that_begin_at_once_one_does(runs: WorkflowRuns) -> None:
     assert len(begun_by) == 1
 
 
-def test_the_lease_is_held_by_one_until_it_ends(runs: WorkflowRuns) -> None:
+def test_the_lease_is_held_by_one_until_it_ends(runs: RetrainingRuns) -> None:
     begun(runs)
     assert runs.claim("b", T0 + LEASE - 1, LEASE) is None
     taken = runs.claim("b", T0 + LEASE, LEASE)
@@ -70,7 +70,7 @@ def test_the_lease_is_held_by_one_until_it_ends(runs: WorkflowRuns) -> None:
     assert taken.worker == "b"
 
 
-def test_a_lease_is_renewed_and_remembers_the_work(runs: WorkflowRuns) -> None:
+def test_a_lease_is_renewed_and_remembers_the_work(runs: RetrainingRuns) -> None:
     held = begun(runs)
     assert runs.renew(replace(held, worked_ms=700), T0 + 9_000, LEASE) is not None
     assert runs.claim("b", T0 + LEASE, LEASE) is None
@@ -79,7 +79,7 @@ def test_a_lease_is_renewed_and_remembers_the_work(runs: WorkflowRuns) -> None:
     assert taken.worked_ms == 700
 
 
-def test_who_lost_the_lease_changes_nothing_any_more(runs: WorkflowRuns) -> None:
+def test_who_lost_the_lease_changes_nothing_any_more(runs: RetrainingRuns) -> None:
     stalled = begun(runs)
     runs.claim("b", T0 + LEASE, LEASE)
     assert runs.renew(stalled, T0 + LEASE, LEASE) is None
@@ -90,19 +90,19 @@ def test_who_lost_the_lease_changes_nothing_any_more(runs: WorkflowRuns) -> None
     assert found.worker == "b"
 
 
-def test_a_lease_from_a_clock_that_jumped_back_is_free(runs: WorkflowRuns) -> None:
+def test_a_lease_from_a_clock_that_jumped_back_is_free(runs: RetrainingRuns) -> None:
     begun(runs, at=T0 + 3_600_000)
     taken = runs.claim("b", T0, LEASE)
     assert taken is not None
     assert taken.worker == "b"
 
 
-def test_a_released_lease_is_free_at_once(runs: WorkflowRuns) -> None:
+def test_a_released_lease_is_free_at_once(runs: RetrainingRuns) -> None:
     runs.release(begun(runs))
     assert runs.claim("b", T0, LEASE) is not None
 
 
-def test_the_worker_is_told_that_somebody_asked_to_cancel(runs: WorkflowRuns) -> None:
+def test_the_worker_is_told_that_somebody_asked_to_cancel(runs: RetrainingRuns) -> None:
     held = begun(runs)
     assert runs.ask_cancel("one")
     renewed = runs.renew(held, T0, LEASE)
@@ -110,7 +110,7 @@ def test_the_worker_is_told_that_somebody_asked_to_cancel(runs: WorkflowRuns) ->
     assert renewed.cancel_asked
 
 
-def test_an_ended_run_is_as_it_ended(runs: WorkflowRuns) -> None:
+def test_an_ended_run_is_as_it_ended(runs: RetrainingRuns) -> None:
     held = begun(runs)
     end(runs, held, T0 + 5)
     assert not runs.ask_cancel("one")
@@ -120,7 +120,7 @@ def test_an_ended_run_is_as_it_ended(runs: WorkflowRuns) -> None:
     assert (found.status, found.ended_at, found.record) == ("promoted", T0 + 5, '{"end": 1}')
 
 
-def test_runs_are_listed_newest_first_and_forgotten_when_old(runs: WorkflowRuns) -> None:
+def test_runs_are_listed_newest_first_and_forgotten_when_old(runs: RetrainingRuns) -> None:
     for n in range(3):
         end(runs, begun(runs, f"run {n}", T0 + n), T0 + n)
     begun(runs, "going on", T0 - 1)

@@ -1,4 +1,4 @@
-"""Workflow runs, and the lease of the one that runs."""
+"""Retraining runs, and the lease of the one that runs."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -7,17 +7,17 @@ from sqlalchemy import ColumnElement, RowMapping, and_, delete, or_, select, upd
 
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import insert_new
-from pawsonalize.storage.tables import workflow_runs
+from pawsonalize.storage.tables import retraining_runs
 
 RUNNING = "running"
-"""The status of a workflow run that goes on; every other one is how it ended."""
+"""The status of a run that goes on; every other one is how it ended."""
 
-_COLUMNS = workflow_runs.c
+_COLUMNS = retraining_runs.c
 _RUNS = _COLUMNS.status == RUNNING
 
 
 @dataclass(frozen=True, slots=True)
-class WorkflowRun:
+class RetrainingRun:
     """One retraining, of which one at a time runs.
 
     Whoever works on it holds its lease: `worker` until `leased_until`. `worked_ms` is how long
@@ -35,36 +35,36 @@ class WorkflowRun:
     worked_ms: int = 0
 
 
-class WorkflowRuns:
+class RetrainingRuns:
     """Retrainings, running and ended, and who works on the one that runs."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def begin(self, run: WorkflowRun) -> bool:
+    def begin(self, run: RetrainingRun) -> bool:
         """Store a run; False if its id is taken or another one is running."""
         with self._database.writing() as connection:
-            return insert_new(connection, workflow_runs, [asdict(run)]) == 1
+            return insert_new(connection, retraining_runs, [asdict(run)]) == 1
 
-    def get(self, run_id: str) -> WorkflowRun | None:
+    def get(self, run_id: str) -> RetrainingRun | None:
         """One run, or None."""
         return self._first(_COLUMNS.run_id == run_id)
 
-    def running(self) -> WorkflowRun | None:
+    def running(self) -> RetrainingRun | None:
         """The one that runs, or None."""
         return self._first(_RUNS)
 
-    def newest(self, limit: int) -> list[WorkflowRun]:
+    def newest(self, limit: int) -> list[RetrainingRun]:
         """Runs, the newest first."""
         newest_first = (
-            select(workflow_runs)
+            select(retraining_runs)
             .order_by(_COLUMNS.started_at.desc(), _COLUMNS.run_id.desc())
             .limit(limit)
         )
         with self._database.reading() as connection:
             return [_run(row) for row in connection.execute(newest_first).mappings()]
 
-    def claim(self, worker: str, now: int, lease_ms: int) -> WorkflowRun | None:
+    def claim(self, worker: str, now: int, lease_ms: int) -> RetrainingRun | None:
         """Take the lease of the running run, None if there is none or it is held by another.
 
         A lease that ends later than any given now would is the work of a clock that jumped
@@ -86,17 +86,17 @@ class WorkflowRuns:
         lease = {"worker": worker, "leased_until": now + lease_ms}
         return self.get(found.run_id) if self._update(found.run_id, unchanged, **lease) else None
 
-    def renew(self, held: WorkflowRun, now: int, lease_ms: int) -> WorkflowRun | None:
+    def renew(self, held: RetrainingRun, now: int, lease_ms: int) -> RetrainingRun | None:
         """Hold on to the lease, and store `worked_ms`; None if it was lost meanwhile."""
         lease = {"leased_until": now + lease_ms, "worked_ms": held.worked_ms}
         renewed = self._update(held.run_id, _COLUMNS.worker == held.worker, **lease)
         return self.get(held.run_id) if renewed else None
 
-    def release(self, held: WorkflowRun) -> None:
+    def release(self, held: RetrainingRun) -> None:
         """Give the lease back, if it is held still."""
         self._update(held.run_id, _COLUMNS.worker == held.worker, worker=None, leased_until=0)
 
-    def save(self, held: WorkflowRun) -> bool:
+    def save(self, held: RetrainingRun) -> bool:
         """Store record, status and `ended_at`; False, and nothing is stored, if it was lost."""
         return self._update(
             held.run_id,
@@ -112,23 +112,25 @@ class WorkflowRuns:
 
     def forget(self, ended_before: int) -> int:
         """Delete runs that ended before that moment, and return how many those were."""
-        old = delete(workflow_runs).where(_COLUMNS.ended_at < ended_before)
+        old = delete(retraining_runs).where(_COLUMNS.ended_at < ended_before)
         with self._database.writing() as connection:
             return connection.execute(old).rowcount
 
-    def _first(self, condition: ColumnElement[bool]) -> WorkflowRun | None:
+    def _first(self, condition: ColumnElement[bool]) -> RetrainingRun | None:
         with self._database.reading() as connection:
-            row = connection.execute(select(workflow_runs).where(condition)).mappings().first()
+            row = connection.execute(select(retraining_runs).where(condition)).mappings().first()
         return None if row is None else _run(row)
 
     def _update(self, run_id: str, condition: ColumnElement[bool], **values: Any) -> bool:
         """Change the run if it runs and the condition holds; whether it did."""
         changed = (
-            update(workflow_runs).where(_COLUMNS.run_id == run_id, _RUNS, condition).values(values)
+            update(retraining_runs)
+            .where(_COLUMNS.run_id == run_id, _RUNS, condition)
+            .values(values)
         )
         with self._database.writing() as connection:
             return connection.execute(changed).rowcount == 1
 
 
-def _run(row: RowMapping) -> WorkflowRun:
-    return WorkflowRun(**row)
+def _run(row: RowMapping) -> RetrainingRun:
+    return RetrainingRun(**row)

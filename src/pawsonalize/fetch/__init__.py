@@ -1,1 +1,0 @@
-"""Fetching what others publish: feeds of animals, by HTTP."""
