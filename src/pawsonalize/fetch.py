@@ -1,4 +1,4 @@
-"""One address by HTTP: conditional, within limits, and without giving its secrets away.
+"""Fetch one address by HTTP: conditionally, within limits, and without giving secrets away.
 
 Headers go to the origin they were meant for alone; redirects lead to http and https only. No
 message has more of an address than host and path, since the rest may be a password.
@@ -36,7 +36,7 @@ _NOT_MODIFIED = 304
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """What an answer says of its version, to ask later whether there is a newer one."""
+    """The version of an answer. Sent with the next request, it asks for a newer one only."""
 
     etag: str = ""
     modified: str = ""
@@ -44,21 +44,26 @@ class Validators:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An answer's body, where it came from, and when it was last changed, if that was said (ms)."""
+    """An answer."""
 
     content: bytes
     url: str
+    """Where it came from, after redirects."""
     validators: Validators = Validators()
     modified_at: int | None = None
+    """When the content last changed, in milliseconds, if the server says so."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The largest body in bytes, the longest silence and the longest answer in seconds."""
+    """What a server may take."""
 
     size: int = MAX_BYTES
+    """The largest body, in bytes."""
     silence: float = SILENCE_SECONDS
+    """The longest silence, in seconds."""
     total: float = TOTAL_SECONDS
+    """The longest answer, in seconds."""
 
 
 def fetch(
@@ -68,9 +73,9 @@ def fetch(
     limits: Limits = Limits(),  # frozen
     stopped: Callable[[], bool] = lambda: False,
 ) -> Fetched | None:
-    """What is at an address; None if it has not changed since `known`.
+    """Fetch an address; None if it has not changed since `known`.
 
-    InvalidInput for what is no such address, NotFetched, with the reason, if nothing good came.
+    InvalidInput if it is no such address. NotFetched, with the reason, if it cannot be fetched.
     """
     check_url(url)
     request = Request(url, headers={"User-Agent": "pawsonalize", "Accept-Encoding": "gzip"})  # noqa: S310 - checked
@@ -107,7 +112,7 @@ def check_url(url: str) -> None:
 
 
 def shown(url: str) -> str:
-    """As much of an address as may be told."""
+    """The address without user, password and query, fit for messages."""
     parsed = urlsplit(url)
     port = f":{parsed.port}" if parsed.port else ""
     return f"{parsed.scheme}://{parsed.hostname}{port}{parsed.path}"

@@ -1,7 +1,7 @@
 """Objects as files below a folder.
 
-obstore's own local store was tried: it links files into place atomically but never syncs them,
-so a power cut may take back what it reported as stored. Hence the standard library.
+This is not obstore's local store, because that never syncs its files: a power cut may take back
+what it reported as stored.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Objects in any store obstore knows (S3, Google, Azure, memory), and the choice by location."""
+"""Objects in any store that obstore knows: S3, Google, Azure, memory. Opens stores by location."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

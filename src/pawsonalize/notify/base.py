@@ -11,7 +11,7 @@ class Notifier(Protocol):
     def send(self, notification: Notification) -> None:
         """Hand the notification over; returns when the other side has taken it.
 
-        The same notification may be sent twice, with the same id. NotDelivered says why it was
-        not taken, and nothing secret; it comes within a minute.
+        NotDelivered if it was not taken, within a minute and with the reason, which holds no
+        secret. The same notification may be sent twice; its id is then the same.
         """
         ...

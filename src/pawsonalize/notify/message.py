@@ -1,4 +1,4 @@
-"""A notification as JSON for machines and as plain text for people; one form for every notifier."""
+"""A notification as JSON and as plain text, the same for every notifier."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from pawsonalize.domain.times import iso
 
 
 def as_json(notification: Notification) -> bytes:
-    """The documented JSON object, in the native API's manner of naming."""
+    """The documented JSON object, with names as in the native API."""
     return msgspec.json.encode(
         {
             "id": notification.notification_id,

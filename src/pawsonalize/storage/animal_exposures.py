@@ -20,25 +20,23 @@ _AT_ONCE = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An answer of animals that led to something: what its places' utilities were made of.
-
-    `factors` has for each place how much its group was liked, then its factors without their
-    weights; `chosen` is the place whose animal it led to.
-    """
+    """An answer of animals, and the place in it that somebody chose."""
 
     factors: tuple[tuple[float, ...], ...]
+    """For each place: how much its group was liked, then its factors without their weights."""
     chosen: int
+    """The place of the animal that was chosen, from 0."""
 
 
 class AnimalExposures:
-    """How often each animal was shown: in answers of animals, and as events reported."""
+    """How often each animal was shown, in answers of animals and in impressions of events."""
 
     def __init__(self, database: Database, event_types: EventTypes = STANDARD) -> None:
         self._database = database
         self._event_types = event_types
 
     def of(self, animal_ids: Collection[str]) -> dict[str, int]:
-        """How often each of them was; who never was is left out."""
+        """How often each of these animals was shown. Animals never shown are left out."""
         ids = list(animal_ids)
         found: dict[str, int] = {}
         wanted = select(animal_exposures.c.animal_id, animal_exposures.c.shown)
@@ -51,7 +49,7 @@ class AnimalExposures:
         return found
 
     def changed(self, after: int) -> tuple[dict[str, int], int]:
-        """How often those were that were counted after a moment, and the newest such moment."""
+        """The counts that changed after a moment, by animal, and when the newest changed."""
         newer = select(animal_exposures).where(animal_exposures.c.counted_at > after)
         with self._database.reading() as connection:
             rows = connection.execute(newer).all()
@@ -59,7 +57,7 @@ class AnimalExposures:
         return {row.animal_id: row.shown for row in rows}, through
 
     def choices(self, meanings: Collection[str], limit: int) -> list[Choice]:
-        """What the newest events that mean one of these say of the answers that led to them."""
+        """The answers that the newest events with one of these meanings came from."""
         led = (
             select(events.c.animal_id, impressions.c.animal_ids, impressions.c.factors)
             .join(impressions, impressions.c.recommendation_id == events.c.recommendation_id)
@@ -79,9 +77,9 @@ class AnimalExposures:
 
 
 def add_shown_animals(connection: Connection, lists: Iterable[tuple[int, Sequence[str]]]) -> None:
-    """Count lists of animals, each with its moment; of a long one the first 25 places.
+    """Count lists of animals, each with its moment. Ids that no animal has are not counted.
 
-    Most pages show no more, and an event may report no more. Ids of no animal are not counted.
+    The caller cuts a long list to its `first_places`.
     """
     shown: Counter[str] = Counter()
     newest = 0
@@ -108,5 +106,5 @@ def add_shown_animals(connection: Connection, lists: Iterable[tuple[int, Sequenc
 
 
 def first_places(places: Sequence[Sequence[str]]) -> list[str]:
-    """Who had the first 25 places."""
+    """The animals in the first 25 places. Most pages show no more, and no event reports more."""
     return [one for ids in places[:MAX_IMPRESSION_ITEMS] for one in ids]

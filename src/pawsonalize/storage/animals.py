@@ -1,4 +1,4 @@
-"""The individual animals and their stays."""
+"""The individual animals and their stays: when each of them was available, as which item."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -22,16 +22,18 @@ _GONE = (AnimalStatus.ADOPTED, AnimalStatus.REMOVED)
 Stays = Mapping[str, tuple[Stay, ...]]
 
 
-# What the animals of these ids are now, to what is to be written of them.
 Change = Callable[[Mapping[str, Animal]], Iterable[Animal]]
+"""Takes the animals as they are, by id; returns those to write."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnimalQuery:
-    """Which animals, in order of their ids: those after `after` that fit all that is given."""
+    """Which animals, in the order of their ids. An animal must fit all fields that are given."""
 
     limit: int
+    """How many at most."""
     after: str | None = None
+    """Only ids beyond this one."""
     status: AnimalStatus | None = None
     source: str | None = None
     shelter: str | None = None
@@ -39,15 +41,15 @@ class AnimalQuery:
 
 
 class Animals:
-    """The individual animals. What the stays before a change were, no later change alters."""
+    """The individual animals. A change leaves the stays of the time before it as they were."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def update(self, animal_ids: Collection[str], change: Change, at: int) -> None:
-        """Read the animals, let `change` say what they become, and write that: one transaction.
+        """Read the animals, pass them to `change`, and write what it returns: one transaction.
 
-        Nobody writes an animal in between. What `change` raises leaves everything as it is.
+        Nobody else writes an animal in between. If `change` raises, nothing is written.
         """
         with self._database.writing() as connection:
             known = _animals(connection, _named(animal_ids))
@@ -60,7 +62,7 @@ class Animals:
         self.update([animal.animal_id for animal in batch], lambda _known: batch, at)
 
     def remove(self, animal_ids: Collection[str], at: int) -> int:
-        """Forget animals and their stays, and return how many there were."""
+        """Delete animals and their stays; returns how many animals were deleted."""
         with self._database.writing() as connection:
             before = _stays(connection, animal_ids)
             _replace_stays(connection, before, dict.fromkeys(animal_ids, ()), at)
@@ -75,7 +77,7 @@ class Animals:
         return self.get_many([animal_id]).get(animal_id)
 
     def get_many(self, animal_ids: Collection[str]) -> dict[str, Animal]:
-        """Those of the animals that are known, by id."""
+        """The animals of these ids that exist, by id."""
         with self._database.reading() as connection:
             return _animals(connection, _named(animal_ids))
 
@@ -91,7 +93,7 @@ class Animals:
             return [*_animals(connection, found.limit(query.limit)).values()]
 
     def listed(self, source: str) -> set[str]:
-        """The ids of a source's animals that are neither adopted nor removed."""
+        """The ids of a source's animals, without the adopted and the removed."""
         there = select(animals.c.animal_id).where(
             animals.c.source == source, animals.c.status.not_in(_GONE)
         )
@@ -99,12 +101,12 @@ class Animals:
             return set(connection.scalars(there))
 
     def available(self, at: int, limit: int) -> list[Animal]:
-        """Animals that wait at that moment, longest wait first."""
+        """The animals that are available at that moment, longest wait first."""
         with self._database.reading() as connection:
             return [_DECODE(row.record) for row in connection.execute(_waiting(at).limit(limit))]
 
     def available_among(self, animal_ids: Collection[str], at: int) -> dict[str, list[Animal]]:
-        """Those of the animals that wait at that moment, by their item, longest wait first."""
+        """Those of these animals that are available at that moment, by item, longest wait first."""
         ids = sorted(animal_ids)
         found = defaultdict(list)
         with self._database.reading() as connection:
@@ -115,7 +117,7 @@ class Animals:
         return dict(found)
 
     def available_of(self, item_ids: Collection[str], at: int) -> dict[str, list[Animal]]:
-        """Those of each item that wait at that moment, longest wait first."""
+        """The animals of each item that are available at that moment, longest wait first."""
         found = defaultdict(list)
         with self._database.reading() as connection:
             for row in connection.execute(_waiting(at).where(stays.c.item_id.in_(item_ids))):
@@ -153,7 +155,7 @@ def _write(
 
 
 def _cut(old: Animal, new: Animal, at: int) -> int:
-    """From when on the new is true; what was before then stays as it was."""
+    """The moment from which the new record counts. Stays before it are left as they were."""
     told = {*new.history} ^ {*old.history}
     return min([at, *(change.at for change in told)])
 
@@ -170,7 +172,7 @@ def _stays(connection: Connection, animal_ids: Collection[str]) -> dict[str, tup
 
 
 def _replace_stays(connection: Connection, before: Stays, after: Stays, at: int) -> None:
-    """Write the stays of those whose stays are new, and record what changes for who waits."""
+    """Write the stays that are new, and record which items and animals change by that."""
     new = {one: told for one, told in after.items() if told != before.get(one, ())}
     if replaced := [one for one in new if one in before]:
         connection.execute(delete(stays).where(stays.c.animal_id.in_(replaced)))

@@ -11,28 +11,33 @@ from pawsonalize.storage.tables import archive_segments
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A run of the log that one archive object holds: offsets `first` to `last`, inclusive."""
+    """The part of the log that one archive object holds."""
 
     first: int
+    """Its first offset."""
     last: int
+    """Its last offset."""
     rows: int
+    """How many events it has."""
     key: str
+    """The key of the object."""
     sha256: str | None = None
+    """The digest of the object; None until the object is confirmed."""
 
 
 class ArchiveLedger:
-    """Which offsets go into which archive object; planned first, so that a retry is the same."""
+    """Which offsets go into which archive object. It is planned first, so a retry does the same."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def planned_through(self) -> int:
-        """The last offset that belongs to a segment, 0 for none."""
+        """The last offset that belongs to a segment; 0 without segments."""
         with self._database.reading() as connection:
             return _planned_through(connection)
 
     def plan(self, segments: Sequence[Segment], *, after: int) -> bool:
-        """Append segments if the plan still ends at `after`; False if somebody was faster."""
+        """Append segments if the plan still ends at `after`; returns whether it did."""
         with self._database.writing() as connection:
             if _planned_through(connection) != after:
                 return False
@@ -44,7 +49,7 @@ class ArchiveLedger:
         return self._select(archive_segments.c.sha256.is_(None))
 
     def confirm(self, segment: Segment) -> None:
-        """Record that the object is durable, with its digest and how many rows it holds."""
+        """Record that the object is durable, with its digest and its number of rows."""
         with self._database.writing() as connection:
             connection.execute(
                 update(archive_segments)

@@ -1,6 +1,6 @@
-"""Model artefacts as folders: a JSON card, and one .npy file per array, which is memory-mapped.
+"""Trained models as folders: a JSON card, and one memory-mapped .npy file for each array.
 
-Worker processes that map the same files share their pages, so a model is in memory once.
+Processes that map the same files share their pages, so a model is in memory once.
 `SHA256SUMS` lists the files with their digests, in the form that `sha256sum --check` reads.
 """
 
@@ -25,13 +25,16 @@ _DRAFT = ".draft-"
 
 
 class ArtefactStore:
-    """`ArtefactStore` in a local folder; a location is the name of a folder in it."""
+    """The folder of trained models. An artefact's location is the name of its folder in there."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def save(self, name: str, card: Card, arrays: Arrays) -> str:
-        """Store an artefact, whole or not at all, and return its location."""
+        """Store an artefact, whole or not at all; returns its location.
+
+        It is written under another name, synced, and then renamed.
+        """
         try:
             self._root.mkdir(parents=True, exist_ok=True)
             with _draft(self._root) as draft:
@@ -45,9 +48,9 @@ class ArtefactStore:
         return name
 
     def load(self, location: str) -> tuple[Card, Arrays]:
-        """Read an artefact; arrays are read-only and shared between processes.
+        """Read an artefact. Its arrays are read-only and shared between processes.
 
-        Raises CorruptArtefact when it is missing or unreadable.
+        CorruptArtefact if it is missing, or not what was written.
         """
         folder = self._root / location
         try:
@@ -63,7 +66,7 @@ class ArtefactStore:
         return card, arrays
 
     def locations(self, prefix: str) -> list[str]:
-        """Where the artefacts lie whose name begins so, in order of name; whole ones alone."""
+        """The locations of the artefacts whose name begins with `prefix`, sorted."""
         try:
             names = [folder.name for folder in self._root.iterdir()]
         except FileNotFoundError:
@@ -72,7 +75,7 @@ class ArtefactStore:
         return sorted(name for name in wanted if not name.startswith(_DRAFT))
 
     def remove(self, location: str) -> None:
-        """Delete an artefact; one that is not there is no error."""
+        """Delete an artefact, if it is there. It is gone at once, though deleting takes a while."""
         if not (self._root / location).exists():
             return
         try:
@@ -82,7 +85,10 @@ class ArtefactStore:
             raise StorageUnavailable(f"the model cannot be deleted: {error}") from error
 
     def sweep(self) -> int:
-        """Delete what writers that died halfway left behind, and return how many that were."""
+        """Delete what writers left that died halfway; returns how many.
+
+        A draft that nobody holds locked has lost its writer.
+        """
         return sum(_swept(draft) for draft in list(self._root.glob(f"{_DRAFT}*")))
 
 

@@ -1,4 +1,4 @@
-"""How many animals of each item are available, and what of that changed."""
+"""How many animals of each item are available, and which of these counts changed."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -18,25 +18,27 @@ _NEWEST = (
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """How often the supply was changed, and the latest moment from which a change counts."""
+    """The state of availability after a change."""
 
     number: int
+    """How many changes there were."""
     at: int
+    """The latest moment from which one of them counts."""
 
 
 class Availability:
-    """How many animals of each item are available, and what of that changed."""
+    """How many animals of each item are available, and which of these counts changed."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def revision(self) -> Revision:
-        """Of the newest change that is committed: cheap enough to ask with every answer."""
+        """The revision of the newest committed change. Cheap enough to read with every answer."""
         with self._database.reading() as connection:
             return _revision(connection)
 
     def count(self, at: int, item_ids: Collection[str] | None = None) -> dict[str, int]:
-        """Available animals at that moment, of the items or of all; none, no entry."""
+        """Available animals at that moment, by item: of these items or of all, without zeros."""
         waiting = (
             select(stays.c.item_id, func.count().label("animals"))
             .where(stays.c.since <= at, stays.c.until > at)
@@ -48,9 +50,9 @@ class Availability:
             return {row.item_id: row.animals for row in connection.execute(waiting)}
 
     def changed(self, after: Revision, since: int, at: int) -> set[str]:
-        """Items whose supply at `at` may be another than it was, after that revision, at `since`.
+        """Items whose count at `at` may differ from the count at `since` and that revision.
 
-        By changes of animals and by time: birthdays and moments of publication.
+        Animals may have changed, or time alone changed the count: a birthday, a publication.
         """
         written = select(availability_changes.c.item_id).where(
             availability_changes.c.revision > after.number
@@ -60,17 +62,14 @@ class Availability:
             return {*connection.scalars(written), *connection.scalars(passed)}
 
     def changed_animals(self, after: Revision, since: int, at: int) -> set[str]:
-        """Animals whose record, or whether they wait, may be another than after that revision.
-
-        As `changed`; the forgotten are among them.
-        """
+        """Animals whose record or availability may differ, deleted ones included."""
         written = select(animal_changes.c.animal_id).where(animal_changes.c.revision > after.number)
         passed = _passed(select(stays.c.animal_id), since, at)
         with self._database.reading() as connection:
             return {*connection.scalars(written), *connection.scalars(passed)}
 
     def next_change(self, at: int) -> int | None:
-        """The first moment after `at` at which time alone changes a supply, as far as is known."""
+        """The first moment after `at` at which time alone changes a count, if one is known."""
         moments = [
             select(func.min(edge)).where(edge > at) for edge in (stays.c.since, stays.c.until)
         ]
@@ -80,7 +79,7 @@ class Availability:
 
 
 def _passed(found: Select[tuple[str]], since: int, at: int) -> Select[tuple[str]]:
-    """Those of stays that begin or end between the two moments."""
+    """Of these stays, those that begin or end between the two moments."""
     first, last = sorted((since, at))
     return found.where(
         or_(
@@ -93,7 +92,7 @@ def _passed(found: Select[tuple[str]], since: int, at: int) -> Select[tuple[str]
 def record_changes(
     connection: Connection, item_ids: Collection[str], animal_ids: Collection[str], at: int
 ) -> None:
-    """Say in the same transaction whose supply it changes, and which animals change."""
+    """Record, in the transaction that changes them, which items and animals change."""
     if not item_ids:
         return
     newest = _revision(connection)

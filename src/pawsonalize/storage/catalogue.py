@@ -1,4 +1,4 @@
-"""The items and users datasets."""
+"""The items and users datasets, and their schemas."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,25 +28,27 @@ _ATTRIBUTES_OF = select(users.c.attributes).where(
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A catalogue entry; attribute values are text, numbers or null, by upper-case name."""
+    """One item of the catalogue."""
 
     item_id: str
     attributes: Mapping[str, Value]
+    """Values by upper-case name."""
     created_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user's attributes, by upper-case name."""
+    """What is known of a user."""
 
     user_id: str
     attributes: Mapping[str, Value]
+    """Values by upper-case name."""
 
 
 class Catalogue:
-    """Items and users datasets, the schemas that describe them, and what was available.
+    """The items and users of one dataset group, their schemas, and what was available.
 
-    All of one dataset group. Animals belong to the default one.
+    Animals belong to the default dataset group.
     """
 
     def __init__(self, database: Database, dataset_group: str = DEFAULT_DATASET_GROUP) -> None:
@@ -108,7 +110,7 @@ class Catalogue:
         return None if attributes is None else User(user_id, _DECODE(attributes))
 
     def users(self) -> Iterator[User]:
-        """Every user that is described, by id."""
+        """Every user with attributes, by id."""
         mine = select(users).where(users.c.dataset_group == self._dataset_group)
         with self._database.reading() as connection:
             for row in connection.execute(mine.order_by(users.c.user_id)):
@@ -119,19 +121,19 @@ class Catalogue:
         return self._count(items)
 
     def user_count(self) -> int:
-        """How many users are described."""
+        """How many users have attributes."""
         return self._count(users)
 
     def erase_items(self) -> int:
-        """Delete every item, and return how many those were."""
+        """Delete every item; returns how many there were."""
         return self._erase(items)
 
     def erase_users(self) -> int:
-        """Delete every user's attributes, and return how many users those were."""
+        """Delete every user's attributes; returns how many users had some."""
         return self._erase(users)
 
     def forget_users(self, user_ids: Sequence[str]) -> int:
-        """Delete these users' attributes, and return how many users those were."""
+        """Delete these users' attributes; returns how many of them had some."""
         mine = users.c.dataset_group == self._dataset_group
         forgotten = 0
         with self._database.writing() as connection:
@@ -141,7 +143,7 @@ class Catalogue:
         return forgotten
 
     def stays(self, until: int) -> Iterator[Stay]:
-        """When animals of each item were available: stays that had begun, by animal and time."""
+        """When animals of each item were available: stays that began by `until`, in order."""
         if self._dataset_group != DEFAULT_DATASET_GROUP:
             return
         begun = select(stays.c.item_id, stays.c.since, stays.c.until).where(stays.c.since <= until)
@@ -150,7 +152,7 @@ class Catalogue:
                 yield Stay(*row)
 
     def put_schema(self, schema: Schema) -> None:
-        """Remember the schema of its dataset."""
+        """Store the schema of its dataset, in place of the one before."""
         row = {
             "dataset_group": self._dataset_group,
             "dataset": schema.dataset.value,
@@ -160,7 +162,7 @@ class Catalogue:
             upsert(connection, schemas, [row])
 
     def schema(self, dataset: DatasetType) -> Schema | None:
-        """The schema of the dataset, None if none was given yet."""
+        """The schema of the dataset, or None."""
         found = select(schemas.c.fields).where(
             schemas.c.dataset_group == self._dataset_group, schemas.c.dataset == dataset.value
         )

@@ -52,12 +52,13 @@ SQLITE_PRAGMAS = (
 
 
 class Database:
-    """A migrated database: reads see what is committed, writes are durable when they return."""
+    """A migrated database. Reads see what is committed; a write is durable when it returns."""
 
     def __init__(self, url: str, *, must_exist: bool = False) -> None:
         """Open `sqlite:///path` or `postgresql://…`, and bring its tables up to date.
 
-        Where there are none they are made; with `must_exist`, that is NotFound.
+        Missing tables are made; with `must_exist`, they are NotFound. StorageUnavailable if the
+        tables are of a version that cannot be brought up to date.
         """
         self._engine = _engine(url)
         self._failed_to_write = False
@@ -76,13 +77,13 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection for SELECTs, each seeing the newest committed state."""
+        """A connection for SELECTs. Each of them sees the newest committed state."""
         with self._storage_errors(), self._reads.connect() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """The one write transaction at a time: committed durably at the end, or rolled back."""
+        """A write transaction, one at a time: committed durably at the end, or rolled back."""
         try:
             with (
                 self._storage_errors(),
@@ -96,9 +97,9 @@ class Database:
         self._failed_to_write = False
 
     def why_not_writable(self) -> str | None:
-        """Why nothing can be written right now, with the next move; None while it can.
+        """Why nothing can be written right now, with the next move; None if it can.
 
-        Writes something only if the write before failed, to find out whether that is over.
+        Tries a write only if the last one failed, to find out whether that is over.
         """
         if self._failed_to_write:
             try:
@@ -109,7 +110,7 @@ class Database:
         return self._no_room()
 
     def damage(self) -> str | None:
-        """What the database itself finds broken, where it can look; reads a SQLite file whole."""
+        """What SQLite finds broken in its file, which it reads whole; None for PostgreSQL."""
         if not self.is_local:
             return None
         with self.reading() as connection:
@@ -142,7 +143,7 @@ class Database:
 
     @property
     def file(self) -> Path | None:
-        """The file it lies in; None for a server's, and for one in memory."""
+        """The file of a SQLite database; None in memory, and for PostgreSQL."""
         path = self._engine.url.database
         return Path(path) if self.is_local and path else None
 
@@ -156,7 +157,7 @@ class Database:
         self._engine.dispose()
 
     def _open(self, must_exist: bool) -> None:
-        """Find or make the tables; leaves no file behind where there must be one and is none."""
+        """Find or make the tables. Makes no file where one must exist."""
         if must_exist and self.file is not None and not self.file.exists():
             raise NotFound(f"there is no database {self.file}")
         with self.reading() as connection:
@@ -210,7 +211,7 @@ class Database:
 
 
 def _revision(connection: Connection) -> str | None:
-    """Which tables there are; None without any."""
+    """The revision of the tables; None without tables."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     revision: str | None = connection.scalar(_REVISION)

@@ -1,4 +1,4 @@
-"""Which notifications wait for which notifier, and how it went."""
+"""Which notifications wait for which notifier, and how their deliveries went."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,36 +15,34 @@ from pawsonalize.storage.tables import deliveries
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One notification on its way to one notifier.
-
-    `attempts` counts those that were begun. `next_attempt_at` is None when there is none to
-    come: it was delivered, or given up.
-    """
+    """One notification on its way to one notifier."""
 
     notification: Notification
     notifier: str
     attempts: int = 0
+    """How many attempts were begun."""
     next_attempt_at: int | None = 0
+    """None when there is no next one: it was delivered, or given up."""
     delivered_at: int | None = None
     last_error: str | None = None
 
 
 class Deliveries:
-    """The outbox: what is to be delivered, by notification id and notifier."""
+    """The outbox: one delivery for each notification and notifier."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def add(self, batch: Sequence[Delivery]) -> None:
-        """Store in one transaction; those that are known already stay as they are."""
+        """Store in one transaction. Deliveries that exist already stay as they are."""
         with self._database.writing() as connection:
             insert_new(connection, deliveries, [_row(each) for each in batch])
 
     def claim(self, notifier: str, now: int, until: int) -> Delivery | None:
-        """Take the notifier's delivery that is due for longest, or None if none is.
+        """Begin an attempt of the notifier's delivery that is due longest; None if none is due.
 
-        Compare and set: of several that claim, one gets it. Its attempt has begun, and the next
-        is due at `until`, should nobody say before then how this one ended.
+        Of several callers, one gets it. The next attempt is due at `until`, unless somebody
+        records before then how this one ended.
         """
         # Most often nothing is due: then no writer is held up.
         while (due := self._due(notifier, now)) is not None:
@@ -58,32 +56,32 @@ class Deliveries:
         return None
 
     def delivered(self, claimed: Delivery, at: int) -> None:
-        """Record that the notifier has taken it."""
+        """Record that the notifier took it."""
         # Whoever has claimed it since: this is true, and the news need not be sent again.
         open_still = deliveries.c.delivered_at.is_(None)
         self._update(claimed, open_still, delivered_at=at, next_attempt_at=None, last_error=None)
 
     def failed(self, claimed: Delivery, error: str, next_attempt_at: int | None) -> None:
-        """Record that it has not; changes nothing if the attempt is not the newest."""
+        """Record that the attempt failed. Changes nothing if a newer attempt was begun."""
         newest = and_(
             deliveries.c.attempts == claimed.attempts, deliveries.c.delivered_at.is_(None)
         )
         self._update(claimed, newest, last_error=error, next_attempt_at=next_attempt_at)
 
     def retry(self, now: int, notification_id: str | None = None) -> None:
-        """Make what is not delivered due, the given up too: of one notification, or of all."""
+        """Make undelivered ones due, even if given up: of one notification, or of all."""
         waiting = _waiting(notification_id)
         with self._database.writing() as connection:
             connection.execute(update(deliveries).where(waiting).values(next_attempt_at=now))
 
     def undelivered(self, notification_id: str | None = None) -> int:
-        """How many are not delivered, of one notification or of all; the given up count."""
+        """How many are undelivered, given up or not: of one notification, or of all."""
         waiting = select(func.count()).select_from(deliveries).where(_waiting(notification_id))
         with self._database.reading() as connection:
             return connection.scalar(waiting) or 0
 
     def newest(self, limit: int) -> list[Delivery]:
-        """Deliveries of the newest notifications first."""
+        """Deliveries, those of the newest notifications first."""
         newest_first = (
             select(deliveries)
             .order_by(

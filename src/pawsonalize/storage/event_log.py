@@ -1,4 +1,4 @@
-"""The log of events: one durable, de-duplicated append, and every way it is read."""
+"""The log of events: one durable, de-duplicated append, and all ways to read it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,23 +23,27 @@ _ERASED_BATCH = 10_000  # between two of them, others may write
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """How many events an item had, and when the first of them was sent."""
+    """What an item had in a part of the log."""
 
     events: int
+    """How many events."""
     first_sent_at: int
+    """When the first of them was sent."""
 
 
-# (visitor key, item_id, event_type, sent_at, event_value, properties). The key is `u:` + user id,
-# the bound user's where the session has one, else `s:` + session id.
 TrainingRow = tuple[str, str, str, int, float | None, str | None]
+"""(visitor key, item_id, event_type, sent_at, event_value, properties).
+
+The key is `u:` and the user's id, or `s:` and the session's id. A session that is bound to a user
+counts as the user.
+"""
 
 
 class EventLog:
-    """The events table: append-only, offsets strictly growing in commit order.
+    """The events table. Events are only appended; offsets grow in the order of commits.
 
-    There is one log of all dataset groups: `append`, `head`, `count`, `read` and `restore` are of
-    all.
-    What is asked of visitors, items and event ids is of one dataset group, and so is `erase`.
+    All dataset groups share one log. `append`, `head`, `count`, `types`, `read` and `restore` are
+    about all of them. Every other method is about one dataset group.
     """
 
     def __init__(
@@ -54,19 +58,19 @@ class EventLog:
 
     @property
     def event_types(self) -> EventTypes:
-        """What the types of its events mean; an event keeps the type it was sent with."""
+        """What the types of its events mean. The table keeps each type as it was sent."""
         return AS_SENT if self._dataset_group.endswith(ACTIONS) else self._event_types
 
     def of(self, dataset_group: str) -> "EventLog":
-        """The same log, asked of another dataset group."""
+        """The same log, for another dataset group."""
         return EventLog(self._database, dataset_group, self._event_types)
 
     def append(self, batch: Sequence[Event]) -> list[bool]:
-        """Store events in order, durably, in one transaction: all of them or none.
+        """Store events durably, in order and in one transaction: all of them or none.
 
-        Returns one flag per event: True if stored, False if its dataset group had its event id
-        before (in the table or earlier in the same call). An event with user and session binds the
-        session to the user; the first user of a session keeps it.
+        Returns one flag for each event: True if it is stored, False if its dataset group already
+        has its event id, in the table or earlier in this call. An event with a user and a session
+        binds the session to the user. A session stays with its first user.
         """
         if not batch:
             return []
@@ -120,7 +124,7 @@ class EventLog:
             return [logged(row) for row in rows]
 
     def read(self, after: int, through: int, limit: int) -> list[LoggedEvent]:
-        """The log itself: events with `after < offset <= through` in offset order."""
+        """Events with `after < offset <= through`, in the order of offsets."""
         rows = (
             select(events)
             .where(events.c.offset > after, events.c.offset <= through)
@@ -131,7 +135,7 @@ class EventLog:
             return [logged(row) for row in connection.execute(rows)]
 
     def outcomes(self, after: int, limit: int) -> list[LoggedEvent]:
-        """Events with `after < offset` that name the recommendation they came of, in order."""
+        """Events with `after < offset` that have a recommendation id, in the order of offsets."""
         rows = (
             select(events)
             .where(
@@ -146,7 +150,7 @@ class EventLog:
             return [logged(row) for row in connection.execute(rows)]
 
     def restore(self, batch: Sequence[LoggedEvent]) -> None:
-        """Write events at given offsets, as an archive replay does; the offsets must be free."""
+        """Write events at the offsets they had, for a replay. The offsets must be free."""
         if not batch:
             return
         rows = [{"offset": one.offset, **as_row(one.event)} for one in batch]
@@ -164,7 +168,7 @@ class EventLog:
     def training_rows(
         self, through: int, until: int, after: int = 0
     ) -> Iterator[Sequence[TrainingRow]]:
-        """Batches of events with `after < offset <= through` and `sent_at <= until`, in order."""
+        """Batches, in order, of events with `after < offset <= through` and `sent_at <= until`."""
         while True:
             with self._database.reading() as connection:
                 parameters = {
@@ -180,9 +184,9 @@ class EventLog:
             yield [tuple(row[1:]) for row in rows]
 
     def bound(self, after: int, through: int) -> dict[str, str]:
-        """Sessions that events with `after < offset <= through` name beside a user: whose each is.
+        """The user of each session that has an event of a user in `after < offset <= through`.
 
-        So those that were bound in that part of the log are among them.
+        Every session that was bound in that part of the log is among them.
         """
         named = (
             select(sessions.c.session_id, sessions.c.user_id)
@@ -203,7 +207,7 @@ class EventLog:
             return {row[0]: row[1] for row in connection.execute(named)}
 
     def touched(self, after: int, through: int) -> dict[str, Touched]:
-        """What items had of the events with `after < offset <= through`; others are left out."""
+        """What each item had in `after < offset <= through`. Items without events are left out."""
         counted = (
             select(events.c.item_id, func.count(), func.min(events.c.sent_at))
             .where(
@@ -217,14 +221,14 @@ class EventLog:
             return {row[0]: Touched(row[1], row[2]) for row in connection.execute(counted)}
 
     def user_ids(self, after: str, limit: int) -> list[str]:
-        """Users who have events, by id: at most `limit` of those that come after `after`."""
+        """The ids of users who have events, sorted: at most `limit`, beyond the id `after`."""
         mine = (events.c.dataset_group == self._dataset_group, events.c.user_id > after)
         found = select(events.c.user_id).where(*mine).distinct()
         with self._database.reading() as connection:
             return list(connection.scalars(found.order_by(events.c.user_id).limit(limit)))
 
     def sessions_of(self, user_ids: Sequence[str]) -> list[str]:
-        """The sessions that are bound to one of the users."""
+        """The ids of the sessions that are bound to one of the users."""
         with self._database.reading() as connection:
             found: list[str] = []
             for part in in_parts(user_ids):
@@ -232,9 +236,9 @@ class EventLog:
             return found
 
     def erase_users(self, user_ids: Sequence[str]) -> int:
-        """Delete the users' events, their sessions and those sessions' anonymous events.
+        """Delete the users' events, their sessions, and the anonymous events of these sessions.
 
-        In one transaction; returns how many events those were.
+        One transaction. Returns how many events were deleted.
         """
         erased = 0
         with self._database.writing() as connection:
@@ -255,10 +259,10 @@ class EventLog:
         )
 
     def erase(self, ids_like: str | None = None) -> int:
-        """Delete the dataset group's events and sessions, and return how many events those were.
+        """Delete the dataset group's events and sessions; returns how many events were deleted.
 
-        With `ids_like`, only events whose ids begin so, and no sessions. In several transactions:
-        who reads meanwhile may find some of them.
+        With `ids_like`, delete only the events whose ids begin with it, and no sessions. This
+        takes several transactions, so a reader may meanwhile find some of the events.
         """
         mine = events.c.dataset_group == self._dataset_group
         if ids_like is not None:
@@ -321,7 +325,7 @@ def _ids_after(connection: Connection, offset: int) -> set[tuple[str, str]]:
 
 
 def _flags(batch: Sequence[Event], fresh: set[tuple[str, str]] | None) -> list[bool]:
-    """Which events were stored; `fresh` are the ids this transaction added, None for all."""
+    """Which events were stored. `fresh` are the ids that this transaction added, None for all."""
     if fresh is None:
         return [True] * len(batch)
     flags = []

@@ -1,4 +1,4 @@
-"""Events as rows of their table and back, and the lists of what was shown that they report."""
+"""Events to rows and back, and the lists of shown items that events report."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -13,7 +13,7 @@ _DECODE_ITEMS = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 def as_row(event: Event) -> dict[str, Any]:
-    """The columns of an event but its offset, which the table gives."""
+    """The event's columns. The offset is missing: the table gives it."""
     return {
         "event_id": event.event_id,
         "user_id": event.user_id,
@@ -40,14 +40,18 @@ def logged(row: Row[Any]) -> LoggedEvent:
 
 
 def reported(batch: Iterable[Event]) -> Iterator[tuple[str, int, tuple[str, ...]]]:
-    """What events say was shown, and when; what was our own answer is counted there."""
+    """The lists that events report: dataset group, moment, ids.
+
+    An event with a recommendation id reports one of our own answers. Answers are counted when
+    they are given, so its list is left out here.
+    """
     for event in batch:
         if event.impression and event.recommendation_id is None:
             yield event.dataset_group, min(event.sent_at, event.received_at), event.impression
 
 
 def reported_animals(batch: Iterable[Event]) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """The same of individual animals, with the moment at which it is counted."""
+    """The same lists, to count individual animals: the moment of counting, ids."""
     for event in batch:
         if event.impression and event.recommendation_id is None:
             yield event.received_at, event.impression

@@ -1,8 +1,8 @@
-"""How often each item was shown: one row an item of a dataset group, and what lies back fades.
+"""How often each item was shown, with a half-life: one number for each item of a dataset group.
 
-A showing is stored as 2 to the power of its age at a fixed moment, in half-lives. Sums of such
-numbers only ever grow, so writers add and never read, and one division at the time of reading
-makes each showing worth half after a half-life (Cormode et al., "Forward Decay", ICDE 2009).
+A showing at moment t adds 2 ** ((t - landmark) / half-life) to the number. Writers only add and
+never read. A reader divides by 2 ** ((now - landmark) / half-life), which makes each showing worth
+half after one half-life (Cormode et al., "Forward Decay", ICDE 2009).
 """
 
 from collections import defaultdict
@@ -20,7 +20,7 @@ _LANDMARK = 1_767_225_600_000  # 2026-01-01; sums last until floats end, 84 year
 
 
 def add_shown(connection: Connection, lists: Iterable[tuple[str, int, Sequence[str]]]) -> None:
-    """Count lists, each with its dataset group and moment; of a long one the first 25 places.
+    """Count the first 25 places of lists, each with its dataset group and moment.
 
     Most pages show no more, and an event may report no more.
     """
@@ -42,7 +42,7 @@ def add_shown(connection: Connection, lists: Iterable[tuple[str, int, Sequence[s
 
 
 def read_shown(connection: Connection, dataset_group: str, at: int) -> dict[str, float]:
-    """What was shown up to now, by item; a showing of 30 days before `at` counts half."""
+    """How often each item was shown. A showing 30 days before `at` counts half."""
     now = _grown(at)
     wanted = select(exposures.c.item_id, exposures.c.shown).where(
         exposures.c.dataset_group == dataset_group

@@ -1,7 +1,6 @@
-"""A visitor's history: the user's own events and the anonymous ones of the user's sessions.
+"""A visitor's history: the user's own events, and anonymous events of the user's sessions.
 
-Statements are built once: SQLAlchemy then only binds parameters, which is what keeps a
-recommendation fast.
+Statements are built once, so that a recommendation only binds their parameters: that is fast.
 """
 
 from collections.abc import Sequence
@@ -27,7 +26,7 @@ from pawsonalize.storage.tables import events, sessions
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in a visitor's history: events strictly before `(sent_at, offset)` follow it."""
+    """A place in a visitor's history. The events before `(sent_at, offset)` come next."""
 
     sent_at: int
     offset: int
@@ -35,18 +34,22 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class HistoryQuery:
-    """Which part of a history, newest first. `since` is inclusive, `until` exclusive."""
+    """Which part of a history, newest first."""
 
     limit: int
+    """How many events at most."""
     before: Position | None = None
+    """Where the page before ended."""
     event_type: str | None = None
+    """Events of this type only."""
     since: int | None = None
+    """Events sent at this moment or later."""
     until: int | None = None
+    """Events sent before this moment."""
 
 
-# (item_id, event_type, sent_at, event_value): what scoring needs of a past event, and no more.
 RecentEvent = tuple[str, str, int, float | None]
-
+"""(item_id, event_type, sent_at, event_value): all that scoring needs of a past event."""
 
 _RECENT = (
     events.c.item_id,

@@ -1,4 +1,4 @@
-"""What was answered, by recommendation id."""
+"""Impressions: the answers that were given, by recommendation id."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,35 +40,40 @@ ANIMAL_RANKING: Final = "animal-ranking"
 
 @dataclass(frozen=True, slots=True)
 class Impression:
-    """One answer as it was given: the ids in order, to whom, by which solution version.
-
-    `propensities` is, for each place, the probability of its item given those before it; None
-    for an answer that explores nothing by its nature, or from before they were kept. In an answer
-    of animals `item_ids` are their groups, `animal_ids` who has each place, and `factors` how much
-    each one's group was liked and its factors, without their weights.
-    """
+    """One answer as it was given."""
 
     recommendation_id: str
     question: str
+    """One of the kinds above."""
     user_id: str | None
     session_id: str | None
     answered_at: int
     as_of: int
+    """The moment that the answer is true of; differs from `answered_at` in a replay."""
     solution_version: str
+    """The version that answered."""
     item_ids: tuple[str, ...]
+    """The items in order. In an answer of animals: the group of each place."""
     propensities: tuple[float, ...] | None = None
+    """For each place, the probability of its item given those before it.
+
+    None for an answer that never explores.
+    """
     dataset_group: str = DEFAULT_DATASET_GROUP
     animal_ids: tuple[tuple[str, ...], ...] | None = None
+    """In an answer of animals: the animals of each place."""
     factors: tuple[tuple[float, ...], ...] | None = None
+    """In an answer of animals, for each place: how much its group was liked, then its factors
+    without their weights."""
 
     @property
     def is_seen(self) -> bool:
-        """Whether somebody sees its items: not a replay, and not a caller's list of animals."""
+        """Whether somebody sees its items: not in a replay, nor in a caller's ranked list."""
         return self.question in {RECOMMENDATION, ANIMALS} and self.as_of == self.answered_at
 
 
 class Impressions:
-    """What was answered, by recommendation id; each call but `append` is of one dataset group."""
+    """The impressions table. Every method but `append` is about one dataset group."""
 
     def __init__(self, database: Database, dataset_group: str = DEFAULT_DATASET_GROUP) -> None:
         self._database = database
@@ -122,7 +127,7 @@ class Impressions:
         return None if row is None else _impression(row)
 
     def between(self, since: int, until: int, after: str, limit: int) -> list[Impression]:
-        """Answers given at `since` or later and before `until`, with ids above `after`, by id."""
+        """Answers given from `since` to before `until`, by id, beyond the id `after`."""
         wanted = (
             select(impressions)
             .where(
@@ -138,9 +143,9 @@ class Impressions:
             return [_impression(row) for row in connection.execute(wanted).mappings()]
 
     def erase_visitors(self, user_ids: Sequence[str], session_ids: Sequence[str]) -> int:
-        """Delete what was answered to these users and in these sessions; returns how many.
+        """Delete the answers to these users and in these sessions; returns how many there were.
 
-        How often items were shown stays: it names nobody.
+        How often items were shown is kept, because it names nobody.
         """
         mine = impressions.c.dataset_group == self._dataset_group
         erased = 0
@@ -155,11 +160,11 @@ class Impressions:
         return erased
 
     def shown(self, at: int) -> dict[str, float]:
-        """How often each item was shown; a showing of 30 days before `at` counts half.
+        """How often each item was shown. A showing 30 days before `at` counts half.
 
-        In the first 25 places of answers that are seen, and in the impressions that events
-        without a recommendation id reported: those of the others were answers. Items that were
-        never shown are left out.
+        Two things count: the first 25 places of answers that are seen, and the impressions of
+        events without a recommendation id. (With one, the event reports an answer, which counts
+        already.) Items that were never shown are left out.
         """
         with self._database.reading() as connection:
             return read_shown(connection, self._dataset_group, at)

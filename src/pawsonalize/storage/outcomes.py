@@ -1,4 +1,4 @@
-"""What came of answers: outcomes in the events table, and sessions."""
+"""What came of answers: events by meaning and time, and the sessions they are counted by."""
 
 from collections.abc import Collection
 
@@ -15,9 +15,9 @@ _ASKED_AT_ONCE = 500  # parameters of one statement
 
 
 class Outcomes:
-    """Reads of the events table by what types mean and by time, all of one dataset group.
+    """Reads the events of one dataset group by meaning and time.
 
-    They read the whole time asked for: for reports, never for answers.
+    Each call reads the whole time that it is given, so it is for reports and never for answers.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Outcomes:
 
     @property
     def event_types(self) -> EventTypes:
-        """What types of events mean."""
+        """What the types of events mean."""
         return self._event_types
 
     def of(self, dataset_group: str) -> "Outcomes":
@@ -42,7 +42,7 @@ class Outcomes:
     def events(
         self, meanings: Collection[str], since: int, until: int, after: int, limit: int
     ) -> list[LoggedEvent]:
-        """Events that mean one of these, sent from `since` to before `until`, beyond `after`."""
+        """Events of these meanings, sent from `since` to before `until`, beyond offset `after`."""
         wanted = (
             select(events)
             .where(
@@ -59,7 +59,7 @@ class Outcomes:
             return [logged(row) for row in connection.execute(wanted)]
 
     def sessions(self, since: int, until: int) -> set[str]:
-        """The ids of sessions with an event sent in that time."""
+        """The ids of the sessions that have an event sent in that time."""
         wanted = (
             select(events.c.session_id)
             .where(
@@ -74,7 +74,7 @@ class Outcomes:
             return {row[0] for row in connection.execute(wanted)}
 
     def users_of(self, session_ids: Collection[str]) -> dict[str, str]:
-        """Whose the sessions are, of those that are bound to a user."""
+        """The user of each of these sessions that is bound to one."""
         asked, found = sorted(session_ids), {}
         with self._database.reading() as connection:
             for begin in range(0, len(asked), _ASKED_AT_ONCE):

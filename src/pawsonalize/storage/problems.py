@@ -1,4 +1,4 @@
-"""What goes wrong and lasts."""
+"""Standing problems: what goes wrong and lasts."""
 
 from dataclasses import asdict, dataclass
 
@@ -11,32 +11,28 @@ from pawsonalize.storage.tables import problems
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that goes wrong and lasts.
-
-    `since` and `last_seen` are the first and the newest report of it. `expires_at` is the moment
-    from which it counts as over if nobody reports it again; None: when somebody clears it.
-    `told_at` is when people were told, None if they were not.
-    """
+    """Something that goes wrong and lasts."""
 
     name: str
     message: str
     since: int
+    """When it was first reported."""
     last_seen: int
+    """When it was last reported."""
     expires_at: int | None = None
+    """When it counts as over unless it is reported again; None: only when it is cleared."""
     told_at: int | None = None
+    """When people were told of it; None if they were not."""
 
 
 class ProblemTable:
-    """The problems of all processes of all machines, one for each name."""
+    """The problems of all processes on all machines, one for each name."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def report(self, problem: Problem) -> None:
-        """Store it. If its name stands already, only what is new of it is stored.
-
-        That is all but `since` and `told_at`.
-        """
+        """Store it. If one of its name stands already, that keeps its `since` and `told_at`."""
         row = asdict(problem)
         renewed = {name: row[name] for name in ("message", "last_seen", "expires_at")}
         with self._database.writing() as connection:
@@ -53,23 +49,20 @@ class ProblemTable:
         return None if found is None else Problem(**found)
 
     def all(self) -> list[Problem]:
-        """Every problem, the oldest first; those that have expired too."""
+        """Every problem, expired or not, the oldest first."""
         oldest_first = select(problems).order_by(problems.c.since, problems.c.name)
         with self._database.reading() as connection:
             return [Problem(**row) for row in connection.execute(oldest_first).mappings()]
 
     def tell(self, problem: Problem, at: int) -> bool:
-        """Compare and set: note that people were told of it, if nobody noted that before.
-
-        False if somebody did, or if it is over.
-        """
+        """Note that people were told of it. False if somebody noted that before, or it is over."""
         untold = and_(_same(problem), problems.c.told_at.is_(None))
         with self._database.writing() as connection:
             told = connection.execute(update(problems).where(untold).values(told_at=at))
             return told.rowcount == 1
 
     def remove(self, problem: Problem) -> bool:
-        """Delete it, unless it ended and began anew since; returns whether it was there."""
+        """Delete it, unless it ended and began anew meanwhile; returns whether it was deleted."""
         with self._database.writing() as connection:
             return connection.execute(delete(problems).where(_same(problem))).rowcount == 1
 

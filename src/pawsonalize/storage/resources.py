@@ -1,4 +1,4 @@
-"""Resources: dataset groups, solutions, campaigns and the others, in one table."""
+"""Resources: dataset groups, solutions, campaigns and all others, in one table."""
 
 import builtins
 from dataclasses import asdict, dataclass
@@ -12,21 +12,21 @@ from pawsonalize.storage.tables import resources
 
 @dataclass(frozen=True, slots=True)
 class ResourceRow:
-    """A named resource as it is stored: who it belongs to, its state, and the rest as JSON.
-
-    A name is unique within its kind. `revision` is 1 when it is created and grows by 1 with each
-    update.
-    """
+    """A named resource as it is stored."""
 
     kind: str
     name: str
+    """Unique within its kind."""
     parent: str | None
+    """The name of the resource that it belongs to."""
     status: str
     body: str
+    """All else, as JSON."""
     failure_reason: str | None
     created_at: int
     updated_at: int
     revision: int = 1
+    """1 when it is created, and 1 more with each update."""
 
 
 class Resources:
@@ -54,9 +54,10 @@ class Resources:
         parent: str | None = None,
         before: tuple[int, str] | None = None,
     ) -> builtins.list[ResourceRow]:
-        """Resources of a kind, newest first: those that come after `before`, a (created_at, name).
+        """Resources of a kind, newest first.
 
-        With `parent`, only those that belong to it.
+        With `parent`, only those that belong to it. With `before`, a (created_at, name), only
+        those that come after it in this order.
         """
         age = (resources.c.created_at, resources.c.name)
         wanted = select(resources).where(resources.c.kind == kind)
@@ -69,14 +70,14 @@ class Resources:
             return [ResourceRow(**row) for row in connection.execute(newest_first).mappings()]
 
     def update(self, row: ResourceRow, *, expected_revision: int) -> bool:
-        """Compare and set: replace the resource if its revision is as expected, else False."""
+        """Replace the resource if its revision is as expected; returns whether it was."""
         seen = and_(_is(row.kind, row.name), resources.c.revision == expected_revision)
         with self._database.writing() as connection:
             changed = connection.execute(update(resources).where(seen).values(asdict(row)))
             return changed.rowcount == 1
 
     def delete(self, kind: str, name: str, *, expected_revision: int) -> bool:
-        """Remove the resource if its revision is as expected, else False."""
+        """Delete the resource if its revision is as expected; returns whether it was."""
         seen = and_(_is(kind, name), resources.c.revision == expected_revision)
         with self._database.writing() as connection:
             return connection.execute(delete(resources).where(seen)).rowcount == 1

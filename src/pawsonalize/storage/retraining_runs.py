@@ -10,7 +10,7 @@ from pawsonalize.storage.statements import insert_new
 from pawsonalize.storage.tables import retraining_runs
 
 RUNNING = "running"
-"""The status of a run that goes on; every other one is how it ended."""
+"""The status of a run that has not ended. Every other status says how it ended."""
 
 _COLUMNS = retraining_runs.c
 _RUNS = _COLUMNS.status == RUNNING
@@ -18,25 +18,26 @@ _RUNS = _COLUMNS.status == RUNNING
 
 @dataclass(frozen=True, slots=True)
 class RetrainingRun:
-    """One retraining, of which one at a time runs.
-
-    Whoever works on it holds its lease: `worker` until `leased_until`. `worked_ms` is how long
-    it was worked on. `record` is all there is to know of it, as JSON.
-    """
+    """One retraining. Only one runs at a time, and whoever works on it holds its lease."""
 
     run_id: str
     started_at: int
     record: str
+    """All that is known of it, as JSON."""
     status: str = RUNNING
     ended_at: int | None = None
     cancel_asked: bool = False
+    """Whether somebody asked it to stop."""
     worker: str | None = None
+    """Who holds the lease."""
     leased_until: int = 0
+    """When the lease ends."""
     worked_ms: int = 0
+    """How long it was worked on."""
 
 
 class RetrainingRuns:
-    """Retrainings, running and ended, and who works on the one that runs."""
+    """The retrainings, ended or running, and who works on the one that runs."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -65,10 +66,9 @@ class RetrainingRuns:
             return [_run(row) for row in connection.execute(newest_first).mappings()]
 
     def claim(self, worker: str, now: int, lease_ms: int) -> RetrainingRun | None:
-        """Take the lease of the running run, None if there is none or it is held by another.
+        """Take the lease of the run that runs; None if there is none, or another holds its lease.
 
-        A lease that ends later than any given now would is the work of a clock that jumped
-        back, and free to take.
+        If a lease ends later than one given now would, a clock jumped back: it is free to take.
         """
         free = or_(
             _COLUMNS.worker.is_(None),
@@ -87,17 +87,17 @@ class RetrainingRuns:
         return self.get(found.run_id) if self._update(found.run_id, unchanged, **lease) else None
 
     def renew(self, held: RetrainingRun, now: int, lease_ms: int) -> RetrainingRun | None:
-        """Hold on to the lease, and store `worked_ms`; None if it was lost meanwhile."""
+        """Extend the lease, and store `worked_ms`; None if the lease was lost meanwhile."""
         lease = {"leased_until": now + lease_ms, "worked_ms": held.worked_ms}
         renewed = self._update(held.run_id, _COLUMNS.worker == held.worker, **lease)
         return self.get(held.run_id) if renewed else None
 
     def release(self, held: RetrainingRun) -> None:
-        """Give the lease back, if it is held still."""
+        """Give the lease back, if it is still held."""
         self._update(held.run_id, _COLUMNS.worker == held.worker, worker=None, leased_until=0)
 
     def save(self, held: RetrainingRun) -> bool:
-        """Store record, status and `ended_at`; False, and nothing is stored, if it was lost."""
+        """Store record, status and `ended_at`; False and no change if the lease was lost."""
         return self._update(
             held.run_id,
             _COLUMNS.worker == held.worker,
@@ -107,11 +107,11 @@ class RetrainingRuns:
         )
 
     def ask_cancel(self, run_id: str) -> bool:
-        """Ask the run to stop; False if it does not run."""
+        """Ask the run to stop; False if it is not running."""
         return self._update(run_id, _RUNS, cancel_asked=True)
 
     def forget(self, ended_before: int) -> int:
-        """Delete runs that ended before that moment, and return how many those were."""
+        """Delete the runs that ended before that moment; returns how many there were."""
         old = delete(retraining_runs).where(_COLUMNS.ended_at < ended_before)
         with self._database.writing() as connection:
             return connection.execute(old).rowcount

@@ -1,4 +1,4 @@
-"""The root key that secrets of access keys are derived from: one file that only its owner reads."""
+"""The root key that the secrets of access keys are derived from: a file for its owner alone."""
 
 import os
 import secrets
@@ -17,7 +17,7 @@ class RootKeyFile:
     path: Path
 
     def __call__(self, make: bool) -> bytes:
-        """The root key; StorageUnavailable without one, unless it may be made."""
+        """The root key. Without one, it is made if it may be, else StorageUnavailable."""
         try:
             if make and not self.path.exists():
                 self._make()
@@ -29,7 +29,7 @@ class RootKeyFile:
             ) from error
 
     def _make(self) -> None:
-        """Whole or not at all; of two that make it at once, the first wins."""
+        """Write it whole or not at all. If two make it at once, the first wins."""
         draft = self.path.with_name(f"{self.path.name}.{secrets.token_hex(4)}")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:

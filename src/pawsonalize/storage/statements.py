@@ -1,6 +1,6 @@
 """Parts of statements that several tables need.
 
-SQLAlchemy has `INSERT … ON CONFLICT` once per dialect; here it is one for both.
+SQLAlchemy has an `INSERT … ON CONFLICT` for each dialect; here is one for both.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -46,15 +46,15 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
 
 
 def in_parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    """The ids in their order, a few hundred at a time."""
+    """The ids in their order, as many at a time as one statement can take."""
     return (ids[start : start + _IDS_AT_ONCE] for start in range(0, len(ids), _IDS_AT_ONCE))
 
 
 def means(event_types: EventTypes, meanings: Collection[str]) -> ColumnElement[bool]:
-    """Whether an event's type means one of these.
+    """Whether an event's type has one of these meanings.
 
-    It is worked out from the type as it was sent, so that a change of the setting counts for
-    events of before.
+    The statement reads the type as it was sent, so a change of the setting `event_types` counts
+    for events of before, too.
     """
     spelled: Any = func.lower(events.c.event_type)
     for separator in SEPARATORS:

@@ -1,4 +1,4 @@
-"""The tables. Moments are milliseconds since 1970; JSON is kept as text, as it was sent."""
+"""The tables. Moments are milliseconds since 1970. JSON is kept as text, as it was sent."""
 
 from sqlalchemy import (
     BigInteger,
@@ -51,12 +51,12 @@ events = Table(
     Column("impression", Text),
     Column("properties", Text),
     _dataset_group(),
-    # The group comes second: what differs decides where to look, and reads in the order of the
-    # log are not tempted to gather a whole group by this index and to sort it.
+    # The dataset group comes second. If it came first, a read of a group in the order of the log
+    # might use this index, gather the whole group and sort it.
     UniqueConstraint("event_id", "dataset_group", name="one_event_of_an_id"),
     sqlite_autoincrement=True,  # an offset is never given twice, even after erasure
 )
-# An event with a user is found by the user; only anonymous ones are looked up by session.
+# An event with a user is found by its user. Only anonymous events are looked up by session.
 Index(
     "events_by_user",
     events.c.user_id,
@@ -84,7 +84,7 @@ sessions = Table(
     Column("user_id", Text, nullable=False),
     Column("bound_at", BigInteger, nullable=False),
 )
-# Holds all that a history asks of a user's sessions, so that the table is not read.
+# Holds all that a history reads of a user's sessions, so the table itself is not read.
 Index(
     "sessions_by_user",
     sessions.c.user_id,
@@ -118,7 +118,7 @@ schemas = Table(
     Column("fields", Text, nullable=False),
 )
 
-# What is asked for has a column, the rest is in the record.
+# What statements ask for has a column; all else is in the record.
 animals = Table(
     "animals",
     metadata,
@@ -146,7 +146,7 @@ Index("stays_by_item", stays.c.item_id, stays.c.until, stays.c.since, stays.c.an
 Index("stays_by_end", stays.c.until, stays.c.item_id)
 Index("stays_by_start", stays.c.since, stays.c.item_id)
 
-# The last change of each item's availability; the greatest number is that of the whole.
+# The last change of each item's availability. The greatest revision is that of the whole.
 availability_changes = Table(
     "availability_changes",
     metadata,
@@ -158,7 +158,7 @@ Index(
     "availability_changes_by_revision", availability_changes.c.revision, availability_changes.c.at
 )
 
-# The last change of each animal that was available then or later, forgotten ones included.
+# The last change of each animal that was available then or later, deleted ones included.
 animal_changes = Table(
     "animal_changes",
     metadata,
@@ -246,7 +246,7 @@ deliveries = Table(
     Column("delivered_at", BigInteger),
     Column("last_error", Text),
 )
-# What waits is little; what was delivered is not in it.
+# Few deliveries wait; those that were delivered are not in this index.
 Index(
     "deliveries_waiting",
     deliveries.c.notifier,
@@ -255,7 +255,7 @@ Index(
     postgresql_where=deliveries.c.next_attempt_at.is_not(None),
 )
 
-# What goes wrong and lasts, by whoever reported it.
+# What goes wrong and lasts.
 problems = Table(
     "problems",
     metadata,
