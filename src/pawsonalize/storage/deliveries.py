@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, RowMapping, and_, func, select, true, update
 
-from pawsonalize.domain.notifications import Kind, Notification
+from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import insert_new
 from pawsonalize.storage.tables import deliveries
@@ -143,7 +143,7 @@ def _row(delivery: Delivery) -> dict[str, Any]:
 
 def _delivery(row: RowMapping) -> Delivery:
     of_notification = {name: row[name] for name in _OF_NOTIFICATION} | {
-        "kind": Kind(row["kind"]),
+        "kind": NotificationKind(row["kind"]),
         "details": msgspec.json.decode(row["details"]),
     }
     of_delivery = {name: row[name] for name in _OF_DELIVERY}
