@@ -44,6 +44,14 @@ def _headings(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_file_that_a_page_names_is_there(page: Path) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for name in re.findall(r"`((?:[a-z_]+/)+[a-z_]{2,}\.(?:py|txt))`", text):
+        places = ("", "src/pawsonalize/", "src/pawsonalize/recipes/")
+        assert any((ROOT / place / name).exists() for place in places), f"{page} names {name}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
 def test_every_picture_says_in_words_what_it_shows(page: Path) -> None:
     for words in re.findall(r"!\[([^]]*)\]\(", (ROOT / page).read_text(encoding="utf-8")):
         assert words
