@@ -1,1 +1,1 @@
-"""What comes in: events, animals, feeds, datasets and their files."""
+"""Everything that comes in: events, animals, feeds, datasets and their files."""

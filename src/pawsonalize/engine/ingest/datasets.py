@@ -1,4 +1,4 @@
-"""Datasets: which schema they have, what is put into them row by row, and how they go."""
+"""Datasets: their schemas, their data, and their deletion."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -154,7 +154,7 @@ class Datasets:
         return Schema.parse(described.avro, described.dataset_type)
 
     def create(self, dataset: Dataset, now: int) -> Dataset:
-        """Create a dataset; trainings and questions know its columns from now on."""
+        """Create a dataset; trainings and queries know its columns from now on."""
         created = self.registry.create(dataset, now)
         self._described(created)
         return created
@@ -213,11 +213,11 @@ class Datasets:
         raise NotFound(f"there is no event tracker with the tracking id {tracking_id}: create one")
 
     def put_items(self, dataset: Dataset, records: Sequence[Record]) -> tuple[Rejection, ...]:
-        """Put items, or actions, into the dataset; what is wrong with one costs that one alone."""
+        """Put items, or actions, into the dataset; a bad one costs no good one."""
         return put_items(*self._described(dataset), records)
 
     def put_users(self, dataset: Dataset, records: Sequence[Record]) -> tuple[Rejection, ...]:
-        """Put users into the dataset; what is wrong with one costs that one alone."""
+        """Put users into the dataset; a bad one costs no good one."""
         return put_users(*self._described(dataset), records)
 
     def _described(self, dataset: Dataset) -> tuple[Catalogue, Schema]:
@@ -231,7 +231,7 @@ class Datasets:
     def delete(self, name: str) -> None:
         """Delete a dataset with its data; Conflict while something is imported into it.
 
-        Interrupted, it is there still, with less or none of its data: delete it again.
+        If this is interrupted, the dataset remains, with less or none of its data: delete it again.
         """
         dataset = self.registry.get(Dataset, name)
         self.registry.check_unneeded(dataset)

@@ -1,7 +1,7 @@
 """The forms in which sites send events, and how they become events.
 
-Decoding is lenient about what it does not know (unknown fields are left out and named) and
-strict about what it does: every refusal names the field and the next move.
+Unknown fields are left out and named. Known fields are checked strictly: every refusal names the
+field and the next move.
 """
 
 import math
@@ -72,7 +72,7 @@ class AnimalMetadata(Form, frozen=True):
 class EventForm(Form, frozen=True, rename="camel"):
     """One event as sent: `{"userId"?, "sessionId", "eventType", "animalMetadata", …}`.
 
-    In a dataset group whose items are no animals' groups, `itemId` says what it is about.
+    In a dataset group whose items are not animal groups, `itemId` names the item.
     """
 
     session_id: Id
@@ -96,7 +96,7 @@ class EventForm(Form, frozen=True, rename="camel"):
 
 
 class _Peek(msgspec.Struct, frozen=True):
-    """What tells an envelope, `{"Partitionkey": …, "Data": {…}}`, from a bare event."""
+    """Tells an envelope, `{"Partitionkey": …, "Data": {…}}`, from a bare event."""
 
     data: Raw | UnsetType = msgspec.field(name="Data", default=UNSET)
 
@@ -118,9 +118,9 @@ def read_event(
 ) -> Event:
     """Read one event, in the stream's envelope or bare; InvalidInput says what is wrong with it.
 
-    `received_at` is milliseconds since 1970 and stands in for a missing `sentAt`. `group_of`
-    finds the group that a known animal had at a moment, for events that carry an `animal_id` and
-    no metadata. Fields that no event has are noted in `unknown`.
+    `received_at` is milliseconds since 1970 and stands in for a missing `sentAt`. `group_of` finds
+    the group of a known animal at a moment, for events with an `animal_id` and no metadata. Unknown
+    fields are noted in `unknown`.
     """
     unknown = UnknownFields() if unknown is None else unknown
     form = decode(_FORM, _unwrapped(raw, unknown), unknown)
@@ -188,7 +188,7 @@ def _group(form: EventForm, animal_id: str | None, at: int, group_of: GroupOfAni
 
 
 def read_sent_at(value: object, received_at: int) -> int:
-    """When the event happened; `received_at` where that was not sent, and at the latest."""
+    """When the event happened: at the latest, and if not sent, `received_at`."""
     if value is None:
         return received_at
     sent_at = parse_moment(value, "sentAt")
@@ -196,7 +196,7 @@ def read_sent_at(value: object, received_at: int) -> int:
         raise InvalidInput(
             "sentAt lies more than a day in the future: check the sender's clock", field="sentAt"
         )
-    return min(sent_at, received_at)  # what has come in has happened: the next answer knows it
+    return min(sent_at, received_at)  # what has come in has happened; the next answer knows it
 
 
 def read_impression(ids: Sequence[object] | None) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Ingest: events come in, good ones become durable, each bad one is named."""
+"""Ingest: stores good events durably, and names each bad one."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
@@ -28,7 +28,7 @@ OTHERS = "other types"
 def named_types(registry: Registry) -> dict[str, frozenset[str]]:
     """The types that solutions name themselves, by dataset group, as spelled.
 
-    Those need no meaning: whoever trains on them said so.
+    Those need no meaning, because a solution trains on them by name.
     """
     found: dict[str, set[str]] = {}
     for solution in registry.all(Solution):
@@ -38,7 +38,7 @@ def named_types(registry: Registry) -> dict[str, frozenset[str]]:
 
 
 class UnknownTypes:
-    """Tells of types as their events come in; at most 20 by name, the others together."""
+    """Reports types as their events come in; at most 20 by name, the others together."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class UnknownTypes:
         self._told: set[str] = set()
 
     def among(self, events: Iterable[Event]) -> list[Event]:
-        """Those of the events whose type has no meaning."""
+        """The events whose type has no meaning."""
         knows = self._event_types.knows
         return [
             one
@@ -61,7 +61,7 @@ class UnknownTypes:
         ]
 
     def note(self, events: Iterable[Event]) -> None:
-        """Tell of these, but for types that a solution of their dataset group names."""
+        """Report these, except types that a solution of their dataset group names."""
         named = self._named()
         for event in events:
             if spelled(event.event_type) in named.get(event.dataset_group, ()):
@@ -77,7 +77,7 @@ MAX_EVENTS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why the event at `index` of the call was not taken."""
+    """Why the event at `index` of the call was rejected."""
 
     index: int
     code: str
@@ -87,7 +87,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a call's events; accepted ones are durable, duplicates already were."""
+    """The result for a call's events; accepted ones are durable, duplicates already were."""
 
     accepted: int
     duplicates: int
@@ -100,9 +100,9 @@ class Receipt:
 
 
 class Ingest:
-    """The way of an event into the log.
+    """Takes events into the log.
 
-    With `reads_are_local` a look at the animals is too short to be worth a thread.
+    With `reads_are_local`, reading the animals is too quick to be worth a thread.
     """
 
     def __init__(
@@ -127,8 +127,8 @@ class Ingest:
     ) -> Receipt:
         """Store the good events of a call, in that dataset group, and report on the bad ones.
 
-        Fields that no event has are noted in `unknown`. Raises InvalidInput for an empty or too
-        long call, StorageUnavailable when nothing could be stored; then no event of the call is.
+        Unknown fields are noted in `unknown`. InvalidInput for an empty or too long call.
+        StorageUnavailable if nothing could be stored; then no event of the call is stored.
         """
         if not raws:
             raise InvalidInput("there are no events in this call: send some", field="events")
@@ -150,7 +150,7 @@ class Ingest:
         """Store ready-made events, of any dataset groups; they are durable when this returns.
 
         A flag for each: False if its dataset group had its event id before. Raises what
-        `GroupCommit.submit` does, and then no event of the call is stored.
+        `GroupCommit.submit` raises; then no event of the call is stored.
         """
         stored = await self._writer.submit(events)
         if self._unknown_types is not None:
@@ -158,13 +158,13 @@ class Ingest:
         return stored
 
     async def _note(self, types: UnknownTypes, events: Sequence[Event]) -> None:
-        """Tell of events of unknown types; they are stored, whatever becomes of this."""
+        """Report events of unknown types; they are stored in any case."""
         if unknown := types.among(events):
             with suppress(StorageUnavailable):
                 await asyncio.to_thread(types.note, unknown)
 
     def close(self) -> None:
-        """Make what was accepted durable, and stop."""
+        """Store what waits, and stop."""
         self._writer.close()
 
     def _read(

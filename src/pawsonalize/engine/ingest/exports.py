@@ -78,13 +78,13 @@ def _events(log: EventLog, group: str, mode: IngestionMode) -> Iterator[Event]:
 
 
 def _interaction(event: Event) -> Row:
-    """An event's columns. Who has not signed in is known by the session, as there."""
+    """An event's columns. An anonymous visitor is named by the session, as at AWS."""
     properties = msgspec.json.decode(event.properties) if event.properties else {}
     return {
         **{name.upper(): _plain(value) for name, value in properties.items()},
         "USER_ID": event.user_id or event.session_id,
         "ITEM_ID": event.item_id,
-        # Seconds, as there; milliseconds, which imports read as well, where it has any.
+        # In seconds, as at AWS; in milliseconds, which imports read as well, if it has any.
         "TIMESTAMP": event.sent_at if event.sent_at % SECOND else event.sent_at // SECOND,
         "EVENT_TYPE": event.event_type,
         "EVENT_VALUE": event.event_value,
@@ -100,7 +100,7 @@ def _items(catalogue: Catalogue) -> Iterator[Row]:
 
 
 def _write(file: IO[bytes], schema: Schema, rows: Iterable[Row]) -> int:
-    """The columns of the schema, in its order; what a row has beyond them is left out."""
+    """The columns of the schema, in its order; a row's other columns are left out."""
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text)
     writer.writerow(field.name for field in schema.fields)

@@ -19,7 +19,7 @@ class _Call:
 
 
 class GroupCommit:
-    """One writer thread: while a commit is on its way to the disk, the next calls gather.
+    """One writer thread: while a commit is on its way to the disk, the next calls collect.
 
     `commit` stores events durably, all or none, and returns a flag for each. Memory is bounded:
     beyond `max_waiting` events a call is refused at once, and nothing of it is stored.
@@ -85,7 +85,7 @@ class GroupCommit:
         try:
             flags = self._commit([event for call in calls for event in call.events])
         except Exception as error:  # noqa: BLE001 - it is handed to the calls that wait for it
-            # Storage that is down is so for everyone, and may have taken its time to say it.
+            # If the storage is down, it is down for every call, and may have taken long to fail.
             if len(calls) == 1 or isinstance(error, StorageUnavailable):
                 for call in calls:
                     _resolve(call, error)

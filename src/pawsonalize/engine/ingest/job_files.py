@@ -1,4 +1,4 @@
-"""Files of jobs: the folders and object stores that were opened to reading and to writing."""
+"""Files of jobs: the folders and object stores where jobs may read and write."""
 
 import os
 import tempfile
@@ -40,7 +40,7 @@ class Sources:
     def files(self, location: str, endings: tuple[str, ...] = CSV) -> list[SourceFile]:
         """The file at the location, or every file below it with one of the endings, by name.
 
-        InvalidInput for a location that leads nowhere, or nowhere it may.
+        InvalidInput for a location that does not exist or is not allowed.
         """
         url = urlsplit(location)
         path = unquote(url.path)
@@ -93,7 +93,7 @@ class _File:
 
     def __call__(self) -> BinaryIO:
         try:
-            # A link may have taken the file's place since it was looked at.
+            # A link may have taken the file's place since the check.
             descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW)
         except OSError as error:
             raise InvalidInput(f"cannot open {self.path}: {error.strerror}") from error
@@ -130,9 +130,9 @@ class Output:
 
     @contextmanager
     def file(self, name: str) -> Iterator[IO[bytes]]:
-        """A file to write; it is there, whole, when the block has ended well, and else not.
+        """A file to write; it is put into place, whole, only if the block ends well.
 
-        It grows on the disk of this machine, so that its size is none of memory's business.
+        It grows on the disk of this machine, not in memory.
         """
         with tempfile.NamedTemporaryFile() as file:
             yield file
@@ -153,7 +153,7 @@ class Outputs:
     open_store: Callable[[str], ObjectStore]
 
     def at(self, location: str) -> Output:
-        """The folder at the location; InvalidInput if nobody may write there."""
+        """The folder at the location; InvalidInput if jobs may not write there."""
         url = urlsplit(location)
         path = unquote(url.path)
         steps = [step for step in path.split("/") if step]

@@ -1,1 +1,1 @@
-"""What callers send: JSON into typed forms, errors that say what to write."""
+"""Decodes what callers send: JSON into typed forms, with errors that say what to write."""

@@ -36,8 +36,8 @@ def decode(
 ) -> T:
     """Decode JSON into the decoder's type; InvalidInput names the field that does not fit.
 
-    Fields that a `Form` does not know are left out and noted in `unknown`; one that looks like a
-    misspelt known field is refused.
+    Unknown fields of a `Form` are left out and noted in `unknown`. A field that looks like a
+    misspelt known one is refused.
     """
     try:
         return decoder.decode(body)
@@ -45,7 +45,7 @@ def decode(
         text = str(error)
     except _NOT_JSON as error:
         raise _no_json(error) from error
-    # Only now, so that what is right costs nothing, every name is looked at.
+    # Look at every name only now, so that right input costs nothing.
     found = UnknownFields(unknown)
     known = known_part(read_json(body), shape_of(decoder), found)
     if unknown is not None:
@@ -61,7 +61,7 @@ def decode(
 def check_fields(
     decoder: msgspec.json.Decoder[Any], body: bytes | Raw, unknown: UnknownFields
 ) -> None:
-    """Look at the names alone: note unknown fields, refuse misspelt ones."""
+    """Check the names alone: note unknown fields, refuse misspelt ones."""
     try:
         decoder.decode(body)
     except msgspec.ValidationError:
@@ -71,7 +71,7 @@ def check_fields(
 
 
 def read_json(text: bytes | str | Raw) -> Any:
-    """Any JSON as plain values; InvalidInput for what is none, or is nested too deeply."""
+    """Any JSON as plain values; InvalidInput if it is no JSON, or is nested too deeply."""
     try:
         return _ANYTHING.decode(text)
     except _NOT_JSON as error:

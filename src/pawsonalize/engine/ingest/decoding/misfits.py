@@ -1,4 +1,4 @@
-"""What does not fit a form, in words that say what to write."""
+"""Errors of a form, in words that say what to write."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -125,7 +125,7 @@ def _wanted(shape: mi.Type, field: mi.Field | None) -> str:
 
 
 def _kind(shape: mi.Type) -> str:
-    """What may stand there, in words."""
+    """The values that may stand there, in words."""
     words = "JSON"
     match shape:
         case mi.IntType():

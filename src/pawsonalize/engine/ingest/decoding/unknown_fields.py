@@ -1,4 +1,4 @@
-"""Fields that no form knows: named in the answer or, if misspelt, refused."""
+"""Unknown fields: named in the answer or, if misspelt, refused."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -17,8 +17,8 @@ from pawsonalize.engine.ingest.decoding.misfits import form_of, inside
 class Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Fields that a caller sends; `decode` names unknown ones and refuses misspelt ones.
 
-    `synonyms` are other words that callers have for a field, lower case without separators, each
-    with the path to write instead.
+    `synonyms` are other words for a field, lower case without separators, each with the path to
+    write instead.
     """
 
     synonyms: ClassVar[Mapping[str, str]] = MappingProxyType({})
@@ -39,9 +39,9 @@ def bare(name: str) -> str:
 def meant(name: str, known: Collection[str]) -> str | None:
     """The known name that this one is a misspelling of, or None.
 
-    One that differs in case, separators or a plural alone comes first, then the one that the
-    name begins (`max_distance`, `maxDistanceKm`), then the nearest by single slips. Short words
-    have to be right, since many differ by a letter.
+    First comes a name that differs only in case, separators or a plural; then one that this name
+    begins (`max_distance`, `maxDistanceKm`); then the nearest by single typing errors. Short words
+    must be right, since many differ by one letter.
     """
     return None if len(name) > _MAX_LENGTH else _most_like(name, tuple(known))
 
@@ -64,7 +64,7 @@ def _nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def _slips(name: str, known: str) -> int | None:
-    """By how many slips the names differ; None where that is too many to be the same."""
+    """By how many typing errors the names differ; None if too many to mean the same."""
     given, right = _words(name), _words(known)
     if len(given) != len(right):
         given, right = [bare(name)], [bare(known)]
@@ -109,10 +109,10 @@ _MAX_NOTED = 200
 
 
 class UnknownFields:
-    """The unknown fields of a request, each once however many entries of a list have it.
+    """The unknown fields of a request, each once, however many entries of a list have it.
 
-    The first 200: to look at as many as a body can hold would take seconds. `before` are those
-    that other parts of the request had.
+    At most the first 200: to check as many as a body can hold would take seconds. `before` are
+    those of other parts of the request.
     """
 
     def __init__(self, before: "UnknownFields | None" = None) -> None:
@@ -125,7 +125,7 @@ class UnknownFields:
 
     @property
     def are_too_many(self) -> bool:
-        """Whether no more of them are looked at."""
+        """Whether there are too many to check more."""
         return self._before + len(self._paths) >= _MAX_NOTED
 
     def __iter__(self) -> Iterator[str]:
@@ -137,7 +137,7 @@ class UnknownFields:
         self._paths.setdefault(pattern or path, path)
 
     def pass_over(self) -> None:
-        """Note that there is another one, no matter which."""
+        """Count another one, without its name."""
         self._passed_over = True
 
     def update(self, others: "UnknownFields") -> None:
@@ -147,9 +147,10 @@ class UnknownFields:
 
 
 def known_part(document: Any, shape: mi.Type, unknown: UnknownFields) -> Any:
-    """The document without the fields that its forms do not know, which are noted.
+    """The document without unknown fields, which are noted.
 
-    InvalidInput for one that looks like a misspelt known field, unless that is there as well.
+    InvalidInput for one that looks like a misspelt known field, unless the right one is there as
+    well.
     """
     return _part(document, shape, unknown, "", "")
 
@@ -212,7 +213,7 @@ def _check(
 
 
 def _meant(name: str, given: Collection[str], known: Collection[str]) -> str | None:
-    """The known name that was meant; one that is there as well was not."""
+    """The known name that was meant; not one that the document has as well."""
     return meant(name, [one for one in known if one not in given])
 
 

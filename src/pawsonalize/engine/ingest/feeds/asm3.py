@@ -166,7 +166,7 @@ def _status(animal: AsmAnimal) -> str:
 
 
 def _left_at(animal: AsmAnimal) -> str | None:
-    """Since when it is gone, if it is."""
+    """The moment since when it is gone, if it is."""
     left = _text(animal.activemovementtype) == _ADOPTION or _flag(animal.archived)
     moved = _text(animal.activemovementdate) if left else ""
     at = first_of(_text(animal.deceaseddate), moved)
@@ -188,7 +188,7 @@ def _photos(animal: AsmAnimal, service: str) -> list[str]:
 
 
 def _bonded(animal: AsmAnimal) -> str | None:
-    """One name for both of a pair, whichever of them is told first."""
+    """One name for both of a pair, whichever of them comes first."""
     other = _text(animal.bondedanimalid)
     return "+".join(sorted((_text(animal.id), other))) if other not in {"", "0"} else None
 

@@ -1,7 +1,7 @@
 """Dates as shelters' systems write them, into ISO 8601.
 
-`05/06/2024` is a day in May or in June: the whole column tells which, by the days above 12 in it,
-and where it cannot, somebody must.
+`05/06/2024` is a day in May or in June. The whole column decides, by the days above 12 in it. If it
+cannot, the user must.
 """
 
 import re
@@ -14,7 +14,7 @@ from pawsonalize.domain.errors import InvalidInput
 
 
 class DateOrder(StrEnum):
-    """What a date of three numbers begins with: the month, the day, or only ever the year."""
+    """The first number of a date of three numbers: the month, the day, or only ever the year."""
 
     US = "us"
     EU = "eu"
@@ -61,9 +61,9 @@ def order_of(column: str, texts: Iterable[str]) -> DateOrder | Undecided | None:
 
 
 def settled(orders: Iterable[DateOrder | Undecided | None]) -> DateOrder:
-    """The order of columns that do not tell it themselves: that of the file's other ones.
+    """The order for columns that do not show it themselves: that of the file's other columns.
 
-    InvalidInput where none of them tells.
+    InvalidInput if none of them shows it.
     """
     known = list(orders)
     told = {order for order in known if isinstance(order, DateOrder)}
@@ -79,7 +79,7 @@ def settled(orders: Iterable[DateOrder | Undecided | None]) -> DateOrder:
 
 
 def iso_date(text: str, order: DateOrder) -> str:
-    """The date, with its time if it has one, in ISO 8601; what is no date stays as it is."""
+    """The date, with its time if it has one, in ISO 8601; a text that is no date stays as it is."""
     parts = _parts(text, order)
     if parts is None:
         return text

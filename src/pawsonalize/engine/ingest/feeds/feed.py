@@ -1,4 +1,4 @@
-"""What every feed format gives: one row for each animal of a file, good or bad."""
+"""The rows that every feed format gives: one for each animal of a file, good or bad."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -15,9 +15,8 @@ from pawsonalize.engine.ingest.inventory.form import AnimalForm
 class FeedRow:
     """One animal of a feed: its form, or why there is none.
 
-    `place` is the line, or the animal's number in the file, from 1. `external_id` is known of
-    most bad rows too, so that nobody takes their animals for gone. `unread` are fields that it has
-    and that we do not know.
+    `place` is the line, or the animal's number in the file, from 1. Most bad rows have an
+    `external_id` too, so that their animals do not count as gone. `unread` are its unknown fields.
     """
 
     place: int
@@ -32,7 +31,7 @@ T = TypeVar("T")
 
 
 class _Named(msgspec.Struct, frozen=True):
-    """What is read of a record first: even of a bad one it is known whose it is."""
+    """The part of a record that is read first, so that a bad record has an id too."""
 
     id: str | int | None = None
     ID: str | int | None = None

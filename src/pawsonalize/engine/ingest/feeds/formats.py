@@ -61,7 +61,7 @@ def format_of(content: bytes, name: str | None, form: TableForm = AS_USUAL) -> s
 def feed_of(
     content: bytes, name: str | None, form: TableForm = AS_USUAL, address: str = ""
 ) -> Feed:
-    """What reads the format of that name, or the one that a file's beginning looks like.
+    """The reader of the named format, or of the format that the file's beginning looks like.
 
     `address` is where the feed comes from, if it is no file.
     """
@@ -99,7 +99,7 @@ Rows = Callable[[], Iterator[FeedRow]]
 
 @dataclass(frozen=True, slots=True)
 class FeedForm:
-    """How a feed is written; None: as it looks."""
+    """How a feed is written; None means that it is detected."""
 
     format: str | None = None
     encoding: str | None = None
@@ -112,9 +112,9 @@ AS_IT_LOOKS = FeedForm()
 def read_feed(
     pages: Sequence[bytes], form: FeedForm = AS_IT_LOOKS, address: str = ""
 ) -> tuple[Rows, list[str]]:
-    """What gives the rows, as often as it is called, and what is to be said of the reading.
+    """A function that gives the rows each time it is called, and notes on the reading.
 
-    `address` is where the pages come from, if they are no file. InvalidInput if nobody can read it.
+    `address` is where the pages come from, if they are no file. InvalidInput if it cannot be read.
     """
     decoded = [_decoded(page, form.encoding) for page in pages]
     texts = [text for text, _ in decoded]

@@ -1,4 +1,4 @@
-"""A feed into the inventory: its good rows, and what is no longer in a complete one."""
+"""Imports a feed into the inventory: takes good rows, and removes what a complete one lacks."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -37,11 +37,11 @@ class BadRow:
 
 @dataclass(slots=True)
 class FeedReport:
-    """What a feed did. `removed` were listed before and are not in it.
+    """The result of importing a feed. `removed` are animals that were listed and are not in it.
 
     `kept` are not in it either, but might be in a row that cannot be read. `unrecognised` are
-    values that we do not know, by field: in how many rows each is. `unread` are the fields and
-    columns that we do not know. `notes` are sentences for people.
+    unknown values by field, with the number of their rows. `unread` are unknown fields and columns.
+    `notes` are sentences for people.
     """
 
     rows: int = 0
@@ -58,7 +58,7 @@ class FeedReport:
 
     @property
     def is_refused(self) -> bool:
-        """Whether there were rows and none of them was taken."""
+        """Whether there were rows and all of them were rejected."""
         return bool(self.rejected) and len(self.rejected) == self.rows
 
     def in_words(self) -> str:
@@ -73,14 +73,14 @@ class FeedReport:
         return said
 
     def note(self, name: str, value: str) -> None:
-        """Count one row more with a value that we do not know."""
+        """Count one more row with an unknown value."""
         values = self.unrecognised.setdefault(name, {})
         values[value] = values.get(value, 0) + 1
 
 
 @dataclass(frozen=True, slots=True)
 class FeedImport:
-    """How a feed is taken: whose animals it tells of, and whether of all of them."""
+    """How to import a feed: of which source its animals are, and whether it has all of them."""
 
     source: str = ""
     complete: bool = False
@@ -97,9 +97,9 @@ def import_feed(
     now: int,
     on_progress: Callable[[int], None] = lambda _rows: None,
 ) -> FeedReport:
-    """Take a feed that was true at `told_at`; `rows` gives its rows, as often as it is called.
+    """Import a feed that was true at `told_at`; `rows` gives its rows, each time it is called.
 
-    Conflict, and nothing is changed, if it is complete and too many are missing.
+    Conflict, and nothing is changed, if it is complete and too many animals are missing.
     """
     missing = _missing(animals, rows, how) if how.complete else _NOBODY
     report = FeedReport()
@@ -127,7 +127,7 @@ def animal_id_of(source: str, external_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Missing:
-    """Who is listed and in no row whose id is known; `nameless` rows may be anybody's."""
+    """The listed animals that are in no readable row; `nameless` rows may be about any of them."""
 
     ids: frozenset[str] = frozenset()
     nameless: int = 0
@@ -155,7 +155,7 @@ def _missing(animals: Animals, rows: Rows, how: FeedImport) -> _Missing:
 
 
 def _doubt(missing: _Missing, report: FeedReport) -> str:
-    """Why nobody may be taken for gone, if there is a reason."""
+    """Why no animal may be removed, if there is a reason."""
     if not missing.ids:
         return ""
     if missing.nameless:

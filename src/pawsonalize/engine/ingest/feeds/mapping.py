@@ -1,14 +1,12 @@
-"""A mapping file: what the values of one shelter mean in our words.
+"""A mapping file: what the values of one shelter mean.
 
-```yaml
-breed:
-  "DOMESTIC SH": Domestic Short Hair
-species:
-  "OTHER / HEDGEHOG, AFRICAN": small animal
-```
+    breed:
+      "DOMESTIC SH": Domestic Short Hair
+    species:
+      "OTHER / HEDGEHOG, AFRICAN": small animal
 
-Case and spaces do not count. A species may be told with the breed that stands beside it. A value
-without a meaning is left as it is.
+Case and spaces do not count. A species may stand with its breed. A value without a meaning is left
+as it is.
 """
 
 from collections.abc import Iterable, Mapping
@@ -48,7 +46,7 @@ _MEANINGS: Mapping[str, Iterable[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class ValueMapping:
-    """Meanings by field and by the value, written in one way."""
+    """Meanings by field and by value, in one spelling."""
 
     meanings: Mapping[str, Mapping[str, str]]
 
@@ -94,7 +92,7 @@ class ValueMapping:
         return msgspec.structs.replace(form, **changed)
 
     def _meaning(self, field: str, *values: str | int | None) -> str | int | None:
-        """What the first of the values that has a meaning means; the last as it is if none has."""
+        """The meaning of the first value that has one; else the last value as it is."""
         known = (
             self.meanings[field].get(_key(str(value))) for value in values if value is not None
         )
@@ -105,7 +103,7 @@ NO_MAPPING = ValueMapping({})
 
 
 def skeleton(values: Unrecognised) -> str:
-    """A mapping file with these values, for somebody to write in what they mean."""
+    """A mapping file with these values, for you to fill in what they mean."""
     lines = ["# What the values of this source mean. Write the meaning after the colon; a value"]
     lines += ["# without one is left as it is. Import again with --map and this file."]
     for field in MAPPED:

@@ -45,10 +45,10 @@ def read_json_lines(content: bytes) -> Iterator[FeedRow]:
 
 
 def read_own_csv(content: bytes, form: TableForm = AS_USUAL) -> Iterator[FeedRow]:
-    """Columns as in JSON; lists are separated by `|`, empty fields are not known.
+    """Columns as in JSON; lists are separated by `|`, an empty field is unknown.
 
-    InvalidInput for a column that looks like a misspelt one of ours, unless somebody else's names
-    are told apart by `form.columns`.
+    InvalidInput for a column that looks like a misspelt one of ours, unless `form.columns` names
+    the columns.
     """
     unread = _unread(header_of(content, form), form)
     for row in read_table(content, _COLUMNS, ("ID", "SPECIES"), _DATES, form):

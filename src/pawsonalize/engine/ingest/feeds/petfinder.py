@@ -233,7 +233,7 @@ def _form(animal: _Animal) -> AnimalForm:
 
 
 def _adopted_at(animal: _Animal) -> str | None:
-    """Since when it is adopted, if it is; published again since then, that is no longer known."""
+    """When it was adopted, if it is; not known if it was published again since."""
     changed = animal.status_changed_at
     known = animal.status == "adopted" and changed and changed >= (animal.published_at or "")
     return changed if known else None

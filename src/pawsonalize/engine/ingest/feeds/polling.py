@@ -1,4 +1,4 @@
-"""Feeds at addresses on their schedules: each is fetched once, whichever server does it."""
+"""Feeds at addresses on their schedules: each is fetched once, by whichever server is first."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -42,9 +42,9 @@ class FeedState(Resource, frozen=True, kw_only=True):
     failed: bool = False
 
 
-# Longer than any fetch and import takes: after it, who claimed a feed is taken for dead.
+# Longer than any fetch and import takes: after it, the claim's server counts as dead.
 CLAIM = 30 * MINUTE
-# A problem outlasts the wait for the next attempt; a feed that is listed no more leaves none.
+# A problem outlasts the wait for the next attempt; a feed that is no longer listed leaves none.
 _STANDS = 3 * HOUR
 _LONGEST_SAID = 1_000
 _FIRST_WAIT, _LONGEST_WAIT = MINUTE, HOUR
@@ -61,10 +61,11 @@ class ScheduledFeed:
 
 
 class Polling:
-    """Takes the feeds that are due.
+    """Fetches and imports the feeds that are due.
 
-    A claim on the feed's state keeps two servers from taking the same at once. Who dies with it
-    has the feed taken again after the claim is over: taking a feed twice changes nothing.
+    A claim on the feed's state keeps two servers from taking the same feed at once. If a server
+    dies with it, another takes the feed again after the claim has ended; to take a feed twice
+    changes nothing.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class Polling:
         self._begun: set[str] = set()
 
     def look(self, now: int) -> int:
-        """Take what is due, and return how many feeds that were, failures included."""
+        """Take the feeds that are due, and return how many those were, failures included."""
         taken = 0
         for name, feed in self._feeds.items():
             tick = feed.latest(now)
@@ -91,7 +92,7 @@ class Polling:
                 continue
             state, mark = self.state(name, now), fingerprint(feed.source)
             is_due = tick > state.tick and now >= state.not_before
-            # Servers of other settings must not outbid each other: each begins anew once.
+            # Servers with different settings must not compete: each begins anew once.
             is_new = state.fingerprint != mark and mark not in self._begun
             if (is_due or is_new) and (claimed := self._claimed(state, now)):
                 self._begun.add(mark)
@@ -102,7 +103,7 @@ class Polling:
     def take(
         self, name: str, source: FeedSource, now: int, *, allow_shrink: bool = False
     ) -> FeedReport | None:
-        """Take a feed now, due or not; None if it has not changed. What goes wrong is raised.
+        """Take a feed now, due or not; None if it has not changed. Errors are raised.
 
         Conflict while a server takes it.
         """
@@ -112,7 +113,7 @@ class Polling:
         return self._taken(source, claimed, claimed.tick, now, allow_shrink)
 
     def state(self, name: str, now: int) -> FeedState:
-        """How a feed stands."""
+        """The state of a feed."""
         found = self._registry.find(FeedState, name)
         if found is not None:
             return found
@@ -194,7 +195,7 @@ class Polling:
 
 
 def fingerprint(source: FeedSource) -> str:
-    """What changes with any of a feed's settings: then it is fetched anew."""
+    """Changes with any of a feed's settings, so that the feed is fetched again."""
     told = (source.url, sorted(source.headers.items()), source.form, source.how)
     return sha256(repr(told).encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""Feeds at addresses: what they are called, and how they are fetched, page by page."""
+"""Feeds at addresses: their names, and how they are fetched, page by page."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -104,7 +104,7 @@ class FeedSource:
     ) -> list[Fetched]:
         """Its pages, in order; none if it has not changed since `known`.
 
-        NotFetched if one of them could not be: a part of a complete feed is worse than none.
+        NotFetched if one page could not be fetched: a part of a complete feed is worse than none.
         """
         deadline = time.monotonic() + TOTAL_SECONDS
         first = fetch(self.url, self.headers, known, stopped=stopped)
@@ -127,7 +127,7 @@ class FeedSource:
         return pages
 
     def taken(self, animals: Animals, pages: Sequence[Fetched], now: int) -> FeedReport:
-        """Import its pages; they are as true as when they were changed, if that was said."""
+        """Import its pages, as of the moment when they were changed, if the server gave one."""
         rows, notes = read_feed([page.content for page in pages], self.form, self.url)
         changed = pages[0].modified_at if len(pages) == 1 else None
         told_at = now if changed is None else min(changed, now)
@@ -137,5 +137,5 @@ class FeedSource:
 
 
 def validators_of(pages: Sequence[Fetched]) -> Validators:
-    """What to ask with the next time: nothing for several pages, since the first is not all."""
+    """The headers for the next request; none for several pages, since the first is not all."""
     return pages[0].validators if len(pages) == 1 else UNKNOWN

@@ -17,10 +17,10 @@ from pawsonalize.engine.ingest.importing.text_form import UTF8, TextForm
 
 @dataclass(frozen=True, slots=True)
 class TableForm:
-    """The separator and the order of dates, None: as they look; and the columns by our names.
+    """The separator and the order of dates (None: detected), and the columns by our names.
 
-    `columns` has upper-case names; the name of a field without its underscores leads to the
-    column that holds it, or to "" if none does whatever it is called.
+    `columns` has upper-case names. A field's name without underscores leads to the column that
+    holds it, or to "" if no column does, whatever its name.
     """
 
     separator: str | None = None

@@ -1,4 +1,4 @@
-"""A folder into which a shelter's system puts feeds: each is taken once it is whole, then moved."""
+"""Watches a folder for feeds: each is imported once it is whole, then moved."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ _UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload")
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What became of a file: its report, or the error that refused it."""
+    """The result of a file: its report, or the error that refused it."""
 
     name: str
     report: FeedReport | None = None
@@ -22,11 +22,12 @@ class Seen:
 
 
 class FolderWatch:
-    """Takes the files of a folder, oldest first.
+    """Imports the files of a folder, oldest first.
 
-    A file is whole when two looks in a row find it the same. What was taken moves to the folder
-    `taken`; what was refused, or has not one good row, to `refused`. A report stands beside it
-    where rows were bad; a crash in between only takes the same file again, which changes nothing.
+    A file is whole if two looks in a row find it the same. Imported files move to the folder
+    `taken`; files that were refused, or have not one good row, to `refused`. If rows were bad, a
+    report stands beside the file. After a crash in between, the same file is imported again, which
+    changes nothing.
     """
 
     def __init__(self, folder: Path, take: Callable[[Path], FeedReport]) -> None:
@@ -37,7 +38,7 @@ class FolderWatch:
         self._before: dict[str, tuple[int, int]] = {}
 
     def look(self) -> Iterator[Seen]:
-        """Take every file that has not changed since the last look."""
+        """Import every file that has not changed since the last look."""
         now = {path.name: _state(path) for path in self._files()}
         whole = [name for name, state in now.items() if self._before.get(name) == state]
         self._before = now

@@ -1,4 +1,4 @@
-"""Matching a file's header with a schema, and reading values as the schema types them."""
+"""Matches a file's header with a schema, and reads values by the schema's types."""
 
 import json
 import math
@@ -14,9 +14,9 @@ _INT64 = 2**63
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Where each column of a file stands; `fields` and values have the same order.
+    """The place of each column of a file; `fields` and values have the same order.
 
-    `required` are the places of those that a row must not leave empty.
+    `required` are the places of columns that a row must fill.
     """
 
     fields: tuple[Field, ...]
@@ -52,7 +52,7 @@ class Columns:
         return [(at, field) for at, field in enumerate(self.fields) if field.name not in known]
 
     def refuse_empty(self, row: CsvRow) -> None:
-        """InvalidInput if the row leaves a column empty that must not be."""
+        """InvalidInput if the row leaves a required column empty."""
         for at in self.required:
             if not row.values[at].strip():
                 raise InvalidInput("must not be empty", field=self.fields[at].name)
@@ -72,7 +72,7 @@ def read_schema(text: str) -> Schema:
 
 
 def read_value(field: Field, text: str) -> str | int | float | None:
-    """A value as its schema types it, None when empty; InvalidInput if it does not fit."""
+    """A value in its schema's type, None if empty; InvalidInput if it does not fit."""
     text = text.strip()
     if not text:
         return None

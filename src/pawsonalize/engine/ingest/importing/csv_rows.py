@@ -1,7 +1,6 @@
-"""Reading CSV of any size and any quality, one record at a time; what was wrong with which row.
+"""Reads CSV of any size and any quality, one record at a time; reports what is wrong with a row.
 
-Damage stays where it is: a record that cannot be read becomes a RowError, and reading goes on
-with the next line.
+A record that cannot be read becomes a RowError, and reading goes on with the next line.
 """
 
 import csv
@@ -38,9 +37,9 @@ def unreported(_error: RowError) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The outcome of one file: each of its rows was accepted, a duplicate or rejected.
+    """The result of one file: each of its rows was accepted, a duplicate or rejected.
 
-    Duplicates were imported before. `first_errors` holds the first few of the rejected.
+    Duplicates were imported before. `first_errors` has the first few of the rejected.
     """
 
     dataset: DatasetType

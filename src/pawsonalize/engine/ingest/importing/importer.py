@@ -1,4 +1,4 @@
-"""Importing files of the three datasets into the log and the catalogue."""
+"""Imports files of the three datasets into the log and the catalogue."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""An import as a resource: what was imported when, and what became of it."""
+"""Imports as resources: what was imported when, and the result."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -26,9 +26,9 @@ _ERRORS_KEPT = 20
 
 @dataclass(frozen=True, slots=True)
 class ImportJobs:
-    """Import jobs of any dataset, done one after the other by whoever calls `work`.
+    """Import jobs of any dataset, done one after the other.
 
-    Who does one holds the lock of its name in `folder`, so that a dead one is recognised.
+    While a job is done, the lock of its name in `folder` is held, so that a dead one is recognised.
     """
 
     datasets: Datasets
@@ -51,7 +51,7 @@ class ImportJobs:
         tags: Mapping[str, str] | None = None,
         asked: Mapping[str, Any] | None = None,
     ) -> DatasetImportJob:
-        """Write down what to import; CREATE PENDING. InvalidInput for a location out of reach."""
+        """Store an import job; CREATE PENDING. InvalidInput for a location out of reach."""
         self.sources.files(location)
         job = DatasetImportJob(
             name=name,
@@ -102,7 +102,7 @@ class ImportJobs:
         return reports
 
     def _erase(self, dataset: Dataset) -> None:
-        """What was imported before; events that were sent stay."""
+        """Delete what was imported before; events that were sent stay."""
         group = data_group(dataset.dataset_group, dataset.dataset_type)
         catalogue = self.datasets.catalogue.of(group)
         match dataset.dataset_type:
@@ -126,7 +126,7 @@ def _check_header(file: SourceFile, dataset_type: DatasetType, schema: Schema) -
 
 
 def _outcome(reports: Sequence[tuple[str, Report]]) -> dict[str, Any]:
-    """What became of the rows; the job failed if not one of them was good."""
+    """The result of the rows; the job failed if not one of them was good."""
     errors = tuple(
         f"{name}, line {error.line}{f', {error.column}' if error.column else ''}: {error.reason}"
         for name, report in reports
@@ -153,7 +153,7 @@ def run_import_job(
     work: Callable[[], Report],
     now: Callable[[], int],
 ) -> Report:
-    """Do the work as an import job into the dataset of that name; its failure is raised."""
+    """Do the work as an import job into the dataset of that name; raises its error."""
     name = new_resource_name(f"{dataset}-import", now())
     with lock_of(folder, name):
         job = registry.create(

@@ -71,7 +71,7 @@ def _attribute(field: Field, text: str) -> str | float | None:
 
 
 def read_created_at(text: str) -> int | None:
-    """Epoch seconds as milliseconds: catalogues hold placeholders, so any past moment goes."""
+    """Epoch seconds as milliseconds; any past moment will do: catalogues hold placeholders."""
     text = text.strip()
     if not text:
         return None

@@ -1,8 +1,8 @@
 """How the text of a file is written: packed by gzip or not, its encoding, its separator.
 
-All of it is detected, and can be named. A file is UTF-8 if it can be; without a byte order mark
-anything else is cp1252, which spreadsheets in western Europe and America save as, or UTF-16 where
-every second byte is a zero.
+All of it is detected, and you can name it. A file is UTF-8 if it can be. Without a byte order mark
+anything else is cp1252, which spreadsheets in western Europe and America save; or UTF-16 if every
+second byte is a zero.
 """
 
 import codecs
@@ -37,7 +37,7 @@ _DAMAGE = "pawsonalize.damage"
 
 @dataclass(frozen=True, slots=True)
 class TextForm:
-    """The encoding and the separator of a file's text; None: as it looks."""
+    """The encoding and the separator of a file's text; None means that it is detected."""
 
     encoding: str | None = None
     separator: str | None = None
@@ -67,10 +67,10 @@ def read_text_form(encoding: str | None, separator: str | None) -> TextForm:
 
 
 def in_utf8(stream: BinaryIO, encoding: str | None = None) -> tuple[BinaryIO, str]:
-    """The stream's text as UTF-8, read from its beginning, and the encoding that it is in.
+    """The stream's text as UTF-8, read from its beginning, and its encoding.
 
-    `stream` must be seekable. What is no text in that encoding is no text in UTF-8 either, so
-    that whoever reads it finds the damage where it is. InvalidInput for what is no text file.
+    `stream` must be seekable. Bytes that are no text in that encoding become bytes that are no text
+    in UTF-8, so that the reader finds the damage where it is. InvalidInput if it is no text file.
     """
     start = stream.read(len(_ZIP))
     stream.seek(0)
@@ -87,7 +87,7 @@ def in_utf8(stream: BinaryIO, encoding: str | None = None) -> tuple[BinaryIO, st
 
 
 def separator_of(line: str) -> str:
-    """What separates the names of a file's first line: that which finds most of them."""
+    """The separator of a file's first line: the one that gives the most names."""
 
     def names(separator: str) -> int:
         try:

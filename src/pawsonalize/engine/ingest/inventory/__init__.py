@@ -1,1 +1,1 @@
-"""The animals there are: what is told of them becomes their record."""
+"""The inventory: the animals, with their status and history."""

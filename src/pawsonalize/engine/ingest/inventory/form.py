@@ -1,4 +1,4 @@
-"""The form in which animals are told, by the API and by our own feed formats."""
+"""The form in which you send animals, by the API and in our own feed formats."""
 
 from datetime import date, datetime
 from typing import Annotated
@@ -18,13 +18,13 @@ Told = bool | str | None
 
 
 class AnimalForm(Form, frozen=True, rename="camel", kw_only=True):
-    """One animal as told: all that is known of it; what is left out is not known.
+    """One animal as sent: all that is known of it; a field that is left out is unknown.
 
-    Species, size, age and sex are words or ids (`dog`, `large`, `senior`, `female`), breeds as
-    people write them. `url` is the animal's own page; `priority`, 0 to 1, is how much its shelter
-    wishes it to be shown. Good-with is true, false, "yes", "no", "selective" or "unknown".
-    An animal is listed since its intake unless `listedAt` says otherwise. `outcome` and
-    `outcomeAt` say how and when that stay ended, `returnedAt` since when it is back.
+    Species, size, age and sex are words or ids (`dog`, `large`, `senior`, `female`); breeds are as
+    people write them. `url` is the animal's own page. `priority`, 0 to 1, is how much its shelter
+    wants it to be shown. Good-with is true, false, "yes", "no", "selective" or "unknown". An animal
+    is listed since its intake unless `listedAt` says otherwise. `outcome` and `outcomeAt` say how
+    and when that stay ended, `returnedAt` since when it is back.
     """
 
     id: Id

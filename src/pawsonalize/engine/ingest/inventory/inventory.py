@@ -1,4 +1,4 @@
-"""The inventory: what is told of animals, step by step, and events that name an animal."""
+"""The inventory: takes listings and changes of animals, and finds animals that events name."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ MAX_PAGE = 500
 
 
 class Outcome(StrEnum):
-    """What became of one listing."""
+    """The result of one listing."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -36,10 +36,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of listings.
+    """The result of listings.
 
-    `status_kept` counts those whose status is known from a later moment than the listing's, so
-    that only the rest of them was taken.
+    `status_kept` counts animals whose status is from a later moment than the listing; of those
+    everything else was taken.
     """
 
     created: int = 0
@@ -50,16 +50,16 @@ class Receipt:
 
 
 class Inventory:
-    """The animals, as they are told and as they change."""
+    """The animals, with their changes."""
 
     def __init__(self, animals: Animals) -> None:
         self._animals = animals
 
     def put(self, listings: Sequence[Listing], told_at: int, now: int) -> Receipt:
-        """Take what was told of animals at a moment, all in one transaction.
+        """Take listings of animals as of a moment, all in one transaction.
 
-        A listing without a status leaves the status as it is. One that is older than the status
-        that is known may end an animal's being available, never begin it.
+        A listing without a status leaves the status as it is. A listing that is older than the
+        animal's status may end that it is available, but never begin it.
         """
         entry = _Entry(min(told_at, now))
         ids = {listing.animal.animal_id for listing in listings}
@@ -69,10 +69,10 @@ class Inventory:
     def set_status(
         self, animal_id: str, status: AnimalStatus, now: int, at: int | None = None
     ) -> Animal:
-        """Let an animal's next status begin; the same again changes nothing.
+        """Set an animal's next status; the same status again changes nothing.
 
-        NotFound if there is no such animal, Conflict if the status may not follow, or if the
-        moment lies before its last change.
+        NotFound for an unknown animal. Conflict if the status may not follow, or if the moment lies
+        before its last change.
         """
         result: list[Animal] = []
 
@@ -92,7 +92,7 @@ class Inventory:
         return result[0]
 
     def remove(self, animal_ids: Sequence[str], now: int) -> int:
-        """Mark animals as no longer listed, those that still are; return how many that were."""
+        """Mark those of the animals that are still listed as removed; return how many."""
         removed: list[Animal] = []
 
         def change(known: Mapping[str, Animal]) -> Iterable[Animal]:
@@ -115,7 +115,7 @@ class Inventory:
         return _found(self._animals.get(animal_id), animal_id)
 
     def groups_of(self, animal_ids: Sequence[str], at: int) -> dict[str, str]:
-        """The groups at a moment of those of the animals that are known."""
+        """The groups of the known animals at a moment."""
         known = self._animals.get_many(animal_ids)
         return {animal_id: animal.group_at(at).id for animal_id, animal in known.items()}
 
@@ -148,7 +148,7 @@ class _Entry:
         self._refused: list[Refused] = []
 
     def changed(self, known: Mapping[str, Animal], listings: Sequence[Listing]) -> list[Animal]:
-        """What has to be written."""
+        """The animals that changed and must be written."""
         now = dict(known)
         for index, listing in enumerate(listings):
             old = now.get(listing.animal.animal_id)
@@ -173,7 +173,7 @@ class _Entry:
         return _with(new, steps, max(self._told_at, new.status_at))
 
     def receipt(self) -> Receipt:
-        """What became of them."""
+        """The result of the listings."""
         counts = {outcome.value: self._outcomes[outcome] for outcome in Outcome}
         return Receipt(**counts, status_kept=self._kept, refused=tuple(self._refused))
 
@@ -195,15 +195,15 @@ def _unknown(animal_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class AnimalNames:
-    """What an event is about whose item may be an animal."""
+    """Finds the animals that events name as their item."""
 
     animals: Animals
     catalogue: Catalogue
 
     def resolved(self, events: Sequence[Event]) -> list[Event]:
-        """The events; those on an animal are on the group that it had then, and keep its id.
+        """The events; one about an animal gets the animal's group at that moment, and keeps its id.
 
-        The inventory is of the default dataset group. In another one an id is an animal's only if
+        Only the default dataset group has an inventory. In another one an id is an animal's only if
         it is no item there and the animal's group is one.
         """
         asked = {one.item_id for one in events if AnimalGroup.parse(one.item_id) is None}

@@ -1,4 +1,4 @@
-"""Species and breeds of an animal, from what is told of both."""
+"""Species and breeds of an animal, from the words for both."""
 
 import re
 from functools import lru_cache
@@ -34,9 +34,9 @@ _BESIDE_CATS_AND_DOGS = [one for one in SPECIES_NAMES if one not in {CAT, DOG}]
 
 
 def read_species(form: AnimalForm) -> str:
-    """The species' id. Where the word says none (`OTHER`), the breed may: `RABBIT SH`.
+    """The species' id. If the word says none (`OTHER`), the breed may: `RABBIT SH`.
 
-    InvalidInput for a word that nobody knows; numbers are ids of your own.
+    InvalidInput for an unknown word; numbers are ids of your own.
     """
     told = _plain(form.species, "species")
     found = species_id(told)

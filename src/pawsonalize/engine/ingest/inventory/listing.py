@@ -1,4 +1,4 @@
-"""From what is told of an animal, and of its stay, to its record."""
+"""From a listing of an animal and its stay to its record."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -45,9 +45,9 @@ _GONE = AnimalStatus.REMOVED
 
 
 def read_stay(form: AnimalForm, status: AnimalStatus | None, now: int) -> PastStay:
-    """The stay as it is told; InvalidInput for an outcome nobody knows or that cannot have been.
+    """The stay of a listing; InvalidInput for an unknown outcome, or one that cannot have been.
 
-    Where only the intake is told, the animal is listed since then.
+    If only the intake is sent, the animal is listed since then.
     """
     listed = read_moment(form.listed_at, "listedAt")
     intake = read_moment(form.intake_at, "intakeAt")
@@ -73,7 +73,7 @@ def read_stay(form: AnimalForm, status: AnimalStatus | None, now: int) -> PastSt
 
 
 def read_moment(told: Moment | None, field: str) -> int | None:
-    """A moment; None where none is told. InvalidInput names what was told instead."""
+    """A moment, or None if none was sent; InvalidInput names a value that is none."""
     if told is None or (isinstance(told, str) and not told.strip()):
         return None
     try:
@@ -83,7 +83,7 @@ def read_moment(told: Moment | None, field: str) -> int | None:
 
 
 def read_outcome(form: AnimalForm, status: AnimalStatus | None) -> AnimalStatus:
-    """What an animal became by its outcome; a stay that ended without a word was no adoption."""
+    """The status after an outcome; a stay that ended without a word was no adoption."""
     word = _letters(form.outcome)
     if word.startswith(_ADOPTED):
         return AnimalStatus.ADOPTED
@@ -112,9 +112,9 @@ _MAX_FEE = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """An animal as it is told now: its status if that was told, and its stay as far as it was.
+    """An animal as listed now, with its status and its stay if they were sent.
 
-    The history of `animal` is that of an animal nobody knew before.
+    The history of `animal` is that of a new animal.
     """
 
     animal: Animal
@@ -123,7 +123,7 @@ class Listing:
 
 
 def read_listing(form: AnimalForm, at: int) -> Listing:
-    """Read what is told at that moment (ms since 1970); InvalidInput names a bad field."""
+    """Read a listing as of that moment (ms since 1970); InvalidInput names a bad field."""
     status = read_status(form.status) if form.status is not None else None
     stay = read_stay(form, status, at)
     if stay.ending is not None:
@@ -198,7 +198,7 @@ def _born(form: AnimalForm, at: int) -> date | None:
 
 
 def _age(form: AnimalForm, species: str) -> str:
-    """The age band as told; some systems tell a kitten's age as its size."""
+    """The age band of a listing; some systems give a kitten's age as its size."""
     told = text(form.age, "age")
     if told:
         return age_id(told, species)

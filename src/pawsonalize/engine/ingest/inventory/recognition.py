@@ -1,4 +1,4 @@
-"""Which values of an animal as told we do not know, so that somebody can say what they mean."""
+"""Finds unknown values of a listing, so that you can say what they mean."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ _NO_BREED = frozenset({"", "unknown", "unk", "none", "na", "other", "n/a", "not 
 
 
 def unrecognised(form: AnimalForm) -> Iterator[tuple[str, str]]:
-    """The fields and the values, as they are written, that we do not know."""
+    """The fields with unknown values, as they are written."""
     try:
         species = read_species(form)
     except InvalidInput:
