@@ -1,6 +1,6 @@
-"""The composition root: settings to adapters to engine to what commands and servers need.
+"""The composition root: from settings to adapters, engine, commands and servers.
 
-Servers are in `app.asgi`: doors take long to import, and commands do without.
+Servers are in `app.asgi`: doors take long to import, and commands do not need them.
 """
 
 from pawsonalize.app.adapters import Adapters, couriers, open_notifiers, opened

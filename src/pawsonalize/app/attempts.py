@@ -1,4 +1,4 @@
-"""Work that is repeated anyway: a failure ends nothing, and stands as a problem while it lasts."""
+"""Repeated work: a failure ends nothing, and is a problem while it lasts."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.times import MINUTE, SECOND
 from pawsonalize.engine.resources.problems import Problems
 
-# A process that died reports no more: what it reported is over so long after the next attempt.
+# A dead process reports nothing more: its problems end so long after the next attempt.
 PATIENCE = 5 * MINUTE
 
 T = TypeVar("T")
@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 
 class Reporting:
-    """Reports one kind of work of one process: asks the tables only when something changed."""
+    """Reports one kind of work of one process; reads the tables only if something changed."""
 
     def __init__(self, problems: Problems, name: str, within: int) -> None:
         self._problems = problems
@@ -38,7 +38,7 @@ class Reporting:
         return cls(problems, name, PATIENCE + round(2 * seconds * SECOND))
 
     def is_news(self, reason: str) -> bool:
-        """Whether the reason belongs into the log: not if it was there within a minute."""
+        """Whether to log the reason: not if it was logged within the last minute."""
         before, at = self._logged
         now = clock.now()
         if reason == before and now - at < MINUTE:
@@ -47,12 +47,12 @@ class Reporting:
         return True
 
     def failed(self, reason: str) -> None:
-        """The work failed. Raises nothing: tables that do not answer are not told, either."""
+        """Report that the work failed. Raises nothing, even if the tables do not answer."""
         self._may_stand = True
         self._say(self._problems.report, reason, clock.now(), within=self._within)
 
     def succeeded(self) -> None:
-        """The work was done. Raises nothing."""
+        """Report that the work was done. Raises nothing."""
         if self._may_stand:
             self._may_stand = not self._say(self._problems.clear, clock.now())
 
@@ -66,7 +66,7 @@ class Reporting:
 
 
 def attempt(work: Callable[[T], None], argument: T, reporting: Reporting | None = None) -> None:
-    """Do work that is repeated anyway: its failure is logged and reported, and raises nothing."""
+    """Do work that is repeated anyway: a failure is logged and reported, and raises nothing."""
     try:
         work(argument)
     except PawsonalizeError as error:

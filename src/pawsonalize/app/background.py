@@ -1,4 +1,4 @@
-"""What a server does beside answering, again and again."""
+"""What a server does in the background, again and again."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -58,7 +58,7 @@ log = structlog.get_logger()
 async def in_background(
     settings: Settings, adapters: Adapters, engine: "Engine", notifying: Executor
 ) -> AsyncIterator[None]:
-    """Do it all while the block runs; notifications have threads of their own, as they may hang."""
+    """Do it all while the block runs; notifications have their own threads, since they may hang."""
     tasks = [asyncio.create_task(one) for one in _work(settings, adapters, engine, notifying)]
     try:
         yield
@@ -69,7 +69,7 @@ async def in_background(
 
 
 def catch_up(engine: "Engine") -> None:
-    """What the first answer needs, before there is one."""
+    """Prepare what the first answer needs."""
 
     def attempt_once(work: Callable[[T], None], argument: T, about: str = "") -> None:
         attempt(work, argument, Reporting.of(engine.problems, work, about))
@@ -133,7 +133,7 @@ async def every(
 ) -> None:
     """Do the work again and again, in one of the threads, with a pause between.
 
-    Where none are given, it is one of those that answers use too.
+    Without `threads`, it runs in one of those that answers use too.
     """
     loop = asyncio.get_running_loop()
     while True:
@@ -148,7 +148,7 @@ def follow_campaign(live: LiveModel) -> None:
 
 
 def count_until_trained(recommending: TrainedOrNot) -> None:
-    """Count what there is while no model is live."""
+    """Count the events and animals while no model is live."""
     recommending.refresh()
 
 
@@ -160,7 +160,7 @@ def follow_campaigns(runtimes: Runtimes) -> None:
 def tell_faults(parts: tuple[Faults, "Engine"]) -> None:
     """Report the campaigns that do not serve what they were asked to.
 
-    Where one of the default campaigns serves nothing, following it has failed already.
+    If a default campaign serves nothing, following it has failed already.
     """
     faults, engine = parts
     ready = [live for live in engine.live.values() if live.is_ready]
@@ -168,7 +168,7 @@ def tell_faults(parts: tuple[Faults, "Engine"]) -> None:
 
 
 def do_import_job(jobs: ImportJobs) -> None:
-    """Import what waits for longest."""
+    """Do the import job that has waited longest."""
     jobs.work()
 
 
@@ -178,34 +178,34 @@ def fetch_feeds(polling: Polling) -> None:
 
 
 def do_job(worker: Worker[Any]) -> None:
-    """Do the job of a kind that waits for longest."""
+    """Do the job of a kind that has waited longest."""
     worker.work()
 
 
 def count_animals(supply: SupplyWatch) -> None:
-    """Count the animals before anybody asks; answers then count what changed."""
+    """Count the animals before the first query; answers then count what changed."""
     now = clock.now()
     supply.of((), now, now)
 
 
 def fill_shelf(shelf: ShelfWatch) -> None:
-    """Read the available animals before anybody asks; answers then read what changed."""
+    """Read the available animals before the first query; answers then read what changed."""
     now = clock.now()
     shelf.of(now, now)
 
 
 def count_shown(shelf: ShelfWatch) -> None:
-    """Take in what was shown, by whichever process."""
+    """Read what all processes have shown."""
     shelf.count_shown()
 
 
 def log_impressions(impressions: ImpressionLog) -> None:
-    """Fail where answers could not be logged, so that it is a problem."""
+    """Fail if answers could not be logged, so that it becomes a problem."""
     impressions.report_lost()
 
 
 def read_metadata(filterings: Filterings) -> None:
-    """Read what is known of items again, if filters or answers need it."""
+    """Read the items' metadata again, if filters or answers need it."""
     filterings.refresh(clock.now())
 
 
@@ -215,7 +215,7 @@ def look_after_trainings(queue: TrainingQueue) -> None:
 
 
 def train_when_due(automatic: AutomaticTraining) -> None:
-    """Write down the automatic trainings that are due."""
+    """Store the automatic trainings that are due."""
     automatic.look(clock.now())
 
 
@@ -232,7 +232,7 @@ def follow_latest(engine: "Engine") -> None:
 
 
 def look_after_recommenders(recommenders: Recommenders) -> None:
-    """Serve those that are trained."""
+    """Serve the recommenders that are trained."""
     recommenders.look_after(clock.now())
 
 
@@ -242,7 +242,7 @@ def report_metrics(attributions: MetricAttributions) -> None:
 
 
 def archive_new(archiver: Archiver) -> None:
-    """Archive what is new; what fails now is archived the next time."""
+    """Archive new events; if it fails, the next time archives them."""
     if rows := archiver.archive_once():
         log.info("archived", rows=rows)
 
@@ -253,12 +253,12 @@ def deliver_due(courier: Courier) -> None:
 
 
 def tell_problems(problems: Problems) -> None:
-    """Notify of what lasts, and of what is over."""
+    """Notify of problems that last, and of those that are over."""
     problems.look(clock.now())
 
 
 def retrain_when_due(engine: "Engine") -> None:
-    """Begin what is due, and see that what was begun is worked on."""
+    """Begin the run that is due, and start a worker for a run that has none."""
     if engine.first_run is not None:
         engine.first_run.look(clock.now())
     if engine.timer is not None:
@@ -267,7 +267,7 @@ def retrain_when_due(engine: "Engine") -> None:
 
 
 def fold_when_due(parts: tuple[Adapters, "Engine"]) -> None:
-    """Begin a fold if one is due and there is something to fold."""
+    """Begin an incremental update if one is due and there are new events."""
     adapters, engine = parts
     folding = engine.folding
     if folding is None:

@@ -56,10 +56,10 @@ from pawsonalize.ui.learning import Learning
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """What answers, takes events in and keeps up with the tables.
+    """The parts that answer, take events in and follow the tables.
 
-    `live` is what each campaign serves, by its name; `timer` is None without a schedule, `folding`
-    where nothing is to be folded, `first_run` where others retrain.
+    `live` has each campaign's live model, by its name. `timer` is None without a schedule,
+    `folding` without incremental updates, `first_run` if other servers retrain.
     """
 
     live: dict[str, LiveModel]
@@ -244,7 +244,7 @@ class Engine:
         self.runs.begin(Trigger.SITE, clock.now())
 
     def close(self) -> None:
-        """Drain what was taken in; running workers give their run back."""
+        """Finish what was accepted; running workers give their run back."""
         self.stopping.set()
         self.import_jobs.stopping.set()
         self.jobs.stopping.set()

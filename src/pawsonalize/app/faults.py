@@ -1,4 +1,4 @@
-"""Campaigns that do not serve what they were asked to, as standing problems."""
+"""Campaigns that do not serve what they were asked to, as problems."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""The feeds that the settings list, and what fetches them."""
+"""The feeds in the settings, and their polling."""
 
 import os
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def listed_feeds(settings: Settings) -> dict[str, ListedFeed]:
 def polling(
     settings: Settings, adapters: Adapters, stopped: Callable[[], bool] = lambda: False
 ) -> Polling:
-    """What takes them; InvalidInput if one of them has no schedule that can be read."""
+    """The polling of the feeds; InvalidInput if a schedule cannot be read."""
     feeds = {name: _scheduled(name, feed) for name, feed in listed_feeds(settings).items()}
     problems = adapters.problems(settings)
     return Polling(feeds, adapters.registry, adapters.animals, problems, stopped)

@@ -1,4 +1,4 @@
-"""Who folds new events into what is served, and when; what goes wrong stands as a problem."""
+"""Incremental updates of what is served: when they run, and the problems of those that fail."""
 
 import os
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 
 def fold_process(settings: Settings) -> SideProcess | None:
-    """What starts the process that folds; None where the settings want none."""
+    """Starts the process of incremental updates; None if the settings turn them off."""
     if not settings.fold_seconds:
         return None
     return SideProcess(
@@ -40,16 +40,16 @@ def fold_process(settings: Settings) -> SideProcess | None:
 
 
 def are_behind(live: Iterable[LiveModel], log: EventLog) -> bool:
-    """Whether the log holds more than a model knows that could take it in."""
+    """Whether the log has events that a served model could still count."""
     served = [one.current for one in live if one.is_ready]
     known = [one.cut.log_offset for one in served if isinstance(one.model, RecountingModel)]
     return bool(known) and min(known) < log.head()
 
 
 def refresh_counts(adapters: Adapters, problems: Problems) -> bool:
-    """Fold what is new into every version that is served; whether all of them went well.
+    """Count new events for every served version; whether all went well.
 
-    One that fails costs no other, and stands as a problem of its solution until it goes well.
+    If one fails, the others go on, and it is a problem of its solution until one succeeds.
     """
     failed: dict[str, str] = {}
     for name in sorted(adapters.folder.served()):
@@ -58,7 +58,7 @@ def refresh_counts(adapters: Adapters, problems: Problems) -> bool:
         except PawsonalizeError as error:
             log.error("not folded", solution_version=name, reason=error.message)
             failed[name] = error.message
-        except Exception as error:  # what nobody foresaw must not cost the other versions theirs
+        except Exception as error:  # an unexpected error must not stop the other versions' updates
             log.error("not folded", solution_version=name, exc_info=error)
             failed[name] = f"{type(error).__name__}: {error}"
     told = {_problem_of(adapters, name): (name, why) for name, why in failed.items()}
@@ -71,7 +71,7 @@ def refresh_counts(adapters: Adapters, problems: Problems) -> bool:
 
 
 def tell_how_it_ended(folding: SideProcess, problems: Problems) -> None:
-    """Report a process that died before it could say anything, as one that was killed does."""
+    """Report a process that died before it could report, for instance because it was killed."""
     code = folding.exit_code()
     if code not in (None, 0, FAILED):
         message = f"its process ended with exit code {code}; the log of the server has more"

@@ -1,4 +1,4 @@
-"""Individual animals of one server process: the shelf, the postcode table, the weights."""
+"""Animals of one server process: the available animals, the postcode table, the weights."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,12 +15,12 @@ from pawsonalize.settings import Settings
 
 
 def shelf_watch(adapters: Adapters, postcodes: Postcodes) -> ShelfWatch:
-    """What keeps the available animals in memory."""
+    """Keeps the available animals in memory."""
     return ShelfWatch(adapters.animals, adapters.supply, adapters.exposures, postcodes)
 
 
 def postcodes_of(settings: Settings) -> Postcodes:
-    """The operator's table; empty without one."""
+    """The operator's postcode table; empty without one."""
     if not settings.postcode_table:
         return {}
     try:
@@ -30,7 +30,7 @@ def postcodes_of(settings: Settings) -> Postcodes:
 
 
 def animal_settings(settings: Settings) -> AnimalSettings:
-    """How animals are chosen, with the weights that were learned, if any were."""
+    """How animals are chosen, with the learned weights, if there are any."""
     return replace(settings.animals, weights=read_weights(settings.animal_weights))
 
 
@@ -47,13 +47,13 @@ def read_weights(file: Path) -> Weights:
 
 
 def follow_weights(parts: tuple[Path, Individuals]) -> None:
-    """Weigh by what the file holds by now; one that cannot be read changes nothing."""
+    """Use the weights in the file; a file that cannot be read changes nothing."""
     file, individuals = parts
     individuals.weigh_by(read_weights(file))
 
 
 def write_weights(file: Path, weights: Weights) -> None:
-    """Keep weights, whole or not at all."""
+    """Store weights, whole or not at all."""
     new = file.with_suffix(".new")
     new.write_bytes(msgspec.json.format(msgspec.json.encode(asdict(weights))))
     new.replace(file)

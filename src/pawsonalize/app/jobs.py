@@ -25,7 +25,7 @@ from pawsonalize.settings import Settings
 
 
 def erasing(settings: Settings, adapters: Adapters) -> Deletions:
-    """What erases users."""
+    """Erases users."""
     return Deletions(
         adapters.registry,
         adapters.import_jobs(settings).sources,
@@ -45,7 +45,7 @@ def outputs_of(settings: Settings) -> Outputs:
 
 
 def metric_attributions(settings: Settings, adapters: Adapters) -> MetricAttributions:
-    """What measures and reports them."""
+    """The metric attributions."""
     measuring = Measuring(
         adapters.registry,
         adapters.log,
@@ -59,7 +59,7 @@ def metric_attributions(settings: Settings, adapters: Adapters) -> MetricAttribu
 def background_jobs(
     settings: Settings, adapters: Adapters, filterings: Filterings | None = None
 ) -> JobTable:
-    """What creates and does them; `filterings` are those that answers use too."""
+    """The background jobs; `filterings` are those that answers use too."""
     filterings = filterings or Filterings(adapters.log, adapters.catalogue)
     batch = Batch(
         adapters.import_jobs(settings).sources,

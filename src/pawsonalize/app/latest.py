@@ -1,4 +1,4 @@
-"""Who sends campaigns that follow their solution to its newest version."""
+"""Updates campaigns that follow their solution to its newest version."""
 
 import os
 
@@ -20,15 +20,15 @@ _PAUSE_SECONDS = 10.0  # and how soon a process that died is followed by another
 
 
 def following(settings: Settings, adapters: Adapters) -> Following:
-    """What updates them, after asking the gate where the settings say so."""
+    """Updates these campaigns, after asking the gate if the settings say so."""
     refusal = _gate(settings, adapters) if settings.campaign_sync_gated else None
     return Following(adapters.registry, adapters.campaigns, adapters.versions, refusal)
 
 
 def judging_process(settings: Settings) -> SideProcess | None:
-    """What starts the process that asks the gate; None where the settings want no gate.
+    """Starts the process that asks the gate; None if the settings want no gate.
 
-    The gate takes as long as a training: servers have other things to do.
+    The gate takes as long as a training, so the server does not do it itself.
     """
     if not settings.campaign_sync_gated:
         return None
@@ -42,7 +42,7 @@ def judging_process(settings: Settings) -> SideProcess | None:
 
 
 def tell_how_judging_ended(judging: SideProcess, problems: Problems) -> None:
-    """Report a process that failed, until one of them does not: versions wait to be judged."""
+    """Report that the process failed, until one succeeds: versions wait to be judged."""
     code = judging.exit_code()
     if code:
         message = (
@@ -56,7 +56,7 @@ def tell_how_judging_ended(judging: SideProcess, problems: Problems) -> None:
 
 
 def _gate(settings: Settings, adapters: Adapters) -> Refusal:
-    """What the gate has no questions for passes."""
+    """Ask the gate; versions that it cannot judge pass."""
 
     def refusal(new: SolutionVersion, live: SolutionVersion | None, now: int) -> str | None:
         if not has_questions(new.recipe):

@@ -1,4 +1,4 @@
-"""What the campaigns serve, with the settings that count where a campaign says nothing."""
+"""The campaigns' live models, with the settings that count if a campaign has none."""
 
 import os
 
@@ -37,7 +37,7 @@ def _reranker(settings: Settings, adapters: Adapters) -> LiveModel | None:
 
 
 def live_model(settings: Settings, adapters: Adapters, name: str) -> LiveModel:
-    """What any campaign serves. What is like an item is not explored."""
+    """The live model of a campaign. Similar items are not explored."""
     campaign = adapters.campaigns.get(name)
     solution = adapters.registry.get(Solution, campaign.solution)
     if recipe_named(solution.recipe).needs_item:
@@ -47,7 +47,7 @@ def live_model(settings: Settings, adapters: Adapters, name: str) -> LiveModel:
 
 
 def live_models(settings: Settings, adapters: Adapters) -> dict[str, LiveModel]:
-    """What each campaign serves, by its name."""
+    """The live model of each campaign, by its name."""
     live = {RECOMMENDER: _recommender(settings, adapters)}
     if (reranker := _reranker(settings, adapters)) is not None:
         live[RERANKER] = reranker
@@ -55,7 +55,7 @@ def live_models(settings: Settings, adapters: Adapters) -> dict[str, LiveModel]:
 
 
 def trained_or_not(settings: Settings, adapters: Adapters, live: LiveModel) -> TrainedOrNot:
-    """What recommends: the live model, and before the first training what is counted."""
+    """What recommends: the live model; before the first training, the counts."""
     log, catalogue, supply = adapters.log, adapters.catalogue, adapters.supply
     counts = Untrained(log, catalogue, supply, _serving(settings), clock.now)
     return TrainedOrNot(live, counts)

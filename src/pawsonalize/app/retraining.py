@@ -1,4 +1,4 @@
-"""Who begins retrainings, starts workers for them, and works on them."""
+"""Begins retrainings, starts workers for them, and works on them."""
 
 import os
 import time
@@ -27,13 +27,13 @@ _TRAININGS_AT_ONCE = 2  # the recommender's and the reranker's, side by side
 
 
 def timer(settings: Settings, runs: Runs) -> Timer | None:
-    """What begins retrainings when they are due; None where the settings have no schedule."""
+    """Begins retrainings when they are due; None if the settings have no schedule."""
     schedule = read_schedule(settings.retrain_schedule, settings.retrain_time_zone)
     return None if schedule is None else Timer(runs, schedule, clock.now())
 
 
 def first_run(settings: Settings, runs: Runs, log: EventLog, live: Serving) -> FirstRun | None:
-    """What begins the first retraining; None where others are to, or somebody asks for each."""
+    """Begins the first retraining; None if that is left to other servers or to you."""
     if not settings.retrain_here or not settings.retrain_schedule.strip():
         return None
     return FirstRun(runs, log, live, settings.check_min_events, clock.now())
@@ -46,7 +46,7 @@ def worker_processes(
     *,
     outlive: bool = False,
 ) -> WorkerProcesses:
-    """What starts a process for the run that nobody works on."""
+    """Starts a process for the run that has no worker."""
     return WorkerProcesses(
         adapters.retraining_runs,
         (*COMMAND, "work"),
@@ -57,7 +57,7 @@ def worker_processes(
 
 
 def worker(settings: Settings, adapters: Adapters, name: str) -> Worker:
-    """What works on the run that nobody works on, in this very process."""
+    """Works on the run that has no worker, in this process."""
     checking = Checking(
         adapters.registry,
         adapters.log,
@@ -97,7 +97,7 @@ def worker(settings: Settings, adapters: Adapters, name: str) -> Worker:
 
 
 def _serving(settings: Settings, adapters: Adapters) -> Callable[[str, int], object]:
-    """What makes this process load what a campaign asks for, and say so."""
+    """Makes this process load what a campaign asks for, and say so."""
     live = live_models(settings, adapters)
 
     def serve(campaign: str, now: int) -> bool:

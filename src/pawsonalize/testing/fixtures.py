@@ -19,7 +19,7 @@ def pawsonalize_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
 def pawsonalize_environment(
     pawsonalize_service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> Service:
-    """The service, where clients that the program under test makes by itself find it."""
+    """The service, in the environment variables that the program's own clients read."""
     for name, value in pawsonalize_service.environment.items():
         monkeypatch.setenv(name, value)
     return pawsonalize_service

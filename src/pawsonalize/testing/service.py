@@ -1,4 +1,4 @@
-"""A running service as tests see it: boto3's clients of it, and what to wait for."""
+"""A running service for tests: its boto3 clients, and waiting for resources."""
 
 import re
 import time
@@ -16,7 +16,7 @@ _LOOK_SECONDS = 0.05
 
 
 class NotActive(Exception):
-    """A resource failed, or was not ready in time; the text says what it is like."""
+    """A resource failed, or was not ready in time; the text says its state."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Service:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What leads programs that know nothing of this service to it."""
+        """The environment variables that lead a program to this service."""
         kinds = ("PERSONALIZE", "PERSONALIZE_EVENTS", "PERSONALIZE_RUNTIME")
         return {f"AWS_ENDPOINT_URL_{kind}": self.url for kind in kinds} | {
             "AWS_ACCESS_KEY_ID": "test",
@@ -90,11 +90,11 @@ class Service:
 
 
 def kind_of(arn: str) -> str:
-    """What an ARN is of, in words of its operations."""
+    """The kind of an ARN's resource, in the words of its operations."""
     kind, _, name = arn.rpartition(":")[2].partition("/")
     return "solution-version" if kind == "solution" and "/" in name else kind
 
 
 def member_of(kind: str) -> str:
-    """What the kind is called in answers."""
+    """The name of the kind in answers."""
     return re.sub("-(.)", lambda match: match[1].upper(), kind)

@@ -1,4 +1,4 @@
-"""The checks, in the order in which they are told."""
+"""The checks, in the order of the report."""
 
 from collections.abc import Callable, Iterator
 
@@ -37,7 +37,7 @@ OF_THE_SERVICE: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
 
 
 def examine(settings: Settings, now: int) -> Iterator[Finding]:
-    """What every check says. One that cannot be done says so, and the others go on."""
+    """The findings of every check. A check that cannot be done says so, and the others go on."""
     for of_the_machine in OF_THE_MACHINE:
         yield from of_the_machine(settings)
     try:

@@ -14,7 +14,7 @@ _NAMED = 10
 
 
 def database(patient: Patient) -> Iterator[Finding]:
-    """Which database was looked at, whether it is whole and takes writes."""
+    """Which database is used, whether it is whole and takes writes."""
     looked_at = patient.adapters.database
     yield Finding("database", looked_at.shown_url)
     if (damage := looked_at.damage()) is not None:
@@ -38,7 +38,7 @@ def events(patient: Patient) -> Iterator[Finding]:
 
 
 def event_types(patient: Patient) -> Iterator[Finding]:
-    """Types that nobody gave a meaning."""
+    """Event types without a meaning."""
     log, named = patient.adapters.log, named_types(patient.adapters.registry)
     unknown = Counter[str]()
     for (group, event_type), count in log.types().items():

@@ -1,4 +1,4 @@
-"""What a check sees and says."""
+"""What a check looks at, and what it finds."""
 
 from enum import StrEnum
 
@@ -9,14 +9,14 @@ from pawsonalize.settings import Settings
 
 
 class Verdict(StrEnum):
-    """Whether somebody has to do something."""
+    """Whether you have to do something."""
 
     FINE = "fine"
     ATTENTION = "attention"
 
 
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One thing that was looked at: what it is, and what to do about it, if anything."""
+    """One finding: what it is, and what to do about it, if anything."""
 
     check: str
     message: str
@@ -25,7 +25,7 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Patient(msgspec.Struct, frozen=True):
-    """What checks look at, as of `now`."""
+    """What the checks look at, as of `now`."""
 
     settings: Settings
     adapters: Adapters
@@ -33,5 +33,5 @@ class Patient(msgspec.Struct, frozen=True):
 
 
 def attention(check: str, message: str, next_move: str = "") -> Finding:
-    """Something that somebody has to look into."""
+    """A finding that needs your attention."""
     return Finding(check, message, Verdict.ATTENTION, next_move)

@@ -17,7 +17,7 @@ _LITTLE_SPACE = 500 * _MEGABYTE
 
 
 def versions(_settings: Settings) -> Iterator[Finding]:
-    """Of the service and of what it stands on."""
+    """The versions of the service, Python and the libraries."""
     yield Finding(
         "versions",
         f"Pawsonalize {__version__}, Python {platform.python_version()},"
@@ -26,7 +26,7 @@ def versions(_settings: Settings) -> Iterator[Finding]:
 
 
 def settings_given(_settings: Settings) -> Iterator[Finding]:
-    """Which settings are given, where, and what is written without effect."""
+    """Which settings are given, where, and which names have no effect."""
     _, written = read_settings()
     file = "no config file" if written.file is None else str(written.file.absolute())
     given = ", ".join(f"{name} (from {source})" for name, source in written.sources.items())
@@ -36,7 +36,7 @@ def settings_given(_settings: Settings) -> Iterator[Finding]:
 
 
 def folder(settings: Settings) -> Iterator[Finding]:
-    """Where everything lives."""
+    """The data folder."""
     path = settings.data_dir.absolute()
     if path.is_dir():
         yield Finding("data folder", str(path))
@@ -60,7 +60,7 @@ def disk(settings: Settings) -> Iterator[Finding]:
 
 
 def notifiers(settings: Settings) -> Iterator[Finding]:
-    """Who is told when something happens."""
+    """Who is notified."""
     try:
         names = [name for name in open_notifiers(settings) if name != "log"]
     except PawsonalizeError as error:
@@ -78,5 +78,5 @@ def notifiers(settings: Settings) -> Iterator[Finding]:
 
 
 def _existing(path: Path) -> Path:
-    """The folder, or the nearest above it that is there."""
+    """The folder, or the nearest existing one above it."""
     return next(one for one in (path, *path.parents) if one.exists())

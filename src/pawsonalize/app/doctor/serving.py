@@ -101,7 +101,7 @@ def deliveries(patient: Patient) -> Iterator[Finding]:
 
 
 def problems(patient: Patient) -> Iterator[Finding]:
-    """What goes wrong and lasts."""
+    """The current problems."""
     standing = patient.adapters.problems(patient.settings).standing(patient.now)
     for problem in standing:
         yield attention(
