@@ -60,7 +60,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     workers: Annotated[int, Meta(ge=1, le=64)] = 1
     """Server processes."""
     trainings_at_once: Annotated[int, Meta(ge=1)] = 1
-    """So many trainings that are asked for under `/aws` run at the same time; others wait."""
+    """How many trainings asked for under `/aws` run at the same time; others wait."""
     archive_seconds: Annotated[float, Meta(gt=0)] = 60.0
     """How often new events are moved to the archive."""
     max_body_bytes: Annotated[int, Meta(ge=1024)] = 5 * 1024 * 1024
@@ -76,11 +76,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     aws_signatures: Literal["auto", "required", "off"] = "auto"
     """Whether `/aws` answers signed requests only; `auto`: unless `host` is this machine alone."""
     access_key_root: Secret = Secret("")
-    """What secrets of access keys are derived from, 64 hexadecimal digits; else a file."""
+    """The root key of access keys, 64 hexadecimal digits; empty: a file in the data folder."""
     demo_site: bool = False
     """Serve the demo adoption site at `/`, where anybody may act as any visitor."""
     event_types: dict[str, str] = {}
-    """What your event types mean, `DetailView: view`, beside the table; as a variable, JSON."""
+    """The meaning of your event types, `DetailView: view`; in an environment variable, as JSON."""
     recipe: str = "user-personalization"
     """The recipe `train` uses when none is named."""
     promotion_threshold: Share = _GATE.promotion_threshold
@@ -88,55 +88,55 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gate_profile: Literal["full", "reference"] = "full"
     """`full`: every rule below; `reference`: the promotion threshold alone."""
     gate_min_test_cases: Count = _GATE.min_test_cases
-    """With fewer held-out test cases the evidence is insufficient: what is live stays."""
+    """With fewer held-out test cases the evidence is insufficient, and the live version stays."""
     gate_beat_popularity: bool = _GATE.beat_popularity
     """Whether a new version must be better than popularity."""
     gate_beat_live: bool = _GATE.beat_live
     """Whether it must be better than the live version, or a refresh of it."""
     gate_min_lead: Share = _GATE.min_lead
-    """Better is a lead beyond chance and at least so large, as a share of the live NDCG@5."""
+    """Better means a lead beyond chance, and of at least this share of the live NDCG@5."""
     gate_refresh_days: Annotated[float, Meta(ge=0)] = _GATE.refresh_days
-    """A live version whose data are older may be refreshed by one that is about as good."""
+    """If the live version's data are older, a version that is about as good may replace it."""
     gate_refresh_margin: Share = _GATE.refresh_margin
-    """About as good: its NDCG@5 is lower by at most this share."""
+    """About as good means that NDCG@5 is lower by at most this share."""
     gate_min_coverage: Share = _GATE.min_coverage
-    """So much of what the test cases' lists could hold must be recommended; 0 asks for nothing."""
+    """At least this share of what the test cases' lists could hold is in one; 0: no rule."""
     gate_max_top_item_share: Share = _GATE.max_top_item_share
-    """No item may be among the first five of more of the test cases; 1 allows all."""
+    """No item may be among the first five of a greater share of the test cases; 1: no rule."""
     gate_slice_margin: Share = _GATE.slice_margin
     """No species, nor new visitors or groups, may lose more than this share of NDCG@5."""
     gate_min_slice_test_cases: Count = _GATE.min_slice_test_cases
-    """Slices of fewer test cases are not looked at; 0 looks at none."""
+    """Slices with fewer test cases are not judged; 0 judges none."""
     gate_max_constant_share: Share = _GATE.max_constant_share
-    """At most so many test cases may be answered with one score for all items."""
+    """At most this share of the test cases may get one score for all items."""
     check_min_events: Count = _CHECKS.min_events
     """With fewer events a retraining ends before it trains."""
     check_min_users: Count = _CHECKS.min_users
-    """With fewer visitors it does, too."""
+    """With fewer visitors a retraining ends before it trains."""
     check_max_user_share: Share = _CHECKS.max_user_share
-    """Warn of a visitor with more of the events; above 0.9 nothing is trained."""
+    """Warn of a visitor with a greater share of the events; above 0.9 nothing is trained."""
     check_max_item_share: Share = _CHECKS.max_item_share
-    """Warn of an item with more of the events; above 0.9 nothing is trained."""
+    """Warn of an item with a greater share of the events; above 0.9 nothing is trained."""
     check_bot_events: Annotated[int, Meta(ge=1)] = _CHECKS.bot_events
     """A visitor with so many events may be a bot…"""
     check_bot_seconds: Annotated[float, Meta(ge=0)] = _CHECKS.bot_seconds
-    """…and is taken for one if half of the steps from item to item took less than this."""
+    """…and counts as one if half of the steps from item to item took less than this."""
     exploration_weight: Annotated[float, Meta(ge=0, le=1)] = 0.1
     """The share of the places of recommendations that explore new and under-exposed items."""
     exploration_item_age_cut_off: Annotated[int, Meta(ge=0)] = 65500
     """Items created longer ago than this many days before the training are not explored."""
     max_per_group_share: Annotated[float, Meta(gt=0, le=1)] = _ANIMALS.max_per_group_share
-    """One group fills at most this share of an answer of animals, unless nobody else is left."""
+    """One group gets at most this share of an answer of animals, unless no other animal is left."""
     newcomer_days: Count = _ANIMALS.newcomer_days
-    """So many days an animal counts as new, and is due for exploration."""
+    """For so many days an animal is a newcomer, and gets explored places."""
     long_stay_days: Count = _ANIMALS.long_stay_days
-    """From so many days on an animal waits long, and is due for exploration again."""
+    """After so many days an animal is a long-stayer, and gets explored places again."""
     newcomer_floor: Share = _ANIMALS.newcomer_floor
-    """This share of the exploration is spread evenly over all animals that are due."""
+    """This share of the explored places is spread evenly over all newcomers and long-stayers."""
     feeds_file: str = ""
     """A YAML file of feeds that are fetched from their addresses on a schedule; empty: none."""
     postcode_table: str = ""
-    """A CSV file with the columns postcode, latitude and longitude; empty: none is known."""
+    """A CSV file with the columns postcode, latitude and longitude; empty: none."""
     min_provisioned_tps: Annotated[int, Meta(ge=1)] = 1
     """Warn when a new version scores fewer recommendation requests a second."""
     reranking_enabled: bool = True
@@ -150,11 +150,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     s3_root: str = ""
     """A folder whose folders stand for buckets: jobs read and write `s3://` there, not in S3."""
     attribution_seconds: Annotated[float, Meta(gt=0)] = 3600.0
-    """How often metric attributions report what has come since the report before."""
+    """How often metric attributions report what came since the last report."""
     max_loaded_campaigns: Annotated[int, Meta(ge=1)] = 16
-    """Campaigns beyond the two default ones that a worker keeps loaded, those asked last."""
+    """How many campaigns a worker keeps loaded besides the two default ones: those asked last."""
     fold_seconds: Annotated[float, Meta(ge=0)] = 60.0
-    """How often new events are folded into the counts of what is served; 0: at trainings alone."""
+    """How often the counts of served models follow new events; 0: only with trainings."""
     retrain_schedule: str = "0 3 * * *"
     """When to retrain: cron's five fields, or `rate(12 hours)`; empty: when asked to."""
     retrain_time_zone: str = "UTC"
@@ -170,14 +170,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     campaign_check_seconds: Annotated[float, Meta(gt=0)] = 1.0
     """How often a retraining looks whether the campaigns it updated serve the new version."""
     campaign_checks: Annotated[int, Meta(ge=1)] = 1800
-    """After so many looks, a campaign that does not is given up."""
+    """After so many looks, a campaign that does not serve it has failed."""
     run_retention_days: Annotated[int, Meta(ge=1)] = 365
     """Records of older retrainings are deleted."""
     problem_notice_seconds: Annotated[float, Meta(ge=0)] = 600.0
     """Notify of a problem that lasts longer than this, and again when it is over."""
 
     notify_email_to: str = ""
-    """Whom to tell by e-mail; several addresses with commas between."""
+    """Addresses to notify by e-mail, with commas between."""
     notify_email_from: str = ""
     """The sender's address."""
     notify_smtp_url: Secret = Secret("")
@@ -185,7 +185,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     notify_webhook_url: Secret = Secret("")
     """Where to post notifications as signed JSON."""
     notify_webhook_secret: Secret = Secret("")
-    """What signs them: base64 of at least 24 random bytes."""
+    """The key that signs them: base64 of at least 24 random bytes."""
     notify_sns_topic: str = ""
     """The Amazon SNS topic to publish them to, `arn:aws:sns:…`; needs the extra `aws`."""
 

@@ -39,4 +39,4 @@ class GateSettings:
     min_slice_test_cases: int = 30
     """Smaller slices are not looked at; 0 looks at none."""
     max_constant_share: float = 0.05
-    """At most so many test cases may be answered with one score for all items."""
+    """At most this share of the test cases may get one score for all items."""
