@@ -1,1 +1,1 @@
-"""What came of what was shown."""
+"""Outcomes of answers: reports, metric attributions, off-policy evaluation."""

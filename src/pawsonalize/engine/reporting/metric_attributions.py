@@ -82,10 +82,10 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Measuring:
-    """Attributes events that were sent: to the source they name, or to what recommended them.
+    """Attributes sent events: to the source that they name, or to the solution that recommended.
 
-    That is the solution whose version gave the answer of the event's recommendation id. What names
-    neither is nobody's, and in no metric; imported events are in none.
+    That is the solution whose version gave the answer of the event's recommendation id. An event
+    with neither counts in no metric; nor do imported events.
     """
 
     registry: Registry

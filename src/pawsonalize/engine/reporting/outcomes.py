@@ -1,6 +1,6 @@
-"""Outcomes: adoptions and what led to them, each put down to an answer.
+"""Outcomes: adoptions and what led to them, and which answer gets the credit.
 
-An outcome is put down to the first of these that is found:
+The first of these rules that applies decides:
 
 1. The answer whose recommendationId the event names, if it held the animal or its group.
 

@@ -1,4 +1,4 @@
-"""What an outcomes report says; how long arrivals stay, and which are the hardest fifth."""
+"""The outcomes report; how long arrivals stay, and which are the hardest fifth."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What is served: campaigns, recommenders, and how much popularity and freshness move an answer."""
+"""Campaigns, recommenders, and how much popularity and freshness move similar items."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Protocol

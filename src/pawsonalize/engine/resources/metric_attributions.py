@@ -1,4 +1,4 @@
-"""What is measured of events: metric attributions."""
+"""Metric attributions: what is added up for events."""
 
 from typing import ClassVar
 

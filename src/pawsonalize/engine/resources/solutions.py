@@ -1,4 +1,4 @@
-"""What is trained: solutions, the versions that trainings make of them, and their tuning."""
+"""Solutions, solution versions, and their tuning."""
 
 from collections.abc import Mapping
 from enum import StrEnum

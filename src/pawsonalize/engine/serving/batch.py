@@ -1,4 +1,4 @@
-"""Batch inference jobs: a solution version asked about every line of JSON Lines files."""
+"""Batch inference jobs: a solution version answers every line of JSON Lines files."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What a model is told of a visitor: built here for training, evaluation and serving alike.
+"""The context of a visitor, built here for training, evaluation and serving; dislikes.
 
 A dislike counts in the very next answer, with any model and also before there is one. For each
 trait of animals (species, breed, family, size, age) the log of a score loses

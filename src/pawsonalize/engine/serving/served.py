@@ -1,4 +1,4 @@
-"""A solution version made ready to answer: loaded, refreshed, tried, weighed."""
+"""A solution version made ready to answer: loaded, brought up to date, tried, ready to explore."""
 
 import time
 from collections.abc import Collection
@@ -79,12 +79,12 @@ class Fold:
 
     @property
     def location(self) -> str:
-        """Where its artefact lies; later folds of a version have later names."""
+        """Where its artefact lies; later updates of a version have later names."""
         return f"{self.version}{_MARK}{self.cut.log_offset:020}-{self.cut.as_of}"
 
     @classmethod
     def at(cls, location: str) -> "Fold":
-        """The fold of that location."""
+        """The update at that location."""
         version, _, cut = location.rpartition(_MARK)
         offset, as_of = cut.split("-")
         return cls(version, Cut(int(offset), int(as_of)))
@@ -92,12 +92,12 @@ class Fold:
 
 @dataclass(frozen=True, slots=True)
 class Folds:
-    """The folds among the artefacts."""
+    """The incremental updates among the artefacts."""
 
     artefacts: ArtefactStore
 
     def of(self, version: str) -> list[Fold]:
-        """All folds of a version, oldest first."""
+        """All updates of a version, oldest first."""
         return [Fold.at(location) for location in self.artefacts.locations(f"{version}{_MARK}")]
 
     def newest(self, version: str) -> Fold | None:
@@ -105,7 +105,7 @@ class Folds:
         return max(self.of(version), key=lambda fold: fold.cut.log_offset, default=None)
 
     def trim(self, versions: Collection[str]) -> None:
-        """Remove all but the newest folds of these versions."""
+        """Remove all but the newest updates of these versions."""
         locations = [one for one in self.artefacts.locations("") if _MARK in one]
         kept = {fold.location for version in versions for fold in self.of(version)[-_KEPT:]}
         for location in locations:
@@ -113,7 +113,7 @@ class Folds:
                 self.artefacts.remove(location)
 
     def remove(self, version: str) -> None:
-        """Remove all folds of a version."""
+        """Remove all updates of a version."""
         for fold in self.of(version):
             self.artefacts.remove(fold.location)
 

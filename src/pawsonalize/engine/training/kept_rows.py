@@ -1,4 +1,4 @@
-"""What a training has read of the log, kept beside its model: a refresh reads only what is new."""
+"""The rows that a training read, kept beside its model: so a refresh reads only what is new."""
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping

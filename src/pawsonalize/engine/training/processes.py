@@ -110,7 +110,7 @@ class TrainingProcesses:
             raise StorageUnavailable(reason) from error
 
     def _stopping(self, name: str, now: int) -> SolutionVersion:
-        """The version, told to stop unless it is ready."""
+        """The version, with its training to be stopped unless it is ready."""
         while True:
             version = self._registry.get(SolutionVersion, name)
             if version.status in {Status.ACTIVE, Status.CREATE_STOPPING}:

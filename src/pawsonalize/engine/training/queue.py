@@ -1,4 +1,4 @@
-"""Trainings that wait for their turn, and the automatic ones that are written down when due."""
+"""Trainings that wait for their turn, and automatic trainings, which are stored when due."""
 
 from contextlib import suppress
 from dataclasses import dataclass

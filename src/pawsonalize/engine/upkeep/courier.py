@@ -1,4 +1,4 @@
-"""Carrying notifications from the outbox to their notifiers, again and again until it works."""
+"""Delivers notifications from the outbox to their notifiers, again and again until it works."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""What was erased, from the archive too, and kept so that a copy cannot bring it back.
+"""Erases users, from the archive too, and keeps notes so that a copy brings nobody back.
 
 A note has no names: it holds hashes of ids, and how far the log went when it was made. Later events
 of the same user are new, and stay.

@@ -1,4 +1,4 @@
-"""Rebuilding an empty log from the archive alone."""
+"""Rebuilds an empty log from the archive alone."""
 
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import Conflict, CorruptArtefact

@@ -1,4 +1,4 @@
-"""What a visitor likes: groups more than usual, and breeds, families, sizes and ages."""
+"""The affinity for groups: what a visitor likes more than others do."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Who may be shown at all: what a visitor's home and wishes rule out, and what nobody knows."""
+"""Eligibility: which animals the visitor's household and wishes rule out, and what is unknown."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace

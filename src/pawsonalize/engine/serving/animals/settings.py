@@ -1,4 +1,4 @@
-"""How individuals are weighed against each other; weights learned from what visitors chose."""
+"""The weights of animals' factors, and how they are learned from choices."""
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace

@@ -1,4 +1,4 @@
-"""What an animal is worth to a visitor, who gets the places, and who is due for exploration."""
+"""The utility of animals, which of them get the places, and their exploration shares."""
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator

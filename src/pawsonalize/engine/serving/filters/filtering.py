@@ -138,7 +138,7 @@ def _check(expression: FilterExpression, subject: Subject) -> None:
 
 
 class Filterings:
-    """Makes each when it is first asked for, and keeps it."""
+    """Makes each when a query first needs it, and keeps it."""
 
     def __init__(self, log: EventLog, catalogue: Catalogue) -> None:
         self._log = log
@@ -155,6 +155,6 @@ class Filterings:
         return made
 
     def refresh(self, now: int) -> None:
-        """Read again what is known of the items, where anybody has ever asked."""
+        """Read the items' metadata again, if a query has ever needed it."""
         for filtering in list(self._made.values()):
             filtering.metadata.refresh(now)

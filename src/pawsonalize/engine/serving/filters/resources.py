@@ -118,5 +118,5 @@ class Filters:
             case DatasetType.USERS:
                 users = islice(self.catalogue.of(dataset_group).users(), _ROWS_READ)
                 return any(name in user.attributes for user in users)
-            case _:  # every event has a type, and no more is asked of it
+            case _:  # every event has a type, and a filter uses nothing else of it
                 return True

@@ -1,4 +1,4 @@
-"""The hold-out: what a model may be trained on, the queries, the right answers, the baselines."""
+"""The hold-out: the training part, the test cases, the right answers, and the baselines."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What an evaluation says, as numbers and in plain words."""
+"""The report of an evaluation, in numbers and in plain words."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The hold on a run, and the process of its own for a run that nobody works on."""
+"""The lease of a run, and the process that is started for a run without a worker."""
 
 import os
 import secrets

@@ -1,4 +1,4 @@
-"""The steps that decide and change what is served: each new version against the gate."""
+"""The steps that decide and change what is served: the gate, then the winners' campaigns."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

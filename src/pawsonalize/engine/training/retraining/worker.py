@@ -9,7 +9,7 @@
         ▲
     stop-training ◄── from any step before notify: failed, cancelled, timed out
 
-A step that was cut off runs again, wherever and by whoever: each finds what it did before.
+A step that was cut off runs again, on any machine. So each step finds what it did before.
 """
 
 from collections.abc import Callable, Mapping
