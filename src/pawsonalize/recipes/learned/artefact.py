@@ -25,8 +25,7 @@ from pawsonalize.recipes.learned.linear import Linear
 from pawsonalize.recipes.learned.neighbours import Postings
 from pawsonalize.recipes.learned.ranker import Ranker
 from pawsonalize.recipes.learned.rows import Rows
-from pawsonalize.recipes.learned.tables import Tables
-from pawsonalize.recipes.learned.tastes import Usual
+from pawsonalize.recipes.learned.tables import Tables, Usual
 from pawsonalize.recipes.learned.trees import Trees
 from pawsonalize.recipes.learned.trend import Trend
 from pawsonalize.recipes.mixture import Mixture

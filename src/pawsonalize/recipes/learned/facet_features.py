@@ -1,20 +1,18 @@
 """What the visitors' facets say of the candidates: lifts of their cells and of themselves."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.recipes.learned.requests import Requests
-
-if TYPE_CHECKING:
-    from pawsonalize.recipes.learned.tables import Tables
+from pawsonalize.recipes.learned.tables import Tables
 
 Array = NDArray[Any]
 
 
-def facet_names(t: "Tables") -> list[str]:
+def facet_names(t: Tables) -> list[str]:
     """The features' names, in the order of `facet_columns`; none where no facet was counted."""
     if not t.mixture.facets.counted:
         return []
@@ -22,7 +20,7 @@ def facet_names(t: "Tables") -> list[str]:
     return [f"facet_{kind}_{level}_log" for level in levels for kind in ("sum", "max")]
 
 
-def facet_columns(t: "Tables", r: Requests, top: Array) -> Iterator[Array]:
+def facet_columns(t: Tables, r: Requests, top: Array) -> Iterator[Array]:
     """For each level of cells, then the items: the facets' logs together, and the greatest.
 
     Blocks (B, 2, N) for the candidates `top`.

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
@@ -15,14 +16,40 @@ from pawsonalize.recipes.learned.log import Log
 from pawsonalize.recipes.learned.neighbours import Postings, build_postings
 from pawsonalize.recipes.learned.rows import Rows
 from pawsonalize.recipes.learned.steps import count_steps, row_scale, serving_rows
-from pawsonalize.recipes.learned.tastes import Usual
 from pawsonalize.recipes.learned.trend import Trend, build_trend
 from pawsonalize.recipes.mixture import Mixture
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 from pawsonalize.recipes.stock import StockHistory
+from pawsonalize.recipes.supply import Supply
 from pawsonalize.recipes.tables import Counts
 
 Array = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What is chosen usually. `rate` (cells + 1,): log of choices per available animal.
+
+    `share` (values,) are the shares of choices by value of each matched attribute.
+    """
+
+    rate: Array
+    share: Array
+
+    @classmethod
+    def of(cls, total: Array, index: ItemIndex, supply: Supply, likeness: Likeness) -> "Usual":
+        """Count the choices `total` (items,)."""
+        size = index.n_cells + 1
+        chosen, there = np.zeros(size), np.zeros(size)
+        for cells in index.cells[:, :-1]:
+            chosen += np.bincount(cells, total, size)
+            there += np.bincount(cells, supply.usual, size)
+        share = [np.zeros(0)]
+        for values, nothing in zip(likeness.values[:-1].T, likeness.nothing.tolist(), strict=True):
+            weight = np.bincount(values - nothing, total) + 1.0
+            share.append(weight / weight.sum())
+        rate = np.log((chosen + 1.0) / (there + supply.smoothing))
+        return cls(rate, np.concatenate(share))
 
 
 @dataclass(frozen=True, slots=True)

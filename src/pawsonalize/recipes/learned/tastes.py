@@ -6,19 +6,14 @@ share where there are few (`taste`).
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.likeness import Likeness
 from pawsonalize.recipes.learned.requests import Requests
-from pawsonalize.recipes.supply import Supply
-
-if TYPE_CHECKING:
-    from pawsonalize.recipes.learned.tables import Tables
+from pawsonalize.recipes.learned.tables import Tables, Usual
 
 Array = NDArray[Any]
 _RATES = ("newest", "slow", "all")
@@ -26,33 +21,7 @@ _DOUBTS = (2.0, 10.0)  # choices with the usual shares that are added to the vis
 _LEAST_LIFT = 0.01
 
 
-@dataclass(frozen=True, slots=True)
-class Usual:
-    """What is chosen usually. `rate` (cells + 1,): log of choices per available animal.
-
-    `share` (values,) are the shares of choices by value of each matched attribute.
-    """
-
-    rate: Array
-    share: Array
-
-    @classmethod
-    def of(cls, total: Array, index: ItemIndex, supply: Supply, likeness: Likeness) -> "Usual":
-        """Count the choices `total` (items,)."""
-        size = index.n_cells + 1
-        chosen, there = np.zeros(size), np.zeros(size)
-        for cells in index.cells[:, :-1]:
-            chosen += np.bincount(cells, total, size)
-            there += np.bincount(cells, supply.usual, size)
-        share = [np.zeros(0)]
-        for values, nothing in zip(likeness.values[:-1].T, likeness.nothing.tolist(), strict=True):
-            weight = np.bincount(values - nothing, total) + 1.0
-            share.append(weight / weight.sum())
-        rate = np.log((chosen + 1.0) / (there + supply.smoothing))
-        return cls(rate, np.concatenate(share))
-
-
-def taste_names(t: "Tables") -> list[str]:
+def taste_names(t: Tables) -> list[str]:
     """The features' names, in the order of `taste_columns`."""
     single = [t.likeness.columns[column] for column in t.likeness.matched]
     levels = range(len(t.index.cells))
@@ -62,7 +31,7 @@ def taste_names(t: "Tables") -> list[str]:
 
 
 def taste_columns(
-    t: "Tables", r: Requests, weights: Mapping[str, Array], top: Array
+    t: Tables, r: Requests, weights: Mapping[str, Array], top: Array
 ) -> Iterator[Array]:
     """Blocks (B, K, N) for the candidates `top`."""
     of_rates = tuple(weights[rate] for rate in _RATES)
@@ -93,7 +62,7 @@ def _matching_shares(likeness: Likeness, profile: Array, theirs: Array) -> Array
     return found.reshape(len(theirs), -1, theirs.shape[2])
 
 
-def _kin_steps(t: "Tables", r: Requests, weights: tuple[Array, ...], top: Array) -> Array:
+def _kin_steps(t: Tables, r: Requests, weights: tuple[Array, ...], top: Array) -> Array:
     """How much likelier the context makes each of a candidate's cells, as a log."""
     kin, weight = t.mixture.kin, np.stack(weights, axis=1)
     share = weight / np.maximum(weight.sum(axis=2, keepdims=True), 1e-9)
