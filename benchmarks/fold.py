@@ -40,7 +40,6 @@ from pawsonalize.engine.serving.exploration import Exposure
 from pawsonalize.engine.serving.served import Loader, ServingSettings
 from pawsonalize.evaluation.bootstrap import resampled_means
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import RecountingModel
 from pawsonalize.settings import Settings
 from pawsonalize.storage.impressions import Impressions
 
@@ -102,7 +101,6 @@ def freshness(events: int, size: int) -> dict[str, Any]:
     recipe = recipe_named("user-personalization")
     data = training_data(world, cut)
     model = recipe.fit(data, recipe.settings(), 0)
-    assert isinstance(model, RecountingModel)
     moments = [one for kind in sample_moments(world, cut, size, 0).values() for one in kind]
     moments = list({one.row: one for one in moments}.values())
     found = []
@@ -110,7 +108,7 @@ def freshness(events: int, size: int) -> dict[str, Any]:
         since = cut + hour * HOUR
         now = [one for one in moments if since <= one.at < since + HOUR]
         if now:
-            fresh = model.recounted(training_data(world, since))
+            fresh = model.refreshed(training_data(world, since))
             found.append(gains(world, now, "groups", make(world, [model, fresh])[:2]))
     gained = np.concatenate(found)
     drawn = resampled_means(gained, 0)

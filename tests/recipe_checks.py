@@ -143,6 +143,16 @@ class RecipeChecks:
             assert (again.score_catalogue(visitor) == model.score_catalogue(visitor)).all()
             assert (again.score(visitor, asked) == model.score(visitor, asked)).all()
 
+    def test_a_refreshed_model_has_the_counts_of_a_fit_and_the_one_before_stays(self) -> None:
+        before, whole = self.fit(checkerboard()), self.fit(shop())
+        stored = {name: array.tobytes() for name, array in before.arrays().items()}
+        fresh = before.refreshed(shop())
+        assert fresh.item_ids == whole.item_ids
+        assert fresh.card.fingerprint == whole.card.fingerprint
+        for visitor in CONTEXTS:
+            assert (fresh.score_catalogue(visitor) == whole.score_catalogue(visitor)).all()
+        assert {name: array.tobytes() for name, array in before.arrays().items()} == stored
+
     def test_arrays_are_plain_data(self) -> None:
         for array in self.fit(shop()).arrays().values():
             assert type(array) is np.ndarray

@@ -13,7 +13,6 @@ from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.engine.resources.processes import SideProcess
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.recipes.contract import RecountingModel
 from pawsonalize.settings import Settings, as_environment
 from pawsonalize.storage.event_log import EventLog
 
@@ -40,9 +39,8 @@ def fold_process(settings: Settings) -> SideProcess | None:
 
 
 def are_behind(live: Iterable[LiveModel], log: EventLog) -> bool:
-    """Whether the log has events that a served model could still count."""
-    served = [one.current for one in live if one.is_ready]
-    known = [one.cut.log_offset for one in served if isinstance(one.model, RecountingModel)]
+    """Whether the log holds more than a served model has counted."""
+    known = [one.current.cut.log_offset for one in live if one.is_ready]
     return bool(known) and min(known) < log.head()
 
 

@@ -144,29 +144,17 @@ class Model(Protocol):
         """
         ...
 
-    def arrays(self) -> Arrays:
-        """Everything `Recipe.load` needs beside the card; plain arrays, no objects."""
+    def refreshed(self, data: TrainingData) -> "Model":
+        """A model with the counts of a fit on `data`, bit for bit; this one stays as it is.
+
+        Counting is the quick part of a training, so between trainings a model stays fresh by
+        counting the whole log again: there is no sum that could drift from what a fit counts. What
+        was learned above the counts stays the training's, and knows nothing of what came since.
+        """
         ...
 
-
-@runtime_checkable
-class FoldingModel(Model, Protocol):
-    """A model that takes in new events between trainings, where a recipe can offer it.
-
-    Folding in any batches, in any order, gives what a fit on all events gives, bit for bit, card
-    aside. So such a model keeps sums, sets and maxima only: sums of numbers on one fixed grain
-    (whole, or multiples of 2**-20, which float64 adds exactly up to 2**32), sets of what counts
-    once, and it forgets only what lies too far behind the newest event it ever met, which is what
-    a fit forgets as well. Late events need no more than that.
-    """
-
-    def folded(self, new: TrainingData) -> "FoldingModel":
-        """A new model that also knows these events, each given once; this one stays as it is.
-
-        The rows may come in any order, none later than `new.as_of`. Every user, item and event
-        type keeps the code it had, new ones come behind: `new.item_ids` (the whole catalogue,
-        described) begins with the model's, else InvalidInput. The card stays the version's.
-        """
+    def arrays(self) -> Arrays:
+        """Everything `Recipe.load` needs beside the card; plain arrays, no objects."""
         ...
 
 
@@ -177,22 +165,6 @@ class FacetedModel(Model, Protocol):
     @property
     def facet_names(self) -> frozenset[str]:
         """The names of the facets that may change an answer."""
-        ...
-
-
-@runtime_checkable
-class RecountingModel(Model, Protocol):
-    """A model of counts, and of what was learned above them, that can count anew by itself.
-
-    Counting is the quick part of a training. So between trainings such a model stays fresh by
-    counting the whole log again, and there is no sum that could drift from what a fit counts.
-    """
-
-    def recounted(self, data: TrainingData) -> "RecountingModel":
-        """A model with the counts of a fit on `data`, bit for bit; this one stays as it is.
-
-        What was learned stays the training's, and knows nothing of what came since.
-        """
         ...
 
 

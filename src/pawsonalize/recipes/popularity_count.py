@@ -88,6 +88,11 @@ class PopularityCountModel:
         """Popularity is all there is."""
         return {"popularity": self.score(context, items)}
 
+    def refreshed(self, data: TrainingData) -> "PopularityCountModel":
+        """All is counted, so this is a fit."""
+        settings = PopularityCountSettings(**self.card.settings)
+        return PopularityCount().fit(data, settings, self.card.seed)
+
     def arrays(self) -> Arrays:
         """Index and shares."""
         return {**self.index.arrays(), **self.popularity.arrays()}

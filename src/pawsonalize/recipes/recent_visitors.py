@@ -46,15 +46,6 @@ class RecentVisitors:
         step, item, user = step[order], item[order], user[order]
         return cls(step, item, user, newest, _sliding(step, item, user, newest, n_items))
 
-    def plus(self, other: "RecentVisitors") -> "RecentVisitors":
-        """The visits of both; `other` has as many items or more."""
-        return RecentVisitors.of(
-            np.concatenate((self.step, other.step)),
-            np.concatenate((self.item, other.item)),
-            np.concatenate((self.user, other.user)),
-            other.sliding.shape[1],
-        )
-
     def windows(self, now: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Unique visitors per item in the window that ends with step `now`, and in the one before.
 

@@ -167,6 +167,10 @@ class SimilarItemsModel:
         )
         return replace(self, _settings=settings)
 
+    def refreshed(self, data: TrainingData) -> "SimilarItemsModel":
+        """All is counted, so this is a fit."""
+        return SimilarItems().fit(data, self._settings, self.card.seed)
+
     def arrays(self) -> Arrays:
         """Index, co-visits, popularity and first events."""
         return {

@@ -7,7 +7,6 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.recipes.artefact import make_card, read_card
 from pawsonalize.recipes.contract import Arrays, Card, Context, TrainingData
@@ -74,9 +73,15 @@ class TrendingNow:
         self, data: TrainingData, settings: TrendingNowSettings, seed: int
     ) -> "TrendingNowModel":
         """Count; nothing is random, so the seed only goes on the card."""
-        card = make_card(self.name, _FORMAT, settings, seed, data)
-        index = ItemIndex.build(data.item_ids, data.attributes)
-        return TrendingNowModel.of(card, index, *_counted(data, settings), settings)
+        s, n_items = settings, len(data.item_ids)
+        time = np.minimum(data.time, data.as_of)
+        return TrendingNowModel.of(
+            card=make_card(self.name, _FORMAT, s, seed, data),
+            index=ItemIndex.build(data.item_ids, data.attributes),
+            recent=RecentVisitors.of(time // s.step, data.item, data.user, n_items),
+            visits=VisitCounts.of(time, data.item, n_items, s.half_life),
+            settings=s,
+        )
 
     def load(self, card: Card, arrays: Arrays) -> "TrendingNowModel":
         """Rebuild from an artefact; CorruptArtefact when it does not fit."""
@@ -87,23 +92,13 @@ class TrendingNow:
         return TrendingNowModel.of(card, index, recent, visits, settings)
 
 
-def _counted(
-    data: TrainingData, settings: TrendingNowSettings
-) -> tuple[RecentVisitors, VisitCounts]:
-    time, n_items = np.minimum(data.time, data.as_of), len(data.item_ids)
-    return (
-        RecentVisitors.of(time // settings.step, data.item, data.user, n_items),
-        VisitCounts.of(time, data.item, n_items, settings.half_life),
-    )
-
-
 def _milliseconds(length: float) -> int:
     return max(1, round(min(length, _LONGEST)))
 
 
 @dataclass(frozen=True, slots=True)
 class TrendingNowModel:
-    """Counts by time; of the context only `now` matters. A `FoldingModel`."""
+    """Counts by time; of the context only `now` matters."""
 
     card: Card
     index: ItemIndex
@@ -130,17 +125,9 @@ class TrendingNowModel:
         """The catalogue, in the order of `score_catalogue`."""
         return self.index.ids
 
-    def folded(self, new: TrainingData) -> "TrendingNowModel":
-        """A new model that also knows these events, as a fit on all of them would."""
-        index = self.index
-        if new.item_ids != index.ids:
-            if new.item_ids[: len(index.ids)] != index.ids:
-                raise InvalidInput("the items of new events must begin with those of the model")
-            index = ItemIndex.build(new.item_ids, new.attributes)
-        recent, visits = _counted(new, self._settings)
-        return TrendingNowModel.of(
-            self.card, index, self.recent.plus(recent), self.visits.plus(visits), self._settings
-        )
+    def refreshed(self, data: TrainingData) -> "TrendingNowModel":
+        """All is counted, so this is a fit."""
+        return TrendingNow().fit(data, self._settings, self.card.seed)
 
     def score_catalogue(self, context: Context) -> NDArray[np.float32]:
         """Rise and popularity of every item, as shares that sum to 1."""

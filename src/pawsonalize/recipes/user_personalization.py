@@ -21,7 +21,6 @@ from pawsonalize.recipes.fingerprint import fingerprint
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.engine import Candidates, Learned
-from pawsonalize.recipes.learned.recounting import recounted
 from pawsonalize.recipes.mixture import TABLES, Mixture
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 
@@ -132,7 +131,7 @@ class _Answer:
 
 @dataclass(frozen=True, slots=True)
 class UserPersonalizationModel:
-    """The mixture, and what was learned beyond it, if anything. A `RecountingModel`."""
+    """The mixture, and what was learned beyond it, if anything."""
 
     card: Card
     mixture: Mixture
@@ -155,7 +154,7 @@ class UserPersonalizationModel:
         """The names of the facets that were counted, and of the quiz's answers."""
         return self.mixture.facets.names
 
-    def recounted(self, data: TrainingData) -> "UserPersonalizationModel":
+    def refreshed(self, data: TrainingData) -> "UserPersonalizationModel":
         """The same model with the counts of a fit on `data`; ranker, factors and classes stay.
 
         The card names the data of both: `fingerprint` of what was counted, `learned_on` of what
@@ -163,7 +162,7 @@ class UserPersonalizationModel:
         """
         given, data = data, _with_dayparts(data, self._settings)
         mixture = Mixture.fit(data, ItemIndex.build(data.item_ids, data.attributes), self._settings)
-        learned = None if self.learned is None else recounted(self.learned, data, mixture)
+        learned = None if self.learned is None else self.learned.refreshed(data, mixture)
         extra = {
             **self.card.extra,
             "repeat_share": mixture.repeat_share,

@@ -1,4 +1,4 @@
-"""How often items were chosen, halved by age: counts that can be added up in any order."""
+"""How often items were chosen, halved by age."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -32,46 +32,15 @@ class VisitCounts:
     ) -> "VisitCounts":
         """Count events; `time` and `half_life` in milliseconds."""
         found, place = np.unique(time // half_life, return_inverse=True)
-        return cls._of(found, place, item, np.ones(len(item), np.int64), n_items)
-
-    @classmethod
-    def _of(
-        cls,
-        found: NDArray[np.int64],
-        place: NDArray[np.intp],
-        item: NDArray[np.integer],
-        count: NDArray[np.int64],
-        n_items: int,
-    ) -> "VisitCounts":
-        """`found` are the half-lives there are, rising; entry k counts in half-life `place[k]`."""
         numbers = np.full(AGES, _NEVER, np.int64)
         newest = found[::-1][:AGES]
         numbers[: len(newest)] = newest
         counts = np.zeros((AGES, n_items), np.int64)
-        np.add.at(counts, (np.minimum(len(found) - 1 - place, AGES - 1), item), count)
+        np.add.at(counts, (np.minimum(len(found) - 1 - place, AGES - 1), item), 1)
         return cls(numbers, counts)
 
-    def plus(self, other: "VisitCounts") -> "VisitCounts":
-        """The events of both; `other` has as many items or more.
-
-        The newest half-lives of both are the newest of each, so what each has put together in its
-        last row is put together here as well.
-        """
-        entries = [part._entries() for part in (self, other)]
-        number, item, count = (np.concatenate(columns) for columns in zip(*entries, strict=True))
-        found, place = np.unique(number, return_inverse=True)
-        return self._of(found, place, item, count, other.counts.shape[1])
-
-    def _entries(self) -> tuple[NDArray[np.int64], NDArray[np.intp], NDArray[np.int64]]:
-        """Half-life, item and count of what there is."""
-        row, item = np.nonzero(self.counts)
-        return self.numbers[row], item, self.counts[row, item]
-
     def decayed(self) -> NDArray[np.float64]:
-        """Events per item, each half-life counting half the next, shape (items,).
-
-        Whole numbers times powers of two: exact, whatever the order of the sum.
-        """
+        """Events per item, each half-life counting half the next, shape (items,)."""
         return np.asarray(np.exp2(-np.arange(AGES)) @ self.counts, np.float64)
 
     def arrays(self) -> dict[str, NDArray[Any]]:

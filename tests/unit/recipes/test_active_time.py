@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.recipes.active_time import OLDEST, PAUSE, ActiveTime, halved
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Context, FoldingModel, Model, TrainingData
+from pawsonalize.recipes.contract import Context, Model, TrainingData
 from tests.recipe_checks import DAY, GROUPS
 from tests.recipe_data import NOW, context, training_data
 
@@ -111,17 +111,6 @@ def test_the_popular_of_before_the_pause_stay_in_front_of_a_few_live_events() ->
         order = [GROUPS[place] for place in np.argsort(-scores, kind="stable")]
         assert set(order[:4]) == set(GROUPS[:4]), name
         assert order[4] == GROUPS[9], name
-
-
-def test_half_lives_without_any_event_do_not_count_in_whatever_order_events_come() -> None:
-    history = [(f"u{n}", GROUPS[n % 4], n * 40 * DAY) for n in range(30)]
-    data = paused(history, [("u", GROUPS[9], 0)], 4 * YEAR)
-    recipe, first = recipe_named("trending-now"), np.random.default_rng(0).random(len(data)) < 0.5
-    whole, early = (recipe.fit(part, recipe.settings(), 0) for part in (data, rows(data, first)))
-    assert isinstance(early, FoldingModel)
-    late = early.folded(rows(data, ~first))
-    for name, array in whole.arrays().items():
-        assert array.tobytes() == late.arrays()[name].tobytes(), name
 
 
 def rows(data: TrainingData, kept: NDArray[np.bool_]) -> TrainingData:

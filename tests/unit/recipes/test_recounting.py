@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import RecountingModel, TrainingData
+from pawsonalize.recipes.contract import TrainingData
 from pawsonalize.recipes.facets import Facets
 from pawsonalize.recipes.fingerprint import fingerprint
 from pawsonalize.recipes.stock import FOREVER, Stock
@@ -47,7 +47,7 @@ def learned() -> UserPersonalizationModel:
 
 @pytest.fixture(scope="module")
 def fresh(learned: UserPersonalizationModel) -> UserPersonalizationModel:
-    return learned.recounted(more_walks())
+    return learned.refreshed(more_walks())
 
 
 @pytest.mark.parametrize("name", ["user-personalization", "personalized-ranking"])
@@ -56,8 +56,7 @@ def test_where_nothing_is_learned_it_is_a_training_on_the_same_data(name: str) -
     settings = recipe.settings(learn=False, window=4, classes=0)
     whole = recipe.fit(more_walks(), settings, 3)
     before = recipe.fit(walks(), settings, 3)
-    assert isinstance(before, RecountingModel)
-    after = before.recounted(more_walks())
+    after = before.refreshed(more_walks())
     assert after.arrays().keys() == whole.arrays().keys()
     for array_name, array in whole.arrays().items():
         assert array.tobytes() == after.arrays()[array_name].tobytes(), array_name
@@ -98,7 +97,7 @@ def test_it_scores_by_the_new_counts_and_new_items_too(
 def test_again_and_again_is_as_good_as_once(
     learned: UserPersonalizationModel, fresh: UserPersonalizationModel
 ) -> None:
-    again = learned.recounted(shop_like()).recounted(more_walks())
+    again = learned.refreshed(shop_like()).refreshed(more_walks())
     for name, array in fresh.arrays().items():
         if name not in ("learned.source", "learned.target"):
             assert array.tobytes() == again.arrays()[name].tobytes(), name
@@ -121,7 +120,7 @@ def test_the_card_says_what_was_counted_and_what_was_learned_on(
 ) -> None:
     assert fresh.card.fingerprint == fingerprint(more_walks())
     assert fresh.card.extra["learned_on"] == learned.card.fingerprint
-    again = fresh.recounted(walks())
+    again = fresh.refreshed(walks())
     assert again.card.extra["learned_on"] == learned.card.fingerprint
 
 
@@ -142,7 +141,7 @@ def test_a_feature_that_came_later_is_unknown_to_the_ranker_and_no_error(
     learned: UserPersonalizationModel, changed: Callable[[TrainingData], TrainingData]
 ) -> None:
     visitor, asked = context(*ITEMS[5:1:-1]), ITEMS[:9]
-    fresh, plain = learned.recounted(changed(walks())), learned.recounted(walks())
+    fresh, plain = learned.refreshed(changed(walks())), learned.refreshed(walks())
     assert fresh.learned is not None
     assert plain.learned is not None
     found, usual = (one.learned.ask(visitor, ()) for one in (fresh, plain) if one.learned)
@@ -158,16 +157,16 @@ def test_with_later_features_it_survives_storage_and_forgets_them_again(
     learned: UserPersonalizationModel,
 ) -> None:
     visitor = context(*ITEMS[5:1:-1])
-    later = learned.recounted(told(walks()))
+    later = learned.refreshed(told(walks()))
     stored = UserPersonalization().load(later.card, later.arrays())
     assert (stored.score_catalogue(visitor) == later.score_catalogue(visitor)).all()
-    again = stored.recounted(walks())
+    again = stored.refreshed(walks())
     assert (again.score_catalogue(visitor) == learned.score_catalogue(visitor)).all()
 
 
 def test_a_feature_that_is_gone_says_nothing() -> None:
     model = UserPersonalization().fit(told(walks()), SETTINGS, 3)
-    fresh = model.recounted(walks())
+    fresh = model.refreshed(walks())
     scores = fresh.score_catalogue(context(*ITEMS[5:1:-1]))
     assert scores.sum() == pytest.approx(1, abs=1e-5)
 
@@ -184,5 +183,5 @@ def test_a_ranker_that_does_not_name_its_features_knows_those_of_its_tables(
 
 def test_next_to_no_data_can_be_counted_anew() -> None:
     model = UserPersonalization().fit(training_data([]), UserPersonalizationSettings(), 0)
-    assert model.recounted(shop()).item_ids == shop().item_ids
-    assert model.recounted(shop()).recounted(training_data([])).item_ids == ()
+    assert model.refreshed(shop()).item_ids == shop().item_ids
+    assert model.refreshed(shop()).refreshed(training_data([])).item_ids == ()

@@ -2,15 +2,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
+from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.times import HOUR
 from pawsonalize.recipes.catalogue import RECIPES
-from pawsonalize.recipes.contract import Context, FoldingModel, TrainingData
+from pawsonalize.recipes.contract import Context, TrainingData
 from pawsonalize.recipes.trending_now import TrendingNow, TrendingNowModel, TrendingNowSettings
-from tests.recipe_checks import DAY, GROUPS, RecipeChecks, shop
+from tests.recipe_checks import DAY, RecipeChecks
 from tests.recipe_data import NOW, training_data, undescribed
 
 Event = tuple[str, str, int]
@@ -162,72 +160,9 @@ def test_the_length_of_the_windows_is_a_setting() -> None:
     assert trend(fit(weekly, window_hours=168), "a")[0] > 0
 
 
-def test_folding_in_equals_a_rebuild_of_everything() -> None:
-    data = training_data(
-        [(f"u{n * 7 % 30}", GROUPS[n * n % 20], NOW - (n * 37) % 200 * HOUR) for n in range(400)],
-        GROUPS,
-    )
-    rebuilt = TrendingNow().fit(data, TrendingNowSettings(), 0)
-    for seed in range(5):
-        rows = np.random.default_rng(seed).permutation(len(data)).tolist()
-        model = TrendingNow().fit(part_of(data, sorted(rows[:50])), TrendingNowSettings(), 0)
-        for start in range(50, 400, 70):
-            model = model.folded(part_of(data, rows[start : start + 70]))
-        assert_equal(model, rebuilt)
-
-
-events = st.lists(
-    st.tuples(
-        st.sampled_from("uvwxy"), st.sampled_from(GROUPS[:6]), st.integers(NOW - 4 * DAY, NOW)
-    )
-    | st.tuples(st.sampled_from("uv"), st.sampled_from(GROUPS[:6]), st.integers(0, NOW)),
-    max_size=40,
-)
-
-
-@settings(max_examples=150, deadline=None)
-@given(events=events, data=st.data())
-def test_any_batches_in_any_order_fold_in_exactly(events: list[Event], data: st.DataObject) -> None:
-    whole = training_data(events, GROUPS[:2])
-    rows = data.draw(st.permutations(range(len(whole))))
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(rows)), min_size=1, max_size=4)))
-    model = TrendingNow().fit(part_of(whole, sorted(rows[: cuts[0]])), TrendingNowSettings(), 0)
-    for start, end in zip(cuts, [*cuts[1:], len(rows)], strict=True):
-        model = model.folded(part_of(whole, rows[start:end]))
-    assert_equal(model, TrendingNow().fit(whole, TrendingNowSettings(), 0))
-
-
-def test_new_items_come_behind_those_that_were() -> None:
-    whole = training_data([*visits("a", 4, YESTERDAY), *visits("b", 9, TODAY)])
-    before = TrendingNow().fit(part_of(whole, [0, 1, 2, 3], 1), TrendingNowSettings(), 0)
-    after = before.folded(part_of(whole, list(range(4, 13))))
-    assert_equal(after, TrendingNow().fit(whole, TrendingNowSettings(), 0))
-    assert (before.item_ids, after.item_ids) == (("a",), ("a", "b"))
-    with pytest.raises(InvalidInput, match="begin with"):
-        after.folded(training_data(visits("c", 1, NOW)))
-
-
-def test_folding_changes_the_next_answer_and_not_the_model_before() -> None:
-    data = training_data(visits("quiet", 5, YESTERDAY) + visits("hit", 20, TODAY))
-    before: FoldingModel = TrendingNow().fit(
-        part_of(data, list(range(5))), TrendingNowSettings(), 0
-    )
-    assert isinstance(before, FoldingModel)
-    scores = before.score_catalogue(Context((), NOW))
-    after = before.folded(part_of(data, list(range(5, 25))))
-    assert (before.score_catalogue(Context((), NOW)) == scores).all()
-    quiet, hit = after.score_catalogue(Context((), NOW))
-    assert hit > quiet
-    assert after.card == before.card
-    counted = RECIPES["popularity-count"]
-    assert not isinstance(counted.fit(shop(), counted.settings(), 0), FoldingModel)
-
-
 def test_what_is_older_than_two_windows_takes_no_memory() -> None:
     model = fit(visits("a", 500, NOW - 4 * DAY), visits("a", 3, TODAY))
     assert len(model.recent.step) == 3
-    late = part_of(training_data(visits("a", 500, NOW - 3 * DAY)), list(range(500)))
-    assert len(model.folded(late).recent.step) == 3
 
 
 @pytest.mark.parametrize("name", ["visits", "recent.item"])

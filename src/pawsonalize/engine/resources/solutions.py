@@ -141,8 +141,7 @@ class SolutionVersion(Resource, frozen=True, kw_only=True):
     - `recipe`, `settings`, `selection` and `tuning` are the solution's when the version was
       created. Together with `cut` and `seed` they determine the training, unless the tuning ran out
       of time; `tuned` is its result.
-    - An UPDATE adds what `cut` brings to the version `base`. `folded` are the cuts of the base and
-      of its bases, oldest first.
+    - An UPDATE is the version `base` with its counts as of `cut`: what was learned stays.
     - A FULL training measures its `metrics` on held-out users, which fits twice: before it is
       ACTIVE if `measured` is set, else right after. An UPDATE keeps those of its base. `unmeasured`
       says why there are none.
@@ -162,7 +161,6 @@ class SolutionVersion(Resource, frozen=True, kw_only=True):
     tuned: Tuned | None = None
     mode: TrainingMode = TrainingMode.FULL
     base: str | None = None
-    folded: tuple[Cut, ...] = ()
     cut: Cut
     seed: int = 0
     measured: bool = False

@@ -1,5 +1,6 @@
 """An incremental update: the events after a version's cut become counts of its model."""
 
+from dataclasses import replace
 from itertools import chain
 
 from pawsonalize.engine.resources.campaigns import Campaign
@@ -11,7 +12,7 @@ from pawsonalize.engine.serving.served import Fold, Folds
 from pawsonalize.engine.training.kept_rows import KeptRows, digest, rows_since, rows_through
 from pawsonalize.engine.training.training_data import data_of
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import RecountingModel
+from pawsonalize.recipes.contract import Arrays, Card, Model, TrainingData
 from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
@@ -49,20 +50,24 @@ class Folder:
         self._artefacts.sweep()  # left by an earlier update that died halfway
         card, arrays = self._artefacts.load(version.artefact)
         model = recipe_named(version.recipe).load(card, arrays)
-        if not isinstance(model, RecountingModel):
-            return None
         group = self._registry.get(Solution, version.solution).data_group
         log, catalogue = self._log.of(group), self._catalogue.of(group)
         reader = FacetReader.of(catalogue)
         rows = rows_beyond(version, KeptRows.from_arrays(arrays), log, reader, cut.log_offset)
         seen = rows.sent_by(cut.as_of)
         data = data_of(seen, catalogue, cut, version.selection, digest, log.event_types)
-        fresh = model.recounted(data)
         fold = Fold(name, cut)
-        self._artefacts.save(fold.location, fresh.card, fresh.arrays())
+        self._artefacts.save(fold.location, *refreshed(model, data))
         asked_for = (one.versions for one in self._registry.all(Campaign))
         self._folds.trim({name, *chain.from_iterable(asked_for)})
         return fold
+
+
+def refreshed(model: Model, data: TrainingData) -> tuple[Card, Arrays]:
+    """The model with the counts of the data; what the card says of its tuning stays."""
+    fresh = model.refreshed(data)
+    card = replace(fresh.card, extra={**model.card.extra, **fresh.card.extra})
+    return card, fresh.arrays()
 
 
 def rows_beyond(

@@ -1,6 +1,5 @@
 """One training: from a part of the log to a stored model with its metrics."""
 
-import hashlib
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -27,22 +26,13 @@ from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.serving.facets import FacetReader
 from pawsonalize.engine.training.evaluating.holdout import SplitName, hold_out, item_births
 from pawsonalize.engine.training.kept_rows import KeptRows, digest, rows_through
-from pawsonalize.engine.training.refresh import rows_beyond
+from pawsonalize.engine.training.refresh import refreshed, rows_beyond
 from pawsonalize.engine.training.settings import trained_settings
-from pawsonalize.engine.training.training_data import data_of, new_data
+from pawsonalize.engine.training.training_data import data_of
 from pawsonalize.engine.training.tuning import tune
 from pawsonalize.evaluation.metrics.catalogue import METRICS
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import (
-    Arrays,
-    Card,
-    FoldingModel,
-    Model,
-    Recipe,
-    RecountingModel,
-    TrainingData,
-)
-from pawsonalize.recipes.fingerprint import fingerprint
+from pawsonalize.recipes.contract import Arrays, Card, Recipe, TrainingData
 from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
@@ -92,7 +82,10 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A new model and its data; `card` and `arrays` are for its artefact."""
+    """A model just made, of what data: `card` and `arrays` are to be stored.
+
+    The arrays hold the rows of the log as well, so that a refresh reads only what came after them.
+    """
 
     data: TrainingData
     card: Card
@@ -204,10 +197,11 @@ class Trainer:
         report.phase("fitting")
         recipe = recipe_named(version.recipe)
         model = recipe.fit(data, trained_settings(version), version.seed)
+        stored = {**model.arrays(), **rows.arrays()}
         if tuned is None:
-            return Fitted(data, model.card, _stored(model, rows))
+            return Fitted(data, model.card, stored)
         extra = {**model.card.extra, "tuned": msgspec.to_builtins(tuned)}
-        return Fitted(data, replace(model.card, extra=extra), _stored(model, rows))
+        return Fitted(data, replace(model.card, extra=extra), stored)
 
     def _updated(
         self, version: SolutionVersion, log: EventLog, catalogue: Catalogue, report: "Report"
@@ -217,27 +211,13 @@ class Trainer:
         assert base.artefact is not None
         card, arrays = self._artefacts.load(base.artefact)
         model = recipe_named(base.recipe).load(card, arrays)
-        if isinstance(model, RecountingModel):
-            kept = KeptRows.from_arrays(arrays)
-            reader = FacetReader.of(catalogue)
-            rows = rows_beyond(base, kept, log, reader, version.log_offset, report)
-            data = _data(rows, catalogue, version, log.event_types)
-            report.phase("folding")
-            fresh = model.recounted(data)
-            return Fitted(data, fresh.card, _stored(fresh, rows))
-        assert isinstance(model, FoldingModel)
-        data = new_data(
-            log,
-            catalogue,
-            model.item_ids,
-            (*version.folded, version.cut),
-            selection=version.selection,
-            progress=report,
-        )
-        report.phase("folding")
-        made_of = hashlib.sha256(f"{model.card.fingerprint} {fingerprint(data)}".encode())
-        card = replace(model.card, fingerprint=made_of.hexdigest())
-        return Fitted(data, card, model.folded(data).arrays())
+        kept = KeptRows.from_arrays(arrays)
+        reader = FacetReader.of(catalogue)
+        rows = rows_beyond(base, kept, log, reader, version.log_offset, report)
+        data = _data(rows, catalogue, version, log.event_types)
+        report.phase("counting")
+        card, counts = refreshed(model, data)
+        return Fitted(data, card, {**counts, **rows.arrays()})
 
 
 def _data(
@@ -245,12 +225,6 @@ def _data(
 ) -> TrainingData:
     seen = rows.sent_by(version.as_of)
     return data_of(seen, catalogue, version.cut, version.selection, digest, event_types)
-
-
-def _stored(model: Model, rows: KeptRows) -> Arrays:
-    """The contents of an artefact; with the counted rows, if the model can count again."""
-    arrays = model.arrays()
-    return {**arrays, **rows.arrays()} if isinstance(model, RecountingModel) else arrays
 
 
 class Report:

@@ -99,8 +99,7 @@ def training_data(
     The catalogue is the items dataset in order of id, then items that only events name.
     """
     cut = Cut(through, as_of)
-    before = Cut(after, as_of) if after else None
-    rows = _rows(log, before, cut, progress)
+    rows = _rows(log, after, cut, progress)
     return data_of(rows, catalogue, cut, selection, event_types=log.event_types)
 
 
@@ -144,43 +143,13 @@ def marked_training_data(
     columns = _Columns(catalogue, log.event_types)
     columns.name_items()
     early = Cut(min(mark, cut.log_offset), cut.as_of)
-    for row in _selected(log, None, early, selection, silent):
+    for row in _chosen(_rows(log, 0, early, silent), early, selection):
         columns.add(row)
     marked = len(columns)
-    for row in _selected(log, early, cut, selection, progress):
+    for row in _chosen(_rows(log, early.log_offset, cut, progress), cut, selection):
         columns.add(row)
     stock = columns.stock(cut.as_of)
     return columns.data(cut.as_of, stock), columns.order() < marked
-
-
-def new_data(
-    log: EventLog,
-    catalogue: Catalogue,
-    known_items: Sequence[str],
-    cuts: Sequence[Cut],
-    *,
-    selection: TrainingSelection = _EVERYTHING,
-    progress: Progress = silent,
-) -> TrainingData:
-    """The events that the last cut adds to the ones before it, with the codes of a model.
-
-    `known_items` are the model's. `cuts` are those that it was trained on, oldest first, and the
-    new one; each sees at least what the one before it saw. Users and event types keep their codes,
-    unless a session's user became known since: that may number later users anew.
-    """
-    columns = _Columns(catalogue, log.event_types)
-    for item_id in known_items:
-        columns.items.number(item_id)
-    *folded, newest = cuts
-    before = None
-    for cut in folded:
-        for row in _selected(log, before, cut, selection, silent):
-            columns.name(row)
-        before = cut
-    columns.name_items()
-    for row in _selected(log, before, newest, selection, progress):
-        columns.add(row)
-    return columns.data(newest.as_of)
 
 
 class _Codes:
@@ -220,15 +189,6 @@ class _Columns:
         for described in self._catalogue.items():
             self.items.number(described.item_id)
 
-    def name(self, row: TrainingRow) -> None:
-        """Give the row's names their codes."""
-        visitor, _item_id, sent_type, _sent_at, _amount, _properties = row
-        kind = self._meaning(sent_type)
-        if kind in self._against:
-            return
-        self._users.number(visitor)
-        self._type_code(kind)
-
     def add(self, row: TrainingRow) -> None:
         visitor, item_id, sent_type, sent_at, amount, properties = row
         kind = self._meaning(sent_type)
@@ -260,7 +220,7 @@ class _Columns:
         columns = np.asarray(stays).reshape(-1, 3).T
         return Stock(columns[0].astype(np.int32), columns[1], columns[2])
 
-    def data(self, as_of: int, stock: Stock | None = None) -> TrainingData:
+    def data(self, as_of: int, stock: Stock) -> TrainingData:
         user, item, event_type, time, value = (np.asarray(column) for column in self._columns)
         order = self.order()
         return TrainingData(
@@ -274,7 +234,7 @@ class _Columns:
             event_types=self._types.names,
             attributes=item_attributes(self.items.names, self._catalogue),
             as_of=as_of,
-            stock=stock or Stock.unknown(),
+            stock=stock,
             facets=self._facets.data(order, user[order], self._facets_of_users()),
             returned=self._spoken_against(RETURN),
             disliked=self._spoken_against(DISLIKE),
@@ -298,13 +258,6 @@ class _Columns:
         return self._types.number(VIEW if full else kind)
 
 
-def _selected(
-    log: EventLog, before: Cut | None, cut: Cut, selection: TrainingSelection, progress: Progress
-) -> Iterator[TrainingRow]:
-    """The selected events that this cut sees and the one before it did not."""
-    return _chosen(_rows(log, before, cut, progress), cut, selection)
-
-
 def _chosen(
     rows: Iterable[TrainingRow], cut: Cut, selection: TrainingSelection
 ) -> Iterator[TrainingRow]:
@@ -323,13 +276,7 @@ def _chosen(
             yield row
 
 
-def _rows(log: EventLog, before: Cut | None, cut: Cut, progress: Progress) -> Iterator[TrainingRow]:
-    after = 0
-    if before is not None:
-        after = before.log_offset
-    if before is not None and before.as_of < cut.as_of:
-        for batch in log.training_rows(after, cut.as_of):  # those that were in the future then
-            yield from (row for row in batch if row[3] > before.as_of)
+def _rows(log: EventLog, after: int, cut: Cut, progress: Progress) -> Iterator[TrainingRow]:
     done = after
     for batch in log.training_rows(cut.log_offset, cut.as_of, after=after):
         yield from batch

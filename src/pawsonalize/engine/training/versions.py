@@ -19,10 +19,9 @@ from pawsonalize.engine.resources.solutions import (
     Tuning,
 )
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.engine.serving.served import Folds, load_model
+from pawsonalize.engine.serving.served import Folds
 from pawsonalize.engine.training.settings import trained_settings, with_meanings
 from pawsonalize.engine.training.tuning import planned_trials
-from pawsonalize.recipes.contract import FoldingModel, RecountingModel
 from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.event_log import EventLog
 
@@ -196,12 +195,6 @@ class SolutionVersions:
                 f"solution {version.solution} has no version to update: train it in mode FULL",
                 field="mode",
             )
-        model = load_model(self._artefacts, base)
-        if not isinstance(model, FoldingModel | RecountingModel):
-            raise InvalidInput(
-                f"a model of {base.recipe} takes in no new events: train it in mode FULL",
-                field="mode",
-            )
         if self._erased_since(base):
             raise InvalidInput(
                 f"users were erased since {base.name} was trained, and an update would know them"
@@ -224,7 +217,6 @@ class SolutionVersions:
             unmeasured=base.unmeasured,
             seed=base.seed,
             base=base.name,
-            folded=(*base.folded, base.cut),
         )
 
     def _erased_since(self, base: SolutionVersion) -> bool:

@@ -9,15 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.recipes.contract import Arrays, Context, TrainingData
+from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.artefact import numbers_of, pack, unpack
 from pawsonalize.recipes.learned.design import Design
+from pawsonalize.recipes.learned.factors import Factors
 from pawsonalize.recipes.learned.features import feature_names, features
 from pawsonalize.recipes.learned.likeness import build_likeness, likeness_of
 from pawsonalize.recipes.learned.log import read_log
 from pawsonalize.recipes.learned.ranker import Ranker, fit_ranker
 from pawsonalize.recipes.learned.requests import Requests, of_context
 from pawsonalize.recipes.learned.samples import draw
-from pawsonalize.recipes.learned.tables import Tables, count
+from pawsonalize.recipes.learned.steps import count_steps
+from pawsonalize.recipes.learned.tables import Tables, count, derive
 from pawsonalize.recipes.mixture import Mixture
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 
@@ -88,6 +91,19 @@ class Learned:
             return None
         ranker = fit_ranker(*samples, feature_names(counted.tables), design)
         return None if ranker is None else cls.of(counted.tables, ranker)
+
+    def refreshed(self, data: TrainingData, mixture: Mixture) -> "Learned":
+        """The ranker and its factors above the tables that a fit on `data` would count.
+
+        Features that came since, as when the first animals became known, wait for a training.
+        """
+        before = self.tables
+        log = read_log(data, before.design)
+        counts = count_steps(log, before.design.window, before.design.gap_decay)
+        factors = _renumbered(before.factors, before.index, mixture.index)
+        likeness = likeness_of(*build_likeness(data.attributes))
+        _, tables = derive(log, counts, factors, mixture, likeness, before.design)
+        return Learned.of(tables, self.ranker)
 
     @property
     def recall(self) -> float:
@@ -165,3 +181,13 @@ def part_of(feature: str) -> str:
     if first in ("like", "taste") and attribute in _ATTRIBUTES:
         return attribute
     return _PARTS.get(name) or _PARTS[first]
+
+
+def _renumbered(factors: Factors, before: ItemIndex, after: ItemIndex) -> Factors:
+    """The factors by the new positions; an item that had none is apart from all others."""
+    rows = before.rows(after.ids)
+    nothing = np.zeros((1, factors.source.shape[1]), np.float32)
+    return Factors(
+        np.concatenate([factors.source, nothing])[rows],
+        np.concatenate([factors.target, nothing.T], axis=1).take(rows, axis=1),
+    )

@@ -47,7 +47,7 @@ KINDS: tuple[Resource, ...] = (
         settings={"doubt": 0.5, "learn": True},
         selection=TrainingSelection((EventParameters("view", 0.5, 2.0),), 30.0),
     ),
-    msgspec.structs.replace(V1, folded=(Cut(1, 2),), metrics={"m": 0.5}, revision=4),
+    msgspec.structs.replace(V1, metrics={"m": 0.5}, revision=4),
     Campaign(
         name="a",
         solution="a",

@@ -27,13 +27,13 @@ from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.ranking import shares
 from pawsonalize.engine.serving.recommender import Answer, Candidate, Runtime
 from pawsonalize.engine.serving.served import Loader, Served, ServingSettings
-from pawsonalize.recipes.contract import Arrays, Card, Context, Floats
+from pawsonalize.recipes.contract import Arrays, Card, Context, Floats, Model, TrainingData
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.availability import Availability
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.impressions import Impression, Impressions
+from pawsonalize.storage.impressions import Impression
 from tests.animal_data import animal
 from tests.event_data import T0, event
 
@@ -63,6 +63,9 @@ class KnownWeights:
 
     def contributions(self, context: Context, items: Sequence[str]) -> dict[str, Floats]:
         return {"popularity": self.score(context, items)}
+
+    def refreshed(self, data: TrainingData) -> Model:
+        raise NotImplementedError
 
     def arrays(self) -> Arrays:
         return {}

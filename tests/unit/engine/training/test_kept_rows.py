@@ -16,7 +16,7 @@ from pawsonalize.engine.serving.facets import DEVICE, FacetReader
 from pawsonalize.engine.training.kept_rows import KeptRows, digest, rows_since, rows_through
 from pawsonalize.engine.training.training_data import data_of, training_data
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Context, RecountingModel, Seen, TrainingData
+from pawsonalize.recipes.contract import Context, Seen, TrainingData
 from pawsonalize.recipes.fingerprint import fingerprint
 from pawsonalize.storage.catalogue import Catalogue, Item, User
 from pawsonalize.storage.database import Database
@@ -96,7 +96,6 @@ def test_folds_give_the_data_and_the_model_of_a_rebuild_from_the_log(
     data = data_of(trained.sent_by(T0), catalogue, Cut(through, T0), selection, digest)
     assert_same(data, training_data(log, catalogue, through=through, as_of=T0, selection=selection))
     model = recipe.fit(data, chosen, 0)
-    assert isinstance(model, RecountingModel)
     chained = trained
     for number, part in enumerate(later, start=1):
         catalogue.put_items([Item(item, {}) for item in catalogue_items[:number]])
@@ -115,7 +114,7 @@ def test_folds_give_the_data_and_the_model_of_a_rebuild_from_the_log(
             seen = rows.sent_by(cut.as_of)
             assert_same(data_of(seen, catalogue, cut, selection, digest), rebuilt)
         seen = folded.sent_by(cut.as_of)
-        fresh = model.recounted(data_of(seen, catalogue, cut, selection, digest))
+        fresh = model.refreshed(data_of(seen, catalogue, cut, selection, digest))
         whole = recipe.fit(rebuilt, chosen, 0)
         for name, array in whole.arrays().items():
             assert array.tobytes() == fresh.arrays()[name].tobytes(), name

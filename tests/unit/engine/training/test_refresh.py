@@ -18,6 +18,7 @@ from pawsonalize.engine.serving.served import Fold, Folds, Loader, ServingSettin
 from pawsonalize.engine.training.refresh import Folder
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.recipes.catalogue import RECIPES
 from pawsonalize.recipes.contract import Context
 from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.catalogue import Catalogue
@@ -80,17 +81,18 @@ def world(
     return World(log, versions, trainer, campaigns, live)
 
 
+@pytest.mark.parametrize("recipe", [name for name in RECIPES if name != "next-best-action"])
 def test_a_fold_is_what_a_training_of_that_moment_would_be(
-    world: World, folder: Folder, artefacts: ArtefactStore, versions: SolutionVersions
+    world: World, folder: Folder, artefacts: LocalArtefacts, recipe: str
 ) -> None:
-    version = world.serve()
+    version = world.serve(recipe)
     assert folder.fold(version.name, NOW) is None, "nothing is new"
     world.see(NEW, "2-B-1-1")
     fold = folder.fold(version.name, NOW)
     assert fold is not None
     assert fold.cut == Cut(11, NOW)
     _card, arrays = artefacts.load(fold.location)
-    whole = load_model(artefacts, world.train())
+    whole = load_model(artefacts, world.train(recipe))
     assert arrays.keys() == whole.arrays().keys()
     for name, array in whole.arrays().items():
         assert array.tobytes() == arrays[name].tobytes(), name
@@ -111,15 +113,6 @@ def test_a_version_of_old_that_kept_no_rows_is_folded_from_the_whole_log(
     assert fold is not None
     folded = msgspec.structs.replace(version, artefact=fold.location)
     assert NEW in load_model(artefacts, folded).item_ids
-
-
-def test_recipes_that_cannot_count_anew_are_left_alone(
-    world: World, folder: Folder, artefacts: ArtefactStore
-) -> None:
-    version = world.serve("popularity-count")
-    world.see(NEW)
-    assert folder.fold(version.name, NOW) is None
-    assert artefacts.locations("") == [version.artefact]
 
 
 def test_only_the_newest_folds_of_what_is_or_was_just_served_are_kept(

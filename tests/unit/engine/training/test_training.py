@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
-from pawsonalize.domain.times import DAY, HOUR
+from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import moved
@@ -20,13 +20,11 @@ from pawsonalize.engine.resources.solutions import (
 )
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.engine.serving.served import load_model
 from pawsonalize.engine.training import trainer
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.evaluation.metrics.catalogue import METRICS
 from pawsonalize.recipes.catalogue import RECIPES
-from pawsonalize.recipes.contract import Context
 from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.catalogue import Catalogue, Item
 from pawsonalize.storage.event_log import EventLog
@@ -202,32 +200,7 @@ def test_a_training_says_how_far_it_is_and_a_report_that_fails_costs_nothing(
     assert phases == ["reading", "fitting", "saving"]
 
 
-@pytest.mark.parametrize("rounds", [1, 3])
-def test_folding_new_events_gives_the_model_of_a_full_training(
-    train: Train, log: EventLog, catalogue: Catalogue, artefacts: ArtefactStore, rounds: int
-) -> None:
-    catalogue.put_items([Item(f"2-B-1-{n}", {}) for n in range(3)])
-    train(recipe="trending-now", seed=5)
-    for number in range(rounds):
-        log.append(
-            [
-                event(f"{number} {n}", user=f"u{n % 7}", item=f"2-B-1-{n % 6}", at=at * DAY)
-                # Some were sent before what is known, some are from the future.
-                for n, at in enumerate((number + 1, number - 1, 0, number + 2, number + 1))
-            ]
-        )
-        as_of = T0 + 1000 + (number + 1) * DAY
-        updated = train(as_of=as_of, now=T0 + 1 + number, mode=TrainingMode.UPDATE)
-    full = train(as_of=as_of, now=T0 + 99, recipe="trending-now", seed=5)
-    assert updated.events < full.events
-    folded, fitted = (load_model(artefacts, version) for version in (updated, full))
-    assert folded.item_ids == fitted.item_ids
-    for hours in range(-72, 72, 6):
-        moment = Context((), as_of + hours * HOUR)
-        assert (folded.score_catalogue(moment) == fitted.score_catalogue(moment)).all()
-
-
-@pytest.mark.parametrize("recipe", ["user-personalization", "personalized-ranking"])
+@pytest.mark.parametrize("recipe", [name for name in RECIPES if name != "next-best-action"])
 def test_an_update_counts_anew_as_a_full_training_where_nothing_is_learned(
     train: Train, log: EventLog, catalogue: Catalogue, tmp_path: Path, recipe: str
 ) -> None:
@@ -243,7 +216,9 @@ def test_an_update_counts_anew_as_a_full_training_where_nothing_is_learned(
     made, whole = files(tmp_path, updated), files(tmp_path, full)
     assert made.keys() == whole.keys()
     differing = {name for name in made if made[name] != whole[name]}
-    assert differing == {"card.json", "SHA256SUMS"}, "the card says what it was learned on"
+    # Where something may have been learned, the card says on what.
+    learns = recipe in ("user-personalization", "personalized-ranking")
+    assert differing == ({"card.json", "SHA256SUMS"} if learns else set())
 
 
 def test_an_unknown_recipe_is_answered_with_those_there_are(train: Train) -> None:
