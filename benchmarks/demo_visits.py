@@ -10,9 +10,8 @@ from pawsonalize.demo.log import EVENT_TYPES, VIEW
 from pawsonalize.demo.world import World
 from pawsonalize.domain.breeds import family_of
 from pawsonalize.domain.preferences import HOUSEHOLD, USER_FACET
-from pawsonalize.recipes.contract import Context, ItemAttributes, Seen, TrainingData
+from pawsonalize.recipes.contract import Context, ItemAttributes, Seen, Stock, TrainingData
 from pawsonalize.recipes.facets import Facet, Facets
-from pawsonalize.recipes.stock import Stock
 
 _READ = 50  # events of a context, as in serving
 _ANSWERS = ("no", "yes")

@@ -21,7 +21,7 @@ from pawsonalize.engine.serving.animals.utility import Weighing
 from pawsonalize.engine.serving.recommender import GroupScores
 from pawsonalize.engine.serving.served import Served
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.classes.latent import classes_of
+from pawsonalize.recipes.classes import classes_of
 from pawsonalize.recipes.contract import Context
 
 _RECIPE = "user-personalization"

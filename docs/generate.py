@@ -21,7 +21,7 @@ from pawsonalize.domain.event_types import SYNONYMS
 from pawsonalize.http.openapi import openapi
 from pawsonalize.http.operation import UNKNOWN_FIELDS_HEADER
 from pawsonalize.recipes.catalogue import RECIPES
-from pawsonalize.recipes.ranges import Range, tunable
+from pawsonalize.recipes.settings import Range, tunable
 from pawsonalize.settings import Settings
 
 _REFERENCE = Path(__file__).parent / "reference"

@@ -33,7 +33,7 @@ from pawsonalize.http.resources import (
     read_page,
 )
 from pawsonalize.http.services import Services
-from pawsonalize.recipes.ranges import Range
+from pawsonalize.recipes.settings import Range
 
 
 class EventWeight(Form, frozen=True, rename="camel"):

@@ -4,18 +4,19 @@ Recipes are pure: no clock, network, file or global random state. Time and seed 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.recipes.facets import Facet, Facets
-from pawsonalize.recipes.returned import Returned
-from pawsonalize.recipes.stock import Stock
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
 Arrays = Mapping[str, NDArray[Any]]
+
+FOREVER = int(np.iinfo(np.int64).max)
+"""The end of a stay that goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,78 @@ class ItemAttributes:
     names: tuple[str, ...]
     values: tuple[tuple[str, ...], ...]
     codes: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """Stays of animals as columns of equal length; without any, supply is not known.
+
+    An animal of item `item` (a code) is available from `since` until just before `until`
+    (milliseconds since 1970, `FOREVER` while it waits).
+    """
+
+    item: NDArray[np.int32]
+    since: NDArray[np.int64]
+    until: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+    @classmethod
+    def unknown(cls) -> "Stock":
+        """No stays at all."""
+        return cls(np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+    def as_of(self, moment: int, code: NDArray[np.integer]) -> "Stock":
+        """What was known at the moment, item i renumbered `code[i]` (-1: left out)."""
+        told = (self.since <= moment) & (code[self.item] >= 0)
+        until = np.where(self.until > moment, FOREVER, self.until)
+        return Stock(code[self.item[told]].astype(np.int32), self.since[told], until[told])
+
+    def at(self, moment: int, n_items: int) -> NDArray[np.int64]:
+        """Available animals of each item at the moment, shape (items,)."""
+        there = (self.since <= moment) & (moment < self.until)
+        return np.bincount(self.item[there], minlength=n_items)
+
+    def mean(
+        self, moments: NDArray[np.int64], weights: NDArray[np.floating], n_items: int
+    ) -> NDArray[np.float32]:
+        """Available animals of each item, the mean over weighted moments, shape (items,).
+
+        So an animal counts by the weight of the moments it was available at.
+        """
+        order = np.argsort(moments, kind="stable")
+        up_to = np.concatenate(([0.0], np.cumsum(weights[order], dtype=np.float64)))
+        first, last = (np.searchsorted(moments[order], edge) for edge in (self.since, self.until))
+        share = (up_to[last] - up_to[first]) / max(float(up_to[-1]), 1e-30)
+        return np.bincount(self.item, share, minlength=n_items).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """Events that speak against an item: which, and when (milliseconds since 1970)."""
+
+    item: NDArray[np.int32]
+    time: NDArray[np.int64]
+
+    @classmethod
+    def nothing(cls) -> "Returned":
+        """Nothing ever spoke against an item."""
+        return cls(np.zeros(0, np.int32), np.zeros(0, np.int64))
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+    @property
+    def newest(self) -> int:
+        """The moment of the last one; long ago without any."""
+        return int(self.time.max(initial=-(2**60)))
+
+    def as_of(self, moment: int, position: NDArray[np.int64]) -> "Returned":
+        """Those known by a moment, with items numbered anew (-1 for one that is left out)."""
+        kept = self.time <= moment
+        kept &= position[self.item] >= 0
+        return Returned(position[self.item[kept]].astype(np.int32), self.time[kept])
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +134,18 @@ class TrainingData:
 
     def __len__(self) -> int:
         return len(self.item)
+
+    def of_events(self, rows: NDArray[np.bool_]) -> "TrainingData":
+        """The same with some of its events, by a mask; the catalogue and all else stay."""
+        return replace(
+            self,
+            user=self.user[rows],
+            item=self.item[rows],
+            event_type=self.event_type[rows],
+            value=self.value[rows],
+            time=self.time[rows],
+            facets=self.facets.of(rows),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,33 +1,83 @@
-"""The mixture: five candidate tables, each a distribution over the catalogue.
+"""Event types weigh, and time fades them: what a context says of a visitor's interests."""
 
-Each says where the next choice may fall: back to the visitor's own items, on to what followed
-them, to what was met together with them, to their kin, to what is popular. So their mixture is a
-distribution as well, and a table's part of a score is its reason. It works from zero data on.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.recipes import event_values
-from pawsonalize.recipes.contract import Arrays, Context, TrainingData
-from pawsonalize.recipes.facet_lifts import FacetLifts
-from pawsonalize.recipes.interests import Interests, read_interests
-from pawsonalize.recipes.items import ItemIndex
-from pawsonalize.recipes.kin import Kin, cell_steps
-from pawsonalize.recipes.mixture_settings import MixtureSettings
-from pawsonalize.recipes.popularity import Popularity, decay, decayed_users
-from pawsonalize.recipes.reception import Reception
-from pawsonalize.recipes.supply import Supply
-from pawsonalize.recipes.tables import Table
-from pawsonalize.recipes.transitions import (
+from pawsonalize.domain.times import DAY
+from pawsonalize.recipes.contract import Arrays, Context
+from pawsonalize.recipes.counts.availability import Supply
+from pawsonalize.recipes.counts.facet_lifts import FacetLifts
+from pawsonalize.recipes.counts.popularity import Popularity, decayed_users
+from pawsonalize.recipes.counts.related_items import Kin, cell_steps
+from pawsonalize.recipes.counts.return_rate import Reception
+from pawsonalize.recipes.counts.rows import SparseRows
+from pawsonalize.recipes.counts.steps import (
     covisit_table,
     repeat_share,
     transition_counts,
     transition_table,
 )
+from pawsonalize.recipes.counts.weights import OLDEST, EventWeights, WeighedLog
+from pawsonalize.recipes.items import ItemIndex
+from pawsonalize.recipes.mixture_settings import MixtureSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Interests:
+    """A visitor's items, each once, the newest first.
+
+    `rows` are catalogue positions (`len(index.ids)` for an item outside), `strengths` the
+    weights by event types and age. `cells[:, k]` are the cells of item k.
+    """
+
+    ids: tuple[str, ...]
+    rows: NDArray[np.int64]
+    strengths: NDArray[np.float32]
+    cells: NDArray[np.int64]
+
+    def faded(self, decay: float) -> NDArray[np.float32]:
+        """The strengths, each item counting `decay` times the one after it, shape (items,)."""
+        ranks = np.arange(len(self.strengths), dtype=np.float32)
+        return self.strengths * np.float32(decay) ** ranks
+
+
+def read_interests(
+    context: Context,
+    index: ItemIndex,
+    weights: EventWeights,
+    half_life_days: float,
+) -> Interests:
+    """Gather a context's events by item; each counts half after `half_life_days`.
+
+    An event from after `now` (a clock that is ahead) counts as one of now. Each repeat of an
+    item adds half as much as the repeat before: coming back matters, reloading hardly does.
+    """
+    strengths: dict[str, float] = {}
+    repeats: dict[str, float] = {}
+    now, half_life = context.now, half_life_days * DAY
+    for event in context.events:
+        strength = weights.of_event(event.event_type, event.value)
+        age = now - event.time
+        if age > 0:
+            strength *= 0.5 ** min(age / half_life, OLDEST)
+        item = event.item
+        if item in strengths:
+            repeats[item] *= 0.5
+            strengths[item] += strength * repeats[item]
+        else:
+            repeats[item] = 1.0
+            strengths[item] = strength
+    ids = tuple(strengths)
+    rows = index.rows(ids)
+    cells = index.cells[:, rows]
+    outside = np.flatnonzero(rows == len(index.ids))
+    if len(outside):
+        cells[:, outside] = index.kin_of([ids[place] for place in outside])
+    return Interests(ids, rows, np.array(list(strengths.values()), np.float32), cells)
+
 
 TABLES = ("own history", "transitions", "co-visits", "kin", "popularity")
 
@@ -37,8 +87,8 @@ class Mixture:
     """The candidate tables; `repeat_share` is how often users return to what they saw."""
 
     index: ItemIndex
-    transitions: Table
-    covisits: Table
+    transitions: SparseRows
+    covisits: SparseRows
     kin: Kin
     popularity: Popularity
     supply: Supply
@@ -46,26 +96,21 @@ class Mixture:
     reception: Reception
     repeat_share: float
     _settings: MixtureSettings
-    _type_weights: Mapping[str, float]
+    _weights: EventWeights
 
     @classmethod
-    def fit(cls, data: TrainingData, index: ItemIndex, settings: MixtureSettings) -> "Mixture":
+    def fit(cls, log: WeighedLog, index: ItemIndex, settings: MixtureSettings) -> "Mixture":
         """Count; nothing is random. The dayparts are among the data's facets already."""
-        s = settings
+        s, data = settings, log.data
         users = decayed_users(data, s.popularity_half_life_days)
-        weight = _event_weights(data, s)
         counts = transition_counts(
-            data, weight, window=s.window, gap_decay=s.gap_decay, back=s.backward_weight
+            log, window=s.window, gap_decay=s.gap_decay, back=s.backward_weight
         )
         steps = cell_steps(
             counts, index, width=s.neighbours, prior=s.kin_prior, fade=s.kin_level_fade
         )
         covisits = covisit_table(
-            data,
-            weight,
-            history=s.covisit_history,
-            width=s.neighbours,
-            shrinkage=s.covisit_shrinkage,
+            log, history=s.covisit_history, width=s.neighbours, shrinkage=s.covisit_shrinkage
         )
         return cls(
             index=index,
@@ -73,14 +118,12 @@ class Mixture:
             covisits=covisits,
             kin=Kin.of(steps, (users + s.kin_smoothing).astype(np.float32), index),
             popularity=Popularity.of(users, index, s.smoothing),
-            supply=Supply.of(data, s.behaviour_half_life_days, s.supply_smoothing),
-            facets=FacetLifts.of(data, weight, index, s.facet_doubt, s.preference_unlike),
-            reception=Reception.of(
-                data, weight, s.return_weight, s.behaviour_half_life_days, s.dislike_weight
-            ),
+            supply=Supply.of(log, s.supply_smoothing),
+            facets=FacetLifts.of(data, log.weight, index, s.facet_doubt, s.preference_unlike),
+            reception=Reception.of(log, s.return_weight, s.dislike_weight),
             repeat_share=repeat_share(data, s.window),
             _settings=s,
-            _type_weights=s.type_weights,
+            _weights=log.weights,
         )
 
     @classmethod
@@ -91,8 +134,8 @@ class Mixture:
         n_items = len(index.ids)
         return cls(
             index=index,
-            transitions=Table.from_arrays("transitions", arrays, n_items, n_items),
-            covisits=Table.from_arrays("covisits", arrays, n_items, n_items),
+            transitions=SparseRows.from_arrays("transitions", arrays, n_items, n_items),
+            covisits=SparseRows.from_arrays("covisits", arrays, n_items, n_items),
             kin=Kin.from_arrays(arrays, index),
             popularity=Popularity.from_arrays(arrays, index),
             supply=Supply.from_arrays(arrays, n_items, settings.supply_smoothing),
@@ -102,7 +145,7 @@ class Mixture:
             reception=Reception.from_arrays(arrays, n_items),
             repeat_share=repeat_share,
             _settings=settings,
-            _type_weights=settings.type_weights,
+            _weights=settings.event_weights,
         )
 
     def arrays(self) -> Arrays:
@@ -121,9 +164,7 @@ class Mixture:
         """What each table adds to the scores, shape (tables, items + outside)."""
         s = self._settings
         recent = Context(context.events[: s.context_events], context.now)
-        seen = read_interests(
-            recent, self.index, self._type_weights, s.context_half_life_days, s.valued
-        )
+        seen = read_interests(recent, self.index, self._weights, s.context_half_life_days)
         return self.weigh(seen, outside, context.supply, self.facet_rows(context))
 
     def facet_rows(self, context: Context) -> NDArray[np.int64]:
@@ -197,11 +238,3 @@ class Mixture:
             own[n_items:] = [own_of.get(item, 0.0) for item in outside]
             kin[n_items:] = lift[cells].sum(axis=0) * np.float32(s.kin_smoothing)
             popularity[n_items:] = self.popularity.of_kin(cells)
-
-
-def _event_weights(data: TrainingData, settings: MixtureSettings) -> NDArray[np.float32]:
-    of_type = settings.type_weights
-    weights = [of_type.get(name, settings.view_weight) for name in data.event_types]
-    by_type = np.array(weights, np.float64)[data.event_type]
-    by_type *= event_values.of_rows(data, settings.valued)
-    return (by_type * decay(data, settings.behaviour_half_life_days)).astype(np.float32)

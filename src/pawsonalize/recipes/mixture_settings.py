@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.recipes.counts.weights import EventWeights
 from pawsonalize.recipes.facets import Dayparts
-from pawsonalize.recipes.ranges import Range
-from pawsonalize.recipes.settings import check_numbers
+from pawsonalize.recipes.settings import Range, check_numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,17 +125,17 @@ class MixtureSettings:
         return Dayparts(self.daypart_hours, self.utc_offset_hours)
 
     @property
-    def valued(self) -> frozenset[str]:
-        """The event types whose value multiplies their weight."""
-        return frozenset(filter(None, map(str.strip, self.value_weighted_events.split(","))))
-
-    @property
-    def type_weights(self) -> dict[str, float]:
-        """Weight of each event type that has its own."""
-        return {
-            "view": self.view_weight,
-            "favorite": self.favorite_weight,
-            "inquiry": self.inquiry_weight,
-            "application": self.application_weight,
-            "adoption": self.adoption_weight,
-        }
+    def event_weights(self) -> EventWeights:
+        """What events weigh."""
+        return EventWeights(
+            of_type={
+                "view": self.view_weight,
+                "favorite": self.favorite_weight,
+                "inquiry": self.inquiry_weight,
+                "application": self.application_weight,
+                "adoption": self.adoption_weight,
+            },
+            others=self.view_weight,
+            valued=frozenset(filter(None, map(str.strip, self.value_weighted_events.split(",")))),
+            half_life_days=self.behaviour_half_life_days,
+        )

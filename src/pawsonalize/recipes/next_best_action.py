@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
 from pawsonalize.recipes.artefact import make_card, pack_strings, read_card, take, unpack_strings
 from pawsonalize.recipes.contract import Arrays, Card, Context, TrainingData
-from pawsonalize.recipes.popularity import decay
-from pawsonalize.recipes.ranges import Range
-from pawsonalize.recipes.settings import check_numbers
+from pawsonalize.recipes.counts.weights import decay
+from pawsonalize.recipes.settings import Range, check_numbers
 
 _FORMAT = 1
 _MAX_ACTIONS = 2_000  # what an action says of another is kept for each pair

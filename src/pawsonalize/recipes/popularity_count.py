@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from pawsonalize.recipes.artefact import make_card, read_card
 from pawsonalize.recipes.contract import Arrays, Card, Context, TrainingData
+from pawsonalize.recipes.counts.popularity import Popularity, decayed_users
 from pawsonalize.recipes.items import ItemIndex
-from pawsonalize.recipes.popularity import Popularity, decayed_users
-from pawsonalize.recipes.ranges import Range
-from pawsonalize.recipes.settings import check_numbers
+from pawsonalize.recipes.settings import Range, check_numbers
 
 _FORMAT = 1
 

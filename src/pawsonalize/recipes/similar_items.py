@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from pawsonalize.domain.times import DAY
 from pawsonalize.recipes.artefact import make_card, read_card, take
 from pawsonalize.recipes.contract import Arrays, Card, Context, TrainingData
+from pawsonalize.recipes.counts.popularity import Popularity, decayed_users
+from pawsonalize.recipes.counts.rows import SparseRows
+from pawsonalize.recipes.counts.steps import covisit_table
+from pawsonalize.recipes.counts.weights import EventWeights, WeighedLog
 from pawsonalize.recipes.items import ItemIndex
-from pawsonalize.recipes.popularity import Popularity, decay, decayed_users
-from pawsonalize.recipes.ranges import Range
-from pawsonalize.recipes.settings import check_numbers
-from pawsonalize.recipes.tables import Table
-from pawsonalize.recipes.transitions import covisit_table
+from pawsonalize.recipes.settings import Range, check_numbers
 
-_FORMAT = 1
+_FORMAT = 2
 PARTS = ("co-visits", "kin", "popularity", "freshness")
 _BOOST = 4.0  # at an influence of 1 the most popular item weighs five times its similarity
 # Orders what is equally similar and what is not similar at all, without a say in anything else.
@@ -84,8 +84,7 @@ class SimilarItems:
         s = settings
         index = ItemIndex.build(data.item_ids, data.attributes)
         covisits = covisit_table(
-            data,
-            decay(data, s.behaviour_half_life_days).astype(np.float32),
+            WeighedLog(data, EventWeights(half_life_days=s.behaviour_half_life_days)),
             history=s.covisit_history,
             width=s.neighbours,
             shrinkage=s.covisit_shrinkage,
@@ -104,15 +103,16 @@ class SimilarItems:
 
     def load(self, card: Card, arrays: Arrays) -> "SimilarItemsModel":
         """Rebuild from an artefact; CorruptArtefact when it does not fit."""
+        settings = read_card(card, self.name, _FORMAT, self.settings)
         index = ItemIndex.from_arrays(arrays)
         n_items = len(index.ids)
         return SimilarItemsModel(
             card=card,
             index=index,
-            covisits=Table.from_arrays("covisits", arrays, n_items, n_items),
+            covisits=SparseRows.from_arrays("covisits", arrays, n_items, n_items),
             popularity=Popularity.from_arrays(arrays, index),
             first_event=take(arrays, "first_event", np.int64, (n_items,)),
-            _settings=read_card(card, self.name, _FORMAT, self.settings),
+            _settings=settings,
         )
 
 
@@ -125,7 +125,7 @@ class SimilarItemsModel:
 
     card: Card
     index: ItemIndex
-    covisits: Table
+    covisits: SparseRows
     popularity: Popularity
     first_event: NDArray[np.int64]
     _settings: SimilarItemsSettings

@@ -10,13 +10,10 @@ from numpy.typing import NDArray
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.recipes.artefact import make_card, read_card
 from pawsonalize.recipes.contract import Arrays, Card, Context, TrainingData
+from pawsonalize.recipes.counts.popularity import Popularity
+from pawsonalize.recipes.counts.visitors import STEPS, RecentVisitors, VisitCounts, rise
 from pawsonalize.recipes.items import ItemIndex
-from pawsonalize.recipes.popularity import Popularity
-from pawsonalize.recipes.ranges import Range
-from pawsonalize.recipes.recent_visitors import STEPS, RecentVisitors
-from pawsonalize.recipes.rise import rise
-from pawsonalize.recipes.settings import check_numbers
-from pawsonalize.recipes.visit_counts import VisitCounts
+from pawsonalize.recipes.settings import Range, check_numbers
 
 _FORMAT = 2
 _POPULARITY_SMOOTHING = 0.1

@@ -13,18 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
-from pawsonalize.recipes.artefact import make_card, read_card
-from pawsonalize.recipes.classes.fitting import fit_classes
-from pawsonalize.recipes.classes.latent import LatentClasses
+from pawsonalize.recipes.artefact import fingerprint, make_card, read_card
+from pawsonalize.recipes.classes import LatentClasses, fit_classes
 from pawsonalize.recipes.contract import Arrays, Card, Context, TrainingData
-from pawsonalize.recipes.fingerprint import fingerprint
+from pawsonalize.recipes.counts.weights import WeighedLog
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.engine import Candidates, Learned
 from pawsonalize.recipes.mixture import TABLES, Mixture
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 
-_FORMAT = 4
+_FORMAT = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +64,7 @@ class UserPersonalizationSettings(MixtureSettings):
         return Design(
             repeats=self.repeats,
             candidates=self.candidates,
-            type_weights=self.type_weights,
-            valued=self.valued,
-            view_weight=self.view_weight,
-            half_life_days=self.behaviour_half_life_days,
+            weights=self.event_weights,
             context_half_life_days=self.context_half_life_days,
             seen_events=self.context_events,
             min_requests=self.min_requests,
@@ -89,17 +85,17 @@ class UserPersonalization:
         self, data: TrainingData, settings: UserPersonalizationSettings, seed: int
     ) -> "UserPersonalizationModel":
         """Count, and learn if there is enough to learn from."""
-        given, data = data, _with_dayparts(data, settings)
-        mixture = Mixture.fit(data, ItemIndex.build(data.item_ids, data.attributes), settings)
+        log = _weighed(data, settings)
+        mixture = Mixture.fit(log, ItemIndex.build(data.item_ids, data.attributes), settings)
         learned = None
         if settings.learn:
-            learned = Learned.fit(data, mixture, settings, settings.design(seed))
-        classes = fit_classes(given, settings.classes, seed & 0x7FFFFFFF)
+            learned = Learned.fit(log, mixture, settings, settings.design(seed))
+        classes = fit_classes(data, settings.classes, seed & 0x7FFFFFFF)
         extra = {
             "repeat_share": mixture.repeat_share,
             "learned": None if learned is None else learned.numbers(),
         }
-        card = make_card(self.name, _FORMAT, settings, seed, given, extra)
+        card = make_card(self.name, _FORMAT, settings, seed, data, extra)
         return UserPersonalizationModel(card, mixture, learned, classes, settings)
 
     def load(self, card: Card, arrays: Arrays) -> "UserPersonalizationModel":
@@ -160,16 +156,16 @@ class UserPersonalizationModel:
         The card names the data of both: `fingerprint` of what was counted, `learned_on` of what
         the training saw.
         """
-        given, data = data, _with_dayparts(data, self._settings)
-        mixture = Mixture.fit(data, ItemIndex.build(data.item_ids, data.attributes), self._settings)
-        learned = None if self.learned is None else self.learned.refreshed(data, mixture)
+        log = _weighed(data, self._settings)
+        mixture = Mixture.fit(log, ItemIndex.build(data.item_ids, data.attributes), self._settings)
+        learned = None if self.learned is None else self.learned.refreshed(log, mixture)
         extra = {
             **self.card.extra,
             "repeat_share": mixture.repeat_share,
             "learned": None if learned is None else learned.numbers(),
             "learned_on": self.card.extra.get("learned_on", self.card.fingerprint),
         }
-        card = replace(self.card, fingerprint=fingerprint(given), extra=extra)
+        card = replace(self.card, fingerprint=fingerprint(data), extra=extra)
         return UserPersonalizationModel(card, mixture, learned, self.classes, self._settings)
 
     def score_catalogue(self, context: Context) -> NDArray[np.float32]:
@@ -289,5 +285,7 @@ class UserPersonalizationModel:
         return {**parts, "base": np.log(asked) + level - whole}
 
 
-def _with_dayparts(data: TrainingData, settings: UserPersonalizationSettings) -> TrainingData:
-    return replace(data, facets=settings.dayparts.of_events(data.facets, data.time))
+def _weighed(data: TrainingData, settings: UserPersonalizationSettings) -> WeighedLog:
+    """The log to count, with the time of day among the facets."""
+    facets = settings.dayparts.of_events(data.facets, data.time)
+    return WeighedLog(replace(data, facets=facets), settings.event_weights)

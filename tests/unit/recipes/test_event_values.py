@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
-from pawsonalize.recipes.contract import Context, Seen, TrainingData
-from pawsonalize.recipes.fingerprint import fingerprint
-from pawsonalize.recipes.returned import Returned
+from pawsonalize.recipes.artefact import fingerprint
+from pawsonalize.recipes.contract import Context, Returned, Seen, TrainingData
 from pawsonalize.recipes.user_personalization import (
     UserPersonalization,
     UserPersonalizationModel,
@@ -105,7 +104,7 @@ def test_values_weigh_in_training_as_in_answers() -> None:
     steps = replace(data, value=np.where(data.user % 2, 5.0, 0.0).astype(np.float32))
     plain, told = fitted(data), fitted(steps, value_weighted_events="favorite")
     assert (fitted(steps).score_catalogue(NOBODY) == plain.score_catalogue(NOBODY)).all()
-    assert told.mixture.transitions.weights.tobytes() != plain.mixture.transitions.weights.tobytes()
+    assert told.mixture.transitions.values.tobytes() != plain.mixture.transitions.values.tobytes()
 
 
 def test_event_types_with_values_are_text() -> None:

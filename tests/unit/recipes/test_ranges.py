@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.recipes.catalogue import RECIPES
 from pawsonalize.recipes.popularity_count import PopularityCountSettings
-from pawsonalize.recipes.ranges import Range, draft_of, points, tunable
+from pawsonalize.recipes.settings import Range, draft_of, points, tunable
 from pawsonalize.recipes.user_personalization import UserPersonalizationSettings
 
 ENDS = st.tuples(st.floats(1e-6, 1e6), st.floats(1e-6, 1e6)).map(sorted)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.recipes.contract import Context, TrainingData
-from pawsonalize.recipes.stock import FOREVER, Stock, StockHistory
+from pawsonalize.recipes.contract import FOREVER, Context, Stock, TrainingData
+from pawsonalize.recipes.counts.availability import StockHistory
 from pawsonalize.recipes.user_personalization import (
     UserPersonalization,
     UserPersonalizationSettings,

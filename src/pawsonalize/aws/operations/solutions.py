@@ -24,7 +24,7 @@ from pawsonalize.engine.resources.solutions import (
 )
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.solutions import MOST_DAYS
-from pawsonalize.recipes.ranges import Range
+from pawsonalize.recipes.settings import Range
 
 _AUTO, _SCHEDULE = "performAutoTraining", "autoTrainingConfig"
 _KEPT = ("recipeArn", "eventType", "solutionConfig")

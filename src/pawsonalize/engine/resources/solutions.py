@@ -11,7 +11,7 @@ from pawsonalize.engine.resources.datasets import actions_of
 from pawsonalize.engine.resources.resource import Resource
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.recipes.next_best_action import NextBestAction
-from pawsonalize.recipes.ranges import Range
+from pawsonalize.recipes.settings import Range
 
 MAX_TRIALS = 200
 

@@ -11,10 +11,8 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.progress import Progress, silent
 from pawsonalize.engine.resources.solutions import Cut, TrainingSelection
 from pawsonalize.engine.serving.facets import DISTANCE, FacetReader, item_attributes
-from pawsonalize.recipes.contract import TrainingData
+from pawsonalize.recipes.contract import FOREVER, Returned, Stock, TrainingData
 from pawsonalize.recipes.facets import Facet, Facets
-from pawsonalize.recipes.returned import Returned
-from pawsonalize.recipes.stock import FOREVER, Stock
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog, TrainingRow
 

@@ -23,7 +23,7 @@ from pawsonalize.evaluation.judging import judge
 from pawsonalize.evaluation.metrics.catalogue import METRICS, NDCG_AT_10
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model, TrainingData
-from pawsonalize.recipes.ranges import Range, draft_of, points, tunable
+from pawsonalize.recipes.settings import Range, draft_of, points, tunable
 
 MOST_USERS = 5_000
 """A trial is fitted on at most so many users, drawn by chance, so that it takes seconds."""

@@ -17,6 +17,7 @@ from pawsonalize.recipes.artefact import (
     unpack_strings,
 )
 from pawsonalize.recipes.contract import Arrays
+from pawsonalize.recipes.counts.rows import SparseRows
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.factors import Factors
 from pawsonalize.recipes.learned.features import feature_names
@@ -24,10 +25,8 @@ from pawsonalize.recipes.learned.likeness import likeness_of
 from pawsonalize.recipes.learned.linear import Linear
 from pawsonalize.recipes.learned.neighbours import Postings
 from pawsonalize.recipes.learned.ranker import Ranker
-from pawsonalize.recipes.learned.rows import Rows
-from pawsonalize.recipes.learned.tables import Tables, Usual
+from pawsonalize.recipes.learned.tables import Tables, Trend, Usual
 from pawsonalize.recipes.learned.trees import Trees
-from pawsonalize.recipes.learned.trend import Trend
 from pawsonalize.recipes.mixture import Mixture
 
 _PRE = "learned."
@@ -80,8 +79,8 @@ def unpack(
     tables = Tables(
         design=design,
         index=mixture.index,
-        forward=Rows.from_arrays("forward", own, n, n),
-        backward=Rows.from_arrays("backward", own, n, n),
+        forward=SparseRows.from_arrays("forward", own, n, n),
+        backward=SparseRows.from_arrays("backward", own, n, n),
         postings=_postings(own, n),
         trend=Trend(total, recent[:, np.newaxis], np.zeros(len(recent[:1]))),
         likeness=likeness,

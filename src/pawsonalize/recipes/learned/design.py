@@ -1,7 +1,8 @@
 """The numbers the learned engine depends on; what must adapt is chosen on held-out users."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from pawsonalize.recipes.counts.weights import EventWeights
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,14 +13,8 @@ class Design:
     """Whether an item may be chosen again; if not, what the visitor saw is masked."""
     candidates: int = 200
     """How many items the blend proposes to the ranker."""
-    type_weights: Mapping[str, float] = field(default_factory=dict)
-    """Weight of each event type that has its own."""
-    valued: frozenset[str] = frozenset()
-    """Types whose value multiplies their weight."""
-    view_weight: float = 1.0
-    """Weight of every other type."""
-    half_life_days: float = 180.0
-    """After how many days a step counts half."""
+    weights: EventWeights = field(default_factory=EventWeights)
+    """What the log's events weigh."""
     context_half_life_days: float = 90.0
     """After how many days an event of the visitor's own counts half."""
     seen_events: int = 50

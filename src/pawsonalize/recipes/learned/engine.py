@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.recipes.contract import Arrays, Context, TrainingData
+from pawsonalize.recipes.contract import Arrays, Context
+from pawsonalize.recipes.counts.log import read_visits
+from pawsonalize.recipes.counts.weights import WeighedLog
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.artefact import numbers_of, pack, unpack
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.factors import Factors
 from pawsonalize.recipes.learned.features import feature_names, features
 from pawsonalize.recipes.learned.likeness import build_likeness, likeness_of
-from pawsonalize.recipes.learned.log import read_log
 from pawsonalize.recipes.learned.ranker import Ranker, fit_ranker
 from pawsonalize.recipes.learned.requests import Requests, of_context
 from pawsonalize.recipes.learned.samples import draw
-from pawsonalize.recipes.learned.steps import count_steps
-from pawsonalize.recipes.learned.tables import Tables, count, derive
+from pawsonalize.recipes.learned.tables import Tables, count, count_visit_steps, derive
 from pawsonalize.recipes.mixture import Mixture
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 
@@ -78,31 +78,30 @@ class Learned:
 
     @classmethod
     def fit(
-        cls, data: TrainingData, mixture: Mixture, settings: MixtureSettings, design: Design
+        cls, log: WeighedLog, mixture: Mixture, settings: MixtureSettings, design: Design
     ) -> "Learned | None":
         """Count and learn; None where there is too little to learn more than the mixture knows."""
-        log = read_log(data, design)
-        if len(log.items) - log.n_users < design.min_requests:
+        visits = read_visits(log)
+        if len(visits.items) - visits.n_users < design.min_requests:
             return None
-        likeness = likeness_of(*build_likeness(data.attributes))
-        counted = count(data, log, mixture, likeness, design)
+        counted = count(log, visits, mixture, design)
         samples = draw(counted, settings)
         if samples is None:
             return None
         ranker = fit_ranker(*samples, feature_names(counted.tables), design)
         return None if ranker is None else cls.of(counted.tables, ranker)
 
-    def refreshed(self, data: TrainingData, mixture: Mixture) -> "Learned":
+    def refreshed(self, log: WeighedLog, mixture: Mixture) -> "Learned":
         """The ranker and its factors above the tables that a fit on `data` would count.
 
         Features that came since, as when the first animals became known, wait for a training.
         """
         before = self.tables
-        log = read_log(data, before.design)
-        counts = count_steps(log, before.design.window, before.design.gap_decay)
+        visits = read_visits(log)
+        counts = count_visit_steps(visits, before.design)
         factors = _renumbered(before.factors, before.index, mixture.index)
-        likeness = likeness_of(*build_likeness(data.attributes))
-        _, tables = derive(log, counts, factors, mixture, likeness, before.design)
+        likeness = likeness_of(*build_likeness(log.data.attributes))
+        _, tables = derive(visits, counts, factors, mixture, likeness, before.design)
         return Learned.of(tables, self.ranker)
 
     @property

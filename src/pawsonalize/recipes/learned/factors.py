@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from pawsonalize.recipes.counts.rows import Counts, keep_largest
 from pawsonalize.recipes.learned.design import Design
-from pawsonalize.recipes.learned.rows import prune
-from pawsonalize.recipes.tables import Counts
 
 Array = NDArray[Any]
 
@@ -29,7 +28,7 @@ def factorise(counts: Counts, design: Design) -> Factors:
     """Truncated SVD of damped counts, divided by the degrees of both sides."""
     size = counts.shape[0]
     if counts.nnz > design.factor_entries:
-        counts = prune(counts, max(design.factor_entries // size, 1))
+        counts = keep_largest(counts, max(design.factor_entries // size, 1))
     matrix = sparse.csr_array(counts + design.backward * counts.T)
     matrix.data[matrix.data < 1e-6] = 0.0
     matrix.setdiag(0.0)

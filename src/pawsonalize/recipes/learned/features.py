@@ -8,7 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.recipes.learned.facet_features import facet_columns, facet_names
+from pawsonalize.recipes.learned.affinity import (
+    facet_columns,
+    facet_names,
+    taste_columns,
+    taste_names,
+)
 from pawsonalize.recipes.learned.requests import Requests
 from pawsonalize.recipes.learned.signals import (
     SIGNALS,
@@ -18,7 +23,6 @@ from pawsonalize.recipes.learned.signals import (
     signals,
 )
 from pawsonalize.recipes.learned.tables import Tables
-from pawsonalize.recipes.learned.tastes import taste_columns, taste_names
 
 Array = NDArray[Any]
 _MIXED = ("mix_own", "mix_transitions", "mix_covisits", "mix_kin", "mix_popularity")

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from pawsonalize.recipes.contract import ItemAttributes
+from pawsonalize.recipes.counts.rows import SparseRows, expand
 from pawsonalize.recipes.learned.requests import Requests
-from pawsonalize.recipes.learned.rows import Rows, expand, to_rows
 
 Array = NDArray[Any]
 _MATCHED = 8  # single-valued attributes that are also compared one by one, at most
@@ -29,7 +29,7 @@ class Likeness:
     last row that of no item.
     """
 
-    rows: Rows
+    rows: SparseRows
     codes: Array
     columns: tuple[str, ...]
     matched: tuple[int, ...]
@@ -100,7 +100,7 @@ def likeness_of(codes: Array, columns: tuple[str, ...]) -> Likeness:
         if len(codes)
         else weighted
     )
-    rows = to_rows(sparse.csr_array(unit), max(width, 1))
+    rows = SparseRows.of(sparse.csr_array(unit), max(width, 1))
     return Likeness(rows, codes, columns, tuple(matched), *_numbered(codes[:, matched]))
 
 
@@ -111,7 +111,9 @@ def _numbered(codes: Array) -> tuple[Array, Array]:
     return np.concatenate([codes + 1 + nothing, nothing[None]]), nothing
 
 
-def _cosines(rows: Rows, context: Array, weights: tuple[Array, ...], top: Array) -> list[Array]:
+def _cosines(
+    rows: SparseRows, context: Array, weights: tuple[Array, ...], top: Array
+) -> list[Array]:
     count, length = context.shape
     entry = np.flatnonzero(context.ravel() >= 0)
     item = context.ravel()[entry]

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pawsonalize.recipes.counts.log import VisitLog
+from pawsonalize.recipes.counts.rows import expand, largest
 from pawsonalize.recipes.learned.design import Design
-from pawsonalize.recipes.learned.log import Log
-from pawsonalize.recipes.learned.rows import expand
-from pawsonalize.recipes.tables import largest
 
 Array = NDArray[Any]
 _ECHO = 3  # newest visits of a neighbour which the context must hold in a row to be an echo
@@ -39,7 +38,7 @@ class Postings:
         return len(self.offsets) - 1
 
 
-def build_postings(log: Log, keep: int) -> Postings:
+def build_postings(log: VisitLog, keep: int) -> Postings:
     """Without times, the newest are those nearest the end of their user's history."""
     owners = log.owners
     position = np.arange(len(owners)) - log.offsets[owners]

@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY
-from pawsonalize.recipes import event_values
-from pawsonalize.recipes.active_time import halved
 from pawsonalize.recipes.contract import Context, Seen
+from pawsonalize.recipes.counts.availability import StockHistory
+from pawsonalize.recipes.counts.log import VisitLog
+from pawsonalize.recipes.counts.rows import expand
+from pawsonalize.recipes.counts.weights import halved
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.design import Design
-from pawsonalize.recipes.learned.log import Log
-from pawsonalize.recipes.learned.rows import expand
-from pawsonalize.recipes.stock import StockHistory
 
 Array = NDArray[Any]
 
@@ -52,7 +51,7 @@ class Requests:
 
 
 def at_positions(
-    log: Log,
+    log: VisitLog,
     index: ItemIndex,
     stock: StockHistory | None,
     users: Array,
@@ -130,10 +129,8 @@ def _visits(events: Sequence[Seen], design: Design) -> tuple[list[Seen], list[fl
     strengths: list[float] = []
     stronger = 0.0
     for place, event in enumerate(events):
-        worth = design.type_weights.get(event.event_type, design.view_weight)
-        worth *= event_values.of_event(event.event_type, event.value, design.valued)
-        worth = max(worth, stronger)
-        own = event.event_type != "view" and event.event_type in design.type_weights
+        worth = max(design.weights.of_event(event.event_type, event.value), stronger)
+        own = event.event_type != "view" and event.event_type in design.weights.of_type
         if own and place + 1 < len(events) and events[place + 1].item == event.item:
             stronger = worth
             continue

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pawsonalize.recipes.counts.log import VisitLog
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.features import features
-from pawsonalize.recipes.learned.log import Log
 from pawsonalize.recipes.learned.requests import at_positions
 from pawsonalize.recipes.learned.signals import hide
 from pawsonalize.recipes.learned.tables import Counted, Tables, without_fold
@@ -73,7 +73,7 @@ def _joined(parts: list[Samples]) -> Samples:
     )
 
 
-def _pick(log: Log, d: Design, rng: np.random.Generator) -> tuple[Array, Array]:
+def _pick(log: VisitLog, d: Design, rng: np.random.Generator) -> tuple[Array, Array]:
     """Users and cuts: the newest positions of every user, as deep as the cap pays for.
 
     With times only the newest of those: earlier ones would learn from tables that know too much
@@ -99,7 +99,7 @@ def _pick(log: Log, d: Design, rng: np.random.Generator) -> tuple[Array, Array]:
     return user[chosen], cut[chosen]
 
 
-def _repeated(log: Log) -> Array:
+def _repeated(log: VisitLog) -> Array:
     """Whether the user had chosen the item before, shape (visits,)."""
     key = log.owners * log.n_items + log.items
     _, first = np.unique(key, return_index=True)

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.recipes.interests import Interests
+from pawsonalize.recipes.counts.log import VisitLog
+from pawsonalize.recipes.counts.rows import SparseRows, expand, largest
+from pawsonalize.recipes.counts.weights import on_grain
 from pawsonalize.recipes.learned.factors import Factors
 from pawsonalize.recipes.learned.neighbours import neighbour_scores
 from pawsonalize.recipes.learned.requests import Requests
-from pawsonalize.recipes.learned.steps import Pairs, own_steps, spread
 from pawsonalize.recipes.learned.tables import Counted, Tables
-from pawsonalize.recipes.mixture import TABLES
-from pawsonalize.recipes.tables import largest
+from pawsonalize.recipes.mixture import TABLES, Interests
 
 Array = NDArray[Any]
 FACTOR_RATES = ("long", "newest", "fast")
@@ -44,6 +44,16 @@ class Signals:
 
 
 @dataclass(frozen=True, slots=True)
+class Pairs:
+    """What to take out of rows: `worth` of the step row -> column, for a request of a batch."""
+
+    request: Array
+    row: Array
+    column: Array
+    worth: Array
+
+
+@dataclass(frozen=True, slots=True)
 class Hidden:
     """What a training batch must not see in the counts: own steps, both ways."""
 
@@ -54,7 +64,7 @@ class Hidden:
 def hide(c: Counted, users: Array, cuts: Array) -> Hidden:
     """All that users did from position `cut` on."""
     d = c.tables.design
-    own = own_steps(
+    own = _own_steps(
         c.log, users, cuts, window=d.window, gap_decay=d.gap_decay, depth=d.sample_depth
     )
     return Hidden(
@@ -72,8 +82,8 @@ def signals(t: Tables, r: Requests, hidden: Hidden | None, outside: Sequence[str
     for row, out in enumerate(parts):
         _mixture_parts(t, r, row, outside, out)
     dense = np.empty((len(r.lengths), len(SIGNALS), t.n_items), np.float32)
-    dense[:, 0], dense[:, 1], dense[:, 2] = spread(t.forward, r.context, rates, own)
-    (dense[:, 3],) = spread(t.backward, r.context, [w["slow"]], back)
+    dense[:, 0], dense[:, 1], dense[:, 2] = _spread(t.forward, r.context, rates, own)
+    (dense[:, 3],) = _spread(t.backward, r.context, [w["slow"]], back)
     dense[:, 4], dense[:, 5] = neighbour_scores(t.postings, r.context, w["slow"], r.users, t.design)
     places = _factor_places(t.factors, r, w)
     np.matmul(places[:, 0], t.factors.target, out=dense[:, 6])
@@ -150,3 +160,64 @@ def _interests(r: Requests, row: int, t: Tables) -> Interests:
         strengths=np.array(strengths, np.float32),
         cells=r.cells[row][:, places],
     )
+
+
+def _own_steps(
+    log: VisitLog, users: Array, cuts: Array, *, window: int, gap_decay: float, depth: int
+) -> Pairs:
+    """What users' own visits from position `cut` on added to the counts, summed per pair.
+
+    Training requests lie at most `depth` visits before the end of their user.
+    """
+    start, length = log.offsets[users][:, None, None], log.lengths[users][:, None, None]
+    later = cuts[:, None, None] + np.arange(depth)[None, :, None]
+    earlier = later - np.arange(1, window + 1)[None, None, :]
+    request, column, step = np.nonzero((later < length) & (earlier >= 0))
+    at = start[request, 0, 0] + later[request, column, 0]
+    b, a = log.items[at], log.items[at - step - 1]
+    worth = on_grain(gap_decay**step * log.weights[at])
+    distinct, inverse = np.unique(
+        (request * log.n_items + a) * log.n_items + b, return_inverse=True
+    )
+    pair, b = np.divmod(distinct, log.n_items)
+    request, a = np.divmod(pair, log.n_items)
+    return Pairs(request, a, b, np.bincount(inverse, worth, minlength=len(distinct)))
+
+
+def _spread(
+    rows: SparseRows, context: Array, weights: list[Array], own: Pairs | None
+) -> list[Array]:
+    """Sum the rows of the context items, once per weighting; each (requests, items) float64.
+
+    `context` (requests, L) holds items or -1, each of `weights` is (requests, L), `own` are scaled
+    steps to take out.
+    """
+    n, (count, length) = rows.width, context.shape
+    entry = np.flatnonzero(context.ravel() >= 0)
+    item = context.ravel()[entry]
+    owner, at = expand(rows.starts[item], rows.starts[item + 1] - rows.starts[item])
+    entry = entry[owner]
+    key, values = entry // length * n + rows.columns[at], rows.values[at]
+    results = [np.bincount(key, values * w.ravel()[entry], minlength=count * n) for w in weights]
+    if own is not None:
+        _take_out(results, rows, context, weights, own)
+        results = [np.maximum(result, 0.0) for result in results]
+    return [result.reshape(count, n) for result in results]
+
+
+def _take_out(
+    results: list[Array], rows: SparseRows, context: Array, weights: list[Array], own: Pairs
+) -> None:
+    """Subtract own steps in place.
+
+    Without these visits an entry below its row's floor would have been pruned: it goes whole, for
+    a value under the floor would mark the label. What was pruned was never added.
+    """
+    present = rows.look_up(own.row, own.column)
+    pruned = present - own.worth < rows.floor[own.row] + 1e-6
+    worth = np.where(pruned, present, np.minimum(own.worth, present))
+    matches = context[own.request] == own.row[:, None]
+    key = own.request * rows.width + own.column
+    for result, weight in zip(results, weights, strict=True):
+        np.subtract.at(result, key, worth * (weight[own.request] * matches).sum(axis=1))
+        result[np.abs(result) < 1e-6] = 0.0

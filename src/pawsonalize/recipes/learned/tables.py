@@ -7,23 +7,44 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from pawsonalize.recipes.contract import TrainingData
+from pawsonalize.recipes.counts.availability import StockHistory, Supply
+from pawsonalize.recipes.counts.log import VisitLog
+from pawsonalize.recipes.counts.rows import Counts, SparseRows
+from pawsonalize.recipes.counts.steps import count_steps
+from pawsonalize.recipes.counts.weights import ActiveTime, WeighedLog
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.factors import Factors, factorise
-from pawsonalize.recipes.learned.likeness import Likeness
-from pawsonalize.recipes.learned.log import Log
+from pawsonalize.recipes.learned.likeness import Likeness, build_likeness, likeness_of
 from pawsonalize.recipes.learned.neighbours import Postings, build_postings
-from pawsonalize.recipes.learned.rows import Rows
-from pawsonalize.recipes.learned.steps import count_steps, row_scale, serving_rows
-from pawsonalize.recipes.learned.trend import Trend, build_trend
 from pawsonalize.recipes.mixture import Mixture
 from pawsonalize.recipes.mixture_settings import MixtureSettings
-from pawsonalize.recipes.stock import StockHistory
-from pawsonalize.recipes.supply import Supply
-from pawsonalize.recipes.tables import Counts
 
 Array = NDArray[Any]
+_SLICES = 64
+_HALVES = (1, 4)  # half-lives of the trends, in slices of 1/64 of the log's active time
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """`total` (items,) float32; `recent` (halves, slices, items) decayed at each slice's end.
+
+    `edges` (slices,) are the slices' first moments. Without times there are no slices; a stored
+    model keeps only the last.
+    """
+
+    total: Array
+    recent: Array
+    edges: Array
+
+    def slice_of(self, times: Array) -> Array:
+        """The slice of each moment."""
+        part = np.searchsorted(self.edges, times, side="right") - 1
+        return np.asarray(np.maximum(part, 0))
+
+    def at_the_end(self) -> "Trend":
+        """The same with its last slice alone."""
+        return Trend(self.total, np.ascontiguousarray(self.recent[:, -1:]), self.edges[-1:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +79,8 @@ class Tables:
 
     design: Design
     index: ItemIndex
-    forward: Rows
-    backward: Rows
+    forward: SparseRows
+    backward: SparseRows
     postings: Postings
     trend: Trend
     likeness: Likeness
@@ -80,8 +101,8 @@ class Counted:
     `facets` (visits, F) are the visits' rows among the lifts, the same for every part of the data.
     """
 
-    data: TrainingData
-    log: Log
+    events: WeighedLog
+    log: VisitLog
     counts: Counts
     forward_scale: Array
     backward_scale: Array
@@ -90,19 +111,18 @@ class Counted:
     facets: Array
 
 
-def count(
-    data: TrainingData, log: Log, mixture: Mixture, likeness: Likeness, design: Design
-) -> Counted:
+def count(events: WeighedLog, log: VisitLog, mixture: Mixture, design: Design) -> Counted:
     """Count the log and derive the tables."""
-    counts = count_steps(log, design.window, design.gap_decay)
+    data, likeness = events.data, likeness_of(*build_likeness(events.data.attributes))
+    counts = count_visit_steps(log, design)
     scales, tables = derive(log, counts, factorise(counts, design), mixture, likeness, design)
     stock = StockHistory.of(data.stock, log.n_items) if len(data.stock) else None
     facets = mixture.facets.rows_of(replace(data.facets, codes=log.facets))
-    return Counted(data, log, counts, *scales, tables, stock, facets)
+    return Counted(events, log, counts, *scales, tables, stock, facets)
 
 
 def derive(
-    log: Log,
+    log: VisitLog,
     counts: Counts,
     factors: Factors,
     mixture: Mixture,
@@ -111,13 +131,13 @@ def derive(
 ) -> tuple[tuple[Array, Array], Tables]:
     """Everything that is served, from the additive counts; first the scales of the rows."""
     backward = sparse.csr_array(counts.T)
-    scale, back_scale = row_scale(counts, design.row_power), row_scale(backward, design.row_power)
+    scale, back_scale = _row_scale(counts, design.row_power), _row_scale(backward, design.row_power)
     trend = build_trend(log, log)
     tables = Tables(
         design=design,
         index=mixture.index,
-        forward=serving_rows(counts, scale, design.row_keep),
-        backward=serving_rows(backward, back_scale, design.row_keep),
+        forward=_scaled(counts, scale, design),
+        backward=_scaled(backward, back_scale, design),
         postings=build_postings(log, design.postings),
         trend=trend,
         likeness=likeness,
@@ -135,22 +155,14 @@ def without_fold(c: Counted, member: Array, settings: MixtureSettings) -> Tables
     that give away which item it is, one fewer than usual is the choice.
     """
     design = c.tables.design
-    own = count_steps(c.log.of_users(member), design.window, design.gap_decay)
+    own = count_visit_steps(c.log.of_users(member), design)
     counts = sparse.csr_array(c.counts - own)
-    rest = ~member[c.data.user]
-    data = replace(
-        c.data,
-        user=c.data.user[rest],
-        item=c.data.item[rest],
-        event_type=c.data.event_type[rest],
-        value=c.data.value[rest],
-        time=c.data.time[rest],
-        facets=c.data.facets.of(rest),
-    )
+    data = c.events.data
+    rest = replace(c.events, data=data.of_events(~member[data.user]))
     others = c.log.of_users(~member)
     share = max(float(others.weights.sum()), 1e-9) / max(float(c.log.weights.sum()), 1e-9)
     others = replace(others, weights=others.weights / share, worth=others.worth / share)
-    mixture, trend = Mixture.fit(data, c.tables.index, settings), build_trend(others, c.log)
+    mixture, trend = Mixture.fit(rest, c.tables.index, settings), build_trend(others, c.log)
     return replace(
         c.tables,
         factors=factorise(counts, design),
@@ -158,3 +170,47 @@ def without_fold(c: Counted, member: Array, settings: MixtureSettings) -> Tables
         trend=trend,
         usual=Usual.of(trend.total, c.tables.index, mixture.supply, c.tables.likeness),
     )
+
+
+def count_visit_steps(log: VisitLog, design: Design) -> Counts:
+    """Steps between visits, row = earlier item, column = later item; exact."""
+    return count_steps(
+        log.owners,
+        log.items,
+        log.weights,
+        log.n_items,
+        window=design.window,
+        gap_decay=design.gap_decay,
+        exact=True,
+    )
+
+
+def _row_scale(counts: Counts, power: float) -> Array:
+    """Multiplier of each row, shape (items,): popular rows are damped, not flattened."""
+    return np.asarray(np.maximum(np.asarray(counts.sum(axis=1)), 1.0) ** -power)
+
+
+def _scaled(counts: Counts, scale: Array, design: Design) -> SparseRows:
+    """The largest entries of each scaled row."""
+    return SparseRows.of(sparse.csr_array(sparse.diags_array(scale) @ counts), design.row_keep)
+
+
+def build_trend(log: VisitLog, whole: VisitLog) -> Trend:
+    """Count, slice by slice of the whole log's active time."""
+    n = log.n_items
+    total = np.bincount(log.items, log.weights, minlength=n).astype(np.float32)
+    if not whole.timed:
+        return Trend(total, np.zeros((0, 1, n), np.float32), np.zeros(0))
+    clock = ActiveTime.of(whole.times)
+    first, last = clock.at(whole.times.min()), clock.at(whole.times.max())
+    edges = clock.moments(np.linspace(first, last, _SLICES, endpoint=False))
+    part = np.maximum(np.searchsorted(edges, log.times, side="right") - 1, 0)
+    counts = np.bincount(part * n + log.items, log.worth, minlength=_SLICES * n)
+    counts = counts.reshape(_SLICES, n)
+    recent = np.zeros((len(_HALVES), _SLICES, n), np.float32)
+    for k, half in enumerate(_HALVES):
+        running = np.zeros(n)
+        for place in range(_SLICES):
+            running = running * 0.5 ** (1.0 / half) + counts[place]
+            recent[k, place] = running
+    return Trend(total, recent, edges)

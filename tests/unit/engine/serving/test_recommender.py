@@ -33,7 +33,7 @@ from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.availability import Availability
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.impressions import Impression
+from pawsonalize.storage.impressions import Impression, Impressions
 from tests.animal_data import animal
 from tests.event_data import T0, event
 

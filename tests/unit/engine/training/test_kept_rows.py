@@ -15,9 +15,9 @@ from pawsonalize.engine.resources.solutions import Cut, EventParameters, Trainin
 from pawsonalize.engine.serving.facets import DEVICE, FacetReader
 from pawsonalize.engine.training.kept_rows import KeptRows, digest, rows_since, rows_through
 from pawsonalize.engine.training.training_data import data_of, training_data
+from pawsonalize.recipes.artefact import fingerprint
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, Seen, TrainingData
-from pawsonalize.recipes.fingerprint import fingerprint
 from pawsonalize.storage.catalogue import Catalogue, Item, User
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog, TrainingRow

@@ -83,7 +83,7 @@ def world(
 
 @pytest.mark.parametrize("recipe", [name for name in RECIPES if name != "next-best-action"])
 def test_a_fold_is_what_a_training_of_that_moment_would_be(
-    world: World, folder: Folder, artefacts: LocalArtefacts, recipe: str
+    world: World, folder: Folder, artefacts: ArtefactStore, recipe: str
 ) -> None:
     version = world.serve(recipe)
     assert folder.fold(version.name, NOW) is None, "nothing is new"

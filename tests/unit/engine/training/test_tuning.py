@@ -28,7 +28,7 @@ from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.tuning import planned_trials, tune
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.recipes.contract import TrainingData
-from pawsonalize.recipes.ranges import Range
+from pawsonalize.recipes.settings import Range
 from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.event_log import EventLog
 from tests.event_data import T0, event

@@ -15,7 +15,7 @@ from pawsonalize.domain.traits import TRAITS, Trait
 from pawsonalize.engine.serving.animals.available import Codes
 from pawsonalize.engine.serving.animals.settings import TasteSettings
 from pawsonalize.engine.serving.recommender import GroupScores
-from pawsonalize.recipes.classes.latent import LatentClasses
+from pawsonalize.recipes.classes import LatentClasses
 from pawsonalize.recipes.contract import Context
 
 Floats = NDArray[np.float64]

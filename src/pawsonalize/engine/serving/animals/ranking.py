@@ -27,7 +27,7 @@ from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, GroupScores, Runtime
 from pawsonalize.engine.serving.served import UNTRAINED
-from pawsonalize.recipes.classes.latent import classes_of
+from pawsonalize.recipes.classes import classes_of
 from pawsonalize.recipes.contract import Seen
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.impressions import ANIMAL_RANKING, ANIMALS, Impression

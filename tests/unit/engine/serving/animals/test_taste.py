@@ -8,7 +8,7 @@ import pytest
 from pawsonalize.engine.serving.animals.affinity import Tastes
 from pawsonalize.engine.serving.animals.available import Codes
 from pawsonalize.engine.serving.animals.settings import TasteSettings
-from pawsonalize.recipes.classes.latent import LatentClasses
+from pawsonalize.recipes.classes import LatentClasses
 from pawsonalize.recipes.contract import Context, Seen
 from pawsonalize.recipes.facets import Facet
 from tests.event_data import T0

@@ -6,7 +6,7 @@ the count over what would be expected if the facet told nothing, both with `doub
 cells come first and narrow ones are compared with what the wide ones explain already.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
 from pawsonalize.domain.errors import CorruptArtefact
+from pawsonalize.domain.preferences import PREFERRED, USER_FACET
 from pawsonalize.recipes.artefact import (
     check_codes,
     check_offsets,
@@ -23,13 +24,12 @@ from pawsonalize.recipes.artefact import (
     unpack_strings,
 )
 from pawsonalize.recipes.contract import Arrays, TrainingData
+from pawsonalize.recipes.counts.return_rate import reweigh
+from pawsonalize.recipes.counts.rows import Counts
+from pawsonalize.recipes.counts.weights import on_grain
 from pawsonalize.recipes.facets import Facet, Facets
 from pawsonalize.recipes.items import ItemIndex
-from pawsonalize.recipes.preferences import answers, is_preference, wish
-from pawsonalize.recipes.proposals import reweigh
-from pawsonalize.recipes.tables import Counts
 
-_GRAIN = 2.0**20
 _PREFIX = "facets."
 _SPLIT = "\x1f"
 
@@ -92,7 +92,7 @@ class FacetLifts:
         )
         names = tuple(dict.fromkeys(names))
         row = {name: place for place, name in enumerate(names)}
-        worth = np.round(weight / _earlier(data.user) * _GRAIN) / _GRAIN
+        worth = on_grain(weight / _earlier(data.user))
         shape = (len(names), len(index.ids))
         counts: Counts = csr_array(shape, dtype=np.float64)
         for column in _rows_of(facets, row).T:
@@ -218,3 +218,41 @@ def _lifts(
             expected = expected * np.exp(lift[level])
         items[value] = np.log((chosen + doubt) / (expected + doubt))
     return cells, items
+
+
+_ATTRIBUTE_OF = {USER_FACET + name: attribute for name, attribute in PREFERRED.items()}
+
+
+def is_preference(name: str) -> bool:
+    """Whether the facet of that name is an answer of the quiz about the animals themselves."""
+    return name in _ATTRIBUTE_OF
+
+
+def answers(index: ItemIndex) -> Iterator[Facet]:
+    """Every answer that some item of the catalogue matches, in a fixed order."""
+    described = [_described(name) for name in index.cell_names]
+    for name, attribute in _ATTRIBUTE_OF.items():
+        found = {cell[attribute] for cell in described if attribute in cell}
+        yield from ((name, value) for value in sorted(found))
+
+
+def wish(index: ItemIndex, answer: Facet, unlike: float) -> NDArray[np.float32]:
+    """The log of how likely items of each cell are beside those that match, shape (cells + 1,).
+
+    `unlike` is the likelihood where the answer does not match; cells of the widest level that
+    tells are the ones that count, so that nothing counts twice.
+    """
+    name, value = answer
+    attribute = _ATTRIBUTE_OF[name]
+    result = np.zeros(index.n_cells + 1, np.float32)
+    for cell, cell_name in enumerate(index.cell_names):
+        described = _described(cell_name)
+        alone = attribute != "species" or len(described) == 1
+        if alone and described.get(attribute, value) != value:
+            result[cell] = np.log(unlike)
+    return result
+
+
+def _described(cell_name: str) -> dict[str, str]:
+    names, *values = cell_name.split(_SPLIT)
+    return dict(zip(names.split(" "), values, strict=False))

@@ -12,12 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY
-from pawsonalize.recipes.active_time import ActiveTime, halved
 from pawsonalize.recipes.artefact import take_weights
-from pawsonalize.recipes.contract import Arrays, TrainingData
-from pawsonalize.recipes.proposals import reweigh
+from pawsonalize.recipes.contract import Arrays
+from pawsonalize.recipes.counts.weights import ActiveTime, WeighedLog, halved, on_grain
 
-_GRAIN = 2.0**20
 _DOUBT = 5.0  # lasting choices every item is thought to have had: one return proves little
 
 
@@ -33,24 +31,18 @@ class Reception:
     lasting: NDArray[np.float32]
 
     @classmethod
-    def of(
-        cls,
-        data: TrainingData,
-        weight: NDArray[np.float32],
-        return_weight: float,
-        half_life_days: float,
-        dislike_weight: float = 0.0,
-    ) -> "Reception":
-        """Count choices by their `weight` (events,), what speaks against by its weight and age."""
-        n_items = len(data.item_ids)
+    def of(cls, log: WeighedLog, return_weight: float, dislike_weight: float) -> "Reception":
+        """Count choices by their weight, and what speaks against by its own weight and age."""
+        data, n_items = log.data, len(log.data.item_ids)
         known = max(data.returned.newest, data.disliked.newest)
         clock = ActiveTime.of(np.concatenate((data.time, data.returned.time, data.disliked.time)))
         newest = clock.at(np.minimum(data.time.max(initial=known), data.as_of))
+        half_life = log.weights.half_life_days * DAY
         against = np.zeros(n_items, np.float32)
         for events, worth in ((data.returned, return_weight), (data.disliked, dislike_weight)):
-            faded = worth * halved(newest - clock.at(events.time), half_life_days * DAY)
+            faded = worth * halved(newest - clock.at(events.time), half_life)
             against += _sums(events.item, faded, n_items)
-        return cls._of(_sums(data.item, weight.astype(np.float64), n_items), against)
+        return cls._of(_sums(data.item, log.weight.astype(np.float64), n_items), against)
 
     @classmethod
     def _of(cls, chosen: NDArray[np.float32], returned: NDArray[np.float32]) -> "Reception":
@@ -89,6 +81,16 @@ class Reception:
 
 
 def _sums(item: NDArray[np.int32], worth: NDArray[np.float64], n_items: int) -> NDArray[np.float32]:
-    """Sums per item on the common grain, so that the order of events does not matter."""
-    on_grain = np.round(worth * _GRAIN) / _GRAIN
-    return np.bincount(item, on_grain, n_items).astype(np.float32)
+    """Sums per item on the grain, so that the order of events does not matter."""
+    return np.bincount(item, on_grain(worth), n_items).astype(np.float32)
+
+
+def reweigh(parts: NDArray[np.float32], factors: NDArray[np.float32], n_items: int) -> None:
+    """Multiply proposals (tables, items + outside) in place by `factors` (items + outside,).
+
+    Each table keeps its sum over the catalogue, its first `n_items` columns.
+    """
+    before = parts[:, :n_items].sum(axis=1)
+    parts *= factors
+    after = np.maximum(parts[:, :n_items].sum(axis=1), np.float32(1e-30))
+    parts *= (before / after)[:, np.newaxis]

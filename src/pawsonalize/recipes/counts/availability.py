@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.recipes.artefact import take_weights
-from pawsonalize.recipes.contract import Arrays, TrainingData
-from pawsonalize.recipes.popularity import decay
+from pawsonalize.recipes.contract import Arrays, Stock
+from pawsonalize.recipes.counts.weights import WeighedLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,10 @@ class Supply:
     smoothing: float
 
     @classmethod
-    def of(cls, data: TrainingData, half_life_days: float, smoothing: float) -> "Supply":
+    def of(cls, log: WeighedLog, smoothing: float) -> "Supply":
         """Average over the events, each weighed by its age."""
-        weights = decay(data, half_life_days)
-        return cls(data.stock.mean(data.time, weights, len(data.item_ids)), smoothing)
+        data = log.data
+        return cls(data.stock.mean(data.time, log.fade, len(data.item_ids)), smoothing)
 
     @property
     def is_known(self) -> bool:
@@ -65,3 +65,45 @@ class Supply:
     def from_arrays(cls, arrays: Arrays, n_items: int, smoothing: float) -> "Supply":
         """Rebuild from `arrays`; CorruptArtefact when they do not fit."""
         return cls(take_weights(arrays, "usual_supply", (n_items,)), smoothing)
+
+
+@dataclass(frozen=True, slots=True)
+class StockHistory:
+    """A stock in a form that answers many moments quickly.
+
+    `counts[k]` are the counts just before change `k * every`; the changes, in order of `moments`,
+    are each `step` (1 or -1) to item `item`.
+    """
+
+    counts: NDArray[np.int32]
+    moments: NDArray[np.int64]
+    item: NDArray[np.int32]
+    step: NDArray[np.int32]
+    every: int
+
+    @classmethod
+    def of(cls, stock: Stock, n_items: int, snapshots: int = 256) -> "StockHistory":
+        """Count at so many points of the stock's changes."""
+        moments = np.concatenate([stock.since, stock.until])
+        order = np.argsort(moments, kind="stable")
+        item = np.concatenate([stock.item, stock.item])[order]
+        ones = np.ones(len(stock), np.int32)
+        step = np.concatenate([ones, -ones])[order]
+        every = max(1, -(-len(order) // snapshots))
+        counts = [np.zeros(n_items, np.int32)]
+        for start in range(0, len(order), every):
+            part = slice(start, start + every)
+            change = np.bincount(item[part], step[part], minlength=n_items).astype(np.int32)
+            counts.append(counts[-1] + change)
+        return cls(np.stack(counts), moments[order], item, step, every)
+
+    def at(self, moments: NDArray[np.floating]) -> NDArray[np.int32]:
+        """Available animals of each item at each moment, shape (moments, items)."""
+        result = []
+        for done in np.searchsorted(self.moments, moments, side="right").tolist():
+            whole = done // self.every
+            counts = self.counts[whole].copy()
+            rest = slice(whole * self.every, done)
+            np.add.at(counts, self.item[rest], self.step[rest])
+            result.append(counts)
+        return np.stack(result)

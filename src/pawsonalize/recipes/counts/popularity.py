@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.domain.times import DAY
-from pawsonalize.recipes.active_time import ActiveTime, halved
 from pawsonalize.recipes.artefact import take_weights
 from pawsonalize.recipes.contract import Arrays, TrainingData
+from pawsonalize.recipes.counts.weights import decay
 from pawsonalize.recipes.items import ItemIndex
 
 
@@ -54,19 +53,6 @@ class Popularity:
             take_weights(arrays, "popularity", (len(index.ids),)),
             take_weights(arrays, "kin_popularity", (index.n_cells + 1,)),
         )
-
-
-def decay(data: TrainingData, half_life_days: float) -> NDArray[np.float64]:
-    """What is left of each event, halved every half-life of active time, shape (events,).
-
-    Scaled so that the newest event weighs 1: exponential decay keeps every proportion, and old
-    data keep their size against the smoothing.
-    """
-    if len(data) == 0:
-        return np.zeros(0)
-    clock = ActiveTime.of(data.time)
-    newest = clock.at(np.minimum(data.time.max(), data.as_of))
-    return halved(newest - clock.at(data.time), half_life_days * DAY)
 
 
 def decayed_users(data: TrainingData, half_life_days: float) -> NDArray[np.float64]:

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.recipes.classes.fitting import fit_classes
-from pawsonalize.recipes.classes.latent import LatentClasses
+from pawsonalize.recipes.classes import LatentClasses, fit_classes
 from pawsonalize.recipes.contract import Context, TrainingData
 from pawsonalize.recipes.facets import Facet, Facets
 from tests.recipe_data import NOW, context, training_data

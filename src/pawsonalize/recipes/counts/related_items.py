@@ -9,8 +9,8 @@ from scipy.sparse import coo_array, csr_array, diags_array
 
 from pawsonalize.recipes.artefact import take_weights
 from pawsonalize.recipes.contract import Arrays
+from pawsonalize.recipes.counts.rows import Counts, SparseRows
 from pawsonalize.recipes.items import ItemIndex
-from pawsonalize.recipes.tables import Counts, Table, heaviest
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +21,12 @@ class Kin:
     is users plus smoothing; `cell_base` its sum per cell, shape (cells + 1,).
     """
 
-    steps: Table
+    steps: SparseRows
     base: NDArray[np.float32]
     cell_base: NDArray[np.float32]
 
     @classmethod
-    def of(cls, steps: Table, base: NDArray[np.float32], index: ItemIndex) -> "Kin":
+    def of(cls, steps: SparseRows, base: NDArray[np.float32], index: ItemIndex) -> "Kin":
         """Sum the bases of the cells."""
         size = index.n_cells + 1
         total = np.zeros(size)
@@ -63,13 +63,15 @@ class Kin:
     def from_arrays(cls, arrays: Arrays, index: ItemIndex) -> "Kin":
         """Rebuild from `arrays`; CorruptArtefact when they do not fit the index."""
         return cls.of(
-            Table.from_arrays("kin", arrays, index.n_cells, index.n_cells),
+            SparseRows.from_arrays("kin", arrays, index.n_cells, index.n_cells),
             take_weights(arrays, "kin_base", (len(index.ids),)),
             index,
         )
 
 
-def cell_steps(counts: Counts, index: ItemIndex, *, width: int, prior: float, fade: float) -> Table:
+def cell_steps(
+    counts: Counts, index: ItemIndex, *, width: int, prior: float, fade: float
+) -> SparseRows:
     """Steps between cells of one level: which breeds lead to which, and so on.
 
     `prior` steps from each cell to itself are added, so kin attract before anything is
@@ -91,4 +93,4 @@ def cell_steps(counts: Counts, index: ItemIndex, *, width: int, prior: float, fa
         share = fade**level / sum(fade**other for other in range(levels))
         scale = share / np.maximum(np.asarray(steps.sum(axis=1)), np.float32(1e-30))
         table = table + diags_array(scale.astype(np.float32)) @ steps
-    return Table.of(heaviest(csr_array(table), width))
+    return SparseRows.of(csr_array(table), width)

@@ -1,4 +1,4 @@
-"""Who chose what lately: unique visitors per item in any window that ends now."""
+"""Who chose what lately, and how often: unique visitors in windows, and visits halved by age."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.recipes.artefact import check_codes, take
 from pawsonalize.recipes.contract import Arrays
 
@@ -104,3 +105,78 @@ def _same(column: NDArray[Any]) -> NDArray[np.bool_]:
     same = np.zeros(len(column), np.bool_)
     same[1:] = column[1:] == column[:-1]
     return same
+
+
+AGES = 16  # what is older than the newest so many half-lives counts as the oldest of them
+
+
+@dataclass(frozen=True, slots=True)
+class VisitCounts:
+    """Events per item and half-life, whole numbers; half-lives without any event do not count.
+
+    `numbers`, shape (AGES,), are the newest half-lives with an event, newest first, numbered from
+    1970; below the last that there is stands a number far in the past. `counts[a, i]` are item i's
+    events in half-life `numbers[a]`, in the last row all the older ones too, shape (AGES, items).
+    """
+
+    numbers: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls, time: NDArray[np.int64], item: NDArray[np.int32], n_items: int, half_life: int
+    ) -> "VisitCounts":
+        """Count events; `time` and `half_life` in milliseconds."""
+        found, place = np.unique(time // half_life, return_inverse=True)
+        numbers = np.full(AGES, _NEVER, np.int64)
+        newest = found[::-1][:AGES]
+        numbers[: len(newest)] = newest
+        counts = np.zeros((AGES, n_items), np.int64)
+        np.add.at(counts, (np.minimum(len(found) - 1 - place, AGES - 1), item), 1)
+        return cls(numbers, counts)
+
+    def decayed(self) -> NDArray[np.float64]:
+        """Events per item, each half-life counting half the next, shape (items,)."""
+        return np.asarray(np.exp2(-np.arange(AGES)) @ self.counts, np.float64)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The counts as plain arrays."""
+        return {"visits.numbers": self.numbers, "visits": self.counts}
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, n_items: int) -> "VisitCounts":
+        """Rebuild from `arrays`; CorruptArtefact when they do not fit."""
+        numbers = take(arrays, "visits.numbers", np.int64, (AGES,))
+        counts = take(arrays, "visits", np.int64, (AGES, n_items))
+        if (counts < 0).any():
+            raise CorruptArtefact("array 'visits' holds counts below 0")
+        return cls(numbers, counts)
+
+
+_STANDSTILL = 20.0  # visitors imagined in both windows when the growth of the rest is estimated
+
+
+def rise(
+    current: NDArray[np.int32],
+    before: NDArray[np.int32],
+    *,
+    min_support: float,
+    smoothing: float,
+    doubt: float,
+) -> NDArray[np.float64]:
+    """Log ratio of visitors less `doubt` standard errors, 0 where it is below, shape (items,).
+
+    An item rises where it has `min_support` visitors, more than before, and outgrew the rest of
+    the catalogue: when everything grows, nothing is trending. The standard error is that of the
+    logarithm of a ratio of two Poisson counts.
+    """
+    scores = np.zeros(len(current))
+    rising = np.flatnonzero((current >= min_support) & (current > before))
+    now, then = current[rising].astype(np.float64), before[rising].astype(np.float64)
+    rest_now = float(current.sum(dtype=np.int64)) - now + _STANDSTILL
+    rest_then = float(before.sum(dtype=np.int64)) - then + _STANDSTILL
+    expected = then * np.maximum(rest_now / rest_then, 1.0)
+    ratio = np.log((now + smoothing) / (expected + smoothing))
+    error = np.sqrt(1 / (now + smoothing) + 1 / (then + smoothing))
+    scores[rising] = np.maximum(ratio - doubt * error, 0.0)
+    return scores

@@ -1,0 +1,140 @@
+"""Sparse rows: for each source (an item or a cell) a short list of weighted targets."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from pawsonalize.recipes.artefact import check_codes, check_offsets, take, take_weights
+from pawsonalize.recipes.contract import Arrays
+
+Array = NDArray[Any]
+Counts = csr_array[Any, tuple[int, int]]
+_LONG = 6  # so many times the wanted are thinned out by a sample first
+_SHORT = 500  # so many values are sorted whole: that is faster than to find the least first
+
+
+@dataclass(frozen=True, slots=True)
+class SparseRows:
+    """The largest values of each row, in order of their columns.
+
+    Row r is `columns[starts[r] : starts[r + 1]]` with its `values`. The last row is empty and
+    stands for any source outside the catalogue.
+    """
+
+    starts: NDArray[np.int64]
+    """Where each row starts, shape (rows + 2,)."""
+    columns: NDArray[np.int32]
+    values: NDArray[np.float32]
+    width: int
+    """How many columns there are."""
+    floor: NDArray[np.float32]
+    """The smallest value kept of each row that was cut, else 0, shape (rows,); for trainings."""
+
+    @classmethod
+    def of(cls, counts: Counts, keep: int) -> "SparseRows":
+        """The `keep` largest values of each row, among equals the first; `counts` is sorted."""
+        counts.eliminate_zeros()
+        kept = keep_largest(counts, keep)
+        return cls(
+            np.append(kept.indptr, kept.indptr[-1]).astype(np.int64),
+            kept.indices.astype(np.int32),
+            kept.data.astype(np.float32),
+            kept.shape[1],
+            _floors(kept, np.diff(counts.indptr)),
+        )
+
+    def add_to(
+        self, out: NDArray[np.float32], rows: NDArray[np.int64], factors: NDArray[np.float32]
+    ) -> None:
+        """Add `factors[…, k]` times row `rows[k]` to `out[…]`, for every k; rows may repeat."""
+        starts = self.starts[rows]
+        lengths = self.starts[rows + 1] - starts
+        ends = lengths.cumsum()
+        # Position p of the concatenated rows lies at p plus its row's start less its row's place.
+        at = np.arange(ends[-1] if len(ends) else 0)
+        at += (starts - ends + lengths).repeat(lengths)
+        # Places of the native size are added in half the time.
+        columns, values = self.columns[at].astype(np.intp), self.values[at]
+        for sums, scales in zip(np.atleast_2d(out), np.atleast_2d(factors), strict=True):
+            np.add.at(sums, columns, values * scales.repeat(lengths))
+
+    def look_up(self, rows: Array, columns: Array) -> Array:
+        """Values at (rows, columns), 0 where there are none: a binary search inside each row."""
+        if not len(self.columns):
+            return np.zeros(len(rows))
+        low, high = self.starts[rows], self.starts[rows + 1]
+        end, last = high.copy(), len(self.columns) - 1
+        for _ in range(int(np.diff(self.starts).max(initial=1)).bit_length()):
+            middle = (low + high) // 2
+            smaller = (low < high) & (self.columns[np.minimum(middle, last)] < columns)
+            low = np.where(smaller, middle + 1, low)
+            high = np.where(smaller, high, np.minimum(middle, high))
+        safe = np.minimum(low, last)
+        found = (low < end) & (self.columns[safe] == columns)
+        return np.where(found, self.values[safe], 0.0)
+
+    def arrays(self, name: str) -> dict[str, Array]:
+        """The rows as plain arrays, `name.starts` and so on."""
+        return {
+            f"{name}.starts": self.starts,
+            f"{name}.columns": self.columns,
+            f"{name}.values": self.values,
+        }
+
+    @classmethod
+    def from_arrays(cls, name: str, arrays: Arrays, rows: int, width: int) -> "SparseRows":
+        """Rebuild from `arrays`; CorruptArtefact when sizes or columns do not fit."""
+        starts = take(arrays, f"{name}.starts", np.int64, (rows + 2,))
+        columns = take(arrays, f"{name}.columns", np.int32, (None,))
+        values = take_weights(arrays, f"{name}.values", columns.shape)
+        check_offsets(f"{name}.starts", starts, len(columns))
+        check_codes(f"{name}.columns", columns, width)
+        return cls(starts, columns, values, width, np.zeros(rows, np.float32))
+
+
+def _floors(kept: Counts, full: Array) -> NDArray[np.float32]:
+    result = np.zeros(kept.shape[0], np.float32)
+    lengths = np.diff(kept.indptr)
+    filled = np.flatnonzero(lengths)  # reduceat needs rows that are not empty
+    if len(filled):
+        result[filled] = np.minimum.reduceat(kept.data, kept.indptr[filled])
+    return np.where(lengths < full, result, np.float32(0.0))
+
+
+def expand(starts: Array, lengths: Array) -> tuple[Array, Array]:
+    """Concatenate the ranges starts[k] … starts[k] + lengths[k]: each element's k and position."""
+    owner = np.repeat(np.arange(len(starts)), lengths)
+    before = np.cumsum(lengths) - lengths
+    return owner, np.arange(len(owner)) + (starts - before)[owner]
+
+
+def keep_largest(rows: Counts, width: int) -> Counts:
+    """The same rows with only the `width` largest entries of each; among equals the first."""
+    rows.sort_indices()
+    starts = rows.indptr
+    keep = np.ones(rows.nnz, np.bool_)
+    for row in np.flatnonzero(np.diff(starts) > width).tolist():
+        first, end = starts[row], starts[row + 1]
+        keep[first:end] = False
+        keep[first + largest(rows.data[first:end], width)] = True
+    kept = np.concatenate(([0], np.cumsum(np.minimum(np.diff(starts), width))))
+    return csr_array((rows.data[keep], rows.indices[keep], kept), shape=rows.shape)
+
+
+def largest(values: NDArray[Any], keep: int) -> NDArray[np.intp]:
+    """Places of the `keep` largest, largest first, ties by place."""
+    if len(values) <= max(keep, _SHORT):
+        return np.argsort(-values, kind="stable")[:keep]
+    if len(values) > _LONG * keep:
+        # So many of a sample are as large as its bound: of all values there are no fewer.
+        sample = values[:: len(values) // (_LONG * keep) + 1]
+        places = np.flatnonzero(values >= np.partition(sample, -keep)[-keep])
+        if len(places) < len(values):
+            return places[largest(values[places], keep)]
+    least = np.partition(values, -keep)[-keep]
+    above, equal = np.flatnonzero(values > least), np.flatnonzero(values == least)
+    places = np.sort(np.concatenate([above, equal[: keep - len(above)]]))
+    return places[np.argsort(-values[places], kind="stable")]
