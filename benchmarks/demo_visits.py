@@ -10,7 +10,7 @@ from pawsonalize.demo.log import EVENT_TYPES, VIEW
 from pawsonalize.demo.world import World
 from pawsonalize.domain.breeds import family_of
 from pawsonalize.domain.preferences import HOUSEHOLD, USER_FACET
-from pawsonalize.recipes.contract import Context, ItemAttributes, Seen, Stock, TrainingData
+from pawsonalize.recipes.contract import Context, ItemAttributes, PastEvent, Stays, TrainingData
 from pawsonalize.recipes.facets import Facet, Facets
 
 _READ = 50  # events of a context, as in serving
@@ -71,7 +71,7 @@ def training_data(world: World, cut: int, *, homes: bool = False) -> TrainingDat
         event_types=EVENT_TYPES,
         attributes=_attributes(world, known),
         as_of=cut,
-        stock=_stock(world).as_of(cut, code),
+        stays=_stock(world).as_of(cut, code),
         facets=facets,
     )
 
@@ -86,9 +86,9 @@ def _homes(world: World, user: NDArray[np.integer]) -> Facets:
     return facets
 
 
-def _stock(world: World) -> Stock:
+def _stock(world: World) -> Stays:
     stock = world.oracle.stock
-    return Stock(world.oracle.group.astype(np.int32), stock.listed, stock.adopted)
+    return Stays(world.oracle.group.astype(np.int32), stock.listed, stock.adopted)
 
 
 def _attributes(world: World, known: NDArray[np.int64]) -> ItemAttributes:
@@ -163,9 +163,9 @@ def _moment(world: World, row: int, rows: NDArray[np.int64]) -> Moment:
     )
 
 
-def _seen(world: World, row: int) -> Seen:
+def _seen(world: World, row: int) -> PastEvent:
     columns = world.events.columns
-    return Seen(
+    return PastEvent(
         world.events.item_ids[columns.animal[row]],
         EVENT_TYPES[columns.kind[row]],
         int(columns.moment[row]),

@@ -76,7 +76,7 @@ def make(world: World, models: Sequence[Model]) -> tuple[Ranker, ...]:
         ) -> NDArray[np.floating]:
             known = of_group[world.oracle.group[animals]]
             supply = np.bincount(known[known >= 0], minlength=len(code))
-            context = replace(moment.context, supply=supply)
+            context = replace(moment.context, availability=supply)
             return model.score(context, [world.groups[group].id for group in groups.tolist()])
 
         return scores

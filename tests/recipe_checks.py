@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.recipes.catalogue import RECIPES
-from pawsonalize.recipes.contract import Card, Context, Model, Recipe, Seen, TrainingData
+from pawsonalize.recipes.contract import Context, Model, ModelCard, PastEvent, Recipe, TrainingData
 from tests.recipe_data import NOW, context, training_data
 
 DAY = 86_400_000
@@ -44,7 +44,8 @@ moments = st.integers(NOW - 3000 * DAY, NOW + 30 * DAY)
 contexts = st.builds(
     Context,
     st.lists(
-        st.builds(Seen, item_ids, st.sampled_from(["view", "adoption", "?"]), moments), max_size=6
+        st.builds(PastEvent, item_ids, st.sampled_from(["view", "adoption", "?"]), moments),
+        max_size=6,
     ).map(lambda seen: tuple(sorted(seen, key=lambda event: -event.time))),
     st.just(NOW),
 )
@@ -134,7 +135,7 @@ class RecipeChecks:
         for name, array in model.arrays().items():
             np.save(tmp_path / f"{name}.npy", array, allow_pickle=False)
         stored = {name: np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in model.arrays()}
-        card = Card(**json.loads(json.dumps(asdict(model.card))))
+        card = ModelCard(**json.loads(json.dumps(asdict(model.card))))
         again = self.recipe.load(card, stored)
         assert again.item_ids == model.item_ids
         assert again.card == model.card
@@ -222,7 +223,7 @@ class RecipeChecks:
             scores = self.fit(shop()).score(visitor, asked)
             assert (scores[[0, 1, 4]] == scores[[2, 3, 5]]).all()
 
-    def test_a_group_outside_the_catalogue_is_scored_by_its_kin(self) -> None:
+    def test_a_group_outside_the_catalogue_is_scored_by_related_items(self) -> None:
         model = self.fit(shop())
         beagle, poodle, nothing, empty = model.score(
             Context((), NOW), ["2-Beagle-4-4", "2-Poodle-4-4", "9-Dragon-1-1", ""]

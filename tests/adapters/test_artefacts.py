@@ -12,10 +12,10 @@ import pytest
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import Conflict, CorruptArtefact, StorageUnavailable
-from pawsonalize.recipes.contract import Arrays, Card
+from pawsonalize.recipes.contract import Arrays, ModelCard
 from pawsonalize.storage.artefacts import ArtefactStore
 
-CARD = Card("popularity-count", 1, {"half_life_days": 30.0}, 7, "abc", {"note": ["ü", None]})
+CARD = ModelCard("popularity-count", 1, {"half_life_days": 30.0}, 7, "abc", {"note": ["ü", None]})
 ARRAYS: Arrays = {
     "scores": np.linspace(0, 1, 5, dtype=np.float32),
     "names.offsets": np.arange(12, dtype=np.int64).reshape(3, 4),

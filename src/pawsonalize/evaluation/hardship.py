@@ -38,9 +38,9 @@ def _rates(
     levels: Sequence[NDArray[np.int64]],
     waited: NDArray[np.float64],
     adopted: NDArray[np.bool_],
-    told: NDArray[np.bool_],
+    known: NDArray[np.bool_],
 ) -> NDArray[np.float64]:
-    days, ends = waited * told, (adopted & told).astype(float)
+    days, ends = waited * known, (adopted & known).astype(float)
     # One adoption and one day more, so that no rate is 0 or endless.
     rate = np.full(len(waited), (ends.sum() + 1) / (days.sum() + 1))
     for codes in levels:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
-from pawsonalize.recipes.contract import Arrays, Card, TrainingData
+from pawsonalize.recipes.contract import Arrays, ModelCard, TrainingData
 
 SettingsT = TypeVar("SettingsT")
 
@@ -22,12 +22,12 @@ def make_card(
     seed: int,
     data: TrainingData,
     extra: Mapping[str, Any] | None = None,
-) -> Card:
+) -> ModelCard:
     """The card of a model just fitted; `settings` is the recipe's frozen dataclass."""
-    return Card(recipe, form, asdict(settings), seed, fingerprint(data), dict(extra or {}))
+    return ModelCard(recipe, form, asdict(settings), seed, fingerprint(data), dict(extra or {}))
 
 
-def read_card(card: Card, recipe: str, form: int, settings: type[SettingsT]) -> SettingsT:
+def read_card(card: ModelCard, recipe: str, form: int, settings: type[SettingsT]) -> SettingsT:
     """The settings of a stored card; CorruptArtefact unless recipe, format and settings fit."""
     if card.recipe != recipe:
         raise CorruptArtefact(f"the artefact is a {card.recipe!r}, not a {recipe!r}")
@@ -120,9 +120,9 @@ def fingerprint(data: TrainingData) -> str:
         (data.value, "<f4"),
         (data.time, "<i8"),
         (data.attributes.codes, "<i4"),
-        (data.stock.item, "<i4"),
-        (data.stock.since, "<i8"),
-        (data.stock.until, "<i8"),
+        (data.stays.item, "<i4"),
+        (data.stays.since, "<i8"),
+        (data.stays.until, "<i8"),
     ]
     if facets:  # data from before there were any keep their fingerprint
         columns.append((facets.codes, "<i4"))

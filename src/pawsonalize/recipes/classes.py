@@ -30,26 +30,27 @@ Floats = NDArray[np.float64]
 Value = tuple[str, Trait]
 """A look by its name: `("age", ("2", "1"))` are the babies among the dogs."""
 
-CLASS_LOOKS = (SPECIES, "family", "size", "age")
+CLASS_TRAITS = (SPECIES, "family", "size", "age")
 _PREFIX = "classes."
 _SPLIT = "\x1f"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LatentClasses:
-    """The classes. `usual` (values,) is the expected share of somebody of whom nothing is known.
-
-    Logs of shares: `size` (classes,) of the visitors that are of each class, `looks` (classes,
-    values) of each value within what it is a part of, `told` (classes, facets) of each answer among
-    those of its name.
-    """
+    """The classes, as logs of shares."""
 
     values: Mapping[Value, int]
+    """The columns of `traits`."""
     facets: Mapping[Facet, int]
+    """The columns of `answers`."""
     size: Floats
-    looks: Floats
-    told: Floats
+    """How many of the visitors are of each class, shape (classes,)."""
+    traits: Floats
+    """How much of what a class looks at has each value, shape (classes, values)."""
+    answers: Floats
+    """How many of a class give each answer, of those to the same question, (classes, facets)."""
     usual: Floats
+    """The share of each value that is expected of an unknown visitor, shape (values,); no log."""
     _weight: Floats  # how far a class counts, given the species of a value
     _shares: Floats
 
@@ -59,27 +60,27 @@ class LatentClasses:
         values: Iterable[Value],
         facets: Iterable[Facet],
         size: Floats,
-        looks: Floats,
-        told: Floats,
+        traits: Floats,
+        answers: Floats,
     ) -> "LatentClasses":
         """The classes of these logs; each value's species must be among the values."""
         value = {name: code for code, name in enumerate(values)}
         facet = {name: code for code, name in enumerate(facets)}
-        shares = np.exp(looks)
+        shares = np.exp(traits)
         weight = np.ones_like(shares)
         for (name, (species, _)), code in value.items():
             if name != SPECIES:
                 weight[:, code] = shares[:, value[SPECIES, ("", species)]]
         usual = _expected(np.exp(size), weight, shares)
-        return cls(value, facet, size, looks, told, usual, weight, shares)
+        return cls(value, facet, size, traits, answers, usual, weight, shares)
 
     def expected(self, context: Context) -> Floats:
         """The share of each value that is expected of the visitor's next events, shape (values,).
 
         Of a look's values within a species, those sum to 1.
         """
-        logs = self.size + self.looks[:, self._seen(context)].sum(axis=1)
-        logs += self.told[
+        logs = self.size + self.traits[:, self._seen(context)].sum(axis=1)
+        logs += self.answers[
             :, [self.facets[one] for one in context.facets if one in self.facets]
         ].sum(axis=1)
         return _expected(np.exp(logs - logs.max()), self._weight, self._shares)
@@ -100,8 +101,8 @@ class LatentClasses:
             **pack_strings(_PREFIX + "values", values),
             **pack_strings(_PREFIX + "facets", [_SPLIT.join(facet) for facet in self.facets]),
             _PREFIX + "size": self.size,
-            _PREFIX + "looks": self.looks,
-            _PREFIX + "told": self.told,
+            _PREFIX + "traits": self.traits,
+            _PREFIX + "answers": self.answers,
         }
 
     @classmethod
@@ -112,15 +113,15 @@ class LatentClasses:
         values = [_parts(text, 3) for text in unpack_strings(_PREFIX + "values", arrays)]
         facets = [_parts(text, 2) for text in unpack_strings(_PREFIX + "facets", arrays)]
         size = _logs(arrays, "size", (None,))
-        looks = _logs(arrays, "looks", (len(size), len(values)))
-        told = _logs(arrays, "told", (len(size), len(facets)))
+        traits = _logs(arrays, "traits", (len(size), len(values)))
+        answers = _logs(arrays, "answers", (len(size), len(facets)))
         try:
             return cls.of(
                 [(name, (whole, value)) for name, whole, value in values],
                 [(name, value) for name, value in facets],
                 size,
-                looks,
-                told,
+                traits,
+                answers,
             )
         except KeyError as error:
             raise CorruptArtefact(f"the classes lack the species of {error}") from error
@@ -145,7 +146,7 @@ def classes_of(model: Model) -> LatentClasses | None:
 def values_of(item: str) -> tuple[Value, ...]:
     """What classes see of an item; nothing if it is no animal group."""
     group = AnimalGroup.parse(item)
-    return () if group is None else tuple((name, TRAITS[name](group)) for name in CLASS_LOOKS)
+    return () if group is None else tuple((name, TRAITS[name](group)) for name in CLASS_TRAITS)
 
 
 def _expected(classes: Floats, weight: Floats, shares: Floats) -> Floats:
@@ -187,9 +188,9 @@ def fit_classes(data: TrainingData, classes: int, seed: int) -> LatentClasses | 
     before = -np.inf
     for _ in range(_ROUNDS):
         size = np.log((belongs.sum(axis=0) + 1) / (len(users) + classes))
-        looks = users.looks.shares_of(belongs)
-        told = users.told.shares_of(belongs)
-        logs = size + users.looks.counts @ looks.T + users.told.counts @ told.T
+        traits = users.traits.shares_of(belongs)
+        answers = users.answers.shares_of(belongs)
+        logs = size + users.traits.counts @ traits.T + users.answers.counts @ answers.T
         top = logs.max(axis=1, keepdims=True)
         belongs = np.exp(logs - top)
         total = belongs.sum(axis=1, keepdims=True)
@@ -198,7 +199,7 @@ def fit_classes(data: TrainingData, classes: int, seed: int) -> LatentClasses | 
         if likelihood - before < _LEAST_GAIN:
             break
         before = likelihood
-    return LatentClasses.of(users.values, users.facets, size, looks, told)
+    return LatentClasses.of(users.values, users.facets, size, traits, answers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,15 +227,15 @@ class _Counted:
 
 @dataclass(frozen=True, slots=True)
 class _Users:
-    """What users looked at and told."""
+    """What users looked at and answers."""
 
     values: tuple[Value, ...]
     facets: tuple[Facet, ...]
-    looks: _Counted
-    told: _Counted
+    traits: _Counted
+    answers: _Counted
 
     def __len__(self) -> int:
-        return int(self.looks.counts.shape[0])
+        return int(self.traits.counts.shape[0])
 
     @classmethod
     def of(cls, data: TrainingData, rng: np.random.Generator) -> "_Users | None":
@@ -251,16 +252,16 @@ class _Users:
         rows = rows[place[data.user[rows]] >= 0]
         user, seen = place[data.user[rows]], of_item[data.item[rows]]
         wholes = _numbered([(name, whole) for name, (whole, _) in values])
-        looks = _Counted.of(np.repeat(user, seen.shape[1]), seen.ravel(), len(known), wholes)
+        traits = _Counted.of(np.repeat(user, seen.shape[1]), seen.ravel(), len(known), wholes)
         facets, who, what = _told(data, place)
         names = _numbered([name for name, _ in facets])
-        return cls(values, facets, looks, _Counted.of(who, what, len(known), names))
+        return cls(values, facets, traits, _Counted.of(who, what, len(known), names))
 
 
 def _values(data: TrainingData) -> tuple[tuple[Value, ...], Ints]:
     """All values that were looked at, and those of each item; -1 if it is no animal."""
     code: dict[Value, int] = {}
-    of_item = np.full((len(data.item_ids), len(CLASS_LOOKS)), -1, np.int64)
+    of_item = np.full((len(data.item_ids), len(CLASS_TRAITS)), -1, np.int64)
     for item in np.unique(data.item).tolist():
         for place, value in enumerate(values_of(data.item_ids[item])):
             of_item[item, place] = code.setdefault(value, len(code))

@@ -34,8 +34,8 @@ class ItemAttributes:
 
 
 @dataclass(frozen=True, slots=True)
-class Stock:
-    """Stays of animals as columns of equal length; without any, supply is not known.
+class Stays:
+    """Stays of animals as columns of equal length; without any, availability is not known.
 
     An animal of item `item` (a code) is available from `since` until just before `until`
     (milliseconds since 1970, `FOREVER` while it waits).
@@ -49,15 +49,15 @@ class Stock:
         return len(self.item)
 
     @classmethod
-    def unknown(cls) -> "Stock":
+    def unknown(cls) -> "Stays":
         """No stays at all."""
         return cls(np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.int64))
 
-    def as_of(self, moment: int, code: NDArray[np.integer]) -> "Stock":
+    def as_of(self, moment: int, code: NDArray[np.integer]) -> "Stays":
         """What was known at the moment, item i renumbered `code[i]` (-1: left out)."""
-        told = (self.since <= moment) & (code[self.item] >= 0)
+        known = (self.since <= moment) & (code[self.item] >= 0)
         until = np.where(self.until > moment, FOREVER, self.until)
-        return Stock(code[self.item[told]].astype(np.int32), self.since[told], until[told])
+        return Stays(code[self.item[known]].astype(np.int32), self.since[known], until[known])
 
     def at(self, moment: int, n_items: int) -> NDArray[np.int64]:
         """Available animals of each item at the moment, shape (items,)."""
@@ -107,30 +107,33 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """Interactions as columns of equal length N, sorted by user, then `(time, log offset)`.
-
-    Codes index the id tuples. `time` is milliseconds since 1970, `value` NaN where an event has
-    none, `as_of` the moment from which decay is counted. `item_ids` is the whole catalogue:
-    items nobody has touched are in it, and an item may be touched without being described.
-    `stock` says which animals were available when, where that is known; `facets` what was known of
-    each event's visitor beside events. `returned` and `disliked` are events that speak against an
-    item: no choices, and no rows.
-    """
+    """Interactions as columns of equal length, sorted by user, then `(time, log offset)`."""
 
     user: NDArray[np.int32]
     item: NDArray[np.int32]
+    """Positions in `item_ids`."""
     event_type: NDArray[np.int16]
+    """Positions in `event_types`."""
     value: NDArray[np.float32]
+    """NaN where an event has none."""
     time: NDArray[np.int64]
+    """Milliseconds since 1970."""
     n_users: int
     item_ids: tuple[str, ...]
+    """The whole catalogue, items that nobody has touched included."""
     event_types: tuple[str, ...]
     attributes: ItemAttributes
+    """What describes the items; an item may be touched without being described."""
     as_of: int
-    stock: Stock = field(default_factory=Stock.unknown)
+    """The moment from which decay is counted."""
+    stays: Stays = field(default_factory=Stays.unknown)
+    """Which animals were available when, where that is known."""
     facets: Facets = field(default_factory=Facets.unknown)
+    """What was known of each event's visitor beside events."""
     returned: Returned = field(default_factory=Returned.nothing)
+    """Animals that came back: they speak against an item, and are no choices and no rows."""
     disliked: Returned = field(default_factory=Returned.nothing)
+    """The same of dislikes."""
 
     def __len__(self) -> int:
         return len(self.item)
@@ -149,7 +152,7 @@ class TrainingData:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class PastEvent:
     """One past event as a model sees it; `time` in milliseconds since 1970."""
 
     item: str
@@ -160,25 +163,32 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What is known of a visitor at `now` (milliseconds since 1970): events, newest first.
+    """What is known of a visitor; empty for an unknown one.
 
-    Built by the same code for training, evaluation and serving. Empty for an unknown visitor.
-    `supply` says how many animals of each item are available, shape (items of the model,): a
-    model may weigh by it, and who asks leaves out what has none. All ones ask for the weight of
-    one animal of each. None: not known, so the supply is taken as usual. `facets` is what is known
-    beside events. `disliked` are events that speak against items, newest first: a model need not
-    read them, since answers lose what they say against (see `engine/serving/context.py`).
+    Built by the same code for training, evaluation and serving.
     """
 
-    events: tuple[Seen, ...]
+    events: tuple[PastEvent, ...]
+    """Newest first."""
     now: int
-    supply: NDArray[np.integer] | None = None
+    """Milliseconds since 1970."""
+    availability: NDArray[np.integer] | None = None
+    """How many animals of each item are available, shape (items of the model,).
+
+    A model may weigh by it; the caller leaves out items that have none. All ones ask for the
+    weight of one animal of each. None: not known, so it is taken as usual.
+    """
     facets: tuple[Facet, ...] = ()
-    disliked: tuple[Seen, ...] = ()
+    """What is known beside events."""
+    disliked: tuple[PastEvent, ...] = ()
+    """Events that speak against items, newest first.
+
+    A model need not read them: answers lose what they say against.
+    """
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class ModelCard:
     """The JSON beside a model's arrays: what it is and what it was made of.
 
     `format` grows when the arrays' meaning changes, so an old artefact is recognised.
@@ -196,7 +206,7 @@ class Model(Protocol):
     """A trained model, immutable: it exists only once it is fitted."""
 
     @property
-    def card(self) -> Card:
+    def card(self) -> ModelCard:
         """What the model was made of."""
         ...
 
@@ -290,7 +300,7 @@ class Recipe(Protocol[SettingsT]):
         """Train; same data, settings and seed give the same model, bit for bit."""
         ...
 
-    def load(self, card: Card, arrays: Arrays) -> Model:
+    def load(self, card: ModelCard, arrays: Arrays) -> Model:
         """Rebuild from an artefact (arrays may be read-only memory maps).
 
         Raises CorruptArtefact when the card's format or the arrays' shapes do not fit.

@@ -1,4 +1,4 @@
-"""The catalogue as recipes see it: positions, and the kin of any item id.
+"""The catalogue as recipes see it: positions, and the cells of any item id.
 
 A *cell* is the set of items that share some attributes. For animal groups an item has three,
 narrow to wide: its breed, its size and age within the species, its species; where families are
@@ -70,7 +70,7 @@ class ItemIndex:
         outside = len(self.ids)
         return np.array([self.position.get(item, outside) for item in items], np.int64)
 
-    def kin(self, item_id: str) -> tuple[int, ...] | None:
+    def cells_of_id(self, item_id: str) -> tuple[int, ...] | None:
         """The cells of an animal group by its id alone: breed, (family,) size and age, species.
 
         `n_cells` stands for a cell that no catalogue item is in; None when nothing is known.
@@ -94,11 +94,11 @@ class ItemIndex:
             species,
         )
 
-    def kin_of(self, items: Sequence[str]) -> NDArray[np.int64]:
-        """`kin` of many ids, shape (levels, len(items)); `n_cells` where nothing is known."""
+    def cells_of_ids(self, items: Sequence[str]) -> NDArray[np.int64]:
+        """The same of many ids, shape (levels, ids); `n_cells` where nothing is known."""
         nothing = (self.n_cells,) * len(self.cells)
-        kin = [self.kin(item) or nothing for item in items]
-        return np.array(kin, np.int64).reshape(len(items), len(self.cells)).T
+        found = [self.cells_of_id(item) or nothing for item in items]
+        return np.array(found, np.int64).reshape(len(items), len(self.cells)).T
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The index as plain arrays."""

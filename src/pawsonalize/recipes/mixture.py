@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY
 from pawsonalize.recipes.contract import Arrays, Context
-from pawsonalize.recipes.counts.availability import Supply
+from pawsonalize.recipes.counts.availability import Availability
 from pawsonalize.recipes.counts.facet_lifts import FacetLifts
 from pawsonalize.recipes.counts.popularity import Popularity, decayed_users
-from pawsonalize.recipes.counts.related_items import Kin, cell_steps
-from pawsonalize.recipes.counts.return_rate import Reception
+from pawsonalize.recipes.counts.related_items import RelatedItems, cell_steps
+from pawsonalize.recipes.counts.return_rate import ReturnRate
 from pawsonalize.recipes.counts.rows import SparseRows
 from pawsonalize.recipes.counts.steps import (
     covisit_table,
@@ -75,11 +75,11 @@ def read_interests(
     cells = index.cells[:, rows]
     outside = np.flatnonzero(rows == len(index.ids))
     if len(outside):
-        cells[:, outside] = index.kin_of([ids[place] for place in outside])
+        cells[:, outside] = index.cells_of_ids([ids[place] for place in outside])
     return Interests(ids, rows, np.array(list(strengths.values()), np.float32), cells)
 
 
-TABLES = ("own history", "transitions", "co-visits", "kin", "popularity")
+TABLES = ("own history", "transitions", "co-visits", "related items", "popularity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +89,11 @@ class Mixture:
     index: ItemIndex
     transitions: SparseRows
     covisits: SparseRows
-    kin: Kin
+    related: RelatedItems
     popularity: Popularity
-    supply: Supply
+    availability: Availability
     facets: FacetLifts
-    reception: Reception
+    return_rate: ReturnRate
     repeat_share: float
     _settings: MixtureSettings
     _weights: EventWeights
@@ -107,7 +107,11 @@ class Mixture:
             log, window=s.window, gap_decay=s.gap_decay, back=s.backward_weight
         )
         steps = cell_steps(
-            counts, index, width=s.neighbours, prior=s.kin_prior, fade=s.kin_level_fade
+            counts,
+            index,
+            width=s.neighbours,
+            prior=s.related_items_prior,
+            fade=s.related_items_level_fade,
         )
         covisits = covisit_table(
             log, history=s.covisit_history, width=s.neighbours, shrinkage=s.covisit_shrinkage
@@ -116,11 +120,13 @@ class Mixture:
             index=index,
             transitions=transition_table(counts, width=s.neighbours, power=s.count_power),
             covisits=covisits,
-            kin=Kin.of(steps, (users + s.kin_smoothing).astype(np.float32), index),
+            related=RelatedItems.of(
+                steps, (users + s.related_items_smoothing).astype(np.float32), index
+            ),
             popularity=Popularity.of(users, index, s.smoothing),
-            supply=Supply.of(log, s.supply_smoothing),
+            availability=Availability.of(log, s.availability_smoothing),
             facets=FacetLifts.of(data, log.weight, index, s.facet_doubt, s.preference_unlike),
-            reception=Reception.of(log, s.return_weight, s.dislike_weight),
+            return_rate=ReturnRate.of(log, s.return_weight, s.dislike_weight),
             repeat_share=repeat_share(data, s.window),
             _settings=s,
             _weights=log.weights,
@@ -136,13 +142,13 @@ class Mixture:
             index=index,
             transitions=SparseRows.from_arrays("transitions", arrays, n_items, n_items),
             covisits=SparseRows.from_arrays("covisits", arrays, n_items, n_items),
-            kin=Kin.from_arrays(arrays, index),
+            related=RelatedItems.from_arrays(arrays, index),
             popularity=Popularity.from_arrays(arrays, index),
-            supply=Supply.from_arrays(arrays, n_items, settings.supply_smoothing),
+            availability=Availability.from_arrays(arrays, n_items, settings.availability_smoothing),
             facets=FacetLifts.from_arrays(
                 arrays, index, settings.facet_doubt, settings.preference_unlike
             ),
-            reception=Reception.from_arrays(arrays, n_items),
+            return_rate=ReturnRate.from_arrays(arrays, n_items),
             repeat_share=repeat_share,
             _settings=settings,
             _weights=settings.event_weights,
@@ -153,11 +159,11 @@ class Mixture:
         return {
             **self.transitions.arrays("transitions"),
             **self.covisits.arrays("covisits"),
-            **self.kin.arrays(),
+            **self.related.arrays(),
             **self.popularity.arrays(),
-            **self.supply.arrays(),
+            **self.availability.arrays(),
             **self.facets.arrays(),
-            **self.reception.arrays(),
+            **self.return_rate.arrays(),
         }
 
     def parts(self, context: Context, outside: Sequence[str]) -> NDArray[np.float32]:
@@ -165,7 +171,7 @@ class Mixture:
         s = self._settings
         recent = Context(context.events[: s.context_events], context.now)
         seen = read_interests(recent, self.index, self._weights, s.context_half_life_days)
-        return self.weigh(seen, outside, context.supply, self.facet_rows(context))
+        return self.weigh(seen, outside, context.availability, self.facet_rows(context))
 
     def facet_rows(self, context: Context) -> NDArray[np.int64]:
         """The rows of what is known of the visitor beside events, the time of day included."""
@@ -176,7 +182,7 @@ class Mixture:
         self,
         seen: Interests,
         outside: Sequence[str],
-        supply: NDArray[np.integer] | None,
+        availability: NDArray[np.integer] | None,
         facets: NDArray[np.int64],
         out: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float32]:
@@ -189,19 +195,19 @@ class Mixture:
         parts = np.empty(shape, np.float32) if out is None else out
         self._candidates(seen, outside, parts)
         tilt = self.facets.tilt(facets)
-        if tilt is not None:  # kin and popularity: what others like, not what the visitor did
-            kin = self.index.kin_of(outside)
-            tilt.apply(parts[-2:], self.index, kin, self.believed(seen.strengths.sum()))
-        self.reception.apply(parts)
-        if supply is not None:
-            self.supply.apply(parts, supply)
+        if tilt is not None:  # what others like, not what the visitor did
+            cells = self.index.cells_of_ids(outside)
+            tilt.apply(parts[-2:], self.index, cells, self.believed(seen.strengths.sum()))
+        self.return_rate.apply(parts)
+        if availability is not None:
+            self.availability.apply(parts, availability)
 
         inside = parts[:-1, : len(self.index.ids)].sum(axis=1)
         evidence = inside.copy()
         # A visitor's own items outside the catalogue are evidence of what they return to as well.
         evidence[0] = seen.faded(s.history_decay).sum()
         repeat = self.repeat_share
-        others = (s.transition_weight, s.covisit_weight, s.kin_weight)
+        others = (s.transition_weight, s.covisit_weight, s.related_items_weight)
         most = np.array([repeat, *(weight * (1 - repeat) for weight in others)])
         factors = most / (evidence + s.doubt)
         rest = max(0.0, 1.0 - float((factors * inside).sum()))
@@ -219,7 +225,7 @@ class Mixture:
         """Write what each table proposes by itself to `parts` (tables, items + outside)."""
         s, n_items = self._settings, len(self.index.ids)
         parts[:] = 0.0
-        own, transitions, covisits, kin, popularity = parts
+        own, transitions, covisits, related, popularity = parts
 
         latest = seen.faded(s.history_decay)
         inside = seen.rows < n_items
@@ -227,14 +233,14 @@ class Mixture:
         # Steps are counted over `window` visits, so older ones have nothing to say about them.
         self.transitions.add_to(transitions, seen.rows[: s.window], latest[: s.window])
         self.covisits.add_to(covisits, seen.rows, seen.faded(s.covisit_history_decay))
-        tastes = seen.faded(s.kin_history_decay)[: s.window]
-        lift = self.kin.lift(seen.cells[:, : s.window], tastes)
-        self.kin.spread_to(kin[:n_items], lift, self.index)
+        affinity = seen.faded(s.related_items_history_decay)[: s.window]
+        lift = self.related.lift(seen.cells[:, : s.window], affinity)
+        self.related.spread_to(related[:n_items], lift, self.index)
         popularity[:n_items] = self.popularity.share
 
         if outside:
-            cells = self.index.kin_of(outside)
+            cells = self.index.cells_of_ids(outside)
             own_of = dict(zip(seen.ids, latest.tolist(), strict=True))
             own[n_items:] = [own_of.get(item, 0.0) for item in outside]
-            kin[n_items:] = lift[cells].sum(axis=0) * np.float32(s.kin_smoothing)
-            popularity[n_items:] = self.popularity.of_kin(cells)
+            related[n_items:] = lift[cells].sum(axis=0) * np.float32(s.related_items_smoothing)
+            popularity[n_items:] = self.popularity.of_cells(cells)

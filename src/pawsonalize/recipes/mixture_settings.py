@@ -17,7 +17,7 @@ class MixtureSettings:
     """Most that the items which followed the visitor's own may contribute to a score."""
     covisit_weight: Annotated[float, Range(0.1, 0.3)] = 0.3
     """Most that the items which users met together with the visitor's own may contribute."""
-    kin_weight: Annotated[float, Range(0.05, 0.2)] = 0.2
+    related_items_weight: Annotated[float, Range(0.05, 0.2)] = 0.2
     """Most that items of the same breed, size and age, or species may contribute."""
     doubt: Annotated[float, Range(0.1, 3.0, log=True)] = 0.5
     """Evidence (about one view) at which a table contributes half of the most it may."""
@@ -47,8 +47,8 @@ class MixtureSettings:
     """How many of the visitor's newest events are read."""
     history_decay: Annotated[float, Range(0.3, 0.9)] = 0.5
     """What the second-newest item counts beside the newest, the third beside the second, …"""
-    kin_history_decay: float = 0.7
-    """The same for kin: tastes last longer than steps."""
+    related_items_history_decay: float = 0.7
+    """The same for related items: affinity lasts longer than steps."""
     covisit_history_decay: float = 0.95
     """The same for co-visits, which do not depend on order."""
     window: int = 10
@@ -65,13 +65,13 @@ class MixtureSettings:
     """How many of a user's newest visits count for co-visits."""
     covisit_shrinkage: Annotated[float, Range(1.0, 50.0, log=True)] = 5.0
     """Added to the cosine's denominator: higher trusts rare pairs less."""
-    kin_prior: float = 5.0
+    related_items_prior: float = 5.0
     """Imagined steps from each breed (size and age, species) to itself."""
-    kin_level_fade: float = 0.6
+    related_items_level_fade: float = 0.6
     """What size and age count beside the breed, and the species beside size and age."""
-    kin_smoothing: float = 1.0
-    """Users added to every item when kin share their part: higher helps untouched items."""
-    supply_smoothing: float = 0.5
+    related_items_smoothing: float = 1.0
+    """Users added to every item when related items share: higher helps untouched items."""
+    availability_smoothing: float = 0.5
     """Animals added to an item's usual number before it is compared with the number now."""
     smoothing: float = 0.1
     """Users (less than one) added to every item's popularity."""
@@ -95,16 +95,16 @@ class MixtureSettings:
                 "behaviour_half_life_days",
                 "context_half_life_days",
                 "smoothing",
-                "supply_smoothing",
-                "kin_smoothing",
-                "kin_level_fade",
+                "availability_smoothing",
+                "related_items_smoothing",
+                "related_items_level_fade",
                 "facet_doubt",
                 "facet_fade",
                 "preference_unlike",
             ),
             up_to_one=(
                 "history_decay",
-                "kin_history_decay",
+                "related_items_history_decay",
                 "covisit_history_decay",
                 "gap_decay",
                 "smoothing",
@@ -113,9 +113,10 @@ class MixtureSettings:
         )
         if max(self.daypart_hours, self.utc_offset_hours) > 24:
             raise InvalidInput("a day has 24 hours: give less", field="daypart_hours")
-        if self.transition_weight + self.covisit_weight + self.kin_weight > 1:
+        if self.transition_weight + self.covisit_weight + self.related_items_weight > 1:
             raise InvalidInput(
-                "transition_weight, covisit_weight and kin_weight must be at most 1 together",
+                "transition_weight, covisit_weight and related_items_weight must be at most 1"
+                " together",
                 field="transition_weight",
             )
 

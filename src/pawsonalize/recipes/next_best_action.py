@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
 from pawsonalize.recipes.artefact import make_card, pack_strings, read_card, take, unpack_strings
-from pawsonalize.recipes.contract import Arrays, Card, Context, TrainingData
+from pawsonalize.recipes.contract import Arrays, Context, ModelCard, TrainingData
 from pawsonalize.recipes.counts.weights import decay
 from pawsonalize.recipes.settings import Range, check_numbers
 
@@ -62,7 +62,7 @@ class NextBestAction:
         card = make_card(self.name, _FORMAT, settings, seed, data)
         return NextBestActionModel(card, data.item_ids, rates, lifts)
 
-    def load(self, card: Card, arrays: Arrays) -> "NextBestActionModel":
+    def load(self, card: ModelCard, arrays: Arrays) -> "NextBestActionModel":
         """Rebuild from an artefact; CorruptArtefact when it does not fit."""
         read_card(card, self.name, _FORMAT, self.settings)
         ids = unpack_strings("actions", arrays)
@@ -147,7 +147,7 @@ class _Trials:
 class NextBestActionModel:
     """Rates, shape (actions,), and lifts in log odds, `lifts[outcome, of, on]`."""
 
-    card: Card
+    card: ModelCard
     item_ids: tuple[str, ...]
     rates: NDArray[np.float64]
     lifts: NDArray[np.float32]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.recipes.artefact import make_card, read_card
-from pawsonalize.recipes.contract import Arrays, Card, Context, TrainingData
+from pawsonalize.recipes.contract import Arrays, Context, ModelCard, TrainingData
 from pawsonalize.recipes.counts.popularity import Popularity, decayed_users
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.settings import Range, check_numbers
@@ -48,7 +48,7 @@ class PopularityCount:
             Popularity.of(users, index, settings.smoothing),
         )
 
-    def load(self, card: Card, arrays: Arrays) -> "PopularityCountModel":
+    def load(self, card: ModelCard, arrays: Arrays) -> "PopularityCountModel":
         """Rebuild from an artefact; CorruptArtefact when it does not fit."""
         read_card(card, self.name, _FORMAT, self.settings)
         index = ItemIndex.from_arrays(arrays)
@@ -59,7 +59,7 @@ class PopularityCount:
 class PopularityCountModel:
     """The shares; the context changes nothing."""
 
-    card: Card
+    card: ModelCard
     index: ItemIndex
     popularity: Popularity
 
@@ -73,12 +73,12 @@ class PopularityCountModel:
         return self.popularity.share.copy()
 
     def score(self, context: Context, items: Sequence[str]) -> NDArray[np.float32]:  # noqa: ARG002
-        """The share of each id; outside the catalogue, that of an untouched item of its kin."""
+        """The share of each id; outside the catalogue, that of an untouched related item."""
         rows = self.index.rows(items)
         outside = np.flatnonzero(rows == len(self.index.ids))
         scores = np.append(self.popularity.share, np.float32(0))[rows]
-        kin = self.index.kin_of([items[place] for place in outside.tolist()])
-        scores[outside] = self.popularity.of_kin(kin)
+        cells = self.index.cells_of_ids([items[place] for place in outside.tolist()])
+        scores[outside] = self.popularity.of_cells(cells)
         return scores
 
     def contributions(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY
 from pawsonalize.recipes.artefact import make_card, read_card, take
-from pawsonalize.recipes.contract import Arrays, Card, Context, TrainingData
+from pawsonalize.recipes.contract import Arrays, Context, ModelCard, TrainingData
 from pawsonalize.recipes.counts.popularity import Popularity, decayed_users
 from pawsonalize.recipes.counts.rows import SparseRows
 from pawsonalize.recipes.counts.steps import covisit_table
@@ -18,7 +18,7 @@ from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.settings import Range, check_numbers
 
 _FORMAT = 2
-PARTS = ("co-visits", "kin", "popularity", "freshness")
+PARTS = ("co-visits", "related items", "popularity", "freshness")
 _BOOST = 4.0  # at an influence of 1 the most popular item weighs five times its similarity
 # Orders what is equally similar and what is not similar at all, without a say in anything else.
 _FLOOR = 1e-4
@@ -33,9 +33,9 @@ class SimilarItemsSettings:
     """From 0, similarity alone, to 1: the more popular of two similar items comes first."""
     freshness_influence: float = 0.0
     """From 0, similarity alone, to 1: the newer of two similar items comes first."""
-    kin_weight: Annotated[float, Range(0.01, 1.0, log=True)] = 0.1
+    related_items_weight: Annotated[float, Range(0.01, 1.0, log=True)] = 0.1
     """What an item alike in every attribute counts; co-visits of two items count up to 1."""
-    kin_level_fade: float = 0.6
+    related_items_level_fade: float = 0.6
     """What size and age count beside the breed, and the species beside size and age."""
     covisit_history: int = 50
     """How many of a user's newest visits count for co-visits."""
@@ -64,7 +64,7 @@ class SimilarItemsSettings:
             up_to_one=(
                 "popularity_influence",
                 "freshness_influence",
-                "kin_level_fade",
+                "related_items_level_fade",
                 "smoothing",
             ),
         )
@@ -101,7 +101,7 @@ class SimilarItems:
             _settings=s,
         )
 
-    def load(self, card: Card, arrays: Arrays) -> "SimilarItemsModel":
+    def load(self, card: ModelCard, arrays: Arrays) -> "SimilarItemsModel":
         """Rebuild from an artefact; CorruptArtefact when it does not fit."""
         settings = read_card(card, self.name, _FORMAT, self.settings)
         index = ItemIndex.from_arrays(arrays)
@@ -123,7 +123,7 @@ class SimilarItemsModel:
     `first_event[i]` is item i's first moment in milliseconds since 1970, shape (items,).
     """
 
-    card: Card
+    card: ModelCard
     index: ItemIndex
     covisits: SparseRows
     popularity: Popularity
@@ -144,7 +144,7 @@ class SimilarItemsModel:
         return scores
 
     def score(self, context: Context, items: Sequence[str]) -> NDArray[np.float32]:
-        """The same of any ids; outside the catalogue, as an untouched item of its kin."""
+        """The same of any ids; outside the catalogue, as an untouched related item."""
         columns, outside = self._columns(items)
         scores: NDArray[np.float32] = self._parts(context, outside).sum(axis=0)
         return scores[columns]
@@ -191,19 +191,19 @@ class SimilarItemsModel:
         """What each part adds, shape (parts, items + outside); the items' sum to 1."""
         s, n_items = self._settings, len(self.index.ids)
         parts = np.zeros((len(PARTS), n_items + len(outside)), np.float32)
-        covisits, kin, popularity, freshness = parts
+        covisits, related, popularity, freshness = parts
         cells, share = self.index.cells[:, :n_items], self.popularity.share
         if outside:
-            kin_cells = self.index.kin_of(outside)
-            cells = np.hstack((cells, kin_cells))
-            share = np.append(share, self.popularity.of_kin(kin_cells))
+            outside_cells = self.index.cells_of_ids(outside)
+            cells = np.hstack((cells, outside_cells))
+            share = np.append(share, self.popularity.of_cells(outside_cells))
         popularity += np.float32(_FLOOR) * share
         if context.events:
             question = context.events[0].item
             row = self.index.rows((question,))
             self.covisits.add_to(covisits, row, np.ones(1, np.float32))
-            self._add_kin(kin, self._cells_of(question), cells)
-            similarity = covisits + kin
+            self._add_related(related, self._cells_of(question), cells)
+            similarity = covisits + related
             if s.popularity_influence:
                 renown = np.sqrt(share / max(float(self.popularity.share.max(initial=0)), 1e-30))
                 popularity += np.float32(_BOOST * s.popularity_influence) * renown * similarity
@@ -217,18 +217,19 @@ class SimilarItemsModel:
 
     def _cells_of(self, item: str) -> list[int]:
         row = self.index.position.get(item)
-        cells = self.index.kin_of((item,))[:, 0] if row is None else self.index.cells[:, row]
+        cells = self.index.cells_of_ids((item,))[:, 0] if row is None else self.index.cells[:, row]
         found: list[int] = cells.tolist()
         return found
 
-    def _add_kin(
+    def _add_related(
         self, out: NDArray[np.float32], own: Sequence[int], cells: NDArray[np.int64]
     ) -> None:
-        """Add the weights of the levels at which items share the cell, `kin_weight` for all."""
-        fades = [self._settings.kin_level_fade**level for level in range(len(own))]
+        """Add the weights of the levels at which items share the cell."""
+        s = self._settings
+        fades = [s.related_items_level_fade**level for level in range(len(own))]
         for cell, others, fade in zip(own, cells, fades, strict=True):
             if cell != self.index.n_cells:
-                out += (others == cell) * np.float32(self._settings.kin_weight * fade / sum(fades))
+                out += (others == cell) * np.float32(s.related_items_weight * fade / sum(fades))
 
     def _freshness(self, now: int, outside: int) -> NDArray[np.float32]:
         """From 1, new or untouched, down to 0; items outside the catalogue are untouched."""

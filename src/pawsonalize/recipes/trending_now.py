@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.recipes.artefact import make_card, read_card
-from pawsonalize.recipes.contract import Arrays, Card, Context, TrainingData
+from pawsonalize.recipes.contract import Arrays, Context, ModelCard, TrainingData
 from pawsonalize.recipes.counts.popularity import Popularity
-from pawsonalize.recipes.counts.visitors import STEPS, RecentVisitors, VisitCounts, rise
+from pawsonalize.recipes.counts.visitors import STEPS, RecentVisitors, VisitCounts, trend_score
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.settings import Range, check_numbers
 
@@ -31,9 +31,9 @@ class TrendingNowSettings:
     smoothing: Annotated[float, Range(0.5, 10.0, log=True)] = 1.0
     """Visitors added to both windows of an item: higher trusts small numbers less."""
     doubt: Annotated[float, Range(0.0, 3.0)] = 1.0
-    """Standard errors taken off the rise: higher wants more evidence of it."""
+    """Standard errors taken off the trend score: higher wants more evidence of it."""
     popularity_weight: Annotated[float, Range(0.02, 1.0, log=True)] = 0.1
-    """What an item's share of all visits counts beside its rise; alone where nothing rises."""
+    """What an item's share of all visits counts beside its trend score; alone where none rises."""
     popularity_half_life_days: Annotated[float, Range(5.0, 120.0, log=True)] = 30.0
     """How long visits count in full for popularity, then half, then a quarter, and so on."""
 
@@ -80,7 +80,7 @@ class TrendingNow:
             settings=s,
         )
 
-    def load(self, card: Card, arrays: Arrays) -> "TrendingNowModel":
+    def load(self, card: ModelCard, arrays: Arrays) -> "TrendingNowModel":
         """Rebuild from an artefact; CorruptArtefact when it does not fit."""
         settings = read_card(card, self.name, _FORMAT, self.settings)
         index = ItemIndex.from_arrays(arrays)
@@ -97,7 +97,7 @@ def _milliseconds(length: float) -> int:
 class TrendingNowModel:
     """Counts by time; of the context only `now` matters."""
 
-    card: Card
+    card: ModelCard
     index: ItemIndex
     recent: RecentVisitors
     visits: VisitCounts
@@ -107,7 +107,7 @@ class TrendingNowModel:
     @classmethod
     def of(
         cls,
-        card: Card,
+        card: ModelCard,
         index: ItemIndex,
         recent: RecentVisitors,
         visits: VisitCounts,
@@ -127,25 +127,25 @@ class TrendingNowModel:
         return TrendingNow().fit(data, self._settings, self.card.seed)
 
     def score_catalogue(self, context: Context) -> NDArray[np.float32]:
-        """Rise and popularity of every item, as shares that sum to 1."""
+        """Trend score and popularity of every item, as shares that sum to 1."""
         trend, rest = self._trend(context.now)
         return trend + self.popularity.share * rest
 
     def score(self, context: Context, items: Sequence[str]) -> NDArray[np.float32]:
-        """The same of any ids; outside the catalogue, that of an untouched item of its kin."""
+        """The same of any ids; outside the catalogue, that of an untouched related item."""
         parts = self.contributions(context, items)
         return parts["trend"] + parts["popularity"]
 
     def contributions(
         self, context: Context, items: Sequence[str]
     ) -> dict[str, NDArray[np.float32]]:
-        """What rise and popularity add to the scores of the ids; they add up to `score`."""
+        """What trend score and popularity add to the scores of the ids; they add up to `score`."""
         rows = self.index.rows(items)
         outside = np.flatnonzero(rows == len(self.index.ids))
-        cells = self.index.kin_of([items[place] for place in outside.tolist()])
+        cells = self.index.cells_of_ids([items[place] for place in outside.tolist()])
         trend, rest = self._trend(context.now)
         popularity = np.append(self.popularity.share, np.float32(0))[rows]
-        popularity[outside] = self.popularity.of_kin(cells)
+        popularity[outside] = self.popularity.of_cells(cells)
         return {"trend": np.append(trend, np.float32(0))[rows], "popularity": popularity * rest}
 
     def arrays(self) -> Arrays:
@@ -153,9 +153,9 @@ class TrendingNowModel:
         return {**self.index.arrays(), **self.recent.arrays(), **self.visits.arrays()}
 
     def _trend(self, now: int) -> tuple[NDArray[np.float32], np.float32]:
-        """The rise of each item at `now` as its share of the score, and what popularity has."""
+        """Each item's trend score at `now` as its share of the score, and what popularity has."""
         s = self._settings
-        found = rise(
+        found = trend_score(
             *self.recent.windows(now // s.step),
             min_support=s.min_support,
             smoothing=s.smoothing,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
 from pawsonalize.recipes.artefact import fingerprint, make_card, read_card
 from pawsonalize.recipes.classes import LatentClasses, fit_classes
-from pawsonalize.recipes.contract import Arrays, Card, Context, TrainingData
+from pawsonalize.recipes.contract import Arrays, Context, ModelCard, TrainingData
 from pawsonalize.recipes.counts.weights import WeighedLog
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.design import Design
@@ -75,7 +75,7 @@ class UserPersonalizationSettings(MixtureSettings):
 
 
 class UserPersonalization:
-    """A learned ranking of candidates over decayed counts, own history, kin and popularity."""
+    """A learned ranking over decayed counts, own history, related items and popularity."""
 
     name = "user-personalization"
     needs_item = False
@@ -98,7 +98,7 @@ class UserPersonalization:
         card = make_card(self.name, _FORMAT, settings, seed, data, extra)
         return UserPersonalizationModel(card, mixture, learned, classes, settings)
 
-    def load(self, card: Card, arrays: Arrays) -> "UserPersonalizationModel":
+    def load(self, card: ModelCard, arrays: Arrays) -> "UserPersonalizationModel":
         """Rebuild from an artefact; CorruptArtefact when it does not fit."""
         settings = read_card(card, self.name, _FORMAT, self.settings)
         share, numbers = card.extra.get("repeat_share"), card.extra.get("learned")
@@ -129,7 +129,7 @@ class _Answer:
 class UserPersonalizationModel:
     """The mixture, and what was learned beyond it, if anything."""
 
-    card: Card
+    card: ModelCard
     mixture: Mixture
     learned: Learned | None
     classes: LatentClasses | None
@@ -173,7 +173,7 @@ class UserPersonalizationModel:
         return self._answer(context, ()).scores
 
     def score(self, context: Context, items: Sequence[str]) -> NDArray[np.float32]:
-        """The same for any ids; outside the catalogue, as an untouched item of its kin."""
+        """The same for any ids; outside the catalogue, as an untouched related item."""
         columns, outside = self._columns(items)
         return self._answer(context, outside).scores[columns]
 
@@ -190,8 +190,8 @@ class UserPersonalizationModel:
         answer = self._answer(context, outside)
         if answer.found is None or self.learned is None:
             tables = answer.parts[:, columns]
-            told = self._told(context, outside, columns, tables)
-            return {**dict(zip(TABLES, tables, strict=True)), **told}
+            added_by_facets = self._facet_parts(context, outside, columns, tables)
+            return {**dict(zip(TABLES, tables, strict=True)), **added_by_facets}
         place = {item: k for k, item in enumerate(answer.found.items.tolist())}
         among = np.array([place.get(column, -1) for column in columns.tolist()], np.int64)
         inside = np.flatnonzero(among >= 0)
@@ -209,14 +209,14 @@ class UserPersonalizationModel:
             arrays.update({} if part is None else part.arrays())
         return arrays
 
-    def _told(
+    def _facet_parts(
         self,
         context: Context,
         outside: Sequence[str],
         columns: NDArray[np.int64],
         tables: NDArray[np.float32],
     ) -> dict[str, NDArray[np.float32]]:
-        """Take what facets added to kin and popularity out of `tables`: a reason of its own."""
+        """Take what facets added to the last two tables out of them: a reason of its own."""
         rows = self.mixture.facet_rows(context)
         if not len(rows):
             return {}
@@ -276,13 +276,13 @@ class UserPersonalizationModel:
         found, scores = answer.found, answer.scores.astype(np.float64)
         best = int(found.utilities.argmax())
         level = found.utilities[best] - np.log(max(scores[found.items[best]], 1e-300))
-        asked = np.maximum(scores[columns], 1e-300)
+        wanted = np.maximum(scores[columns], 1e-300)
         parts = {
-            name: part[columns].astype(np.float64) / asked
+            name: part[columns].astype(np.float64) / wanted
             for name, part in zip(TABLES, answer.parts, strict=True)
         }
         whole = np.sum(list(parts.values()), axis=0)
-        return {**parts, "base": np.log(asked) + level - whole}
+        return {**parts, "base": np.log(wanted) + level - whole}
 
 
 def _weighed(data: TrainingData, settings: UserPersonalizationSettings) -> WeighedLog:

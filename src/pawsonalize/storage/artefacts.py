@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from pawsonalize.domain.errors import Conflict, CorruptArtefact, StorageUnavailable
-from pawsonalize.recipes.contract import Arrays, Card
+from pawsonalize.recipes.contract import Arrays, ModelCard
 
 _CARD = "card.json"
 _SUMS = "SHA256SUMS"
@@ -30,7 +30,7 @@ class ArtefactStore:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def save(self, name: str, card: Card, arrays: Arrays) -> str:
+    def save(self, name: str, card: ModelCard, arrays: Arrays) -> str:
         """Store an artefact, whole or not at all; returns its location.
 
         It is written under another name, synced, and then renamed.
@@ -47,7 +47,7 @@ class ArtefactStore:
             raise StorageUnavailable(f"the model cannot be written: {error}") from error
         return name
 
-    def load(self, location: str) -> tuple[Card, Arrays]:
+    def load(self, location: str) -> tuple[ModelCard, Arrays]:
         """Read an artefact. Its arrays are read-only and shared between processes.
 
         CorruptArtefact if it is missing, or not what was written.
@@ -55,7 +55,7 @@ class ArtefactStore:
         folder = self._root / location
         try:
             files = _verified(folder)
-            card = msgspec.json.decode((folder / _CARD).read_bytes(), type=Card)
+            card = msgspec.json.decode((folder / _CARD).read_bytes(), type=ModelCard)
             arrays = {
                 name.removesuffix(".npy"): np.load(folder / name, mmap_mode="r", allow_pickle=False)
                 for name in files
@@ -123,7 +123,7 @@ def _swept(draft: Path) -> bool:
     return True
 
 
-def _write(folder: Path, card: Card, arrays: Arrays) -> None:
+def _write(folder: Path, card: ModelCard, arrays: Arrays) -> None:
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
     (folder / _CARD).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2))

@@ -90,7 +90,7 @@ def test_the_newest_answer_of_a_user_is_the_one_that_counts() -> None:
     answers = Facets.unknown().plus("user.KIDS", ("no", "yes"), newest.astype(np.int64))
     classes = fit_classes(replace(data, facets=answers), 2, seed=1)
     assert classes is not None
-    yes, no = (np.exp(classes.told[:, classes.facets["user.KIDS", x]]) for x in ("yes", "no"))
+    yes, no = (np.exp(classes.answers[:, classes.facets["user.KIDS", x]]) for x in ("yes", "no"))
     assert (yes > 0.8).all()
     assert (no < 0.2).all()
 

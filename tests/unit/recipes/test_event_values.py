@@ -7,7 +7,7 @@ import pytest
 
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
 from pawsonalize.recipes.artefact import fingerprint
-from pawsonalize.recipes.contract import Context, Returned, Seen, TrainingData
+from pawsonalize.recipes.contract import Context, PastEvent, Returned, TrainingData
 from pawsonalize.recipes.user_personalization import (
     UserPersonalization,
     UserPersonalizationModel,
@@ -83,15 +83,15 @@ def test_a_stored_model_knows_what_came_back() -> None:
 
 
 def rated(value: float | None, item: str = GROUPS[8]) -> Context:
-    return Context((Seen(item, "view", NOW - 1000, value),), NOW)
+    return Context((PastEvent(item, "view", NOW - 1000, value),), NOW)
 
 
 def test_a_value_weighs_where_the_settings_say_so() -> None:
-    kin = GROUPS.index(GROUPS[9])
+    related = GROUPS.index(GROUPS[9])
     deaf, told = fitted(shop()), fitted(shop(), value_weighted_events="rating, view")
 
     def score(model: UserPersonalizationModel, value: float | None) -> float:
-        return float(model.score_catalogue(rated(value))[kin])
+        return float(model.score_catalogue(rated(value))[related])
 
     assert score(deaf, 5.0) == score(deaf, 0.1) == score(deaf, None)
     assert score(told, 5.0) > score(told, None) == score(told, 1.0) > score(told, 0.1)

@@ -14,10 +14,10 @@ INDEX = ItemIndex.build(GROUPS, undescribed(len(GROUPS)))
 
 def names(item_id: str) -> list[str | None]:
     """The cells of an id in words, narrow to wide; None where no catalogue item is in it."""
-    kin = INDEX.kin(item_id) or ()
+    cells = INDEX.cells_of_id(item_id) or ()
     return [
         None if cell == INDEX.n_cells else INDEX.cell_names[cell].replace("\x1f", " ")
-        for cell in kin
+        for cell in cells
     ]
 
 
@@ -33,13 +33,13 @@ def test_what_is_unknown_of_an_outside_group_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x", "9-Dragon-1-1", "2-1-1", "\x1f", "----"])
-def test_where_nothing_is_known_there_is_no_kin(text: str) -> None:
-    assert INDEX.kin(text) is None
-    assert (INDEX.kin_of([text]) == INDEX.n_cells).all()
+def test_where_nothing_is_known_there_is_no_cell(text: str) -> None:
+    assert INDEX.cells_of_id(text) is None
+    assert (INDEX.cells_of_ids([text]) == INDEX.n_cells).all()
 
 
 def test_a_catalogue_item_is_in_the_cells_that_its_id_names() -> None:
-    assert (INDEX.cells[:, :-1] == INDEX.kin_of(GROUPS)).all()
+    assert (INDEX.cells[:, :-1] == INDEX.cells_of_ids(GROUPS)).all()
     assert (INDEX.cells[:, -1] == INDEX.n_cells).all()
 
 
@@ -59,16 +59,18 @@ def test_where_families_are_described_a_breed_backs_off_to_its_family_first() ->
     ]
     index = ItemIndex.build(groups, described(rows, (*ATTRIBUTES, "family")))
     assert len(index.cells) == 4
-    assert (index.cells[:, :3] == index.kin_of(groups)).all()
+    assert (index.cells[:, :3] == index.cells_of_ids(groups)).all()
     assert index.cells[1, 2] == index.n_cells, "nobody knows a dragon's family"
-    breed, *wider = index.kin("2-Basset_Hound-1-1") or ()
+    breed, *wider = index.cells_of_id("2-Basset_Hound-1-1") or ()
     assert breed == index.n_cells
     assert [index.cell_names[cell].replace("\x1f", " ") for cell in wider] == [
         "species family 2 hound",
         "species size age 2 1 1",
         "species 2",
     ]
-    assert ItemIndex.from_arrays(index.arrays()).kin(groups[0]) == index.kin(groups[0])
+    assert ItemIndex.from_arrays(index.arrays()).cells_of_id(groups[0]) == index.cells_of_id(
+        groups[0]
+    )
 
 
 def test_other_attributes_are_a_level_each() -> None:
@@ -76,20 +78,20 @@ def test_other_attributes_are_a_level_each() -> None:
     rows = [("drama", "1999"), ("drama", None), (None, None)]
     index = ItemIndex.build(films, described(rows, ("genre", "year")))
     assert index.cells[:, :3].tolist() == [[0, 0, 2], [1, 2, 2]]
-    assert index.kin("2-Beagle-1-1") is None
-    assert index.kin_of(["2-Beagle-1-1"]).shape == (2, 1)
+    assert index.cells_of_id("2-Beagle-1-1") is None
+    assert index.cells_of_ids(["2-Beagle-1-1"]).shape == (2, 1)
 
 
 def test_a_catalogue_that_knows_only_the_species_has_that_level_alone() -> None:
     index = ItemIndex.build(("x", "y"), described([("2",), ("1",)], ("species",)))
     assert index.cells[:, :2].tolist() == [[0, 1]]
-    assert index.kin_of(["2-Beagle-1-1"]).tolist() == [[2]]
+    assert index.cells_of_ids(["2-Beagle-1-1"]).tolist() == [[2]]
 
 
 def test_an_index_comes_back_from_its_arrays() -> None:
     again = ItemIndex.from_arrays(INDEX.arrays())
     assert again.ids == INDEX.ids
-    assert again.kin("2-Poodle-1-1") == INDEX.kin("2-Poodle-1-1")
+    assert again.cells_of_id("2-Poodle-1-1") == INDEX.cells_of_id("2-Poodle-1-1")
 
 
 def test_cells_that_point_nowhere_are_a_corrupt_artefact() -> None:
@@ -102,7 +104,7 @@ def test_five_hundred_unknown_ids_take_a_moment() -> None:
     spent = []
     for _ in range(20):
         start = time.process_time()
-        INDEX.kin_of(unknown)
+        INDEX.cells_of_ids(unknown)
         spent.append(time.process_time() - start)
     assert np.median(spent) < 0.005  # measured 0.0006; the bound only catches another order
 

@@ -12,7 +12,7 @@ import pytest
 
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.engine.serving.ranking import reasons_for
-from pawsonalize.recipes.contract import Card, TrainingData
+from pawsonalize.recipes.contract import ModelCard, TrainingData
 from pawsonalize.recipes.user_personalization import (
     UserPersonalization,
     UserPersonalizationModel,
@@ -63,7 +63,7 @@ def test_a_learned_model_is_the_same_bit_for_bit_and_survives_storage(
     again = UserPersonalization().fit(walks(), SETTINGS, 3)
     for name, array in model.arrays().items():
         assert array.tobytes() == again.arrays()[name].tobytes(), name
-    card = Card(**json.loads(json.dumps(asdict(model.card))))
+    card = ModelCard(**json.loads(json.dumps(asdict(model.card))))
     stored = UserPersonalization().load(card, model.arrays())
     visitor = context(*ITEMS[5:1:-1])
     assert (stored.score_catalogue(visitor) == model.score_catalogue(visitor)).all()

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pawsonalize.recipes.catalogue import RECIPES
-from pawsonalize.recipes.contract import Context, Seen
+from pawsonalize.recipes.contract import Context, PastEvent
 from pawsonalize.recipes.next_best_action import (
     NextBestAction,
     NextBestActionModel,
@@ -18,8 +18,8 @@ class TestNextBestAction(RecipeChecks):
     recipe = RECIPES["next-best-action"]
     personal = False
 
-    def test_a_group_outside_the_catalogue_is_scored_by_its_kin(self) -> None:
-        """An action has no kin: of an unknown one nothing is known."""
+    def test_a_group_outside_the_catalogue_is_scored_by_related_items(self) -> None:
+        """An action has no related items: of an unknown one nothing is known."""
         model = fitted(("u", "a", NOW, "TAKEN"))
         assert model.score(Context((), NOW), ["b"]).tolist() == [0.0]
 
@@ -29,7 +29,7 @@ def fitted(*events: Event) -> NextBestActionModel:
 
 
 def probabilities(model: NextBestActionModel, *events: tuple[str, str]) -> dict[str, float]:
-    seen = tuple(Seen(item, kind, NOW) for item, kind in events)
+    seen = tuple(PastEvent(item, kind, NOW) for item, kind in events)
     found = model.probabilities(Context(seen, NOW))
     return dict(zip(model.item_ids, found.tolist(), strict=True))
 

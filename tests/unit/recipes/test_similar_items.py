@@ -146,7 +146,7 @@ def test_attributes_of_other_catalogues_count_in_their_order() -> None:
 @pytest.mark.parametrize("influence", [0.0, 1.0])
 def test_all_settings_at_their_lowest_still_give_a_distribution(influence: float) -> None:
     model = fit(
-        shop(), kin_weight=0, kin_level_fade=0, neighbours=0, covisit_history=0,
+        shop(), related_items_weight=0, related_items_level_fade=0, neighbours=0, covisit_history=0,
         covisit_shrinkage=0, popularity_influence=influence, freshness_influence=influence,
     )  # fmt: skip
     for visitor in CONTEXTS:

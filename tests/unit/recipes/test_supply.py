@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.recipes.contract import FOREVER, Context, Stock, TrainingData
-from pawsonalize.recipes.counts.availability import StockHistory
+from pawsonalize.recipes.contract import FOREVER, Context, Stays, TrainingData
+from pawsonalize.recipes.counts.availability import AvailabilityHistory
 from pawsonalize.recipes.user_personalization import (
     UserPersonalization,
     UserPersonalizationSettings,
@@ -24,9 +24,9 @@ stays = st.lists(
 )
 
 
-def stock_of(rows: list[tuple[int, int, int]]) -> Stock:
+def stock_of(rows: list[tuple[int, int, int]]) -> Stays:
     columns = np.array(rows, np.int64).reshape(-1, 3).T
-    return Stock(columns[0].astype(np.int32), columns[1], columns[2])
+    return Stays(columns[0].astype(np.int32), columns[1], columns[2])
 
 
 @given(stays, st.lists(st.integers(-5, 120), min_size=1, max_size=8), st.integers(1, 50))
@@ -34,7 +34,7 @@ def test_a_history_counts_what_the_stock_counts(
     rows: list[tuple[int, int, int]], moments: list[int], snapshots: int
 ) -> None:
     stock = stock_of(rows)
-    counted = StockHistory.of(stock, 5, snapshots).at(np.array(moments, np.float64))
+    counted = AvailabilityHistory.of(stock, 5, snapshots).at(np.array(moments, np.float64))
     assert (counted == [stock.at(moment, 5) for moment in moments]).all()
 
 
@@ -55,23 +55,23 @@ def test_the_usual_supply_is_the_mean_over_the_moments() -> None:
     assert mean == pytest.approx([(1 + 2 * 2) / 4, 1 / 4, 0])
 
 
-def known_supply() -> TrainingData:
+def known_availability() -> TrainingData:
     """Four users saw each of the items, of which two Huskies were always there, one Beagle."""
     events = [(f"u{k}-{item}", item, NOW - 1_000_000 - k) for k in range(4) for item in ITEMS]
     data = training_data(events, ITEMS)
     code = [data.item_ids.index(item) for item in (ITEMS[0], ITEMS[0], *ITEMS[1:])]
     always = np.zeros(len(code), np.int64)
-    return replace(data, stock=Stock(np.array(code, np.int32), always, always + FOREVER))
+    return replace(data, stays=Stays(np.array(code, np.int32), always, always + FOREVER))
 
 
-def supply(husky: int, beagle: int, siamese: int) -> Context:
-    return replace(context(), supply=np.array([husky, beagle, siamese]))
+def availability(husky: int, beagle: int, siamese: int) -> Context:
+    return replace(context(), availability=np.array([husky, beagle, siamese]))
 
 
 def test_more_animals_than_usual_make_an_item_likelier_and_one_of_many_less() -> None:
-    model = UserPersonalization().fit(known_supply(), UserPersonalizationSettings(), 0)
+    model = UserPersonalization().fit(known_availability(), UserPersonalizationSettings(), 0)
     usual, more, one = (
-        dict(zip(model.item_ids, model.score_catalogue(supply(*many)).tolist(), strict=True))
+        dict(zip(model.item_ids, model.score_catalogue(availability(*many)).tolist(), strict=True))
         for many in ((2, 1, 1), (6, 1, 1), (1, 1, 1))
     )
     assert usual[ITEMS[0]] == pytest.approx(0.40, abs=0.03)
@@ -81,15 +81,17 @@ def test_more_animals_than_usual_make_an_item_likelier_and_one_of_many_less() ->
 
 
 def test_what_is_not_there_is_not_proposed() -> None:
-    model = UserPersonalization().fit(known_supply(), UserPersonalizationSettings(), 0)
-    asked = replace(context(ITEMS[0]), supply=np.array([0, 1, 1]))
+    model = UserPersonalization().fit(known_availability(), UserPersonalizationSettings(), 0)
+    asked = replace(context(ITEMS[0]), availability=np.array([0, 1, 1]))
     scores = dict(zip(model.item_ids, model.score_catalogue(asked).tolist(), strict=True))
     assert scores[ITEMS[0]] == 0
     assert sum(scores.values()) == pytest.approx(1)
 
 
 def test_where_past_supply_is_not_known_only_what_is_gone_matters() -> None:
-    data = replace(known_supply(), stock=Stock.unknown())
+    data = replace(known_availability(), stays=Stays.unknown())
     model = UserPersonalization().fit(data, UserPersonalizationSettings(), 0)
-    assert (model.score_catalogue(supply(9, 1, 1)) == model.score_catalogue(supply(1, 1, 1))).all()
-    assert model.score_catalogue(supply(0, 1, 1))[0] == 0
+    assert (
+        model.score_catalogue(availability(9, 1, 1)) == model.score_catalogue(availability(1, 1, 1))
+    ).all()
+    assert model.score_catalogue(availability(0, 1, 1))[0] == 0

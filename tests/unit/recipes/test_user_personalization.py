@@ -119,10 +119,10 @@ def test_the_newest_event_counts_most() -> None:
 
 
 def test_an_adoption_says_more_than_a_view_and_an_unknown_type_is_a_view() -> None:
-    kin = "2-Beagle-2-1"
+    related = "2-Beagle-2-1"
     ladder = ["view", "favorite", "inquiry", "application", "adoption"]
     found = [
-        scores(untouched(), context("2-Beagle-1-1", kind=kind), kin)[0]
+        scores(untouched(), context("2-Beagle-1-1", kind=kind), related)[0]
         for kind in [*ladder, "swiped"]
     ]
     assert found[:5] == sorted(found[:5])
@@ -131,9 +131,9 @@ def test_an_adoption_says_more_than_a_view_and_an_unknown_type_is_a_view() -> No
 
 
 def test_an_interest_fades_with_the_time_to_now() -> None:
-    kin = "2-Beagle-2-1"
+    related = "2-Beagle-2-1"
     fresh, old, ancient = (
-        scores(untouched(), context("2-Beagle-1-1", age=age * DAY), kin)[0]
+        scores(untouched(), context("2-Beagle-1-1", age=age * DAY), related)[0]
         for age in (0, 100, 10_000)
     )
     assert fresh > old > ancient
@@ -162,19 +162,21 @@ def test_reasons_name_the_table_that_knows() -> None:
     parts = untouched().contributions(context("2-Beagle-1-1"), asked)
     assert not parts["transitions"].any()
     assert not parts["own history"].any()
-    assert parts["kin"][0] > 0 == parts["kin"][1]
+    assert parts["related items"][0] > 0 == parts["related items"][1]
     assert parts["popularity"][0] == parts["popularity"][1] > 0
 
 
 def test_weights_of_more_than_the_whole_are_refused() -> None:
     with pytest.raises(InvalidInput, match="at most 1"):
-        UserPersonalizationSettings(transition_weight=0.7, kin_weight=0.4)
+        UserPersonalizationSettings(transition_weight=0.7, related_items_weight=0.4)
 
 
 def test_all_settings_at_their_lowest_still_give_a_distribution() -> None:
     lowest = UserPersonalizationSettings(
-        transition_weight=0, covisit_weight=0, kin_weight=0, view_weight=0, favorite_weight=0,
-        history_decay=0, gap_decay=0, backward_weight=0, window=0, neighbours=0, kin_prior=0,
+        transition_weight=0, covisit_weight=0, related_items_weight=0, view_weight=0,
+        favorite_weight=0,
+        history_decay=0, gap_decay=0, backward_weight=0, window=0, neighbours=0,
+        related_items_prior=0,
         covisit_history=0, covisit_shrinkage=0, context_events=0, count_power=0,
     )  # fmt: skip
     model = UserPersonalization().fit(shop(), lowest, 0)

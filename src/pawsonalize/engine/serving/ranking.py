@@ -14,7 +14,7 @@ _WORDS = {
     "own history": "you looked at this before",
     "transitions": "often chosen right after what you looked at",
     "co-visits": "liked together with what you looked at",
-    "kin": "of a kind you look at",
+    "related items": "of a kind you look at",
     "popularity": "popular now",
     "freshness": "new here",
     "neighbours": "liked by visitors with a taste like yours",

@@ -23,7 +23,7 @@ from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.ranking import check_ids, known_reasons, ordered, reasons_for
 from pawsonalize.engine.serving.served import UNTRAINED, Served, Serving
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Context, Floats, Seen
+from pawsonalize.recipes.contract import Context, Floats, PastEvent
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import RANKING, RECOMMENDATION, Impression
@@ -157,7 +157,7 @@ class Runtime:
         served, query = self._recommender.current, self.carrying(query)
         supply = self._supply_of(served, query)
         about = self._item_in_question(served, query.item_id)
-        context = replace(self._context(served, query, about), supply=supply)
+        context = replace(self._context(served, query, about), availability=supply)
         scores = served.model.score_catalogue(context)
         scores = taken_off(scores, context, served.model.item_ids)
         name = query.recommendation_id or new_recommendation_id(query.now)
@@ -189,7 +189,7 @@ class Runtime:
         served = self._ranking()
         groups = list(dict.fromkeys(candidate.group_id for candidate in candidates))
         one_of_each = np.ones(len(served.model.item_ids), np.int64)
-        context = replace(self._context(served, query), supply=one_of_each)
+        context = replace(self._context(served, query), availability=one_of_each)
         scores = taken_off(served.model.score(context, groups), context, groups)
         reasons = known_reasons(served.model, context, groups) if query.explain else {}
         place_of = {group: place for place, group in enumerate(groups)}
@@ -219,7 +219,7 @@ class Runtime:
         """
         served = self._ranking() if ranking else self._recommender.current
         one_of_each = np.ones(len(served.model.item_ids), np.int64)
-        context = replace(self._context(served, query, about), supply=one_of_each)
+        context = replace(self._context(served, query, about), availability=one_of_each)
         return GroupScores(served, context, served.model.score_catalogue(context))
 
     def disliked_animals(self, visitor: Visitor, groups: GroupScores) -> frozenset[str]:
@@ -290,7 +290,7 @@ class Runtime:
         context = query_context(self._log, served.reader, query, self._catalogue)
         if about is None:
             return context
-        seen = Seen(about, DEFAULT_EVENT_TYPE, query.at)
+        seen = PastEvent(about, DEFAULT_EVENT_TYPE, query.at)
         return replace(context, events=(seen, *context.events))
 
     def _supply_of(self, served: Served, query: Query) -> NDArray[np.int64] | None:

@@ -12,7 +12,7 @@ from pawsonalize.engine.serving.served import Fold, Folds
 from pawsonalize.engine.training.kept_rows import KeptRows, digest, rows_since, rows_through
 from pawsonalize.engine.training.training_data import data_of
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Arrays, Card, Model, TrainingData
+from pawsonalize.recipes.contract import Arrays, Model, ModelCard, TrainingData
 from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
@@ -63,7 +63,7 @@ class Folder:
         return fold
 
 
-def refreshed(model: Model, data: TrainingData) -> tuple[Card, Arrays]:
+def refreshed(model: Model, data: TrainingData) -> tuple[ModelCard, Arrays]:
     """The model with the counts of the data; what the card says of its tuning stays."""
     fresh = model.refreshed(data)
     card = replace(fresh.card, extra={**model.card.extra, **fresh.card.extra})

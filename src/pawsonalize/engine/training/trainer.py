@@ -32,7 +32,7 @@ from pawsonalize.engine.training.training_data import data_of
 from pawsonalize.engine.training.tuning import tune
 from pawsonalize.evaluation.metrics.catalogue import METRICS
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Arrays, Card, Recipe, TrainingData
+from pawsonalize.recipes.contract import Arrays, ModelCard, Recipe, TrainingData
 from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
@@ -88,7 +88,7 @@ class Fitted:
     """
 
     data: TrainingData
-    card: Card
+    card: ModelCard
     arrays: Arrays
 
 

@@ -1,6 +1,6 @@
 """What the number of available animals does to an item's chances.
 
-Counts of choices say how often an item was chosen at the supply there was. With twice as many
+Counts of choices say how often an item was chosen at the availability there was. With twice as many
 animals of the item on the site its chances double; without any it has none.
 """
 
@@ -11,25 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.recipes.artefact import take_weights
-from pawsonalize.recipes.contract import Arrays, Stock
+from pawsonalize.recipes.contract import Arrays, Stays
 from pawsonalize.recipes.counts.weights import WeighedLog
 
 
 @dataclass(frozen=True, slots=True)
-class Supply:
+class Availability:
     """`usual` (items,): available animals of each item, the mean over the events counted.
 
-    All 0 where nothing is known of the past supply; then more animals are no better chance.
+    All 0 where nothing is known of the past availability; then more animals are no better chance.
     """
 
     usual: NDArray[np.float32]
     smoothing: float
 
     @classmethod
-    def of(cls, log: WeighedLog, smoothing: float) -> "Supply":
+    def of(cls, log: WeighedLog, smoothing: float) -> "Availability":
         """Average over the events, each weighed by its age."""
         data = log.data
-        return cls(data.stock.mean(data.time, log.fade, len(data.item_ids)), smoothing)
+        return cls(data.stays.mean(data.time, log.fade, len(data.item_ids)), smoothing)
 
     @property
     def is_known(self) -> bool:
@@ -58,18 +58,18 @@ class Supply:
         parts[1:] *= (before / after)[1:, np.newaxis]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The usual supply as a plain array."""
-        return {"usual_supply": self.usual}
+        """The usual availability as a plain array."""
+        return {"usual_availability": self.usual}
 
     @classmethod
-    def from_arrays(cls, arrays: Arrays, n_items: int, smoothing: float) -> "Supply":
+    def from_arrays(cls, arrays: Arrays, n_items: int, smoothing: float) -> "Availability":
         """Rebuild from `arrays`; CorruptArtefact when they do not fit."""
-        return cls(take_weights(arrays, "usual_supply", (n_items,)), smoothing)
+        return cls(take_weights(arrays, "usual_availability", (n_items,)), smoothing)
 
 
 @dataclass(frozen=True, slots=True)
-class StockHistory:
-    """A stock in a form that answers many moments quickly.
+class AvailabilityHistory:
+    """A stays in a form that answers many moments quickly.
 
     `counts[k]` are the counts just before change `k * every`; the changes, in order of `moments`,
     are each `step` (1 or -1) to item `item`.
@@ -82,12 +82,12 @@ class StockHistory:
     every: int
 
     @classmethod
-    def of(cls, stock: Stock, n_items: int, snapshots: int = 256) -> "StockHistory":
-        """Count at so many points of the stock's changes."""
-        moments = np.concatenate([stock.since, stock.until])
+    def of(cls, stays: Stays, n_items: int, snapshots: int = 256) -> "AvailabilityHistory":
+        """Count at so many points of the stays's changes."""
+        moments = np.concatenate([stays.since, stays.until])
         order = np.argsort(moments, kind="stable")
-        item = np.concatenate([stock.item, stock.item])[order]
-        ones = np.ones(len(stock), np.int32)
+        item = np.concatenate([stays.item, stays.item])[order]
+        ones = np.ones(len(stays), np.int32)
         step = np.concatenate([ones, -ones])[order]
         every = max(1, -(-len(order) // snapshots))
         counts = [np.zeros(n_items, np.int32)]

@@ -46,15 +46,15 @@ class Tilt:
         return np.asarray(self.items + self.cells[index.cells[:, :-1]].sum(axis=0), np.float32)
 
     def apply(
-        self, parts: NDArray[np.float32], index: ItemIndex, kin: NDArray[np.int64], power: float
+        self, parts: NDArray[np.float32], index: ItemIndex, outside: NDArray[np.int64], power: float
     ) -> None:
         """Weigh proposals (tables, items + outside) in place; each keeps its sum over the items.
 
-        `kin` are the cells of the items outside, shape (levels, outside); `power` is from 0,
+        `outside` are the cells of the items outside, shape (levels, outside); `power` is from 0,
         which changes nothing, to 1.
         """
         n_items = len(self.items)
-        logs = np.concatenate((self.of_catalogue(index), self.cells[kin].sum(axis=0)))
+        logs = np.concatenate((self.of_catalogue(index), self.cells[outside].sum(axis=0)))
         reweigh(parts, np.exp(np.float32(power) * (logs - logs.max(initial=-np.inf))), n_items)
 
 

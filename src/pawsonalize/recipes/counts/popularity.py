@@ -16,12 +16,12 @@ from pawsonalize.recipes.items import ItemIndex
 class Popularity:
     """Shares that sum to 1 over the catalogue.
 
-    `share[i]` is item i's, shape (items,). `kin_share[c]` is what an item nobody has touched
+    `share[i]` is item i's, shape (items,). `cell_share[c]` is what an item nobody has touched
     gets in cell c, shape (cells + 1,); the last, for items of no known cell, is 0.
     """
 
     share: NDArray[np.float32]
-    kin_share: NDArray[np.float32]
+    cell_share: NDArray[np.float32]
 
     @classmethod
     def of(cls, users: NDArray[np.float64], index: ItemIndex, smoothing: float) -> "Popularity":
@@ -38,20 +38,20 @@ class Popularity:
         extra[-1] = 0.0
         return cls((raw / total).astype(np.float32), (extra / total).astype(np.float32))
 
-    def of_kin(self, kin: NDArray[np.int64]) -> NDArray[np.float32]:
+    def of_cells(self, cells: NDArray[np.int64]) -> NDArray[np.float32]:
         """Shares of items outside the catalogue by their cells, shape (levels, items)."""
-        return self.kin_share[_narrowest(kin, len(self.kin_share) - 1)]
+        return self.cell_share[_narrowest(cells, len(self.cell_share) - 1)]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The shares as plain arrays."""
-        return {"popularity": self.share, "kin_popularity": self.kin_share}
+        return {"popularity": self.share, "cell_popularity": self.cell_share}
 
     @classmethod
     def from_arrays(cls, arrays: Arrays, index: ItemIndex) -> "Popularity":
         """Rebuild from `arrays`; CorruptArtefact when they do not fit the index."""
         return cls(
             take_weights(arrays, "popularity", (len(index.ids),)),
-            take_weights(arrays, "kin_popularity", (index.n_cells + 1,)),
+            take_weights(arrays, "cell_popularity", (index.n_cells + 1,)),
         )
 
 

@@ -1,4 +1,4 @@
-"""Kin: items of the same breed, size and age, or species, for what has no behaviour of its own."""
+"""Related items: of one breed, size and age, or species, for what has no behaviour of its own."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ from pawsonalize.recipes.items import ItemIndex
 
 
 @dataclass(frozen=True, slots=True)
-class Kin:
+class RelatedItems:
     """From a visitor's cells on to cells, and within a cell to items by their `base`.
 
     `steps` has a row per cell that sums to its level's weight at most. `base`, shape (items,),
@@ -26,7 +26,7 @@ class Kin:
     cell_base: NDArray[np.float32]
 
     @classmethod
-    def of(cls, steps: SparseRows, base: NDArray[np.float32], index: ItemIndex) -> "Kin":
+    def of(cls, steps: SparseRows, base: NDArray[np.float32], index: ItemIndex) -> "RelatedItems":
         """Sum the bases of the cells."""
         size = index.n_cells + 1
         total = np.zeros(size)
@@ -57,14 +57,14 @@ class Kin:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Steps and bases as plain arrays."""
-        return {**self.steps.arrays("kin"), "kin_base": self.base}
+        return {**self.steps.arrays("related_items"), "related_items_base": self.base}
 
     @classmethod
-    def from_arrays(cls, arrays: Arrays, index: ItemIndex) -> "Kin":
+    def from_arrays(cls, arrays: Arrays, index: ItemIndex) -> "RelatedItems":
         """Rebuild from `arrays`; CorruptArtefact when they do not fit the index."""
         return cls.of(
-            SparseRows.from_arrays("kin", arrays, index.n_cells, index.n_cells),
-            take_weights(arrays, "kin_base", (len(index.ids),)),
+            SparseRows.from_arrays("related_items", arrays, index.n_cells, index.n_cells),
+            take_weights(arrays, "related_items_base", (len(index.ids),)),
             index,
         )
 
@@ -74,7 +74,7 @@ def cell_steps(
 ) -> SparseRows:
     """Steps between cells of one level: which breeds lead to which, and so on.
 
-    `prior` steps from each cell to itself are added, so kin attract before anything is
+    `prior` steps from each cell to itself are added, so related items attract before anything is
     learned. Full rows sum to their level's weight, fade ** level over the sum of all levels'.
     """
     levels, shape = len(index.cells), (index.n_cells, index.n_cells)

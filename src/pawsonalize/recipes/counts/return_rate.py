@@ -20,7 +20,7 @@ _DOUBT = 5.0  # lasting choices every item is thought to have had: one return pr
 
 
 @dataclass(frozen=True, slots=True)
-class Reception:
+class ReturnRate:
     """How items were received; `chosen` and `returned` are weighed sums, shape (items,).
 
     `lasting` is the share of the choices that lasted, 0…1 and never 0.
@@ -31,7 +31,7 @@ class Reception:
     lasting: NDArray[np.float32]
 
     @classmethod
-    def of(cls, log: WeighedLog, return_weight: float, dislike_weight: float) -> "Reception":
+    def of(cls, log: WeighedLog, return_weight: float, dislike_weight: float) -> "ReturnRate":
         """Count choices by their weight, and what speaks against by its own weight and age."""
         data, n_items = log.data, len(log.data.item_ids)
         known = max(data.returned.newest, data.disliked.newest)
@@ -45,7 +45,7 @@ class Reception:
         return cls._of(_sums(data.item, log.weight.astype(np.float64), n_items), against)
 
     @classmethod
-    def _of(cls, chosen: NDArray[np.float32], returned: NDArray[np.float32]) -> "Reception":
+    def _of(cls, chosen: NDArray[np.float32], returned: NDArray[np.float32]) -> "ReturnRate":
         lasted = chosen + np.float32(_DOUBT)
         return cls(chosen, returned, lasted / (lasted + returned))
 
@@ -72,7 +72,7 @@ class Reception:
         return {"returns.chosen": self.chosen, "returns.returned": self.returned}
 
     @classmethod
-    def from_arrays(cls, arrays: Arrays, n_items: int) -> "Reception":
+    def from_arrays(cls, arrays: Arrays, n_items: int) -> "ReturnRate":
         """Rebuild from `arrays`; CorruptArtefact when they do not fit."""
         if not any(name.startswith("returns.") for name in arrays):
             return cls._of(np.zeros(n_items, np.float32), np.zeros(n_items, np.float32))

@@ -156,7 +156,7 @@ class VisitCounts:
 _STANDSTILL = 20.0  # visitors imagined in both windows when the growth of the rest is estimated
 
 
-def rise(
+def trend_score(
     current: NDArray[np.int32],
     before: NDArray[np.int32],
     *,

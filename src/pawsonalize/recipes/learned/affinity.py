@@ -1,8 +1,8 @@
 """What a context says of an item's attributes, whichever items it holds.
 
-Three views of it: the likeness of the attributes' values, the steps between cells that users
-make (`kin`), and the share of a visitor's choices that fell on each value, drawn towards the usual
-share where there are few (`taste`).
+Three views of it: the likeness of the attributes' values; the steps between cells that users
+make (`related`); and the share of a visitor's choices that fell on each value, drawn towards the
+usual share where there are few (`affinity`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,16 +21,16 @@ _DOUBTS = (2.0, 10.0)  # choices with the usual shares that are added to the vis
 _LEAST_LIFT = 0.01
 
 
-def taste_names(t: Tables) -> list[str]:
-    """The features' names, in the order of `taste_columns`."""
+def affinity_names(t: Tables) -> list[str]:
+    """The features' names, in the order of `affinity_columns`."""
     single = [t.likeness.columns[column] for column in t.likeness.matched]
     levels = range(len(t.index.cells))
     names = list(t.likeness.names)
-    names += [f"kin_{rate}_{level}_log" for rate in _RATES for level in levels]
-    return names + [f"taste_{k}_{name}_log" for name in single for k in range(len(_DOUBTS))]
+    names += [f"related_{rate}_{level}_log" for rate in _RATES for level in levels]
+    return names + [f"affinity_{k}_{name}_log" for name in single for k in range(len(_DOUBTS))]
 
 
-def taste_columns(
+def affinity_columns(
     t: Tables, r: Requests, weights: Mapping[str, Array], top: Array
 ) -> Iterator[Array]:
     """Blocks (B, K, N) for the candidates `top`."""
@@ -38,12 +38,12 @@ def taste_columns(
     for whole in t.likeness.compare(r, of_rates, top):
         yield whole[:, None]
     if not t.likeness.matched:
-        yield _kin_steps(t, r, of_rates, top)
+        yield _related_steps(t, r, of_rates, top)
         return
     theirs = np.moveaxis(t.likeness.values[top], 2, 1)  # (B, matched, N)
     profile = t.likeness.profile(r, of_rates)
     yield _matching_shares(t.likeness, profile, theirs)
-    yield _kin_steps(t, r, of_rates, top)
+    yield _related_steps(t, r, of_rates, top)
     yield _shares_of_choices(t.usual, profile[:, _RATES.index("all")], r, theirs)
 
 
@@ -62,13 +62,15 @@ def _matching_shares(likeness: Likeness, profile: Array, theirs: Array) -> Array
     return found.reshape(len(theirs), -1, theirs.shape[2])
 
 
-def _kin_steps(t: Tables, r: Requests, weights: tuple[Array, ...], top: Array) -> Array:
+def _related_steps(t: Tables, r: Requests, weights: tuple[Array, ...], top: Array) -> Array:
     """How much likelier the context makes each of a candidate's cells, as a log."""
-    kin, weight = t.mixture.kin, np.stack(weights, axis=1)
+    related, weight = t.mixture.related, np.stack(weights, axis=1)
     share = weight / np.maximum(weight.sum(axis=2, keepdims=True), 1e-9)
     rows = zip(r.cells, share.astype(np.float32), t.index.cells[:, top].swapaxes(0, 1), strict=True)
-    lift = np.stack([kin.lift(cells, strengths)[:, theirs] for cells, strengths, theirs in rows])
-    lift *= kin.cell_base.max()
+    lift = np.stack(
+        [related.lift(cells, strengths)[:, theirs] for cells, strengths, theirs in rows]
+    )
+    lift *= related.cell_base.max()
     logs: Array = np.log(lift + _LEAST_LIFT)
     return logs.reshape(len(top), -1, top.shape[1])
 

@@ -86,7 +86,7 @@ def unpack(
         likeness=likeness,
         factors=Factors(source, _finite(own, "target", np.float32, source.shape[::-1])),
         mixture=mixture,
-        usual=Usual.of(total, mixture.index, mixture.supply, likeness),
+        usual=Usual.of(total, mixture.index, mixture.availability, likeness),
     )
     return tables, _ranker(own, numbers, feature_names(tables))
 

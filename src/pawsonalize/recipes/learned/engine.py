@@ -29,9 +29,10 @@ _PARTS = {
     "newest": "transitions", "fast": "transitions", "slow": "transitions",
     "backward": "transitions", "flat": "neighbours", "near": "neighbours", "factor": "factors",
     "mix_own": "own history", "mix_transitions": "transitions", "mix_covisits": "co-visits",
-    "mix_kin": "kin", "mix_popularity": "popularity", "mixture": "blend", "blend": "blend",
-    "like": "kin", "kin": "kin", "taste": "kin", "popularity": "popularity", "rate": "popularity",
-    "trend": "trend", "seen": "own history", "supply": "supply",
+    "mix_related": "related items", "mix_popularity": "popularity", "mixture": "blend",
+    "blend": "blend", "like": "related items", "related": "related items",
+    "affinity": "related items", "popularity": "popularity", "rate": "popularity",
+    "trend": "trend", "seen": "own history", "availability": "availability",
     "facet": "context",
 }  # fmt: skip
 _FORMS = re.compile("_(scaled|rank|lift|log|gap|count)$")
@@ -136,8 +137,8 @@ class Learned:
             believed = mixture.believed(float(r.worth.sum()))
             logs = wish.of_catalogue(mixture.index)[top]
             beside["preferences"] = believed * logs.astype(np.float64)
-        if mixture.reception.is_known:
-            beside["returns"] = np.log(mixture.reception.lasting[top].astype(np.float64))
+        if mixture.return_rate.is_known:
+            beside["returns"] = np.log(mixture.return_rate.lasting[top].astype(np.float64))
         return beside
 
     def _knows(self, r: Requests) -> bool:
@@ -177,7 +178,7 @@ def part_of(feature: str) -> str:
     name = _FORMS.sub("", feature)
     first, _, rest = name.partition("_")
     attribute = rest.partition("_")[2]
-    if first in ("like", "taste") and attribute in _ATTRIBUTES:
+    if first in ("like", "affinity") and attribute in _ATTRIBUTES:
         return attribute
     return _PARTS.get(name) or _PARTS[first]
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.recipes.learned.affinity import (
+    affinity_columns,
+    affinity_names,
     facet_columns,
     facet_names,
-    taste_columns,
-    taste_names,
 )
 from pawsonalize.recipes.learned.requests import Requests
 from pawsonalize.recipes.learned.signals import (
@@ -25,7 +25,7 @@ from pawsonalize.recipes.learned.signals import (
 from pawsonalize.recipes.learned.tables import Tables
 
 Array = NDArray[Any]
-_MIXED = ("mix_own", "mix_transitions", "mix_covisits", "mix_kin", "mix_popularity")
+_MIXED = ("mix_own", "mix_transitions", "mix_covisits", "mix_related", "mix_popularity")
 _PLAIN = (*SIGNALS, *_MIXED, "blend", "factor_newest", "factor_fast")
 _RANKED = ("blend", "slow", "near", "flat", "backward", "factor", "factor_fast", "mixture")
 _SCALED = ("blend", "fast", "slow", "backward", "flat", "near", "factor", "factor_fast", "mixture")
@@ -57,9 +57,9 @@ def feature_names(t: Tables) -> tuple[str, ...]:
     names = list(_PLAIN)
     names += [f"{name}_scaled" for name in _SCALED] + [f"{name}_rank" for name in _RANKED]
     names += [f"{name}_lift" for name in _LIFTED] + [f"{name}_log" for name in _LOGGED]
-    names += [*_OF_REQUEST, "seen_times", "seen_age", *taste_names(t)]
-    if t.mixture.supply.is_known:
-        names += ["supply_log", "supply_gap"]
+    names += [*_OF_REQUEST, "seen_times", "seen_age", *affinity_names(t)]
+    if t.mixture.availability.is_known:
+        names += ["availability_log", "availability_gap"]
         names += [f"rate_{level}_log" for level in range(len(t.index.cells))]
     for k in range(len(t.trend.recent)):
         names += [f"trend_{k}", f"trend_{k}_count"]
@@ -81,8 +81,8 @@ def features(
         behaviour,
         *_request_columns(t, r, found, popularity),
         *_seen_columns(t, r, top),
-        *taste_columns(t, r, found.weights, top),
-        *_supply_columns(t, r, top),
+        *affinity_columns(t, r, found.weights, top),
+        *_availability_columns(t, r, top),
         *_trend_columns(t, r, top, root),
         *facet_columns(t, r, top),
     ]
@@ -158,15 +158,15 @@ def _seen_columns(t: Tables, r: Requests, top: Array) -> Iterator[Array]:
     yield _at(age.reshape(shape), top)[:, None]
 
 
-def _supply_columns(t: Tables, r: Requests, top: Array) -> Iterator[Array]:
+def _availability_columns(t: Tables, r: Requests, top: Array) -> Iterator[Array]:
     """How many animals there are, compared with the usual, and choices per animal of the cells."""
-    supply = t.mixture.supply
-    if not supply.is_known:
+    availability = t.mixture.availability
+    if not availability.is_known:
         return
-    usual = supply.usual[top]
-    now = usual if r.supply is None else _at(r.supply, top)
+    usual = availability.usual[top]
+    now = usual if r.availability is None else _at(r.availability, top)
     yield np.log1p(now)[:, None]
-    yield np.log((now + 0.1) / (usual + supply.smoothing))[:, None]
+    yield np.log((now + 0.1) / (usual + availability.smoothing))[:, None]
     yield np.moveaxis(t.usual.rate[t.index.cells[:, top]], 0, 1)
 
 

@@ -120,12 +120,12 @@ def _cosines(
     owner, at = expand(rows.starts[item], rows.starts[item + 1] - rows.starts[item])
     entry = entry[owner]
     key, values = entry // length * rows.width + rows.columns[at], rows.values[at]
-    asked = top.ravel()
-    slot, position = expand(rows.starts[asked], rows.starts[asked + 1] - rows.starts[asked])
+    items = top.ravel()
+    slot, position = expand(rows.starts[items], rows.starts[items + 1] - rows.starts[items])
     place = slot // top.shape[1] * rows.width + rows.columns[position]
     results = []
     for weight in weights:
         profile = np.bincount(key, values * weight.ravel()[entry], minlength=count * rows.width)
-        matched = np.bincount(slot, rows.values[position] * profile[place], minlength=len(asked))
+        matched = np.bincount(slot, rows.values[position] * profile[place], minlength=len(items))
         results.append(matched.astype(np.float32).reshape(top.shape))
     return results

@@ -59,7 +59,7 @@ def fit_ranker(
     base = linear.score(held.x)
     more = np.zeros_like(base) if trees is None else trees.predict(held.x, design.threads)
     base[~held.there] = _NEVER
-    recall = len(held.x) / held.asked
+    recall = len(held.x) / held.requests
     found = [recall * ndcg_at_10(base + w * more, held.y) for w in _WEIGHTS]
     mixture = np.where(held.there, held.x[:, :, names.index("mixture")], _NEVER)
     if max(found) <= recall * ndcg_at_10(mixture, held.y):

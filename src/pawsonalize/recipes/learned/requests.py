@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY
-from pawsonalize.recipes.contract import Context, Seen
-from pawsonalize.recipes.counts.availability import StockHistory
+from pawsonalize.recipes.contract import Context, PastEvent
+from pawsonalize.recipes.counts.availability import AvailabilityHistory
 from pawsonalize.recipes.counts.log import VisitLog
 from pawsonalize.recipes.counts.rows import expand
 from pawsonalize.recipes.counts.weights import halved
@@ -29,7 +29,7 @@ class Requests:
     newest visit; `users` (B,): the user in the log, -1 = unknown; `seen_request`, `seen_item`,
     `seen_age`: all known visits, flat, oldest first (age 0 = newest);
     `cuts` (B,): for training, the log from this position of the user on is hidden; else None;
-    `supply` (B, items): available animals of each item, None where not known;
+    `availability` (B, items): available animals of each item, None where not known;
     `facets` (B, F): rows of the visitor's facets among the lifts, -1 = none;
     `ids`: of a live request the ids in `context`, newest first; of others none.
     """
@@ -45,7 +45,7 @@ class Requests:
     seen_item: Array
     seen_age: Array
     cuts: Array | None
-    supply: Array | None
+    availability: Array | None
     facets: Array
     ids: tuple[str, ...] = ()
 
@@ -53,7 +53,7 @@ class Requests:
 def at_positions(
     log: VisitLog,
     index: ItemIndex,
-    stock: StockHistory | None,
+    stays: AvailabilityHistory | None,
     users: Array,
     cuts: Array,
     facets: Array,
@@ -82,7 +82,7 @@ def at_positions(
         seen_item=log.items[event],
         seen_age=(start + cuts - 1)[request] - event,
         cuts=cuts,
-        supply=None if stock is None else stock.at(now),
+        availability=None if stays is None else stays.at(now),
         facets=facets[start + cuts],
     )
 
@@ -101,7 +101,7 @@ def of_context(context: Context, index: ItemIndex, facets: Array, design: Design
     cells = index.cells[:, read]  # -1 is the column of "no cell"
     outside = np.flatnonzero(read[:count] < 0)
     if len(outside):
-        cells[:, outside] = index.kin_of([visits[k].item for k in outside.tolist()])
+        cells[:, outside] = index.cells_of_ids([visits[k].item for k in outside.tolist()])
     weights = np.zeros(design.context)
     weights[:count] = worth[:count]
     place = np.flatnonzero(rows >= 0)[::-1]  # oldest first
@@ -117,15 +117,15 @@ def of_context(context: Context, index: ItemIndex, facets: Array, design: Design
         seen_item=rows[place],
         seen_age=place,
         cuts=None,
-        supply=None if context.supply is None else context.supply[np.newaxis],
+        availability=None if context.availability is None else context.availability[np.newaxis],
         facets=facets[np.newaxis],
         ids=tuple(visit.item for visit in visits[:count]),
     )
 
 
-def _visits(events: Sequence[Seen], design: Design) -> tuple[list[Seen], list[float]]:
+def _visits(events: Sequence[PastEvent], design: Design) -> tuple[list[PastEvent], list[float]]:
     """Events joined to visits as in `log.py`, newest first, and their worth by type."""
-    visits: list[Seen] = []
+    visits: list[PastEvent] = []
     strengths: list[float] = []
     stronger = 0.0
     for place, event in enumerate(events):

@@ -26,14 +26,14 @@ class Samples:
     """Requests whose target is a candidate, candidates in random order.
 
     `x`: (G, N, F) float32; `y`: (G, N) bool, one True a row; `there`: (G, N) bool, False where
-    there were fewer candidates; `asked`: how many requests there were before those without their
+    there were fewer candidates; `requests`: how many requests there were before those without their
     target among the candidates were left out.
     """
 
     x: Array
     y: Array
     there: Array
-    asked: int
+    requests: int
 
 
 def draw(c: Counted, settings: MixtureSettings) -> tuple[Samples, Samples] | None:
@@ -69,7 +69,7 @@ def _joined(parts: list[Samples]) -> Samples:
         np.concatenate([part.x for part in parts]),
         np.concatenate([part.y for part in parts]),
         np.concatenate([part.there for part in parts]),
-        sum(part.asked for part in parts),
+        sum(part.requests for part in parts),
     )
 
 
@@ -114,7 +114,7 @@ def _cut(c: Counted, tables: Tables, users: Array, cuts: Array, size: int) -> li
     targets = log.items[log.offsets[users] + cuts]
 
     def work(part: slice) -> Samples:
-        r = at_positions(log, c.tables.index, c.stock, users[part], cuts[part], c.facets, d)
+        r = at_positions(log, c.tables.index, c.stays, users[part], cuts[part], c.facets, d)
         found = features(tables, r, hide(c, users[part], cuts[part]))
         y = (found.top == targets[part, None]) & found.there
         hit = y.any(axis=1)
@@ -124,7 +124,7 @@ def _cut(c: Counted, tables: Tables, users: Array, cuts: Array, size: int) -> li
             x=np.take_along_axis(found.x[hit], kept[:, :, None], 1),
             y=np.take_along_axis(y[hit], kept, 1),
             there=np.take_along_axis(found.there[hit], kept, 1),
-            asked=len(y),
+            requests=len(y),
         )
 
     step = max(1, min(_CHUNK, _CHUNK_CELLS // log.n_items))

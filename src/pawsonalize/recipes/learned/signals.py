@@ -97,16 +97,16 @@ def _blend(t: Tables, r: Requests, dense: Array, most: Array) -> Array:
     share = _FIRST_STAGE / np.maximum(most, np.float32(1e-9))
     blend = np.matmul(share[:, None, :], dense)[:, 0]
     blend += t.trend.total * np.float32(1e-3 / max(float(t.trend.total.max(initial=1.0)), 1.0))
-    if r.supply is not None:
-        blend[r.supply == 0] = -np.inf
+    if r.availability is not None:
+        blend[r.availability == 0] = -np.inf
     if not t.design.repeats:
         blend[r.seen_request, r.seen_item] = -np.inf
     return np.asarray(blend)
 
 
 def _mixture_parts(t: Tables, r: Requests, row: int, outside: Sequence[str], out: Array) -> None:
-    supply = None if r.supply is None else r.supply[row]
-    t.mixture.weigh(_interests(r, row, t), outside, supply, r.facets[row], out)
+    availability = None if r.availability is None else r.availability[row]
+    t.mixture.weigh(_interests(r, row, t), outside, availability, r.facets[row], out)
 
 
 def choose(blend: Array, count: int) -> Array:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from pawsonalize.recipes.counts.availability import StockHistory, Supply
+from pawsonalize.recipes.counts.availability import Availability, AvailabilityHistory
 from pawsonalize.recipes.counts.log import VisitLog
 from pawsonalize.recipes.counts.rows import Counts, SparseRows
 from pawsonalize.recipes.counts.steps import count_steps
@@ -58,18 +58,20 @@ class Usual:
     share: Array
 
     @classmethod
-    def of(cls, total: Array, index: ItemIndex, supply: Supply, likeness: Likeness) -> "Usual":
+    def of(
+        cls, total: Array, index: ItemIndex, availability: Availability, likeness: Likeness
+    ) -> "Usual":
         """Count the choices `total` (items,)."""
         size = index.n_cells + 1
         chosen, there = np.zeros(size), np.zeros(size)
         for cells in index.cells[:, :-1]:
             chosen += np.bincount(cells, total, size)
-            there += np.bincount(cells, supply.usual, size)
+            there += np.bincount(cells, availability.usual, size)
         share = [np.zeros(0)]
         for values, nothing in zip(likeness.values[:-1].T, likeness.nothing.tolist(), strict=True):
             weight = np.bincount(values - nothing, total) + 1.0
             share.append(weight / weight.sum())
-        rate = np.log((chosen + 1.0) / (there + supply.smoothing))
+        rate = np.log((chosen + 1.0) / (there + availability.smoothing))
         return cls(rate, np.concatenate(share))
 
 
@@ -107,7 +109,7 @@ class Counted:
     forward_scale: Array
     backward_scale: Array
     tables: Tables
-    stock: StockHistory | None
+    stays: AvailabilityHistory | None
     facets: Array
 
 
@@ -116,9 +118,9 @@ def count(events: WeighedLog, log: VisitLog, mixture: Mixture, design: Design) -
     data, likeness = events.data, likeness_of(*build_likeness(events.data.attributes))
     counts = count_visit_steps(log, design)
     scales, tables = derive(log, counts, factorise(counts, design), mixture, likeness, design)
-    stock = StockHistory.of(data.stock, log.n_items) if len(data.stock) else None
+    stays = AvailabilityHistory.of(data.stays, log.n_items) if len(data.stays) else None
     facets = mixture.facets.rows_of(replace(data.facets, codes=log.facets))
-    return Counted(events, log, counts, *scales, tables, stock, facets)
+    return Counted(events, log, counts, *scales, tables, stays, facets)
 
 
 def derive(
@@ -143,7 +145,7 @@ def derive(
         likeness=likeness,
         factors=factors,
         mixture=mixture,
-        usual=Usual.of(trend.total, mixture.index, mixture.supply, likeness),
+        usual=Usual.of(trend.total, mixture.index, mixture.availability, likeness),
     )
     return (scale, back_scale), tables
 
@@ -168,7 +170,7 @@ def without_fold(c: Counted, member: Array, settings: MixtureSettings) -> Tables
         factors=factorise(counts, design),
         mixture=mixture,
         trend=trend,
-        usual=Usual.of(trend.total, c.tables.index, mixture.supply, c.tables.likeness),
+        usual=Usual.of(trend.total, c.tables.index, mixture.availability, c.tables.likeness),
     )
 
 

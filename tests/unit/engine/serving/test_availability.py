@@ -98,7 +98,7 @@ def test_only_what_changed_is_counted_again(database: Database) -> None:
 def test_training_knows_the_stays_as_of_its_moment(database: Database) -> None:
     data = training_data(EventLog(database), Catalogue(database), through=0, as_of=NOW)
     assert set(data.item_ids) == set(ITEMS[:2])
-    counts = dict(zip(data.item_ids, data.stock.at(NOW, 2).tolist(), strict=True))
+    counts = dict(zip(data.item_ids, data.stays.at(NOW, 2).tolist(), strict=True))
     assert counts == {ITEMS[0]: 1, ITEMS[1]: 1}
-    later = data.stock.at(NOW + 2 * MINUTE, 2)
-    assert np.array_equal(later, data.stock.at(NOW, 2))  # nobody knows yet who will leave
+    later = data.stays.at(NOW + 2 * MINUTE, 2)
+    assert np.array_equal(later, data.stays.at(NOW, 2))  # nobody knows yet who will leave

@@ -27,7 +27,7 @@ from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.ranking import shares
 from pawsonalize.engine.serving.recommender import Answer, Candidate, Runtime
 from pawsonalize.engine.serving.served import Loader, Served, ServingSettings
-from pawsonalize.recipes.contract import Arrays, Card, Context, Floats, Model, TrainingData
+from pawsonalize.recipes.contract import Arrays, Context, Floats, Model, ModelCard, TrainingData
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.availability import Availability
@@ -37,7 +37,7 @@ from pawsonalize.storage.impressions import Impression, Impressions
 from tests.animal_data import animal
 from tests.event_data import T0, event
 
-CARD = Card("known", 1, {}, 0, "f", {})
+CARD = ModelCard("known", 1, {}, 0, "f", {})
 VERSION = SolutionVersion(name="v1", solution="s", recipe="known", cut=Cut(0, T0))
 ANYONE = Visitor()
 
@@ -48,7 +48,7 @@ class KnownWeights:
 
     weights: dict[str, float]
     contexts: list[Context] = field(default_factory=list)
-    card: Card = CARD
+    card: ModelCard = CARD
 
     @property
     def item_ids(self) -> tuple[str, ...]:
@@ -252,9 +252,9 @@ def test_the_model_is_told_the_visitors_newest_50_events_up_to_the_moment(
     ask.runtime.recommend(Query(Visitor("ann"), T0 + 57, T0 + 99, limit=1))
     ask.runtime.rerank(Query(Visitor("ann"), T0 + 57, T0 + 99), [Candidate("x", "a")])
     told, again = model.contexts
-    assert again.supply is not None
-    assert again.supply.tolist() == [1]  # a list holds one animal each
-    assert told == replace(again, supply=None)
+    assert again.availability is not None
+    assert again.availability.tolist() == [1]  # a list holds one animal each
+    assert told == replace(again, availability=None)
     assert [seen.item for seen in told.events] == [f"2-B-1-{n}" for n in range(57, 7, -1)]
     assert (told.events[0].time, told.events[0].value, told.now) == (T0 + 57, 28.5, T0 + 57)
 
@@ -358,8 +358,8 @@ def test_of_what_no_animal_waits_nothing_is_recommended_nor_explored_and_reasons
         assert [item.item_id for item in answer.items] == ["2-Husky-3-2"]
     scored, explained = model.contexts[-2:]
     assert scored is explained
-    assert scored.supply is not None
-    assert scored.supply.tolist() == [0, 1]
+    assert scored.availability is not None
+    assert scored.availability.tolist() == [0, 1]
 
 
 def applied(text: str) -> AppliedFilter:

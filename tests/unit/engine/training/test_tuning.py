@@ -140,7 +140,7 @@ def test_what_somebody_set_is_tuned_only_where_they_name_its_range() -> None:
     given = {"doubt": 0.7}
     wished = version(3, recipe="user-personalization", settings=given)
     assert all("doubt" not in trial for trial in planned_trials(wished))
-    assert all("kin_weight" in trial for trial in planned_trials(wished)[1:])
+    assert all("related_items_weight" in trial for trial in planned_trials(wished)[1:])
     named = version(3, recipe="user-personalization", settings=given, ranges={"doubt": Range(1, 2)})
     assert all(trial.keys() == {"doubt"} for trial in planned_trials(named)[1:])
 

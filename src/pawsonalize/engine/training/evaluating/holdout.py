@@ -51,7 +51,7 @@ def part_of(
         item_ids=tuple(compress(data.item_ids, items.tolist())),
         attributes=replace(data.attributes, codes=data.attributes.codes[items]),
         as_of=as_of,
-        stock=data.stock.as_of(as_of, positions(items)),
+        stays=data.stays.as_of(as_of, positions(items)),
         facets=data.facets.of(kept),
         returned=data.returned.as_of(as_of, positions(items)),
         disliked=data.disliked.as_of(as_of, positions(items)),
@@ -121,7 +121,7 @@ class Holdout:
             if supply is not None:
                 of_model = np.zeros(outside + 1, np.int64)
                 of_model[columns] = supply
-                context = replace(context, supply=of_model[:-1])
+                context = replace(context, availability=of_model[:-1])
             known = np.append(model.score_catalogue(context), -np.inf)[columns]
             return only_there(known, supply)
 
@@ -129,7 +129,7 @@ class Holdout:
 
     def supply(self, question: int) -> NDArray[np.int64] | None:
         """Available animals of each candidate at the moment of the test case; None if not known."""
-        stock = self.data.stock
+        stock = self.data.stays
         if not len(stock):
             return None
         return stock.at(self.contexts[question].now, len(self.data.item_ids))[self.there]

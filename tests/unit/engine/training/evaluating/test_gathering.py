@@ -250,6 +250,6 @@ def test_an_empty_log_is_insufficient_evidence(log: EventLog, catalogue: Catalog
 
 def test_a_version_is_fitted_with_its_own_settings_and_seed() -> None:
     data = walks(users=50)
-    wanted = version("rec-1", Cut(0, NOW), settings={"kin_weight": 0.2}, seed=7)
+    wanted = version("rec-1", Cut(0, NOW), settings={"related_items_weight": 0.2}, seed=7)
     card = fit_of(wanted)(data).card
-    assert (card.recipe, card.settings["kin_weight"], card.seed) == (RECIPE, 0.2, 7)
+    assert (card.recipe, card.settings["related_items_weight"], card.seed) == (RECIPE, 0.2, 7)

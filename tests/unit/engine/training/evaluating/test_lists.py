@@ -57,7 +57,7 @@ def test_a_model_is_asked_as_a_reranking_asks_it() -> None:
     assert np.isneginf(np.delete(scores, lists[0])).all()
 
 
-def test_an_older_model_scores_a_listed_item_it_does_not_know_by_its_kin() -> None:
+def test_an_older_model_scores_a_listed_item_it_does_not_know_by_related_items() -> None:
     holdout = held_out(visits())
     recipe = recipe_named("personalized-ranking")
     few = training_data([("a", "2-B1-1-1", NOW - 1)])
