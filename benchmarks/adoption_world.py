@@ -28,7 +28,7 @@ from pawsonalize.demo.funnel import chance
 from pawsonalize.demo.log import EVENT_TYPES, VIEW
 from pawsonalize.demo.visits import Visits, draw_visits
 from pawsonalize.domain.times import MINUTE
-from pawsonalize.recipes.contract import PastEvent
+from pawsonalize.recipes.contract import ContextEvent
 
 NEVER = np.iinfo(np.int64).max
 WAITED = (7, 30, 90)  # days that part the animals by how long they wait
@@ -55,7 +55,7 @@ class Request:
     visitor: int
     at: int
     animals: Ints
-    known: tuple[PastEvent, ...]
+    known: tuple[ContextEvent, ...]
     viewed: Floats
     shown: Floats
 
@@ -105,13 +105,15 @@ class Season:
         return told.take(np.flatnonzero((told.start >= self.cut) & ~bot))
 
     @cached_property
-    def history(self) -> Mapping[int, list[PastEvent]]:
+    def history(self) -> Mapping[int, list[ContextEvent]]:
         """What was known of each user at the cut, oldest first."""
         world, columns = self.world, self.world.events.columns
-        known: dict[int, list[PastEvent]] = defaultdict(list)
+        known: dict[int, list[ContextEvent]] = defaultdict(list)
         for row in np.flatnonzero((columns.moment < self.cut) & columns.identified).tolist():
             item, kind = world.events.item_ids[columns.animal[row]], EVENT_TYPES[columns.kind[row]]
-            known[int(columns.visitor[row])].append(PastEvent(item, kind, int(columns.moment[row])))
+            known[int(columns.visitor[row])].append(
+                ContextEvent(item, kind, int(columns.moment[row]))
+            )
         return known
 
     @cached_property
@@ -169,7 +171,7 @@ class Copy:
     viewed: Floats = field(init=False)
     sessions: int = 0
     adopters: set[int] = field(default_factory=set)
-    known: dict[int, list[PastEvent]] = field(default_factory=dict)
+    known: dict[int, list[ContextEvent]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         size = len(self.season.world.oracle.stock)
@@ -201,7 +203,7 @@ class Copy:
         if is_known:
             self.known[visitor] = events[-_READ:]
 
-    def _events(self, visitor: int) -> Sequence[PastEvent]:
+    def _events(self, visitor: int) -> Sequence[ContextEvent]:
         return self.known.get(visitor) or self.season.history.get(visitor, ())[-_READ:]
 
     def _view(
@@ -210,7 +212,7 @@ class Copy:
         at: int,
         species: int,
         looked: list[int],
-        events: list[PastEvent],
+        events: list[ContextEvent],
         dice: Dice,
     ) -> int | None:
         """Show a page and return what is looked at; it becomes the visitor's newest event."""
@@ -238,7 +240,7 @@ class Copy:
         looked.append(picked)
         group = int(world.oracle.group[picked])
         self.viewed[group] += 1
-        events.append(PastEvent(world.groups[group].id, EVENT_TYPES[VIEW], at))
+        events.append(ContextEvent(world.groups[group].id, EVENT_TYPES[VIEW], at))
         return picked
 
     def _count(self, page: Ints, there: Ints, at: int) -> None:

@@ -10,7 +10,13 @@ from pawsonalize.demo.log import EVENT_TYPES, VIEW
 from pawsonalize.demo.world import World
 from pawsonalize.domain.breeds import family_of
 from pawsonalize.domain.preferences import HOUSEHOLD, USER_FACET
-from pawsonalize.recipes.contract import Context, ItemAttributes, PastEvent, Stays, TrainingData
+from pawsonalize.recipes.contract import (
+    Context,
+    ContextEvent,
+    ItemAttributes,
+    StayColumns,
+    TrainingData,
+)
 from pawsonalize.recipes.facets import Facet, Facets
 
 _READ = 50  # events of a context, as in serving
@@ -86,9 +92,9 @@ def _homes(world: World, user: NDArray[np.integer]) -> Facets:
     return facets
 
 
-def _stock(world: World) -> Stays:
+def _stock(world: World) -> StayColumns:
     stock = world.oracle.stock
-    return Stays(world.oracle.group.astype(np.int32), stock.listed, stock.adopted)
+    return StayColumns(world.oracle.group.astype(np.int32), stock.listed, stock.adopted)
 
 
 def _attributes(world: World, known: NDArray[np.int64]) -> ItemAttributes:
@@ -163,9 +169,9 @@ def _moment(world: World, row: int, rows: NDArray[np.int64]) -> Moment:
     )
 
 
-def _seen(world: World, row: int) -> PastEvent:
+def _seen(world: World, row: int) -> ContextEvent:
     columns = world.events.columns
-    return PastEvent(
+    return ContextEvent(
         world.events.item_ids[columns.animal[row]],
         EVENT_TYPES[columns.kind[row]],
         int(columns.moment[row]),

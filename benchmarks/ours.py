@@ -11,7 +11,7 @@ from benchmarks.child import Missing
 from benchmarks.interactions import HOUR, Interactions
 from benchmarks.next_item_task import Scorer, Task
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Context, ItemAttributes, Model, PastEvent, TrainingData
+from pawsonalize.recipes.contract import Context, ContextEvent, ItemAttributes, Model, TrainingData
 from pawsonalize.recipes.user_personalization import UserPersonalizationModel
 
 RECIPE = "user-personalization"
@@ -108,7 +108,7 @@ def context(data: Interactions, target: int) -> Context:
     first = max(int(data.start[data.user[target]]), target - _READ)
     rows = range(target - 1, first - 1, -1)
     events = (
-        PastEvent(
+        ContextEvent(
             data.item_ids[data.item[row]],
             data.event_types[data.event_type[row]],
             int(data.time[row]),

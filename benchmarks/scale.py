@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs 
 from benchmarks.child import peak_megabytes, run_child
 from benchmarks.synthetic import synthetic_data
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Context, PastEvent, TrainingData
+from pawsonalize.recipes.contract import Context, ContextEvent, TrainingData
 
 EVENTS = (100_000, 1_000_000, 10_000_000)
 ITEMS = (1_000, 10_000, 100_000)
@@ -60,7 +60,9 @@ def read_context(data: TrainingData, user: int) -> Context:
     """The user's newest events."""
     start, end = np.searchsorted(data.user, [user, user + 1]).tolist()
     rows = range(end - 1, max(start, end - _READ) - 1, -1)
-    events = (PastEvent(data.item_ids[data.item[row]], "view", int(data.time[row])) for row in rows)
+    events = (
+        ContextEvent(data.item_ids[data.item[row]], "view", int(data.time[row])) for row in rows
+    )
     return Context(tuple(events), data.as_of)
 
 

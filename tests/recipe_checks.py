@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.recipes.catalogue import RECIPES
-from pawsonalize.recipes.contract import Context, Model, ModelCard, PastEvent, Recipe, TrainingData
+from pawsonalize.recipes.contract import (
+    Context,
+    ContextEvent,
+    Model,
+    ModelCard,
+    Recipe,
+    TrainingData,
+)
 from tests.recipe_data import NOW, context, training_data
 
 DAY = 86_400_000
@@ -44,7 +51,7 @@ moments = st.integers(NOW - 3000 * DAY, NOW + 30 * DAY)
 contexts = st.builds(
     Context,
     st.lists(
-        st.builds(PastEvent, item_ids, st.sampled_from(["view", "adoption", "?"]), moments),
+        st.builds(ContextEvent, item_ids, st.sampled_from(["view", "adoption", "?"]), moments),
         max_size=6,
     ).map(lambda seen: tuple(sorted(seen, key=lambda event: -event.time))),
     st.just(NOW),

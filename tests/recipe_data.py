@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from pawsonalize.recipes.contract import Context, ItemAttributes, PastEvent, TrainingData
+from pawsonalize.recipes.contract import Context, ContextEvent, ItemAttributes, TrainingData
 
 NOW = 1_790_000_000_000
 
@@ -58,5 +58,5 @@ def training_data(
 
 def context(*items: str, kind: str = "view", now: int = NOW, age: int = 60_000) -> Context:
     """A visitor who looked at the items, newest first, the newest `age` milliseconds ago."""
-    events = (PastEvent(item, kind, now - age - 60_000 * k) for k, item in enumerate(items))
+    events = (ContextEvent(item, kind, now - age - 60_000 * k) for k, item in enumerate(items))
     return Context(tuple(events), now)

@@ -11,7 +11,7 @@ from pawsonalize.cli.terminal import drawn, wide_console
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.training.evaluating.report import Evaluation, RankerReport, SplitReport
 from pawsonalize.evaluation.bootstrap import Interval
-from pawsonalize.evaluation.metrics.catalogue import NDCG_AT_5
+from pawsonalize.evaluation.metrics import NDCG_AT_5
 
 COLUMNS = {
     NDCG_AT_5: "NDCG@5",

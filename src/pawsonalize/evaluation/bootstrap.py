@@ -77,3 +77,20 @@ def _bounds(means: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np
     outside = (1 - CONFIDENCE) / 2
     low, high = np.quantile(means, (outside, 1 - outside), axis=0)
     return low, high
+
+
+SWAPS = 4_000
+
+
+def chance_of_lead(ours: NDArray[np.float64], theirs: NDArray[np.float64], seed: int) -> float:
+    """How often a lead as large comes about if, for each user, a coin says which is which.
+
+    Values are of one metric, shape (users,), of the same users.
+    """
+    differences = ours - theirs
+    differences = differences[differences != 0]
+    coins = np.random.default_rng(seed).integers(2, size=(SWAPS, len(differences)), dtype=np.int8)
+    leads = 2 * (coins.astype(np.float64) @ differences) - differences.sum()
+    slack = 1e-12 * np.abs(differences).sum()  # the same lead may round differently
+    as_large = np.count_nonzero(leads >= differences.sum() - slack)
+    return float((as_large + 1) / (SWAPS + 1))

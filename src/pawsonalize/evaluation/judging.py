@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.evaluation.metrics.catalogue import DEPTH, METRICS
-from pawsonalize.evaluation.metrics.coverage import coverage
-from pawsonalize.evaluation.metrics.placements import Metric, Placements, place
+from pawsonalize.evaluation.metrics import DEPTH, METRICS, coverage
+from pawsonalize.evaluation.placements import Metric, Placements, place
 
 Ranker = Callable[[int], NDArray[np.floating]]
 """Scores all candidates for the question of that number, shape (candidates,); more is better.

@@ -34,8 +34,8 @@ class ItemAttributes:
 
 
 @dataclass(frozen=True, slots=True)
-class Stays:
-    """Stays of animals as columns of equal length; without any, availability is not known.
+class StayColumns:
+    """StayColumns of animals as columns of equal length; without any, availability is not known.
 
     An animal of item `item` (a code) is available from `since` until just before `until`
     (milliseconds since 1970, `FOREVER` while it waits).
@@ -49,15 +49,15 @@ class Stays:
         return len(self.item)
 
     @classmethod
-    def unknown(cls) -> "Stays":
+    def unknown(cls) -> "StayColumns":
         """No stays at all."""
         return cls(np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.int64))
 
-    def as_of(self, moment: int, code: NDArray[np.integer]) -> "Stays":
+    def as_of(self, moment: int, code: NDArray[np.integer]) -> "StayColumns":
         """What was known at the moment, item i renumbered `code[i]` (-1: left out)."""
         known = (self.since <= moment) & (code[self.item] >= 0)
         until = np.where(self.until > moment, FOREVER, self.until)
-        return Stays(code[self.item[known]].astype(np.int32), self.since[known], until[known])
+        return StayColumns(code[self.item[known]].astype(np.int32), self.since[known], until[known])
 
     def at(self, moment: int, n_items: int) -> NDArray[np.int64]:
         """Available animals of each item at the moment, shape (items,)."""
@@ -126,7 +126,7 @@ class TrainingData:
     """What describes the items; an item may be touched without being described."""
     as_of: int
     """The moment from which decay is counted."""
-    stays: Stays = field(default_factory=Stays.unknown)
+    stays: StayColumns = field(default_factory=StayColumns.unknown)
     """Which animals were available when, where that is known."""
     facets: Facets = field(default_factory=Facets.unknown)
     """What was known of each event's visitor beside events."""
@@ -152,7 +152,7 @@ class TrainingData:
 
 
 @dataclass(frozen=True, slots=True)
-class PastEvent:
+class ContextEvent:
     """One past event as a model sees it; `time` in milliseconds since 1970."""
 
     item: str
@@ -168,7 +168,7 @@ class Context:
     Built by the same code for training, evaluation and serving.
     """
 
-    events: tuple[PastEvent, ...]
+    events: tuple[ContextEvent, ...]
     """Newest first."""
     now: int
     """Milliseconds since 1970."""
@@ -180,7 +180,7 @@ class Context:
     """
     facets: tuple[Facet, ...] = ()
     """What is known beside events."""
-    disliked: tuple[PastEvent, ...] = ()
+    disliked: tuple[ContextEvent, ...] = ()
     """Events that speak against items, newest first.
 
     A model need not read them: answers lose what they say against.

@@ -9,8 +9,8 @@ from benchmarks.demo_visits import training_data
 from benchmarks.gate import SCENARIOS, a_tenth, half_sabotaged, other_users
 
 from pawsonalize.demo import WorldSettings, generate
+from pawsonalize.evaluation.gate.rules import RuleOutcome
 from pawsonalize.evaluation.gate.settings import GateSettings
-from pawsonalize.evaluation.gate.verdicts import Outcome
 from pawsonalize.recipes.contract import TrainingData
 
 
@@ -31,7 +31,7 @@ def test_a_damaged_version_does_not_go_live_and_one_better_than_it_does(
     assert evidence.test_cases > 200
     assert decision.promoted is SCENARIOS[name].promote, decision.reason
     (live,) = (verdict for verdict in decision.verdicts if verdict.rule == "live version")
-    assert (live.outcome is Outcome.PASSED) is SCENARIOS[name].promote
+    assert (live.outcome is RuleOutcome.PASSED) is SCENARIOS[name].promote
 
 
 def test_the_same_recipe_on_other_users_and_with_another_seed_does_not_go_live(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pawsonalize.demo import World, WorldSettings, generate
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.settings import AnimalSettings, Weights
-from pawsonalize.recipes.contract import PastEvent
+from pawsonalize.recipes.contract import ContextEvent
 
 END = 1_767_225_600_000
 
@@ -135,7 +135,9 @@ def test_the_ideal_learns_from_looks_what_a_stranger_to_it_may_like(season: Seas
 
     def lead(*items: str) -> float:
         """How far the babies are above the others."""
-        seen = tuple(PastEvent(item, "view", asked.at - DAY * n) for n, item in enumerate(items, 1))
+        seen = tuple(
+            ContextEvent(item, "view", asked.at - DAY * n) for n, item in enumerate(items, 1)
+        )
         scores = ideal.scores(replace(asked, known=seen))
         return float(scores[babies].mean() - scores[~babies].mean())
 

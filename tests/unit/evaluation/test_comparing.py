@@ -9,10 +9,11 @@ from pawsonalize.evaluation.baselines import (
     by_own_history,
     by_popularity,
     popularity_shares,
+    shuffled_labels,
+    shuffled_order,
 )
 from pawsonalize.evaluation.bootstrap import intervals, paired_differences
 from pawsonalize.evaluation.calibration import calibration
-from pawsonalize.evaluation.controls import shuffled_labels, shuffled_order
 from pawsonalize.evaluation.slices import by_history, by_novelty
 
 NOBODY = np.zeros(0, np.int64)

@@ -12,12 +12,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pawsonalize.evaluation.judging import judge
-from pawsonalize.evaluation.metrics.catalogue import METRICS
-from pawsonalize.evaluation.metrics.coverage import coverage
-from pawsonalize.evaluation.metrics.discounted_gain import normalized_discounted_cumulative_gain
-from pawsonalize.evaluation.metrics.first_hit import hit_rate, mean_reciprocal_rank
-from pawsonalize.evaluation.metrics.placements import MISSED, Placements, place
-from pawsonalize.evaluation.metrics.precision import precision
+from pawsonalize.evaluation.metrics import (
+    METRICS,
+    coverage,
+    hit_rate,
+    mean_reciprocal_rank,
+    normalized_discounted_cumulative_gain,
+    precision,
+)
+from pawsonalize.evaluation.placements import MISSED, Placements, place
 
 
 def hits(*ranks: Sequence[int]) -> Placements:

@@ -7,7 +7,7 @@ import pytest
 
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
 from pawsonalize.recipes.artefact import fingerprint
-from pawsonalize.recipes.contract import Context, PastEvent, Returned, TrainingData
+from pawsonalize.recipes.contract import Context, ContextEvent, Returned, TrainingData
 from pawsonalize.recipes.user_personalization import (
     UserPersonalization,
     UserPersonalizationModel,
@@ -83,7 +83,7 @@ def test_a_stored_model_knows_what_came_back() -> None:
 
 
 def rated(value: float | None, item: str = GROUPS[8]) -> Context:
-    return Context((PastEvent(item, "view", NOW - 1000, value),), NOW)
+    return Context((ContextEvent(item, "view", NOW - 1000, value),), NOW)
 
 
 def test_a_value_weighs_where_the_settings_say_so() -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pawsonalize.recipes.catalogue import RECIPES
-from pawsonalize.recipes.contract import Context, PastEvent
+from pawsonalize.recipes.contract import Context, ContextEvent
 from pawsonalize.recipes.next_best_action import (
     NextBestAction,
     NextBestActionModel,
@@ -29,7 +29,7 @@ def fitted(*events: Event) -> NextBestActionModel:
 
 
 def probabilities(model: NextBestActionModel, *events: tuple[str, str]) -> dict[str, float]:
-    seen = tuple(PastEvent(item, kind, NOW) for item, kind in events)
+    seen = tuple(ContextEvent(item, kind, NOW) for item, kind in events)
     found = model.probabilities(Context(seen, NOW))
     return dict(zip(model.item_ids, found.tolist(), strict=True))
 

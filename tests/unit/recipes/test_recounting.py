@@ -8,7 +8,7 @@ import pytest
 
 from pawsonalize.recipes.artefact import fingerprint
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import FOREVER, Stays, TrainingData
+from pawsonalize.recipes.contract import FOREVER, StayColumns, TrainingData
 from pawsonalize.recipes.facets import Facets
 from pawsonalize.recipes.user_personalization import (
     UserPersonalization,
@@ -131,7 +131,7 @@ def told(data: TrainingData) -> TrainingData:
 
 def stocked(data: TrainingData) -> TrainingData:
     """The same data, where one animal became known."""
-    stock = Stays(np.array([0], np.int32), np.array([0]), np.array([FOREVER]))
+    stock = StayColumns(np.array([0], np.int32), np.array([0]), np.array([FOREVER]))
     return replace(data, stays=stock)
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.recipes.contract import FOREVER, Context, Stays, TrainingData
+from pawsonalize.recipes.contract import FOREVER, Context, StayColumns, TrainingData
 from pawsonalize.recipes.counts.availability import AvailabilityHistory
 from pawsonalize.recipes.user_personalization import (
     UserPersonalization,
@@ -24,9 +24,9 @@ stays = st.lists(
 )
 
 
-def stock_of(rows: list[tuple[int, int, int]]) -> Stays:
+def stock_of(rows: list[tuple[int, int, int]]) -> StayColumns:
     columns = np.array(rows, np.int64).reshape(-1, 3).T
-    return Stays(columns[0].astype(np.int32), columns[1], columns[2])
+    return StayColumns(columns[0].astype(np.int32), columns[1], columns[2])
 
 
 @given(stays, st.lists(st.integers(-5, 120), min_size=1, max_size=8), st.integers(1, 50))
@@ -61,7 +61,7 @@ def known_availability() -> TrainingData:
     data = training_data(events, ITEMS)
     code = [data.item_ids.index(item) for item in (ITEMS[0], ITEMS[0], *ITEMS[1:])]
     always = np.zeros(len(code), np.int64)
-    return replace(data, stays=Stays(np.array(code, np.int32), always, always + FOREVER))
+    return replace(data, stays=StayColumns(np.array(code, np.int32), always, always + FOREVER))
 
 
 def availability(husky: int, beagle: int, siamese: int) -> Context:
@@ -89,7 +89,7 @@ def test_what_is_not_there_is_not_proposed() -> None:
 
 
 def test_where_past_supply_is_not_known_only_what_is_gone_matters() -> None:
-    data = replace(known_availability(), stays=Stays.unknown())
+    data = replace(known_availability(), stays=StayColumns.unknown())
     model = UserPersonalization().fit(data, UserPersonalizationSettings(), 0)
     assert (
         model.score_catalogue(availability(9, 1, 1)) == model.score_catalogue(availability(1, 1, 1))

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from pawsonalize.recipes.contract import Context, PastEvent, TrainingData
+from pawsonalize.recipes.contract import Context, ContextEvent, TrainingData
 from pawsonalize.recipes.user_personalization import (
     UserPersonalization,
     UserPersonalizationSettings,
@@ -50,7 +50,7 @@ def test_tiny_data_train_score_and_survive_storage(seed: int) -> None:
     for length in (0, 1, 5):
         items = [*data.item_ids, "1-Nowhere-1-1"]
         seen = tuple(
-            PastEvent(items[int(dice.integers(len(items)))], TYPES[place % 4], NOW - place)
+            ContextEvent(items[int(dice.integers(len(items)))], TYPES[place % 4], NOW - place)
             for place in range(length)
         )
         scores = model.score_catalogue(Context(seen, NOW))

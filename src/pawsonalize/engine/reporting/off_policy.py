@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.events import MAX_IMPRESSION_ITEMS
 from pawsonalize.domain.times import DAY
-from pawsonalize.evaluation.off_policy.choices import Choices
+from pawsonalize.evaluation.off_policy import Choices
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import Impression, Impressions
 

@@ -32,7 +32,7 @@ from pawsonalize.engine.reporting.report import (
 )
 from pawsonalize.engine.reporting.stays import Showing, Wait, waits_of
 from pawsonalize.engine.reporting.tally import ALL, Tally, version_key
-from pawsonalize.evaluation.off_policy.verdict import OffPolicyValue, off_policy_value
+from pawsonalize.evaluation.off_policy import OffPolicyValue, off_policy_value
 from pawsonalize.storage.animals import AnimalQuery, Animals
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import Impressions
@@ -205,6 +205,7 @@ def _without_exploration(sources: OutcomeSources, order: OutcomesOrder) -> Estim
     verdict = off_policy_value(found.choices((found.propensity > CHOSEN).astype(np.float64)))
     served = float(found.reward.mean())
     if isinstance(verdict, OffPolicyValue):
-        estimate = verdict.estimates["snips"]
-        return Estimate(name, served, estimate, verdict.effective_sample, verdict.rows, None)
+        return Estimate(
+            name, served, verdict.estimate, verdict.effective_sample, verdict.rows, None
+        )
     return Estimate(name, served, None, verdict.effective_sample, verdict.rows, verdict.next_move)

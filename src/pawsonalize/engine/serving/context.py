@@ -26,7 +26,7 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.domain.traits import TRAITS, Trait
 from pawsonalize.engine.serving.facets import FacetReader, of_preferences, values_of
 from pawsonalize.engine.serving.query import Query
-from pawsonalize.recipes.contract import Context, Floats, PastEvent
+from pawsonalize.recipes.contract import Context, ContextEvent, Floats
 from pawsonalize.recipes.facets import Facet
 from pawsonalize.storage.catalogue import Catalogue, Value
 from pawsonalize.storage.event_log import EventLog
@@ -105,14 +105,14 @@ def build_context(
     back what the visitor did with the item before. A later event that is more than a view shows
     interest again.
     """
-    kept: list[PastEvent] = []
-    disliked: list[PastEvent] = []
+    kept: list[ContextEvent] = []
+    disliked: list[ContextEvent] = []
     against: set[str] = set()
     liked: set[str] = set()
     for item_id, event_type, sent_at, value in newest_first:
         if len(kept) == MAX_CONTEXT_EVENTS:
             break
-        seen = PastEvent(item_id, event_types.meaning(event_type), sent_at, value)
+        seen = ContextEvent(item_id, event_types.meaning(event_type), sent_at, value)
         if seen.event_type in {RETURN, DISLIKE}:
             if seen.event_type == DISLIKE and item_id not in liked | against:
                 disliked.append(seen)
@@ -171,7 +171,7 @@ def disliked_animals(log: EventLog, visitor: Visitor, context: Context) -> froze
     return frozenset(animal for animal, meaning in said.items() if meaning == DISLIKE)
 
 
-def _traits(seen: Iterable[PastEvent], now: int) -> Counter[tuple[str, Trait]]:
+def _traits(seen: Iterable[ContextEvent], now: int) -> Counter[tuple[str, Trait]]:
     """How many events have each trait, less what has faded."""
     found: Counter[tuple[str, Trait]] = Counter()
     for event in seen:

@@ -23,7 +23,7 @@ from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.ranking import check_ids, known_reasons, ordered, reasons_for
 from pawsonalize.engine.serving.served import UNTRAINED, Served, Serving
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Context, Floats, PastEvent
+from pawsonalize.recipes.contract import Context, ContextEvent, Floats
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import RANKING, RECOMMENDATION, Impression
@@ -290,7 +290,7 @@ class Runtime:
         context = query_context(self._log, served.reader, query, self._catalogue)
         if about is None:
             return context
-        seen = PastEvent(about, DEFAULT_EVENT_TYPE, query.at)
+        seen = ContextEvent(about, DEFAULT_EVENT_TYPE, query.at)
         return replace(context, events=(seen, *context.events))
 
     def _supply_of(self, served: Served, query: Query) -> NDArray[np.int64] | None:

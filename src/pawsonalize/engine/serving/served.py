@@ -15,7 +15,7 @@ from pawsonalize.engine.resources.solutions import Cut, Solution, SolutionVersio
 from pawsonalize.engine.serving.exploration import Exposed, Exposure, Novelty
 from pawsonalize.engine.serving.facets import FacetReader
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Context, FacetedModel, Model, PastEvent
+from pawsonalize.recipes.contract import Context, ContextEvent, FacetedModel, Model
 from pawsonalize.storage.artefacts import ArtefactStore
 
 _LENGTHS = (0, 1, 3, 10)  # events in the history of the visitors who are played
@@ -51,7 +51,7 @@ def sustained_tps(model: Model, now: int) -> float:
 def _visitors(model: Model, now: int) -> list[Context]:
     items = model.item_ids
     return [
-        Context(tuple(PastEvent(item, DEFAULT_EVENT_TYPE, now) for item in items[:length]), now)
+        Context(tuple(ContextEvent(item, DEFAULT_EVENT_TYPE, now) for item in items[:length]), now)
         for length in _LENGTHS
     ]
 

@@ -30,7 +30,7 @@ from pawsonalize.engine.training.refresh import refreshed, rows_beyond
 from pawsonalize.engine.training.settings import trained_settings
 from pawsonalize.engine.training.training_data import data_of
 from pawsonalize.engine.training.tuning import tune
-from pawsonalize.evaluation.metrics.catalogue import METRICS
+from pawsonalize.evaluation.metrics import METRICS
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Arrays, ModelCard, Recipe, TrainingData
 from pawsonalize.storage.artefacts import ArtefactStore

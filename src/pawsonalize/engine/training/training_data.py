@@ -11,7 +11,7 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.progress import Progress, silent
 from pawsonalize.engine.resources.solutions import Cut, TrainingSelection
 from pawsonalize.engine.serving.facets import DISTANCE, FacetReader, item_attributes
-from pawsonalize.recipes.contract import FOREVER, Returned, Stays, TrainingData
+from pawsonalize.recipes.contract import FOREVER, Returned, StayColumns, TrainingData
 from pawsonalize.recipes.facets import Facet, Facets
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog, TrainingRow
@@ -209,16 +209,16 @@ class _Columns:
         user, _item, _event_type, time, _value = self._columns
         return np.lexsort((np.asarray(time), np.asarray(user)))
 
-    def stock(self, as_of: int) -> Stays:
+    def stock(self, as_of: int) -> StayColumns:
         """The animals' stays as known at that moment; items that only they name are named here."""
         stays = array("q")
         for stay in self._catalogue.stays(as_of):
             until = FOREVER if stay.until > as_of else stay.until
             stays.extend((self.items.number(stay.item_id), stay.since, until))
         columns = np.asarray(stays).reshape(-1, 3).T
-        return Stays(columns[0].astype(np.int32), columns[1], columns[2])
+        return StayColumns(columns[0].astype(np.int32), columns[1], columns[2])
 
-    def data(self, as_of: int, stock: Stays) -> TrainingData:
+    def data(self, as_of: int, stock: StayColumns) -> TrainingData:
         user, item, event_type, time, value = (np.asarray(column) for column in self._columns)
         order = self.order()
         return TrainingData(

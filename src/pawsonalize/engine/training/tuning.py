@@ -20,7 +20,7 @@ from pawsonalize.engine.training.evaluating.lists import asking
 from pawsonalize.engine.training.settings import trained_settings
 from pawsonalize.evaluation.bootstrap import paired_differences
 from pawsonalize.evaluation.judging import judge
-from pawsonalize.evaluation.metrics.catalogue import METRICS, NDCG_AT_10
+from pawsonalize.evaluation.metrics import METRICS, NDCG_AT_10
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model, TrainingData
 from pawsonalize.recipes.settings import Range, draft_of, points, tunable

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 from pawsonalize.evaluation.gate.evidence import Evidence
-from pawsonalize.evaluation.gate.rules import REFERENCE_RULES, RULES
+from pawsonalize.evaluation.gate.rules import REFERENCE_RULES, RULES, RuleOutcome, RuleVerdict
 from pawsonalize.evaluation.gate.settings import GateSettings, Profile
-from pawsonalize.evaluation.gate.verdicts import Outcome, Verdict
 
 _MAIN_RULES = ("threshold", "popularity", "live version")
 
@@ -19,9 +18,9 @@ class Decision:
     """
 
     promoted: bool
-    outcome: Outcome
+    outcome: RuleOutcome
     reason: str
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[RuleVerdict, ...]
 
 
 def decide(evidence: Evidence, settings: GateSettings, now: int) -> Decision:
@@ -30,24 +29,24 @@ def decide(evidence: Evidence, settings: GateSettings, now: int) -> Decision:
     verdicts = tuple(rule(evidence, settings, now) for rule in rules)
     outcome = _outcome(verdicts)
     return Decision(
-        outcome is Outcome.PASSED, outcome, _reason(outcome, verdicts, evidence), verdicts
+        outcome is RuleOutcome.PASSED, outcome, _reason(outcome, verdicts, evidence), verdicts
     )
 
 
-def _outcome(verdicts: tuple[Verdict, ...]) -> Outcome:
+def _outcome(verdicts: tuple[RuleVerdict, ...]) -> RuleOutcome:
     found = {verdict.outcome for verdict in verdicts}
-    for outcome in (Outcome.INSUFFICIENT, Outcome.FAILED):
+    for outcome in (RuleOutcome.INSUFFICIENT, RuleOutcome.FAILED):
         if outcome in found:
             return outcome
-    return Outcome.PASSED
+    return RuleOutcome.PASSED
 
 
-def _reason(outcome: Outcome, verdicts: tuple[Verdict, ...], evidence: Evidence) -> str:
-    if outcome is Outcome.PASSED:
+def _reason(outcome: RuleOutcome, verdicts: tuple[RuleVerdict, ...], evidence: Evidence) -> str:
+    if outcome is RuleOutcome.PASSED:
         said = "; ".join(one.message for one in verdicts if one.rule in _MAIN_RULES)
         return f"Promoted: {said}."
     said = "; ".join(one.message for one in verdicts if one.outcome is outcome)
-    if outcome is Outcome.INSUFFICIENT:
+    if outcome is RuleOutcome.INSUFFICIENT:
         return f"Not promoted, the evidence is insufficient: {said}. What is live stays."
     rest = "The live version stays." if evidence.live else "Nothing is live yet."
     return f"Not promoted: {said}. {rest}"

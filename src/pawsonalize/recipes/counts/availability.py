@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.recipes.artefact import take_weights
-from pawsonalize.recipes.contract import Arrays, Stays
+from pawsonalize.recipes.contract import Arrays, StayColumns
 from pawsonalize.recipes.counts.weights import WeighedLog
 
 
@@ -82,7 +82,7 @@ class AvailabilityHistory:
     every: int
 
     @classmethod
-    def of(cls, stays: Stays, n_items: int, snapshots: int = 256) -> "AvailabilityHistory":
+    def of(cls, stays: StayColumns, n_items: int, snapshots: int = 256) -> "AvailabilityHistory":
         """Count at so many points of the stays's changes."""
         moments = np.concatenate([stays.since, stays.until])
         order = np.argsort(moments, kind="stable")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY
-from pawsonalize.recipes.contract import Context, PastEvent
+from pawsonalize.recipes.contract import Context, ContextEvent
 from pawsonalize.recipes.counts.availability import AvailabilityHistory
 from pawsonalize.recipes.counts.log import VisitLog
 from pawsonalize.recipes.counts.rows import expand
@@ -123,9 +123,11 @@ def of_context(context: Context, index: ItemIndex, facets: Array, design: Design
     )
 
 
-def _visits(events: Sequence[PastEvent], design: Design) -> tuple[list[PastEvent], list[float]]:
+def _visits(
+    events: Sequence[ContextEvent], design: Design
+) -> tuple[list[ContextEvent], list[float]]:
     """Events joined to visits as in `log.py`, newest first, and their worth by type."""
-    visits: list[PastEvent] = []
+    visits: list[ContextEvent] = []
     strengths: list[float] = []
     stronger = 0.0
     for place, event in enumerate(events):

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pawsonalize.evaluation.off_policy.verdict import OffPolicyValue, off_policy_value
 
 from pawsonalize.domain.times import HOUR
 from pawsonalize.engine.reporting import off_policy
 from pawsonalize.engine.reporting.off_policy import LoggedChoices, logged_choices
 from pawsonalize.engine.serving.exploration import explore, novelty
-from pawsonalize.evaluation.off_policy.verdict import OffPolicyValue, off_policy_value
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import Impression, Impressions
 from tests.event_data import T0, event
@@ -123,6 +123,6 @@ def test_the_value_of_not_exploring_is_found_in_the_log_of_an_exploring_service(
     verdict = off_policy_value(found.choices(best.astype(np.float64)))
     assert isinstance(verdict, OffPolicyValue)
     served = found.reward.mean()
-    estimate = verdict.estimates["snips"]
+    estimate = verdict.estimate
     assert estimate.low <= 0.4 <= estimate.high
     assert served < estimate.low, "exploring costs something, and the log tells how much"

@@ -5,7 +5,7 @@ import pytest
 
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.context import penalties, taken_off
-from pawsonalize.recipes.contract import Context, PastEvent
+from pawsonalize.recipes.contract import Context, ContextEvent
 from tests.event_data import T0
 
 BEAGLE, HOUND, PUG, CAT = "2-Beagle-2-3", "2-Bloodhound-3-2", "2-Pug-1-1", "1-Siamese-1-1"
@@ -14,9 +14,9 @@ ITEMS = (BEAGLE, HOUND, PUG, CAT)
 
 def of(disliked: list[str], liked: list[str], *, age: int = 0) -> Context:
     return Context(
-        tuple(PastEvent(item, "view", T0) for item in liked),
+        tuple(ContextEvent(item, "view", T0) for item in liked),
         T0 + age,
-        disliked=tuple(PastEvent(item, "dislike", T0) for item in disliked),
+        disliked=tuple(ContextEvent(item, "dislike", T0) for item in disliked),
     )
 
 

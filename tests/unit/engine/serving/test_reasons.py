@@ -6,7 +6,7 @@ import pytest
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.ranking import reasons_for
 from pawsonalize.recipes.catalogue import RECIPES
-from pawsonalize.recipes.contract import Context, PastEvent
+from pawsonalize.recipes.contract import Context, ContextEvent
 from tests.recipe_data import training_data
 
 ITEMS = ("2-Beagle-2-3", "2-Pug-1-3", "1-Siamese-1-1")
@@ -33,6 +33,6 @@ def test_every_part_of_every_recipe_has_words(name: str) -> None:
     recipe = RECIPES[name]
     data = training_data([("ann", item, n * DAY) for n, item in enumerate(ITEMS)])
     model = recipe.fit(data, recipe.settings(), 0)
-    context = Context((PastEvent(ITEMS[0], "view", 3 * DAY),), 3 * DAY)
+    context = Context((ContextEvent(ITEMS[0], "view", 3 * DAY),), 3 * DAY)
     for part in model.contributions(context, ITEMS):
         assert all(reasons_for({part: np.ones(1)}))

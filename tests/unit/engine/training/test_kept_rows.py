@@ -17,7 +17,7 @@ from pawsonalize.engine.training.kept_rows import KeptRows, digest, rows_since, 
 from pawsonalize.engine.training.training_data import data_of, training_data
 from pawsonalize.recipes.artefact import fingerprint
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Context, PastEvent, TrainingData
+from pawsonalize.recipes.contract import Context, ContextEvent, TrainingData
 from pawsonalize.storage.catalogue import Catalogue, Item, User
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog, TrainingRow
@@ -119,7 +119,7 @@ def test_folds_give_the_data_and_the_model_of_a_rebuild_from_the_log(
         for name, array in whole.arrays().items():
             assert array.tobytes() == fresh.arrays()[name].tobytes(), name
         visitor = Context(
-            (PastEvent(ITEMS[0], "view", T0), PastEvent("odd", "view", T0 - 5)), T0 + DAY
+            (ContextEvent(ITEMS[0], "view", T0), ContextEvent("odd", "view", T0 - 5)), T0 + DAY
         )
         assert (fresh.score_catalogue(visitor) == whole.score_catalogue(visitor)).all()
 

@@ -23,7 +23,7 @@ from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.training import trainer
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.evaluation.metrics.catalogue import METRICS
+from pawsonalize.evaluation.metrics import METRICS
 from pawsonalize.recipes.catalogue import RECIPES
 from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.catalogue import Catalogue, Item

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pawsonalize.evaluation.bootstrap import Interval
 from pawsonalize.evaluation.gate.decision import Decision, decide
 from pawsonalize.evaluation.gate.evidence import Evidence, Spread
+from pawsonalize.evaluation.gate.rules import RuleOutcome
 from pawsonalize.evaluation.gate.settings import GateSettings, Profile
-from pawsonalize.evaluation.gate.verdicts import Outcome
 from tests.evidence import compared, evidence, live, part
 from tests.recipe_data import NOW
 
@@ -19,18 +19,18 @@ FULL = GateSettings()
 
 
 def failed(found: Decision) -> list[str]:
-    return [one.rule for one in found.verdicts if one.outcome is Outcome.FAILED]
+    return [one.rule for one in found.verdicts if one.outcome is RuleOutcome.FAILED]
 
 
 def test_who_passes_every_rule_goes_live_and_the_reason_has_the_numbers() -> None:
     found = decide(evidence(), FULL, NOW)
-    assert (found.promoted, found.outcome) == (True, Outcome.PASSED)
+    assert (found.promoted, found.outcome) == (True, RuleOutcome.PASSED)
     assert found.reason == (
         "Promoted: NDCG@5 0.2500 is above 0.01; better than popularity (+0.1500 NDCG@5, +0.1400 to"
         " +0.1600); better than the live version rec-1 (+0.0500 NDCG@5, +0.0400 to +0.0600,"
         " +25.0%)."
     )
-    assert {one.outcome for one in found.verdicts} == {Outcome.PASSED}
+    assert {one.outcome for one in found.verdicts} == {RuleOutcome.PASSED}
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_one_broken_rule_keeps_the_live_version_and_is_named(
     changes: dict[str, object], rule: str, told: str
 ) -> None:
     found = decide(evidence(**changes), FULL, NOW)
-    assert (found.promoted, found.outcome) == (False, Outcome.FAILED)
+    assert (found.promoted, found.outcome) == (False, RuleOutcome.FAILED)
     assert failed(found) == [rule]
     assert told in found.reason
     assert found.reason.startswith("Not promoted: ")
@@ -100,13 +100,13 @@ def test_one_broken_rule_keeps_the_live_version_and_is_named(
 
 def test_too_few_test_cases_are_insufficient_evidence_however_good_they_look() -> None:
     found = decide(evidence(test_cases=49), FULL, NOW)
-    assert (found.promoted, found.outcome) == (False, Outcome.INSUFFICIENT)
+    assert (found.promoted, found.outcome) == (False, RuleOutcome.INSUFFICIENT)
     assert found.reason == (
         "Not promoted, the evidence is insufficient: 49 test cases, at least 50 are needed."
         " What is live stays."
     )
     nothing = decide(evidence(test_cases=0), replace(FULL, min_test_cases=0), NOW)
-    assert nothing.outcome is Outcome.INSUFFICIENT
+    assert nothing.outcome is RuleOutcome.INSUFFICIENT
 
 
 def test_the_first_version_has_no_live_one_to_beat() -> None:
@@ -200,7 +200,9 @@ def test_a_version_goes_live_exactly_when_no_rule_is_against_it(
         live=live(compared(lead, spread=spread), age_days),
     )
     found = decide(given, FULL, NOW)
-    against = {Outcome.FAILED, Outcome.INSUFFICIENT} & {one.outcome for one in found.verdicts}
+    against = {RuleOutcome.FAILED, RuleOutcome.INSUFFICIENT} & {
+        one.outcome for one in found.verdicts
+    }
     assert found.promoted is (not against)
     if found.promoted:
         assert lead - spread > 0 or (age_days > 7 and lead >= -0.01 * 0.2)

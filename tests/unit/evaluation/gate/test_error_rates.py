@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pawsonalize.evaluation.bootstrap import paired_differences
+from pawsonalize.evaluation.bootstrap import chance_of_lead, paired_differences
 from pawsonalize.evaluation.gate.decision import decide
 from pawsonalize.evaluation.gate.evidence import Comparison
 from pawsonalize.evaluation.gate.settings import GateSettings
-from pawsonalize.evaluation.randomization import chance_of_lead
 from tests.evidence import evidence, live
 from tests.recipe_data import NOW
 

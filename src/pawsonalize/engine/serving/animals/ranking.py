@@ -28,7 +28,7 @@ from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, GroupScores, Runtime
 from pawsonalize.engine.serving.served import UNTRAINED
 from pawsonalize.recipes.classes import classes_of
-from pawsonalize.recipes.contract import PastEvent
+from pawsonalize.recipes.contract import ContextEvent
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.impressions import ANIMAL_RANKING, ANIMALS, Impression
 
@@ -258,7 +258,7 @@ class Individuals:
     def _explained(
         self,
         query: Query,
-        seen: Sequence[PastEvent],
+        seen: Sequence[ContextEvent],
         places: list[Place],
         standings: list[tuple[dict[str, float], float, float | None]],
     ) -> list[Place]:

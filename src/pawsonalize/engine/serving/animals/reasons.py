@@ -10,7 +10,7 @@ from pawsonalize.domain.sizes import SIZE_NAMES
 from pawsonalize.domain.species import SPECIES_NAMES
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
-from pawsonalize.recipes.contract import PastEvent
+from pawsonalize.recipes.contract import ContextEvent
 
 MAX_REASONS = 3
 _LIVE_WITH = {"kids": "children", "dogs": "dogs", "cats": "cats"}
@@ -44,7 +44,11 @@ class Standing:
 
 
 def reasons_for(
-    standing: Standing, seen: Sequence[PastEvent], rules: Eligibility, at: int, newcomer_days: int
+    standing: Standing,
+    seen: Sequence[ContextEvent],
+    rules: Eligibility,
+    at: int,
+    newcomer_days: int,
 ) -> tuple[str, ...]:
     """Up to three reasons, the weightiest first; unknown answers always come, and come last."""
     doubts = list(_doubts(standing.animals, standing.kilometres, rules))[:2]
@@ -53,7 +57,11 @@ def reasons_for(
 
 
 def _found(
-    standing: Standing, seen: Sequence[PastEvent], rules: Eligibility, at: int, newcomer_days: int
+    standing: Standing,
+    seen: Sequence[ContextEvent],
+    rules: Eligibility,
+    at: int,
+    newcomer_days: int,
 ) -> Iterator[tuple[float, str]]:
     """What speaks for the animal, with how much it lifts."""
     lifts = standing.lifts
@@ -77,7 +85,7 @@ def _found(
         yield lifts["compatibility"], f"good with {known}"
 
 
-def _like(group: AnimalGroup | None, seen: Sequence[PastEvent]) -> str | None:
+def _like(group: AnimalGroup | None, seen: Sequence[ContextEvent]) -> str | None:
     """What the group has in common with the groups of the visitor's events."""
     if group is None:
         return None

@@ -31,11 +31,11 @@ from pawsonalize.engine.training.evaluating.report import (
 )
 from pawsonalize.engine.training.settings import read_settings
 from pawsonalize.engine.training.training_data import training_data
+from pawsonalize.evaluation.baselines import shuffled_order
 from pawsonalize.evaluation.bootstrap import intervals, paired_differences
 from pawsonalize.evaluation.calibration import Calibration, calibration
-from pawsonalize.evaluation.controls import shuffled_order
 from pawsonalize.evaluation.judging import Judgement, judge
-from pawsonalize.evaluation.metrics.catalogue import METRICS
+from pawsonalize.evaluation.metrics import METRICS
 from pawsonalize.evaluation.slices import Slice
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Recipe, TrainingData

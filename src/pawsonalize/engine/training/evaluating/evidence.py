@@ -19,7 +19,7 @@ from pawsonalize.engine.training.evaluating.holdout import (
 from pawsonalize.engine.training.evaluating.lists import asking
 from pawsonalize.engine.training.settings import trained_settings
 from pawsonalize.engine.training.training_data import marked_training_data
-from pawsonalize.evaluation.bootstrap import Interval, intervals, paired_differences
+from pawsonalize.evaluation.bootstrap import Interval, chance_of_lead, intervals, paired_differences
 from pawsonalize.evaluation.gate.evidence import (
     Comparison,
     Evidence,
@@ -28,8 +28,7 @@ from pawsonalize.evaluation.gate.evidence import (
     Spread,
 )
 from pawsonalize.evaluation.judging import Judgement, Ranker, judge
-from pawsonalize.evaluation.metrics.catalogue import DEPTH, METRICS, NDCG_AT_5
-from pawsonalize.evaluation.randomization import chance_of_lead
+from pawsonalize.evaluation.metrics import DEPTH, METRICS, NDCG_AT_5
 from pawsonalize.evaluation.slices import Slice
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model, TrainingData

@@ -19,7 +19,7 @@ from pawsonalize.engine.training.retraining.worker import Later
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.evaluation.gate.decision import decide
 from pawsonalize.evaluation.gate.settings import GateSettings
-from pawsonalize.evaluation.metrics.catalogue import NDCG_AT_5
+from pawsonalize.evaluation.metrics import NDCG_AT_5
 from pawsonalize.recipes.contract import Model
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog

@@ -9,7 +9,7 @@ from pawsonalize.engine.serving.animals.affinity import MOST, Likings
 from pawsonalize.engine.serving.animals.available import Codes
 from pawsonalize.engine.serving.recommender import GroupScores
 from pawsonalize.engine.serving.served import Served
-from pawsonalize.recipes.contract import Arrays, Context, Floats, ModelCard, PastEvent
+from pawsonalize.recipes.contract import Arrays, Context, ContextEvent, Floats, ModelCard
 from tests.event_data import T0
 
 CATALOGUE = ("cats", "dogs", "hamsters")
@@ -39,7 +39,7 @@ class Tastes:
         return {}
 
 
-def asked(model: Tastes, *events: PastEvent, at: int = T0, name: str = "v") -> GroupScores:
+def asked(model: Tastes, *events: ContextEvent, at: int = T0, name: str = "v") -> GroupScores:
     version = SolutionVersion(name=name, solution="s", recipe="known", cut=Cut(0, T0))
     context = Context(events, at, np.ones(3, np.int64))
     return GroupScores(Served(version, model), context, model.score_catalogue(context))  # type: ignore[arg-type]
@@ -51,7 +51,7 @@ def of(likings: Likings, groups: GroupScores, *names: str) -> list[float]:
     return [float(each) for each in likings.of(groups, codes, present)]
 
 
-LOOKED = PastEvent("dogs", "view", T0 - HOUR)
+LOOKED = ContextEvent("dogs", "view", T0 - HOUR)
 
 
 def test_a_group_counts_by_how_much_more_the_visitor_likes_it_than_others_do() -> None:

@@ -12,7 +12,7 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
 from pawsonalize.engine.serving.animals.ranking import PARTS
 from pawsonalize.engine.serving.animals.reasons import MAX_REASONS, Standing, reasons_for
-from pawsonalize.recipes.contract import PastEvent
+from pawsonalize.recipes.contract import ContextEvent
 from tests.animal_data import animal
 from tests.event_data import T0
 from tests.unit.engine.serving.animals.shelves import (
@@ -32,7 +32,7 @@ _DEEDS = {
 _WHO = {"children": "kids", "dogs": "dogs", "cats": "cats"}
 histories = st.lists(
     st.builds(
-        PastEvent,
+        ContextEvent,
         st.sampled_from((*GROUPS, "2-Beagle-1-1", "odd")),
         st.sampled_from(("view", "favorite", "inquiry", "other")),
         st.just(T0),
@@ -43,7 +43,7 @@ lifts = st.fixed_dictionaries({name: st.floats(-1, 1) for name in PARTS})
 
 
 # A reason's form, and whether it is true of what the form caught in words.
-Check = Callable[[str, Standing, Sequence[PastEvent], Eligibility], bool]
+Check = Callable[[str, Standing, Sequence[ContextEvent], Eligibility], bool]
 
 
 def _good(name: str, told: GoodWith, animals: Sequence[Animal]) -> list[bool]:
@@ -97,7 +97,7 @@ CHECKS: dict[str, Check] = {
 }
 
 
-def is_true(reason: str, place: Standing, seen: Sequence[PastEvent], asked: Eligibility) -> bool:
+def is_true(reason: str, place: Standing, seen: Sequence[ContextEvent], asked: Eligibility) -> bool:
     found = [
         (check, match[1]) for form, check in CHECKS.items() if (match := re.fullmatch(form, reason))
     ]
@@ -106,7 +106,7 @@ def is_true(reason: str, place: Standing, seen: Sequence[PastEvent], asked: Elig
     return check(said, place, seen, asked)
 
 
-def _is_alike(told: str, group: AnimalGroup | None, seen: Sequence[PastEvent]) -> bool:
+def _is_alike(told: str, group: AnimalGroup | None, seen: Sequence[ContextEvent]) -> bool:
     assert group is not None
     said, did = told.split(", like one you ")
     others = [AnimalGroup.parse(one.item) for one in seen if one.event_type == _DEEDS[did]]
@@ -123,7 +123,7 @@ def _is_alike(told: str, group: AnimalGroup | None, seen: Sequence[PastEvent]) -
 def test_every_reason_is_true_of_its_animal_and_its_visitor(
     stock: list[Animal],
     asked: Eligibility,
-    seen: list[PastEvent],
+    seen: list[ContextEvent],
     lifted: dict[str, float],
     shown: int,
     explored: bool,
@@ -149,6 +149,6 @@ def test_what_lifts_most_is_said_first_and_what_lifts_nothing_is_not() -> None:
     one = animal("a", listed=T0 - 84 * DAY, photos=("p",))
     lifted = dict.fromkeys(PARTS, -1.0) | {"waiting": 0.1, "group": 0.4}
     place = Standing([one], one.group_at(T0), lifted, 99, None, False)
-    seen = [PastEvent("2-Beagle-2-3", "favorite", T0)]
+    seen = [ContextEvent("2-Beagle-2-3", "favorite", T0)]
     said = ("adult medium Beagle, like one you saved", "waiting 84 days")
     assert reasons_for(place, seen, Eligibility(), T0, 14) == said

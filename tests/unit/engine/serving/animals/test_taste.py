@@ -9,7 +9,7 @@ from pawsonalize.engine.serving.animals.affinity import Tastes
 from pawsonalize.engine.serving.animals.available import Codes
 from pawsonalize.engine.serving.animals.settings import TasteSettings
 from pawsonalize.recipes.classes import LatentClasses
-from pawsonalize.recipes.contract import Context, PastEvent
+from pawsonalize.recipes.contract import Context, ContextEvent
 from pawsonalize.recipes.facets import Facet
 from tests.event_data import T0
 
@@ -31,7 +31,7 @@ def weighed(
 ) -> dict[str, float]:
     codes = Codes()
     there = np.array([THERE[name] for name in THERE if codes[name] >= 0])
-    context = Context(tuple(PastEvent(item, "view", T0) for item in seen), T0, facets=wanted)
+    context = Context(tuple(ContextEvent(item, "view", T0) for item in seen), T0, facets=wanted)
     taste = Tastes().of(context, codes, there, settings or TasteSettings(), classes)
     return dict(zip(codes, taste.tolist(), strict=True))
 
@@ -69,7 +69,7 @@ def test_items_that_are_no_groups_or_not_here_are_taken_as_they_are() -> None:
 
 def test_the_stock_is_counted_anew_when_it_changes() -> None:
     codes, tastes = Codes(), Tastes()
-    context = Context((PastEvent("2-Pug-1-1", "view", T0),), T0)
+    context = Context((ContextEvent("2-Pug-1-1", "view", T0),), T0)
     before = tastes.of(context, codes, np.array([9, 1])[: codes["2-Pug-1-1"] + 1], TasteSettings())
     assert len(before) == 1
     assert codes["2-Beagle-2-3"] == 1
@@ -133,7 +133,11 @@ def test_of_a_look_that_no_class_knows_the_stock_is_expected() -> None:
 
 
 def test_each_model_has_classes_of_its_own() -> None:
-    codes, tastes, context = Codes(), Tastes(), Context((PastEvent("2-Pug-1-3", "view", T0),), T0)
+    codes, tastes, context = (
+        Codes(),
+        Tastes(),
+        Context((ContextEvent("2-Pug-1-3", "view", T0),), T0),
+    )
     there = np.array([THERE[name] for name in THERE if codes[name] >= 0])
     first = classes_of_dogs()
     turned = LatentClasses.of(

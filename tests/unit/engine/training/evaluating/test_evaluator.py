@@ -14,8 +14,8 @@ from pawsonalize.engine.training.evaluating.evaluator import (
 )
 from pawsonalize.engine.training.evaluating.holdout import SplitName, hold_out, reordered
 from pawsonalize.engine.training.evaluating.report import Evaluation, RankerReport, SplitReport
-from pawsonalize.evaluation.controls import shuffled_labels
-from pawsonalize.evaluation.metrics.catalogue import METRICS, NDCG_AT_5
+from pawsonalize.evaluation.baselines import shuffled_labels
+from pawsonalize.evaluation.metrics import METRICS, NDCG_AT_5
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import TrainingData
 from pawsonalize.storage.catalogue import Catalogue

@@ -19,8 +19,8 @@ from pawsonalize.engine.training.evaluating.evidence import (
 from pawsonalize.engine.training.evaluating.holdout import Holdout, SplitName, hold_out
 from pawsonalize.evaluation.gate.decision import decide
 from pawsonalize.evaluation.gate.evidence import Evidence
+from pawsonalize.evaluation.gate.rules import RuleOutcome
 from pawsonalize.evaluation.gate.settings import GateSettings
-from pawsonalize.evaluation.gate.verdicts import Outcome
 from pawsonalize.recipes.catalogue import RECIPES, recipe_named
 from pawsonalize.recipes.contract import Context, Floats, Model, TrainingData
 from pawsonalize.storage.catalogue import Catalogue, Item
@@ -245,7 +245,7 @@ def test_an_import_of_old_events_is_the_new_versions_advantage(
 
 def test_an_empty_log_is_insufficient_evidence(log: EventLog, catalogue: Catalogue) -> None:
     found = gather(log, catalogue, version("rec-1", Cut(0, NOW)), None)
-    assert decide(found, GateSettings(), NOW).outcome is Outcome.INSUFFICIENT
+    assert decide(found, GateSettings(), NOW).outcome is RuleOutcome.INSUFFICIENT
 
 
 def test_a_version_is_fitted_with_its_own_settings_and_seed() -> None:

@@ -25,7 +25,7 @@ from pawsonalize.engine.training.evaluating.lists import asking
 from pawsonalize.engine.training.training_data import training_data
 from pawsonalize.evaluation.gate.decision import decide
 from pawsonalize.evaluation.gate.settings import GateSettings, Profile
-from pawsonalize.evaluation.metrics.catalogue import NDCG_AT_5
+from pawsonalize.evaluation.metrics import NDCG_AT_5
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, Floats, Model, TrainingData
 from pawsonalize.storage.catalogue import Catalogue

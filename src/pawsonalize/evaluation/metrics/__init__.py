@@ -1,1 +1,0 @@
-"""One metric, one file; all read `Placements`."""

@@ -1,0 +1,141 @@
+"""What another policy would have earned, told from a log whose places were given by chance."""
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.evaluation.bootstrap import CONFIDENCE, Interval, intervals
+
+LEAST_SAMPLE = 100.0
+"""An effective sample below it says more about a few lucky rows than about the policy."""
+LEAST_ANSWERS = 30
+_HEAVY = 0.1  # of all weight in a single row: more of such rows would not help
+_BOOTSTRAPPED = 2_000  # with more answers means are normal, and resampling them takes memory
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """One row for each place of each answer, all columns (rows,), at least one row.
+
+    `reward` is what came of it; `logged` the probability, above 0, with which the serving policy
+    put that item there, `target` that of the policy in question, given the same items before.
+    Rows of one `answer` (codes 0, 1, …) belong together: they succeed and fail together.
+    """
+
+    reward: NDArray[np.float64]
+    logged: NDArray[np.float64]
+    target: NDArray[np.float64]
+    answer: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        columns = (self.reward, self.logged, self.target, self.answer)
+        if not len(self.reward) or {column.shape for column in columns} != {self.reward.shape}:
+            raise InvalidInput("logged choices are columns of one length, which is not 0")
+        if not (np.isfinite(self.reward).all() and self.answer.min() >= 0):
+            raise InvalidInput("rewards are finite numbers, and answers are numbered from 0")
+        rounding = 1 + 1e-9
+        if not ((self.logged > 0) & (self.logged <= rounding)).all():
+            raise InvalidInput("what was shown had a probability above 0 and up to 1")
+        if not ((self.target >= 0) & (self.target <= rounding)).all():
+            raise InvalidInput("the target policy's probabilities are from 0 to 1")
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """How much more often the target policy would have shown it, shape (rows,)."""
+        return self.target / self.logged
+
+
+def effective_sample(choices: Choices) -> float:
+    """How many rows of the target policy's own log the weighted rows are worth.
+
+    (Σ w)² / Σ w²: all rows where the policies agree, 1 where one weight outweighs the rest, 0
+    where the target policy would have shown nothing of it. Source: Kish, "Survey Sampling" (1965).
+    """
+    weights = choices.weights
+    square = float(np.sum(weights**2))
+    return float(np.sum(weights)) ** 2 / square if square > 0 else 0.0
+
+
+def self_normalised(choices: Choices) -> NDArray[np.float64]:
+    """SNIPS = Σ w r / Σ w with w = target / logged: always within the rewards' range.
+
+    The result is a value v + w (r - v) / mean w for every row, shape (rows,), v being SNIPS: their
+    mean is the estimate, and how they vary is how far it can be trusted. Its bias vanishes with
+    more rows. Source: Swaminathan & Joachims, "The Self-Normalized Estimator for Counterfactual
+    Learning", NeurIPS 2015. Without any weight nothing is known and the values are NaN.
+    """
+    weights, gains = choices.weights, choices.reward
+    total = float(weights.sum())
+    if total == 0:
+        return np.full(len(weights), np.nan)
+    mean = float(weights @ gains) / total
+    return mean + weights * (gains - mean) * (len(weights) / total)
+
+
+@dataclass(frozen=True, slots=True)
+class InsufficientEvidence:
+    """The log does not judge this policy: its numbers, and the next move in words."""
+
+    effective_sample: float
+    needed: float
+    rows: int
+    answers: int
+    next_move: str
+
+
+@dataclass(frozen=True, slots=True)
+class OffPolicyValue:
+    """The mean reward the policy would have had, with 95% bounds, and what it rests on."""
+
+    estimate: Interval
+    effective_sample: float
+    rows: int
+    answers: int
+
+
+def off_policy_value(choices: Choices, seed: int = 0) -> OffPolicyValue | InsufficientEvidence:
+    """Estimate the target policy's value, or refuse to where the log is too thin for it.
+
+    The seed draws bootstrap resamples, which serve for up to 2,000 answers; above, the interval is
+    normal.
+    """
+    answers, codes = np.unique(choices.answer, return_inverse=True)
+    sample = effective_sample(choices)
+    if sample < LEAST_SAMPLE or len(answers) < LEAST_ANSWERS:
+        return InsufficientEvidence(
+            sample, LEAST_SAMPLE, len(codes), len(answers), _next_move(choices, sample)
+        )
+    estimate = _interval(self_normalised(choices), codes, len(answers), seed)
+    return OffPolicyValue(estimate, sample, len(codes), len(answers))
+
+
+def _interval(
+    values: NDArray[np.float64], codes: NDArray[np.int64], n_answers: int, seed: int
+) -> Interval:
+    """Of the mean over rows, with answers drawn whole."""
+    mean = float(values.mean())
+    # Each answer's sum of deviations, on the scale of the mean over rows.
+    sums = np.bincount(codes, values - mean, n_answers)
+    off = np.asarray(sums * (n_answers / len(values)), np.float64)
+    if n_answers <= _BOOTSTRAPPED:
+        (found,) = intervals(off[:, np.newaxis], seed)
+        return Interval(mean, mean + found.low, mean + found.high)
+    reach = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * float(off.std(ddof=1))
+    reach /= math.sqrt(n_answers)
+    return Interval(mean, mean - reach, mean + reach)
+
+
+def _next_move(choices: Choices, sample: float) -> str:
+    if sample == 0:
+        return "this policy shows nothing of what was shown: explore more, then ask again"
+    if choices.weights.max() > _HEAVY * choices.weights.sum():
+        return (
+            "a few rows that were shown with tiny probabilities decide everything: raise"
+            " exploration_weight, or judge a policy closer to the one that served"
+        )
+    more = max(LEAST_SAMPLE / sample, LEAST_ANSWERS / len(np.unique(choices.answer)))
+    return f"gather about {more:.1f} times as many answers, then ask again"
