@@ -9,12 +9,14 @@ from types import MappingProxyType
 from typing import Any
 
 from pawsonalize.aws.arn import public_arn
-from pawsonalize.recipes.next_best_action import NextBestAction
-from pawsonalize.recipes.personalized_ranking import PersonalizedRanking
-from pawsonalize.recipes.popularity_count import PopularityCount
-from pawsonalize.recipes.similar_items import SimilarItems
-from pawsonalize.recipes.trending_now import TrendingNow
-from pawsonalize.recipes.user_personalization import UserPersonalization
+from pawsonalize.recipes.names import (
+    NEXT_BEST_ACTION,
+    PERSONALIZED_RANKING,
+    POPULARITY_COUNT,
+    SIMILAR_ITEMS,
+    TRENDING_NOW,
+    USER_PERSONALIZATION,
+)
 
 SEGMENTATION = "USER_SEGMENTATION"
 
@@ -29,26 +31,26 @@ class AwsRecipe:
 
 
 _LISTED = (
-    AwsRecipe("aws-user-personalization-v2", UserPersonalization.name, "USER_PERSONALIZATION"),
-    AwsRecipe("aws-user-personalization", UserPersonalization.name, "USER_PERSONALIZATION"),
-    AwsRecipe("aws-personalized-ranking-v2", PersonalizedRanking.name, "PERSONALIZED_RANKING"),
-    AwsRecipe("aws-personalized-ranking", PersonalizedRanking.name, "PERSONALIZED_RANKING"),
-    AwsRecipe("aws-similar-items", SimilarItems.name, "RELATED_ITEMS"),
-    AwsRecipe("aws-sims", SimilarItems.name, "RELATED_ITEMS"),
-    AwsRecipe("aws-popularity-count", PopularityCount.name, "POPULAR_ITEMS"),
-    AwsRecipe("aws-trending-now", TrendingNow.name, "TRENDING_NOW"),
-    AwsRecipe("aws-item-affinity", UserPersonalization.name, SEGMENTATION),
-    AwsRecipe("aws-item-attribute-affinity", UserPersonalization.name, SEGMENTATION),
-    AwsRecipe("aws-next-best-action", NextBestAction.name, "NEXT_BEST_ACTION"),
-    AwsRecipe("aws-hrnn", UserPersonalization.name, "USER_PERSONALIZATION"),
-    AwsRecipe("aws-hrnn-coldstart", UserPersonalization.name, "USER_PERSONALIZATION"),
-    AwsRecipe("aws-hrnn-metadata", UserPersonalization.name, "USER_PERSONALIZATION"),
+    AwsRecipe("aws-user-personalization-v2", USER_PERSONALIZATION, "USER_PERSONALIZATION"),
+    AwsRecipe("aws-user-personalization", USER_PERSONALIZATION, "USER_PERSONALIZATION"),
+    AwsRecipe("aws-personalized-ranking-v2", PERSONALIZED_RANKING, "PERSONALIZED_RANKING"),
+    AwsRecipe("aws-personalized-ranking", PERSONALIZED_RANKING, "PERSONALIZED_RANKING"),
+    AwsRecipe("aws-similar-items", SIMILAR_ITEMS, "RELATED_ITEMS"),
+    AwsRecipe("aws-sims", SIMILAR_ITEMS, "RELATED_ITEMS"),
+    AwsRecipe("aws-popularity-count", POPULARITY_COUNT, "POPULAR_ITEMS"),
+    AwsRecipe("aws-trending-now", TRENDING_NOW, "TRENDING_NOW"),
+    AwsRecipe("aws-item-affinity", USER_PERSONALIZATION, SEGMENTATION),
+    AwsRecipe("aws-item-attribute-affinity", USER_PERSONALIZATION, SEGMENTATION),
+    AwsRecipe("aws-next-best-action", NEXT_BEST_ACTION, "NEXT_BEST_ACTION"),
+    AwsRecipe("aws-hrnn", USER_PERSONALIZATION, "USER_PERSONALIZATION"),
+    AwsRecipe("aws-hrnn-coldstart", USER_PERSONALIZATION, "USER_PERSONALIZATION"),
+    AwsRecipe("aws-hrnn-metadata", USER_PERSONALIZATION, "USER_PERSONALIZATION"),
 )
 
 AWS_RECIPES: Mapping[str, AwsRecipe] = MappingProxyType({one.name: one for one in _LISTED})
 
 # Recommendations of the others have no scores, as there.
-WITH_SCORES = frozenset({UserPersonalization.name, PersonalizedRanking.name})
+WITH_SCORES = frozenset({USER_PERSONALIZATION, PERSONALIZED_RANKING})
 
 # Those that programs name, and that no model here has: they are taken and have no effect.
 WITHOUT_EFFECT = frozenset(
@@ -92,16 +94,16 @@ class DomainRecipe:
 
 
 _LISTED_OF_DOMAINS = (
-    DomainRecipe("aws-ecomm-recommended-for-you", _SHOP, UserPersonalization.name),
-    DomainRecipe("aws-ecomm-customers-who-viewed-x-also-viewed", _SHOP, SimilarItems.name, "View"),
-    DomainRecipe("aws-ecomm-frequently-bought-together", _SHOP, SimilarItems.name, "Purchase"),
-    DomainRecipe("aws-ecomm-popular-items-by-purchases", _SHOP, PopularityCount.name, "Purchase"),
-    DomainRecipe("aws-ecomm-popular-items-by-views", _SHOP, PopularityCount.name, "View"),
-    DomainRecipe("aws-vod-top-picks", _VIDEO, UserPersonalization.name),
-    DomainRecipe("aws-vod-because-you-watched-x", _VIDEO, SimilarItems.name, "Watch"),
-    DomainRecipe("aws-vod-more-like-x", _VIDEO, SimilarItems.name),
-    DomainRecipe("aws-vod-most-popular", _VIDEO, PopularityCount.name, "Watch"),
-    DomainRecipe("aws-vod-trending-now", _VIDEO, TrendingNow.name),
+    DomainRecipe("aws-ecomm-recommended-for-you", _SHOP, USER_PERSONALIZATION),
+    DomainRecipe("aws-ecomm-customers-who-viewed-x-also-viewed", _SHOP, SIMILAR_ITEMS, "View"),
+    DomainRecipe("aws-ecomm-frequently-bought-together", _SHOP, SIMILAR_ITEMS, "Purchase"),
+    DomainRecipe("aws-ecomm-popular-items-by-purchases", _SHOP, POPULARITY_COUNT, "Purchase"),
+    DomainRecipe("aws-ecomm-popular-items-by-views", _SHOP, POPULARITY_COUNT, "View"),
+    DomainRecipe("aws-vod-top-picks", _VIDEO, USER_PERSONALIZATION),
+    DomainRecipe("aws-vod-because-you-watched-x", _VIDEO, SIMILAR_ITEMS, "Watch"),
+    DomainRecipe("aws-vod-more-like-x", _VIDEO, SIMILAR_ITEMS),
+    DomainRecipe("aws-vod-most-popular", _VIDEO, POPULARITY_COUNT, "Watch"),
+    DomainRecipe("aws-vod-trending-now", _VIDEO, TRENDING_NOW),
 )
 
 DOMAIN_RECIPES: Mapping[str, DomainRecipe] = MappingProxyType(

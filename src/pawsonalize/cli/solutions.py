@@ -18,6 +18,7 @@ from pawsonalize.cli.options import (
 )
 from pawsonalize.cli.resources import add_ls, add_show, print_fields, print_table
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.recipes.names import USER_PERSONALIZATION
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ AutoTrainingDays = Annotated[
 def create(
     *,
     name: Name,
-    recipe: Annotated[str, typer.Argument(help="The recipe.")] = "user-personalization",
+    recipe: Annotated[str, typer.Argument(help="The recipe.")] = USER_PERSONALIZATION,
     dataset_group: DatasetGroupName = None,
     setting: Setting = None,
     event: Annotated[

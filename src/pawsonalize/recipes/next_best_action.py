@@ -11,6 +11,7 @@ from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
 from pawsonalize.recipes.artefact import make_card, pack_strings, read_card, take, unpack_strings
 from pawsonalize.recipes.contract import Arrays, Context, ModelCard, TrainingData
 from pawsonalize.recipes.counts.weights import decay
+from pawsonalize.recipes.names import NEXT_BEST_ACTION
 from pawsonalize.recipes.settings import Range, check_numbers
 
 _FORMAT = 1
@@ -43,7 +44,7 @@ class NextBestAction:
     likely the next one is: the mean of those lifts, in log odds. Nothing is random.
     """
 
-    name = "next-best-action"
+    name = NEXT_BEST_ACTION
     needs_item = False
     settings = NextBestActionSettings
 

@@ -6,6 +6,7 @@ the top alone, since a list to order holds what its site chose.
 
 from dataclasses import dataclass
 
+from pawsonalize.recipes.names import PERSONALIZED_RANKING
 from pawsonalize.recipes.user_personalization import (
     UserPersonalization,
     UserPersonalizationSettings,
@@ -23,5 +24,5 @@ class PersonalizedRankingSettings(UserPersonalizationSettings):
 class PersonalizedRanking(UserPersonalization):
     """The learned ranking over as many candidates as a list may hold, and more."""
 
-    name = "personalized-ranking"
+    name = PERSONALIZED_RANKING
     settings = PersonalizedRankingSettings

@@ -11,6 +11,7 @@ from pawsonalize.recipes.artefact import make_card, read_card
 from pawsonalize.recipes.contract import Arrays, Context, ModelCard, TrainingData
 from pawsonalize.recipes.counts.popularity import Popularity, decayed_users
 from pawsonalize.recipes.items import ItemIndex
+from pawsonalize.recipes.names import POPULARITY_COUNT
 from pawsonalize.recipes.settings import Range, check_numbers
 
 _FORMAT = 1
@@ -32,7 +33,7 @@ class PopularityCountSettings:
 class PopularityCount:
     """Unique users per item, decayed by time; the baseline every other recipe has to beat."""
 
-    name = "popularity-count"
+    name = POPULARITY_COUNT
     needs_item = False
     settings = PopularityCountSettings
 

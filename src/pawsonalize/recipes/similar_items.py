@@ -15,6 +15,7 @@ from pawsonalize.recipes.counts.rows import SparseRows
 from pawsonalize.recipes.counts.steps import covisit_table
 from pawsonalize.recipes.counts.weights import EventWeights, WeighedLog
 from pawsonalize.recipes.items import ItemIndex
+from pawsonalize.recipes.names import SIMILAR_ITEMS
 from pawsonalize.recipes.settings import Range, check_numbers
 
 _FORMAT = 2
@@ -73,7 +74,7 @@ class SimilarItemsSettings:
 class SimilarItems:
     """Co-visits and shared attributes of the newest event's item, which itself is left out."""
 
-    name = "similar-items"
+    name = SIMILAR_ITEMS
     needs_item = True
     settings = SimilarItemsSettings
 

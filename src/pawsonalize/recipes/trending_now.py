@@ -13,6 +13,7 @@ from pawsonalize.recipes.contract import Arrays, Context, ModelCard, TrainingDat
 from pawsonalize.recipes.counts.popularity import Popularity
 from pawsonalize.recipes.counts.visitors import STEPS, RecentVisitors, VisitCounts, trend_score
 from pawsonalize.recipes.items import ItemIndex
+from pawsonalize.recipes.names import TRENDING_NOW
 from pawsonalize.recipes.settings import Range, check_numbers
 
 _FORMAT = 2
@@ -62,7 +63,7 @@ class TrendingNowSettings:
 class TrendingNow:
     """Unique visitors per item in the newest window against the window before, for any now."""
 
-    name = "trending-now"
+    name = TRENDING_NOW
     needs_item = False
     settings = TrendingNowSettings
 

@@ -22,6 +22,7 @@ from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.engine import Candidates, Learned
 from pawsonalize.recipes.mixture import TABLES, Mixture
 from pawsonalize.recipes.mixture_settings import MixtureSettings
+from pawsonalize.recipes.names import USER_PERSONALIZATION
 
 _FORMAT = 5
 
@@ -77,7 +78,7 @@ class UserPersonalizationSettings(MixtureSettings):
 class UserPersonalization:
     """A learned ranking over decayed counts, own history, related items and popularity."""
 
-    name = "user-personalization"
+    name = USER_PERSONALIZATION
     needs_item = False
     settings: type[UserPersonalizationSettings] = UserPersonalizationSettings
 

@@ -18,7 +18,7 @@ from pawsonalize.engine.serving.promotions import Promotion
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import Answer as Answered
 from pawsonalize.engine.serving.recommender import Candidate, Runtime, Scored
-from pawsonalize.recipes.next_best_action import NextBestAction
+from pawsonalize.recipes.names import NEXT_BEST_ACTION
 
 _DEFAULT_RESULTS = 25
 _METADATA = "enableMetadataWithRecommendations"
@@ -27,7 +27,7 @@ _METADATA = "enableMetadataWithRecommendations"
 async def get_recommendations(services: AwsServices, members: Members) -> Answer:
     """Recommends items for a user, or like an item; a user nobody knows gets popular ones."""
     runtime = await campaign_runtime(services, members)
-    if runtime.recipe == NextBestAction.name:
+    if runtime.recipe == NEXT_BEST_ACTION:
         raise AwsError(INVALID_INPUT, "the campaign suggests actions: GetActionRecommendations")
     return await services.read(_recommended, services, runtime, members)
 

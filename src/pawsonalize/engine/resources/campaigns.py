@@ -11,7 +11,7 @@ from pawsonalize.engine.resources.resource import Resource
 from pawsonalize.engine.resources.solutions import TrainingSelection
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.recipes.contract import InfluencedModel, Model
-from pawsonalize.recipes.similar_items import SimilarItems
+from pawsonalize.recipes.names import SIMILAR_ITEMS
 
 
 class CampaignUpdate(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,9 +97,9 @@ class Influence(Protocol):
 
 def check_influence(recipe: str, wanted: Influence) -> None:
     """InvalidInput if an influence is set for a recipe that has none."""
-    if recipe != SimilarItems.name and _is_wanted(wanted):
+    if recipe != SIMILAR_ITEMS and _is_wanted(wanted):
         raise InvalidInput(
-            f"an influence of popularity or freshness is for {SimilarItems.name}, and"
+            f"an influence of popularity or freshness is for {SIMILAR_ITEMS}, and"
             f" {recipe} has none: leave it out",
             field="popularityInfluence",
         )

@@ -21,7 +21,7 @@ from pawsonalize.engine.resources.datasets import dataset_name as named_in
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import Resource
 from pawsonalize.engine.resources.solutions import Solution
-from pawsonalize.recipes.personalized_ranking import PersonalizedRanking
+from pawsonalize.recipes.names import PERSONALIZED_RANKING
 
 DATASET_GROUP: Final = DEFAULT_DATASET_GROUP
 RECOMMENDER: Final = "recommender"
@@ -72,7 +72,7 @@ def _defaults(recipe: str) -> Iterator[Resource]:
         yield DatasetSchema(name=name, dataset_type=kind, avro=_avro(kind))
         yield Dataset(name=name, dataset_group=DATASET_GROUP, dataset_type=kind, schema=name)
     yield EventTracker(name=DATASET_GROUP, dataset_group=DATASET_GROUP, tracking_id=DATASET_GROUP)
-    for name, its_recipe in ((RECOMMENDER, recipe), (RERANKER, PersonalizedRanking.name)):
+    for name, its_recipe in ((RECOMMENDER, recipe), (RERANKER, PERSONALIZED_RANKING)):
         yield Solution(name=name, dataset_group=DATASET_GROUP, recipe=its_recipe)
         yield Campaign(name=name, solution=name)
 

@@ -10,7 +10,7 @@ from msgspec import Meta
 from pawsonalize.engine.resources.datasets import actions_of
 from pawsonalize.engine.resources.resource import Resource
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.recipes.next_best_action import NextBestAction
+from pawsonalize.recipes.names import NEXT_BEST_ACTION
 from pawsonalize.recipes.settings import Range
 
 MAX_TRIALS = 200
@@ -110,7 +110,7 @@ class Solution(Resource, frozen=True, kw_only=True):
     @property
     def data_group(self) -> str:
         """The group whose data it is trained on; a recipe of actions uses the group of actions."""
-        of_actions = self.recipe == NextBestAction.name
+        of_actions = self.recipe == NEXT_BEST_ACTION
         return actions_of(self.dataset_group) if of_actions else self.dataset_group
 
 

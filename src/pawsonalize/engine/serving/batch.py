@@ -21,7 +21,7 @@ from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, Candidate, Runtime, Scored
 from pawsonalize.engine.serving.served import Fixed, Loader, ServingSettings
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.personalized_ranking import PersonalizedRanking
+from pawsonalize.recipes.names import PERSONALIZED_RANKING
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
 
@@ -190,7 +190,7 @@ class _Answering:
     at: int
 
     def __call__(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        if self.recipe == PersonalizedRanking.name:
+        if self.recipe == PERSONALIZED_RANKING:
             return _output(self._ranked(given))
         found = self._recommended(given)
         return _output(found, scored=not recipe_named(self.recipe).needs_item)

@@ -14,12 +14,14 @@ from pawsonalize.engine.resources.remembered import Remembered
 from pawsonalize.engine.resources.resource import Resource
 from pawsonalize.engine.resources.solutions import Solution
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.recipes.next_best_action import NextBestAction
-from pawsonalize.recipes.personalized_ranking import PersonalizedRanking
-from pawsonalize.recipes.popularity_count import PopularityCount
-from pawsonalize.recipes.similar_items import SimilarItems
-from pawsonalize.recipes.trending_now import TrendingNow
-from pawsonalize.recipes.user_personalization import UserPersonalization
+from pawsonalize.recipes.names import (
+    NEXT_BEST_ACTION,
+    PERSONALIZED_RANKING,
+    POPULARITY_COUNT,
+    SIMILAR_ITEMS,
+    TRENDING_NOW,
+    USER_PERSONALIZATION,
+)
 
 
 class Purpose(StrEnum):
@@ -34,18 +36,18 @@ class Purpose(StrEnum):
 _RECIPES: Mapping[Purpose, tuple[frozenset[str], ...]] = MappingProxyType(
     {
         Purpose.RECOMMENDING: (
-            frozenset({UserPersonalization.name}),
-            frozenset({PopularityCount.name, TrendingNow.name}),
+            frozenset({USER_PERSONALIZATION}),
+            frozenset({POPULARITY_COUNT, TRENDING_NOW}),
         ),
         Purpose.COMPARING: (
-            frozenset({SimilarItems.name}),
-            frozenset({UserPersonalization.name}),
-            frozenset({PopularityCount.name, TrendingNow.name}),
+            frozenset({SIMILAR_ITEMS}),
+            frozenset({USER_PERSONALIZATION}),
+            frozenset({POPULARITY_COUNT, TRENDING_NOW}),
         ),
         Purpose.RANKING: (
-            frozenset({PersonalizedRanking.name}),
-            frozenset({UserPersonalization.name}),
-            frozenset({PopularityCount.name, TrendingNow.name}),
+            frozenset({PERSONALIZED_RANKING}),
+            frozenset({USER_PERSONALIZATION}),
+            frozenset({POPULARITY_COUNT, TRENDING_NOW}),
         ),
     }
 )
@@ -209,7 +211,7 @@ class Directory:
                 f"recommender {names.campaign} is INACTIVE: start it, or ask another",
                 field="campaign",
             )
-        if found.recipe == NextBestAction.name:
+        if found.recipe == NEXT_BEST_ACTION:
             raise InvalidInput(
                 f"campaign {found.name} suggests actions: ask another", field="campaign"
             )

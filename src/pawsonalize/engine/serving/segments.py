@@ -24,7 +24,7 @@ from pawsonalize.engine.serving.filters.filtering import (
 )
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.served import Loader, Served, ServingSettings
-from pawsonalize.recipes.user_personalization import UserPersonalization
+from pawsonalize.recipes.names import USER_PERSONALIZATION
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
 
@@ -55,9 +55,9 @@ class Segments:
         NotFound without the version or the filter.
         """
         version = self.loader.registry.get(SolutionVersion, job.solution_version)
-        if version.recipe != UserPersonalization.name:
+        if version.recipe != USER_PERSONALIZATION:
             raise InvalidInput(
-                f"segments are made by a model of {UserPersonalization.name}, which knows what each"
+                f"segments are made by a model of {USER_PERSONALIZATION}, which knows what each"
                 f" user likes, and {version.name} is of {version.recipe}: train one of those",
                 field="solutionVersion",
             )

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pawsonalize.evaluation.off_policy.verdict import OffPolicyValue, off_policy_value
 
 from pawsonalize.domain.times import HOUR
 from pawsonalize.engine.reporting import off_policy
 from pawsonalize.engine.reporting.off_policy import LoggedChoices, logged_choices
 from pawsonalize.engine.serving.exploration import explore, novelty
+from pawsonalize.evaluation.off_policy import OffPolicyValue, off_policy_value
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import Impression, Impressions
 from tests.event_data import T0, event

@@ -15,10 +15,12 @@ from pawsonalize.engine.training.evaluating.holdout import Holdout
 from pawsonalize.evaluation.judging import Ranker
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model
-from pawsonalize.recipes.next_best_action import NextBestAction
-from pawsonalize.recipes.personalized_ranking import PersonalizedRanking
-from pawsonalize.recipes.popularity_count import PopularityCount
-from pawsonalize.recipes.trending_now import TrendingNow
+from pawsonalize.recipes.names import (
+    NEXT_BEST_ACTION,
+    PERSONALIZED_RANKING,
+    POPULARITY_COUNT,
+    TRENDING_NOW,
+)
 
 LIST_SIZE = 50
 Lists = tuple[NDArray[np.int64], ...]
@@ -72,7 +74,7 @@ def _only(
     return scores
 
 
-_SAME_FOR_EVERYBODY = frozenset({PopularityCount.name, TrendingNow.name})
+_SAME_FOR_EVERYBODY = frozenset({POPULARITY_COUNT, TRENDING_NOW})
 
 
 def has_questions(recipe: str) -> bool:
@@ -80,7 +82,7 @@ def has_questions(recipe: str) -> bool:
 
     Recipes for similar items and for actions answer something else.
     """
-    return not recipe_named(recipe).needs_item and recipe != NextBestAction.name
+    return not recipe_named(recipe).needs_item and recipe != NEXT_BEST_ACTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ class Asking:
 
 def asking(holdout: Holdout, recipe: str, seed: int) -> Asking:
     """How versions of the recipe get the hold-out's test cases; the seed draws lists."""
-    if recipe == PersonalizedRanking.name:
+    if recipe == PERSONALIZED_RANKING:
         lists = draw_lists(holdout, seed)
         return Asking(
             of_model=lambda model: ranked_lists(holdout, model, lists),
