@@ -108,7 +108,7 @@ class LatentClasses:
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> "LatentClasses | None":
         """Rebuild; None where there are none, CorruptArtefact where they do not fit."""
-        if _PREFIX + "size" not in arrays:
+        if not any(name.startswith(_PREFIX) for name in arrays):
             return None
         values = [_parts(text, 3) for text in unpack_strings(_PREFIX + "values", arrays)]
         facets = [_parts(text, 2) for text in unpack_strings(_PREFIX + "facets", arrays)]

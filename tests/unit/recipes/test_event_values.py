@@ -13,9 +13,10 @@ from pawsonalize.recipes.user_personalization import (
     UserPersonalizationModel,
     UserPersonalizationSettings,
 )
-from tests.recipe_checks import CONTEXTS, GROUPS, shop
+from tests.recipe_checks import CONTEXTS, GROUPS, shop, walks
+from tests.recipe_checks import WALKED as ITEMS
 from tests.recipe_data import NOW, context
-from tests.unit.recipes.test_learned import ITEMS, SETTINGS, walks
+from tests.unit.recipes.test_learned import SETTINGS
 
 NOBODY = Context((), NOW)
 

@@ -1,40 +1,25 @@
 """The learned part: what holds once there is enough to learn from."""
 
-import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.engine.serving.ranking import reasons_for
-from pawsonalize.recipes.contract import ModelCard, TrainingData
 from pawsonalize.recipes.user_personalization import (
     UserPersonalization,
     UserPersonalizationModel,
     UserPersonalizationSettings,
 )
-from tests.recipe_data import NOW, context, training_data
+from tests.recipe_checks import WALKED as ITEMS
+from tests.recipe_checks import walks
+from tests.recipe_data import context
 
-ITEMS = [f"{1 + k % 2}-Breed{k % 10}-{k % 3}-{k % 4}" for k in range(60)]
 SETTINGS = UserPersonalizationSettings(learn=True, trees=30, candidates=20)
-
-
-def walks(shuffled: bool = False) -> TrainingData:
-    """120 visitors who mostly walk to the next item; shuffled, their steps mean nothing."""
-    dice = np.random.default_rng(5)
-    events = []
-    for user in range(120):
-        at = int(dice.integers(60))
-        for step in range(10):
-            events.append((f"u{user}", ITEMS[at], NOW - 9_000_000 + step * 60_000 + user))
-            at = (at + 1 if dice.random() < 0.7 else int(dice.integers(60))) % 60
-    data = training_data(events, list(dict.fromkeys(ITEMS)))
-    return replace(data, item=dice.permutation(data.item)) if shuffled else data
 
 
 @pytest.fixture(scope="module")
@@ -57,18 +42,6 @@ def test_shuffled_choices_teach_nothing() -> None:
     assert learned is None or max(learned.ranker.held_out) < 0.12
 
 
-def test_a_learned_model_is_the_same_bit_for_bit_and_survives_storage(
-    model: UserPersonalizationModel,
-) -> None:
-    again = UserPersonalization().fit(walks(), SETTINGS, 3)
-    for name, array in model.arrays().items():
-        assert array.tobytes() == again.arrays()[name].tobytes(), name
-    card = ModelCard(**json.loads(json.dumps(asdict(model.card))))
-    stored = UserPersonalization().load(card, model.arrays())
-    visitor = context(*ITEMS[5:1:-1])
-    assert (stored.score_catalogue(visitor) == model.score_catalogue(visitor)).all()
-
-
 def test_parts_add_up_to_the_log_of_the_score(model: UserPersonalizationModel) -> None:
     visitor, asked = context(*ITEMS[5:1:-1]), [*model.item_ids, "2-Breed1-9-9"]
     parts = model.contributions(visitor, asked)
@@ -83,14 +56,6 @@ def test_without_repeats_what_was_seen_scores_nothing() -> None:
     visitor = context(*ITEMS[5:1:-1])
     assert not fitted.score(visitor, ITEMS[2:6]).any()
     assert fitted.score_catalogue(visitor).sum() == pytest.approx(1, abs=1e-5)
-
-
-def test_a_broken_learned_artefact_says_so(model: UserPersonalizationModel) -> None:
-    for name in model.arrays():
-        if name.startswith("learned."):
-            others = {key: value for key, value in model.arrays().items() if key != name}
-            with pytest.raises(CorruptArtefact):
-                UserPersonalization().load(model.card, others)
 
 
 def test_without_lightgbm_the_linear_blend_stands_alone(tmp_path: Path) -> None:

@@ -4,3 +4,4 @@ from tests.recipe_checks import RecipeChecks
 
 class TestPersonalizedRanking(RecipeChecks):
     recipe = RECIPES["personalized-ranking"]
+    learns = True

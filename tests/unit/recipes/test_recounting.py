@@ -15,9 +15,9 @@ from pawsonalize.recipes.user_personalization import (
     UserPersonalizationModel,
     UserPersonalizationSettings,
 )
-from tests.recipe_checks import shop
+from tests.recipe_checks import WALKED as ITEMS
+from tests.recipe_checks import shop, walks
 from tests.recipe_data import NOW, context, training_data
-from tests.unit.recipes.test_learned import ITEMS, walks
 
 SETTINGS = UserPersonalizationSettings(trees=2, candidates=10, max_requests=310)
 LEARNED = {"source", "target", "linear.columns", "linear.numbers", "trees"}

@@ -17,6 +17,7 @@ SETTINGS = UserPersonalizationSettings()
 
 class TestUserPersonalization(RecipeChecks):
     recipe = RECIPES["user-personalization"]
+    learns = True
 
 
 @pytest.fixture(scope="module")
