@@ -11,6 +11,9 @@ from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.settings import Settings
 
+LEARNS_QUICKLY = {"max_requests": 400}
+"""Settings of a personal recipe that still learns its ranker, from a few requests of the log."""
+
 
 def train(
     adapters: Adapters,
@@ -28,9 +31,11 @@ def train(
     return adapters.trainer.train(created.name)
 
 
-def train_and_serve(adapters: Adapters, as_of: int) -> SolutionVersion:
+def train_and_serve(
+    adapters: Adapters, as_of: int, settings: Mapping[str, Any] | None = None
+) -> SolutionVersion:
     """A new version that the campaign of its solution is asked to serve."""
-    version = train(adapters, as_of)
+    version = train(adapters, as_of, settings=settings)
     adapters.campaigns.update(version.solution, version.name, as_of)
     return version
 

@@ -16,7 +16,7 @@ from pawsonalize.app.asgi import build_app
 from pawsonalize.cli.demo import store_world
 from pawsonalize.demo import WorldSettings, generate
 from pawsonalize.settings import Settings
-from tests.training import train_and_serve
+from tests.training import LEARNS_QUICKLY, train_and_serve
 
 PLACES = 40
 WORLD = WorldSettings(animals=200, adopters=400, days=60, events=6_000)
@@ -33,7 +33,7 @@ def site(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tes
     with opened(settings) as adapters:
         store_world(adapters, generate(WORLD, 7, now))
         if request.param == "trained":
-            train_and_serve(adapters, now)
+            train_and_serve(adapters, now, LEARNS_QUICKLY)
     with TestClient(build_app(settings)) as client:
         yield client
 

@@ -41,7 +41,8 @@ def test_it_prints_tables_and_words_and_writes_a_report_and_a_picture(
     demo_data: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "report"
-    done = evaluate(demo_data, "--at", str(END), "--out", str(out))
+    quickly = ("--set", "max_requests=400")
+    done = evaluate(demo_data, "--at", str(END), "--out", str(out), *quickly)
     assert done.returncode == 0, done.stderr
     for expected in (
         "Held-out users",

@@ -14,7 +14,7 @@ from pawsonalize.app.asgi import build_app
 from pawsonalize.cli.demo import store_world
 from pawsonalize.demo import WorldSettings, generate
 from pawsonalize.settings import Settings
-from tests.training import train_and_serve
+from tests.training import LEARNS_QUICKLY, train_and_serve
 from tests.unit.http.conftest import error_of
 
 _NUMBERS = itertools.count()
@@ -35,7 +35,7 @@ def client(
     with opened(settings) as adapters:
         store_world(adapters, generate(WORLD, 7, clock.now()))
         if request.param == "trained":
-            train_and_serve(adapters, clock.now())
+            train_and_serve(adapters, clock.now(), LEARNS_QUICKLY)
     with TestClient(build_app(settings)) as client:
         yield client
 

@@ -192,7 +192,9 @@ def test_the_trained_model_itself_is_asked_whether_its_scores_are_sound(
 
 
 def version(name: str, cut: Cut, **changes: object) -> SolutionVersion:
-    given = SolutionVersion(name=name, solution="s", recipe=RECIPE, cut=cut)
+    given = SolutionVersion(
+        name=name, solution="s", recipe=RECIPE, cut=cut, settings={"learn": False}
+    )
     return msgspec.structs.replace(given, **changes)
 
 
