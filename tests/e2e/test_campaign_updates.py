@@ -87,7 +87,8 @@ def update(adapters: Adapters, version: str) -> None:
 
 
 def version_of_a_worker(server: Server) -> str:
-    found: str = httpx.get(f"{server.url}/readyz", trust_env=False).json()["solutionVersion"]
+    with server.client() as client:
+        found: str = client.get("/readyz").json()["solutionVersion"]
     return found
 
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 import zstandard
 
 from tests.e2e.conftest import Server, Start, run_here
@@ -67,11 +68,19 @@ def assert_exactly_once(server: Server, folder: Path, writers: Writers, user: st
     assert all(found == places[0] for found in places)
 
 
+@pytest.mark.parametrize(
+    "cuts",
+    [
+        {"early": 1, "late": 400},
+        pytest.param({"early": 1, "soon": 60, "late": 400}, marks=pytest.mark.nightly),
+    ],
+    ids=len,
+)
 def test_after_kill_9_each_acknowledged_event_is_there_exactly_once(
-    start: Start, tmp_path: Path
+    start: Start, tmp_path: Path, cuts: dict[str, int]
 ) -> None:
     folder = tmp_path / "data"
-    for user, acknowledgements in (("early", 1), ("soon", 60), ("late", 400)):
+    for user, acknowledgements in cuts.items():
         server = start(folder)
         writers = Writers(user, server)
         writers.wait_for(acknowledgements)

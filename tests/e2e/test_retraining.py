@@ -99,7 +99,8 @@ def test_a_better_version_goes_live_over_a_sabotaged_one(
     assert view.campaign(RECOMMENDER).previous_version == sabotaged
 
     def serves_it() -> bool:
-        return bool(httpx.get(f"{server.url}/readyz").json()["solutionVersion"] == promoted)
+        with server.client() as client:
+            return bool(client.get("/readyz").json()["solutionVersion"] == promoted)
 
     wait_until(serves_it)
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import httpx
 import pytest
 
 from pawsonalize.domain.times import iso
@@ -75,8 +74,8 @@ def test_a_power_cut_at_any_moment_costs_nothing_but_time(
         live = view.campaign(RECOMMENDER).solution_version
 
     def serves_it() -> bool:
-        ready = httpx.get(f"{server.url}/readyz").json()
-        return bool(ready.get("solutionVersion") == live)
+        with server.client() as client:
+            return bool(client.get("/readyz").json().get("solutionVersion") == live)
 
     wait_until(serves_it)
 

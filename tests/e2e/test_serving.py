@@ -150,10 +150,11 @@ def test_a_training_goes_live_everywhere_and_no_request_fails(start: Start, tmp_
     folder = tmp_path / "data"
     make_service(folder)
     servers = [start(folder), start(folder)]
-    writers = Writers("ann", *servers)
+    writers = Writers("ann", *servers, rest_seconds=0.05)
 
     def version(server: Server) -> str:
-        found: str = httpx.get(f"{server.url}/readyz").json()["solutionVersion"]
+        with server.client() as client:
+            found: str = client.get("/readyz").json()["solutionVersion"]
         return found
 
     before = version(servers[0])

@@ -12,13 +12,19 @@ _GROUPS = (*CATS, *DOGS)
 
 
 class Writers:
-    """Threads that send events to servers until they are stopped or the servers are gone."""
+    """Threads that send events to servers until they are stopped or the servers are gone.
 
-    def __init__(self, name: str, *servers: Server, threads: int = 4) -> None:
+    Each rests so long between two calls.
+    """
+
+    def __init__(
+        self, name: str, *servers: Server, threads: int = 4, rest_seconds: float = 0.0
+    ) -> None:
         self.acknowledged: list[str] = []
         self.refused: Counter[int] = Counter()
         self.sent: list[str] = []
         self._name = name
+        self._rest_seconds = rest_seconds
         self._stop = threading.Event()
         self._progress = threading.Condition()
         self._threads = [
@@ -41,7 +47,7 @@ class Writers:
     def _write(self, server: Server, thread: int) -> None:
         with server.client() as client:
             number = 0
-            while not self._stop.is_set():
+            while not self._stop.wait(self._rest_seconds):
                 ids = [f"{self._name}-{thread}-{number}-{n}" for n in range(1 + number % 3)]
                 number += 1
                 self.sent += ids
