@@ -21,7 +21,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as `serve` does
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # a core that only waits is another test's
 
 # The same examples on every machine, and no limit that a busy one would break.
-settings.register_profile("nightly", deadline=None, derandomize=True, print_blob=True)
+settings.register_profile(
+    "nightly", max_examples=200, deadline=None, derandomize=True, print_blob=True
+)
 settings.register_profile("steady", settings.get_profile("nightly"), max_examples=30)
 settings.load_profile("steady")
 

@@ -40,9 +40,7 @@ CONTEXTS = (
     context(*GROUPS * 5, age=400 * DAY),
 )
 # A test of this class runs once for every recipe's subclass.
-inherited = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.differing_executors]
-)
+inherited = settings(suppress_health_check=[HealthCheck.differing_executors])
 item_ids = st.one_of(
     st.sampled_from(GROUPS),
     st.text(max_size=12),
@@ -327,7 +325,7 @@ class RecipeChecks:
         self.assert_whole(model, visitor)
         assert_sound(model.score(visitor, asked), len(asked))
 
-    @settings(inherited, max_examples=200)
+    @inherited
     @given(data=tiny_data, visitor=contexts)
     def test_any_tiny_data_set_trains(self, data: TrainingData, visitor: Context) -> None:
         model = self.fit(data)

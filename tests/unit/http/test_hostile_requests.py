@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
@@ -187,7 +187,6 @@ _REQUESTS = st.fixed_dictionaries(
 
 
 @given(path=st.sampled_from(QUESTIONS), body=_REQUESTS | _JSON)
-@settings(max_examples=200)
 def test_any_json_is_answered_in_one_of_our_shapes(
     client: TestClient, path: str, body: Any
 ) -> None:

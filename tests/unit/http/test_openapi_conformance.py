@@ -7,7 +7,13 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import load_all_checks, negative_data_rejection, positive_data_acceptance
-from schemathesis.config import GenerationConfig, ProjectConfig, ProjectsConfig
+from schemathesis.config import (
+    CoveragePhaseConfig,
+    GenerationConfig,
+    PhasesConfig,
+    ProjectConfig,
+    ProjectsConfig,
+)
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
@@ -18,9 +24,16 @@ from tests.training import let_trainings_end
 
 load_all_checks()
 
+# Each value of each field in turn makes thousands of requests: those wait for the night.
+NIGHTLY = settings.get_current_profile_name() == "nightly"
 _CONFIG = schemathesis.Config(
     seed=1,
-    projects=ProjectsConfig(default=ProjectConfig(generation=GenerationConfig(deterministic=True))),
+    projects=ProjectsConfig(
+        default=ProjectConfig(
+            generation=GenerationConfig(deterministic=True),
+            phases=PhasesConfig(coverage=CoveragePhaseConfig(enabled=NIGHTLY)),
+        )
+    ),
 )
 document = schemathesis.openapi.from_dict(openapi(), config=_CONFIG)
 
@@ -36,7 +49,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
 
 
 @document.parametrize()
-@settings(max_examples=50, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50 if NIGHTLY else 10, suppress_health_check=list(HealthCheck))
 def test_requests_by_the_document_get_answers_by_the_document(
     case: schemathesis.Case[Any], client: TestClient
 ) -> None:

@@ -68,9 +68,7 @@ def numbered(part: list[dict[str, object]], number: int) -> Iterator[Event]:
         yield event(f"{number} {place}", **visit)  # type: ignore[arg-type]  # fields of an event
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     parts=parts,
     selection=st.sampled_from(SELECTIONS),
