@@ -291,13 +291,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def jobs_dir(self) -> Path:
-        """The folder where running jobs other than imports hold their locks."""
+        """The folder where running jobs hold their locks."""
         return self.data_dir / "jobs"
-
-    @property
-    def import_jobs_dir(self) -> Path:
-        """The folder where running imports hold their locks."""
-        return self.data_dir / "import-jobs"
 
     @property
     def trainings_dir(self) -> Path:

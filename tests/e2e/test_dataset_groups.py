@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pawsonalize import clock
-from pawsonalize.app import Adapters, opened
+from pawsonalize.app import Adapters, background_jobs, opened
 from pawsonalize.app.engine import Engine
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.schemas import DatasetType
@@ -57,7 +57,10 @@ def imported(adapters: Adapters, settings: Settings) -> None:
         Dataset(name="shop", dataset_group="shop", dataset_type=kind, schema="shop"), now
     )
     source = f"file://{settings.import_folders[0]}"
-    adapters.import_jobs(settings).create("import", "shop", source)
+    job = DatasetImportJob(
+        name="import", status=Status.CREATE_PENDING, dataset="shop", source=source
+    )
+    background_jobs(settings, adapters).create(job)
     comes(lambda: registry.get(DatasetImportJob, "import").status is Status.ACTIVE)
 
 

@@ -6,9 +6,8 @@ tests/e2e/test_retraining_crash.py real processes die.
 
 import os
 import shutil
-import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ import pytest
 from sqlalchemy import Connection
 
 from pawsonalize.app import opened, worker
+from pawsonalize.engine.resources.processes import ChildProcesses
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.retraining.lease import LEASE_MS
@@ -38,16 +38,15 @@ class PowerCut(BaseException):
     """Nothing is written any more."""
 
 
-class TrainingsHere(TrainingProcesses):
+class TrainingsHere(ChildProcesses):
     """Each trains in this process; the one that it starts does nothing."""
 
     train: Callable[[str], SolutionVersion]
 
-    def _spawned(self, version: SolutionVersion, lock: int, now: int) -> "subprocess.Popen[bytes]":
-        self.train(version.name)
-        child = super()._spawned(version, lock, now)
-        child.wait()
-        return child
+    def start(self, name: str, arguments: Sequence[str] = (), *, lock: int | None = None) -> None:
+        self.train(name)
+        super().start(name, arguments, lock=lock)
+        self.wait(name, 60)
 
 
 @pytest.fixture(scope="module")
@@ -108,10 +107,11 @@ def here(folder: Path) -> Iterator[tuple[Settings, Seen]]:
         campaign_check_seconds=0.01,
     )
     with opened(settings) as adapters:
-        trainings = TrainingsHere(
+        trainings = TrainingProcesses(
             adapters.registry, adapters.artefacts, settings.trainings_dir, ("true",), os.environ
         )
-        trainings.train = adapters.trainer.train
+        trainings._children = TrainingsHere(("true",), os.environ)
+        trainings._children.train = adapters.trainer.train
         yield settings, Seen(folder, replace(adapters, trainings=trainings))
 
 

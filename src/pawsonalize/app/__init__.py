@@ -5,19 +5,18 @@ Servers are in `app.asgi`: doors take long to import, and commands do not need t
 
 from pawsonalize.app.adapters import Adapters, couriers, open_notifiers, opened
 from pawsonalize.app.attempts import attempt
-from pawsonalize.app.background import deliver_due, follow_campaign
+from pawsonalize.app.background import follow_campaign
 from pawsonalize.app.feeds import listed_feeds, polling
 from pawsonalize.app.individuals import read_weights, write_weights
 from pawsonalize.app.jobs import background_jobs
-from pawsonalize.app.latest import following
 from pawsonalize.app.retraining import worker, worker_processes
+from pawsonalize.app.side_processes import following
 
 __all__ = [
     "Adapters",
     "attempt",
     "background_jobs",
     "couriers",
-    "deliver_due",
     "follow_campaign",
     "following",
     "listed_feeds",

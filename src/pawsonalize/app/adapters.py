@@ -15,7 +15,6 @@ from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
 from pawsonalize.domain.event_types import EventTypes
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.ingest.datasets import Datasets
-from pawsonalize.engine.ingest.importing.jobs import ImportJobs
 from pawsonalize.engine.ingest.job_files import Sources
 from pawsonalize.engine.reporting.outcomes_report import OutcomeSources
 from pawsonalize.engine.resources.access_keys import AccessKeys
@@ -100,11 +99,10 @@ class Adapters:
         """The datasets of every dataset group."""
         return Datasets(self.registry, self.log, self.catalogue)
 
-    def import_jobs(self, settings: Settings) -> ImportJobs:
-        """What imports in the background."""
+    def sources(self, settings: Settings) -> Sources:
+        """Where jobs may read."""
         s3_root = Path(settings.s3_root).absolute() if settings.s3_root else None
-        sources = Sources(settings.import_folders, s3_root, open_objects)
-        return ImportJobs(self.datasets, sources, settings.import_jobs_dir, clock.now)
+        return Sources(settings.import_folders, s3_root, open_objects)
 
     @property
     def campaigns(self) -> Campaigns:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -63,7 +64,7 @@ def build_app(settings: Settings, loaded: Callable[[], object] | None = None) ->
             async with in_background(settings, adapters, engine, notifying):
                 yield
             engine.close()
-            attempt(archive_new, engine.archiver)
+            attempt("archive new", partial(archive_new, engine.archiver))
 
     return Starlette(
         routes=[

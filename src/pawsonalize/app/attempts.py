@@ -1,7 +1,7 @@
 """Repeated work: a failure ends nothing, and is a problem while it lasts."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 
@@ -12,8 +12,6 @@ from pawsonalize.engine.resources.problems import Problems
 
 # A dead process reports nothing more: its problems end so long after the next attempt.
 PATIENCE = 5 * MINUTE
-
-T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -30,11 +28,8 @@ class Reporting:
         self._logged = ("", 0)
 
     @classmethod
-    def of(
-        cls, problems: Problems, work: Callable[..., Any], about: str = "", seconds: float = 0
-    ) -> "Reporting":
-        """Reporting of work that is repeated every so many seconds, under its own name."""
-        name = " ".join((*work.__name__.split("_"), about)).strip()
+    def every(cls, seconds: float, problems: Problems, name: str) -> "Reporting":
+        """Reporting of work that is repeated every so many seconds."""
         return cls(problems, name, PATIENCE + round(2 * seconds * SECOND))
 
     def is_news(self, reason: str) -> bool:
@@ -65,28 +60,24 @@ class Reporting:
         return True
 
 
-def attempt(work: Callable[[T], None], argument: T, reporting: Reporting | None = None) -> None:
+def attempt(name: str, work: Callable[[], object], reporting: Reporting | None = None) -> None:
     """Do work that is repeated anyway: a failure is logged and reported, and raises nothing."""
     try:
-        work(argument)
+        work()
     except PawsonalizeError as error:
-        logged = {"code": error.code, "reason": error.message}
-        _failed(work, error.message, reporting, logged)
+        _failed(name, error.message, reporting, {"code": error.code, "reason": error.message})
     except Exception as error:  # noqa: BLE001 - what nobody foresaw may pass as well
         reason = f"{type(error).__name__}: {error} (the log of the server has all of it)"
-        _failed(work, reason, reporting, {"exc_info": error})
+        _failed(name, reason, reporting, {"exc_info": error})
     else:
         if reporting is not None:
             reporting.succeeded()
 
 
 def _failed(
-    work: Callable[..., Any],
-    reason: str,
-    reporting: Reporting | None,
-    logged: Mapping[str, object],
+    name: str, reason: str, reporting: Reporting | None, logged: Mapping[str, object]
 ) -> None:
     if reporting is None or reporting.is_news(reason):
-        log.error("failed", work=work.__name__, **logged)
+        log.error("failed", work=name, **logged)
     if reporting is not None:
         reporting.failed(reason)

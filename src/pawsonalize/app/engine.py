@@ -10,18 +10,16 @@ from pathlib import Path
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.feeds import polling
-from pawsonalize.app.folding import fold_process
 from pawsonalize.app.individuals import animal_settings, postcodes_of, shelf_watch
 from pawsonalize.app.jobs import background_jobs, erasing, metric_attributions
-from pawsonalize.app.latest import following, judging_process
 from pawsonalize.app.live_models import live_model, live_models, trained_or_not
 from pawsonalize.app.retraining import first_run, timer, worker_processes
+from pawsonalize.app.side_processes import following, judging_process, refresh_process
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.services import AwsServices
 from pawsonalize.aws.signatures import Signatures
 from pawsonalize.engine.ingest.events import Ingest, UnknownTypes, named_types
 from pawsonalize.engine.ingest.feeds.polling import Polling
-from pawsonalize.engine.ingest.importing.jobs import ImportJobs
 from pawsonalize.engine.ingest.inventory.inventory import AnimalNames, Inventory
 from pawsonalize.engine.reporting.metric_attributions import MetricAttributions
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
@@ -77,14 +75,12 @@ class Engine:
     timer: Timer | None
     first_run: FirstRun | None
     workers: WorkerProcesses
-    folding: SideProcess | None
+    refreshing: SideProcess | None
     queue: TrainingQueue
     automatic: AutomaticTraining
     following: Following
     judging: SideProcess | None
     archiver: Archiver
-    import_jobs: ImportJobs
-    importing: ThreadPoolExecutor
     polling: Polling
     fetching: ThreadPoolExecutor
     stopping: threading.Event
@@ -144,10 +140,8 @@ class Engine:
             ),
             following=following(settings, adapters),
             judging=judging_process(settings),
-            folding=fold_process(settings),
+            refreshing=refresh_process(settings),
             archiver=Archiver(adapters.log, adapters.ledger, adapters.objects),
-            import_jobs=adapters.import_jobs(settings),
-            importing=ThreadPoolExecutor(1, thread_name_prefix="import-jobs"),
             polling=polling(settings, adapters, stopping.is_set),
             fetching=ThreadPoolExecutor(1, thread_name_prefix="feeds"),
             stopping=stopping,
@@ -208,7 +202,6 @@ class Engine:
             solutions=adapters.solutions,
             campaigns=adapters.campaigns,
             datasets=adapters.datasets,
-            import_jobs=self.import_jobs,
             jobs=self.jobs,
             recommenders=self.recommenders,
             attributions=self.attributions,
@@ -246,13 +239,11 @@ class Engine:
     def close(self) -> None:
         """Finish what was accepted; running workers give their run back."""
         self.stopping.set()
-        self.import_jobs.stopping.set()
         self.jobs.stopping.set()
         self.workers.stop()
-        for process in (self.folding, self.judging):
+        for process in (self.refreshing, self.judging):
             if process is not None:
                 process.stop()
-        self.importing.shutdown(cancel_futures=True)
         self.fetching.shutdown(cancel_futures=True)
         self.working.shutdown(cancel_futures=True)
         self.runtimes.close()

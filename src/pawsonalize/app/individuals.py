@@ -46,9 +46,8 @@ def read_weights(file: Path) -> Weights:
         ) from error
 
 
-def follow_weights(parts: tuple[Path, Individuals]) -> None:
+def follow_weights(file: Path, individuals: Individuals) -> None:
     """Use the weights in the file; a file that cannot be read changes nothing."""
-    file, individuals = parts
     individuals.weigh_by(read_weights(file))
 
 

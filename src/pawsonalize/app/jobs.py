@@ -6,8 +6,10 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.engine.ingest.exports import Exports
+from pawsonalize.engine.ingest.importing.jobs import Imports
 from pawsonalize.engine.ingest.job_files import Outputs
 from pawsonalize.engine.reporting.metric_attributions import Measuring, MetricAttributions
+from pawsonalize.engine.resources.datasets import DatasetImportJob
 from pawsonalize.engine.resources.job_table import JobKind, JobTable
 from pawsonalize.engine.resources.jobs import (
     BatchInferenceJob,
@@ -28,7 +30,7 @@ def erasing(settings: Settings, adapters: Adapters) -> Deletions:
     """Erases users."""
     return Deletions(
         adapters.registry,
-        adapters.import_jobs(settings).sources,
+        adapters.sources(settings),
         adapters.log,
         adapters.catalogue,
         adapters.impressions,
@@ -62,7 +64,7 @@ def background_jobs(
     """The background jobs; `filterings` are those that answers use too."""
     filterings = filterings or Filterings(adapters.log, adapters.catalogue)
     batch = Batch(
-        adapters.import_jobs(settings).sources,
+        adapters.sources(settings),
         outputs_of(settings),
         adapters.filters,
     )
@@ -75,9 +77,11 @@ def background_jobs(
     inference = Inference(batch, loader, adapters.log, adapters.catalogue, filterings)
     segments = Segments(batch, loader, adapters.log, adapters.catalogue, filterings)
     exports = Exports(adapters.datasets, batch.outputs)
+    imports = Imports(adapters.datasets, batch.sources, clock.now)
     return JobTable(
         registry=adapters.registry,
         kinds=(
+            JobKind(DatasetImportJob, imports.check, imports.perform),
             JobKind(DatasetExportJob, exports.check, exports.perform),
             JobKind(DataDeletionJob, deletions.check, deletions.perform),
             JobKind(
@@ -89,4 +93,5 @@ def background_jobs(
         ),
         folder=settings.jobs_dir,
         now=clock.now,
+        stopping=imports.stopping,
     )

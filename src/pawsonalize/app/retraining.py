@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import IO
 
 from pawsonalize import clock
@@ -11,6 +12,7 @@ from pawsonalize.app.live_models import live_model, live_models
 from pawsonalize.engine.resources.defaults import RERANKER
 from pawsonalize.engine.resources.outbox import Outbox
 from pawsonalize.engine.serving.served import Serving, load_model
+from pawsonalize.engine.training.evaluating.evidence import Gate
 from pawsonalize.engine.training.retraining.checking import Checking
 from pawsonalize.engine.training.retraining.lease import WorkerProcesses
 from pawsonalize.engine.training.retraining.news import News
@@ -24,6 +26,12 @@ from pawsonalize.settings import Settings, as_environment
 from pawsonalize.storage.event_log import EventLog
 
 _TRAININGS_AT_ONCE = 2  # the recommender's and the reranker's, side by side
+
+
+def gate(settings: Settings, adapters: Adapters) -> Gate:
+    """What judges new versions."""
+    load = partial(load_model, adapters.artefacts)
+    return Gate(adapters.log, adapters.catalogue, adapters.versions, load, settings.gate)
 
 
 def timer(settings: Settings, runs: Runs) -> Timer | None:
@@ -65,14 +73,7 @@ def worker(settings: Settings, adapters: Adapters, name: str) -> Worker:
         settings.checks,
         frozenset() if settings.reranking_enabled else frozenset({RERANKER}),
     )
-    judging = Judging(
-        adapters.log,
-        adapters.catalogue,
-        adapters.versions,
-        adapters.campaigns,
-        lambda version: load_model(adapters.artefacts, version),
-        settings.gate,
-    )
+    judging = Judging(adapters.versions, adapters.campaigns, gate(settings, adapters))
     training = Training(
         adapters.versions,
         adapters.trainings,

@@ -10,7 +10,6 @@ from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.signatures import Signatures
 from pawsonalize.engine.ingest.datasets import Datasets
 from pawsonalize.engine.ingest.events import Ingest
-from pawsonalize.engine.ingest.importing.jobs import ImportJobs
 from pawsonalize.engine.ingest.inventory.inventory import AnimalNames
 from pawsonalize.engine.reporting.metric_attributions import MetricAttributions
 from pawsonalize.engine.resources.campaign_updates import Campaigns
@@ -49,7 +48,6 @@ class AwsServices:
     solutions: Solutions
     campaigns: Campaigns
     datasets: Datasets
-    import_jobs: ImportJobs
     jobs: JobTable
     action_recommending: ActionRecommending
     attributions: MetricAttributions

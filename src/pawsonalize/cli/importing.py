@@ -77,7 +77,7 @@ def import_(
         reports = [
             run_import_job(
                 adapters.registry,
-                settings.import_jobs_dir,
+                settings.jobs_dir,
                 datasets[kind].name,
                 str(path),
                 partial(_import, importer, kind, path, schemas.get(kind), form, errors),

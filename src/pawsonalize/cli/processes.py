@@ -5,6 +5,7 @@ These commands are not for people. Each starts by `python -m pawsonalize.cli.low
 
 import signal
 import sys
+from functools import partial
 
 import typer
 
@@ -34,7 +35,7 @@ def refresh() -> None:
     Example: pawsonalize refresh
     """
     from pawsonalize.app import opened
-    from pawsonalize.app.folding import FAILED, refresh_counts
+    from pawsonalize.app.side_processes import FAILED, refresh_counts
     from pawsonalize.engine.resources.processes import rest
 
     settings = _settings()
@@ -68,7 +69,7 @@ def work(name: str) -> None:
 
     Example: pawsonalize work host-4711-1f2e3d
     """
-    from pawsonalize.app import attempt, couriers, deliver_due, opened, worker
+    from pawsonalize.app import attempt, couriers, opened, worker
 
     settings = _settings()
     for sign in (signal.SIGTERM, signal.SIGINT):  # the lease is given back on the way out
@@ -76,7 +77,7 @@ def work(name: str) -> None:
     with opened(settings) as adapters:
         worker(settings, adapters, name).work()
         for courier in couriers(settings, adapters.deliveries):  # where no server runs
-            attempt(deliver_due, courier)
+            attempt(f"deliver due {courier.name}", partial(courier.deliver_due, clock.now()))
         adapters.retraining_runs.forget(clock.now() - settings.run_retention_days * DAY)
 
 

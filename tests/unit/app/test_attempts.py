@@ -7,7 +7,6 @@ import pytest
 from pawsonalize import clock
 from pawsonalize.app import opened
 from pawsonalize.app.attempts import Reporting, attempt
-from pawsonalize.app.background import archive_new
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.problems import Problems
@@ -32,22 +31,20 @@ def test_an_archive_that_cannot_be_written_is_a_problem_until_it_can(settings: S
     blocked.write_text("a file where the folder should be")
     with opened(settings) as adapters:
         problems = adapters.problems(settings)
-        reporting = Reporting.of(problems, archive_new)
+        reporting = Reporting.every(0, problems, "archive new")
         archiver = Archiver(adapters.log, adapters.ledger, adapters.objects)
-        attempt(archive_new, archiver, reporting)
+        attempt("archive new", archiver.archive_once, reporting)
         assert "archive new" in messages(problems)
         blocked.unlink()
-        attempt(archive_new, archiver, reporting)
+        attempt("archive new", archiver.archive_once, reporting)
         assert messages(problems) == {}
 
 
 def test_what_nobody_foresaw_names_itself_and_the_log(settings: Settings) -> None:
-    def divide(by: int) -> None:
-        _ = 1 / by
-
     with opened(settings) as adapters:
         problems = adapters.problems(settings)
-        attempt(divide, 0, Reporting.of(problems, divide, "by nothing"))
+        reporting = Reporting.every(0, problems, "divide by nothing")
+        attempt("divide by nothing", lambda: 1 / 0, reporting)
         told = messages(problems)["divide by nothing"]
         assert "ZeroDivisionError: division by zero" in told
         assert "log" in told
@@ -58,14 +55,14 @@ def test_the_first_success_clears_what_a_process_that_ended_left(settings: Setti
         problems = adapters.problems(settings)
         problems.report("archive new", "full", clock.now())
         archiver = Archiver(adapters.log, adapters.ledger, adapters.objects)
-        attempt(archive_new, archiver, Reporting.of(problems, archive_new))
+        attempt("archive new", archiver.archive_once, Reporting.every(0, problems, "archive new"))
         assert messages(problems) == {}
 
 
 def test_what_a_dead_process_reported_does_not_stand_for_ever(settings: Settings) -> None:
     with opened(settings) as adapters:
         problems = adapters.problems(settings)
-        Reporting.of(problems, archive_new, seconds=60).failed("full")
+        Reporting.every(60, problems, "archive new").failed("full")
         assert messages(problems) == {"archive new": "full"}
         assert messages(problems, clock.now() + DAY) == {}
 
@@ -78,7 +75,7 @@ def test_work_goes_on_where_a_problem_cannot_be_noted(
 
     with opened(settings) as adapters:
         problems = adapters.problems(settings)
-        reporting = Reporting.of(problems, archive_new)
+        reporting = Reporting.every(0, problems, "archive new")
         reporting.failed("full")
         with monkeypatch.context() as patch:
             patch.setattr(ProblemTable, "find", fail)
@@ -94,7 +91,7 @@ def test_the_same_failure_is_logged_once_a_minute(
 ) -> None:
     at = clock.now()
     with opened(settings) as adapters:
-        reporting = Reporting.of(adapters.problems(settings), archive_new)
+        reporting = Reporting.every(0, adapters.problems(settings), "archive new")
         assert reporting.is_news("full")
         assert not reporting.is_news("full")
         assert reporting.is_news("gone")

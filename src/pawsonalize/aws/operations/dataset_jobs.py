@@ -23,14 +23,16 @@ def create_dataset_import_job(services: AwsServices, members: Members) -> Answer
         raise AwsError(INVALID_INPUT, "this service does not publish attribution metrics yet")
     if "dataLocation" not in members["dataSource"]:
         raise AwsError(INVALID_INPUT, "dataSource.dataLocation is missing: send it")
-    job = services.import_jobs.create(
-        members["jobName"],
-        services.resource(Dataset, members["datasetArn"]).name,
-        members["dataSource"]["dataLocation"],
-        ImportMode(members.get("importMode", ImportMode.FULL)),
+    job = DatasetImportJob(
+        name=members["jobName"],
+        status=Status.CREATE_PENDING,
+        dataset=services.resource(Dataset, members["datasetArn"]).name,
+        source=members["dataSource"]["dataLocation"],
+        mode=ImportMode(members.get("importMode", ImportMode.FULL)),
         tags=given_tags(members),
         asked={"roleArn": members.get("roleArn")},
     )
+    job = services.jobs.create(job)
     return {"datasetImportJobArn": services.arns.of(job)}
 
 

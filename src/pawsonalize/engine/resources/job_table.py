@@ -9,10 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic
 
-from pawsonalize.domain.errors import Conflict, NotReady
+from pawsonalize.domain.errors import Conflict
 from pawsonalize.engine.resources.processes import held, is_held
 from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.resource import ResourceT, moved
+from pawsonalize.engine.resources.resource import Resource, ResourceT, moved
 from pawsonalize.engine.resources.status import Status
 
 _LOOK_SECONDS = 0.1
@@ -48,11 +48,6 @@ class Worker(Generic[ResourceT]):
                 return self._done(job)
             settle_dead(self.registry, self.folder, job, self.now())
         return False
-
-    def end_if_stopping(self) -> None:
-        """Jobs call this again and again: NotReady as soon as the server stops."""
-        if self.stopping.is_set():
-            raise NotReady("the server was stopped meanwhile: create the job again")
 
     def _done(self, job: ResourceT) -> bool:
         with lock_of(self.folder, job.name) as taken:
@@ -121,12 +116,17 @@ class JobTable:
                 self.registry,
                 kind.resource,
                 kind.perform,
-                self.folder / kind.resource.kind.replace(" ", "-"),
+                job_folder(self.folder, kind.resource),
                 self.now,
                 self.stopping,
             )
             for kind in self.kinds
         )
+
+
+def job_folder(jobs: Path, kind: type[Resource]) -> Path:
+    """The folder where running jobs of that kind hold their locks."""
+    return jobs / kind.kind.replace(" ", "-")
 
 
 @contextmanager

@@ -6,11 +6,13 @@ So no heartbeat can be missed, and no process id can be taken for a later one.
 
 import fcntl
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 import structlog
 
@@ -76,6 +78,72 @@ _SHARE = 4  # one that took long is followed by a pause of so many times its len
 log = structlog.get_logger()
 
 
+class ChildProcesses:
+    """Processes of one command, each known by a name: started, watched and ended here."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        output: IO[bytes] | None = None,
+        *,
+        outlive: bool = False,
+    ) -> None:
+        """With `outlive`, they go on when this process's group is stopped."""
+        self._command = tuple(command)
+        self._environment = dict(environment)
+        self._output = output
+        self._outlive = outlive
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str, arguments: Sequence[str] = (), *, lock: int | None = None) -> None:
+        """Run the command with these arguments; returns at once. OSError if it cannot be started.
+
+        The child holds `lock`, the descriptor of a lock's file, in which its process id is written.
+        """
+        self._running[name] = child = subprocess.Popen(  # noqa: S603 - the service's own command
+            [*self._command, *arguments],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=self._output,
+            pass_fds=() if lock is None else (lock,),
+            start_new_session=self._outlive,
+        )
+        if lock is not None:
+            os.write(lock, b"%d" % child.pid)
+
+    def is_running(self, name: str) -> bool:
+        """Whether the child lives that was started here under that name."""
+        return name in self._running and self._running[name].poll() is None
+
+    def exit_code(self, name: str) -> int | None:
+        """The exit code of the child, once, after it has ended."""
+        child = self._running.get(name)
+        if child is None or child.poll() is None:
+            return None
+        del self._running[name]
+        return child.returncode
+
+    def reap(self) -> None:
+        """Let go of children that ended, so that the system may as well."""
+        for name in list(self._running):
+            self.exit_code(name)
+
+    def end(self, name: str, sign: signal.Signals) -> None:
+        """Send the child the signal and wait until it has ended, if it lives."""
+        if self.is_running(name):
+            child = self._running[name]
+            child.send_signal(sign)
+            child.wait()
+
+    def wait(self, name: str, seconds: float) -> None:
+        """Wait so long for the child to end, if there is one; then forget it."""
+        if (child := self._running.pop(name, None)) is not None:
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(seconds)
+
+
 class SideProcess:
     """Starts `command` in `environment` at most every `pause` seconds on this machine.
 
@@ -94,11 +162,9 @@ class SideProcess:
         """Counts the first pause from `now`: a server that starts has other things to do first."""
         self._lock = lock
         self._pause = pause
-        self._command = tuple(command)
-        self._name = self._command[-1]
-        self._environment = dict(environment)
+        self._name = command[-1]
+        self._children = ChildProcesses(command, environment)
         self._begun = now
-        self._child: subprocess.Popen[bytes] | None = None
         self._ended: int | None = None
 
     def exit_code(self) -> int | None:
@@ -108,11 +174,10 @@ class SideProcess:
 
     def is_due(self, now: int) -> bool:
         """Whether the pause is over, and the last process that was started here has ended."""
-        if self._child is not None:
-            ended = self._child.poll()
-            if ended is None:
-                return False
-            self._child, self._ended = None, ended
+        if self._children.is_running(self._name):
+            return False
+        if (ended := self._children.exit_code(self._name)) is not None:
+            self._ended = ended
             if ended:
                 log.error("failed: everything goes on as it is", work=self._name, exit_code=ended)
         since = self._begun
@@ -123,18 +188,12 @@ class SideProcess:
     def start(self) -> None:
         """Start a new process, unless one is running; returns at once."""
         with held(self._lock) as lock:
-            if lock is None:
-                return
-            self._child = subprocess.Popen(  # noqa: S603 - the command is the service's own
-                self._command, env=self._environment, stdin=subprocess.DEVNULL, pass_fds=(lock,)
-            )
-            os.write(lock, b"%d" % self._child.pid)
+            if lock is not None:
+                self._children.start(self._name, lock=lock)
 
     def stop(self) -> None:
-        """Stop the process that was started here, if it lives; the next one begins anew."""
-        if self._child is not None and self._child.poll() is None:
-            self._child.kill()
-            self._child.wait()
+        """End the process that was started here, if it is running; the next one begins anew."""
+        self._children.end(self._name, signal.SIGKILL)
 
 
 def rest(lock: Path, began: int, now: int) -> None:

@@ -2,14 +2,13 @@
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from pawsonalize.domain.errors import Conflict, StorageUnavailable
-from pawsonalize.engine.resources.processes import held, holder, is_held
+from pawsonalize.engine.resources.processes import ChildProcesses, held, holder, is_held
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import moved
 from pawsonalize.engine.resources.solutions import SolutionVersion
@@ -38,9 +37,8 @@ class TrainingProcesses:
         self._registry = registry
         self._artefacts = artefacts
         self._folder = folder
-        self._command = tuple(command)
-        self._environment = dict(environment)
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        # A training goes on when the process that started it is stopped.
+        self._children = ChildProcesses(command, environment, outlive=True)
 
     def start(self, name: str, now: int) -> SolutionVersion:
         """Train the version in a new process; returns at once. CREATE IN_PROGRESS.
@@ -56,22 +54,25 @@ class TrainingProcesses:
             if lock is None or version.status is Status.ACTIVE:
                 return version
             version = self._registry.update(_begun(version), now)
-            if (before := self._children.pop(name, None)) is not None:
-                with suppress(subprocess.TimeoutExpired):  # it let go of its lock: it ends now
-                    before.wait(_KILL_SECONDS)
-            child = self._spawned(version, lock, now)
-            os.write(lock, b"%d" % child.pid)
-            self._children[name] = child
+            # The one before let go of its lock, so it ends now.
+            self._children.wait(name, _KILL_SECONDS)
+            try:
+                self._children.start(name, [name], lock=lock)
+            except OSError as error:
+                reason = f"the training cannot be started: {error}"
+                failed = moved(version, Status.CREATE_FAILED, failure_reason=reason)
+                self._registry.update(failed, now)
+                raise StorageUnavailable(reason) from error
         return version
 
     def alive(self, name: str) -> bool:
         """Whether any process trains the version."""
-        self._reap()
+        self._children.reap()
         return is_held(self._lock(name))
 
     def look(self, name: str, now: int) -> SolutionVersion:
         """The version as it is; a training that died is CREATE FAILED from now on."""
-        self._reap()
+        self._children.reap()
         version = self._registry.get(SolutionVersion, name)
         if version.status not in {Status.CREATE_IN_PROGRESS, Status.CREATE_STOPPING}:
             return version
@@ -94,21 +95,6 @@ class TrainingProcesses:
             self._kill(name)
         return self.look(name, now)
 
-    def _spawned(self, version: SolutionVersion, lock: int, now: int) -> "subprocess.Popen[bytes]":
-        try:
-            return subprocess.Popen(  # noqa: S603 - the command is the service's own
-                [*self._command, version.name],
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                pass_fds=(lock,),
-                start_new_session=True,  # it goes on when who started it is stopped
-            )
-        except OSError as error:
-            reason = f"the training cannot be started: {error}"
-            failed = moved(version, Status.CREATE_FAILED, failure_reason=reason)
-            self._registry.update(failed, now)
-            raise StorageUnavailable(reason) from error
-
     def _stopping(self, name: str, now: int) -> SolutionVersion:
         """The version, with its training to be stopped unless it is ready."""
         while True:
@@ -129,12 +115,6 @@ class TrainingProcesses:
             if time.monotonic() > deadline:
                 raise StorageUnavailable(f"the training of {name} does not end: process {pid}")
             time.sleep(_LOOK_SECONDS)
-
-    def _reap(self) -> None:
-        """Collect the exit codes of children that ended, so that the system can remove them."""
-        for name, child in list(self._children.items()):
-            if child.poll() is not None:
-                self._children.pop(name, None)
 
     def _lock(self, name: str) -> Path:
         return self._folder / f"{name}.lock"

@@ -1,13 +1,20 @@
 """An incremental update: the events after a version's cut become counts of its model."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import chain
 
+import structlog
+
+from pawsonalize.domain.errors import PawsonalizeError
+from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.engine.resources.progress import Progress, silent
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Cut, Solution, SolutionVersion
 from pawsonalize.engine.serving.facets import FacetReader
+from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.served import Fold, Folds
 from pawsonalize.engine.training.kept_rows import KeptRows, digest, rows_since, rows_through
 from pawsonalize.engine.training.training_data import data_of
@@ -16,6 +23,8 @@ from pawsonalize.recipes.contract import Arrays, Model, ModelCard, TrainingData
 from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
+
+log = structlog.get_logger()
 
 
 class Folder:
@@ -82,3 +91,49 @@ def rows_beyond(
     if kept is None:
         return rows_through(log, reader, through, progress)
     return rows_since(kept, version.log_offset, log, reader, through, progress)
+
+
+_PROBLEM = "refresh of counts"
+_NEXT = "What is served goes on with the counts it has, and it is tried again; if it lasts, train"
+_WITHIN = DAY
+
+
+def are_behind(live: Iterable[LiveModel], log: EventLog) -> bool:
+    """Whether the log holds more than a served model has counted."""
+    known = [one.current.cut.log_offset for one in live if one.is_ready]
+    return bool(known) and min(known) < log.head()
+
+
+def refresh_served(
+    folder: Folder, registry: Registry, problems: Problems, now: Callable[[], int]
+) -> bool:
+    """Count new events for every served version; whether all went well.
+
+    If one fails, the others go on, and it is a problem of its solution until one succeeds.
+    """
+    failed: dict[str, str] = {}
+    for name in sorted(folder.served()):
+        try:
+            folder.fold(name, now())
+        except PawsonalizeError as error:
+            log.error("not refreshed", solution_version=name, reason=error.message)
+            failed[name] = error.message
+        except Exception as error:  # an unexpected error must not stop the other versions' updates
+            log.error("not refreshed", solution_version=name, exc_info=error)
+            failed[name] = f"{type(error).__name__}: {error}"
+    told = {
+        f"{_PROBLEM}: {registry.get(SolutionVersion, name).solution}": f"{name}: {why}. {_NEXT}."
+        for name, why in failed.items()
+    }
+    for problem in problems.standing(now()):
+        if problem.name.startswith(_PROBLEM) and problem.name not in told:
+            problems.clear(problem.name, now())
+    for name, message in told.items():
+        problems.report(name, message, now(), within=_WITHIN)
+    return not failed
+
+
+def report_death(problems: Problems, exit_code: int, now: int) -> None:
+    """Report a process of refreshes that died before it could report, for instance killed."""
+    message = f"its process ended with exit code {exit_code}; the log of the server has more"
+    problems.report(_PROBLEM, f"{message}. {_NEXT}.", now, within=_WITHIN)

@@ -5,12 +5,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.engine.ingest.datasets import Datasets
-from pawsonalize.engine.ingest.importing.jobs import ImportJobs
+from pawsonalize.engine.ingest.importing.jobs import Imports
 from pawsonalize.engine.ingest.job_files import Sources
 from pawsonalize.engine.resources.datasets import (
     Dataset,
@@ -19,6 +20,7 @@ from pawsonalize.engine.resources.datasets import (
     DatasetSchema,
     ImportMode,
 )
+from pawsonalize.engine.resources.job_table import JobKind, JobTable, job_folder
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.storage.catalogue import Catalogue
@@ -42,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def jobs(
     registry: Registry, log: EventLog, catalogue: Catalogue, folder: Path, tmp_path: Path
-) -> ImportJobs:
+) -> JobTable:
     registry.create(DatasetGroup(name="shop"), T0)
     for kind, columns in AVRO.items():
         fields = [
@@ -57,19 +59,28 @@ def jobs(
         registry.create(dataset, T0)
     sources = Sources((folder,), tmp_path / "s3", open_objects)
     datasets = Datasets(registry, log, catalogue)
-    return ImportJobs(datasets, sources, tmp_path / "running", lambda: T0)
+    imports = Imports(datasets, sources, lambda: T0)
+    kinds = (JobKind(DatasetImportJob, imports.check, imports.perform),)
+    return JobTable(registry, kinds, tmp_path / "running", lambda: T0, imports.stopping)
 
 
-def done(jobs: ImportJobs, dataset: str, location: object, mode: ImportMode) -> DatasetImportJob:
-    name = f"job-{len(list(jobs.datasets.registry.all(DatasetImportJob)))}"
-    created = jobs.create(name, dataset, str(location), mode)
+def pending(dataset: str, location: object, mode: ImportMode = ImportMode.FULL) -> DatasetImportJob:
+    status = Status.CREATE_PENDING
+    return DatasetImportJob(
+        name="job", status=status, dataset=dataset, source=str(location), mode=mode
+    )
+
+
+def done(jobs: JobTable, dataset: str, location: object, mode: ImportMode) -> DatasetImportJob:
+    name = f"job-{len(list(jobs.registry.all(DatasetImportJob)))}"
+    created = jobs.create(replace(pending(dataset, location, mode), name=name))
     assert created.status is Status.CREATE_PENDING
-    assert jobs.work()
-    return jobs.datasets.registry.get(DatasetImportJob, name)
+    assert jobs.workers[0].work()
+    return jobs.registry.get(DatasetImportJob, name)
 
 
 def test_any_item_id_comes_into_the_datasets_own_group(
-    jobs: ImportJobs, folder: Path, log: EventLog
+    jobs: JobTable, folder: Path, log: EventLog
 ) -> None:
     (folder / "events.csv").write_text(EVENTS)
     job = done(jobs, "interactions", f"file://{folder}/events.csv", ImportMode.INCREMENTAL)
@@ -81,7 +92,7 @@ def test_any_item_id_comes_into_the_datasets_own_group(
 
 
 def test_full_replaces_what_was_imported_and_leaves_what_was_sent(
-    jobs: ImportJobs, folder: Path, log: EventLog, catalogue: Catalogue
+    jobs: JobTable, folder: Path, log: EventLog, catalogue: Catalogue
 ) -> None:
     log.append([event("live", item="tent", dataset_group="shop"), event("import-ours")])
     (folder / "events.csv").write_text(EVENTS)
@@ -100,7 +111,7 @@ def test_full_replaces_what_was_imported_and_leaves_what_was_sent(
 
 
 def test_a_file_of_another_form_fails_the_job_before_anything_is_replaced(
-    jobs: ImportJobs, folder: Path, catalogue: Catalogue
+    jobs: JobTable, folder: Path, catalogue: Catalogue
 ) -> None:
     (folder / "a.csv").write_text("ITEM_ID,GENRE\na,x\n")
     done(jobs, "items", f"file://{folder}", ImportMode.FULL)
@@ -113,7 +124,7 @@ def test_a_file_of_another_form_fails_the_job_before_anything_is_replaced(
     assert catalogue.of("shop").item("a")
 
 
-def test_bad_rows_are_named_and_cost_no_good_one(jobs: ImportJobs, folder: Path) -> None:
+def test_bad_rows_are_named_and_cost_no_good_one(jobs: JobTable, folder: Path) -> None:
     (folder / "a.csv").write_text("ITEM_ID,GENRE\na,x\nb,\n")
     job = done(jobs, "items", f"file://{folder}", ImportMode.FULL)
     assert (job.status, job.accepted, job.rejected) == (Status.ACTIVE, 1, 1)
@@ -125,7 +136,7 @@ def test_bad_rows_are_named_and_cost_no_good_one(jobs: ImportJobs, folder: Path)
 
 
 def test_a_prefix_of_a_bucket_is_every_csv_below_it(
-    jobs: ImportJobs, tmp_path: Path, catalogue: Catalogue
+    jobs: JobTable, tmp_path: Path, catalogue: Catalogue
 ) -> None:
     for name in ("catalogue/a.csv", "catalogue/more/b.CSV", "catalogue/notes.txt", "other/c.csv"):
         path = tmp_path / "s3" / "bucket" / name
@@ -149,7 +160,7 @@ def test_a_bucket_of_an_object_store_is_read_by_its_keys(tmp_path: Path) -> None
 
 
 def test_nothing_is_read_outside_the_folders_nor_through_a_link(
-    jobs: ImportJobs, folder: Path, tmp_path: Path
+    jobs: JobTable, folder: Path, tmp_path: Path
 ) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -174,11 +185,11 @@ def test_nothing_is_read_outside_the_folders_nor_through_a_link(
         "",
     ):
         with pytest.raises(InvalidInput, match="cannot read from"):
-            jobs.create("job", "items", location)
+            jobs.create(pending("items", location))
 
 
 def test_a_job_whose_process_was_killed_has_failed_and_a_living_one_has_not(
-    jobs: ImportJobs, registry: Registry, tmp_path: Path
+    jobs: JobTable, registry: Registry, tmp_path: Path
 ) -> None:
     job = DatasetImportJob(
         name="job", dataset="items", source="x", status=Status.CREATE_IN_PROGRESS
@@ -191,26 +202,26 @@ def test_a_job_whose_process_was_killed_has_failed_and_a_living_one_has_not(
         "    print(flush=True); sys.stdin.read()\n"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", script, str(tmp_path / "running")],
+        [sys.executable, "-c", script, str(job_folder(tmp_path / "running", DatasetImportJob))],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as process:
         assert process.stdout
         process.stdout.readline()
-        assert not jobs.work()
+        assert not jobs.workers[0].work()
         assert registry.get(DatasetImportJob, "job").status is Status.CREATE_IN_PROGRESS
         process.kill()
         process.wait()
-    assert not jobs.work()
+    assert not jobs.workers[0].work()
     found = registry.get(DatasetImportJob, "job")
     assert found.status is Status.CREATE_FAILED
     assert found.failure_reason
     assert "create it again" in found.failure_reason
 
 
-def test_a_job_that_the_server_did_not_finish_says_so(jobs: ImportJobs, folder: Path) -> None:
+def test_a_job_that_the_server_did_not_finish_says_so(jobs: JobTable, folder: Path) -> None:
     (folder / "a.csv").write_text("ITEM_ID,GENRE\na,x\n")
-    jobs.create("job", "items", f"file://{folder}")
+    jobs.create(pending("items", f"file://{folder}"))
     jobs.stopping.set()
-    assert not jobs.work()
-    assert jobs.datasets.registry.get(DatasetImportJob, "job").status is Status.CREATE_PENDING
+    assert not jobs.workers[0].work()
+    assert jobs.registry.get(DatasetImportJob, "job").status is Status.CREATE_PENDING

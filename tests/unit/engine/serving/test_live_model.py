@@ -1,5 +1,6 @@
 """What a campaign serves, before, during and after an update."""
 
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -261,10 +262,10 @@ def test_the_server_follows_on_whatever_a_refresh_runs_into(
     release("v1", "a")
     with monkeypatch.context() as patch:
         patch.setattr(ArtefactStore, "load", fail)
-        attempt(follow_campaign, live)
+        attempt("follow", partial(follow_campaign, live))
     assert update_of(campaigns) == (Status.CREATE_FAILED, "nobody foresaw this")
     release.ask_for("v1")
-    attempt(follow_campaign, live)
+    attempt("follow", partial(follow_campaign, live))
     assert serves(live) == ("v1", ("a",))
 
 
@@ -277,7 +278,7 @@ def test_tables_that_do_not_answer_decide_nothing(
     release("v1", "a")
     with monkeypatch.context() as patch:
         patch.setattr(ArtefactStore, "load", fail)
-        attempt(follow_campaign, live)
+        attempt("follow", partial(follow_campaign, live))
     assert update_of(campaigns) == (Status.CREATE_PENDING, None)
     assert live.refresh(T0)
 

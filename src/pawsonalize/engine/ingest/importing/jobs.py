@@ -1,12 +1,12 @@
 """Imports as resources: what was imported when, and the result."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.errors import InvalidInput, NotReady
 from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.engine.ingest.datasets import Datasets
 from pawsonalize.engine.ingest.importing.columns import Columns
@@ -15,7 +15,7 @@ from pawsonalize.engine.ingest.importing.importer import Importer
 from pawsonalize.engine.ingest.importing.rows import IMPORTED
 from pawsonalize.engine.ingest.job_files import SourceFile, Sources
 from pawsonalize.engine.resources.datasets import Dataset, DatasetImportJob, ImportMode, data_group
-from pawsonalize.engine.resources.job_table import Worker, lock_of
+from pawsonalize.engine.resources.job_table import job_folder, lock_of
 from pawsonalize.engine.resources.names import new_resource_name
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import moved
@@ -25,61 +25,25 @@ _ERRORS_KEPT = 20
 
 
 @dataclass(frozen=True, slots=True)
-class ImportJobs:
-    """Import jobs of any dataset, done one after the other.
-
-    While a job is done, the lock of its name in `folder` is held, so that a dead one is recognised.
-    """
+class Imports:
+    """Does import jobs of any dataset, for the job table."""
 
     datasets: Datasets
     sources: Sources
-    folder: Path
     now: Callable[[], int]
     stopping: threading.Event = field(default_factory=threading.Event)
+    """Set when the server stops."""
 
-    @property
-    def _registry(self) -> Registry:
-        return self.datasets.registry
+    def check(self, job: DatasetImportJob) -> None:
+        """InvalidInput for a location out of reach."""
+        self.sources.files(job.source)
 
-    def create(
-        self,
-        name: str,
-        dataset: str,
-        location: str,
-        mode: ImportMode = ImportMode.FULL,
-        *,
-        tags: Mapping[str, str] | None = None,
-        asked: Mapping[str, Any] | None = None,
-    ) -> DatasetImportJob:
-        """Store an import job; CREATE PENDING. InvalidInput for a location out of reach."""
-        self.sources.files(location)
-        job = DatasetImportJob(
-            name=name,
-            status=Status.CREATE_PENDING,
-            dataset=dataset,
-            source=location,
-            mode=mode,
-            tags=tags or {},
-            asked=asked or {},
-        )
-        return self._registry.create(job, self.now())
-
-    @property
-    def worker(self) -> Worker[DatasetImportJob]:
-        """What does them."""
-        return Worker(
-            self._registry, DatasetImportJob, self._done, self.folder, self.now, self.stopping
-        )
-
-    def work(self) -> bool:
-        """See `Worker.work`."""
-        return self.worker.work()
-
-    def _done(self, job: DatasetImportJob) -> dict[str, Any]:
+    def perform(self, job: DatasetImportJob) -> dict[str, Any]:
+        """Import the files; returns the counts, and the first errors."""
         return _outcome(self._imported(job))
 
     def _imported(self, job: DatasetImportJob) -> list[tuple[str, Report]]:
-        dataset = self._registry.get(Dataset, job.dataset)
+        dataset = self.datasets.registry.get(Dataset, job.dataset)
         schema = self.datasets.schema(dataset)
         files = self.sources.files(job.source)
         for file in files:  # before anything is replaced
@@ -114,7 +78,8 @@ class ImportJobs:
                 catalogue.erase_users()
 
     def _end_if_stopping(self, _done: int, _total: int) -> None:
-        self.worker.end_if_stopping()
+        if self.stopping.is_set():
+            raise NotReady("the server was stopped meanwhile: create the job again")
 
 
 def _check_header(file: SourceFile, dataset_type: DatasetType, schema: Schema) -> None:
@@ -147,7 +112,7 @@ def _outcome(reports: Sequence[tuple[str, Report]]) -> dict[str, Any]:
 
 def run_import_job(
     registry: Registry,
-    folder: Path,
+    jobs: Path,
     dataset: str,
     source: str,
     work: Callable[[], Report],
@@ -155,7 +120,7 @@ def run_import_job(
 ) -> Report:
     """Do the work as an import job into the dataset of that name; raises its error."""
     name = new_resource_name(f"{dataset}-import", now())
-    with lock_of(folder, name):
+    with lock_of(job_folder(jobs, DatasetImportJob), name):
         job = registry.create(
             DatasetImportJob(
                 name=name, status=Status.CREATE_IN_PROGRESS, dataset=dataset, source=source

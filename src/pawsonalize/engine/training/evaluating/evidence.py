@@ -16,10 +16,12 @@ from pawsonalize.engine.training.evaluating.holdout import (
     popularity,
     slices_of,
 )
-from pawsonalize.engine.training.evaluating.lists import asking
+from pawsonalize.engine.training.evaluating.lists import asking, has_questions
 from pawsonalize.engine.training.settings import trained_settings
 from pawsonalize.engine.training.training_data import marked_training_data
+from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.evaluation.bootstrap import Interval, chance_of_lead, intervals, paired_differences
+from pawsonalize.evaluation.gate.decision import Decision, decide
 from pawsonalize.evaluation.gate.evidence import (
     Comparison,
     Evidence,
@@ -27,6 +29,7 @@ from pawsonalize.evaluation.gate.evidence import (
     SliceEvidence,
     Spread,
 )
+from pawsonalize.evaluation.gate.settings import GateSettings
 from pawsonalize.evaluation.judging import Judgement, Ranker, judge
 from pawsonalize.evaluation.metrics import DEPTH, METRICS, NDCG_AT_5
 from pawsonalize.evaluation.slices import Slice
@@ -202,3 +205,31 @@ def _sliced(part: Slice, ours: Judgement, theirs: Judgement, seed: int) -> Slice
     values = ours.values(part.targets, _METRIC)
     compared = _compared(ours, theirs, seed, part.targets)
     return SliceEvidence(part.kind, part.value, len(values), float(values.mean()), compared)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Asks the gate about new versions, on events that were held out."""
+
+    log: EventLog
+    catalogue: Catalogue
+    versions: SolutionVersions
+    load: Callable[[SolutionVersion], Model]
+    """Reads a version's model."""
+    settings: GateSettings
+
+    def judge(
+        self, new: SolutionVersion, live: SolutionVersion | None, as_of: int
+    ) -> tuple[Evidence, Decision] | None:
+        """The decision about a version beside the live one; None for a recipe it cannot judge."""
+        if not has_questions(new.recipe):
+            return None
+        group = self.versions.dataset_group(new)
+        log, catalogue = self.log.of(group), self.catalogue.of(group)
+        evidence = gather(log, catalogue, new, live, trained=self.load(new))
+        return evidence, decide(evidence, self.settings, as_of)
+
+    def refusal(self, new: SolutionVersion, live: SolutionVersion | None, as_of: int) -> str | None:
+        """Why the version may not replace the live one; None if it may, or cannot be judged."""
+        judged = self.judge(new, live, as_of)
+        return None if judged is None or judged[1].promoted else judged[1].reason

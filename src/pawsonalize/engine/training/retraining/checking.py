@@ -20,7 +20,6 @@ from pawsonalize.engine.training.data_checks import (
 )
 from pawsonalize.engine.training.retrained import Retrained, left_out, retrained
 from pawsonalize.engine.training.retraining.fates import decided
-from pawsonalize.engine.training.retraining.promotion import live_version
 from pawsonalize.engine.training.retraining.record import (
     Fate,
     Half,
@@ -105,7 +104,7 @@ class Checking:
 
     def _nothing_new(self, record: Record, one: Retrained) -> bool:
         """Whether a new version would be the same as the served one."""
-        name = live_version(one.campaign)
+        name = one.campaign.heading_for
         live = None if name is None else self.registry.find(SolutionVersion, name)
         if live is None or record.log_offset is None:
             return False

@@ -2,8 +2,8 @@
 
 import os
 import secrets
+import signal
 import socket
-import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +12,7 @@ from typing import IO
 
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import SECOND
+from pawsonalize.engine.resources.processes import ChildProcesses
 from pawsonalize.storage.retraining_runs import RetrainingRun, RetrainingRuns
 
 LEASE_MS = 10 * SECOND
@@ -91,6 +92,9 @@ class Lease:
             thread.join()
 
 
+_WORKER = "worker"
+
+
 class WorkerProcesses:
     """Starts a worker if the running run has none: the run is new, or its worker died.
 
@@ -109,29 +113,16 @@ class WorkerProcesses:
     ) -> None:
         """With `outlive`, a worker goes on when this process's group is stopped."""
         self._runs = runs
-        self._command = tuple(command)
-        self._environment = dict(environment)
-        self._output = output
-        self._outlive = outlive
-        self._process: subprocess.Popen[bytes] | None = None
+        self._children = ChildProcesses(command, environment, output, outlive=outlive)
 
     def look(self, now: int) -> None:
         """Start a worker if a run needs one; returns at once."""
-        if self._process is not None and self._process.poll() is None:
+        if self._children.is_running(_WORKER):
             return
         name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         if self._runs.claim(name, now, LEASE_MS) is not None:
-            self._process = subprocess.Popen(  # noqa: S603 - our own command
-                [*self._command, name],
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=self._output,
-                stderr=self._output,
-                start_new_session=self._outlive,
-            )
+            self._children.start(_WORKER, [name])
 
     def stop(self) -> None:
-        """Stop the worker, if one runs: it gives its lease back, and another worker may go on."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            self._process.wait()
+        """Stop the worker, if one runs: it lets go of the run, and another one may go on."""
+        self._children.end(_WORKER, signal.SIGTERM)

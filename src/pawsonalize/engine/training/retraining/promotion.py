@@ -9,35 +9,25 @@ from msgspec.structs import replace
 
 from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.engine.training.evaluating.evidence import gather
-from pawsonalize.engine.training.evaluating.lists import has_questions
+from pawsonalize.engine.training.evaluating.evidence import Gate
 from pawsonalize.engine.training.retraining.fates import PAUSE_SECONDS, attempted, decided
 from pawsonalize.engine.training.retraining.record import Fate, Half, Record, Step, moved, with_half
 from pawsonalize.engine.training.retraining.worker import Later
 from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.evaluation.gate.decision import decide
-from pawsonalize.evaluation.gate.settings import GateSettings
 from pawsonalize.evaluation.metrics import NDCG_AT_5
-from pawsonalize.recipes.contract import Model
-from pawsonalize.storage.catalogue import Catalogue
-from pawsonalize.storage.event_log import EventLog
 
 
 @dataclass(frozen=True, slots=True)
 class Judging:
     """Asks the gate about each version, for each campaign apart.
 
-    `load` reads a version's model. Models are compared as of the run's moment.
+    Models are compared as of the run's moment.
     """
 
-    log: EventLog
-    catalogue: Catalogue
     versions: SolutionVersions
     campaigns: Campaigns
-    load: Callable[[SolutionVersion], Model]
-    gate: GateSettings
+    gate: Gate
 
     def judge_next(self, record: Record, _now: int) -> Record | Later:
         """Judge the next version; after the last one, go on to the campaigns of the winners."""
@@ -50,16 +40,13 @@ class Judging:
 
     def _judged(self, half: Half, as_of: int) -> Half:
         new = self.versions.get(half.solution_version)
-        if not has_questions(new.recipe):
+        name = self.campaigns.get(half.campaign).heading_for
+        live = None if name is None else self.versions.get(name)
+        judged = self.gate.judge(new, live, as_of)
+        if judged is None:
             reason = f"the gate has no questions for {new.recipe}: it goes live unjudged"
             return replace(half, reason=reason, decision={"promoted": True, "reason": reason})
-        campaign = self.campaigns.get(half.campaign)
-        name = live_version(campaign)
-        live = None if name is None else self.versions.get(name)
-        group = self.versions.dataset_group(new)
-        log, catalogue = self.log.of(group), self.catalogue.of(group)
-        evidence = gather(log, catalogue, new, live, trained=self.load(new))
-        decision = decide(evidence, self.gate, as_of)
+        evidence, decision = judged
         return replace(
             half,
             fate=Fate.OPEN if decision.promoted else Fate.NOT_PROMOTED,
@@ -69,11 +56,6 @@ class Judging:
             evidence=msgspec.to_builtins(evidence),
             decision=msgspec.to_builtins(decision),
         )
-
-
-def live_version(campaign: Campaign) -> str | None:
-    """The version that a new one has to beat: what the campaign serves, or is about to serve."""
-    return campaign.pending.solution_version if campaign.pending else campaign.solution_version
 
 
 _PATIENT_CHECKS = 3
@@ -112,7 +94,7 @@ class Promotion:
 
     def _updated(self, half: Half, now: int) -> Half:
         campaign = self.campaigns.get(half.campaign)
-        live = live_version(campaign)
+        live = campaign.heading_for
         if live == half.solution_version:  # cut off after the update
             return replace(half, campaign_status=_update_status(campaign))
         if live != half.live_version:

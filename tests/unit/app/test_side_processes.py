@@ -1,4 +1,4 @@
-"""A refresh of counts that fails stands as a problem until it goes well."""
+"""What a process beside the server fails at stands as a problem until one does not."""
 
 import os
 import signal
@@ -10,8 +10,12 @@ import pytest
 
 from pawsonalize import clock
 from pawsonalize.app import Adapters, opened
-from pawsonalize.app.folding import refresh_counts, tell_how_it_ended
 from pawsonalize.app.live_models import live_models
+from pawsonalize.app.side_processes import (
+    refresh_counts,
+    refresh_when_due,
+    tell_how_judging_ended,
+)
 from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.engine.resources.processes import SideProcess
 from pawsonalize.settings import Settings
@@ -63,11 +67,32 @@ def test_a_process_that_was_killed_is_a_problem_until_one_goes_well(
         folding.start()
         os.kill(int((tmp_path / "lock").read_text()), signal.SIGKILL)
         deadline = time.monotonic() + 30
-        while not folding.is_due(clock.now() + 1000):
+        while not messages(problems):
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        tell_how_it_ended(folding, problems)
+            refresh_when_due(folding, adapters, problems, [])
         assert "exit code -9" in messages(problems)["refresh of counts"]
         assert folding.exit_code() is None
         assert refresh_counts(adapters, problems)
         assert messages(problems) == {}
+
+
+def test_a_judging_that_fails_is_a_problem_until_one_does_not(tmp_path: Path) -> None:
+    settings = make_service(tmp_path, train=False)
+    with opened(settings) as adapters:
+        problems = adapters.problems(settings)
+        run_judging(tmp_path, "raise SystemExit(3)", problems)
+        (problem,) = problems.standing(clock.now())
+        assert "exit code 3" in problem.message
+        run_judging(tmp_path, "", problems)
+        assert problems.standing(clock.now()) == []
+
+
+def run_judging(folder: Path, program: str, problems: Problems) -> None:
+    lock = folder / "judge.lock"
+    command = (sys.executable, "-c", program)
+    judging = SideProcess(lock, 0, command, {}, clock.now())
+    judging.start()
+    while not judging.is_due(clock.now()):
+        time.sleep(0.01)
+    tell_how_judging_ended(judging, problems)
