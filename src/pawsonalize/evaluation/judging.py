@@ -18,15 +18,13 @@ Ranker = Callable[[int], NDArray[np.floating]]
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What one ranker did with the questions.
-
-    `best[q]` are the positions of its 25 best candidates for question q (fewer where there are
-    fewer), best first, and `best_scores[q]` their scores.
-    """
+    """What one ranker did with the questions."""
 
     placements: Placements
     best: tuple[NDArray[np.int64], ...]
+    """For each question the positions of its 25 best candidates (or fewer), best first."""
     best_scores: tuple[NDArray[np.float64], ...]
+    """Their scores."""
 
     def values(
         self, targets: NDArray[np.bool_] | None = None, metrics: Mapping[str, Metric] = METRICS

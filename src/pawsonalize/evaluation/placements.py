@@ -14,14 +14,15 @@ MISSED = np.iinfo(np.int64).max // 2
 class Placements:
     """The targets of all questions, one row each, grouped by question.
 
-    `before[t]` candidates score higher than target t, `tied[t]` the same, itself included; a
-    miss has `before` MISSED. `question[t]` is in 0…n_questions-1 and rises. Every question has
-    a target, and no target twice.
+    Every question has a target, and no target twice.
     """
 
     question: NDArray[np.int64]
+    """In 0…n_questions-1, rising."""
     before: NDArray[np.int64]
+    """How many candidates score higher than the target; MISSED for a miss."""
     tied: NDArray[np.int64]
+    """How many score the same, the target included."""
     n_questions: int
 
     @classmethod

@@ -27,16 +27,15 @@ from pawsonalize.recipes.mixture_settings import MixtureSettings
 
 @dataclass(frozen=True, slots=True)
 class Interests:
-    """A visitor's items, each once, the newest first.
-
-    `rows` are catalogue positions (`len(index.ids)` for an item outside), `strengths` the
-    weights by event types and age. `cells[:, k]` are the cells of item k.
-    """
+    """A visitor's items, each once, the newest first."""
 
     ids: tuple[str, ...]
     rows: NDArray[np.int64]
+    """Catalogue positions; `len(index.ids)` for an item outside."""
     strengths: NDArray[np.float32]
+    """Weights by event types and age."""
     cells: NDArray[np.int64]
+    """The cells of item k are `cells[:, k]`."""
 
     def faded(self, decay: float) -> NDArray[np.float32]:
         """The strengths, each item counting `decay` times the one after it, shape (items,)."""

@@ -55,39 +55,39 @@ class SliceEvidence:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How the answers spread over the catalogue.
-
-    `shown` items are in a list of the 25 best, `possible` could be: all there are, or 25 for each
-    test case if that is less. `top_item` is the one most often among the first five: in
-    `top_share` of the test cases.
-    """
+    """How the answers spread over the catalogue."""
 
     shown: int
+    """Items that are in a list of the 25 best."""
     possible: int
+    """Items that could be: all there are, or 25 for each test case if that is less."""
     top_item: str
+    """The item most often among the first five."""
     top_share: float
+    """The share of the test cases with that item among the first five."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything the rules read. Moments are milliseconds since 1970.
-
-    `moment` is that at which the held-out answers were given, `seed` drew the test cases.
-    `popularity` is None for a recipe that is popularity itself, `live` where nothing is live,
-    `spread` where the recipe chooses no items (a re-ranking) or gives everybody the same. Slices
-    are compared with the live version, or with popularity if there is none. `not_finite` counts
-    test cases with a NaN or infinite score, `constant` those with one score for all items.
-    """
+    """Everything the rules read. Moments are milliseconds since 1970."""
 
     recipe: str
     seed: int
+    """Drew the test cases."""
     moment: int
+    """When the held-out answers were given."""
     test_cases: int
     candidates: int
     ndcg_at_5: Interval
     popularity: Comparison | None
+    """None for a recipe that is popularity itself."""
     live: LiveEvidence | None
+    """None where nothing is live."""
     spread: Spread | None
+    """None where the recipe chooses no items (a re-ranking) or gives everybody the same."""
     slices: tuple[SliceEvidence, ...]
+    """Compared with the live version, or with popularity if there is none."""
     not_finite: int
+    """Test cases with a NaN or infinite score."""
     constant: int
+    """Test cases with one score for all items."""

@@ -62,14 +62,15 @@ class Tilt:
 class FacetLifts:
     """The lifts of every known facet, by its row.
 
-    `counts` (counted, items) float64 are the choices of visitors with each facet. `cells` (rows,
-    cells + 1) and `items` (counted, items) are the logs of lifts; the rows behind the counted
-    ones are answers of the quiz, whose effect on cells is given.
+    The rows behind the counted ones are answers of the quiz, whose effect on cells is given.
     """
 
     counts: Counts
+    """The choices of visitors with each facet, shape (counted, items) float64."""
     cells: NDArray[np.float32]
+    """Logs of lifts of cells, shape (rows, cells + 1)."""
     items: NDArray[np.float32]
+    """Logs of lifts of items, shape (counted, items)."""
     _names: tuple[Facet, ...]
     _row: Mapping[Facet, int]
 

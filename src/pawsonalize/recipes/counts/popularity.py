@@ -14,14 +14,15 @@ from pawsonalize.recipes.items import ItemIndex
 
 @dataclass(frozen=True, slots=True)
 class Popularity:
-    """Shares that sum to 1 over the catalogue.
-
-    `share[i]` is item i's, shape (items,). `cell_share[c]` is what an item nobody has touched
-    gets in cell c, shape (cells + 1,); the last, for items of no known cell, is 0.
-    """
+    """Shares that sum to 1 over the catalogue."""
 
     share: NDArray[np.float32]
+    """The share of each item, shape (items,)."""
     cell_share: NDArray[np.float32]
+    """The share of an item nobody has touched, by its cell, shape (cells + 1,).
+
+    The last is for items of no known cell: 0.
+    """
 
     @classmethod
     def of(cls, users: NDArray[np.float64], index: ItemIndex, smoothing: float) -> "Popularity":

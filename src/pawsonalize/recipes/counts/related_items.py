@@ -15,15 +15,14 @@ from pawsonalize.recipes.items import ItemIndex
 
 @dataclass(frozen=True, slots=True)
 class RelatedItems:
-    """From a visitor's cells on to cells, and within a cell to items by their `base`.
-
-    `steps` has a row per cell that sums to its level's weight at most. `base`, shape (items,),
-    is users plus smoothing; `cell_base` its sum per cell, shape (cells + 1,).
-    """
+    """From a visitor's cells on to cells, and within a cell to items by their `base`."""
 
     steps: SparseRows
+    """A row per cell, which sums to its level's weight at most."""
     base: NDArray[np.float32]
+    """Users plus smoothing, shape (items,)."""
     cell_base: NDArray[np.float32]
+    """The sum of `base` per cell, shape (cells + 1,)."""
 
     @classmethod
     def of(cls, steps: SparseRows, base: NDArray[np.float32], index: ItemIndex) -> "RelatedItems":

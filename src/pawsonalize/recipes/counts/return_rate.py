@@ -21,14 +21,14 @@ _DOUBT = 5.0  # lasting choices every item is thought to have had: one return pr
 
 @dataclass(frozen=True, slots=True)
 class ReturnRate:
-    """How items were received; `chosen` and `returned` are weighed sums, shape (items,).
-
-    `lasting` is the share of the choices that lasted, 0…1 and never 0.
-    """
+    """How often the choices of an item lasted: lasting = (chosen + 5) / (chosen + 5 + returned)."""
 
     chosen: NDArray[np.float32]
+    """Weighed sum of choices, shape (items,)."""
     returned: NDArray[np.float32]
+    """Weighed sum of returns and dislikes, shape (items,)."""
     lasting: NDArray[np.float32]
+    """The share of the choices that lasted, from 0 to 1 and never 0, shape (items,)."""
 
     @classmethod
     def of(cls, log: WeighedLog, return_weight: float, dislike_weight: float) -> "ReturnRate":

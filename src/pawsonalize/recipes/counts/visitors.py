@@ -18,17 +18,20 @@ _NEVER = -(2**60)
 class RecentVisitors:
     """The visits of the newest two windows of events, and what is counted from them.
 
-    A visit is a user choosing an item in a step (`step` numbers them from 1970), counted once
-    and sorted by item, user and step: a set, so it does not matter in which order events came.
-    `sliding[r, i]` are the users who chose item i in the window that ends with step
-    `newest - STEPS + r`, each once, shape (2 * STEPS, items).
+    A visit is a user choosing an item in a step, counted once and sorted by item, user and step: a
+    set, so it does not matter in which order events came.
     """
 
     step: NDArray[np.int64]
+    """Numbered from 1970."""
     item: NDArray[np.int32]
     user: NDArray[np.int32]
     newest: int
     sliding: NDArray[np.int32]
+    """Users who chose each item in a window, each once, shape (2 * STEPS, items).
+
+    Row r is the window that ends with step `newest - STEPS + r`.
+    """
 
     @classmethod
     def of(
@@ -112,15 +115,18 @@ AGES = 16  # what is older than the newest so many half-lives counts as the olde
 
 @dataclass(frozen=True, slots=True)
 class VisitCounts:
-    """Events per item and half-life, whole numbers; half-lives without any event do not count.
-
-    `numbers`, shape (AGES,), are the newest half-lives with an event, newest first, numbered from
-    1970; below the last that there is stands a number far in the past. `counts[a, i]` are item i's
-    events in half-life `numbers[a]`, in the last row all the older ones too, shape (AGES, items).
-    """
+    """Events per item and half-life, whole numbers; half-lives without any event do not count."""
 
     numbers: NDArray[np.int64]
+    """The newest half-lives with an event, newest first, numbered from 1970, shape (AGES,).
+
+    Below the last that there is stands a number far in the past.
+    """
     counts: NDArray[np.int64]
+    """Events of each item in each half-life, shape (AGES, items).
+
+    The last row has all the older ones too.
+    """
 
     @classmethod
     def of(

@@ -42,31 +42,31 @@ _CONSTANT = ("history", "idle", "slow_top", "factor_top", "newest_popularity")
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What was proposed for one context: `items` (N,) positions, `utilities` (N,) float64.
-
-    A utility is the log of a chance up to a constant, -inf where the item is masked;
-    `x` (N, F) are the ranker's features, `beside` what came on top of the ranker by its name, each
-    (N,); `parts` (tables, items + outside) are what the mixture says of all.
-    """
+    """What was proposed for one context, N candidates."""
 
     items: Array
+    """Catalogue positions, shape (N,)."""
     utilities: Array
+    """The log of each chance up to a constant, -inf where masked, shape (N,) float64."""
     x: Array
+    """The ranker's features, shape (N, F)."""
     parts: Array
+    """What the mixture says of all items, shape (tables, items + outside)."""
     beside: Mapping[str, Array]
+    """What came on top of the ranker, by its name, each of shape (N,)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """Tables and the ranker over their candidates.
-
-    `columns` (F,) says where the ranker's features stand among those of the tables, -1 for one that
-    is gone; None where both are the same.
-    """
+    """Tables, and the ranker over their candidates."""
 
     tables: Tables
     ranker: Ranker
     columns: Array | None
+    """Where the ranker's features stand among the tables', shape (F,).
+
+    -1 is one that is gone; None where both are the same.
+    """
 
     @classmethod
     def of(cls, tables: Tables, ranker: Ranker) -> "Learned":

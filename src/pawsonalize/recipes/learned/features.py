@@ -40,16 +40,16 @@ _LEAST_LOG = 0.01  # added to shares of the best before their log is taken
 
 @dataclass(frozen=True, slots=True)
 class Featured:
-    """Candidates of B requests, best of the blend first, and what is known of each.
-
-    `top` (B, N) catalogue positions; `there` (B, N) False for one that must not be proposed,
-    where there are fewer than N; `x` (B, N, F) float32 features; `parts` as in `Signals`.
-    """
+    """N candidates of each of B requests, best of the blend first, and what is known of them."""
 
     top: Array
+    """Catalogue positions, shape (B, N)."""
     there: Array
+    """False for one that must not be proposed, where there are fewer than N, shape (B, N)."""
     x: Array
+    """Features, shape (B, N, F) float32."""
     parts: Array
+    """As in `Signals`."""
 
 
 def feature_names(t: Tables) -> tuple[str, ...]:

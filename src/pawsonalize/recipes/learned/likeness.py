@@ -22,19 +22,19 @@ _MATCHED = 8  # single-valued attributes that are also compared one by one, at m
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """`rows`: (items, values) unit rows; `codes` (items, columns) int32, -1 = none.
-
-    `matched` are the columns of single-valued attributes. Their values share one numbering, in
-    which `nothing` (matched,) stands for an item without one: `values` (items + 1, matched), the
-    last row that of no item.
-    """
+    """Attributes of the items, weighed by how rare each value is."""
 
     rows: SparseRows
+    """Unit rows, shape (items, values)."""
     codes: Array
+    """Shape (items, columns) int32, -1 = none."""
     columns: tuple[str, ...]
     matched: tuple[int, ...]
+    """The columns of attributes with a single value, whose values share one numbering."""
     values: Array
+    """Values of the matched columns, shape (items + 1, matched); the last row is no item."""
     nothing: Array
+    """Stands for an item without a value, shape (matched,)."""
 
     @property
     def n_values(self) -> int:

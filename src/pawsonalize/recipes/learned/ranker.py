@@ -20,19 +20,20 @@ _WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 class Ranker:
     """Utility = heat * (linear + weight * trees), the trees being grown on what linear misses.
 
-    The softmax of a request's utilities is the chance of each candidate, given that one is chosen:
-    `heat` makes it fit held-out choices. `recall` is how often a held-out choice was a candidate,
-    `held_out` the NDCG@10 there with each weight, a choice outside the candidates counting 0.
-    `names` are the features it was trained on, in the order of their columns.
+    The softmax of a request's utilities is the chance of each candidate, given that one is chosen.
     """
 
     names: tuple[str, ...]
+    """The features it was trained on, in the order of their columns."""
     linear: Linear
     trees: Trees | None
     weight: float
     heat: float
+    """Makes the chances fit held-out choices."""
     recall: float
+    """How often a held-out choice was a candidate."""
     held_out: tuple[float, ...]
+    """NDCG@10 of held-out choices with each weight; one outside the candidates counts 0."""
 
     def utilities(self, x: Array) -> Array:
         """Utilities of features (N, F), shape (N,)."""

@@ -21,33 +21,36 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """B requests.
-
-    `context` (B, L): catalogue positions, newest first, -1 = none or outside the catalogue;
-    `cells` (B, levels, L): their cells; `worth` (B, L): weights by event type and age;
-    `lengths` (B,): visits known; `now` (B,): milliseconds since 1970; `idle` (B,): days since the
-    newest visit; `users` (B,): the user in the log, -1 = unknown; `seen_request`, `seen_item`,
-    `seen_age`: all known visits, flat, oldest first (age 0 = newest);
-    `cuts` (B,): for training, the log from this position of the user on is hidden; else None;
-    `availability` (B, items): available animals of each item, None where not known;
-    `facets` (B, F): rows of the visitor's facets among the lifts, -1 = none;
-    `ids`: of a live request the ids in `context`, newest first; of others none.
-    """
+    """B requests, each with up to L known visits."""
 
     context: Array
+    """Catalogue positions, newest first, shape (B, L); -1 = none or outside the catalogue."""
     cells: Array
+    """Their cells, shape (B, levels, L)."""
     worth: Array
+    """Weights by event type and age, shape (B, L)."""
     lengths: Array
+    """How many visits are known, shape (B,)."""
     now: Array
+    """Milliseconds since 1970, shape (B,)."""
     idle: Array
+    """Days since the newest visit, shape (B,)."""
     users: Array
+    """The user in the log, shape (B,); -1 = unknown."""
     seen_request: Array
+    """The request of each known visit, flat, oldest visit first."""
     seen_item: Array
+    """The item of each known visit."""
     seen_age: Array
+    """How many visits ago each was; 0 = the newest."""
     cuts: Array | None
+    """For training: from this position of the user on the log is hidden, shape (B,)."""
     availability: Array | None
+    """Available animals of each item, shape (B, items); None where not known."""
     facets: Array
+    """Rows of the visitor's facets among the lifts, shape (B, F); -1 = none."""
     ids: tuple[str, ...] = ()
+    """Of a live request the ids in `context`, newest first; of others none."""
 
 
 def at_positions(

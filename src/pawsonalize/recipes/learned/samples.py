@@ -23,17 +23,16 @@ _CHUNK_CELLS = 400_000  # dense rows of a chunk should fit the cache
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Requests whose target is a candidate, candidates in random order.
-
-    `x`: (G, N, F) float32; `y`: (G, N) bool, one True a row; `there`: (G, N) bool, False where
-    there were fewer candidates; `requests`: how many requests there were before those without their
-    target among the candidates were left out.
-    """
+    """G requests whose target is among their N candidates, which are in random order."""
 
     x: Array
+    """Features, shape (G, N, F) float32."""
     y: Array
+    """The target, one True a row, shape (G, N)."""
     there: Array
+    """False where there were fewer candidates, shape (G, N)."""
     requests: int
+    """How many requests there were, those without their target among the candidates included."""
 
 
 def draw(c: Counted, settings: MixtureSettings) -> tuple[Samples, Samples] | None:

@@ -28,19 +28,20 @@ _FIRST_STAGE = np.array([0.0, 1.0, 1.0, 0.5, 0.7, 1.0, 3.0, 0.3], np.float32)
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """`dense` (B, signals, items) in the order of `SIGNALS`; `most` (B, signals) its maxima.
-
-    `parts` (B, tables, items + outside) are the mixture's. `blend` (B, items) is -inf where masked;
-    `weights`: name -> (B, L) weights of the context; `places` (B, rates, rank): where the context
-    lies among the factors by each of `FACTOR_RATES`.
-    """
+    """What the tables say of every item, for each of B requests."""
 
     dense: Array
+    """Shape (B, signals, items), in the order of `SIGNALS`."""
     most: Array
+    """The maxima of `dense` over the items, shape (B, signals)."""
     parts: Array
+    """The mixture's tables, shape (B, tables, items + outside)."""
     blend: Array
+    """The signals as one, -inf where masked, shape (B, items)."""
     weights: dict[str, Array]
+    """Weights of the context by name, each of shape (B, L)."""
     places: Array
+    """Where the context lies among the factors, by `FACTOR_RATES`; shape (B, rates, rank)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,15 +27,14 @@ _HALVES = (1, 4)  # half-lives of the trends, in slices of 1/64 of the log's act
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """`total` (items,) float32; `recent` (halves, slices, items) decayed at each slice's end.
-
-    `edges` (slices,) are the slices' first moments. Without times there are no slices; a stored
-    model keeps only the last.
-    """
+    """How often items were chosen, in all and lately; a stored model keeps the last slice alone."""
 
     total: Array
+    """Shape (items,) float32."""
     recent: Array
+    """Decayed choices at each slice's end, shape (halves, slices, items); none without times."""
     edges: Array
+    """The slices' first moments, shape (slices,)."""
 
     def slice_of(self, times: Array) -> Array:
         """The slice of each moment."""
