@@ -97,14 +97,12 @@ def _supervise_with_workers() -> None:
     it was asked whether it lives leaves no end of file: the supervisor waits for the answer until
     the health check times out, replaces nobody and hears no signal.
     """
-    from uvicorn.supervisors import multiprocess
+    from uvicorn.supervisors.multiprocess import Process
 
-    class ServerProcess(multiprocess.Process):
-        """A worker process whose end of the pipe its supervisor lets go of."""
+    start = Process.start
 
-        def start(self) -> None:
-            """Start it."""
-            super().start()
-            self.child_conn.close()
+    def start_and_let_go(process: Process) -> None:
+        start(process)
+        process.child_conn.close()
 
-    multiprocess.Process = ServerProcess  # type: ignore[misc]
+    Process.start = start_and_let_go  # type: ignore[assignment, method-assign]
