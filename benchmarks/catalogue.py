@@ -122,7 +122,7 @@ def benchmarks() -> dict[str, Benchmark]:
             (("--rest", "8"),),
             ((), ("--events", "1000000")),
         ),
-        "fold": Benchmark(
+        "refresh": Benchmark(
             "An incremental update beside a training",
             (("--events", "1500", "--new", "50", "--size", "20"),),
             (("--events", "20000", "--size", "100"),),

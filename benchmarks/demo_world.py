@@ -75,8 +75,8 @@ def make(world: World, models: Sequence[Model]) -> tuple[Ranker, ...]:
             moment: Moment, groups: NDArray[np.int64], animals: NDArray[np.int64]
         ) -> NDArray[np.floating]:
             known = of_group[world.oracle.group[animals]]
-            supply = np.bincount(known[known >= 0], minlength=len(code))
-            context = replace(moment.context, availability=supply)
+            availability = np.bincount(known[known >= 0], minlength=len(code))
+            context = replace(moment.context, availability=availability)
             return model.score(context, [world.groups[group].id for group in groups.tolist()])
 
         return scores

@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs 
 
 from benchmarks.demo_visits import training_data
 from pawsonalize.demo import World, WorldSettings, generate
-from pawsonalize.engine.training.evaluating.evidence import Standing, evidence_on
+from pawsonalize.engine.training.evaluating.evidence import LiveStanding, evidence_on
 from pawsonalize.engine.training.evaluating.holdout import SplitName, hold_out
 from pawsonalize.evaluation.gate.decision import Decision, decide
 from pawsonalize.evaluation.gate.evidence import Evidence
@@ -105,7 +105,7 @@ def judge(
     born = births(data.item, data.time, np.full(len(data.item_ids), np.iinfo(np.int64).max))
     holdout = hold_out(SplitName.TIME, data, born, seed)
     seen: NDArray[np.bool_] = np.ones(len(data), np.bool_)
-    live = Standing("live", data.as_of, partial(fit, scenario.live, 2 * seed + 1), seen)
+    live = LiveStanding("live", data.as_of, partial(fit, scenario.live, 2 * seed + 1), seen)
     new = partial(fit, scenario.new, 2 * seed)
     evidence = evidence_on(holdout, born, recipe, new, live, seed=seed)
     return evidence, decide(evidence, settings, data.as_of)

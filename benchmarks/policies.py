@@ -12,11 +12,11 @@ from benchmarks.demo_visits import home_facets, training_data
 from benchmarks.ideal import Ideal
 from pawsonalize.demo import World
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
-from pawsonalize.engine.serving.animals.affinity import Likings, Tastes
-from pawsonalize.engine.serving.animals.available import Shelf, Slots
+from pawsonalize.engine.serving.animals.affinity import GroupAffinity, TraitAffinity
+from pawsonalize.engine.serving.animals.available import AvailableAnimals, Slots
 from pawsonalize.engine.serving.animals.distance import Place
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
-from pawsonalize.engine.serving.animals.settings import AnimalSettings, TasteSettings
+from pawsonalize.engine.serving.animals.settings import AffinitySettings, AnimalSettings
 from pawsonalize.engine.serving.animals.utility import Weighing
 from pawsonalize.engine.serving.recommender import GroupScores
 from pawsonalize.engine.serving.served import Served
@@ -72,11 +72,11 @@ class Ours:
 
     world: World
     served: Served
-    shelf: Shelf
+    available: AvailableAnimals
     slots: Slots
     settings: AnimalSettings
-    likings: Likings
-    tastes: Tastes
+    affinity: GroupAffinity
+    tastes: TraitAffinity
 
     def scores(self, request: Request) -> Floats:
         slots, taste = self.slots[request.animals], self.settings.taste
@@ -87,24 +87,28 @@ class Ours:
 
     def question(self, request: Request, liked: Floats) -> Weighing:
         """The question as the product asks it, with what is liked by the code of each group."""
-        shelf, slots = self.shelf, self.slots[request.animals]
+        available, slots = self.available, self.slots[request.animals]
         times = request.shown[request.animals].tolist()
-        shelf.count_shown({shelf.ids[slot]: n for slot, n in zip(slots, times, strict=True)})
-        return Weighing(shelf, liked, self._rules(request.visitor), self.settings, request.at)
+        available.count_shown(
+            {available.ids[slot]: n for slot, n in zip(slots, times, strict=True)}
+        )
+        return Weighing(available, liked, self._rules(request.visitor), self.settings, request.at)
 
     def liking(self, request: Request) -> Floats:
         """What the model says the visitor likes more than others do, by the code of each group."""
         context, model = self._context(request), self.served.model
         groups = GroupScores(self.served, context, model.score_catalogue(context))
-        here = np.unique(self.shelf.column("group", self.slots[request.animals]))
-        return self.likings.of(groups, self.shelf.codes["group"], here)
+        here = np.unique(self.available.column("group", self.slots[request.animals]))
+        return self.affinity.of(groups, self.available.codes["group"], here)
 
-    def taste(self, request: Request, settings: TasteSettings, *, classed: bool = True) -> Floats:
+    def taste(
+        self, request: Request, settings: AffinitySettings, *, classed: bool = True
+    ) -> Floats:
         """What the visitor's events say, by the code of each group; `classed` with the classes."""
-        codes = self.shelf.codes["group"]
+        codes = self.available.codes["group"]
         classes = classes_of(self.served.model) if classed else None
         slots = self.slots[request.animals]
-        there = np.bincount(self.shelf.column("group", slots), minlength=len(codes))
+        there = np.bincount(self.available.column("group", slots), minlength=len(codes))
         return self.tastes.of(self._context(request), codes, there, settings, classes)
 
     def _context(self, request: Request) -> Context:
@@ -134,12 +138,14 @@ def ours(season: Season, recipe_name: str, settings: AnimalSettings, seed: int) 
     recipe, world, cut = recipe_named(recipe_name), season.world, season.cut
     model = recipe.fit(training_data(world, cut, homes=True), recipe.settings(), seed)
     version = SolutionVersion(name="v", solution="s", recipe=recipe_name, cut=Cut(0, cut))
-    shelf, here = Shelf(), defaultdict(list)
+    available, here = AvailableAnimals(), defaultdict(list)
     for animal, group in zip(world.animals, world.oracle.group.tolist(), strict=True):
         here[world.groups[group].id].append(animal)
-    shelf.put((), here, {})
-    slots = np.array([shelf.slot(animal.animal_id) for animal in world.animals], np.int64)
-    return Ours(world, Served(version, model), shelf, slots, settings, Likings(), Tastes())
+    available.put((), here, {})
+    slots = np.array([available.slot(animal.animal_id) for animal in world.animals], np.int64)
+    return Ours(
+        world, Served(version, model), available, slots, settings, GroupAffinity(), TraitAffinity()
+    )
 
 
 def policies(season: Season, seed: int) -> Mapping[str, Policy]:

@@ -24,7 +24,7 @@ from benchmarks.demo_data import prepare as prepare_demo
 from benchmarks.recommend import prepare as prepare_made_up
 from benchmarks.server import percentile, serving
 from pawsonalize.app import opened
-from pawsonalize.engine.training.retraining.record import Record
+from pawsonalize.engine.training.retraining.record import RunRecord
 from pawsonalize.settings import load_settings
 
 _LEAST = 20  # a percentile of fewer latencies says nothing
@@ -81,7 +81,7 @@ def measure(folder: Path, rate: float, rest: float) -> dict[str, Any]:
     return {"status": record.status, **_steps(record, visitors, quiet)}
 
 
-def _steps(record: Record, visitors: Visitors, quiet: Sequence[float]) -> dict[str, Any]:
+def _steps(record: RunRecord, visitors: Visitors, quiet: Sequence[float]) -> dict[str, Any]:
     at_rest = percentile(quiet, 0.99)
     assert record.ended_at is not None
     result: dict[str, Any] = {

@@ -5,7 +5,7 @@
 In each world, played newest first from 40% of its time on, every 25th request is taken: the animals
 that may be shown, and how much the visitor truly likes each beside what everybody does. Told apart
 by how many events are known of the visitor, it prints which share of the variance within a request
-each set of parts explains, then the weights of the last set, by which `TasteSettings` were chosen.
+each set of parts explains, then the weights of the last set, which `AffinitySettings` follow.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from benchmarks.adoption_world import (
 from benchmarks.demo_visits import cut_of
 from benchmarks.policies import NewestFirst, Ours, ours
 from pawsonalize.demo import WorldSettings, generate
-from pawsonalize.engine.serving.animals.settings import FACTORS, AnimalSettings, TasteSettings
+from pawsonalize.engine.serving.animals.settings import FACTORS, AffinitySettings, AnimalSettings
 
 _END = 1_767_225_600_000  # 2026-01-01
 _EVERY = 25
@@ -41,7 +41,7 @@ _DEMAND = 0.4
 _LEAST = 4  # animals of which one can be liked more than the others
 _BANDS = ((0, 0), (1, 2), (3, 5), (6, 15), (16, 50), (0, 50))
 _LOOKS = ("breed", "family", "size", "age")
-_NO_TASTE = TasteSettings(0, 0, 0, 0, 0, TasteSettings().doubt, 0)
+_NO_TASTE = AffinitySettings(0, 0, 0, 0, 0, AffinitySettings().doubt, 0)
 
 
 @dataclass
@@ -66,7 +66,7 @@ class Recorder:
         return NewestFirst(self.service.world).scores(request)
 
     def _record(self, request: Request) -> None:
-        service, groups = self.service, len(self.service.shelf.codes["group"])
+        service, groups = self.service, len(self.service.available.codes["group"])
         question = service.question(request, np.zeros(groups))
         slots = service.slots[request.animals]
         fits = np.isin(slots, question.fitting(slots))
@@ -79,7 +79,7 @@ class Recorder:
             alone = replace(_NO_TASTE, **{look: 1.0})
             by_group[look] = service.taste(request, alone)
             by_group[f"counted {look}"] = service.taste(request, alone, classed=False)
-        group = service.shelf.column("group", slots)
+        group = service.available.column("group", slots)
         told = dict(zip(FACTORS, factors.T, strict=True))
         told |= {name: values[group] for name, values in by_group.items()}
         liked = self._liked(request.visitor, request.animals[fits])

@@ -16,7 +16,7 @@ from msgspec import Meta
 from pawsonalize.config import PREFIX, Written, read_config
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
-from pawsonalize.engine.training.data_checks import CheckSettings
+from pawsonalize.engine.training.check_settings import CheckSettings
 from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.evaluation.gate.settings import GateSettings, Profile
 
@@ -153,7 +153,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How often metric attributions report what came since the last report."""
     max_loaded_campaigns: Annotated[int, Meta(ge=1)] = 16
     """How many campaigns a worker keeps loaded besides the two default ones: those asked last."""
-    fold_seconds: Annotated[float, Meta(ge=0)] = 60.0
+    refresh_seconds: Annotated[float, Meta(ge=0)] = 60.0
     """How often the counts of served models follow new events; 0: only with trainings."""
     retrain_schedule: str = "0 3 * * *"
     """When to retrain: cron's five fields, or `rate(12 hours)`; empty: when asked to."""
@@ -270,9 +270,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.data_dir / "models"
 
     @property
-    def fold_lock(self) -> Path:
-        """The file that the process which folds holds locked."""
-        return self.data_dir / "fold.lock"
+    def refresh_lock(self) -> Path:
+        """The file that the process which refreshes holds locked."""
+        return self.data_dir / "refresh.lock"
 
     @property
     def judging_lock(self) -> Path:

@@ -180,11 +180,11 @@ def test_whole_artefacts_are_found_by_how_their_names_begin(
     store: ArtefactStore, root: Path
 ) -> None:
     assert store.locations("") == []
-    for name in ("v2", "v1.fold-2", "v1.fold-1", "v1"):
+    for name in ("v2", "v1.counts-2", "v1.counts-1", "v1"):
         store.save(name, CARD, ARRAYS)
     (root / ".draft-of-a-writer").mkdir()
-    assert store.locations("v1.fold-") == ["v1.fold-1", "v1.fold-2"]
-    assert store.locations("") == ["v1", "v1.fold-1", "v1.fold-2", "v2"]
+    assert store.locations("v1.counts-") == ["v1.counts-1", "v1.counts-2"]
+    assert store.locations("") == ["v1", "v1.counts-1", "v1.counts-2", "v2"]
 
 
 def write_sums(folder: Path) -> None:

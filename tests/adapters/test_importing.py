@@ -9,7 +9,7 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event, Visitor
 from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.engine.ingest.importing.columns import read_schema
-from pawsonalize.engine.ingest.importing.csv_rows import Report
+from pawsonalize.engine.ingest.importing.csv_rows import ImportReport
 from pawsonalize.engine.ingest.importing.importer import Importer
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.database import Database
@@ -29,7 +29,7 @@ class World:
         self.importer = Importer(self.log, self.catalogue, received_at=NOW, chunk_rows=10)
         self.path = folder / "interactions.csv"
 
-    def load(self, text: str) -> Report:
+    def load(self, text: str) -> ImportReport:
         self.path.write_text(text)
         return self.importer.import_file(DatasetType.INTERACTIONS, self.path)
 
@@ -131,7 +131,7 @@ def test_the_shared_seed_is_imported_whole(database: Database) -> None:
     log, catalogue = EventLog(database), Catalogue(database)
     importer = Importer(log, catalogue, received_at=NOW)
 
-    def load(data: str, schema: str) -> Report:
+    def load(data: str, schema: str) -> ImportReport:
         parsed: Schema = read_schema((seed / schema).read_text())
         return importer.import_file(parsed.dataset, seed / data, parsed)
 

@@ -48,10 +48,10 @@ def test_a_report_that_says_nothing_new_writes_nothing(problems: Problems) -> No
 
 def test_what_is_cleared_stands_no_more_and_may_begin_anew(problems: Problems) -> None:
     problems.report("archive", "full", T0)
-    problems.report("folds", "bad", T0 + 1)
+    problems.report("refreshes", "bad", T0 + 1)
     problems.clear("archive", T0 + 2)
     problems.clear("nobody reported this", T0 + 2)
-    assert [each.name for each in problems.standing(T0 + 2)] == ["folds"]
+    assert [each.name for each in problems.standing(T0 + 2)] == ["refreshes"]
     problems.report("archive", "full", T0 + 3)
     assert [each.since for each in problems.standing(T0 + 3)] == [T0 + 1, T0 + 3]
 
@@ -96,9 +96,9 @@ def test_the_notification_has_the_message_and_the_next_move(
 def test_what_nobody_reports_any_more_ends_by_itself(
     problems: Problems, database: Database
 ) -> None:
-    problems.report("folds", "bad", T0, within=LONG)
+    problems.report("refreshes", "bad", T0, within=LONG)
     problems.look(T0 + LONG - 1)
-    problems.report("folds", "bad", T0 + LONG - 1, within=LONG)
+    problems.report("refreshes", "bad", T0 + LONG - 1, within=LONG)
     problems.look(T0 + LONG)
     assert [each.since for each in problems.standing(T0 + LONG)] == [T0]
     late = T0 + 2 * LONG
@@ -108,7 +108,7 @@ def test_what_nobody_reports_any_more_ends_by_itself(
         NotificationKind.PROBLEM,
         NotificationKind.PROBLEM_ENDED,
     ]
-    problems.report("folds", "bad", late, within=LONG)
+    problems.report("refreshes", "bad", late, within=LONG)
     assert [each.since for each in problems.standing(late)] == [late]
 
 

@@ -81,7 +81,7 @@ def environment(**settings: str) -> dict[str, str]:
         "PAWSONALIZE_ARCHIVE_SECONDS": "0.1",
         # Answers and places in them are compared.
         "PAWSONALIZE_EXPLORATION_WEIGHT": "0",
-        # Retrainings and folds begin when a test says so.
+        # Retrainings and refreshes begin when a test says so.
         "PAWSONALIZE_RETRAIN_SCHEDULE": "",
         "PAWSONALIZE_FOLD_SECONDS": "0",
         "PAWSONALIZE_RETRAIN_CHECK_SECONDS": "0.1",

@@ -19,7 +19,7 @@ from pawsonalize.demo import WorldSettings, generate
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
-from pawsonalize.engine.training.retraining.record import Record, Step, read_record
+from pawsonalize.engine.training.retraining.record import RunRecord, Step, read_record
 from pawsonalize.settings import Settings
 from tests.event_data import T0
 
@@ -66,11 +66,11 @@ class Seen:
     folder: Path
     adapters: Adapters
 
-    def record(self) -> Record | None:
+    def record(self) -> RunRecord | None:
         newest = self.adapters.retraining_runs.newest(1)
         return read_record(newest[0]) if newest else None
 
-    def newest(self) -> Record:
+    def newest(self) -> RunRecord:
         record = self.record()
         assert record is not None
         return record
@@ -80,7 +80,7 @@ class Seen:
         record = self.record()
         return record is not None and record.ended_at is not None
 
-    def ended(self) -> Record:
+    def ended(self) -> RunRecord:
         """The newest run, once it has ended."""
         wait_until(self.is_over)
         return self.newest()

@@ -20,8 +20,8 @@ from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.retraining.record import (
     Fate,
-    Outcome,
-    Record,
+    RunOutcome,
+    RunRecord,
     Trigger,
     begun,
     write_record,
@@ -62,14 +62,14 @@ def view(folder: Path) -> Iterator[Seen]:
         kill_all(folder)
 
 
-def retrain(folder: Path, *more: str, **settings: str) -> Record:
+def retrain(folder: Path, *more: str, **settings: str) -> RunRecord:
     """A run to its end, and what it says of itself."""
     done = run("retrain", "--data-dir", str(folder), *AT, "--json", *more, **settings)
     assert done.stdout, done.stderr
-    return msgspec.json.decode(done.stdout, type=Record)
+    return msgspec.json.decode(done.stdout, type=RunRecord)
 
 
-def fates(record: Record) -> dict[str, Fate]:
+def fates(record: RunRecord) -> dict[str, Fate]:
     return {half.campaign: half.fate for half in record.halves}
 
 
@@ -142,8 +142,8 @@ def test_data_that_nothing_can_be_learned_from_fail_with_the_fix(tmp_path: Path)
         pass
     done = run("retrain", "--data-dir", str(tmp_path / "empty"), "--json")
     assert done.returncode == 1
-    record = msgspec.json.decode(done.stdout, type=Record)
-    assert record.outcome is Outcome.FAILED
+    record = msgspec.json.decode(done.stdout, type=RunRecord)
+    assert record.outcome is RunOutcome.FAILED
     assert record.findings[0]["severity"] == "blocking"
     assert record.findings[0]["fix"] in record.reason
 

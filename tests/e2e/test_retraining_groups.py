@@ -16,7 +16,7 @@ from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.solutions import Solution
-from pawsonalize.engine.training.retraining.record import Fate, Record, Step
+from pawsonalize.engine.training.retraining.record import Fate, RunRecord, Step
 from pawsonalize.settings import Settings
 from tests.e2e.conftest import Start, run
 from tests.e2e.retraining import SEED, WORLD_END, Seen, cut_power, kill_all, make_world, seen
@@ -55,14 +55,14 @@ def view(world: Path, tmp_path: Path) -> Iterator[Seen]:
         kill_all(folder)
 
 
-def retrain(view: Seen, *more: str) -> Record:
+def retrain(view: Seen, *more: str) -> RunRecord:
     arguments = ("--data-dir", str(view.folder), "--at", iso(WORLD_END), "--json", *more)
     done = run("retrain", *arguments)
     assert done.stdout, done.stderr
-    return msgspec.json.decode(done.stdout, type=Record)
+    return msgspec.json.decode(done.stdout, type=RunRecord)
 
 
-def fates(record: Record) -> dict[str, Fate]:
+def fates(record: RunRecord) -> dict[str, Fate]:
     return {half.campaign: half.fate for half in record.halves}
 
 

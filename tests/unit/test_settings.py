@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.training.data_checks import CheckSettings
+from pawsonalize.engine.training.check_settings import CheckSettings
 from pawsonalize.evaluation.gate.settings import GateSettings, Profile
 from pawsonalize.settings import Settings, as_environment, load_settings
 

@@ -12,13 +12,13 @@ from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.solutions import EventParameters, Solution, TrainingSelection
-from pawsonalize.engine.training.data_checks import CheckSettings
+from pawsonalize.engine.training.check_settings import CheckSettings
 from pawsonalize.engine.training.retrained import EVERYTHING, Part
 from pawsonalize.engine.training.retraining.checking import Checking
 from pawsonalize.engine.training.retraining.record import (
     Fate,
-    Outcome,
-    Record,
+    RunOutcome,
+    RunRecord,
     Step,
     Trigger,
     begun,
@@ -77,16 +77,16 @@ def check(
     settings: CheckSettings = ENOUGH,
     without: frozenset[str] = frozenset(),
     now: int = NOW,
-) -> Record:
+) -> RunRecord:
     checking = Checking(adapters.registry, adapters.log, adapters.catalogue, settings, without)
     return checking.check(begun("retrain-x", trigger, now, now, {}, part), now)
 
 
-def fates(record: Record) -> dict[str, Fate]:
+def fates(record: RunRecord) -> dict[str, Fate]:
     return {half.campaign: half.fate for half in record.halves}
 
 
-def reason_of(record: Record, campaign: str) -> str:
+def reason_of(record: RunRecord, campaign: str) -> str:
     return next(half.reason for half in record.halves if half.campaign == campaign)
 
 
@@ -96,7 +96,7 @@ def test_events_from_the_future_are_found_and_too_little_data_end_the_run(
     adapters.log.append([event(f"later-{n}", at=1000 * DAY) for n in range(3)])
     record = check(adapters, settings=CheckSettings())
     assert "future_events" in [finding["code"] for finding in record.findings]
-    assert (record.outcome, record.step) == (Outcome.FAILED, Step.NOTIFY)
+    assert (record.outcome, record.step) == (RunOutcome.FAILED, Step.NOTIFY)
 
 
 def test_every_solution_that_a_campaign_serves_is_retrained_in_whatever_dataset_group(
@@ -219,5 +219,5 @@ def test_where_nobody_asks_there_is_nothing_to_do(adapters: Adapters) -> None:
     for name in (RECOMMENDER, RERANKER, "cats"):
         adapters.registry.change(Solution, name, lambda one: replace(one, retrain=False), T0)
     record = check(adapters)
-    assert (record.outcome, record.step) == (Outcome.SKIPPED, Step.NOTIFY)
+    assert (record.outcome, record.step) == (RunOutcome.SKIPPED, Step.NOTIFY)
     assert set(record.left_out) == {RECOMMENDER, RERANKER, "cats"}

@@ -7,8 +7,8 @@ from pawsonalize.engine.training.retraining.fates import MAX_ERRORS, attempted, 
 from pawsonalize.engine.training.retraining.record import (
     Fate,
     Half,
-    Outcome,
-    Record,
+    RunOutcome,
+    RunRecord,
     Trigger,
     begun,
     read_record,
@@ -19,9 +19,9 @@ from tests.event_data import T0
 HALF = Half(campaign="cats", solution_version="cats-1", dataset_group="shelter-b")
 
 
-def run(*halves: Half) -> Record:
+def run(*halves: Half) -> RunRecord:
     record = begun("retrain-1", Trigger.COMMAND, T0, T0, {})
-    return Record(
+    return RunRecord(
         **{name: getattr(record, name) for name in record.__struct_fields__} | {"halves": halves}
     )
 
@@ -63,13 +63,13 @@ def test_storage_that_cannot_be_reached_is_no_campaigns_fault() -> None:
 @pytest.mark.parametrize(
     ("fates", "outcome"),
     [
-        ((Fate.PROMOTED, Fate.FAILED, Fate.SKIPPED), Outcome.FAILED),
-        ((Fate.NOT_PROMOTED, Fate.PROMOTED, Fate.SKIPPED), Outcome.PROMOTED),
-        ((Fate.NOT_PROMOTED, Fate.SKIPPED), Outcome.NOT_PROMOTED),
-        ((Fate.SKIPPED, Fate.SKIPPED), Outcome.SKIPPED),
+        ((Fate.PROMOTED, Fate.FAILED, Fate.SKIPPED), RunOutcome.FAILED),
+        ((Fate.NOT_PROMOTED, Fate.PROMOTED, Fate.SKIPPED), RunOutcome.PROMOTED),
+        ((Fate.NOT_PROMOTED, Fate.SKIPPED), RunOutcome.NOT_PROMOTED),
+        ((Fate.SKIPPED, Fate.SKIPPED), RunOutcome.SKIPPED),
     ],
 )
-def test_the_fates_add_up_to_the_outcome(fates: tuple[Fate, ...], outcome: Outcome) -> None:
+def test_the_fates_add_up_to_the_outcome(fates: tuple[Fate, ...], outcome: RunOutcome) -> None:
     halves = (half(f"campaign-{n}", fate, str(fate)) for n, fate in enumerate(fates))
     assert decided(run(*halves)).outcome is outcome
 

@@ -11,7 +11,7 @@ from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.served import Served
 from pawsonalize.engine.training.retraining.record import (
-    Outcome,
+    RunOutcome,
     Trigger,
     read_record,
     write_record,
@@ -46,7 +46,7 @@ def add(log: EventLog, events: int) -> None:
     log.append([event(f"e{head + n}", at=n) for n in range(events)])
 
 
-def end(rows: RetrainingRuns, outcome: Outcome, known: int | None, now: int) -> None:
+def end(rows: RetrainingRuns, outcome: RunOutcome, known: int | None, now: int) -> None:
     """End whatever runs, as its worker would."""
     held = rows.claim("test", now, 1)
     assert held is not None
@@ -82,20 +82,20 @@ def test_a_live_model_needs_no_first_training_even_when_it_goes(runs: Runs, log:
 @pytest.mark.parametrize(
     ("outcome", "restarts", "grows", "begins"),
     [
-        (Outcome.NOT_PROMOTED, False, False, False),
-        (Outcome.NOT_PROMOTED, True, False, False),
-        (Outcome.NOT_PROMOTED, False, True, True),
-        (Outcome.FAILED, False, False, False),
-        (Outcome.FAILED, True, False, True),
-        (Outcome.TIMED_OUT, True, False, True),
-        (Outcome.CANCELLED, True, False, False),
+        (RunOutcome.NOT_PROMOTED, False, False, False),
+        (RunOutcome.NOT_PROMOTED, True, False, False),
+        (RunOutcome.NOT_PROMOTED, False, True, True),
+        (RunOutcome.FAILED, False, False, False),
+        (RunOutcome.FAILED, True, False, True),
+        (RunOutcome.TIMED_OUT, True, False, True),
+        (RunOutcome.CANCELLED, True, False, False),
     ],
 )
 def test_after_one_that_led_to_no_model_another_begins_where_it_may_lead_to_one(
     runs: Runs,
     rows: RetrainingRuns,
     log: EventLog,
-    outcome: Outcome,
+    outcome: RunOutcome,
     restarts: bool,
     grows: bool,
     begins: bool,

@@ -12,8 +12,8 @@ from pawsonalize.engine.training.retraining.news import News
 from pawsonalize.engine.training.retraining.record import (
     Fate,
     Half,
-    Outcome,
-    Record,
+    RunOutcome,
+    RunRecord,
     Trigger,
     begun,
 )
@@ -41,7 +41,7 @@ def told(deliveries: Deliveries) -> dict[NotificationKind, Notification]:
     return by_kind
 
 
-def a_run(outcome: Outcome, *halves: Half, reason: str = "because") -> Record:
+def a_run(outcome: RunOutcome, *halves: Half, reason: str = "because") -> RunRecord:
     record = begun("retrain-1", Trigger.SCHEDULE, T0, T0, {})
     return replace(record, outcome=outcome, reason=reason, halves=halves)
 
@@ -57,7 +57,7 @@ WINNER = Half(
 
 def test_a_promotion_is_told_with_the_gates_table(deliveries: Deliveries, news: News) -> None:
     for _ in range(2):  # as after a crash
-        ended = news.how_it_ended(a_run(Outcome.PROMOTED, WINNER), T0 + 5)
+        ended = news.how_it_ended(a_run(RunOutcome.PROMOTED, WINNER), T0 + 5)
     assert ended.ended_at == T0 + 5
     kinds = told(deliveries)
     assert set(kinds) == {NotificationKind.PROMOTED, NotificationKind.CAMPAIGN_UPDATED}
@@ -69,13 +69,13 @@ def test_a_promotion_is_told_with_the_gates_table(deliveries: Deliveries, news: 
 
 def test_a_machine_that_is_too_slow_is_told_apart(deliveries: Deliveries, news: News) -> None:
     slow = replace(WINNER, campaign_warning="this machine scores 3 contexts a second")
-    news.how_it_ended(a_run(Outcome.PROMOTED, slow), T0)
+    news.how_it_ended(a_run(RunOutcome.PROMOTED, slow), T0)
     assert "3 contexts" in told(deliveries)[NotificationKind.CAPACITY_WARNING].text
 
 
-@pytest.mark.parametrize("outcome", Outcome)
+@pytest.mark.parametrize("outcome", RunOutcome)
 def test_every_outcome_is_told_in_its_own_kind_with_the_reason(
-    deliveries: Deliveries, news: News, outcome: Outcome
+    deliveries: Deliveries, news: News, outcome: RunOutcome
 ) -> None:
     news.how_it_ended(a_run(outcome), T0)
     kinds = told(deliveries)
@@ -85,7 +85,7 @@ def test_every_outcome_is_told_in_its_own_kind_with_the_reason(
 
 def test_warnings_about_the_data_are_told_too(deliveries: Deliveries, news: News) -> None:
     findings = ({"severity": "warning", "message": "4 visitors look like bots"},)
-    news.how_it_ended(replace(a_run(Outcome.SKIPPED), findings=findings), T0)
+    news.how_it_ended(replace(a_run(RunOutcome.SKIPPED), findings=findings), T0)
     assert "look like bots" in told(deliveries)[NotificationKind.SKIPPED].text
 
 
@@ -94,7 +94,7 @@ def test_other_dataset_groups_are_named_and_a_failure_in_part_says_what_went_liv
 ) -> None:
     elsewhere = replace(WINNER, campaign="cats", solution="cats", dataset_group="shelter-b")
     broken = Half(campaign="dogs", solution_version="dogs-1", fate=Fate.FAILED, reason="it broke")
-    news.how_it_ended(a_run(Outcome.FAILED, elsewhere, broken), T0)
+    news.how_it_ended(a_run(RunOutcome.FAILED, elsewhere, broken), T0)
     failed = told(deliveries)[NotificationKind.FAILED]
     assert failed.subject == ("Retraining failed in part: cats (dataset group shelter-b) went live")
     assert failed.details["cats"]["dataset_group"] == "shelter-b"
@@ -106,7 +106,7 @@ def test_what_is_wrong_with_the_data_says_in_which_dataset_group(
     deliveries: Deliveries, news: News
 ) -> None:
     finding = {"severity": "warning", "message": "4 look like bots", "dataset_group": "shelter-b"}
-    news.how_it_ended(replace(a_run(Outcome.SKIPPED), findings=(finding,)), T0)
+    news.how_it_ended(replace(a_run(RunOutcome.SKIPPED), findings=(finding,)), T0)
     assert (
         "dataset group shelter-b: 4 look like bots"
         in told(deliveries)[NotificationKind.SKIPPED].text
@@ -119,7 +119,7 @@ def test_only_what_is_trained_is_said_to_be_trained(deliveries: Deliveries, news
         replace(WINNER, campaign=name, solution_version=f"{name}-1", fate=Fate.OPEN)
         for name in ("a", "b", "c")
     ]
-    news.training_started(a_run(Outcome.PROMOTED, *open_ones, skipped), T0)
+    news.training_started(a_run(RunOutcome.PROMOTED, *open_ones, skipped), T0)
     assert (
         told(deliveries)[NotificationKind.TRAINING_STARTED].text
         == "retrain-1 trains a-1, b-1 and c-1."

@@ -17,8 +17,8 @@ from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.retraining.record import (
     Fate,
     Half,
-    Outcome,
-    Record,
+    RunOutcome,
+    RunRecord,
     Step,
     Trigger,
     begun,
@@ -46,15 +46,15 @@ def steps(adapters: Adapters, folder: Path, *command: str) -> Training:
     return Training(adapters.versions, processes, 1.0)
 
 
-def run() -> Record:
+def run() -> RunRecord:
     half = Half(campaign=RECOMMENDER, solution_version="recommender-new")
     record = begun("retrain-new", Trigger.COMMAND, T0, T0, {})
-    return Record(
+    return RunRecord(
         **{name: getattr(record, name) for name in record.__struct_fields__} | {"halves": (half,)}
     )
 
 
-def awaited(training: Training, record: Record) -> Record:
+def awaited(training: Training, record: RunRecord) -> RunRecord:
     """The record once the wait is over."""
     deadline = time.monotonic() + 30
     done = training.await_all(record, T0)
@@ -70,7 +70,7 @@ def test_a_training_that_dies_each_time_fails_after_so_many(
 ) -> None:
     training = steps(adapters, tmp_path, *DIES)
     record = awaited(training, training.create(run(), T0))
-    assert (record.outcome, record.step) == (Outcome.FAILED, Step.NOTIFY)
+    assert (record.outcome, record.step) == (RunOutcome.FAILED, Step.NOTIFY)
     (half,) = record.halves
     assert (half.fate, half.trainings) == (Fate.FAILED, MAX_TRAININGS)
     assert "recommender-new could not be trained" in record.reason

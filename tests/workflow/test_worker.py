@@ -8,8 +8,8 @@ from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.training.retraining.lease import LEASE_MS
 from pawsonalize.engine.training.retraining.record import (
-    Outcome,
-    Record,
+    RunOutcome,
+    RunRecord,
     Step,
     Trigger,
     ended,
@@ -21,8 +21,8 @@ from pawsonalize.engine.training.retraining.worker import (
     MAX_ERRORS,
     MAX_WORKERS,
     Later,
+    RunWorker,
     StepWork,
-    Worker,
 )
 from pawsonalize.storage.retraining_runs import RetrainingRuns
 from tests.event_data import T0
@@ -47,22 +47,22 @@ class Steps:
         }
 
     def then(self, following: Step) -> StepWork:
-        def work(record: Record, now: int) -> Record:
+        def work(record: RunRecord, now: int) -> RunRecord:
             self.ran(record.step)
             return moved(record, following)
 
         return work
 
     def waiting(self, checks: int) -> StepWork:
-        def work(record: Record, now: int) -> Record | Later:
+        def work(record: RunRecord, now: int) -> RunRecord | Later:
             self.ran(record.step)
             if self.done.count(record.step) < checks:
                 return Later(record, 60.0)
-            return settled(record, Outcome.PROMOTED, "it won", Step.NOTIFY)
+            return settled(record, RunOutcome.PROMOTED, "it won", Step.NOTIFY)
 
         return work
 
-    def last(self, record: Record, now: int) -> Record:
+    def last(self, record: RunRecord, now: int) -> RunRecord:
         self.ran(record.step)
         return ended(record, now)
 
@@ -77,8 +77,8 @@ def steps() -> Steps:
     return Steps()
 
 
-def worker(name: str, rows: RetrainingRuns, steps: Steps, clock: SteppedClock) -> Worker:
-    return Worker(name, rows, steps.table(), LIMIT_SECONDS, now=clock.now, sleep=clock.sleep)
+def worker(name: str, rows: RetrainingRuns, steps: Steps, clock: SteppedClock) -> RunWorker:
+    return RunWorker(name, rows, steps.table(), LIMIT_SECONDS, now=clock.now, sleep=clock.sleep)
 
 
 def begin(runs: Runs) -> str:
@@ -119,7 +119,7 @@ def test_who_dies_in_a_step_is_followed_by_another_who_begins_with_that_step(
     assert runs.get(run_id).step is step
     before = list(steps.done)
     assert worker("b", rows, steps, clock).work()
-    assert runs.get(run_id).outcome is Outcome.PROMOTED
+    assert runs.get(run_id).outcome is RunOutcome.PROMOTED
     assert steps.done[len(before)] is step
     assert steps.done.count(Step.CHECK_DATA) == 1
     assert steps.done.count(Step.NOTIFY) == 1
@@ -139,7 +139,7 @@ def test_a_step_that_kills_every_worker_fails_the_run(
     assert runs.get(run_id).ended_at is None
     worker("the last", rows, steps, clock).work()
     record = runs.get(run_id)
-    assert record.outcome is Outcome.FAILED
+    assert record.outcome is RunOutcome.FAILED
     assert "none lived to finish it" in record.reason
     assert steps.done == [Step.STOP_TRAINING, Step.NOTIFY]
 
@@ -187,7 +187,7 @@ def test_cancelling_ends_a_wait_at_once_and_stops_the_training(
     assert steps.done == [Step.CHECK_DATA, Step.AWAIT_VERSIONS, Step.STOP_TRAINING, Step.NOTIFY]
     assert clock.slept <= 2
     record = runs.get(run_id)
-    assert record.outcome is Outcome.CANCELLED
+    assert record.outcome is RunOutcome.CANCELLED
     assert "await-versions" in record.reason
 
 
@@ -205,9 +205,9 @@ def test_a_run_that_is_worked_on_for_longer_than_the_limit_has_timed_out(
 ) -> None:
     run_id = begin(runs)
     table = {**steps.table(), Step.AWAIT_VERSIONS: steps.waiting(checks=10_000)}
-    Worker("a", rows, table, LIMIT_SECONDS, now=clock.now, sleep=clock.sleep).work()
+    RunWorker("a", rows, table, LIMIT_SECONDS, now=clock.now, sleep=clock.sleep).work()
     record = runs.get(run_id)
-    assert record.outcome is Outcome.TIMED_OUT
+    assert record.outcome is RunOutcome.TIMED_OUT
     assert "0.5 hours" in record.reason
     assert LIMIT_SECONDS <= clock.slept < LIMIT_SECONDS + 4
     assert steps.done[-2:] == [Step.STOP_TRAINING, Step.NOTIFY]
@@ -223,7 +223,7 @@ def test_a_clock_that_jumps_neither_ends_a_run_nor_keeps_it(
     run_id = begin(runs)
     clock.on_sleep.append(jumps)
     worker("a", rows, steps, clock).work()
-    assert runs.get(run_id).outcome is Outcome.PROMOTED
+    assert runs.get(run_id).outcome is RunOutcome.PROMOTED
     assert clock.slept == 120
 
 
@@ -233,7 +233,7 @@ def test_after_a_jump_back_a_dead_workers_run_is_taken_over_at_once(
     run_id = begin(runs)
     assert rows.claim("dead", T0 + 30 * DAY, LEASE_MS) is not None
     assert worker("b", rows, steps, clock).work()
-    assert runs.get(run_id).outcome is Outcome.PROMOTED
+    assert runs.get(run_id).outcome is RunOutcome.PROMOTED
 
 
 def test_a_step_that_goes_wrong_is_tried_again_and_the_error_is_kept(
@@ -249,7 +249,7 @@ def test_a_step_that_goes_wrong_is_tried_again_and_the_error_is_kept(
     steps.before[Step.CHECK_DATA] = fail
     worker("a", rows, steps, clock).work()
     record = runs.get(run_id)
-    assert record.outcome is Outcome.PROMOTED
+    assert record.outcome is RunOutcome.PROMOTED
     assert record.steps[0].errors == ("the disk is full", "ValueError('odd')")
 
 
@@ -267,7 +267,7 @@ def test_a_step_that_goes_wrong_again_and_again_fails_the_run(
     steps.before[Step.CHECK_DATA] = always(ValueError("odd"))
     worker("a", rows, steps, clock).work()
     record = runs.get(run_id)
-    assert record.outcome is Outcome.FAILED
+    assert record.outcome is RunOutcome.FAILED
     assert record.reason == "check-data failed: ValueError('odd')"
     assert len(record.steps[0].errors) == MAX_ERRORS
     assert clock.slept == 1 + 2 + 4 + 8
@@ -280,7 +280,7 @@ def test_what_no_retry_can_mend_is_not_tried_again(
     run_id = begin(runs)
     steps.before[Step.CHECK_DATA] = always(InvalidInput("there is no recipe x"))
     worker("a", rows, steps, clock).work()
-    assert runs.get(run_id).outcome is Outcome.FAILED
+    assert runs.get(run_id).outcome is RunOutcome.FAILED
     assert clock.slept == 0
 
 

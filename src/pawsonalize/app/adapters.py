@@ -27,7 +27,7 @@ from pawsonalize.engine.resources.resource import Resource
 from pawsonalize.engine.serving.directory import Directory
 from pawsonalize.engine.serving.filters.resources import Filters
 from pawsonalize.engine.training.processes import TrainingProcesses
-from pawsonalize.engine.training.refresh import Folder
+from pawsonalize.engine.training.refresh import CountRefresher
 from pawsonalize.engine.training.retrained import retrained
 from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.engine.training.solutions import Solutions
@@ -68,7 +68,7 @@ class Adapters:
     catalogue: Catalogue
     animals: Animals
     impressions: Impressions
-    supply: Availability
+    availability: Availability
     exposures: AnimalExposures
     registry: Registry
     ledger: ArchiveLedger
@@ -133,9 +133,9 @@ class Adapters:
         return Problems(ProblemTable(self.database), outbox, notice_after)
 
     @property
-    def folder(self) -> Folder:
-        """What folds in this very process."""
-        return Folder(self.registry, self.log, self.catalogue, self.artefacts)
+    def refresher(self) -> CountRefresher:
+        """What refreshes in this very process."""
+        return CountRefresher(self.registry, self.log, self.catalogue, self.artefacts)
 
     @property
     def trainer(self) -> Trainer:
@@ -169,7 +169,7 @@ def _open(settings: Settings, must_exist: bool) -> Adapters:
         catalogue=Catalogue(database),
         animals=Animals(database),
         impressions=Impressions(database),
-        supply=Availability(database),
+        availability=Availability(database),
         exposures=AnimalExposures(database, event_types),
         registry=registry,
         ledger=ArchiveLedger(database),

@@ -70,8 +70,8 @@ async def in_background(
 def catch_up(engine: "Engine") -> None:
     """What the first answer needs, before there is one."""
     first: list[tuple[str, Callable[[], object]]] = [
-        ("count animals", lambda: engine.supply.of((), clock.now(), clock.now())),
-        ("read the available animals", lambda: engine.shelf.of(clock.now(), clock.now())),
+        ("count animals", lambda: engine.availability.of((), clock.now(), clock.now())),
+        ("read the available animals", lambda: engine.available.of(clock.now(), clock.now())),
         *((_following(name), partial(follow_campaign, live)) for name, live in engine.live.items()),
         ("count until trained", engine.recommending.refresh),
         ("report faults", partial(Faults(engine.problems).look, engine)),
@@ -96,7 +96,7 @@ def _tasks(
     for worker in engine.jobs.workers:
         yield Task(f"do a {worker.kind.kind}", _JOB_SECONDS, worker.work, engine.working)
     yield Task("fetch feeds", _LOOK_SECONDS, _now(engine.polling.look), engine.fetching)
-    yield Task("count what was shown", _SHOWN_SECONDS, engine.shelf.count_shown)
+    yield Task("count what was shown", _SHOWN_SECONDS, engine.available.count_shown)
     yield Task("log impressions", _LOST_SECONDS, engine.impressions.report_lost)
     yield Task("read metadata", _METADATA_SECONDS, _now(engine.filterings.refresh))
     weights = partial(follow_weights, settings.animal_weights, engine.individuals)

@@ -10,7 +10,7 @@ from pathlib import Path
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.feeds import polling
-from pawsonalize.app.individuals import animal_settings, postcodes_of, shelf_watch
+from pawsonalize.app.individuals import animal_settings, available_watch, postcodes_of
 from pawsonalize.app.jobs import background_jobs, erasing, metric_attributions
 from pawsonalize.app.live_models import live_model, live_models, trained_or_not
 from pawsonalize.app.retraining import first_run, timer, worker_processes
@@ -22,16 +22,16 @@ from pawsonalize.engine.ingest.events import Ingest, UnknownTypes, named_types
 from pawsonalize.engine.ingest.feeds.polling import Polling
 from pawsonalize.engine.ingest.inventory.inventory import AnimalNames, Inventory
 from pawsonalize.engine.reporting.metric_attributions import MetricAttributions
+from pawsonalize.engine.resources.cached_lookup import CachedLookup
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.job_table import JobTable
 from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.engine.resources.processes import SideProcess
-from pawsonalize.engine.resources.remembered import Remembered
 from pawsonalize.engine.serving.actions import ActionRecommending
-from pawsonalize.engine.serving.animals.available_watch import ShelfWatch
+from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
 from pawsonalize.engine.serving.animals.distance import Postcodes
 from pawsonalize.engine.serving.animals.ranking import Individuals
-from pawsonalize.engine.serving.availability import SupplyWatch
+from pawsonalize.engine.serving.availability import AvailabilityWatch
 from pawsonalize.engine.serving.campaigns import Runtimes
 from pawsonalize.engine.serving.filters.filtering import Filterings
 from pawsonalize.engine.serving.impressions import ImpressionLog
@@ -57,16 +57,16 @@ class Engine:
     """The parts that answer, take events in and follow the tables.
 
     `live` has each campaign's live model, by its name. `timer` is None without a schedule,
-    `folding` without incremental updates, `first_run` if other servers retrain.
+    `refreshing` without incremental updates, `first_run` if other servers retrain.
     """
 
     live: dict[str, LiveModel]
     recommending: TrainedOrNot
     impressions: ImpressionLog
     ingest: Ingest
-    supply: SupplyWatch
+    availability: AvailabilityWatch
     filterings: Filterings
-    shelf: ShelfWatch
+    available: AvailableAnimalsWatch
     postcodes: Postcodes
     runtime: Runtime
     individuals: Individuals
@@ -95,17 +95,17 @@ class Engine:
         """The parts, put together; nothing runs yet."""
         live = live_models(settings, adapters)
         impressions = ImpressionLog(adapters.impressions)
-        supply = SupplyWatch(adapters.supply)
+        availability = AvailabilityWatch(adapters.availability)
         filterings = Filterings(adapters.log, adapters.catalogue)
         postcodes = postcodes_of(settings)
-        shelf = shelf_watch(adapters, postcodes)
+        available = available_watch(adapters, postcodes)
         recommending = trained_or_not(settings, adapters, live[RECOMMENDER])
         runtime = Runtime(
             adapters.log,
             recommending,
             impressions,
             live.get(RERANKER),
-            supply,
+            availability,
             filterings.of(DATASET_GROUP),
             adapters.catalogue,
         )
@@ -118,15 +118,15 @@ class Engine:
             recommending=recommending,
             impressions=impressions,
             ingest=_ingest(adapters),
-            supply=supply,
+            availability=availability,
             filterings=filterings,
-            shelf=shelf,
+            available=available,
             postcodes=postcodes,
             runtime=runtime,
             individuals=Individuals(
-                runtime, shelf, adapters.animals, impressions, animal_settings(settings)
+                runtime, available, adapters.animals, impressions, animal_settings(settings)
             ),
-            runtimes=_runtimes(settings, adapters, live, impressions, supply, filterings),
+            runtimes=_runtimes(settings, adapters, live, impressions, availability, filterings),
             runs=runs,
             timer=timer(settings, runs),
             first_run=first_run(settings, runs, adapters.log, live[RECOMMENDER]),
@@ -215,7 +215,7 @@ class Engine:
             reads_are_local=adapters.database.is_local,
             max_body_bytes=settings.max_body_bytes,
             signatures=signatures,
-            trackers=Remembered(adapters.datasets.tracker, clock.now),
+            trackers=CachedLookup(adapters.datasets.tracker, clock.now),
         )
 
     def storefront(self, adapters: Adapters) -> Storefront:
@@ -262,7 +262,7 @@ def _runtimes(
     adapters: Adapters,
     live: dict[str, LiveModel],
     impressions: ImpressionLog,
-    supply: SupplyWatch,
+    availability: AvailabilityWatch,
     filterings: Filterings,
 ) -> Runtimes:
     return Runtimes(
@@ -271,7 +271,7 @@ def _runtimes(
         impressions,
         partial(live_model, settings, adapters),
         pinned=live,
-        supply=supply,
+        availability=availability,
         filterings=filterings,
         catalogue=adapters.catalogue,
         now=clock.now,
@@ -280,7 +280,7 @@ def _runtimes(
 
 
 def _ingest(adapters: Adapters) -> Ingest:
-    named = Remembered[None, dict[str, frozenset[str]]](
+    named = CachedLookup[None, dict[str, frozenset[str]]](
         lambda _: named_types(adapters.registry), clock.now
     )
     return Ingest(

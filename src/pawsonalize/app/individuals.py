@@ -7,16 +7,18 @@ import msgspec
 
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.serving.animals.available_watch import ShelfWatch
+from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
 from pawsonalize.engine.serving.animals.distance import Postcodes, read_postcodes
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.animals.settings import AnimalSettings, Weights
 from pawsonalize.settings import Settings
 
 
-def shelf_watch(adapters: Adapters, postcodes: Postcodes) -> ShelfWatch:
+def available_watch(adapters: Adapters, postcodes: Postcodes) -> AvailableAnimalsWatch:
     """Keeps the available animals in memory."""
-    return ShelfWatch(adapters.animals, adapters.supply, adapters.exposures, postcodes)
+    return AvailableAnimalsWatch(
+        adapters.animals, adapters.availability, adapters.exposures, postcodes
+    )
 
 
 def postcodes_of(settings: Settings) -> Postcodes:

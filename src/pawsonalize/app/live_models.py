@@ -56,8 +56,8 @@ def live_models(settings: Settings, adapters: Adapters) -> dict[str, LiveModel]:
 
 def trained_or_not(settings: Settings, adapters: Adapters, live: LiveModel) -> TrainedOrNot:
     """What recommends: the live model; before the first training, the counts."""
-    log, catalogue, supply = adapters.log, adapters.catalogue, adapters.supply
-    counts = Untrained(log, catalogue, supply, _serving(settings), clock.now)
+    log, catalogue = adapters.log, adapters.catalogue
+    counts = Untrained(log, catalogue, adapters.availability, _serving(settings), clock.now)
     return TrainedOrNot(live, counts)
 
 

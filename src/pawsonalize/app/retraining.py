@@ -16,12 +16,12 @@ from pawsonalize.engine.training.evaluating.evidence import Gate
 from pawsonalize.engine.training.retraining.checking import Checking
 from pawsonalize.engine.training.retraining.lease import WorkerProcesses
 from pawsonalize.engine.training.retraining.news import News
-from pawsonalize.engine.training.retraining.promotion import Judging, Promotion
+from pawsonalize.engine.training.retraining.promotion import Judging, PromotionSteps
 from pawsonalize.engine.training.retraining.runs import FirstRun, Runs, Timer
 from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.engine.training.retraining.steps import steps
 from pawsonalize.engine.training.retraining.training import Training
-from pawsonalize.engine.training.retraining.worker import Worker
+from pawsonalize.engine.training.retraining.worker import RunWorker
 from pawsonalize.settings import Settings, as_environment
 from pawsonalize.storage.event_log import EventLog
 
@@ -64,7 +64,7 @@ def worker_processes(
     )
 
 
-def worker(settings: Settings, adapters: Adapters, name: str) -> Worker:
+def worker(settings: Settings, adapters: Adapters, name: str) -> RunWorker:
     """Works on the run that has no worker, in this process."""
     checking = Checking(
         adapters.registry,
@@ -80,14 +80,14 @@ def worker(settings: Settings, adapters: Adapters, name: str) -> Worker:
         settings.retrain_check_seconds,
         max(settings.trainings_at_once, _TRAININGS_AT_ONCE),
     )
-    promotion = Promotion(
+    promotion = PromotionSteps(
         adapters.campaigns,
         _serving(settings, adapters),
         settings.campaign_check_seconds,
         settings.campaign_checks,
     )
     news = News(Outbox(adapters.deliveries, open_notifiers(settings)))
-    return Worker(
+    return RunWorker(
         name,
         adapters.retraining_runs,
         steps(checking, training, judging, promotion, news),

@@ -23,8 +23,8 @@ _JUDGING_PAUSE_SECONDS = 10.0  # and how soon a process that died is followed by
 
 def refresh_process(settings: Settings) -> SideProcess | None:
     """Starts the process of incremental updates; None if the settings turn them off."""
-    seconds = settings.fold_seconds
-    return _process(settings, settings.fold_lock, seconds, "refresh") if seconds else None
+    seconds = settings.refresh_seconds
+    return _process(settings, settings.refresh_lock, seconds, "refresh") if seconds else None
 
 
 def judging_process(settings: Settings) -> SideProcess | None:
@@ -45,7 +45,7 @@ def following(settings: Settings, adapters: Adapters) -> Following:
 
 def refresh_counts(adapters: Adapters, problems: Problems) -> bool:
     """Count new events for every served version, in this process; whether all went well."""
-    return refresh_served(adapters.folder, adapters.registry, problems, clock.now)
+    return refresh_served(adapters.refresher, adapters.registry, problems, clock.now)
 
 
 def refresh_when_due(

@@ -12,11 +12,11 @@ from pawsonalize.engine.ingest.datasets import Datasets
 from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.engine.ingest.inventory.inventory import AnimalNames
 from pawsonalize.engine.reporting.metric_attributions import MetricAttributions
+from pawsonalize.engine.resources.cached_lookup import CachedLookup
 from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.datasets import EventTracker
 from pawsonalize.engine.resources.job_table import JobTable
 from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.remembered import Remembered
 from pawsonalize.engine.resources.resource import Resource, ResourceT
 from pawsonalize.engine.serving.actions import ActionRecommending
 from pawsonalize.engine.serving.campaigns import Runtimes
@@ -63,7 +63,7 @@ class AwsServices:
     max_body_bytes: int
     signatures: Signatures | None
     """None: anybody may call."""
-    trackers: Remembered[str, EventTracker]
+    trackers: CachedLookup[str, EventTracker]
 
     def resource(self, kind: type[ResourceT], arn: str) -> ResourceT:
         """The resource of that kind and ARN; NotFound if there is none."""

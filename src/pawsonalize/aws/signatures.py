@@ -20,7 +20,7 @@ from pawsonalize.aws.protocol.errors import (
 )
 from pawsonalize.domain.times import MINUTE, SECOND
 from pawsonalize.engine.resources.access_keys import AccessKey, AccessKeys, Scope
-from pawsonalize.engine.resources.remembered import Remembered
+from pawsonalize.engine.resources.cached_lookup import CachedLookup
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ class Signatures:
         self._keys = keys
         self._region = region
         self._now = now
-        self._remembered = Remembered(self._key, now)
+        self._remembered = CachedLookup(self._key, now)
 
     def check(self, request: SignedRequest, wanted: Scope) -> None:
         """One of AWS's errors, unless the request is signed with a key of the wanted scope."""

@@ -155,13 +155,8 @@ def learn(data_dir: DataDir = None, json: Json = False) -> None:
     from rich.table import Table
 
     from pawsonalize.app import read_weights, write_weights
-    from pawsonalize.engine.serving.animals.settings import (
-        FACTORS,
-        MAX_CHOICES,
-        OUTCOMES,
-        Weights,
-        learned_weights,
-    )
+    from pawsonalize.engine.serving.animals.settings import FACTORS, Weights
+    from pawsonalize.engine.training.animal_weights import MAX_CHOICES, OUTCOMES, learned_weights
 
     settings = load_settings({"data_dir": data_dir})
     used = read_weights(settings.animal_weights)

@@ -11,7 +11,7 @@ from pawsonalize.cli.terminal import wide_console
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
-    from pawsonalize.app.doctor import Finding
+    from pawsonalize.app.doctor import Diagnosis
 
 _FILE_WIDTH = 200
 
@@ -32,7 +32,7 @@ def doctor(data_dir: DataDir = None, json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-def _print(findings: list["Finding"]) -> None:
+def _print(findings: list["Diagnosis"]) -> None:
     from rich.table import Table
     from rich.text import Text
 

@@ -17,7 +17,7 @@ from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
-    from pawsonalize.engine.ingest.importing.csv_rows import Report, RowError
+    from pawsonalize.engine.ingest.importing.csv_rows import ImportReport, RowError
     from pawsonalize.engine.ingest.importing.importer import Importer
     from pawsonalize.engine.ingest.importing.text_form import TextForm
 
@@ -101,7 +101,7 @@ def _import(
     schema: Schema | None,
     form: "TextForm",
     errors: Path | None,
-) -> "Report":
+) -> "ImportReport":
     options: dict[str, Any] = {"form": form}
     with ExitStack() as stack:
         if errors is not None:
@@ -128,7 +128,7 @@ def _schemas(paths: list[Path]) -> dict[DatasetType, Schema]:
     return schemas
 
 
-def _print(report: "Report") -> None:
+def _print(report: "ImportReport") -> None:
     print(
         f"{report.dataset}: {report.accepted:,} accepted, {report.duplicates:,} duplicates,"
         f" {report.rejected:,} rejected"

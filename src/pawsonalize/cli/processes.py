@@ -42,7 +42,7 @@ def refresh() -> None:
     began = clock.now()
     with opened(settings) as adapters:
         all_fresh = refresh_counts(adapters, adapters.problems(settings))
-    rest(settings.fold_lock, began, clock.now())
+    rest(settings.refresh_lock, began, clock.now())
     if not all_fresh:
         raise typer.Exit(FAILED)
 

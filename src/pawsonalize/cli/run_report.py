@@ -17,11 +17,11 @@ from pawsonalize.app import Adapters, worker_processes
 from pawsonalize.cli.terminal import wide_console
 from pawsonalize.domain.times import SECOND, iso
 from pawsonalize.engine.training.retraining.fates import described, label
-from pawsonalize.engine.training.retraining.record import Half, Outcome, Record, StepTiming
+from pawsonalize.engine.training.retraining.record import Half, RunOutcome, RunRecord, StepTiming
 from pawsonalize.settings import Settings
 
 _LOOK_SECONDS = 0.2
-_BAD = {Outcome.FAILED, Outcome.CANCELLED, Outcome.TIMED_OUT}
+_BAD = {RunOutcome.FAILED, RunOutcome.CANCELLED, RunOutcome.TIMED_OUT}
 _FILE_WIDTH = 140
 
 
@@ -31,7 +31,7 @@ def started(settings: Settings, adapters: Adapters) -> None:
         worker_processes(settings, adapters, output, outlive=True).look(clock.now())
 
 
-def follow(settings: Settings, adapters: Adapters, run_id: str) -> Record:
+def follow(settings: Settings, adapters: Adapters, run_id: str) -> RunRecord:
     """Show the run's steps on stderr as they are done; see that somebody works on it.
 
     Ctrl-C ends the showing alone: the run goes on.
@@ -52,7 +52,7 @@ def follow(settings: Settings, adapters: Adapters, run_id: str) -> Record:
             time.sleep(_LOOK_SECONDS)
 
 
-def finish(record: Record, json: bool) -> None:
+def finish(record: RunRecord, json: bool) -> None:
     """Print the run, and leave with the exit code of its outcome."""
     if json:
         print(msgspec.json.encode(record).decode())
@@ -62,7 +62,7 @@ def finish(record: Record, json: bool) -> None:
         raise typer.Exit(1)
 
 
-def print_runs(records: list[Record]) -> None:
+def print_runs(records: list[RunRecord]) -> None:
     """One line a run."""
     table = Table("run", "began", "by", "status", "seconds", "why", box=None, pad_edge=False)
     for record in records:
@@ -73,7 +73,7 @@ def print_runs(records: list[Record]) -> None:
     wide_console(_FILE_WIDTH).print(table)
 
 
-def print_run(record: Record) -> None:
+def print_run(record: RunRecord) -> None:
     """All that people want to know of a run."""
     console = wide_console(_FILE_WIDTH)
     ended = "" if record.ended_at is None else f", ended {iso(record.ended_at)}"
@@ -101,7 +101,7 @@ def _print_step(console: Console, timing: StepTiming) -> None:
         console.print(f"    tried again after: {error}")
 
 
-def _whereabouts(record: Record) -> str:
+def _whereabouts(record: RunRecord) -> str:
     """What is being done, in a few words."""
     trainings = [
         f"{label(half)}: {half.training_progress}"
@@ -111,7 +111,7 @@ def _whereabouts(record: Record) -> str:
     return f"{record.step} " + ", ".join(trainings)
 
 
-def _show(record: Record, shown: int, console: Console, status: Status) -> int:
+def _show(record: RunRecord, shown: int, console: Console, status: Status) -> int:
     """Print the steps done since; how many are shown now."""
     done = [timing for timing in record.steps if timing.ended_at is not None]
     for timing in done[shown:]:

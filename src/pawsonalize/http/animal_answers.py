@@ -9,9 +9,9 @@ from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.engine.serving.animals.ranking import (
     PARTS,
-    AnimalAnswer,
+    AnimalPlace,
+    AnimalsAnswer,
     Individuals,
-    Place,
 )
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.query import Query
@@ -80,7 +80,7 @@ def is_detailed(request: Request) -> bool:
     return detail == "full"
 
 
-def animals_response(answer: AnimalAnswer, is_full: bool) -> Response:
+def animals_response(answer: AnimalsAnswer, is_full: bool) -> Response:
     """The answer, with or without its reasons."""
     headers = {RECOMMENDATION_HEADER: answer.recommendation_id}
     if not is_full:
@@ -99,18 +99,18 @@ def _similar(
     visitor: Visitor,
     limit: int,
     explain: bool,
-) -> AnimalAnswer:
+) -> AnimalsAnswer:
     now = services.now()
     query = Query(visitor, now, now, limit=limit, explain=explain)
     return individuals.similar(animal_id, individuals.with_profile(query))
 
 
-def _short(place: Place) -> RecommendedAnimal:
+def _short(place: AnimalPlace) -> RecommendedAnimal:
     first, *others = place.animal_ids
     return RecommendedAnimal(first, place.group_id, place.score, others)
 
 
-def detailed_animal(place: Place) -> DetailedAnimal:
+def detailed_animal(place: AnimalPlace) -> DetailedAnimal:
     """The place with all that is known of it."""
     first, *others = place.animal_ids
     return DetailedAnimal(

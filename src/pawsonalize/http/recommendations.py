@@ -13,7 +13,7 @@ from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.engine.ingest.event_form import Id
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
-from pawsonalize.engine.serving.animals.ranking import AnimalAnswer, Individuals
+from pawsonalize.engine.serving.animals.ranking import AnimalsAnswer, Individuals
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.recommender import Answer
 from pawsonalize.http.addressing import (
@@ -130,7 +130,7 @@ def _recommend_animals(
     given: RecommendationRequest,
     now: int,
     explain: bool,
-) -> AnimalAnswer:
+) -> AnimalsAnswer:
     for name, value in (
         ("itemId", given.item_id),
         ("promotions", given.promotions),

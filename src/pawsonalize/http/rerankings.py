@@ -16,7 +16,7 @@ from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.ingest.event_form import AnimalMetadata, Id
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
-from pawsonalize.engine.serving.animals.ranking import AnimalAnswer, Individuals, Place
+from pawsonalize.engine.serving.animals.ranking import AnimalPlace, AnimalsAnswer, Individuals
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, Candidate, RankingAnswer
 from pawsonalize.http.addressing import (
@@ -94,7 +94,7 @@ def _rerank_animals(
     given: RerankingRequest,
     now: int,
     explain: bool,
-) -> AnimalAnswer:
+) -> AnimalsAnswer:
     if given.metadata_columns:
         raise InvalidInput(
             "metadataColumns are for groups: leave them out", field="metadataColumns"
@@ -226,7 +226,7 @@ def ranking_response(
     return _answer(DetailedReranking(ranking, personalize, answer.solution_version, animals))
 
 
-def animal_ranking_response(answer: AnimalAnswer, now: int, *, is_full: bool) -> Response:
+def animal_ranking_response(answer: AnimalsAnswer, now: int, *, is_full: bool) -> Response:
     """The answer of animals; a group's score is that of its best animal, as a share of all."""
     best: dict[str, float] = {}
     for place in answer.places:
@@ -241,7 +241,7 @@ def animal_ranking_response(answer: AnimalAnswer, now: int, *, is_full: bool) ->
     return _answer(DetailedAnimalReranking(ranking, personalize, answer.solution_version, animals))
 
 
-def _named(place: Place) -> str:
+def _named(place: AnimalPlace) -> str:
     return place.animal_ids[0]
 
 

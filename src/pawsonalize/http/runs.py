@@ -13,7 +13,7 @@ from pawsonalize.domain.times import iso, parse_moment
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.training.retrained import Part
-from pawsonalize.engine.training.retraining.record import Half, Record, Trigger
+from pawsonalize.engine.training.retraining.record import Half, RunRecord, Trigger
 from pawsonalize.http.json import json_response, read_form, read_limit
 from pawsonalize.http.resources import owning_group
 from pawsonalize.http.services import Services
@@ -135,7 +135,7 @@ async def post_cancel(request: Request) -> Response:
     return json_response(_run(record), 202)
 
 
-def _run(record: Record) -> Run:
+def _run(record: RunRecord) -> Run:
     return Run(
         run_id=record.run_id,
         status=record.status,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY
 from pawsonalize.recipes.contract import Arrays, Context
-from pawsonalize.recipes.counts.availability import Availability
+from pawsonalize.recipes.counts.availability import AvailabilityFactor
 from pawsonalize.recipes.counts.facet_lifts import FacetLifts
 from pawsonalize.recipes.counts.popularity import Popularity, decayed_users
 from pawsonalize.recipes.counts.related_items import RelatedItems, cell_steps
@@ -90,7 +90,7 @@ class Mixture:
     covisits: SparseRows
     related: RelatedItems
     popularity: Popularity
-    availability: Availability
+    availability: AvailabilityFactor
     facets: FacetLifts
     return_rate: ReturnRate
     repeat_share: float
@@ -123,7 +123,7 @@ class Mixture:
                 steps, (users + s.related_items_smoothing).astype(np.float32), index
             ),
             popularity=Popularity.of(users, index, s.smoothing),
-            availability=Availability.of(log, s.availability_smoothing),
+            availability=AvailabilityFactor.of(log, s.availability_smoothing),
             facets=FacetLifts.of(data, log.weight, index, s.facet_doubt, s.preference_unlike),
             return_rate=ReturnRate.of(log, s.return_weight, s.dislike_weight),
             repeat_share=repeat_share(data, s.window),
@@ -143,7 +143,9 @@ class Mixture:
             covisits=SparseRows.from_arrays("covisits", arrays, n_items, n_items),
             related=RelatedItems.from_arrays(arrays, index),
             popularity=Popularity.from_arrays(arrays, index),
-            availability=Availability.from_arrays(arrays, n_items, settings.availability_smoothing),
+            availability=AvailabilityFactor.from_arrays(
+                arrays, n_items, settings.availability_smoothing
+            ),
             facets=FacetLifts.from_arrays(
                 arrays, index, settings.facet_doubt, settings.preference_unlike
             ),

@@ -37,7 +37,7 @@ def messages(problems: Problems) -> dict[str, str]:
 
 
 def artefact(adapters: Adapters, settings: Settings) -> Path:
-    (version,) = {one for one in adapters.folder.served() if one.startswith("recommender")}
+    (version,) = {one for one in adapters.refresher.served() if one.startswith("recommender")}
     return settings.models_dir / version
 
 
@@ -61,18 +61,18 @@ def test_a_process_that_was_killed_is_a_problem_until_one_goes_well(
     settings: Settings, tmp_path: Path
 ) -> None:
     command = (sys.executable, "-c", "import time; time.sleep(60)")
-    folding = SideProcess(tmp_path / "lock", 0.0, command, os.environ, 0)
+    refreshing = SideProcess(tmp_path / "lock", 0.0, command, os.environ, 0)
     with opened(settings) as adapters:
         problems = adapters.problems(settings)
-        folding.start()
+        refreshing.start()
         os.kill(int((tmp_path / "lock").read_text()), signal.SIGKILL)
         deadline = time.monotonic() + 30
         while not messages(problems):
             assert time.monotonic() < deadline
             time.sleep(0.01)
-            refresh_when_due(folding, adapters, problems, [])
+            refresh_when_due(refreshing, adapters, problems, [])
         assert "exit code -9" in messages(problems)["refresh of counts"]
-        assert folding.exit_code() is None
+        assert refreshing.exit_code() is None
         assert refresh_counts(adapters, problems)
         assert messages(problems) == {}
 

@@ -42,7 +42,7 @@ def animals(database: Database) -> Animals:
 
 
 @pytest.fixture
-def supply(database: Database) -> Availability:
+def availability(database: Database) -> Availability:
     return Availability(database)
 
 

@@ -125,10 +125,10 @@ def test_the_same_data_and_seed_give_the_same_classes_and_arrays_bring_them_back
     assert LatentClasses.from_arrays({}) is None
 
 
-@given(st.sampled_from(["size", "looks", "told", "values.offsets"]), st.booleans())
+@given(st.sampled_from(["size", "traits", "answers", "values.offsets"]), st.booleans())
 def test_arrays_that_do_not_fit_are_corrupt(classes: LatentClasses, name: str, gone: bool) -> None:
     arrays = dict(classes.arrays())
-    if gone and name != "size":
+    if gone:
         del arrays[f"classes.{name}"]
     else:
         arrays[f"classes.{name}"] = np.full(7, 0.5)
@@ -137,7 +137,7 @@ def test_arrays_that_do_not_fit_are_corrupt(classes: LatentClasses, name: str, g
 
 
 def test_a_great_many_users_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pawsonalize.recipes.classes.fitting._MOST_USERS", 150)
+    monkeypatch.setattr("pawsonalize.recipes.classes._MOST_USERS", 150)
     sampled, whole = fit_classes(looked(900), 3, seed=1), fit_classes(looked(150), 3, seed=1)
     assert sampled is not None
     assert whole is not None

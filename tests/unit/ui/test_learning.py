@@ -6,7 +6,12 @@ from pathlib import Path
 import msgspec
 
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.training.retraining.record import Outcome, Step, read_record, write_record
+from pawsonalize.engine.training.retraining.record import (
+    RunOutcome,
+    Step,
+    read_record,
+    write_record,
+)
 from pawsonalize.engine.training.retraining.runs import FirstRun, Runs
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
@@ -33,6 +38,6 @@ def test_it_says_what_is_missing_what_goes_on_and_what_came_of_it(tmp_path: Path
     training = msgspec.structs.replace(read_record(held), step=Step.AWAIT_VERSIONS)
     assert rows.save(replace(held, record=write_record(training)))
     assert "The first is learning, from 2 events." in learning.in_words()
-    end(rows, Outcome.NOT_PROMOTED, 2, T0 + DAY)
+    end(rows, RunOutcome.NOT_PROMOTED, 2, T0 + DAY)
     assert "The last training led to none: " in learning.in_words()
     database.close()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.doctor.data import animals, database, event_types, events
-from pawsonalize.app.doctor.finding import Finding, Patient, attention
+from pawsonalize.app.doctor.finding import Diagnosis, Patient, attention
 from pawsonalize.app.doctor.machine import disk, folder, notifiers, settings_given, versions
 from pawsonalize.app.doctor.serving import (
     campaigns,
@@ -16,14 +16,14 @@ from pawsonalize.app.doctor.serving import (
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.settings import Settings
 
-OF_THE_MACHINE: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+OF_THE_MACHINE: tuple[Callable[[Settings], Iterator[Diagnosis]], ...] = (
     versions,
     settings_given,
     folder,
     disk,
     notifiers,
 )
-OF_THE_SERVICE: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
+OF_THE_SERVICE: tuple[Callable[[Patient], Iterator[Diagnosis]], ...] = (
     database,
     events,
     event_types,
@@ -36,7 +36,7 @@ OF_THE_SERVICE: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
 )
 
 
-def examine(settings: Settings, now: int) -> Iterator[Finding]:
+def examine(settings: Settings, now: int) -> Iterator[Diagnosis]:
     """The findings of every check. A check that cannot be done says so, and the others go on."""
     for of_the_machine in OF_THE_MACHINE:
         yield from of_the_machine(settings)
@@ -48,7 +48,7 @@ def examine(settings: Settings, now: int) -> Iterator[Finding]:
         yield attention("database", error.message)
 
 
-def _done(check: Callable[[Patient], Iterator[Finding]], patient: Patient) -> list[Finding]:
+def _done(check: Callable[[Patient], Iterator[Diagnosis]], patient: Patient) -> list[Diagnosis]:
     try:
         return list(check(patient))
     except PawsonalizeError as error:

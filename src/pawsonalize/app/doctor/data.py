@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from pawsonalize.app.doctor.finding import Finding, Patient, attention
+from pawsonalize.app.doctor.finding import Diagnosis, Patient, attention
 from pawsonalize.domain.event_types import spelled
 from pawsonalize.domain.events import ACTIONS
 from pawsonalize.engine.ingest.events import named_types
@@ -13,21 +13,21 @@ from pawsonalize.engine.ingest.events import named_types
 _NAMED = 10
 
 
-def database(patient: Patient) -> Iterator[Finding]:
+def database(patient: Patient) -> Iterator[Diagnosis]:
     """Which database is used, whether it is whole and takes writes."""
     looked_at = patient.adapters.database
-    yield Finding("database", looked_at.shown_url)
+    yield Diagnosis("database", looked_at.shown_url)
     if (damage := looked_at.damage()) is not None:
         yield attention("database", damage)
     if (reason := looked_at.why_not_writable()) is not None:
         yield attention("database", reason, "until then events are refused with 503")
 
 
-def events(patient: Patient) -> Iterator[Finding]:
+def events(patient: Patient) -> Iterator[Diagnosis]:
     """How many events there are."""
     count = patient.adapters.log.count()
     if count:
-        yield Finding("events", f"{count:,} events")
+        yield Diagnosis("events", f"{count:,} events")
     else:
         yield attention(
             "events",
@@ -37,7 +37,7 @@ def events(patient: Patient) -> Iterator[Finding]:
         )
 
 
-def event_types(patient: Patient) -> Iterator[Finding]:
+def event_types(patient: Patient) -> Iterator[Diagnosis]:
     """Event types without a meaning."""
     log, named = patient.adapters.log, named_types(patient.adapters.registry)
     unknown = Counter[str]()
@@ -46,7 +46,7 @@ def event_types(patient: Patient) -> Iterator[Finding]:
         if not known and spelled(event_type) not in named.get(group, ()):
             unknown[event_type] += count
     if not unknown:
-        yield Finding("event types", "every event's type has a meaning")
+        yield Diagnosis("event types", "every event's type has a meaning")
         return
     most = ", ".join(f"{name} ({count:,})" for name, count in unknown.most_common(_NAMED))
     more = f" and {len(unknown) - _NAMED:,} more" if len(unknown) > _NAMED else ""
@@ -58,8 +58,8 @@ def event_types(patient: Patient) -> Iterator[Finding]:
     )
 
 
-def animals(patient: Patient) -> Iterator[Finding]:
+def animals(patient: Patient) -> Iterator[Diagnosis]:
     """How many animals wait, and how many groups are described."""
-    waiting = sum(patient.adapters.supply.count(patient.now).values())
+    waiting = sum(patient.adapters.availability.count(patient.now).values())
     groups = patient.adapters.catalogue.item_count()
-    yield Finding("animals", f"{waiting:,} available animals, {groups:,} groups in the items")
+    yield Diagnosis("animals", f"{waiting:,} available animals, {groups:,} groups in the items")

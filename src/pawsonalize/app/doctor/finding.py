@@ -15,7 +15,7 @@ class Verdict(StrEnum):
     ATTENTION = "attention"
 
 
-class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
+class Diagnosis(msgspec.Struct, frozen=True, omit_defaults=True):
     """One finding: what it is, and what to do about it, if anything."""
 
     check: str
@@ -32,6 +32,6 @@ class Patient(msgspec.Struct, frozen=True):
     now: int
 
 
-def attention(check: str, message: str, next_move: str = "") -> Finding:
+def attention(check: str, message: str, next_move: str = "") -> Diagnosis:
     """A finding that needs your attention."""
-    return Finding(check, message, Verdict.ATTENTION, next_move)
+    return Diagnosis(check, message, Verdict.ATTENTION, next_move)

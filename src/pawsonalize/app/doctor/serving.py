@@ -2,20 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 
-from pawsonalize.app.doctor.finding import Finding, Patient, attention
+from pawsonalize.app.doctor.finding import Diagnosis, Patient, attention
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.serving.directory import DirectoryEntry, entries, listed
-from pawsonalize.engine.serving.served import Folds
-from pawsonalize.engine.training.retraining.record import Outcome
+from pawsonalize.engine.serving.served import RefreshedArtefacts
+from pawsonalize.engine.training.retraining.record import RunOutcome
 
-_FAILED = (Outcome.FAILED, Outcome.TIMED_OUT)
+_FAILED = (RunOutcome.FAILED, RunOutcome.TIMED_OUT)
 
 
-def campaigns(patient: Patient) -> Iterator[Finding]:
+def campaigns(patient: Patient) -> Iterator[Diagnosis]:
     """What each campaign serves, and as of when it knows the log."""
     found = entries(patient.adapters.registry)
     for entry in found:
@@ -30,19 +30,19 @@ def campaigns(patient: Patient) -> Iterator[Finding]:
                 f"{update.solution_version} could not be served: {update.failure_reason}",
                 "train again with `pawsonalize train`",
             )
-        yield Finding(name, _serves(patient, campaign, campaign.heading_for))
+        yield Diagnosis(name, _serves(patient, campaign, campaign.heading_for))
 
 
-def _without_model(entry: DirectoryEntry, found: Sequence[DirectoryEntry]) -> Finding:
+def _without_model(entry: DirectoryEntry, found: Sequence[DirectoryEntry]) -> Diagnosis:
     name = f"campaign {entry.name}"
     if entry.name == RERANKER:
-        return Finding(name, f"no model is live: that of {RECOMMENDER} ranks")
+        return Diagnosis(name, f"no model is live: that of {RECOMMENDER} ranks")
     if entry.dataset_group != DATASET_GROUP:
         move = f"run `pawsonalize train --dataset-group {entry.dataset_group}`"
         return attention(name, "no model is live", move)
     if serving := [one for one in found if one.serves]:
         named = listed(f"{one.name} of dataset group {one.dataset_group}" for one in serving)
-        return Finding(name, f"no model is live; these answer: {named}")
+        return Diagnosis(name, f"no model is live; these answer: {named}")
     return attention(name, "no model is live", "run `pawsonalize train`")
 
 
@@ -52,13 +52,13 @@ def _serves(patient: Patient, campaign: Campaign, version_name: str) -> str:
     if version is None:
         return f"{doing} {version_name}"
     text = f"{doing} {version_name}, trained as of {iso(version.as_of)}"
-    refresh = Folds(patient.adapters.artefacts).newest(version_name)
+    refresh = RefreshedArtefacts(patient.adapters.artefacts).newest(version_name)
     if refresh is not None:
         text += f", counts refreshed as of {iso(refresh.cut.as_of)}"
     return text
 
 
-def last_retraining(patient: Patient) -> Iterator[Finding]:
+def last_retraining(patient: Patient) -> Iterator[Diagnosis]:
     """How the newest retraining ended."""
     for record in patient.adapters.runs(patient.settings).newest(1):
         text = f"{record.run_id} is {record.status}"
@@ -66,10 +66,10 @@ def last_retraining(patient: Patient) -> Iterator[Finding]:
             move = f"look at it with `pawsonalize runs show {record.run_id}`"
             yield attention("retraining", f"{text}: {record.reason}", move)
         else:
-            yield Finding("retraining", text)
+            yield Diagnosis("retraining", text)
 
 
-def trainings(patient: Patient) -> Iterator[Finding]:
+def trainings(patient: Patient) -> Iterator[Diagnosis]:
     """Solutions whose newest training failed."""
     for solution in patient.adapters.registry.all(Solution):
         newest = patient.adapters.registry.page(SolutionVersion, 1, parent=solution.name)
@@ -82,7 +82,7 @@ def trainings(patient: Patient) -> Iterator[Finding]:
                 )
 
 
-def deliveries(patient: Patient) -> Iterator[Finding]:
+def deliveries(patient: Patient) -> Iterator[Diagnosis]:
     """Notifications that did not arrive."""
     failing = [
         one
@@ -100,7 +100,7 @@ def deliveries(patient: Patient) -> Iterator[Finding]:
         )
 
 
-def problems(patient: Patient) -> Iterator[Finding]:
+def problems(patient: Patient) -> Iterator[Diagnosis]:
     """The current problems."""
     standing = patient.adapters.problems(patient.settings).standing(patient.now)
     for problem in standing:
@@ -108,4 +108,4 @@ def problems(patient: Patient) -> Iterator[Finding]:
             f"problem: {problem.name}", f"{problem.message} (since {iso(problem.since)})"
         )
     if not standing:
-        yield Finding("problems", "none stands")
+        yield Diagnosis("problems", "none stands")

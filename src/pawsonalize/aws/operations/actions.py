@@ -10,7 +10,7 @@ from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.schemas import DatasetType
-from pawsonalize.engine.ingest.datasets import Record
+from pawsonalize.engine.ingest.datasets import DatasetRow
 from pawsonalize.engine.ingest.event_form import read_interaction
 from pawsonalize.engine.resources.datasets import actions_of
 from pawsonalize.engine.serving.recommender import Runtime
@@ -23,7 +23,7 @@ def put_actions(services: AwsServices, members: Members) -> None:
     """Takes 1 to 10 actions, each with the properties that the dataset's schema has."""
     dataset = dataset_of(services, members, DatasetType.ACTIONS)
     records = [
-        Record(action["actionId"], properties_of(action, f"actions.{place}.member"))
+        DatasetRow(action["actionId"], properties_of(action, f"actions.{place}.member"))
         for place, action in enumerate(members["actions"], 1)
     ]
     check_records(services.datasets.put_items(dataset, records), "actions")

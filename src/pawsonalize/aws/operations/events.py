@@ -10,7 +10,7 @@ from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.schemas import DatasetType
-from pawsonalize.engine.ingest.datasets import Record
+from pawsonalize.engine.ingest.datasets import DatasetRow
 from pawsonalize.engine.ingest.decoding.decoder import read_json
 from pawsonalize.engine.ingest.event_form import read_interaction
 from pawsonalize.engine.ingest.events import Rejection
@@ -68,7 +68,7 @@ def put_items(services: AwsServices, members: Members) -> None:
     """Takes 1 to 10 items, each with the properties that the dataset's schema has."""
     dataset = dataset_of(services, members, DatasetType.ITEMS)
     records = [
-        Record(item["itemId"], properties_of(item, f"items.{place}.member"))
+        DatasetRow(item["itemId"], properties_of(item, f"items.{place}.member"))
         for place, item in enumerate(members["items"], 1)
     ]
     check_records(services.datasets.put_items(dataset, records), "items")
@@ -78,7 +78,7 @@ def put_users(services: AwsServices, members: Members) -> None:
     """Takes 1 to 10 users, each with the properties that the dataset's schema has."""
     dataset = dataset_of(services, members, DatasetType.USERS)
     records = [
-        Record(user["userId"], properties_of(user, f"users.{place}.member"))
+        DatasetRow(user["userId"], properties_of(user, f"users.{place}.member"))
         for place, user in enumerate(members["users"], 1)
     ]
     check_records(services.datasets.put_users(dataset, records), "users")

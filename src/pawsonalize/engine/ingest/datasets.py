@@ -35,7 +35,7 @@ Attributes = dict[str, str | float | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class DatasetRow:
     """An item or user as it was sent: its id, and its attributes by name.
 
     Names are those of the schema in any case, with or without underscores (`ageGroup`).
@@ -46,7 +46,7 @@ class Record:
 
 
 def put_items(
-    catalogue: Catalogue, schema: Schema, records: Sequence[Record]
+    catalogue: Catalogue, schema: Schema, records: Sequence[DatasetRow]
 ) -> tuple[Rejection, ...]:
     """Store the good ones, each replacing the item of its id whole, and report on the bad ones."""
     items: list[Item] = []
@@ -62,7 +62,7 @@ def put_items(
 
 
 def put_users(
-    catalogue: Catalogue, schema: Schema, records: Sequence[Record]
+    catalogue: Catalogue, schema: Schema, records: Sequence[DatasetRow]
 ) -> tuple[Rejection, ...]:
     """The same with users."""
     users: list[User] = []
@@ -78,14 +78,14 @@ def put_users(
     return tuple(rejected)
 
 
-def _item(schema: Schema, record: Record) -> Item:
+def _item(schema: Schema, record: DatasetRow) -> Item:
     item_id = parse_id(record.record_id, "itemId")
     attributes = _attributes(schema, record)
     created = attributes.pop(CREATED, None)
     return Item(item_id, attributes, None if created is None else read_created_at(str(created)))
 
 
-def _attributes(schema: Schema, record: Record) -> Attributes:
+def _attributes(schema: Schema, record: DatasetRow) -> Attributes:
     """Every column of the schema but the id; InvalidInput names one that does not fit."""
     columns = [
         field for field in schema.fields if field.name not in REQUIRED_FIELDS[schema.dataset]
@@ -212,11 +212,11 @@ class Datasets:
                 return tracker
         raise NotFound(f"there is no event tracker with the tracking id {tracking_id}: create one")
 
-    def put_items(self, dataset: Dataset, records: Sequence[Record]) -> tuple[Rejection, ...]:
+    def put_items(self, dataset: Dataset, records: Sequence[DatasetRow]) -> tuple[Rejection, ...]:
         """Put items, or actions, into the dataset; a bad one costs no good one."""
         return put_items(*self._described(dataset), records)
 
-    def put_users(self, dataset: Dataset, records: Sequence[Record]) -> tuple[Rejection, ...]:
+    def put_users(self, dataset: Dataset, records: Sequence[DatasetRow]) -> tuple[Rejection, ...]:
         """Put users into the dataset; a bad one costs no good one."""
         return put_users(*self._described(dataset), records)
 

@@ -86,7 +86,7 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class IngestReceipt:
     """The result for a call's events; accepted ones are durable, duplicates already were."""
 
     accepted: int
@@ -124,7 +124,7 @@ class Ingest:
         received_at: int,
         dataset_group: str = DEFAULT_DATASET_GROUP,
         unknown: UnknownFields | None = None,
-    ) -> Receipt:
+    ) -> IngestReceipt:
         """Store the good events of a call, in that dataset group, and report on the bad ones.
 
         Unknown fields are noted in `unknown`. InvalidInput for an empty or too long call.
@@ -144,7 +144,7 @@ class Ingest:
             )
         stored = await self.put(events) if events else []
         accepted = sum(stored)
-        return Receipt(accepted, len(stored) - accepted, tuple(rejected))
+        return IngestReceipt(accepted, len(stored) - accepted, tuple(rejected))
 
     async def put(self, events: Sequence[Event]) -> list[bool]:
         """Store ready-made events, of any dataset groups; they are durable when this returns.

@@ -70,7 +70,7 @@ _PAGE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MetricSums:
     """A metric's value of the events of one hour and source; `hour` is its first millisecond."""
 
     metric: AttributedMetric
@@ -93,7 +93,9 @@ class Measuring:
     catalogue: Catalogue
     impressions: Impressions
 
-    def measured(self, attribution: MetricAttribution, after: int, through: int) -> list[Measured]:
+    def measured(
+        self, attribution: MetricAttribution, after: int, through: int
+    ) -> list[MetricSums]:
         """The metrics of the events with `after < offset <= through`, by hour, name and source."""
         wanted = [(one, parse_expression(one.expression)) for one in attribution.metrics]
         sums: defaultdict[tuple[int, int, str], float] = defaultdict(float)
@@ -106,7 +108,7 @@ class Measuring:
                     hour = event.sent_at // HOUR * HOUR
                     sums[hour, place, source] += self._value(event, expression)
         return [
-            Measured(wanted[place][0], wanted[place][1].function, source, hour, value)
+            MetricSums(wanted[place][0], wanted[place][1].function, source, hour, value)
             for (hour, place, source), value in sorted(sums.items())
         ]
 
@@ -252,7 +254,7 @@ class MetricAttributions:
             self.outputs.at(attribution.target)
 
 
-def _csv(measured: Sequence[Measured]) -> bytes:
+def _csv(measured: Sequence[MetricSums]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(_HEADER)

@@ -21,7 +21,7 @@ _RECENT = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Worker(Generic[ResourceT]):
+class JobWorker(Generic[ResourceT]):
     """Does the jobs of a kind, one after the other, each time `work` is called.
 
     `perform` does one and returns its changes; if it raises, the job failed with that reason. While
@@ -109,10 +109,10 @@ class JobTable:
         return job
 
     @cached_property
-    def workers(self) -> tuple[Worker[Any], ...]:
+    def workers(self) -> tuple[JobWorker[Any], ...]:
         """The workers, one for each kind."""
         return tuple(
-            Worker(
+            JobWorker(
                 self.registry,
                 kind.resource,
                 kind.perform,

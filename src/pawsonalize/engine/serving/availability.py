@@ -26,7 +26,7 @@ class _Count:
     counted: PerCatalogue[Counts]
 
 
-class SupplyWatch:
+class AvailabilityWatch:
     """The availability as it is now; that of another moment is counted when a query asks.
 
     A query after a committed change sees it, in any process: each answer reads the revision first.
@@ -34,8 +34,8 @@ class SupplyWatch:
     newest change.
     """
 
-    def __init__(self, supply: Availability) -> None:
-        self._supply = supply
+    def __init__(self, availability: Availability) -> None:
+        self._availability = availability
         self._last = _Count(Revision(0, 0), 0, 0, {}, PerCatalogue())
 
     def of(self, item_ids: tuple[str, ...], at: int, now: int) -> Counts | None:
@@ -51,22 +51,22 @@ class SupplyWatch:
         return count.counted.put(item_ids, _of(item_ids, count.animals)) if known is None else known
 
     def _current(self, now: int) -> _Count:
-        last, revision = self._last, self._supply.revision()
+        last, revision = self._last, self._availability.revision()
         at = max(now, revision.at)
         if revision == last.revision and last.at <= at < last.until:
             return last
-        until = self._supply.next_change(at)
+        until = self._availability.next_change(at)
         animals = self._recounted(last, at)
         return _Count(revision, at, FOREVER if until is None else until, animals, PerCatalogue())
 
     def _recounted(self, known: _Count, at: int) -> dict[str, int]:
         """The animals of each item at a moment, from a count of another."""
         if not known.revision.number:
-            return self._supply.count(at)
-        changed = self._supply.changed(known.revision, known.at, at)
+            return self._availability.count(at)
+        changed = self._availability.changed(known.revision, known.at, at)
         if len(changed) > _MANY:
-            return self._supply.count(at)
-        there = self._supply.count(at, changed)
+            return self._availability.count(at)
+        there = self._availability.count(at, changed)
         kept = {item: animals for item, animals in known.animals.items() if item not in changed}
         return kept | there
 

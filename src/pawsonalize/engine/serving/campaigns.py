@@ -15,7 +15,7 @@ from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Solution
-from pawsonalize.engine.serving.availability import SupplyWatch
+from pawsonalize.engine.serving.availability import AvailabilityWatch
 from pawsonalize.engine.serving.filters.filtering import Filterings
 from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.live_model import LiveModel
@@ -48,7 +48,7 @@ class Runtimes:
         live_model: Callable[[str], LiveModel],
         *,
         pinned: Mapping[str, LiveModel],
-        supply: SupplyWatch,
+        availability: AvailabilityWatch,
         filterings: Filterings,
         catalogue: Catalogue,
         now: Callable[[], int],
@@ -60,7 +60,7 @@ class Runtimes:
         self._impressions = impressions
         self._live_model = live_model
         self._pinned = pinned
-        self._supply = supply
+        self._availability = availability
         self._filterings = filterings
         self._catalogue = catalogue
         self._now = now
@@ -144,13 +144,13 @@ class Runtimes:
                 return kept
         group = self._registry.get(Solution, campaign.solution).data_group
         live = self._pinned.get(name) or self._live_model(name)
-        supply = self._supply if group == DATASET_GROUP else None
+        availability = self._availability if group == DATASET_GROUP else None
         runtime = Runtime(
             self._log.of(group),
             live,
             self._impressions,
             None,
-            supply,
+            availability,
             self._filterings.of(group),
             self._catalogue.of(group),
             strict=True,

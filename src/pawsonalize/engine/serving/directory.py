@@ -6,11 +6,11 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, NotReady
+from pawsonalize.engine.resources.cached_lookup import CachedLookup
 from pawsonalize.engine.resources.campaigns import Campaign, Recommender
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.remembered import Remembered
 from pawsonalize.engine.resources.resource import Resource
 from pawsonalize.engine.resources.solutions import Solution
 from pawsonalize.engine.resources.status import Status
@@ -161,9 +161,9 @@ class Directory:
     def __init__(self, registry: Registry, reference: Reference, now: Callable[[], int]) -> None:
         self._registry = registry
         self._reference = reference
-        self._groups = Remembered(self._group, now)
-        self._campaigns = Remembered(self._campaign, now)
-        self._serving = Remembered(self._live, now)
+        self._groups = CachedLookup(self._group, now)
+        self._campaigns = CachedLookup(self._campaign, now)
+        self._serving = CachedLookup(self._live, now)
 
     def dataset_group(self, address: Address) -> str:
         """The dataset group that is meant: the named one, the campaign's, or the default one.

@@ -10,7 +10,13 @@ from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.resources.campaign_updates import CALLED_OFF, Campaigns
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.engine.serving.served import Fold, Loader, Served, ServingSettings, sustained_tps
+from pawsonalize.engine.serving.served import (
+    Loader,
+    RefreshedCounts,
+    Served,
+    ServingSettings,
+    sustained_tps,
+)
 
 _WEIGH_EVERY = 10 * SECOND
 _TRY_AGAIN_EVERY = 10 * SECOND  # to load a model that could not be loaded
@@ -44,7 +50,7 @@ class LiveModel:
         self._served: Served | None = None
         self._ready: dict[str, Served] = {}
         self._seen: tuple[int, int] | None = None
-        self._unfit: Fold | None = None
+        self._unfit: RefreshedCounts | None = None
         self._stale: str | None = None
         self._damage: str | None = None
         self._refused: str | None = None
@@ -142,25 +148,25 @@ class LiveModel:
         """Serve the newest counts of the version; if they cannot be used, `fault` says so."""
         if self._served is None:
             return
-        fold = self._loader.newer_fold(self._served)
-        if fold is None or fold == self._unfit:
+        counts = self._loader.newer_counts(self._served)
+        if counts is None or counts == self._unfit:
             return
         try:
-            self._swap(self._loader.folded(self._served, fold, now))
+            self._swap(self._loader.refreshed(self._served, counts, now))
         except PawsonalizeError as error:
-            self._note_unfit(fold, error.message)
-            log.error("fold not served", fold=fold.location, reason=error.message)
+            self._note_unfit(counts, error.message)
+            log.error("counts not served", counts=counts.location, reason=error.message)
         except Exception as error:  # whatever it is, the counts that are served are good
-            self._note_unfit(fold, repr(error))
-            log.error("fold not served", fold=fold.location, exc_info=error)
+            self._note_unfit(counts, repr(error))
+            log.error("counts not served", counts=counts.location, exc_info=error)
         else:
             self._stale = None
-            log.info("folded", fold=fold.location)
+            log.info("refreshed", counts=counts.location)
 
-    def _note_unfit(self, fold: Fold, reason: str) -> None:
-        self._unfit = fold
+    def _note_unfit(self, counts: RefreshedCounts, reason: str) -> None:
+        self._unfit = counts
         self._stale = (
-            f"the newest counts of {fold.version} cannot be used ({reason}), so older ones serve:"
+            f"the newest counts of {counts.version} cannot be used ({reason}), so older ones serve:"
             " the next refresh makes new ones; if it fails as well, run `pawsonalize train`"
         )
 

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import MINUTE, SECOND
-from pawsonalize.engine.serving.filters.columns import Attributes, Columns
+from pawsonalize.engine.serving.filters.columns import AttributeColumns, Attributes
 from pawsonalize.storage.catalogue import Catalogue, Item
 
 T = TypeVar("T")
@@ -50,17 +50,17 @@ _ITEMS = "ITEMS"
 class _Reading:
     at: int
     items: Mapping[str, Item]
-    columns: PerCatalogue[Columns]
+    columns: PerCatalogue[AttributeColumns]
 
     def rows(self, item_ids: Sequence[str]) -> list[Attributes]:
         return [_described(item_id, self.items.get(item_id)) for item_id in item_ids]
 
-    def remember(self, item_ids: tuple[str, ...]) -> Columns:
+    def remember(self, item_ids: tuple[str, ...]) -> AttributeColumns:
         """Columns of these items, kept in place of those that were made first."""
-        return self.columns.put(item_ids, Columns(item_ids, self.rows(item_ids)))
+        return self.columns.put(item_ids, AttributeColumns(item_ids, self.rows(item_ids)))
 
 
-class ItemMetadata:
+class MetadataReader:
     """The items dataset as read last; nothing is read before the first query needs it.
 
     `refresh` shows changes at once; without it they show after a minute.
@@ -83,7 +83,7 @@ class ItemMetadata:
             read.remember(item_ids)
         self._last = read
 
-    def columns(self, item_ids: tuple[str, ...], now: int) -> Columns:
+    def columns(self, item_ids: tuple[str, ...], now: int) -> AttributeColumns:
         """The attributes of a model's items; as columns they are kept as long as the items are."""
         reading = self._current(now)
         known = reading.columns.get(item_ids)

@@ -11,7 +11,7 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import DEFAULT_EVENT_TYPE, Visitor
 from pawsonalize.engine.resources.names import new_recommendation_id
 from pawsonalize.engine.serving.animals.distance import Postcodes
-from pawsonalize.engine.serving.availability import SupplyWatch
+from pawsonalize.engine.serving.availability import AvailabilityWatch
 from pawsonalize.engine.serving.context import disliked_animals, query_context, taken_off
 from pawsonalize.engine.serving.exploration import Explored, explore
 from pawsonalize.engine.serving.filters.columns import Mask
@@ -98,7 +98,7 @@ class Runtime:
         recommender: Serving,
         impressions: ImpressionLog | None,
         reranker: Serving | None = None,
-        supply: SupplyWatch | None = None,
+        availability: AvailabilityWatch | None = None,
         filtering: Filtering | None = None,
         catalogue: Catalogue | None = None,
         *,
@@ -113,7 +113,7 @@ class Runtime:
         self._recommender = recommender
         self._impressions = impressions
         self._reranker = reranker
-        self._supply = supply
+        self._availability = availability
         self._filtering = filtering
         self._catalogue = catalogue
         self._strict = strict
@@ -155,13 +155,13 @@ class Runtime:
         if not 1 <= query.limit <= MAX_RESULTS:
             raise InvalidInput(f"limit must be from 1 to {MAX_RESULTS}", field="limit")
         served, query = self._recommender.current, self.carrying(query)
-        supply = self._supply_of(served, query)
+        availability = self._availability_of(served, query)
         about = self._item_in_question(served, query.item_id)
-        context = replace(self._context(served, query, about), availability=supply)
+        context = replace(self._context(served, query, about), availability=availability)
         scores = served.model.score_catalogue(context)
         scores = taken_off(scores, context, served.model.item_ids)
         name = query.recommendation_id or new_recommendation_id(query.now)
-        available = _available(served.model.item_ids, supply, about)
+        available = _available(served.model.item_ids, availability, about)
         chosen, promotions = self._chosen(served, scores, name, available, query)
         places = list(chosen.positions)
         ids = [served.model.item_ids[place] for place in places]
@@ -293,10 +293,10 @@ class Runtime:
         seen = ContextEvent(about, DEFAULT_EVENT_TYPE, query.at)
         return replace(context, events=(seen, *context.events))
 
-    def _supply_of(self, served: Served, query: Query) -> NDArray[np.int64] | None:
-        if self._supply is None:
+    def _availability_of(self, served: Served, query: Query) -> NDArray[np.int64] | None:
+        if self._availability is None:
             return None
-        return self._supply.of(served.model.item_ids, query.at, query.now)
+        return self._availability.of(served.model.item_ids, query.at, query.now)
 
     def _ranking(self) -> Served:
         reranker = self._reranker
@@ -350,12 +350,12 @@ def _best(
 
 
 def _available(
-    item_ids: Sequence[str], supply: NDArray[np.int64] | None, about: str | None
+    item_ids: Sequence[str], availability: NDArray[np.int64] | None, about: str | None
 ) -> NDArray[np.bool_] | None:
     """Which items may be in the answer: the available ones, except the query's own."""
     if about is None or about not in item_ids:
-        return None if supply is None else supply > 0
-    available = np.ones(len(item_ids), np.bool_) if supply is None else supply > 0
+        return None if availability is None else availability > 0
+    available = np.ones(len(item_ids), np.bool_) if availability is None else availability > 0
     available[item_ids.index(about)] = False
     return available
 

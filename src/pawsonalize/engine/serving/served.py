@@ -66,12 +66,12 @@ def load_model(artefacts: ArtefactStore, version: SolutionVersion) -> Model:
     return recipe_named(version.recipe).load(card, arrays)
 
 
-_MARK = ".fold-"
+_MARK = ".counts-"
 _KEPT = 2  # a worker may be loading the one before the newest
 
 
 @dataclass(frozen=True, slots=True)
-class Fold:
+class RefreshedCounts:
     """A version's model with the counts of what the cut sees of the log."""
 
     version: str
@@ -83,7 +83,7 @@ class Fold:
         return f"{self.version}{_MARK}{self.cut.log_offset:020}-{self.cut.as_of}"
 
     @classmethod
-    def at(cls, location: str) -> "Fold":
+    def at(cls, location: str) -> "RefreshedCounts":
         """The update at that location."""
         version, _, cut = location.rpartition(_MARK)
         offset, as_of = cut.split("-")
@@ -91,31 +91,34 @@ class Fold:
 
 
 @dataclass(frozen=True, slots=True)
-class Folds:
+class RefreshedArtefacts:
     """The incremental updates among the artefacts."""
 
     artefacts: ArtefactStore
 
-    def of(self, version: str) -> list[Fold]:
+    def of(self, version: str) -> list[RefreshedCounts]:
         """All updates of a version, oldest first."""
-        return [Fold.at(location) for location in self.artefacts.locations(f"{version}{_MARK}")]
+        return [
+            RefreshedCounts.at(location)
+            for location in self.artefacts.locations(f"{version}{_MARK}")
+        ]
 
-    def newest(self, version: str) -> Fold | None:
+    def newest(self, version: str) -> RefreshedCounts | None:
         """The version's newest, or None."""
-        return max(self.of(version), key=lambda fold: fold.cut.log_offset, default=None)
+        return max(self.of(version), key=lambda counts: counts.cut.log_offset, default=None)
 
     def trim(self, versions: Collection[str]) -> None:
         """Remove all but the newest updates of these versions."""
         locations = [one for one in self.artefacts.locations("") if _MARK in one]
-        kept = {fold.location for version in versions for fold in self.of(version)[-_KEPT:]}
+        kept = {counts.location for version in versions for counts in self.of(version)[-_KEPT:]}
         for location in locations:
             if location not in kept:
                 self.artefacts.remove(location)
 
     def remove(self, version: str) -> None:
         """Remove all updates of a version."""
-        for fold in self.of(version):
-            self.artefacts.remove(fold.location)
+        for counts in self.of(version):
+            self.artefacts.remove(counts.location)
 
 
 def reader_for(model: Model) -> FacetReader:
@@ -148,7 +151,7 @@ class Served:
     """A solution version with its model in memory, and its items' novelty, if it explores.
 
     `novelty` is calculated again now and then, from what is `exposed`. `reader` reads the facets
-    that the model knows. `fold` says as of when the counts are; None for those of the training.
+    that the model knows. `counts` says as of when the counts are; None for those of the training.
     """
 
     version: SolutionVersion
@@ -157,7 +160,7 @@ class Served:
     novelty: Novelty | None = None
     exposed: Exposed | None = None
     dataset_group: str = DEFAULT_DATASET_GROUP
-    fold: Fold | None = None
+    counts: RefreshedCounts | None = None
     reader: FacetReader = field(init=False)
 
     def __post_init__(self) -> None:
@@ -166,7 +169,7 @@ class Served:
     @property
     def cut(self) -> Cut:
         """What of the log the model knows."""
-        return self.version.cut if self.fold is None else self.fold.cut
+        return self.version.cut if self.counts is None else self.counts.cut
 
 
 class Serving(Protocol):
@@ -210,17 +213,17 @@ class Loader:
         model = load_model(self.artefacts, version)
         return self._tried(Served(version, model, settings), now)
 
-    def newer_fold(self, served: Served) -> Fold | None:
+    def newer_counts(self, served: Served) -> RefreshedCounts | None:
         """The newest counts of the version, if they are newer than the served ones."""
-        newest = Folds(self.artefacts).newest(served.version.name)
+        newest = RefreshedArtefacts(self.artefacts).newest(served.version.name)
         is_newer = newest is not None and newest.cut.log_offset > served.cut.log_offset
         return newest if is_newer else None
 
-    def folded(self, served: Served, fold: Fold, now: int) -> Served:
+    def refreshed(self, served: Served, counts: RefreshedCounts, now: int) -> Served:
         """The same version with those counts; raises as `load`."""
-        card, arrays = self.artefacts.load(fold.location)
+        card, arrays = self.artefacts.load(counts.location)
         model = recipe_named(served.version.recipe).load(card, arrays)
-        return self._tried(replace(served, model=model, fold=fold), now)
+        return self._tried(replace(served, model=model, counts=counts), now)
 
     def weighed(self, served: Served, now: int) -> Served:
         """The same with the novelty of that moment, if it explores."""

@@ -15,7 +15,7 @@ from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Cut, Solution, SolutionVersion
 from pawsonalize.engine.serving.facets import FacetReader
 from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.engine.serving.served import Fold, Folds
+from pawsonalize.engine.serving.served import RefreshedArtefacts, RefreshedCounts
 from pawsonalize.engine.training.kept_rows import KeptRows, digest, rows_since, rows_through
 from pawsonalize.engine.training.training_data import data_of
 from pawsonalize.recipes.catalogue import recipe_named
@@ -27,7 +27,7 @@ from pawsonalize.storage.event_log import EventLog
 log = structlog.get_logger()
 
 
-class Folder:
+class CountRefresher:
     """Updates in this process. Each update begins at the version, so none inherits from another."""
 
     def __init__(
@@ -37,14 +37,14 @@ class Folder:
         self._log = log
         self._catalogue = catalogue
         self._artefacts = artefacts
-        self._folds = Folds(artefacts)
+        self._folds = RefreshedArtefacts(artefacts)
 
     def served(self) -> set[str]:
         """The versions that campaigns serve."""
         campaigns = self._registry.all(Campaign)
         return {one.solution_version for one in campaigns if one.solution_version is not None}
 
-    def fold(self, name: str, now: int) -> Fold | None:
+    def refresh(self, name: str, now: int) -> RefreshedCounts | None:
         """Count all that is new into a version, and store that beside it, whole or not at all.
 
         None if nothing is new, or if the version cannot take it. Raises CorruptArtefact if the
@@ -65,11 +65,11 @@ class Folder:
         rows = rows_beyond(version, KeptRows.from_arrays(arrays), log, reader, cut.log_offset)
         seen = rows.sent_by(cut.as_of)
         data = data_of(seen, catalogue, cut, version.selection, digest, log.event_types)
-        fold = Fold(name, cut)
-        self._artefacts.save(fold.location, *refreshed(model, data))
+        counts = RefreshedCounts(name, cut)
+        self._artefacts.save(counts.location, *refreshed(model, data))
         asked_for = (one.versions for one in self._registry.all(Campaign))
         self._folds.trim({name, *chain.from_iterable(asked_for)})
-        return fold
+        return counts
 
 
 def refreshed(model: Model, data: TrainingData) -> tuple[ModelCard, Arrays]:
@@ -105,7 +105,7 @@ def are_behind(live: Iterable[LiveModel], log: EventLog) -> bool:
 
 
 def refresh_served(
-    folder: Folder, registry: Registry, problems: Problems, now: Callable[[], int]
+    folder: CountRefresher, registry: Registry, problems: Problems, now: Callable[[], int]
 ) -> bool:
     """Count new events for every served version; whether all went well.
 
@@ -114,7 +114,7 @@ def refresh_served(
     failed: dict[str, str] = {}
     for name in sorted(folder.served()):
         try:
-            folder.fold(name, now())
+            folder.refresh(name, now())
         except PawsonalizeError as error:
             log.error("not refreshed", solution_version=name, reason=error.message)
             failed[name] = error.message

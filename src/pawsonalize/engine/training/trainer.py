@@ -39,7 +39,7 @@ from pawsonalize.storage.event_log import EventLog
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class HeldOutMetrics:
     """Metrics by name, or the reason why there are none."""
 
     metrics: Mapping[str, float]
@@ -52,28 +52,28 @@ def held_out_metrics(
     recipe: Recipe[Any],
     settings: Any,
     seed: int,
-) -> Measured:
+) -> HeldOutMetrics:
     """Means over test users, of a model that was fitted without them.
 
     It has the same settings and seed. None if no user can be held out.
     """
     if len(data) == 0:
-        return Measured({}, "there are no events: send or import some, and train again")
+        return HeldOutMetrics({}, "there are no events: send or import some, and train again")
     holdout = hold_out(SplitName.PERSONALIZE, data, born, seed)
     if len(holdout.split) == 0:
-        return Measured({}, "no user has two events, so nothing of anybody can be held out")
+        return HeldOutMetrics({}, "no user has two events, so nothing of anybody can be held out")
     if len(holdout.training) == 0:
-        return Measured(
+        return HeldOutMetrics(
             {}, "nothing is left to train on when a user is held out: there are too few"
         )
     judgement = holdout.judge(recipe.fit(holdout.training, settings, seed))
     means = judgement.values().mean(axis=0).tolist()
     covered = judgement.coverage(len(holdout.training.item_ids))
-    return Measured({"coverage": covered, **dict(zip(METRICS, means, strict=True))})
+    return HeldOutMetrics({"coverage": covered, **dict(zip(METRICS, means, strict=True))})
 
 
 _REPORT_SECONDS = 1.0
-_BEING_MEASURED = Measured(
+_BEING_MEASURED = HeldOutMetrics(
     {}, "it is being measured, ask again in a minute; if it stays so, that died: train again"
 )
 
@@ -120,7 +120,7 @@ class Trainer:
             return version
         if version.status is not Status.CREATE_IN_PROGRESS:
             version = self._registry.update(moved(version, Status.CREATE_IN_PROGRESS), self._now())
-        report = Report(self._registry, version, self._now)
+        report = ProgressReport(self._registry, version, self._now)
         try:
             trained, unmeasured = self._trained(version, report)
         except Exception as error:
@@ -129,14 +129,14 @@ class Trainer:
         return trained if unmeasured is None else self._measured_later(trained, unmeasured)
 
     def _trained(
-        self, version: SolutionVersion, report: "Report"
+        self, version: SolutionVersion, report: "ProgressReport"
     ) -> tuple[SolutionVersion, TrainingData | None]:
         """The version, ACTIVE, and the data it is yet to be measured on."""
         # An earlier training may have stored its model and died before it could say so.
         self._artefacts.remove(version.name)
         self._artefacts.sweep()
         fitted = self._fitted(version, report)
-        found, later = Measured(version.metrics, version.unmeasured), False
+        found, later = HeldOutMetrics(version.metrics, version.unmeasured), False
         if version.mode is TrainingMode.FULL and version.measured:
             report.phase("measuring")
             found = self._measured(version, fitted.data)
@@ -164,7 +164,7 @@ class Trainer:
         except Exception as error:  # the model is good, whatever happens here
             log.error("not measured", solution_version=version.name, exc_info=error)
             why = str(error) or type(error).__name__
-            found = Measured({}, f"measuring failed ({why}): train it again")
+            found = HeldOutMetrics({}, f"measuring failed ({why}): train it again")
 
         def measured(newest: SolutionVersion) -> SolutionVersion:
             return msgspec.structs.replace(newest, metrics=found.metrics, unmeasured=found.why_not)
@@ -174,13 +174,13 @@ class Trainer:
         except NotFound:  # somebody deleted it meanwhile
             return version
 
-    def _measured(self, version: SolutionVersion, data: TrainingData) -> Measured:
+    def _measured(self, version: SolutionVersion, data: TrainingData) -> HeldOutMetrics:
         group = self._registry.get(Solution, version.solution).data_group
         born = item_births(data, self._catalogue.of(group))
         recipe = recipe_named(version.recipe)
         return held_out_metrics(data, born, recipe, trained_settings(version), version.seed)
 
-    def _fitted(self, version: SolutionVersion, report: "Report") -> Fitted:
+    def _fitted(self, version: SolutionVersion, report: "ProgressReport") -> Fitted:
         report.phase("reading")
         group = self._registry.get(Solution, version.solution).data_group
         log, catalogue = self._log.of(group), self._catalogue.of(group)
@@ -204,7 +204,11 @@ class Trainer:
         return Fitted(data, replace(model.card, extra=extra), stored)
 
     def _updated(
-        self, version: SolutionVersion, log: EventLog, catalogue: Catalogue, report: "Report"
+        self,
+        version: SolutionVersion,
+        log: EventLog,
+        catalogue: Catalogue,
+        report: "ProgressReport",
     ) -> Fitted:
         assert version.base is not None
         base = self._registry.get(SolutionVersion, version.base)
@@ -227,7 +231,7 @@ def _data(
     return data_of(seen, catalogue, version.cut, version.selection, digest, event_types)
 
 
-class Report:
+class ProgressReport:
     """A training's progress in its version's row, written at most once a second."""
 
     def __init__(

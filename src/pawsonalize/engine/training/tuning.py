@@ -16,7 +16,7 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.resources.progress import Progress, silent
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion, Trial, Tuned, Tuning
 from pawsonalize.engine.training.evaluating.holdout import Holdout, SplitName, hold_out, part_of
-from pawsonalize.engine.training.evaluating.lists import asking
+from pawsonalize.engine.training.evaluating.lists import gate_queries
 from pawsonalize.engine.training.settings import trained_settings
 from pawsonalize.evaluation.bootstrap import paired_differences
 from pawsonalize.evaluation.judging import judge
@@ -113,7 +113,7 @@ class _Trying:
         """That of each of the questions with these numbers, shape (questions, 1)."""
         holdout, numbers = self.holdout, questions.tolist()
         model: Model = recipe_named(self.recipe).fit(holdout.training, settings, self.seed)
-        ranker = asking(holdout, self.recipe, self.seed).of_model(model)
+        ranker = gate_queries(holdout, self.recipe, self.seed).of_model(model)
         targets = [holdout.targets[number] for number in numbers]
         judgement = judge(lambda place: ranker(numbers[place]), targets)
         return judgement.values(metrics={NDCG_AT_10: METRICS[NDCG_AT_10]})

@@ -29,13 +29,13 @@ class Untrained:
         self,
         log: EventLog,
         catalogue: Catalogue,
-        supply: Availability,
+        availability: Availability,
         settings: ServingSettings,
         now: Callable[[], int],
     ) -> None:
         self._log = log
         self._catalogue = catalogue
-        self._supply = supply
+        self._availability = availability
         self._settings = settings
         self._now = now
         self._served: Served | None = None
@@ -57,11 +57,11 @@ class Untrained:
     @property
     def is_ready(self) -> bool:
         """Whether there is something to answer with."""
-        return self._served is not None or self._supply.revision().number > 0
+        return self._served is not None or self._availability.revision().number > 0
 
     def refresh(self) -> None:
         """Count again if animals or events changed, after a pause since the last count."""
-        revision, head = self._supply.revision().number, self._log.head()
+        revision, head = self._availability.revision().number, self._log.head()
         now = self._now()
         if not revision or (revision, head) == self._seen or now < self._rested_at:
             return

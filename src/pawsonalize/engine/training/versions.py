@@ -19,7 +19,7 @@ from pawsonalize.engine.resources.solutions import (
     Tuning,
 )
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.engine.serving.served import Folds
+from pawsonalize.engine.serving.served import RefreshedArtefacts
 from pawsonalize.engine.training.settings import trained_settings, with_meanings
 from pawsonalize.engine.training.tuning import planned_trials
 from pawsonalize.storage.artefacts import ArtefactStore
@@ -148,7 +148,7 @@ class SolutionVersions:
             self._registry.delete(SolutionVersion, version.name)
             if version.artefact is not None:
                 self._artefacts.remove(version.artefact)
-                Folds(self._artefacts).remove(version.name)
+                RefreshedArtefacts(self._artefacts).remove(version.name)
         self._registry.delete(Solution, name)
 
     def _wanted(

@@ -21,7 +21,7 @@ _PAGE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ArchiveFinding:
     """Something that is wrong with one object."""
 
     key: str
@@ -40,7 +40,7 @@ class Verification:
     pending: int
     planned_through: int
     head: int
-    findings: tuple[Finding, ...]
+    findings: tuple[ArchiveFinding, ...]
 
 
 def verify(
@@ -55,14 +55,14 @@ def verify(
     """
     head = log.head()
     segments = ledger.segments()
-    findings: list[Finding] = []
+    findings: list[ArchiveFinding] = []
     after = 0
     for done, segment in enumerate(segments, start=1):
         if segment.first <= after:
-            findings.append(Finding(segment.key, f"overlaps offsets up to {after}"))
+            findings.append(ArchiveFinding(segment.key, f"overlaps offsets up to {after}"))
         if segment.sha256 is not None:
             problems = _problems(log, objects, segment, after)
-            findings += [Finding(segment.key, problem) for problem in problems]
+            findings += [ArchiveFinding(segment.key, problem) for problem in problems]
         after = segment.last
         on_progress(done, len(segments))
     findings += _unknown(ledger, objects)
@@ -123,8 +123,8 @@ def _rows_of(log: EventLog, after: int, through: int) -> Iterator[LoggedEvent]:
         after = page[-1].offset
 
 
-def _unknown(ledger: ArchiveLedger, objects: ObjectStore) -> list[Finding]:
+def _unknown(ledger: ArchiveLedger, objects: ObjectStore) -> list[ArchiveFinding]:
     listed = sorted(key for key in objects.list() if not is_erasure(key))
     # Read after the listing: an object is planned before it is written.
     known = {segment.key for segment in ledger.segments()}
-    return [Finding(key, "is not in the ledger") for key in listed if key not in known]
+    return [ArchiveFinding(key, "is not in the ledger") for key in listed if key not in known]

@@ -16,7 +16,7 @@ from pawsonalize.recipes.counts.weights import WeighedLog
 
 
 @dataclass(frozen=True, slots=True)
-class Availability:
+class AvailabilityFactor:
     """`usual` (items,): available animals of each item, the mean over the events counted.
 
     All 0 where nothing is known of the past availability; then more animals are no better chance.
@@ -26,7 +26,7 @@ class Availability:
     smoothing: float
 
     @classmethod
-    def of(cls, log: WeighedLog, smoothing: float) -> "Availability":
+    def of(cls, log: WeighedLog, smoothing: float) -> "AvailabilityFactor":
         """Average over the events, each weighed by its age."""
         data = log.data
         return cls(data.stays.mean(data.time, log.fade, len(data.item_ids)), smoothing)
@@ -62,7 +62,7 @@ class Availability:
         return {"usual_availability": self.usual}
 
     @classmethod
-    def from_arrays(cls, arrays: Arrays, n_items: int, smoothing: float) -> "Availability":
+    def from_arrays(cls, arrays: Arrays, n_items: int, smoothing: float) -> "AvailabilityFactor":
         """Rebuild from `arrays`; CorruptArtefact when they do not fit."""
         return cls(take_weights(arrays, "usual_availability", (n_items,)), smoothing)
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from pawsonalize.recipes.counts.availability import Availability, AvailabilityHistory
+from pawsonalize.recipes.counts.availability import AvailabilityFactor, AvailabilityHistory
 from pawsonalize.recipes.counts.log import VisitLog
 from pawsonalize.recipes.counts.rows import Counts, SparseRows
 from pawsonalize.recipes.counts.steps import count_steps
@@ -58,7 +58,7 @@ class Usual:
 
     @classmethod
     def of(
-        cls, total: Array, index: ItemIndex, availability: Availability, likeness: Likeness
+        cls, total: Array, index: ItemIndex, availability: AvailabilityFactor, likeness: Likeness
     ) -> "Usual":
         """Count the choices `total` (items,)."""
         size = index.n_cells + 1

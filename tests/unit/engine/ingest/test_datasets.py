@@ -5,7 +5,7 @@ import pytest
 from pawsonalize.domain.errors import Conflict, InvalidInput, LimitExceeded, NotFound
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Visitor
 from pawsonalize.domain.schemas import DatasetType
-from pawsonalize.engine.ingest.datasets import Datasets, Record
+from pawsonalize.engine.ingest.datasets import DatasetRow, Datasets
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.datasets import (
     Dataset,
@@ -52,13 +52,13 @@ def test_good_items_are_stored_and_each_bad_one_is_named(
     datasets: Datasets, catalogue: Catalogue
 ) -> None:
     records = [
-        Record("tent", {"genre": "outdoor", "minAge": 3, "inStock": True}),
-        Record("no genre", {"minAge": 3}),
-        Record("half", {"genre": "x", "minAge": 2.5}),
-        Record("text", {"genre": "x", "minAge": "three"}),
-        Record("more", {"genre": "x", "colour": "red"}),
-        Record("x" * 257, {"genre": "x"}),
-        Record(7, {"GENRE": "toys", "creationTimestamp": 1_700_000_000}),
+        DatasetRow("tent", {"genre": "outdoor", "minAge": 3, "inStock": True}),
+        DatasetRow("no genre", {"minAge": 3}),
+        DatasetRow("half", {"genre": "x", "minAge": 2.5}),
+        DatasetRow("text", {"genre": "x", "minAge": "three"}),
+        DatasetRow("more", {"genre": "x", "colour": "red"}),
+        DatasetRow("x" * 257, {"genre": "x"}),
+        DatasetRow(7, {"GENRE": "toys", "creationTimestamp": 1_700_000_000}),
     ]
     rejected = datasets.put_items(datasets.of("shop", DatasetType.ITEMS), records)
     assert [one.index for one in rejected] == [1, 2, 3, 4, 5]
@@ -71,7 +71,7 @@ def test_good_items_are_stored_and_each_bad_one_is_named(
 
 
 def test_users_are_checked_like_items(datasets: Datasets, catalogue: Catalogue) -> None:
-    records = [Record("ann", {"score": 0.5}), Record("bob", {"score": float("nan")})]
+    records = [DatasetRow("ann", {"score": 0.5}), DatasetRow("bob", {"score": float("nan")})]
     rejected = datasets.put_users(datasets.of("shop", DatasetType.USERS), records)
     assert [one.index for one in rejected] == [1]
     assert catalogue.of("shop").user("ann") == User("ann", {"SCORE": 0.5})

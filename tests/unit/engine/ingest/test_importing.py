@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.schemas import DatasetType, Schema
-from pawsonalize.engine.ingest.importing.columns import Columns, read_schema
-from pawsonalize.engine.ingest.importing.csv_rows import CsvTable, Report, RowError
+from pawsonalize.engine.ingest.importing.columns import FileColumns, read_schema
+from pawsonalize.engine.ingest.importing.csv_rows import CsvTable, ImportReport, RowError
 from pawsonalize.engine.ingest.importing.importer import Loading
 from pawsonalize.engine.ingest.importing.rows import EventReader, ItemReader, UserReader
 from pawsonalize.storage.catalogue import Item, User
@@ -29,7 +29,7 @@ class Import:
         self, dataset: DatasetType, text: str | bytes, schema: Schema | None = None
     ) -> None:
         table = CsvTable(io.BytesIO(text.encode() if isinstance(text, str) else text))
-        columns = Columns.match(table.header, dataset, schema)
+        columns = FileColumns.match(table.header, dataset, schema)
         readers: dict[DatasetType, Callable[[], EventReader | ItemReader | UserReader]] = {
             DatasetType.INTERACTIONS: lambda: EventReader(columns, NOW),
             DatasetType.ITEMS: lambda: ItemReader(columns),
@@ -38,7 +38,7 @@ class Import:
         self.stored: list[object] = []
         self.errors: list[RowError] = []
         loading = Loading(table, 0, self.errors.append, lambda done, total: None)
-        self.report: Report = loading.run(dataset, readers[dataset]().read, self._store, SIZE)
+        self.report: ImportReport = loading.run(dataset, readers[dataset]().read, self._store, SIZE)
 
     def _store(self, rows: Sequence[object]) -> int:
         self.stored += rows

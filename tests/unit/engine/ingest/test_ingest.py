@@ -11,7 +11,7 @@ import pytest
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
-from pawsonalize.engine.ingest.events import Ingest, Receipt, Rejection
+from pawsonalize.engine.ingest.events import Ingest, IngestReceipt, Rejection
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.event_log import EventLog
 from tests import event_loop
@@ -38,7 +38,7 @@ def ingest(log: EventLog, animals: Animals) -> Iterator[Ingest]:
     ingest.close()
 
 
-def accept(ingest: Ingest, *forms: Any, now: int = T0) -> Receipt:
+def accept(ingest: Ingest, *forms: Any, now: int = T0) -> IngestReceipt:
     return event_loop.run(ingest.accept([json.dumps(form).encode() for form in forms], now))
 
 
@@ -51,8 +51,8 @@ def test_one_bad_event_never_costs_a_good_one(ingest: Ingest, log: EventLog) -> 
 
 def test_an_event_id_counts_once_in_a_call_and_forever(ingest: Ingest, log: EventLog) -> None:
     form = {**GOOD, "eventId": "e1"}
-    assert accept(ingest, form, form) == Receipt(1, 1, ())
-    assert accept(ingest, {**form, "userId": "eve"}) == Receipt(0, 1, ())
+    assert accept(ingest, form, form) == IngestReceipt(1, 1, ())
+    assert accept(ingest, {**form, "userId": "eve"}) == IngestReceipt(0, 1, ())
     assert log.head() == 1
 
 
@@ -99,7 +99,7 @@ def test_a_database_that_hangs_holds_up_nobody_else(log: EventLog, animals: Anim
             assert answered.wait(10), "the other request waited for this one"
             return None
 
-    async def run() -> Receipt:
+    async def run() -> IngestReceipt:
         ingest = Ingest(log, Far(animals._database), reads_are_local=False)
         event = json.dumps({"sessionId": "s1", "eventType": "view", "animal_id": "a7"}).encode()
         hanging = asyncio.create_task(ingest.accept([event], T0))

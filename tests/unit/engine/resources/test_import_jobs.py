@@ -6,7 +6,7 @@ import pytest
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.schemas import DatasetType
-from pawsonalize.engine.ingest.importing.csv_rows import Report
+from pawsonalize.engine.ingest.importing.csv_rows import ImportReport
 from pawsonalize.engine.ingest.importing.jobs import run_import_job
 from pawsonalize.engine.resources.datasets import DatasetImportJob
 from pawsonalize.engine.resources.registry import Registry
@@ -15,9 +15,9 @@ from tests.event_data import T0
 
 
 def test_an_import_job_keeps_what_became_of_the_rows(registry: Registry, tmp_path: Path) -> None:
-    report = Report(DatasetType.ITEMS, 7, 2, 1, ())
+    report = ImportReport(DatasetType.ITEMS, 7, 2, 1, ())
 
-    def work() -> Report:
+    def work() -> ImportReport:
         (running,) = registry.all(DatasetImportJob, parent="pawsonalize-items")
         assert running.status is Status.CREATE_IN_PROGRESS
         return report
@@ -33,7 +33,7 @@ def test_an_import_job_keeps_what_became_of_the_rows(registry: Registry, tmp_pat
 def test_an_import_that_fails_or_is_interrupted_says_so(
     registry: Registry, tmp_path: Path, error: BaseException
 ) -> None:
-    def work() -> Report:
+    def work() -> ImportReport:
         raise error
 
     with pytest.raises(type(error)):

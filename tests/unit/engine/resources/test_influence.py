@@ -7,7 +7,7 @@ from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.engine.serving.served import Fold, Loader, ServingSettings
+from pawsonalize.engine.serving.served import Loader, RefreshedCounts, ServingSettings
 from pawsonalize.recipes.contract import Model
 from pawsonalize.recipes.similar_items import SimilarItems, SimilarItemsSettings
 from pawsonalize.storage.artefacts import ArtefactStore
@@ -52,10 +52,10 @@ def test_a_version_is_served_with_the_influence_that_is_wanted(
 
 def test_its_folds_keep_the_influence(loader: Loader, artefacts: ArtefactStore) -> None:
     served = loader.load("v1", ServingSettings(popularity_influence=1.0), T0)
-    fold = Fold("v1", Cut(1, T0))
-    artefacts.save(fold.location, served.model.card, served.model.arrays())
-    folded = loader.folded(served, fold, T0)
-    assert hit_is_first(folded.model)
+    counts = RefreshedCounts("v1", Cut(1, T0))
+    artefacts.save(counts.location, served.model.card, served.model.arrays())
+    refreshed = loader.refreshed(served, counts, T0)
+    assert hit_is_first(refreshed.model)
 
 
 def test_a_campaign_may_not_ask_for_influence_on_a_recipe_without(

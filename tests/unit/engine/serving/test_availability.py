@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pawsonalize.domain.times import MINUTE
-from pawsonalize.engine.serving.availability import SupplyWatch
+from pawsonalize.engine.serving.availability import AvailabilityWatch
 from pawsonalize.engine.training.training_data import training_data
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.availability import Availability
@@ -40,14 +40,14 @@ def database(empty: Database) -> Database:
     return empty
 
 
-def counted(watch: SupplyWatch, at: int, now: int) -> list[int]:
+def counted(watch: AvailabilityWatch, at: int, now: int) -> list[int]:
     counts = watch.of(ITEMS, at, now)
     assert counts is not None
     return list(counts.tolist())
 
 
 def test_animals_that_wait_are_counted_by_their_item(database: Database) -> None:
-    watch = SupplyWatch(Availability(database))
+    watch = AvailabilityWatch(Availability(database))
     for at, counts in (
         (NOW, [1, 1, 0]),
         (NOW - 3 * MINUTE, [2, 1, 0]),
@@ -58,11 +58,11 @@ def test_animals_that_wait_are_counted_by_their_item(database: Database) -> None
 
 
 def test_without_animals_the_supply_is_not_known(empty: Database) -> None:
-    assert SupplyWatch(Availability(empty)).of(ITEMS, NOW, NOW) is None
+    assert AvailabilityWatch(Availability(empty)).of(ITEMS, NOW, NOW) is None
 
 
 def test_a_change_is_in_the_very_next_count_of_every_worker(database: Database) -> None:
-    watches = [SupplyWatch(Availability(database)) for _ in range(2)]
+    watches = [AvailabilityWatch(Availability(database)) for _ in range(2)]
     assert [counted(watch, NOW, NOW) for watch in watches] == [[1, 1, 0]] * 2
     Animals(database).put([animal("A1", ITEMS[0], listed=NOW - 5 * MINUTE, adopted=NOW)], NOW)
     assert [counted(watch, NOW, NOW) for watch in watches] == [[0, 1, 0]] * 2
@@ -73,7 +73,7 @@ def test_a_change_is_in_the_very_next_count_of_every_worker(database: Database) 
 def test_a_clock_that_runs_behind_does_not_bring_an_adopted_animal_back(
     database: Database,
 ) -> None:
-    watch = SupplyWatch(Availability(database))
+    watch = AvailabilityWatch(Availability(database))
     Animals(database).put([animal("A1", ITEMS[0], listed=NOW - 5 * MINUTE, adopted=NOW)], NOW)
     assert counted(watch, NOW - 50, NOW - 50) == [0, 1, 0]
 
@@ -86,7 +86,7 @@ def test_only_what_changed_is_counted_again(database: Database) -> None:
             self.asked.append(item_ids)
             return super().count(at, item_ids)
 
-    watch = SupplyWatch(Counting(database))
+    watch = AvailabilityWatch(Counting(database))
     counted(watch, NOW, NOW)
     counted(watch, NOW + 1, NOW + 1)
     assert Counting.asked == [None]

@@ -18,7 +18,7 @@ from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Cut, Solution, SolutionVersion
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.engine.serving.availability import SupplyWatch
+from pawsonalize.engine.serving.availability import AvailabilityWatch
 from pawsonalize.engine.serving.campaigns import Runtimes
 from pawsonalize.engine.serving.filters.evaluation import apply
 from pawsonalize.engine.serving.filters.filtering import Filterings
@@ -116,7 +116,7 @@ def make(
     campaigns: Campaigns,
     log: EventLog,
     catalogue: Catalogue,
-    supply: Availability,
+    availability: Availability,
     impressions: ImpressionLog,
     live: LiveModel,
 ) -> Iterator[Make]:
@@ -130,7 +130,7 @@ def make(
                 impressions,
                 lambda name: LiveModel(name, campaigns, loading, ServingSettings()),
                 pinned={RECOMMENDER: live},
-                supply=SupplyWatch(supply),
+                availability=AvailabilityWatch(availability),
                 filterings=Filterings(log, catalogue),
                 catalogue=catalogue,
                 now=lambda: T0,

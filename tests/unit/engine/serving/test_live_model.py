@@ -180,7 +180,7 @@ def test_counts_that_cannot_be_used_are_a_fault_and_the_older_ones_serve(
 ) -> None:
     release("v1", "a")
     live.refresh(T0)
-    (tmp_path / "models" / f"v1.fold-{5:020}-{T0}").mkdir()
+    (tmp_path / "models" / f"v1.counts-{5:020}-{T0}").mkdir()
     live.refresh(T0 + 1)
     assert serves(live) == ("v1", ("a",))
     assert live.fault is not None

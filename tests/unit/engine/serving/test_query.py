@@ -9,7 +9,7 @@ from pawsonalize.engine.serving.context import query_context
 from pawsonalize.engine.serving.facets import FacetReader
 from pawsonalize.engine.serving.filters.evaluation import apply
 from pawsonalize.engine.serving.filters.filtering import Filtering
-from pawsonalize.engine.serving.metadata import ItemMetadata
+from pawsonalize.engine.serving.metadata import MetadataReader
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.storage.catalogue import Catalogue, User, Value
 from pawsonalize.storage.event_log import EventLog
@@ -81,7 +81,7 @@ def test_a_model_without_user_facets_costs_no_look_up(log: EventLog, known: Cata
 def test_whatever_answers_a_query_reads_the_users_row_once(log: EventLog, known: Catalogue) -> None:
     reads = Reads(known)
     query = Query(ANN, T0, T0).carrying(reads)  # type: ignore[arg-type]
-    filtering = Filtering(log, reads, ItemMetadata(known))  # type: ignore[arg-type]
+    filtering = Filtering(log, reads, MetadataReader(known))  # type: ignore[arg-type]
     text = 'EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("*") IF CurrentUser.GENDER = "m"'
     for_men = apply(parse(text), {})
     for _ in range(2):

@@ -15,13 +15,13 @@ from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.defaults import RERANKER
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
-from pawsonalize.engine.serving.availability import SupplyWatch
+from pawsonalize.engine.serving.availability import AvailabilityWatch
 from pawsonalize.engine.serving.exploration import Novelty, explore, novelty
 from pawsonalize.engine.serving.filters.evaluation import AppliedFilter, apply
 from pawsonalize.engine.serving.filters.filtering import Filtering
 from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.engine.serving.metadata import ItemMetadata
+from pawsonalize.engine.serving.metadata import MetadataReader
 from pawsonalize.engine.serving.promotions import Promotion
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.ranking import shares
@@ -346,13 +346,13 @@ def test_an_answer_is_of_one_version_though_the_campaign_moves_on_meanwhile(ask:
 
 
 def test_of_what_no_animal_waits_nothing_is_recommended_nor_explored_and_reasons_know_it(
-    ask: Question, log: EventLog, animals: Animals, supply: Availability
+    ask: Question, log: EventLog, animals: Animals, availability: Availability
 ) -> None:
     animals.put([animal("A1", "2-Husky-3-2")], T0)
     due = novelty(np.zeros(2, np.int64), np.ones(2, np.bool_))
     model = ask.serve({"2-Beagle-2-2": 0.9, "2-Husky-3-2": 0.1}, due)
     ask.exploring(0.9)
-    runtime = Runtime(log, ask.live, ask.impressions, supply=SupplyWatch(supply))
+    runtime = Runtime(log, ask.live, ask.impressions, availability=AvailabilityWatch(availability))
     for _ in range(20):
         answer = runtime.recommend(Query(ANYONE, T0 + 1, T0 + 1, limit=2, explain=True))
         assert [item.item_id for item in answer.items] == ["2-Husky-3-2"]
@@ -375,7 +375,7 @@ def filtered(ask: Question, log: EventLog, catalogue: Catalogue) -> Runtime:
     """A runtime that filters, on a model that likes ten dogs more than three cats."""
     dogs = {f"2-Dog-1-{n}": 10.0 + n for n in range(10)}
     ask.serve(dogs | {f"1-Cat-1-{n}": 1.0 + n for n in range(3)}, novelty_of_all(13))
-    filtering = Filtering(log, catalogue, ItemMetadata(catalogue))
+    filtering = Filtering(log, catalogue, MetadataReader(catalogue))
     return Runtime(log, ask.live, ask.impressions, filtering=filtering)
 
 
@@ -416,15 +416,15 @@ def test_a_filter_and_the_supply_are_kept_to_together(
     log: EventLog,
     animals: Animals,
     catalogue: Catalogue,
-    supply: Availability,
+    availability: Availability,
 ) -> None:
     animals.put([animal("A1", "1-Cat-1-0"), animal("A2", "2-Dog-1-9")], T0)
     runtime = Runtime(
         log,
         ask.live,
         ask.impressions,
-        supply=SupplyWatch(supply),
-        filtering=Filtering(log, catalogue, ItemMetadata(catalogue)),
+        availability=AvailabilityWatch(availability),
+        filtering=Filtering(log, catalogue, MetadataReader(catalogue)),
     )
     dogs = Promotion("dogs", 50, species("2"))
     query = Query(ANYONE, T0 + 1, T0 + 1, filter=species("1"), promotion=dogs)

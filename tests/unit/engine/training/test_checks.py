@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from pawsonalize.demo import WorldSettings, generate
+from pawsonalize.engine.training.check_settings import CheckSettings
 from pawsonalize.engine.training.data_checks import (
-    CheckSettings,
     Finding,
     Severity,
     bot_users,

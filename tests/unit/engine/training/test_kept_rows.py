@@ -102,16 +102,16 @@ def test_folds_give_the_data_and_the_model_of_a_rebuild_from_the_log(
         rebuilt = training_data(
             log, catalogue, through=cut.log_offset, as_of=cut.as_of, selection=selection
         )
-        # From the training's rows as they are stored, and from those of the fold before.
+        # From the training's rows as they are stored, and from those of the counts before.
         stored = KeptRows.from_arrays(trained.arrays())
         assert stored is not None
         end = cut.log_offset
-        folded = rows_since(stored, through, log, reader, end)
-        chained = rows_since(chained, through, log, reader, end) if number == 1 else folded
-        for rows in (folded, chained):
+        refreshed = rows_since(stored, through, log, reader, end)
+        chained = rows_since(chained, through, log, reader, end) if number == 1 else refreshed
+        for rows in (refreshed, chained):
             seen = rows.sent_by(cut.as_of)
             assert_same(data_of(seen, catalogue, cut, selection, digest), rebuilt)
-        seen = folded.sent_by(cut.as_of)
+        seen = refreshed.sent_by(cut.as_of)
         fresh = model.refreshed(data_of(seen, catalogue, cut, selection, digest))
         whole = recipe.fit(rebuilt, chosen, 0)
         for name, array in whole.arrays().items():

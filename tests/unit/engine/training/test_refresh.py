@@ -14,8 +14,14 @@ from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
 from pawsonalize.engine.serving.exploration import Exposure
 from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.engine.serving.served import Fold, Folds, Loader, ServingSettings, load_model
-from pawsonalize.engine.training.refresh import Folder
+from pawsonalize.engine.serving.served import (
+    Loader,
+    RefreshedArtefacts,
+    RefreshedCounts,
+    ServingSettings,
+    load_model,
+)
+from pawsonalize.engine.training.refresh import CountRefresher
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.recipes.catalogue import RECIPES
@@ -34,8 +40,8 @@ NEW = "2-New-1-1"
 @pytest.fixture
 def folder(
     registry: Registry, log: EventLog, catalogue: Catalogue, artefacts: ArtefactStore
-) -> Folder:
-    return Folder(registry, log, catalogue, artefacts)
+) -> CountRefresher:
+    return CountRefresher(registry, log, catalogue, artefacts)
 
 
 class World:
@@ -83,24 +89,24 @@ def world(
 
 @pytest.mark.parametrize("recipe", [name for name in RECIPES if name != "next-best-action"])
 def test_a_fold_is_what_a_training_of_that_moment_would_be(
-    world: World, folder: Folder, artefacts: ArtefactStore, recipe: str
+    world: World, folder: CountRefresher, artefacts: ArtefactStore, recipe: str
 ) -> None:
     version = world.serve(recipe)
-    assert folder.fold(version.name, NOW) is None, "nothing is new"
+    assert folder.refresh(version.name, NOW) is None, "nothing is new"
     world.see(NEW, "2-B-1-1")
-    fold = folder.fold(version.name, NOW)
-    assert fold is not None
-    assert fold.cut == Cut(11, NOW)
-    _card, arrays = artefacts.load(fold.location)
+    counts = folder.refresh(version.name, NOW)
+    assert counts is not None
+    assert counts.cut == Cut(11, NOW)
+    _card, arrays = artefacts.load(counts.location)
     whole = load_model(artefacts, world.train(recipe))
     assert arrays.keys() == whole.arrays().keys()
     for name, array in whole.arrays().items():
         assert array.tobytes() == arrays[name].tobytes(), name
-    assert folder.fold(version.name, NOW) is None, "it is folded already"
+    assert folder.refresh(version.name, NOW) is None, "it is refreshed already"
 
 
 def test_a_version_of_old_that_kept_no_rows_is_folded_from_the_whole_log(
-    world: World, folder: Folder, artefacts: ArtefactStore
+    world: World, folder: CountRefresher, artefacts: ArtefactStore
 ) -> None:
     version = world.serve()
     assert version.artefact is not None
@@ -109,33 +115,33 @@ def test_a_version_of_old_that_kept_no_rows_is_folded_from_the_whole_log(
     kept = {name: array for name, array in arrays.items() if not name.startswith("rows.")}
     artefacts.save(version.artefact, card, kept)
     world.see(NEW)
-    fold = folder.fold(version.name, NOW + 1)
-    assert fold is not None
-    folded = msgspec.structs.replace(version, artefact=fold.location)
-    assert NEW in load_model(artefacts, folded).item_ids
+    counts = folder.refresh(version.name, NOW + 1)
+    assert counts is not None
+    refreshed = msgspec.structs.replace(version, artefact=counts.location)
+    assert NEW in load_model(artefacts, refreshed).item_ids
 
 
 def test_only_the_newest_folds_of_what_is_or_was_just_served_are_kept(
-    world: World, folder: Folder, artefacts: ArtefactStore
+    world: World, folder: CountRefresher, artefacts: ArtefactStore
 ) -> None:
     older = world.serve()
     world.see("a")
-    folder.fold(older.name, NOW)
+    folder.refresh(older.name, NOW)
     version = world.serve()
     offsets = []
     for number in range(4):
         world.see("a")
-        fold = folder.fold(version.name, NOW + number)
-        assert fold is not None
-        offsets.append(fold.cut.log_offset)
-    folds = Folds(artefacts)
-    assert [fold.cut.log_offset for fold in folds.of(version.name)] == offsets[-2:]
-    assert folds.newest(version.name) == fold
-    assert len(folds.of(older.name)) == 1, "a rollback would serve it"
+        counts = folder.refresh(version.name, NOW + number)
+        assert counts is not None
+        offsets.append(counts.cut.log_offset)
+    refreshes = RefreshedArtefacts(artefacts)
+    assert [counts.cut.log_offset for counts in refreshes.of(version.name)] == offsets[-2:]
+    assert refreshes.newest(version.name) == counts
+    assert len(refreshes.of(older.name)) == 1, "a rollback would serve it"
     latest = world.serve()
     world.see("a")
-    folder.fold(latest.name, NOW)
-    assert folds.of(older.name) == []
+    folder.refresh(latest.name, NOW)
+    assert refreshes.of(older.name) == []
     trained = {older.artefact, version.artefact, latest.artefact}
     assert trained <= set(artefacts.locations(""))
 
@@ -144,23 +150,25 @@ def test_a_deleted_solution_leaves_no_folds(
     world: World, artefacts: ArtefactStore, versions: SolutionVersions, registry: Registry
 ) -> None:
     version = world.train()
-    artefacts.save(Fold(version.name, Cut(99, NOW)).location, *artefacts.load(version.name))
+    artefacts.save(
+        RefreshedCounts(version.name, Cut(99, NOW)).location, *artefacts.load(version.name)
+    )
     registry.delete(Campaign, "recommender")
     versions.delete_solution("recommender", NOW)
     assert artefacts.locations("") == []
 
 
 def test_a_fold_that_dies_leaves_the_version_as_it_was(
-    world: World, folder: Folder, artefacts: ArtefactStore, monkeypatch: pytest.MonkeyPatch
+    world: World, folder: CountRefresher, artefacts: ArtefactStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version = world.serve()
     world.see(NEW)
     with monkeypatch.context() as patch:
         patch.setattr(np, "save", _full_disk)
         with pytest.raises(StorageUnavailable):
-            folder.fold(version.name, NOW)
+            folder.refresh(version.name, NOW)
     assert artefacts.locations("") == [version.artefact]
-    assert folder.fold(version.name, NOW) is not None
+    assert folder.refresh(version.name, NOW) is not None
 
 
 def _full_disk(*_arguments: object, **_more: object) -> None:
@@ -168,12 +176,12 @@ def _full_disk(*_arguments: object, **_more: object) -> None:
 
 
 def test_who_serves_the_version_swaps_to_its_newest_counts_and_keeps_its_name(
-    world: World, folder: Folder, live: LiveModel
+    world: World, folder: CountRefresher, live: LiveModel
 ) -> None:
     version = world.serve()
     held = live.current
     world.see(NEW, NEW)
-    folder.fold(version.name, NOW)
+    folder.refresh(version.name, NOW)
     assert not live.refresh(NOW), "it is the same version"
     served = live.current
     assert (served.version, served.cut) == (version, Cut(11, NOW))
@@ -182,21 +190,21 @@ def test_who_serves_the_version_swaps_to_its_newest_counts_and_keeps_its_name(
     live.refresh(NOW)
     assert live.current is served, "nothing is loaded twice"
     world.see(NEW)
-    newest = folder.fold(version.name, NOW + 5)
+    newest = folder.refresh(version.name, NOW + 5)
     live.refresh(NOW)
-    assert live.current.fold == newest
+    assert live.current.counts == newest
 
 
 def test_a_worker_that_starts_late_serves_the_fold_at_once(
     world: World,
-    folder: Folder,
+    folder: CountRefresher,
     registry: Registry,
     campaigns: Campaigns,
     artefacts: ArtefactStore,
 ) -> None:
     version = world.serve()
     world.see(NEW)
-    folder.fold(version.name, NOW)
+    folder.refresh(version.name, NOW)
     late = LiveModel("recommender", campaigns, Loader(registry, artefacts), ServingSettings())
     assert late.refresh(NOW)
     assert NEW in late.current.model.item_ids
@@ -204,7 +212,7 @@ def test_a_worker_that_starts_late_serves_the_fold_at_once(
 
 def test_a_broken_fold_is_not_served_and_tried_once(
     world: World,
-    folder: Folder,
+    folder: CountRefresher,
     live: LiveModel,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -212,9 +220,9 @@ def test_a_broken_fold_is_not_served_and_tried_once(
     version = world.serve()
     before = live.current
     world.see(NEW)
-    fold = folder.fold(version.name, NOW)
-    assert fold is not None
-    (tmp_path / "models" / fold.location / "cells.npy").write_bytes(b"no array")
+    counts = folder.refresh(version.name, NOW)
+    assert counts is not None
+    (tmp_path / "models" / counts.location / "cells.npy").write_bytes(b"no array")
     tried: list[str] = []
     load = ArtefactStore.load
 
@@ -225,17 +233,17 @@ def test_a_broken_fold_is_not_served_and_tried_once(
     monkeypatch.setattr(ArtefactStore, "load", noting)
     for _ in range(3):
         assert not live.refresh(NOW)
-    assert tried == [fold.location]
+    assert tried == [counts.location]
     assert live.current is before
     world.see(NEW)
-    folder.fold(version.name, NOW + 1)
+    folder.refresh(version.name, NOW + 1)
     live.refresh(NOW)
     assert live.current.cut.log_offset == 11
 
 
 def test_exploration_follows_the_items_and_events_of_the_fold(
     world: World,
-    folder: Folder,
+    folder: CountRefresher,
     registry: Registry,
     campaigns: Campaigns,
     artefacts: ArtefactStore,
@@ -251,7 +259,7 @@ def test_exploration_follows_the_items_and_events_of_the_fold(
     )
     version = world.serve()
     world.see(NEW, "2-B-1-0", "2-B-1-0", at=-DAY)
-    folder.fold(version.name, NOW)
+    folder.refresh(version.name, NOW)
     exploring.refresh(NOW)
     served = exploring.current
     assert served.novelty is not None
@@ -261,11 +269,11 @@ def test_exploration_follows_the_items_and_events_of_the_fold(
 
 
 def test_a_rollback_goes_back_to_the_version_as_it_was_served_last(
-    world: World, folder: Folder, live: LiveModel, campaigns: Campaigns
+    world: World, folder: CountRefresher, live: LiveModel, campaigns: Campaigns
 ) -> None:
     first = world.serve()
     world.see(NEW)
-    folder.fold(first.name, NOW)
+    folder.refresh(first.name, NOW)
     live.refresh(NOW)
     world.serve()
     campaigns.rollback("recommender", NOW)
@@ -275,20 +283,20 @@ def test_a_rollback_goes_back_to_the_version_as_it_was_served_last(
 
 
 def test_a_version_that_is_gone_cannot_be_folded(
-    world: World, folder: Folder, artefacts: ArtefactStore
+    world: World, folder: CountRefresher, artefacts: ArtefactStore
 ) -> None:
     version = world.serve()
     assert version.artefact is not None
     artefacts.remove(version.artefact)
     world.see(NEW)
     with pytest.raises(CorruptArtefact):
-        folder.fold(version.name, NOW)
+        folder.refresh(version.name, NOW)
 
 
-def test_a_fold_scores_for_everyone(world: World, folder: Folder, live: LiveModel) -> None:
+def test_a_fold_scores_for_everyone(world: World, folder: CountRefresher, live: LiveModel) -> None:
     version = world.serve()
     world.see(NEW, "2-B-1-3")
-    folder.fold(version.name, NOW)
+    folder.refresh(version.name, NOW)
     live.refresh(NOW)
     scores = live.current.model.score_catalogue(Context((), NOW))
     assert scores.sum() == pytest.approx(1, abs=1e-5)

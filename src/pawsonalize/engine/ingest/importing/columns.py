@@ -13,7 +13,7 @@ _INT64 = 2**63
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class FileColumns:
     """The place of each column of a file; `fields` and values have the same order.
 
     `required` are the places of columns that a row must fill.
@@ -23,7 +23,9 @@ class Columns:
     required: tuple[int, ...]
 
     @classmethod
-    def match(cls, header: Sequence[str], dataset: DatasetType, schema: Schema | None) -> "Columns":
+    def match(
+        cls, header: Sequence[str], dataset: DatasetType, schema: Schema | None
+    ) -> "FileColumns":
         """Type the header's columns by the schema, or plainly where it names none.
 
         InvalidInput for a required column that the header lacks.

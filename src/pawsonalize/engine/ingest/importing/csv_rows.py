@@ -36,7 +36,7 @@ def unreported(_error: RowError) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ImportReport:
     """The result of one file: each of its rows was accepted, a duplicate or rejected.
 
     Duplicates were imported before. `first_errors` has the first few of the rejected.

@@ -7,13 +7,13 @@ from typing import BinaryIO, TypeVar
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event
 from pawsonalize.domain.schemas import DatasetType, Schema
-from pawsonalize.engine.ingest.importing.columns import Columns
+from pawsonalize.engine.ingest.importing.columns import FileColumns
 from pawsonalize.engine.ingest.importing.csv_rows import (
     AS_IT_LOOKS,
     CsvRow,
     CsvTable,
+    ImportReport,
     OnError,
-    Report,
     RowError,
     unreported,
 )
@@ -47,7 +47,7 @@ class Loading:
         convert: Callable[[CsvRow], T],
         store: Callable[[list[T]], int],
         chunk_rows: int,
-    ) -> Report:
+    ) -> ImportReport:
         """Store what converts, in the file's order; `store` tells how many rows were new."""
         good = accepted = 0
         for chunk in self._chunks(convert, chunk_rows):
@@ -55,7 +55,9 @@ class Loading:
             accepted += store(chunk)
             self._on_progress(self._table.bytes_read, self._size)
         duplicates = good - accepted
-        return Report(dataset, accepted, duplicates, self._rejected, tuple(self._first_errors))
+        return ImportReport(
+            dataset, accepted, duplicates, self._rejected, tuple(self._first_errors)
+        )
 
     def _chunks(self, convert: Callable[[CsvRow], T], chunk_rows: int) -> Iterator[list[T]]:
         chunk: list[T] = []
@@ -113,7 +115,7 @@ class Importer:
         form: TextForm = AS_IT_LOOKS,
         on_error: OnError = unreported,
         on_progress: Progress = silent,
-    ) -> Report:
+    ) -> ImportReport:
         """Import a file; `on_progress` gets the bytes read and the file's size.
 
         InvalidInput if the file cannot be opened, is empty or lacks a required column. What is
@@ -144,14 +146,14 @@ class Importer:
         size: int = 0,
         on_error: OnError = unreported,
         on_progress: Progress = silent,
-    ) -> Report:
+    ) -> ImportReport:
         """Import what a binary stream holds; otherwise as `import_file`."""
         table = CsvTable(stream, form)
         if schema is not None and is_of_actions(dataset):
             schema = as_items(schema)
             dataset = schema.dataset
             table.rename(ACTION_ID, ITEM_ID)
-        columns = Columns.match(table.header, dataset, schema)
+        columns = FileColumns.match(table.header, dataset, schema)
         if schema is not None:
             self._catalogue.put_schema(schema)
         loading = Loading(table, size, on_error, on_progress)

@@ -9,8 +9,8 @@ from typing import Any
 from pawsonalize.domain.errors import InvalidInput, NotReady
 from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.engine.ingest.datasets import Datasets
-from pawsonalize.engine.ingest.importing.columns import Columns
-from pawsonalize.engine.ingest.importing.csv_rows import CsvTable, Report
+from pawsonalize.engine.ingest.importing.columns import FileColumns
+from pawsonalize.engine.ingest.importing.csv_rows import CsvTable, ImportReport
 from pawsonalize.engine.ingest.importing.importer import Importer
 from pawsonalize.engine.ingest.importing.rows import IMPORTED
 from pawsonalize.engine.ingest.job_files import SourceFile, Sources
@@ -42,7 +42,7 @@ class Imports:
         """Import the files; returns the counts, and the first errors."""
         return _outcome(self._imported(job))
 
-    def _imported(self, job: DatasetImportJob) -> list[tuple[str, Report]]:
+    def _imported(self, job: DatasetImportJob) -> list[tuple[str, ImportReport]]:
         dataset = self.datasets.registry.get(Dataset, job.dataset)
         schema = self.datasets.schema(dataset)
         files = self.sources.files(job.source)
@@ -85,12 +85,12 @@ class Imports:
 def _check_header(file: SourceFile, dataset_type: DatasetType, schema: Schema) -> None:
     with file.open() as stream:
         try:
-            Columns.match(CsvTable(stream).header, dataset_type, schema)
+            FileColumns.match(CsvTable(stream).header, dataset_type, schema)
         except InvalidInput as error:
             raise InvalidInput(f"{file.name}: {error.message}", field=error.field) from error
 
 
-def _outcome(reports: Sequence[tuple[str, Report]]) -> dict[str, Any]:
+def _outcome(reports: Sequence[tuple[str, ImportReport]]) -> dict[str, Any]:
     """The result of the rows; the job failed if not one of them was good."""
     errors = tuple(
         f"{name}, line {error.line}{f', {error.column}' if error.column else ''}: {error.reason}"
@@ -115,9 +115,9 @@ def run_import_job(
     jobs: Path,
     dataset: str,
     source: str,
-    work: Callable[[], Report],
+    work: Callable[[], ImportReport],
     now: Callable[[], int],
-) -> Report:
+) -> ImportReport:
     """Do the work as an import job into the dataset of that name; raises its error."""
     name = new_resource_name(f"{dataset}-import", now())
     with lock_of(job_folder(jobs, DatasetImportJob), name):

@@ -16,7 +16,7 @@ from pawsonalize.domain.events import (
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.schemas import Field
 from pawsonalize.domain.times import LATEST, SECOND, parse_moment
-from pawsonalize.engine.ingest.importing.columns import Columns, read_number, read_value
+from pawsonalize.engine.ingest.importing.columns import FileColumns, read_number, read_value
 from pawsonalize.engine.ingest.importing.csv_rows import CsvRow
 from pawsonalize.storage.catalogue import Item, User
 
@@ -27,7 +27,7 @@ Attributes = dict[str, str | float | None]
 class ItemReader:
     """Makes items of the rows of one file."""
 
-    def __init__(self, columns: Columns) -> None:
+    def __init__(self, columns: FileColumns) -> None:
         self._columns = columns
         self._id = columns.place("ITEM_ID")
         self._created = columns.place("CREATION_TIMESTAMP")
@@ -49,7 +49,7 @@ class ItemReader:
 class UserReader:
     """Makes users of the rows of one file."""
 
-    def __init__(self, columns: Columns) -> None:
+    def __init__(self, columns: FileColumns) -> None:
         self._columns = columns
         self._id = columns.place("USER_ID")
         self._others = columns.others(("USER_ID",))
@@ -105,7 +105,7 @@ class EventReader:
 
     def __init__(
         self,
-        columns: Columns,
+        columns: FileColumns,
         received_at: int,
         dataset_group: str = DEFAULT_DATASET_GROUP,
     ) -> None:

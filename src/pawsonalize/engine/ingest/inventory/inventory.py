@@ -18,7 +18,7 @@ MAX_ANIMALS = 1_000
 MAX_PAGE = 500
 
 
-class Outcome(StrEnum):
+class ListingOutcome(StrEnum):
     """The result of one listing."""
 
     CREATED = "created"
@@ -35,7 +35,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class InventoryReceipt:
     """The result of listings.
 
     `status_kept` counts animals whose status is from a later moment than the listing; of those
@@ -55,7 +55,7 @@ class Inventory:
     def __init__(self, animals: Animals) -> None:
         self._animals = animals
 
-    def put(self, listings: Sequence[Listing], told_at: int, now: int) -> Receipt:
+    def put(self, listings: Sequence[Listing], told_at: int, now: int) -> InventoryReceipt:
         """Take listings of animals as of a moment, all in one transaction.
 
         A listing without a status leaves the status as it is. A listing that is older than the
@@ -143,7 +143,7 @@ class _Entry:
 
     def __init__(self, told_at: int) -> None:
         self._told_at = told_at
-        self._outcomes: Counter[Outcome] = Counter()
+        self._outcomes: Counter[ListingOutcome] = Counter()
         self._kept = 0
         self._refused: list[Refused] = []
 
@@ -157,8 +157,8 @@ class _Entry:
                 self._refused.append(Refused(index, reason))
                 continue
             new = listing.animal if old is None else self._continued(old, listing)
-            outcome = Outcome.UNCHANGED if new == old else Outcome.UPDATED
-            self._outcomes[Outcome.CREATED if old is None else outcome] += 1
+            outcome = ListingOutcome.UNCHANGED if new == old else ListingOutcome.UPDATED
+            self._outcomes[ListingOutcome.CREATED if old is None else outcome] += 1
             now[new.animal_id] = new
         return [animal for animal in now.values() if animal != known.get(animal.animal_id)]
 
@@ -172,10 +172,10 @@ class _Entry:
             return new
         return _with(new, steps, max(self._told_at, new.status_at))
 
-    def receipt(self) -> Receipt:
+    def receipt(self) -> InventoryReceipt:
         """The result of the listings."""
-        counts = {outcome.value: self._outcomes[outcome] for outcome in Outcome}
-        return Receipt(**counts, status_kept=self._kept, refused=tuple(self._refused))
+        counts = {outcome.value: self._outcomes[outcome] for outcome in ListingOutcome}
+        return InventoryReceipt(**counts, status_kept=self._kept, refused=tuple(self._refused))
 
 
 def _with(animal: Animal, steps: Iterable[AnimalStatus], at: int) -> Animal:

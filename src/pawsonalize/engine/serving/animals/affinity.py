@@ -13,7 +13,7 @@ from pawsonalize.domain.preferences import PREFERRED, USER_FACET
 from pawsonalize.domain.times import HOUR
 from pawsonalize.domain.traits import TRAITS, Trait
 from pawsonalize.engine.serving.animals.available import Codes
-from pawsonalize.engine.serving.animals.settings import TasteSettings
+from pawsonalize.engine.serving.animals.settings import AffinitySettings
 from pawsonalize.engine.serving.recommender import GroupScores
 from pawsonalize.recipes.classes import LatentClasses
 from pawsonalize.recipes.contract import Context
@@ -27,7 +27,7 @@ _ASKED = {f"{USER_FACET}{question}": look for question, look in PREFERRED.items(
 _KEPT = 4  # classes at once: a recommender's and a reranker's, and what replaces them
 
 
-class Tastes:
+class TraitAffinity:
     """The part of the affinity that comes from what a visitor looks at, and from the quiz.
 
     For each of species, breed, family, size and age:
@@ -54,7 +54,7 @@ class Tastes:
         context: Context,
         codes: Codes,
         there: Counts,
-        settings: TasteSettings,
+        settings: AffinitySettings,
         classes: LatentClasses | None = None,
     ) -> Floats:
         """By the code of each group; all 0 for a visitor without events and quiz answers.
@@ -120,7 +120,7 @@ class _Look:
     def lifts(
         self,
         seen: Sequence[AnimalGroup],
-        settings: TasteSettings,
+        settings: AffinitySettings,
         classes: LatentClasses | None,
         expected: Floats | None,
     ) -> Floats:
@@ -214,7 +214,7 @@ MOST = 5.0
 _LEAST_SCORE = 1e-12
 
 
-class Likings:
+class GroupAffinity:
     """The log of a visitor's score for a group over an unknown visitor's, at most `MOST`.
 
     So popularity counts for nothing: with it, animals that few visitors like would wait until

@@ -19,8 +19,8 @@ from pawsonalize.engine.serving.animals.eligibility import (
     GOOD_WITH,
     NO_CODE,
     Eligibility,
+    EligibilityVerdict,
     Take,
-    Verdict,
     as_told,
     judge,
 )
@@ -72,7 +72,7 @@ class Codes(dict[str, int]):
         return code
 
 
-class Shelf:
+class AvailableAnimals:
     """The available animals; an animal keeps its slot as long as it is available.
 
     - `order` has the slots in canonical order: by moment of listing, then by id. It breaks ties,
@@ -145,7 +145,7 @@ class Shelf:
 
         return column
 
-    def judge(self, rules: Eligibility, slots: Chosen) -> Verdict:
+    def judge(self, rules: Eligibility, slots: Chosen) -> EligibilityVerdict:
         """The verdict on those animals; a bonded unit passes if all its animals do.
 
         It has as many unknown answers as the animal with the most.

@@ -5,7 +5,7 @@ from itertools import islice
 from threading import Lock
 
 from pawsonalize.domain.stays import FOREVER
-from pawsonalize.engine.serving.animals.available import Shelf
+from pawsonalize.engine.serving.animals.available import AvailableAnimals
 from pawsonalize.engine.serving.animals.distance import Postcodes
 from pawsonalize.storage.animal_exposures import AnimalExposures
 from pawsonalize.storage.animals import Animals
@@ -17,7 +17,7 @@ _AT_ONCE = 500
 _OVERLAP = 10_000
 
 
-class ShelfWatch:
+class AvailableAnimalsWatch:
     """The available animals as of now; those of another moment are read when a query asks.
 
     A query after a committed change sees it, in any process: each answer reads the revision first,
@@ -27,15 +27,15 @@ class ShelfWatch:
     def __init__(
         self,
         animals: Animals,
-        supply: Availability,
+        availability: Availability,
         exposures: AnimalExposures,
         postcodes: Postcodes,
     ) -> None:
         self._animals = animals
-        self._supply = supply
+        self._availability = availability
         self._exposures = exposures
         self._postcodes = postcodes
-        self._shelf = Shelf(postcodes)
+        self._available = AvailableAnimals(postcodes)
         self._known = (Revision(0, 0), 0, 0)
         self._counted_through = 0
         self._taking_in = Lock()
@@ -45,20 +45,20 @@ class ShelfWatch:
         """The places that postcodes stand for."""
         return self._postcodes
 
-    def of(self, at: int, now: int) -> Shelf:
+    def of(self, at: int, now: int) -> AvailableAnimals:
         """The available animals as of `at`; hold their lock while you read."""
         if at != now:
             return self._read(at)
         while not self._refresh(now):
             pass  # another thread was faster; what it read may be older than this query needs
-        return self._shelf
+        return self._available
 
     def count_shown(self) -> None:
         """Add what was shown since the last time."""
         after = max(0, self._counted_through - _OVERLAP)
         shown, through = self._exposures.changed(after)
-        with self._shelf.lock:
-            self._shelf.count_shown(shown)
+        with self._available.lock:
+            self._available.count_shown(shown)
         self._counted_through = max(through, self._counted_through)
 
     def _refresh(self, now: int) -> bool:
@@ -68,40 +68,40 @@ class ShelfWatch:
         """
         known = self._known
         before, since, until = known
-        revision = self._supply.revision()
+        revision = self._availability.revision()
         at = max(now, revision.at)
         if revision == before and since <= at < until:
             return True
-        next_change = self._supply.next_change(at)
+        next_change = self._availability.next_change(at)
         newer = revision, at, FOREVER if next_change is None else next_change
         if not before.number:
-            shelf = self._read(at)
+            available = self._read(at)
             with self._taking_in:
                 if self._known is not known:
                     return False
-                self._shelf, self._known = shelf, newer
+                self._available, self._known = available, newer
             return True
-        changed = self._supply.changed_animals(before, since, at)
+        changed = self._availability.changed_animals(before, since, at)
         here = self._animals.available_among(changed, at) if changed else {}
         shown = self._exposures.of(changed) if changed else {}
         with self._taking_in:
             if self._known is not known:
                 return False
             if changed:
-                with self._shelf.lock:
-                    self._shelf.put(changed, here, shown)
+                with self._available.lock:
+                    self._available.put(changed, here, shown)
             self._known = newer
         return True
 
-    def _read(self, at: int) -> Shelf:
+    def _read(self, at: int) -> AvailableAnimals:
         """A fresh set of the available animals, which no other thread has yet."""
-        shelf = Shelf(self._postcodes)
-        for items in _batches(self._supply.count(at)):
+        available = AvailableAnimals(self._postcodes)
+        for items in _batches(self._availability.count(at)):
             here = self._animals.available_of(items, at)
             # These are several reads, and an animal may change its group between them.
             ids = {animal.animal_id for animals in here.values() for animal in animals}
-            shelf.put(ids, here, self._exposures.of(ids))
-        return shelf
+            available.put(ids, here, self._exposures.of(ids))
+        return available
 
 
 def _batches(items: Collection[str]) -> Iterator[list[str]]:

@@ -100,7 +100,7 @@ ANYBODY = Eligibility()
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class EligibilityVerdict:
     """Which animals pass, and for how many rules the answer is unknown.
 
     Both have the shape (animals,); `asked` is the number of rules.
@@ -111,7 +111,9 @@ class Verdict:
     asked: int
 
 
-def judge(rules: Eligibility, take: Take, codes: Mapping[str, Mapping[str, int]]) -> Verdict:
+def judge(
+    rules: Eligibility, take: Take, codes: Mapping[str, Mapping[str, int]]
+) -> EligibilityVerdict:
     """The verdict on the animals whose columns `take` returns by name.
 
     `codes` has the codes of ids in the columns species, size, breed, group and animal. The column
@@ -127,7 +129,7 @@ def judge(rules: Eligibility, take: Take, codes: Mapping[str, Mapping[str, int]]
         passing &= ~excluded
         uncertain += unknown
         asked += 1
-    return Verdict(passing, uncertain, asked)
+    return EligibilityVerdict(passing, uncertain, asked)
 
 
 def _answers(

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.serving.animals.eligibility import Verdict
+from pawsonalize.engine.serving.animals.eligibility import EligibilityVerdict
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[Any]
@@ -43,7 +43,7 @@ def photos(count: Numbers) -> Floats:
     return np.asarray(np.minimum(count, _ENOUGH_PHOTOS) / _ENOUGH_PHOTOS)
 
 
-def compatibility(verdict: Verdict, out: Floats) -> None:
+def compatibility(verdict: EligibilityVerdict, out: Floats) -> None:
     """Minus the share of the visitor's rules whose answer is unknown, written into `out`."""
     np.subtract(0.0, verdict.uncertain, out=out)  # and not -0.0 where all is known
     out /= max(1, verdict.asked)

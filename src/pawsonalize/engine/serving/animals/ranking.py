@@ -9,13 +9,13 @@ import numpy as np
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.resources.names import new_recommendation_id
-from pawsonalize.engine.serving.animals.available import Shelf, Slots
-from pawsonalize.engine.serving.animals.available_watch import ShelfWatch
-from pawsonalize.engine.serving.animals.reasons import Standing, reasons_for
+from pawsonalize.engine.serving.animals.available import AvailableAnimals, Slots
+from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
+from pawsonalize.engine.serving.animals.reasons import AnimalStanding, reasons_for
 from pawsonalize.engine.serving.animals.settings import FACTORS, AnimalSettings, Weights
 from pawsonalize.engine.serving.animals.utility import (
     DerivedOfShelves,
-    Dues,
+    ExplorationShares,
     Floats,
     Weighed,
     Weighing,
@@ -36,7 +36,7 @@ PARTS = ("group", *FACTORS)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class AnimalPlace:
     """One place of an answer: the animal, and the animals that are bonded with it.
 
     In a recommendation `score` is exp(utility - highest possible utility); in a ranking it is the
@@ -57,12 +57,12 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class AnimalAnswer:
+class AnimalsAnswer:
     """Animals in order, and the impression id they were logged under."""
 
     recommendation_id: str
     solution_version: str
-    places: tuple[Place, ...]
+    places: tuple[AnimalPlace, ...]
 
 
 class Individuals:
@@ -71,13 +71,13 @@ class Individuals:
     def __init__(
         self,
         runtime: Runtime,
-        shelf: ShelfWatch,
+        available: AvailableAnimalsWatch,
         animals: Animals,
         impressions: ImpressionLog,
         settings: AnimalSettings,
     ) -> None:
         self._runtime = runtime
-        self._shelf = shelf
+        self._available = available
         self._animals = animals
         self._impressions = impressions
         self._settings = settings
@@ -98,22 +98,22 @@ class Individuals:
 
         See `Eligibility.completed`.
         """
-        return self._runtime.with_profile(query, self._shelf.postcodes)
+        return self._runtime.with_profile(query, self._available.postcodes)
 
     def can_order(self, now: int) -> bool:
         """Whether animals can be ordered: by a live model, or by counts of available animals."""
         if self._runtime.can_recommend:
             return True
-        return self._runtime.can_answer and len(self._shelf.of(now, now)) > 0
+        return self._runtime.can_answer and len(self._available.of(now, now)) > 0
 
-    def recommend(self, query: Query) -> AnimalAnswer:
+    def recommend(self, query: Query) -> AnimalsAnswer:
         """The best animals for the visitor, except for explored places.
 
         As many as `limit`, if so many may be shown. Raises InvalidInput for a limit outside 1…500.
         """
         return self._recommended(query, None)
 
-    def similar(self, animal_id: str, query: Query) -> AnimalAnswer:
+    def similar(self, animal_id: str, query: Query) -> AnimalsAnswer:
         """Animals for visitors who like this one; NotFound for an unknown animal."""
         animal = self._animals.get(animal_id)
         if animal is None:
@@ -123,7 +123,7 @@ class Individuals:
         query = replace(query, eligibility=replace(query.eligibility, denied=denied))
         return self._recommended(query, animal.group_at(query.at).id)
 
-    def rerank(self, animal_ids: Sequence[str], query: Query) -> AnimalAnswer:
+    def rerank(self, animal_ids: Sequence[str], query: Query) -> AnimalsAnswer:
         """The animals among these that are available and may be shown, best first; scores sum to 1.
 
         Ties go by longest listed, then by id. InvalidInput for an empty list, more than 500 animals
@@ -131,71 +131,71 @@ class Individuals:
         """
         _check(animal_ids)
         query = self._runtime.carrying(query)
-        shelf = self._shelf.of(query.at, query.now)
+        available = self._available.of(query.at, query.now)
         groups = self._runtime.score_groups(query, ranking=True)
         disliked = self._runtime.disliked_animals(query.visitor, groups)
-        passed = self._passed(shelf, query)
-        with shelf.lock:
+        passed = self._passed(available, query)
+        with available.lock:
             liking = self._settings.liking
-            weighing = self._weighing(shelf, groups, query, liking, passed, disliked)
-            found = [shelf.slot(animal_id) for animal_id in animal_ids]
+            weighing = self._weighing(available, groups, query, liking, passed, disliked)
+            found = [available.slot(animal_id) for animal_id in animal_ids]
             slots = weighing.fitting(np.array([one for one in found if one is not None], np.int64))
             utilities = weighing.weigh(slots).utilities
-            order = np.lexsort((shelf.rank[slots], -utilities))
+            order = np.lexsort((available.rank[slots], -utilities))
             weighed = weighing.weigh(slots[order])
             shares = np.exp(weighed.utilities - weighed.utilities.max(initial=-np.inf))
-            ids = [(shelf.ids[slot],) for slot in weighed.slots.tolist()]
+            ids = [(available.ids[slot],) for slot in weighed.slots.tolist()]
             places = _places(weighing, weighed, ids, shares / shares.sum())
             standings = _standings(weighing, weighed)
         return self._answer(ANIMAL_RANKING, query, groups, places, standings)
 
     def fitting(self, query: Query) -> list[str]:
         """The animals that may be shown, longest listed first: one for each place."""
-        shelf = self._shelf.of(query.at, query.now)
-        with shelf.lock:
-            led = shelf.order[shelf.leads[shelf.order]]
+        available = self._available.of(query.at, query.now)
+        with available.lock:
+            led = available.order[available.leads[available.order]]
             return [
-                shelf.ids[slot]
-                for slot in led[shelf.judge(query.eligibility, led).passing].tolist()
+                available.ids[slot]
+                for slot in led[available.judge(query.eligibility, led).passing].tolist()
             ]
 
-    def _recommended(self, query: Query, about: str | None) -> AnimalAnswer:
+    def _recommended(self, query: Query, about: str | None) -> AnimalsAnswer:
         if not 1 <= query.limit <= MAX_RESULTS:
             raise InvalidInput(f"limit must be from 1 to {MAX_RESULTS}", field="limit")
         name = query.recommendation_id or new_recommendation_id(query.now)
         query = replace(self._runtime.carrying(query), recommendation_id=name)
-        shelf = self._shelf.of(query.at, query.now)
+        available = self._available.of(query.at, query.now)
         groups = self._runtime.score_groups(query, about)
         counts = self._settings.liking if about is None else self._settings.likeness
         disliked = self._runtime.disliked_animals(query.visitor, groups)
-        passed = self._passed(shelf, query)
-        with shelf.lock:
-            weighing = self._weighing(shelf, groups, query, counts, passed, disliked)
-            dues = self._derived.of(shelf).dues
-            chosen = _explored(weighing, choose(weighing, query.limit), groups, query, dues)
-            slots = shelf.order[list(chosen.positions)]
+        passed = self._passed(available, query)
+        with available.lock:
+            weighing = self._weighing(available, groups, query, counts, passed, disliked)
+            due = self._derived.of(available).shares
+            chosen = _explored(weighing, choose(weighing, query.limit), groups, query, due)
+            slots = available.order[list(chosen.positions)]
             weighed = weighing.weigh(slots)
-            ids = [shelf.members(slot) for slot in slots.tolist()]
+            ids = [available.members(slot) for slot in slots.tolist()]
             shares = np.exp(weighed.utilities - weighing.bound)
             places = _places(weighing, weighed, ids, shares, chosen)
             standings = _standings(weighing, weighed)
         return self._answer(ANIMALS, query, groups, places, standings)
 
-    def _passed(self, shelf: Shelf, query: Query) -> set[str] | None:
+    def _passed(self, available: AvailableAnimals, query: Query) -> set[str] | None:
         """The groups with available animals that pass the filter; None without a filter.
 
         This reads the tables, so do not hold the lock: other queries would wait for the tables.
         """
         if query.filter is None:
             return None
-        with shelf.lock:
-            names = shelf.codes["group"].names
-            available = [names[code] for code in shelf.present.tolist()]
-        return self._runtime.passing_groups(available, query)
+        with available.lock:
+            names = available.codes["group"].names
+            waiting = [names[code] for code in available.present.tolist()]
+        return self._runtime.passing_groups(waiting, query)
 
     def _weighing(
         self,
-        shelf: Shelf,
+        available: AvailableAnimals,
         groups: GroupScores,
         query: Query,
         counts: float,
@@ -207,33 +207,33 @@ class Individuals:
         Disliked groups lose, and the animals `disliked` themselves most of all. Groups that are not
         in `passed` must not be shown; that includes groups that came since.
         """
-        codes, derived = shelf.codes["group"], self._derived.of(shelf)
-        likings = counts * derived.likings.of(groups, codes, shelf.present)
+        codes, derived = available.codes["group"], self._derived.of(available)
+        affinity = counts * derived.affinity.of(groups, codes, available.present)
         if groups.served.version.name == UNTRAINED:
             # Without a model, an unknown visitor is expected to like what others look at.
-            usual = derived.likings.in_general(groups, codes, shelf.present)
-            likings += self._settings.liking * usual
+            usual = derived.affinity.in_general(groups, codes, available.present)
+            affinity += self._settings.liking * usual
         taste, classes = self._settings.taste, classes_of(groups.served.model)
-        likings += derived.tastes.of(groups.context, codes, shelf.there, taste, classes)
+        affinity += derived.tastes.of(groups.context, codes, available.there, taste, classes)
         lost = penalties(groups.context, codes.names)
-        likings += 0.0 if lost is None else lost
-        found = [slot for one in sorted(disliked) if (slot := shelf.slot(one)) is not None]
+        affinity += 0.0 if lost is None else lost
+        found = [slot for one in sorted(disliked) if (slot := available.slot(one)) is not None]
         if passed is not None:
-            likings[[name not in passed for name in codes.names]] = -np.inf
+            affinity[[name not in passed for name in codes.names]] = -np.inf
         against = np.array(found, np.int64)
-        return Weighing(shelf, likings, query.eligibility, self._settings, query.at, against)
+        return Weighing(available, affinity, query.eligibility, self._settings, query.at, against)
 
     def _answer(
         self,
         kind: str,
         query: Query,
         groups: GroupScores,
-        places: list[Place],
+        places: list[AnimalPlace],
         standings: list[tuple[dict[str, float], float, float | None]],
-    ) -> AnimalAnswer:
+    ) -> AnimalsAnswer:
         if query.explain:
             places = self._explained(query, groups.context.events, places, standings)
-        answer = AnimalAnswer(
+        answer = AnimalsAnswer(
             query.recommendation_id or new_recommendation_id(query.now),
             groups.served.version.name,
             tuple(places),
@@ -259,16 +259,16 @@ class Individuals:
         self,
         query: Query,
         seen: Sequence[ContextEvent],
-        places: list[Place],
+        places: list[AnimalPlace],
         standings: list[tuple[dict[str, float], float, float | None]],
-    ) -> list[Place]:
+    ) -> list[AnimalPlace]:
         """The places with reasons, from the animals' records as they are now."""
         known = self._animals.get_many([one for place in places for one in place.animal_ids])
         explained = []
         for place, (lifts, shown, far) in zip(places, standings, strict=True):
             here = [known[one] for one in place.animal_ids if one in known]
             group = AnimalGroup.parse(place.group_id)
-            standing = Standing(here, group, lifts, shown, far, place.explored)
+            standing = AnimalStanding(here, group, lifts, shown, far, place.explored)
             said = (
                 reasons_for(
                     standing, seen, query.eligibility, query.at, self._settings.newcomer_days
@@ -281,14 +281,18 @@ class Individuals:
 
 
 def _explored(
-    weighing: Weighing, chosen: Slots, groups: GroupScores, query: Query, dues: Dues
+    weighing: Weighing,
+    chosen: Slots,
+    groups: GroupScores,
+    query: Query,
+    due: ExplorationShares,
 ) -> Explored:
     """The places with exploration, as positions in the order of the available animals."""
-    best = weighing.shelf.rank[chosen]
+    best = weighing.available.rank[chosen]
     weight = groups.served.settings.exploration_weight
     if weight > 0:
         assert query.recommendation_id is not None
-        return explore(best.astype(np.intp), dues.of(weighing), weight, query.recommendation_id)
+        return explore(best.astype(np.intp), due.of(weighing), weight, query.recommendation_id)
     return Explored(tuple(best.tolist()), (False,) * len(best), (1.0,) * len(best))
 
 
@@ -298,13 +302,13 @@ def _places(
     ids: Sequence[tuple[str, ...]],
     scores: Floats,
     chosen: Explored | None = None,
-) -> list[Place]:
-    names = weighing.shelf.codes["group"].names
-    groups = weighing.shelf.column("group", weighed.slots).tolist()
+) -> list[AnimalPlace]:
+    names = weighing.available.codes["group"].names
+    groups = weighing.available.column("group", weighed.slots).tolist()
     explored = chosen.explored if chosen else (False,) * len(ids)
     odds = chosen.propensities if chosen else (1.0,) * len(ids)
     return [
-        Place(who, names[group], score, utility, tuple(parts), tuple(bare), drawn, propensity)
+        AnimalPlace(who, names[group], score, utility, tuple(parts), tuple(bare), drawn, propensity)
         for who, group, score, utility, parts, bare, drawn, propensity in zip(
             ids,
             groups,
@@ -327,7 +331,7 @@ def _standings(
         return []
     lifts = weighed.parts - weighed.parts.mean(axis=0)
     here = weighing.eligibility.place
-    take = weighing.shelf.take(weighed.slots, here)
+    take = weighing.available.take(weighed.slots, here)
     shown = take("shown").tolist()
     far: list[float | None] = [None] * len(shown)
     if here is not None:

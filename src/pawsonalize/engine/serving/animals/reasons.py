@@ -28,7 +28,7 @@ _SELDOM = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AnimalStanding:
     """One place of an answer: the animals that have it, and how much each part lifts it.
 
     `lifts` are the parts of the utility by name, less their mean over the answer. `animals` are all
@@ -44,7 +44,7 @@ class Standing:
 
 
 def reasons_for(
-    standing: Standing,
+    standing: AnimalStanding,
     seen: Sequence[ContextEvent],
     rules: Eligibility,
     at: int,
@@ -57,7 +57,7 @@ def reasons_for(
 
 
 def _found(
-    standing: Standing,
+    standing: AnimalStanding,
     seen: Sequence[ContextEvent],
     rules: Eligibility,
     at: int,

@@ -1,12 +1,6 @@
-"""The weights of animals' factors, and how they are learned from choices."""
+"""How individuals are weighed against each other, and how their exposure is shared."""
 
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass, replace
-
-import numpy as np
-
-from pawsonalize.recipes.conditional_logit import ListChoice, fit_weights
-from pawsonalize.storage.animal_exposures import Choice
+from dataclasses import astuple, dataclass
 
 LEARNED = ("waiting", "exposure", "distance", "photos", "compatibility")
 """The factors that differ between animals of one group; each lies between its bounds below."""
@@ -44,7 +38,7 @@ class Weights:
 
 
 @dataclass(frozen=True, slots=True)
-class TasteSettings:
+class AffinitySettings:
     """The weights of what a visitor looks at; the formula is in docs/explanation/animals.md.
 
     `species` to `age` weigh the log of how much more often the visitor looks at a value than usual.
@@ -74,7 +68,7 @@ class AnimalSettings:
     """How animals are chosen from their groups."""
 
     weights: Weights = Weights()
-    taste: TasteSettings = TasteSettings()
+    taste: AffinitySettings = AffinitySettings()
     liking: float = 0.1
     """The weight of the model's part in the affinity."""
     likeness: float = 1.0
@@ -87,25 +81,3 @@ class AnimalSettings:
     """From so many days on it is a long-stayer, and has an exploration share again."""
     newcomer_floor: float = 0.25
     """This share of the exploration is spread evenly over all of them, whatever their group."""
-
-
-OUTCOMES = ("inquiry", "application", "adoption")
-MAX_CHOICES = 20_000
-_RIDGE = 20.0
-
-
-def learned_weights(choices: Sequence[Choice], prior: Weights) -> Weights:
-    """Weights learned from answers, whichever weights those answers were given with.
-
-    If no two animals of an answer differ in a factor, the answer teaches nothing of it. A factor
-    without choices keeps its prior, and so does the shelter's wish. Answers from before a factor
-    existed count.
-    """
-    lists, count = [], 1 + len(LEARNED)
-    for choice in choices:
-        places = np.array(choice.factors, np.float64)
-        if places.ndim == 2 and places.shape[1] >= count and len(places) > 1:
-            wished = places[:, count:].sum(axis=1) * prior.priority
-            lists.append(ListChoice(places[:, 1:count], places[:, 0] + wished, choice.chosen))
-    found = fit_weights(lists, prior.values()[: len(LEARNED)], _RIDGE)
-    return replace(prior, **dict(zip(LEARNED, map(float, found), strict=True)))

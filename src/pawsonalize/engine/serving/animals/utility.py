@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.serving.animals import factors
-from pawsonalize.engine.serving.animals.affinity import Likings, Tastes
-from pawsonalize.engine.serving.animals.available import EVERY_SLOT, Chosen, Shelf, Slots
-from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Eligibility, Verdict
+from pawsonalize.engine.serving.animals.affinity import GroupAffinity, TraitAffinity
+from pawsonalize.engine.serving.animals.available import EVERY_SLOT, AvailableAnimals, Chosen, Slots
+from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Eligibility, EligibilityVerdict
 from pawsonalize.engine.serving.animals.settings import AnimalSettings, Weights
 from pawsonalize.engine.serving.context import THE_ANIMAL
 from pawsonalize.engine.serving.exploration import Novelty
@@ -51,8 +51,8 @@ class Weighing:
     Groups that must not be shown have -inf. `disliked` animals lose more than their group does.
     """
 
-    shelf: Shelf
-    likings: Floats
+    available: AvailableAnimals
+    affinity: Floats
     eligibility: Eligibility
     settings: AnimalSettings
     at: int
@@ -61,19 +61,19 @@ class Weighing:
     @property
     def bound(self) -> float:
         """The highest utility that an animal could have."""
-        there = self.likings[self.shelf.present]
+        there = self.affinity[self.available.present]
         return float(there.max(initial=-np.inf)) + self.settings.weights.bound
 
     def fitting(self, slots: Slots) -> Slots:
         """The animals among these that may be shown."""
-        groups = self.shelf.column("group", slots)
-        passing = self.shelf.judge(self.eligibility, slots).passing
-        fitting: Slots = slots[passing & np.isfinite(self.likings[groups])]
+        groups = self.available.column("group", slots)
+        passing = self.available.judge(self.eligibility, slots).passing
+        fitting: Slots = slots[passing & np.isfinite(self.affinity[groups])]
         return fitting
 
     def weigh(self, slots: Slots) -> Weighed:
         """Weigh animals, whether they may be shown or not."""
-        verdict, room = self.shelf.judge(self.eligibility, slots), np.empty(len(slots))
+        verdict, room = self.available.judge(self.eligibility, slots), np.empty(len(slots))
         parts = np.column_stack([part.copy() for part in self._parts(slots, verdict, room)])
         return Weighed(slots, parts, _add(parts.T, np.zeros(len(slots))))
 
@@ -82,37 +82,39 @@ class Weighing:
 
         -inf for an animal that may not be shown, or that has no place of its own.
         """
-        verdict = self.shelf.judge(self.eligibility, EVERY_SLOT)
-        utilities, room = self.shelf.room
+        verdict = self.available.judge(self.eligibility, EVERY_SLOT)
+        utilities, room = self.available.room
         utilities.fill(0)
         _add(self._parts(EVERY_SLOT, verdict, room), utilities)
-        utilities[~(verdict.passing & self.shelf.leads)] = -np.inf
+        utilities[~(verdict.passing & self.available.leads)] = -np.inf
         return utilities
 
-    def _parts(self, slots: Chosen, verdict: Verdict, room: Floats) -> Iterator[Floats]:
+    def _parts(self, slots: Chosen, verdict: EligibilityVerdict, room: Floats) -> Iterator[Floats]:
         """The affinity for the group and the weighted factors, in order, each written into `room`.
 
         All animals go through the same steps, so that a sum is rounded the same way in every list.
         Weighing all animals is quick because no request allocates new memory for it.
         """
-        shelf, eligibility, weights = self.shelf, self.eligibility, self.settings.weights
-        np.take(self.likings, shelf.column("group", slots), out=room, mode="clip")
+        available, eligibility, weights = self.available, self.eligibility, self.settings.weights
+        np.take(self.affinity, available.column("group", slots), out=room, mode="clip")
         if len(self.disliked):
             lost = self.disliked if isinstance(slots, slice) else np.isin(slots, self.disliked)
             room[lost] -= THE_ANIMAL
         yield room
-        yield np.multiply(shelf.waiting(self.at, slots), weights.waiting, out=room)
-        yield np.multiply(shelf.column("exposure", slots), weights.exposure, out=room)
+        yield np.multiply(available.waiting(self.at, slots), weights.waiting, out=room)
+        yield np.multiply(available.column("exposure", slots), weights.exposure, out=room)
         if eligibility.place is not None:
-            near = weights.distance * factors.distance(shelf.places.kilometres(eligibility.place))
-            yield np.take(near, shelf.column("place", slots), out=room, mode="clip")
+            near = weights.distance * factors.distance(
+                available.places.kilometres(eligibility.place)
+            )
+            yield np.take(near, available.column("place", slots), out=room, mode="clip")
         else:
             room.fill(0)
             yield room
-        yield np.multiply(shelf.column("photos", slots), weights.photos, out=room)
+        yield np.multiply(available.column("photos", slots), weights.photos, out=room)
         factors.compatibility(verdict, room)
         yield np.multiply(room, weights.compatibility, out=room)
-        yield np.multiply(shelf.column("priority", slots), weights.priority, out=room)
+        yield np.multiply(available.column("priority", slots), weights.priority, out=room)
 
 
 def choose(weighing: Weighing, limit: int) -> Slots:
@@ -120,17 +122,17 @@ def choose(weighing: Weighing, limit: int) -> Slots:
 
     A group gets at most its share of the places, unless no other animal is left.
     """
-    shelf, everybody = weighing.shelf, weighing.utilities()
+    available, everybody = weighing.available, weighing.utilities()
     most = max(1, ceil(limit * weighing.settings.max_per_group_share))
     # Most answers end among the best; otherwise put all animals that may be shown in order.
     for enough in (limit * 8 + 1_000, limit * 64 + 8_000):
         best = _best(everybody, enough)
         if best is not None:
-            varied, _ = _varied(shelf, best, everybody[best], most, limit)
+            varied, _ = _varied(available, best, everybody[best], most, limit)
             if len(varied) == limit:
                 return varied
     slots = np.flatnonzero(everybody > -np.inf)
-    varied, rest = _varied(shelf, slots, everybody[slots], most, limit)
+    varied, rest = _varied(available, slots, everybody[slots], most, limit)
     return np.concatenate([varied, rest])[:limit]
 
 
@@ -159,11 +161,11 @@ def _add(parts: Iterable[Floats], total: Floats) -> Floats:
 
 
 def _varied(
-    shelf: Shelf, slots: Slots, utilities: Floats, most: int, limit: int
+    available: AvailableAnimals, slots: Slots, utilities: Floats, most: int, limit: int
 ) -> tuple[Slots, Slots]:
     """The best animals with at most `most` of a group, and the others, both in order."""
-    order = np.lexsort((shelf.rank[slots], -utilities))
-    groups = shelf.column("group", slots[order])
+    order = np.lexsort((available.rank[slots], -utilities))
+    groups = available.column("group", slots[order])
     together = np.argsort(groups, kind="stable")
     sorted_groups = groups[together]
     starts = np.searchsorted(sorted_groups, sorted_groups)
@@ -178,7 +180,7 @@ _KEPT = 8  # of 300,000 animals, 5 MB each; most visitors' homes are like others
 _WHOLE = 2.0**44
 
 
-class Dues:
+class ExplorationShares:
     """The exploration share of each place, kept as long as nothing changes.
 
     Newcomers and long-stayers have a share, by the day and hour:
@@ -196,12 +198,12 @@ class Dues:
 
     def of(self, weighing: Weighing) -> Novelty:
         """In the order of the animals: 0 for one that may not be shown or has no share."""
-        now = (weighing.shelf.version, weighing.at // HOUR)
+        now = (weighing.available.version, weighing.at // HOUR)
         if self._led is None or self._led[0] != now:
             self._led = now, _due(weighing)
             self._kept.clear()
         slots, eligibility = self._led[1], _that_exclude(weighing.eligibility)
-        if not np.isfinite(weighing.likings).all():
+        if not np.isfinite(weighing.affinity).all():
             return _shared(weighing, weighing.fitting(slots))
         if (kept := self._kept.get(eligibility)) is None:
             fitting = slots if eligibility == ANYBODY else weighing.fitting(slots)
@@ -219,25 +221,25 @@ def _that_exclude(rules: Eligibility) -> Eligibility:
 
 def _due(weighing: Weighing) -> Slots:
     """The places of newcomers and long-stayers."""
-    shelf, settings, at = weighing.shelf, weighing.settings, weighing.at // HOUR * HOUR
-    long = shelf.moments.searchsorted(at - settings.long_stay_days * DAY, side="right")
-    new = shelf.moments.searchsorted(at - settings.newcomer_days * DAY, side="left")
-    slots = np.concatenate([shelf.order[:long], shelf.order[max(long, new) :]])
-    led: Slots = slots[shelf.leads[slots]]
+    available, settings, at = weighing.available, weighing.settings, weighing.at // HOUR * HOUR
+    long = available.moments.searchsorted(at - settings.long_stay_days * DAY, side="right")
+    new = available.moments.searchsorted(at - settings.newcomer_days * DAY, side="left")
+    slots = np.concatenate([available.order[:long], available.order[max(long, new) :]])
+    led: Slots = slots[available.leads[slots]]
     return led
 
 
 def _shared(weighing: Weighing, slots: Slots) -> Novelty:
-    shelf, floor = weighing.shelf, weighing.settings.newcomer_floor
-    weights = np.zeros(len(shelf), np.int64)
+    available, floor = weighing.available, weighing.settings.newcomer_floor
+    weights = np.zeros(len(available), np.int64)
     if len(slots):
-        groups = shelf.column("group", slots)
-        shares = 1 / (1 + shelf.shown[slots])
+        groups = available.column("group", slots)
+        shares = 1 / (1 + available.shown[slots])
         budgets = np.bincount(groups, shares)
         each = (1 - floor) / np.count_nonzero(budgets)
         mixed = shares * (each / np.maximum(budgets, np.finfo(float).tiny))[groups]
         mixed += floor / len(slots)
-        weights[shelf.rank[slots]] = np.ceil(mixed * _WHOLE)
+        weights[available.rank[slots]] = np.ceil(mixed * _WHOLE)
     return Novelty(weights, np.cumsum(weights))
 
 
@@ -245,19 +247,19 @@ def _shared(weighing: Weighing, slots: Slots) -> Novelty:
 class Derived:
     """Kept for one set of available animals; use it only while you hold their lock."""
 
-    likings: Likings = field(default_factory=Likings)
-    tastes: Tastes = field(default_factory=Tastes)
-    dues: Dues = field(default_factory=Dues)
+    affinity: GroupAffinity = field(default_factory=GroupAffinity)
+    tastes: TraitAffinity = field(default_factory=TraitAffinity)
+    shares: ExplorationShares = field(default_factory=ExplorationShares)
 
 
 class DerivedOfShelves:
     """Belongs to its available animals, so that no answer mixes two sets of them."""
 
     def __init__(self) -> None:
-        self._of: WeakKeyDictionary[Shelf, Derived] = WeakKeyDictionary()
+        self._of: WeakKeyDictionary[AvailableAnimals, Derived] = WeakKeyDictionary()
         self._lock = Lock()
 
-    def of(self, shelf: Shelf) -> Derived:
+    def of(self, available: AvailableAnimals) -> Derived:
         """What is kept for these available animals."""
         with self._lock:
-            return self._of.setdefault(shelf, Derived())
+            return self._of.setdefault(available, Derived())

@@ -44,7 +44,7 @@ class Texts:
         return mask
 
 
-class Columns:
+class AttributeColumns:
     """Rows of attributes; text that holds `|` is several values, a number is also its text."""
 
     def __init__(self, ids: Sequence[str], rows: Sequence[Attributes]) -> None:

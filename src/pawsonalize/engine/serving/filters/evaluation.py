@@ -27,8 +27,8 @@ from pawsonalize.domain.filters.expression import (
 )
 from pawsonalize.domain.filters.values import Values, read_number, read_values
 from pawsonalize.engine.serving.filters.columns import (
+    AttributeColumns,
     Attributes,
-    Columns,
     Mask,
     Texts,
     number_of,
@@ -60,7 +60,7 @@ class Facts:
     current_item: Attributes = field(default_factory=dict)
 
 
-def passing(expression: FilterExpression, rows: Columns, facts: Facts) -> Mask:
+def passing(expression: FilterExpression, rows: AttributeColumns, facts: Facts) -> Mask:
     """Which rows pass: those of any INCLUDE, if there is one, without those of any EXCLUDE."""
     included: list[Mask] = []
     excluded: list[Mask] = []
@@ -75,15 +75,15 @@ def passing(expression: FilterExpression, rows: Columns, facts: Facts) -> Mask:
 def _counts(clause: Clause, facts: Facts) -> bool:
     if not clause.only_if:
         return True
-    user = Columns(("",), (facts.current_user,))
+    user = AttributeColumns(("",), (facts.current_user,))
     return all(bool(_meets(condition, user, facts)[0]) for condition in clause.only_if)
 
 
-def _any_of(clause: Clause, rows: Columns, facts: Facts) -> Mask:
+def _any_of(clause: Clause, rows: AttributeColumns, facts: Facts) -> Mask:
     return _either([_all_of(conjunction, rows, facts) for conjunction in clause.any_of])
 
 
-def _all_of(conjunction: tuple[Condition, ...], rows: Columns, facts: Facts) -> Mask:
+def _all_of(conjunction: tuple[Condition, ...], rows: AttributeColumns, facts: Facts) -> Mask:
     masks = [_meets(condition, rows, facts) for condition in conjunction]
     return np.asarray(np.logical_and.reduce(masks), np.bool_)
 
@@ -92,7 +92,7 @@ def _either(masks: list[Mask]) -> Mask:
     return np.asarray(np.logical_or.reduce(masks), np.bool_)
 
 
-def _meets(condition: Condition, rows: Columns, facts: Facts) -> Mask:
+def _meets(condition: Condition, rows: AttributeColumns, facts: Facts) -> Mask:
     name, operator = condition.attribute.name, condition.operator
     operands = [value for each in condition.operands for value in _resolved(each, operator, facts)]
     if not operands:  # nothing is known of the current item

@@ -9,9 +9,9 @@ import numpy as np
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.filters.expression import FilterExpression, Source, Subject
-from pawsonalize.engine.serving.filters.columns import Attributes, Columns, Mask, Texts
+from pawsonalize.engine.serving.filters.columns import AttributeColumns, Attributes, Mask, Texts
 from pawsonalize.engine.serving.filters.evaluation import AppliedFilter, Facts, passing
-from pawsonalize.engine.serving.metadata import ItemMetadata
+from pawsonalize.engine.serving.metadata import MetadataReader
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.storage.catalogue import Catalogue, User
 from pawsonalize.storage.event_log import EventLog
@@ -42,7 +42,7 @@ _NOBODY: Attributes = MappingProxyType({})
 class Filtering:
     """Decides which items or users pass; events count from the moment they are acknowledged."""
 
-    def __init__(self, log: EventLog, catalogue: Catalogue, metadata: ItemMetadata) -> None:
+    def __init__(self, log: EventLog, catalogue: Catalogue, metadata: MetadataReader) -> None:
         self._log = log
         self._catalogue = catalogue
         self.metadata = metadata
@@ -54,7 +54,7 @@ class Filtering:
     def listed(self, applied: AppliedFilter, item_ids: Iterable[str], query: Query) -> set[str]:
         """The ids that pass, inside or outside the model."""
         ids = tuple(dict.fromkeys(item_ids))
-        rows = Columns(ids, self.metadata.of(ids, query.now))
+        rows = AttributeColumns(ids, self.metadata.of(ids, query.now))
         passed = self._passing(applied, rows, query)
         return {ids[place] for place in np.flatnonzero(passed)}
 
@@ -65,7 +65,7 @@ class Filtering:
         if expression is None:
             return list(ids)
         _check(expression, Subject.USER)
-        rows = Columns(ids, [self._user(user_id) for user_id in ids])
+        rows = AttributeColumns(ids, [self._user(user_id) for user_id in ids])
         interactions = None
         if expression.speaks_of(Source.INTERACTIONS):
             pairs = (
@@ -77,7 +77,7 @@ class Filtering:
         passed = passing(expression, rows, Facts(applied.values, interactions))
         return [ids[place] for place in np.flatnonzero(passed)]
 
-    def _passing(self, applied: AppliedFilter, rows: Columns, query: Query) -> Mask:
+    def _passing(self, applied: AppliedFilter, rows: AttributeColumns, query: Query) -> Mask:
         expression = applied.expression
         if expression is None:
             return np.ones(len(rows), np.bool_)
@@ -91,7 +91,7 @@ class Filtering:
         return passing(expression, rows, facts)
 
     def _interactions(
-        self, expression: FilterExpression, rows: Columns, query: Query
+        self, expression: FilterExpression, rows: AttributeColumns, query: Query
     ) -> Texts | None:
         if not expression.speaks_of(Source.INTERACTIONS):
             return None
@@ -150,7 +150,7 @@ class Filterings:
         made = self._made.get(dataset_group)
         if made is None:
             catalogue = self._catalogue.of(dataset_group)
-            new = Filtering(self._log.of(dataset_group), catalogue, ItemMetadata(catalogue))
+            new = Filtering(self._log.of(dataset_group), catalogue, MetadataReader(catalogue))
             made = self._made.setdefault(dataset_group, new)
         return made
 

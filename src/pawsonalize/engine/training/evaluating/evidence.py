@@ -16,7 +16,7 @@ from pawsonalize.engine.training.evaluating.holdout import (
     popularity,
     slices_of,
 )
-from pawsonalize.engine.training.evaluating.lists import asking, has_questions
+from pawsonalize.engine.training.evaluating.lists import can_be_judged, gate_queries
 from pawsonalize.engine.training.settings import trained_settings
 from pawsonalize.engine.training.training_data import marked_training_data
 from pawsonalize.engine.training.versions import SolutionVersions
@@ -72,7 +72,7 @@ Fit = Callable[[TrainingData], Model]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LiveStanding:
     """The live version: how to fit it, as of which moment, and which events it had seen.
 
     `seen` is a mask over the events of the hold-out's data: those that were in the log when it was
@@ -91,7 +91,7 @@ def fit_of(version: SolutionVersion) -> Fit:
     return lambda data: recipe.fit(data, settings, version.seed)
 
 
-def live_training(holdout: Holdout, live: Standing, born: NDArray[np.int64]) -> TrainingData:
+def live_training(holdout: Holdout, live: LiveStanding, born: NDArray[np.int64]) -> TrainingData:
     """The data for the live version: older than the new one's by as much as it is in truth.
 
     Never a held-out event. `born` are `item_births`; it does not know items born since.
@@ -121,7 +121,7 @@ def gather(
     """
     mark = new.log_offset if live is None else live.log_offset
     data, seen = marked_training_data(log, catalogue, new.cut, mark, selection=new.selection)
-    standing = None if live is None else Standing(live.name, live.as_of, fit_of(live), seen)
+    standing = None if live is None else LiveStanding(live.name, live.as_of, fit_of(live), seen)
     if len(data) == 0:
         return nothing_known(new.recipe, data, seed)
     born = item_births(data, catalogue)
@@ -134,14 +134,14 @@ def evidence_on(
     born: NDArray[np.int64],
     recipe: str,
     fit: Fit,
-    live: Standing | None,
+    live: LiveStanding | None,
     trained: Model | None = None,
     seed: int = 0,
 ) -> Evidence:
     """The same on a hold-out at hand; `fit` is the new version's, `born` are `item_births`."""
     if not holdout.targets or not holdout.training.item_ids:
         return nothing_known(recipe, holdout.data, seed)
-    ask, targets = asking(holdout, recipe, seed), holdout.targets
+    ask, targets = gate_queries(holdout, recipe, seed), holdout.targets
     model = fit(holdout.training)
     ours = judge(ask.of_model(model), targets)
     common = judge(ask.of_baseline(popularity(holdout)), targets)
@@ -222,7 +222,7 @@ class Gate:
         self, new: SolutionVersion, live: SolutionVersion | None, as_of: int
     ) -> tuple[Evidence, Decision] | None:
         """The decision about a version beside the live one; None for a recipe it cannot judge."""
-        if not has_questions(new.recipe):
+        if not can_be_judged(new.recipe):
             return None
         group = self.versions.dataset_group(new)
         log, catalogue = self.log.of(group), self.catalogue.of(group)

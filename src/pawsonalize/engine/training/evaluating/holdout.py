@@ -117,17 +117,17 @@ class Holdout:
         columns = np.array([place.get(item, outside) for item in self.training.item_ids], np.int64)
 
         def scores(question: int) -> NDArray[np.floating]:
-            context, supply = self.contexts[question], self.supply(question)
-            if supply is not None:
+            context, availability = self.contexts[question], self.availability(question)
+            if availability is not None:
                 of_model = np.zeros(outside + 1, np.int64)
-                of_model[columns] = supply
+                of_model[columns] = availability
                 context = replace(context, availability=of_model[:-1])
             known = np.append(model.score_catalogue(context), -np.inf)[columns]
-            return only_there(known, supply)
+            return only_available(known, availability)
 
         return scores
 
-    def supply(self, question: int) -> NDArray[np.int64] | None:
+    def availability(self, question: int) -> NDArray[np.int64] | None:
         """Available animals of each candidate at the moment of the test case; None if not known."""
         stock = self.data.stays
         if not len(stock):
@@ -208,11 +208,11 @@ def _in_order(items: NDArray[np.int32]) -> NDArray[np.int64]:
     return np.array(list(dict.fromkeys(items.tolist())), np.int64)
 
 
-def only_there(
-    scores: NDArray[np.floating], supply: NDArray[np.int64] | None
+def only_available(
+    scores: NDArray[np.floating], availability: NDArray[np.int64] | None
 ) -> NDArray[np.floating]:
     """The candidates' scores, -inf for groups without available animals."""
-    return scores if supply is None else np.where(supply > 0, scores, -np.inf)
+    return scores if availability is None else np.where(availability > 0, scores, -np.inf)
 
 
 def slices_of(holdout: Holdout) -> list[Slice]:
@@ -253,13 +253,13 @@ def popularity(holdout: Holdout) -> Ranker:
     """The baseline of that name alone."""
     training = holdout.training
     shares = popularity_shares(training.user, training.item, len(training.item_ids))
-    return lambda question: only_there(shares, holdout.supply(question))
+    return lambda question: only_available(shares, holdout.availability(question))
 
 
 def _ask(
     holdout: Holdout, baseline: Baseline, histories: list[NDArray[np.int64]], question: int
 ) -> NDArray[np.floating]:
-    return only_there(baseline(histories[question], question), holdout.supply(question))
+    return only_available(baseline(histories[question], question), holdout.availability(question))
 
 
 def _histories(holdout: Holdout) -> list[NDArray[np.int64]]:

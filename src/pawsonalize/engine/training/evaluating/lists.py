@@ -77,7 +77,7 @@ def _only(
 _SAME_FOR_EVERYBODY = frozenset({POPULARITY_COUNT, TRENDING_NOW})
 
 
-def has_questions(recipe: str) -> bool:
+def can_be_judged(recipe: str) -> bool:
     """Whether the gate can judge the recipe: its models rank for visitors with histories.
 
     Recipes for similar items and for actions answer something else.
@@ -86,7 +86,7 @@ def has_questions(recipe: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class GateQueries:
     """Makes rankers of models and of baselines, which all get the same test cases.
 
     `chooses`: the recipe chooses items for a visitor, so the spread of its choices tells something.
@@ -99,15 +99,15 @@ class Asking:
     personal: bool
 
 
-def asking(holdout: Holdout, recipe: str, seed: int) -> Asking:
+def gate_queries(holdout: Holdout, recipe: str, seed: int) -> GateQueries:
     """How versions of the recipe get the hold-out's test cases; the seed draws lists."""
     if recipe == PERSONALIZED_RANKING:
         lists = draw_lists(holdout, seed)
-        return Asking(
+        return GateQueries(
             of_model=lambda model: ranked_lists(holdout, model, lists),
             of_baseline=lambda ranker: within_lists(ranker, lists),
             chooses=False,
             personal=True,
         )
     personal = recipe not in _SAME_FOR_EVERYBODY
-    return Asking(holdout.ranker, lambda ranker: ranker, chooses=personal, personal=personal)
+    return GateQueries(holdout.ranker, lambda ranker: ranker, chooses=personal, personal=personal)

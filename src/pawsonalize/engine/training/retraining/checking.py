@@ -11,8 +11,8 @@ from pawsonalize.domain.times import DAY, HOUR, iso
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
+from pawsonalize.engine.training.check_settings import CheckSettings
 from pawsonalize.engine.training.data_checks import (
-    CheckSettings,
     Finding,
     Severity,
     check_data,
@@ -23,8 +23,8 @@ from pawsonalize.engine.training.retraining.fates import decided
 from pawsonalize.engine.training.retraining.record import (
     Fate,
     Half,
-    Outcome,
-    Record,
+    RunOutcome,
+    RunRecord,
     Step,
     Trigger,
     moved,
@@ -57,7 +57,7 @@ class Checking:
     settings: CheckSettings
     without: frozenset[str] = frozenset()
 
-    def check(self, record: Record, _now: int) -> Record:
+    def check(self, record: RunRecord, _now: int) -> RunRecord:
         """Go on to training; or to the notification, if nothing is new or the data are unsound."""
         chosen = retrained(self.registry, record.part, self.without)
         record = replace(
@@ -68,7 +68,7 @@ class Checking:
             halves=tuple(self._half(record, one) for one in chosen),
         )
         if not record.halves:
-            return settled(record, Outcome.SKIPPED, _NOBODY, Step.NOTIFY)
+            return settled(record, RunOutcome.SKIPPED, _NOBODY, Step.NOTIFY)
         for one in chosen:
             reason = self._not_now(record, one)
             if reason is not None:
@@ -80,7 +80,7 @@ class Checking:
                 record = self._checked(record, group, halves)
         return moved(record, Step.CREATE_VERSIONS) if record.open_halves() else decided(record)
 
-    def _half(self, record: Record, one: Retrained) -> Half:
+    def _half(self, record: RunRecord, one: Retrained) -> Half:
         stamp = record.run_id.removeprefix("retrain-")
         return Half(
             campaign=one.campaign.name,
@@ -92,7 +92,7 @@ class Checking:
     def _data_of(self, half: Half) -> str:
         return self.registry.get(Solution, half.solution).data_group
 
-    def _not_now(self, record: Record, one: Retrained) -> str | None:
+    def _not_now(self, record: RunRecord, one: Retrained) -> str | None:
         """Why there is nothing to do for the campaign, or None."""
         days, solution = one.solution.auto_training_days, one.solution
         newest = next(iter(self.registry.page(SolutionVersion, 1, parent=solution.name)), None)
@@ -102,7 +102,7 @@ class Checking:
                 return f"it is trained every {days} days, the next time at {iso(due)}"
         return _NOTHING_NEW if self._nothing_new(record, one) else None
 
-    def _nothing_new(self, record: Record, one: Retrained) -> bool:
+    def _nothing_new(self, record: RunRecord, one: Retrained) -> bool:
         """Whether a new version would be the same as the served one."""
         name = one.campaign.heading_for
         live = None if name is None else self.registry.find(SolutionVersion, name)
@@ -117,7 +117,7 @@ class Checking:
             and not has_events(events, live.log_offset, record.log_offset, record.as_of)
         )
 
-    def _without_the_empty(self, record: Record, chosen: list[Retrained]) -> Record:
+    def _without_the_empty(self, record: RunRecord, chosen: list[Retrained]) -> RunRecord:
         """Skip dataset groups without any event, unless no group has one."""
         groups = {one.solution.data_group for one in chosen}
         cut = (0, record.log_offset or 0, record.as_of)
@@ -130,7 +130,7 @@ class Checking:
                 record = with_half(record, _skipped(record, one, reason))
         return record
 
-    def _checked(self, record: Record, group: str, halves: list[Half]) -> Record:
+    def _checked(self, record: RunRecord, group: str, halves: list[Half]) -> RunRecord:
         """The record with the findings in the group's data; a blocking one fails its halves."""
         reason = ""
         try:
@@ -150,14 +150,14 @@ class Checking:
             record = with_half(record, replace(half, fate=Fate.FAILED, reason=reason))
         return record
 
-    def _findings(self, record: Record, group: str) -> list[Finding]:
+    def _findings(self, record: RunRecord, group: str) -> list[Finding]:
         head = record.log_offset or 0
         events, catalogue = self.log.of(group), self.catalogue.of(group)
         data = training_data(events, catalogue, through=head, as_of=record.as_of)
         return check_data(data, self.settings, later_events(events, head, data))
 
 
-def _skipped(record: Record, one: Retrained, reason: str) -> Half:
+def _skipped(record: RunRecord, one: Retrained, reason: str) -> Half:
     """The campaign's half, for which nothing is trained."""
     half = next(each for each in record.halves if each.campaign == one.campaign.name)
     return replace(half, fate=Fate.SKIPPED, reason=reason, solution_version="")

@@ -8,7 +8,14 @@ from msgspec.structs import replace
 
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError, StorageUnavailable
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
-from pawsonalize.engine.training.retraining.record import Fate, Half, Outcome, Record, Step, settled
+from pawsonalize.engine.training.retraining.record import (
+    Fate,
+    Half,
+    RunOutcome,
+    RunRecord,
+    Step,
+    settled,
+)
 
 MAX_ERRORS = 5
 """A step that goes wrong for one campaign is tried so often before that campaign has failed."""
@@ -38,12 +45,12 @@ def attempted(half: Half, work: Callable[[Half], Half]) -> Half:
         return half
 
 
-def decided(record: Record) -> Record:
+def decided(record: RunRecord) -> RunRecord:
     """The record with the outcome of all halves, ready for the notification."""
     fates = {half.fate for half in record.halves}
     order = (Fate.FAILED, Fate.PROMOTED, Fate.NOT_PROMOTED)
     worst = next((fate for fate in order if fate in fates), Fate.SKIPPED)
-    return settled(record, Outcome(worst.value), _reasons(record, fates), Step.NOTIFY)
+    return settled(record, RunOutcome(worst.value), _reasons(record, fates), Step.NOTIFY)
 
 
 def label(half: Half) -> str:
@@ -66,7 +73,7 @@ def listed(names: Iterable[str]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
-def _reasons(record: Record, fates: set[Fate]) -> str:
+def _reasons(record: RunRecord, fates: set[Fate]) -> str:
     """Each reason once, with its campaigns; reasons for skipping only if all were skipped."""
     about: dict[str, list[str]] = {}
     for half in record.halves:

@@ -7,15 +7,15 @@ from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.resources.outbox import Outbox
 from pawsonalize.engine.training.retraining.fates import described, label, listed
-from pawsonalize.engine.training.retraining.record import Fate, Half, Outcome, Record, ended
+from pawsonalize.engine.training.retraining.record import Fate, Half, RunOutcome, RunRecord, ended
 
 _SUBJECTS = {
-    Outcome.PROMOTED: "Retrained: {promoted} went live",
-    Outcome.NOT_PROMOTED: "Retrained: nothing new went live",
-    Outcome.SKIPPED: "Not retrained: nothing to do",
-    Outcome.FAILED: "Retraining failed",
-    Outcome.CANCELLED: "Retraining cancelled",
-    Outcome.TIMED_OUT: "Retraining took too long",
+    RunOutcome.PROMOTED: "Retrained: {promoted} went live",
+    RunOutcome.NOT_PROMOTED: "Retrained: nothing new went live",
+    RunOutcome.SKIPPED: "Not retrained: nothing to do",
+    RunOutcome.FAILED: "Retraining failed",
+    RunOutcome.CANCELLED: "Retraining cancelled",
+    RunOutcome.TIMED_OUT: "Retraining took too long",
 }
 
 
@@ -25,7 +25,7 @@ class News:
 
     outbox: Outbox
 
-    def training_started(self, record: Record, now: int) -> None:
+    def training_started(self, record: RunRecord, now: int) -> None:
         """Notify that solution versions are being trained."""
         names = dict.fromkeys(half.solution_version for half in record.open_halves())
         if not names:
@@ -34,12 +34,12 @@ class News:
         text = f"{record.run_id} trains {listed(names)}."
         self._tell(record, NotificationKind.TRAINING_STARTED, subject, text, now)
 
-    def how_it_ended(self, record: Record, now: int) -> Record:
+    def how_it_ended(self, record: RunRecord, now: int) -> RunRecord:
         """Notify of the outcome; then nothing is left to do."""
         assert record.outcome is not None
         promoted = listed(label(half) for half in _promoted(record))
         subject = _SUBJECTS[record.outcome].format(promoted=promoted)
-        if record.outcome is Outcome.FAILED and promoted:
+        if record.outcome is RunOutcome.FAILED and promoted:
             subject = f"Retraining failed in part: {promoted} went live"
         self._tell(record, NotificationKind(record.outcome.value), subject, _text(record), now)
         for half in _promoted(record):
@@ -56,7 +56,7 @@ class News:
 
     def _tell(
         self,
-        record: Record,
+        record: RunRecord,
         kind: NotificationKind,
         subject: str,
         text: str,
@@ -68,11 +68,11 @@ class News:
         self.outbox.enqueue(Notification(name, kind, subject, text, now, record.run_id, details))
 
 
-def _promoted(record: Record) -> Iterator[Half]:
+def _promoted(record: RunRecord) -> Iterator[Half]:
     return (half for half in record.halves if half.fate is Fate.PROMOTED)
 
 
-def _text(record: Record) -> str:
+def _text(record: RunRecord) -> str:
     lines = [record.reason]
     lines += [described(one) for one in record.findings if one["severity"] == "warning"]
     lines.append(f"Everything about it: pawsonalize runs show {record.run_id}")

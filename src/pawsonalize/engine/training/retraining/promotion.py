@@ -12,7 +12,14 @@ from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.evaluating.evidence import Gate
 from pawsonalize.engine.training.retraining.fates import PAUSE_SECONDS, attempted, decided
-from pawsonalize.engine.training.retraining.record import Fate, Half, Record, Step, moved, with_half
+from pawsonalize.engine.training.retraining.record import (
+    Fate,
+    Half,
+    RunRecord,
+    Step,
+    moved,
+    with_half,
+)
 from pawsonalize.engine.training.retraining.worker import Later
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.evaluation.metrics import NDCG_AT_5
@@ -29,7 +36,7 @@ class Judging:
     campaigns: Campaigns
     gate: Gate
 
-    def judge_next(self, record: Record, _now: int) -> Record | Later:
+    def judge_next(self, record: RunRecord, _now: int) -> RunRecord | Later:
         """Judge the next version; after the last one, go on to the campaigns of the winners."""
         half = next((each for each in record.open_halves() if each.decision is None), None)
         if half is None:
@@ -62,7 +69,7 @@ _PATIENT_CHECKS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Promotion:
+class PromotionSteps:
     """Campaign updates. `serve` makes this process load what a campaign asks for, and say so.
 
     Servers do that by themselves. Without a server, nobody else would settle the update.
@@ -73,7 +80,7 @@ class Promotion:
     check_seconds: float
     checks: int
 
-    def update(self, record: Record, now: int) -> Record | Later:
+    def update(self, record: RunRecord, now: int) -> RunRecord | Later:
         """Point the winners' campaigns at their new versions, unless you changed them meanwhile."""
         for half in record.open_halves():
             record = with_half(record, attempted(half, partial(self._updated, now=now)))
@@ -84,7 +91,7 @@ class Promotion:
             return moved(record, Step.AWAIT_CAMPAIGNS)
         return decided(record)
 
-    def await_all(self, record: Record, now: int) -> Record | Later:
+    def await_all(self, record: RunRecord, now: int) -> RunRecord | Later:
         """See whether the campaigns serve their new versions; one that never does has failed."""
         for half in record.open_halves():
             record = with_half(record, attempted(half, partial(self._looked_at, now=now)))

@@ -29,7 +29,7 @@ class Step(StrEnum):
     NOTIFY = "notify"
 
 
-class Outcome(StrEnum):
+class RunOutcome(StrEnum):
     """How a run ended."""
 
     PROMOTED = "promoted"
@@ -106,7 +106,7 @@ class StepTiming(msgspec.Struct, frozen=True, kw_only=True):
     workers: tuple[str, ...] = ()
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A run: its inputs, what each step found, and how it ended.
 
     `part` is the part of all campaigns that this run retrains. `left_out` are campaigns that do not
@@ -119,7 +119,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     as_of: int
     started_at: int
     step: Step = Step.CHECK_DATA
-    outcome: Outcome | None = None
+    outcome: RunOutcome | None = None
     reason: str = ""
     ended_at: int | None = None
     log_offset: int | None = None
@@ -142,10 +142,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 def begun(
     run_id: str, trigger: Trigger, as_of: int, now: int, settings: Any, part: Part = EVERYTHING
-) -> Record:
+) -> RunRecord:
     """A run before its first step."""
     first = StepTiming(step=Step.CHECK_DATA, began_at=now)
-    return Record(
+    return RunRecord(
         run_id=run_id,
         trigger=trigger,
         as_of=as_of,
@@ -156,22 +156,22 @@ def begun(
     )
 
 
-def moved(record: Record, step: Step) -> Record:
+def moved(record: RunRecord, step: Step) -> RunRecord:
     """The record in its next step."""
     return replace(record, step=step)
 
 
-def settled(record: Record, outcome: Outcome, reason: str, step: Step) -> Record:
+def settled(record: RunRecord, outcome: RunOutcome, reason: str, step: Step) -> RunRecord:
     """The record with its outcome, on its way to the end."""
     return replace(record, outcome=outcome, reason=reason, step=step)
 
 
-def ended(record: Record, now: int) -> Record:
+def ended(record: RunRecord, now: int) -> RunRecord:
     """The record with nothing left to do."""
     return replace(record, ended_at=now)
 
 
-def timed(record: Record, now: int) -> Record:
+def timed(record: RunRecord, now: int) -> RunRecord:
     """The record with the times of its steps: one ends now, the next begins."""
     *before, last = record.steps
     if record.ended_at is not None:
@@ -182,33 +182,33 @@ def timed(record: Record, now: int) -> Record:
     return replace(record, steps=(*before, replace(last, ended_at=now), begins))
 
 
-def failed_step(record: Record, error: str) -> Record:
+def failed_step(record: RunRecord, error: str) -> RunRecord:
     """The record after its step went wrong once more."""
     last = record.steps[-1]
     return replace(record, steps=(*record.steps[:-1], replace(last, errors=(*last.errors, error))))
 
 
-def taken_up(record: Record, worker: str) -> Record:
+def taken_up(record: RunRecord, worker: str) -> RunRecord:
     """The record after a new worker took the run up in the middle of a step."""
     last = record.steps[-1]
     taken = replace(last, workers=(*last.workers, worker))
     return replace(record, steps=(*record.steps[:-1], taken))
 
 
-def with_half(record: Record, half: Half) -> Record:
+def with_half(record: RunRecord, half: Half) -> RunRecord:
     """The record with this half in place of the same campaign's."""
     halves = (half if each.campaign == half.campaign else each for each in record.halves)
     return replace(record, halves=tuple(halves))
 
 
-def read_record(run: RetrainingRun) -> Record:
+def read_record(run: RetrainingRun) -> RunRecord:
     """The record of a stored run; CorruptArtefact if it is not one."""
     try:
-        return msgspec.json.decode(run.record, type=Record)
+        return msgspec.json.decode(run.record, type=RunRecord)
     except msgspec.MsgspecError as error:
         raise CorruptArtefact(f"the record of {run.run_id} cannot be read: {error}") from error
 
 
-def write_record(record: Record) -> str:
+def write_record(record: RunRecord) -> str:
     """The record as it is stored."""
     return msgspec.json.encode(record).decode()

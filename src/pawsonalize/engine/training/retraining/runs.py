@@ -10,8 +10,8 @@ from pawsonalize.domain.times import iso
 from pawsonalize.engine.serving.served import Serving
 from pawsonalize.engine.training.retrained import EVERYTHING, Part
 from pawsonalize.engine.training.retraining.record import (
-    Outcome,
-    Record,
+    RunOutcome,
+    RunRecord,
     Trigger,
     begun,
     read_record,
@@ -35,7 +35,7 @@ class Runs:
 
     def begin(
         self, trigger: Trigger, now: int, as_of: int | None = None, part: Part = EVERYTHING
-    ) -> Record:
+    ) -> RunRecord:
         """Begin a run now, as of now or of the given moment; Conflict while another one runs.
 
         NotFound or InvalidInput if the part has nothing to retrain.
@@ -59,15 +59,15 @@ class Runs:
         record = self._new(_run_id(tick), Trigger.SCHEDULE, now, None)
         return self.rows.begin(_row(record)) or self.rows.get(record.run_id) is not None
 
-    def get(self, run_id: str) -> Record:
+    def get(self, run_id: str) -> RunRecord:
         """One run; NotFound if there is none of that id."""
         return read_record(self._row(run_id))
 
-    def newest(self, limit: int) -> list[Record]:
+    def newest(self, limit: int) -> list[RunRecord]:
         """Runs, the newest first."""
         return [read_record(row) for row in self.rows.newest(limit)]
 
-    def cancel(self, run_id: str) -> Record:
+    def cancel(self, run_id: str) -> RunRecord:
         """Cancel a run; it stops within seconds, or after its current step.
 
         NotFound for an unknown run, Conflict for one that has ended.
@@ -79,7 +79,7 @@ class Runs:
 
     def _new(
         self, run_id: str, trigger: Trigger, now: int, as_of: int | None, part: Part = EVERYTHING
-    ) -> Record:
+    ) -> RunRecord:
         as_of = now if as_of is None else as_of
         return begun(run_id, trigger, as_of, now, self.settings, part)
 
@@ -95,7 +95,7 @@ def _run_id(moment: int) -> str:
     return "retrain-" + iso(moment).replace("-", "").replace(":", "").replace(".", "")
 
 
-def _row(record: Record) -> RetrainingRun:
+def _row(record: RunRecord) -> RetrainingRun:
     return RetrainingRun(record.run_id, record.started_at, write_record(record))
 
 
@@ -121,7 +121,7 @@ class Timer:
 
 
 _GROWTH = 2
-_BROKEN = {Outcome.FAILED, Outcome.TIMED_OUT}
+_BROKEN = {RunOutcome.FAILED, RunOutcome.TIMED_OUT}
 
 
 class FirstRun:
@@ -159,7 +159,7 @@ class FirstRun:
             with suppress(Conflict):  # another server was faster
                 self._runs.begin(Trigger.FIRST, now)
 
-    def _is_worth_another(self, last: Record, events: int) -> bool:
+    def _is_worth_another(self, last: RunRecord, events: int) -> bool:
         if last.ended_at is None:
             return False
         known = last.log_offset

@@ -4,18 +4,18 @@ from collections.abc import Mapping
 
 from pawsonalize.engine.training.retraining.checking import Checking
 from pawsonalize.engine.training.retraining.news import News
-from pawsonalize.engine.training.retraining.promotion import Judging, Promotion
-from pawsonalize.engine.training.retraining.record import Record, Step
+from pawsonalize.engine.training.retraining.promotion import Judging, PromotionSteps
+from pawsonalize.engine.training.retraining.record import RunRecord, Step
 from pawsonalize.engine.training.retraining.training import Training
 from pawsonalize.engine.training.retraining.worker import StepWork
 
 
 def steps(
-    checking: Checking, training: Training, judging: Judging, promotion: Promotion, news: News
+    checking: Checking, training: Training, judging: Judging, promotion: PromotionSteps, news: News
 ) -> Mapping[Step, StepWork]:
     """The work of every step."""
 
-    def create(record: Record, now: int) -> Record:
+    def create(record: RunRecord, now: int) -> RunRecord:
         created = training.create(record, now)
         news.training_started(created, now)
         return created

@@ -10,7 +10,14 @@ from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.retraining.fates import attempted, decided
-from pawsonalize.engine.training.retraining.record import Fate, Half, Record, Step, moved, with_half
+from pawsonalize.engine.training.retraining.record import (
+    Fate,
+    Half,
+    RunRecord,
+    Step,
+    moved,
+    with_half,
+)
 from pawsonalize.engine.training.retraining.worker import Later
 from pawsonalize.engine.training.versions import SolutionVersions
 
@@ -30,11 +37,11 @@ class Training:
     check_seconds: float
     at_once: int = 2
 
-    def create(self, record: Record, now: int) -> Record:
+    def create(self, record: RunRecord, now: int) -> RunRecord:
         """Create versions and start their trainings; existing ones are left alone."""
         return moved(self._begun(record, now), Step.AWAIT_VERSIONS)
 
-    def await_all(self, record: Record, now: int) -> Record | Later:
+    def await_all(self, record: RunRecord, now: int) -> RunRecord | Later:
         """Look at the trainings; when all have ended, go on to judge the ACTIVE versions."""
         for half in record.open_halves():
             if half.trainings:
@@ -45,7 +52,7 @@ class Training:
             return Later(record, self.check_seconds)
         return moved(record, Step.EVALUATE) if open_halves else decided(record)
 
-    def _begun(self, record: Record, now: int) -> Record:
+    def _begun(self, record: RunRecord, now: int) -> RunRecord:
         """The record after starting as many trainings as there is room for.
 
         Campaigns of one solution wait for one training, and count as one.
@@ -68,7 +75,7 @@ class Training:
         self.processes.start(half.solution_version, now)
         return replace(half, trainings=1)
 
-    def stop(self, record: Record, now: int) -> Record:
+    def stop(self, record: RunRecord, now: int) -> RunRecord:
         """Stop what still trains, and leave nothing half-written."""
         for half in record.halves:
             try:

@@ -21,8 +21,8 @@ from pawsonalize.domain.errors import InvalidInput, PawsonalizeError
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.training.retraining.lease import BEAT_SECONDS, LEASE_MS, Lease, LeaseLost
 from pawsonalize.engine.training.retraining.record import (
-    Outcome,
-    Record,
+    RunOutcome,
+    RunRecord,
     Step,
     ended,
     failed_step,
@@ -45,15 +45,15 @@ log = structlog.get_logger()
 class Later:
     """The step is not done: do it again in so many seconds."""
 
-    record: Record
+    record: RunRecord
     seconds: float
 
 
-StepWork = Callable[[Record, int], Record | Later]
+StepWork = Callable[[RunRecord, int], RunRecord | Later]
 """Does a step at a moment, and returns the record in the next step, or later in this one."""
 
 
-class Worker:
+class RunWorker:
     """Works on the run that has no worker, until it has ended.
 
     `limit_seconds` is how long a run may be worked on. It is counted in renewals of the lease, so
@@ -98,7 +98,7 @@ class Worker:
             lease.renew()
             record = self._interrupted(lease, record) or self._advanced(lease, record)
 
-    def _taken_up(self, lease: Lease) -> Record:
+    def _taken_up(self, lease: Lease) -> RunRecord:
         """The record as the last worker left it; a step that killed too many workers has failed."""
         record = taken_up(read_record(lease.run), self._name)
         if len(record.steps[-1].workers) > MAX_WORKERS:
@@ -106,21 +106,21 @@ class Worker:
             record = self._given_up(record, reason)
         return self._saved(lease, record)
 
-    def _interrupted(self, lease: Lease, record: Record) -> Record | None:
+    def _interrupted(self, lease: Lease, record: RunRecord) -> RunRecord | None:
         """The record on its way to the end, if the run must stop now."""
         if record.outcome is not None:
             return None
         if lease.run.cancel_asked:
-            outcome, reason = Outcome.CANCELLED, "somebody cancelled it"
+            outcome, reason = RunOutcome.CANCELLED, "somebody cancelled it"
         elif lease.run.worked_ms >= self._limit_ms:
             hours = self._limit_ms / SECOND / 3600
-            outcome, reason = Outcome.TIMED_OUT, f"it took longer than {hours:g} hours"
+            outcome, reason = RunOutcome.TIMED_OUT, f"it took longer than {hours:g} hours"
         else:
             return None
         reason = f"{reason} during {record.step}"
         return self._saved(lease, settled(record, outcome, reason, Step.STOP_TRAINING))
 
-    def _advanced(self, lease: Lease, record: Record) -> Record:
+    def _advanced(self, lease: Lease, record: RunRecord) -> RunRecord:
         with lease.beating():
             done = self._done(record)
         if not isinstance(done, Later):
@@ -131,7 +131,7 @@ class Worker:
         self._wait(lease, done.record, done.seconds)
         return done.record
 
-    def _done(self, record: Record) -> Record | Later:
+    def _done(self, record: RunRecord) -> RunRecord | Later:
         try:
             return self._steps[record.step](record, self._now())
         except PawsonalizeError as error:
@@ -141,7 +141,7 @@ class Worker:
             log.error("step failed", run_id=record.run_id, step=record.step, exc_info=error)
             return self._tried(record, repr(error), hopeless=False)
 
-    def _tried(self, record: Record, error: str, *, hopeless: bool) -> Record | Later:
+    def _tried(self, record: RunRecord, error: str, *, hopeless: bool) -> RunRecord | Later:
         """The step to be tried again after a pause, or given up."""
         tried = failed_step(record, error)
         errors = len(tried.steps[-1].errors)
@@ -149,15 +149,15 @@ class Worker:
             return Later(tried, _FIRST_PAUSE_SECONDS * 2 ** (errors - 1))
         return self._given_up(tried, f"{record.step} failed: {error}")
 
-    def _given_up(self, record: Record, reason: str) -> Record:
+    def _given_up(self, record: RunRecord, reason: str) -> RunRecord:
         """The record after a step that cannot be done; the outcome stays if it is known."""
         if record.step is Step.NOTIFY:
             return ended(record, self._now())
         after = Step.NOTIFY if record.step is Step.STOP_TRAINING else Step.STOP_TRAINING
-        outcome = record.outcome or Outcome.FAILED
+        outcome = record.outcome or RunOutcome.FAILED
         return settled(record, outcome, record.reason or reason, after)
 
-    def _wait(self, lease: Lease, record: Record, seconds: float) -> None:
+    def _wait(self, lease: Lease, record: RunRecord, seconds: float) -> None:
         """Pause and renew the lease meanwhile, but no longer than until the run must stop."""
         left = seconds
         while left > 0:
@@ -169,7 +169,7 @@ class Worker:
             ):
                 return
 
-    def _saved(self, lease: Lease, record: Record) -> Record:
+    def _saved(self, lease: Lease, record: RunRecord) -> RunRecord:
         record = timed(record, self._now())
         lease.save(write_record(record), record.status, record.ended_at)
         return record

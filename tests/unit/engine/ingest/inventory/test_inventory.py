@@ -9,7 +9,7 @@ from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.stays import Stay
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.ingest.inventory.form import AnimalForm
-from pawsonalize.engine.ingest.inventory.inventory import Inventory, Receipt
+from pawsonalize.engine.ingest.inventory.inventory import Inventory, InventoryReceipt
 from pawsonalize.engine.ingest.inventory.listing import Listing, read_listing
 from pawsonalize.storage.animals import AnimalQuery, Animals
 from pawsonalize.storage.availability import Availability
@@ -29,14 +29,14 @@ def told(animal_id: str = "a1", at: int = T0, **more: Any) -> Listing:
     return read_listing(AnimalForm(id=animal_id, **form | more), at)
 
 
-def put(inventory: Inventory, listing: Listing, at: int = T0) -> Receipt:
+def put(inventory: Inventory, listing: Listing, at: int = T0) -> InventoryReceipt:
     return inventory.put([listing], at, at)
 
 
 def test_the_same_listing_twice_changes_nothing(inventory: Inventory, supply: Availability) -> None:
     assert put(inventory, told()).created == 1
     before = supply.revision()
-    assert put(inventory, told(at=T0 + 9), T0 + 9) == Receipt(unchanged=1)
+    assert put(inventory, told(at=T0 + 9), T0 + 9) == InventoryReceipt(unchanged=1)
     assert supply.revision() == before
 
 

@@ -17,7 +17,7 @@ from pawsonalize.domain.preferences import Preferences
 from pawsonalize.domain.statuses import AnimalStatus, StatusChange
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
-from pawsonalize.engine.serving.animals.available_watch import ShelfWatch
+from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
 from pawsonalize.engine.serving.filters.evaluation import AppliedFilter
@@ -35,7 +35,7 @@ from pawsonalize.storage.impressions import Impressions
 from tests.animal_data import animal
 from tests.event_data import T0
 from tests.recipe_data import training_data
-from tests.unit.engine.serving.animals.shelves import GROUPS
+from tests.unit.engine.serving.animals.available_animals import GROUPS
 
 _NUMBERS = itertools.count()
 NOW = T0 + 300 * DAY
@@ -67,10 +67,10 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 class Watched(Runtime):
     """Applies a filter as if that took long, and sees whether other answers would wait for it."""
 
-    shelves: ShelfWatch
+    available_of: AvailableAnimalsWatch
 
     def passing_groups(self, groups: Sequence[str], query: Query) -> set[str]:
-        assert not self.shelves.of(query.at, query.now).lock.locked()
+        assert not self.available_of.of(query.at, query.now).lock.locked()
         return set(groups[:1])
 
 
@@ -83,9 +83,9 @@ def individuals(
     serving = Fixed(Served(version, model, ServingSettings(exploration_weight=1.0)))
     runtime = kind(EventLog(database), serving, impressions)
     animals = Animals(database)
-    watch = ShelfWatch(animals, Availability(database), AnimalExposures(database), {})
+    watch = AvailableAnimalsWatch(animals, Availability(database), AnimalExposures(database), {})
     if isinstance(runtime, Watched):
-        runtime.shelves = watch
+        runtime.available_of = watch
     return Individuals(runtime, watch, animals, impressions, AnimalSettings())
 
 

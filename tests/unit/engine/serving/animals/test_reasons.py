@@ -11,11 +11,11 @@ from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
 from pawsonalize.engine.serving.animals.ranking import PARTS
-from pawsonalize.engine.serving.animals.reasons import MAX_REASONS, Standing, reasons_for
+from pawsonalize.engine.serving.animals.reasons import MAX_REASONS, AnimalStanding, reasons_for
 from pawsonalize.recipes.contract import ContextEvent
 from tests.animal_data import animal
 from tests.event_data import T0
-from tests.unit.engine.serving.animals.shelves import (
+from tests.unit.engine.serving.animals.available_animals import (
     GROUPS,
     HERE,
     rules,
@@ -43,18 +43,18 @@ lifts = st.fixed_dictionaries({name: st.floats(-1, 1) for name in PARTS})
 
 
 # A reason's form, and whether it is true of what the form caught in words.
-Check = Callable[[str, Standing, Sequence[ContextEvent], Eligibility], bool]
+Check = Callable[[str, AnimalStanding, Sequence[ContextEvent], Eligibility], bool]
 
 
 def _good(name: str, told: GoodWith, animals: Sequence[Animal]) -> list[bool]:
     return [getattr(one, f"good_with_{_WHO[name]}") is told for one in animals]
 
 
-def _days(place: Standing) -> int:
+def _days(place: AnimalStanding) -> int:
     return (T0 - place.animals[0].listed_at) // DAY
 
 
-def _is_so_far(said: str, place: Standing) -> bool:
+def _is_so_far(said: str, place: AnimalStanding) -> bool:
     latitude = place.animals[0].latitude
     assert latitude is not None
     return abs(float(said) - abs(latitude - HERE.latitude) * 111.19508) <= 0.51
@@ -97,7 +97,9 @@ CHECKS: dict[str, Check] = {
 }
 
 
-def is_true(reason: str, place: Standing, seen: Sequence[ContextEvent], asked: Eligibility) -> bool:
+def is_true(
+    reason: str, place: AnimalStanding, seen: Sequence[ContextEvent], asked: Eligibility
+) -> bool:
     found = [
         (check, match[1]) for form, check in CHECKS.items() if (match := re.fullmatch(form, reason))
     ]
@@ -132,7 +134,7 @@ def test_every_reason_is_true_of_its_animal_and_its_visitor(
         animals = sorted(together(stock, one), key=lambda each: (each.listed_at, each.animal_id))
         first = animals[0]
         far = None if first.latitude is None else abs(first.latitude - 40) * 111.19508
-        place = Standing(animals, first.group_at(T0), lifted, shown, far, explored)
+        place = AnimalStanding(animals, first.group_at(T0), lifted, shown, far, explored)
         reasons = reasons_for(place, seen, asked, T0, 14)
         assert len(reasons) <= MAX_REASONS
         assert len(set(reasons)) == len(reasons)
@@ -148,7 +150,7 @@ def test_every_reason_is_true_of_its_animal_and_its_visitor(
 def test_what_lifts_most_is_said_first_and_what_lifts_nothing_is_not() -> None:
     one = animal("a", listed=T0 - 84 * DAY, photos=("p",))
     lifted = dict.fromkeys(PARTS, -1.0) | {"waiting": 0.1, "group": 0.4}
-    place = Standing([one], one.group_at(T0), lifted, 99, None, False)
+    place = AnimalStanding([one], one.group_at(T0), lifted, 99, None, False)
     seen = [ContextEvent("2-Beagle-2-3", "favorite", T0)]
     said = ("adult medium Beagle, like one you saved", "waiting 84 days")
     assert reasons_for(place, seen, Eligibility(), T0, 14) == said

@@ -22,7 +22,7 @@ from pawsonalize.domain.filters.expression import (
     Source,
     Subject,
 )
-from pawsonalize.engine.serving.filters.columns import Columns, Texts
+from pawsonalize.engine.serving.filters.columns import AttributeColumns, Texts
 from pawsonalize.engine.serving.filters.evaluation import Facts, passing
 from tests.filter_expressions import FIELDS, PARAMETERS, expressions
 
@@ -114,7 +114,7 @@ def test_the_evaluator_says_what_going_row_by_row_says(
     item: Row,
     values: Mapping[str, str],
 ) -> None:
-    columns = Columns([str(place) for place in range(len(rows))], [row for row, _ in rows])
+    columns = AttributeColumns([str(place) for place in range(len(rows))], [row for row, _ in rows])
     pairs = ((place, each) for place, (_, types) in enumerate(rows) for each in types)
     given = {name: (value,) for name, value in values.items()}
     facts = Facts(given, Texts.of(pairs, len(rows)), user, item)
@@ -123,7 +123,7 @@ def test_the_evaluator_says_what_going_row_by_row_says(
     assert passing(expression, columns, facts).tolist() == expected
 
 
-ANIMALS = Columns(
+ANIMALS = AttributeColumns(
     ["rex", "tom", "max", "who"],
     [
         {"KIND": "dog|hound", "WEIGHT": 30.0, "CODE": "3"},

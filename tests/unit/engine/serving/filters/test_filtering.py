@@ -11,7 +11,7 @@ from pawsonalize.engine.serving.filters.filtering import (
     INTERACTIONS_PER_TYPE,
     Filtering,
 )
-from pawsonalize.engine.serving.metadata import ItemMetadata
+from pawsonalize.engine.serving.metadata import MetadataReader
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.storage.catalogue import Catalogue, Item, User
 from pawsonalize.storage.event_log import EventLog
@@ -22,12 +22,12 @@ ANN = Visitor("ann")
 
 
 @pytest.fixture
-def metadata(catalogue: Catalogue) -> ItemMetadata:
-    return ItemMetadata(catalogue)
+def metadata(catalogue: Catalogue) -> MetadataReader:
+    return MetadataReader(catalogue)
 
 
 @pytest.fixture
-def filtering(log: EventLog, catalogue: Catalogue, metadata: ItemMetadata) -> Filtering:
+def filtering(log: EventLog, catalogue: Catalogue, metadata: MetadataReader) -> Filtering:
     return Filtering(log, catalogue, metadata)
 
 
@@ -99,7 +99,7 @@ CHEAP = "INCLUDE ItemID WHERE Items.FEE < 100"
 
 
 def test_changed_items_are_seen_with_the_next_look_or_after_a_minute(
-    catalogue: Catalogue, filtering: Filtering, metadata: ItemMetadata
+    catalogue: Catalogue, filtering: Filtering, metadata: MetadataReader
 ) -> None:
     catalogue.put_items([Item(PUG, {"FEE": 500.0})])
     metadata.refresh(T0)  # nobody has asked yet: nothing is read
@@ -114,7 +114,7 @@ def test_changed_items_are_seen_with_the_next_look_or_after_a_minute(
 
 
 def test_columns_are_made_once_as_long_as_no_item_changes(
-    catalogue: Catalogue, metadata: ItemMetadata
+    catalogue: Catalogue, metadata: MetadataReader
 ) -> None:
     catalogue.put_items([Item(PUG, {"FEE": 50.0})])
     first = metadata.columns(ITEMS, T0)
@@ -176,7 +176,9 @@ def test_an_exclude_without_its_values_is_left_out_and_an_include_is_refused() -
         applied(text, d="1")
 
 
-def test_metadata_columns_are_given_as_asked(catalogue: Catalogue, metadata: ItemMetadata) -> None:
+def test_metadata_columns_are_given_as_asked(
+    catalogue: Catalogue, metadata: MetadataReader
+) -> None:
     catalogue.put_items([Item("a", {"GENRES": "x|y", "FEE": 2.5})])
     wanted = {"ITEMS": ["genres", "ANIMAL_TYPE", "FEE"]}
     assert metadata.selected(["a", PUG], wanted, T0) == [

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
 from pawsonalize.engine.training.evaluating.evidence import (
     Fit,
-    Standing,
+    LiveStanding,
     evidence_on,
     fit_of,
     gather,
@@ -63,8 +63,8 @@ def fit(name: str = RECIPE) -> Fit:
     return lambda data: recipe.fit(data, recipe.settings(**quick), 0)
 
 
-def standing(data: TrainingData, by: Fit, age: int = 0) -> Standing:
-    return Standing("rec-1", data.as_of - age, by, np.ones(len(data), np.bool_))
+def standing(data: TrainingData, by: Fit, age: int = 0) -> LiveStanding:
+    return LiveStanding("rec-1", data.as_of - age, by, np.ones(len(data), np.bool_))
 
 
 def without_sense(data: TrainingData) -> Model:

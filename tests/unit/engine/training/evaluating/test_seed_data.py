@@ -21,7 +21,7 @@ from pawsonalize.engine.training.evaluating.holdout import (
     hold_out,
     item_births,
 )
-from pawsonalize.engine.training.evaluating.lists import asking
+from pawsonalize.engine.training.evaluating.lists import gate_queries
 from pawsonalize.engine.training.training_data import training_data
 from pawsonalize.evaluation.gate.decision import decide
 from pawsonalize.evaluation.gate.settings import GateSettings, Profile
@@ -174,5 +174,5 @@ def assert_every_answer_tells_items_apart(
     data: TrainingData, catalogue: Catalogue, model: Model
 ) -> None:
     holdout = hold_out(SplitName.TIME, data, item_births(data, catalogue), 0)
-    ranker = asking(holdout, "personalized-ranking", 0).of_model(model)
+    ranker = gate_queries(holdout, "personalized-ranking", 0).of_model(model)
     assert unsound(ranker, len(holdout.targets)) == (0, 0)

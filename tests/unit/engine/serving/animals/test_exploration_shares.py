@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
-from pawsonalize.engine.serving.animals.utility import Dues, choose
+from pawsonalize.engine.serving.animals.utility import ExplorationShares, choose
 from pawsonalize.engine.serving.exploration import Novelty, explore
 from tests.animal_data import animal
 from tests.event_data import T0
-from tests.unit.engine.serving.animals.shelves import (
+from tests.unit.engine.serving.animals.available_animals import (
     question_of,
     rules,
     shelf_of,
@@ -21,7 +21,7 @@ from tests.unit.engine.serving.animals.shelves import (
 )
 
 
-def shares(due: Novelty) -> list[float]:
+def shares_of(due: Novelty) -> list[float]:
     return [weight / due.total for weight in due.weights.tolist()]
 
 
@@ -29,17 +29,17 @@ def shares(due: Novelty) -> list[float]:
 def test_every_newcomer_who_may_be_shown_has_the_floor_and_nobody_else_a_chance(
     stock: list[Animal], asked: Eligibility, shown: dict[str, float]
 ) -> None:
-    shelf = shelf_of(stock, shown)
-    question = question_of(shelf, asked=asked)
-    due = Dues().of(question)
+    available = shelf_of(stock, shown)
+    question = question_of(available, asked=asked)
+    due = ExplorationShares().of(question)
     by_id = {one.animal_id: one for one in stock}
-    chances = shares(due) if due.total else [0.0] * len(shelf)
+    chances = shares_of(due) if due.total else [0.0] * len(available)
     expected = 0
-    for slot, chance in zip(shelf.order.tolist(), chances, strict=True):
-        one = by_id[shelf.ids[slot]]
+    for slot, chance in zip(available.order.tolist(), chances, strict=True):
+        one = by_id[available.ids[slot]]
         days = (T0 - one.listed_at) / DAY
         allowed = not any(violates(other, asked) for other in together(stock, one))
-        first = shelf.members(slot)[0] == one.animal_id
+        first = available.members(slot)[0] == one.animal_id
         is_due = allowed and first and (days <= 14 or days >= 60)
         assert (chance > 0) == is_due
         expected += is_due
@@ -51,20 +51,23 @@ def test_every_newcomer_who_may_be_shown_has_the_floor_and_nobody_else_a_chance(
 def test_what_is_remembered_is_what_would_be_found_anew(
     stock: list[Animal], asked: list[Eligibility]
 ) -> None:
-    shelf, dues = shelf_of(stock), Dues()
+    available, shares = shelf_of(stock), ExplorationShares()
     for one in (*asked, *asked):
-        question = question_of(shelf, asked=one)
-        assert dues.of(question).weights.tolist() == Dues().of(question).weights.tolist()
+        question = question_of(available, asked=one)
+        assert (
+            shares.of(question).weights.tolist()
+            == ExplorationShares().of(question).weights.tolist()
+        )
 
 
 def test_groups_have_equal_budgets_shared_by_how_little_animals_were_shown() -> None:
     many = [animal(f"cat{n}", "1-Manx-1-3") for n in range(99)]
     stock = [*many, animal("dog", "2-Pug-1-3"), animal("known", "2-Pug-1-3")]
-    shelf = shelf_of(stock, {"known": 3.0})
+    available = shelf_of(stock, {"known": 3.0})
     chances = dict(
         zip(
-            [shelf.ids[slot] for slot in shelf.order],
-            shares(Dues().of(question_of(shelf))),
+            [available.ids[slot] for slot in available.order],
+            shares_of(ExplorationShares().of(question_of(available))),
             strict=True,
         )
     )
@@ -80,12 +83,12 @@ def test_explored_places_keep_to_the_rules_and_come_again_from_the_same_id(
 ) -> None:
     found = []
     for animals in (stock, stock[::-1]):  # another process has read them in another order
-        shelf = shelf_of(animals)
-        question = question_of(shelf, asked=asked)
-        best = shelf.rank[choose(question, limit)].astype(np.intp)
-        chosen = explore(best, Dues().of(question), 1.0, f"RID-{seed}")
-        slots = shelf.order[list(chosen.positions)].tolist()
-        found.append(([shelf.members(slot) for slot in slots], chosen.propensities))
+        available = shelf_of(animals)
+        question = question_of(available, asked=asked)
+        best = available.rank[choose(question, limit)].astype(np.intp)
+        chosen = explore(best, ExplorationShares().of(question), 1.0, f"RID-{seed}")
+        slots = available.order[list(chosen.positions)].tolist()
+        found.append(([available.members(slot) for slot in slots], chosen.propensities))
     assert found[0] == found[1]
     places, _ = found[0]
     by_id = {one.animal_id: one for one in stock}
@@ -95,10 +98,10 @@ def test_explored_places_keep_to_the_rules_and_come_again_from_the_same_id(
 
 def test_the_odds_of_a_place_over_all_who_could_have_it_sum_to_one() -> None:
     stock = [animal(f"a{n}", listed=T0 - n * 9 * DAY) for n in range(12)]
-    shelf = shelf_of(stock)
-    question = question_of(shelf)
-    best = shelf.rank[choose(question, 1)].astype(np.intp)
-    due = Dues().of(question)
+    available = shelf_of(stock)
+    question = question_of(available)
+    best = available.rank[choose(question, 1)].astype(np.intp)
+    due = ExplorationShares().of(question)
     odds: dict[int, float] = {}
     for seed in range(3_000):
         answer = explore(best, due, 0.5, str(seed))
@@ -108,10 +111,10 @@ def test_the_odds_of_a_place_over_all_who_could_have_it_sum_to_one() -> None:
 
 
 def test_what_is_due_is_remembered_until_something_changes() -> None:
-    shelf = shelf_of([animal("a"), animal("b")])
-    dues = Dues()
-    before = dues.of(question_of(shelf))
-    assert dues.of(question_of(shelf)) is before
-    shelf.count_shown({"a": 9})
-    assert shares(dues.of(question_of(shelf))) != shares(before)
-    assert dues.of(question_of(shelf, asked=Eligibility(species=frozenset("9")))).total == 0
+    available = shelf_of([animal("a"), animal("b")])
+    shares = ExplorationShares()
+    before = shares.of(question_of(available))
+    assert shares.of(question_of(available)) is before
+    available.count_shown({"a": 9})
+    assert shares_of(shares.of(question_of(available))) != shares_of(before)
+    assert shares.of(question_of(available, asked=Eligibility(species=frozenset("9")))).total == 0

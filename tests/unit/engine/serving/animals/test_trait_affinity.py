@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pawsonalize.engine.serving.animals.affinity import Tastes
+from pawsonalize.engine.serving.animals.affinity import TraitAffinity
 from pawsonalize.engine.serving.animals.available import Codes
-from pawsonalize.engine.serving.animals.settings import TasteSettings
+from pawsonalize.engine.serving.animals.settings import AffinitySettings
 from pawsonalize.recipes.classes import LatentClasses
 from pawsonalize.recipes.contract import Context, ContextEvent
 from pawsonalize.recipes.facets import Facet
@@ -25,14 +25,14 @@ THERE = {
 
 def weighed(
     *seen: str,
-    settings: TasteSettings | None = None,
+    settings: AffinitySettings | None = None,
     wanted: tuple[Facet, ...] = (),
     classes: LatentClasses | None = None,
 ) -> dict[str, float]:
     codes = Codes()
     there = np.array([THERE[name] for name in THERE if codes[name] >= 0])
     context = Context(tuple(ContextEvent(item, "view", T0) for item in seen), T0, facets=wanted)
-    taste = Tastes().of(context, codes, there, settings or TasteSettings(), classes)
+    taste = TraitAffinity().of(context, codes, there, settings or AffinitySettings(), classes)
     return dict(zip(codes, taste.tolist(), strict=True))
 
 
@@ -53,7 +53,7 @@ def test_what_there_is_most_of_is_looked_at_most_without_being_wanted_more() -> 
 
 
 def test_each_look_counts_by_its_share_of_the_events_over_its_share_of_the_stock() -> None:
-    only_age = TasteSettings(species=0, breed=0, family=0, size=0, age=2.0, doubt=3.0)
+    only_age = AffinitySettings(species=0, breed=0, family=0, size=0, age=2.0, doubt=3.0)
     told = weighed("2-Pug-1-1", settings=only_age)
     share = (50 + 0.5) / (100 + 1)  # of babies among the dogs, and of the grown
     assert told["2-Beagle-2-1"] == pytest.approx(2 * np.log((1 + 3 * share) / (4 * share)))
@@ -68,13 +68,15 @@ def test_items_that_are_no_groups_or_not_here_are_taken_as_they_are() -> None:
 
 
 def test_the_stock_is_counted_anew_when_it_changes() -> None:
-    codes, tastes = Codes(), Tastes()
+    codes, tastes = Codes(), TraitAffinity()
     context = Context((ContextEvent("2-Pug-1-1", "view", T0),), T0)
-    before = tastes.of(context, codes, np.array([9, 1])[: codes["2-Pug-1-1"] + 1], TasteSettings())
+    before = tastes.of(
+        context, codes, np.array([9, 1])[: codes["2-Pug-1-1"] + 1], AffinitySettings()
+    )
     assert len(before) == 1
     assert codes["2-Beagle-2-3"] == 1
-    rare = tastes.of(context, codes, np.array([1, 99]), TasteSettings())
-    common = tastes.of(context, codes, np.array([99, 1]), TasteSettings())
+    rare = tastes.of(context, codes, np.array([1, 99]), AffinitySettings())
+    common = tastes.of(context, codes, np.array([99, 1]), AffinitySettings())
     assert rare[0] > common[0] > 0 > common[1]
 
 
@@ -82,7 +84,7 @@ def test_what_the_visitor_said_to_look_for_comes_first_and_counts_less_with_ever
     cats = (("user.PREFERRED_SPECIES", "1"), ("user.PREFERRED_AGE", "1"))
     told = weighed(wanted=cats)
     assert told["1-Siamese-1-1"] == 0
-    assert told["1-Manx-1-3"] == told["2-Pug-1-1"] == -TasteSettings().wish
+    assert told["1-Manx-1-3"] == told["2-Pug-1-1"] == -AffinitySettings().wish
     assert told["2-Pug-1-3"] == 2 * told["2-Pug-1-1"]
     dogs = weighed(*["2-Pug-1-3"] * 12, wanted=cats)
     assert dogs["2-Pug-1-3"] > dogs["1-Siamese-1-1"]
@@ -109,7 +111,7 @@ def classes_of_dogs() -> LatentClasses:
 
 
 def test_what_the_like_of_the_visitor_look_at_counts_as_some_events_of_the_visitor() -> None:
-    only_age = TasteSettings(species=0, breed=0, family=0, size=0, age=2.0, doubt=3.0)
+    only_age = AffinitySettings(species=0, breed=0, family=0, size=0, age=2.0, doubt=3.0)
     first = 0.9 * 0.8 / (0.9 * 0.8 + 0.1 * 0.2)  # how far the visitor is of the first class
     expected = 3 * (first * 0.2 + (1 - first) * 0.8) / 4
     share = (50 + 0.5) / (100 + 1)  # of babies among the dogs; half of the looks go to babies
@@ -126,7 +128,7 @@ def test_with_whom_the_visitor_lives_says_what_their_like_look_at() -> None:
 
 
 def test_of_a_look_that_no_class_knows_the_stock_is_expected() -> None:
-    only_family = TasteSettings(species=0, breed=0, family=1.0, size=0, age=0)
+    only_family = AffinitySettings(species=0, breed=0, family=1.0, size=0, age=0)
     seen = ("2-Pug-1-1", "2-Beagle-2-1")
     told = weighed(*seen, settings=only_family, classes=classes_of_dogs())
     assert told == pytest.approx(weighed(*seen, settings=only_family))
@@ -135,7 +137,7 @@ def test_of_a_look_that_no_class_knows_the_stock_is_expected() -> None:
 def test_each_model_has_classes_of_its_own() -> None:
     codes, tastes, context = (
         Codes(),
-        Tastes(),
+        TraitAffinity(),
         Context((ContextEvent("2-Pug-1-3", "view", T0),), T0),
     )
     there = np.array([THERE[name] for name in THERE if codes[name] >= 0])
@@ -144,7 +146,7 @@ def test_each_model_has_classes_of_its_own() -> None:
         list(first.values)[::-1], (), first.size, first.traits[:, ::-1], np.zeros((2, 0))
     )
     told = [
-        tastes.of(context, codes, there, TasteSettings(), classes)
+        tastes.of(context, codes, there, AffinitySettings(), classes)
         for classes in (first, turned, None, first)
     ]
     assert told[0] == pytest.approx(told[1])

@@ -5,7 +5,7 @@ import pytest
 
 from pawsonalize.domain.times import HOUR
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
-from pawsonalize.engine.serving.animals.affinity import MOST, Likings
+from pawsonalize.engine.serving.animals.affinity import MOST, GroupAffinity
 from pawsonalize.engine.serving.animals.available import Codes
 from pawsonalize.engine.serving.recommender import GroupScores
 from pawsonalize.engine.serving.served import Served
@@ -45,10 +45,10 @@ def asked(model: Tastes, *events: ContextEvent, at: int = T0, name: str = "v") -
     return GroupScores(Served(version, model), context, model.score_catalogue(context))  # type: ignore[arg-type]
 
 
-def of(likings: Likings, groups: GroupScores, *names: str) -> list[float]:
+def of(affinity: GroupAffinity, groups: GroupScores, *names: str) -> list[float]:
     codes = Codes()
     present = np.array([codes[name] for name in names])
-    return [float(each) for each in likings.of(groups, codes, present)]
+    return [float(each) for each in affinity.of(groups, codes, present)]
 
 
 LOOKED = ContextEvent("dogs", "view", T0 - HOUR)
@@ -56,7 +56,7 @@ LOOKED = ContextEvent("dogs", "view", T0 - HOUR)
 
 def test_a_group_counts_by_how_much_more_the_visitor_likes_it_than_others_do() -> None:
     model = Tastes({"cats": 0.3, "dogs": 0.6, "hamsters": 0.1})
-    dogs, cats, hamsters = of(Likings(), asked(model, LOOKED), "dogs", "cats", "hamsters")
+    dogs, cats, hamsters = of(GroupAffinity(), asked(model, LOOKED), "dogs", "cats", "hamsters")
     assert dogs == pytest.approx(np.log(2))
     assert cats == pytest.approx(-np.log(2))
     assert hamsters == pytest.approx(0)
@@ -64,24 +64,24 @@ def test_a_group_counts_by_how_much_more_the_visitor_likes_it_than_others_do() -
 
 def test_of_whom_nothing_is_known_every_group_is_liked_the_same() -> None:
     model = Tastes({})
-    assert of(Likings(), asked(model), *CATALOGUE) == [0, 0, 0]
+    assert of(GroupAffinity(), asked(model), *CATALOGUE) == [0, 0, 0]
     assert len(model.asked) == 1, "nobody in particular is not asked about"
 
 
 def test_a_group_that_the_model_does_not_know_is_neither_liked_nor_disliked() -> None:
     model = Tastes({"dogs": 1.0})
-    strange, cats = of(Likings(), asked(model, LOOKED), "ferrets", "cats")
+    strange, cats = of(GroupAffinity(), asked(model, LOOKED), "ferrets", "cats")
     assert strange == 0
     assert cats == -MOST, "and no liking is without bounds"
 
 
 def test_nobody_in_particular_is_asked_about_once_an_hour_and_model() -> None:
-    model, likings = Tastes({"dogs": 1.0}), Likings()
+    model, affinity = Tastes({"dogs": 1.0}), GroupAffinity()
     for _ in range(3):
-        of(likings, asked(model, LOOKED), "dogs")
-    of(likings, asked(model, LOOKED, at=T0 + 1), "dogs")
+        of(affinity, asked(model, LOOKED), "dogs")
+    of(affinity, asked(model, LOOKED, at=T0 + 1), "dogs")
     assert [context.now for context in model.asked if not context.events] == [T0]
-    of(likings, asked(model, LOOKED, at=T0 + HOUR), "dogs")
+    of(affinity, asked(model, LOOKED, at=T0 + HOUR), "dogs")
     assert [context.now for context in model.asked if not context.events] == [T0, T0 + HOUR]
     another = Tastes({"dogs": 0.3})
-    assert of(likings, asked(another, LOOKED, name="w"), "dogs") == [0]
+    assert of(affinity, asked(another, LOOKED, name="w"), "dogs") == [0]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pawsonalize.domain.animals import Animal, GoodWith
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.animals.available import Shelf
+from pawsonalize.engine.serving.animals.available import AvailableAnimals
 from pawsonalize.engine.serving.animals.distance import Place
 from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Denied, Eligibility
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
@@ -72,30 +72,30 @@ rules = st.builds(
 )
 
 
-def shelf_of(animals: Iterable[Animal], shown: dict[str, float] | None = None) -> Shelf:
-    """A shelf with these animals, as of T0."""
-    shelf = Shelf()
+def shelf_of(animals: Iterable[Animal], shown: dict[str, float] | None = None) -> AvailableAnimals:
+    """A available with these animals, as of T0."""
+    available = AvailableAnimals()
     here = defaultdict(list)
     for one in animals:
         here[one.group_at(T0).id].append(one)
-    shelf.put((), here, shown or {})
-    return shelf
+    available.put((), here, shown or {})
+    return available
 
 
 def question_of(
-    shelf: Shelf,
-    likings: Mapping[str, float] | None = None,
+    available: AvailableAnimals,
+    affinity: Mapping[str, float] | None = None,
     asked: Eligibility = ANYBODY,
     settings: AnimalSettings | None = None,
 ) -> Weighing:
     """A question as of T0; groups that are not told of are liked as by anybody."""
-    each = np.array([(likings or {}).get(name, 0.0) for name in shelf.codes["group"]], float)
-    return Weighing(shelf, each, asked, settings or AnimalSettings(), T0)
+    each = np.array([(affinity or {}).get(name, 0.0) for name in available.codes["group"]], float)
+    return Weighing(available, each, asked, settings or AnimalSettings(), T0)
 
 
-def ids_of(shelf: Shelf, slots: Iterable[int]) -> list[str]:
+def ids_of(available: AvailableAnimals, slots: Iterable[int]) -> list[str]:
     """The animals in the slots."""
-    return [shelf.ids[slot] for slot in slots]
+    return [available.ids[slot] for slot in slots]
 
 
 def _is_not_as_asked(animal: Animal, asked: Eligibility) -> bool:

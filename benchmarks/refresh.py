@@ -1,11 +1,11 @@
-"""What a fold costs beside a training, and what fresh counts are worth.
+"""What a counts costs beside a training, and what fresh counts are worth.
 
-    python -m benchmarks.fold [--events 60000] [--new 1000] [--size 400] [--json]
+    python -m benchmarks.refresh [--events 60000] [--new 1000] [--size 400] [--json]
 
 A version is trained on all but the newest events of a demo world; then these are folded. Both
 as in the service, from the log in SQLite to the stored artefact, each in a process of its own.
-CPU seconds are those of the work; `started_cpu_seconds` are those of the whole process of a fold,
-with Python's own start. `loaded_cpu_seconds` is what each worker spends to take the fold over.
+CPU seconds are those of the work; `started_cpu_seconds` are those of the whole process of a counts,
+with Python's own start. `loaded_cpu_seconds` is what each worker spends to take the counts over.
 
 `freshness`: on the world's last day, NDCG@10 of views that are guessed by a model trained at the
 day's begin, beside those guessed by the same model with the counts of the hour of the view. The
@@ -75,18 +75,18 @@ def folded(folder: Path) -> dict[str, float]:
     """Fold what the log holds beyond the version."""
     with opened(Settings(data_dir=folder)) as adapters:
         before = time.process_time()
-        fold = adapters.folder.fold(_NAME, _END)
+        counts = adapters.refresher.refresh(_NAME, _END)
         taken, peak = time.process_time() - before, peak_megabytes()
         started = time.process_time()
-        assert fold is not None
+        assert counts is not None
         exposure = Exposure(adapters.log, adapters.catalogue, Impressions(adapters.database))
         loader = Loader(adapters.registry, adapters.artefacts, exposure)
         served = loader.load(_NAME, ServingSettings(exploration_weight=0.1), _END)
         before = time.process_time()
-        loader.folded(served, fold, _END)
+        loader.refreshed(served, counts, _END)
         loaded = time.process_time() - before
     return {
-        "new_events": fold.cut.log_offset - served.version.log_offset,
+        "new_events": counts.cut.log_offset - served.version.log_offset,
         "cpu_seconds": round(taken, 2),
         "started_cpu_seconds": round(started, 2),
         "peak_mb": round(peak),
@@ -95,7 +95,7 @@ def folded(folder: Path) -> dict[str, float]:
 
 
 def freshness(events: int, size: int) -> dict[str, Any]:
-    """NDCG@10 on the last day, without and with folds."""
+    """NDCG@10 on the last day, without and with refreshes."""
     world = world_of(events, _END)
     cut = cut_of(world, 1 - DAY / (world.end - world.start))
     recipe = recipe_named("user-personalization")
@@ -128,23 +128,25 @@ def measure(events: int, new: int, size: int) -> dict[str, Any]:
         folder, world = Path(name), world_of(events, _END)
         with opened(Settings(data_dir=folder)) as adapters:
             store_world(adapters, _without(world, new))
-        training = run_child("benchmarks.fold", ["--child", "trained", name])
+        training = run_child("benchmarks.refresh", ["--child", "trained", name])
         with opened(Settings(data_dir=folder)) as adapters:
             adapters.log.append(world.events[len(world.events) - new :])
-        fold = run_child("benchmarks.fold", ["--child", "folded", name])
+        counts = run_child("benchmarks.refresh", ["--child", "folded", name])
     arguments = ["--child", "freshness", "--events", str(events), "--size", str(size)]
     return {
         "training": training,
-        "fold": fold,
-        "cpu_share": round(fold["cpu_seconds"] / training["cpu_seconds"], 4),
-        "freshness": run_child("benchmarks.fold", arguments),
+        "refresh": counts,
+        "cpu_share": round(counts["cpu_seconds"] / training["cpu_seconds"], 4),
+        "freshness": run_child("benchmarks.refresh", arguments),
     }
 
 
 def main(arguments: Sequence[str]) -> None:
     """Measure, and print a line for each part, or JSON."""
     parser = argparse.ArgumentParser(
-        "benchmarks.fold", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        "benchmarks.refresh",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--events", type=int, default=60_000)
     parser.add_argument("--new", type=int, default=1_000)

@@ -33,7 +33,7 @@ def test_what_some_do_changes_what_others_are_answered_and_outlives_a_crash(
 ) -> None:
     folder = tmp_path / "data"
     make_service(folder)
-    server = start(folder, "--workers", "2", fold_seconds="0.2")
+    server = start(folder, "--workers", "2", refresh_seconds="0.2")
     before = answers(server)
     assert all(one["recommendations"][0]["id"] != NEW for one in before)
     with server.client() as client:

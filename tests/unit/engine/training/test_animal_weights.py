@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.engine.serving.animals.settings import BOUNDS, LEARNED, Weights, learned_weights
+from pawsonalize.engine.serving.animals.settings import BOUNDS, LEARNED, Weights
+from pawsonalize.engine.training.animal_weights import learned_weights
 from pawsonalize.storage.animal_exposures import Choice
 
 TRUTH = np.array([1.5, 0.2, 2.0, 0.0, 0.7])

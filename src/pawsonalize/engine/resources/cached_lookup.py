@@ -9,7 +9,7 @@ KeyT = TypeVar("KeyT")
 FoundT = TypeVar("FoundT")
 
 
-class Remembered(Generic[KeyT, FoundT]):
+class CachedLookup(Generic[KeyT, FoundT]):
     """A look-up whose results are kept for a second; errors are not kept."""
 
     def __init__(self, look: Callable[[KeyT], FoundT], now: Callable[[], int]) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.times import SECOND
-from pawsonalize.engine.resources.remembered import Remembered
+from pawsonalize.engine.resources.cached_lookup import CachedLookup
 
 
 class Shelf:
@@ -13,7 +13,7 @@ class Shelf:
     def __init__(self) -> None:
         self.now = 0
         self.things = {"a": 1}
-        self.remembered = Remembered(self.look, lambda: self.now)
+        self.remembered = CachedLookup(self.look, lambda: self.now)
 
     def look(self, key: str) -> int:
         if key not in self.things:
@@ -22,27 +22,27 @@ class Shelf:
 
 
 def test_what_was_found_holds_for_a_second() -> None:
-    shelf = Shelf()
-    assert shelf.remembered.find("a") == 1
-    shelf.things["a"] = 2
-    shelf.now = SECOND - 1
-    assert shelf.remembered.find("a") == 1
-    shelf.now = SECOND
-    assert shelf.remembered.find("a") == 2
+    available = Shelf()
+    assert available.remembered.find("a") == 1
+    available.things["a"] = 2
+    available.now = SECOND - 1
+    assert available.remembered.find("a") == 1
+    available.now = SECOND
+    assert available.remembered.find("a") == 2
 
 
 def test_what_was_not_found_is_looked_for_again_at_once() -> None:
-    shelf = Shelf()
+    available = Shelf()
     with pytest.raises(NotFound):
-        shelf.remembered.find("b")
-    shelf.things["b"] = 3
-    assert shelf.remembered.find("b") == 3
+        available.remembered.find("b")
+    available.things["b"] = 3
+    assert available.remembered.find("b") == 3
 
 
 def test_what_is_gone_is_not_remembered_when_it_is_forgotten_or_a_second_passed() -> None:
-    shelf = Shelf()
-    shelf.remembered.find("a")
-    del shelf.things["a"]
-    shelf.remembered.forget("a")
+    available = Shelf()
+    available.remembered.find("a")
+    del available.things["a"]
+    available.remembered.forget("a")
     with pytest.raises(NotFound):
-        shelf.remembered.find("a")
+        available.remembered.find("a")

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from pawsonalize.domain.animals import Animal, GoodWith
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.animals.available import Shelf
+from pawsonalize.engine.serving.animals.available import AvailableAnimals
 from pawsonalize.engine.serving.animals.distance import Place
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
 from pawsonalize.engine.serving.animals.settings import AnimalSettings, Weights
 from pawsonalize.engine.serving.animals.utility import Weighing, choose
 from tests.animal_data import animal
 from tests.event_data import T0
-from tests.unit.engine.serving.animals.shelves import (
+from tests.unit.engine.serving.animals.available_animals import (
     GROUPS,
     HERE,
     ids_of,
@@ -35,11 +35,11 @@ some_likings = st.fixed_dictionaries({group: st.sampled_from((-2.0, 0.0, 1.5)) f
 
 @given(stocks(), rules, some_likings, st.integers(1, 30))
 def test_no_rule_is_ever_violated_and_nobody_who_fits_is_missing(
-    stock: list[Animal], asked: Eligibility, likings: dict[str, float], limit: int
+    stock: list[Animal], asked: Eligibility, affinity: dict[str, float], limit: int
 ) -> None:
-    shelf = shelf_of(stock)
-    chosen = choose(question_of(shelf, likings, asked), limit)
-    places = {shelf.members(slot) for slot in chosen.tolist()}
+    available = shelf_of(stock)
+    chosen = choose(question_of(available, affinity, asked), limit)
+    places = {available.members(slot) for slot in chosen.tolist()}
     by_id = {one.animal_id: one for one in stock}
     fitting = {
         tuple(sorted(other.animal_id for other in together(stock, one)))
@@ -53,30 +53,30 @@ def test_no_rule_is_ever_violated_and_nobody_who_fits_is_missing(
 
 @given(stocks(most=40), some_likings, st.integers(1, 30))
 def test_the_places_go_by_utility_and_no_group_has_more_than_its_share(
-    stock: list[Animal], likings: dict[str, float], limit: int
+    stock: list[Animal], affinity: dict[str, float], limit: int
 ) -> None:
-    shelf = shelf_of([one for one in stock if one.bonded_unit is None])
-    question = question_of(shelf, likings)
+    available = shelf_of([one for one in stock if one.bonded_unit is None])
+    question = question_of(available, affinity)
     assert choose(question, limit).tolist() == _in_turn(question, limit)
 
 
 def _in_turn(question: Weighing, limit: int) -> list[int]:
     """The places taken one after the other, from all animals in order."""
-    shelf = question.shelf
-    utilities = question.weigh(shelf.order).utilities
-    order = shelf.order[np.lexsort((np.arange(len(shelf)), -utilities))]
+    available = question.available
+    utilities = question.weigh(available.order).utilities
+    order = available.order[np.lexsort((np.arange(len(available)), -utilities))]
     most = ceil(limit * question.settings.max_per_group_share)
     counted: Counter[int] = Counter()
     varied: list[int] = []
     rest: list[int] = []
-    for slot, group in zip(order.tolist(), shelf.column("group", order).tolist(), strict=True):
+    for slot, group in zip(order.tolist(), available.column("group", order).tolist(), strict=True):
         (varied if counted[group] < most else rest).append(slot)
         counted[group] += 1
     return (varied + rest)[:limit]
 
 
 @pytest.fixture(scope="module")
-def many() -> Shelf:
+def many() -> AvailableAnimals:
     """So many animals that only the best are put in order, if they are varied enough."""
     sizes = [10_000, 1_500, *[20] * 300]
     return shelf_of(
@@ -88,7 +88,7 @@ def many() -> Shelf:
 
 @pytest.mark.parametrize("liked", [None, 1, 0], ids=["none", "a large group", "most"])
 def test_among_many_as_few_are_put_in_order_as_make_a_varied_list(
-    many: Shelf, liked: int | None
+    many: AvailableAnimals, liked: int | None
 ) -> None:
     question = question_of(many, {f"2-Breed{liked}-2-3": 9.0})
     assert choose(question, 10).tolist() == _in_turn(question, 10)
@@ -96,22 +96,22 @@ def test_among_many_as_few_are_put_in_order_as_make_a_varied_list(
 
 def test_five_hundred_equal_animals_have_five_hundred_places_in_the_order_of_ties() -> None:
     stock = [animal(f"a{(n * 7) % 500:03}", listed=T0 - n % 3 * DAY) for n in range(500)]
-    shelf = shelf_of(stock)
+    available = shelf_of(stock)
     flat = AnimalSettings(weights=Weights(0, 0, 0, 0, 0))
-    chosen = choose(question_of(shelf, settings=flat), 500)
+    chosen = choose(question_of(available, settings=flat), 500)
     waited = sorted(stock, key=lambda one: (one.listed_at, one.animal_id))
-    assert ids_of(shelf, chosen) == [one.animal_id for one in waited]
+    assert ids_of(available, chosen) == [one.animal_id for one in waited]
 
 
 def test_one_group_has_its_share_while_others_are_there() -> None:
     cats = [animal(f"cat{n}", "1-Manx-1-3") for n in range(20)]
     dogs = [animal(f"dog{n}", "2-Pug-1-3") for n in range(7)]
-    shelf = shelf_of([*cats, *dogs])
+    available = shelf_of([*cats, *dogs])
     settings = AnimalSettings(max_per_group_share=0.5)
-    question = question_of(shelf, {"1-Manx-1-3": 0.9}, settings=settings)
-    kinds = [one[:3] for one in ids_of(shelf, choose(question, 10))]
+    question = question_of(available, {"1-Manx-1-3": 0.9}, settings=settings)
+    kinds = [one[:3] for one in ids_of(available, choose(question, 10))]
     assert Counter(kinds) == {"cat": 5, "dog": 5}
-    kinds = [one[:3] for one in ids_of(shelf, choose(question, 20))]
+    kinds = [one[:3] for one in ids_of(available, choose(question, 20))]
     assert Counter(kinds) == {"cat": 13, "dog": 7}, "places are not left empty"
 
 
@@ -131,14 +131,16 @@ def test_each_factor_orders_those_who_are_alike_but_for_it() -> None:
     usual: dict[str, object] = {"listed": T0 - 50 * DAY, "photos": ("p",) * 3, **known}
     for name, less in worse.items():
         stock = [animal("better", **usual), animal("a worse one", **(usual | less))]  # type: ignore[arg-type]
-        shelf = shelf_of(stock, {"a worse one": 5.0} if name == "is shown more" else {})
-        assert ids_of(shelf, choose(question_of(shelf, asked=asked), 2))[0] == "better", name
+        available = shelf_of(stock, {"a worse one": 5.0} if name == "is shown more" else {})
+        assert ids_of(available, choose(question_of(available, asked=asked), 2))[0] == "better", (
+            name
+        )
 
 
 @given(stocks(), rules)
 def test_the_parts_of_a_utility_add_up_to_it(stock: list[Animal], asked: Eligibility) -> None:
-    shelf = shelf_of(stock)
-    weighed = question_of(shelf, asked=asked).weigh(shelf.order)
+    available = shelf_of(stock)
+    weighed = question_of(available, asked=asked).weigh(available.order)
     assert [sum(parts) for parts in weighed.parts.tolist()] == weighed.utilities.tolist()
     assert np.isfinite(weighed.utilities).all()
     weights = AnimalSettings().weights

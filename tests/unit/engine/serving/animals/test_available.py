@@ -1,0 +1,100 @@
+"""The available after any changes is the available that the same animals make when read at once."""
+
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.times import DAY, HOUR
+from pawsonalize.engine.serving.animals.available import EVERY_SLOT, AvailableAnimals
+from pawsonalize.engine.serving.animals.eligibility import Eligibility
+from tests.animal_data import animal
+from tests.event_data import T0
+from tests.unit.engine.serving.animals.available_animals import (
+    HERE,
+    ids_of,
+    question_of,
+    shelf_of,
+    stocks,
+)
+
+
+@given(stocks(), stocks(), st.lists(st.integers(0, 24), max_size=8))
+def test_changes_one_by_one_lead_to_the_shelf_that_is_read_at_once(
+    before: list[Animal], after: list[Animal], gone: list[int]
+) -> None:
+    left = {one.animal_id: one for one in before}
+    available = shelf_of(before)
+    available.waiting(T0, EVERY_SLOT)
+    for one in after:
+        left[one.animal_id] = one
+        available.put([one.animal_id], {one.group_at(0).id: [one]}, {one.animal_id: 3})
+    for number in gone:
+        left.pop(f"a{number:02}", None)
+        available.put([f"a{number:02}"], {}, {})
+    fresh = shelf_of(left.values())
+    ordered = sorted(left.values(), key=lambda one: (one.listed_at, one.animal_id))
+    for each in (available, fresh):
+        assert ids_of(each, each.order) == [animal.animal_id for animal in ordered]
+        assert each.rank[each.order].tolist() == list(range(len(ordered)))
+    assert available.leads[available.order].tolist() == fresh.leads[fresh.order].tolist()
+    assert {available.members(slot) for slot in available.order} == {
+        fresh.members(slot) for slot in fresh.order
+    }
+    for name in ("listed", "kids", "photos", "unit", "kilometres"):
+        mine, theirs = (one.take(one.order, HERE)(name).tolist() for one in (available, fresh))
+        if name == "unit":
+            mine, theirs = ([code < 0 for code in codes] for codes in (mine, theirs))
+        assert repr(mine) == repr(theirs)
+    waits = [one.waiting(T0, one.order).tolist() for one in (available, fresh)]
+    assert waits[0] == waits[1]
+    assert _there(available) == _there(fresh)
+
+
+def _there(available: AvailableAnimals) -> dict[str, int]:
+    names = list(available.codes["group"])
+    return {names[code]: int(available.there[code]) for code in available.present.tolist()}
+
+
+def test_an_hour_later_everybody_has_waited_an_hour_longer() -> None:
+    available = shelf_of([animal("a", listed=T0 - 3 * DAY), animal("b", listed=T0)])
+    available.waiting(T0 + HOUR, EVERY_SLOT)
+    available.put(["c"], {"1-Manx-1-3": [animal("c", listed=T0 - 3 * DAY)]}, {})
+    slots = np.array([available.codes["animal"][one] for one in "abc"])
+    waited = available.waiting(T0 + HOUR, slots)
+    assert waited[0] == waited[2] == np.log1p(3 + 1 / 24) / np.log1p(365)
+    assert waited[1] == np.log1p(1 / 24) / np.log1p(365)
+
+
+def test_a_question_of_another_moment_changes_nothing_for_the_first() -> None:
+    available = shelf_of([animal("a", listed=T0 - 3 * DAY), animal("b", listed=T0)])
+    first = question_of(available)
+    before = first.weigh(available.order).utilities.tolist()
+    later = replace(first, at=T0 + 90 * DAY).weigh(available.order).utilities.tolist()
+    assert first.weigh(available.order).utilities.tolist() == before != later
+
+
+def test_what_is_shown_counts_from_then_on() -> None:
+    available = shelf_of([animal("a"), animal("b")], {"a": 7.0})
+    before, version = (
+        question_of(available).weigh(available.order).parts[:, 2].tolist(),
+        available.version,
+    )
+    available.count_shown({"b": 7.0, "gone": 3.0})
+    assert before[0] < before[1] == 0
+    assert str(before[1]) == "0.0", "people read it"
+    assert question_of(available).weigh(available.order).parts[:, 2].tolist() == [before[0]] * 2
+    assert available.version > version
+
+
+@given(stocks())
+def test_every_animal_weighs_the_same_alone_and_among_all(stock: list[Animal]) -> None:
+    available = shelf_of(stock)
+    question = question_of(available, asked=Eligibility(kids=True, place=HERE))
+    fitting = question.fitting(available.order[available.leads[available.order]])
+    alone = [question.weigh(np.array([slot])).utilities[0] for slot in fitting.tolist()]
+    everybody = question.utilities()
+    assert everybody[fitting].tolist() == alone
+    assert np.isfinite(everybody).sum() == len(fitting)
