@@ -1,12 +1,16 @@
 """A cache of look-ups for a second, so that frequent queries do not read the tables again."""
 
 from collections.abc import Callable
+from threading import Lock
 from typing import Generic, TypeVar
+
+from cachetools import TTLCache
 
 from pawsonalize.domain.times import SECOND
 
 KeyT = TypeVar("KeyT")
 FoundT = TypeVar("FoundT")
+_MOST = 10_000  # keys that are kept at once
 
 
 class CachedLookup(Generic[KeyT, FoundT]):
@@ -14,20 +18,20 @@ class CachedLookup(Generic[KeyT, FoundT]):
 
     def __init__(self, look: Callable[[KeyT], FoundT], now: Callable[[], int]) -> None:
         self._look = look
-        self._now = now
-        self._known: dict[KeyT, tuple[int, FoundT]] = {}
+        self._known: TTLCache[KeyT, FoundT] = TTLCache(_MOST, SECOND, now)
+        self._lock = Lock()  # never held while the tables are read
 
     def find(self, key: KeyT) -> FoundT:
         """The value under the key, at most a second old."""
-        now = self._now()
-        known = self._known.get(key)
-        if known is not None and now - known[0] < SECOND:
-            return known[1]
-        self.forget(key)  # should the look-up raise, nothing stays
+        with self._lock:
+            if key in self._known:
+                return self._known[key]
         found = self._look(key)
-        self._known[key] = (now, found)
+        with self._lock:
+            self._known[key] = found
         return found
 
     def forget(self, key: KeyT) -> None:
         """Look again the next time, as this process knows that something changed."""
-        self._known.pop(key, None)
+        with self._lock:
+            self._known.pop(key, None)

@@ -7,13 +7,13 @@ from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.resources.cached_lookup import CachedLookup
 
 
-class Shelf:
+class Things:
     """Where things are looked up, and a clock."""
 
     def __init__(self) -> None:
         self.now = 0
         self.things = {"a": 1}
-        self.remembered = CachedLookup(self.look, lambda: self.now)
+        self.lookup = CachedLookup(self.look, lambda: self.now)
 
     def look(self, key: str) -> int:
         if key not in self.things:
@@ -22,27 +22,27 @@ class Shelf:
 
 
 def test_what_was_found_holds_for_a_second() -> None:
-    available = Shelf()
-    assert available.remembered.find("a") == 1
-    available.things["a"] = 2
-    available.now = SECOND - 1
-    assert available.remembered.find("a") == 1
-    available.now = SECOND
-    assert available.remembered.find("a") == 2
+    place = Things()
+    assert place.lookup.find("a") == 1
+    place.things["a"] = 2
+    place.now = SECOND - 1
+    assert place.lookup.find("a") == 1
+    place.now = SECOND
+    assert place.lookup.find("a") == 2
 
 
 def test_what_was_not_found_is_looked_for_again_at_once() -> None:
-    available = Shelf()
+    place = Things()
     with pytest.raises(NotFound):
-        available.remembered.find("b")
-    available.things["b"] = 3
-    assert available.remembered.find("b") == 3
+        place.lookup.find("b")
+    place.things["b"] = 3
+    assert place.lookup.find("b") == 3
 
 
 def test_what_is_gone_is_not_remembered_when_it_is_forgotten_or_a_second_passed() -> None:
-    available = Shelf()
-    available.remembered.find("a")
-    del available.things["a"]
-    available.remembered.forget("a")
+    place = Things()
+    place.lookup.find("a")
+    del place.things["a"]
+    place.lookup.forget("a")
     with pytest.raises(NotFound):
-        available.remembered.find("a")
+        place.lookup.find("a")

@@ -1,11 +1,11 @@
 """The affinity for groups: what a visitor likes more than others do."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from pawsonalize.domain.groups import AnimalGroup
@@ -105,7 +105,7 @@ class _Look:
         self._wholes = Codes()
         self._whole_of: list[int] = []  # each value's
         self._share = np.empty(0)
-        self._known: OrderedDict[LatentClasses, Counts] = OrderedDict()
+        self._known: LRUCache[LatentClasses, Counts] = LRUCache(_KEPT)
         self.of_group: Counts = np.empty(0, np.int64)
 
     def count(self, groups: Sequence[str], there: Counts) -> None:
@@ -152,9 +152,6 @@ class _Look:
         if known is None or len(known) < len(self._values):
             found = [classes.values.get((self._name, value), -1) for value in self._values]
             known = self._known[classes] = np.array(found, np.int64)
-        self._known.move_to_end(classes)
-        if len(self._known) > _KEPT:
-            self._known.popitem(last=False)
         return known
 
     def _code(self, group: AnimalGroup) -> int:
@@ -222,8 +219,7 @@ class GroupAffinity:
     """
 
     def __init__(self) -> None:
-        self._catalogued: OrderedDict[str, Catalogued] = OrderedDict()
-        self._nobody: dict[str, tuple[int, GroupScores]] = {}
+        self._versions: LRUCache[str, _OfVersion] = LRUCache(_KEPT)
 
     def of(
         self, groups: GroupScores, codes: Codes, present: NDArray[np.int64]
@@ -231,9 +227,9 @@ class GroupAffinity:
         """By the code of each group; groups without available animals may have none."""
         if not groups.context.events and not groups.context.facets:
             return np.zeros(len(codes))
-        catalogued = self._known(groups.served.version.name)
-        visitor = catalogued.scores(groups, codes, present)
-        nobody = catalogued.scores(self._of_nobody(groups), codes, present)
+        kept = self._of(groups.served.version.name)
+        visitor = kept.catalogued.scores(groups, codes, present)
+        nobody = kept.catalogued.scores(kept.of_nobody(groups), codes, present)
         return np.clip(_log(visitor) - _log(nobody), -MOST, MOST)
 
     def in_general(
@@ -245,27 +241,34 @@ class GroupAffinity:
         """
         if not len(present):
             return np.zeros(len(codes))
-        catalogued = self._known(groups.served.version.name)
-        logs = _log(catalogued.scores(self._of_nobody(groups), codes, present))
+        kept = self._of(groups.served.version.name)
+        logs = _log(kept.catalogued.scores(kept.of_nobody(groups), codes, present))
         lifts: NDArray[np.float64] = np.clip(logs - logs[present].mean(), -MOST, MOST)
         return lifts
 
-    def _known(self, version: str) -> Catalogued:
-        known = self._catalogued.setdefault(version, Catalogued())
-        self._catalogued.move_to_end(version)
-        if len(self._catalogued) > _KEPT:
-            forgotten, _ = self._catalogued.popitem(last=False)
-            self._nobody.pop(forgotten, None)
+    def _of(self, version: str) -> "_OfVersion":
+        known = self._versions.get(version)
+        if known is None:
+            known = self._versions[version] = _OfVersion()
         return known
 
-    def _of_nobody(self, groups: GroupScores) -> GroupScores:
+
+@dataclass(slots=True)
+class _OfVersion:
+    """What is kept of one solution version."""
+
+    catalogued: Catalogued = field(default_factory=Catalogued)
+    unknown: tuple[int, GroupScores] | None = None
+    """The scores for an unknown visitor, and the hour that they are as of."""
+
+    def of_nobody(self, groups: GroupScores) -> GroupScores:
         """The scores for an unknown visitor, as of this hour."""
-        version, hour = groups.served.version.name, groups.context.now // HOUR
-        kept, catalogue = self._nobody.get(version), groups.served.model.item_ids
+        hour, catalogue = groups.context.now // HOUR, groups.served.model.item_ids
+        kept = self.unknown
         if kept is None or kept[0] != hour or kept[1].served.model.item_ids is not catalogue:
             context = replace(groups.context, events=(), facets=(), now=hour * HOUR)
             scores = groups.served.model.score_catalogue(context)
-            kept = self._nobody[version] = hour, GroupScores(groups.served, context, scores)
+            kept = self.unknown = hour, GroupScores(groups.served, context, scores)
         return kept[1]
 
 

@@ -1,6 +1,5 @@
 """The utility of animals, which of them get the places, and their exploration shares."""
 
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from math import ceil
@@ -8,6 +7,7 @@ from threading import Lock
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY, HOUR
@@ -194,7 +194,7 @@ class ExplorationShares:
 
     def __init__(self) -> None:
         self._led: tuple[object, Slots] | None = None
-        self._kept: OrderedDict[Eligibility, Novelty] = OrderedDict()
+        self._kept: LRUCache[Eligibility, Novelty] = LRUCache(_KEPT)
 
     def of(self, weighing: Weighing) -> Novelty:
         """In the order of the animals: 0 for one that may not be shown or has no share."""
@@ -208,9 +208,6 @@ class ExplorationShares:
         if (kept := self._kept.get(eligibility)) is None:
             fitting = slots if eligibility == ANYBODY else weighing.fitting(slots)
             kept = self._kept[eligibility] = _shared(weighing, fitting)
-        self._kept.move_to_end(eligibility)
-        if len(self._kept) > _KEPT:
-            self._kept.popitem(last=False)
         return kept
 
 
