@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from pawsonalize.demo import World, WorldSettings
 from pawsonalize.demo.browsing import noticed
 from pawsonalize.demo.calibration import SPECIES
-from pawsonalize.demo.funnel import chance
 from pawsonalize.demo.log import EVENT_TYPES, VIEW
 from pawsonalize.demo.visits import Visits, draw_visits
+from pawsonalize.demo.world import chance
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.recipes.contract import ContextEvent
 

@@ -28,8 +28,8 @@ from benchmarks.demo_visits import training_data
 from pawsonalize.demo import World, WorldSettings, generate
 from pawsonalize.engine.training.evaluating.evidence import LiveStanding, evidence_on
 from pawsonalize.engine.training.evaluating.holdout import SplitName, hold_out
-from pawsonalize.evaluation.gate.decision import Decision, decide
 from pawsonalize.evaluation.gate.evidence import Evidence
+from pawsonalize.evaluation.gate.rules import Decision, decide
 from pawsonalize.evaluation.gate.settings import GateSettings
 from pawsonalize.evaluation.splits import births
 from pawsonalize.recipes.catalogue import recipe_named

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from pawsonalize.archive.local import LocalObjects
-from pawsonalize.archive.objects import open_objects
+from pawsonalize.archive.objects import LocalObjects, open_objects
 from pawsonalize.domain.errors import Conflict, CorruptArtefact
 from pawsonalize.domain.events import Event, LoggedEvent, Visitor
 from pawsonalize.domain.times import HOUR

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.archive.local import LocalObjects
+from pawsonalize.archive.objects import LocalObjects
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import LoggedEvent, Visitor
 from pawsonalize.engine.ingest.job_files import Sources

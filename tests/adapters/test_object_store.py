@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.archive.base import ObjectStore
-from pawsonalize.archive.local import LocalObjects
-from pawsonalize.archive.objects import open_objects
+from pawsonalize.archive.objects import LocalObjects, open_objects
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, StorageUnavailable
 
 

@@ -6,8 +6,7 @@ import pytest
 
 from pawsonalize.domain.notifications import NotificationKind
 from pawsonalize.domain.times import MINUTE
-from pawsonalize.engine.resources.outbox import Outbox
-from pawsonalize.engine.resources.problems import Problems
+from pawsonalize.engine.resources.problems import Outbox, Problems
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.storage.problems import ProblemTable

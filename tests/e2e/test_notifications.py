@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pawsonalize.app import open_notifiers, opened
-from pawsonalize.engine.resources.outbox import Outbox
+from pawsonalize.engine.resources.problems import Outbox
 from pawsonalize.settings import Settings, as_environment, load_settings
 from tests.adapters.notify.receivers import NEWS, SECRET, WebServer, mail_server, web_server
 from tests.e2e.conftest import Start, run

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from pawsonalize.domain.notifications import Notification, NotificationKind
-from pawsonalize.engine.resources.outbox import Outbox
+from pawsonalize.engine.resources.problems import Outbox
 from pawsonalize.engine.training.retraining.news import News
 from pawsonalize.engine.training.retraining.record import (
     Fate,

@@ -6,10 +6,9 @@ Servers are in `app.asgi`: doors take long to import, and commands do not need t
 from pawsonalize.app.adapters import Adapters, couriers, open_notifiers, opened
 from pawsonalize.app.attempts import attempt
 from pawsonalize.app.background import follow_campaign
-from pawsonalize.app.feeds import listed_feeds, polling
-from pawsonalize.app.individuals import read_weights, write_weights
-from pawsonalize.app.jobs import background_jobs
+from pawsonalize.app.jobs import background_jobs, listed_feeds, polling
 from pawsonalize.app.retraining import worker, worker_processes
+from pawsonalize.app.serving import read_weights, write_weights
 from pawsonalize.app.side_processes import following
 
 __all__ = [

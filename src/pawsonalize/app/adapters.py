@@ -20,8 +20,7 @@ from pawsonalize.engine.reporting.outcomes_report import OutcomeSources
 from pawsonalize.engine.resources.access_keys import AccessKeys
 from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.defaults import ensure_defaults
-from pawsonalize.engine.resources.outbox import Outbox
-from pawsonalize.engine.resources.problems import Problems
+from pawsonalize.engine.resources.problems import Outbox, Problems
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import Resource
 from pawsonalize.engine.serving.directory import Directory

@@ -13,7 +13,7 @@ import structlog
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, couriers
 from pawsonalize.app.attempts import PATIENCE, Reporting, attempt
-from pawsonalize.app.individuals import follow_weights
+from pawsonalize.app.serving import follow_weights
 from pawsonalize.app.side_processes import follow_latest, refresh_when_due
 from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.engine.serving.live_model import LiveModel

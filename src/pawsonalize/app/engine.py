@@ -9,11 +9,16 @@ from pathlib import Path
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.feeds import polling
-from pawsonalize.app.individuals import animal_settings, available_watch, postcodes_of
-from pawsonalize.app.jobs import background_jobs, erasing, metric_attributions
-from pawsonalize.app.live_models import live_model, live_models, trained_or_not
+from pawsonalize.app.jobs import background_jobs, erasing, metric_attributions, polling
 from pawsonalize.app.retraining import first_run, timer, worker_processes
+from pawsonalize.app.serving import (
+    animal_settings,
+    available_watch,
+    live_model,
+    live_models,
+    postcodes_of,
+    trained_or_not,
+)
 from pawsonalize.app.side_processes import following, judging_process, refresh_process
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.services import AwsServices

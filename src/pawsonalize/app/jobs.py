@@ -1,11 +1,16 @@
-"""The background jobs over the adapters."""
+"""Background jobs and scheduled feeds, over the adapters."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.archive.objects import open_objects
+from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.exports import Exports
+from pawsonalize.engine.ingest.feeds.feeds_file import ListedFeed, read_feeds
+from pawsonalize.engine.ingest.feeds.polling import Polling, ScheduledFeed
 from pawsonalize.engine.ingest.importing.jobs import Imports
 from pawsonalize.engine.ingest.job_files import Outputs
 from pawsonalize.engine.reporting.metric_attributions import Measuring, MetricAttributions
@@ -22,8 +27,33 @@ from pawsonalize.engine.serving.exploration import Exposure
 from pawsonalize.engine.serving.filters.filtering import Filterings
 from pawsonalize.engine.serving.segments import Segments
 from pawsonalize.engine.serving.served import Loader
+from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.engine.upkeep.deletions import Deletions
 from pawsonalize.settings import Settings
+
+
+def listed_feeds(settings: Settings) -> dict[str, ListedFeed]:
+    """The feeds by name; none without a file. InvalidInput if it cannot be used."""
+    if not settings.feeds_file:
+        return {}
+    return read_feeds(Path(settings.feeds_file), os.environ)
+
+
+def polling(
+    settings: Settings, adapters: Adapters, stopped: Callable[[], bool] = lambda: False
+) -> Polling:
+    """The polling of the feeds; InvalidInput if a schedule cannot be read."""
+    feeds = {name: _scheduled(name, feed) for name, feed in listed_feeds(settings).items()}
+    problems = adapters.problems(settings)
+    return Polling(feeds, adapters.registry, adapters.animals, problems, stopped)
+
+
+def _scheduled(name: str, feed: ListedFeed) -> ScheduledFeed:
+    try:
+        schedule = read_schedule(feed.schedule, feed.time_zone)
+    except InvalidInput as error:
+        raise InvalidInput(f"feed {name}: {error.message}", field="feeds_file") from error
+    return ScheduledFeed(feed.source, (lambda _now: None) if schedule is None else schedule.latest)
 
 
 def erasing(settings: Settings, adapters: Adapters) -> Deletions:

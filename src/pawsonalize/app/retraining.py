@@ -8,9 +8,9 @@ from typing import IO
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import COMMAND, Adapters, open_notifiers
-from pawsonalize.app.live_models import live_model, live_models
+from pawsonalize.app.serving import live_model, live_models
 from pawsonalize.engine.resources.defaults import RERANKER
-from pawsonalize.engine.resources.outbox import Outbox
+from pawsonalize.engine.resources.problems import Outbox
 from pawsonalize.engine.serving.served import Serving, load_model
 from pawsonalize.engine.training.evaluating.evidence import Gate
 from pawsonalize.engine.training.retraining.checking import Checking

@@ -1,17 +1,137 @@
-"""Objects in any store that obstore knows: S3, Google, Azure, memory. Opens stores by location."""
+"""Object stores behind one interface: local folders, S3 and others.
 
+This is not obstore's local store, because that never syncs its files: a power cut may take back
+what it reported as stored.
+"""
+
+import os
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+from uuid import uuid4
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import from_url
 
 from pawsonalize.archive.base import ObjectStore
-from pawsonalize.archive.local import LocalObjects
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, StorageUnavailable
+
+
+class LocalObjects:
+    """`ObjectStore` on a local folder, which is made when it is missing."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.absolute()
+
+    def put(self, key: str, data: bytes) -> None:
+        """See `ObjectStore.put`."""
+        path = self._path(key)
+        with _as_folder_errors(path):
+            _make_folder(self._folder)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                _create(path, data)
+            if path.read_bytes() != data:
+                raise Conflict(f"the archive already holds other bytes as {key}")
+            # Every one, also where another process made the file or the folder: it may have
+            # died before it came this far.
+            self._sync_names(path)
+
+    def replace(self, key: str, content: bytes | Path) -> None:
+        """See `ObjectStore.replace`."""
+        path = self._path(key)
+        with _as_folder_errors(path):
+            _make_folder(self._folder)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with _draft(path, content) as draft:
+                draft.replace(path)
+            self._sync_names(path)
+
+    def get(self, key: str) -> bytes:
+        """See `ObjectStore.get`."""
+        path = self._path(key)
+        with _as_folder_errors(path):
+            try:
+                return path.read_bytes()
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+                raise NotFound(f"the archive holds no object {key}") from error
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """See `ObjectStore.list`."""
+        top = self._path(prefix) if prefix else self._folder
+        with _as_folder_errors(top):
+            for folder, _, names in os.walk(top):
+                within = Path(folder).relative_to(self._folder)
+                for name in names:
+                    if not name.startswith("."):
+                        yield (within / name).as_posix()
+
+    def _sync_names(self, path: Path) -> None:
+        for folder in (path.parent, *path.parent.parents):
+            _sync(folder)
+            if folder == self._folder:
+                break
+
+    def _path(self, key: str) -> Path:
+        names = key.split("/")
+        if any(name.startswith(".") or not name for name in names):
+            raise InvalidInput(f"an object key must be a relative path of plain names, not {key!r}")
+        return self._folder.joinpath(*names)
+
+
+def _create(path: Path, data: bytes) -> None:
+    """Write beside the path, then link into place, which never replaces what is there."""
+    with _draft(path, data) as draft, suppress(FileExistsError):
+        os.link(draft, path)
+
+
+@contextmanager
+def _draft(path: Path, content: bytes | Path) -> Iterator[Path]:
+    """The content, durable, under another name beside the path."""
+    draft = path.parent / f".{path.name}.{uuid4().hex}"
+    try:
+        with draft.open("xb") as file:
+            if isinstance(content, bytes):
+                file.write(content)
+            else:
+                with content.open("rb") as source:
+                    shutil.copyfileobj(source, file)
+            file.flush()
+            os.fsync(file.fileno())
+        yield draft
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _make_folder(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync(folder.parent)
+
+
+def _sync(folder: Path) -> None:
+    """Make the names in a folder durable, as fsync of a file does for its bytes."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _as_folder_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageUnavailable(
+            f"the archive cannot be used at {path} ({error.strerror}): check that its disk has"
+            " space and its folder is writable"
+        ) from error
 
 
 def open_objects(location: str) -> ObjectStore:

@@ -21,6 +21,7 @@ from pawsonalize.engine.resources.datasets import (
     DatasetSchema,
     EventTracker,
     Filter,
+    MetricAttribution,
 )
 from pawsonalize.engine.resources.jobs import (
     BatchInferenceJob,
@@ -28,7 +29,6 @@ from pawsonalize.engine.resources.jobs import (
     DataDeletionJob,
     DatasetExportJob,
 )
-from pawsonalize.engine.resources.metric_attributions import MetricAttribution
 from pawsonalize.engine.resources.resource import Resource
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pawsonalize.engine.resources.progress import Progress
+    from pawsonalize.engine.resources.job_table import Progress
 
 
 def wide_console(file_width: int) -> "Console":

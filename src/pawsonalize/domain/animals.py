@@ -7,8 +7,7 @@ from enum import StrEnum
 
 from pawsonalize.domain.ages import age_at, ages_of
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.domain.statuses import AnimalStatus, StatusChange
-from pawsonalize.domain.stays import FOREVER, Stay
+from pawsonalize.domain.statuses import FOREVER, AnimalStatus, StatusChange, Stay
 
 UNKNOWN = "unknown"
 

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.serving.readiness import readiness
+from pawsonalize.engine.serving.directory import readiness
 from pawsonalize.http.json import json_response
 from pawsonalize.http.services import Services
 

@@ -9,8 +9,7 @@ from starlette.requests import Request
 
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
-from pawsonalize.engine.resources.pages import ResourcePage, resource_page
-from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.registry import Registry, ResourcePage, resource_page
 from pawsonalize.engine.resources.resource import ResourceT
 from pawsonalize.engine.serving.directory import Address
 from pawsonalize.http.json import read_limit

@@ -8,8 +8,7 @@ import msgspec
 from sqlalchemy import Connection, Row, Select, delete, select
 
 from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.statuses import AnimalStatus
-from pawsonalize.domain.stays import Stay, revise
+from pawsonalize.domain.statuses import AnimalStatus, Stay, revise
 from pawsonalize.storage.availability import record_changes
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import insert, upsert

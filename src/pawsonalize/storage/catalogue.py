@@ -9,7 +9,7 @@ from sqlalchemy import Row, Table, bindparam, delete, func, select
 
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.domain.schemas import DatasetType, Field, Schema
-from pawsonalize.domain.stays import Stay
+from pawsonalize.domain.statuses import Stay
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import in_parts, upsert
 from pawsonalize.storage.tables import items, schemas, stays, users

@@ -11,7 +11,7 @@ import structlog
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.notifications import Notification
 from pawsonalize.domain.times import DAY, HOUR, SECOND
-from pawsonalize.engine.resources.outbox import Outbox
+from pawsonalize.engine.resources.problems import Outbox
 from pawsonalize.engine.upkeep.courier import GIVEN_UP_AFTER, Courier
 from pawsonalize.notify.smtp import SmtpNotifier
 from pawsonalize.notify.webhook import WebhookNotifier

@@ -10,7 +10,7 @@ import pytest
 
 from pawsonalize import clock
 from pawsonalize.app import Adapters, opened
-from pawsonalize.app.live_models import live_models
+from pawsonalize.app.serving import live_models
 from pawsonalize.app.side_processes import (
     refresh_counts,
     refresh_when_due,

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.statuses import AnimalStatus, StatusChange
-from pawsonalize.domain.stays import FOREVER, Stay, revise
+from pawsonalize.domain.statuses import FOREVER, AnimalStatus, StatusChange, Stay, revise
 from tests.animal_data import animal
 
 BIRTHDAY = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp() * 1000)

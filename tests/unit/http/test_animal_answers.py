@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from pawsonalize.app.asgi import build_app
-from pawsonalize.app.individuals import write_weights
+from pawsonalize.app.serving import write_weights
 from pawsonalize.engine.serving.animals.settings import Weights
 from tests.service_data import make_service
 from tests.unit.http.conftest import error_of

@@ -6,7 +6,7 @@ from typing import TypeVar
 from pawsonalize.aws.protocol.errors import INVALID_NEXT_TOKEN, AwsError
 from pawsonalize.aws.services import AwsServices, Members
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.resources.pages import MAX_PAGE, resource_page
+from pawsonalize.engine.resources.registry import MAX_PAGE, resource_page
 from pawsonalize.engine.resources.resource import Resource, ResourceT
 
 _MAX_DIGITS = 6

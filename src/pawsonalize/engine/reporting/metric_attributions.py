@@ -20,7 +20,7 @@ from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.domain.times import HOUR, SECOND
 from pawsonalize.engine.ingest.importing.rows import IMPORTED
 from pawsonalize.engine.ingest.job_files import Outputs
-from pawsonalize.engine.resources.metric_attributions import AttributedMetric, MetricAttribution
+from pawsonalize.engine.resources.datasets import AttributedMetric, MetricAttribution
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.serving.filters.columns import number_of

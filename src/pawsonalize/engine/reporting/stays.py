@@ -7,8 +7,7 @@ from enum import StrEnum
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.domain.statuses import AnimalStatus
-from pawsonalize.domain.stays import Stay
+from pawsonalize.domain.statuses import AnimalStatus, Stay
 from pawsonalize.domain.times import DAY
 
 

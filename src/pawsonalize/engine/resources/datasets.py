@@ -1,4 +1,4 @@
-"""Where data belongs: dataset groups, schemas, datasets, import jobs, event trackers, filters.
+"""Where data belongs: dataset groups, schemas, datasets, trackers, filters, metric attributions.
 
 Actions lie as the items of a group of their own, beside those of their dataset group. So the
 log, the archive, erasure and training treat actions as they treat items, and neither is ever
@@ -8,6 +8,8 @@ taken for the other. No dataset group can have such a name.
 from dataclasses import replace
 from enum import StrEnum
 from typing import ClassVar
+
+import msgspec
 
 from pawsonalize.domain.events import ACTIONS
 from pawsonalize.domain.schemas import DatasetType, Schema
@@ -122,3 +124,27 @@ def as_items(schema: Schema) -> Schema:
         for field in schema.fields
     )
     return Schema(_ITEMS_OF[schema.dataset], fields)
+
+
+class AttributedMetric(msgspec.Struct, frozen=True):
+    """What is added up for the events of a type: `SAMPLECOUNT()` or `SUM(Interactions.…)`."""
+
+    name: str
+    event_type: str
+    expression: str
+
+
+class MetricAttribution(Resource, frozen=True, kw_only=True):
+    """The metrics of a dataset group, reported below `target` if it is given.
+
+    Reports hold what the log has up to the offset `reported`, each event once.
+    """
+
+    kind: ClassVar[str] = "metric attribution"
+    owner: ClassVar[str | None] = "dataset_group"
+
+    dataset_group: str
+    metrics: tuple[AttributedMetric, ...]
+    target: str | None = None
+    reported: int = 0
+    reported_at: int = 0

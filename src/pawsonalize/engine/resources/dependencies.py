@@ -13,6 +13,7 @@ from pawsonalize.engine.resources.datasets import (
     DatasetSchema,
     EventTracker,
     Filter,
+    MetricAttribution,
 )
 from pawsonalize.engine.resources.jobs import (
     BatchInferenceJob,
@@ -20,7 +21,6 @@ from pawsonalize.engine.resources.jobs import (
     DataDeletionJob,
     DatasetExportJob,
 )
-from pawsonalize.engine.resources.metric_attributions import MetricAttribution
 from pawsonalize.engine.resources.resource import Resource, from_row
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.resources.status import Status

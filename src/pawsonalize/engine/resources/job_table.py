@@ -1,4 +1,4 @@
-"""The job table: jobs that are done once in the background, and their workers."""
+"""The job table: what is to be done once in the background, and who does it."""
 
 import threading
 import time
@@ -14,6 +14,14 @@ from pawsonalize.engine.resources.processes import held, is_held
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import Resource, ResourceT, moved
 from pawsonalize.engine.resources.status import Status
+
+Progress = Callable[[int, int], None]
+"""Gets how much is done and the total, in one unit."""
+
+
+def silent(_done: int, _total: int) -> None:
+    """A progress that is ignored."""
+
 
 _LOOK_SECONDS = 0.1
 _PATIENCE_SECONDS = 0.2

@@ -1,13 +1,27 @@
-"""Problems: what goes wrong in the background and lasts, in one place, notified once."""
+"""Standing problems: what goes wrong in the background and lasts; the outbox of notifications."""
 
+from collections.abc import Iterable
 from hashlib import sha256
 
 import structlog
 
 from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.domain.times import MINUTE, iso
-from pawsonalize.engine.resources.outbox import Outbox
+from pawsonalize.storage.deliveries import Deliveries, Delivery
 from pawsonalize.storage.problems import Problem, ProblemTable
+
+
+class Outbox:
+    """Takes notifications for every notifier; returns as soon as they are durable."""
+
+    def __init__(self, deliveries: Deliveries, notifiers: Iterable[str]) -> None:
+        self._deliveries = deliveries
+        self._notifiers = tuple(notifiers)
+
+    def enqueue(self, notification: Notification) -> None:
+        """Store it for every notifier; an id that was stored before changes nothing."""
+        self._deliveries.add([Delivery(notification, name) for name in self._notifiers])
+
 
 # A problem that is reported all the time is written no more often than this.
 _RENEW_AFTER = MINUTE

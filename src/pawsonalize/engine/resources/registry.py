@@ -1,15 +1,124 @@
-"""Resources by name: created once, updated by compare-and-set, deleted when nothing needs them."""
+"""Resources by name: created once, within quotas; updated by compare-and-set; listed in pages.
 
-from collections.abc import Callable, Iterator
+They are checked before a resource is created. So creations at the same moment may exceed a quota by
+a few.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final, Generic
 
 import msgspec
 
-from pawsonalize.domain.errors import AlreadyExists, Conflict, InvalidInput, NotFound
+from pawsonalize.domain.errors import AlreadyExists, Conflict, InvalidInput, LimitExceeded, NotFound
 from pawsonalize.engine.resources import dependencies
-from pawsonalize.engine.resources.quotas import check_quota
+from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.engine.resources.datasets import (
+    Dataset,
+    DatasetGroup,
+    DatasetImportJob,
+    DatasetSchema,
+    EventTracker,
+    Filter,
+    MetricAttribution,
+)
+from pawsonalize.engine.resources.jobs import (
+    BatchInferenceJob,
+    BatchSegmentJob,
+    DatasetExportJob,
+)
 from pawsonalize.engine.resources.resource import Resource, ResourceT, from_row, is_name, to_row
+from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.storage.resources import Resources
+
+DATASET_GROUPS: Final = 5
+SCHEMAS: Final = 500
+DATASETS_OF_A_TYPE: Final = 1
+EVENT_TRACKERS_OF_A_GROUP: Final = 1
+METRIC_ATTRIBUTIONS_OF_A_GROUP: Final = 1
+FILTERS_OF_A_GROUP: Final = 10
+SOLUTIONS_OF_A_GROUP: Final = 10
+CAMPAIGNS_OF_A_GROUP: Final = 5
+IMPORT_JOBS_IN_WORK: Final = 5
+TRAININGS_IN_WORK: Final = 20
+JOBS_OF_A_KIND_IN_WORK: Final = 5
+
+_Counts = Callable[[Resources, Any, Any], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class _Quota:
+    """At most so many resources for which `counts` holds; only a few more are ever read."""
+
+    limit: int
+    of_whom: str
+    counts: _Counts
+    within_owner: bool = True
+
+
+def check_quota(rows: Resources, resource: Resource) -> None:
+    """LimitExceeded if there are as many as there may be."""
+    quota = _QUOTAS.get(type(resource))
+    if quota is None:
+        return
+    parent = getattr(resource, resource.owner) if resource.owner and quota.within_owner else None
+    found = (
+        from_row(row, type(resource)) for row in rows.list(resource.kind, _MANY, parent=parent)
+    )
+    if sum(quota.counts(rows, one, resource) for one in found) >= quota.limit:
+        raise LimitExceeded(
+            f"there may be {quota.limit} {resource.kind}s {quota.of_whom}: delete one first"
+            if quota.counts is not _in_work
+            else f"{quota.limit} {resource.kind}s are in work already: wait until one is ready"
+        )
+
+
+_MANY = 1_000
+
+
+def _each(_rows: Resources, _one: Resource, _new: Resource) -> bool:
+    return True
+
+
+def _in_work(_rows: Resources, one: Resource, _new: Resource) -> bool:
+    return not one.status.is_settled
+
+
+def _of_its_type(_rows: Resources, one: Dataset, new: Dataset) -> bool:
+    return one.dataset_type is new.dataset_type
+
+
+def _of_its_group(rows: Resources, one: Campaign, new: Campaign) -> bool:
+    groups = {
+        row.parent
+        for name in {one.solution, new.solution}
+        if (row := rows.get(Solution.kind, name)) is not None
+    }
+    return len(groups) == 1
+
+
+_A_GROUP = "in a dataset group"
+_QUOTAS: Mapping[type[Resource], _Quota] = MappingProxyType(
+    {
+        DatasetGroup: _Quota(DATASET_GROUPS, "", _each),
+        DatasetSchema: _Quota(SCHEMAS, "", _each),
+        Dataset: _Quota(DATASETS_OF_A_TYPE, "of a type in a dataset group", _of_its_type),
+        EventTracker: _Quota(EVENT_TRACKERS_OF_A_GROUP, _A_GROUP, _each),
+        MetricAttribution: _Quota(METRIC_ATTRIBUTIONS_OF_A_GROUP, _A_GROUP, _each),
+        Filter: _Quota(FILTERS_OF_A_GROUP, _A_GROUP, _each),
+        Solution: _Quota(SOLUTIONS_OF_A_GROUP, _A_GROUP, _each),
+        Campaign: _Quota(CAMPAIGNS_OF_A_GROUP, _A_GROUP, _of_its_group, within_owner=False),
+        DatasetImportJob: _Quota(IMPORT_JOBS_IN_WORK, "", _in_work, within_owner=False),
+        **{
+            kind: _Quota(JOBS_OF_A_KIND_IN_WORK, "", _in_work, within_owner=False)
+            for kind in (DatasetExportJob, BatchInferenceJob, BatchSegmentJob)
+        },
+        SolutionVersion: _Quota(TRAININGS_IN_WORK, "", _in_work, within_owner=False),
+    }
+)
+
 
 _PAGE = 100
 _TRIES = 20  # each time another writer got through, so no caller waits for long
@@ -125,3 +234,42 @@ def _meanwhile(resource: Resource) -> Conflict:
     return Conflict(
         f"{resource.kind} {resource.name} was changed by somebody else meanwhile: look again"
     )
+
+
+MAX_PAGE = 100
+_CURSOR = re.compile(r"(\d{1,15})\.([A-Za-z0-9][A-Za-z0-9_-]{0,127})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class ResourcePage(Generic[ResourceT]):
+    """Resources, newest first, and the cursor of the next page, None on the last."""
+
+    resources: tuple[ResourceT, ...]
+    next_cursor: str | None
+
+
+def resource_page(
+    registry: Registry,
+    kind: type[ResourceT],
+    limit: int,
+    *,
+    parent: str | None = None,
+    cursor: str | None = None,
+) -> ResourcePage[ResourceT]:
+    """One page of a kind; InvalidInput for a limit outside 1…100 or a cursor of somebody else."""
+    if not 1 <= limit <= MAX_PAGE:
+        raise InvalidInput(f"limit must be from 1 to {MAX_PAGE}", field="limit")
+    before = None if cursor is None else _position(cursor)
+    # One more than asked for tells whether there is a next page.
+    found = registry.page(kind, limit + 1, parent=parent, before=before)
+    shown = tuple(found[:limit])
+    if len(found) <= limit:
+        return ResourcePage(shown, None)
+    return ResourcePage(shown, f"{shown[-1].created_at}.{shown[-1].name}")
+
+
+def _position(cursor: str) -> tuple[int, str]:
+    match = _CURSOR.fullmatch(cursor)
+    if match is None:
+        raise InvalidInput("cursor is not one this service gave: leave it out", field="cursor")
+    return int(match[1]), match[2]

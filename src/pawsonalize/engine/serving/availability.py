@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.domain.stays import FOREVER
+from pawsonalize.domain.statuses import FOREVER
 from pawsonalize.engine.serving.metadata import PerCatalogue
 from pawsonalize.storage.availability import Availability, Revision
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.engine.resources.progress import Progress, silent
+from pawsonalize.engine.resources.job_table import Progress, silent
 from pawsonalize.engine.serving.facets import FacetReader, as_properties
 from pawsonalize.recipes.artefact import check_codes, pack_strings, take, unpack_strings
 from pawsonalize.recipes.contract import Arrays

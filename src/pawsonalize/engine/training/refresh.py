@@ -9,8 +9,8 @@ import structlog
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.engine.resources.job_table import Progress, silent
 from pawsonalize.engine.resources.problems import Problems
-from pawsonalize.engine.resources.progress import Progress, silent
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Cut, Solution, SolutionVersion
 from pawsonalize.engine.serving.facets import FacetReader

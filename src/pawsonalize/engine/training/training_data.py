@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.event_types import DISLIKE, RETURN, STANDARD, VIEW, EventTypes, spelled
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.resources.progress import Progress, silent
+from pawsonalize.engine.resources.job_table import Progress, silent
 from pawsonalize.engine.resources.solutions import Cut, TrainingSelection
 from pawsonalize.engine.serving.facets import DISTANCE, FacetReader, item_attributes
 from pawsonalize.recipes.contract import FOREVER, Returned, StayColumns, TrainingData

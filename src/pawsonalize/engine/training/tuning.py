@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.resources.progress import Progress, silent
+from pawsonalize.engine.resources.job_table import Progress, silent
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion, Trial, Tuned, Tuning
 from pawsonalize.engine.training.evaluating.holdout import Holdout, SplitName, hold_out, part_of
 from pawsonalize.engine.training.evaluating.lists import gate_queries

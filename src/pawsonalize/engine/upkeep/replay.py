@@ -2,7 +2,7 @@
 
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import Conflict, CorruptArtefact
-from pawsonalize.engine.resources.progress import Progress, silent
+from pawsonalize.engine.resources.job_table import Progress, silent
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest
 from pawsonalize.engine.upkeep.erasures import Erasures, erase_archived
 from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import CorruptArtefact, NotFound
 from pawsonalize.domain.events import LoggedEvent
-from pawsonalize.engine.resources.progress import Progress, silent
+from pawsonalize.engine.resources.job_table import Progress, silent
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest
 from pawsonalize.engine.upkeep.erasures import is_erasure
 from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment

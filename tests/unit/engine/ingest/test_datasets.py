@@ -13,8 +13,7 @@ from pawsonalize.engine.resources.datasets import (
     DatasetSchema,
     EventTracker,
 )
-from pawsonalize.engine.resources.quotas import DATASET_GROUPS
-from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.registry import DATASET_GROUPS, Registry
 from pawsonalize.storage.catalogue import Catalogue, Item, User
 from pawsonalize.storage.event_log import EventLog
 from tests.event_data import T0, event

@@ -17,8 +17,7 @@ from pawsonalize.engine.resources.datasets import (
     Filter,
 )
 from pawsonalize.engine.resources.defaults import ensure_defaults
-from pawsonalize.engine.resources.pages import resource_page
-from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.registry import Registry, resource_page
 from pawsonalize.engine.resources.resource import Resource, from_row, moved, to_row
 from pawsonalize.engine.resources.solutions import (
     Cut,

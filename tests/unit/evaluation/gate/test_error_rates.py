@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from pawsonalize.evaluation.bootstrap import chance_of_lead, paired_differences
-from pawsonalize.evaluation.gate.decision import decide
 from pawsonalize.evaluation.gate.evidence import Comparison
+from pawsonalize.evaluation.gate.rules import decide
 from pawsonalize.evaluation.gate.settings import GateSettings
 from tests.evidence import evidence, live
 from tests.recipe_data import NOW

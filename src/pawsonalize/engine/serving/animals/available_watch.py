@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from itertools import islice
 from threading import Lock
 
-from pawsonalize.domain.stays import FOREVER
+from pawsonalize.domain.statuses import FOREVER
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
 from pawsonalize.engine.serving.animals.distance import Postcodes
 from pawsonalize.storage.animal_exposures import AnimalExposures

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.resources.progress import Progress, silent
+from pawsonalize.engine.resources.job_table import Progress, silent
 from pawsonalize.engine.training.evaluating.holdout import (
     MAX_QUESTIONS,
     Holdout,

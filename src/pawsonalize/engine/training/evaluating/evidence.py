@@ -21,7 +21,6 @@ from pawsonalize.engine.training.settings import trained_settings
 from pawsonalize.engine.training.training_data import marked_training_data
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.evaluation.bootstrap import Interval, chance_of_lead, intervals, paired_differences
-from pawsonalize.evaluation.gate.decision import Decision, decide
 from pawsonalize.evaluation.gate.evidence import (
     Comparison,
     Evidence,
@@ -29,6 +28,7 @@ from pawsonalize.evaluation.gate.evidence import (
     SliceEvidence,
     Spread,
 )
+from pawsonalize.evaluation.gate.rules import Decision, decide
 from pawsonalize.evaluation.gate.settings import GateSettings
 from pawsonalize.evaluation.judging import Judgement, Ranker, judge
 from pawsonalize.evaluation.metrics import DEPTH, METRICS, NDCG_AT_5

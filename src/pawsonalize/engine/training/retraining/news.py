@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
-from pawsonalize.engine.resources.outbox import Outbox
+from pawsonalize.engine.resources.problems import Outbox
 from pawsonalize.engine.training.retraining.fates import described, label, listed
 from pawsonalize.engine.training.retraining.record import Fate, Half, RunOutcome, RunRecord, ended
 

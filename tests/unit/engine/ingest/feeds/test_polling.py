@@ -13,8 +13,7 @@ from pawsonalize.engine.ingest.feeds.importing import FeedImport
 from pawsonalize.engine.ingest.feeds.polling import CLAIM, Polling, ScheduledFeed
 from pawsonalize.engine.ingest.feeds.sources import FeedSource
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
-from pawsonalize.engine.resources.outbox import Outbox
-from pawsonalize.engine.resources.problems import Problems
+from pawsonalize.engine.resources.problems import Outbox, Problems
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.storage.animals import AnimalQuery, Animals
 from pawsonalize.storage.database import Database

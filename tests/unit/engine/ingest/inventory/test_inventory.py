@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
-from pawsonalize.domain.statuses import AnimalStatus
-from pawsonalize.domain.stays import Stay
+from pawsonalize.domain.statuses import AnimalStatus, Stay
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.ingest.inventory.form import AnimalForm
 from pawsonalize.engine.ingest.inventory.inventory import Inventory, InventoryReceipt

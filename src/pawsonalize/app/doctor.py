@@ -1,0 +1,322 @@
+"""`pawsonalize doctor`: checks of the settings, the machine, the data and what is served."""
+
+import platform
+import shutil
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from pawsonalize import __version__
+from pawsonalize.app.adapters import Adapters, open_notifiers, opened
+from pawsonalize.domain.errors import PawsonalizeError
+from pawsonalize.domain.event_types import spelled
+from pawsonalize.domain.events import ACTIONS
+from pawsonalize.domain.times import iso
+from pawsonalize.engine.ingest.events import named_types
+from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
+from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
+from pawsonalize.engine.resources.status import Status
+from pawsonalize.engine.serving.directory import DirectoryEntry, entries, listed
+from pawsonalize.engine.serving.served import RefreshedArtefacts
+from pawsonalize.engine.training.retraining.record import RunOutcome
+from pawsonalize.settings import Settings, read_settings
+
+
+class Verdict(StrEnum):
+    """Whether you have to do something."""
+
+    FINE = "fine"
+    ATTENTION = "attention"
+
+
+class Diagnosis(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One finding: what it is, and what to do about it, if anything."""
+
+    check: str
+    message: str
+    verdict: Verdict = Verdict.FINE
+    next_move: str = ""
+
+
+class Patient(msgspec.Struct, frozen=True):
+    """What the checks look at, as of `now`."""
+
+    settings: Settings
+    adapters: Adapters
+    now: int
+
+
+def attention(check: str, message: str, next_move: str = "") -> Diagnosis:
+    """A finding that needs your attention."""
+    return Diagnosis(check, message, Verdict.ATTENTION, next_move)
+
+
+_NAMED = 10
+
+
+def database(patient: Patient) -> Iterator[Diagnosis]:
+    """Which database is used, whether it is whole and takes writes."""
+    looked_at = patient.adapters.database
+    yield Diagnosis("database", looked_at.shown_url)
+    if (damage := looked_at.damage()) is not None:
+        yield attention("database", damage)
+    if (reason := looked_at.why_not_writable()) is not None:
+        yield attention("database", reason, "until then events are refused with 503")
+
+
+def events(patient: Patient) -> Iterator[Diagnosis]:
+    """How many events there are."""
+    count = patient.adapters.log.count()
+    if count:
+        yield Diagnosis("events", f"{count:,} events")
+    else:
+        yield attention(
+            "events",
+            "no events",
+            "send some to /v1/events, or read a file with `pawsonalize import`; if you expected"
+            " some, look whether the data folder is the right one",
+        )
+
+
+def event_types(patient: Patient) -> Iterator[Diagnosis]:
+    """Event types without a meaning."""
+    log, named = patient.adapters.log, named_types(patient.adapters.registry)
+    unknown = Counter[str]()
+    for (group, event_type), count in log.types().items():
+        known = log.of(group).event_types.knows(event_type) or group.endswith(ACTIONS)
+        if not known and spelled(event_type) not in named.get(group, ()):
+            unknown[event_type] += count
+    if not unknown:
+        yield Diagnosis("event types", "every event's type has a meaning")
+        return
+    most = ", ".join(f"{name} ({count:,})" for name, count in unknown.most_common(_NAMED))
+    more = f" and {len(unknown) - _NAMED:,} more" if len(unknown) > _NAMED else ""
+    example = msgspec.json.encode({unknown.most_common(1)[0][0]: "view"}).decode()
+    yield attention(
+        "event types",
+        f"events of these types count as views, for nobody said what they mean: {most}{more}",
+        f"say so in the setting event_types, such as {example}",
+    )
+
+
+def animals(patient: Patient) -> Iterator[Diagnosis]:
+    """How many animals wait, and how many groups are described."""
+    waiting = sum(patient.adapters.availability.count(patient.now).values())
+    groups = patient.adapters.catalogue.item_count()
+    yield Diagnosis("animals", f"{waiting:,} available animals, {groups:,} groups in the items")
+
+
+_MEGABYTE = 1_000_000
+_LITTLE_SPACE = 500 * _MEGABYTE
+
+
+def versions(_settings: Settings) -> Iterator[Diagnosis]:
+    """The versions of the service, Python and the libraries."""
+    yield Diagnosis(
+        "versions",
+        f"Pawsonalize {__version__}, Python {platform.python_version()},"
+        f" SQLite {sqlite3.sqlite_version}",
+    )
+
+
+def settings_given(_settings: Settings) -> Iterator[Diagnosis]:
+    """Which settings are given, where, and which names have no effect."""
+    _, written = read_settings()
+    file = "no config file" if written.file is None else str(written.file.absolute())
+    given = ", ".join(f"{name} (from {source})" for name, source in written.sources.items())
+    yield Diagnosis("settings", f"{file}; given: {given or 'none'}")
+    for warning in written.warnings:
+        yield attention("settings", warning)
+
+
+def folder(settings: Settings) -> Iterator[Diagnosis]:
+    """The data folder."""
+    path = settings.data_dir.absolute()
+    if path.is_dir():
+        yield Diagnosis("data folder", str(path))
+    else:
+        yield attention(
+            "data folder",
+            f"there is no folder {path}",
+            "name the right one with --data-dir or PAWSONALIZE_DATA_DIR, or fill a new one with"
+            " `pawsonalize import` or `pawsonalize demo`",
+        )
+
+
+def disk(settings: Settings) -> Iterator[Diagnosis]:
+    """The space that is left where the data are."""
+    usage = shutil.disk_usage(_existing(settings.data_dir.absolute()))
+    free = f"{usage.free / _MEGABYTE:,.0f} MB of {usage.total / _MEGABYTE:,.0f} MB are free"
+    if usage.free < _LITTLE_SPACE:
+        yield attention("disk", free, "free some space: when it is full, events are refused")
+    else:
+        yield Diagnosis("disk", free)
+
+
+def notifiers(settings: Settings) -> Iterator[Diagnosis]:
+    """Who is notified."""
+    try:
+        names = [name for name in open_notifiers(settings) if name != "log"]
+    except PawsonalizeError as error:
+        yield attention("notifiers", error.message)
+        return
+    if names:
+        yield Diagnosis("notifiers", f"{', '.join(names)}, and the log")
+    else:
+        yield Diagnosis(
+            "notifiers",
+            "the log alone",
+            next_move="to be told by e-mail, webhook or SNS, set notify_… (docs/how-to/"
+            "get-notified.md)",
+        )
+
+
+def _existing(path: Path) -> Path:
+    """The folder, or the nearest existing one above it."""
+    return next(one for one in (path, *path.parents) if one.exists())
+
+
+_FAILED = (RunOutcome.FAILED, RunOutcome.TIMED_OUT)
+
+
+def campaigns(patient: Patient) -> Iterator[Diagnosis]:
+    """What each campaign serves, and as of when it knows the log."""
+    found = entries(patient.adapters.registry)
+    for entry in found:
+        campaign, name = entry.campaign, f"campaign {entry.name}"
+        if campaign.heading_for is None:
+            yield _without_model(entry, found)
+            continue
+        update = campaign.latest_update
+        if update is not None and update.status is Status.CREATE_FAILED:
+            yield attention(
+                name,
+                f"{update.solution_version} could not be served: {update.failure_reason}",
+                "train again with `pawsonalize train`",
+            )
+        yield Diagnosis(name, _serves(patient, campaign, campaign.heading_for))
+
+
+def _without_model(entry: DirectoryEntry, found: Sequence[DirectoryEntry]) -> Diagnosis:
+    name = f"campaign {entry.name}"
+    if entry.name == RERANKER:
+        return Diagnosis(name, f"no model is live: that of {RECOMMENDER} ranks")
+    if entry.dataset_group != DATASET_GROUP:
+        move = f"run `pawsonalize train --dataset-group {entry.dataset_group}`"
+        return attention(name, "no model is live", move)
+    if serving := [one for one in found if one.serves]:
+        named = listed(f"{one.name} of dataset group {one.dataset_group}" for one in serving)
+        return Diagnosis(name, f"no model is live; these answer: {named}")
+    return attention(name, "no model is live", "run `pawsonalize train`")
+
+
+def _serves(patient: Patient, campaign: Campaign, version_name: str) -> str:
+    doing = "is about to serve" if campaign.pending else "serves"
+    version = patient.adapters.registry.find(SolutionVersion, version_name)
+    if version is None:
+        return f"{doing} {version_name}"
+    text = f"{doing} {version_name}, trained as of {iso(version.as_of)}"
+    refresh = RefreshedArtefacts(patient.adapters.artefacts).newest(version_name)
+    if refresh is not None:
+        text += f", counts refreshed as of {iso(refresh.cut.as_of)}"
+    return text
+
+
+def last_retraining(patient: Patient) -> Iterator[Diagnosis]:
+    """How the newest retraining ended."""
+    for record in patient.adapters.runs(patient.settings).newest(1):
+        text = f"{record.run_id} is {record.status}"
+        if record.outcome in _FAILED:
+            move = f"look at it with `pawsonalize runs show {record.run_id}`"
+            yield attention("retraining", f"{text}: {record.reason}", move)
+        else:
+            yield Diagnosis("retraining", text)
+
+
+def trainings(patient: Patient) -> Iterator[Diagnosis]:
+    """Solutions whose newest training failed."""
+    for solution in patient.adapters.registry.all(Solution):
+        newest = patient.adapters.registry.page(SolutionVersion, 1, parent=solution.name)
+        for version in newest:
+            if version.status is Status.CREATE_FAILED:
+                yield attention(
+                    f"solution {solution.name}",
+                    f"its newest training failed: {version.name}: {version.failure_reason}",
+                    f"mend the reason, then run `pawsonalize train --solution {solution.name}`",
+                )
+
+
+def deliveries(patient: Patient) -> Iterator[Diagnosis]:
+    """Notifications that did not arrive."""
+    failing = [
+        one
+        for one in patient.adapters.deliveries.newest(100)
+        if one.delivered_at is None and one.last_error is not None
+    ]
+    if failing:
+        newest = failing[0]
+        yield attention(
+            "notifications",
+            f"{len(failing)} of the newest did not arrive, the last by {newest.notifier}:"
+            f" {newest.last_error}",
+            "mend the notifier's settings, check them with `pawsonalize notifications test`, then"
+            " run `pawsonalize notifications retry`",
+        )
+
+
+def problems(patient: Patient) -> Iterator[Diagnosis]:
+    """The current problems."""
+    standing = patient.adapters.problems(patient.settings).standing(patient.now)
+    for problem in standing:
+        yield attention(
+            f"problem: {problem.name}", f"{problem.message} (since {iso(problem.since)})"
+        )
+    if not standing:
+        yield Diagnosis("problems", "none stands")
+
+
+OF_THE_MACHINE: tuple[Callable[[Settings], Iterator[Diagnosis]], ...] = (
+    versions,
+    settings_given,
+    folder,
+    disk,
+    notifiers,
+)
+OF_THE_SERVICE: tuple[Callable[[Patient], Iterator[Diagnosis]], ...] = (
+    database,
+    events,
+    event_types,
+    animals,
+    campaigns,
+    trainings,
+    last_retraining,
+    deliveries,
+    problems,
+)
+
+
+def examine(settings: Settings, now: int) -> Iterator[Diagnosis]:
+    """The findings of every check. A check that cannot be done says so, and the others go on."""
+    for of_the_machine in OF_THE_MACHINE:
+        yield from of_the_machine(settings)
+    try:
+        with opened(settings, must_exist=True) as adapters:
+            for of_the_service in OF_THE_SERVICE:
+                yield from _done(of_the_service, Patient(settings, adapters, now))
+    except PawsonalizeError as error:  # NotFound: there is nothing to look at
+        yield attention("database", error.message)
+
+
+def _done(check: Callable[[Patient], Iterator[Diagnosis]], patient: Patient) -> list[Diagnosis]:
+    try:
+        return list(check(patient))
+    except PawsonalizeError as error:
+        return [attention(check.__name__.replace("_", " "), error.message)]
+
+
+__all__ = ["Diagnosis", "Patient", "Verdict", "examine"]
