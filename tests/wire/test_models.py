@@ -182,11 +182,10 @@ def test_a_version_is_measured_on_held_out_users(wire: Wire, popular: str) -> No
     assert metrics["mean_reciprocal_rank_at_25"] > 0
 
 
-def test_an_update_needs_a_recipe_that_can_take_events_in(wire: Wire, popular: str) -> None:
+def test_automatic_training_is_no_mode_that_can_be_asked_for(wire: Wire, popular: str) -> None:
     solution = described_version(wire, popular)["solutionArn"]
-    for mode in ("UPDATE", "AUTOTRAIN"):
-        with pytest.raises(wire.personalize.exceptions.InvalidInputException):
-            wire.personalize.create_solution_version(solutionArn=solution, trainingMode=mode)
+    with pytest.raises(wire.personalize.exceptions.InvalidInputException):
+        wire.personalize.create_solution_version(solutionArn=solution, trainingMode="AUTOTRAIN")
 
 
 def test_a_campaign_becomes_active_and_keeps_its_settings(wire: Wire, popular: str) -> None:

@@ -70,7 +70,7 @@ def test_the_weights_of_a_solutions_events_are_the_recipes_and_win_over_its_sett
         selection=TrainingSelection(events),
         cut=Cut(0, 0),
     )
-    weights = trained_settings(version).type_weights
+    weights = trained_settings(version).event_weights.of_type
     assert (weights["view"], weights["inquiry"], weights["adoption"]) == (0.25, 7, 5)
 
 
@@ -82,7 +82,7 @@ def test_values_weigh_where_the_event_parameters_say_so() -> None:
         selection=TrainingSelection((EventParameters("rating", value_weighting=True),)),
         cut=Cut(0, 0),
     )
-    assert trained_settings(version).valued == {"rating"}
+    assert trained_settings(version).event_weights.valued == {"rating"}
     deaf = msgspec.structs.replace(version, recipe="popularity-count")
     with pytest.raises(InvalidInput, match="leave value_weighting out"):
         trained_settings(deaf)
@@ -103,8 +103,9 @@ def test_a_weight_is_that_of_what_the_type_means_and_two_of_one_meaning_must_agr
         cut=Cut(0, 0),
     )
     found = trained_settings(version)
-    assert (found.type_weights["adoption"], found.type_weights["favorite"]) == (8, 3)
-    assert (found.dislike_weight, found.valued) == (2, {"adoption"})
+    weights = found.event_weights
+    assert (weights.of_type["adoption"], weights.of_type["favorite"]) == (8, 3)
+    assert (found.dislike_weight, weights.valued) == (2, {"adoption"})
     two = (EventParameters("Click", weight=1), EventParameters("DetailView", weight=2))
     torn = msgspec.structs.replace(version, selection=TrainingSelection(two))
     with pytest.raises(InvalidInput, match="Click and DetailView both mean view"):
