@@ -69,21 +69,6 @@ def global_time_split(
     return Split(time < moment, start, cut, cut + 1)
 
 
-def leave_one_out(user: NDArray[np.integer], back: int = 1) -> Split:
-    """Each user's last event but `back - 1` is the truth, what came before it the input.
-
-    The training part is all but the last two events of users with at least three, and every
-    event of the others: `back=2` validates, `back=1` tests, on the same model. Source: the
-    usual protocol of sequential recommendation (SASRec, Kang & McAuley, ICDM 2018).
-    """
-    start, end = _spans(user)
-    able = end - start >= 3
-    start, end = start[able], end[able]
-    training = np.ones(len(user), np.bool_)
-    training[_rows(end - 2, end)] = False
-    return Split(training, start, end - back, end - back + 1)
-
-
 def moment_after(time: NDArray[np.int64], share: float) -> int:
     """The moment of the event that `share` of the events precede; at least one event.
 

@@ -41,10 +41,6 @@ class Trend:
         part = np.searchsorted(self.edges, times, side="right") - 1
         return np.asarray(np.maximum(part, 0))
 
-    def at_the_end(self) -> "Trend":
-        """The same with its last slice alone."""
-        return Trend(self.total, np.ascontiguousarray(self.recent[:, -1:]), self.edges[-1:])
-
 
 @dataclass(frozen=True, slots=True)
 class Usual:

@@ -77,13 +77,12 @@ class Weighing:
         parts = np.column_stack([part.copy() for part in self._parts(slots, verdict, room)])
         return Weighed(slots, parts, _add(parts.T, np.zeros(len(slots))))
 
-    def utilities(self) -> Floats:
-        """The utility of every slot, bit for bit as `weigh` gives it; the next query overwrites it.
+    def utilities(self, utilities: Floats, room: Floats) -> Floats:
+        """The utility of every slot, bit for bit as `weigh` gives it, written into the first array.
 
         -inf for an animal that may not be shown, or that has no place of its own.
         """
         verdict = self.available.judge(self.eligibility, EVERY_SLOT)
-        utilities, room = self.available.room
         utilities.fill(0)
         _add(self._parts(EVERY_SLOT, verdict, room), utilities)
         utilities[~(verdict.passing & self.available.leads)] = -np.inf
@@ -122,7 +121,8 @@ def choose(weighing: Weighing, limit: int) -> Slots:
 
     A group gets at most its share of the places, unless no other animal is left.
     """
-    available, everybody = weighing.available, weighing.utilities()
+    available = weighing.available
+    everybody = weighing.utilities(*available.room)
     most = max(1, ceil(limit * weighing.settings.max_per_group_share))
     # Most answers end among the best; otherwise put all animals that may be shown in order.
     for enough in (limit * 8 + 1_000, limit * 64 + 8_000):
