@@ -4,6 +4,8 @@ PYTHON ?= python3
 # An installed uv serves; otherwise one is put beside the project, touching nothing else.
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 BIN := .venv/bin
+# Tests that wait (for a process, a clock, a socket) leave their core to others.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 
 .PHONY: help setup run test nightly check bench figures docs lock clean
 
@@ -23,10 +25,10 @@ run: setup ## Run the demo adoption site on http://127.0.0.1:8080
 	$(BIN)/pawsonalize demo
 
 test: check ## Run every test (after the checks)
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n $(WORKERS)
 
 nightly: check ## Run every test, those that take long too, with all examples
-	$(BIN)/pytest -n auto -m "" --hypothesis-profile nightly
+	$(BIN)/pytest -n $(WORKERS) -m "" --hypothesis-profile nightly
 
 check: setup ## Format, lint, types and the floor plan
 	$(BIN)/ruff format --check .

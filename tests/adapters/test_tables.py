@@ -195,42 +195,42 @@ def test_available_animals_of_an_item_are_found_with_all_that_is_known(database:
 
 
 def test_a_change_that_fails_leaves_everything_as_it_was(database: Database) -> None:
-    animals, supply = Animals(database), Availability(database)
+    animals, availability = Animals(database), Availability(database)
     animals.put([REX], T0)
-    before = supply.revision()
+    before = availability.revision()
 
     def change(known: Mapping[str, Animal]) -> list[Animal]:
         raise Conflict("no")
 
     with pytest.raises(Conflict):
         animals.update(["a1"], change, T0)
-    assert (supply.revision(), animals.get("a1")) == (before, REX)
+    assert (availability.revision(), animals.get("a1")) == (before, REX)
 
 
 def test_only_changes_of_the_supply_count_as_such(database: Database) -> None:
-    animals, supply = Animals(database), Availability(database)
+    animals, availability = Animals(database), Availability(database)
     animals.put([REX], T0)
-    before = supply.revision()
+    before = availability.revision()
     animals.put([REX], T0 + 1)
     animals.put([animal("a2", adopted=T0)], T0 + 1)
-    assert supply.changed_animals(before, T0 + 9, T0 + 9) == {"a1"}
+    assert availability.changed_animals(before, T0 + 9, T0 + 9) == {"a1"}
     adopted = animal("a1", adopted=T0 + 2)
     animals.put([adopted], T0 + 2)
-    assert supply.changed(before, T0 + 9, T0 + 9) == {"2-Beagle-2-3"}
-    gone = supply.revision()
+    assert availability.changed(before, T0 + 9, T0 + 9) == {"2-Beagle-2-3"}
+    gone = availability.revision()
     animals.put([replace(adopted, name="Max")], T0 + 3)
-    assert supply.revision() == gone, "nobody is shown who changed"
+    assert availability.revision() == gone, "nobody is shown who changed"
 
 
 def test_whatever_is_told_of_an_animal_that_waits_is_a_change_of_it(database: Database) -> None:
-    animals, supply = Animals(database), Availability(database)
+    animals, availability = Animals(database), Availability(database)
     animals.put([REX, animal("a2")], T0)
-    before = supply.revision()
+    before = availability.revision()
     animals.put([replace(REX, good_with_kids=GoodWith.NO)], T0 + 1)
-    assert supply.changed_animals(before, T0 + 9, T0 + 9) == {"a1"}
-    now = supply.revision()
+    assert availability.changed_animals(before, T0 + 9, T0 + 9) == {"a1"}
+    now = availability.revision()
     animals.remove(["a2"], T0 + 2)
-    assert supply.changed_animals(now, T0 + 9, T0 + 9) == {"a2"}
+    assert availability.changed_animals(now, T0 + 9, T0 + 9) == {"a2"}
     found = animals.available_among(["a1", "a2", "nobody"], T0 + 9)
     assert [one.good_with_kids for one in found["2-Beagle-2-3"]] == [GoodWith.NO]
 
@@ -273,13 +273,13 @@ def test_animals_are_counted_where_they_were_shown(database: Database) -> None:
 
 
 def test_time_alone_changes_the_supply_on_birthdays(database: Database) -> None:
-    animals, supply = Animals(database), Availability(database)
+    animals, availability = Animals(database), Availability(database)
     animals.put([animal("a1", born=date(2025, 7, 1))], T0)
-    birthday = supply.next_change(T0)
+    birthday = availability.next_change(T0)
     assert birthday is not None
-    now = supply.revision()
-    assert supply.changed(now, birthday - 1, birthday) == {"2-Beagle-2-1", "2-Beagle-2-2"}
-    assert supply.changed(now, T0, birthday - 1) == set()
+    now = availability.revision()
+    assert availability.changed(now, birthday - 1, birthday) == {"2-Beagle-2-1", "2-Beagle-2-2"}
+    assert availability.changed(now, T0, birthday - 1) == set()
 
 
 def test_users_are_replaced_by_id_and_found_again(database: Database) -> None:

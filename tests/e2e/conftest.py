@@ -83,7 +83,7 @@ def environment(**settings: str) -> dict[str, str]:
         "PAWSONALIZE_EXPLORATION_WEIGHT": "0",
         # Retrainings and refreshes begin when a test says so.
         "PAWSONALIZE_RETRAIN_SCHEDULE": "",
-        "PAWSONALIZE_FOLD_SECONDS": "0",
+        "PAWSONALIZE_REFRESH_SECONDS": "0",
         "PAWSONALIZE_RETRAIN_CHECK_SECONDS": "0.1",
         "PAWSONALIZE_CAMPAIGN_CHECK_SECONDS": "0.1",
         **{f"PAWSONALIZE_{name.upper()}": value for name, value in settings.items()},

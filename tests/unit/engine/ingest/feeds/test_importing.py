@@ -42,13 +42,13 @@ def statuses(animals: Animals) -> dict[str, str]:
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("how", [DELTA, COMPLETE])
 def test_the_same_file_twice_changes_nothing(
-    animals: Animals, supply: Availability, name: str, how: FeedImport
+    animals: Animals, availability: Availability, name: str, how: FeedImport
 ) -> None:
     assert take(animals, FILES[name], how, name=name).created == 2
-    before, revision = animals.page(AnimalQuery(9)), supply.revision()
+    before, revision = animals.page(AnimalQuery(9)), availability.revision()
     again = take(animals, FILES[name], how, T0 + 9, name=name)
     assert replace(again, unread=[], notes=[]) == FeedReport(rows=2, unchanged=2)
-    assert (animals.page(AnimalQuery(9)), supply.revision()) == (before, revision)
+    assert (animals.page(AnimalQuery(9)), availability.revision()) == (before, revision)
 
 
 def test_who_is_absent_from_a_complete_feed_is_removed_and_from_a_delta_not(

@@ -32,11 +32,13 @@ def put(inventory: Inventory, listing: Listing, at: int = T0) -> InventoryReceip
     return inventory.put([listing], at, at)
 
 
-def test_the_same_listing_twice_changes_nothing(inventory: Inventory, supply: Availability) -> None:
+def test_the_same_listing_twice_changes_nothing(
+    inventory: Inventory, availability: Availability
+) -> None:
     assert put(inventory, told()).created == 1
-    before = supply.revision()
+    before = availability.revision()
     assert put(inventory, told(at=T0 + 9), T0 + 9) == InventoryReceipt(unchanged=1)
-    assert supply.revision() == before
+    assert availability.revision() == before
 
 
 def test_a_listing_without_a_status_leaves_it_as_it_is(inventory: Inventory) -> None:
@@ -94,14 +96,14 @@ def test_a_corrected_breed_counts_from_now_on(inventory: Inventory, catalogue: C
 
 
 def test_an_animal_is_found_by_its_id_and_by_its_new_group_after_it_grew(
-    inventory: Inventory, animals: Animals, supply: Availability
+    inventory: Inventory, animals: Animals, availability: Availability
 ) -> None:
     put(inventory, told(birth_date="2025-07-01"))  # a puppy on T0, which is in May 2026
     later = T0 + 60 * DAY
     assert inventory.get("a1").group_at(T0).id == "2-Beagle-2-1"
     assert inventory.get("a1").group_at(later).id == "2-Beagle-2-2"
-    assert supply.count(T0) == {"2-Beagle-2-1": 1}
-    assert supply.count(later) == {"2-Beagle-2-2": 1}
+    assert availability.count(T0) == {"2-Beagle-2-1": 1}
+    assert availability.count(later) == {"2-Beagle-2-2": 1}
     found = animals.available_of(["2-Beagle-2-1", "2-Beagle-2-2"], later)
     assert {item: [one.animal_id for one in there] for item, there in found.items()} == {
         "2-Beagle-2-2": ["a1"]

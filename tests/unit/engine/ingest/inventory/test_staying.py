@@ -30,17 +30,17 @@ def test_an_animal_is_listed_since_its_intake(animals: Animals) -> None:
 
 
 def test_an_intake_that_is_told_later_moves_the_listing_back(
-    animals: Animals, supply: Availability
+    animals: Animals, availability: Availability
 ) -> None:
     assert told(animals) == "available0"
-    assert supply.count(T0 - DAY) == {}
+    assert availability.count(T0 - DAY) == {}
     assert told(animals, T0 + DAY, intake_at=-30) == "available-30"
-    assert sum(supply.count(T0 - DAY).values()) == 1
+    assert sum(availability.count(T0 - DAY).values()) == 1
     assert told(animals, T0 + 2 * DAY, listed_at=-20) == "available-30"
 
 
 def test_a_past_stay_counts_as_a_wait_and_in_the_supply(
-    animals: Animals, supply: Availability
+    animals: Animals, availability: Availability
 ) -> None:
     assert told(animals, listed_at=-30, outcome_at=-10, outcome="Adoption") == (
         "available-30 adopted-10"
@@ -49,7 +49,7 @@ def test_a_past_stay_counts_as_a_wait_and_in_the_supply(
     assert animal is not None
     (wait,) = waits_of(animal, T0)
     assert (wait.days, wait.ending) == (20, "adopted")
-    assert [sum(supply.count(T0 + day * DAY).values()) for day in (-31, -30, -11, -10)] == [
+    assert [sum(availability.count(T0 + day * DAY).values()) for day in (-31, -30, -11, -10)] == [
         0,
         1,
         1,
@@ -57,11 +57,13 @@ def test_a_past_stay_counts_as_a_wait_and_in_the_supply(
     ]
 
 
-def test_a_later_date_of_outcome_mends_the_supply(animals: Animals, supply: Availability) -> None:
+def test_a_later_date_of_outcome_mends_the_supply(
+    animals: Animals, availability: Availability
+) -> None:
     told(animals, T0 - 30 * DAY)
     assert told(animals, status="removed") == "available-30 removed0"
     assert told(animals, T0 + DAY, outcome_at=-5, outcome="adopted") == "available-30 adopted-5"
-    assert supply.count(T0 - DAY) == {}
+    assert availability.count(T0 - DAY) == {}
 
 
 def test_who_is_listed_now_keeps_its_status_when_its_past_is_told(animals: Animals) -> None:
