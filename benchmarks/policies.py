@@ -76,11 +76,13 @@ class Ours:
     slots: Slots
     settings: AnimalSettings
     affinity: GroupAffinity
-    tastes: TraitAffinity
+    traits: TraitAffinity
 
     def scores(self, request: Request) -> Floats:
-        slots, taste = self.slots[request.animals], self.settings.taste
-        liked = self.settings.liking * self.liking(request) + self.taste(request, taste)
+        slots, traits = self.slots[request.animals], self.settings.traits
+        liked = self.settings.group_affinity * self.of_groups(request) + self.of_traits(
+            request, traits
+        )
         question = self.question(request, liked)
         fits = np.isin(slots, question.fitting(slots))
         return np.where(fits, question.weigh(slots).utilities, -np.inf)
@@ -94,14 +96,14 @@ class Ours:
         )
         return Weighing(available, liked, self._rules(request.visitor), self.settings, request.at)
 
-    def liking(self, request: Request) -> Floats:
+    def of_groups(self, request: Request) -> Floats:
         """What the model says the visitor likes more than others do, by the code of each group."""
         context, model = self._context(request), self.served.model
         groups = GroupScores(self.served, context, model.score_catalogue(context))
         here = np.unique(self.available.column("group", self.slots[request.animals]))
         return self.affinity.of(groups, self.available.codes["group"], here)
 
-    def taste(
+    def of_traits(
         self, request: Request, settings: AffinitySettings, *, classed: bool = True
     ) -> Floats:
         """What the visitor's events say, by the code of each group; `classed` with the classes."""
@@ -109,7 +111,7 @@ class Ours:
         classes = classes_of(self.served.model) if classed else None
         slots = self.slots[request.animals]
         there = np.bincount(self.available.column("group", slots), minlength=len(codes))
-        return self.tastes.of(self._context(request), codes, there, settings, classes)
+        return self.traits.of(self._context(request), codes, there, settings, classes)
 
     def _context(self, request: Request) -> Context:
         one_of_each = np.ones(len(self.served.model.item_ids), np.int64)

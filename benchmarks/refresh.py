@@ -2,7 +2,7 @@
 
     python -m benchmarks.refresh [--events 60000] [--new 1000] [--size 400] [--json]
 
-A version is trained on all but the newest events of a demo world; then these are folded. Both
+A version is trained on all but the newest events of a demo world; then these are counted. Both
 as in the service, from the log in SQLite to the stored artefact, each in a process of its own.
 CPU seconds are those of the work; `started_cpu_seconds` are those of the whole process of a counts,
 with Python's own start. `loaded_cpu_seconds` is what each worker spends to take the counts over.
@@ -71,7 +71,7 @@ def trained(folder: Path) -> dict[str, float]:
         }
 
 
-def folded(folder: Path) -> dict[str, float]:
+def refreshed(folder: Path) -> dict[str, float]:
     """Fold what the log holds beyond the version."""
     with opened(Settings(data_dir=folder)) as adapters:
         before = time.process_time()
@@ -131,7 +131,7 @@ def measure(events: int, new: int, size: int) -> dict[str, Any]:
         training = run_child("benchmarks.refresh", ["--child", "trained", name])
         with opened(Settings(data_dir=folder)) as adapters:
             adapters.log.append(world.events[len(world.events) - new :])
-        counts = run_child("benchmarks.refresh", ["--child", "folded", name])
+        counts = run_child("benchmarks.refresh", ["--child", "refreshed", name])
     arguments = ["--child", "freshness", "--events", str(events), "--size", str(size)]
     return {
         "training": training,
@@ -157,8 +157,8 @@ def main(arguments: Sequence[str]) -> None:
     match options.child:
         case ["trained", folder]:
             result: Any = trained(Path(folder))
-        case ["folded", folder]:
-            result = folded(Path(folder))
+        case ["refreshed", folder]:
+            result = refreshed(Path(folder))
         case ["freshness"]:
             result = freshness(options.events, options.size)
         case _:

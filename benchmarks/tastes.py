@@ -74,11 +74,11 @@ class Recorder:
         if len(slots) < _LEAST:
             return
         factors = question.weigh(slots).factors(service.settings.weights)[:, 1:]
-        by_group = {"model": service.liking(request)}
+        by_group = {"model": service.of_groups(request)}
         for look in _LOOKS:
             alone = replace(_NO_TASTE, **{look: 1.0})
-            by_group[look] = service.taste(request, alone)
-            by_group[f"counted {look}"] = service.taste(request, alone, classed=False)
+            by_group[look] = service.of_traits(request, alone)
+            by_group[f"counted {look}"] = service.of_traits(request, alone, classed=False)
         group = service.available.column("group", slots)
         told = dict(zip(FACTORS, factors.T, strict=True))
         told |= {name: values[group] for name, values in by_group.items()}

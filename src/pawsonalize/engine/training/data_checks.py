@@ -83,7 +83,7 @@ def description(data: TrainingData, _settings: CheckSettings) -> Iterator[Findin
             f"{share:.0%} of the events are about items without attributes",
             {"share": share, "items": int(np.count_nonzero(bare))},
             "use item ids of the form species-breed-size-age, so that animals nobody has seen can"
-            " be recommended by their kin",
+            " be recommended by what is like them",
         )
 
 

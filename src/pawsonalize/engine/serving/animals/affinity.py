@@ -23,7 +23,7 @@ Counts = NDArray[np.int64]
 
 # An item that is no animal group has no traits, and a species of its own.
 _NO_GROUP = AnimalGroup("", "", "", "")
-_ASKED = {f"{USER_FACET}{question}": look for question, look in PREFERRED.items()}
+_ASKED = {f"{USER_FACET}{question}": trait for question, trait in PREFERRED.items()}
 _KEPT = 4  # classes at once: a recommender's and a reranker's, and what replaces them
 
 
@@ -45,7 +45,7 @@ class TraitAffinity:
     """
 
     def __init__(self) -> None:
-        self._looks: Mapping[str, _Look] = {}
+        self._traits: Mapping[str, _TraitValues] = {}
         self._codes: Codes | None = None
         self._there: Counts = np.empty(0, np.int64)
 
@@ -61,28 +61,28 @@ class TraitAffinity:
 
         `there` is how many animals of each group are available, shape (groups,).
         """
-        taste = np.zeros(len(codes))
+        affinity = np.zeros(len(codes))
         if not context.events and not context.facets:
-            return taste
+            return affinity
         if codes is not self._codes or there is not self._there:
             self._count(codes, there)
         seen = [group for one in context.events if (group := _parsed(one.item)) is not None]
         expected = None if classes is None else classes.expected(context)
-        for look, weight in zip(self._looks.values(), settings.weights(), strict=True):
-            lifts = look.lifts(seen, settings, classes, expected)
-            taste += weight * lifts[look.of_group]
+        for trait, weight in zip(self._traits.values(), settings.weights(), strict=True):
+            lifts = trait.lifts(seen, settings, classes, expected)
+            affinity += weight * lifts[trait.of_group]
         wish = settings.wish * settings.doubt / (settings.doubt + len(seen))
         for name, values in _wanted(context).items():
-            look = self._looks[name]
-            taste -= wish * look.others(values)[look.of_group]
-        return taste
+            trait = self._traits[name]
+            affinity -= wish * trait.others(values)[trait.of_group]
+        return affinity
 
     def _count(self, codes: Codes, there: Counts) -> None:
         if codes is not self._codes:
             self._codes = codes
-            self._looks = {name: _Look(name, read) for name, read in TRAITS.items()}
-        for look in self._looks.values():
-            look.count(codes.names, there)
+            self._traits = {name: _TraitValues(name, read) for name, read in TRAITS.items()}
+        for trait in self._traits.values():
+            trait.count(codes.names, there)
         self._there = there
 
 
@@ -95,7 +95,7 @@ def _wanted(context: Context) -> Mapping[str, set[str]]:
     return wanted
 
 
-class _Look:
+class _TraitValues:
     """One trait, such as breed or size, with the groups' values."""
 
     def __init__(self, name: str, read: Callable[[AnimalGroup], Trait]) -> None:

@@ -136,8 +136,8 @@ class Individuals:
         disliked = self._runtime.disliked_animals(query.visitor, groups)
         passed = self._passed(available, query)
         with available.lock:
-            liking = self._settings.liking
-            weighing = self._weighing(available, groups, query, liking, passed, disliked)
+            counts = self._settings.group_affinity
+            weighing = self._weighing(available, groups, query, counts, passed, disliked)
             found = [available.slot(animal_id) for animal_id in animal_ids]
             slots = weighing.fitting(np.array([one for one in found if one is not None], np.int64))
             utilities = weighing.weigh(slots).utilities
@@ -166,7 +166,7 @@ class Individuals:
         query = replace(self._runtime.carrying(query), recommendation_id=name)
         available = self._available.of(query.at, query.now)
         groups = self._runtime.score_groups(query, about)
-        counts = self._settings.liking if about is None else self._settings.likeness
+        counts = self._settings.group_affinity if about is None else self._settings.similar_affinity
         disliked = self._runtime.disliked_animals(query.visitor, groups)
         passed = self._passed(available, query)
         with available.lock:
@@ -208,13 +208,13 @@ class Individuals:
         in `passed` must not be shown; that includes groups that came since.
         """
         codes, derived = available.codes["group"], self._derived.of(available)
-        affinity = counts * derived.affinity.of(groups, codes, available.present)
+        affinity = counts * derived.groups.of(groups, codes, available.present)
         if groups.served.version.name == UNTRAINED:
             # Without a model, an unknown visitor is expected to like what others look at.
-            usual = derived.affinity.in_general(groups, codes, available.present)
-            affinity += self._settings.liking * usual
-        taste, classes = self._settings.taste, classes_of(groups.served.model)
-        affinity += derived.tastes.of(groups.context, codes, available.there, taste, classes)
+            usual = derived.groups.in_general(groups, codes, available.present)
+            affinity += self._settings.group_affinity * usual
+        traits, classes = self._settings.traits, classes_of(groups.served.model)
+        affinity += derived.traits.of(groups.context, codes, available.there, traits, classes)
         lost = penalties(groups.context, codes.names)
         affinity += 0.0 if lost is None else lost
         found = [slot for one in sorted(disliked) if (slot := available.slot(one)) is not None]

@@ -68,10 +68,10 @@ class AnimalSettings:
     """How animals are chosen from their groups."""
 
     weights: Weights = Weights()
-    taste: AffinitySettings = AffinitySettings()
-    liking: float = 0.1
+    traits: AffinitySettings = AffinitySettings()
+    group_affinity: float = 0.1
     """The weight of the model's part in the affinity."""
-    likeness: float = 1.0
+    similar_affinity: float = 1.0
     """The same for animals similar to a given one."""
     max_per_group_share: float = 0.2
     """One group gets at most this share of the places, unless other groups have too few animals."""

@@ -244,8 +244,8 @@ def _shared(weighing: Weighing, slots: Slots) -> Novelty:
 class Derived:
     """Kept for one set of available animals; use it only while you hold their lock."""
 
-    affinity: GroupAffinity = field(default_factory=GroupAffinity)
-    tastes: TraitAffinity = field(default_factory=TraitAffinity)
+    groups: GroupAffinity = field(default_factory=GroupAffinity)
+    traits: TraitAffinity = field(default_factory=TraitAffinity)
     shares: ExplorationShares = field(default_factory=ExplorationShares)
 
 
