@@ -27,6 +27,15 @@ settings.register_profile(
 settings.register_profile("steady", settings.get_profile("nightly"), max_examples=30)
 settings.load_profile("steady")
 
+# Tests that start processes, longest first: what is left for the end is short on every core.
+_LONG = ("test_retraining", "e2e", "benchmarks", "browser", "wire")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long; otherwise the order stays."""
+    items.sort(key=lambda item: next((n for n, one in enumerate(_LONG) if one in item.nodeid), 9))
+
+
 POSTGRES_VARIABLE = "PAWSONALIZE_TEST_POSTGRES_URL"
 
 

@@ -16,6 +16,7 @@ SETTINGS = {
     "max_body_bytes": 200_000,
     "exploration_weight": 0.0,
     "retrain_here": False,
+    "refresh_seconds": 0.0,
 }
 
 
