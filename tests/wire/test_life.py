@@ -2,6 +2,7 @@
 
 import csv
 import json
+import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pawsonalize.engine.resources.registry import Registry
 from tests.wire.server import Wire, served
 from tests.wire.waiting import settled
 
@@ -253,8 +255,23 @@ def test_items_and_users_are_put_by_their_schema(wire: Wire, datasets: dict[str,
         )
 
 
+def reading(find: Any, reads: list[str]) -> Any:
+    """The same, noting what the thread that answers reads."""
+
+    def noted(self: Registry, kind: type[Any], name: str) -> Any:
+        if threading.current_thread().name.endswith("(run)"):
+            reads.append(kind.__name__)
+        return find(self, kind, name)
+
+    return noted
+
+
 def test_filters_promotions_and_metadata_shape_the_answer(
-    wire: Wire, campaign: str, group: str, datasets: dict[str, str]
+    wire: Wire,
+    campaign: str,
+    group: str,
+    datasets: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     arns = {
         name: wire.personalize.create_filter(
@@ -280,7 +297,11 @@ def test_filters_promotions_and_metadata_shape_the_answer(
     assert set(genres()) == {"tea", "coffee"}
     assert set(genres(filterArn=arns["coffee-only"])) == {"coffee"}
     values = {"GENRE": '"tea"'}
-    assert set(genres(filterArn=arns["of-a-genre"], filterValues=values)) == {"tea"}
+    reads: list[str] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(Registry, "find", reading(Registry.find, reads))
+        assert set(genres(filterArn=arns["of-a-genre"], filterValues=values)) == {"tea"}
+    assert sorted(reads) == ["Campaign", "Filter"], "no resource is read twice for one answer"
     promotion = {"name": "sale", "percentPromotedItems": 50, "filterArn": arns["coffee-only"]}
     promoted = genres(
         numResults=4, filterArn=arns["of-a-genre"], filterValues=values, promotions=[promotion]
