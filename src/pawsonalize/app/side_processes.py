@@ -53,8 +53,8 @@ def refresh_when_due(
 ) -> None:
     """Begin a refresh if one is due and there is something to count."""
     is_due = refreshing.is_due(clock.now())
-    if (code := refreshing.exit_code()) not in {None, 0, FAILED}:
-        assert code is not None
+    code = refreshing.exit_code()
+    if code is not None and code not in {0, FAILED}:
         report_death(problems, code, clock.now())
     if is_due and are_behind(live, adapters.log):
         refreshing.start()

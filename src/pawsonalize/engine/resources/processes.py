@@ -115,15 +115,16 @@ class ChildProcesses:
 
     def is_running(self, name: str) -> bool:
         """Whether the child lives that was started here under that name."""
-        return name in self._running and self._running[name].poll() is None
+        child = self._running.get(name)
+        return child is not None and child.poll() is None
 
     def exit_code(self, name: str) -> int | None:
         """The exit code of the child, once, after it has ended."""
         child = self._running.get(name)
         if child is None or child.poll() is None:
             return None
-        del self._running[name]
-        return child.returncode
+        ended = self._running.pop(name, None)  # another thread may have seen the end first
+        return None if ended is None else child.returncode
 
     def reap(self) -> None:
         """Let go of children that ended, so that the system may as well."""
@@ -132,8 +133,8 @@ class ChildProcesses:
 
     def end(self, name: str, sign: signal.Signals) -> None:
         """Send the child the signal and wait until it has ended, if it lives."""
-        if self.is_running(name):
-            child = self._running[name]
+        child = self._running.get(name)
+        if child is not None and child.poll() is None:
             child.send_signal(sign)
             child.wait()
 

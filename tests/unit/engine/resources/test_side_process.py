@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from pawsonalize.engine.resources.processes import SideProcess, holder, rest
+from pawsonalize.engine.resources.processes import ChildProcesses, SideProcess, holder, rest
 
 SECOND = 1000
 Make = Callable[..., SideProcess]
@@ -115,3 +115,20 @@ def test_a_process_that_dies_is_said_and_the_next_one_begins(
     assert [line["exit_code"] for line in said] == [-9 if ending == "killed" else 3]
     process.start()
     assert holder(lock) != pid
+
+
+def test_two_threads_may_see_the_same_child_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    children = ChildProcesses((sys.executable, "-c", ""), os.environ)
+    children.start("one")
+    child = children._running["one"]
+    child.wait()
+    seen: list[int | None] = []
+
+    def poll() -> int | None:
+        monkeypatch.undo()  # another thread looks just here
+        seen.append(children.exit_code("one"))
+        return child.returncode
+
+    monkeypatch.setattr(child, "poll", poll)
+    seen.append(children.exit_code("one"))
+    assert seen == [0, None]
