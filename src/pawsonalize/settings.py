@@ -260,11 +260,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         )
 
     @property
-    def animal_weights(self) -> Path:
-        """The file of learned weights."""
-        return self.data_dir / "animal-weights.json"
-
-    @property
     def models_dir(self) -> Path:
         """The folder of model artefacts."""
         return self.data_dir / "models"

@@ -19,7 +19,7 @@ from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
 from pawsonalize.domain.schemas import DatasetType, Field, Schema
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.names import new_recommendation_id
-from pawsonalize.storage.animal_exposures import AnimalExposures, Choice
+from pawsonalize.storage.animal_exposures import AnimalExposures
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
 from pawsonalize.storage.availability import Availability
@@ -266,8 +266,6 @@ def test_animals_are_counted_where_they_were_shown(database: Database) -> None:
     counted, through = exposures.changed(T0 - 1)
     assert counted["a1"] == 2
     assert exposures.changed(through) == ({}, through)
-    assert exposures.choices([answered.event_type], 9) == [Choice(((-1.5, 0.25),), 0)]
-    assert exposures.choices(["other"], 9) == []
     Animals(database).remove(["a1"], T0)
     assert exposures.of(["a1"]) == {}
 

@@ -13,7 +13,6 @@ from typer.testing import CliRunner, Result
 from pawsonalize.app import opened
 from pawsonalize.cli.main import app
 from pawsonalize.domain.errors import Conflict, NotFetched, NotFound
-from pawsonalize.engine.serving.animals.settings import FACTORS
 from pawsonalize.settings import Settings
 from tests.feed_server import Answer, FeedServer, feed_server
 from tests.unit.engine.ingest.feeds.samples import PETFINDER_CSV
@@ -175,16 +174,6 @@ def test_exposure_is_reported_by_what_there_is(data_dir: Path, feed: Path) -> No
     shares = json.loads(animals(data_dir, "exposure", "--json"))
     assert {"species", "age", "size", "colour"} <= {one["by"] for one in shares}
     assert "of stock" in animals(data_dir, "exposure")
-
-
-def test_without_choices_the_learned_weights_are_the_defaults(data_dir: Path, feed: Path) -> None:
-    animals(data_dir, "import", str(feed))
-    learned = json.loads(animals(data_dir, "learn", "--json"))
-    assert learned["choices"] == 0
-    kept = json.loads((data_dir / "animal-weights.json").read_text())
-    assert kept == learned["weights"]
-    assert set(kept) == set(FACTORS)
-    assert "0 choices" in animals(data_dir, "learn")
 
 
 def test_values_that_nobody_knows_are_shown_and_mended_by_a_file(

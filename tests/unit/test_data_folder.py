@@ -15,7 +15,6 @@ from tests.service_data import make_service
 
 COMMANDS = [
     "animals exposure",
-    "animals learn",
     "animals ls",
     "animals rm a-7",
     "animals set-status a-7 adopted",

@@ -8,7 +8,6 @@ from pawsonalize.app.attempts import attempt
 from pawsonalize.app.background import follow_campaign
 from pawsonalize.app.jobs import background_jobs, listed_feeds, polling
 from pawsonalize.app.retraining import worker, worker_processes
-from pawsonalize.app.serving import read_weights, write_weights
 from pawsonalize.app.side_processes import following
 
 __all__ = [
@@ -22,8 +21,6 @@ __all__ = [
     "open_notifiers",
     "opened",
     "polling",
-    "read_weights",
     "worker",
     "worker_processes",
-    "write_weights",
 ]

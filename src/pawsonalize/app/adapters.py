@@ -29,6 +29,7 @@ from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.refresh import CountRefresher
 from pawsonalize.engine.training.retrained import retrained
 from pawsonalize.engine.training.retraining.runs import Runs
+from pawsonalize.engine.training.shown import learn_choices
 from pawsonalize.engine.training.solutions import Solutions
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.versions import SolutionVersions
@@ -38,6 +39,7 @@ from pawsonalize.notify.log import LogNotifier
 from pawsonalize.notify.smtp import SmtpNotifier
 from pawsonalize.notify.sns import SnsNotifier
 from pawsonalize.notify.webhook import WebhookNotifier
+from pawsonalize.recipes.choices.model import ChoiceModel
 from pawsonalize.settings import DATABASE_FILE, Settings, as_environment, as_record
 from pawsonalize.storage.animal_exposures import AnimalExposures
 from pawsonalize.storage.animals import Animals
@@ -139,7 +141,14 @@ class Adapters:
     @property
     def trainer(self) -> Trainer:
         """What trains in this very process."""
-        return Trainer(self.registry, self.log, self.catalogue, self.artefacts, clock.now)
+        choices = partial(_choices, self.impressions, self.log, self.animals)
+        return Trainer(self.registry, self.log, self.catalogue, self.artefacts, clock.now, choices)
+
+
+def _choices(
+    impressions: Impressions, log: EventLog, animals: Animals, through: int
+) -> ChoiceModel:
+    return learn_choices(impressions, log, animals, through=through)
 
 
 @contextmanager
@@ -169,7 +178,7 @@ def _open(settings: Settings, must_exist: bool) -> Adapters:
         animals=Animals(database),
         impressions=Impressions(database),
         availability=Availability(database),
-        exposures=AnimalExposures(database, event_types),
+        exposures=AnimalExposures(database),
         registry=registry,
         ledger=ArchiveLedger(database),
         deliveries=Deliveries(database),

@@ -13,7 +13,6 @@ import structlog
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, couriers
 from pawsonalize.app.attempts import PATIENCE, Reporting, attempt
-from pawsonalize.app.serving import follow_weights
 from pawsonalize.app.side_processes import follow_latest, refresh_when_due
 from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.engine.serving.live_model import LiveModel
@@ -28,9 +27,9 @@ _FOLLOW_SECONDS = 0.5  # so that a rollback is everywhere within a second
 _JOB_SECONDS = 0.5
 _LOOK_SECONDS = 1.0
 _METADATA_SECONDS = 10.0
+_CHOICES_SECONDS = 3.0
 _REPORT_SECONDS = 60.0
 _SHOWN_SECONDS = 5.0
-_WEIGHTS_SECONDS = 2.0
 _PROBLEM_SECONDS = 5.0
 _LOST_SECONDS = 30.0
 
@@ -99,8 +98,8 @@ def _tasks(
     yield Task("count what was shown", _SHOWN_SECONDS, engine.available.count_shown)
     yield Task("log impressions", _LOST_SECONDS, engine.impressions.report_lost)
     yield Task("read metadata", _METADATA_SECONDS, _now(engine.filterings.refresh))
-    weights = partial(follow_weights, settings.animal_weights, engine.individuals)
-    yield Task("follow weights", _WEIGHTS_SECONDS, weights)
+    counting = _now(engine.individuals.count_choices)
+    yield Task("count choices", _CHOICES_SECONDS, counting)
     yield Task("train when due", _LOOK_SECONDS, _now(engine.automatic.look))
     yield Task("look after trainings", _LOOK_SECONDS, _now(engine.queue.look_after))
     latest = partial(follow_latest, engine.following, engine.judging, engine.problems)

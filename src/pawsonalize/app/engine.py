@@ -12,8 +12,8 @@ from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.jobs import background_jobs, erasing, metric_attributions, polling
 from pawsonalize.app.retraining import first_run, timer, worker_processes
 from pawsonalize.app.serving import (
-    animal_settings,
     available_watch,
+    individuals,
     live_model,
     live_models,
     postcodes_of,
@@ -128,9 +128,7 @@ class Engine:
             available=available,
             postcodes=postcodes,
             runtime=runtime,
-            individuals=Individuals(
-                runtime, available, adapters.animals, impressions, animal_settings(settings)
-            ),
+            individuals=individuals(settings, adapters, runtime, available, impressions),
             runtimes=_runtimes(settings, adapters, live, impressions, availability, filterings),
             runs=runs,
             timer=timer(settings, runs),

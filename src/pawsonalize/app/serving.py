@@ -1,22 +1,22 @@
 """What answers in one server process: live models, the available animals, their weights."""
 
 import os
-from dataclasses import asdict, replace
 from pathlib import Path
-
-import msgspec
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.solutions import Solution
+from pawsonalize.engine.serving.animals.animal_effects import AnimalEffects
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
+from pawsonalize.engine.serving.animals.choices import PageReader
 from pawsonalize.engine.serving.animals.distance import Postcodes, read_postcodes
 from pawsonalize.engine.serving.animals.ranking import Individuals
-from pawsonalize.engine.serving.animals.settings import AnimalSettings, Weights
 from pawsonalize.engine.serving.exploration import Exposure
+from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.live_model import LiveModel
+from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.serving.served import Loader, ServingSettings
 from pawsonalize.engine.training.untrained import TrainedOrNot, Untrained
 from pawsonalize.recipes.catalogue import recipe_named
@@ -92,30 +92,20 @@ def postcodes_of(settings: Settings) -> Postcodes:
         raise InvalidInput(f"cannot read the postcode table: {error}") from error
 
 
-def animal_settings(settings: Settings) -> AnimalSettings:
-    """How animals are chosen, with the learned weights, if there are any."""
-    return replace(settings.animals, weights=read_weights(settings.animal_weights))
-
-
-def read_weights(file: Path) -> Weights:
-    """The weights in a file; the defaults without one. InvalidInput if it holds no weights."""
-    try:
-        return msgspec.json.decode(file.read_bytes(), type=Weights)
-    except FileNotFoundError:
-        return Weights()
-    except (OSError, msgspec.DecodeError) as error:
-        raise InvalidInput(
-            f"{file} holds no weights ({error}): learn them anew, or delete it"
-        ) from error
-
-
-def follow_weights(file: Path, individuals: Individuals) -> None:
-    """Use the weights in the file; a file that cannot be read changes nothing."""
-    individuals.weigh_by(read_weights(file))
-
-
-def write_weights(file: Path, weights: Weights) -> None:
-    """Store weights, whole or not at all."""
-    new = file.with_suffix(".new")
-    new.write_bytes(msgspec.json.format(msgspec.json.encode(asdict(weights))))
-    new.replace(file)
+def individuals(
+    settings: Settings,
+    adapters: Adapters,
+    runtime: Runtime,
+    available: AvailableAnimalsWatch,
+    impressions: ImpressionLog,
+) -> Individuals:
+    """What orders individual animals."""
+    return Individuals(
+        runtime,
+        available,
+        adapters.animals,
+        impressions,
+        PageReader(adapters.impressions, adapters.log),
+        AnimalEffects(adapters.impressions, adapters.log),
+        settings.animals,
+    )

@@ -142,38 +142,6 @@ def exposure(data_dir: DataDir = None, json: Json = False) -> None:
     Console().print(table)
 
 
-@app.command()
-def learn(data_dir: DataDir = None, json: Json = False) -> None:
-    """Learn the weights of individual factors from what answers of animals led to.
-
-    Servers weigh by them within some seconds; `animal-weights.json` in the data folder holds them,
-    and deleting it brings the defaults back.
-
-    Example: pawsonalize animals learn
-    """
-    from rich.console import Console
-    from rich.table import Table
-
-    from pawsonalize.app import read_weights, write_weights
-    from pawsonalize.engine.serving.animals.settings import FACTORS, Weights
-    from pawsonalize.engine.training.animal_weights import MAX_CHOICES, OUTCOMES, learned_weights
-
-    settings = load_settings({"data_dir": data_dir})
-    used = read_weights(settings.animal_weights)
-    with opened(settings) as adapters:
-        choices = adapters.exposures.choices(OUTCOMES, MAX_CHOICES)
-    weights = learned_weights(choices, Weights())
-    write_weights(settings.animal_weights, weights)
-    if json:
-        print(msgspec.json.encode({"choices": len(choices), "weights": weights}).decode())
-        return
-    table = Table("factor", "default", "before", "now", title=f"{len(choices):,} choices")
-    rows = zip(FACTORS, Weights().values(), used.values(), weights.values(), strict=True)
-    for name, default, before, now in rows:
-        table.add_row(name, f"{default:.3f}", f"{before:.3f}", f"{now:.3f}")
-    Console().print(table)
-
-
 @contextmanager
 def _inventory(data_dir: Path | None) -> Iterator["Inventory"]:
     from pawsonalize.engine.ingest.inventory.inventory import Inventory

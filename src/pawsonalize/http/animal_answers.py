@@ -8,11 +8,11 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.engine.serving.animals.ranking import (
-    PARTS,
     AnimalPlace,
     AnimalsAnswer,
     Individuals,
 )
+from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.http.addressing import individuals_for, query_address, read_visitor

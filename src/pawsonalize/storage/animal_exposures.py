@@ -1,39 +1,26 @@
-"""How often each animal was shown, and what its showings led to."""
+"""How often each animal was shown."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from pawsonalize.domain.event_types import STANDARD, EventTypes
 from pawsonalize.domain.events import MAX_IMPRESSION_ITEMS
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.statements import insert, means
-from pawsonalize.storage.tables import animal_exposures, animals, events, impressions
+from pawsonalize.storage.statements import insert
+from pawsonalize.storage.tables import animal_exposures, animals
 
 _DECODE_IDS = msgspec.json.Decoder(list[list[str]]).decode
 _DECODE_FACTORS = msgspec.json.Decoder(tuple[tuple[float, ...], ...]).decode
 _AT_ONCE = 5_000
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """An answer of animals, and the place in it that somebody chose."""
-
-    factors: tuple[tuple[float, ...], ...]
-    """For each place: how much its group was liked, then its factors without their weights."""
-    chosen: int
-    """The place of the animal that was chosen, from 0."""
-
-
 class AnimalExposures:
     """How often each animal was shown, in answers of animals and in impressions of events."""
 
-    def __init__(self, database: Database, event_types: EventTypes = STANDARD) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._event_types = event_types
 
     def of(self, animal_ids: Collection[str]) -> dict[str, int]:
         """How often each of these animals was shown. Animals never shown are left out."""
@@ -55,25 +42,6 @@ class AnimalExposures:
             rows = connection.execute(newer).all()
         through = max((row.counted_at for row in rows), default=after)
         return {row.animal_id: row.shown for row in rows}, through
-
-    def choices(self, meanings: Collection[str], limit: int) -> list[Choice]:
-        """The answers that the newest events with one of these meanings came from."""
-        led = (
-            select(events.c.animal_id, impressions.c.animal_ids, impressions.c.factors)
-            .join(impressions, impressions.c.recommendation_id == events.c.recommendation_id)
-            .where(means(self._event_types, meanings), events.c.animal_id.is_not(None))
-            .where(impressions.c.factors.is_not(None))
-            .order_by(events.c.offset.desc())
-            .limit(limit)
-        )
-        choices = []
-        with self._database.reading() as connection:
-            for row in connection.execute(led):
-                places = _DECODE_IDS(row.animal_ids)
-                chosen = [n for n, ids in enumerate(places) if row.animal_id in ids]
-                if chosen:
-                    choices.append(Choice(_DECODE_FACTORS(row.factors), chosen[0]))
-        return choices
 
 
 def add_shown_animals(connection: Connection, lists: Iterable[tuple[int, Sequence[str]]]) -> None:

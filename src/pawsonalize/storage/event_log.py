@@ -13,7 +13,7 @@ from pawsonalize.storage.animal_exposures import add_shown_animals
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_rows import as_row, logged, reported, reported_animals
 from pawsonalize.storage.exposures import add_shown
-from pawsonalize.storage.histories import HistoryQuery, RecentEvent
+from pawsonalize.storage.histories import DEED, OF_AN_ANIMAL, Deed, HistoryQuery, RecentEvent
 from pawsonalize.storage.statements import in_parts, insert_new
 from pawsonalize.storage.tables import events, sessions
 
@@ -116,6 +116,26 @@ class EventLog:
         """The visitor's newest events with `sent_at <= at`, newest first."""
         with self._database.reading() as connection:
             return histories.recent(connection, self._dataset_group, visitor, at, limit)
+
+    def deeds(self, after: int, limit: int) -> list[Deed]:
+        """Events with animals and `after < offset`, in the order of offsets."""
+        found = (
+            select(*DEED)
+            .where(
+                OF_AN_ANIMAL,
+                events.c.offset > after,
+                events.c.dataset_group == self._dataset_group,
+            )
+            .order_by(events.c.offset)
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            return [Deed(*row) for row in connection.execute(found)]
+
+    def deeds_of(self, visitor: Visitor, at: int, limit: int) -> list[Deed]:
+        """The visitor's newest events with animals and `sent_at <= at`, newest first."""
+        with self._database.reading() as connection:
+            return histories.deeds(connection, self._dataset_group, visitor, at, limit)
 
     def history(self, visitor: Visitor, query: HistoryQuery) -> list[LoggedEvent]:
         """The visitor's events, newest first: the user's own and those of bound sessions."""

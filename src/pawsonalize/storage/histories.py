@@ -79,6 +79,46 @@ def recent(
     return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What somebody did with an animal."""
+
+    offset: int
+    user_id: str | None
+    session_id: str | None
+    event_type: str
+    """As it was sent."""
+    animal_id: str
+    sent_at: int
+    recommendation_id: str | None
+    """The answer that it names."""
+    impression: str | None
+    """The list of ids that it reports, as JSON."""
+
+
+DEED = (
+    events.c.offset,
+    events.c.user_id,
+    events.c.session_id,
+    events.c.event_type,
+    events.c.animal_id,
+    events.c.sent_at,
+    events.c.recommendation_id,
+    events.c.impression,
+)
+OF_AN_ANIMAL = events.c.animal_id.is_not(None)
+
+
+def deeds(
+    connection: Connection, dataset_group: str, visitor: Visitor, at: int, limit: int
+) -> list[Deed]:
+    """The visitor's newest events with animals up to `at`, newest first."""
+    owned = _resolve(connection, dataset_group, visitor, at)
+    statement = _DEEDS_OF[owned.user_id is not None, owned.session_id is not None]
+    parameters = _parameters(dataset_group, owned, at) | {"limit": limit}
+    return [Deed(*row) for row in connection.execute(statement, parameters)]
+
+
 def page(
     connection: Connection, dataset_group: str, visitor: Visitor, query: HistoryQuery
 ) -> Sequence[Row[Any]]:
@@ -166,5 +206,9 @@ def _conditions(query: HistoryQuery) -> tuple[ColumnElement[bool], ...]:
 
 _RECENT_OF = {
     (by_user, by_session): _newest(_RECENT, by_user, by_session)
+    for by_user, by_session in ((True, False), (False, True), (True, True))
+}
+_DEEDS_OF = {
+    (by_user, by_session): _newest(DEED, by_user, by_session, (OF_AN_ANIMAL,))
     for by_user, by_session in ((True, False), (False, True), (True, True))
 }

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import RowMapping, delete, select
+from sqlalchemy import RowMapping, Select, bindparam, delete, select
 
-from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Visitor
 from pawsonalize.storage.animal_exposures import add_shown_animals, first_places
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.exposures import add_shown, read_shown
@@ -63,8 +63,8 @@ class Impression:
     animal_ids: tuple[tuple[str, ...], ...] | None = None
     """In an answer of animals: the animals of each place."""
     factors: tuple[tuple[float, ...], ...] | None = None
-    """In an answer of animals, for each place: how much its group was liked, then its factors
-    without their weights."""
+    """In an answer of animals, for each place: the parts of its utility without their weights, in
+    the order of `engine.serving.animals.settings.PARTS`."""
 
     @property
     def is_seen(self) -> bool:
@@ -139,8 +139,57 @@ class Impressions:
             .order_by(impressions.c.recommendation_id)
             .limit(limit)
         )
+        return self._read(wanted)
+
+    def pages(self, after: str, limit: int) -> list[Impression]:
+        """Answers of animals with ids beyond that one, in the order of ids, which is that of time.
+
+        At most so many.
+        """
+        wanted = self._pages().where(impressions.c.recommendation_id > after)
+        return self._read(wanted.order_by(impressions.c.recommendation_id).limit(limit))
+
+    def newest_pages(self, limit: int) -> list[Impression]:
+        """The newest answers of animals, in the order of ids."""
+        newest = self._pages().order_by(impressions.c.recommendation_id.desc()).limit(limit)
+        return self._read(newest)[::-1]
+
+    def pages_of(self, visitor: Visitor, at: int, limit: int) -> list[Impression]:
+        """The newest answers of animals before `at` to the user, or in the session; newest first.
+
+        At most so many of each.
+        """
+        asked = {"group": self._dataset_group, "at": at, "limit": limit}
+        found: dict[str, Impression] = {}
+        with self._database.reading() as connection:
+            for column, name in (("user_id", visitor.user_id), ("session_id", visitor.session_id)):
+                if name is not None:
+                    rows = connection.execute(_PAGES_BY[column], {**asked, "visitor": name})
+                    pages = map(_impression, rows.mappings())
+                    found |= {page.recommendation_id: page for page in pages}
+        return sorted(found.values(), key=lambda page: page.as_of, reverse=True)
+
+    def _pages(self) -> Select[Any]:
+        return select(impressions).where(
+            impressions.c.animal_ids.is_not(None),
+            impressions.c.dataset_group == self._dataset_group,
+        )
+
+    def _read(self, wanted: Select[Any]) -> list[Impression]:
         with self._database.reading() as connection:
             return [_impression(row) for row in connection.execute(wanted).mappings()]
+
+    def forget(self, before: int, limit: int) -> int:
+        """Delete up to so many of the answers given before that moment; returns how many."""
+        oldest = (
+            select(impressions.c.recommendation_id)
+            .where(impressions.c.answered_at < before)
+            .order_by(impressions.c.recommendation_id)
+            .limit(limit)
+        )
+        old = delete(impressions).where(impressions.c.recommendation_id.in_(oldest))
+        with self._database.writing() as connection:
+            return connection.execution_options(preserve_rowcount=True).execute(old).rowcount
 
     def erase_visitors(self, user_ids: Sequence[str], session_ids: Sequence[str]) -> int:
         """Delete the answers to these users and in these sessions; returns how many there were.
@@ -168,6 +217,21 @@ class Impressions:
         """
         with self._database.reading() as connection:
             return read_shown(connection, self._dataset_group, at)
+
+
+# Built once: a recommendation only binds the parameters.
+_PAGES_BY = {
+    name: select(impressions)
+    .where(
+        impressions.c[name] == bindparam("visitor"),
+        impressions.c.dataset_group == bindparam("group"),
+        impressions.c.animal_ids.is_not(None),
+        impressions.c.as_of < bindparam("at"),
+    )
+    .order_by(impressions.c.as_of.desc())
+    .limit(bindparam("limit"))
+    for name in ("user_id", "session_id")
+}
 
 
 def _impression(row: RowMapping) -> Impression:

@@ -17,7 +17,7 @@ from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 
 metadata = MetaData()
 
-REVISION = "0014"
+REVISION = "0015"
 """The newest of `migrations/versions`, which leads to these tables."""
 
 # SQLite counts rows itself only in a column that is literally INTEGER.
@@ -182,6 +182,16 @@ impressions = Table(
     Column("animal_ids", Text),
     Column("factors", Text),
 )
+# The pages of animals that a visitor was shown are read for the visitor's next answer.
+for _visitor in ("user_id", "session_id"):
+    Index(
+        f"pages_by_{_visitor.removesuffix('_id')}",
+        impressions.c[_visitor],
+        impressions.c.dataset_group,
+        impressions.c.as_of,
+        sqlite_where=impressions.c.animal_ids.is_not(None),
+        postgresql_where=impressions.c.animal_ids.is_not(None),
+    )
 
 # How often each animal was shown, and when that was last counted.
 animal_exposures = Table(

@@ -1,17 +1,13 @@
 """Answers of individual animals as callers see them."""
 
 import itertools
-import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from pawsonalize.app.asgi import build_app
-from pawsonalize.app.serving import write_weights
-from pawsonalize.engine.serving.animals.settings import Weights
 from tests.service_data import make_service
 from tests.unit.http.conftest import error_of
 
@@ -204,26 +200,6 @@ def test_the_same_moment_gives_the_same_answer_and_the_past_its_own(
     answers = [ask(client, at="2026-04-01") for _ in range(2)]
     assert answers == [["old", "new"]] * 2
     assert ask(client, at="2026-02-01") == ["old"]
-
-
-def test_learned_weights_count_without_a_restart(tmp_path: Path) -> None:
-    settings = make_service(tmp_path)
-    with TestClient(build_app(settings)) as client:
-        client.put("/v1/animals", json=[{"id": "rex", **DOG, "listedAt": "2026-01-01"}])
-
-        def waiting() -> float:
-            answer = client.post("/v1/recommendations?detail=full", json={"of": "animals"})
-            part: float = answer.json()["recommendations"][0]["factors"]["waiting"]
-            return part
-
-        before = waiting()
-        assert before > 0
-        write_weights(settings.animal_weights, Weights(waiting=2 * Weights().waiting))
-        within_ten_seconds = time.monotonic() + 10
-        while waiting() == before:
-            assert time.monotonic() < within_ten_seconds
-            time.sleep(0.1)
-        assert waiting() == pytest.approx(2 * before, rel=1e-3)
 
 
 def test_exposure_is_reported(client: TestClient, put: Any) -> None:

@@ -21,6 +21,15 @@ def new_recommendation_id(now: int) -> str:
     """
     moment = now & _48_BITS
     random = secrets.randbits(74)
+    return _recommendation_id(moment, random)
+
+
+def first_recommendation_id(moment: int) -> str:
+    """The least id of an answer that may be given at that moment, in milliseconds since 1970."""
+    return _recommendation_id(moment & _48_BITS, 0)
+
+
+def _recommendation_id(moment: int, random: int) -> str:
     bits = moment << 80 | 7 << 76 | (random >> 62) << 64 | 2 << 62 | random & _62_BITS
     return f"RID-{UUID(int=bits)}"
 

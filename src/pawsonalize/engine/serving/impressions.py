@@ -6,6 +6,7 @@ from collections import deque
 import structlog
 
 from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.domain.events import Visitor
 from pawsonalize.storage.impressions import Impression, Impressions
 
 _LINGER_SECONDS = 0.05
@@ -40,6 +41,15 @@ class ImpressionLog:
         self._waiting.append(impression)
         self._wake.set()
 
+    def waiting_of(self, visitor: Visitor) -> list[Impression]:
+        """The visitor's answers that are yet to be written."""
+        return [
+            one
+            for one in self._waiting.copy()
+            if (one.user_id is not None and one.user_id == visitor.user_id)
+            or (one.session_id is not None and one.session_id == visitor.session_id)
+        ]
+
     def report_lost(self) -> None:
         """Raise StorageUnavailable if impressions were lost since it was last called."""
         lost, self._reported = self.lost - self._reported, self.lost
@@ -68,9 +78,12 @@ class ImpressionLog:
         self._flush()
 
     def _flush(self) -> None:
-        batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        batch = list(self._waiting.copy())
         try:
             self._table.append(batch)
         except Exception as error:  # noqa: BLE001 - the thread must outlive whatever happens
             self._note_lost(len(batch), str(error))
             log.warning("impressions lost", count=len(batch), reason=str(error))
+        finally:
+            for _ in batch:  # not before: until they are written, they are read from here
+                self._waiting.popleft()

@@ -15,6 +15,7 @@ from pawsonalize.engine.resources.solutions import Cut, Solution, SolutionVersio
 from pawsonalize.engine.serving.exploration import Exposed, Exposure, Novelty
 from pawsonalize.engine.serving.facets import FacetReader
 from pawsonalize.recipes.catalogue import recipe_named
+from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
 from pawsonalize.recipes.contract import Context, ContextEvent, FacetedModel, Model
 from pawsonalize.storage.artefacts import ArtefactStore
 
@@ -57,13 +58,17 @@ def _visitors(model: Model, now: int) -> list[Context]:
 
 
 def load_model(artefacts: ArtefactStore, version: SolutionVersion) -> Model:
-    """The version's model; CorruptArtefact if it has none that can be read."""
+    """The version's model of groups; CorruptArtefact if it has none that can be read."""
+    return _load_models(artefacts, version)[0]
+
+
+def _load_models(artefacts: ArtefactStore, version: SolutionVersion) -> tuple[Model, ChoiceModel]:
     if version.artefact is None:
         raise CorruptArtefact(
             f"solution version {version.name} has no model: it is {version.status}"
         )
     card, arrays = artefacts.load(version.artefact)
-    return recipe_named(version.recipe).load(card, arrays)
+    return recipe_named(version.recipe).load(card, arrays), ChoiceModel.of_arrays(arrays)
 
 
 _MARK = ".counts-"
@@ -152,6 +157,7 @@ class Served:
 
     `novelty` is calculated again now and then, from what is `exposed`. `reader` reads the facets
     that the model knows. `counts` says as of when the counts are; None for those of the training.
+    `choices` is what was learned of individual animals, from pages.
     """
 
     version: SolutionVersion
@@ -161,6 +167,7 @@ class Served:
     exposed: Exposed | None = None
     dataset_group: str = DEFAULT_DATASET_GROUP
     counts: RefreshedCounts | None = None
+    choices: ChoiceModel = UNFITTED
     reader: FacetReader = field(init=False)
 
     def __post_init__(self) -> None:
@@ -210,8 +217,8 @@ class Loader:
         version = self.registry.find(SolutionVersion, name)
         if version is None:
             raise CorruptArtefact(f"solution version {name} is not recorded")
-        model = load_model(self.artefacts, version)
-        return self._tried(Served(version, model, settings), now)
+        model, choices = _load_models(self.artefacts, version)
+        return self._tried(Served(version, model, settings, choices=choices), now)
 
     def newer_counts(self, served: Served) -> RefreshedCounts | None:
         """The newest counts of the version, if they are newer than the served ones."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import NotFound, StorageUnavailable
 from pawsonalize.domain.event_types import EventTypes
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import moved
 from pawsonalize.engine.resources.solutions import (
@@ -32,6 +33,7 @@ from pawsonalize.engine.training.training_data import data_of
 from pawsonalize.engine.training.tuning import tune
 from pawsonalize.evaluation.metrics import METRICS
 from pawsonalize.recipes.catalogue import recipe_named
+from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
 from pawsonalize.recipes.contract import Arrays, ModelCard, Recipe, TrainingData
 from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.catalogue import Catalogue
@@ -102,12 +104,15 @@ class Trainer:
         catalogue: Catalogue,
         artefacts: ArtefactStore,
         now: Callable[[], int],
+        learn_choices: Callable[[int], ChoiceModel] = lambda _: UNFITTED,
     ) -> None:
+        """`learn_choices` is told up to which offset of the log it may read."""
         self._registry = registry
         self._log = log
         self._catalogue = catalogue
         self._artefacts = artefacts
         self._now = now
+        self._learn_choices = learn_choices
 
     def train(self, name: str) -> SolutionVersion:
         """Train the version and store its model. ACTIVE, or CREATE FAILED with the reason.
@@ -136,6 +141,7 @@ class Trainer:
         self._artefacts.remove(version.name)
         self._artefacts.sweep()
         fitted = self._fitted(version, report)
+        choices = self._choices(version)
         found, later = HeldOutMetrics(version.metrics, version.unmeasured), False
         if version.mode is TrainingMode.FULL and version.measured:
             report.phase("measuring")
@@ -143,7 +149,8 @@ class Trainer:
         elif version.mode is TrainingMode.FULL:
             found, later = _BEING_MEASURED, True
         report.phase("saving")
-        location = self._artefacts.save(version.name, fitted.card, fitted.arrays)
+        arrays = {**fitted.arrays, **choices.arrays()}
+        location = self._artefacts.save(version.name, fitted.card, arrays)
         trained = report.settle(
             Status.ACTIVE,
             progress=None,
@@ -156,6 +163,12 @@ class Trainer:
             unmeasured=found.why_not,
         )
         return trained, fitted.data if later else None
+
+    def _choices(self, version: SolutionVersion) -> ChoiceModel:
+        """The model of choices between individual animals, which are in the default group alone."""
+        if self._registry.get(Solution, version.solution).data_group != DEFAULT_DATASET_GROUP:
+            return UNFITTED
+        return self._learn_choices(version.log_offset)
 
     def _measured_later(self, version: SolutionVersion, data: TrainingData) -> SolutionVersion:
         """Measure a version that may be served already; if that fails, the version still serves."""

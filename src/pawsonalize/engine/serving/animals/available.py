@@ -24,6 +24,7 @@ from pawsonalize.engine.serving.animals.eligibility import (
     as_told,
     judge,
 )
+from pawsonalize.engine.serving.animals.traits import colour_of
 
 Slots = NDArray[np.int64]
 Chosen = Slots | slice
@@ -37,6 +38,7 @@ _COLUMNS = MappingProxyType(
         "exposure": np.float64,
         "photos": np.float64,
         "priority": np.float64,
+        "animal_effect": np.float64,
         "group": np.int64,
         "species": np.int32,
         "size": np.int32,
@@ -44,6 +46,8 @@ _COLUMNS = MappingProxyType(
         "second": np.int32,
         "unit": np.int32,
         "place": np.int64,
+        "colour": np.int64,
+        "shelter": np.int64,
         "kids": np.int8,
         "dogs": np.int8,
         "cats": np.int8,
@@ -53,6 +57,7 @@ _COLUMNS = MappingProxyType(
         "needs": np.int8,
     }
 )
+_CODED = ("group", "species", "size", "age", "sex", "breed", "colour", "shelter", "unit", "animal")
 _FEW = 50
 _VERSIONS = count()
 _GROWTH = 4  # free slots are weighed as well, so there are not many
@@ -83,6 +88,7 @@ class AvailableAnimals:
     - `leads` is false for free slots, and for all but the first animal of a bonded unit: a unit is
       one place.
     - `version` grows with every change, and no other instance has the same.
+    - `effects` are animals' own effects, as log-odds: also of animals that are not available.
     - `room` has two more columns, for a query. Factors that do not depend on the visitor are
       columns as well.
 
@@ -101,16 +107,14 @@ class AvailableAnimals:
         self.leads: NDArray[np.bool_] = np.empty(0, np.bool_)
         self.shown: NDArray[np.float64] = np.empty(0)
         self.in_units: Slots = np.empty(0, np.int64)
-        self.codes: dict[str, Codes] = {
-            name: Codes()
-            for name in ("group", "species", "size", "age", "sex", "breed", "unit", "animal")
-        }
+        self.codes: dict[str, Codes] = {name: Codes() for name in _CODED}
         self.places = Places()
         self.room = np.empty(0), np.empty(0)
         self._postcodes = postcodes
         self._columns = {name: np.empty(0, kind) for name, kind in _COLUMNS.items()}
         self._free: list[int] = []
         self._waited = 0, np.empty(0)  # until an hour since 1970, by slot
+        self.effects: dict[str, float] = {}
 
     def __len__(self) -> int:
         return len(self.order)
@@ -227,6 +231,18 @@ class AvailableAnimals:
             self._columns["exposure"][counted] = factors.exposure(here[:, 1])
             self.version = next(_VERSIONS)
 
+    def put_effects(self, effects: Mapping[str, float], *, anew: bool = False) -> None:
+        """Store the effects of animals; `anew` forgets all that was stored."""
+        if anew:
+            self.effects.clear()
+            self._columns["animal_effect"][:] = 0.0
+        self.effects |= effects
+        slots = [(self.codes["animal"].get(one), value) for one, value in effects.items()]
+        for slot, value in slots:
+            if slot is not None:
+                self._columns["animal_effect"][slot] = value
+        self.version = next(_VERSIONS)
+
     def _grow(self, missing: int) -> None:
         if missing <= 0:
             return
@@ -269,6 +285,9 @@ class AvailableAnimals:
             "needs": GOOD_WITH[as_told(animal.special_needs)],
             "photos": len(animal.photos),
             "priority": animal.priority,
+            "animal_effect": self.effects.get(animal.animal_id, 0.0),
+            "colour": self.codes["colour"][colour_of(animal)],
+            "shelter": self.codes["shelter"][animal.shelter],
             "kids": GOOD_WITH[animal.good_with_kids],
             "dogs": GOOD_WITH[animal.good_with_dogs],
             "cats": GOOD_WITH[animal.good_with_cats],

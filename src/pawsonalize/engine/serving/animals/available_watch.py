@@ -101,6 +101,7 @@ class AvailableAnimalsWatch:
             # These are several reads, and an animal may change its group between them.
             ids = {animal.animal_id for animals in here.values() for animal in animals}
             available.put(ids, here, self._exposures.of(ids))
+        available.put_effects(self._available.effects)
         return available
 
 

@@ -71,6 +71,9 @@ class Places:
         self._points: list[tuple[float, float]] = [(nan, nan)]
         self._last: tuple[Place, Floats] | None = None
 
+    def __len__(self) -> int:
+        return len(self._points)
+
     def code(self, place: Place | None) -> int:
         """The place's; NOWHERE for None."""
         code = self._codes.setdefault(place, len(self._points))

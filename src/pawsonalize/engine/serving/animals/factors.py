@@ -38,6 +38,12 @@ def distance(kilometres: Numbers) -> Floats:
     return np.where(np.isnan(kilometres), _UNKNOWN_PLACE, nearness)
 
 
+def far(distance: Floats) -> Floats:
+    """0 here, down to -1 at 500 km, in proportion to the distance; from the factor `distance`."""
+    kilometres = _NEAR_KM * np.expm1(-distance * np.log1p(_FAR_KM / _NEAR_KM))
+    return np.asarray(-kilometres / _FAR_KM)
+
+
 def photos(count: Numbers) -> Floats:
     """0 without photos, up to 1 for three."""
     return np.asarray(np.minimum(count, _ENOUGH_PHOTOS) / _ENOUGH_PHOTOS)

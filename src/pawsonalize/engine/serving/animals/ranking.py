@@ -9,11 +9,19 @@ import numpy as np
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.resources.names import new_recommendation_id
+from pawsonalize.engine.serving.animals.animal_effects import AnimalEffects
 from pawsonalize.engine.serving.animals.available import AvailableAnimals, Slots
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
+from pawsonalize.engine.serving.animals.choices import (
+    ChoiceTables,
+    ChoiceWeights,
+    PageReader,
+    Pages,
+)
 from pawsonalize.engine.serving.animals.reasons import AnimalStanding, reasons_for
-from pawsonalize.engine.serving.animals.settings import FACTORS, AnimalSettings, Weights
+from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
 from pawsonalize.engine.serving.animals.utility import (
+    Derived,
     DerivedOfShelves,
     ExplorationShares,
     Floats,
@@ -26,13 +34,13 @@ from pawsonalize.engine.serving.exploration import Explored, explore
 from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, GroupScores, Runtime
-from pawsonalize.engine.serving.served import UNTRAINED
+from pawsonalize.engine.serving.served import UNTRAINED, Served
 from pawsonalize.recipes.classes import classes_of
 from pawsonalize.recipes.contract import ContextEvent
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.impressions import ANIMAL_RANKING, ANIMALS, Impression
 
-PARTS = ("group", *FACTORS)
+_DECIMALS = 4  # of what is logged for the model of choices
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +82,18 @@ class Individuals:
         available: AvailableAnimalsWatch,
         animals: Animals,
         impressions: ImpressionLog,
+        pages: PageReader,
+        effects: AnimalEffects,
         settings: AnimalSettings,
     ) -> None:
         self._runtime = runtime
         self._available = available
         self._animals = animals
         self._impressions = impressions
+        self._pages = pages
+        self._effects = effects
         self._settings = settings
         self._derived = DerivedOfShelves()
-
-    def weigh_by(self, weights: Weights) -> None:
-        """Use other weights from the next query on."""
-        self._settings = replace(self._settings, weights=weights)
 
     def asking(self, runtime: Runtime) -> "Individuals":
         """The same animals, ordered by the model of another campaign."""
@@ -99,6 +107,13 @@ class Individuals:
         See `Eligibility.completed`.
         """
         return self._runtime.with_profile(query, self._available.postcodes)
+
+    def count_choices(self, now: int) -> None:
+        """Take in what was made of animals on pages since the last time."""
+        if self._runtime.can_answer:
+            available = self._available.of(now, now)
+            tables = self._tables(self._derived.of(available), self._runtime.served)
+            self._effects.count(tables, available)
 
     def can_order(self, now: int) -> bool:
         """Whether animals can be ordered: by a live model, or by counts of available animals."""
@@ -134,10 +149,10 @@ class Individuals:
         available = self._available.of(query.at, query.now)
         groups = self._runtime.score_groups(query, ranking=True)
         disliked = self._runtime.disliked_animals(query.visitor, groups)
-        passed = self._passed(available, query)
+        passed, pages = self._passed(available, query), self._shown(query, groups)
         with available.lock:
             counts = self._settings.group_affinity
-            weighing = self._weighing(available, groups, query, counts, passed, disliked)
+            weighing = self._weighing(available, groups, query, counts, passed, disliked, pages)
             found = [available.slot(animal_id) for animal_id in animal_ids]
             slots = weighing.fitting(np.array([one for one in found if one is not None], np.int64))
             utilities = weighing.weigh(slots).utilities
@@ -168,9 +183,9 @@ class Individuals:
         groups = self._runtime.score_groups(query, about)
         counts = self._settings.group_affinity if about is None else self._settings.similar_affinity
         disliked = self._runtime.disliked_animals(query.visitor, groups)
-        passed = self._passed(available, query)
+        passed, pages = self._passed(available, query), self._shown(query, groups)
         with available.lock:
-            weighing = self._weighing(available, groups, query, counts, passed, disliked)
+            weighing = self._weighing(available, groups, query, counts, passed, disliked, pages)
             due = self._derived.of(available).shares
             chosen = _explored(weighing, choose(weighing, query.limit), groups, query, due)
             slots = available.order[list(chosen.positions)]
@@ -193,6 +208,12 @@ class Individuals:
             waiting = [names[code] for code in available.present.tolist()]
         return self._runtime.passing_groups(waiting, query)
 
+    def _shown(self, query: Query, groups: GroupScores) -> Pages:
+        """What the visitor was shown before; this reads the tables, so do not hold the lock."""
+        waiting = self._impressions.waiting_of(query.visitor)
+        kinds = frozenset(groups.served.choices.kinds)
+        return self._pages.of(query.visitor, query.at, waiting, kinds)
+
     def _weighing(
         self,
         available: AvailableAnimals,
@@ -201,6 +222,7 @@ class Individuals:
         counts: float,
         passed: set[str] | None,
         disliked: frozenset[str],
+        pages: Pages,
     ) -> Weighing:
         """What to weigh: `counts` is the weight of the model's part in the affinity.
 
@@ -208,20 +230,39 @@ class Individuals:
         in `passed` must not be shown; that includes groups that came since.
         """
         codes, derived = available.codes["group"], self._derived.of(available)
-        affinity = counts * derived.groups.of(groups, codes, available.present)
+        liked = counts * derived.groups.of(groups, codes, available.present)
         if groups.served.version.name == UNTRAINED:
             # Without a model, an unknown visitor is expected to like what others look at.
             usual = derived.groups.in_general(groups, codes, available.present)
-            affinity += self._settings.group_affinity * usual
+            liked += self._settings.group_affinity * usual
         traits, classes = self._settings.traits, classes_of(groups.served.model)
-        affinity += derived.traits.of(groups.context, codes, available.there, traits, classes)
-        lost = penalties(groups.context, codes.names)
-        affinity += 0.0 if lost is None else lost
+        liked += derived.traits.of(groups.context, codes, available.there, traits, classes)
+        penalty = penalties(groups.context, codes.names)
+        lost = np.zeros(len(codes)) if penalty is None else -penalty
         found = [slot for one in sorted(disliked) if (slot := available.slot(one)) is not None]
         if passed is not None:
-            affinity[[name not in passed for name in codes.names]] = -np.inf
-        against = np.array(found, np.int64)
-        return Weighing(available, affinity, query.eligibility, self._settings, query.at, against)
+            lost[[name not in passed for name in codes.names]] = np.inf
+        tables = self._tables(derived, groups.served)
+        return Weighing(
+            available,
+            liked,
+            lost,
+            tables.of(available, pages, liked),
+            tables.weights,
+            query.eligibility,
+            self._settings,
+            query.at,
+            np.array(found, np.int64),
+        )
+
+    def _tables(self, derived: Derived, served: Served) -> ChoiceTables:
+        """What the served version says of choices, by the codes of the available animals."""
+        tables = derived.choices.get(served.version.name)
+        if tables is None or tables.model is not served.choices:
+            weights = ChoiceWeights.of(served.choices, self._settings.weights)
+            tables = ChoiceTables(served.choices, weights)
+            derived.choices[served.version.name] = tables
+        return tables
 
     def _answer(
         self,
@@ -315,7 +356,7 @@ def _places(
             scores.tolist(),
             weighed.utilities.tolist(),
             weighed.parts.tolist(),
-            weighed.factors(weighing.settings.weights).tolist(),
+            weighed.bare.round(_DECIMALS).tolist(),
             explored,
             odds,
             strict=True,

@@ -2,11 +2,11 @@
 
 from dataclasses import astuple, dataclass
 
-LEARNED = ("waiting", "exposure", "distance", "photos", "compatibility")
-"""The factors that differ between animals of one group; each lies between its bounds below."""
+FACTORS = ("waiting", "exposure", "distance", "photos", "compatibility", "priority")
+"""What animals of one group differ in, each between its bounds below."""
 
-FACTORS = (*LEARNED, "priority")
-"""The same and the shelter's wish, which is never learned from choices."""
+PARTS = ("group", "visitor", "appeal", "animal_effect", "seen", *FACTORS)
+"""The parts of a utility, in the order in which they are added."""
 
 BOUNDS = ((0.0, 1.0), (-1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, 1.0))
 
@@ -15,8 +15,9 @@ BOUNDS = ((0.0, 1.0), (-1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, 1
 class Weights:
     """The weight of each factor in an animal's utility, in the order of `FACTORS`.
 
-    The utility is the affinity for the group plus the sum of weight * factor. A weight of 0.69
-    doubles an animal's chances from one end of the factor to the other.
+    Each adds weight * factor to the utility, which is a log of odds: a weight of 0.69 doubles an
+    animal's odds from one end of the factor to the other. A model that learned from pages has
+    weights of its own instead, except for `exposure` and `priority`.
     """
 
     waiting: float = 0.5

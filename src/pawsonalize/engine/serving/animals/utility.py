@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from math import ceil
 from threading import Lock
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -14,68 +15,77 @@ from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.serving.animals import factors
 from pawsonalize.engine.serving.animals.affinity import GroupAffinity, TraitAffinity
 from pawsonalize.engine.serving.animals.available import EVERY_SLOT, AvailableAnimals, Chosen, Slots
+from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeights, Personal
 from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Eligibility, EligibilityVerdict
-from pawsonalize.engine.serving.animals.settings import AnimalSettings, Weights
+from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
 from pawsonalize.engine.serving.context import THE_ANIMAL
 from pawsonalize.engine.serving.exploration import Novelty
 
 Floats = NDArray[np.float64]
 
 _SAMPLED = 16
+_VERSIONS_KEPT = 4  # at once: a recommender's and a reranker's, and what replaces them
 
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
     """Animals with the parts of their utility.
 
-    `parts` has the shape (animals, 1 + factors): the affinity for the animal's group, then each
-    factor times its weight. `utilities` are the sums of its rows, added from left to right.
+    `parts` and `bare` have the shape (animals, parts), in the order of `PARTS`; `bare` are the same
+    without their weights. `utilities` are the sums of the rows of `parts`, from left to right.
     """
 
     slots: Slots
     parts: Floats
+    bare: Floats
     utilities: Floats
-
-    def factors(self, weights: Weights) -> Floats:
-        """The affinity for the group, then the factors without weights; 0 where the weight is 0."""
-        by = np.array([1.0, *weights.values()])
-        bare = np.zeros_like(self.parts)
-        np.divide(self.parts, by, out=bare, where=by != 0)
-        return bare
 
 
 @dataclass(frozen=True, slots=True)
 class Weighing:
-    """What animals are weighed for: the affinity for each group, by its code, the rules, a moment.
+    """What animals are weighed for: affinities for groups, by their codes, the rules, a moment.
 
-    Groups that must not be shown have -inf. `disliked` animals lose more than their group does.
+    `lost` is what a group loses by dislikes; groups that must not be shown lose all. `disliked`
+    animals lose more than their group does.
     """
 
     available: AvailableAnimals
-    affinity: Floats
+    liked: Floats
+    lost: Floats
+    personal: Personal
+    weights: ChoiceWeights
     eligibility: Eligibility
     settings: AnimalSettings
     at: int
     disliked: Slots = field(default_factory=lambda: np.empty(0, np.int64))
 
     @property
+    def affinity(self) -> Floats:
+        """The part of the group, by its code."""
+        return self.weights.group * self.liked - self.lost
+
+    @property
     def bound(self) -> float:
-        """The highest utility that an animal could have."""
+        """No animal could have a higher utility."""
         there = self.affinity[self.available.present]
-        return float(there.max(initial=-np.inf)) + self.settings.weights.bound
+        effects = self.available.column("animal_effect", EVERY_SLOT)
+        own = self.personal.bound + self.weights.visitor * self.personal.visitor_bound
+        best = float(there.max(initial=-np.inf)) + own + float(effects.max(initial=0.0))
+        return best + self.weights.factors.bound
 
     def fitting(self, slots: Slots) -> Slots:
         """The animals among these that may be shown."""
         groups = self.available.column("group", slots)
         passing = self.available.judge(self.eligibility, slots).passing
-        fitting: Slots = slots[passing & np.isfinite(self.affinity[groups])]
+        fitting: Slots = slots[passing & np.isfinite(self.lost[groups])]
         return fitting
 
     def weigh(self, slots: Slots) -> Weighed:
         """Weigh animals, whether they may be shown or not."""
         verdict, room = self.available.judge(self.eligibility, slots), np.empty(len(slots))
+        bare = np.column_stack([part.copy() for part in self._bare(slots, verdict, room)])
         parts = np.column_stack([part.copy() for part in self._parts(slots, verdict, room)])
-        return Weighed(slots, parts, _add(parts.T, np.zeros(len(slots))))
+        return Weighed(slots, parts, bare, _add(parts.T, np.zeros(len(slots))))
 
     def utilities(self, utilities: Floats, room: Floats) -> Floats:
         """The utility of every slot, bit for bit as `weigh` gives it, written into the first array.
@@ -89,31 +99,82 @@ class Weighing:
         return utilities
 
     def _parts(self, slots: Chosen, verdict: EligibilityVerdict, room: Floats) -> Iterator[Floats]:
-        """The affinity for the group and the weighted factors, in order, each written into `room`.
+        """The weighted parts, in order, each written into `room`."""
+        given = self.weights
+        weights = (1.0, given.visitor, 1.0, 1.0, given.seen, *given.factors.values())
+        for name, weight, part in zip(
+            PARTS, weights, self._bare(slots, verdict, room), strict=True
+        ):
+            if name == "group":
+                np.take(self.affinity, self._groups(slots), out=room, mode="clip")
+                if len(self.disliked):
+                    room[self._where(self.disliked, slots)] -= THE_ANIMAL
+            elif name == "distance":
+                near = given.near(self._near())
+                np.take(near, self.available.column("place", slots), out=room, mode="clip")
+            elif weight != 1.0:
+                np.multiply(part, weight, out=room)
+            yield room
+
+    def _bare(self, slots: Chosen, verdict: EligibilityVerdict, room: Floats) -> Iterator[Floats]:
+        """The parts without their weights, in order, each written into `room`.
 
         All animals go through the same steps, so that a sum is rounded the same way in every list.
-        Weighing all animals is quick because no request allocates new memory for it.
+        Weighing all animals is quick because no request allocates much memory for it.
         """
-        available, eligibility, weights = self.available, self.eligibility, self.settings.weights
-        np.take(self.affinity, available.column("group", slots), out=room, mode="clip")
-        if len(self.disliked):
-            lost = self.disliked if isinstance(slots, slice) else np.isin(slots, self.disliked)
-            room[lost] -= THE_ANIMAL
+        available, personal = self.available, self.personal
+        yield np.take(self.liked, self._groups(slots), out=room, mode="clip")
+        np.take(personal.visitor, self._groups(slots), out=room, mode="clip")
+        if personal.visitor_in_colours.any():
+            room += personal.visitor_in_colours[available.column("colour", slots)]
+        if personal.distance:
+            room += (personal.distance * self._near())[available.column("place", slots)]
         yield room
-        yield np.multiply(available.waiting(self.at, slots), weights.waiting, out=room)
-        yield np.multiply(available.column("exposure", slots), weights.exposure, out=room)
-        if eligibility.place is not None:
-            near = weights.distance * factors.distance(
-                available.places.kilometres(eligibility.place)
-            )
-            yield np.take(near, available.column("place", slots), out=room, mode="clip")
-        else:
-            room.fill(0)
+        np.take(personal.appeal, self._groups(slots), out=room, mode="clip")
+        if personal.colours.any():
+            room += personal.colours[available.column("colour", slots)]
+        if personal.shelters.any():
+            room += personal.shelters[available.column("shelter", slots)]
+        yield room
+        np.copyto(room, available.column("animal_effect", slots))
+        yield room
+        yield self._seen(slots, room)
+        np.copyto(room, available.waiting(self.at, slots))
+        yield room
+        for name in ("exposure", "distance", "photos", "compatibility", "priority"):
+            if name == "distance":
+                np.take(self._near(), available.column("place", slots), out=room, mode="clip")
+            elif name == "compatibility":
+                factors.compatibility(verdict, room)
+            else:
+                np.copyto(room, available.column(name, slots))
             yield room
-        yield np.multiply(available.column("photos", slots), weights.photos, out=room)
-        factors.compatibility(verdict, room)
-        yield np.multiply(room, weights.compatibility, out=room)
-        yield np.multiply(available.column("priority", slots), weights.priority, out=room)
+
+    def _groups(self, slots: Chosen) -> Slots:
+        return self.available.column("group", slots)
+
+    def _near(self) -> Floats:
+        """The factor `distance` of each place, by its code; 0 for a visitor without a place."""
+        place = self.eligibility.place
+        if place is None:
+            return np.zeros(len(self.available.places))
+        return factors.distance(self.available.places.kilometres(place))
+
+    def _seen(self, slots: Chosen, room: Floats) -> Floats:
+        room.fill(0)
+        if len(self.personal.seen):
+            if isinstance(slots, slice):
+                room[self.personal.seen] = self.personal.seen_by
+            else:
+                place = np.searchsorted(self.personal.seen, slots)
+                place = np.minimum(place, len(self.personal.seen) - 1)
+                known = self.personal.seen[place] == slots
+                room[known] = self.personal.seen_by[place[known]]
+        return room
+
+    @staticmethod
+    def _where(some: Slots, slots: Chosen) -> Any:
+        return some if isinstance(slots, slice) else np.isin(slots, some)
 
 
 def choose(weighing: Weighing, limit: int) -> Slots:
@@ -203,7 +264,7 @@ class ExplorationShares:
             self._led = now, _due(weighing)
             self._kept.clear()
         slots, eligibility = self._led[1], _that_exclude(weighing.eligibility)
-        if not np.isfinite(weighing.affinity).all():
+        if not np.isfinite(weighing.lost).all():
             return _shared(weighing, weighing.fitting(slots))
         if (kept := self._kept.get(eligibility)) is None:
             fitting = slots if eligibility == ANYBODY else weighing.fitting(slots)
@@ -247,6 +308,8 @@ class Derived:
     groups: GroupAffinity = field(default_factory=GroupAffinity)
     traits: TraitAffinity = field(default_factory=TraitAffinity)
     shares: ExplorationShares = field(default_factory=ExplorationShares)
+    choices: LRUCache[str, ChoiceTables] = field(default_factory=lambda: LRUCache(_VERSIONS_KEPT))
+    """By solution version."""
 
 
 class DerivedOfShelves:

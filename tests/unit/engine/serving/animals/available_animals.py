@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from pawsonalize.domain.animals import Animal, GoodWith
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
+from pawsonalize.engine.serving.animals.choices import NO_PAGES, ChoiceTables, ChoiceWeights
 from pawsonalize.engine.serving.animals.distance import Place
 from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Denied, Eligibility
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
 from pawsonalize.engine.serving.animals.utility import Weighing
+from pawsonalize.recipes.choices.model import UNFITTED
 from tests.animal_data import animal
 from tests.event_data import T0
 
@@ -90,7 +92,12 @@ def question_of(
 ) -> Weighing:
     """A question as of T0; groups that are not told of are liked as by anybody."""
     each = np.array([(affinity or {}).get(name, 0.0) for name in available.codes["group"]], float)
-    return Weighing(available, each, asked, settings or AnimalSettings(), T0)
+    settings = settings or AnimalSettings()
+    lost = np.where(np.isneginf(each), np.inf, 0.0)
+    each[np.isneginf(each)] = 0.0
+    tables = ChoiceTables(UNFITTED, ChoiceWeights.of(UNFITTED, settings.weights))
+    personal = tables.of(available, NO_PAGES, each)
+    return Weighing(available, each, lost, personal, tables.weights, asked, settings, T0)
 
 
 def ids_of(available: AvailableAnimals, slots: Iterable[int]) -> list[str]:

@@ -10,6 +10,7 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.serving.animals.available import EVERY_SLOT, AvailableAnimals
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
+from pawsonalize.engine.serving.animals.settings import PARTS
 from tests.animal_data import animal
 from tests.event_data import T0
 from tests.unit.engine.serving.animals.available_animals import (
@@ -79,13 +80,16 @@ def test_a_question_of_another_moment_changes_nothing_for_the_first() -> None:
 def test_what_is_shown_counts_from_then_on() -> None:
     available = shelf_of([animal("a"), animal("b")], {"a": 7.0})
     before, version = (
-        question_of(available).weigh(available.order).parts[:, 2].tolist(),
+        question_of(available).weigh(available.order).parts[:, PARTS.index("exposure")].tolist(),
         available.version,
     )
     available.count_shown({"b": 7.0, "gone": 3.0})
     assert before[0] < before[1] == 0
     assert str(before[1]) == "0.0", "people read it"
-    assert question_of(available).weigh(available.order).parts[:, 2].tolist() == [before[0]] * 2
+    assert (
+        question_of(available).weigh(available.order).parts[:, PARTS.index("exposure")].tolist()
+        == [before[0]] * 2
+    )
     assert available.version > version
 
 

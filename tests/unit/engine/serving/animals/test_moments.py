@@ -17,7 +17,9 @@ from pawsonalize.domain.preferences import Preferences
 from pawsonalize.domain.statuses import AnimalStatus, StatusChange
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
+from pawsonalize.engine.serving.animals.animal_effects import AnimalEffects
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
+from pawsonalize.engine.serving.animals.choices import PageReader
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
 from pawsonalize.engine.serving.filters.evaluation import AppliedFilter
@@ -86,7 +88,9 @@ def individuals(
     watch = AvailableAnimalsWatch(animals, Availability(database), AnimalExposures(database), {})
     if isinstance(runtime, Watched):
         runtime.available_of = watch
-    return Individuals(runtime, watch, animals, impressions, AnimalSettings())
+    table, log = Impressions(database), EventLog(database)
+    pages, effects = PageReader(table, log), AnimalEffects(table, log)
+    return Individuals(runtime, watch, animals, impressions, pages, effects, AnimalSettings())
 
 
 def told(number: int, group: str, history: Sequence[tuple[int, AnimalStatus]]) -> Animal:

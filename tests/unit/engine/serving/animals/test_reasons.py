@@ -10,8 +10,8 @@ from pawsonalize.domain.animals import Animal, GoodWith
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
-from pawsonalize.engine.serving.animals.ranking import PARTS
 from pawsonalize.engine.serving.animals.reasons import MAX_REASONS, AnimalStanding, reasons_for
+from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.recipes.contract import ContextEvent
 from tests.animal_data import animal
 from tests.event_data import T0

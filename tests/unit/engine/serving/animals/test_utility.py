@@ -1,7 +1,6 @@
 """Who gets the places: the best, varied, as many as there are, in one documented order."""
 
 from collections import Counter
-from dataclasses import replace
 from math import ceil
 
 import numpy as np
@@ -144,8 +143,6 @@ def test_the_parts_of_a_utility_add_up_to_it(stock: list[Animal], asked: Eligibi
     assert [sum(parts) for parts in weighed.parts.tolist()] == weighed.utilities.tolist()
     assert np.isfinite(weighed.utilities).all()
     weights = AnimalSettings().weights
-    factors = weighed.factors(weights)
-    assert np.allclose(factors * [1, *weights.values()], weighed.parts)
-    assert not weighed.factors(replace(weights, photos=0))[:, 4].any()
-    bound = weights.bound
-    assert (weighed.utilities <= weighed.parts[:, 0] + bound + 1e-12).all()
+    each = [1.0] * 4 + [-0.5, *weights.values()]
+    assert np.allclose(weighed.bare * each, weighed.parts)
+    assert (weighed.utilities <= weighed.parts[:, 0] + weights.bound + 1e-12).all()

@@ -1,0 +1,156 @@
+"""Our service as an order of animals: its real parts over a real database, in one process.
+
+Pages are asked for as by the HTTP door, events are stored as it stores them, trainings run as
+`retrain` runs them but for the gate, and a clock of the market's own says what time it is.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+
+from benchmarks.markets.draw import Drawn, Ints
+from benchmarks.markets.play import Ask, Shown
+from pawsonalize.app import Adapters, follow_campaign, opened
+from pawsonalize.app.engine import Engine
+from pawsonalize.domain.event_types import ADOPTION, INQUIRY, VIEW
+from pawsonalize.domain.events import Event, Visitor
+from pawsonalize.domain.statuses import AnimalStatus, StatusChange
+from pawsonalize.domain.times import DAY, SECOND
+from pawsonalize.engine.resources.defaults import RECOMMENDER
+from pawsonalize.engine.serving.animals.distance import Place
+from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility
+from pawsonalize.engine.serving.query import Query
+from pawsonalize.settings import Settings, load_settings
+
+
+@dataclass
+class Ours:
+    """The service with a copy of the market."""
+
+    drawn: Drawn
+    adapters: Adapters
+    engine: Engine
+    every: int
+    """Days between two trainings."""
+    now: int = 0
+    _trained: int = 0
+    _counted: int = 0
+    _answer: str = ""
+    _session: int = -1
+    _opened: set[str] = field(default_factory=set)
+    _events: int = 0
+
+    def __post_init__(self) -> None:
+        self.now = self._trained = self.drawn.start
+        listed = [
+            replace(
+                one, history=(StatusChange(AnimalStatus.AVAILABLE, int(at)),), photos=("p",) * n
+            )
+            for one, at, n in zip(
+                self.drawn.animals, self.drawn.listed, self.drawn.photos.tolist(), strict=True
+            )
+        ]
+        self.adapters.animals.put(listed, self.drawn.start)
+        self._ids = np.array([one.animal_id for one in listed])
+        self._at = {one.animal_id: place for place, one in enumerate(listed)}
+        self._listed = listed
+        self.engine.recommending.refresh()
+
+    def page(self, ask: Ask, size: int) -> Ints:
+        """What the service answers."""
+        session = ask.session
+        self.now = ask.at
+        self._keep_up()
+        if session.number != self._session:
+            self._session, self._opened = session.number, set()
+        kids, dogs, cats = (lives or None for lives in self.drawn.home[session.visitor].tolist())
+        rules = Eligibility(
+            kids=kids,
+            dogs=dogs,
+            cats=cats,
+            species=frozenset() if session.species < 0 else frozenset({str(session.species + 1)}),
+            place=Place(*self.drawn.place[session.visitor].tolist()),
+            denied=Denied(animals=frozenset(self._opened)),
+        )
+        user = None if session.is_guest else f"v{session.visitor}"
+        query = Query(
+            Visitor(user, f"s{session.number}"), ask.at, ask.at, eligibility=rules, limit=size
+        )
+        answer = self.engine.individuals.recommend(query)
+        self._answer = answer.recommendation_id
+        return np.array([self._at[place.animal_ids[0]] for place in answer.places], np.int64)
+
+    def hear(self, shown: Shown) -> None:
+        """Send what the visitor did as events."""
+        session = shown.ask.session
+        user = None if session.is_guest else f"v{session.visitor}"
+        happened = [(place, VIEW, 1) for place in np.flatnonzero(shown.opened).tolist()]
+        happened += [(place, INQUIRY, 2) for place in np.flatnonzero(shown.inquired).tolist()]
+        if shown.adopted is not None:
+            place = int(np.flatnonzero(shown.page == shown.adopted)[0])
+            happened.append((place, ADOPTION, 3))
+        batch = []
+        for place, kind, seconds in happened:
+            animal, at = self._listed[shown.page[place]], shown.ask.at + seconds * SECOND
+            self._events += 1
+            batch.append(
+                Event(
+                    event_id=f"e{self._events}",
+                    user_id=user,
+                    session_id=f"s{session.number}",
+                    event_type=kind,
+                    item_id=animal.group_at(at).id,
+                    sent_at=at,
+                    received_at=at,
+                    animal_id=animal.animal_id,
+                    recommendation_id=self._answer,
+                )
+            )
+            self._opened.add(animal.animal_id)
+        self.adapters.log.append(batch)
+        if shown.adopted is not None:
+            self._adopt(shown.adopted, shown.ask.at + 4 * SECOND)
+
+    def _adopt(self, place: int, at: int) -> None:
+        gone = StatusChange(AnimalStatus.ADOPTED, at)
+        animal = self._listed[place]
+        self.adapters.animals.put([replace(animal, history=(*animal.history, gone))], at)
+
+    def _keep_up(self) -> None:
+        """What runs in the background: counts now and then, and a training every few days."""
+        if self.now - self._counted > DAY // 12:
+            self._counted = self.now
+            self.engine.available.count_shown()
+            self.engine.individuals.count_choices(self.now)
+        if self.now - self._trained > self.every * DAY:
+            self._trained = self.now
+            version = self.adapters.versions.create(RECOMMENDER, as_of=self.now, now=self.now)
+            trained = self.adapters.trainer.train(version.name)
+            self.adapters.campaigns.update(RECOMMENDER, trained.name, self.now)
+            follow_campaign(self.engine.live[RECOMMENDER])
+            self.engine.individuals.count_choices(self.now)
+
+
+def _available_from(at: int) -> StatusChange:
+    return StatusChange(AnimalStatus.AVAILABLE, at)
+
+
+@contextmanager
+def served(drawn: Drawn, every: int = 7, **settings: object) -> Iterator[Ours]:
+    """The service over an empty data folder."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as at:
+        given: Settings = load_settings({"data_dir": Path(at), **settings})
+        with opened(given) as adapters, patch("pawsonalize.clock.now") as clock:
+            clock.side_effect = lambda: ours.now if ours else drawn.start
+            ours: Ours | None = None
+            engine = Engine.of(given, adapters)
+            try:
+                ours = Ours(drawn, adapters, engine, every)
+                yield ours
+            finally:
+                engine.close()

@@ -1,0 +1,126 @@
+"""Plays a market: each order of animals has a copy, with the same visits and the same luck."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from benchmarks.markets.draw import Drawn, Floats, Ints, Mask, Session
+from pawsonalize.domain.times import MINUTE
+
+NEVER = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A page that is asked for: `there` are the animals that may be on it."""
+
+    session: Session
+    at: int
+    there: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What became of a page; masks over its places."""
+
+    ask: Ask
+    page: Ints
+    opened: Mask
+    inquired: Mask
+    adopted: int | None
+
+
+class Order(Protocol):
+    """Orders animals, and hears what became of each page."""
+
+    def page(self, ask: Ask, size: int) -> Ints:
+        """The animals of a page, best first."""
+        ...
+
+    def hear(self, shown: Shown) -> None:
+        """Learn from it, or not."""
+        ...
+
+
+@dataclass
+class Copy:
+    """One copy of the market: who is gone, and how often each was on a page."""
+
+    drawn: Drawn
+    order: Order
+    gone: Ints = field(init=False)
+    on_page: Ints = field(init=False)
+    home: set[int] = field(default_factory=set)
+    sessions: int = 0
+    refused: int = 0
+    """Places of animals that are known not to get along with the visitor's home."""
+
+    def __post_init__(self) -> None:
+        self.gone = np.full(len(self.drawn.animals), NEVER)
+        self.on_page = np.zeros(len(self.drawn.animals), np.int64)
+
+    def visit(self, session: Session, luck: tuple[Floats, Floats, Floats]) -> None:
+        """Let one session happen."""
+        drawn, market = self.drawn, self.drawn.market
+        if session.visitor in self.home:
+            return
+        self.sessions += not session.is_bot
+        whim, to_open, to_adopt = luck
+        seen: set[int] = set()
+        for number in range(session.pages):
+            at = session.at + number * MINUTE
+            there = (drawn.listed <= at) & (at < self.gone)
+            if session.species >= 0:
+                there &= drawn.species == session.species
+            if seen:
+                there[list(seen)] = False
+            ask = Ask(session, at, np.flatnonzero(there))
+            page = self.order.page(ask, market.page)
+            if not len(page):
+                return
+            self.on_page[page] += 1
+            self.refused += int(drawn.refused(session.visitor, page).sum())
+            dice = np.random.default_rng((drawn.seed, 6, session.number, number))
+            likes = drawn.expected(session.visitor, page) + whim[page]
+            wants = to_open[page] < 1 / (1 + np.exp(-(drawn.opening + likes)))
+            if session.is_bot:
+                wants[:] = True
+            opened = wants & _looked_at(drawn, wants, dice)
+            keen = 1 / (1 + np.exp(-(drawn.adopting + likes)))
+            taken = opened & (to_adopt[page] < keen) & (not session.is_bot)
+            asked = opened & ((to_adopt[page] < np.minimum(1, 4 * keen)) & (not session.is_bot))
+            seen.update(page[opened].tolist())
+            adopted = None
+            if taken.any():
+                place = int(taken.argmax())
+                adopted = int(page[place])
+                opened[place + 1 :] = False
+                asked[place + 1 :] = False
+                self.gone[adopted] = at + MINUTE
+                self.home.add(session.visitor)
+            self.order.hear(Shown(ask, page, opened, asked, adopted))
+            if adopted is not None:
+                return
+
+
+def _looked_at(drawn: Drawn, wants: Mask, dice: np.random.Generator) -> Mask:
+    market, size = drawn.market, len(wants)
+    throw = dice.random(size)
+    if market.clicks == "position":
+        return np.asarray(throw < 1 / (1 + np.arange(size)) ** market.attention)
+    stays = throw < np.where(wants, market.returns, market.patience)
+    looked = np.ones(size, np.bool_)
+    looked[1:] = np.logical_and.accumulate(stays[:-1])
+    return looked
+
+
+def play(drawn: Drawn, orders: Mapping[str, Order]) -> dict[str, Copy]:
+    """Every order's copy, session by session with the same luck."""
+    copies = {name: Copy(drawn, order) for name, order in orders.items()}
+    for session in drawn.sessions:
+        luck = drawn.luck(session.number)
+        for copy in copies.values():
+            copy.visit(session, luck)
+    return copies

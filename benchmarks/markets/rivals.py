@@ -1,0 +1,116 @@
+"""What a site could do without us, and what nobody can: orders to be measured against."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from benchmarks.markets.draw import Drawn, Floats, Ints
+from benchmarks.markets.play import Ask, Shown
+
+
+@dataclass
+class Scoring:
+    """The animals of the highest score that are not known to be wrong for the home."""
+
+    drawn: Drawn
+
+    def page(self, ask: Ask, size: int) -> Ints:
+        """The best, equals by the newest."""
+        visitor = ask.session.visitor
+        there = ask.there[~self.drawn.refused(visitor, ask.there)]
+        scores = self.scores(ask, there)
+        return there[np.lexsort((-self.drawn.listed[there], -scores))[:size]]
+
+    def scores(self, _ask: Ask, there: Ints) -> Floats:
+        """The higher, the better; newest first unless overridden."""
+        return np.zeros(len(there))
+
+    def hear(self, shown: Shown) -> None:
+        """Most learn nothing."""
+
+
+class Newest(Scoring):
+    """Newest first."""
+
+
+class Nearest(Scoring):
+    """By the distance."""
+
+    def scores(self, ask: Ask, there: Ints) -> Floats:
+        return -self.drawn.kilometres[ask.session.visitor, there]
+
+
+@dataclass
+class Popular(Scoring):
+    """By how often an animal was opened."""
+
+    opened: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.opened = np.zeros(len(self.drawn.animals))
+
+    def scores(self, _ask: Ask, there: Ints) -> Floats:
+        return self.opened[there]
+
+    def hear(self, shown: Shown) -> None:
+        self.opened[shown.page[shown.opened]] += 1
+
+
+class Ceiling(Scoring):
+    """Knows all but whims."""
+
+    def scores(self, ask: Ask, there: Ints) -> Floats:
+        return self.drawn.expected(ask.session.visitor, there)
+
+
+class Oracle(Scoring):
+    """Knows whims as well."""
+
+    def scores(self, ask: Ask, there: Ints) -> Floats:
+        return (
+            self.drawn.expected(ask.session.visitor, there)
+            + self.drawn.luck(ask.session.number)[0][there]
+        )
+
+
+@dataclass
+class ContentProfile(Scoring):
+    """Twenty lines that any site could write: openings per attention, of animals and of traits."""
+
+    attention: Floats = field(init=False)
+    opened: Floats = field(init=False)
+    own: dict[int, dict[tuple[str, int], list[float]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        size = len(self.drawn.animals)
+        self.attention, self.opened = np.zeros(size), np.zeros(size)
+
+    def _key(self, ask: Ask) -> int:
+        session = ask.session
+        return -1 - session.number if session.is_guest else session.visitor
+
+    def scores(self, ask: Ask, there: Ints) -> Floats:
+        total = 0.5 * np.log((self.opened[there] + 1) / (self.attention[there] + 20))
+        own = self.own.get(self._key(ask), {})
+        for name in ("size", "age", "family"):
+            rates = {
+                value: (own[name, value][0] + 0.5) / (own[name, value][1] + 5)
+                for value in set(self.drawn.values[name][there].tolist())
+                if (name, value) in own
+            }
+            total = total + np.log(
+                [rates.get(value, 0.1) for value in self.drawn.values[name][there].tolist()]
+            )
+        return total - self.drawn.kilometres[ask.session.visitor, there] / 64
+
+    def hear(self, shown: Shown) -> None:
+        attention = 1 / (1 + np.arange(len(shown.page))) ** 0.6
+        self.attention[shown.page] += attention
+        self.opened[shown.page] += shown.opened
+        own = self.own.setdefault(self._key(shown.ask), {})
+        for name in ("size", "age", "family"):
+            values = self.drawn.values[name][shown.page].tolist()
+            for value, seen, opened in zip(values, attention, shown.opened, strict=True):
+                counted = own.setdefault((name, value), [0.0, 0.0])
+                counted[0] += opened
+                counted[1] += seen

@@ -1,0 +1,77 @@
+"""The constants of the markets, and the seeds: those for tuning are never those of the verdict."""
+
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Literal
+
+TUNING_SEEDS = (1, 2, 3)
+VERDICT_SEEDS = (101, 102, 103, 104, 105)
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """How a market works. Strengths are standard deviations of log-odds."""
+
+    clicks: Literal["position", "cascade"] = "position"
+    """A visitor looks at places independently, or goes down the page until one is opened."""
+    attention: float = 0.6
+    """Position: place k is looked at with a chance of 1 / k ** attention."""
+    patience: float = 0.93
+    """Cascade: the chance to go on to the next place; after opening an animal it is `returns`."""
+    returns: float = 0.55
+    taste: float = 0.6
+    """Of visitors' own likings of size, age, family and colour."""
+    hidden: float = 0.5
+    """Of the appeal of an animal that no field shows."""
+    shown: float = 0.4
+    """Of the appeal of size, age, family, colour and photos to everybody."""
+    whim: float = 0.5
+    """Of what a visitor makes of an animal in one session, and nobody can know."""
+    far: float = 1.5
+    """Log-odds lost with each 100 km."""
+    households: bool = True
+    """Whether visitors live with children, dogs and cats, and animals have a known no."""
+    asks_species: bool = True
+    """Whether half of the sessions look for one species only."""
+    demand: float = 0.35
+    """Adoptions that evenly drawn pages would bring, for each animal that arrives."""
+    days: int = 180
+    initial: int = 120
+    """Animals that wait at the start."""
+    arrivals: float = 2.2
+    """A day."""
+    sessions: int = 12_000
+    visitors: int = 3_500
+    page: int = 20
+    guests: float = 0.35
+    """Share of the sessions without a user id."""
+    bots: float = 0.01
+    """Share of the sessions that open whatever they are shown and adopt nobody."""
+    open_rate: float = 0.07
+    """The chance that an average animal is opened, once looked at."""
+
+
+WORLDS = MappingProxyType(
+    {
+        "town": Market(),
+        "tastes": Market(taste=1.2, hidden=0.2, attention=0.9),
+        "charm": Market(taste=0.2, hidden=0.8, attention=0.4),
+        "cascade": Market(clicks="cascade", taste=0.8, hidden=0.4),
+        "wide": Market(taste=0.5, hidden=0.6, far=3.0, guests=0.6, asks_species=False),
+        "impatient": Market(clicks="cascade", patience=0.85, taste=0.4, hidden=0.7, far=0.5),
+        "enough": Market(taste=0.8, demand=1.0),
+        "plenty": Market(taste=0.8, demand=2.5),
+    }
+)
+"""Too little demand, except for the last two. `plenty` has more adopters than animals."""
+
+
+def smaller(market: Market, share: float) -> Market:
+    """The same market with so many of its animals and sessions: for tests."""
+    return replace(
+        market,
+        initial=max(20, round(market.initial * share)),
+        arrivals=market.arrivals * share,
+        sessions=round(market.sessions * share),
+        visitors=round(market.visitors * share),
+    )

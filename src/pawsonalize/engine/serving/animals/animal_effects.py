@@ -1,0 +1,159 @@
+"""Counts what is made of each animal: page by page, in every worker, without a training."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from cachetools import LRUCache
+from scipy.special import expit
+
+from pawsonalize.engine.resources.names import first_recommendation_id
+from pawsonalize.engine.serving.animals.available import AvailableAnimals
+from pawsonalize.engine.serving.animals.choices import ChoiceTables
+from pawsonalize.engine.serving.animals.pages import (
+    ShownPages,
+    Suspects,
+    factor_columns,
+    opens,
+    places_seen,
+    visitor_of,
+)
+from pawsonalize.recipes.choices.animal_effects import animal_effects
+from pawsonalize.recipes.choices.effects import looked_at
+from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
+from pawsonalize.recipes.choices.shown_places import Floats
+from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.histories import Deed
+from pawsonalize.storage.impressions import Impression, Impressions
+
+_AT_FIRST = 20_000  # of the newest pages, where no training counted any
+_AT_ONCE = 5_000
+_PAGES_KEPT = 20_000
+_LAG = 10_000  # milliseconds; writers may be so late
+
+
+class AnimalEffects:
+    """What became of each animal on pages: what the training counted, and what came since.
+
+    Every worker counts for itself. All read the same tables, so all come to the same numbers.
+    """
+
+    def __init__(self, impressions: Impressions, log: EventLog) -> None:
+        self._impressions = impressions
+        self._log = log
+        self._begin(UNFITTED)
+
+    def _begin(self, model: ChoiceModel) -> None:
+        self._model = model
+        self._started = False
+        self._counts = {one: list(told) for one, told in model.counts.items()}
+        self._shown = ShownPages(model.kinds)
+        self._chances: LRUCache[str, tuple[Floats, Floats]] = LRUCache(_PAGES_KEPT)
+        self._suspects = Suspects()
+        self._through = model.through
+        self._offset = model.log_offset
+
+    def count(self, tables: ChoiceTables, available: AvailableAnimals) -> None:
+        """Take in what came since the last time, and store it with the available animals."""
+        anew = tables.model is not self._model or not self._started
+        if anew:
+            self._begin(tables.model)
+        changed = self._take_pages(self._new_pages(), tables, available) | self._take_deeds()
+        self._started = True
+        if anew or changed:
+            found = self._effects(self._counts if anew else changed)
+            with available.lock:
+                available.put_effects(found, anew=anew)
+
+    def _new_pages(self) -> list[Impression]:
+        """Pages that were not counted yet, in the order of time."""
+        if not self._through:
+            return self._impressions.newest_pages(_AT_FIRST)
+        after = self._through
+        found: list[Impression] = []
+        while batch := self._impressions.pages(after, _AT_ONCE):
+            found.extend(page for page in batch if page.recommendation_id not in self._shown)
+            after = batch[-1].recommendation_id
+        return found
+
+    def _take_pages(
+        self, pages: Sequence[Impression], tables: ChoiceTables, available: AvailableAnimals
+    ) -> set[str]:
+        """Count what was looked at, for all that is known as if nothing had been opened."""
+        for page in pages:
+            self._shown.add(page)
+            self._suspects.shown(visitor_of(page), len(page.animal_ids or ()))
+        if pages:
+            self._through = first_recommendation_id(pages[-1].answered_at - _LAG)
+            self._expect(pages, tables, available)
+        seen = [page for page in pages if self._shown.is_seen(page)]
+        return self._count_seen(seen)
+
+    def _expect(
+        self, pages: Sequence[Impression], tables: ChoiceTables, available: AvailableAnimals
+    ) -> None:
+        """Note how likely each place was looked at, and opened then by what is usual."""
+        sizes = [places_seen(page, ()) for page in pages]
+        ids = [one[0] for page, n in zip(pages, sizes, strict=True) for one in _first(page, n)]
+        _, columns = factor_columns(pages, sizes)
+        with available.lock:
+            odds = tables.log_odds(available, ids, columns)
+        place = np.concatenate([np.arange(size) for size in sizes])
+        attention = np.array(self._model.attention)[place]
+        chance = expit(odds)
+        looked = looked_at(attention, chance, np.zeros(len(odds), np.bool_))
+        ends = np.cumsum(sizes)[:-1]
+        for page, one, other in zip(
+            pages, np.split(looked, ends), np.split(chance, ends), strict=True
+        ):
+            self._chances[page.recommendation_id] = one, other
+
+    def _count_seen(self, pages: Sequence[Impression]) -> set[str]:
+        changed: set[str] = set()
+        for page in pages:
+            if self._suspects.is_one(visitor_of(page)):
+                continue
+            looked, chance = self._chances[page.recommendation_id]
+            for place, ids in enumerate(_first(page, len(looked))):
+                told = self._counts.setdefault(ids[0], [0.0, 0.0, 0.0])
+                told[1] += float(looked[place])
+                told[2] += float(looked[place] * chance[place])
+                changed.add(ids[0])
+        return changed
+
+    def _take_deeds(self) -> set[str]:
+        changed: set[str] = set()
+        while batch := self._log.deeds(self._offset, _AT_ONCE):
+            self._offset = batch[-1].offset
+            for deed in batch:
+                if opens(deed, self._log.event_types):
+                    changed |= self._open(deed)
+        return changed
+
+    def _open(self, deed: Deed) -> set[str]:
+        """Count an opening, once for each visitor: then the place was looked at for certain."""
+        found = self._shown.find(deed)
+        if found is None:
+            return set()
+        page, place = found
+        visitor = visitor_of(page)
+        is_first = self._suspects.opened(visitor, deed.animal_id)
+        if not is_first or self._suspects.is_one(visitor):
+            return set()
+        looked, chance = self._chances.get(page.recommendation_id, (np.empty(0), np.empty(0)))
+        if place >= len(looked):
+            return set()
+        told = self._counts.setdefault(deed.animal_id, [0.0, 0.0, 0.0])
+        told[0] += 1
+        told[1] += 1 - float(looked[place])
+        told[2] += float((1 - looked[place]) * chance[place])
+        return {deed.animal_id}
+
+    def _effects(self, wanted: Mapping[str, object] | set[str]) -> dict[str, float]:
+        ids = sorted(wanted)
+        opened, looked, expected = np.array([self._counts[one] for one in ids]).reshape(-1, 3).T
+        found = animal_effects(opened, looked, expected, self._model.own)
+        return dict(zip(ids, found.tolist(), strict=True))
+
+
+def _first(page: Impression, size: int) -> Sequence[tuple[str, ...]]:
+    return (page.animal_ids or ())[:size]

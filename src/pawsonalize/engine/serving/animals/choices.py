@@ -1,0 +1,264 @@
+"""What the model of choices makes of animals for one visitor, in columns."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.domain.events import Visitor
+from pawsonalize.engine.serving.animals import factors
+from pawsonalize.engine.serving.animals.available import AvailableAnimals, Codes, Slots
+from pawsonalize.engine.serving.animals.pages import ShownPages, opens, places_seen
+from pawsonalize.engine.serving.animals.settings import PARTS, Weights
+from pawsonalize.engine.serving.animals.traits import OF_GROUPS, group_values
+from pawsonalize.recipes.choices.model import ChoiceModel
+from pawsonalize.recipes.choices.visitor_effects import VisitorEffects, Watched, visitor_effects
+from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.impressions import Impression, Impressions
+
+Floats = NDArray[np.float64]
+PAGES_READ = 12
+"""Of a visitor's newest pages; older ones tell little of what is wanted now."""
+_PLACES_READ = 160
+_DEEDS_READ = 100
+_DISTANCE = PARTS.index("distance")
+_GONE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceWeights:
+    """What the parts of a utility weigh that the model of choices learns."""
+
+    factors: Weights
+    far: float = 0.0
+    """Of the distance itself, beside that of its log."""
+    group: float = 1.0
+    visitor: float = 1.0
+    seen: float = -0.5
+
+    @classmethod
+    def of(cls, model: ChoiceModel, settings: Weights) -> "ChoiceWeights":
+        """The learned ones; those of the settings where nothing was learned.
+
+        The exposure and the shelter's wish are never learned: choices do not say what is fair.
+        """
+        if not model.is_fitted:
+            return cls(settings)
+        names = ("waiting", "distance", "photos", "compatibility")
+        factors = replace(settings, **{name: model.weight(name) for name in names})
+        own = (model.weight(name) for name in ("far", "group", "visitor", "seen"))
+        return cls(factors, *own)
+
+    def near(self, distance: Floats) -> Floats:
+        """The part of the distance, from its factor."""
+        return self.factors.distance * distance + self.far * factors.far(distance)
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """What one visitor was shown lately: of each place the group, the animal, and what it led to.
+
+    `distance` is the factor; all have the shape (places,).
+    """
+
+    groups: tuple[str, ...] = ()
+    animals: tuple[str, ...] = ()
+    distance: Floats = field(default_factory=lambda: np.empty(0))
+    place: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    opened: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
+
+
+NO_PAGES = Pages()
+
+
+class PageReader:
+    """Reads what visitors were shown, with what still waits to be written."""
+
+    def __init__(self, table: Impressions, log: EventLog) -> None:
+        self._table = table
+        self._log = log
+
+    def of(
+        self, visitor: Visitor, at: int, waiting: Sequence[Impression], kinds: frozenset[str]
+    ) -> Pages:
+        """The newest places before `at`, newest page first; `kinds` are those that the site shows.
+
+        `waiting` are the visitor's answers that the table may not have yet.
+        """
+        stored = self._table.pages_of(visitor, at, PAGES_READ)
+        pages = {page.recommendation_id: page for page in (*stored, *waiting)}
+        if not pages:
+            return NO_PAGES
+        newest = sorted(pages.values(), key=lambda page: page.as_of)[-PAGES_READ:]
+        shown, opened = ShownPages(kinds), dict[str, set[int]]()
+        for page in newest:
+            shown.add(page)
+        for deed in self._log.deeds_of(visitor, at, _DEEDS_READ):
+            if opens(deed, self._log.event_types) and (found := shown.find(deed)) is not None:
+                opened.setdefault(found[0].recommendation_id, set()).add(found[1])
+        return _columns([page for page in reversed(newest) if shown.is_seen(page)], opened)
+
+
+def _columns(pages: Sequence[Impression], opened: Mapping[str, set[int]]) -> Pages:
+    """The places of the pages, up to `_PLACES_READ` of them."""
+    groups: list[str] = []
+    animals: list[str] = []
+    distance: list[float] = []
+    place: list[int] = []
+    chosen: list[bool] = []
+    for page in pages:
+        here = opened.get(page.recommendation_id, set())
+        size = places_seen(page, here)
+        groups.extend(page.item_ids[:size])
+        animals.extend(ids[0] for ids in (page.animal_ids or ())[:size])
+        told = page.factors or ()
+        distance.extend(
+            told[n][_DISTANCE] if n < len(told) and len(told[n]) == len(PARTS) else 0.0
+            for n in range(size)
+        )
+        place.extend(range(size))
+        chosen.extend(n in here for n in range(size))
+        if len(groups) >= _PLACES_READ:
+            break
+    return Pages(
+        tuple(groups), tuple(animals), np.array(distance), np.array(place), np.array(chosen, bool)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Personal:
+    """What the model of choices says for one visitor.
+
+    `appeal` is what everybody makes of a group, `visitor` what this visitor adds to that, both by
+    the group's code; `colours`, `shelters` and `visitor_in_colours` are the same by theirs.
+    """
+
+    appeal: Floats
+    colours: Floats
+    shelters: Floats
+    visitor: Floats
+    visitor_in_colours: Floats
+    distance: float
+    """What the visitor's own liking adds to each unit of the factor `distance`."""
+    seen: Slots
+    """The animals that the visitor was shown."""
+    seen_by: Floats
+    """The log of 1 + the attention that the visitor paid to each of them."""
+
+    @property
+    def bound(self) -> float:
+        """The most that an animal can gain by appeal and visitor."""
+        appeal = (self.appeal, self.colours, self.shelters)
+        return sum(float(one.max(initial=0.0)) for one in appeal)
+
+    @property
+    def visitor_bound(self) -> float:
+        """The same of the visitor's own effects."""
+        own = sum(float(one.max(initial=0.0)) for one in (self.visitor, self.visitor_in_colours))
+        return own + max(0.0, -self.distance)
+
+
+class ChoiceTables:
+    """The model's numbers by the codes of one set of available animals; hold its lock."""
+
+    def __init__(self, model: ChoiceModel, weights: ChoiceWeights) -> None:
+        self.model = model
+        self.weights = weights
+        self._values = {name: Codes() for name in OF_GROUPS}
+        self._of_group = np.empty((len(OF_GROUPS), 0), np.int64)
+        # To open, and to open and ask; shape (2, values).
+        self._groups, self._colours, self._shelters = (np.empty((2, 0)) for _ in range(3))
+        self._attention = np.array(model.attention)
+
+    def of(self, available: AvailableAnimals, pages: Pages, liked: Floats) -> Personal:
+        """For the visitor of these pages; `liked` is the affinity for groups, by code."""
+        self._grow(available)
+        appeal = self._groups[1], self._colours[1], self._shelters[1]
+        if not len(pages.groups):
+            nothing = np.zeros(len(appeal[0])), np.zeros(len(appeal[1])), 0.0
+            return Personal(*appeal, *nothing, np.empty(0, np.int64), np.empty(0))
+        slots = [available.slot(one) for one in pages.animals]
+        there = np.array([_GONE if one is None else one for one in slots], np.int64)
+        visitor = self._visitor_effects(available, pages, there, liked)
+        wholly = np.zeros(len(appeal[0]))
+        for row, values in enumerate(self._values.values()):
+            wholly += visitor.of(row, len(values))[self._of_group[row]]
+        in_colours = visitor.of(len(OF_GROUPS), len(available.codes["colour"]))
+        here = there != _GONE
+        paid = np.bincount(there[here], self._attention[pages.place[here]])
+        seen = np.flatnonzero(paid)
+        return Personal(
+            *appeal, wholly, in_colours[: len(appeal[1])], visitor.distance, seen,
+            np.log1p(paid[seen]),
+        )  # fmt: skip
+
+    def log_odds(
+        self, available: AvailableAnimals, animals: Sequence[str], columns: Mapping[str, Floats]
+    ) -> Floats:
+        """To open each of these animals but for its own effect; shape (animals,).
+
+        `columns` are the factors by name. One that is gone has the appeal of nothing in particular.
+        """
+        self._grow(available)
+        found = [available.slot(one) for one in animals]
+        slots = np.array([0 if one is None else one for one in found], np.int64)
+        appeal = self._groups[0][available.column("group", slots)]
+        appeal = appeal + self._colours[0][available.column("colour", slots)]
+        appeal += self._shelters[0][available.column("shelter", slots)]
+        appeal[[one is None for one in found]] = 0.0
+        own = sum(weight * columns[name] for name, weight in self.model.weights.items())
+        return np.asarray(self.model.intercept + appeal + own)
+
+    def _visitor_effects(
+        self, available: AvailableAnimals, pages: Pages, there: Slots, liked: Floats
+    ) -> VisitorEffects:
+        columns = zip(*map(group_values, pages.groups), strict=True)
+        codes = [
+            [values[one] for one in column]
+            for values, column in zip(self._values.values(), columns, strict=True)
+        ]
+        here, weights = there != _GONE, self.weights
+        slots = np.where(here, there, 0)
+        no_colour = available.codes["colour"][""]
+        colour = np.where(here, available.column("colour", slots), no_colour)
+        group = available.codes["group"]
+        known = np.array([group.get(item, _GONE) for item in pages.groups])
+        common = np.append(self._groups[0] + weights.group * liked, 0.0)  # the last is of no group
+        offset = self.model.intercept + common[known] + weights.near(pages.distance)
+        offset += np.where(here, available.column("animal_effect", slots), 0.0)
+        watched = Watched(
+            np.array([*codes, colour], np.int64),
+            pages.distance,
+            offset,
+            self._attention[pages.place],
+            pages.opened,
+        )
+        return visitor_effects(watched, self.model.visitor_variances)
+
+    def _grow(self, available: AvailableAnimals) -> None:
+        """Take in the groups, colours and shelters that came since."""
+        known = self._groups.shape[1]
+        names = available.codes["group"].names[known:]
+        if names:
+            codes = np.empty((len(OF_GROUPS), len(names)), np.int64)
+            effects = np.zeros((2, len(names)))
+            for row, (trait, values) in enumerate(self._values.items()):
+                found = [group_values(item)[row] for item in names]
+                codes[row] = [values[value] for value in found]
+                effects += self._effects(trait, found)
+            self._of_group = np.concatenate([self._of_group, codes], axis=1)
+            self._groups = np.concatenate([self._groups, effects], axis=1)
+        self._colours = self._grown("colour", self._colours, available)
+        self._shelters = self._grown("shelter", self._shelters, available)
+
+    def _grown(self, trait: str, before: Floats, available: AvailableAnimals) -> Floats:
+        new = available.codes[trait].names[before.shape[1] :]
+        return np.concatenate([before, self._effects(trait, new)], axis=1) if new else before
+
+    def _effects(self, trait: str, values: Sequence[str]) -> Floats:
+        """To open, and to open and ask; shape (2, values)."""
+        opening = self.model.levels.get(trait, {})
+        asking = self.model.asking_levels.get(trait, {})
+        to_open = np.array([opening.get(value, 0.0) for value in values])
+        return np.array([to_open, to_open + [asking.get(value, 0.0) for value in values]])

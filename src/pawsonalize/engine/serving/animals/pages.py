@@ -1,0 +1,187 @@
+"""Pages of animals that visitors were shown, and what they did with them."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+import numpy as np
+from cachetools import LRUCache
+
+from pawsonalize.domain.event_types import (
+    ADOPTION,
+    APPLICATION,
+    DISLIKE,
+    INQUIRY,
+    RETURN,
+    EventTypes,
+)
+from pawsonalize.domain.events import MAX_IMPRESSION_ITEMS
+from pawsonalize.domain.times import MINUTE
+from pawsonalize.engine.serving.animals import factors
+from pawsonalize.engine.serving.animals.settings import PARTS
+from pawsonalize.recipes.choices.shown_places import FACTORS, Floats, Mask
+from pawsonalize.storage.histories import Deed
+from pawsonalize.storage.impressions import ANIMALS, Impression
+
+ASKING = frozenset({INQUIRY, APPLICATION, ADOPTION})
+"""The deeds that are more than a look."""
+
+_AGAIN = 10  # openings of one animal that a person in love may come to
+_CURIOUS, _SHARE = 20, 0.5  # so many animals anybody may open, and beyond that half of those shown
+_EXPLORED = 0.5  # a place of a lower propensity was filled by chance alone
+_NOTHING = (0.0,) * len(PARTS)
+_AGAINST = frozenset({RETURN, DISLIKE})
+_WITHIN = 60 * MINUTE
+_PAGES_KEPT, _VISITORS_KEPT, _OF_A_VISITOR = 20_000, 20_000, 12
+_DECODE = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+class ShownPages:
+    """Finds the page and the place that a deed came from.
+
+    The event names its answer; or else it is the visitor's newest page of the hour before that has
+    the animal. An answer counts as seen if it was asked for to be shown; a ranking or a replay does
+    so too, once an event has named one: then the site shows them.
+    """
+
+    def __init__(self, kinds: Iterable[str] = ()) -> None:
+        self.kinds = {ANIMALS, *kinds}
+        """The kinds of answers that the site shows."""
+        self._by_id: LRUCache[str, Impression] = LRUCache(_PAGES_KEPT)
+        self._by_visitor: LRUCache[str, list[Impression]] = LRUCache(_VISITORS_KEPT)
+
+    def __contains__(self, recommendation_id: str) -> bool:
+        return recommendation_id in self._by_id
+
+    def is_seen(self, page: Impression) -> bool:
+        """Whether somebody sees the page, as far as is known by now."""
+        return kind_of(page) in self.kinds
+
+    def add(self, page: Impression) -> None:
+        """Take a page; pages come in the order of time."""
+        self._by_id[page.recommendation_id] = page
+        for key in visitor_keys(page.user_id, page.session_id):
+            pages = self._by_visitor.setdefault(key, [])
+            pages.append(page)
+            del pages[:-_OF_A_VISITOR]
+
+    def find(self, deed: Deed) -> tuple[Impression, int] | None:
+        """The page and the place, from 0; None for a deed that came from no page of ours."""
+        named = self._by_id.get(deed.recommendation_id) if deed.recommendation_id else None
+        if named is not None:
+            self.kinds.add(kind_of(named))
+            place = place_of(named, deed.animal_id)
+            return None if place is None else (named, place)
+        for key in visitor_keys(deed.user_id, deed.session_id):
+            for page in reversed(self._by_visitor.get(key, ())):
+                place = place_of(page, deed.animal_id)
+                if place is not None and 0 <= deed.sent_at - page.as_of <= _WITHIN:
+                    return page, place
+        return None
+
+
+def kind_of(page: Impression) -> str:
+    """What it was asked for, and whether as of another moment."""
+    return page.question if page.as_of == page.answered_at else f"{page.question}, replayed"
+
+
+def visitor_keys(user_id: str | None, session_id: str | None) -> Iterator[str]:
+    """The names of a visitor, the session first."""
+    if session_id is not None:
+        yield f"s:{session_id}"
+    if user_id is not None:
+        yield f"u:{user_id}"
+
+
+def visitor_of(page: Impression) -> str:
+    """One name of whoever was shown the page."""
+    return f"s:{page.session_id}" if page.user_id is None else f"u:{page.user_id}"
+
+
+def place_of(page: Impression, animal_id: str) -> int | None:
+    """Where the animal is on the page, from 0."""
+    for place, ids in enumerate(page.animal_ids or ()):
+        if animal_id in ids:
+            return place
+    return None
+
+
+def places_seen(page: Impression, opened: Iterable[int]) -> int:
+    """How many places count: as many as pages show, or as far as one was opened."""
+    return min(len(page.animal_ids or ()), max(MAX_IMPRESSION_ITEMS, 1 + max(opened, default=0)))
+
+
+def opens(deed: Deed, event_types: EventTypes) -> bool:
+    """Whether it says that the visitor opened the animal."""
+    return event_types.meaning(deed.event_type) not in _AGAINST
+
+
+def asks(deed: Deed, event_types: EventTypes) -> bool:
+    """Whether it says that the visitor wants the animal."""
+    return event_types.meaning(deed.event_type) in ASKING
+
+
+def reported_page(deed: Deed) -> Impression | None:
+    """The page of a site's own that an event reports; None if it reports none, or one of ours."""
+    if deed.impression is None or deed.recommendation_id is not None:
+        return None
+    ids = _DECODE(deed.impression)
+    if deed.animal_id not in ids:
+        return None
+    return Impression(
+        recommendation_id=f"event {deed.offset}",
+        question=ANIMALS,
+        user_id=deed.user_id,
+        session_id=deed.session_id,
+        answered_at=deed.sent_at,
+        as_of=deed.sent_at,
+        solution_version="",
+        item_ids=(),
+        animal_ids=tuple((one,) for one in ids),
+    )
+
+
+def factor_columns(
+    pages: Sequence[Impression], sizes: Sequence[int]
+) -> tuple[Mask, dict[str, Floats]]:
+    """Of the first places of each page: whether chance filled it, and the factors of `FACTORS`.
+
+    Factors that were not logged are 0; so are all of a page that a site reports.
+    """
+    told: list[Sequence[float]] = []
+    odds: list[float] = []
+    for page, size in zip(pages, sizes, strict=True):
+        logged = page.factors or ()
+        is_whole = len(logged) >= size and all(len(row) == len(PARTS) for row in logged[:size])
+        told.extend(logged[:size] if is_whole else [_NOTHING] * size)
+        odds.extend(page.propensities[:size] if page.propensities else [1.0] * size)
+    rows = np.array(told, np.float64).reshape(-1, len(PARTS))
+    columns = {name: rows[:, PARTS.index(name)] for name in FACTORS if name != "far"}
+    columns["far"] = factors.far(columns["distance"])
+    return np.array(odds) < _EXPLORED, columns
+
+
+class Suspects:
+    """Visitors who open what no person would: nearly all they see, or one animal on and on."""
+
+    def __init__(self) -> None:
+        self._shown: LRUCache[str, int] = LRUCache(_VISITORS_KEPT)
+        self._opened: LRUCache[str, Counter[str]] = LRUCache(_VISITORS_KEPT)
+
+    def shown(self, visitor: str, places: int) -> None:
+        """The visitor was shown so many places more."""
+        self._shown[visitor] = self._shown.get(visitor, 0) + places
+
+    def opened(self, visitor: str, animal_id: str) -> bool:
+        """The visitor opened an animal; whether for the first time."""
+        counts = self._opened.setdefault(visitor, Counter())
+        counts[animal_id] += 1
+        return counts[animal_id] == 1
+
+    def is_one(self, visitor: str) -> bool:
+        """Whether the visitor counts no more."""
+        counts = self._opened.get(visitor)
+        if counts is None:
+            return False
+        most = max(counts.values())
+        return most > _AGAIN or len(counts) > max(_CURIOUS, _SHARE * self._shown.get(visitor, 0))

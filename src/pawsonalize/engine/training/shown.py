@@ -1,0 +1,166 @@
+"""From the tables to the model of choices: what was shown, and what visitors made of it."""
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+import numpy as np
+
+from pawsonalize.engine.serving.animals.pages import (
+    ShownPages,
+    Suspects,
+    asks,
+    factor_columns,
+    opens,
+    places_seen,
+    reported_page,
+    visitor_of,
+)
+from pawsonalize.engine.serving.animals.traits import animal_values
+from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel, CodedNames, fit_choices
+from pawsonalize.recipes.choices.shown_places import TRAITS, Ints, ShownPlaces
+from pawsonalize.recipes.choices.variances import together
+from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.histories import Deed
+from pawsonalize.storage.impressions import Impression, Impressions
+
+MAX_PAGES = 50_000
+"""A model of choices learns from so many of the newest pages."""
+
+_EVENTS = 2_000_000  # of the newest, that are looked through
+_BATCH = 50_000
+
+
+def learn_choices(
+    impressions: Impressions, log: EventLog, animals: Animals, *, through: int
+) -> ChoiceModel:
+    """The model of choices, from the newest pages and the events up to that offset."""
+    stored = impressions.newest_pages(MAX_PAGES)
+    joined = _Joined(stored)
+    for deed in _deeds(log, through):
+        joined.take(deed, opened=opens(deed, log.event_types), asked=asks(deed, log.event_types))
+    pages = joined.seen()
+    if not pages:
+        return UNFITTED
+    shown, names = _shown_places(pages, joined.opened, animals)
+    found = fit_choices(shown, names, len(pages))
+    if not found.is_fitted:
+        return found
+    return msgspec.structs.replace(
+        found,
+        through=stored[-1].recommendation_id if stored else "",
+        log_offset=through,
+        kinds=tuple(sorted(joined.shown.kinds)),
+    )
+
+
+def _deeds(log: EventLog, through: int) -> Iterator[Deed]:
+    after = max(0, through - _EVENTS)
+    while batch := log.deeds(after, _BATCH):
+        for deed in batch:
+            if deed.offset > through:
+                return
+            yield deed
+        after = batch[-1].offset
+
+
+class _Joined:
+    """Pages with what was opened of them, by the order of events."""
+
+    def __init__(self, stored: Sequence[Impression]) -> None:
+        self.shown = ShownPages()
+        self.opened: dict[str, dict[int, bool]] = {}
+        """By page: the places that were opened, and whether the animal was asked for."""
+        self._coming = deque(stored)
+        self._pages: list[Impression] = []
+        self._suspects = Suspects()
+
+    def take(self, deed: Deed, *, opened: bool, asked: bool) -> None:
+        """Find the page that the event came from; it may report one itself."""
+        while self._coming and self._coming[0].as_of <= deed.sent_at:
+            self._add(self._coming.popleft())
+        reported = reported_page(deed)
+        if reported is not None:
+            self._add(reported)
+        found = self.shown.find(deed) if opened else None
+        if found is not None:
+            page, place = found
+            places = self.opened.setdefault(page.recommendation_id, {})
+            places[place] = places.get(place, False) or asked
+            self._suspects.opened(visitor_of(page), deed.animal_id)
+
+    def seen(self) -> list[Impression]:
+        """The pages that people saw, in the order of time."""
+        for page in self._coming:
+            self._add(page)
+        self._coming.clear()
+        return [
+            page
+            for page in self._pages
+            if (self.shown.is_seen(page) or page.recommendation_id in self.opened)
+            and not self._suspects.is_one(visitor_of(page))
+        ]
+
+    def _add(self, page: Impression) -> None:
+        self.shown.add(page)
+        self._pages.append(page)
+        self._suspects.shown(visitor_of(page), len(page.animal_ids or ()))
+
+
+def _shown_places(
+    pages: Sequence[Impression], opened: Mapping[str, Mapping[int, bool]], animals: Animals
+) -> tuple[ShownPlaces, CodedNames]:
+    """A row for each place, in the order of time, with what is known of the animals by now."""
+    sizes = [places_seen(page, opened.get(page.recommendation_id, ())) for page in pages]
+    ids = [
+        first[0]
+        for page, size in zip(pages, sizes, strict=True)
+        for first in (page.animal_ids or ())[:size]
+    ]
+    who = [visitor_of(page) for page in pages]
+    names, animal = np.unique(np.array(ids), return_inverse=True)
+    _, visitor = np.unique(np.array(who), return_inverse=True)
+    outcome = [
+        (place, place in places, places.get(place, False))
+        for page, size in zip(pages, sizes, strict=True)
+        for places in (opened.get(page.recommendation_id, {}),)
+        for place in range(size)
+    ]
+    place, was_opened, was_asked = (np.array(column) for column in zip(*outcome, strict=True))
+    explored, columns = factor_columns(pages, sizes)
+    traits, values = _traits(names.tolist(), animals)
+    shown = ShownPlaces(
+        np.repeat(visitor, sizes),
+        animal.astype(np.int64),
+        place,
+        was_opened,
+        was_asked,
+        explored,
+        columns,
+        traits,
+    )
+    return shown.take(_until_opened(shown)), CodedNames(names.tolist(), values)
+
+
+def _traits(ids: Sequence[str], animals: Animals) -> tuple[dict[str, Ints], dict[str, list[str]]]:
+    """The code of each animal's value by trait, and what the codes stand for."""
+    known = animals.get_many(ids)
+    rows = [animal_values(known.get(one)) for one in ids]
+    codes, values = {}, {}
+    for trait, column in zip(TRAITS, zip(*rows, strict=True), strict=True):
+        found, code = np.unique(np.array(column), return_inverse=True)
+        codes[trait], values[trait] = code.astype(np.int64), found.tolist()
+    return codes, values
+
+
+def _until_opened(shown: ShownPlaces) -> Ints:
+    """The rows up to the visitor's first opening of the animal: who knows it, chooses it no more.
+
+    So nobody counts twice for an animal, however often they open it.
+    """
+    pair = together(shown.visitor, shown.animal)
+    rows = np.arange(len(shown))
+    first = np.full(int(pair.max(initial=0)) + 1, len(shown))
+    np.minimum.at(first, pair[shown.opened], rows[shown.opened])
+    return rows[rows <= first[pair]]

@@ -1,0 +1,153 @@
+"""Fits the effects of the mixed model by Newton steps, one kind of effect after the other."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit
+
+from pawsonalize.recipes.choices.shown_places import (
+    BOUNDED,
+    FACTORS,
+    TRAITS,
+    Floats,
+    Ints,
+    Mask,
+    ShownPlaces,
+)
+
+_SWEEPS = 12
+_SETTLED = 3  # sweeps before variances and attention are learned
+_STEP = 1.5  # log-odds; a Newton step may overshoot where hardly anything was opened
+_AS_MANY = 5.0  # levels that a variance before any training counts as
+_SHOWN = 200.0  # at a place, that the attention before any training counts as
+ANIMAL = "animal"
+
+LEVELS = (*TRAITS, ANIMAL)
+VARIANCES: Mapping[str, float] = {
+    "species": 0.1,
+    "breed": 0.05,
+    "family": 0.1,
+    "size": 0.1,
+    "age": 0.1,
+    "colour": 0.03,
+    "shelter": 0.05,
+    ANIMAL: 0.3,
+}
+"""How much the values of a trait differ in appeal, and the animals beyond them, before training."""
+
+
+@dataclass(slots=True)
+class Effects:
+    """Log-odds by what they belong to. `levels` has an array for each of `LEVELS`, by code."""
+
+    intercept: float
+    weights: dict[str, float]
+    levels: dict[str, Floats]
+    variances: dict[str, float]
+    attention: Floats
+    """By place, the first being 1."""
+
+
+@dataclass(slots=True)
+class _State:
+    """The log-odds of each row while effects are fitted, and what is looked at."""
+
+    odds: Floats
+    chosen: Mask
+    attention: Floats
+
+    def gradient(self) -> tuple[Floats, Floats]:
+        """What each row pulls by, and how firmly.
+
+        A place that was not chosen may not have been looked at: it counts by the chance that it
+        was, given that it was not chosen.
+        """
+        chance = expit(self.odds)
+        looked = looked_at(self.attention, chance, self.chosen)
+        return looked * (self.chosen - chance), looked * chance * (1 - chance)
+
+
+def looked_at(attention: Floats, chance: Floats, chosen: Mask) -> Floats:
+    """How likely each place was looked at, from its attention and the chance to be chosen then."""
+    return np.where(chosen, 1.0, attention * (1 - chance) / (1 - attention * chance))
+
+
+def fit_effects(
+    shown: ShownPlaces,
+    chosen: Mask,
+    attention: Floats,
+    variances: Mapping[str, float] = VARIANCES,
+    *,
+    learn_attention: bool,
+    factors: Sequence[str] = tuple(FACTORS),
+    prior: Mapping[str, tuple[float, float]] = FACTORS,
+) -> Effects:
+    """The effects under which these choices are likely, and which are likely themselves.
+
+    `attention` has the shape (places,); where it is learned it stays near this.
+    """
+    codes = {name: shown.traits[name][shown.animal] for name in TRAITS} | {ANIMAL: shown.animal}
+    found = Effects(
+        intercept=float(np.log(max(chosen.sum(), 1) / max(attention[shown.place].sum(), 1))),
+        weights={name: prior[name][0] for name in factors},
+        levels={name: np.zeros(int(column.max(initial=-1)) + 1) for name, column in codes.items()},
+        variances=dict(variances),
+        attention=attention,
+    )
+    odds = np.full(len(shown), found.intercept)
+    for name, weight in found.weights.items():
+        odds += weight * shown.factors[name]
+    state = _State(odds, chosen, attention[shown.place])
+    for sweep in range(_SWEEPS):
+        _fit_intercept(found, state)
+        for name in factors:
+            _fit_weight(found, state, name, shown.factors[name], prior[name])
+        for name in LEVELS:
+            _fit_levels(found, state, name, codes[name], learn=sweep >= _SETTLED)
+        if learn_attention and sweep >= _SETTLED:
+            found.attention = _learned_attention(state, shown.place, attention)
+            state.attention = found.attention[shown.place]
+    return found
+
+
+def _fit_intercept(found: Effects, state: _State) -> None:
+    pull, firm = state.gradient()
+    step = float(np.clip(pull.sum() / (firm.sum() + 1e-9), -_STEP, _STEP))
+    found.intercept += step
+    state.odds += step
+
+
+def _fit_weight(
+    found: Effects, state: _State, name: str, column: Floats, prior: tuple[float, float]
+) -> None:
+    pull, firm = state.gradient()
+    before, (mean, variance) = found.weights[name], prior
+    slope = float(pull @ column) - (before - mean) / variance
+    step = float(np.clip(slope / (float(firm @ column**2) + 1 / variance), -_STEP, _STEP))
+    after = max(0.0, before + step) if name in BOUNDED else before + step
+    found.weights[name] = after
+    state.odds += (after - before) * column
+
+
+def _fit_levels(found: Effects, state: _State, name: str, codes: Ints, *, learn: bool) -> None:
+    pull, firm = state.gradient()
+    values, variance = found.levels[name], found.variances[name]
+    firmness = np.bincount(codes, firm, len(values)) + 1 / variance
+    slope = np.bincount(codes, pull, len(values)) - values / variance
+    step = np.clip(slope / firmness, -_STEP, _STEP)
+    values += step
+    state.odds += step[codes]
+    if learn:
+        known = np.bincount(codes, minlength=len(values)) > 0
+        spread = (values**2 + 1 / firmness)[known]
+        told = spread.sum() + _AS_MANY * VARIANCES[name]
+        found.variances[name] = float(told / (len(spread) + _AS_MANY))
+
+
+def _learned_attention(state: _State, place: Ints, usual: Floats) -> Floats:
+    """How often each place was looked at, the first being 1 (regression EM, Wang et al. 2018)."""
+    looked = looked_at(state.attention, expit(state.odds), state.chosen)
+    shown = np.bincount(place, minlength=len(usual))
+    share = (np.bincount(place, looked, len(usual)) + _SHOWN * usual) / (shown + _SHOWN)
+    return np.asarray(np.minimum(share / share[0], 1.0))

@@ -1,0 +1,261 @@
+"""The model of choices: fitted to pages, stored with a solution version, asked by what serves."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from msgspec import field
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from pawsonalize.domain.errors import CorruptArtefact
+from pawsonalize.recipes.choices.effects import ANIMAL, VARIANCES, Effects, fit_effects, looked_at
+from pawsonalize.recipes.choices.shown_places import (
+    FACTORS,
+    TRAITS,
+    VISITOR_TRAITS,
+    Floats,
+    Mask,
+    ShownPlaces,
+    usual_attention,
+)
+from pawsonalize.recipes.choices.variances import kinds_of, moment_variances
+from pawsonalize.recipes.choices.visitor_effects import VISITOR_VARIANCES
+from pawsonalize.recipes.contract import Arrays
+
+MIN_OPENED = 50
+"""With fewer animals opened on pages than this, nothing is learned."""
+_MIN_INQUIRIES = 50
+_MIN_EXPLORED = 500  # places that chance alone filled: fewer say too little of attention
+_HELD_OUT = 0.1
+_ROWS = 200_000  # of the newest, from which variances of visitor_variances are learned
+_ARRAY = "choices"
+
+_UNFITTED = {name: mean for name, (mean, _) in FACTORS.items()}
+_ASKING: Mapping[str, tuple[float, float]] = dict.fromkeys(FACTORS, (0.0, 0.1))
+_ASKING_FACTORS = ("group", "visitor", "distance", "far", "compatibility")
+_ASKING_VARIANCES = dict.fromkeys(VARIANCES, 0.03)
+
+
+class AnimalCounts(NamedTuple):
+    """What became of an animal on pages: see `animal_effects.animal_effects`."""
+
+    opened: float = 0.0
+    looked: float = 0.0
+    expected: float = 0.0
+
+
+class ChoiceModel(msgspec.Struct, frozen=True):
+    """Log-odds to open an animal, and to ask for it then, added up; the defaults were never fitted.
+
+    Both are rare, so the product of the odds orders as the product of the chances does.
+    """
+
+    intercept: float = -2.5
+    """To open an animal of which nothing is known."""
+    weights: dict[str, float] = field(default_factory=lambda: dict(_UNFITTED))
+    """By the names of `FACTORS`; to open."""
+    asking: dict[str, float] = {}
+    """The same to ask, given that it was opened."""
+    levels: dict[str, dict[str, float]] = {}
+    """By trait, then by value; to open."""
+    asking_levels: dict[str, dict[str, float]] = {}
+    visitor_variances: dict[str, float] = field(default_factory=lambda: dict(VISITOR_VARIANCES))
+    """How much visitors differ in each kind of liking, as variances."""
+    own: float = VARIANCES[ANIMAL]
+    """How much animals differ beyond their attributes, as a variance."""
+    attention: tuple[float, ...] = tuple(usual_attention().round(6).tolist())
+    """How likely each place is looked at, the first being 1."""
+    attention_learned: bool = False
+    counts: dict[str, AnimalCounts] = {}
+    """By animal, as far as the pages of the training tell."""
+    through: str = ""
+    """The recommendation id of the newest of those pages; ids grow with time."""
+    log_offset: int = 0
+    """The newest event that they were joined with."""
+    kinds: tuple[str, ...] = ()
+    """Answers beside recommendations that the site shows: see `serving.animals.pages`."""
+    pages: int = 0
+    opened: int = 0
+    better_by: float = 0.0
+    """How much likelier it makes choices that it did not learn from, each place, as a log."""
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether it was ever fitted."""
+        return self.pages > 0
+
+    def weight(self, factor: str) -> float:
+        """To open and to ask."""
+        total = self.weights[factor] + self.asking.get(factor, 0.0)
+        return max(total, 0.0) if factor == "waiting" else total
+
+    def arrays(self) -> Arrays:
+        """As an array, to be stored beside those of a recipe's model; none if it was not fitted."""
+        if not self.is_fitted:
+            return {}
+        return {_ARRAY: np.frombuffer(msgspec.json.encode(self), np.uint8)}
+
+    @classmethod
+    def of_arrays(cls, arrays: Arrays) -> "ChoiceModel":
+        """What is stored; the defaults where nothing is. CorruptArtefact if it cannot be read."""
+        stored = arrays.get(_ARRAY)
+        if stored is None:
+            return cls()
+        try:
+            return msgspec.json.decode(stored.tobytes(), type=cls)
+        except msgspec.DecodeError as error:
+            raise CorruptArtefact(f"the model of choices cannot be read: {error}") from error
+
+
+UNFITTED = ChoiceModel()
+
+
+class CodedNames(NamedTuple):
+    """What the codes of `ShownPlaces` stand for."""
+
+    animals: Sequence[str]
+    traits: Mapping[str, Sequence[str]]
+
+
+def fit_choices(shown: ShownPlaces, names: CodedNames, pages: int) -> ChoiceModel:
+    """The model of these choices, rows in the order of time.
+
+    The defaults where too little was opened, or where choices that were held out are no likelier
+    for having learned.
+    """
+    opened = int(shown.opened.sum())
+    if opened < MIN_OPENED:
+        return UNFITTED
+    better_by = _better_by(shown)
+    if better_by <= 0:
+        return UNFITTED
+    found = _opening(shown)
+    asking = _asking(shown)
+    usual = found.attention
+    counted = _animal_counts(shown, found)
+    seen = np.bincount(shown.animal, minlength=shown.animals) > 0
+    return ChoiceModel(
+        intercept=found.intercept,
+        weights=found.weights,
+        asking={} if asking is None else asking.weights,
+        levels=_named(found, names),
+        asking_levels={} if asking is None else _named(asking, names),
+        visitor_variances=_visitor_variances(shown, found),
+        own=found.variances[ANIMAL],
+        attention=tuple(usual.round(6).tolist()),
+        attention_learned=_learns_attention(shown),
+        counts={
+            names.animals[code]: AnimalCounts(*counted[:, code].round(4).tolist())
+            for code in np.flatnonzero(seen).tolist()
+        },
+        pages=pages,
+        opened=opened,
+        better_by=better_by,
+    )
+
+
+def _opening(shown: ShownPlaces) -> Effects:
+    return fit_effects(
+        shown, shown.opened, usual_attention(), learn_attention=_learns_attention(shown)
+    )
+
+
+def _learns_attention(shown: ShownPlaces) -> bool:
+    return int(shown.explored.sum()) >= _MIN_EXPLORED
+
+
+def _asking(shown: ShownPlaces) -> Effects | None:
+    """What makes visitors ask for an animal that they opened; None where too few ever did."""
+    if int(shown.inquired.sum()) < _MIN_INQUIRIES:
+        return None
+    opened = shown.take(shown.opened)
+    return fit_effects(
+        opened,
+        opened.inquired,
+        np.ones(len(usual_attention())),
+        _ASKING_VARIANCES,
+        learn_attention=False,
+        factors=_ASKING_FACTORS,
+        prior=_ASKING,
+    )
+
+
+def _better_by(shown: ShownPlaces) -> float:
+    """The gain in the log-likelihood of the newest tenth, for having learned from the others."""
+    cut = int(len(shown) * (1 - _HELD_OUT))
+    before, after = shown.take(np.arange(cut)), shown.take(np.arange(cut, len(shown)))
+    if not before.opened.any():
+        return 0.0
+    found = _opening(before)
+    learned = found.attention[after.place] * expit(_log_odds(after, found))
+    plain = sum(mean * after.factors[name] for name, (mean, _) in FACTORS.items())
+    usual = usual_attention()[after.place]
+    rate = _calibrated(np.asarray(plain), usual, after.opened)
+    return _likelihood(learned, after.opened) - _likelihood(rate, after.opened)
+
+
+def _calibrated(odds: Floats, attention: Floats, chosen: Mask) -> Floats:
+    """The chances by the weights before any training, with the best of all intercepts."""
+    intercept = -2.5
+    for _ in range(20):
+        chance = expit(odds + intercept)
+        looked = looked_at(attention, chance, chosen)
+        slope = float((looked * (chosen - chance)).sum())
+        intercept += float(np.clip(slope / (looked * chance * (1 - chance)).sum(), -1, 1))
+    return attention * expit(odds + intercept)
+
+
+def _likelihood(chance: Floats, chosen: Mask) -> float:
+    safe = np.clip(chance, 1e-9, 1 - 1e-9)
+    return float(np.where(chosen, np.log(safe), np.log1p(-safe)).mean())
+
+
+def _log_odds(shown: ShownPlaces, found: Effects, *, own: bool = True) -> Floats:
+    """To open each row's animal; a level that the training never met counts 0."""
+    total = np.full(len(shown), found.intercept)
+    for name, weight in found.weights.items():
+        total += weight * shown.factors[name]
+    for name in (*TRAITS, ANIMAL) if own else TRAITS:
+        codes = shown.animal if name == ANIMAL else shown.traits[name][shown.animal]
+        values = np.append(found.levels[name], 0.0)
+        total += values[np.minimum(codes, len(values) - 1)]
+    return total
+
+
+def _animal_counts(shown: ShownPlaces, found: Effects) -> NDArray[np.float64]:
+    """Opened, looked at and expected of each animal, shape (3, animals)."""
+    chance = expit(_log_odds(shown, found, own=False))
+    looked = looked_at(found.attention[shown.place], chance, shown.opened)
+    columns = (shown.opened.astype(float), looked, looked * chance)
+    return np.array([np.bincount(shown.animal, one, shown.animals) for one in columns])
+
+
+def _visitor_variances(shown: ShownPlaces, found: Effects) -> dict[str, float]:
+    """The variances of visitors' likings, from the newest rows."""
+    newest = shown.take(np.arange(max(0, len(shown) - _ROWS), len(shown)))
+    odds = _log_odds(newest, found) - found.weights["visitor"] * newest.factors["visitor"]
+    attention = found.attention[newest.place]
+    for _ in range(5):  # without their likings visitors open less, or more
+        chance = expit(odds)
+        looked = looked_at(attention, chance, newest.opened)
+        pull, firm = looked * (newest.opened - chance), looked * chance * (1 - chance)
+        odds += float(np.clip(pull.sum() / firm.sum(), -1, 1))
+    codes, columns = kinds_of(
+        newest.visitor, newest.traits, newest.animal, newest.factors["distance"], VISITOR_TRAITS
+    )
+    prior = np.array(list(VISITOR_VARIANCES.values()))
+    learned = moment_variances(pull, firm, codes, columns, prior)
+    return dict(zip(VISITOR_VARIANCES, learned.round(4).tolist(), strict=True))
+
+
+def _named(found: Effects, names: CodedNames) -> dict[str, dict[str, float]]:
+    return {
+        name: {
+            names.traits[name][code]: round(value, 5)
+            for code, value in enumerate(found.levels[name].tolist())
+            if value
+        }
+        for name in TRAITS
+    }

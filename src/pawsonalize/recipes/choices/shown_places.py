@@ -1,0 +1,93 @@
+"""What visitors were shown, and what they made of it, as columns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+TRAITS = ("species", "breed", "family", "size", "age", "colour", "shelter")
+"""What animals are alike in. All but the last are what a visitor may have a visitor for."""
+
+VISITOR_TRAITS = TRAITS[:-1]
+
+FACTORS = MappingProxyType(
+    {
+        "group": (1.0, 0.5),
+        "visitor": (1.0, 0.05),
+        "seen": (-0.5, 0.5),
+        "waiting": (0.0, 0.05),
+        "distance": (2.0, 1.0),
+        "far": (1.0, 1.0),
+        "photos": (0.3, 0.1),
+        "compatibility": (0.7, 0.1),
+    }
+)
+"""What differs between places beside the animal itself: its weight before any training, and how
+far a training may well lead away from that, as a variance.
+
+`group` is the affinity for the animal's group by events, `visitor` that by pages as it was before
+the page. `seen` is the log of 1 + the attention that the visitor paid to the animal before. The
+others are the factors of `engine.serving.animals.factors`, `far` being the distance itself.
+"""
+
+BOUNDED = frozenset({"group", "visitor", "waiting", "compatibility"})
+"""Weights that are at least 0, whatever was chosen: waiting may lift, never sink."""
+
+_FADES = 0.6
+PLACES = 500
+
+
+def usual_attention(places: int = PLACES) -> Floats:
+    """How likely each place is looked at beside the first, where nothing was learned of it.
+
+    1 / place ** 0.6: a documented default, between what is measured of lists and of grids.
+    """
+    return np.asarray(1 / np.arange(1, places + 1) ** _FADES)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPlaces:
+    """Places of pages, a row for each; columns have the shape (rows,)."""
+
+    visitor: Ints
+    """Codes of visitors."""
+    animal: Ints
+    """Codes of animals."""
+    place: Ints
+    """From 0."""
+    opened: Mask
+    inquired: Mask
+    """Asked about, applied for or adopted."""
+    explored: Mask
+    """Whether chance alone put it there."""
+    factors: Mapping[str, Floats]
+    """By the names of `FACTORS`."""
+    traits: Mapping[str, Ints]
+    """By the names of `TRAITS`: the code of each animal's value, shape (animals,)."""
+
+    def __len__(self) -> int:
+        return len(self.animal)
+
+    @property
+    def animals(self) -> int:
+        """How many animals there are."""
+        return len(self.traits[TRAITS[0]])
+
+    def take(self, rows: Ints | Mask) -> "ShownPlaces":
+        """The same of some rows only."""
+        return ShownPlaces(
+            self.visitor[rows],
+            self.animal[rows],
+            self.place[rows],
+            self.opened[rows],
+            self.inquired[rows],
+            self.explored[rows],
+            {name: column[rows] for name, column in self.factors.items()},
+            self.traits,
+        )
