@@ -159,12 +159,13 @@ class Runtime:
         about = self._item_in_question(served, query.item_id)
         context = replace(self._context(served, query, about), availability=availability)
         scores = served.model.score_catalogue(context)
-        scores = taken_off(scores, context, served.model.item_ids)
+        item_ids = served.model.item_ids
+        scores = taken_off(scores, context, item_ids)
         name = query.recommendation_id or new_recommendation_id(query.now)
-        available = _available(served.model.item_ids, availability, about)
+        available = _available(item_ids, availability, about)
         chosen, promotions = self._chosen(served, scores, name, available, query)
         places = list(chosen.positions)
-        ids = [served.model.item_ids[place] for place in places]
+        ids = [item_ids[place] for place in places]
         reasons = reasons_for(served.model.contributions(context, ids)) if query.explain else _NONE
         odds = chosen.propensities
         shown = scores[places].tolist()
