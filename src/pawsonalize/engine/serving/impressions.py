@@ -9,7 +9,9 @@ from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.events import Visitor
 from pawsonalize.storage.impressions import Impression, Impressions
 
-_LINGER_SECONDS = 0.05
+# Each commit makes readers forget the pages they know, and writes nearly as many pages for a few
+# answers as for many.
+_LINGER_SECONDS = 0.25
 _MAX_WAITING = 100_000
 
 log = structlog.get_logger()
