@@ -41,7 +41,8 @@ class ImpressionLog:
             self._note_lost(1, "more came in than could be written")
             return
         self._waiting.append(impression)
-        self._wake.set()
+        if not self._wake.is_set():  # to set it takes a lock, and it is set already in a busy hour
+            self._wake.set()
 
     def waiting_of(self, visitor: Visitor) -> list[Impression]:
         """The visitor's answers that are yet to be written."""

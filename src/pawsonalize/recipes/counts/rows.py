@@ -56,8 +56,9 @@ class SparseRows:
         # Position p of the concatenated rows lies at p plus its row's start less its row's place.
         at = np.arange(ends[-1] if len(ends) else 0)
         at += (starts - ends + lengths).repeat(lengths)
-        # Places of the native size are added in half the time.
-        columns, values = self.columns[at].astype(np.intp), self.values[at]
+        # Places of the native size are added in half the time; `clip` takes fastest.
+        columns = self.columns.take(at, mode="clip").astype(np.intp)
+        values = self.values.take(at, mode="clip")
         for sums, scales in zip(np.atleast_2d(out), np.atleast_2d(factors), strict=True):
             np.add.at(sums, columns, values * scales.repeat(lengths))
 
