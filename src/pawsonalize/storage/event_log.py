@@ -133,8 +133,7 @@ class EventLog:
 
     def deeds_of(self, visitor: Visitor, at: int, limit: int) -> list[Deed]:
         """The visitor's newest events with animals and `sent_at <= at`, newest first."""
-        with self._database.reading() as connection:
-            return histories.deeds(connection, self._dataset_group, visitor, at, limit)
+        return histories.deeds(self._database, self._dataset_group, visitor, at, limit)
 
     def history(self, visitor: Visitor, query: HistoryQuery) -> list[LoggedEvent]:
         """The visitor's events, newest first: the user's own and those of bound sessions."""

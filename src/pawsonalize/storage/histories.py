@@ -109,13 +109,13 @@ OF_AN_ANIMAL = events.c.animal_id.is_not(None)
 
 
 def deeds(
-    connection: Connection, dataset_group: str, visitor: Visitor, at: int, limit: int
+    database: Database, dataset_group: str, visitor: Visitor, at: int, limit: int
 ) -> list[Deed]:
     """The visitor's newest events with animals up to `at`, newest first."""
-    owned = _resolve(connection, dataset_group, visitor, at)
-    statement = _DEEDS_OF[owned.user_id is not None, owned.session_id is not None]
+    owned = _resolve(database, dataset_group, visitor, at)
+    wanted = _DEEDS_OF[owned.user_id is not None, owned.session_id is not None]
     parameters = _parameters(dataset_group, owned, at) | {"limit": limit}
-    return [Deed(*row) for row in connection.execute(statement, parameters)]
+    return [Deed(*row) for row in database.rows(wanted, parameters)]
 
 
 def page(
@@ -209,6 +209,6 @@ _RECENT_OF = {
     for by_user, by_session in ((True, False), (False, True), (True, True))
 }
 _DEEDS_OF = {
-    (by_user, by_session): _newest(DEED, by_user, by_session, (OF_AN_ANIMAL,))
+    (by_user, by_session): PreparedSelect(_newest(DEED, by_user, by_session, (OF_AN_ANIMAL,)))
     for by_user, by_session in ((True, False), (False, True), (True, True))
 }
