@@ -42,6 +42,7 @@ class Ours:
     """Days between two trainings."""
     now: int = 0
     _trained: int = 0
+    _refreshed: int = 0
     _counted: int = 0
     _answer: str = ""
     _visitor: Visitor | None = None
@@ -50,7 +51,7 @@ class Ours:
     _events: int = 0
 
     def __post_init__(self) -> None:
-        self.now = self._trained = self.drawn.start
+        self.now = self._trained = self._refreshed = self.drawn.start
         listed = [
             replace(
                 one, history=(StatusChange(AnimalStatus.AVAILABLE, int(at)),), photos=("p",) * n
@@ -129,16 +130,30 @@ class Ours:
         if self.now - self._counted > DAY // 12:
             self._counted = self.now
             self._settle()
+            self.engine.recommending.refresh()
             self.engine.available.count_shown()
             self.engine.individuals.count_choices(self.now)
         if self.now - self._trained > self.every * DAY:
-            self._trained = self.now
+            self._trained = self._refreshed = self.now
             self._settle()
-            version = self.adapters.versions.create(RECOMMENDER, as_of=self.now, now=self.now)
-            trained = self.adapters.trainer.train(version.name)
-            self.adapters.campaigns.update(RECOMMENDER, trained.name, self.now)
-            follow_campaign(self.engine.live[RECOMMENDER])
-            self.engine.individuals.count_choices(self.now)
+            self._train()
+        if self.now - self._refreshed > DAY:
+            self._refreshed = self.now
+            self._refresh()
+
+    def _train(self) -> None:
+        version = self.adapters.versions.create(RECOMMENDER, as_of=self.now, now=self.now)
+        trained = self.adapters.trainer.train(version.name)
+        self.adapters.campaigns.update(RECOMMENDER, trained.name, self.now)
+        follow_campaign(self.engine.live[RECOMMENDER])
+        self.engine.individuals.count_choices(self.now)
+
+    def _refresh(self) -> None:
+        """Count what is new into the served version, as a process beside the server does."""
+        live = self.engine.live[RECOMMENDER]
+        if live.is_ready:
+            self.adapters.refresher.refresh(live.current.version.name, self.now)
+            follow_campaign(live)
 
     def _settle(self) -> None:
         """Wait until all pages are written, so that what is counted does not depend on the load."""

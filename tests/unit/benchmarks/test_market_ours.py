@@ -11,6 +11,7 @@ from benchmarks.markets.worlds import WORLDS, smaller
 
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.engine.resources.defaults import RECOMMENDER
+from pawsonalize.engine.serving.served import Served
 
 MARKET = replace(
     smaller(WORLDS["wide"], 0.05),
@@ -49,7 +50,7 @@ class Played:
     drawn: Drawn
     copy: Copy
     heard: list[Shown]
-    is_fitted: bool
+    trained: Served
     events: dict[str, int]
     pages: list[tuple[str, ...]]
     status: list[AnimalStatus]
@@ -68,7 +69,7 @@ def played() -> Played:
             drawn,
             copy,
             watching.heard,
-            ours.engine.live[RECOMMENDER].current.choices.is_fitted,
+            ours.engine.live[RECOMMENDER].current,
             {kind: count for (_, kind), count in adapters.log.types().items()},
             [
                 tuple(ids[0] for ids in page.animal_ids or ())
@@ -79,7 +80,12 @@ def played() -> Played:
 
 
 def test_a_training_in_the_market_learns_from_its_pages(played: Played) -> None:
-    assert played.is_fitted
+    assert played.trained.choices.is_fitted
+
+
+def test_counts_follow_the_log_between_trainings(played: Played) -> None:
+    assert played.trained.counts is not None
+    assert played.trained.cut.log_offset > played.trained.version.log_offset
 
 
 def test_each_page_is_logged_as_it_was_shown(played: Played) -> None:

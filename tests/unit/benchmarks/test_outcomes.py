@@ -1,11 +1,13 @@
 """What orders made of markets: the figures of one, over seeds and over worlds."""
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from benchmarks import outcomes
+from benchmarks.child import ROOT
 from benchmarks.markets.draw import draw
 from benchmarks.markets.figures import Figures, Row, figures, over_seeds, over_worlds
 from benchmarks.markets.play import play
@@ -91,3 +93,9 @@ def test_seeds_are_named_or_numbers() -> None:
     assert outcomes.read_seeds("7") == (7,)
     with pytest.raises(ValueError, match="nonsense"):
         outcomes.read_seeds("nonsense")
+
+
+def test_each_world_has_its_line_in_the_documentation() -> None:
+    page = (ROOT / "docs/reference/benchmarks.md").read_text(encoding="utf-8")
+    section = page.partition("| world |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)`", section, re.M) == list(WORLDS)
