@@ -92,6 +92,14 @@ def test_who_is_adopted_is_shown_no_more_and_who_adopts_visits_no_more(tiny: Dra
         assert len(adopted) == len(adopters) > 0
 
 
+def test_nobody_is_adopted_twice_by_visitors_of_the_same_minutes(tiny: Drawn) -> None:
+    crowded = tuple(replace(one, at=tiny.end) for one in tiny.sessions)
+    watching = Watching(Oracle(tiny))
+    play(replace(tiny, sessions=crowded), {"one": watching})
+    adopted = [shown.adopted for shown in watching.heard if shown.adopted is not None]
+    assert len(adopted) == len(set(adopted)) > 1
+
+
 def test_what_was_opened_is_not_shown_again_in_the_session(tiny: Drawn) -> None:
     one = Watching(Popular(tiny))
     play(tiny, {"one": one})
