@@ -5,9 +5,10 @@
 
 Leave-one-out: a model learns from all but each user's last two events and guesses the last,
 given all before it (`--split validation`: the one before the last, for choosing settings
-without reading the test; `--split time`: each known user's first event after the newest 10% of
-the events begin, which leaves out other users' future). All items are ranked, the seen are
-masked. Every fit runs in a process of its own. `--attributes` (JSON from item to list of
+without reading the test). `--split time` leaves out other users' future: a model learns from the
+oldest 90% of the events and guesses the last event of every user whose last one is later, given
+all before it; sequences have no times, so it needs interactions. All items are ranked, the seen
+are masked. Every fit runs in a process of its own. `--attributes` (JSON from item to list of
 values, or RecBole's `.item`) reach ours alone.
 
 Peers: `pip install --group bench` (implicit), and for SASRec an environment of its own, since
@@ -136,7 +137,10 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, default=1, help=argparse.SUPPRESS)
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.sequences and options.split == "time":
+        parser.error("--split time needs --interactions: sequences have no times")
+    return options
 
 
 def main(arguments: Sequence[str]) -> None:

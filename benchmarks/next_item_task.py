@@ -58,8 +58,13 @@ def make_task(data: Interactions, split: Split, users: int | None = None, seed: 
 
     Leave-one-out trains on all but the last two events of each user who has three or more (all
     of the others'), for the test and the validation alike; so the validation event is known to
-    the test's context, not to the model. By time, the model knows what came before the cut, and
-    the question is each known user's first event after it.
+    the test's context, not to the model.
+
+    By time, the model learns from the oldest 90% of the events, and the question is the last event
+    of every user whose last one is later, given all of theirs before it, those after the cut
+    included. What counts: any user with an event before the last, whether the model met them or
+    not, and any item; one that first appears after the cut is unknown to the model, and a miss of
+    those who know no better.
     """
     train, target = _by_time(data) if split == "time" else _leave_one_out(data, split)
     if users is not None and users < len(target):
@@ -77,11 +82,9 @@ def _leave_one_out(data: Interactions, split: Split) -> tuple[NDArray[np.bool_],
 
 
 def _by_time(data: Interactions) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    cut = np.quantile(data.time, _TIME_SHARE)
-    train = data.time < cut
-    known = np.bincount(data.user[train], minlength=data.n_users)
-    target = data.start[:-1] + known
-    return train, target[(known > 0) & (target < data.start[1:])]
+    train = data.time < np.quantile(data.time, _TIME_SHARE)
+    first, last = data.start[:-1], data.start[1:] - 1
+    return train, last[(last > first) & ~train[last]]
 
 
 def judge(task: Task, scorer: Scorer) -> Judged:

@@ -38,11 +38,23 @@ def test_leave_one_out_learns_from_all_but_the_last_two() -> None:
     assert set(test.target.tolist()) < set((data.start[1:] - 1).tolist())
 
 
-def test_by_time_nothing_after_the_cut_is_learned() -> None:
-    data = data_of("abcdefghijklmnopqrst", "ab")
+def test_by_time_the_last_event_of_each_later_user_is_asked() -> None:
+    """User 0 has two events after the cut; 1 ends before it; 2 came after it; 3 has one event."""
+    rows = [("0", f"i{at}", at, "view") for at in range(36)]
+    rows += [("1", "i1", 1, "view"), ("1", "i2", 2, "view")]
+    rows += [("0", "late", 90, "view"), ("0", "later", 91, "view")]
+    rows += [("2", "new", 92, "view"), ("2", "i3", 93, "view"), ("3", "i4", 94, "view")]
+    data = numbered(rows, {}, seed=0)
     task = make_task(data, "time")
-    assert data.time[task.train].max() < data.time[~task.train].min()
-    assert data.time[task.target].tolist() == [data.time[~task.train].min()]
+    assert data.time[task.train].max() < 90 <= data.time[~task.train].min()
+    assert sorted(data.time[task.target].tolist()) == [91, 93]
+    before = context(data, int(task.target[data.time[task.target] == 91][0]))
+    assert before.events[0].time == 90
+
+
+def test_sequences_without_times_are_not_split_by_time(sequences: Path) -> None:
+    with pytest.raises(SystemExit):
+        next_item.main(["--sequences", str(sequences), "--split", "time"])
 
 
 def test_a_tie_gets_its_expected_rank_and_a_masked_target_is_a_miss() -> None:
