@@ -10,6 +10,13 @@ import numpy as np
 import pytest
 
 from pawsonalize.engine.serving.ranking import reasons_for
+from pawsonalize.recipes.counts.log import read_visits
+from pawsonalize.recipes.counts.weights import WeighedLog
+from pawsonalize.recipes.learned import ranker
+from pawsonalize.recipes.learned.design import Design
+from pawsonalize.recipes.learned.features import describe, features, propose
+from pawsonalize.recipes.learned.requests import at_positions
+from pawsonalize.recipes.learned.samples import Samples
 from pawsonalize.recipes.user_personalization import (
     UserPersonalization,
     UserPersonalizationModel,
@@ -77,3 +84,35 @@ def test_without_lightgbm_the_linear_blend_stands_alone(tmp_path: Path) -> None:
         check=False,
     )
     assert done.stdout.split() == ["0", ITEMS[22]], done.stderr
+
+
+def test_some_requests_of_a_batch_are_described_as_all_are(
+    model: UserPersonalizationModel,
+) -> None:
+    """Trainings describe only requests whose choice is a candidate."""
+    assert model.learned is not None
+    tables = model.learned.tables
+    log = read_visits(WeighedLog(walks(), SETTINGS.event_weights))
+    users = np.arange(5)
+    facets = np.zeros((len(log.items), 0), np.int64)
+    r = at_positions(log, tables.index, None, users, log.lengths[:5] - 1, facets, tables.design)
+    rows = np.array([1, 4])
+    some = describe(tables, r.only(rows), propose(tables, r).only(rows))
+    np.testing.assert_array_equal(some.x, features(tables, r).x[rows])
+
+
+@pytest.mark.parametrize(("reached", "trees"), [(0.504, False), (0.52, True)])
+def test_trees_that_add_less_than_a_hundredth_are_left_out(
+    monkeypatch: pytest.MonkeyPatch, reached: float, trees: bool
+) -> None:
+    """The linear score alone reaches .5 of the held-out choices."""
+    dice = np.random.default_rng(0)
+    x = dice.normal(size=(400, 8, 2)).astype(np.float32)
+    y = np.eye(8, dtype=bool)[x[:, :, 0].argmax(axis=1)]
+    samples = Samples(x, y, np.ones_like(y), 400)
+    found = iter([0.5, reached, 0.4, 0.1])
+    monkeypatch.setattr(ranker, "ndcg_at_10", lambda score, y: next(found))
+    design = Design(trees=2)
+    fitted = ranker.fit_ranker(samples, samples, ("slow_log", "mixture"), design)
+    assert fitted is not None
+    assert (fitted.trees is not None) == trees

@@ -23,10 +23,10 @@ class Design:
     """Fewer training requests than this teach nothing: no ranker is fitted."""
     sample_cap: int = 24_000
     """Training requests at most."""
-    newest_requests: int = 3_000
-    """With times, this many newest requests are enough: those before know more of the future."""
+    newest_requests: int = 12_000
+    """With times, this many newest requests at most: those before know more of the future."""
     trees: int = 160
-    """Boosting rounds at most; later ones gained nothing on requests of the next position."""
+    """Boosting rounds at most."""
     seed: int = 0
 
     window: int = 10
@@ -58,14 +58,16 @@ class Design:
     """Above this many counts the rows are pruned before factorising."""
     sample_cells: int = 300_000_000
     """Training requests times items: the dense work done at most."""
-    sample_depth: int = 8
+    sample_depth: int = 32
     """At most this many newest positions of a user become training requests."""
     negatives: int = 59
     holdout: float = 0.15
     folds: int = 4
-    leaves: int = 31
+    leaves: int = 15
     bins: int = 63
-    learning_rate: float = 0.06
+    learning_rate: float = 0.1
     patience: int = 20
+    top: int = 20
+    """Pairs of candidates count of which one is among so many first; see LightGBM's lambdarank."""
     threads: int = 2
     """Threads of a training; a request uses one."""

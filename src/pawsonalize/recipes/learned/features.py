@@ -138,13 +138,28 @@ _LEAST_LOG = 0.01  # added to shares of the best before their log is taken
 
 
 @dataclass(frozen=True, slots=True)
-class Featured:
-    """N candidates of each of B requests, best of the blend first, and what is known of them."""
+class Proposed:
+    """N candidates of each of B requests, best of the blend first."""
 
     top: Array
     """Catalogue positions, shape (B, N)."""
     there: Array
     """False for one that must not be proposed, where there are fewer than N, shape (B, N)."""
+    found: Signals
+
+    def only(self, rows: Array) -> "Proposed":
+        """Those of some requests."""
+        return Proposed(self.top[rows], self.there[rows], self.found.only(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class Featured:
+    """What is known of the candidates."""
+
+    top: Array
+    """As in `Proposed`."""
+    there: Array
+    """As in `Proposed`."""
     x: Array
     """Features, shape (B, N, F) float32."""
     parts: Array
@@ -169,13 +184,24 @@ def features(
     t: Tables, r: Requests, hidden: Hidden | None = None, outside: Sequence[str] = ()
 ) -> Featured:
     """Choose the candidates and describe them."""
+    return describe(t, r, propose(t, r, hidden, outside))
+
+
+def propose(
+    t: Tables, r: Requests, hidden: Hidden | None = None, outside: Sequence[str] = ()
+) -> Proposed:
+    """Choose the candidates."""
     found = signals(t, r, hidden, outside)
     top = choose(found.blend, t.design.candidates)
-    blend = _at(found.blend, top)
-    there = np.isfinite(blend)
+    return Proposed(top, np.isfinite(_at(found.blend, top)), found)
+
+
+def describe(t: Tables, r: Requests, proposed: Proposed) -> Featured:
+    """Say of the candidates what the ranker reads."""
+    top, there, found = proposed.top, proposed.there, proposed.found
     popularity = t.trend.total[top]
     root = np.sqrt(popularity + 1.0)
-    behaviour = _behaviour(t, found, top, np.where(there, blend, 0.0), root)
+    behaviour = _behaviour(t, found, top, np.where(there, _at(found.blend, top), 0.0), root)
     blocks = [
         behaviour,
         *_request_columns(t, r, found, popularity),

@@ -13,7 +13,8 @@ from pawsonalize.recipes.learned.trees import Trees, grow
 
 Array = NDArray[Any]
 _NEVER = -1e30  # a score, not minus infinity: times 0 it is 0
-_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+_WEIGHTS = (0.0, 0.5, 1.0)
+_WORTH = 1.01  # times what the linear score reaches alone: trees cost time in every request
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,12 @@ def fit_ranker(
     recall = len(held.x) / held.requests
     found = [recall * ndcg_at_10(base + w * more, held.y) for w in _WEIGHTS]
     mixture = np.where(held.there, held.x[:, :, names.index("mixture")], _NEVER)
-    if max(found) <= recall * ndcg_at_10(mixture, held.y):
+    best = int(np.argmax(found))
+    if found[best] < _WORTH * found[0]:
+        best = 0
+    if found[best] <= recall * ndcg_at_10(mixture, held.y):
         return None
-    weight = _WEIGHTS[int(np.argmax(found))]
+    weight = _WEIGHTS[best]
     heat = _fit_heat(base + weight * more, held.y)
     return Ranker(names, linear, trees if weight > 0 else None, weight, heat, recall, tuple(found))
 

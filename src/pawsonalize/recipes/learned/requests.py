@@ -52,6 +52,28 @@ class Requests:
     ids: tuple[str, ...] = ()
     """Of a live request the ids in `context`, newest first; of others none."""
 
+    def only(self, rows: Array) -> "Requests":
+        """Some of the requests, `rows` in ascending order."""
+        place = np.full(len(self.lengths), -1)
+        place[rows] = np.arange(len(rows))
+        known = place[self.seen_request] >= 0
+        return Requests(
+            context=self.context[rows],
+            cells=self.cells[rows],
+            worth=self.worth[rows],
+            lengths=self.lengths[rows],
+            now=self.now[rows],
+            idle=self.idle[rows],
+            users=self.users[rows],
+            seen_request=place[self.seen_request[known]],
+            seen_item=self.seen_item[known],
+            seen_age=self.seen_age[known],
+            cuts=None if self.cuts is None else self.cuts[rows],
+            availability=None if self.availability is None else self.availability[rows],
+            facets=self.facets[rows],
+            ids=self.ids,
+        )
+
 
 def at_positions(
     log: VisitLog,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.recipes.counts.log import VisitLog
 from pawsonalize.recipes.learned.design import Design
-from pawsonalize.recipes.learned.features import features
+from pawsonalize.recipes.learned.features import describe, propose
 from pawsonalize.recipes.learned.requests import at_positions
 from pawsonalize.recipes.learned.signals import hide
 from pawsonalize.recipes.learned.tables import Counted, Tables, without_fold
@@ -114,16 +114,19 @@ def _cut(c: Counted, tables: Tables, users: Array, cuts: Array, size: int) -> li
 
     def work(part: slice) -> Samples:
         r = at_positions(log, c.tables.index, c.stays, users[part], cuts[part], c.facets, d)
-        found = features(tables, r, hide(c, users[part], cuts[part]))
-        y = (found.top == targets[part, None]) & found.there
+        proposed = propose(tables, r, hide(c, users[part], cuts[part]))
+        y = (proposed.top == targets[part, None]) & proposed.there
         hit = y.any(axis=1)
+        read = np.flatnonzero(hit) if hit.any() else np.zeros(1, np.int64)  # no shape has size 0
+        found, y = describe(tables, r.only(read), proposed.only(read)), y[hit]
+        there, x = found.there[hit[read]], found.x[hit[read]]
         rng = np.random.default_rng([d.seed, part.start, size])
-        kept = _thin(y[hit], found.there[hit], size, rng)
+        kept = _thin(y, there, size, rng)
         return Samples(
-            x=np.take_along_axis(found.x[hit], kept[:, :, None], 1),
-            y=np.take_along_axis(y[hit], kept, 1),
-            there=np.take_along_axis(found.there[hit], kept, 1),
-            requests=len(y),
+            x=np.take_along_axis(x, kept[:, :, None], 1),
+            y=np.take_along_axis(y, kept, 1),
+            there=np.take_along_axis(there, kept, 1),
+            requests=len(hit),
         )
 
     step = max(1, min(_CHUNK, _CHUNK_CELLS // log.n_items))

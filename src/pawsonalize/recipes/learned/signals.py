@@ -43,6 +43,17 @@ class Signals:
     places: Array
     """Where the context lies among the factors, by `FACTOR_RATES`; shape (B, rates, rank)."""
 
+    def only(self, rows: Array) -> "Signals":
+        """Those of some requests."""
+        return Signals(
+            self.dense[rows],
+            self.most[rows],
+            self.parts[rows],
+            self.blend[rows],
+            {name: weights[rows] for name, weights in self.weights.items()},
+            self.places[rows],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
