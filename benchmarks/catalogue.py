@@ -33,12 +33,14 @@ def shared_data() -> Path:
 
 
 def next_item_runs(folder: Path, *limits: str) -> Runs:
-    """One run for each data set that is there."""
-    return tuple(
-        (_option(name), str(folder / name), *limits)
-        for name in ("Beauty.txt", "Yelp.txt", "ml-100k.inter")
-        if (folder / name).exists()
-    )
+    """One run for each data set that is there, and one more by time if it has times."""
+    runs: list[tuple[str, ...]] = []
+    for name in ("Beauty.txt", "Yelp.txt", "ml-100k.inter"):
+        if (folder / name).exists():
+            run = (_option(name), str(folder / name))
+            splits = [(), ("--split", "time")] if name.endswith(".inter") else [()]
+            runs += [(*run, *split, *limits) for split in splits]
+    return tuple(runs)
 
 
 def _option(name: str) -> str:
@@ -83,7 +85,7 @@ def benchmarks() -> dict[str, Benchmark]:
             "Memory of an import", (("--rows", "1000"),), (("--rows", "100000"),)
         ),
         "next_item": Benchmark(
-            "Accuracy on public data, leave-one-out",
+            "Accuracy on public data, leave-one-out and by time",
             next_item_runs(sequences, "--seeds", "1", "--only", "popularity", "mixture"),
             next_item_runs(
                 sequences, "--seeds", "1", "--users", "5000", "--only", "default", "popularity"

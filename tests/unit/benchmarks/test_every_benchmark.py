@@ -59,7 +59,7 @@ def test_every_module_that_can_be_run_is_in_the_catalogue() -> None:
 def test_absent_data_are_skipped_and_an_unknown_name_is_refused(tmp_path: Path) -> None:
     assert next_item_runs(tmp_path) == ()
     (tmp_path / "ml-100k.inter").write_text("")
-    assert [run[0] for run in next_item_runs(tmp_path)] == ["--interactions"]
+    assert [run[2:] for run in next_item_runs(tmp_path)] == [(), ("--split", "time")]
     assert everything.main(["nonsense"]) == 2
 
 
