@@ -101,6 +101,19 @@ def test_some_requests_of_a_batch_are_described_as_all_are(
     np.testing.assert_array_equal(some.x, features(tables, r).x[rows])
 
 
+def test_threads_that_grow_trees_sleep_while_they_wait() -> None:
+    """In a process of its own: OpenMP reads the environment once."""
+    script = (
+        "import os; os.environ.pop('OMP_WAIT_POLICY', None);"
+        "from pawsonalize.recipes.learned import trees; trees._lightgbm();"
+        "print(os.environ['OMP_WAIT_POLICY'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "passive\n"
+
+
 @pytest.mark.parametrize(("reached", "trees"), [(0.504, False), (0.52, True)])
 def test_trees_that_add_less_than_a_hundredth_are_left_out(
     monkeypatch: pytest.MonkeyPatch, reached: float, trees: bool
