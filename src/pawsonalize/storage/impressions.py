@@ -73,7 +73,7 @@ class Impression:
 
 
 class Impressions:
-    """The impressions table. Every method but `append` is about one dataset group."""
+    """The impressions table. Every method but `append` and `forget` is about one dataset group."""
 
     def __init__(self, database: Database, dataset_group: str = DEFAULT_DATASET_GROUP) -> None:
         self._database = database
@@ -179,11 +179,15 @@ class Impressions:
         with self._database.reading() as connection:
             return [_impression(row) for row in connection.execute(wanted).mappings()]
 
-    def forget(self, before: int, limit: int) -> int:
-        """Delete up to so many of the answers given before that moment; returns how many."""
+    def forget(self, before: int, first_id: str, limit: int) -> int:
+        """Delete up to so many of the answers given before that moment; returns how many.
+
+        `first_id` is the least id that an answer of then may have, so that no newer one is read.
+        How often items and animals were shown is kept: see `shown` and `AnimalExposures`.
+        """
         oldest = (
             select(impressions.c.recommendation_id)
-            .where(impressions.c.answered_at < before)
+            .where(impressions.c.recommendation_id < first_id, impressions.c.answered_at < before)
             .order_by(impressions.c.recommendation_id)
             .limit(limit)
         )
