@@ -47,7 +47,7 @@ def test_an_event_is_joined_by_its_answers_id_by_its_session_or_by_the_page_it_r
 ) -> None:
     for n in range(VISITS):
         name = visit(n, shown)
-        more = {
+        more: dict[str, dict[str, Any]] = {
             "named": {"recommendation_id": name},
             "same session": {"session": f"s{n}"},
             "reported": {"impression": ("max", "rex")},
