@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.resources.names import first_recommendation_id
 from pawsonalize.engine.resources.problems import Problems
-from pawsonalize.engine.serving.animals.pages import ShownPages, reported_page
+from pawsonalize.engine.serving.animals.pages import ShownPages, reported_page, was_shown
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.histories import Deed
 from pawsonalize.storage.impressions import Impression, Impressions
@@ -81,7 +81,7 @@ def joined_events(impressions: Impressions, log: EventLog, now: int) -> JoinedEv
 def _joined(deeds: Sequence[Deed], pages: Sequence[Impression]) -> int:
     shown, coming, joined = ShownPages(), deque(pages), 0
     for deed in deeds:
-        while coming and coming[0].as_of <= deed.sent_at:
+        while coming and was_shown(coming[0], deed):
             shown.add(coming.popleft())
         joined += reported_page(deed) is not None or shown.find(deed) is not None
     return joined

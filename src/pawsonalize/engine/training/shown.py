@@ -15,6 +15,7 @@ from pawsonalize.engine.serving.animals.pages import (
     places_seen,
     reported_page,
     visitor_of,
+    was_shown,
 )
 from pawsonalize.engine.serving.animals.traits import animal_values
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel, CodedNames, fit_choices
@@ -78,7 +79,7 @@ class _Joined:
 
     def take(self, deed: Deed, *, opened: bool, asked: bool) -> None:
         """Find the page that the event came from; it may report one itself."""
-        while self._coming and self._coming[0].as_of <= deed.sent_at:
+        while self._coming and was_shown(self._coming[0], deed):
             self._add(self._coming.popleft())
         reported = reported_page(deed)
         if reported is not None:

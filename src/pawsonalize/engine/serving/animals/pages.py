@@ -106,6 +106,15 @@ def place_of(page: Impression, animal_id: str) -> int | None:
     return None
 
 
+def was_shown(page: Impression, deed: Deed) -> bool:
+    """Whether the page was shown by the time of the deed.
+
+    A sender's clock may be slow; but the answer that the event names was given before.
+    """
+    named = deed.recommendation_id or ""
+    return page.as_of <= deed.sent_at or page.recommendation_id <= named
+
+
 def places_seen(page: Impression, opened: Iterable[int]) -> int:
     """How many places count: as many as pages show, or as far as one was opened."""
     return min(len(page.animal_ids or ()), max(MAX_IMPRESSION_ITEMS, 1 + max(opened, default=0)))
