@@ -87,7 +87,8 @@ class PageReader:
         `waiting` are the visitor's answers that the table may not have yet.
         """
         stored = self._table.pages_of(visitor, at, PAGES_READ)
-        pages = {page.recommendation_id: page for page in (*stored, *waiting)}
+        new = [page for page in waiting if page.as_of < at]
+        pages = {page.recommendation_id: page for page in (*stored, *new)}
         if not pages:
             return NO_PAGES
         newest = sorted(pages.values(), key=lambda page: page.as_of)[-PAGES_READ:]
