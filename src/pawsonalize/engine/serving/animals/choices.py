@@ -176,7 +176,7 @@ class ChoiceTables:
         """For the visitor of these pages; `liked` is the affinity for groups, by code."""
         self._grow(available)
         appeal = self._groups[1], self._colours[1], self._shelters[1]
-        if not len(pages.groups):
+        if not pages.groups or not available.ids:
             nothing = np.zeros(len(appeal[0])), np.zeros(len(appeal[1])), 0.0
             return Personal(*appeal, *nothing, np.empty(0, np.int64), np.empty(0))
         slots = [available.slot(one) for one in pages.animals]
@@ -203,11 +203,12 @@ class ChoiceTables:
         """
         self._grow(available)
         found = [available.slot(one) for one in animals]
-        slots = np.array([0 if one is None else one for one in found], np.int64)
-        appeal = self._groups[0][available.column("group", slots)]
-        appeal = appeal + self._colours[0][available.column("colour", slots)]
-        appeal += self._shelters[0][available.column("shelter", slots)]
-        appeal[[one is None for one in found]] = 0.0
+        here = np.array([one is not None for one in found], np.bool_)
+        slots = np.array([one for one in found if one is not None], np.int64)
+        appeal = np.zeros(len(animals))
+        appeal[here] = self._groups[0][available.column("group", slots)]
+        appeal[here] += self._colours[0][available.column("colour", slots)]
+        appeal[here] += self._shelters[0][available.column("shelter", slots)]
         own = sum(weight * columns[name] for name, weight in self.model.weights.items())
         return np.asarray(self.model.intercept + appeal + own)
 

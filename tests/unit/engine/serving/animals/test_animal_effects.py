@@ -1,5 +1,6 @@
 """What visitors make of each animal is counted page by page, the same in every worker."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -23,9 +24,15 @@ STOCK = [f"a{n:02}" for n in range(30)]
 class Worker:
     """One of several processes over the same tables."""
 
-    def __init__(self, shown: Impressions, log: EventLog, model: ChoiceModel = UNFITTED) -> None:
+    def __init__(
+        self,
+        shown: Impressions,
+        log: EventLog,
+        model: ChoiceModel = UNFITTED,
+        stock: Sequence[str] = STOCK,
+    ) -> None:
         self._effects = AnimalEffects(shown, log)
-        self._available: AvailableAnimals = shelf_of([animal(one) for one in STOCK])
+        self._available: AvailableAnimals = shelf_of([animal(one) for one in stock])
         self._tables = ChoiceTables(model, ChoiceWeights.of(model, Weights()))
 
     def poll(self) -> dict[str, float]:
@@ -196,3 +203,11 @@ def test_an_event_whose_senders_clock_is_slow_is_joined_to_the_answer_it_names(
     site.show("another", "a01", at=HOUR + 1)
     site.open("slow", "a00", at=0, recommendation_id=name)
     assert Worker(shown, log).poll()["a00"] > 0
+
+
+def test_pages_of_animals_that_are_all_gone_are_counted_all_the_same(
+    site: Site, shown: Impressions, log: EventLog
+) -> None:
+    site.usual_visits(5)
+    empty = Worker(shown, log, stock=())
+    assert empty.poll() == {}
