@@ -54,6 +54,8 @@ class Copy:
     on_page: Ints = field(init=False)
     home: set[int] = field(default_factory=set)
     sessions: int = 0
+    expected: float = 0.0
+    """Adoptions to be expected of what was shown: the same as they came about, with less luck."""
     refused: int = 0
     """Places of animals that are known not to get along with the visitor's home."""
 
@@ -87,6 +89,8 @@ class Copy:
             wants = to_open[page] < 1 / (1 + np.exp(-(drawn.opening + likes)))
             if session.is_bot:
                 wants[:] = True
+            else:
+                self.expected += _expected(drawn, drawn.expected(session.visitor, page))
             opened = wants & _looked_at(drawn, wants, dice)
             keen = 1 / (1 + np.exp(-(drawn.adopting + likes)))
             taken = opened & (to_adopt[page] < keen) & (not session.is_bot)
@@ -103,6 +107,17 @@ class Copy:
             self.order.hear(Shown(ask, page, opened, asked, adopted))
             if adopted is not None:
                 return
+
+
+def _expected(drawn: Drawn, likes: Floats) -> float:
+    """Adoptions to be expected of a page, whims at their mean."""
+    market, places = drawn.market, np.arange(len(likes))
+    opens = 1 / (1 + np.exp(-(drawn.opening + likes)))
+    looked = 1 / (1 + places) ** market.attention
+    if market.clicks == "cascade":
+        stays = market.patience * (1 - opens) + market.returns * opens
+        looked = np.concatenate([[1.0], np.cumprod(stays[:-1])])
+    return float((looked * opens / (1 + np.exp(-(drawn.adopting + likes)))).sum())
 
 
 def _looked_at(drawn: Drawn, wants: Mask, dice: np.random.Generator) -> Mask:

@@ -19,7 +19,7 @@ from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
 from pawsonalize.domain.schemas import DatasetType, Field, Schema
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.names import new_recommendation_id
-from pawsonalize.storage.animal_exposures import AnimalExposures
+from pawsonalize.storage.animal_exposures import AnimalExposures, add_shown_animals
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
 from pawsonalize.storage.availability import Availability
@@ -268,6 +268,14 @@ def test_animals_are_counted_where_they_were_shown(database: Database) -> None:
     assert exposures.changed(through) == ({}, through)
     Animals(database).remove(["a1"], T0)
     assert exposures.of(["a1"]) == {}
+
+
+def test_more_animals_may_be_shown_at_once_than_a_statement_can_name(database: Database) -> None:
+    Animals(database).put([REX], T0)
+    with database.writing() as connection:
+        places = [(T0, [f"gone{n}" for n in range(70_000)]), (T0, ["a1"])]
+        add_shown_animals(connection, places)
+    assert AnimalExposures(database).of(["a1", "gone1"]) == {"a1": 1}
 
 
 def test_time_alone_changes_the_supply_on_birthdays(database: Database) -> None:

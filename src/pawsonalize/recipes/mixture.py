@@ -225,8 +225,8 @@ class Mixture:
     ) -> None:
         """Write what each table proposes by itself to `parts` (tables, items + outside)."""
         s, n_items = self._settings, len(self.index.ids)
-        parts[:] = 0.0
         own, transitions, covisits, related, popularity = parts
+        parts[:3] = 0.0  # the others are written whole
 
         latest = seen.faded(s.history_decay)
         inside = seen.rows < n_items

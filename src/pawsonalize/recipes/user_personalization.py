@@ -118,12 +118,14 @@ class UserPersonalization:
 class _Answer:
     """Scores of catalogue and outside items, shape (items + outside,), and their origin.
 
-    `parts` (tables, items + outside) add up to the scores, except for the candidates `found`.
+    `parts` (tables, items + outside) times `scale` add up to the scores, except for the candidates
+    `found`.
     """
 
     scores: NDArray[np.float32]
     parts: NDArray[np.float32]
     found: Candidates | None
+    scale: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,10 +255,9 @@ class UserPersonalizationModel:
         left = float(rest.sum(dtype=np.float64))
         scale = min(1.0, (1.0 - self.learned.recall) / left) if left > 0 else 1.0
         chance = np.exp(found.utilities - found.utilities.max())
-        parts *= np.float32(scale)
-        scores = scores * np.float32(scale)
+        scores *= np.float32(scale)
         scores[found.items] = (1.0 - scale * left) * chance / chance.sum()
-        return _Answer(scores, parts, found)
+        return _Answer(scores, parts, found, scale)
 
     def _mask(self, parts: NDArray[np.float32], context: Context) -> None:
         """Take out what the visitor has seen, unless nothing else is left."""
@@ -279,7 +280,7 @@ class UserPersonalizationModel:
         level = found.utilities[best] - np.log(max(scores[found.items[best]], 1e-300))
         wanted = np.maximum(scores[columns], 1e-300)
         parts = {
-            name: part[columns].astype(np.float64) / wanted
+            name: (part[columns] * np.float32(answer.scale)).astype(np.float64) / wanted
             for name, part in zip(TABLES, answer.parts, strict=True)
         }
         whole = np.sum(list(parts.values()), axis=0)

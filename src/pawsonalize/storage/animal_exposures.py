@@ -3,16 +3,13 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
-import msgspec
 from sqlalchemy import Connection, func, select
 
 from pawsonalize.domain.events import MAX_IMPRESSION_ITEMS
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.statements import insert
+from pawsonalize.storage.statements import in_parts, insert
 from pawsonalize.storage.tables import animal_exposures, animals
 
-_DECODE_IDS = msgspec.json.Decoder(list[list[str]]).decode
-_DECODE_FACTORS = msgspec.json.Decoder(tuple[tuple[float, ...], ...]).decode
 _AT_ONCE = 5_000
 
 
@@ -56,7 +53,10 @@ def add_shown_animals(connection: Connection, lists: Iterable[tuple[int, Sequenc
         newest = max(newest, moment)
     if not shown:
         return
-    known = connection.scalars(select(animals.c.animal_id).where(animals.c.animal_id.in_(shown)))
+    known: list[str] = []
+    for part in in_parts(list(shown)):
+        named = select(animals.c.animal_id).where(animals.c.animal_id.in_(part))
+        known += connection.scalars(named)
     rows = [{"animal_id": one, "shown": shown[one], "counted_at": newest} for one in sorted(known)]
     if not rows:
         return

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Select, and_, func, or_, select
 
 from pawsonalize.storage.database import Database
+from pawsonalize.storage.prepared import PreparedSelect
 from pawsonalize.storage.statements import upsert
 from pawsonalize.storage.tables import animal_changes, availability_changes, stays
 
@@ -14,6 +15,7 @@ _NEWEST = (
     .order_by(availability_changes.c.revision.desc(), availability_changes.c.at.desc())
     .limit(1)
 )
+_NEWEST_OF_ANSWER = PreparedSelect(_NEWEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,8 @@ class Availability:
 
     def revision(self) -> Revision:
         """The revision of the newest committed change. Cheap enough to read with every answer."""
-        with self._database.reading() as connection:
-            return _revision(connection)
+        rows = self._database.rows(_NEWEST_OF_ANSWER, {})
+        return Revision(*rows[0]) if rows else Revision(0, 0)
 
     def count(self, at: int, item_ids: Collection[str] | None = None) -> dict[str, int]:
         """Available animals at that moment, by item: of these items or of all, without zeros."""

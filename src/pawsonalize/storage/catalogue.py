@@ -11,6 +11,7 @@ from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.domain.schemas import DatasetType, Field, Schema
 from pawsonalize.domain.statuses import Stay
 from pawsonalize.storage.database import Database
+from pawsonalize.storage.prepared import PreparedSelect
 from pawsonalize.storage.statements import in_parts, upsert
 from pawsonalize.storage.tables import items, schemas, stays, users
 
@@ -20,9 +21,10 @@ Value = str | float | None
 _ENCODE = msgspec.json.Encoder(order="deterministic").encode
 _DECODE = msgspec.json.Decoder(dict[str, Value]).decode
 _DECODE_FIELDS = msgspec.json.Decoder(tuple[Field, ...]).decode
-# Built once: it is asked for with every recommendation to a user.
-_ATTRIBUTES_OF = select(users.c.attributes).where(
-    users.c.dataset_group == bindparam("group"), users.c.user_id == bindparam("user")
+_ATTRIBUTES_OF = PreparedSelect(
+    select(users.c.attributes).where(
+        users.c.dataset_group == bindparam("group"), users.c.user_id == bindparam("user")
+    )
 )
 
 
@@ -105,9 +107,8 @@ class Catalogue:
     def user(self, user_id: str) -> User | None:
         """One user, or None."""
         wanted = {"group": self._dataset_group, "user": user_id}
-        with self._database.reading() as connection:
-            attributes = connection.scalar(_ATTRIBUTES_OF, wanted)
-        return None if attributes is None else User(user_id, _DECODE(attributes))
+        rows = self._database.rows(_ATTRIBUTES_OF, wanted)
+        return User(user_id, _DECODE(rows[0][0])) if rows else None
 
     def users(self) -> Iterator[User]:
         """Every user with attributes, by id."""

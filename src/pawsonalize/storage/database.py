@@ -2,15 +2,18 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
+from pawsonalize.storage.prepared import PreparedReads, PreparedSelect
 from pawsonalize.storage.tables import REVISION
 
 # One writer at a time gives offsets in commit order, so a reader that has seen offset n will
@@ -69,6 +72,7 @@ class Database:
             if self.is_local
             else self._engine.execution_options(isolation_level="AUTOCOMMIT")
         )
+        self._prepared = None if self.file is None else PreparedReads(self._engine)
         try:
             self._open(must_exist)
         except BaseException:
@@ -80,6 +84,16 @@ class Database:
         """A connection for SELECTs. Each of them sees the newest committed state."""
         with self._storage_errors(), self._reads.connect() as connection:
             yield connection
+
+    def rows(
+        self, wanted: PreparedSelect, parameters: Mapping[str, object]
+    ) -> Sequence[Sequence[Any]]:
+        """What a prepared SELECT finds in the newest committed state."""
+        if self._prepared is None:
+            with self.reading() as connection:
+                return connection.execute(wanted.statement, parameters).all()
+        with self._storage_errors():
+            return self._prepared.rows(wanted, parameters)
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -154,6 +168,8 @@ class Database:
 
     def close(self) -> None:
         """Release every connection."""
+        if self._prepared is not None:
+            self._prepared.close()
         self._engine.dispose()
 
     def _open(self, must_exist: bool) -> None:
@@ -194,6 +210,8 @@ class Database:
             raise InvalidInput(f"the database cannot hold a value of it: {error.orig}") from error
         except DBAPIError as error:
             raise StorageUnavailable(self._explain(str(error.orig))) from error
+        except sqlite3.Error as error:  # of a prepared SELECT
+            raise StorageUnavailable(self._explain(str(error))) from error
         except SQLAlchemyError as error:
             raise StorageUnavailable(f"the database did not answer: {error}") from error
 

@@ -114,8 +114,7 @@ class EventLog:
 
     def recent(self, visitor: Visitor, at: int, limit: int) -> list[RecentEvent]:
         """The visitor's newest events with `sent_at <= at`, newest first."""
-        with self._database.reading() as connection:
-            return histories.recent(connection, self._dataset_group, visitor, at, limit)
+        return histories.recent(self._database, self._dataset_group, visitor, at, limit)
 
     def deeds(self, after: int, limit: int) -> list[Deed]:
         """Events with animals and `after < offset`, in the order of offsets."""
@@ -134,14 +133,12 @@ class EventLog:
 
     def deeds_of(self, visitor: Visitor, at: int, limit: int) -> list[Deed]:
         """The visitor's newest events with animals and `sent_at <= at`, newest first."""
-        with self._database.reading() as connection:
-            return histories.deeds(connection, self._dataset_group, visitor, at, limit)
+        return histories.deeds(self._database, self._dataset_group, visitor, at, limit)
 
     def history(self, visitor: Visitor, query: HistoryQuery) -> list[LoggedEvent]:
         """The visitor's events, newest first: the user's own and those of bound sessions."""
-        with self._database.reading() as connection:
-            rows = histories.page(connection, self._dataset_group, visitor, query)
-            return [logged(row) for row in rows]
+        rows = histories.page(self._database, self._dataset_group, visitor, query)
+        return [logged(row) for row in rows]
 
     def read(self, after: int, through: int, limit: int) -> list[LoggedEvent]:
         """Events with `after < offset <= through`, in the order of offsets."""

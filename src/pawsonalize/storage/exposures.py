@@ -26,8 +26,9 @@ def add_shown(connection: Connection, lists: Iterable[tuple[str, int, Sequence[s
     """
     worth: dict[tuple[str, str], float] = defaultdict(float)
     for group, moment, item_ids in lists:
+        grown = _grown(moment)
         for item_id in item_ids[:MAX_IMPRESSION_ITEMS]:
-            worth[group, item_id] += _grown(moment)
+            worth[group, item_id] += grown
     if not worth:
         return
     statement = insert(connection, exposures)

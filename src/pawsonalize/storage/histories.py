@@ -1,7 +1,4 @@
-"""A visitor's history: the user's own events, and anonymous events of the user's sessions.
-
-Statements are built once, so that a recommendation only binds their parameters: that is fast.
-"""
+"""A visitor's history: the user's own events, and anonymous events of the user's sessions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +7,6 @@ from typing import Any
 from sqlalchemy import (
     Column,
     ColumnElement,
-    Connection,
     Row,
     Select,
     bindparam,
@@ -21,6 +17,8 @@ from sqlalchemy import (
 )
 
 from pawsonalize.domain.events import Visitor
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.prepared import PreparedSelect
 from pawsonalize.storage.tables import events, sessions
 
 
@@ -60,23 +58,24 @@ _RECENT = (
 )
 _EVERYTHING = tuple(events.columns)
 _NEWEST_FIRST = (events.c.sent_at.desc(), events.c.offset.desc())
-_OWNER = select(sessions.c.user_id).where(
-    sessions.c.session_id == bindparam("session"),
-    sessions.c.dataset_group == bindparam("group"),
-    sessions.c.bound_at <= bindparam("at"),
+_OWNER = PreparedSelect(
+    select(sessions.c.user_id).where(
+        sessions.c.session_id == bindparam("session"),
+        sessions.c.dataset_group == bindparam("group"),
+        sessions.c.bound_at <= bindparam("at"),
+    )
 )
 _END_OF_TIME = 2**62
 
 
 def recent(
-    connection: Connection, dataset_group: str, visitor: Visitor, at: int, limit: int
+    database: Database, dataset_group: str, visitor: Visitor, at: int, limit: int
 ) -> list[RecentEvent]:
     """The newest events up to `at`, as plain tuples."""
-    owned = _resolve(connection, dataset_group, visitor, at)
-    statement = _RECENT_OF[owned.user_id is not None, owned.session_id is not None]
+    owned = _resolve(database, dataset_group, visitor, at)
+    wanted = _RECENT_OF[owned.user_id is not None, owned.session_id is not None]
     parameters = _parameters(dataset_group, owned, at) | {"limit": limit}
-    rows = connection.execute(statement, parameters).all()
-    return [(row[0], row[1], row[2], row[3]) for row in rows]
+    return [(row[0], row[1], row[2], row[3]) for row in database.rows(wanted, parameters)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,37 +109,38 @@ OF_AN_ANIMAL = events.c.animal_id.is_not(None)
 
 
 def deeds(
-    connection: Connection, dataset_group: str, visitor: Visitor, at: int, limit: int
+    database: Database, dataset_group: str, visitor: Visitor, at: int, limit: int
 ) -> list[Deed]:
     """The visitor's newest events with animals up to `at`, newest first."""
-    owned = _resolve(connection, dataset_group, visitor, at)
-    statement = _DEEDS_OF[owned.user_id is not None, owned.session_id is not None]
+    owned = _resolve(database, dataset_group, visitor, at)
+    wanted = _DEEDS_OF[owned.user_id is not None, owned.session_id is not None]
     parameters = _parameters(dataset_group, owned, at) | {"limit": limit}
-    return [Deed(*row) for row in connection.execute(statement, parameters)]
+    return [Deed(*row) for row in database.rows(wanted, parameters)]
 
 
 def page(
-    connection: Connection, dataset_group: str, visitor: Visitor, query: HistoryQuery
+    database: Database, dataset_group: str, visitor: Visitor, query: HistoryQuery
 ) -> Sequence[Row[Any]]:
     """One page of the history, as rows of the events table."""
-    owned = _resolve(connection, dataset_group, visitor, _END_OF_TIME)
+    owned = _resolve(database, dataset_group, visitor, _END_OF_TIME)
     statement = _newest(
         _EVERYTHING, owned.user_id is not None, owned.session_id is not None, _conditions(query)
     )
     parameters = _parameters(dataset_group, owned, _END_OF_TIME) | {"limit": query.limit}
-    return connection.execute(statement, parameters).all()
+    with database.reading() as connection:
+        return connection.execute(statement, parameters).all()
 
 
-def _resolve(connection: Connection, dataset_group: str, visitor: Visitor, at: int) -> Visitor:
+def _resolve(database: Database, dataset_group: str, visitor: Visitor, at: int) -> Visitor:
     """Whose history it is: a session bound to a user by then is that user's."""
     if visitor.session_id is None:
         return visitor
     session = {"session": visitor.session_id, "group": dataset_group, "at": at}
-    owner = connection.scalar(_OWNER, session)
-    if owner is None:
+    owners = database.rows(_OWNER, session)
+    if not owners:
         return visitor
     # Bound to this user, its events are found anyway; bound to another, they are not ours.
-    return Visitor(user_id=visitor.user_id or owner)
+    return Visitor(user_id=visitor.user_id or owners[0][0])
 
 
 def _parameters(dataset_group: str, visitor: Visitor, at: int) -> dict[str, Any]:
@@ -205,10 +205,10 @@ def _conditions(query: HistoryQuery) -> tuple[ColumnElement[bool], ...]:
 
 
 _RECENT_OF = {
-    (by_user, by_session): _newest(_RECENT, by_user, by_session)
+    (by_user, by_session): PreparedSelect(_newest(_RECENT, by_user, by_session))
     for by_user, by_session in ((True, False), (False, True), (True, True))
 }
 _DEEDS_OF = {
-    (by_user, by_session): _newest(DEED, by_user, by_session, (OF_AN_ANIMAL,))
+    (by_user, by_session): PreparedSelect(_newest(DEED, by_user, by_session, (OF_AN_ANIMAL,)))
     for by_user, by_session in ((True, False), (False, True), (True, True))
 }

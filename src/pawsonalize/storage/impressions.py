@@ -12,6 +12,7 @@ from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Visitor
 from pawsonalize.storage.animal_exposures import add_shown_animals, first_places
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.exposures import add_shown, read_shown
+from pawsonalize.storage.prepared import PreparedSelect
 from pawsonalize.storage.statements import in_parts
 from pawsonalize.storage.tables import impressions
 
@@ -161,12 +162,11 @@ class Impressions:
         """
         asked = {"group": self._dataset_group, "at": at, "limit": limit}
         found: dict[str, Impression] = {}
-        with self._database.reading() as connection:
-            for column, name in (("user_id", visitor.user_id), ("session_id", visitor.session_id)):
-                if name is not None:
-                    rows = connection.execute(_PAGES_BY[column], {**asked, "visitor": name})
-                    pages = map(_impression, rows.mappings())
-                    found |= {page.recommendation_id: page for page in pages}
+        for column, name in (("user_id", visitor.user_id), ("session_id", visitor.session_id)):
+            if name is not None:
+                rows = self._database.rows(_PAGES_BY[column], {**asked, "visitor": name})
+                pages = (_impression(dict(zip(_NAMES, row, strict=True))) for row in rows)
+                found |= {page.recommendation_id: page for page in pages}
         return sorted(found.values(), key=lambda page: page.as_of, reverse=True)
 
     def _pages(self) -> Select[Any]:
@@ -223,22 +223,24 @@ class Impressions:
             return read_shown(connection, self._dataset_group, at)
 
 
-# Built once: a recommendation only binds the parameters.
+_NAMES = [column.key for column in impressions.columns]
 _PAGES_BY = {
-    name: select(impressions)
-    .where(
-        impressions.c[name] == bindparam("visitor"),
-        impressions.c.dataset_group == bindparam("group"),
-        impressions.c.animal_ids.is_not(None),
-        impressions.c.as_of < bindparam("at"),
+    name: PreparedSelect(
+        select(impressions)
+        .where(
+            impressions.c[name] == bindparam("visitor"),
+            impressions.c.dataset_group == bindparam("group"),
+            impressions.c.animal_ids.is_not(None),
+            impressions.c.as_of < bindparam("at"),
+        )
+        .order_by(impressions.c.as_of.desc())
+        .limit(bindparam("limit"))
     )
-    .order_by(impressions.c.as_of.desc())
-    .limit(bindparam("limit"))
     for name in ("user_id", "session_id")
 }
 
 
-def _impression(row: RowMapping) -> Impression:
+def _impression(row: RowMapping | Mapping[str, Any]) -> Impression:
     decoded = {
         name: None if row[name] is None else decode(row[name]) for name, decode in _DECODERS.items()
     }

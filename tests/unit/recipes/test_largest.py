@@ -9,7 +9,7 @@ from pawsonalize.recipes.counts.rows import largest
 
 @given(
     st.lists(st.sampled_from([-np.inf, -1.0, 0.0, 0.5, 2.0]), min_size=1, max_size=30),
-    st.integers(1, 1_000),
+    st.integers(1, 5_000),
     st.integers(1, 40),
 )
 def test_the_largest_come_first_and_ties_by_place(

@@ -1,7 +1,6 @@
 """New identifiers: time-ordered, so that an index grows at its end, and random, so unguessable."""
 
 import secrets
-from uuid import UUID
 
 from pawsonalize.domain.times import iso
 
@@ -31,7 +30,8 @@ def first_recommendation_id(moment: int) -> str:
 
 def _recommendation_id(moment: int, random: int) -> str:
     bits = moment << 80 | 7 << 76 | (random >> 62) << 64 | 2 << 62 | random & _62_BITS
-    return f"RID-{UUID(int=bits)}"
+    text = f"{bits:032x}"
+    return f"RID-{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def new_tracking_id() -> str:

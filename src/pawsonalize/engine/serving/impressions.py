@@ -9,7 +9,9 @@ from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.events import Visitor
 from pawsonalize.storage.impressions import Impression, Impressions
 
-_LINGER_SECONDS = 0.05
+# Each commit makes readers forget the pages they know, and writes nearly as many pages for a few
+# answers as for many.
+_LINGER_SECONDS = 0.25
 _MAX_WAITING = 100_000
 
 log = structlog.get_logger()
@@ -39,7 +41,8 @@ class ImpressionLog:
             self._note_lost(1, "more came in than could be written")
             return
         self._waiting.append(impression)
-        self._wake.set()
+        if not self._wake.is_set():  # to set it takes a lock, and it is set already in a busy hour
+            self._wake.set()
 
     def waiting_of(self, visitor: Visitor) -> list[Impression]:
         """The visitor's answers that are yet to be written."""

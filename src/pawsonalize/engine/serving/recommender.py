@@ -24,6 +24,7 @@ from pawsonalize.engine.serving.ranking import check_ids, known_reasons, ordered
 from pawsonalize.engine.serving.served import UNTRAINED, Served, Serving
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, ContextEvent, Floats
+from pawsonalize.recipes.counts.rows import largest
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import RANKING, RECOMMENDATION, Impression
@@ -159,12 +160,13 @@ class Runtime:
         about = self._item_in_question(served, query.item_id)
         context = replace(self._context(served, query, about), availability=availability)
         scores = served.model.score_catalogue(context)
-        scores = taken_off(scores, context, served.model.item_ids)
+        item_ids = served.model.item_ids
+        scores = taken_off(scores, context, item_ids)
         name = query.recommendation_id or new_recommendation_id(query.now)
-        available = _available(served.model.item_ids, availability, about)
+        available = _available(item_ids, availability, about)
         chosen, promotions = self._chosen(served, scores, name, available, query)
         places = list(chosen.positions)
-        ids = [served.model.item_ids[place] for place in places]
+        ids = [item_ids[place] for place in places]
         reasons = reasons_for(served.model.contributions(context, ids)) if query.explain else _NONE
         odds = chosen.propensities
         shown = scores[places].tolist()
@@ -338,15 +340,7 @@ def _best(
     if available is not None:
         known = np.flatnonzero(available)
         return known[_best(scores[known], limit)]
-    if limit == 0:
-        return np.empty(0, np.intp)
-    if limit < len(scores):
-        # The limit-th highest value; everything above it is in, ties are cut by position.
-        threshold = np.partition(scores, len(scores) - limit)[len(scores) - limit]
-        chosen = np.flatnonzero(scores >= threshold)
-    else:
-        chosen = np.arange(len(scores))
-    return chosen[np.argsort(-scores[chosen], kind="stable")][:limit]
+    return largest(scores, limit) if limit else np.empty(0, np.intp)
 
 
 def _available(

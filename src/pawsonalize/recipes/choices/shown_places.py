@@ -31,9 +31,10 @@ FACTORS = MappingProxyType(
 """What differs between places beside the animal itself: its weight before any training, and how
 far a training may well lead away from that, as a variance.
 
-`group` is the affinity for the animal's group by events, `visitor` that by pages as it was before
-the page. `seen` is the log of 1 + the attention that the visitor paid to the animal before. The
-others are the factors of `engine.serving.animals.factors`, `far` being the distance itself.
+`group` is the affinity for the animal's group by events, `visitor` the visitor's own effects by
+pages, both as they were before the page. `seen` is the log of 1 + the attention that the visitor
+had paid to the animal in the visit. The others are the factors of
+`engine.serving.animals.factors`, `far` being the distance itself.
 """
 
 BOUNDED = frozenset({"group", "visitor", "waiting", "compatibility"})

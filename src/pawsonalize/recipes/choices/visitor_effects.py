@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg.lapack import dposv
 from scipy.special import expit
 
 from pawsonalize.recipes.choices.effects import looked_at
 from pawsonalize.recipes.choices.shown_places import VISITOR_TRAITS, Floats, Ints, Mask
 
-_STEPS = 3
+_STEPS = 2  # a third would change no effect by more than a few hundredths
 _STEP = 2.0  # log-odds; a Newton step may overshoot
 ANYTHING, DISTANCE = "anything", "distance"
 
@@ -68,34 +70,44 @@ def visitor_effects(watched: Watched, variances: Mapping[str, float]) -> Visitor
     By Newton's method, on a matrix with a column for each value that was shown.
     """
     codes, matrix, priors = _design(watched, variances)
-    effects = np.zeros(matrix.shape[1])
-    for _ in range(_STEPS):
-        chance = expit(watched.offset + matrix @ effects)
+    effects = np.zeros(len(priors))
+    odds = watched.offset
+    for step in range(_STEPS):
+        chance = expit(odds)
         looked = looked_at(watched.attention, chance, watched.opened)
-        slope = matrix.T @ (looked * (watched.opened - chance)) - effects / priors
-        firm = looked * chance * (1 - chance)
-        firmness = (matrix.T * firm) @ matrix
+        pull = (looked * (watched.opened - chance)).astype(np.float32)
+        firm = (looked * chance * (1 - chance)).astype(np.float32)
+        firmness = ((matrix.T * firm) @ matrix).astype(np.float64)
         firmness[np.diag_indices_from(firmness)] += 1 / priors
-        effects += np.clip(np.linalg.solve(firmness, slope), -_STEP, _STEP)
+        slope = matrix.T @ pull - effects / priors
+        effects += np.clip(dposv(firmness, slope)[1], -_STEP, _STEP)
+        if step + 1 < _STEPS:
+            odds = watched.offset + matrix @ effects.astype(np.float32)
     ends = np.cumsum([1, *(len(one) for one in codes)]).tolist()
     parts = tuple(effects[start:end] for start, end in pairwise(ends))
     return VisitorEffects(tuple(codes), parts, float(effects[-1]))
 
 
-def _design(watched: Watched, variances: Mapping[str, float]) -> tuple[list[Ints], Floats, Floats]:
-    """The codes of each trait, the columns (rows, effects), and the variance of each effect."""
-    rows = np.arange(len(watched.opened))
-    found, places, start = [], [], 1
-    for column in watched.traits:
-        known, where = np.unique(column, return_inverse=True)
-        found.append(known.astype(np.int64))
-        places.append(start + where)
+def _design(
+    watched: Watched, variances: Mapping[str, float]
+) -> tuple[list[Ints], NDArray[np.float32], Floats]:
+    """The codes of each trait, the columns (rows, effects), and the variance of each effect.
+
+    Single precision is enough, and takes half the time.
+    """
+    found: list[Ints] = []
+    columns = np.empty_like(watched.traits)
+    start = 1
+    for trait, codes in enumerate(watched.traits):
+        column_of = np.bincount(codes)
+        known = np.flatnonzero(column_of)
+        column_of[known] = np.arange(start, start + len(known))
+        columns[trait] = column_of[codes]
+        found.append(known)
         start += len(known)
-    matrix = np.zeros((len(rows), start + 1))
+    matrix = np.zeros((len(watched.opened), start + 1), np.float32)
     matrix[:, 0] = 1.0
-    for place in places:
-        matrix[rows, place] = 1.0
+    matrix[np.arange(len(matrix)), columns] = 1.0
     matrix[:, -1] = watched.distance
-    widths = [1, *(len(one) for one in found), 1]
-    priors = np.repeat([variances[kind] for kind in KINDS], widths)
-    return found, matrix, priors
+    each = np.array([variances[kind] for kind in KINDS])
+    return found, matrix, np.repeat(each, [1, *(len(one) for one in found), 1])

@@ -47,12 +47,12 @@ class RelatedItems:
     def spread_to(
         self, out: NDArray[np.float32], lift: NDArray[np.float32], index: ItemIndex
     ) -> None:
-        """Add to each catalogue item its base times the lift of its cells."""
-        gain = np.zeros(len(out), np.float32)
-        for cells in index.cells[:, :-1]:
-            gain += lift.take(cells, mode="clip")  # checked when loaded; clip is the fastest
-        gain *= self.base
-        out += gain
+        """Write for each catalogue item its base times the lift of its cells."""
+        first, *others = index.cells[:, :-1]
+        lift.take(first, out=out, mode="clip")  # checked when loaded; clip is the fastest
+        for cells in others:
+            out += lift.take(cells, mode="clip")
+        out *= self.base
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Steps and bases as plain arrays."""

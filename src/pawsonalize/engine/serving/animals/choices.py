@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.times import HOUR
 from pawsonalize.engine.serving.animals import factors
 from pawsonalize.engine.serving.animals.available import AvailableAnimals, Codes, Slots
 from pawsonalize.engine.serving.animals.pages import ShownPages, opens, places_seen
@@ -22,6 +23,7 @@ PAGES_READ = 12
 """Of a visitor's newest pages; older ones tell little of what is wanted now."""
 _PLACES_READ = 160
 _DEEDS_READ = 100
+_VISIT = HOUR
 _DISTANCE = PARTS.index("distance")
 _GONE = -1
 
@@ -59,7 +61,7 @@ class ChoiceWeights:
 class Pages:
     """What one visitor was shown lately: of each place the group, the animal, and what it led to.
 
-    `distance` is the factor; all have the shape (places,).
+    `distance` is the factor, `lately` whether it was in this visit; all have the shape (places,).
     """
 
     groups: tuple[str, ...] = ()
@@ -67,6 +69,7 @@ class Pages:
     distance: Floats = field(default_factory=lambda: np.empty(0))
     place: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     opened: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
+    lately: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
 
 
 NO_PAGES = Pages()
@@ -98,16 +101,20 @@ class PageReader:
         for deed in self._log.deeds_of(visitor, at, _DEEDS_READ):
             if opens(deed, self._log.event_types) and (found := shown.find(deed)) is not None:
                 opened.setdefault(found[0].recommendation_id, set()).add(found[1])
-        return _columns([page for page in reversed(newest) if shown.is_seen(page)], opened)
+        seen = [page for page in reversed(newest) if shown.is_seen(page)]
+        return _columns(seen, opened, at - _VISIT)
 
 
-def _columns(pages: Sequence[Impression], opened: Mapping[str, set[int]]) -> Pages:
-    """The places of the pages, up to `_PLACES_READ` of them."""
+def _columns(
+    pages: Sequence[Impression], opened: Mapping[str, set[int]], visit_began: int
+) -> Pages:
+    """The places of the pages, up to about `_PLACES_READ` of them."""
     groups: list[str] = []
     animals: list[str] = []
     distance: list[float] = []
     place: list[int] = []
     chosen: list[bool] = []
+    lately: list[bool] = []
     for page in pages:
         here = opened.get(page.recommendation_id, set())
         size = places_seen(page, here)
@@ -120,10 +127,16 @@ def _columns(pages: Sequence[Impression], opened: Mapping[str, set[int]]) -> Pag
         )
         place.extend(range(size))
         chosen.extend(n in here for n in range(size))
+        lately.extend([page.as_of >= visit_began] * size)
         if len(groups) >= _PLACES_READ:
             break
     return Pages(
-        tuple(groups), tuple(animals), np.array(distance), np.array(place), np.array(chosen, bool)
+        tuple(groups),
+        tuple(animals),
+        np.array(distance),
+        np.array(place),
+        np.array(chosen, np.bool_),
+        np.array(lately, np.bool_),
     )
 
 
@@ -143,7 +156,7 @@ class Personal:
     distance: float
     """What the visitor's own liking adds to each unit of the factor `distance`."""
     seen: Slots
-    """The animals that the visitor was shown."""
+    """The animals that the visitor was shown in this visit."""
     seen_by: Floats
     """The log of 1 + the attention that the visitor paid to each of them."""
 
@@ -186,7 +199,7 @@ class ChoiceTables:
         for row, values in enumerate(self._values.values()):
             wholly += visitor.of(row, len(values))[self._of_group[row]]
         in_colours = visitor.of(len(OF_GROUPS), len(available.codes["colour"]))
-        here = there != _GONE
+        here = (there != _GONE) & pages.lately
         paid = np.bincount(there[here], self._attention[pages.place[here]])
         seen = np.flatnonzero(paid)
         return Personal(
