@@ -94,3 +94,11 @@ def test_a_visitor_without_pages_has_none_and_of_many_the_newest_count(
     many = [page(f"R{n:02}", f"a{n:02}", at=n) for n in range(PAGES_READ + 5)]
     shown.append(many)
     assert read(reader).animals == tuple(f"a{n:02}" for n in range(PAGES_READ + 4, 4, -1))
+
+
+def test_what_was_shown_within_the_hour_is_of_this_visit(
+    reader: PageReader, shown: Impressions
+) -> None:
+    shown.append([page("R1", "a"), page("R2", "b", at=1)])
+    found = read(reader, at=NOW + 1)
+    assert (found.animals, found.lately.tolist()) == (("b", "a"), [True, False])
