@@ -1,6 +1,7 @@
 """From pages and events to the model of choices; machines teach it nothing."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,7 +43,12 @@ def fill(animals: Animals, shown: Impressions, log: EventLog, question: str = AN
         pages.append(page(n, f"s{n}", ids, question))
         first = next((one for one in ids[:3] if one in SMALL), None)
         if first is not None:
-            told = {"user": None, "session": f"s{n}", "animal_id": first, "at": n * MINUTE + 9}
+            told: dict[str, Any] = {
+                "user": None,
+                "session": f"s{n}",
+                "animal_id": first,
+                "at": n * MINUTE + 9,
+            }
             opened.append(event(f"e{n}", **told))
     shown.append(pages)
     log.append(opened)
@@ -75,7 +81,11 @@ def test_boosters_and_crawlers_teach_nothing(
         ids = [*SMALL, *LARGE] if who == "crawlers" else [*LARGE[:5], "large9", *SMALL[:4]]
         shown.append([page(VISITS + n, f"odd {n}", ids)])
         opened = ids if who == "crawlers" else ["large9"] * 30
-        told = {"user": None, "session": f"odd {n}", "at": (VISITS + n) * MINUTE + 5}
+        told: dict[str, Any] = {
+            "user": None,
+            "session": f"odd {n}",
+            "at": (VISITS + n) * MINUTE + 5,
+        }
         log.append([event(f"o{n} {m}", animal_id=one, **told) for m, one in enumerate(opened)])
     after = learn(animals, shown, log)
     assert after.pages == before.pages == VISITS

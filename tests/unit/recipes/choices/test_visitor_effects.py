@@ -33,7 +33,7 @@ def watched(sizes: list[int], opened: list[bool], attention: float = 0.5) -> Wat
 
 def sizes_of(found: VisitorEffects) -> list[float]:
     """The effects of small and large."""
-    return found.of(SIZE, 2).tolist()
+    return [float(one) for one in found.of(SIZE, 2)]
 
 
 def likes(sizes: list[int], opened: list[bool]) -> list[float]:
