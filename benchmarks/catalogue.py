@@ -48,7 +48,6 @@ def _option(name: str) -> str:
 def benchmarks() -> dict[str, Benchmark]:
     """All of them, by the name of their module, in the order in which they are run."""
     sequences = shared_data() / "sequences"
-    tiny = ("--seeds", "1", "--animals", "40", "--events", "1500")
     return {
         "ingest": Benchmark(
             "Events through HTTP, beside bare sqlite3",
@@ -98,18 +97,11 @@ def benchmarks() -> dict[str, Benchmark]:
             (("--seeds", "1"),),
             shown=("results",),
         ),
-        "tastes": Benchmark(
-            "What predicts true tastes for individual animals",
-            (tiny,),
-            (("--seeds", "1", "--events", "20000"),),
-            shown=("results",),
-        ),
         "outcomes": Benchmark(
-            "The played season",
-            ((*tiny, "--demand", "0.4"),),
-            (("--seeds", "1", "--animals", "60", "--events", "8000"),),
-            (("--seeds", "5", "--demand", "0.4"), ("--seeds", "5", "--demand", "1.0")),
-            shown=("policies", "ratios"),
+            "Adoptions and stays in made-up markets",
+            (("--worlds", "town", "--seeds", "1", "--share", "0.02", "--every", "90"),),
+            (("--worlds", "town", "--seeds", "1", "--share", "0.1", "--every", "30"),),
+            (("--seeds", "verdict"),),
         ),
         "scale": Benchmark(
             "Training time and memory, by size",

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from pawsonalize.demo.log import EVENT_TYPES, VIEW
 from pawsonalize.demo.world import World
 from pawsonalize.domain.breeds import family_of
-from pawsonalize.domain.preferences import HOUSEHOLD, USER_FACET
 from pawsonalize.recipes.contract import (
     Context,
     ContextEvent,
@@ -17,10 +16,8 @@ from pawsonalize.recipes.contract import (
     StayColumns,
     TrainingData,
 )
-from pawsonalize.recipes.facets import Facet, Facets
 
 _READ = 50  # events of a context, as in serving
-_ANSWERS = ("no", "yes")
 KINDS = ("warm", "first click", "anonymous", "nothing known")
 
 
@@ -41,19 +38,8 @@ def cut_of(world: World, share: float) -> int:
     return world.start + round(share * (world.end - world.start))
 
 
-def home_facets(world: World, visitor: int) -> tuple[Facet, ...]:
-    """Whom the visitor lives with, as the quiz stores it."""
-    home = int(world.oracle.utility.affinities.home[visitor])
-    return tuple(
-        (f"{USER_FACET}{name}", _ANSWERS[home >> bit & 1]) for bit, name in enumerate(HOUSEHOLD)
-    )
-
-
-def training_data(world: World, cut: int, *, homes: bool = False) -> TrainingData:
-    """What the service would train on at the cut: bound sessions are their users'.
-
-    With `homes`, users told whom they live with.
-    """
+def training_data(world: World, cut: int) -> TrainingData:
+    """What the service would train on at the cut: bound sessions are their users'."""
     told = world.events.columns.take(world.events.columns.moment < cut)
     bound = np.zeros(int(world.events.columns.session.max()) + 2, bool)
     bound[told.session[told.identified]] = True
@@ -65,7 +51,6 @@ def training_data(world: World, cut: int, *, homes: bool = False) -> TrainingDat
     code = np.full(len(world.groups), -1, np.int32)
     code[known] = np.arange(len(known))
     order = np.argsort(user, kind="stable")
-    facets = _homes(world, key[order]) if homes else Facets.unknown()
     return TrainingData(
         user=user[order].astype(np.int32),
         item=code[world.oracle.group[told.animal[order]]],
@@ -78,18 +63,7 @@ def training_data(world: World, cut: int, *, homes: bool = False) -> TrainingDat
         attributes=_attributes(world, known),
         as_of=cut,
         stays=_stock(world).as_of(cut, code),
-        facets=facets,
     )
-
-
-def _homes(world: World, user: NDArray[np.integer]) -> Facets:
-    """Of visitors; a negative one is a session that nobody knows."""
-    home, facets = world.oracle.utility.affinities.home[np.maximum(user, 0)], Facets.unknown()
-    for bit, name in enumerate(HOUSEHOLD):
-        facets = facets.plus(
-            f"{USER_FACET}{name}", _ANSWERS, np.where(user < 0, -1, home >> bit & 1)
-        )
-    return facets
 
 
 def _stock(world: World) -> StayColumns:

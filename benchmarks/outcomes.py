@@ -1,206 +1,168 @@
-"""Adoptions and stays that policies bring about, each in its own copy of the demo world.
+"""Adoptions and stays that orders of animals bring about, in markets that are not the demo world.
 
-    python -m benchmarks.outcomes [--seeds 5] [--animals 200] [--events 60000] [--demand 1.0 0.4]
-                                  [--json]
+    python -m benchmarks.outcomes [--worlds town charm] [--seeds verdict] [--share 0.25]
+                                  [--every 7] [--jobs 2] [--json]
 
-The recipe trains on the first 40% of a world's time; from then on the world is played by each
-policy (see `adoption_world`): the same arrivals, visits and dice, but whom a visitor adopts is
-gone, and what later visitors see follows from it. `demand` 1.0 is about enough to place everybody
-who is there or arrives, 0.4 is too little.
+Each world of `benchmarks.markets.worlds` is drawn for each seed, and played by each order in a copy
+of its own: the same arrivals, visits and luck, but whom a visitor adopts is gone for all who come
+later. `ours` is the service itself, with a training every so many days. The orders that a site
+could have without it are `newest`, `nearest`, `popular` and a `content profile` of twenty lines.
+The `ceiling` knows all but the whims of one session, which nobody can know; the `oracle` knows
+those as well.
 
-Figures are over every animal that waits at the cut or arrives later, and stays begin at the cut at
-the earliest. `rmst90` is the mean of min(stay, 90 days) over all of them; `hardest_adopted` the
-share adopted of the fifth that everybody likes least, by the truth; `mean_stay_of_adopted` is what
-a site would see that looks at the adopted alone. `way` is how much of the way from newest-first to
-the oracle the adoptions of a policy go; `ideal` goes as far as what a site knows can lead (see
-`benchmarks.ideal`). `exposure` is a slice's share of what was shown, each place weighed by how much
-it is noticed, over its share if every page were drawn evenly from those there: 1 is fair. A world
-in which nobody was followed for 90 days has no `rmst90`, and is not in its means and ratios.
+Figures are means over seeds, with the lowest and the highest of a single seed. They are of every
+animal that waits at the start or arrives later. `rmst90` is the mean of min(stay, 90 days);
+`hardest_adopted` the share adopted of the fifth that everybody likes least; `known_no_shown` how
+many places had an animal that is known not to get along with the visitor's home. `way` is how much
+of the way from newest to the oracle the adoptions of an order go, and `way_above_content` its lead
+over the content profile's on the same seeds. A market in which nobody was followed for 90 days has
+no `rmst90`.
+
+Settings are chosen on the seeds for tuning. Those of the verdict are for the figures alone.
 """
 
 import argparse
 import json
+import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from itertools import chain
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs as a file too
 
-from benchmarks.adoption_world import (
-    WAITED,
-    Copy,
-    Season,
-    add_world_options,
-    play,
-    slices,
-    world_settings,
-)
-from benchmarks.demo_visits import cut_of
-from benchmarks.policies import policies
-from pawsonalize.demo import WorldSettings, generate
-from pawsonalize.domain.times import DAY
-from pawsonalize.evaluation.hardship import hardest_fifth
-from pawsonalize.evaluation.survival import kaplan_meier, restricted_mean
+from benchmarks.markets.draw import draw
+from benchmarks.markets.figures import LEAST, MOST, Figures, Row, figures, over_seeds, over_worlds
+from benchmarks.markets.ours import served
+from benchmarks.markets.play import Order, play
+from benchmarks.markets.rivals import KNOWING, SIMPLE
+from benchmarks.markets.worlds import TUNING_SEEDS, VERDICT_SEEDS, WORLDS, smaller
+from pawsonalize.logs import configure_logs
 
-_END = 1_767_225_600_000  # 2026-01-01
-_TRAINED_SHARE = 0.4
-_HORIZON = 90.0
-FIGURES = (
-    "adoptions",
-    "adoptions_per_1000_sessions",
-    "adopted_share",
-    "rmst90",
-    "mean_stay_of_adopted",
-    "hardest_adopted",
-    "never_shown_share",
-)
-Figures = dict[str, float]
-Column = NDArray[np.float64]
+_ENOUGH = 1.0
+"""From this demand on, there is not too little of it."""
+_NAMED = {"tuning": TUNING_SEEDS, "verdict": VERDICT_SEEDS}
 
 
-def figures(copy: Copy) -> Figures:
-    """What one policy made of the season."""
-    season, world = copy.season, copy.season.world
-    animals = season.stock
-    gone, listed = copy.gone[animals], np.maximum(world.oracle.stock.listed[animals], season.cut)
-    adopted = gone < world.end
-    days = (np.minimum(gone, world.end) - listed) / DAY
-    mean = restricted_mean(kaplan_meier(days, adopted), _HORIZON)
-    hard = hardest_fifth(world.oracle.utility.appeal[animals].astype(float))
-    return {
-        "adoptions": float(adopted.sum()),
-        "adoptions_per_1000_sessions": 1_000 * float(adopted.sum()) / max(copy.sessions, 1),
-        "adopted_share": float(adopted.mean()),
-        "rmst90": float("nan") if mean is None else mean.mean,
-        "mean_stay_of_adopted": float(days[adopted].mean()) if adopted.any() else float("nan"),
-        "hardest_adopted": float(adopted[hard].mean()),
-        "never_shown_share": float((copy.shown[animals] == 0).mean()),
-    }
+def play_one(world: str, seed: int, share: float, every: int) -> dict[str, Figures]:
+    """The figures of each order, in one world of one seed."""
+    drawn = draw(smaller(WORLDS[world], share), seed)
+    with served(drawn, every) as ours:
+        orders: dict[str, Order] = {name: of(drawn) for name, of in SIMPLE.items()}
+        orders["ours"] = ours
+        orders |= {name: of(drawn) for name, of in KNOWING.items()}
+        return {name: figures(copy) for name, copy in play(drawn, orders).items()}
 
 
-def exposure(copy: Copy) -> Figures:
-    """By slice: its share of what was shown over its share of evenly drawn pages."""
-    total = copy.shown.sum()
-    found = {
-        name: float(copy.shown[mask].sum() / copy.even[mask].sum())
-        for name, mask in slices(copy.season.world)
-        if copy.even[mask].sum() > 0.01 * total
-    }
-    bounds = (0, *WAITED)
-    for part, (shown, even) in enumerate(copy.by_wait.T):
-        if even > 0.01 * total:
-            found[f"waiting {bounds[part]} days or more"] = float(shown / even)
-    return found
+def measure(
+    worlds: Sequence[str], seeds: Sequence[int], *, share: float, every: int, jobs: int
+) -> Iterator[tuple[str, list[Row]]]:
+    """The rows of one world after the other; several of them are played at once."""
+    context = get_context("spawn")  # the service has threads
+    with ProcessPoolExecutor(
+        jobs, context, configure_logs, ("console", "error"), max_tasks_per_child=1
+    ) as pool:
+        playing = {
+            world: [pool.submit(play_one, world, seed, share, every) for seed in seeds]
+            for world in worlds
+        }
+        for world, runs in playing.items():
+            played = [run.result() for run in runs]
+            yield world, over_seeds({name: [one[name] for one in played] for name in played[0]})
 
 
-def measure(settings: WorldSettings, seeds: int, demand: float) -> dict[str, Any]:
-    """Means over worlds of so many seeds, and the ratios of those means to the oracle's."""
-    played: dict[str, list[Figures]] = {}
-    exposed: dict[str, list[Figures]] = {}
-    for seed in range(1, seeds + 1):
-        world = generate(settings, seed, _END)
-        season = Season(world, cut_of(world, _TRAINED_SHARE), demand)
-        for name, copy in play(season, policies(season, seed)).items():
-            played.setdefault(name, []).append(figures(copy))
-            exposed.setdefault(name, []).append(exposure(copy))
-    means = {name: _mean(each) for name, each in played.items()}
-    return {
-        "demand": demand,
-        "seeds": seeds,
-        "policies": means,
-        "ratios": {name: ratios(played, name) for name in played},
-        "exposure": {name: _mean(each) for name, each in exposed.items()},
-    }
+def summarise(found: Mapping[str, Sequence[Row]]) -> list[Row]:
+    """Over the worlds of too little demand; none without such a world."""
+    return over_worlds([rows for world, rows in found.items() if WORLDS[world].demand < _ENOUGH])
 
 
-def _mean(told: Sequence[Figures]) -> Figures:
-    names = dict.fromkeys(name for one in told for name in one)
-    return {name: _mean_of([one[name] for one in told if name in one]) for name in names}
-
-
-def _mean_of(values: Sequence[float]) -> float:
-    known = [value for value in values if np.isfinite(value)]
-    return round(float(np.mean(known)), 4) if known else float("nan")
-
-
-def ratios(played: Mapping[str, Sequence[Figures]], name: str) -> dict[str, list[float]]:
-    """Of the means over seeds, then the lowest and the highest of a single seed."""
-
-    def column(policy: str, figure: str) -> Column:
-        return np.array([one[figure] for one in played[policy]])
-
-    newest, best = (column(each, "adoptions") for each in ("newest first", "oracle"))
-    mine = column(name, "adoptions") - newest
-    pairs = {
-        "way": (mine, best - newest),
-        "rmst90_to_oracle": (column(name, "rmst90"), column("oracle", "rmst90")),
-        "hardest_to_oracle": (column(name, "hardest_adopted"), column("oracle", "hardest_adopted")),
-    }
-    return {figure: _ratio(*pair) for figure, pair in pairs.items()}
-
-
-def _ratio(mine: Column, other: Column) -> list[float]:
-    known = np.isfinite(mine) & np.isfinite(other)
-    if not known.any():
-        return [float("nan")] * 3
-    a, b = mine[known], other[known]
-    return [round(float(value), 3) for value in (a.sum() / b.sum(), (a / b).min(), (a / b).max())]
-
-
-def _print(result: Mapping[str, Any]) -> None:
-    print(f"\ndemand {result['demand']}, {result['seeds']} worlds", flush=True)
-    for name, means in result["policies"].items():
-        told = result["ratios"][name]
+def _print_world(world: str, rows: Sequence[Row], seeds: int) -> None:
+    print(f"\n{world}, demand {WORLDS[world].demand}, {seeds} seeds", flush=True)
+    for row in rows:
         print(
-            f"  {name:14s} adoptions {means['adoptions']:6.1f}"
-            f" ({means['adopted_share']:.1%}, {means['adoptions_per_1000_sessions']:.1f} per 1,000"
-            f" sessions)  RMST90 {means['rmst90']:5.1f} d"
-            f"  mean stay of adopted {means['mean_stay_of_adopted']:5.1f} d"
-            f"  hardest fifth {means['hardest_adopted']:.1%}"
-            f"  never shown {means['never_shown_share']:.1%}"
+            f"  {row['order']:15s} adoptions {_span(row['adoptions'], '.1f')},"
+            f" {row['adoptions_per_1000_sessions'][0]:.1f} per 1,000 sessions,"
+            f" RMST90 {_span(row['rmst90'], '.1f')} d,"
+            f" hardest fifth {_span(row['hardest_adopted'], '.0%')},"
+            f" known no {row['known_no_shown'][0]:.0f},"
+            f" never shown {row['never_shown_share'][0]:.1%}"
         )
-        if name not in ("newest first", "oracle"):
-            way, stays, hard = (told[key] for key in told)
+        if row["order"] in (LEAST, MOST):
+            continue
+        print(f"  {'':15s} {_ratios(row)}")
+        if "way_above_content" in row:
             print(
-                f"  {'':14s} way {_span(way)}, RMST90 to oracle's {_span(stays)},"
-                f" hardest fifth to oracle's {_span(hard)}"
+                f"  {'':15s} way above the content profile's"
+                f" {_span(row['way_above_content'], '+.0%')},"
+                f" in {row['seeds_above_content']} of {seeds} seeds"
             )
-    print("  exposure share over stock share")
-    names = list(result["exposure"])
-    for part in result["exposure"][names[0]]:
-        values = "  ".join(
-            f"{name} {result['exposure'][name].get(part, float('nan')):.2f}" for name in names
-        )
-        print(f"    {part:26s} {values}")
 
 
-def _span(value: Sequence[float]) -> str:
-    return f"{value[0]:.0%} ({value[1]:.0%} to {value[2]:.0%})"
+def _print_summary(rows: Sequence[Row]) -> None:
+    print("\nmean over the worlds of too little demand (lowest to highest world)")
+    for row in rows:
+        above = ""
+        if "worlds_above_content" in row:
+            above = f", above the content profile in {row['worlds_above_content']}"
+            above += f" of {row['worlds']} worlds"
+        print(f"  {row['order']:15s} {_ratios(row)}{above}")
+
+
+def _ratios(row: Row) -> str:
+    way, stays, hard = (row[name] for name in ("way", "rmst90_to_oracle", "hardest_to_oracle"))
+    return (
+        f"way {_span(way, '.0%')}, RMST90 to oracle's {_span(stays, '.2f')},"
+        f" hardest fifth to oracle's {_span(hard, '.0%')}"
+    )
+
+
+def _span(value: Sequence[float], form: str) -> str:
+    mean, low, high = (format(one, form) for one in value)
+    return f"{mean} ({low} to {high})"
+
+
+def read_seeds(word: str) -> tuple[int, ...]:
+    """Those that a name stands for, or the one of that number; ValueError if it is neither."""
+    return _NAMED[word] if word in _NAMED else (int(word),)
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Play, and print a table for each demand, or JSON."""
+    """Play, and print a table for each world and the summary, or JSON."""
     parser = argparse.ArgumentParser(
         "benchmarks.outcomes",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_world_options(parser, seeds=5)
-    parser.add_argument("--demand", type=float, nargs="+", default=[1.0, 0.4])
+    parser.add_argument("--worlds", nargs="+", choices=WORLDS, default=list(WORLDS))
+    parser.add_argument(
+        "--seeds",
+        nargs="+",
+        type=read_seeds,
+        default=[TUNING_SEEDS],
+        help="verdict, tuning (default) or numbers",
+    )
+    parser.add_argument("--share", type=float, default=1.0, help="of the animals and sessions")
+    parser.add_argument("--every", type=int, default=7, help="days between two trainings")
+    parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
-    settings = world_settings(options)
-    results = []
-    for demand in options.demand:
-        results.append(measure(settings, options.seeds, demand))
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as `serve` does
+    played = list(dict.fromkeys(chain.from_iterable(options.seeds)))
+    found: dict[str, list[Row]] = {}
+    for world, rows in measure(
+        options.worlds, played, share=options.share, every=options.every, jobs=options.jobs
+    ):
+        found[world] = rows
         if not options.json:
-            _print(results[-1])
+            _print_world(world, rows, len(played))
+    summary = summarise(found)
     if options.json:
-        print(json.dumps({"results": results}))
+        results = [{"world": world, **row} for world, rows in found.items() for row in rows]
+        print(json.dumps({"results": results, "summary": summary}))
+    elif summary:
+        _print_summary(summary)
 
 
 if __name__ == "__main__":

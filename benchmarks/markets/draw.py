@@ -77,7 +77,7 @@ class Drawn:
         total = self.appeal[animals] - self.market.far * self.kilometres[visitor, animals] / 100
         for name, taste in self.taste.items():
             total = total + taste[visitor, self.values[name][animals]]
-        return total + NO_HOME * self.refused(visitor, animals)
+        return np.asarray(total + NO_HOME * self.refused(visitor, animals))
 
     def refused(self, visitor: int, animals: Ints) -> Mask:
         """Whether an animal is known not to get along with somebody in the visitor's home."""

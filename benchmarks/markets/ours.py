@@ -1,14 +1,17 @@
 """Our service as an order of animals: its real parts over a real database, in one process.
 
 Pages are asked for as by the HTTP door, events are stored as it stores them, trainings run as
-`retrain` runs them but for the gate, and a clock of the market's own says what time it is.
+`retrain` runs them but for the gate, and a clock of the market's own says what time it is. The same
+market is always answered in the same way: what is drawn by chance has the market's seed.
 """
 
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from random import Random
 from unittest.mock import patch
 
 import numpy as np
@@ -39,14 +42,16 @@ class Ours:
     """Days between two trainings."""
     now: int = 0
     _trained: int = 0
+    _refreshed: int = 0
     _counted: int = 0
     _answer: str = ""
+    _visitor: Visitor | None = None
     _session: int = -1
     _opened: set[str] = field(default_factory=set)
     _events: int = 0
 
     def __post_init__(self) -> None:
-        self.now = self._trained = self.drawn.start
+        self.now = self._trained = self._refreshed = self.drawn.start
         listed = [
             replace(
                 one, history=(StatusChange(AnimalStatus.AVAILABLE, int(at)),), photos=("p",) * n
@@ -78,9 +83,8 @@ class Ours:
             denied=Denied(animals=frozenset(self._opened)),
         )
         user = None if session.is_guest else f"v{session.visitor}"
-        query = Query(
-            Visitor(user, f"s{session.number}"), ask.at, ask.at, eligibility=rules, limit=size
-        )
+        self._visitor = Visitor(user, f"s{session.number}")
+        query = Query(self._visitor, ask.at, ask.at, eligibility=rules, limit=size)
         answer = self.engine.individuals.recommend(query)
         self._answer = answer.recommendation_id
         return np.array([self._at[place.animal_ids[0]] for place in answer.places], np.int64)
@@ -125,19 +129,36 @@ class Ours:
         """What runs in the background: counts now and then, and a training every few days."""
         if self.now - self._counted > DAY // 12:
             self._counted = self.now
+            self._settle()
+            self.engine.recommending.refresh()
             self.engine.available.count_shown()
             self.engine.individuals.count_choices(self.now)
         if self.now - self._trained > self.every * DAY:
-            self._trained = self.now
-            version = self.adapters.versions.create(RECOMMENDER, as_of=self.now, now=self.now)
-            trained = self.adapters.trainer.train(version.name)
-            self.adapters.campaigns.update(RECOMMENDER, trained.name, self.now)
-            follow_campaign(self.engine.live[RECOMMENDER])
-            self.engine.individuals.count_choices(self.now)
+            self._trained = self._refreshed = self.now
+            self._settle()
+            self._train()
+        if self.now - self._refreshed > DAY:
+            self._refreshed = self.now
+            self._refresh()
 
+    def _train(self) -> None:
+        version = self.adapters.versions.create(RECOMMENDER, as_of=self.now, now=self.now)
+        trained = self.adapters.trainer.train(version.name)
+        self.adapters.campaigns.update(RECOMMENDER, trained.name, self.now)
+        follow_campaign(self.engine.live[RECOMMENDER])
+        self.engine.individuals.count_choices(self.now)
 
-def _available_from(at: int) -> StatusChange:
-    return StatusChange(AnimalStatus.AVAILABLE, at)
+    def _refresh(self) -> None:
+        """Count what is new into the served version, as a process beside the server does."""
+        live = self.engine.live[RECOMMENDER]
+        if live.is_ready:
+            self.adapters.refresher.refresh(live.current.version.name, self.now)
+            follow_campaign(live)
+
+    def _settle(self) -> None:
+        """Wait until all pages are written, so that what is counted does not depend on the load."""
+        while self._visitor is not None and self.engine.impressions.waiting_of(self._visitor):
+            time.sleep(0.001)
 
 
 @contextmanager
@@ -145,7 +166,12 @@ def served(drawn: Drawn, every: int = 7, **settings: object) -> Iterator[Ours]:
     """The service over an empty data folder."""
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as at:
         given: Settings = load_settings({"data_dir": Path(at), **settings})
-        with opened(given) as adapters, patch("pawsonalize.clock.now") as clock:
+        with (
+            opened(given) as adapters,
+            patch("pawsonalize.clock.now") as clock,
+            patch("secrets.randbits", Random(drawn.seed).getrandbits),
+            patch("pawsonalize.engine.serving.impressions._LINGER_SECONDS", 0.001),
+        ):
             clock.side_effect = lambda: ours.now if ours else drawn.start
             ours: Ours | None = None
             engine = Engine.of(given, adapters)

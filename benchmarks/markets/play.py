@@ -73,7 +73,8 @@ class Copy:
         seen: set[int] = set()
         for number in range(session.pages):
             at = session.at + number * MINUTE
-            there = (drawn.listed <= at) & (at < self.gone)
+            # Sessions overlap: whoever an earlier one takes is gone for all that follow.
+            there = (drawn.listed <= at) & (self.gone == NEVER)
             if session.species >= 0:
                 there &= drawn.species == session.species
             if seen:

@@ -1,6 +1,8 @@
 """What a site could do without us, and what nobody can: orders to be measured against."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 
@@ -37,7 +39,7 @@ class Nearest(Scoring):
     """By the distance."""
 
     def scores(self, ask: Ask, there: Ints) -> Floats:
-        return -self.drawn.kilometres[ask.session.visitor, there]
+        return np.asarray(-self.drawn.kilometres[ask.session.visitor, there])
 
 
 @dataclass
@@ -101,7 +103,7 @@ class ContentProfile(Scoring):
             total = total + np.log(
                 [rates.get(value, 0.1) for value in self.drawn.values[name][there].tolist()]
             )
-        return total - self.drawn.kilometres[ask.session.visitor, there] / 64
+        return np.asarray(total - self.drawn.kilometres[ask.session.visitor, there] / 64)
 
     def hear(self, shown: Shown) -> None:
         attention = 1 / (1 + np.arange(len(shown.page))) ** 0.6
@@ -114,3 +116,19 @@ class ContentProfile(Scoring):
                 counted = own.setdefault((name, value), [0.0, 0.0])
                 counted[0] += opened
                 counted[1] += seen
+
+
+SIMPLE: Mapping[str, Callable[[Drawn], Scoring]] = MappingProxyType(
+    {
+        "newest": Newest,
+        "nearest": Nearest,
+        "popular": Popular,
+        "content profile": ContentProfile,
+    }
+)
+"""Orders that a site could have without us, by name."""
+
+KNOWING: Mapping[str, Callable[[Drawn], Scoring]] = MappingProxyType(
+    {"ceiling": Ceiling, "oracle": Oracle}
+)
+"""Orders that nobody can have, by name."""

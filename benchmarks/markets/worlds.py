@@ -24,7 +24,7 @@ class Market:
     hidden: float = 0.5
     """Of the appeal of an animal that no field shows."""
     shown: float = 0.4
-    """Of the appeal of size, age, family, colour and photos to everybody."""
+    """Of the appeal of size, age, family and photos to everybody."""
     whim: float = 0.5
     """Of what a visitor makes of an animal in one session, and nobody can know."""
     far: float = 1.5
@@ -46,7 +46,7 @@ class Market:
     guests: float = 0.35
     """Share of the sessions without a user id."""
     bots: float = 0.01
-    """Share of the sessions that open whatever they are shown and adopt nobody."""
+    """Share of the sessions that open whatever they look at and adopt nobody."""
     open_rate: float = 0.07
     """The chance that an average animal is opened, once looked at."""
 

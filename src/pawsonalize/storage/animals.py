@@ -5,13 +5,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, delete, select
+from sqlalchemy import Connection, Row, Select, delete, func, select
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.statuses import AnimalStatus, Stay, revise
 from pawsonalize.storage.availability import record_changes
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.statements import insert, upsert
+from pawsonalize.storage.statements import in_parts, insert, upsert
 from pawsonalize.storage.tables import animal_exposures, animals, stays
 
 _DECODE = msgspec.json.Decoder(Animal).decode
@@ -103,6 +103,24 @@ class Animals:
         """The animals that are available at that moment, longest wait first."""
         with self._database.reading() as connection:
             return [_DECODE(row.record) for row in connection.execute(_waiting(at).limit(limit))]
+
+    def stays_since(self, moment: int, limit: int) -> dict[str, tuple[Stay, ...]]:
+        """The stays of animals that were available then or since, by animal.
+
+        Of the animals listed last, if there are more than `limit`.
+        """
+        found = (
+            select(stays.c.animal_id)
+            .where(stays.c.until > moment)
+            .group_by(stays.c.animal_id)
+            .order_by(func.max(stays.c.since).desc())
+            .limit(limit)
+        )
+        by_animal: dict[str, tuple[Stay, ...]] = {}
+        with self._database.reading() as connection:
+            for part in in_parts(connection.scalars(found).all()):
+                by_animal |= _stays(connection, part)
+        return by_animal
 
     def available_among(self, animal_ids: Collection[str], at: int) -> dict[str, list[Animal]]:
         """Those of these animals that are available at that moment, by item, longest wait first."""

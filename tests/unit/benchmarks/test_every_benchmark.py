@@ -53,7 +53,7 @@ def test_a_benchmark_runs_in_its_smallest_form(
 def test_every_module_that_can_be_run_is_in_the_catalogue() -> None:
     folder = Path(everything.__file__).parent
     runnable = {file.stem for file in folder.glob("*.py") if "argparse.A" in file.read_text()}
-    assert runnable - {"__main__", "adoption_world"} == set(benchmarks())
+    assert runnable - {"__main__"} == set(benchmarks())
 
 
 def test_absent_data_are_skipped_and_an_unknown_name_is_refused(tmp_path: Path) -> None:

@@ -1,165 +1,101 @@
-"""The demo world played on under several policies: fair between them, and true to each."""
+"""What orders made of markets: the figures of one, over seeds and over worlds."""
 
+import math
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from benchmarks.adoption_world import NEVER, Copy, Dice, Request, Season, play
-from benchmarks.ideal import Ideal
-from benchmarks.outcomes import exposure, figures, ratios
-from benchmarks.policies import NewestFirst, Oracle, ours
-from numpy.typing import NDArray
+from benchmarks import outcomes
+from benchmarks.child import ROOT
+from benchmarks.markets.draw import draw
+from benchmarks.markets.figures import Figures, Row, figures, over_seeds, over_worlds
+from benchmarks.markets.play import play
+from benchmarks.markets.rivals import Newest
+from benchmarks.markets.worlds import TUNING_SEEDS, VERDICT_SEEDS, WORLDS, smaller
 
-from pawsonalize.demo import World, WorldSettings, generate
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.animals.settings import AnimalSettings, Weights
-from pawsonalize.recipes.contract import ContextEvent
-
-END = 1_767_225_600_000
+TINY = replace(smaller(WORLDS["plenty"], 0.02), days=100)
 
 
-@pytest.fixture(scope="module")
-def season() -> Season:
-    settings = WorldSettings(animals=60, adopters=100, events=2_500, days=60)
-    world = generate(settings, 3, END)
-    return Season(world, world.start + 20 * DAY, demand=1.0)
+def told(adoptions: float, **others: float) -> Figures:
+    return {"adoptions": adoptions, "rmst90": 100 / adoptions, "hardest_adopted": 0.5} | others
 
 
-class Watching:
-    """Newest first, and remembers what it was asked."""
-
-    def __init__(self, world: World) -> None:
-        self.asked: list[Request] = []
-        self._order = NewestFirst(world)
-
-    def scores(self, request: Request) -> NDArray[np.floating]:
-        self.asked.append(request)
-        return self._order.scores(request)
-
-
-def test_the_same_policy_in_two_copies_gives_the_same_season(season: Season) -> None:
-    copies = play(season, {"a": NewestFirst(season.world), "b": NewestFirst(season.world)})
-    assert (copies["a"].gone == copies["b"].gone).all()
-    assert (copies["a"].gone < NEVER).any()
+def test_the_figures_of_a_copy_hold_together() -> None:
+    drawn = draw(TINY, 1)
+    copy = play(drawn, {"newest": Newest(drawn)})["newest"]
+    found = figures(copy)
+    assert found["adoptions"] == len(copy.home) > 0
+    assert found["adopted_share"] == found["adoptions"] / len(drawn.animals)
+    assert found["adoptions_per_1000_sessions"] == 1_000 * found["adoptions"] / copy.sessions
+    assert 0 < found["rmst90"] < 90
+    assert found["never_shown_share"] == (copy.on_page == 0).mean()
+    easiest = np.argsort(-drawn.appeal)[: len(drawn.animals) * 4 // 5]
+    hardest = np.setdiff1d(np.arange(len(drawn.animals)), easiest)
+    assert found["hardest_adopted"] == (copy.gone[hardest] < drawn.end).mean()
 
 
-def test_a_policy_does_not_feel_what_it_is_compared_with(season: Season) -> None:
-    alone = play(season, {"newest": NewestFirst(season.world)})["newest"]
-    beside = play(season, {"oracle": Oracle(season.world), "newest": NewestFirst(season.world)})[
-        "newest"
-    ]
-    assert (alone.gone == beside.gone).all()
+def test_a_market_shorter_than_90_days_has_no_mean_of_them() -> None:
+    drawn = draw(replace(TINY, days=30), 1)
+    found = figures(play(drawn, {"newest": Newest(drawn)})["newest"])
+    assert math.isnan(found["rmst90"]), "some wait still, and nobody was followed for so long"
 
 
-def test_the_dice_of_a_session_are_the_same_for_every_policy(season: Season) -> None:
-    first, again, other = (Dice.of(season, session) for session in (4, 4, 5))
-    assert (first.pick == again.pick).all()
-    assert (first.take == again.take).all()
-    assert (first.take != other.take).any()
+def test_ratios_are_of_the_sums_over_seeds_and_spans_of_single_seeds() -> None:
+    played = {
+        "newest": [told(10), told(20)],
+        "content profile": [told(12), told(30)],
+        "ours": [told(15, hardest_adopted=0.4), told(28, hardest_adopted=0.3)],
+        "oracle": [told(20), told(40)],
+    }
+    rows = {row["order"]: row for row in over_seeds(played)}
+    assert list(rows) == list(played)
+    ours = rows["ours"]
+    assert ours["adoptions"] == [21.5, 15, 28]
+    assert ours["way"] == [round(13 / 30, 4), 0.4, 0.5]
+    assert ours["hardest_to_oracle"] == [0.7, 0.6, 0.8]
+    assert ours["way_above_content"] == [round(1 / 30, 4), -0.1, 0.3]
+    assert ours["seeds_above_content"] == 1
+    assert "way_above_content" not in rows["content profile"]
+    assert rows["newest"]["way"] == [0, 0, 0]
+    assert rows["oracle"]["way"] == [1, 1, 1]
 
 
-def test_who_was_adopted_is_shown_to_nobody_and_visits_no_more(season: Season) -> None:
-    policy = Watching(season.world)
-    copy = Copy(season, policy)
-    for session in range(len(season.visits)):
-        copy.visit(session, Dice.of(season, session))
-    stock = season.world.oracle.stock
-    for request in policy.asked:
-        assert (copy.gone[request.animals] >= request.at).all()
-        assert (stock.listed[request.animals] <= request.at).all()
-    taken = copy.gone[(copy.gone > 0) & (copy.gone < NEVER)]
-    assert len(taken) == len(copy.adopters), "one visitor takes one animal"
+def test_a_seed_that_says_nothing_of_a_ratio_is_not_in_it() -> None:
+    played = {
+        "newest": [told(10), told(20)],
+        "content profile": [told(11), told(11)],
+        "oracle": [told(20, rmst90=math.nan), told(20)],
+    }
+    content = over_seeds(played)[1]
+    assert content["way"] == [0.1, 0.1, 0.1], "on the second seed there is no way to go"
+    assert content["rmst90_to_oracle"] == [round(20 / 11, 4)] * 3
+    unknown = over_seeds({name: each[:1] for name, each in played.items()})[1]
+    assert all(map(math.isnan, unknown["rmst90_to_oracle"]))
 
 
-def test_a_copy_knows_only_what_its_own_visitors_did(season: Season) -> None:
-    policy = Watching(season.world)
-    play(season, {"watching": policy})
-    later = [seen for one in policy.asked for seen in one.known if seen.time >= season.cut]
-    assert later
-    assert {seen.event_type for seen in later} == {"view"}
-    assert all(seen.time < one.at for one in policy.asked for seen in one.known)
+def test_the_summary_is_over_the_worlds_of_too_little_demand() -> None:
+    def world(ours: float) -> list[Row]:
+        orders = {"newest": 10.0, "content profile": 15.0, "ours": ours, "oracle": 20.0}
+        return over_seeds({order: [told(n)] for order, n in orders.items()})
+
+    found = {"town": world(18), "charm": world(14), "enough": world(11), "plenty": world(11)}
+    rows = {row["order"]: row for row in outcomes.summarise(found)}
+    assert rows["ours"]["worlds"] == 2
+    assert rows["ours"]["way"] == [0.6, 0.4, 0.8]
+    assert rows["ours"]["worlds_above_content"] == 1
+    assert over_worlds([]) == []
 
 
-def test_arrivals_do_not_depend_on_the_worlds_own_adoptions(season: Season) -> None:
-    """Whoever came after the cut is in the stock, however short the stay the world had drawn."""
-    stock = season.world.oracle.stock
-    assert (stock.listed[season.arrivals] >= season.cut).all()
-    assert np.isin(season.arrivals, season.stock).all()
+def test_seeds_are_named_or_numbers() -> None:
+    assert outcomes.read_seeds("verdict") == VERDICT_SEEDS
+    assert outcomes.read_seeds("tuning") == TUNING_SEEDS
+    assert outcomes.read_seeds("7") == (7,)
+    with pytest.raises(ValueError, match="nonsense"):
+        outcomes.read_seeds("nonsense")
 
 
-def test_figures_hold_together(season: Season) -> None:
-    copy = play(season, {"newest": NewestFirst(season.world)})["newest"]
-    told = figures(copy)
-    assert told["adoptions"] == len(copy.adopters)
-    assert told["adopted_share"] == told["adoptions"] / len(season.stock)
-    slices = exposure(copy)
-    assert copy.shown.sum() == pytest.approx(copy.even.sum())
-    assert slices["waiting 0 days or more"] > 1 > slices["waiting 30 days or more"]
-
-
-def test_of_one_group_ours_shows_first_who_waits_longest(season: Season) -> None:
-    policy = ours(season, "popularity-count", AnimalSettings(Weights(0.3, 0, 0, 0, 0)), seed=0)
-    world, at = season.world, season.cut + DAY
-    scores = policy.scores(_first_page(season))
-    there = world.oracle.available(at)[np.isfinite(scores)]
-    scores = scores[np.isfinite(scores)]
-    group, listed = world.oracle.group[there], world.oracle.stock.listed[there]
-    crowded = np.flatnonzero(np.bincount(group) > 1)
-    assert len(crowded)
-    for code in crowded:
-        same = group == code
-        assert (np.argsort(-scores[same]) == np.argsort(listed[same])).all()
-
-
-def test_ours_shows_nobody_who_is_known_not_to_live_with_whom_the_visitor_does(
-    season: Season,
-) -> None:
-    policy = ours(season, "popularity-count", AnimalSettings(), seed=0)
-    world = season.world
-    with_kids = int(np.flatnonzero(world.oracle.utility.affinities.home & 1)[0])
-    asked = replace(_first_page(season), visitor=with_kids)
-    refused = ~np.isfinite(policy.scores(asked))
-    known_no = world.oracle.stock.good_with[asked.animals, 0] == 0
-    assert known_no.any()
-    assert refused[known_no].all()
-
-
-def test_the_ideal_learns_from_looks_what_a_stranger_to_it_may_like(season: Season) -> None:
-    world, asked = season.world, _first_page(season)
-    stock = world.oracle.stock
-    cats = asked.animals[stock.traits.species[asked.animals] == 0]
-    asked = replace(asked, animals=cats)
-    babies = stock.traits.age[cats] == 0
-    looked = world.groups[world.oracle.group[cats[np.flatnonzero(babies)[0]]]].id
-    ideal = Ideal(world)
-
-    def lead(*items: str) -> float:
-        """How far the babies are above the others."""
-        seen = tuple(
-            ContextEvent(item, "view", asked.at - DAY * n) for n, item in enumerate(items, 1)
-        )
-        scores = ideal.scores(replace(asked, known=seen))
-        return float(scores[babies].mean() - scores[~babies].mean())
-
-    assert lead(looked, looked, looked) > lead(looked) > lead()
-    assert lead("of no group here") == lead()
-
-
-def _first_page(season: Season) -> Request:
-    """The first visitor's, a day after the cut."""
-    at = season.cut + DAY
-    there = season.world.oracle.available(at)
-    nothing = np.zeros(len(season.world.groups))
-    return Request(0, at, there, (), nothing, np.zeros(len(season.world.oracle.stock)))
-
-
-def test_the_way_to_the_oracle_is_of_the_sums_over_worlds() -> None:
-    def played(*adoptions: float) -> list[dict[str, float]]:
-        return [{"adoptions": n, "rmst90": 100 / n, "hardest_adopted": n / 100} for n in adoptions]
-
-    told = {"newest first": played(10, 20), "ours": played(15, 30), "oracle": played(20, 40)}
-    assert ratios(told, "ours")["way"] == [0.5, 0.5, 0.5]
-    assert ratios(told, "newest first")["way"] == [0, 0, 0]
-    assert ratios(told, "ours")["hardest_to_oracle"] == [0.75, 0.75, 0.75]
-    told["oracle"][0]["rmst90"] = float("nan")  # nobody was followed so long
-    assert ratios(told, "ours")["rmst90_to_oracle"] == pytest.approx([4 / 3] * 3, abs=1e-3)
+def test_each_world_has_its_line_in_the_documentation() -> None:
+    page = (ROOT / "docs/reference/benchmarks.md").read_text(encoding="utf-8")
+    section = page.partition("| world |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)`", section, re.M) == list(WORLDS)

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 import numpy as np
 
+from pawsonalize.domain.statuses import Stay
+from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.pages import (
     ShownPages,
     Suspects,
@@ -18,6 +20,7 @@ from pawsonalize.engine.serving.animals.pages import (
     was_shown,
 )
 from pawsonalize.engine.serving.animals.traits import animal_values
+from pawsonalize.recipes.choices.bid_prices import home_rate
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel, CodedNames, fit_choices
 from pawsonalize.recipes.choices.shown_places import TRAITS, Ints, ShownPlaces
 from pawsonalize.recipes.choices.variances import together
@@ -31,6 +34,8 @@ MAX_PAGES = 50_000
 
 _EVENTS = 2_000_000  # of the newest, that are looked through
 _BATCH = 50_000
+_HOME_DAYS = 60
+_ANIMALS = 20_000  # those listed last, from which the rate of homes is learned
 
 
 def learn_choices(
@@ -50,10 +55,26 @@ def learn_choices(
         return found
     return msgspec.structs.replace(
         found,
+        home_rate=_home_rate(found, animals, max(page.as_of for page in pages)),
         through=stored[-1].recommendation_id if stored else "",
         log_offset=through,
         kinds=tuple(sorted(joined.shown.kinds)),
     )
+
+
+def _home_rate(model: ChoiceModel, animals: Animals, now: int) -> float:
+    """How soon animals find a home these days: see `recipes.choices.bid_prices`."""
+    since = now - _HOME_DAYS * DAY
+    stays = animals.stays_since(since, _ANIMALS)
+    known = animals.get_many(stays)
+    days = [sum(_days(one, since, now) for one in stays[name]) for name in known]
+    gone = sum(max(one.until for one in stays[name]) <= now for name in known)
+    appeal = [model.appeal(name, animal_values(animal)) for name, animal in known.items()]
+    return home_rate(float(gone), np.array(days), np.array(appeal))
+
+
+def _days(stay: Stay, since: int, until: int) -> float:
+    return max(0, min(stay.until, until) - max(stay.since, since)) / DAY
 
 
 def _deeds(log: EventLog, through: int) -> Iterator[Deed]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from pawsonalize.domain.errors import CorruptArtefact
+from pawsonalize.recipes.choices.animal_effects import animal_effects
 from pawsonalize.recipes.choices.effects import ANIMAL, VARIANCES, Effects, fit_effects, looked_at
 from pawsonalize.recipes.choices.shown_places import (
     FACTORS,
@@ -65,6 +66,8 @@ class ChoiceModel(msgspec.Struct, frozen=True):
     """How much visitors differ in each kind of liking, as variances."""
     own: float = VARIANCES[ANIMAL]
     """How much animals differ beyond their attributes, as a variance."""
+    home_rate: float = 0.0
+    """At which an animal of appeal 0 finds a home, a day: see `bid_prices`."""
     attention: tuple[float, ...] = tuple(usual_attention().round(6).tolist())
     """How likely each place is looked at, the first being 1."""
     attention_learned: bool = False
@@ -90,6 +93,16 @@ class ChoiceModel(msgspec.Struct, frozen=True):
         """To open and to ask."""
         total = self.weights[factor] + self.asking.get(factor, 0.0)
         return max(total, 0.0) if factor == "waiting" else total
+
+    def appeal(self, animal_id: str, values: Sequence[str]) -> float:
+        """What everybody makes of an animal with these values of `TRAITS`, to open and to ask."""
+        traits = zip(TRAITS, values, strict=True)
+        total = 0.0
+        for trait, value in traits:
+            total += self.levels.get(trait, {}).get(value, 0.0)
+            total += self.asking_levels.get(trait, {}).get(value, 0.0)
+        opened, looked, expected = np.array([self.counts.get(animal_id, AnimalCounts())]).T
+        return total + float(animal_effects(opened, looked, expected, self.own)[0])
 
     def arrays(self) -> Arrays:
         """As an array, to be stored beside those of a recipe's model; none if it was not fitted."""

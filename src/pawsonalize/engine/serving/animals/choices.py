@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.times import HOUR
 from pawsonalize.engine.serving.animals import factors
-from pawsonalize.engine.serving.animals.available import AvailableAnimals, Codes, Slots
+from pawsonalize.engine.serving.animals.available import EVERY_SLOT, AvailableAnimals, Codes, Slots
 from pawsonalize.engine.serving.animals.pages import ShownPages, opens, places_seen
 from pawsonalize.engine.serving.animals.settings import PARTS, Weights
 from pawsonalize.engine.serving.animals.traits import OF_GROUPS, group_values
+from pawsonalize.recipes.choices.bid_prices import bid_prices
 from pawsonalize.recipes.choices.model import ChoiceModel
 from pawsonalize.recipes.choices.visitor_effects import VisitorEffects, Watched, visitor_effects
 from pawsonalize.storage.event_log import EventLog
@@ -160,6 +161,9 @@ class Personal:
     seen_by: Floats
     """The log of 1 + the attention that the visitor paid to each of them."""
 
+    bid_prices: Floats
+    """By slot: see `recipes.choices.bid_prices`."""
+
     @property
     def bound(self) -> float:
         """The most that an animal can gain by appeal and visitor."""
@@ -184,6 +188,7 @@ class ChoiceTables:
         # To open, and to open and ask; shape (2, values).
         self._groups, self._colours, self._shelters = (np.empty((2, 0)) for _ in range(3))
         self._attention = np.array(model.attention)
+        self._bids = 0, np.empty(0)  # of a version of the available animals
 
     def of(self, available: AvailableAnimals, pages: Pages, liked: Floats) -> Personal:
         """For the visitor of these pages; `liked` is the affinity for groups, by code."""
@@ -191,7 +196,8 @@ class ChoiceTables:
         appeal = self._groups[1], self._colours[1], self._shelters[1]
         if not pages.groups or not available.ids:
             nothing = np.zeros(len(appeal[0])), np.zeros(len(appeal[1])), 0.0
-            return Personal(*appeal, *nothing, np.empty(0, np.int64), np.empty(0))
+            unseen = np.empty(0, np.int64), np.empty(0)
+            return Personal(*appeal, *nothing, *unseen, self._bid_prices(available))
         slots = [available.slot(one) for one in pages.animals]
         there = np.array([_GONE if one is None else one for one in slots], np.int64)
         visitor = self._visitor_effects(available, pages, there, liked)
@@ -201,11 +207,27 @@ class ChoiceTables:
         in_colours = visitor.of(len(OF_GROUPS), len(available.codes["colour"]))
         here = (there != _GONE) & pages.lately
         paid = np.bincount(there[here], self._attention[pages.place[here]])
-        seen = np.flatnonzero(paid)
+        shown = np.flatnonzero(paid)
         return Personal(
-            *appeal, wholly, in_colours[: len(appeal[1])], visitor.distance, seen,
-            np.log1p(paid[seen]),
+            *appeal, wholly, in_colours[: len(appeal[1])], visitor.distance, shown,
+            np.log1p(paid[shown]), self._bid_prices(available),
         )  # fmt: skip
+
+    def _bid_prices(self, available: AvailableAnimals) -> Floats:
+        """By slot; kept until the available animals change."""
+        version, kept = self._bids
+        if version != available.version:
+            kept = bid_prices(self.model.home_rate, self._to_ask(available))
+            self._bids = available.version, kept
+        return kept
+
+    def _to_ask(self, available: AvailableAnimals) -> Floats:
+        """What everybody makes of each animal, to open and to ask; by slot."""
+        appeal = self._groups[1][available.column("group", EVERY_SLOT)]
+        appeal = appeal + self._colours[1][available.column("colour", EVERY_SLOT)]
+        appeal += self._shelters[1][available.column("shelter", EVERY_SLOT)]
+        appeal += available.column("animal_effect", EVERY_SLOT)
+        return np.asarray(appeal)
 
     def log_odds(
         self, available: AvailableAnimals, animals: Sequence[str], columns: Mapping[str, Floats]

@@ -17,7 +17,7 @@ from pawsonalize.engine.serving.animals.affinity import GroupAffinity, TraitAffi
 from pawsonalize.engine.serving.animals.available import EVERY_SLOT, AvailableAnimals, Chosen, Slots
 from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeights, Personal
 from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Eligibility, EligibilityVerdict
-from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
+from pawsonalize.engine.serving.animals.settings import FACTORS, PARTS, AnimalSettings
 from pawsonalize.engine.serving.context import THE_ANIMAL
 from pawsonalize.engine.serving.exploration import Novelty
 
@@ -141,11 +141,13 @@ class Weighing:
         yield self._seen(slots, room)
         np.copyto(room, available.waiting(self.at, slots))
         yield room
-        for name in ("exposure", "distance", "photos", "compatibility", "priority"):
+        for name in FACTORS[1:]:
             if name == "distance":
                 np.take(self._near(), available.column("place", slots), out=room, mode="clip")
             elif name == "compatibility":
                 factors.compatibility(verdict, room)
+            elif name == "bid_price":
+                np.copyto(room, personal.bid_prices[slots])
             else:
                 np.copyto(room, available.column(name, slots))
             yield room
