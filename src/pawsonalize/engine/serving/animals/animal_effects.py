@@ -118,7 +118,7 @@ class AnimalEffects:
         """Note how likely each place was looked at, and opened then by what is usual."""
         sizes = [places_seen(page, ()) for page in pages]
         ids = [one[0] for page, n in zip(pages, sizes, strict=True) for one in _first(page, n)]
-        _, columns = factor_columns(pages, sizes)
+        _, columns = factor_columns(self._impressions, pages, sizes)
         with available.lock:
             odds = tables.log_odds(available, ids, columns)
         place = np.concatenate([np.arange(size) for size in sizes])

@@ -141,3 +141,12 @@ def test_who_opens_one_animal_on_and_on_or_nearly_all_they_see_counts_no_more() 
     found = [who for who in ("booster", "crawler", "curious", "in love") if suspects.is_one(who)]
     assert found == ["booster", "crawler"]
     assert not suspects.is_one("nobody")
+
+
+def test_as_many_visitors_are_remembered_as_wanted() -> None:
+    for kept, is_known in ((1, False), (2, True)):
+        suspects = Suspects(kept)
+        for _ in range(11):
+            suspects.opened("booster", "rex")
+        suspects.opened("somebody", "rex")
+        assert suspects.is_one("booster") is is_known
