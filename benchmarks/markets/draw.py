@@ -108,7 +108,7 @@ class Drawn:
         low, high = -15.0, 5.0
         for _ in range(50):
             middle = (low + high) / 2
-            taken = looks * float((opened * _sigmoid(likes + middle)).mean())
+            taken = looks * float((opened * _sigmoid(market.keen * likes + middle)).mean())
             low, high = (middle, high) if taken < wanted else (low, middle)
         return low
 
@@ -206,7 +206,7 @@ def _sessions(market: Market, dice: np.random.Generator, start: int) -> tuple[Se
     # A few come often, most once or twice.
     keen = dice.gamma(0.8, size=market.visitors)
     visitor = dice.choice(market.visitors, market.sessions, p=keen / keen.sum())
-    pages = np.minimum(dice.geometric(0.42, market.sessions), 6)
+    pages = np.minimum(dice.geometric(0.55, market.sessions), 4)
     favourite = np.where(dice.random(market.visitors) < 0.5, 0, 1)
     looked_for = np.where(
         dice.random(market.sessions) < 0.5 * market.asks_species, favourite[visitor], -1

@@ -47,7 +47,7 @@ class Ours:
     _answer: str = ""
     _visitor: Visitor | None = None
     _session: int = -1
-    _opened: set[str] = field(default_factory=set)
+    _shown: set[str] = field(default_factory=set)
     _events: int = 0
 
     def __post_init__(self) -> None:
@@ -72,7 +72,7 @@ class Ours:
         self.now = ask.at
         self._keep_up()
         if session.number != self._session:
-            self._session, self._opened = session.number, set()
+            self._session, self._shown = session.number, set()
         kids, dogs, cats = (lives or None for lives in self.drawn.home[session.visitor].tolist())
         rules = Eligibility(
             kids=kids,
@@ -80,7 +80,7 @@ class Ours:
             cats=cats,
             species=frozenset() if session.species < 0 else frozenset({str(session.species + 1)}),
             place=Place(*self.drawn.place[session.visitor].tolist()),
-            denied=Denied(animals=frozenset(self._opened)),
+            denied=Denied(animals=frozenset(self._shown)),
         )
         user = None if session.is_guest else f"v{session.visitor}"
         self._visitor = Visitor(user, f"s{session.number}")
@@ -115,7 +115,6 @@ class Ours:
                     recommendation_id=self._answer,
                 )
             )
-            self._opened.add(animal.animal_id)
         self.adapters.log.append(batch)
         if shown.adopted is not None:
             self._adopt(shown.adopted, shown.ask.at + 4 * SECOND)

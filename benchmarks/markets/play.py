@@ -93,10 +93,10 @@ class Copy:
             else:
                 self.expected += _expected(drawn, drawn.expected(session.visitor, page))
             opened = wants & _looked_at(drawn, wants, dice)
-            keen = 1 / (1 + np.exp(-(drawn.adopting + likes)))
+            keen = 1 / (1 + np.exp(-(drawn.adopting + market.keen * likes)))
             taken = opened & (to_adopt[page] < keen) & (not session.is_bot)
             asked = opened & ((to_adopt[page] < np.minimum(1, 4 * keen)) & (not session.is_bot))
-            seen.update(page[opened].tolist())
+            seen.update(page.tolist())
             adopted = None
             if taken.any():
                 place = int(taken.argmax())
@@ -118,7 +118,7 @@ def _expected(drawn: Drawn, likes: Floats) -> float:
     if market.clicks == "cascade":
         stays = market.patience * (1 - opens) + market.returns * opens
         looked = np.concatenate([[1.0], np.cumprod(stays[:-1])])
-    return float((looked * opens / (1 + np.exp(-(drawn.adopting + likes)))).sum())
+    return float((looked * opens / (1 + np.exp(-(drawn.adopting + market.keen * likes)))).sum())
 
 
 def _looked_at(drawn: Drawn, wants: Mask, dice: np.random.Generator) -> Mask:

@@ -31,17 +31,19 @@ class Market:
     """Log-odds lost with each 100 km."""
     households: bool = True
     """Whether visitors live with children, dogs and cats, and animals have a known no."""
+    keen: float = 0.5
+    """How much of what a visitor makes of an animal counts in adopting it, once it was opened."""
     asks_species: bool = True
     """Whether half of the sessions look for one species only."""
-    demand: float = 0.35
+    demand: float = 0.6
     """Adoptions that evenly drawn pages would bring, for each animal that arrives."""
-    days: int = 180
+    days: int = 150
     initial: int = 120
     """Animals that wait at the start."""
-    arrivals: float = 2.2
+    arrivals: float = 1.8
     """A day."""
-    sessions: int = 12_000
-    visitors: int = 3_500
+    sessions: int = 8_000
+    visitors: int = 2_500
     page: int = 20
     guests: float = 0.35
     """Share of the sessions without a user id."""
@@ -59,8 +61,8 @@ WORLDS = MappingProxyType(
         "cascade": Market(clicks="cascade", taste=0.8, hidden=0.4),
         "wide": Market(taste=0.5, hidden=0.6, far=3.0, guests=0.6, asks_species=False),
         "impatient": Market(clicks="cascade", patience=0.85, taste=0.4, hidden=0.7, far=0.5),
-        "enough": Market(taste=0.8, demand=1.0),
-        "plenty": Market(taste=0.8, demand=2.5),
+        "enough": Market(taste=0.8, demand=1.3),
+        "plenty": Market(taste=0.8, demand=3.0),
     }
 )
 """Too little demand, except for the last two. `plenty` has more adopters than animals."""

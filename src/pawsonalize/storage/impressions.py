@@ -188,11 +188,8 @@ class Impressions:
     def _bare(self, wanted: Select[Any]) -> list[Impression]:
         with self._database.reading() as connection:
             return [
-                Impression(
-                    **{**row, "item_ids": (), "animal_ids": tuple(map(_shared, decode(ids)))}
-                )
+                Impression(**{**row, "item_ids": (), "animal_ids": _places(row["animal_ids"])})
                 for row in connection.execute(wanted).mappings()
-                for ids in (row["animal_ids"],)
             ]
 
     def _read(self, wanted: Select[Any]) -> list[Impression]:

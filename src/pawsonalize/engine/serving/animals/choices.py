@@ -11,7 +11,7 @@ from pawsonalize.domain.times import HOUR
 from pawsonalize.engine.serving.animals import factors
 from pawsonalize.engine.serving.animals.available import EVERY_SLOT, AvailableAnimals, Codes, Slots
 from pawsonalize.engine.serving.animals.pages import ShownPages, opens, places_seen
-from pawsonalize.engine.serving.animals.settings import PARTS, Weights
+from pawsonalize.engine.serving.animals.settings import COMMON, PARTS, Weights
 from pawsonalize.engine.serving.animals.traits import OF_GROUPS, group_values
 from pawsonalize.recipes.choices.bid_prices import bid_prices
 from pawsonalize.recipes.choices.model import ChoiceModel
@@ -142,37 +142,37 @@ def _columns(
 
 
 @dataclass(frozen=True, slots=True)
-class Personal:
-    """What the model of choices says for one visitor.
+class CommonParts:
+    """The parts of utilities that are the same for every visitor, in the order of `COMMON`.
 
-    `appeal` is what everybody makes of a group, `visitor` what this visitor adds to that, both by
-    the group's code; `colours`, `shelters` and `visitor_in_colours` are the same by theirs.
+    By slot; `total` is their sum, from left to right.
     """
 
-    appeal: Floats
-    colours: Floats
-    shelters: Floats
+    bare: tuple[Floats, ...]
+    parts: tuple[Floats, ...]
+    total: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Personal:
+    """What the model of choices says for one visitor beyond what everybody makes of animals.
+
+    `visitor` is by the group's code, `visitor_in_colours` by the colour's.
+    """
+
     visitor: Floats
     visitor_in_colours: Floats
-    distance: float
-    """What the visitor's own liking adds to each unit of the factor `distance`."""
-    seen: Slots
-    """The animals that the visitor was shown in this visit."""
-    seen_by: Floats
+    distance: float = 0.0
+    """What the visitor's own effect adds to each unit of the factor `distance`."""
+    seen: Slots = field(default_factory=lambda: np.empty(0, np.int64))
+    """The animals that the visitor was shown in this visit, ascending."""
+    seen_by: Floats = field(default_factory=lambda: np.empty(0))
     """The log of 1 + the attention that the visitor paid to each of them."""
-
-    bid_prices: Floats
-    """By slot: see `recipes.choices.bid_prices`."""
+    is_known: bool = False
 
     @property
     def bound(self) -> float:
-        """The most that an animal can gain by appeal and visitor."""
-        appeal = (self.appeal, self.colours, self.shelters)
-        return sum(float(one.max(initial=0.0)) for one in appeal)
-
-    @property
-    def visitor_bound(self) -> float:
-        """The same of the visitor's own effects."""
+        """No animal could gain more."""
         own = sum(float(one.max(initial=0.0)) for one in (self.visitor, self.visitor_in_colours))
         return own + max(0.0, -self.distance)
 
@@ -188,46 +188,52 @@ class ChoiceTables:
         # To open, and to open and ask; shape (2, values).
         self._groups, self._colours, self._shelters = (np.empty((2, 0)) for _ in range(3))
         self._attention = np.array(model.attention)
-        self._bids = 0, np.empty(0)  # of a version of the available animals
+        self._common: tuple[tuple[int, int], CommonParts] | None = None
+
+    def common(self, available: AvailableAnimals, at: int) -> CommonParts:
+        """What everybody makes of each animal; kept until they change, or the hour does."""
+        known = available.version, at // HOUR
+        if self._common is None or self._common[0] != known:
+            self._common = known, self._common_parts(available, at)
+        return self._common[1]
+
+    def _common_parts(self, available: AvailableAnimals, at: int) -> CommonParts:
+        self._grow(available)
+        appeal = self._groups[1][available.column("group", EVERY_SLOT)]
+        appeal = appeal + self._colours[1][available.column("colour", EVERY_SLOT)]
+        appeal += self._shelters[1][available.column("shelter", EVERY_SLOT)]
+        own = available.column("animal_effect", EVERY_SLOT).copy()
+        bare = (
+            appeal,
+            own,
+            available.waiting(at, EVERY_SLOT).copy(),
+            *(available.column(name, EVERY_SLOT).copy() for name in COMMON[3:-1]),
+            bid_prices(self.model.home_rate, appeal + own),
+        )
+        weights = 1.0, 1.0, *self.weights.factors.values()
+        parts = tuple(weight * column for weight, column in zip(weights, bare, strict=False))
+        total = np.zeros(len(appeal))
+        for part in parts:
+            total += part
+        return CommonParts(bare, parts, total)
 
     def of(self, available: AvailableAnimals, pages: Pages, liked: Floats) -> Personal:
         """For the visitor of these pages; `liked` is the affinity for groups, by code."""
         self._grow(available)
-        appeal = self._groups[1], self._colours[1], self._shelters[1]
+        groups, colours = self._groups.shape[1], self._colours.shape[1]
         if not pages.groups or not available.ids:
-            nothing = np.zeros(len(appeal[0])), np.zeros(len(appeal[1])), 0.0
-            unseen = np.empty(0, np.int64), np.empty(0)
-            return Personal(*appeal, *nothing, *unseen, self._bid_prices(available))
+            return Personal(np.zeros(groups), np.zeros(colours))
         slots = [available.slot(one) for one in pages.animals]
         there = np.array([_GONE if one is None else one for one in slots], np.int64)
-        visitor = self._visitor_effects(available, pages, there, liked)
-        wholly = np.zeros(len(appeal[0]))
+        own = self._visitor_effects(available, pages, there, liked)
+        wholly = np.zeros(groups)
         for row, values in enumerate(self._values.values()):
-            wholly += visitor.of(row, len(values))[self._of_group[row]]
-        in_colours = visitor.of(len(OF_GROUPS), len(available.codes["colour"]))
+            wholly += own.of(row, len(values))[self._of_group[row]]
+        in_colours = own.of(len(OF_GROUPS), len(available.codes["colour"]))[:colours]
         here = (there != _GONE) & pages.lately
-        paid = np.bincount(there[here], self._attention[pages.place[here]])
-        shown = np.flatnonzero(paid)
-        return Personal(
-            *appeal, wholly, in_colours[: len(appeal[1])], visitor.distance, shown,
-            np.log1p(paid[shown]), self._bid_prices(available),
-        )  # fmt: skip
-
-    def _bid_prices(self, available: AvailableAnimals) -> Floats:
-        """By slot; kept until the available animals change."""
-        version, kept = self._bids
-        if version != available.version:
-            kept = bid_prices(self.model.home_rate, self._to_ask(available))
-            self._bids = available.version, kept
-        return kept
-
-    def _to_ask(self, available: AvailableAnimals) -> Floats:
-        """What everybody makes of each animal, to open and to ask; by slot."""
-        appeal = self._groups[1][available.column("group", EVERY_SLOT)]
-        appeal = appeal + self._colours[1][available.column("colour", EVERY_SLOT)]
-        appeal += self._shelters[1][available.column("shelter", EVERY_SLOT)]
-        appeal += available.column("animal_effect", EVERY_SLOT)
-        return np.asarray(appeal)
+        shown, which = np.unique(there[here], return_inverse=True)
+        paid = np.bincount(which, self._attention[pages.place[here]], len(shown))
+        return Personal(wholly, in_colours, own.distance, shown, np.log1p(paid), True)
 
     def log_odds(
         self, available: AvailableAnimals, animals: Sequence[str], columns: Mapping[str, Floats]

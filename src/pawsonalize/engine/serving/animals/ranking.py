@@ -247,6 +247,7 @@ class Individuals:
             available,
             liked,
             lost,
+            tables.common(available, query.at),
             tables.of(available, pages, liked),
             tables.weights,
             query.eligibility,

@@ -2,15 +2,16 @@
 
 from dataclasses import astuple, dataclass
 
-FACTORS = (
-    "waiting", "exposure", "distance", "photos", "compatibility", "priority", "bid_price",
-)  # fmt: skip
+FACTORS = ("waiting", "exposure", "photos", "priority", "bid_price", "distance", "compatibility")
 """What animals of one group differ in, each between its bounds below."""
 
-PARTS = ("group", "visitor", "appeal", "animal_effect", "seen", *FACTORS)
+COMMON = ("appeal", "animal_effect", *FACTORS[:5])
+"""The parts of a utility that are the same for every visitor."""
+
+PARTS = (*COMMON, "group", "visitor", "seen", "distance", "compatibility")
 """The parts of a utility, in the order in which they are added."""
 
-BOUNDS = ((0.0, 1.0), (-1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, 1.0), (-4.5, 0.0))
+BOUNDS = ((0.0, 1.0), (-1.0, 0.0), (0.0, 1.0), (0.0, 1.0), (-4.5, 0.0), (-1.0, 0.0), (-1.0, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +20,16 @@ class Weights:
 
     Each adds weight * factor to the utility, which is a log of odds: a weight of 0.69 doubles an
     animal's odds from one end of the factor to the other. A model that learned from pages has
-    weights of its own instead, except for `exposure`, `priority` and
-    `bid_price`.
+    weights of its own instead, except for `exposure`, `priority` and `bid_price`.
     """
 
     waiting: float = 0.5
     exposure: float = 0.5
-    distance: float = 3.0
     photos: float = 0.3
-    compatibility: float = 0.7
     priority: float = 0.7
     bid_price: float = 0.5
+    distance: float = 3.0
+    compatibility: float = 0.7
 
     def values(self) -> tuple[float, ...]:
         """The weights in order."""

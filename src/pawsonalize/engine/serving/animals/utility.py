@@ -1,10 +1,9 @@
 """The utility of animals, which of them get the places, and their exploration shares."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
 from threading import Lock
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -15,9 +14,14 @@ from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.serving.animals import factors
 from pawsonalize.engine.serving.animals.affinity import GroupAffinity, TraitAffinity
 from pawsonalize.engine.serving.animals.available import EVERY_SLOT, AvailableAnimals, Chosen, Slots
-from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeights, Personal
+from pawsonalize.engine.serving.animals.choices import (
+    ChoiceTables,
+    ChoiceWeights,
+    CommonParts,
+    Personal,
+)
 from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Eligibility, EligibilityVerdict
-from pawsonalize.engine.serving.animals.settings import FACTORS, PARTS, AnimalSettings
+from pawsonalize.engine.serving.animals.settings import AnimalSettings
 from pawsonalize.engine.serving.context import THE_ANIMAL
 from pawsonalize.engine.serving.exploration import Novelty
 
@@ -52,6 +56,7 @@ class Weighing:
     available: AvailableAnimals
     liked: Floats
     lost: Floats
+    common: CommonParts
     personal: Personal
     weights: ChoiceWeights
     eligibility: Eligibility
@@ -68,10 +73,8 @@ class Weighing:
     def bound(self) -> float:
         """No animal could have a higher utility."""
         there = self.affinity[self.available.present]
-        effects = self.available.column("animal_effect", EVERY_SLOT)
-        own = self.personal.bound + self.weights.visitor * self.personal.visitor_bound
-        best = float(there.max(initial=-np.inf)) + own + float(effects.max(initial=0.0))
-        return best + self.weights.factors.bound
+        own = float(there.max(initial=-np.inf)) + self.weights.visitor * self.personal.bound
+        return float(self.common.total.max(initial=-np.inf)) + own + max(0.0, self.weights.seen)
 
     def fitting(self, slots: Slots) -> Slots:
         """The animals among these that may be shown."""
@@ -83,9 +86,12 @@ class Weighing:
     def weigh(self, slots: Slots) -> Weighed:
         """Weigh animals, whether they may be shown or not."""
         verdict, room = self.available.judge(self.eligibility, slots), np.empty(len(slots))
-        bare = np.column_stack([part.copy() for part in self._bare(slots, verdict, room)])
-        parts = np.column_stack([part.copy() for part in self._parts(slots, verdict, room)])
-        return Weighed(slots, parts, bare, _add(parts.T, np.zeros(len(slots))))
+        nothing = np.zeros(len(slots))
+        own = [nothing if part is None else part.copy() for part in self._own(slots, verdict, room)]
+        parts = [*(column[slots] for column in self.common.parts), *own]
+        bare = [*(column[slots] for column in self.common.bare), *self._bare(slots, verdict)]
+        utilities = _add(parts, nothing.copy())
+        return Weighed(slots, np.column_stack(parts), np.column_stack(bare), utilities)
 
     def utilities(self, utilities: Floats, room: Floats) -> Floats:
         """The utility of every slot, bit for bit as `weigh` gives it, written into the first array.
@@ -93,90 +99,78 @@ class Weighing:
         -inf for an animal that may not be shown, or that has no place of its own.
         """
         verdict = self.available.judge(self.eligibility, EVERY_SLOT)
-        utilities.fill(0)
-        _add(self._parts(EVERY_SLOT, verdict, room), utilities)
+        np.copyto(utilities, self.common.total)
+        _add((part for part in self._own(EVERY_SLOT, verdict, room) if part is not None), utilities)
         utilities[~(verdict.passing & self.available.leads)] = -np.inf
         return utilities
 
-    def _parts(self, slots: Chosen, verdict: EligibilityVerdict, room: Floats) -> Iterator[Floats]:
-        """The weighted parts, in order, each written into `room`."""
-        given = self.weights
-        weights = (1.0, given.visitor, 1.0, 1.0, given.seen, *given.factors.values())
-        for name, weight, part in zip(
-            PARTS, weights, self._bare(slots, verdict, room), strict=True
-        ):
-            if name == "group":
-                np.take(self.affinity, self._groups(slots), out=room, mode="clip")
-                if len(self.disliked):
-                    room[self._where(self.disliked, slots)] -= THE_ANIMAL
-            elif name == "distance":
-                near = given.near(self._near())
-                np.take(near, self.available.column("place", slots), out=room, mode="clip")
-            elif weight != 1.0:
-                np.multiply(part, weight, out=room)
-            yield room
+    def _own(
+        self, slots: Chosen, verdict: EligibilityVerdict, room: Floats
+    ) -> Iterator[Floats | None]:
+        """The weighted parts that depend on the visitor, in order; None for one that is 0.
 
-    def _bare(self, slots: Chosen, verdict: EligibilityVerdict, room: Floats) -> Iterator[Floats]:
-        """The parts without their weights, in order, each written into `room`.
-
-        All animals go through the same steps, so that a sum is rounded the same way in every list.
-        Weighing all animals is quick because no request allocates much memory for it.
+        Each is written into `room`. All animals go through the same steps, so that a sum is rounded
+        the same way in every list. Weighing all animals is quick because no request allocates much
+        memory for it.
         """
-        available, personal = self.available, self.personal
-        yield np.take(self.liked, self._groups(slots), out=room, mode="clip")
-        np.take(personal.visitor, self._groups(slots), out=room, mode="clip")
-        if personal.visitor_in_colours.any():
-            room += personal.visitor_in_colours[available.column("colour", slots)]
-        if personal.distance:
-            room += (personal.distance * self._near())[available.column("place", slots)]
+        weights, personal = self.weights, self.personal
+        place, groups = self._columns(slots, "place", "group")
+        np.take(self.affinity, groups, out=room, mode="clip")
+        if len(self.disliked):
+            lost = self.disliked if isinstance(slots, slice) else np.isin(slots, self.disliked)
+            room[lost] -= THE_ANIMAL
         yield room
-        np.take(personal.appeal, self._groups(slots), out=room, mode="clip")
-        if personal.colours.any():
-            room += personal.colours[available.column("colour", slots)]
-        if personal.shelters.any():
-            room += personal.shelters[available.column("shelter", slots)]
-        yield room
-        np.copyto(room, available.column("animal_effect", slots))
-        yield room
-        yield self._seen(slots, room)
-        np.copyto(room, available.waiting(self.at, slots))
-        yield room
-        for name in FACTORS[1:]:
-            if name == "distance":
-                np.take(self._near(), available.column("place", slots), out=room, mode="clip")
-            elif name == "compatibility":
-                factors.compatibility(verdict, room)
-            elif name == "bid_price":
-                np.copyto(room, personal.bid_prices[slots])
-            else:
-                np.copyto(room, available.column(name, slots))
+        near = self._near()
+        if personal.is_known:
+            np.take(weights.visitor * personal.visitor, groups, out=room, mode="clip")
+            if personal.visitor_in_colours.any():
+                in_colours = weights.visitor * personal.visitor_in_colours
+                room += in_colours[self.available.column("colour", slots)]
+            if near is not None:
+                room += (weights.visitor * personal.distance * near)[place]
             yield room
+        else:
+            yield None
+        yield None if not len(personal.seen) else self._seen(slots, weights.seen, room)
+        yield None if near is None else np.take(weights.near(near), place, out=room, mode="clip")
+        if verdict.asked:
+            factors.compatibility(verdict, room)
+            yield np.multiply(room, weights.factors.compatibility, out=room)
+        else:
+            yield None
 
-    def _groups(self, slots: Chosen) -> Slots:
-        return self.available.column("group", slots)
+    def _bare(self, slots: Slots, verdict: EligibilityVerdict) -> Sequence[Floats]:
+        """The same without their weights."""
+        personal, nothing, near = self.personal, np.zeros(len(slots)), self._near()
+        place, groups = self._columns(slots, "place", "group")
+        compatibility = np.empty(len(slots))
+        factors.compatibility(verdict, compatibility)
+        visitor, colour = personal.visitor[groups], self.available.column("colour", slots)
+        visitor = visitor + personal.visitor_in_colours[colour]
+        if near is None:
+            return self.liked[groups], visitor, self._seen(slots), nothing, compatibility
+        visitor += personal.distance * near[place]
+        return self.liked[groups], visitor, self._seen(slots), near[place], compatibility
 
-    def _near(self) -> Floats:
-        """The factor `distance` of each place, by its code; 0 for a visitor without a place."""
+    def _columns(self, slots: Chosen, *names: str) -> Iterator[Slots]:
+        return (self.available.column(name, slots) for name in names)
+
+    def _near(self) -> Floats | None:
+        """The factor `distance` of each place, by its code; None for a visitor without a place."""
         place = self.eligibility.place
-        if place is None:
-            return np.zeros(len(self.available.places))
-        return factors.distance(self.available.places.kilometres(place))
+        return None if place is None else factors.distance(self.available.places.kilometres(place))
 
-    def _seen(self, slots: Chosen, room: Floats) -> Floats:
-        room.fill(0)
-        if len(self.personal.seen):
-            if isinstance(slots, slice):
-                room[self.personal.seen] = self.personal.seen_by
-            else:
-                place = np.searchsorted(self.personal.seen, slots)
-                place = np.minimum(place, len(self.personal.seen) - 1)
-                known = self.personal.seen[place] == slots
-                room[known] = self.personal.seen_by[place[known]]
-        return room
-
-    @staticmethod
-    def _where(some: Slots, slots: Chosen) -> Any:
-        return some if isinstance(slots, slice) else np.isin(slots, some)
+    def _seen(self, slots: Chosen, weight: float = 1.0, room: Floats | None = None) -> Floats:
+        """What the visitor was shown of these animals; written into `room`, if there is one."""
+        told = np.zeros(len(slots)) if room is None else room  # type: ignore[arg-type]
+        told.fill(0)
+        seen, by = self.personal.seen, self.personal.seen_by
+        if isinstance(slots, slice):
+            told[seen] = weight * by
+        elif len(seen):
+            place = np.minimum(np.searchsorted(seen, slots), len(seen) - 1)
+            told[:] = np.where(seen[place] == slots, weight * by[place], 0.0)
+        return told
 
 
 def choose(weighing: Weighing, limit: int) -> Slots:

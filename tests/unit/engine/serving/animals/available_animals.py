@@ -91,15 +91,17 @@ def question_of(
     settings: AnimalSettings | None = None,
     pages: Pages = NO_PAGES,
     model: ChoiceModel = UNFITTED,
+    at: int = T0,
 ) -> Weighing:
-    """A question as of T0; groups that are not told of are liked as by anybody."""
+    """A question; groups that are not told of are liked as by anybody."""
     each = np.array([(affinity or {}).get(name, 0.0) for name in available.codes["group"]], float)
     settings = settings or AnimalSettings()
     lost = np.where(np.isneginf(each), np.inf, 0.0)
     each[np.isneginf(each)] = 0.0
     tables = ChoiceTables(model, ChoiceWeights.of(model, settings.weights))
     personal = tables.of(available, pages, each)
-    return Weighing(available, each, lost, personal, tables.weights, asked, settings, T0)
+    common = tables.common(available, at)
+    return Weighing(available, each, lost, common, personal, tables.weights, asked, settings, at)
 
 
 def ids_of(available: AvailableAnimals, slots: Iterable[int]) -> list[str]:

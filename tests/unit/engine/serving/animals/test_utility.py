@@ -15,7 +15,7 @@ from pawsonalize.engine.serving.animals.available import AvailableAnimals
 from pawsonalize.engine.serving.animals.choices import Pages
 from pawsonalize.engine.serving.animals.distance import Place
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
-from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings, Weights
+from pawsonalize.engine.serving.animals.settings import FACTORS, PARTS, AnimalSettings, Weights
 from pawsonalize.engine.serving.animals.utility import Weighing, choose
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
 from tests.animal_data import animal
@@ -157,9 +157,9 @@ def test_the_parts_of_a_utility_add_up_to_it(stock: list[Animal], asked: Eligibi
     assert [sum(parts) for parts in weighed.parts.tolist()] == weighed.utilities.tolist()
     assert np.isfinite(weighed.utilities).all()
     weights = AnimalSettings().weights
-    each = [1.0] * 4 + [-0.5, *weights.values()]
-    assert np.allclose(weighed.bare * each, weighed.parts)
-    assert (weighed.utilities <= weighed.parts[:, 0] + weights.bound + 1e-12).all()
+    each = {**dict(zip(FACTORS, weights.values(), strict=True)), "seen": -0.5}
+    assert np.allclose(weighed.bare * [each.get(part, 1.0) for part in PARTS], weighed.parts)
+    assert (weighed.utilities <= question_of(available, asked=asked).bound + 1e-12).all()
 
 
 LEARNED = ChoiceModel(
