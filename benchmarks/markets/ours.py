@@ -126,7 +126,7 @@ class Ours:
 
     def _keep_up(self) -> None:
         """What runs in the background: counts now and then, and a training every few days."""
-        if self.now - self._counted > DAY // 12:
+        if self.now - self._counted > DAY // 6:
             self._counted = self.now
             self._settle()
             self.engine.recommending.refresh()
@@ -136,7 +136,7 @@ class Ours:
             self._trained = self._refreshed = self.now
             self._settle()
             self._train()
-        if self.now - self._refreshed > DAY:
+        if self.now - self._refreshed > 3 * DAY:
             self._refreshed = self.now
             self._refresh()
 

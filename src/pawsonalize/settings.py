@@ -133,6 +133,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """After so many days an animal is a long-stayer, and gets explored places again."""
     newcomer_floor: Share = _ANIMALS.newcomer_floor
     """This share of the explored places is spread evenly over all newcomers and long-stayers."""
+    impression_days: Annotated[int, Meta(ge=0, le=36_500)] = 180
+    """Answers are kept for so many days, to learn what was shown and chosen; 0: for ever."""
     feeds_file: str = ""
     """A YAML file of feeds that are fetched from their addresses on a schedule; empty: none."""
     postcode_table: str = ""

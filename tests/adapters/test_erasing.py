@@ -1,5 +1,6 @@
 """Erased users are gone from tables and archive, and no replay brings them back."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from pawsonalize.storage.catalogue import Catalogue, User
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.histories import HistoryQuery
-from pawsonalize.storage.impressions import Impression, Impressions
+from pawsonalize.storage.impressions import ANIMALS, Impression, Impressions
 from pawsonalize.storage.resources import Resources
 from tests.event_data import T0, event
 
@@ -86,6 +87,25 @@ def test_an_erased_user_is_gone_with_sessions_attributes_and_answers(deletions: 
     assert deletions.catalogue.user("bob") is not None
     assert deletions.impressions.get("RID-1") is None
     assert deletions.perform(job) == {"deleted": 0, "user_ids": ()}
+
+
+def test_pages_of_animals_and_what_was_opened_of_them_are_erased_too(deletions: Deletions) -> None:
+    table, log = deletions.impressions, deletions.log
+    page = Impression("RID-1", ANIMALS, None, "s1", T0, T0, "v", ("g",), animal_ids=(("rex",),))
+    hers = replace(page, recommendation_id="RID-2", user_id="ann", session_id=None)
+    his = replace(page, recommendation_id="RID-3", session_id="s2")
+    table.append([page, hers, his])
+    log.append(
+        [
+            event("1", user="ann", session="s1", animal_id="rex"),
+            event("2", user="bob", session="s2", animal_id="rex"),
+        ]
+    )
+    deletions.perform(deletions.erase_user("ann"))
+    assert [one.recommendation_id for one in table.newest_pages(9)] == [his.recommendation_id]
+    assert table.pages_of(Visitor("ann", "s1"), T0 + 9, 9) == []
+    assert [deed.user_id for deed in log.deeds(0, 9)] == ["bob"]
+    assert log.deeds_of(Visitor("ann", "s1"), T0 + 9, 9) == []
 
 
 def test_the_archive_forgets_the_user_and_still_verifies(

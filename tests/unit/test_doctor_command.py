@@ -13,11 +13,13 @@ from pawsonalize.cli.main import app
 from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.datasets import DatasetGroup
+from pawsonalize.engine.resources.names import new_recommendation_id
 from pawsonalize.engine.resources.resource import moved
 from pawsonalize.engine.resources.solutions import Solution
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.settings import Settings
 from pawsonalize.storage.deliveries import Delivery
+from pawsonalize.storage.impressions import ANIMALS, Impression
 from tests.event_data import T0, event
 from tests.service_data import make_service
 
@@ -121,3 +123,31 @@ def test_types_that_nobody_gave_a_meaning_are_named(tmp_path: Path) -> None:
     assert code == 1
     assert found["event types"]["message"].endswith("what they mean: Boop (3)")
     assert 'event_types, such as {"Boop":"view"}' in found["event types"]["next_move"]
+
+
+def test_a_site_whose_events_come_from_no_answer_is_told_what_to_send(tmp_path: Path) -> None:
+    settings = make_service(tmp_path)
+    now = clock.now()
+    pages = [
+        Impression(
+            recommendation_id=new_recommendation_id(now - 1_000 + n),
+            question=ANIMALS,
+            user_id=None,
+            session_id=f"s{n}",
+            answered_at=now - 1_000 + n,
+            as_of=now - 1_000 + n,
+            solution_version="v",
+            item_ids=("2-Beagle-2-3",),
+            animal_ids=(("rex",),),
+        )
+        for n in range(60)
+    ]
+    with opened(settings) as adapters:
+        adapters.impressions.append(pages)
+        adapters.log.append(
+            [event(f"e{n}", animal_id="rex", sent_at=now - 500, session="x") for n in range(250)]
+        )
+    code, found = examined(settings.data_dir)
+    assert code == 1
+    assert found["events and answers"]["message"].startswith("0.0% of the newest 250 events")
+    assert "recommendationId" in found["events and answers"]["next_move"]

@@ -17,6 +17,7 @@ from pawsonalize.domain.event_types import spelled
 from pawsonalize.domain.events import ACTIONS
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.ingest.events import named_types
+from pawsonalize.engine.reporting.joined_events import NEXT_MOVE, joined_events
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
@@ -109,6 +110,15 @@ def animals(patient: Patient) -> Iterator[Diagnosis]:
     waiting = sum(patient.adapters.availability.count(patient.now).values())
     groups = patient.adapters.catalogue.item_count()
     yield Diagnosis("animals", f"{waiting:,} available animals, {groups:,} groups in the items")
+
+
+def events_and_answers(patient: Patient) -> Iterator[Diagnosis]:
+    """Whether events say which answers they came from."""
+    found = joined_events(patient.adapters.impressions, patient.adapters.log, patient.now)
+    if found.are_nearly_none:
+        yield attention("events and answers", found.message, NEXT_MOVE)
+    elif found.is_enough:
+        yield Diagnosis("events and answers", found.message)
 
 
 _MEGABYTE = 1_000_000
@@ -292,6 +302,7 @@ OF_THE_SERVICE: tuple[Callable[[Patient], Iterator[Diagnosis]], ...] = (
     events,
     event_types,
     animals,
+    events_and_answers,
     campaigns,
     trainings,
     last_retraining,

@@ -24,6 +24,11 @@ def print_outcomes(report: OutcomesReport) -> None:
         f"Outcomes from {report.since} to {report.until}; one that names no answer is put down"
         f" to the visitor's newest within {report.within_days} days that held the animal"
     )
+    if report.first_answer is not None and report.first_answer > report.since:
+        console.print(
+            f"The oldest answer that is kept is of {report.first_answer}: no outcome is put down to"
+            " an older one (setting impression_days)"
+        )
     console.print(_lines("answers", [report.total, *report.policies]))
     if report.versions:
         console.print(_lines("solution version", report.versions))

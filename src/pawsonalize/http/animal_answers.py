@@ -34,7 +34,9 @@ class RecommendedAnimal(msgspec.Struct, frozen=True, rename="camel", omit_defaul
 class DetailedAnimal(msgspec.Struct, frozen=True, rename="camel"):
     """An animal with why it stands there.
 
-    `factors` add up to `utility` in their order: how much the group is liked, then each factor
+    `factors` add up to `utility` in their order: what everybody makes of such animals (`appeal`)
+    and of this very one (`animal_effect`), how much the group is liked by its events (`group`),
+    what this visitor makes of pages (`visitor`), less for what was `seen` already; and each factor
     times its weight. `explored` and `propensity` are as for groups.
     """
 

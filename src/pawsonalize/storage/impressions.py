@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -17,11 +18,12 @@ from pawsonalize.storage.statements import in_parts
 from pawsonalize.storage.tables import impressions
 
 _ENCODE = msgspec.json.Encoder().encode
+_DECODE_ANIMALS = msgspec.json.Decoder(tuple[tuple[str, ...], ...]).decode
 _DECODERS: Mapping[str, Callable[[str], object]] = MappingProxyType(
     {
         "item_ids": msgspec.json.Decoder(tuple[str, ...]).decode,
         "propensities": msgspec.json.Decoder(tuple[float, ...]).decode,
-        "animal_ids": msgspec.json.Decoder(tuple[tuple[str, ...], ...]).decode,
+        "animal_ids": _DECODE_ANIMALS,
         "factors": msgspec.json.Decoder(tuple[tuple[float, ...], ...]).decode,
     }
 )
@@ -74,7 +76,7 @@ class Impression:
 
 
 class Impressions:
-    """The impressions table. Every method but `append` is about one dataset group."""
+    """The impressions table. Every method but `append` and `forget` is about one dataset group."""
 
     def __init__(self, database: Database, dataset_group: str = DEFAULT_DATASET_GROUP) -> None:
         self._database = database
@@ -145,15 +147,23 @@ class Impressions:
     def pages(self, after: str, limit: int) -> list[Impression]:
         """Answers of animals with ids beyond that one, in the order of ids, which is that of time.
 
-        At most so many.
+        At most so many. They are bare: without items, propensities and factors, which would take
+        most of the memory; `get_many` has them.
         """
         wanted = self._pages().where(impressions.c.recommendation_id > after)
-        return self._read(wanted.order_by(impressions.c.recommendation_id).limit(limit))
+        return self._bare(wanted.order_by(impressions.c.recommendation_id).limit(limit))
 
     def newest_pages(self, limit: int) -> list[Impression]:
-        """The newest answers of animals, in the order of ids."""
+        """The newest answers of animals, in the order of ids; bare as those of `pages`."""
         newest = self._pages().order_by(impressions.c.recommendation_id.desc()).limit(limit)
-        return self._read(newest)[::-1]
+        return self._bare(newest)[::-1]
+
+    def get_many(self, recommendation_ids: Sequence[str]) -> dict[str, Impression]:
+        """Those of these answers that are stored, by id."""
+        ours = select(impressions).where(impressions.c.dataset_group == self._dataset_group)
+        parts = in_parts(recommendation_ids)
+        found = [self._read(ours.where(impressions.c.recommendation_id.in_(ids))) for ids in parts]
+        return {one.recommendation_id: one for part in found for one in part}
 
     def pages_of(self, visitor: Visitor, at: int, limit: int) -> list[Impression]:
         """The newest answers of animals before `at` to the user, or in the session; newest first.
@@ -170,20 +180,31 @@ class Impressions:
         return sorted(found.values(), key=lambda page: page.as_of, reverse=True)
 
     def _pages(self) -> Select[Any]:
-        return select(impressions).where(
+        return select(*_BARE).where(
             impressions.c.animal_ids.is_not(None),
             impressions.c.dataset_group == self._dataset_group,
         )
+
+    def _bare(self, wanted: Select[Any]) -> list[Impression]:
+        with self._database.reading() as connection:
+            return [
+                Impression(**{**row, "item_ids": (), "animal_ids": _places(row["animal_ids"])})
+                for row in connection.execute(wanted).mappings()
+            ]
 
     def _read(self, wanted: Select[Any]) -> list[Impression]:
         with self._database.reading() as connection:
             return [_impression(row) for row in connection.execute(wanted).mappings()]
 
-    def forget(self, before: int, limit: int) -> int:
-        """Delete up to so many of the answers given before that moment; returns how many."""
+    def forget(self, before: int, first_id: str, limit: int) -> int:
+        """Delete up to so many of the answers given before that moment; returns how many.
+
+        `first_id` is the least id that an answer of then may have, so that no newer one is read.
+        How often items and animals were shown is kept: see `shown` and `AnimalExposures`.
+        """
         oldest = (
             select(impressions.c.recommendation_id)
-            .where(impressions.c.answered_at < before)
+            .where(impressions.c.recommendation_id < first_id, impressions.c.answered_at < before)
             .order_by(impressions.c.recommendation_id)
             .limit(limit)
         )
@@ -219,6 +240,11 @@ class Impressions:
             return read_shown(connection, self._dataset_group, at)
 
 
+_BARE = [
+    column
+    for column in impressions.columns
+    if column.key not in {"item_ids", "propensities", "factors"}
+]
 _NAMES = [column.key for column in impressions.columns]
 _PAGES_BY = {
     name: PreparedSelect(
@@ -241,6 +267,16 @@ def _impression(row: RowMapping | Mapping[str, Any]) -> Impression:
         name: None if row[name] is None else decode(row[name]) for name, decode in _DECODERS.items()
     }
     return Impression(**{**row, **decoded})
+
+
+def _places(animal_ids: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(map(_shared, _DECODE_ANIMALS(animal_ids)))
+
+
+@lru_cache(maxsize=262_144)
+def _shared(animal_ids: tuple[str, ...]) -> tuple[str, ...]:
+    """The same value, which all pages with these animals at a place share."""
+    return animal_ids
 
 
 def _encoded(value: object) -> str | None:

@@ -193,6 +193,15 @@ for _visitor in ("user_id", "session_id"):
         postgresql_where=impressions.c.animal_ids.is_not(None),
     )
 
+# All pages of animals are read in the order of their ids, which is that of time.
+Index(
+    "pages_in_order",
+    impressions.c.dataset_group,
+    impressions.c.recommendation_id,
+    sqlite_where=impressions.c.animal_ids.is_not(None),
+    postgresql_where=impressions.c.animal_ids.is_not(None),
+)
+
 # How often each animal was shown, and when that was last counted.
 animal_exposures = Table(
     "animal_exposures",

@@ -60,6 +60,8 @@ class Tally:
         self.sessions: dict[Key, set[str]] = defaultdict(set)
         self.spans: dict[Key, tuple[int, int]] = {}
         self.recommenders: dict[str, int] = {}  # when each version first recommended
+        self.first: int | None = None
+        """The moment of the oldest answer."""
 
     def answer(self, answer: Impression) -> None:
         """Count an answer that a visitor saw."""
@@ -200,6 +202,7 @@ def report_outcomes(sources: OutcomeSources, order: OutcomesOrder) -> OutcomesRe
         since=iso(order.since),
         until=iso(order.until),
         within_days=order.within_days,
+        first_answer=None if tally.first is None else iso(tally.first),
         weights=dict(order.weights),
         total=_with_stays(
             tally.line("all", ALL, order.weights, (order.since, order.until)), arrivals, hard
@@ -231,6 +234,7 @@ def _read_answers(
         alone = {one.session_id for one in page if one.user_id is None and one.session_id}
         users = sources.outcomes.users_of(alone)
         for answer in page:
+            tally.first = min(answer.answered_at, tally.first or answer.answered_at)
             if answer.answered_at >= order.since:
                 tally.answer(answer)
             session = answer.session_id

@@ -77,12 +77,15 @@ class Estimate(msgspec.Struct, frozen=True, rename="camel"):
 class OutcomesReport(msgspec.Struct, frozen=True, rename="camel"):
     """The outcomes of answers from `since` to before `until` (ISO 8601).
 
-    An outcome that names no answer gets one of the `within_days` before it.
+    An outcome that names no answer gets one of the `within_days` before it. `first_answer` is the
+    moment of the oldest answer that is kept of that time and of the `within_days` before it: what
+    came of older ones can be put down to none, and no other policy can be judged by them.
     """
 
     since: str
     until: str
     within_days: int
+    first_answer: str | None
     weights: dict[str, float]
     total: Line
     policies: list[Line]

@@ -17,6 +17,7 @@ from pawsonalize.engine.serving.animals.pages import (
     places_seen,
     reported_page,
     visitor_of,
+    was_shown,
 )
 from pawsonalize.engine.serving.animals.traits import animal_values
 from pawsonalize.recipes.choices.bid_prices import home_rate
@@ -33,6 +34,7 @@ MAX_PAGES = 50_000
 
 _EVENTS = 2_000_000  # of the newest, that are looked through
 _BATCH = 50_000
+_VISITORS = 1_000_000  # none of those pages is of a visitor who was forgotten
 _HOME_DAYS = 60
 _ANIMALS = 20_000  # those listed last, from which the rate of homes is learned
 
@@ -48,7 +50,7 @@ def learn_choices(
     pages = joined.seen()
     if not pages:
         return UNFITTED
-    shown, names = _shown_places(pages, joined.opened, animals)
+    shown, names = _shown_places(impressions, pages, joined.opened, animals)
     found = fit_choices(shown, names, len(pages))
     if not found.is_fitted:
         return found
@@ -95,11 +97,11 @@ class _Joined:
         """By page: the places that were opened, and whether the animal was asked for."""
         self._coming = deque(stored)
         self._pages: list[Impression] = []
-        self._suspects = Suspects()
+        self._suspects = Suspects(_VISITORS)
 
     def take(self, deed: Deed, *, opened: bool, asked: bool) -> None:
         """Find the page that the event came from; it may report one itself."""
-        while self._coming and self._coming[0].as_of <= deed.sent_at:
+        while self._coming and was_shown(self._coming[0], deed):
             self._add(self._coming.popleft())
         reported = reported_page(deed)
         if reported is not None:
@@ -130,7 +132,10 @@ class _Joined:
 
 
 def _shown_places(
-    pages: Sequence[Impression], opened: Mapping[str, Mapping[int, bool]], animals: Animals
+    impressions: Impressions,
+    pages: Sequence[Impression],
+    opened: Mapping[str, Mapping[int, bool]],
+    animals: Animals,
 ) -> tuple[ShownPlaces, CodedNames]:
     """A row for each place, in the order of time, with what is known of the animals by now."""
     sizes = [places_seen(page, opened.get(page.recommendation_id, ())) for page in pages]
@@ -149,7 +154,7 @@ def _shown_places(
         for place in range(size)
     ]
     place, was_opened, was_asked = (np.array(column) for column in zip(*outcome, strict=True))
-    explored, columns = factor_columns(pages, sizes)
+    explored, columns = factor_columns(impressions, pages, sizes)
     traits, values = _traits(names.tolist(), animals)
     shown = ShownPlaces(
         np.repeat(visitor, sizes),

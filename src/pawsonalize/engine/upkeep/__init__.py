@@ -1,1 +1,1 @@
-"""Archive, erasure and delivery of notifications."""
+"""Archive, erasure, retention and delivery of notifications."""

@@ -70,7 +70,8 @@ class _State:
 
 def looked_at(attention: Floats, chance: Floats, chosen: Mask) -> Floats:
     """How likely each place was looked at, from its attention and the chance to be chosen then."""
-    return np.where(chosen, 1.0, attention * (1 - chance) / (1 - attention * chance))
+    missed = attention * np.maximum(1 - chance, 1e-9)  # looked at, and not chosen
+    return np.where(chosen, 1.0, missed / (1 - attention + missed))
 
 
 def fit_effects(
@@ -106,8 +107,7 @@ def fit_effects(
         for name in LEVELS:
             _fit_levels(found, state, name, codes[name], learn=sweep >= _SETTLED)
         if learn_attention and sweep >= _SETTLED:
-            found.attention = _learned_attention(state, shown.place, attention)
-            state.attention = found.attention[shown.place]
+            _fit_attention(found, state, shown.place, attention)
     return found
 
 
@@ -145,9 +145,18 @@ def _fit_levels(found: Effects, state: _State, name: str, codes: Ints, *, learn:
         found.variances[name] = float(told / (len(spread) + _AS_MANY))
 
 
-def _learned_attention(state: _State, place: Ints, usual: Floats) -> Floats:
-    """How often each place was looked at, the first being 1 (regression EM, Wang et al. 2018)."""
-    looked = looked_at(state.attention, expit(state.odds), state.chosen)
-    shown = np.bincount(place, minlength=len(usual))
-    share = (np.bincount(place, looked, len(usual)) + _SHOWN * usual) / (shown + _SHOWN)
-    return np.asarray(np.minimum(share / share[0], 1.0))
+def _fit_attention(found: Effects, state: _State, place: Ints, usual: Floats) -> None:
+    """How often each place was looked at, the first being 1: what was chosen over what would be.
+
+    The intercept takes up what the first place says. (Were each fitted for the other, as regression
+    EM does, hundreds of sweeps would not lead away from the usual where little is chosen.)
+    """
+    chance = expit(state.odds)
+    count, mean = len(usual), float(chance.mean())
+    chosen = np.bincount(place, state.chosen, count) + _SHOWN * mean * usual
+    share = chosen / (np.bincount(place, chance, count) + _SHOWN * mean)
+    found.attention = np.minimum(share / share[0], 1.0)
+    state.attention = found.attention[place]
+    step = float(np.clip(np.log(share[0]), -_STEP, _STEP))
+    found.intercept += step
+    state.odds += step

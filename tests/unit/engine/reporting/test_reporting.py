@@ -4,7 +4,7 @@ import pytest
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.times import DAY
+from pawsonalize.domain.times import DAY, iso
 from pawsonalize.engine.reporting.outcomes import read_weights
 from pawsonalize.engine.reporting.outcomes_report import (
     OutcomesOrder,
@@ -120,6 +120,11 @@ def test_an_empty_log_is_reported_as_knowing_nothing(sources: OutcomeSources) ->
     assert report.total.stays.rmst90 is None
     assert report.versions == []
     assert report.other_policy.refusal is not None
+
+
+def test_a_report_names_the_oldest_answer_that_is_kept(sources: OutcomeSources) -> None:
+    assert a_season(sources).first_answer == iso(T0 + DAY)
+    assert report_outcomes(sources, OutcomesOrder(T0 - 90 * DAY, T0)).first_answer is None
 
 
 def test_a_thin_log_refuses_to_judge_another_policy(sources: OutcomeSources) -> None:

@@ -1,6 +1,8 @@
 """Counts what is made of each animal: page by page, in every worker, without a training."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from cachetools import LRUCache
@@ -16,6 +18,7 @@ from pawsonalize.engine.serving.animals.pages import (
     opens,
     places_seen,
     visitor_of,
+    was_shown,
 )
 from pawsonalize.recipes.choices.animal_effects import animal_effects
 from pawsonalize.recipes.choices.effects import looked_at
@@ -28,13 +31,25 @@ from pawsonalize.storage.impressions import Impression, Impressions
 _AT_FIRST = 20_000  # of the newest pages, where no training counted any
 _AT_ONCE = 5_000
 _PAGES_KEPT = 20_000
+_DEEDS_AT_FIRST = 200_000  # of the newest events, beside the pages above
 _LAG = 10_000  # milliseconds; writers may be so late
+_UNKNOWN = np.empty(0), np.empty(0)
+
+
+@dataclass(slots=True)
+class _Visits:
+    """What one visitor was shown and opened, as far as it counts."""
+
+    pages: list[Impression] = field(default_factory=list)
+    openings: list[tuple[Impression, int, str]] = field(default_factory=list)
+    counts: bool = True
 
 
 class AnimalEffects:
     """What became of each animal on pages: what the training counted, and what came since.
 
-    Every worker counts for itself. All read the same tables, so all come to the same numbers.
+    Every worker counts for itself. All read the same tables in the same order, so all come to the
+    same numbers.
     """
 
     def __init__(self, impressions: Impressions, log: EventLog) -> None:
@@ -48,16 +63,18 @@ class AnimalEffects:
         self._counts = {one: list(told) for one, told in model.counts.items()}
         self._shown = ShownPages(model.kinds)
         self._chances: LRUCache[str, tuple[Floats, Floats]] = LRUCache(_PAGES_KEPT)
+        self._unseen: LRUCache[str, Impression] = LRUCache(_PAGES_KEPT)
+        self._visits: LRUCache[str, _Visits] = LRUCache(_PAGES_KEPT)
         self._suspects = Suspects()
         self._through = model.through
-        self._offset = model.log_offset
+        self._offset = model.log_offset or max(0, self._log.head() - _DEEDS_AT_FIRST)
 
     def count(self, tables: ChoiceTables, available: AvailableAnimals) -> None:
         """Take in what came since the last time, and store it with the available animals."""
         anew = tables.model is not self._model or not self._started
         if anew:
             self._begin(tables.model)
-        changed = self._take_pages(self._new_pages(), tables, available) | self._take_deeds()
+        changed = self._take(self._new_pages(), tables, available)
         self._started = True
         if anew or changed:
             found = self._effects(self._counts if anew else changed)
@@ -75,18 +92,25 @@ class AnimalEffects:
             after = batch[-1].recommendation_id
         return found
 
-    def _take_pages(
+    def _take(
         self, pages: Sequence[Impression], tables: ChoiceTables, available: AvailableAnimals
     ) -> set[str]:
-        """Count what was looked at, for all that is known as if nothing had been opened."""
-        for page in pages:
-            self._shown.add(page)
-            self._suspects.shown(visitor_of(page), len(page.animal_ids or ()))
+        """Count pages and what was opened of them, in the order of time; who is counted anew."""
         if pages:
             self._through = first_recommendation_id(pages[-1].answered_at - _LAG)
             self._expect(pages, tables, available)
-        seen = [page for page in pages if self._shown.is_seen(page)]
-        return self._count_seen(seen)
+        changed: set[str] = set()
+        coming = deque(pages)
+        while batch := self._log.deeds(self._offset, _AT_ONCE):
+            self._offset = batch[-1].offset
+            for deed in batch:
+                while coming and was_shown(coming[0], deed):
+                    changed |= self._show(coming.popleft())
+                if opens(deed, self._log.event_types):
+                    changed |= self._open(deed)
+        for page in coming:
+            changed |= self._show(page)
+        return changed
 
     def _expect(
         self, pages: Sequence[Impression], tables: ChoiceTables, available: AvailableAnimals
@@ -94,7 +118,7 @@ class AnimalEffects:
         """Note how likely each place was looked at, and opened then by what is usual."""
         sizes = [places_seen(page, ()) for page in pages]
         ids = [one[0] for page, n in zip(pages, sizes, strict=True) for one in _first(page, n)]
-        _, columns = factor_columns(pages, sizes)
+        _, columns = factor_columns(self._impressions, pages, sizes)
         with available.lock:
             odds = tables.log_odds(available, ids, columns)
         place = np.concatenate([np.arange(size) for size in sizes])
@@ -107,46 +131,77 @@ class AnimalEffects:
         ):
             self._chances[page.recommendation_id] = one, other
 
-    def _count_seen(self, pages: Sequence[Impression]) -> set[str]:
-        changed: set[str] = set()
-        for page in pages:
-            if self._suspects.is_one(visitor_of(page)):
-                continue
-            looked, chance = self._chances[page.recommendation_id]
-            for place, ids in enumerate(_first(page, len(looked))):
-                told = self._counts.setdefault(ids[0], [0.0, 0.0, 0.0])
-                told[1] += float(looked[place])
-                told[2] += float(looked[place] * chance[place])
-                changed.add(ids[0])
-        return changed
+    def _show(self, page: Impression) -> set[str]:
+        """Count what was looked at, for all that is known as if nothing had been opened."""
+        self._shown.add(page)
+        self._suspects.shown(visitor_of(page), len(page.animal_ids or ()))
+        if self._shown.is_seen(page):
+            return self._look(page)
+        self._unseen[page.recommendation_id] = page
+        return set()
 
-    def _take_deeds(self) -> set[str]:
-        changed: set[str] = set()
-        while batch := self._log.deeds(self._offset, _AT_ONCE):
-            self._offset = batch[-1].offset
-            for deed in batch:
-                if opens(deed, self._log.event_types):
-                    changed |= self._open(deed)
-        return changed
+    def _look(self, page: Impression) -> set[str]:
+        visits = self._visits.setdefault(visitor_of(page), _Visits())
+        if not visits.counts:
+            return set()
+        visits.pages.append(page)
+        return self._add_page(page, 1)
 
     def _open(self, deed: Deed) -> set[str]:
         """Count an opening, once for each visitor: then the place was looked at for certain."""
+        kinds = len(self._shown.kinds)
         found = self._shown.find(deed)
         if found is None:
             return set()
         page, place = found
+        # What was opened was seen; and so were all pages of a kind that the site shows.
+        seen = [page] if len(self._shown.kinds) == kinds else list(self._unseen.values())
+        changed: set[str] = set()
+        for one in seen:
+            is_news = one is page or self._shown.is_seen(one)
+            if is_news and self._unseen.pop(one.recommendation_id, None) is not None:
+                changed |= self._look(one)
         visitor = visitor_of(page)
-        is_first = self._suspects.opened(visitor, deed.animal_id)
-        if not is_first or self._suspects.is_one(visitor):
-            return set()
-        looked, chance = self._chances.get(page.recommendation_id, (np.empty(0), np.empty(0)))
+        visits = self._visits.setdefault(visitor, _Visits())
+        if not visits.counts:
+            return changed
+        if self._suspects.opened(visitor, deed.animal_id):
+            visits.openings.append((page, place, deed.animal_id))
+            changed |= self._add_opening(page, place, deed.animal_id, 1)
+        return changed | self._dismiss(visits) if self._suspects.is_one(visitor) else changed
+
+    def _dismiss(self, visits: _Visits) -> set[str]:
+        """Take back whatever the visitor did: no person would do so much of it."""
+        changed: set[str] = set()
+        for page in visits.pages:
+            changed |= self._add_page(page, -1)
+        for page, place, animal_id in visits.openings:
+            changed |= self._add_opening(page, place, animal_id, -1)
+        visits.pages, visits.openings, visits.counts = [], [], False
+        return changed
+
+    def _add_page(self, page: Impression, sign: int) -> set[str]:
+        looked, chance = self._chances.get(page.recommendation_id, _UNKNOWN)
+        changed: set[str] = set()
+        for place, ids in enumerate(_first(page, len(looked))):
+            looks = sign * float(looked[place])
+            self._add(ids[0], 0, looks, looks * float(chance[place]))
+            changed.add(ids[0])
+        return changed
+
+    def _add_opening(self, page: Impression, place: int, animal_id: str, sign: int) -> set[str]:
+        looked, chance = self._chances.get(page.recommendation_id, _UNKNOWN)
         if place >= len(looked):
             return set()
-        told = self._counts.setdefault(deed.animal_id, [0.0, 0.0, 0.0])
-        told[0] += 1
-        told[1] += 1 - float(looked[place])
-        told[2] += float((1 - looked[place]) * chance[place])
-        return {deed.animal_id}
+        looks = sign * (1 - float(looked[place]))
+        self._add(animal_id, sign, looks, looks * float(chance[place]))
+        return {animal_id}
+
+    def _add(self, animal_id: str, opened: float, looked: float, expected: float) -> None:
+        told = self._counts.setdefault(animal_id, [0.0, 0.0, 0.0])
+        told[0] += opened
+        told[1] += looked
+        told[2] += expected
 
     def _effects(self, wanted: Mapping[str, object] | set[str]) -> dict[str, float]:
         ids = sorted(wanted)

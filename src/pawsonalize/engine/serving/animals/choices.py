@@ -91,7 +91,8 @@ class PageReader:
         `waiting` are the visitor's answers that the table may not have yet.
         """
         stored = self._table.pages_of(visitor, at, PAGES_READ)
-        pages = {page.recommendation_id: page for page in (*stored, *waiting)}
+        new = [page for page in waiting if page.as_of < at]
+        pages = {page.recommendation_id: page for page in (*stored, *new)}
         if not pages:
             return NO_PAGES
         newest = sorted(pages.values(), key=lambda page: page.as_of)[-PAGES_READ:]
@@ -220,7 +221,7 @@ class ChoiceTables:
         """For the visitor of these pages; `liked` is the affinity for groups, by code."""
         self._grow(available)
         groups, colours = self._groups.shape[1], self._colours.shape[1]
-        if not len(pages.groups):
+        if not pages.groups or not available.ids:
             return Personal(np.zeros(groups), np.zeros(colours))
         slots = [available.slot(one) for one in pages.animals]
         there = np.array([_GONE if one is None else one for one in slots], np.int64)
@@ -243,11 +244,12 @@ class ChoiceTables:
         """
         self._grow(available)
         found = [available.slot(one) for one in animals]
-        slots = np.array([0 if one is None else one for one in found], np.int64)
-        appeal = self._groups[0][available.column("group", slots)]
-        appeal = appeal + self._colours[0][available.column("colour", slots)]
-        appeal += self._shelters[0][available.column("shelter", slots)]
-        appeal[[one is None for one in found]] = 0.0
+        here = np.array([one is not None for one in found], np.bool_)
+        slots = np.array([one for one in found if one is not None], np.int64)
+        appeal = np.zeros(len(animals))
+        appeal[here] = self._groups[0][available.column("group", slots)]
+        appeal[here] += self._colours[0][available.column("colour", slots)]
+        appeal[here] += self._shelters[0][available.column("shelter", slots)]
         own = sum(weight * columns[name] for name, weight in self.model.weights.items())
         return np.asarray(self.model.intercept + appeal + own)
 

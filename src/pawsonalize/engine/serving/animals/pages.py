@@ -21,7 +21,7 @@ from pawsonalize.engine.serving.animals import factors
 from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.recipes.choices.shown_places import FACTORS, Floats, Mask
 from pawsonalize.storage.histories import Deed
-from pawsonalize.storage.impressions import ANIMALS, Impression
+from pawsonalize.storage.impressions import ANIMALS, Impression, Impressions
 
 ASKING = frozenset({INQUIRY, APPLICATION, ADOPTION})
 """The deeds that are more than a look."""
@@ -32,6 +32,7 @@ _EXPLORED = 0.5  # a place of a lower propensity was filled by chance alone
 _NOTHING = (0.0,) * len(PARTS)
 _AGAINST = frozenset({RETURN, DISLIKE})
 _WITHIN = 60 * MINUTE
+_PAGES_AT_ONCE = 1_000
 _PAGES_KEPT, _VISITORS_KEPT, _OF_A_VISITOR = 20_000, 20_000, 12
 _DECODE = msgspec.json.Decoder(tuple[str, ...]).decode
 
@@ -106,6 +107,15 @@ def place_of(page: Impression, animal_id: str) -> int | None:
     return None
 
 
+def was_shown(page: Impression, deed: Deed) -> bool:
+    """Whether the page was shown by the time of the deed.
+
+    A sender's clock may be slow; but the answer that the event names was given before.
+    """
+    named = deed.recommendation_id or ""
+    return page.as_of <= deed.sent_at or page.recommendation_id <= named
+
+
 def places_seen(page: Impression, opened: Iterable[int]) -> int:
     """How many places count: as many as pages show, or as far as one was opened."""
     return min(len(page.animal_ids or ()), max(MAX_IMPRESSION_ITEMS, 1 + max(opened, default=0)))
@@ -142,31 +152,40 @@ def reported_page(deed: Deed) -> Impression | None:
 
 
 def factor_columns(
-    pages: Sequence[Impression], sizes: Sequence[int]
+    impressions: Impressions, pages: Sequence[Impression], sizes: Sequence[int]
 ) -> tuple[Mask, dict[str, Floats]]:
     """Of the first places of each page: whether chance filled it, and the factors of `FACTORS`.
 
-    Factors that were not logged are 0; so are all of a page that a site reports.
+    Factors that were not logged are 0; so are all of a page that a site reports. Those of the
+    others are read a batch at a time, as all of them would fill the memory.
     """
-    told: list[Sequence[float]] = []
-    odds: list[float] = []
-    for page, size in zip(pages, sizes, strict=True):
-        logged = page.factors or ()
-        is_whole = len(logged) >= size and all(len(row) == len(PARTS) for row in logged[:size])
-        told.extend(logged[:size] if is_whole else [_NOTHING] * size)
-        odds.extend(page.propensities[:size] if page.propensities else [1.0] * size)
-    rows = np.array(told, np.float64).reshape(-1, len(PARTS))
+    explored, factors_of = [np.empty(0, np.bool_)], [np.empty((0, len(PARTS)))]
+    for start in range(0, len(pages), _PAGES_AT_ONCE):
+        some = pages[start : start + _PAGES_AT_ONCE]
+        whole = impressions.get_many([page.recommendation_id for page in some])
+        told: list[Sequence[float]] = []
+        odds: list[float] = []
+        for page, size in zip(some, sizes[start : start + _PAGES_AT_ONCE], strict=True):
+            known = whole.get(page.recommendation_id, page)
+            logged = known.factors or ()
+            is_whole = len(logged) >= size and all(len(row) == len(PARTS) for row in logged[:size])
+            told.extend(logged[:size] if is_whole else [_NOTHING] * size)
+            odds.extend(known.propensities[:size] if known.propensities else [1.0] * size)
+        explored.append(np.array(odds) < _EXPLORED)
+        factors_of.append(np.array(told, np.float64).reshape(-1, len(PARTS)))
+    rows = np.concatenate(factors_of)
     columns = {name: rows[:, PARTS.index(name)] for name in FACTORS if name != "far"}
     columns["far"] = factors.far(columns["distance"])
-    return np.array(odds) < _EXPLORED, columns
+    return np.concatenate(explored), columns
 
 
 class Suspects:
     """Visitors who open what no person would: nearly all they see, or one animal on and on."""
 
-    def __init__(self) -> None:
-        self._shown: LRUCache[str, int] = LRUCache(_VISITORS_KEPT)
-        self._opened: LRUCache[str, Counter[str]] = LRUCache(_VISITORS_KEPT)
+    def __init__(self, kept: int = _VISITORS_KEPT) -> None:
+        """Remembers so many visitors, those who did something last."""
+        self._shown: LRUCache[str, int] = LRUCache(kept)
+        self._opened: LRUCache[str, Counter[str]] = LRUCache(kept)
 
     def shown(self, visitor: str, places: int) -> None:
         """The visitor was shown so many places more."""

@@ -310,7 +310,8 @@ class Individuals:
         for place, (lifts, shown, far) in zip(places, standings, strict=True):
             here = [known[one] for one in place.animal_ids if one in known]
             group = AnimalGroup.parse(place.group_id)
-            standing = AnimalStanding(here, group, lifts, shown, far, place.explored)
+            parts = dict(zip(PARTS, place.parts, strict=True))
+            standing = AnimalStanding(here, group, lifts, shown, far, place.explored, parts)
             said = (
                 reasons_for(
                     standing, seen, query.eligibility, query.at, self._settings.newcomer_days

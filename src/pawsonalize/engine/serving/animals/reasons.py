@@ -24,6 +24,7 @@ _DEEDS = {
     "view": "looked at",
 }
 _WORTH_SAYING_DAYS = 30
+_OFTEN = 0.2  # log-odds beyond those of other animals; less is not worth saying
 _SELDOM = 10
 
 
@@ -31,8 +32,8 @@ _SELDOM = 10
 class AnimalStanding:
     """One place of an answer: the animals that have it, and how much each part lifts it.
 
-    `lifts` are the parts of the utility by name, less their mean over the answer. `animals` are all
-    that share the place; the first is the one that was weighed.
+    `parts` are those of the utility by name, `lifts` the same less their mean over the answer.
+    `animals` are all that share the place; the first is the one that was weighed.
     """
 
     animals: Sequence[Animal]
@@ -41,6 +42,7 @@ class AnimalStanding:
     shown: float
     kilometres: float | None
     explored: bool
+    parts: Mapping[str, float]
 
 
 def reasons_for(
@@ -73,8 +75,10 @@ def _found(
     if lifts["priority"] > 0 and standing.animals[0].priority > 0:
         who = _OBJECTS.get(standing.animals[0].sex, "it")
         yield 7.0, f"the shelter wishes {who} to be seen"
-    if lifts["group"] > 0 and (alike := _like(standing.group, seen)):
-        yield lifts["group"], alike
+    if said := _liked(standing, seen):
+        yield max(lifts["group"], lifts["visitor"]), said
+    if said := _opened(standing):
+        yield max(lifts["animal_effect"], lifts["appeal"]), said
     if standing.kilometres is not None and lifts["distance"] > 0:
         yield lifts["distance"], f"{standing.kilometres:.0f} km away"
     if lifts["exposure"] > 0 and standing.shown < _SELDOM:
@@ -83,6 +87,35 @@ def _found(
         yield lifts["photos"], "has a photo" if photos == 1 else f"has {photos} photos"
     if lifts["compatibility"] > 0 and (known := _good_with(standing.animals, rules)):
         yield lifts["compatibility"], f"good with {known}"
+
+
+def _liked(standing: AnimalStanding, seen: Sequence[ContextEvent]) -> str | None:
+    """What the animal has in common with those that the visitor chose."""
+    if standing.lifts["group"] > 0 and (alike := _like(standing.group, seen)):
+        return alike
+    if min(standing.lifts["visitor"], standing.parts["visitor"]) > 0:
+        found = [one for one in seen if one.event_type in _DEEDS and _resembles(standing, one.item)]
+        return "like those you looked at" if len(found) > 1 else None
+    return None
+
+
+def _resembles(standing: AnimalStanding, item: str) -> bool:
+    """Whether it is of the same species, and alike in something else."""
+    one, other = standing.group, AnimalGroup.parse(item)
+    if one is None or other is None or one.species != other.species:
+        return False
+    return one.breed == other.breed or one.size == other.size or one.age == other.age
+
+
+def _opened(standing: AnimalStanding) -> str | None:
+    """What visitors make of the animal; nothing if they open others more often."""
+    lifts, parts = standing.lifts, standing.parts
+    own, kind = parts["animal_effect"], parts["appeal"]
+    if lifts["animal_effect"] > 0 and min(own, own + kind) >= _OFTEN:
+        return "often opened by visitors"
+    if lifts["appeal"] > 0 and min(kind, own + kind) >= _OFTEN:
+        return "many visitors open animals like this one"
+    return None
 
 
 def _like(group: AnimalGroup | None, seen: Sequence[ContextEvent]) -> str | None:

@@ -1,4 +1,4 @@
-"""The pages of animals that a visitor was shown are found by the visitor.
+"""Pages of animals are found by their visitor, and in the order of time.
 
 Revision: 0015, after: 0014.
 """
@@ -13,11 +13,15 @@ depends_on = None
 
 
 def upgrade() -> None:
-    for visitor in ("user", "session"):
+    for name, columns in (
+        ("pages_by_user", ["user_id", "dataset_group", "as_of"]),
+        ("pages_by_session", ["session_id", "dataset_group", "as_of"]),
+        ("pages_in_order", ["dataset_group", "recommendation_id"]),
+    ):
         op.create_index(
-            f"pages_by_{visitor}",
+            name,
             "impressions",
-            [f"{visitor}_id", "dataset_group", "as_of"],
+            columns,
             sqlite_where=sa.text("animal_ids IS NOT NULL"),
             postgresql_where=sa.text("animal_ids IS NOT NULL"),
         )

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from pawsonalize.domain.animals import Animal, GoodWith
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
-from pawsonalize.engine.serving.animals.choices import NO_PAGES, ChoiceTables, ChoiceWeights
+from pawsonalize.engine.serving.animals.choices import NO_PAGES, ChoiceTables, ChoiceWeights, Pages
 from pawsonalize.engine.serving.animals.distance import Place
 from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Denied, Eligibility
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
 from pawsonalize.engine.serving.animals.utility import Weighing
-from pawsonalize.recipes.choices.model import UNFITTED
+from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
 from tests.animal_data import animal
 from tests.event_data import T0
 
@@ -89,6 +89,8 @@ def question_of(
     affinity: Mapping[str, float] | None = None,
     asked: Eligibility = ANYBODY,
     settings: AnimalSettings | None = None,
+    pages: Pages = NO_PAGES,
+    model: ChoiceModel = UNFITTED,
     at: int = T0,
 ) -> Weighing:
     """A question; groups that are not told of are liked as by anybody."""
@@ -96,8 +98,8 @@ def question_of(
     settings = settings or AnimalSettings()
     lost = np.where(np.isneginf(each), np.inf, 0.0)
     each[np.isneginf(each)] = 0.0
-    tables = ChoiceTables(UNFITTED, ChoiceWeights.of(UNFITTED, settings.weights))
-    personal = tables.of(available, NO_PAGES, each)
+    tables = ChoiceTables(model, ChoiceWeights.of(model, settings.weights))
+    personal = tables.of(available, pages, each)
     common = tables.common(available, at)
     return Weighing(available, each, lost, common, personal, tables.weights, asked, settings, at)
 

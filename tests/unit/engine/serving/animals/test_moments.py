@@ -21,7 +21,7 @@ from pawsonalize.engine.serving.animals.animal_effects import AnimalEffects
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
 from pawsonalize.engine.serving.animals.choices import PageReader
 from pawsonalize.engine.serving.animals.ranking import Individuals
-from pawsonalize.engine.serving.animals.settings import AnimalSettings
+from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
 from pawsonalize.engine.serving.filters.evaluation import AppliedFilter
 from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.query import Query
@@ -33,9 +33,9 @@ from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.availability import Availability
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.impressions import Impressions
+from pawsonalize.storage.impressions import ANIMALS, Impression, Impressions
 from tests.animal_data import animal
-from tests.event_data import T0
+from tests.event_data import T0, event
 from tests.recipe_data import training_data
 from tests.unit.engine.serving.animals.available_animals import GROUPS
 
@@ -77,12 +77,15 @@ class Watched(Runtime):
 
 
 def individuals(
-    database: Database, impressions: ImpressionLog, kind: type[Runtime] = Runtime
+    database: Database,
+    impressions: ImpressionLog,
+    kind: type[Runtime] = Runtime,
+    exploration_weight: float = 1.0,
 ) -> Individuals:
     """Answers that are nothing but exploration, which once remembered places of other animals."""
     model = PopularityCount().fit(training_data([]), PopularityCount.settings(), 0)
     version = SolutionVersion(name="v", solution="s", recipe=PopularityCount.name, cut=Cut(0, T0))
-    serving = Fixed(Served(version, model, ServingSettings(exploration_weight=1.0)))
+    serving = Fixed(Served(version, model, ServingSettings(exploration_weight=exploration_weight)))
     runtime = kind(EventLog(database), serving, impressions)
     animals = Animals(database)
     watch = AvailableAnimalsWatch(animals, Availability(database), AnimalExposures(database), {})
@@ -183,3 +186,37 @@ def test_nobody_waits_while_a_filter_reads_the_tables(database: Database) -> Non
     assert len(answers.rerank(["a0", "a1"], again).places) == 1
     impressions.close()
     table.remove(["a0", "a1"], T0)
+
+
+class Nowhere(Impressions):
+    """Stores no answer, so that the same id can be given twice."""
+
+    def append(self, batch: Sequence[Impression]) -> None:
+        """Forget them."""
+
+
+def test_the_same_question_with_the_same_id_replays_places_parts_and_propensities(
+    database: Database,
+) -> None:
+    table, impressions = Animals(database), ImpressionLog(Nowhere(database))
+    stock = [animal(f"r{n:02}", GROUPS[n % 3], listed=T0 - n * 9 * DAY) for n in range(40)]
+    table.put(stock, T0)
+    answers = individuals(database, impressions, exploration_weight=0.3)
+    shown = [answers.recommend(replace(asked(NOW - 9), now=NOW - 9)).places for _ in range(2)]
+    assert shown[0] != shown[1], "another id is another draw"
+    ids = tuple(place.animal_ids for place in shown[0])
+    groups = tuple(place.group_id for place in shown[0])
+    page = Impression("RID-p", ANIMALS, None, "s", NOW - 9, NOW - 9, "v", groups, animal_ids=ids)
+    Impressions(database).append([page])
+    opened = event("opened", user=None, session="s", animal_id=ids[0][0], sent_at=NOW - 5)
+    EventLog(database).append([opened])
+    question, workers = asked(NOW), [individuals(database, impressions, exploration_weight=0.3)] * 2
+    workers.append(individuals(database, impressions, exploration_weight=0.3))
+    first, again, of_another_worker = (worker.recommend(question) for worker in workers)
+    assert first == again == of_another_worker
+    parts = [dict(zip(PARTS, place.parts, strict=True)) for place in first.places]
+    assert any(one["visitor"] != 0 for one in parts)
+    assert any(place.explored and place.propensity < 0.5 for place in first.places)
+    assert all(sum(place.parts) == place.utility for place in first.places)
+    impressions.close()
+    table.remove([one.animal_id for one in stock], T0)

@@ -93,6 +93,16 @@ CHECKS: dict[str, Check] = {
     r"the (shelter) wishes (?:her|him|it) to be seen": lambda _, place, *__: (
         place.animals[0].priority > 0
     ),
+    r"(like those you looked at)": lambda _, place, seen, __: (
+        place.parts["visitor"] > 0 and _many_are_similar(place.group, seen)
+    ),
+    r"(often opened by visitors)": lambda _, place, *__: (
+        place.parts["animal_effect"] >= 0.2
+        and place.parts["animal_effect"] + place.parts["appeal"] >= 0.2
+    ),
+    r"many visitors open (animals) like this one": lambda _, place, *__: (
+        place.parts["appeal"] >= 0.2 and place.parts["animal_effect"] + place.parts["appeal"] >= 0.2
+    ),
     r"(.+, like one you .+)": lambda said, place, seen, _: _is_alike(said, place.group, seen),
 }
 
@@ -121,12 +131,27 @@ def _is_alike(told: str, group: AnimalGroup | None, seen: Sequence[ContextEvent]
     return group in known
 
 
-@given(stocks(most=6), rules, histories, lifts, st.integers(0, 20), st.booleans())
+def _many_are_similar(group: AnimalGroup | None, seen: Sequence[ContextEvent]) -> bool:
+    others = [AnimalGroup.parse(one.item) for one in seen if one.event_type in _DEEDS.values()]
+    similar = [
+        other
+        for other in others
+        if group is not None
+        and other is not None
+        and other.species == group.species
+        and {(0, other.breed), (1, other.size), (2, other.age)}
+        & {(0, group.breed), (1, group.size), (2, group.age)}
+    ]
+    return len(similar) > 1
+
+
+@given(stocks(most=6), rules, histories, lifts, lifts, st.integers(0, 20), st.booleans())
 def test_every_reason_is_true_of_its_animal_and_its_visitor(
     stock: list[Animal],
     asked: Eligibility,
     seen: list[ContextEvent],
     lifted: dict[str, float],
+    parts: dict[str, float],
     shown: int,
     explored: bool,
 ) -> None:
@@ -134,7 +159,7 @@ def test_every_reason_is_true_of_its_animal_and_its_visitor(
         animals = sorted(together(stock, one), key=lambda each: (each.listed_at, each.animal_id))
         first = animals[0]
         far = None if first.latitude is None else abs(first.latitude - 40) * 111.19508
-        place = AnimalStanding(animals, first.group_at(T0), lifted, shown, far, explored)
+        place = AnimalStanding(animals, first.group_at(T0), lifted, shown, far, explored, parts)
         reasons = reasons_for(place, seen, asked, T0, 14)
         assert len(reasons) <= MAX_REASONS
         assert len(set(reasons)) == len(reasons)
@@ -150,7 +175,55 @@ def test_every_reason_is_true_of_its_animal_and_its_visitor(
 def test_what_lifts_most_is_said_first_and_what_lifts_nothing_is_not() -> None:
     one = animal("a", listed=T0 - 84 * DAY, photos=("p",))
     lifted = dict.fromkeys(PARTS, -1.0) | {"waiting": 0.1, "group": 0.4}
-    place = AnimalStanding([one], one.group_at(T0), lifted, 99, None, False)
+    place = AnimalStanding([one], one.group_at(T0), lifted, 99, None, False, lifted)
     seen = [ContextEvent("2-Beagle-2-3", "favorite", T0)]
     said = ("adult medium Beagle, like one you saved", "waiting 84 days")
     assert reasons_for(place, seen, Eligibility(), T0, 14) == said
+
+
+def standing(parts: dict[str, float], **lifts: float) -> AnimalStanding:
+    """A place of a beagle with these parts, of which the named ones lift it."""
+    one = animal("a")
+    every = dict.fromkeys(PARTS, 0.0) | parts
+    lifted = dict.fromkeys(PARTS, -1.0) | lifts
+    return AnimalStanding([one], one.group_at(T0), lifted, 99, None, False, every)
+
+
+def said_of(place: AnimalStanding, *seen: ContextEvent) -> tuple[str, ...]:
+    return reasons_for(place, seen, Eligibility(), T0, 14)
+
+
+def test_who_looked_at_several_like_it_is_told_so_once() -> None:
+    looked = [ContextEvent("2-Pug-2-1", "view", T0), ContextEvent("2-Boxer-4-3", "view", T0)]
+    liked = standing({"visitor": 0.5}, visitor=0.4)
+    assert said_of(liked, *looked) == ("like those you looked at",)
+    assert said_of(liked, looked[0]) == (), "one is not several"
+    assert said_of(liked, ContextEvent("1-Manx-2-3", "view", T0), looked[0]) == ()
+    assert said_of(liked, looked[0], ContextEvent("2-Pug-2-1", "dislike", T0)) == ()
+    both = standing({"visitor": 0.5}, visitor=0.4, group=0.1)
+    assert said_of(both, *looked) == ("dog, like one you looked at",)
+
+
+def test_what_was_only_scrolled_past_gives_no_reason() -> None:
+    less_unwanted = standing({"visitor": -0.2, "animal_effect": -0.5, "appeal": -0.1})
+    lifted = dict.fromkeys(("visitor", "animal_effect", "appeal"), 0.4)
+    looked = [ContextEvent("2-Pug-2-1", "view", T0)] * 2
+    place = AnimalStanding(
+        less_unwanted.animals,
+        less_unwanted.group,
+        dict(less_unwanted.lifts) | lifted,
+        99,
+        None,
+        False,
+        less_unwanted.parts,
+    )
+    assert said_of(place, *looked) == ()
+
+
+def test_an_animal_that_visitors_open_often_is_said_to_be_and_no_other() -> None:
+    wanted = standing({"animal_effect": 0.6, "appeal": -0.1}, animal_effect=0.5)
+    assert said_of(wanted) == ("often opened by visitors",)
+    kind = standing({"animal_effect": -0.1, "appeal": 0.6}, appeal=0.5)
+    assert said_of(kind) == ("many visitors open animals like this one",)
+    for parts in ({"animal_effect": 0.6, "appeal": -0.9}, {"animal_effect": 0.1}, {}):
+        assert said_of(standing(parts, animal_effect=0.5, appeal=0.5)) == ()

@@ -1,6 +1,7 @@
 """Who gets the places: the best, varied, as many as there are, in one documented order."""
 
 from collections import Counter
+from collections.abc import Sequence
 from math import ceil
 
 import numpy as np
@@ -11,10 +12,12 @@ from hypothesis import strategies as st
 from pawsonalize.domain.animals import Animal, GoodWith
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
+from pawsonalize.engine.serving.animals.choices import Pages
 from pawsonalize.engine.serving.animals.distance import Place
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
 from pawsonalize.engine.serving.animals.settings import FACTORS, PARTS, AnimalSettings, Weights
 from pawsonalize.engine.serving.animals.utility import Weighing, choose
+from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
 from tests.animal_data import animal
 from tests.event_data import T0
 from tests.unit.engine.serving.animals.available_animals import (
@@ -28,6 +31,17 @@ from tests.unit.engine.serving.animals.available_animals import (
     together,
     violates,
 )
+
+
+def _pages_of(places: Sequence[tuple[str, str, float, int, bool]]) -> Pages:
+    """What a visitor was shown: of each place the group, the animal, the distance, where and
+    whether it was opened."""
+    groups, ids, distance, place, opened = zip(*places, strict=True)
+    lately = np.ones(len(places), np.bool_)
+    return Pages(
+        groups, ids, np.array(distance), np.array(place), np.array(opened, np.bool_), lately
+    )
+
 
 some_likings = st.fixed_dictionaries({group: st.sampled_from((-2.0, 0.0, 1.5)) for group in GROUPS})
 
@@ -146,3 +160,88 @@ def test_the_parts_of_a_utility_add_up_to_it(stock: list[Animal], asked: Eligibi
     each = {**dict(zip(FACTORS, weights.values(), strict=True)), "seen": -0.5}
     assert np.allclose(weighed.bare * [each.get(part, 1.0) for part in PARTS], weighed.parts)
     assert (weighed.utilities <= question_of(available, asked=asked).bound + 1e-12).all()
+
+
+LEARNED = ChoiceModel(
+    weights=dict(UNFITTED.weights) | {"waiting": 0.4, "group": 0.7, "visitor": 0.9, "far": 0.3},
+    levels={
+        "size": {"2/2": 0.4, "1/1": -0.3},
+        "species": {"2": -0.2},
+        "shelter": {"": 0.25},
+        "colour": {"": 0.1},
+    },
+    asking_levels={"size": {"2/2": -0.1}},
+    pages=9,
+)
+pages = st.lists(
+    st.tuples(
+        st.sampled_from(GROUPS),
+        st.integers(0, 30).map("a{:02}".format),
+        st.floats(-1, 0),
+        st.integers(0, 24),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=30,
+).map(_pages_of)
+
+
+@given(stocks(), rules, some_likings, pages, st.sampled_from((UNFITTED, LEARNED)), st.floats(-2, 2))
+def test_the_visitors_and_the_animals_part_add_up_with_the_others(
+    stock: list[Animal],
+    asked: Eligibility,
+    affinity: dict[str, float],
+    shown: Pages,
+    model: ChoiceModel,
+    effect: float,
+) -> None:
+    available = shelf_of(stock)
+    available.put_effects({one.animal_id: effect for one in stock[::2]})
+    question = question_of(available, affinity, asked, pages=shown, model=model)
+    weighed = question.weigh(available.order)
+    assert [sum(parts) for parts in weighed.parts.tolist()] == weighed.utilities.tolist()
+    assert np.isfinite(weighed.utilities).all()
+    assert (weighed.utilities <= question.bound + 1e-9).all()
+    everybody = question.utilities(*available.room)[available.order]
+    may = everybody > -np.inf
+    assert everybody[may].tolist() == weighed.utilities[may].tolist(), "bit for bit"
+    own = weighed.parts[:, PARTS.index("animal_effect")]
+    told = {one.animal_id: effect for one in stock[::2]}
+    assert own.tolist() == [told.get(available.ids[slot], 0.0) for slot in weighed.slots.tolist()]
+
+
+def test_who_scrolled_past_large_dogs_gets_fewer_of_them_even_of_those_never_shown() -> None:
+    large = [animal(f"large{n}", "2-Beagle-3-3") for n in range(20)]
+    small = [animal(f"small{n}", "2-Beagle-1-3") for n in range(20)]
+    available = shelf_of([*large, *small])
+    passed = _pages_of([("2-Beagle-3-3", f"large{n}", 0.0, n, False) for n in range(10)])
+    settings = AnimalSettings(max_per_group_share=1.0)
+    question = question_of(available, settings=settings, pages=passed)
+    assert all(one.startswith("small") for one in ids_of(available, choose(question, 20)))
+    parts = question.weigh(np.array([available.slot("large15"), available.slot("small1")])).parts
+    visitor, seen = parts[:, PARTS.index("visitor")], parts[:, PARTS.index("seen")]
+    assert visitor[0] < visitor[1] - 0.05
+    assert visitor[0] < 0
+    assert seen.tolist() == [0.0, 0.0]
+
+
+def test_two_visitors_with_the_same_events_and_different_pages_get_different_orders() -> None:
+    stock = [animal("large", "2-Boxer-4-3"), animal("small", "2-Pug-1-3"), animal("opened")]
+    available = shelf_of(stock)
+    orders = []
+    for others in ("2-Great_Dane-4-3", "2-Shih_Tzu-1-3"):
+        opened = ("2-Beagle-2-3", "opened", 0.0, 0, True)
+        shown = _pages_of([opened, *[(others, "gone", 0.0, n, False) for n in range(1, 9)]])
+        orders.append(ids_of(available, choose(question_of(available, pages=shown), 3)))
+    assert orders[0].index("small") < orders[0].index("large")
+    assert orders[1].index("large") < orders[1].index("small")
+
+
+def test_an_animal_that_nobody_has_looked_at_stands_where_its_attributes_put_it() -> None:
+    stock = [animal("loved"), animal("new"), animal("passed"), animal("cat", "1-Manx-1-3")]
+    available = shelf_of(stock)
+    available.put_effects({"loved": 0.5, "passed": -0.5})
+    liked = {"2-Beagle-2-3": 1.0}
+    settings = AnimalSettings(max_per_group_share=1.0)
+    order = ids_of(available, choose(question_of(available, liked, settings=settings), 4))
+    assert order == ["loved", "new", "passed", "cat"]

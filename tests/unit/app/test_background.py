@@ -1,0 +1,69 @@
+"""What a server repeats does its work on real tables."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from pawsonalize import clock
+from pawsonalize.app import background, opened
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.background import Task
+from pawsonalize.app.engine import Engine
+from pawsonalize.domain.times import DAY
+from pawsonalize.engine.resources.names import new_recommendation_id
+from pawsonalize.settings import Settings
+from pawsonalize.storage.impressions import ANIMALS, Impression
+from tests.animal_data import animal
+from tests.event_data import event
+from tests.service_data import make_service
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[tuple[Adapters, dict[str, Task]]]:
+    """The tables, and the tasks by name, of a server that keeps answers for three days."""
+    settings = msgspec.structs.replace(make_service(tmp_path), impression_days=3)
+    with opened(settings) as adapters, ThreadPoolExecutor(1) as notifying:
+        engine = Engine.of(settings, adapters)
+        background.catch_up(engine)
+        tasks = background._tasks(settings, adapters, engine, notifying)
+        yield adapters, {task.name: task for task in tasks}
+        engine.close()
+
+
+def answer(days_ago: float) -> Impression:
+    at = clock.now() - round(days_ago * DAY)
+    return Impression(
+        new_recommendation_id(at), ANIMALS, None, "s", at, at, "v", ("2-Beagle-2-3",),
+        animal_ids=(("rex",),),
+    )  # fmt: skip
+
+
+def test_answers_older_than_the_setting_are_deleted(
+    running: tuple[Adapters, dict[str, Task]],
+) -> None:
+    adapters, tasks = running
+    old, new = answer(3.1), answer(2.9)
+    adapters.impressions.append([old, new])
+    assert tasks["delete old answers"].work() == 1
+    assert adapters.impressions.get(old.recommendation_id) is None
+    assert adapters.impressions.get(new.recommendation_id) == new
+
+
+def test_events_are_joined_and_choices_counted_while_the_server_runs(
+    running: tuple[Adapters, dict[str, Task]],
+) -> None:
+    adapters, tasks = running
+    adapters.animals.put([animal("rex")], clock.now())
+    shown = [answer(0.01) for _ in range(60)]
+    adapters.impressions.append(shown)
+    now = clock.now()
+    adapters.log.append(
+        [event(f"e{n}", session="x", animal_id="rex", sent_at=now) for n in range(220)]
+    )
+    tasks["join events to answers"].work()
+    (problem,) = adapters.problems(Settings()).standing(now)
+    assert problem.name == "events that come from no answer"
+    tasks["count choices"].work()

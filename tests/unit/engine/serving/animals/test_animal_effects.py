@@ -1,0 +1,213 @@
+"""What visitors make of each animal is counted page by page, the same in every worker."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from pawsonalize.domain.times import HOUR, MINUTE
+from pawsonalize.engine.resources.names import new_recommendation_id
+from pawsonalize.engine.serving.animals.animal_effects import AnimalEffects
+from pawsonalize.engine.serving.animals.available import AvailableAnimals
+from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeights
+from pawsonalize.engine.serving.animals.settings import PARTS, Weights
+from pawsonalize.recipes.choices.model import UNFITTED, AnimalCounts, ChoiceModel
+from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.impressions import ANIMAL_RANKING, ANIMALS, Impression, Impressions
+from tests.animal_data import animal
+from tests.event_data import T0, event
+from tests.unit.engine.serving.animals.available_animals import shelf_of
+
+STOCK = [f"a{n:02}" for n in range(30)]
+
+
+class Worker:
+    """One of several processes over the same tables."""
+
+    def __init__(
+        self,
+        shown: Impressions,
+        log: EventLog,
+        model: ChoiceModel = UNFITTED,
+        stock: Sequence[str] = STOCK,
+    ) -> None:
+        self._effects = AnimalEffects(shown, log)
+        self._available: AvailableAnimals = shelf_of([animal(one) for one in stock])
+        self._tables = ChoiceTables(model, ChoiceWeights.of(model, Weights()))
+
+    def poll(self) -> dict[str, float]:
+        """Take in what is new; the effect of each animal."""
+        self._effects.count(self._tables, self._available)
+        column = self._available.column("animal_effect", slice(None))
+        slots = {one: self._available.slot(one) for one in STOCK}
+        return {one: float(column[slot]) for one, slot in slots.items() if slot is not None}
+
+
+class Site:
+    """Shows pages and reports what is opened."""
+
+    def __init__(self, shown: Impressions, log: EventLog) -> None:
+        self._shown, self._log = shown, log
+        self._events = 0
+
+    def show(self, session: str, *animals: str, at: int = 0, question: str = ANIMALS) -> str:
+        """Show a page; its id."""
+        name = new_recommendation_id(T0 + at)
+        told = (-1.0,) * len(PARTS)
+        page = Impression(
+            name, question, None, session, T0 + at, T0 + at, "v", ("2-Beagle-2-3",) * len(animals),
+            (1.0,) * len(animals), animal_ids=tuple((one,) for one in animals),
+            factors=(told,) * len(animals),
+        )  # fmt: skip
+        self._shown.append([page])
+        return name
+
+    def open(self, session: str, animal_id: str, at: int = 0, **more: Any) -> None:
+        """Report that the session opened the animal."""
+        self._events += 1
+        told = {"user": None, "session": session, "animal_id": animal_id, "at": at, **more}
+        self._log.append([event(f"e{self._events}", **told)])
+
+    def usual_visits(self, count: int = 40) -> None:
+        """Visitors who see a page of ten and open the first."""
+        for n in range(count):
+            page = STOCK[n % 3 : n % 3 + 10]
+            self.show(f"usual {n}", *page, at=n * MINUTE)
+            self.open(f"usual {n}", page[0], at=n * MINUTE + 5)
+
+
+@pytest.fixture
+def site(shown: Impressions, log: EventLog) -> Site:
+    return Site(shown, log)
+
+
+def test_an_animal_has_an_effect_as_it_is_opened_and_none_if_nobody_looked_at_it(
+    site: Site, shown: Impressions, log: EventLog
+) -> None:
+    site.usual_visits()
+    found = Worker(shown, log).poll()
+    assert found["a00"] > 0.2
+    assert found["a09"] < 0
+    assert found["a29"] == 0.0
+
+
+def test_what_came_since_is_in_the_next_poll_of_every_worker(
+    site: Site, shown: Impressions, log: EventLog
+) -> None:
+    early = Worker(shown, log)
+    assert set(early.poll().values()) == {0.0}
+    site.usual_visits(20)
+    first = early.poll()
+    for n in range(20):
+        name = site.show(f"more {n}", "a05", "a29", at=HOUR + n * MINUTE)
+        site.open(f"more {n}", "a29", at=HOUR + n * MINUTE + 5, recommendation_id=name)
+    second = early.poll()
+    assert first["a29"] == 0.0 < second["a29"]
+    assert Worker(shown, log).poll() == pytest.approx(second, abs=1e-9)
+    assert early.poll() == second, "nothing new, nothing changed"
+
+
+@pytest.mark.parametrize("polls", [False, True], ids=["at once", "while it goes on"])
+@pytest.mark.parametrize("who", ["booster", "crawler"])
+def test_boosters_and_crawlers_neither_lift_nor_sink_anybody(
+    site: Site, shown: Impressions, log: EventLog, who: str, polls: bool
+) -> None:
+    site.usual_visits()
+    worker = Worker(shown, log)
+    before = worker.poll()
+    for n in range(10):
+        for again in range(30):
+            at = 2 * HOUR + n * MINUTE + again
+            if who == "crawler" and again == 0:
+                site.show(f"odd {n}", *STOCK, at=at)
+            elif who == "booster" and again % 10 == 0:
+                site.show(f"odd {n}", *STOCK[3:13], at=at)
+            opened = STOCK[again] if who == "crawler" else "a05"
+            site.open(f"odd {n}", opened, at=at)
+            if polls and again in {0, 5, 25}:
+                worker.poll()
+    assert worker.poll() == pytest.approx(before, abs=1e-6)
+    assert Worker(shown, log).poll() == pytest.approx(before, abs=1e-6)
+
+
+def test_who_opens_one_animal_twice_counts_once(
+    site: Site, shown: Impressions, log: EventLog
+) -> None:
+    site.usual_visits()
+    worker = Worker(shown, log)
+    before = worker.poll()
+    site.open("usual 0", "a00", at=9)
+    assert worker.poll() == before
+
+
+def test_a_ranking_counts_once_the_site_is_known_to_show_them_in_every_worker(
+    site: Site, shown: Impressions, log: EventLog
+) -> None:
+    worker = Worker(shown, log)
+    for n in range(20):
+        site.show(f"ranked {n}", "a01", "a02", at=n, question=ANIMAL_RANKING)
+    assert set(worker.poll().values()) == {0.0}, "nobody may have seen them"
+    name = site.show("named", "a01", "a02", at=MINUTE, question=ANIMAL_RANKING)
+    site.open("named", "a02", at=MINUTE + 5, recommendation_id=name)
+    found = worker.poll()
+    assert found["a01"] < 0, "it was scrolled past twenty times"
+    assert Worker(shown, log).poll() == pytest.approx(found, abs=1e-9)
+
+
+def test_a_session_with_many_pages_is_joined_the_same_in_every_worker(
+    site: Site, shown: Impressions, log: EventLog
+) -> None:
+    worker = Worker(shown, log)
+    for n in range(30):
+        site.show("long", STOCK[n], "a29" if n else "a28", at=n * MINUTE)
+        site.open("long", STOCK[n], at=n * MINUTE + 5) if n % 2 else None
+        worker.poll()
+    assert Worker(shown, log).poll() == pytest.approx(worker.poll(), abs=1e-9)
+
+
+def test_what_a_training_counted_is_where_counting_goes_on(
+    site: Site, shown: Impressions, log: EventLog
+) -> None:
+    site.usual_visits(5)
+    counted = ChoiceModel(
+        pages=9,
+        counts={"a29": AnimalCounts(30.0, 60.0, 6.0), "a00": AnimalCounts(0.0, 60.0, 6.0)},
+        through=shown.newest_pages(1)[0].recommendation_id,
+        log_offset=log.head(),
+    )
+    worker = Worker(shown, log, counted)
+    before = worker.poll()
+    assert before["a29"] > 0.5
+    assert before["a00"] < -0.5
+    assert before["a01"] == 0.0, "the training knew those pages"
+    for n in range(20):
+        site.show(f"new {n}", "a00", at=HOUR + n * MINUTE)
+        site.open(f"new {n}", "a00", at=HOUR + n * MINUTE + 5)
+    assert worker.poll()["a00"] > before["a00"]
+
+
+def test_erased_visitors_are_in_no_count_that_begins_afterwards(
+    site: Site, shown: Impressions, log: EventLog
+) -> None:
+    site.show("hers", "a00", "a01")
+    site.open("hers", "a01", at=5)
+    assert Worker(shown, log).poll()["a01"] > 0
+    shown.erase_visitors([], ["hers"])
+    assert set(Worker(shown, log).poll().values()) == {0.0}
+
+
+def test_an_event_whose_senders_clock_is_slow_is_joined_to_the_answer_it_names(
+    site: Site, shown: Impressions, log: EventLog
+) -> None:
+    name = site.show("slow", "a00", at=HOUR)
+    site.show("another", "a01", at=HOUR + 1)
+    site.open("slow", "a00", at=0, recommendation_id=name)
+    assert Worker(shown, log).poll()["a00"] > 0
+
+
+def test_pages_of_animals_that_are_all_gone_are_counted_all_the_same(
+    site: Site, shown: Impressions, log: EventLog
+) -> None:
+    site.usual_visits(5)
+    empty = Worker(shown, log, stock=())
+    assert empty.poll() == {}

@@ -1,0 +1,104 @@
+"""What one visitor was shown before a moment, and what they opened of it."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.times import MINUTE
+from pawsonalize.engine.serving.animals.choices import PAGES_READ, PageReader, Pages
+from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.impressions import ANIMAL_RANKING, ANIMALS, Impression, Impressions
+from tests.event_data import T0, event
+
+NOW = T0 + 60 * MINUTE
+NONE: frozenset[str] = frozenset()
+
+
+def page(name: str, *animals: str, at: int = 0, **more: Any) -> Impression:
+    plain = Impression(
+        recommendation_id=name,
+        question=ANIMALS,
+        user_id=None,
+        session_id="s1",
+        answered_at=T0 + at,
+        as_of=T0 + at,
+        solution_version="v",
+        item_ids=("2-Beagle-2-3",) * len(animals),
+        animal_ids=tuple((one,) for one in animals),
+    )
+    return replace(plain, **more)
+
+
+@pytest.fixture
+def reader(shown: Impressions, log: EventLog) -> PageReader:
+    return PageReader(shown, log)
+
+
+def read(reader: PageReader, *waiting: Impression, at: int = NOW) -> Pages:
+    return reader.of(Visitor(None, "s1"), at, waiting, NONE)
+
+
+def test_the_newest_page_comes_first_with_what_was_opened_of_it(
+    reader: PageReader, shown: Impressions, log: EventLog
+) -> None:
+    shown.append([page("R1", "a", "b"), page("R2", "c", "d", at=5)])
+    log.append(
+        [
+            event("1", user=None, animal_id="b", recommendation_id="R1", at=9),
+            event("2", user=None, animal_id="c", at=9, event_type="dislike"),
+        ]
+    )
+    found = read(reader)
+    assert found.animals == ("c", "d", "a", "b")
+    assert found.place.tolist() == [0, 1, 0, 1]
+    assert found.opened.tolist() == [False, False, False, True]
+
+
+def test_an_answer_that_is_not_written_yet_counts_and_only_once_when_it_is(
+    reader: PageReader, shown: Impressions
+) -> None:
+    new = page("R1", "a", at=5)
+    assert read(reader, new).animals == ("a",)
+    shown.append([new])
+    assert read(reader, new).animals == ("a",)
+
+
+def test_nothing_of_the_moment_itself_or_of_later_counts_written_or_not(
+    reader: PageReader, shown: Impressions, log: EventLog
+) -> None:
+    before = page("R1", "a")
+    shown.append([before, page("R2", "b", at=5)])
+    log.append([event("1", user=None, animal_id="a", at=6)])
+    found = read(reader, page("R3", "c", at=5), page("R4", "d", at=9), at=T0 + 5)
+    assert found.animals == ("a",)
+    assert found.opened.tolist() == [False]
+
+
+def test_rankings_and_replays_count_if_the_site_shows_them(
+    reader: PageReader, shown: Impressions, log: EventLog
+) -> None:
+    shown.append([page("R1", "a", question=ANIMAL_RANKING), page("R2", "b", as_of=T0 - 5)])
+    assert read(reader).animals == ()
+    known = reader.of(Visitor(None, "s1"), NOW, (), frozenset({ANIMAL_RANKING}))
+    assert known.animals == ("a",)
+    log.append([event("1", user=None, animal_id="a", recommendation_id="R1", at=9)])
+    assert read(reader).animals == ("a",)
+
+
+def test_a_visitor_without_pages_has_none_and_of_many_the_newest_count(
+    reader: PageReader, shown: Impressions
+) -> None:
+    assert read(reader).animals == ()
+    many = [page(f"R{n:02}", f"a{n:02}", at=n) for n in range(PAGES_READ + 5)]
+    shown.append(many)
+    assert read(reader).animals == tuple(f"a{n:02}" for n in range(PAGES_READ + 4, 4, -1))
+
+
+def test_what_was_shown_within_the_hour_is_of_this_visit(
+    reader: PageReader, shown: Impressions
+) -> None:
+    shown.append([page("R1", "a"), page("R2", "b", at=1)])
+    found = read(reader, at=NOW + 1)
+    assert (found.animals, found.lately.tolist()) == (("b", "a"), [True, False])

@@ -1,0 +1,129 @@
+"""From pages and events to the model of choices; machines teach it nothing."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pawsonalize.domain.times import MINUTE
+from pawsonalize.engine.resources.names import first_recommendation_id
+from pawsonalize.engine.serving.animals.settings import PARTS
+from pawsonalize.engine.training.shown import learn_choices
+from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
+from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.impressions import ANIMAL_RANKING, ANIMALS, Impression, Impressions
+from tests.animal_data import animal
+from tests.event_data import T0, event
+
+SMALL = [f"small{n}" for n in range(12)]
+LARGE = [f"large{n}" for n in range(12)]
+VISITS = 300
+
+
+def page(n: int, session: str, ids: Iterable[str], question: str = ANIMALS) -> Impression:
+    """A page in minute `n`."""
+    at, ids = T0 + n * MINUTE, tuple(ids)
+    return Impression(
+        first_recommendation_id(at), question, None, session, at, at, "v",
+        ("2-Beagle-2-3",) * len(ids), (1.0,) * len(ids), animal_ids=tuple((one,) for one in ids),
+        factors=((0.0,) * len(PARTS),) * len(ids),
+    )  # fmt: skip
+
+
+def fill(animals: Animals, shown: Impressions, log: EventLog, question: str = ANIMALS) -> None:
+    """Visitors of a page of ten each, who open small dogs at the first places and no large ones."""
+    animals.put([animal(one, "2-Beagle-1-3") for one in SMALL], T0)
+    animals.put([animal(one, "2-Boxer-4-3") for one in LARGE], T0)
+    rng = np.random.default_rng(0)
+    pages, opened = [], []
+    for n in range(VISITS):
+        ids = rng.permutation([*SMALL, *LARGE])[:10].tolist()
+        pages.append(page(n, f"s{n}", ids, question))
+        first = next((one for one in ids[:3] if one in SMALL), None)
+        if first is not None:
+            told: dict[str, Any] = {
+                "user": None,
+                "session": f"s{n}",
+                "animal_id": first,
+                "at": n * MINUTE + 9,
+            }
+            opened.append(event(f"e{n}", **told))
+    shown.append(pages)
+    log.append(opened)
+
+
+def learn(animals: Animals, shown: Impressions, log: EventLog) -> ChoiceModel:
+    return learn_choices(shown, log, animals, through=log.head())
+
+
+def test_sizes_that_visitors_open_are_learned_from_what_they_scrolled_past(
+    animals: Animals, shown: Impressions, log: EventLog
+) -> None:
+    fill(animals, shown, log)
+    model = learn(animals, shown, log)
+    assert model.is_fitted
+    assert model.pages == VISITS
+    assert model.log_offset == log.head()
+    assert model.through == shown.newest_pages(1)[0].recommendation_id
+    sizes = model.levels["size"]
+    assert sizes["2/1"] > sizes["2/4"] + 0.3
+
+
+@pytest.mark.parametrize("who", ["boosters", "crawlers"])
+def test_boosters_and_crawlers_teach_nothing(
+    animals: Animals, shown: Impressions, log: EventLog, who: str
+) -> None:
+    fill(animals, shown, log)
+    before = learn(animals, shown, log)
+    for n in range(10):
+        ids = [*SMALL, *LARGE] if who == "crawlers" else [*LARGE[:5], "large9", *SMALL[:4]]
+        shown.append([page(VISITS + n, f"odd {n}", ids)])
+        opened = ids if who == "crawlers" else ["large9"] * 30
+        told: dict[str, Any] = {
+            "user": None,
+            "session": f"odd {n}",
+            "at": (VISITS + n) * MINUTE + 5,
+        }
+        log.append([event(f"o{n} {m}", animal_id=one, **told) for m, one in enumerate(opened)])
+    after = learn(animals, shown, log)
+    assert after.pages == before.pages == VISITS
+    assert after.counts == before.counts
+    assert after.levels == before.levels
+
+
+def test_rankings_teach_once_events_name_them_and_the_model_remembers_the_kind(
+    animals: Animals, shown: Impressions, log: EventLog
+) -> None:
+    fill(animals, shown, log, question=ANIMAL_RANKING)
+    opened = learn(animals, shown, log)
+    assert opened.pages < VISITS, "only those that something was opened of"
+    first = shown.newest_pages(1)[0]
+    assert first.animal_ids is not None
+    named = first.animal_ids[0][0]
+    told = {"animal_id": named, "recommendation_id": first.recommendation_id}
+    log.append([event("named", session="s0", at=VISITS * MINUTE, user=None, **told)])
+    everything = learn(animals, shown, log)
+    assert everything.pages == VISITS
+    assert ANIMAL_RANKING in everything.kinds
+
+
+def test_nothing_is_learned_where_nothing_was_shown_or_too_little_opened(
+    animals: Animals, shown: Impressions, log: EventLog
+) -> None:
+    assert learn(animals, shown, log) is UNFITTED
+    animals.put([animal("rex")], T0)
+    shown.append([page(n, f"s{n}", ["rex"]) for n in range(20)])
+    log.append([event("1", user=None, session="s1", animal_id="rex", at=MINUTE + 1)])
+    assert learn(animals, shown, log) is UNFITTED
+
+
+def test_the_same_tables_teach_the_same_and_erased_visitors_teach_nothing(
+    animals: Animals, shown: Impressions, log: EventLog
+) -> None:
+    fill(animals, shown, log)
+    model = learn(animals, shown, log)
+    assert learn(animals, shown, log) == model
+    shown.erase_visitors([], [f"s{n}" for n in range(VISITS)])
+    assert learn(animals, shown, log) is UNFITTED

@@ -1,0 +1,111 @@
+"""What is drawn from a known truth is found again."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from pawsonalize.recipes.choices.animal_effects import animal_effects
+from pawsonalize.recipes.choices.effects import ANIMAL, Effects, fit_effects, looked_at
+from pawsonalize.recipes.choices.shown_places import VISITOR_TRAITS, usual_attention
+from pawsonalize.recipes.choices.variances import kinds_of, moment_variances
+from pawsonalize.recipes.choices.visitor_effects import KINDS, VISITOR_VARIANCES
+from tests.unit.recipes.choices.simulated import PLACES, Truth, World, drawn
+
+WORLD = World(pages=2_500, appeal={"size": 0.6, "age": 0.4, "animal": 0.5}, explored=0.1, fades=1.0)
+
+
+def fitted(truth: Truth, *, learn_attention: bool = True) -> Effects:
+    shown = truth.shown
+    return fit_effects(shown, shown.opened, usual_attention(), learn_attention=learn_attention)
+
+
+@pytest.fixture(scope="module")
+def truth() -> Truth:
+    return drawn(WORLD)
+
+
+@pytest.fixture(scope="module")
+def found(truth: Truth) -> Effects:
+    return fitted(truth)
+
+
+def test_weights_and_the_values_of_traits_are_near_the_truth(truth: Truth, found: Effects) -> None:
+    assert found.weights["distance"] == pytest.approx(WORLD.weights["distance"], abs=0.3)
+    for trait in ("size", "age"):
+        here = found.levels[trait] - found.levels[trait].mean()
+        assert here == pytest.approx(truth.levels[trait], abs=0.25), trait
+    for trait in ("colour", "shelter", "family"):
+        assert np.ptp(found.levels[trait]) < 0.3, "nothing was drawn from these"
+
+
+def test_animals_own_effects_are_found_beyond_their_attributes_and_shrunk(
+    truth: Truth, found: Effects
+) -> None:
+    own, drawn_from = found.levels[ANIMAL], truth.levels[ANIMAL]
+    assert np.corrcoef(own, drawn_from)[0, 1] > 0.6
+    assert own.std() < drawn_from.std()
+    assert 0.1 < found.variances[ANIMAL] < 0.5, "0.25 is true"
+
+
+def test_attention_is_recovered_and_nearer_to_the_truth_than_the_default(
+    truth: Truth, found: Effects
+) -> None:
+    learned = found.attention[:PLACES]
+    assert learned == pytest.approx(truth.attention, abs=0.12)
+    usual = usual_attention(PLACES)
+    assert np.abs(learned - truth.attention).mean() < np.abs(usual - truth.attention).mean() / 2
+
+
+def test_even_where_little_is_opened_attention_leaves_the_default() -> None:
+    rare = drawn(replace(WORLD, intercept=-3.0, fades=0.2, pages=4_000))
+    learned = fitted(rare).attention[:PLACES]
+    assert learned[1:].mean() == pytest.approx(rare.attention[1:].mean(), abs=0.15)
+
+
+def test_waiting_may_lift_but_never_sinks_even_if_who_waits_was_not_wanted() -> None:
+    world = replace(WORLD, pages=1_000, appeal={"animal": 0.6}, unwanted_wait=True)
+    found = fitted(drawn(world))
+    assert found.weights["waiting"] == 0.0
+
+
+def test_an_animal_that_nobody_looked_at_stands_where_its_attributes_put_it() -> None:
+    nothing = np.zeros(2)
+    assert animal_effects(nothing, nothing, nothing, 0.3).tolist() == [0.0, 0.0]
+
+
+def test_an_animals_effect_has_the_sign_of_its_surprise_and_grows_with_what_is_known() -> None:
+    looked = np.array([10.0, 100.0, 1000.0, 100.0, 100.0])
+    opened = np.array([2.0, 20.0, 200.0, 10.0, 0.0])
+    few, some, many, as_expected, never = animal_effects(opened, looked, looked * 0.1, 0.3)
+    assert 0 < few < some < many < np.log(0.2 / 0.8) - np.log(0.1 / 0.9)
+    assert as_expected == pytest.approx(0.0, abs=1e-6)
+    assert never < 0
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_how_much_visitors_differ_is_recovered_by_moments_within_a_factor_of_two(
+    seed: int,
+) -> None:
+    spreads = {"size": 0.9, "family": 0.7}
+    world = World(
+        pages=20_000, visitors=4_000, intercept=-2.5, appeal={}, likings=spreads, fades=0.3
+    )
+    truth = drawn(world, seed)
+    shown, attention = truth.shown, truth.attention[truth.shown.place]
+    odds = world.intercept + 1.5 * shown.factors["distance"]
+    for _ in range(5):  # who likes some values opens more in all
+        chance = expit(odds)
+        looked = looked_at(attention, chance, shown.opened)
+        pull, firm = looked * (shown.opened - chance), looked * chance * (1 - chance)
+        odds = odds + pull.sum() / firm.sum()
+    codes, columns = kinds_of(
+        shown.visitor, shown.traits, shown.animal, shown.factors["distance"], VISITOR_TRAITS
+    )
+    prior = np.array(list(VISITOR_VARIANCES.values()))
+    learned = dict(zip(KINDS, moment_variances(pull, firm, codes, columns, prior), strict=True))
+    for trait, spread in spreads.items():
+        assert spread**2 / 2 < learned[trait] < spread**2 * 2, learned
+    for trait in ("age", "colour", "species", "breed"):
+        assert learned[trait] < 0.2, learned
