@@ -108,7 +108,18 @@ def fit_effects(
             _fit_levels(found, state, name, codes[name], learn=sweep >= _SETTLED)
         if learn_attention and sweep >= _SETTLED:
             _fit_attention(found, state, shown.place, attention)
+    _centre(found, codes)
     return found
+
+
+def _centre(found: Effects, codes: Mapping[str, Ints]) -> None:
+    """Give the intercept what the values of a trait share, so that a new value is as usual."""
+    for name, column in codes.items():
+        values = found.levels[name]
+        mean = float(values[column].mean()) if len(column) else 0.0
+        known = np.bincount(column, minlength=len(values)) > 0
+        found.levels[name] = np.where(known, values - mean, 0.0)
+        found.intercept += mean
 
 
 def _fit_intercept(found: Effects, state: _State) -> None:

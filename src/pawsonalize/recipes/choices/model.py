@@ -255,6 +255,9 @@ def _visitor_variances(shown: ShownPlaces, found: Effects) -> dict[str, float]:
         looked = looked_at(attention, chance, newest.opened)
         pull, firm = looked * (newest.opened - chance), looked * chance * (1 - chance)
         odds += float(np.clip(pull.sum() / firm.sum(), -1, 1))
+    # How much a residual changes with the odds: what is not chosen may not have been looked at.
+    missed = looked_at(attention, chance, np.zeros(len(chance), np.bool_))
+    firm = attention * chance * (1 - chance) * (1 - chance + missed * chance)
     codes, columns = kinds_of(
         newest.visitor, newest.traits, newest.animal, newest.factors["distance"], VISITOR_TRAITS
     )

@@ -40,6 +40,12 @@ def test_weights_and_the_values_of_traits_are_near_the_truth(truth: Truth, found
         assert np.ptp(found.levels[trait]) < 0.3, "nothing was drawn from these"
 
 
+def test_what_the_values_of_a_trait_share_is_in_the_intercept(truth: Truth, found: Effects) -> None:
+    shown = truth.shown
+    for trait, codes in shown.traits.items():
+        assert found.levels[trait][codes[shown.animal]].mean() == pytest.approx(0, abs=1e-9), trait
+
+
 def test_animals_own_effects_are_found_beyond_their_attributes_and_shrunk(
     truth: Truth, found: Effects
 ) -> None:
