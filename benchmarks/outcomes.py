@@ -15,8 +15,7 @@ animal that waits at the start or arrives later. `rmst90` is the mean of min(sta
 `hardest_adopted` the share adopted of the fifth that everybody likes least; `known_no_shown` how
 many places had an animal that is known not to get along with the visitor's home. `way` is how much
 of the way from newest to the oracle the adoptions of an order go, and `way_above_content` its lead
-over the content profile's on the same seeds. A market in which nobody was followed for 90 days has
-no `rmst90`.
+over the content profile's on the same seeds.
 
 Settings are chosen on the seeds for tuning. Those of the verdict are for the figures alone.
 """

@@ -28,17 +28,25 @@ def figures(copy: Copy) -> Figures:
     drawn = copy.drawn
     adopted = copy.gone < drawn.end
     days = (np.minimum(copy.gone, drawn.end) - np.maximum(drawn.listed, drawn.start)) / DAY
-    mean = restricted_mean(kaplan_meier(days, adopted), _HORIZON)
     return {
         "adoptions": float(adopted.sum()),
         "adoptions_per_1000_sessions": 1_000 * float(adopted.sum()) / max(copy.sessions, 1),
         "adopted_share": float(adopted.mean()),
-        "rmst90": float("nan") if mean is None else mean.mean,
+        "rmst90": _mean_stay(days, adopted),
         "mean_stay_of_adopted": float(days[adopted].mean()) if adopted.any() else float("nan"),
         "hardest_adopted": float(adopted[hardest_fifth(drawn.appeal)].mean()),
         "known_no_shown": float(copy.refused),
         "never_shown_share": float((copy.on_page == 0).mean()),
     }
+
+
+def _mean_stay(days: _Column, adopted: NDArray[np.bool_]) -> float:
+    """The mean of min(stay, 90 days); who is left where nobody was followed so far stays on."""
+    curve = kaplan_meier(days, adopted)
+    followed = min(_HORIZON, curve.followed)
+    mean = restricted_mean(curve, followed)
+    assert mean is not None
+    return mean.mean + float(curve.share[-1]) * (_HORIZON - followed)
 
 
 def over_seeds(played: Mapping[str, Sequence[Figures]]) -> list[Row]:

@@ -10,7 +10,7 @@ from benchmarks import outcomes
 from benchmarks.child import ROOT
 from benchmarks.markets.draw import draw
 from benchmarks.markets.figures import Figures, Row, figures, over_seeds, over_worlds
-from benchmarks.markets.play import play
+from benchmarks.markets.play import NEVER, play
 from benchmarks.markets.rivals import Newest
 from benchmarks.markets.worlds import TUNING_SEEDS, VERDICT_SEEDS, WORLDS, smaller
 
@@ -35,10 +35,11 @@ def test_the_figures_of_a_copy_hold_together() -> None:
     assert found["hardest_adopted"] == (copy.gone[hardest] < drawn.end).mean()
 
 
-def test_a_market_shorter_than_90_days_has_no_mean_of_them() -> None:
+def test_who_waits_at_the_end_of_a_short_market_waits_for_all_of_the_90_days() -> None:
     drawn = draw(replace(TINY, days=30), 1)
-    found = figures(play(drawn, {"newest": Newest(drawn)})["newest"])
-    assert math.isnan(found["rmst90"]), "some wait still, and nobody was followed for so long"
+    copy = play(drawn, {"newest": Newest(drawn)})["newest"]
+    copy.gone[:] = NEVER
+    assert figures(copy)["rmst90"] == 90
 
 
 def test_ratios_are_of_the_sums_over_seeds_and_spans_of_single_seeds() -> None:
