@@ -40,7 +40,7 @@ class Ours:
     adapters: Adapters
     engine: Engine
     every: int
-    """Days between two trainings."""
+    """Days between two trainings, at most."""
     now: int = 0
     _trained: int = 0
     _refreshed: int = 0
@@ -133,11 +133,13 @@ class Ours:
             self.engine.recommending.refresh()
             self.engine.available.count_shown()
             self.engine.individuals.count_choices(self.now)
-        if self.now - self._trained > self.every * DAY:
+        # Often at first, when a day brings much; a service in the world trains every day.
+        running = self.now - self.drawn.start
+        if self.now - self._trained > min(self.every * DAY, max(DAY, running // 4)):
             self._trained = self._refreshed = self.now
             self._settle()
             self._train()
-        if self.now - self._refreshed > 3 * DAY:
+        if self.now - self._refreshed > DAY:
             self._refreshed = self.now
             self._refresh()
 
