@@ -60,8 +60,8 @@ def send(site: TestClient, visitor: str, kind: str, animals: list[str]) -> None:
 def test_five_dislikes_of_dogs_mean_fewer_dogs_and_five_views_do_not(
     site: TestClient, of: str, kind: str
 ) -> None:
-    nobody = answer(site, f"nobody {of}", of)
-    some = answer(site, f"nobody {of}", "animals")
+    nobody = answer(site, f"nobody {of} {kind}", of)
+    some = answer(site, f"nobody else {of} {kind}", "animals")
     five = [str(one["id"]) for one in some if str(one["itemId"]).startswith("2-")][:5]
     assert len(five) == 5
     for_it, against = f"likes {of} {kind}", f"dislikes {of} {kind}"

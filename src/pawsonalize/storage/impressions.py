@@ -41,6 +41,13 @@ ANIMALS: Final = "animals"
 ANIMAL_RANKING: Final = "animal-ranking"
 
 
+SIMILAR_ANIMALS: Final = "similar-animals"
+"""Beside an animal's own page: who looks past them says nothing of what is wanted."""
+
+PAGES: Final = (ANIMALS, ANIMAL_RANKING)
+"""The answers of animals that choices are learned from."""
+
+
 @dataclass(frozen=True, slots=True)
 class Impression:
     """One answer as it was given."""
@@ -72,7 +79,8 @@ class Impression:
     @property
     def is_seen(self) -> bool:
         """Whether somebody sees its items: not in a replay, nor in a caller's ranked list."""
-        return self.question in {RECOMMENDATION, ANIMALS} and self.as_of == self.answered_at
+        shown = {RECOMMENDATION, ANIMALS, SIMILAR_ANIMALS}
+        return self.question in shown and self.as_of == self.answered_at
 
 
 class Impressions:
@@ -182,6 +190,7 @@ class Impressions:
     def _pages(self) -> Select[Any]:
         return select(*_BARE).where(
             impressions.c.animal_ids.is_not(None),
+            impressions.c.question != SIMILAR_ANIMALS,
             impressions.c.dataset_group == self._dataset_group,
         )
 
@@ -253,6 +262,7 @@ _PAGES_BY = {
             impressions.c[name] == bindparam("visitor"),
             impressions.c.dataset_group == bindparam("group"),
             impressions.c.animal_ids.is_not(None),
+            impressions.c.question != SIMILAR_ANIMALS,
             impressions.c.as_of < bindparam("at"),
         )
         .order_by(impressions.c.as_of.desc())

@@ -20,7 +20,7 @@ KINDS = (ANYTHING, *VISITOR_TRAITS, DISTANCE)
 """The kinds of a visitor's own effects: to open anything at all, a value of a trait, distance."""
 
 VISITOR_VARIANCES: Mapping[str, float] = {
-    ANYTHING: 0.1,
+    ANYTHING: 1.0,
     "species": 0.5,
     "breed": 0.1,
     "family": 0.4,

@@ -17,7 +17,7 @@ from pawsonalize.recipes.choices.bid_prices import bid_prices
 from pawsonalize.recipes.choices.model import ChoiceModel
 from pawsonalize.recipes.choices.visitor_effects import VisitorEffects, Watched, visitor_effects
 from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.impressions import Impression, Impressions
+from pawsonalize.storage.impressions import PAGES, Impression, Impressions
 
 Floats = NDArray[np.float64]
 PAGES_READ = 12
@@ -91,7 +91,7 @@ class PageReader:
         `waiting` are the visitor's answers that the table may not have yet.
         """
         stored = self._table.pages_of(visitor, at, PAGES_READ)
-        new = [page for page in waiting if page.as_of < at]
+        new = [page for page in waiting if page.as_of < at and page.question in PAGES]
         pages = {page.recommendation_id: page for page in (*stored, *new)}
         if not pages:
             return NO_PAGES

@@ -38,7 +38,7 @@ from pawsonalize.engine.serving.served import UNTRAINED, Served
 from pawsonalize.recipes.classes import classes_of
 from pawsonalize.recipes.contract import ContextEvent
 from pawsonalize.storage.animals import Animals
-from pawsonalize.storage.impressions import ANIMAL_RANKING, ANIMALS, Impression
+from pawsonalize.storage.impressions import ANIMAL_RANKING, ANIMALS, SIMILAR_ANIMALS, Impression
 
 _DECIMALS = 4  # of what is logged for the model of choices
 
@@ -194,7 +194,8 @@ class Individuals:
             shares = np.exp(weighed.utilities - weighing.bound)
             places = _places(weighing, weighed, ids, shares, chosen)
             standings = _standings(weighing, weighed)
-        return self._answer(ANIMALS, query, groups, places, standings)
+        kind = ANIMALS if about is None else SIMILAR_ANIMALS
+        return self._answer(kind, query, groups, places, standings)
 
     def _passed(self, available: AvailableAnimals, query: Query) -> set[str] | None:
         """The groups with available animals that pass the filter; None without a filter.
