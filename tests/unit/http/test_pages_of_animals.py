@@ -74,6 +74,13 @@ def test_page_after_page_of_large_dogs_leaves_fewer_of_them(client: TestClient) 
     assert large(ask(client, "somebody else")) == 10
 
 
+def test_who_looks_past_animals_like_another_one_says_nothing(client: TestClient) -> None:
+    beside = client.get("/v1/animals/large-Pug-0/similar", params={"sessionId": "beside"})
+    assert len(beside.json()) > 5
+    for place in ask(client, "beside"):
+        assert place["factors"]["visitor"] == place["factors"]["seen"] == 0
+
+
 def test_the_same_question_of_one_moment_has_the_same_answer_twice(client: TestClient) -> None:
     ask(client, "twice")
     at = iso(clock.now() + 1)
