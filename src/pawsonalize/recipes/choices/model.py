@@ -30,7 +30,7 @@ MIN_OPENED = 50
 _MIN_INQUIRIES = 50
 _MIN_EXPLORED = 500  # places that chance alone filled: fewer say too little of attention
 _HELD_OUT = 0.1
-_ROWS = 200_000  # of the newest, from which variances of visitor_variances are learned
+_ROWS = 200_000  # of the newest, from which the variances of visitors are learned
 _ARRAY = "choices"
 
 _UNFITTED = {name: mean for name, (mean, _) in FACTORS.items()}

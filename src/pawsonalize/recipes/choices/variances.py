@@ -1,4 +1,4 @@
-"""How much visitors differ in their visitor_variances: variances by the method of moments.
+"""How much visitors differ in what they like: variances by the method of moments.
 
 Two places that were shown to one visitor, and whose animals have the same size, are chosen together
 more often than by chance as far as visitors differ in their likings of sizes. So the products of
