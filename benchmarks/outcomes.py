@@ -5,7 +5,7 @@
 
 Each world of `benchmarks.markets.worlds` is drawn for each seed, and played by each order in a copy
 of its own: the same arrivals, visits and luck, but whom a visitor adopts is gone for all who come
-later. `ours` is the service itself, with a training every so many days. The orders that a site
+later. `ours` is the service itself, trained at least every so many days. The orders that a site
 could have without it are `newest`, `nearest`, `popular` and a `content profile` of twenty lines.
 The `ceiling` knows all but the whims of one session, which nobody can know; the `oracle` knows
 those as well.
@@ -143,7 +143,7 @@ def main(arguments: Sequence[str]) -> None:
         help="verdict, tuning (default) or numbers",
     )
     parser.add_argument("--share", type=float, default=1.0, help="of the animals and sessions")
-    parser.add_argument("--every", type=int, default=7, help="days between two trainings")
+    parser.add_argument("--every", type=int, default=7, help="days between two trainings, at most")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)

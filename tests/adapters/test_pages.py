@@ -23,28 +23,18 @@ from pawsonalize.storage.animal_exposures import AnimalExposures
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.impressions import ANIMALS, RECOMMENDATION, Impression, Impressions
+from pawsonalize.storage.impressions import RECOMMENDATION, Impression, Impressions
 from pawsonalize.storage.tables import metadata
+from tests import page_data
 from tests.animal_data import animal
 from tests.event_data import T0, event
 
 
 def page(at: int, *animals: str, user: str | None = "ann", **more: Any) -> Impression:
-    """A page of these animals, `at` milliseconds after T0."""
-    plain = Impression(
-        recommendation_id=new_recommendation_id(T0 + at),
-        question=ANIMALS,
-        user_id=user,
-        session_id="s1",
-        answered_at=T0 + at,
-        as_of=T0 + at,
-        solution_version="v1",
-        item_ids=("2-Beagle-2-3",) * len(animals),
-        propensities=(1.0,) * len(animals),
-        animal_ids=tuple((one,) for one in animals),
-        factors=((0.0,),) * len(animals),
-    )
-    return replace(plain, **more)
+    """A whole page of these animals for the user, `at` milliseconds after T0."""
+    whole = {"propensities": (1.0,) * len(animals), "factors": ((0.0,),) * len(animals)}
+    name = new_recommendation_id(T0 + at)
+    return page_data.page(name, *animals, at=at, user_id=user, **(whole | more))
 
 
 def bare(*pages: Impression) -> list[Impression]:

@@ -39,7 +39,6 @@ from pawsonalize.notify.log import LogNotifier
 from pawsonalize.notify.smtp import SmtpNotifier
 from pawsonalize.notify.sns import SnsNotifier
 from pawsonalize.notify.webhook import WebhookNotifier
-from pawsonalize.recipes.choices.model import ChoiceModel
 from pawsonalize.settings import DATABASE_FILE, Settings, as_environment, as_record
 from pawsonalize.storage.animal_exposures import AnimalExposures
 from pawsonalize.storage.animals import Animals
@@ -141,14 +140,8 @@ class Adapters:
     @property
     def trainer(self) -> Trainer:
         """What trains in this very process."""
-        choices = partial(_choices, self.impressions, self.log, self.animals)
+        choices = partial(learn_choices, self.impressions, self.log, self.animals)
         return Trainer(self.registry, self.log, self.catalogue, self.artefacts, clock.now, choices)
-
-
-def _choices(
-    impressions: Impressions, log: EventLog, animals: Animals, through: int
-) -> ChoiceModel:
-    return learn_choices(impressions, log, animals, through=through)
 
 
 @contextmanager

@@ -1,17 +1,18 @@
 """The service in a made-up market: its real parts, over a real database, through a training."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from benchmarks.markets.draw import Drawn, Ints, draw
-from benchmarks.markets.ours import Ours, served
-from benchmarks.markets.play import NEVER, Ask, Copy, Shown, play
+from benchmarks.markets.draw import Drawn, draw
+from benchmarks.markets.ours import served
+from benchmarks.markets.play import NEVER, Copy, Shown, play
 from benchmarks.markets.worlds import WORLDS, smaller
 
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.engine.resources.defaults import RECOMMENDER
 from pawsonalize.engine.serving.served import Served
+from tests.unit.benchmarks.watching import Watching
 
 MARKET = replace(
     smaller(WORLDS["wide"], 0.05),
@@ -26,21 +27,6 @@ MARKET = replace(
     bots=0,
 )
 """What visitors open depends much on the animal and its distance, so that little is enough."""
-
-
-@dataclass
-class Watching:
-    """The service, and what it heard."""
-
-    ours: Ours
-    heard: list[Shown] = field(default_factory=list)
-
-    def page(self, ask: Ask, size: int) -> Ints:
-        return self.ours.page(ask, size)
-
-    def hear(self, shown: Shown) -> None:
-        self.heard.append(shown)
-        self.ours.hear(shown)
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,16 @@
 """Made-up markets: drawn from seeds, fair between orders, with clicks that come about as said."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from benchmarks.markets.draw import Drawn, Floats, Ints, Mask, draw
-from benchmarks.markets.play import NEVER, Ask, Order, Shown, play
+from benchmarks.markets.play import NEVER, Ask, Shown, play
 from benchmarks.markets.rivals import KNOWING, SIMPLE, ContentProfile, Newest, Oracle, Popular
 from benchmarks.markets.worlds import TUNING_SEEDS, VERDICT_SEEDS, WORLDS, Market, smaller
+
+from tests.unit.benchmarks.watching import Watching
 
 TINY = replace(smaller(WORLDS["town"], 0.05), days=20, demand=0.6)
 INDIFFERENT = Market(
@@ -34,21 +36,6 @@ INDIFFERENT = Market(
 @pytest.fixture(scope="module")
 def tiny() -> Drawn:
     return draw(TINY, 3)
-
-
-@dataclass
-class Watching:
-    """The same order, and what it was asked and heard."""
-
-    order: Order
-    heard: list[Shown] = field(default_factory=list)
-
-    def page(self, ask: Ask, size: int) -> Ints:
-        return self.order.page(ask, size)
-
-    def hear(self, shown: Shown) -> None:
-        self.heard.append(shown)
-        self.order.hear(shown)
 
 
 def every_rival(drawn: Drawn) -> Mapping[str, Watching]:

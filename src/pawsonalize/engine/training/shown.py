@@ -40,7 +40,7 @@ _ANIMALS = 20_000  # those listed last, from which the rate of homes is learned
 
 
 def learn_choices(
-    impressions: Impressions, log: EventLog, animals: Animals, *, through: int
+    impressions: Impressions, log: EventLog, animals: Animals, through: int
 ) -> ChoiceModel:
     """The model of choices, from the newest pages and the events up to that offset."""
     stored = impressions.newest_pages(MAX_PAGES)

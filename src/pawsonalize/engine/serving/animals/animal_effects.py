@@ -22,7 +22,7 @@ from pawsonalize.engine.serving.animals.pages import (
 )
 from pawsonalize.recipes.choices.animal_effects import animal_effects
 from pawsonalize.recipes.choices.effects import looked_at
-from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
+from pawsonalize.recipes.choices.model import ChoiceModel
 from pawsonalize.recipes.choices.shown_places import Floats
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.histories import Deed
@@ -55,11 +55,10 @@ class AnimalEffects:
     def __init__(self, impressions: Impressions, log: EventLog) -> None:
         self._impressions = impressions
         self._log = log
-        self._begin(UNFITTED)
+        self._model: ChoiceModel | None = None  # until the first count: to make one reads nothing
 
     def _begin(self, model: ChoiceModel) -> None:
         self._model = model
-        self._started = False
         self._counts = {one: list(told) for one, told in model.counts.items()}
         self._shown = ShownPages(model.kinds)
         self._chances: LRUCache[str, tuple[Floats, Floats]] = LRUCache(_PAGES_KEPT)
@@ -71,13 +70,12 @@ class AnimalEffects:
 
     def count(self, tables: ChoiceTables, available: AvailableAnimals) -> None:
         """Take in what came since the last time, and store it with the available animals."""
-        anew = tables.model is not self._model or not self._started
+        anew = tables.model is not self._model
         if anew:
             self._begin(tables.model)
         changed = self._take(self._new_pages(), tables, available)
-        self._started = True
         if anew or changed:
-            found = self._effects(self._counts if anew else changed)
+            found = self._effects(self._counts if anew else changed, tables.model.own)
             with available.lock:
                 available.put_effects(found, anew=anew)
 
@@ -122,7 +120,7 @@ class AnimalEffects:
         with available.lock:
             odds = tables.log_odds(available, ids, columns)
         place = np.concatenate([np.arange(size) for size in sizes])
-        attention = np.array(self._model.attention)[place]
+        attention = np.array(tables.model.attention)[place]
         chance = expit(odds)
         looked = looked_at(attention, chance, np.zeros(len(odds), np.bool_))
         ends = np.cumsum(sizes)[:-1]
@@ -203,10 +201,12 @@ class AnimalEffects:
         told[1] += looked
         told[2] += expected
 
-    def _effects(self, wanted: Mapping[str, object] | set[str]) -> dict[str, float]:
+    def _effects(
+        self, wanted: Mapping[str, object] | set[str], variance: float
+    ) -> dict[str, float]:
         ids = sorted(wanted)
         opened, looked, expected = np.array([self._counts[one] for one in ids]).reshape(-1, 3).T
-        found = animal_effects(opened, looked, expected, self._model.own)
+        found = animal_effects(opened, looked, expected, variance)
         return dict(zip(ids, found.tolist(), strict=True))
 
 

@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.times import HOUR
 from pawsonalize.engine.serving.animals import factors
-from pawsonalize.engine.serving.animals.available import EVERY_SLOT, AvailableAnimals, Codes, Slots
+from pawsonalize.engine.serving.animals.available import (
+    EVERY_SLOT,
+    AvailableAnimals,
+    Chosen,
+    Codes,
+    Slots,
+)
 from pawsonalize.engine.serving.animals.pages import ShownPages, opens, places_seen
 from pawsonalize.engine.serving.animals.settings import COMMON, PARTS, Weights
 from pawsonalize.engine.serving.animals.traits import OF_GROUPS, group_values
@@ -199,9 +205,7 @@ class ChoiceTables:
 
     def _common_parts(self, available: AvailableAnimals, at: int) -> CommonParts:
         self._grow(available)
-        appeal = self._groups[1][available.column("group", EVERY_SLOT)]
-        appeal = appeal + self._colours[1][available.column("colour", EVERY_SLOT)]
-        appeal += self._shelters[1][available.column("shelter", EVERY_SLOT)]
+        appeal = self._appeal(available, EVERY_SLOT)[1]
         own = available.column("animal_effect", EVERY_SLOT).copy()
         bare = (
             appeal,
@@ -210,12 +214,18 @@ class ChoiceTables:
             *(available.column(name, EVERY_SLOT).copy() for name in COMMON[3:-1]),
             bid_prices(self.model.home_rate, appeal + own),
         )
-        weights = 1.0, 1.0, *self.weights.factors.values()
-        parts = tuple(weight * column for weight, column in zip(weights, bare, strict=False))
+        weights = (1.0, 1.0, *self.weights.factors.values())[: len(COMMON)]
+        parts = tuple(weight * column for weight, column in zip(weights, bare, strict=True))
         total = np.zeros(len(appeal))
         for part in parts:
             total += part
         return CommonParts(bare, parts, total)
+
+    def _appeal(self, available: AvailableAnimals, slots: Chosen) -> Floats:
+        """To open, and to open and ask; shape (2, animals)."""
+        appeal = self._groups[:, available.column("group", slots)]
+        appeal = appeal + self._colours[:, available.column("colour", slots)]
+        return np.asarray(appeal + self._shelters[:, available.column("shelter", slots)])
 
     def of(self, available: AvailableAnimals, pages: Pages, liked: Floats) -> Personal:
         """For the visitor of these pages; `liked` is the affinity for groups, by code."""
@@ -247,9 +257,7 @@ class ChoiceTables:
         here = np.array([one is not None for one in found], np.bool_)
         slots = np.array([one for one in found if one is not None], np.int64)
         appeal = np.zeros(len(animals))
-        appeal[here] = self._groups[0][available.column("group", slots)]
-        appeal[here] += self._colours[0][available.column("colour", slots)]
-        appeal[here] += self._shelters[0][available.column("shelter", slots)]
+        appeal[here] = self._appeal(available, slots)[0]
         own = sum(weight * columns[name] for name, weight in self.model.weights.items())
         return np.asarray(self.model.intercept + appeal + own)
 

@@ -1,34 +1,17 @@
 """What one visitor was shown before a moment, and what they opened of it."""
 
-from dataclasses import replace
-from typing import Any
-
 import pytest
 
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.serving.animals.choices import PAGES_READ, PageReader, Pages
 from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.impressions import ANIMAL_RANKING, ANIMALS, Impression, Impressions
+from pawsonalize.storage.impressions import ANIMAL_RANKING, Impression, Impressions
 from tests.event_data import T0, event
+from tests.page_data import page
 
 NOW = T0 + 60 * MINUTE
 NONE: frozenset[str] = frozenset()
-
-
-def page(name: str, *animals: str, at: int = 0, **more: Any) -> Impression:
-    plain = Impression(
-        recommendation_id=name,
-        question=ANIMALS,
-        user_id=None,
-        session_id="s1",
-        answered_at=T0 + at,
-        as_of=T0 + at,
-        solution_version="v",
-        item_ids=("2-Beagle-2-3",) * len(animals),
-        animal_ids=tuple((one,) for one in animals),
-    )
-    return replace(plain, **more)
 
 
 @pytest.fixture

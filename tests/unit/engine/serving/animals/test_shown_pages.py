@@ -16,23 +16,9 @@ from pawsonalize.engine.serving.animals.pages import (
     reported_page,
 )
 from pawsonalize.storage.histories import Deed
-from pawsonalize.storage.impressions import ANIMAL_RANKING, ANIMALS, Impression
+from pawsonalize.storage.impressions import ANIMAL_RANKING, Impression
 from tests.event_data import T0
-
-
-def page(name: str, *animals: str, at: int = 0, **more: Any) -> Impression:
-    plain = Impression(
-        recommendation_id=name,
-        question=ANIMALS,
-        user_id=None,
-        session_id="s1",
-        answered_at=T0 + at,
-        as_of=T0 + at,
-        solution_version="v",
-        item_ids=("g",) * len(animals),
-        animal_ids=tuple((one,) for one in animals),
-    )
-    return replace(plain, **more)
+from tests.page_data import page
 
 
 def deed(animal_id: str, *, at: int = 0, **more: Any) -> Deed:

@@ -1,0 +1,21 @@
+"""An order of animals that is watched while it plays."""
+
+from dataclasses import dataclass, field
+
+from benchmarks.markets.draw import Ints
+from benchmarks.markets.play import Ask, Order, Shown
+
+
+@dataclass
+class Watching:
+    """The same order, and what it heard."""
+
+    order: Order
+    heard: list[Shown] = field(default_factory=list)
+
+    def page(self, ask: Ask, size: int) -> Ints:
+        return self.order.page(ask, size)
+
+    def hear(self, shown: Shown) -> None:
+        self.heard.append(shown)
+        self.order.hear(shown)
