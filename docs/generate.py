@@ -14,12 +14,15 @@ from typing import Any
 import msgspec
 import typer
 
+from pawsonalize.aws.door import ACCESS
 from pawsonalize.aws.operations.catalogue import HANDLERS
 from pawsonalize.aws.protocol.service import SERVICES, operations
 from pawsonalize.cli.main import app
 from pawsonalize.domain.event_types import SYNONYMS
+from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.http.openapi import openapi
 from pawsonalize.http.operation import UNKNOWN_FIELDS_HEADER
+from pawsonalize.http.operations import OPERATIONS
 from pawsonalize.recipes.catalogue import RECIPES
 from pawsonalize.recipes.settings import Range, tunable
 from pawsonalize.settings import Settings
@@ -144,11 +147,14 @@ def api_page() -> str:
     document = openapi()
     parts = [
         f"# The native API\n\n{_MADE}\n"
-        "JSON in, JSON out. A running service has the full OpenAPI document at `/openapi.json`"
+        "JSON in, JSON out: send bodies as `Content-Type: application/json`, and a key as"
+        " `Authorization: Bearer KEY.SECRET` where [keys are required](access.md). A running"
+        " service has the full OpenAPI document at `/openapi.json`"
         " and a page of it at `/docs`.\n\n"
-        'Every error is `{"error": {"code", "message", "field"?}}`: 400 for wrong input, 404 for'
-        " what does not exist, 413 for too much at once, 503 for not now. The message says what"
-        " to write.\n\n"
+        'Every error is `{"error": {"code", "message", "field"?}}`: 400 for wrong input, 401'
+        " without a key, 403 for what the key is not for, 404 for what does not exist, 413 for too"
+        " much at once, 415 for a body that is not JSON, 429 for too often, 503 for not now. The"
+        " message says what to do.\n\n"
         "A field or parameter that looks misspelt (`houshold`, `user_id`) is a 400 with the code"
         " `unknown_field`, and the message says the right name. Other unknown fields change"
         f" nothing; the header `{UNKNOWN_FIELDS_HEADER}` of the answer names them.\n\n"
@@ -172,6 +178,30 @@ def api_page() -> str:
 def _examples(operation: dict[str, Any]) -> list[tuple[str, Any]]:
     content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     return [(name, given["value"]) for name, given in content.get("examples", {}).items()]
+
+
+def access_page() -> str:
+    """Which scopes admit to which operation."""
+    scopes = list(Scope)
+    rows = [
+        (f"`{operation.method} {operation.documented_path}`", operation.access)
+        for operation in OPERATIONS
+    ]
+    rows += [(f"`{service}`, at `/aws`", access) for service, access in ACCESS.items()]
+    parts = [
+        f"# Who may do what\n\n{_MADE}\n"
+        "Where keys are required, an operation answers keys with one of its scopes. [Keys, and who"
+        " needs which](../how-to/use-keys.md).\n",
+        "| operation | " + " | ".join(scopes) + " |\n|---" + "|:-:" * len(scopes) + "|",
+    ]
+    for name, access in rows:
+        marks = (
+            ["everybody"] * len(scopes)
+            if not access
+            else ["yes" if scope in access else "" for scope in scopes]
+        )
+        parts.append(f"| {name} | " + " | ".join(marks) + " |")
+    return "\n".join(parts) + "\n"
 
 
 def coverage_page() -> str:
@@ -204,6 +234,7 @@ PAGES = {
     "recipes.md": recipes_page,
     "cli.md": cli_page,
     "api.md": api_page,
+    "access.md": access_page,
     "personalize-coverage.md": coverage_page,
 }
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import uvicorn
 from starlette.applications import Starlette
@@ -17,6 +18,7 @@ from pawsonalize.domain.animals import Animal, GoodWith
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY, HOUR
+from pawsonalize.engine.resources.access_keys import DEMO_SITE, Scope
 from pawsonalize.settings import Settings
 from pawsonalize.ui.door import Storefront
 from tests.animal_data import animal
@@ -55,11 +57,13 @@ def site(
     *,
     trained: bool = True,
     start_training: Callable[[], None] | None = None,
+    access_keys: Literal["auto", "required"] = "auto",
 ) -> Starlette:
     """The app; with `trained`, a model is live to which dogs are the most popular kind."""
     settings = Settings(
         data_dir=data_dir,
         demo_site=True,
+        access_keys=access_keys,
         exploration_weight=0,
         retrain_here=False,
         log_level="error",  # other tests of this process read what they print
@@ -67,6 +71,8 @@ def site(
     with opened(settings) as adapters:
         if animals:
             adapters.animals.put(animals, NOW)
+        if settings.requires_keys:
+            adapters.access_keys(settings).create([Scope.BROWSER], DEMO_SITE, NOW)
         if trained:
             adapters.log.append(list(_history()))
             train_and_serve(adapters, NOW)

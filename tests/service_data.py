@@ -3,7 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from pawsonalize import clock
 from pawsonalize.app import opened
+from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.settings import Settings
 from pawsonalize.storage.catalogue import Item
 from tests.event_data import T0, event
@@ -11,7 +16,7 @@ from tests.training import train_and_serve
 
 CATS = [f"1-{breed}-{size}-1" for breed in ("Siamese", "Manx", "Maine Coon") for size in "12"]
 DOGS = [f"2-{breed}-{size}-3" for breed in ("Beagle", "Saint_Bernard", "Pug") for size in "23"]
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "log_level": "error",
     "max_body_bytes": 200_000,
     "exploration_weight": 0.0,
@@ -20,9 +25,9 @@ SETTINGS = {
 }
 
 
-def make_service(folder: Path, *, train: bool = True) -> Settings:
-    """A data folder where cat people saw cats and dog people saw dogs."""
-    settings = Settings(data_dir=folder, **SETTINGS)  # type: ignore[arg-type]
+def make_service(folder: Path, *, train: bool = True, **more: Any) -> Settings:
+    """A data folder where cat people saw cats and dog people saw dogs; `more` are settings."""
+    settings = Settings(data_dir=folder, **SETTINGS, **more)
     with opened(settings) as adapters:
         adapters.catalogue.put_items([Item(group, {}) for group in (*CATS, *DOGS, "2-Unseen-1-1")])
         adapters.log.append(
@@ -35,6 +40,19 @@ def make_service(folder: Path, *, train: bool = True) -> Settings:
         if train:
             train_and_serve(adapters, T0 + 1000)
     return settings
+
+
+def make_key(settings: Settings, *scopes: Scope, **more: Any) -> str:
+    """A new access key of the service, as a bearer's token."""
+    with opened(settings) as adapters:
+        key, secret = adapters.access_keys(settings).create(scopes, "", clock.now(), **more)
+    return f"{key.name}.{secret}"
+
+
+def client_of(app: Starlette, **options: Any) -> TestClient:
+    """A client that says of every body that it is JSON, and calls this machine by its address."""
+    headers = {"Content-Type": "application/json"}
+    return TestClient(app, base_url="http://127.0.0.1:8080", headers=headers, **options)
 
 
 def metadata(group: str) -> dict[str, Any]:

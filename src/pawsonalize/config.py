@@ -9,8 +9,9 @@ import re
 from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
+import msgspec
 import yaml
 
 from pawsonalize.domain.errors import InvalidInput
@@ -171,3 +172,33 @@ def nearest(name: str, known: Collection[str]) -> str | None:
 def _plain(name: str) -> str:
     """The name without case and separators: minProvisionedTPS is min_provisioned_tps."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "text, in quotes if it looks like a number or a date",
+}
+
+
+def wanted(kind: Any, said: str) -> str:
+    """What to write instead of a wrong value: in words where msgspec names a type."""
+    if get_origin(kind) is Literal:
+        return f"write one of {', '.join(get_args(kind))}"
+    for expected, words in _KINDS.items():
+        if said.startswith(f"Expected `{expected}`, got"):
+            return f"write {words}"
+    return said
+
+
+def read_json(name: str, value: Any) -> Any:
+    """A setting that is JSON where it is text: in an environment variable."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return msgspec.json.decode(value) if value.strip() else {}
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidInput(
+            f'{PREFIX}{name.upper()} must be JSON, such as {{"DetailView": "view"}}: {error}'
+        ) from error

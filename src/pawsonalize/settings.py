@@ -8,12 +8,12 @@ import os
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
-from pawsonalize.config import PREFIX, Written, read_config
+from pawsonalize.config import PREFIX, Written, read_config, read_json, wanted
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
 from pawsonalize.engine.training.check_settings import CheckSettings
@@ -25,14 +25,9 @@ DATABASE_FILE = "pawsonalize.sqlite3"
 _OF_RETRAINING = ("recipe", "reranking", "promotion", "gate", "check", "retrain", "campaign")
 _JSON = frozenset({"event_types"})  # what is JSON as an environment variable
 _GATE, _CHECKS, _ANIMALS = GateSettings(), CheckSettings(), AnimalSettings()
-_KINDS = {
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "str": "text, in quotes if it looks like a number or a date",
-}
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0)]
+Rate = Annotated[str, Meta(pattern="^(|[1-9][0-9]*/(second|minute|hour|day))$")]
 
 
 class Secret(str):
@@ -73,8 +68,18 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The region in the ARNs of the Personalize API under `/aws`."""
     aws_account_id: Annotated[str, Meta(pattern="^[0-9]{12}$")] = "000000000000"
     """The account in them."""
+    access_keys: Literal["auto", "required", "open"] = "auto"
+    """Who may call: `required`, who has a key; `open`, anybody; `auto`: `host` decides."""
+    allowed_hosts: str = ""
+    """Names by which browsers reach the service, commas between; an address needs none."""
+    browser_rate: Rate = "600/minute"
+    """How often a browser's key may be used from one address; empty: no limit."""
+    key_rate: Rate = ""
+    """How often any other key may be used that has no rate of its own; empty: no limit."""
+    audit_days: Annotated[int, Meta(ge=1)] = 365
+    """For so many days it is kept who changed what."""
     aws_signatures: Literal["auto", "required", "off"] = "auto"
-    """Whether `/aws` answers signed requests only; `auto`: unless `host` is this machine alone."""
+    """Whether `/aws` answers signed requests only; `auto`: where keys are required."""
     access_key_root: Secret = Secret("")
     """The root key of access keys, 64 hexadecimal digits; empty: a file in the data folder."""
     demo_site: bool = False
@@ -214,11 +219,23 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return False
 
     @property
+    def requires_keys(self) -> bool:
+        """Whether nobody may call without a key."""
+        if self.access_keys == "auto":
+            return not self.is_local
+        return self.access_keys == "required"
+
+    @property
     def requires_signatures(self) -> bool:
         """Whether requests to `/aws` must be signed."""
         if self.aws_signatures == "auto":
-            return not self.is_local
+            return self.requires_keys
         return self.aws_signatures == "required"
+
+    @property
+    def host_names(self) -> frozenset[str]:
+        """The names by which browsers reach the service."""
+        return frozenset(name.strip().lower() for name in self.allowed_hosts.split(",")) - {""}
 
     @property
     def gate(self) -> GateSettings:
@@ -311,7 +328,7 @@ def read_settings(overrides: Mapping[str, Any] | None = None) -> tuple[Settings,
     written = read_config(Settings.__struct_fields__, os.environ)
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
     values = {**written.values, **given}
-    values |= {name: _json(name, values[name]) for name in _JSON if name in values}
+    values |= {name: read_json(name, values[name]) for name in _JSON if name in values}
     try:
         return msgspec.convert(values, Settings, strict=False, dec_hook=_read), written
     except msgspec.ValidationError as error:
@@ -327,18 +344,8 @@ def _wrong(reason: str, values: Mapping[str, Any], sources: Mapping[str, str]) -
         return f"a setting is wrong: {reason}"
     is_secret = isinstance(getattr(Settings(), name), Secret)
     value = "" if is_secret else f" {values[name]!r}"
-    return f"the setting {name}{value} (from {sources[name]}) is wrong: {_wanted(name, said)}"
-
-
-def _wanted(name: str, said: str) -> str:
-    """What to write instead, in words where msgspec names a type."""
-    kind = get_type_hints(Settings)[name]
-    if get_origin(kind) is Literal:
-        return f"write one of {', '.join(get_args(kind))}"
-    for expected, words in _KINDS.items():
-        if said.startswith(f"Expected `{expected}`, got"):
-            return f"write {words}"
-    return said
+    better = wanted(get_type_hints(Settings)[name], said)
+    return f"the setting {name}{value} (from {sources[name]}) is wrong: {better}"
 
 
 def as_environment(settings: Settings) -> dict[str, str]:
@@ -355,18 +362,6 @@ def as_record(settings: Settings) -> dict[str, Any]:
         for name in Settings.__struct_fields__
         if name.startswith(_OF_RETRAINING)
     }
-
-
-def _json(name: str, value: Any) -> Any:
-    """A setting that is JSON where it is text: in an environment variable."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return msgspec.json.decode(value) if value.strip() else {}
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise InvalidInput(
-            f'{PREFIX}{name.upper()} must be JSON, such as {{"DetailView": "view"}}: {error}'
-        ) from error
 
 
 def _read(kind: type, value: Any) -> Any:

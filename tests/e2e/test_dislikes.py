@@ -16,6 +16,7 @@ from pawsonalize.app.asgi import build_app
 from pawsonalize.cli.demo import store_world
 from pawsonalize.demo import WorldSettings, generate
 from pawsonalize.settings import Settings
+from tests.service_data import client_of
 from tests.training import LEARNS_QUICKLY, train_and_serve
 
 PLACES = 40
@@ -34,7 +35,7 @@ def site(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tes
         store_world(adapters, generate(WORLD, 7, now))
         if request.param == "trained":
             train_and_serve(adapters, now, LEARNS_QUICKLY)
-    with TestClient(build_app(settings)) as client:
+    with client_of(build_app(settings)) as client:
         yield client
 
 

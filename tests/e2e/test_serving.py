@@ -14,10 +14,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from pawsonalize.engine.resources.access_keys import Scope
 from tests.e2e.conftest import COMMAND, Server, Start, environment, run, starting
 from tests.e2e.test_crash import assert_exactly_once
 from tests.e2e.writers import Writers, form
-from tests.service_data import make_service
+from tests.service_data import make_key, make_service
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
@@ -90,7 +91,8 @@ def test_sigterm_answers_what_is_in_flight_and_keeps_what_was_acknowledged(
     body = json.dumps(form("slow-1")).encode()
     with socket.create_connection(("127.0.0.1", server.port)) as slow:
         slow.settimeout(60)
-        head = f"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        head += f"Content-Length: {len(body)}\r\n\r\n"
         slow.sendall(head.encode() + body[:10])
         time.sleep(0.2)  # so that it has begun when the signal comes
         server.process.send_signal(signal.SIGTERM)
@@ -180,7 +182,11 @@ def test_a_port_in_use_is_said_in_the_exit(server: Server, tmp_path: Path) -> No
 
 def test_a_body_above_the_limit_is_refused_before_it_has_all_come(server: Server) -> None:
     with server.client() as client:
-        answer = client.post("/v1/events", content=b" " * (6 * 1024 * 1024))
+        answer = client.post(
+            "/v1/events",
+            content=b" " * (6 * 1024 * 1024),
+            headers={"Content-Type": "application/json"},
+        )
         assert answer.status_code == 413
         assert answer.json()["error"]["code"] == "too_large"
         assert client.post("/v1/events", json=form("ann-1")).status_code == 202
@@ -232,3 +238,27 @@ def test_settings_come_from_the_environment_and_a_wrong_one_is_named(
     assert wrong.returncode == 2
     assert name in wrong.stderr
     assert "Traceback" not in wrong.stderr
+
+
+def test_a_network_is_not_let_in_by_mistake(tmp_path: Path) -> None:
+    """Beyond this machine nobody is answered without a key, and nothing starts without one."""
+    folder = tmp_path / "data"
+    make_service(folder, train=False)
+    serve = [COMMAND, "serve", "--host", "0.0.0.0", "--port", "0", "--data-dir", str(folder)]
+    refused = subprocess.run(
+        serve, check=False, env=environment(), capture_output=True, text=True, timeout=60
+    )
+    assert refused.returncode == 2
+    assert "pawsonalize keys create" in refused.stderr
+    assert "PAWSONALIZE_ACCESS_KEYS=open" in refused.stderr
+
+
+def test_a_service_in_a_network_answers_who_has_a_key(tmp_path: Path, start: Start) -> None:
+    folder = tmp_path / "data"
+    key = make_key(make_service(folder), Scope.OPERATOR)
+    server = start(folder, "--host", "0.0.0.0")
+    with server.client() as client:
+        assert client.get("/v1/runs").status_code == 401
+        bearer = {"Authorization": f"Bearer {key}"}
+        assert client.get("/v1/runs", headers=bearer).status_code == 200
+        assert client.post("/aws/recommendations", json={}).status_code == 403

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from pawsonalize import clock
 from pawsonalize.app import opened
 from pawsonalize.cli.main import app
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
+from pawsonalize.domain.times import DAY, MINUTE
 from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.served import Loader, ServingSettings
@@ -105,14 +107,60 @@ def test_an_access_key_is_created_listed_and_taken_back(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
     shown = command(settings, "keys", "create", "--scope", "events", "--note", "the site")
     lines = dict(line.split("=", 1) for line in shown.splitlines())
+    key, secret = lines["AWS_ACCESS_KEY_ID"], lines["AWS_SECRET_ACCESS_KEY"]
+    assert lines.pop("PAWSONALIZE_KEY") == f"{key}.{secret}"
     assert set(lines) == {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"}
     created = decoded(settings, "keys", "create")
-    assert created["scopes"] == ["events", "runtime", "control-plane"]
+    assert created["scopes"] == ["operator"]
     listed = decoded(settings, "keys", "ls")
     assert [key["name"] for key in listed] == [created["accessKeyId"], lines["AWS_ACCESS_KEY_ID"]]
     assert lines["AWS_SECRET_ACCESS_KEY"] not in command(settings, "keys", "ls")
     command(settings, "keys", "rm", created["accessKeyId"])
     assert [key["note"] for key in decoded(settings, "keys", "ls")] == ["the site"]
+
+
+def test_a_key_that_is_rotated_ends_after_an_overlap(tmp_path: Path) -> None:
+    settings, page = Settings(data_dir=tmp_path), "https://shelter.example"
+    given = ("--scope", "browser", "--origin", page, "--rate", "9/second", "--note", "pages")
+    old = decoded(settings, "keys", "create", *given)["accessKeyId"]
+    new = decoded(settings, "keys", "rotate", old, "--overlap-days", "2")["accessKeyId"]
+    keys = {key["name"]: key for key in decoded(settings, "keys", "ls")}
+    for name in ("scopes", "origins", "rate", "note"):
+        assert keys[new][name] == keys[old][name]
+    assert keys[new]["expires_at"] is None
+    assert keys[old]["expires_at"] == pytest.approx(clock.now() + 2 * DAY, abs=MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (("--origin", "shelter.example"), "no origin"),
+        (("--origin", "https://shelter.example/"), "no origin"),
+        (("--rate", "often"), "no rate"),
+    ],
+)
+def test_a_key_with_a_wrong_origin_or_rate_is_not_made(
+    tmp_path: Path, wrong: tuple[str, str], said: str
+) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        command(Settings(data_dir=tmp_path), "keys", "create", *wrong)
+
+
+def test_what_commands_change_is_in_the_audit_log(settings: Settings) -> None:
+    command(settings, "dataset-groups", "create", "audited")
+    command(settings, "dataset-groups", "ls")
+    with pytest.raises(Conflict):
+        command(settings, "dataset-groups", "create", "audited")
+    failed, done = decoded(settings, "audit", "ls", "--limit", "2")
+    for one, outcome in ((failed, "failed"), (done, "done")):
+        one.pop("at")
+        assert one == {
+            "who": "command line",
+            "what": "dataset-groups create",
+            "target": "audited",
+            "outcome": outcome,
+        }
+    assert "dataset-groups create  audited  done" in command(settings, "audit", "ls")
 
 
 def test_a_root_key_of_the_settings_serves_several_servers(tmp_path: Path) -> None:

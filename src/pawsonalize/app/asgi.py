@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from pawsonalize.access.guard import Guard
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.attempts import attempt
 from pawsonalize.app.background import archive_new, catch_up, in_background
@@ -56,8 +57,9 @@ def build_app(settings: Settings, loaded: Callable[[], object] | None = None) ->
         with opened(settings) as adapters, ThreadPoolExecutor() as notifying:
             engine = Engine.of(settings, adapters)
             app.state.services = engine.services(settings, adapters)
+            app.state.admission = engine.admission
             app.state.aws = engine.aws_services(settings, adapters)
-            app.state.storefront = engine.storefront(adapters)
+            app.state.storefront = engine.storefront(settings, adapters)
             catch_up(engine)
             if loaded is not None:
                 loaded()
@@ -74,7 +76,7 @@ def build_app(settings: Settings, loaded: Callable[[], object] | None = None) ->
             Route("/docs", get_docs),
             *(site_routes() if settings.demo_site else ()),
         ],
-        middleware=[Middleware(RequestMetrics)],
+        middleware=[Middleware(RequestMetrics), Middleware(Guard)],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=lifespan,
     )

@@ -14,6 +14,7 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, couriers
 from pawsonalize.app.attempts import PATIENCE, Reporting, attempt
 from pawsonalize.app.side_processes import follow_latest, refresh_when_due
+from pawsonalize.domain.times import DAY
 from pawsonalize.engine.reporting.joined_events import report_unjoined
 from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.engine.serving.live_model import LiveModel
@@ -34,6 +35,7 @@ _REPORT_SECONDS = 60.0
 _SHOWN_SECONDS = 5.0
 _PROBLEM_SECONDS = 5.0
 _LOST_SECONDS = 30.0
+_USES_SECONDS = 30.0
 _RETENTION_SECONDS = 600.0
 _JOINED_SECONDS = 600.0
 
@@ -113,12 +115,18 @@ def _tasks(
     yield Task("report metrics", reports, _now(engine.attributions.report_due))
     retention = AnswerRetention(adapters.impressions, settings.impression_days)
     yield Task("delete old answers", _RETENTION_SECONDS, _now(retention.forget_old))
+    yield Task(
+        "delete old audits",
+        _RETENTION_SECONDS,
+        lambda: adapters.audit.forget(clock.now() - settings.audit_days * DAY),
+    )
     unjoined = partial(report_unjoined, adapters.impressions, adapters.log, engine.problems)
     yield Task("join events to answers", _JOINED_SECONDS, _now(unjoined))
     yield Task("archive new", settings.archive_seconds, partial(archive_new, engine.archiver))
     for courier in couriers(settings, adapters.deliveries):
         name, deliver = f"deliver due {courier.name}", _now(courier.deliver_due)
         yield Task(name, _DELIVERY_SECONDS, deliver, notifying)
+    yield Task("note when keys were used", _USES_SECONDS, engine.admission.store_uses)
     yield Task("tell problems", _PROBLEM_SECONDS, _now(engine.problems.look))
     if engine.refreshing is not None:
         refresh = partial(refresh_when_due, engine.refreshing, adapters, engine.problems)

@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from pawsonalize import clock
+from pawsonalize.access.admission import Admission
+from pawsonalize.access.rates import Rates
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.jobs import background_jobs, erasing, metric_attributions, polling
 from pawsonalize.app.retraining import first_run, timer, worker_processes
@@ -27,6 +29,7 @@ from pawsonalize.engine.ingest.events import Ingest, UnknownTypes, named_types
 from pawsonalize.engine.ingest.feeds.polling import Polling
 from pawsonalize.engine.ingest.inventory.inventory import AnimalNames, Inventory
 from pawsonalize.engine.reporting.metric_attributions import MetricAttributions
+from pawsonalize.engine.resources.access_keys import DEMO_SITE
 from pawsonalize.engine.resources.cached_lookup import CachedLookup
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.job_table import JobTable
@@ -94,6 +97,7 @@ class Engine:
     attributions: MetricAttributions
     working: ThreadPoolExecutor
     problems: Problems
+    admission: Admission
 
     @classmethod
     def of(cls, settings: Settings, adapters: Adapters) -> "Engine":
@@ -155,6 +159,7 @@ class Engine:
             ),
             working=ThreadPoolExecutor(len(jobs.workers), thread_name_prefix="jobs"),
             problems=adapters.problems(settings),
+            admission=_admission(settings, adapters),
         )
 
     def services(self, settings: Settings, adapters: Adapters) -> Services:
@@ -183,6 +188,7 @@ class Engine:
             filterings=self.filterings,
             deletions=erasing(settings, adapters),
             problems=self.problems,
+            audit=adapters.audit,
             why_not_writable=adapters.database.why_not_writable,
             now=clock.now,
             reads_are_local=adapters.database.is_local,
@@ -195,7 +201,7 @@ class Engine:
         signatures = None
         if settings.requires_signatures:
             keys = adapters.access_keys(settings)
-            signatures = Signatures(keys, settings.aws_region, clock.now)
+            signatures = Signatures(keys, settings.aws_region, clock.now, self.admission.count_use)
         return AwsServices(
             arns=Arns(settings.aws_region, settings.aws_account_id),
             registry=adapters.registry,
@@ -218,11 +224,15 @@ class Engine:
             reads_are_local=adapters.database.is_local,
             max_body_bytes=settings.max_body_bytes,
             signatures=signatures,
+            audit=adapters.audit,
             trackers=CachedLookup(adapters.datasets.tracker, clock.now),
         )
 
-    def storefront(self, adapters: Adapters) -> Storefront:
+    def storefront(self, settings: Settings, adapters: Adapters) -> Storefront:
         """What the adoption site's pages need."""
+        page_key = None
+        if settings.requires_keys and (found := adapters.access_keys(settings).noted(DEMO_SITE)):
+            page_key = f"{found[0].name}.{found[1]}"
         return Storefront(
             runtime=self.runtime,
             individuals=self.individuals,
@@ -231,8 +241,10 @@ class Engine:
             animals=adapters.animals,
             live=self.live[RECOMMENDER],
             now=clock.now,
-            start_training=self.start_retraining,
+            start_training=None if settings.requires_keys else self.start_retraining,
             learning=Learning(adapters.log, self.runs, self.first_run),
+            is_open=not settings.requires_keys,
+            page_key=page_key,
         )
 
     def start_retraining(self) -> None:
@@ -279,6 +291,16 @@ def _runtimes(
         catalogue=adapters.catalogue,
         now=clock.now,
         limit=settings.max_loaded_campaigns,
+    )
+
+
+def _admission(settings: Settings, adapters: Adapters) -> Admission:
+    return Admission(
+        adapters.access_keys(settings),
+        Rates(settings.browser_rate, settings.key_rate, clock.now, settings.workers),
+        clock.now,
+        required=settings.requires_keys,
+        names=settings.host_names,
     )
 
 

@@ -5,6 +5,7 @@ import inspect
 import uuid
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import structlog
 from starlette.concurrency import run_in_threadpool
@@ -27,17 +28,19 @@ from pawsonalize.aws.protocol.validation import check
 from pawsonalize.aws.services import AwsServices
 from pawsonalize.aws.signatures import SignedRequest
 from pawsonalize.engine.ingest.decoding.decoder import read_bounded
-from pawsonalize.engine.resources.access_keys import Scope
+from pawsonalize.engine.resources.access_keys import CONTROL_PLANE, EVENTS, RUNTIME, Scope
+from pawsonalize.storage.audit import AuditEntry
 
 ROOT = "/aws"
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _TARGET = "x-amz-target"
 _FAULT = 500
-_SCOPES: Mapping[str, Scope] = MappingProxyType(
+_READING = ("Describe", "Get", "List")
+ACCESS: Mapping[str, frozenset[Scope]] = MappingProxyType(
     {
-        "personalize": Scope.CONTROL_PLANE,
-        "personalize-events": Scope.EVENTS,
-        "personalize-runtime": Scope.RUNTIME,
+        "personalize": CONTROL_PLANE,
+        "personalize-events": EVENTS,
+        "personalize-runtime": RUNTIME,
     }
 )
 
@@ -68,11 +71,28 @@ async def answer(request: Request) -> Response:
 
 async def _answered(services: AwsServices, operation: AwsOperation, request: Request) -> bytes:
     body = await read_bounded(request.stream(), services.max_body_bytes)
+    who = "anybody"
     if services.signatures is not None:
         signed = _as_signed(request, body)
-        await services.read(services.signatures.check, signed, _SCOPES[operation.service])
+        who = await services.read(services.signatures.check, signed, ACCESS[operation.service])
     members = parse(operation.given, body)
     check(operation.given, members)
+    if not _is_change(operation):
+        return serialise(operation.answered, await _handled(services, operation, members))
+    outcome = "done"
+    try:
+        return serialise(operation.answered, await _handled(services, operation, members))
+    except Exception as error:
+        outcome = fault_of(error, operation).name
+        raise
+    finally:
+        action = AuditEntry(services.now(), who, operation.name, _target(members), outcome)
+        await run_in_threadpool(services.audit.add, action)
+
+
+async def _handled(
+    services: AwsServices, operation: AwsOperation, members: Mapping[str, Any]
+) -> Any:
     handler = HANDLERS.get(operation.name)
     if handler is None:
         raise AwsError(
@@ -81,10 +101,20 @@ async def _answered(services: AwsServices, operation: AwsOperation, request: Req
             " docs/reference/personalize-coverage.md",
         )
     if inspect.iscoroutinefunction(handler):
-        result = await handler(services, members)
-    else:
-        result = await run_in_threadpool(handler, services, members)
-    return serialise(operation.answered, result)
+        return await handler(services, members)
+    return await run_in_threadpool(handler, services, members)
+
+
+def _is_change(operation: AwsOperation) -> bool:
+    """Whether it belongs into the audit log: an operator's, which changes something."""
+    return operation.service == "personalize" and not operation.name.startswith(_READING)
+
+
+def _target(members: Mapping[str, Any]) -> str | None:
+    """The name or the ARN of what is made or changed."""
+    named = [str(members[name]) for name in ("name", "jobName") if name in members]
+    arns = [str(value) for name, value in members.items() if name.endswith("Arn")]
+    return next(iter((*named, *arns)), None)
 
 
 def _operation(request: Request) -> AwsOperation:

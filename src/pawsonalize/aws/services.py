@@ -27,6 +27,7 @@ from pawsonalize.engine.training.queue import TrainingQueue
 from pawsonalize.engine.training.recommenders import Recommenders
 from pawsonalize.engine.training.solutions import Solutions
 from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.storage.audit import AuditLog
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -63,6 +64,7 @@ class AwsServices:
     max_body_bytes: int
     signatures: Signatures | None
     """None: anybody may call."""
+    audit: AuditLog
     trackers: CachedLookup[str, EventTracker]
 
     def resource(self, kind: type[ResourceT], arn: str) -> ResourceT:

@@ -154,14 +154,21 @@ _SERVICE = "personalize"  # all three services sign by this name
 class Signatures:
     """Checks signatures, with keys that were looked up within the last second."""
 
-    def __init__(self, keys: AccessKeys, region: str, now: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        keys: AccessKeys,
+        region: str,
+        now: Callable[[], int],
+        count_use: Callable[[AccessKey], None],
+    ) -> None:
         self._keys = keys
+        self._count_use = count_use
         self._region = region
         self._now = now
         self._remembered = CachedLookup(self._key, now)
 
-    def check(self, request: SignedRequest, wanted: Scope) -> None:
-        """One of AWS's errors, unless the request is signed with a key of the wanted scope."""
+    def check(self, request: SignedRequest, allowed: frozenset[Scope]) -> str:
+        """The id of the key; one of AWS's errors unless it signs, and is of an allowed scope."""
         given = read_authorization(request.header("authorization"))
         key, secret = self._remembered.find(given.key_id)
         if request.header("x-amz-security-token") is not None:
@@ -178,11 +185,14 @@ class Signatures:
                 "the signature does not match: check the secret access key, and that no proxy"
                 f" changes Host or path. The canonical request is here:\n{canonical}",
             )
-        if wanted not in key.scopes:
+        if allowed.isdisjoint(key.scopes):
             raise AwsError(
                 ACCESS_DENIED,
-                f"{key.name} is not for {wanted}: it is for {', '.join(key.scopes)}",
+                f"{key.name} is for {', '.join(key.scopes)}, and this needs"
+                f" {' or '.join(sorted(allowed))}",
             )
+        self._count_use(key)
+        return key.name
 
     def _key(self, key_id: str) -> tuple[AccessKey, str]:
         found = self._keys.find(key_id)
@@ -191,6 +201,8 @@ class Signatures:
                 UNRECOGNIZED_CLIENT,
                 "the access key is not one of this service: pawsonalize keys create makes one",
             )
+        if found[0].is_expired(self._now()):
+            raise AwsError(UNRECOGNIZED_CLIENT, f"{key_id} has expired: use the key after it")
         return found
 
     def _check_moment(self, given: Authorization, moment: str) -> None:

@@ -1,7 +1,7 @@
-"""`pawsonalize keys`: who may call the Personalize API, and what."""
+"""`pawsonalize keys`: who may call, and what."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -10,51 +10,101 @@ from pawsonalize import clock
 from pawsonalize.cli.opening import opened, opened_or_made
 from pawsonalize.cli.options import DataDir, Json, command_group
 from pawsonalize.cli.resources import print_table
-from pawsonalize.settings import load_settings
+from pawsonalize.domain.times import DAY
+from pawsonalize.settings import Settings, load_settings
 
-app = command_group("Access keys: who may call the Personalize API.")
+if TYPE_CHECKING:
+    from pawsonalize.engine.resources.access_keys import AccessKey
+
+app = command_group("Access keys: who may call, and what.")
+
+KeyId = Annotated[str, typer.Argument(help="The access key's id.")]
+_TABLE = ("name", "scopes", "note", "origins", "created_at", "last_used_at", "expires_at")
 
 
 class For(StrEnum):
     """What `--scope` may say: the scopes of `access_keys`, which takes long to import."""
 
+    BROWSER = "browser"
     EVENTS = "events"
     RUNTIME = "runtime"
+    SITE = "site"
     CONTROL_PLANE = "control-plane"
+    MONITOR = "monitor"
+    OPERATOR = "operator"
 
 
 @app.command("create")
 def create(
     scopes: Annotated[
         list[For] | None,
-        typer.Option("--scope", help="What it is for; may be repeated.", show_default="all"),
+        typer.Option(
+            "--scope", help="What it is for; may be repeated.", show_default=For.OPERATOR.value
+        ),
     ] = None,
     note: Annotated[str, typer.Option("--note", help="Who it is for.")] = "",
+    origins: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--origin",
+            help="Whose pages may use it, such as https://shelter.example; may be repeated.",
+        ),
+    ] = None,
+    rate: Annotated[
+        str,
+        typer.Option(
+            help="How often it may be used, such as 50/second.", show_default="by the settings"
+        ),
+    ] = "",
+    expires_in_days: Annotated[
+        float | None, typer.Option(min=0, help="When it ends.", show_default="never")
+    ] = None,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """Create an access key and show its secret, this once.
 
-    Example: pawsonalize keys create --scope events --scope runtime --note "the adoption site"
+    Example: pawsonalize keys create --scope site --note "the adoption site's server"
     """
+    from pawsonalize.access.rates import check_rate
     from pawsonalize.engine.resources.access_keys import Scope
 
-    settings = load_settings({"data_dir": data_dir})
+    check_rate(rate, "--rate")
+    settings, now = load_settings({"data_dir": data_dir}), clock.now()
     with opened_or_made(settings) as adapters:
-        keys = adapters.access_keys(settings)
-        key, secret = keys.create(list(map(Scope, scopes or Scope)), note, clock.now())
-    if json:
-        shown = {"accessKeyId": key.name, "secretAccessKey": secret, "scopes": key.scopes}
-        print(msgspec.json.encode(shown).decode())
-        return
-    print(f"AWS_ACCESS_KEY_ID={key.name}")
-    print(f"AWS_SECRET_ACCESS_KEY={secret}")
-    print(f"AWS_REGION={settings.aws_region}")
+        key, secret = adapters.access_keys(settings).create(
+            list(map(Scope, scopes or [For.OPERATOR])),
+            note,
+            now,
+            origins=origins or (),
+            rate=rate,
+            expires_at=None if expires_in_days is None else now + round(expires_in_days * DAY),
+        )
+    _show_secret(key, secret, settings, json)
+
+
+@app.command("rotate")
+def rotate(
+    key: KeyId,
+    overlap_days: Annotated[
+        float, typer.Option(min=0, help="For how long the old key still works.")
+    ] = 7.0,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Create a key like this one and show its secret; the old one ends when the overlap is over.
+
+    Example: pawsonalize keys rotate PAWSXXXXXXXXXXXXXXXX --overlap-days 2
+    """
+    settings = load_settings({"data_dir": data_dir})
+    with opened(settings) as adapters:
+        new, secret = adapters.access_keys(settings).rotate(key, overlap_days, clock.now())
+    _show_secret(new, secret, settings, json)
 
 
 @app.command("ls")
 def ls(data_dir: DataDir = None, json: Json = False) -> None:
-    """List the access keys, newest first; nothing shows their secrets.
+    """List the access keys, newest first, with when they were last used; never their secrets.
 
     Example: pawsonalize keys ls
     """
@@ -64,13 +114,11 @@ def ls(data_dir: DataDir = None, json: Json = False) -> None:
     if json:
         print(msgspec.json.encode(keys).decode())
         return
-    print_table(keys, ("name", "scopes", "note", "created_at"))
+    print_table(keys, _TABLE)
 
 
 @app.command("rm")
-def rm(
-    key: Annotated[str, typer.Argument(help="The access key's id.")], data_dir: DataDir = None
-) -> None:
+def rm(key: KeyId, data_dir: DataDir = None) -> None:
     """Take an access key back; running servers refuse it within a second.
 
     Example: pawsonalize keys rm PAWSXXXXXXXXXXXXXXXX
@@ -78,3 +126,16 @@ def rm(
     settings = load_settings({"data_dir": data_dir})
     with opened(settings) as adapters:
         adapters.access_keys(settings).delete(key)
+
+
+def _show_secret(key: "AccessKey", secret: str, settings: Settings, json: bool) -> None:
+    """The key as programs take it: as a bearer's token, and as AWS's clients read it."""
+    token = f"{key.name}.{secret}"
+    if json:
+        shown = {"token": token, "accessKeyId": key.name, "secretAccessKey": secret}
+        print(msgspec.json.encode({**shown, "scopes": key.scopes}).decode())
+        return
+    print(f"PAWSONALIZE_KEY={token}")
+    print(f"AWS_ACCESS_KEY_ID={key.name}")
+    print(f"AWS_SECRET_ACCESS_KEY={secret}")
+    print(f"AWS_REGION={settings.aws_region}")

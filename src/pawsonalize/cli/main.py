@@ -6,6 +6,7 @@ from contextlib import suppress
 from pawsonalize.cli import (
     animals,
     archive,
+    audit,
     campaigns,
     datasets,
     demo,
@@ -58,6 +59,7 @@ app.add_typer(jobs.batch_jobs, name="batch-jobs")
 app.add_typer(jobs.users, name="users")
 app.add_typer(datasets.filters, name="filters")
 app.add_typer(keys.app, name="keys")
+app.add_typer(audit.app, name="audit")
 app.add_typer(archive.app, name="archive")
 app.add_typer(notifications.app, name="notifications")
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from pawsonalize.cli.audit import audited
 from pawsonalize.cli.terminal import say
 from pawsonalize.settings import DATABASE_FILE, Settings, read_settings
 
@@ -21,7 +22,8 @@ def opened(settings: Settings) -> Iterator["Adapters"]:
 
     with app.opened(settings, must_exist=True) as adapters:
         _say_where(settings)
-        yield adapters
+        with audited(adapters):
+            yield adapters
 
 
 @contextmanager
@@ -39,7 +41,8 @@ def opened_or_made(settings: Settings) -> Iterator["Adapters"]:
             say(f"made a new data folder: {folder}", "dim")
         else:
             _say_where(settings)
-        yield adapters
+        with audited(adapters):
+            yield adapters
 
 
 def dataset_group_of(adapters: "Adapters", settings: Settings, given: str | None) -> str:

@@ -1,5 +1,6 @@
 """Options that several commands share, and the groups that commands stand in."""
 
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -93,6 +94,12 @@ def read_pairs(given: list[str] | None, option: str = "--set") -> dict[str, str]
     return {name: value for name, _, value in pairs}
 
 
+running_command: ContextVar[tuple[str, tuple[str, ...]] | None] = ContextVar(
+    "running_command", default=None
+)
+"""The words of the command that runs, and what was given to it; None where no command does."""
+
+
 class CommandGroup(TyperGroup):
     """Commands under one name; their help is plain text, and quick to import."""
 
@@ -102,6 +109,14 @@ class CommandGroup(TyperGroup):
         if option is not None:
             option.default = False
         return option
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command, and remember which one it is."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if not isinstance(command, TyperGroup):
+            words = " ".join([*ctx.command_path.split()[1:], name or ""])
+            running_command.set((words, tuple(rest)))
+        return name, command, rest
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the first sentence of each command's help, however long."""

@@ -6,9 +6,11 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING, Any
 
+from pawsonalize import clock
 from pawsonalize.cli.opening import opened_or_made
 from pawsonalize.cli.options import DataDir, Host, Port, Workers
 from pawsonalize.cli.terminal import say
+from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.settings import Settings, as_environment, load_settings
 
 if TYPE_CHECKING:
@@ -39,8 +41,7 @@ def run_server(settings: Settings) -> None:
     open_notifiers(settings)
     with opened_or_made(settings) as adapters:
         polling(settings, adapters)
-        if advice := _advice(settings, adapters):
-            say(advice, "yellow")
+        _check_access(settings, adapters)
     # Two libraries that each take all cores for one small product only get in their own way.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.update(as_environment(settings))
@@ -64,18 +65,27 @@ def run_server(settings: Settings) -> None:
         _run(options)
 
 
-def _advice(settings: Settings, adapters: "Adapters") -> str | None:
-    """What to do about who may call `/aws`, if anything."""
-    if not settings.requires_signatures:
-        if settings.is_local:
-            return None
-        return f"anybody who reaches {settings.host} may call /aws: aws_signatures is off"
-    if next(adapters.access_keys(settings).all(), None) is not None:
-        return None
-    return (
-        "/aws answers signed requests only, and nobody can sign yet: make an access key with"
-        " `pawsonalize keys create`, or set PAWSONALIZE_AWS_SIGNATURES=off"
-    )
+def _check_access(settings: Settings, adapters: "Adapters") -> None:
+    """InvalidInput where a network would be let in by mistake, or nobody could come in."""
+    from pawsonalize.engine.resources.access_keys import DEMO_SITE, Scope
+
+    keys = adapters.access_keys(settings)
+    if not settings.requires_keys:
+        if not settings.is_local:
+            say(
+                f"anybody who reaches {settings.host} may read histories, retrain and change"
+                " animals: access_keys is open",
+                "yellow",
+            )
+    elif all(key.note == DEMO_SITE for key in keys.all()):
+        raise InvalidInput(
+            f"nobody may call {settings.host} without an access key, and there is none: make one"
+            " with `pawsonalize keys create`, or set PAWSONALIZE_ACCESS_KEYS=open if anybody who"
+            " reaches it may read histories, retrain and change animals",
+            field="access_keys",
+        )
+    elif settings.demo_site and keys.noted(DEMO_SITE) is None:
+        keys.create([Scope.BROWSER], DEMO_SITE, clock.now())
 
 
 def _run(options: dict[str, Any]) -> None:

@@ -2,7 +2,11 @@
 
     PawsonalizeError
     ├── InvalidInput          the caller's request is wrong; the message names the next move
-    │   └── InputTooLarge     more than one call may carry
+    │   ├── InputTooLarge     more than one call may carry
+    │   └── WrongMediaType    a body of another kind than JSON
+    ├── Unauthenticated       nobody knows who calls: a key is missing, wrong or expired
+    ├── Forbidden             who calls may not do this
+    ├── TooManyRequests       a key was used more often than it may be
     ├── NotFound              a named thing does not exist
     ├── Conflict              the thing exists, or is in a state that forbids the call
     │   ├── AlreadyExists     a thing of that name exists
@@ -45,6 +49,35 @@ class InputTooLarge(InvalidInput):
     """The request carries more bytes than one call may."""
 
     code = "too_large"
+
+
+class WrongMediaType(InvalidInput):
+    """The body is not said to be JSON."""
+
+    code = "unsupported_media_type"
+
+
+class Unauthenticated(PawsonalizeError):
+    """A key is missing, wrong or expired."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(PawsonalizeError):
+    """Who calls may not do this."""
+
+    code = "forbidden"
+
+
+class TooManyRequests(PawsonalizeError):
+    """A key was used more often than it may be."""
+
+    code = "too_many_requests"
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        """`retry_after` is in seconds."""
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class NotFound(PawsonalizeError):

@@ -16,10 +16,14 @@ from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.http.addressing import individuals_for, query_address, read_visitor
+from pawsonalize.http.callers import check_visitor
 from pawsonalize.http.json import json_response, read_limit
 from pawsonalize.http.services import Services
 
 RECOMMENDATION_HEADER = "X-Recommendation-Id"
+RECOMMENDATION_ID = {
+    RECOMMENDATION_HEADER: "The answer's id: send it with the events it led to.",
+}
 
 
 class RecommendedAnimal(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -67,6 +71,7 @@ async def get_similar(request: Request) -> Response:
     limit = read_limit(given.get("limit"), 10)
     is_full = is_detailed(request)
     visitor = read_visitor(given.get("userId"), given.get("sessionId"))
+    check_visitor(request, visitor.user_id, detailed=is_full)
     individuals = await individuals_for(services, query_address(request), Purpose.COMPARING)
     answer = await services.read(
         _similar, services, individuals, animal_id, visitor, limit, is_full

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from pawsonalize.domain.errors import (
     Conflict,
     CorruptArtefact,
+    Forbidden,
     InputTooLarge,
     InvalidInput,
     NotDelivered,
@@ -20,14 +21,21 @@ from pawsonalize.domain.errors import (
     NotReady,
     PawsonalizeError,
     StorageUnavailable,
+    TooManyRequests,
     TrainingFailed,
+    Unauthenticated,
+    WrongMediaType,
 )
 from pawsonalize.http.json import json_response
 
 # The first class that fits counts: special ones stand before their bases.
 _STATUS: tuple[tuple[type[PawsonalizeError], HTTPStatus], ...] = (
     (InputTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (WrongMediaType, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
     (InvalidInput, HTTPStatus.BAD_REQUEST),
+    (Unauthenticated, HTTPStatus.UNAUTHORIZED),
+    (Forbidden, HTTPStatus.FORBIDDEN),
+    (TooManyRequests, HTTPStatus.TOO_MANY_REQUESTS),
     (NotFound, HTTPStatus.NOT_FOUND),
     (Conflict, HTTPStatus.CONFLICT),
     (TrainingFailed, HTTPStatus.INTERNAL_SERVER_ERROR),
@@ -88,10 +96,18 @@ async def on_pawsonalize_error(request: Request, error: Exception) -> Response:
     status = next(status for kind, status in _STATUS if isinstance(error, kind))
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("request failed", path=request.url.path, code=error.code, reason=str(error))
-        return error_response(
-            status, error.code, error.message, error.field, **{"Retry-After": "1"}
-        )
-    return error_response(status, error.code, error.message, error.field)
+    return error_response(
+        status, error.code, error.message, error.field, **_next_move(error, status)
+    )
+
+
+def _next_move(error: PawsonalizeError, status: HTTPStatus) -> dict[str, str]:
+    """The headers that tell a client what to do next."""
+    if isinstance(error, Unauthenticated):
+        return {"WWW-Authenticate": "Bearer"}
+    if isinstance(error, TooManyRequests):
+        return {"Retry-After": str(error.retry_after)}
+    return {"Retry-After": "1"} if status >= HTTPStatus.INTERNAL_SERVER_ERROR else {}
 
 
 async def on_http_error(_request: Request, error: Exception) -> Response:

@@ -1,6 +1,7 @@
 """POST /v1/events: one event, a list or `{"events": […]}`, each bare or in the stream envelope."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -8,11 +9,13 @@ from msgspec import UNSET, Meta, Raw, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pawsonalize.domain.events import Event
 from pawsonalize.engine.ingest.decoding.decoder import check_fields, decode
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form, UnknownFields
 from pawsonalize.engine.ingest.event_form import IN_THE_QUERY, EventForm
 from pawsonalize.engine.ingest.events import MAX_EVENTS
 from pawsonalize.http.addressing import read_group
+from pawsonalize.http.callers import caller_of, check_visitor
 from pawsonalize.http.errors import ErrorDetail, Rejected, error_of_all
 from pawsonalize.http.json import json_response, read_body, unknown_of
 from pawsonalize.http.metrics import EVENTS
@@ -80,7 +83,8 @@ async def post_events(request: Request) -> Response:
     group = await read_group(request)
     unknown = unknown_of(request)
     raws = _split(await read_body(request), unknown)
-    receipt = await services.ingest.accept(raws, received_at, group, unknown)
+    check = partial(_check_user, request) if caller_of(request).is_page else None
+    receipt = await services.ingest.accept(raws, received_at, group, unknown, check)
     EVENTS.labels("accepted").inc(receipt.accepted)
     EVENTS.labels("duplicate").inc(receipt.duplicates)
     EVENTS.labels("rejected").inc(len(receipt.rejected))
@@ -88,6 +92,10 @@ async def post_events(request: Request) -> Response:
     if receipt.is_refusal:
         return json_response(RefusedEvents(error_of_all("event", rejected), rejected), 400)
     return json_response(EventsReceipt(receipt.accepted, receipt.duplicates, rejected), 202)
+
+
+def _check_user(request: Request, event: Event) -> None:
+    check_visitor(request, event.user_id)
 
 
 def _split(body: bytes, unknown: UnknownFields) -> Sequence[bytes | Raw]:

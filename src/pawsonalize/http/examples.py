@@ -28,7 +28,7 @@ EVENT: dict[str, Any] = {
     "animal_id": "a-7",
     "animalMetadata": _SAINT_BERNARD,
 }
-EVENTS: dict[str, Any] = {
+SEVERAL_EVENTS: dict[str, Any] = {
     "events": [EVENT, {**EVENT, "eventType": "favorite", "eventId": "e-2", "eventValue": 1.0}]
 }
 ANIMAL: dict[str, Any] = {

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.serving.directory import readiness
+from pawsonalize.http.callers import is_monitor
 from pawsonalize.http.json import json_response
 from pawsonalize.http.services import Services
 
@@ -37,7 +38,8 @@ class CampaignReadiness(msgspec.Struct, frozen=True, rename="camel"):
 class ReadinessAnswer(msgspec.Struct, frozen=True, rename="camel"):
     """What is served right now, by default and by every campaign, and what goes wrong beside.
 
-    `message` says what does not answer yet, null where all is well.
+    `message` says what does not answer yet, null where all is well. Campaigns and problems are
+    listed for keys that may monitor.
     """
 
     status: str
@@ -62,6 +64,8 @@ async def get_readyz(request: Request) -> Response:
     entries = await services.read(services.directory.entries)
     orders = await services.read(services.individuals.can_order, services.now())
     found = readiness(services.runtime, entries, orders_animals=orders)
+    if not await is_monitor(request):
+        return json_response(ReadinessAnswer("ready", None, found.message, []))
     campaigns = [
         CampaignReadiness(one.name, one.dataset_group, one.campaign.solution_version)
         for one in found.campaigns

@@ -1,18 +1,20 @@
 """Request bodies and parameters in, bounded and checked; JSON out."""
 
+import re
 from typing import Any, TypeVar
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.errors import InvalidInput, WrongMediaType
 from pawsonalize.engine.ingest.decoding.decoder import decode, read_bounded
 from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields
 from pawsonalize.http.services import Services
 
 T = TypeVar("T")
 
+_JSON = re.compile(r"application/([\w.-]+\+)?json", re.ASCII | re.IGNORECASE)
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -20,6 +22,23 @@ async def read_body(request: Request) -> bytes:
     """The whole body; InputTooLarge as soon as it exceeds the service's limit."""
     services: Services = request.app.state.services
     return await read_bounded(request.stream(), services.max_body_bytes)
+
+
+def check_media_type(request: Request) -> None:
+    """WrongMediaType for a body that is not said to be JSON.
+
+    A page of another site can send such a body without asking; JSON it cannot.
+    """
+    headers = request.headers
+    if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
+        return
+    given = headers.get("content-type", "")
+    kind = given.partition(";")[0].strip().lower()
+    if kind != "application/json" and not (
+        kind.startswith("application/") and kind.endswith("+json")
+    ):
+        said = f"not {given[:100]}" if given else "and say so"
+        raise WrongMediaType(f"send the body as Content-Type: application/json, {said}")
 
 
 async def read_form(request: Request, decoder: msgspec.json.Decoder[T]) -> T:

@@ -1,5 +1,7 @@
 """GET /openapi.json, made from the operations, and GET /docs, a page that needs no network."""
 
+import base64
+import hashlib
 import json
 from functools import cache
 from http import HTTPStatus
@@ -7,6 +9,7 @@ from typing import Any
 
 import msgspec
 from jinja2 import Environment
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -16,6 +19,14 @@ from pawsonalize.http.json import json_response
 from pawsonalize.http.operation import Operation
 from pawsonalize.http.operations import OPERATIONS
 
+_KEY = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": (
+        "An access key, `KEY.SECRET`, with one of the scopes that an operation lists. Where the"
+        " service listens to its own machine alone, none is needed."
+    ),
+}
 _REFERENCES = "#/components/schemas/{name}"
 
 
@@ -26,7 +37,7 @@ async def get_openapi(_request: Request) -> Response:
 
 async def get_docs(_request: Request) -> Response:
     """The same document for people."""
-    return HTMLResponse(render(openapi()))
+    return HTMLResponse(render(openapi()), headers=_HEADERS)
 
 
 @cache
@@ -53,7 +64,7 @@ def openapi() -> dict[str, Any]:
             "description": "Recommendations and re-rankings of adoptable animals, in real time.",
         },
         "paths": paths,
-        "components": {"schemas": components},
+        "components": {"schemas": components, "securitySchemes": {"key": _KEY}},
     }
 
 
@@ -61,6 +72,7 @@ def _document(operation: Operation, described: dict[str, Any]) -> dict[str, Any]
     document: dict[str, Any] = {
         "operationId": operation.endpoint.__name__,
         "summary": operation.summary,
+        "security": [{"key": sorted(operation.access)}] if operation.access else [],
         "responses": {
             str(operation.status): _answer(operation, described),
             "4XX": _error(
@@ -114,6 +126,21 @@ def _any_of(kinds: tuple[Any, ...], described: dict[str, Any]) -> dict[str, Any]
     return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
 
 
+_STYLE = """
+:root { color-scheme: light dark; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 0 auto; padding: 1rem; }
+h2 { font-size: 1.1rem; margin: 2.5rem 0 .25rem; overflow-wrap: anywhere; }
+code, pre { font-family: ui-monospace, monospace; font-size: .9em; }
+pre { overflow-x: auto; padding: .75rem; border: 1px solid #8886; border-radius: .5rem; }
+dt { font-weight: 600; } dd { margin: 0 0 .5rem 1rem; }
+"""
+_DIGEST = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_HEADERS = {
+    "Content-Security-Policy": (
+        f"default-src 'none'; style-src 'sha256-{_DIGEST}'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+}
 _PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string("""
 <!doctype html>
 <html lang="en">
@@ -121,14 +148,7 @@ _PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{ info.title }} API</title>
-<style>
-:root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 0 auto; padding: 1rem; }
-h2 { font-size: 1.1rem; margin: 2.5rem 0 .25rem; overflow-wrap: anywhere; }
-code, pre { font-family: ui-monospace, monospace; font-size: .9em; }
-pre { overflow-x: auto; padding: .75rem; border: 1px solid #8886; border-radius: .5rem; }
-dt { font-weight: 600; } dd { margin: 0 0 .5rem 1rem; }
-</style>
+<style>{{ style }}</style>
 </head>
 <body>
 <main>
@@ -154,7 +174,7 @@ dt { font-weight: 600; } dd { margin: 0 0 .5rem 1rem; }
 {% endfor %}
 {% for name, example in examples(operation) %}
 <p>Example, {{ name }}:</p>
-<pre><code>curl http://127.0.0.1:8080{{ path }} -d '{{ example }}'</code></pre>
+<pre><code>curl http://127.0.0.1:8080{{ path }} --json '{{ example }}'</code></pre>
 {% endfor %}
 {% endfor %}
 {% endfor %}
@@ -166,7 +186,7 @@ dt { font-weight: 600; } dd { margin: 0 0 .5rem 1rem; }
 
 def render(document: dict[str, Any]) -> str:
     """The page for an OpenAPI document."""
-    return _PAGE.render(**document, examples=_examples)
+    return _PAGE.render(**document, examples=_examples, style=Markup(_STYLE))  # noqa: S704 - ours
 
 
 def _examples(operation: dict[str, Any]) -> list[tuple[str, str]]:

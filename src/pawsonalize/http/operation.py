@@ -10,13 +10,17 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.errors import InvalidInput, PawsonalizeError
 from pawsonalize.engine.ingest.decoding.unknown_fields import (
     UNKNOWN_FIELD,
     UnknownFields,
     check_names,
     meant,
 )
+from pawsonalize.engine.resources.access_keys import Scope
+from pawsonalize.http.audit import note_action
+from pawsonalize.http.callers import admit
+from pawsonalize.http.json import check_media_type
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -40,6 +44,8 @@ class Operation:
     path: str
     endpoint: Endpoint
     summary: str
+    access: frozenset[Scope]
+    """The scopes of keys that admit to it; none: it needs no key."""
     answer: tuple[Any, ...] = ()
     """The types that an answer may have."""
     status: int = 200
@@ -50,6 +56,11 @@ class Operation:
     examples: dict[str, Any] = field(default_factory=dict)
     parameters: tuple[RequestParameter, ...] = ()
     answer_headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_audited(self) -> bool:
+        """Whether it is an operator's: it changes something, and is no traffic of a site."""
+        return self.method == "DELETE" or (self.method != "GET" and Scope.SITE not in self.access)
 
     @property
     def documented_path(self) -> str:
@@ -63,7 +74,7 @@ _MAX_CHARS = 200
 
 
 def checked(operation: Operation) -> Endpoint:
-    """The operation's endpoint, for requests whose parameters it knows.
+    """The operation's endpoint, for callers that it admits and parameters that it knows.
 
     A misspelt parameter is refused. Any other unknown one is named in a header of the answer, with
     the unknown fields of the body.
@@ -72,13 +83,26 @@ def checked(operation: Operation) -> Endpoint:
     fields = [name for kind in operation.request for name in _fields(kind)]
     act = operation.endpoint
 
+    async def audited(request: Request) -> Response:
+        what = f"{operation.method} {operation.documented_path}"
+        try:
+            response = await act(request)
+        except PawsonalizeError as error:
+            await note_action(request, what, error)
+            raise
+        await note_action(request, what, response)
+        return response
+
     async def endpoint(request: Request) -> Response:
         unknown = request.state.unknown_fields = UnknownFields()
+        await admit(request, operation.access)
+        if operation.request:
+            check_media_type(request)
         if request.scope["query_string"]:
             given = request.query_params.keys()
             check_names(given, known, unknown, noun="parameter")
             _refuse_fields(given - known, fields)
-        response = await act(request)
+        response = await (audited(request) if operation.is_audited else act(request))
         if unknown:
             response.headers[UNKNOWN_FIELDS_HEADER] = _listed(unknown)
         return response

@@ -6,9 +6,19 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pawsonalize.engine.reporting.report import OutcomesReport
+from pawsonalize.engine.resources.access_keys import (
+    ANYBODY,
+    BROWSER,
+    CONTROL_PLANE,
+    EVENTS,
+    MONITOR,
+    OPERATOR,
+    RUNTIME,
+    SITE,
+)
 from pawsonalize.http import (
     animal_answers,
-    animals,
+    audit,
     events,
     filters,
     health,
@@ -21,17 +31,17 @@ from pawsonalize.http import (
     users,
 )
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS
+from pawsonalize.http.animal_operations import ANIMAL_OPERATIONS
 from pawsonalize.http.examples import (
-    ANIMAL,
     ANIMALS,
     ANIMALS_RERANKING,
     EVENT,
-    EVENTS,
     FILTER,
     FILTERED,
     PROMOTED,
     RECOMMENDATION,
     RERANKING,
+    SEVERAL_EVENTS,
     SHOP_EVENT,
     SHOP_RECOMMENDATION,
     SHOP_RERANKING,
@@ -46,9 +56,6 @@ from pawsonalize.http.users import UserConvertor
 register_url_convertor("user", UserConvertor())
 
 
-_RECOMMENDATION_ID = {
-    animal_answers.RECOMMENDATION_HEADER: "The answer's id: send it with the events it led to."
-}
 _HISTORY_PARAMETERS = (
     RequestParameter("limit", "How many events a page holds, 1 to 500; 50 if left out.", int),
     RequestParameter("cursor", "The `nextCursor` of the page before."),
@@ -58,7 +65,6 @@ _HISTORY_PARAMETERS = (
 )
 _USER = RequestParameter("user_id", "The user.", where="path", required=True)
 _RUN = RequestParameter("run_id", "The run.", where="path", required=True)
-_ANIMAL = RequestParameter("animal_id", "The animal.", where="path", required=True)
 _FILTER = RequestParameter("name", "The filter.", where="path", required=True)
 
 OPERATIONS = (
@@ -67,6 +73,7 @@ OPERATIONS = (
         "/v1/recommendations",
         recommendations.post_recommendations,
         "Which animal groups, or animals, for this visitor?",
+        RUNTIME | BROWSER,
         request=(recommendations.RecommendationRequest,),
         answer=(
             list[recommendations.RecommendedGroup],
@@ -86,13 +93,14 @@ OPERATIONS = (
             RequestParameter("detail", "`full` adds scores, propensities, reasons and metadata."),
             *ADDRESS_PARAMETERS,
         ),
-        answer_headers=_RECOMMENDATION_ID,
+        answer_headers=animal_answers.RECOMMENDATION_ID,
     ),
     Operation(
         "POST",
         "/v1/rerankings",
         rerankings.post_rerankings,
         "In which order should this list be shown?",
+        RUNTIME | BROWSER,
         request=(rerankings.RerankingRequest,),
         answer=rerankings.RERANKING_BODIES,
         examples={
@@ -104,18 +112,23 @@ OPERATIONS = (
             RequestParameter("detail", "`full` adds each animal's score and reasons."),
             *ADDRESS_PARAMETERS,
         ),
-        answer_headers=_RECOMMENDATION_ID,
+        answer_headers=animal_answers.RECOMMENDATION_ID,
     ),
     Operation(
         "POST",
         "/v1/events",
         events.post_events,
         "What visitors did; answered once it is on disk.",
+        EVENTS | BROWSER,
         request=events.EVENT_BODIES,
         answer=(events.EventsReceipt,),
         refusal=(events.RefusedEvents,),
         status=202,
-        examples={"one event": EVENT, "several": EVENTS, "on an item of another group": SHOP_EVENT},
+        examples={
+            "one event": EVENT,
+            "several": SEVERAL_EVENTS,
+            "on an item of another group": SHOP_EVENT,
+        },
         parameters=ADDRESS_PARAMETERS,
     ),
     Operation(
@@ -123,6 +136,7 @@ OPERATIONS = (
         "/v1/users/{user_id:path}/history",
         history.get_user_history,
         "A user's events, newest first.",
+        SITE,
         answer=(history.History,),
         parameters=(
             _USER,
@@ -135,6 +149,7 @@ OPERATIONS = (
         "/v1/users/{user_id:user}",
         users.put_user,
         "Store attributes and quiz answers of a user; they replace what was stored.",
+        SITE,
         request=(users.UserRequest,),
         answer=(users.UserAnswer,),
         examples={"an adopter": USER},
@@ -145,6 +160,7 @@ OPERATIONS = (
         "/v1/users/{user_id:user}",
         users.get_user,
         "Attributes and quiz answers that are stored of a user.",
+        SITE,
         answer=(users.UserAnswer,),
         parameters=(_USER, *ADDRESS_PARAMETERS),
     ),
@@ -153,6 +169,7 @@ OPERATIONS = (
         "/v1/sessions/{session_id:path}/history",
         history.get_session_history,
         "A session's events, newest first; of a session bound to a user, all of that user's.",
+        SITE,
         answer=(history.History,),
         parameters=(
             RequestParameter("session_id", "The session.", where="path", required=True),
@@ -165,91 +182,18 @@ OPERATIONS = (
         "/v1/users/{user_id:user}",
         users.delete_user,
         "Erase a user: from tables and archive within a moment, and from the next model.",
+        SITE,
         answer=(users.ErasureAnswer,),
         status=202,
         parameters=(_USER, *ADDRESS_PARAMETERS),
     ),
-    Operation(
-        "PUT",
-        "/v1/animals",
-        animals.put_animals,
-        "The animals there are; the next answer of every worker knows them.",
-        request=animals.ANIMAL_BODIES,
-        answer=(animals.AnimalsReceipt,),
-        refusal=(animals.RefusedAnimals,),
-        examples={"one animal": ANIMAL, "several": {"animals": [ANIMAL]}},
-    ),
-    Operation(
-        "GET",
-        "/v1/animals",
-        animals.get_animals,
-        "The inventory, by id.",
-        answer=(animals.AnimalPage,),
-        parameters=(
-            RequestParameter(
-                "limit", "How many animals a page holds, 1 to 500; 50 if left out.", int
-            ),
-            RequestParameter("cursor", "The `nextCursor` of the page before."),
-            RequestParameter("status", "Only animals of this status."),
-            RequestParameter("species", "Only animals of this species, a word or an id."),
-            RequestParameter("shelter", "Only animals of this shelter."),
-            RequestParameter("source", "Only animals of this source."),
-        ),
-    ),
-    Operation(
-        "POST",
-        "/v1/animals/{animal_id:path}/status",
-        animals.post_animal_status,
-        "What an animal is now; 409 if that may not follow what it was.",
-        request=(animals.StatusRequest,),
-        answer=(animals.AnimalAnswer,),
-        examples={"adopted": {"status": "adopted"}},
-        parameters=(_ANIMAL,),
-    ),
-    Operation(
-        "GET",
-        "/v1/animals/exposure",
-        reports.get_animals_exposure,
-        "Is exposure shared as the stock is?",
-        answer=(reports.ExposureAnswer,),
-    ),
-    Operation(
-        "GET",
-        "/v1/animals/{animal_id:path}/similar",
-        animal_answers.get_similar,
-        "Which animals are like this one?",
-        answer=(list[animal_answers.RecommendedAnimal], animal_answers.DetailedAnimals),
-        parameters=(
-            _ANIMAL,
-            RequestParameter("limit", "How many, 1 to 500; 10 if left out.", int),
-            RequestParameter("userId", "For whom."),
-            RequestParameter("sessionId", "For which session."),
-            RequestParameter("detail", "`full` adds factors, propensities and reasons."),
-            *ADDRESS_PARAMETERS,
-        ),
-        answer_headers=_RECOMMENDATION_ID,
-    ),
-    Operation(
-        "GET",
-        "/v1/animals/{animal_id:path}",
-        animals.get_animal,
-        "One animal and what became of it.",
-        answer=(animals.AnimalAnswer,),
-        parameters=(_ANIMAL,),
-    ),
-    Operation(
-        "DELETE",
-        "/v1/animals/{animal_id:path}",
-        animals.delete_animal,
-        "Forget an animal, its history too; who was adopted has a status for that.",
-        status=204,
-        parameters=(_ANIMAL,),
-    ),
+    *ANIMAL_OPERATIONS,
     Operation(
         "GET",
         "/v1/runs",
         runs.get_runs,
         "The newest retrainings and how they ended.",
+        OPERATOR,
         answer=(runs.RunList,),
         parameters=(RequestParameter("limit", "How many, 1 to 500; 20 if left out.", int),),
     ),
@@ -258,6 +202,7 @@ OPERATIONS = (
         "/v1/runs",
         runs.post_run,
         "Retrain now; 409 while another retraining runs.",
+        OPERATOR,
         request=(runs.RunRequest,),
         answer=(runs.Run,),
         status=202,
@@ -268,6 +213,7 @@ OPERATIONS = (
         "/v1/runs/{run_id}",
         runs.get_run,
         "One retraining: what it found, how it decided and why.",
+        OPERATOR,
         answer=(runs.Run,),
         parameters=(_RUN,),
     ),
@@ -276,6 +222,7 @@ OPERATIONS = (
         "/v1/runs/{run_id}/cancel",
         runs.post_cancel,
         "Stop a retraining and its trainings; what is served stays.",
+        OPERATOR,
         answer=(runs.Run,),
         status=202,
         parameters=(_RUN,),
@@ -285,6 +232,7 @@ OPERATIONS = (
         "/v1/outcomes",
         reports.get_outcomes,
         "What came of what was shown: adoptions, stays and who was never shown.",
+        OPERATOR,
         answer=(OutcomesReport,),
         parameters=(
             RequestParameter("since", "From this moment; 180 days before `until` if left out."),
@@ -293,12 +241,25 @@ OPERATIONS = (
             *ADDRESS_PARAMETERS,
         ),
     ),
+    Operation(
+        "GET",
+        "/v1/audit",
+        audit.get_audit,
+        "What was changed, by which key, newest first.",
+        OPERATOR,
+        answer=(audit.AuditPage,),
+        parameters=(
+            RequestParameter("limit", "How many, 1 to 500; 50 if left out.", int),
+            RequestParameter("cursor", "The `nextCursor` of the page before."),
+        ),
+    ),
     *RESOURCE_OPERATIONS,
     Operation(
         "GET",
         "/v1/filters",
         filters.get_filters,
         "Which items answers may hold, by name, newest first.",
+        CONTROL_PLANE,
         answer=(filters.FilterList,),
         parameters=(
             RequestParameter(
@@ -313,6 +274,7 @@ OPERATIONS = (
         "/v1/filters",
         filters.post_filter,
         "Create a filter from an expression.",
+        CONTROL_PLANE,
         request=(filters.FilterRequest,),
         answer=(filters.FilterAnswer,),
         status=201,
@@ -324,6 +286,7 @@ OPERATIONS = (
         "/v1/filters/{name}",
         filters.get_filter,
         "One filter.",
+        CONTROL_PLANE,
         answer=(filters.FilterAnswer,),
         parameters=(_FILTER,),
     ),
@@ -332,12 +295,17 @@ OPERATIONS = (
         "/v1/filters/{name}",
         filters.delete_filter,
         "Delete a filter.",
+        CONTROL_PLANE,
         answer=(filters.FilterAnswer,),
         parameters=(_FILTER,),
     ),
-    Operation("GET", "/healthz", health.get_healthz, "Does the process live?", (health.Health,)),
-    Operation("GET", "/readyz", health.get_readyz, "Can it answer?", (health.ReadinessAnswer,)),
-    Operation("GET", "/metrics", metrics.get_metrics, "Prometheus metrics."),
+    Operation(
+        "GET", "/healthz", health.get_healthz, "Does the process live?", ANYBODY, (health.Health,)
+    ),
+    Operation(
+        "GET", "/readyz", health.get_readyz, "Can it answer?", ANYBODY, (health.ReadinessAnswer,)
+    ),
+    Operation("GET", "/metrics", metrics.get_metrics, "Prometheus metrics.", MONITOR),
 )
 
 

@@ -27,6 +27,7 @@ from pawsonalize.http.animal_answers import (
     animals_response,
     is_detailed,
 )
+from pawsonalize.http.callers import check_visitor
 from pawsonalize.http.filters import (
     MAX_PROMOTIONS,
     Metadata,
@@ -99,6 +100,7 @@ async def post_recommendations(request: Request) -> Response:
     services: Services = request.app.state.services
     asked = await read_form(request, _REQUEST)
     is_full = is_detailed(request)
+    check_visitor(request, asked.user_id, detailed=is_full)
     address = address_of(request, asked.dataset_group, asked.campaign)
     if asked.of == "animals":
         whom = await individuals_for(services, address, Purpose.RECOMMENDING)

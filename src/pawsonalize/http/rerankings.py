@@ -31,6 +31,7 @@ from pawsonalize.http.animal_answers import (
     detailed_animal,
     is_detailed,
 )
+from pawsonalize.http.callers import check_visitor
 from pawsonalize.http.filters import (
     Metadata,
     read_metadata,
@@ -75,6 +76,7 @@ async def post_rerankings(request: Request) -> Response:
         raise InvalidInput("userId is missing: send it, or a sessionId", field="userId")
     address = address_of(request, asked.dataset_group, asked.campaign)
     is_full = is_detailed(request)
+    check_visitor(request, asked.user_id, detailed=is_full)
     now = services.now()
     if asked.of == "animals":
         whom = await individuals_for(services, address, Purpose.RANKING)

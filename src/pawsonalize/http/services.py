@@ -28,6 +28,7 @@ from pawsonalize.engine.training.solutions import Solutions
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.engine.upkeep.deletions import Deletions
 from pawsonalize.storage.animal_exposures import AnimalExposures
+from pawsonalize.storage.audit import AuditLog
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
 
@@ -64,6 +65,7 @@ class Services:
     filterings: Filterings
     deletions: Deletions
     problems: Problems
+    audit: AuditLog
     why_not_writable: Callable[[], str | None]
     """Why nothing can be stored right now; None while it can."""
     now: Callable[[], int]

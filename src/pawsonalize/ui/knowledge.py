@@ -71,7 +71,8 @@ class Knowledge:
 
 def curl(address: str, body: Mapping[str, Any]) -> str:
     """An API call to paste into a shell; any text is quoted safely."""
-    return f"curl {shlex.quote(address)} -d {shlex.quote(msgspec.json.encode(body).decode())}"
+    data = shlex.quote(msgspec.json.encode(body).decode())
+    return f"curl {shlex.quote(address)} --json {data}"
 
 
 def panel(
@@ -83,6 +84,8 @@ def panel(
         "visitor_json": msgspec.json.encode(known.identity()).decode(),
         "call_title": call_title,
         "call": call,
+        "is_open": storefront.is_open,
+        "page_key": storefront.page_key,
         "can_train": storefront.start_training is not None,
         "now": now,
     }

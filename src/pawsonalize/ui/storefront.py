@@ -28,6 +28,10 @@ class Storefront:
     learning: Learning
     start_training: Callable[[], None] | None = None
     """Returns at once and trains in the background; None hides the button."""
+    is_open: bool = True
+    """Whether anybody may act as any visitor; if not, nobody can say who they are."""
+    page_key: str | None = None
+    """What the pages call the API with, where that needs a key."""
 
     @classmethod
     def of(cls, request: Request) -> "Storefront":

@@ -13,7 +13,7 @@ from pawsonalize.settings import Settings
 from pawsonalize.storage.catalogue import Item
 from tests.animal_data import animal
 from tests.event_data import T0, event
-from tests.service_data import DOGS, make_service
+from tests.service_data import DOGS, client_of, make_service
 
 REX = {"id": "rex-7", "species": "dog", "breed": "Beagle", "size": "medium", "age": "3"}
 SHOWN = {"id": "tom", "species": "cat", "breed": "Siamese", "size": "small", "age": "young"}
@@ -26,7 +26,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 @pytest.fixture(scope="module")
 def client(service: Settings) -> Iterator[TestClient]:
-    with TestClient(build_app(service), raise_server_exceptions=False) as client:
+    with client_of(build_app(service), raise_server_exceptions=False) as client:
         assert client.put("/v1/animals", json=[REX, SHOWN]).json()["created"] == 2
         yield client
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pawsonalize.aws.protocol.errors import AwsError
 from pawsonalize.aws.signatures import Signatures, SignedRequest
 from pawsonalize.domain.times import MINUTE, SECOND
-from pawsonalize.engine.resources.access_keys import AccessKeys, Scope
+from pawsonalize.engine.resources.access_keys import AccessKey, AccessKeys, Scope
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.resources import Resources
@@ -39,7 +39,8 @@ class Door:
         self.keys = AccessKeys(registry, lambda _: b"\1" * 32)
         key, self.secret = self.keys.create([Scope.RUNTIME], "", T0)
         self.key_id = key.name
-        self.signatures = Signatures(self.keys, REGION, lambda: self.now)
+        self.used: list[AccessKey] = []
+        self.signatures = Signatures(self.keys, REGION, lambda: self.now, self.used.append)
 
     def signed(
         self,
@@ -74,7 +75,7 @@ class Door:
         return SignedRequest("POST", split.path, split.query, sent, payload)
 
     def check(self, request: SignedRequest, scope: Scope = Scope.RUNTIME) -> None:
-        self.signatures.check(request, scope)
+        self.signatures.check(request, frozenset({scope}))
 
     def refuses(self, request: SignedRequest, code: str, scope: Scope = Scope.RUNTIME) -> str:
         with pytest.raises(AwsError) as refused:

@@ -8,14 +8,14 @@ import pytest
 from starlette.testclient import TestClient
 
 from pawsonalize.app.asgi import build_app
-from tests.service_data import make_service
+from tests.service_data import client_of, make_service
 
 
 @pytest.fixture(scope="session")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """One service for all tests that only add to it; each is a visitor of its own."""
     settings = make_service(tmp_path_factory.mktemp("service"))
-    with TestClient(build_app(settings), raise_server_exceptions=False) as client:
+    with client_of(build_app(settings), raise_server_exceptions=False) as client:
         yield client
 
 

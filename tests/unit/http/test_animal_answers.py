@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from pawsonalize.app.asgi import build_app
-from tests.service_data import make_service
+from tests.service_data import client_of, make_service
 from tests.unit.http.conftest import error_of
 
 _NUMBERS = itertools.count()
@@ -21,7 +21,7 @@ STRANGE = {"species": "horse", "breed": "Nobody Knows", "size": "small", "age": 
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """A service of its own: its inventory is what these tests put there."""
     app = build_app(make_service(tmp_path_factory.mktemp("animals")))
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with client_of(app, raise_server_exceptions=False) as client:
         yield client
 
 

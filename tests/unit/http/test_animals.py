@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from pawsonalize.app.asgi import build_app
 from pawsonalize.http.operation import UNKNOWN_FIELDS_HEADER
-from tests.service_data import make_service
+from tests.service_data import client_of, make_service
 from tests.unit.http.conftest import error_of
 
 _NUMBERS = itertools.count()
@@ -20,7 +20,7 @@ REX = {"species": "dog", "breed": "GSD / lab", "size": "large", "birthDate": "20
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """A service of its own: animals that nobody asked for would change what others are told."""
     app = build_app(make_service(tmp_path_factory.mktemp("inventory"), train=False))
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with client_of(app, raise_server_exceptions=False) as client:
         yield client
 
 

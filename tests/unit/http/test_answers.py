@@ -15,7 +15,7 @@ from pawsonalize.domain.times import MINUTE
 from pawsonalize.http.examples import RECOMMENDATION, RERANKING
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.impressions import Impression, Impressions
-from tests.service_data import CATS, DOGS, make_service, metadata, view
+from tests.service_data import CATS, DOGS, client_of, make_service, metadata, view
 from tests.unit.http.conftest import error_of
 
 EVERYTHING = 13  # groups in the catalogue
@@ -199,7 +199,7 @@ def test_an_explored_answer_tells_and_keeps_its_propensities(tmp_path: Any) -> N
     from pawsonalize.app.asgi import build_app
 
     settings = msgspec.structs.replace(make_service(tmp_path), exploration_weight=0.5)
-    with TestClient(build_app(settings)) as client:
+    with client_of(build_app(settings)) as client:
         answers = [recommend(client, "?detail=full", limit=5) for _ in range(20)]
     with closing(Database(settings.database)) as database:
         for answer in answers:
@@ -222,7 +222,7 @@ def test_every_answer_is_kept_as_an_impression(tmp_path: Any) -> None:
     from pawsonalize.app.asgi import build_app
 
     settings = make_service(tmp_path)
-    with TestClient(build_app(settings)) as client:
+    with client_of(build_app(settings)) as client:
         recommended = client.post("/v1/recommendations", json={"userId": "ann", "limit": 3})
         ranked = rerank(client, [DOGS[0], CATS[0]], sessionId="s-9", at="2026-05-17T12:00:00Z")
     database = Database(settings.database)

@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from pawsonalize.app.asgi import build_app
 from pawsonalize.settings import Settings
+from tests.service_data import client_of
 from tests.unit.http.conftest import error_of
 
 DOG = {"species": "dog", "breed": "Beagle", "size": "medium", "age": "adult"}
@@ -23,7 +24,7 @@ def client(tmp_path: Path) -> Iterator[TestClient]:
     settings = Settings(
         data_dir=tmp_path / "data", log_level="error", retrain_here=False, exploration_weight=0
     )
-    with TestClient(build_app(settings), raise_server_exceptions=False) as client:
+    with client_of(build_app(settings), raise_server_exceptions=False) as client:
         yield client
 
 

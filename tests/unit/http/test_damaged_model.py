@@ -13,7 +13,7 @@ from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.served import Loader, ServingSettings
 from pawsonalize.settings import Settings
 from tests.event_data import T0
-from tests.service_data import make_service
+from tests.service_data import client_of, make_service
 from tests.training import train
 
 
@@ -40,7 +40,7 @@ def test_after_a_restart_the_version_before_answers_and_readiness_and_metrics_sa
 ) -> None:
     card = settings.models_dir / "two" / "card.json"
     card.write_bytes(b"broken")
-    with TestClient(build_app(settings)) as client:
+    with client_of(build_app(settings)) as client:
         ready = client.get("/readyz")
         assert ready.status_code == 200
         assert ready.json()["solutionVersion"] == "one"
@@ -59,7 +59,7 @@ def test_an_update_to_a_damaged_model_is_a_problem_until_a_good_one_serves(
     with opened(settings) as adapters:
         train(adapters, T0 + 3, recipe="popularity-count", name="three")
         (settings.models_dir / "three" / "card.json").write_bytes(b"broken")
-        with TestClient(build_app(settings)) as client:
+        with client_of(build_app(settings)) as client:
             adapters.campaigns.update("recommender", "three", T0)
             ready = until(client, problems=1)
             assert ready["solutionVersion"] == "two"

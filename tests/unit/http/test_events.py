@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from pawsonalize.http.examples import EVENT, EVENTS
+from pawsonalize.http.examples import EVENT, SEVERAL_EVENTS
 from tests.service_data import CATS, DOGS, view
 from tests.unit.http.conftest import error_of
 
@@ -20,7 +20,7 @@ def history(client: TestClient, user: str) -> list[dict[str, Any]]:
 def test_the_documented_examples_are_accepted(client: TestClient) -> None:
     one = client.post("/v1/events", json=EVENT)
     assert (one.status_code, one.json()) == (202, {"accepted": 1, "duplicates": 0, "rejected": []})
-    again = client.post("/v1/events", json=EVENTS)
+    again = client.post("/v1/events", json=SEVERAL_EVENTS)
     assert (again.status_code, again.json()["accepted"]) == (202, 2)
 
 

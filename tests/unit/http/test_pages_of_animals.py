@@ -10,7 +10,7 @@ from pawsonalize import clock
 from pawsonalize.app.asgi import build_app
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.serving import impressions
-from tests.service_data import make_service
+from tests.service_data import client_of, make_service
 
 BREEDS = ("Beagle", "Pug", "Boxer", "Poodle", "Collie", "Dachshund")
 LISTED = {"listedAt": "2026-01-01"}
@@ -25,7 +25,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(impressions, "_LINGER_SECONDS", 3600.0)
         app = build_app(make_service(tmp_path_factory.mktemp("pages")))
-        with TestClient(app, raise_server_exceptions=False) as client:
+        with client_of(app, raise_server_exceptions=False) as client:
             forms = [
                 {"id": f"{size}-{breed}-{n}", "species": "dog", "breed": breed, "size": size,
                  "age": "adult", "priority": 0.1 * (size == "large"), **LISTED}
@@ -89,7 +89,7 @@ def test_the_same_question_of_one_moment_has_the_same_answer_twice(client: TestC
 
 
 def test_an_empty_inventory_answers_whoever_saw_pages(tmp_path: Any) -> None:
-    with TestClient(build_app(make_service(tmp_path)), raise_server_exceptions=False) as client:
+    with client_of(build_app(make_service(tmp_path)), raise_server_exceptions=False) as client:
         form = {"id": "rex", "species": "dog", "breed": "Pug", "size": "small", **LISTED}
         client.put("/v1/animals", json=[form])
         assert [place["id"] for place in ask(client, "last")] == ["rex"]

@@ -13,7 +13,7 @@ from pawsonalize import clock
 from pawsonalize.app import opened
 from pawsonalize.app.asgi import build_app
 from tests.event_data import T0
-from tests.service_data import make_service
+from tests.service_data import client_of, make_service
 from tests.training import train
 from tests.unit.http.conftest import error_of
 
@@ -29,7 +29,7 @@ SOLUTION = {"name": "cats", "datasetGroup": GROUP, "recipe": "popularity-count"}
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[TestClient]:
     settings = make_service(tmp_path / "data", train=False)
-    with TestClient(build_app(settings), raise_server_exceptions=False) as client:
+    with client_of(build_app(settings), raise_server_exceptions=False) as client:
         client.app_state["settings"] = settings
         make(client, "dataset-groups", name=GROUP)
         yield client

@@ -12,7 +12,7 @@ from pawsonalize.app import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.engine.resources.defaults import RERANKER
 from tests.event_data import T0
-from tests.service_data import make_service
+from tests.service_data import client_of, make_service
 from tests.training import train
 from tests.unit.http.conftest import error_of
 
@@ -24,7 +24,7 @@ def client(tmp_path: Path) -> Iterator[TestClient]:
     with opened(settings) as adapters:
         train(adapters, T0 + 2000, recipe="popularity-count", name="second")
         train(adapters, T0 + 3000, solution=RERANKER, name="ranker")
-    with TestClient(build_app(settings), raise_server_exceptions=False) as client:
+    with client_of(build_app(settings), raise_server_exceptions=False) as client:
         client.app_state["settings"] = settings
         yield client
 
@@ -127,7 +127,7 @@ def test_without_reranking_of_its_own_no_reranker_is_followed(tmp_path: Path) ->
         adapters.campaigns.update(RERANKER, ranker.name, T0)
     for enabled in (False, True):
         changed = msgspec.structs.replace(settings, reranking_enabled=enabled)
-        with TestClient(build_app(changed)) as client:
+        with client_of(build_app(changed)) as client:
             assert client.post("/v1/rerankings", json=ranking).status_code == 200
             campaign = next(
                 each for each in listed(client, "campaigns") if each["name"] == RERANKER

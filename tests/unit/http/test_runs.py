@@ -7,14 +7,14 @@ import pytest
 from starlette.testclient import TestClient
 
 from pawsonalize.app.asgi import build_app
-from tests.service_data import make_service
+from tests.service_data import client_of, make_service
 from tests.unit.http.conftest import error_of
 
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[TestClient]:
     """A service of one's own, in which no run has begun."""
-    with TestClient(build_app(make_service(tmp_path, train=False))) as client:
+    with client_of(build_app(make_service(tmp_path, train=False))) as client:
         yield client
 
 

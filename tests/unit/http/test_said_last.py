@@ -14,6 +14,7 @@ from pawsonalize.app.asgi import build_app
 from pawsonalize.cli.demo import store_world
 from pawsonalize.demo import WorldSettings, generate
 from pawsonalize.settings import Settings
+from tests.service_data import client_of
 from tests.training import LEARNS_QUICKLY, train_and_serve
 from tests.unit.http.conftest import error_of
 
@@ -36,7 +37,7 @@ def client(
         store_world(adapters, generate(WORLD, 7, clock.now()))
         if request.param == "trained":
             train_and_serve(adapters, clock.now(), LEARNS_QUICKLY)
-    with TestClient(build_app(settings)) as client:
+    with client_of(build_app(settings)) as client:
         yield client
 
 

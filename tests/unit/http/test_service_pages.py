@@ -14,13 +14,13 @@ from pawsonalize.app import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.http.openapi import openapi
 from pawsonalize.http.operations import OPERATIONS
-from tests.service_data import CATS, make_service, view
+from tests.service_data import CATS, client_of, make_service, view
 from tests.unit.http.conftest import error_of
 
 
 def test_a_process_without_a_model_lives_but_is_not_ready(tmp_path: Path) -> None:
     app = build_app(make_service(tmp_path, train=False))
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with client_of(app, raise_server_exceptions=False) as client:
         assert client.get("/healthz").json() == {"status": "ok"}
         for answer in (
             client.get("/readyz"),
@@ -41,7 +41,7 @@ def test_a_ready_process_names_the_version_it_serves(client: TestClient) -> None
 
 def test_standing_problems_are_in_readiness_and_metrics(tmp_path: Path) -> None:
     settings = make_service(tmp_path)
-    with TestClient(build_app(settings)) as client:
+    with client_of(build_app(settings)) as client:
         assert client.get("/readyz").json()["problems"] == []
         assert "pawsonalize_problem{" not in client.get("/metrics").text
         with opened(settings) as another_process:
@@ -60,7 +60,7 @@ def test_what_is_to_be_done_with_all_that_is_loaded_is_done_before_the_first_req
 ) -> None:
     done: list[str] = []
     app = build_app(make_service(tmp_path), loaded=lambda: done.append("once"))
-    with TestClient(app) as client:
+    with client_of(app) as client:
         assert done == ["once"]
         assert client.get("/readyz").status_code == 200
     assert done == ["once"]
@@ -186,7 +186,7 @@ def test_the_docs_page_shows_each_operation_and_needs_nothing_from_elsewhere(
 def test_available_animals_make_a_process_ready_before_the_first_training(tmp_path: Path) -> None:
     animal = {"id": "rex", "species": "dog", "breed": "Beagle", "size": "medium", "age": "adult"}
     app = build_app(make_service(tmp_path, train=False))
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with client_of(app, raise_server_exceptions=False) as client:
         assert "put animals" in error_of(client.get("/readyz"))["message"]
         client.put("/v1/animals", json=animal)
         answer = client.get("/readyz")

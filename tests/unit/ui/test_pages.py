@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 from urllib.parse import quote
 
 import httpx
@@ -26,8 +27,15 @@ def open_site(tmp_path: Path) -> Iterator[Open]:
             animals: Sequence[Animal] = ANIMALS,
             trained: bool = True,
             start_training: Callable[[], None] | None = None,
+            access_keys: Literal["auto", "required"] = "auto",
         ) -> httpx.Client:
-            app = site(tmp_path, animals, trained=trained, start_training=start_training)
+            app = site(
+                tmp_path,
+                animals,
+                trained=trained,
+                start_training=start_training,
+                access_keys=access_keys,
+            )
             address = stack.enter_context(serving(app))
             return stack.enter_context(httpx.Client(base_url=address, follow_redirects=True))
 
@@ -199,7 +207,7 @@ def test_a_name_makes_a_user_of_the_session_and_signing_out_a_stranger(open_site
     assert "Hello, <strong>ann</strong>" in page
     assert "Lop-Eared, baby · small" in page
     page = client.post("/sign-out").text
-    assert "Sign in" in page
+    assert "Be somebody" in page
     assert "None yet." in page
 
 
@@ -215,7 +223,7 @@ def test_another_name_gets_another_session(open_site: Open) -> None:
 def test_a_spoiled_cookie_is_no_cookie(open_site: Open) -> None:
     client = open_site()
     client.cookies.set("pawsonalize_user", "%00")
-    assert "Your name" in client.get("/").text
+    assert "Be somebody" in client.get("/").text
 
 
 @pytest.mark.parametrize(
@@ -239,8 +247,8 @@ def test_a_form_that_cannot_work_says_why(
 def test_a_form_on_another_site_is_refused(open_site: Open) -> None:
     started: list[str] = []
     client = open_site(start_training=lambda: started.append("now"))
-    answer = client.post("/train", headers={"Sec-Fetch-Site": "cross-site"})
-    assert answer.status_code == 400
+    for said in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://elsewhere.example"}):
+        assert client.post("/train", headers=said).status_code == 403
     assert not started
 
 
@@ -257,7 +265,7 @@ def test_the_shown_call_is_the_one_that_answers(open_site: Open) -> None:
     client.post("/sign-in", data={"userId": "o'hara"})
     page = client.get("/").text
     call = html.unescape(re.findall(r'id="call">(.*?)</code>', page, re.DOTALL)[0])
-    assert call.startswith(f"curl '{client.base_url}/v1/recommendations?detail=full' -d '{{")
+    assert call.startswith(f"curl '{client.base_url}/v1/recommendations?detail=full' --json '{{")
     assert """o'"'"'hara""" in call
 
 
@@ -268,3 +276,22 @@ def test_a_portrait_is_a_picture_that_browsers_may_keep(open_site: Open) -> None
     assert picture.headers["Content-Type"] == "image/svg+xml"
     assert "max-age" in picture.headers["Cache-Control"]
     assert client.get("/portrait.svg?pose=99").status_code == 200
+
+
+def test_where_keys_are_required_nobody_can_say_who_they_are(open_site: Open) -> None:
+    client = open_site(access_keys="required")
+    assert "Be somebody" not in client.get("/").text
+    assert client.post("/sign-in", data={"userId": "u0"}).status_code == 404
+    client.cookies.set("pawsonalize_user", "u0")
+    assert "u0" not in client.get("/").text
+    client.post(f"/animals/{PIP.animal_id}/events", data={"eventType": "view"})
+    assert "Ordered for you, from 1 event of yours." in client.get("/").text
+
+
+def test_where_keys_are_required_pages_call_with_one_that_can_do_little(open_site: Open) -> None:
+    client = open_site(access_keys="required")
+    (key,) = re.findall(r'data-access="([^"]+)"', client.get("/").text)
+    bearer = {"Authorization": f"Bearer {html.unescape(key)}"}
+    event = {"sessionId": "s", "eventType": "view", "animal_id": PIP.animal_id}
+    assert client.post("/v1/events", json=event, headers=bearer).status_code == 202
+    assert client.get("/v1/users/u0/history", headers=bearer).status_code == 403

@@ -14,6 +14,7 @@ from pawsonalize.domain.errors import (
     AlreadyExists,
     Conflict,
     CorruptArtefact,
+    Forbidden,
     InputTooLarge,
     InvalidInput,
     LimitExceeded,
@@ -21,6 +22,8 @@ from pawsonalize.domain.errors import (
     NotReady,
     PawsonalizeError,
     StorageUnavailable,
+    TooManyRequests,
+    Unauthenticated,
 )
 
 VALIDATION = "ValidationException"
@@ -43,12 +46,14 @@ INCOMPLETE_SIGNATURE = "IncompleteSignatureException"
 INVALID_SIGNATURE = "InvalidSignatureException"
 UNRECOGNIZED_CLIENT = "UnrecognizedClientException"
 ACCESS_DENIED = "AccessDeniedException"
+THROTTLING = "ThrottlingException"
 
 # Those that no operation declares, or not all of them.
 _STATUS = {
     UNKNOWN_OPERATION: HTTPStatus.NOT_FOUND,
     UNSUPPORTED_MEDIA_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    THROTTLING: HTTPStatus.TOO_MANY_REQUESTS,
     UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
     INTERNAL: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
@@ -62,6 +67,9 @@ _FORBIDDEN = frozenset(
 _NAMES: tuple[tuple[type[PawsonalizeError], str], ...] = (
     (InputTooLarge, TOO_LARGE),
     (InvalidInput, INVALID_INPUT),
+    (Forbidden, ACCESS_DENIED),
+    (Unauthenticated, ACCESS_DENIED),
+    (TooManyRequests, THROTTLING),
     (NotFound, NOT_FOUND),
     (AlreadyExists, EXISTS),
     (LimitExceeded, LIMIT_EXCEEDED),

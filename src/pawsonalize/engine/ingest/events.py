@@ -8,7 +8,7 @@ from itertools import compress
 
 from msgspec import Raw
 
-from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
+from pawsonalize.domain.errors import Forbidden, InvalidInput, StorageUnavailable
 from pawsonalize.domain.event_types import EventTypes, spelled
 from pawsonalize.domain.events import ACTIONS, DEFAULT_DATASET_GROUP, Event
 from pawsonalize.domain.groups import AnimalGroup
@@ -73,6 +73,7 @@ class UnknownTypes:
 
 
 MAX_EVENTS = 1_000
+EventCheck = Callable[[Event], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +125,13 @@ class Ingest:
         received_at: int,
         dataset_group: str = DEFAULT_DATASET_GROUP,
         unknown: UnknownFields | None = None,
+        check: EventCheck | None = None,
     ) -> IngestReceipt:
         """Store the good events of a call, in that dataset group, and report on the bad ones.
 
-        Unknown fields are noted in `unknown`. InvalidInput for an empty or too long call.
-        StorageUnavailable if nothing could be stored; then no event of the call is stored.
+        `check` raises what else is wrong with an event. Unknown fields are noted in `unknown`.
+        InvalidInput for an empty or too long call. StorageUnavailable if nothing could be stored;
+        then no event of the call is stored.
         """
         if not raws:
             raise InvalidInput("there are no events in this call: send some", field="events")
@@ -137,10 +140,10 @@ class Ingest:
                 f"a call takes {MAX_EVENTS} events, not {len(raws)}: split it", field="events"
             )
         if self._reads_are_local:
-            events, rejected = self._read(raws, received_at, dataset_group, unknown)
+            events, rejected = self._read(raws, received_at, dataset_group, unknown, check)
         else:  # a network may hang, and every other request of the process with it
             events, rejected = await asyncio.to_thread(
-                self._read, raws, received_at, dataset_group, unknown
+                self._read, raws, received_at, dataset_group, unknown, check
             )
         stored = await self.put(events) if events else []
         accepted = sum(stored)
@@ -173,13 +176,17 @@ class Ingest:
         received_at: int,
         dataset_group: str,
         unknown: UnknownFields | None,
+        check: EventCheck | None,
     ) -> tuple[list[Event], list[Rejection]]:
         events = []
         rejected = []
         for index, raw in enumerate(raws):
             try:
-                events.append(read_event(raw, received_at, self._group_of, dataset_group, unknown))
-            except InvalidInput as error:
+                event = read_event(raw, received_at, self._group_of, dataset_group, unknown)
+                if check is not None:
+                    check(event)
+                events.append(event)
+            except (InvalidInput, Forbidden) as error:
                 rejected.append(Rejection(index, error.code, error.message, error.field))
         return events, rejected
 

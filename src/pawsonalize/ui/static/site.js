@@ -21,10 +21,14 @@ async function send(animal, eventType, eventId) {
     eventType,
   };
   if (eventId) event.eventId = eventId;
+  const { access } = document.body.dataset;
   const answer = await fetch("/v1/events", {
     method: "POST",
     body: JSON.stringify(event),
-    headers: { "Content-Type": "application/json" },
+    headers: {
+      "Content-Type": "application/json",
+      ...(access ? { Authorization: `Bearer ${access}` } : {}),
+    },
     keepalive: true, // an event outlives the page it happened on
   });
   const receipt = await answer.json();

@@ -1,0 +1,1 @@
+"""Who may come in: what all doors ask before they answer."""

@@ -1,0 +1,158 @@
+"""Keys, visitors' tokens and limits: who calls, and whether the call is allowed."""
+
+import hmac
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from threading import Lock
+
+from starlette.datastructures import Headers
+
+from pawsonalize.access.origins import foreign_origin
+from pawsonalize.access.rates import Rates
+from pawsonalize.access.visitor_tokens import read_visitor_token
+from pawsonalize.domain.errors import Forbidden, Unauthenticated
+from pawsonalize.engine.resources.access_keys import AccessKey, AccessKeys, Scope
+from pawsonalize.engine.resources.cached_lookup import CachedLookup
+
+VISITOR_HEADER = "Pawsonalize-Visitor"
+_BEARER = "bearer "
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls."""
+
+    key_id: str | None = None
+    """None: anybody, where no key is required."""
+    is_page: bool = False
+    """A browser with a key that everybody can read: trusted with its own session alone."""
+    user_id: str | None = None
+    """Who the visitor is, as the site's server signed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What admission looks at of one request."""
+
+    headers: Headers
+    client: str
+    """The address it came from."""
+    allowed: frozenset[Scope]
+    """The scopes that admit to the operation; with none, anybody is admitted."""
+
+
+class Admission:
+    """Decides on calls, with keys that were looked up within the last second."""
+
+    def __init__(
+        self,
+        keys: AccessKeys,
+        rates: Rates,
+        now: Callable[[], int],
+        *,
+        required: bool,
+        names: Iterable[str] = (),
+    ) -> None:
+        """`names` are the hosts by which browsers reach the service, beside the one asked."""
+        self.required = required
+        self.names = frozenset(names)
+        self._keys = keys
+        self._rates = rates
+        self._now = now
+        self._found = CachedLookup(keys.find, now)
+        self._origins = CachedLookup[None, frozenset[str]](lambda _: self._all_origins(), now)
+        self._uses: dict[str, int] = {}
+        self._lock = Lock()
+
+    def admit(self, call: Call) -> Caller:
+        """Who calls.
+
+        Unauthenticated without a key that is known; Forbidden for one that is not for this, or for
+        a page that may not use it; TooManyRequests above its limit.
+        """
+        token = _bearer(call.headers)
+        origin = foreign_origin(call.headers, self.names)
+        if token is None:
+            if origin is not None:
+                raise Forbidden(
+                    f"a page of {origin[:200]} may call only with a key that names its origin:"
+                    " pawsonalize keys create --scope browser --origin ORIGIN",
+                    code="foreign_origin",
+                )
+            if not call.allowed or not self.required:
+                return Caller()
+            raise Unauthenticated(
+                "this needs a key: send Authorization: Bearer KEY.SECRET"
+                " (pawsonalize keys create makes one)"
+            )
+        key = self._key(token)
+        if origin is not None and origin not in key.origins:
+            raise Forbidden(f"{key.name} is not for pages of {origin[:200]}", code="foreign_origin")
+        self._rates.check(key, call.client)
+        scopes = call.allowed.intersection(key.scopes)
+        if call.allowed and not scopes:
+            raise Forbidden(
+                f"{key.name} is for {_listed(key.scopes)}, and this needs {_listed(call.allowed)}"
+            )
+        self._uses[key.name] = self._now()
+        user_id = None
+        if (signed := call.headers.get(VISITOR_HEADER)) is not None:
+            user_id = read_visitor_token(signed, self._signing_secret, self._now())
+        return Caller(key.name, scopes == {Scope.BROWSER}, user_id)
+
+    def is_admitted(self, call: Call) -> bool:
+        """Whether the call brings a key for it, or needs none; nobody is told why not."""
+        try:
+            self.admit(call)
+        except (Unauthenticated, Forbidden):
+            return False
+        return True
+
+    def known_origins(self) -> frozenset[str]:
+        """Every origin whose pages have a key."""
+        return self._origins.find(None)
+
+    def count_use(self, key: AccessKey) -> None:
+        """Count a call that another door admitted; TooManyRequests above the key's limit."""
+        self._rates.check(key, "")
+        self._uses[key.name] = self._now()
+
+    def store_uses(self) -> None:
+        """Store when keys were last used, so that unused ones can be found."""
+        with self._lock:
+            uses, self._uses = self._uses, {}
+        for key_id, at in uses.items():
+            if self._keys.find(key_id) is not None:
+                self._keys.note_use(key_id, at)
+
+    def _key(self, token: str) -> AccessKey:
+        key_id, _, secret = token.partition(".")
+        found = self._found.find(key_id)
+        if found is None or not hmac.compare_digest(found[1].encode(), secret.encode()):
+            raise Unauthenticated(
+                "the key is not one of this service, or its secret is wrong: send Authorization:"
+                " Bearer KEY.SECRET as `pawsonalize keys create` printed it"
+            )
+        if found[0].is_expired(self._now()):
+            raise Unauthenticated(f"{key_id} has expired: use the key that took its place")
+        return found[0]
+
+    def _signing_secret(self, key_id: str) -> str | None:
+        """The secret of a key that may sign for visitors; None if it may not."""
+        found = self._found.find(key_id)
+        if found is None or found[0].is_expired(self._now()):
+            return None
+        signs = {Scope.SITE, Scope.OPERATOR}.intersection(found[0].scopes)
+        return found[1] if signs else None
+
+    def _all_origins(self) -> frozenset[str]:
+        return frozenset(origin for key in self._keys.all() for origin in key.origins)
+
+
+def _bearer(headers: Headers) -> str | None:
+    given = headers.get("authorization", "")
+    return given[len(_BEARER) :].strip() if given[: len(_BEARER)].lower() == _BEARER else None
+
+
+def _listed(scopes: Iterable[Scope]) -> str:
+    return " or ".join(sorted(scopes))

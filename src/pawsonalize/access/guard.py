@@ -1,0 +1,114 @@
+"""What every request passes first, at whichever door: names, pages of other sites, headers."""
+
+from http import HTTPStatus
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pawsonalize.access.admission import VISITOR_HEADER, Admission
+from pawsonalize.access.origins import foreign_origin, is_of_this_machine
+
+NATIVE = "/v1/"
+"""The paths where pages of other sites may call, with a key that names them."""
+_SAFE = frozenset({"GET", "HEAD"})
+_METHODS = "GET, POST, PUT, PATCH, DELETE"
+_HEADERS = f"Authorization, Content-Type, {VISITOR_HEADER}"
+_EXPOSED = "X-Recommendation-Id, Pawsonalize-Unknown-Fields, Retry-After"
+_PREFLIGHT_SECONDS = "600"
+_YEAR_SECONDS = 365 * 24 * 3600
+_DATA = {  # pages say for themselves what they may load
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+class Guard:
+    """ASGI middleware; it finds the `Admission` in `app.state.admission`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        admission: Admission = scope["app"].state.admission
+        headers = Headers(scope=scope)
+        origin = foreign_origin(headers, admission.names)
+        answer = _with_headers(send, scope)
+        app: ASGIApp = _refusal(scope, headers, origin, admission) or self._app
+        if origin is not None and await _is_known(origin, scope["path"], admission):
+            answer = _for_origin(answer, origin)
+            if scope["method"] == "OPTIONS":
+                app = Response(status_code=HTTPStatus.NO_CONTENT, headers=_PREFLIGHT)
+        await app(scope, receive, answer)
+
+
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": _METHODS,
+    "Access-Control-Allow-Headers": _HEADERS,
+    "Access-Control-Max-Age": _PREFLIGHT_SECONDS,
+}
+
+
+async def _is_known(origin: str, path: str, admission: Admission) -> bool:
+    """Whether pages of the origin may call what is at the path, and read the answer."""
+    return path.startswith(NATIVE) and origin in await run_in_threadpool(admission.known_origins)
+
+
+def _refusal(
+    scope: Scope, headers: Headers, origin: str | None, admission: Admission
+) -> Response | None:
+    """Why the request goes no further, None if it may."""
+    host = headers.get("host")
+    # Where everybody needs a key a page elsewhere has none, whatever name it gives us.
+    if host and not admission.required and not is_of_this_machine(host, admission.names):
+        return _refused(
+            "foreign_host",
+            f"this service is not called {host[:200]}: if it is, name it in the setting"
+            " allowed_hosts",
+        )
+    if origin is None or scope["method"] in _SAFE or scope["path"].startswith(NATIVE):
+        return None  # the native API asks for a key that names the origin
+    return _refused("foreign_origin", "a page of another site may not do this")
+
+
+def _refused(code: str, message: str) -> Response:
+    body = msgspec.json.encode({"error": {"code": code, "message": message}})
+    return Response(body, HTTPStatus.FORBIDDEN, media_type="application/json")
+
+
+def _with_headers(send: Send, scope: Scope) -> Send:
+    """Say how browsers have to treat the answer."""
+
+    async def answer(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers["X-Content-Type-Options"] = "nosniff"
+            if headers.get("content-type") == "application/json":
+                for name, value in _DATA.items():
+                    headers.setdefault(name, value)
+            if scope["scheme"] == "https":
+                headers["Strict-Transport-Security"] = f"max-age={_YEAR_SECONDS}"
+        await send(message)
+
+    return answer
+
+
+def _for_origin(send: Send, origin: str) -> Send:
+    """Let the origin's pages read the answer."""
+
+    async def answer(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers["Access-Control-Allow-Origin"] = origin
+            headers["Access-Control-Expose-Headers"] = _EXPOSED
+            headers.add_vary_header("Origin")
+        await send(message)
+
+    return answer

@@ -1,0 +1,75 @@
+"""`pawsonalize audit`: who changed what, and the noting of what commands change."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from pawsonalize import clock
+from pawsonalize.cli.options import DataDir, Json, command_group, running_command
+from pawsonalize.domain.times import iso
+from pawsonalize.settings import load_settings
+
+if TYPE_CHECKING:
+    from pawsonalize.app import Adapters
+
+app = command_group("The audit log: who changed what.")
+
+# Commands that only look, and those that the service itself runs.
+_LOOKS = frozenset({"ls", "show", "feeds", "exposure", "verify", "doctor", "evaluate", "outcomes"})
+_OWN = frozenset({"train-version", "refresh", "follow-latest", "work", "runs watch"})
+_PERSONAL = frozenset({"users", "erasures"})  # what is named after them is a visitor
+
+
+@app.command("ls")
+def ls(
+    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 50,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """List what was changed, newest first: when, by whom, to what.
+
+    Example: pawsonalize audit ls --limit 20
+    """
+    from pawsonalize.cli.opening import opened
+
+    settings = load_settings({"data_dir": data_dir})
+    with opened(settings) as adapters:
+        actions = [action for _, action in adapters.audit.newest(limit)]
+    if json:
+        print(msgspec.json.encode(actions).decode())
+        return
+    for one in actions:
+        print(f"{iso(one.at)}  {one.who}  {one.what}  {one.target or '-'}  {one.outcome}")
+
+
+@contextmanager
+def audited(adapters: "Adapters") -> Iterator[None]:
+    """Note the command that runs, if it changes something, and how it ended."""
+    command = _command()
+    if command is None:
+        yield
+        return
+    outcome = "failed"
+    try:
+        yield
+        outcome = "done"
+    finally:
+        from pawsonalize.storage.audit import AuditEntry
+
+        what, target = command
+        adapters.audit.add(AuditEntry(clock.now(), "command line", what, target, outcome))
+
+
+def _command() -> tuple[str, str | None] | None:
+    """The words of the command and the name of what it changes; None if it changes nothing."""
+    running = running_command.get()
+    if running is None:
+        return None
+    words, given = running
+    if words in _OWN or words.rpartition(" ")[2] in _LOOKS:
+        return None
+    is_named = given and not given[0].startswith("-") and words.partition(" ")[0] not in _PERSONAL
+    return words, given[0] if is_named else None

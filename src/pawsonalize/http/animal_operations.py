@@ -1,0 +1,95 @@
+"""The operations on animals: the inventory, and what is like an animal."""
+
+from pawsonalize.engine.resources.access_keys import BROWSER, OPERATOR, RUNTIME, SITE
+from pawsonalize.http import animal_answers, animals, reports
+from pawsonalize.http.addressing import ADDRESS_PARAMETERS
+from pawsonalize.http.examples import ANIMAL
+from pawsonalize.http.operation import Operation, RequestParameter
+
+_ANIMAL = RequestParameter("animal_id", "The animal.", where="path", required=True)
+
+ANIMAL_OPERATIONS = (
+    Operation(
+        "PUT",
+        "/v1/animals",
+        animals.put_animals,
+        "The animals there are; the next answer of every worker knows them.",
+        SITE,
+        request=animals.ANIMAL_BODIES,
+        answer=(animals.AnimalsReceipt,),
+        refusal=(animals.RefusedAnimals,),
+        examples={"one animal": ANIMAL, "several": {"animals": [ANIMAL]}},
+    ),
+    Operation(
+        "GET",
+        "/v1/animals",
+        animals.get_animals,
+        "The inventory, by id.",
+        SITE,
+        answer=(animals.AnimalPage,),
+        parameters=(
+            RequestParameter(
+                "limit", "How many animals a page holds, 1 to 500; 50 if left out.", int
+            ),
+            RequestParameter("cursor", "The `nextCursor` of the page before."),
+            RequestParameter("status", "Only animals of this status."),
+            RequestParameter("species", "Only animals of this species, a word or an id."),
+            RequestParameter("shelter", "Only animals of this shelter."),
+            RequestParameter("source", "Only animals of this source."),
+        ),
+    ),
+    Operation(
+        "POST",
+        "/v1/animals/{animal_id:path}/status",
+        animals.post_animal_status,
+        "What an animal is now; 409 if that may not follow what it was.",
+        SITE,
+        request=(animals.StatusRequest,),
+        answer=(animals.AnimalAnswer,),
+        examples={"adopted": {"status": "adopted"}},
+        parameters=(_ANIMAL,),
+    ),
+    Operation(
+        "GET",
+        "/v1/animals/exposure",
+        reports.get_animals_exposure,
+        "Is exposure shared as the stock is?",
+        OPERATOR,
+        answer=(reports.ExposureAnswer,),
+    ),
+    Operation(
+        "GET",
+        "/v1/animals/{animal_id:path}/similar",
+        animal_answers.get_similar,
+        "Which animals are like this one?",
+        RUNTIME | BROWSER,
+        answer=(list[animal_answers.RecommendedAnimal], animal_answers.DetailedAnimals),
+        parameters=(
+            _ANIMAL,
+            RequestParameter("limit", "How many, 1 to 500; 10 if left out.", int),
+            RequestParameter("userId", "For whom."),
+            RequestParameter("sessionId", "For which session."),
+            RequestParameter("detail", "`full` adds factors, propensities and reasons."),
+            *ADDRESS_PARAMETERS,
+        ),
+        answer_headers=animal_answers.RECOMMENDATION_ID,
+    ),
+    Operation(
+        "GET",
+        "/v1/animals/{animal_id:path}",
+        animals.get_animal,
+        "One animal and what became of it.",
+        SITE,
+        answer=(animals.AnimalAnswer,),
+        parameters=(_ANIMAL,),
+    ),
+    Operation(
+        "DELETE",
+        "/v1/animals/{animal_id:path}",
+        animals.delete_animal,
+        "Forget an animal, its history too; who was adopted has a status for that.",
+        SITE,
+        status=204,
+        parameters=(_ANIMAL,),
+    ),
+)

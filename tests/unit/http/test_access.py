@@ -1,0 +1,305 @@
+"""Who may do what: every operation, every scope."""
+
+from collections.abc import Iterator
+
+import jwt
+import pytest
+from starlette.testclient import TestClient
+
+from pawsonalize import clock
+from pawsonalize.app.asgi import build_app
+from pawsonalize.domain.times import SECOND
+from pawsonalize.engine.resources.access_keys import Scope
+from pawsonalize.http.operation import Operation
+from pawsonalize.http.operations import OPERATIONS
+from pawsonalize.settings import Settings
+from tests.service_data import CATS, client_of, make_key, make_service, view
+from tests.unit.http.conftest import error_of
+
+PAGE = "https://shelter.example"
+EVERY = set(Scope)
+SITE = {Scope.SITE, Scope.OPERATOR}
+BY_PAGES_TOO = SITE | {Scope.BROWSER}
+CONTROL = {Scope.CONTROL_PLANE, Scope.OPERATOR}
+# Written down a second time, on purpose: a new operation has to be thought of here.
+MAY = {
+    "POST /v1/recommendations": BY_PAGES_TOO | {Scope.RUNTIME},
+    "POST /v1/rerankings": BY_PAGES_TOO | {Scope.RUNTIME},
+    "GET /v1/animals/{animal_id}/similar": BY_PAGES_TOO | {Scope.RUNTIME},
+    "POST /v1/events": BY_PAGES_TOO | {Scope.EVENTS},
+    "GET /v1/users/{user_id}/history": SITE,
+    "GET /v1/users/{user_id}": SITE,
+    "PUT /v1/users/{user_id}": SITE,
+    "DELETE /v1/users/{user_id}": SITE,
+    "GET /v1/sessions/{session_id}/history": SITE,
+    "GET /v1/animals": SITE,
+    "PUT /v1/animals": SITE,
+    "GET /v1/animals/{animal_id}": SITE,
+    "DELETE /v1/animals/{animal_id}": SITE,
+    "POST /v1/animals/{animal_id}/status": SITE,
+    "GET /v1/animals/exposure": {Scope.OPERATOR},
+    "GET /v1/runs": {Scope.OPERATOR},
+    "POST /v1/runs": {Scope.OPERATOR},
+    "GET /v1/runs/{run_id}": {Scope.OPERATOR},
+    "POST /v1/runs/{run_id}/cancel": {Scope.OPERATOR},
+    "GET /v1/outcomes": {Scope.OPERATOR},
+    "GET /v1/audit": {Scope.OPERATOR},
+    "GET /healthz": EVERY,
+    "GET /readyz": EVERY,
+    "GET /metrics": {Scope.MONITOR, Scope.OPERATOR},
+    **{
+        f"{method} {path}": CONTROL
+        for paths, methods in (
+            (("dataset-groups", "schemas", "datasets", "event-trackers", "filters"), "list one"),
+            (("solutions", "campaigns"), "list one change"),
+            (("batch-inference-jobs", "batch-segment-jobs"), "list one"),
+        )
+        for kind in paths
+        for method, path in (
+            ("GET", f"/v1/{kind}"),
+            ("POST", f"/v1/{kind}"),
+            ("GET", f"/v1/{kind}/{{name}}"),
+            ("DELETE", f"/v1/{kind}/{{name}}"),
+            *([("PATCH", f"/v1/{kind}/{{name}}")] if "change" in methods else []),
+        )
+    },
+    "GET /v1/solution-versions": CONTROL,
+    "POST /v1/solution-versions": CONTROL,
+    "GET /v1/solution-versions/{name}": CONTROL,
+    "POST /v1/solution-versions/{name}/stop": CONTROL,
+    "POST /v1/campaigns/{name}/rollback": CONTROL,
+}
+OPEN = {"GET /healthz", "GET /readyz"}
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return make_service(tmp_path_factory.mktemp("locked"), access_keys="required")
+
+
+@pytest.fixture(scope="module")
+def client(service: Settings) -> Iterator[TestClient]:
+    with client_of(build_app(service), raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def keys(service: Settings) -> dict[Scope, str]:
+    """A key for each scope."""
+    return {
+        scope: make_key(service, scope, origins=[PAGE] if scope is Scope.BROWSER else [])
+        for scope in Scope
+    }
+
+
+def bearer(key: str, **more: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}", **more}
+
+
+def signed(site_key: str, user: str, seconds: int = 3600) -> dict[str, str]:
+    """The header that a site's server makes for its visitor."""
+    key_id, _, secret = site_key.partition(".")
+    claims = {"sub": user, "exp": clock.now() // SECOND + seconds}
+    return {"Pawsonalize-Visitor": jwt.encode(claims, secret, "HS256", headers={"kid": key_id})}
+
+
+def test_every_operation_stands_in_the_table() -> None:
+    assert {f"{one.method} {one.documented_path}" for one in OPERATIONS} == MAY.keys()
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: f"{one.method} {one.path}")
+def test_an_operation_admits_who_the_table_says(
+    client: TestClient, keys: dict[Scope, str], operation: Operation
+) -> None:
+    method, path = operation.method, operation.documented_path
+    name = f"{method} {path}"
+    for placeholder in ("{user_id}", "{session_id}", "{animal_id}", "{run_id}", "{name}"):
+        path = path.replace(placeholder, "nobody")
+    without = client.request(method, path, json={} if method != "GET" else None)
+    assert (without.status_code == 401) is (name not in OPEN)
+    for scope, key in keys.items():
+        body = {"name": ""} if method != "GET" else None
+        answer = client.request(method, path, json=body, headers=bearer(key))
+        assert answer.status_code != 401, (name, scope)
+        assert (answer.status_code != 403) is (scope in MAY[name]), (name, scope)
+
+
+@pytest.mark.parametrize("key", ["", "nobody", "nobody.secret", "PAWS", "Ünï.x", "."])
+def test_a_wrong_key_is_refused_even_where_none_is_needed_and_tells_how_to_get_one(
+    client: TestClient, key: str
+) -> None:
+    for path in ("/v1/animals", "/healthz"):
+        answer = client.get(path, headers={"Authorization": f"Bearer {key}".encode()})
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"] == "Bearer"
+        assert "pawsonalize keys create" in error_of(answer)["message"]
+
+
+def test_a_key_with_another_ones_secret_is_refused(
+    client: TestClient, keys: dict[Scope, str]
+) -> None:
+    key_id = keys[Scope.OPERATOR].partition(".")[0]
+    secret = keys[Scope.SITE].partition(".")[2]
+    assert client.get("/v1/runs", headers=bearer(f"{key_id}.{secret}")).status_code == 401
+
+
+def test_an_expired_key_is_refused(client: TestClient, service: Settings) -> None:
+    key = make_key(service, Scope.OPERATOR, expires_at=clock.now())
+    answer = client.get("/v1/runs", headers=bearer(key))
+    assert answer.status_code == 401
+    assert "expired" in error_of(answer)["message"]
+
+
+def test_a_page_is_answered_for_its_session(client: TestClient, keys: dict[Scope, str]) -> None:
+    page = bearer(keys[Scope.BROWSER], Origin=PAGE)
+    event = view(None, CATS[0])
+    assert client.post("/v1/events", json=event, headers=page).status_code == 202
+    answer = client.post("/v1/recommendations", json={"sessionId": "s"}, headers=page)
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-origin"] == PAGE
+
+
+def test_a_page_may_not_name_a_user_nor_ask_why(client: TestClient, keys: dict[Scope, str]) -> None:
+    page = bearer(keys[Scope.BROWSER])
+    for path, body in (
+        ("/v1/recommendations", {"userId": "seed 1"}),
+        ("/v1/recommendations?detail=full", {"sessionId": "s"}),
+        ("/v1/rerankings", {"userId": "seed 1", "itemMetadataList": [{"itemId": "a"}]}),
+    ):
+        answer = client.post(path, json=body, headers=page)
+        assert answer.status_code == 403, path
+        assert error_of(answer)["code"] == "visitor_unsigned"
+    similar = client.get("/v1/animals/a/similar?userId=seed 1", headers=page)
+    assert similar.status_code == 403
+
+
+def test_a_page_loses_only_the_events_that_name_another_user(
+    client: TestClient, keys: dict[Scope, str]
+) -> None:
+    page = bearer(keys[Scope.BROWSER], **signed(keys[Scope.SITE], "ann"))
+    events = [view(user, CATS[0], sessionId="one") for user in ("ann", "seed 1", None)]
+    receipt = client.post("/v1/events", json=events, headers=page).json()
+    assert receipt["accepted"] == 2
+    (refused,) = receipt["rejected"]
+    assert (refused["index"], refused["code"]) == (1, "visitor_unsigned")
+
+
+def test_a_signed_visitor_is_who_the_site_says(client: TestClient, keys: dict[Scope, str]) -> None:
+    page = bearer(keys[Scope.BROWSER], **signed(keys[Scope.SITE], "seed 1"))
+    path = "/v1/recommendations?detail=full"
+    assert client.post(path, json={"userId": "seed 1"}, headers=page).status_code == 200
+    assert client.post(path, json={"userId": "seed 2"}, headers=page).status_code == 403
+
+
+def test_a_visitors_token_must_be_signed_by_a_site_and_good_now(
+    client: TestClient, keys: dict[Scope, str], service: Settings
+) -> None:
+    ended = make_key(service, Scope.SITE, expires_at=clock.now())
+    for token in (
+        {"Pawsonalize-Visitor": "nonsense"},
+        signed(keys[Scope.BROWSER], "seed 1"),
+        signed(keys[Scope.SITE].replace(".", ".x"), "seed 1"),
+        signed(keys[Scope.SITE], "seed 1", seconds=-120),
+        signed(keys[Scope.SITE], "seed 1", seconds=2 * 24 * 3600),
+        signed(ended, "seed 1"),
+    ):
+        page = bearer(keys[Scope.BROWSER], **token)
+        answer = client.post("/v1/recommendations", json={"userId": "seed 1"}, headers=page)
+        assert answer.status_code == 401
+        assert error_of(answer)["code"] == "visitor_token_refused"
+
+
+def test_a_token_without_a_signature_is_refused(client: TestClient, keys: dict[Scope, str]) -> None:
+    claims = {"sub": "seed 1", "exp": clock.now() // SECOND + 60}
+    key_id = keys[Scope.SITE].partition(".")[0]
+    for token in (
+        jwt.encode(claims, "", "none", headers={"kid": key_id}),
+        jwt.encode({"sub": "seed 1"}, "0" * 40, "HS256"),
+    ):
+        headers = bearer(keys[Scope.BROWSER], **{"Pawsonalize-Visitor": token})
+        answer = client.post("/v1/recommendations", json={"userId": "seed 1"}, headers=headers)
+        assert answer.status_code == 401
+
+
+def test_pages_of_other_sites_are_refused_whatever_they_send(
+    client: TestClient, keys: dict[Scope, str]
+) -> None:
+    elsewhere = "https://elsewhere.example"
+    for key in (None, *keys.values()):
+        headers = {"Origin": elsewhere} | ({} if key is None else bearer(key))
+        for method, path in (("POST", "/v1/recommendations"), ("GET", "/v1/runs")):
+            answer = client.request(method, path, json={}, headers=headers)
+            assert answer.status_code == 403
+            assert error_of(answer)["code"] == "foreign_origin"
+            assert "access-control-allow-origin" not in answer.headers
+
+
+def test_a_browser_may_ask_first_for_pages_that_have_a_key(
+    client: TestClient, keys: dict[Scope, str]
+) -> None:
+    assert keys
+    asking = {"Access-Control-Request-Method": "POST"}
+    answer = client.options("/v1/events", headers={"Origin": PAGE, **asking})
+    assert answer.status_code == 204
+    assert answer.headers["access-control-allow-origin"] == PAGE
+    assert "Authorization" in answer.headers["access-control-allow-headers"]
+    assert "Origin" in answer.headers["vary"]
+    for origin, path in (("https://elsewhere.example", "/v1/events"), (PAGE, "/aws")):
+        answer = client.options(path, headers={"Origin": origin, **asking})
+        assert "access-control-allow-origin" not in answer.headers
+
+
+def test_what_readiness_knows_is_for_who_may_monitor(
+    client: TestClient, keys: dict[Scope, str]
+) -> None:
+    assert client.get("/readyz").json()["campaigns"] == []
+    assert client.get("/readyz", headers=bearer(keys[Scope.SITE])).json()["campaigns"] == []
+    assert client.get("/readyz", headers=bearer(keys[Scope.MONITOR])).json()["campaigns"]
+
+
+def test_a_key_that_is_used_too_often_is_told_when_to_come_again(
+    client: TestClient, service: Settings
+) -> None:
+    headers = bearer(make_key(service, Scope.SITE, rate="2/hour"))
+    statuses = [client.get("/v1/animals", headers=headers).status_code for _ in range(3)]
+    assert statuses == [200, 200, 429]
+    refused = client.get("/v1/animals", headers=headers)
+    assert 0 < int(refused.headers["retry-after"]) <= 3600
+    assert error_of(refused)["code"] == "too_many_requests"
+
+
+def test_answers_say_how_browsers_have_to_treat_them(client: TestClient) -> None:
+    answer = client.get("/healthz")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["cache-control"] == "no-store"
+    docs = client.get("/docs")
+    assert "style-src 'sha256-" in docs.headers["content-security-policy"]
+
+
+def test_what_operators_change_is_in_the_audit_log(
+    client: TestClient, keys: dict[Scope, str]
+) -> None:
+    operator, control = bearer(keys[Scope.OPERATOR]), bearer(keys[Scope.CONTROL_PLANE])
+    made = client.post("/v1/dataset-groups", json={"name": "audited"}, headers=control)
+    assert made.status_code == 201
+    client.delete("/v1/dataset-groups/audited", headers=operator)
+    client.delete("/v1/dataset-groups/audited", headers=operator)
+    client.delete("/v1/users/a very secret name", headers=bearer(keys[Scope.SITE]))
+    client.get("/v1/dataset-groups", headers=operator)
+    page = client.get("/v1/audit?limit=4", headers=operator).json()
+    erased, again, deleted, created = page["actions"]
+    assert created["who"] == keys[Scope.CONTROL_PLANE].partition(".")[0]
+    assert (created["what"], created["target"]) == ("POST /v1/dataset-groups", "audited")
+    assert (deleted["what"], deleted["outcome"]) == ("DELETE /v1/dataset-groups/{name}", "200")
+    assert again["outcome"] == "not_found"
+    assert erased["what"] == "DELETE /v1/users/{user_id}"
+    older = client.get(f"/v1/audit?cursor={page['nextCursor']}", headers=operator).json()
+    assert created not in older["actions"]
+    assert "secret name" not in client.get("/v1/audit?limit=500", headers=operator).text
+
+
+def test_nothing_of_this_machine_needs_a_key_by_default() -> None:
+    assert not Settings().requires_keys
+    assert Settings(host="0.0.0.0").requires_keys
+    assert not Settings(host="0.0.0.0", access_keys="open").requires_keys
