@@ -67,8 +67,8 @@ class Hostile:
         whole = bytearray(self._native())
         for _ in range(self._random.randint(1, 3)):
             kind = self._random.randrange(5)
-            at = self._random.randrange(len(whole))
-            if kind == 0:
+            at = self._random.randrange(len(whole) or 1)
+            if kind == 0 and whole:
                 whole[at] = self._random.randrange(256)
             elif kind == 1:
                 del whole[at : at + self._random.randint(1, 20)]

@@ -11,7 +11,7 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 
 from pawsonalize.domain.errors import InvalidInput, TooManyRequests
 from pawsonalize.domain.times import SECOND
-from pawsonalize.engine.resources.access_keys import AccessKey, Scope
+from pawsonalize.engine.resources.access_keys import AccessKey
 
 _IPV6_NEIGHBOURS = 64  # bits that one subscriber's addresses have in common
 
@@ -34,17 +34,16 @@ class Rates:
 
     def check(self, key: AccessKey, client: str) -> None:
         """Count a call; TooManyRequests if it is one too many."""
-        is_public = Scope.BROWSER in key.scopes
-        given = key.rate or (self._browser if is_public else self._other)
+        given = key.rate or (self._browser if key.is_public else self._other)
         if not given:
             return
         rate = _share(given, self._processes)
-        counted = (key.name, _neighbours(client)) if is_public else (key.name,)
+        counted = (key.name, _neighbours(client)) if key.is_public else (key.name,)
         if self._limiter.hit(rate, *counted):
             return
         free = self._limiter.get_window_stats(rate, *counted).reset_time
         raise TooManyRequests(
-            f"{key.name} may be used {given}" + (" from one address" if is_public else ""),
+            f"{key.name} may be used {given}" + (" from one address" if key.is_public else ""),
             retry_after=max(math.ceil(free - self._now() / SECOND), 1),
         )
 
