@@ -121,7 +121,8 @@ class _Joined:
         return [
             page
             for page in self._pages
-            if (self.shown.is_seen(page) or page.recommendation_id in self.opened)
+            if page.animal_ids  # an answer of nobody shows nobody
+            and (self.shown.is_seen(page) or page.recommendation_id in self.opened)
             and not self._suspects.is_one(visitor_of(page))
         ]
 

@@ -113,6 +113,9 @@ def test_nothing_is_learned_where_nothing_was_shown_or_too_little_opened(
     animals: Animals, shown: Impressions, log: EventLog
 ) -> None:
     assert learn(animals, shown, log) is UNFITTED
+    shown.append([page(50, "s50", ())])
+    log.append([event("0", user=None, session="s50", animal_id="gone", at=51 * MINUTE)])
+    assert learn(animals, shown, log) is UNFITTED, "nobody was left to show"
     animals.put([animal("rex")], T0)
     shown.append([page(n, f"s{n}", ["rex"]) for n in range(20)])
     log.append([event("1", user=None, session="s1", animal_id="rex", at=MINUTE + 1)])
