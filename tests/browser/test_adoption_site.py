@@ -90,7 +90,7 @@ def test_who_lives_with_the_visitor_decides_who_is_shown(page: Page) -> None:
 def test_a_name_joins_what_the_session_did(page: Page) -> None:
     page.goto("/animals/a32")
     expect(page.locator(".deeds")).to_contain_text("Viewed")
-    page.get_by_label("Be somebody").fill("zoë")
+    page.get_by_label("Try it as").fill("zoë")
     page.get_by_role("button", name="Go on").click()
     expect(page.get_by_text("Hello, zoë")).to_be_visible()
     assert set(names(page)[:4]) == RABBITS

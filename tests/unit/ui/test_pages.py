@@ -207,7 +207,7 @@ def test_a_name_makes_a_user_of_the_session_and_signing_out_a_stranger(open_site
     assert "Hello, <strong>ann</strong>" in page
     assert "Lop-Eared, baby · small" in page
     page = client.post("/sign-out").text
-    assert "Be somebody" in page
+    assert "Try it as" in page
     assert "None yet." in page
 
 
@@ -223,7 +223,7 @@ def test_another_name_gets_another_session(open_site: Open) -> None:
 def test_a_spoiled_cookie_is_no_cookie(open_site: Open) -> None:
     client = open_site()
     client.cookies.set("pawsonalize_user", "%00")
-    assert "Be somebody" in client.get("/").text
+    assert "Try it as" in client.get("/").text
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_a_portrait_is_a_picture_that_browsers_may_keep(open_site: Open) -> None
 
 def test_where_keys_are_required_nobody_can_say_who_they_are(open_site: Open) -> None:
     client = open_site(access_keys="required")
-    assert "Be somebody" not in client.get("/").text
+    assert "Try it as" not in client.get("/").text
     assert client.post("/sign-in", data={"userId": "u0"}).status_code == 404
     client.cookies.set("pawsonalize_user", "u0")
     assert "u0" not in client.get("/").text
