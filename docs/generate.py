@@ -53,9 +53,11 @@ def settings_page() -> str:
     """Every setting with its default and its environment variable."""
     rows = ["| setting | default | |", "|---|---|---|"]
     docs, defaults = field_docs(Settings), Settings()
+    fields = msgspec.structs.fields(Settings)
+    fields = sorted(fields, key=lambda field: field.name not in Settings.__annotations__)
     rows += [
         f"| `{field.name}` | `{getattr(defaults, field.name)}` | {docs[field.name]} |"
-        for field in msgspec.structs.fields(Settings)
+        for field in fields
     ]
     return (
         f"# Settings\n\n{_MADE}\n"

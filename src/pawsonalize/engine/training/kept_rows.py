@@ -98,6 +98,18 @@ class KeptRows:
             said=_joined(self.said, said),
         )
 
+    def newest(self, count: int) -> "KeptRows":
+        """The last so many rows, and the names that they use."""
+        if count >= len(self):
+            return self
+        last = slice(len(self) - count, len(self))
+        visitors, visitor = _used(self.visitors, self.visitor[last])
+        item_ids, item = _used(self.item_ids, self.item[last])
+        event_types, event_type = _used(self.event_types, self.event_type[last])
+        told, said = _used(self.told, self.said[last])
+        columns = (visitor, item, event_type, self.time[last], self.value[last], said)
+        return KeptRows(visitors, item_ids, event_types, told, *columns)
+
     def sent_by(self, moment: int) -> Iterator[TrainingRow]:
         """The rows with `sent_at <= moment`, each visitor under their digest."""
         there = np.flatnonzero(self.time <= moment)
@@ -176,6 +188,15 @@ def _text(digest: int) -> str:
 
 def _codes(names: Iterable[str]) -> _Codes:
     return {name: code for code, name in enumerate(names)}
+
+
+def _used(
+    names: tuple[str, ...], codes: NDArray[np.int32]
+) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    """The names that have a row, in their order, and the rows by them; -1 stays."""
+    used = np.unique(codes[codes >= 0])
+    new = np.where(codes < 0, -1, np.searchsorted(used, codes)).astype(np.int32)
+    return tuple(names[code] for code in used.tolist()), new
 
 
 def _joined(old: NDArray[np.integer], new: NDArray[np.integer]) -> NDArray[np.int32]:
