@@ -103,10 +103,10 @@ class KeptRows:
         if count >= len(self):
             return self
         last = slice(len(self) - count, len(self))
-        visitors, visitor = _used(self.visitors, self.visitor[last])
-        item_ids, item = _used(self.item_ids, self.item[last])
-        event_types, event_type = _used(self.event_types, self.event_type[last])
-        told, said = _used(self.told, self.said[last])
+        visitors, visitor = _recoded(self.visitors, self.visitor[last])
+        item_ids, item = _recoded(self.item_ids, self.item[last])
+        event_types, event_type = _recoded(self.event_types, self.event_type[last])
+        told, said = _recoded(self.told, self.said[last])
         columns = (visitor, item, event_type, self.time[last], self.value[last], said)
         return KeptRows(visitors, item_ids, event_types, told, *columns)
 
@@ -182,21 +182,23 @@ def digest(key: str) -> str:
     return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
+def _recoded(
+    names: tuple[str, ...], codes: NDArray[np.int32]
+) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    """The names that the codes use, in the order in which they are used; -1 stays -1."""
+    used, first = np.unique(codes[codes >= 0], return_index=True)
+    used = used[np.argsort(first)]
+    new = np.full(len(names) + 1, -1, np.int32)
+    new[used] = np.arange(len(used), dtype=np.int32)
+    return tuple(names[code] for code in used.tolist()), new[codes]
+
+
 def _text(digest: int) -> str:
     return f"{digest:016x}"
 
 
 def _codes(names: Iterable[str]) -> _Codes:
     return {name: code for code, name in enumerate(names)}
-
-
-def _used(
-    names: tuple[str, ...], codes: NDArray[np.int32]
-) -> tuple[tuple[str, ...], NDArray[np.int32]]:
-    """The names that have a row, in their order, and the rows by them; -1 stays."""
-    used = np.unique(codes[codes >= 0])
-    new = np.where(codes < 0, -1, np.searchsorted(used, codes)).astype(np.int32)
-    return tuple(names[code] for code in used.tolist()), new
 
 
 def _joined(old: NDArray[np.integer], new: NDArray[np.integer]) -> NDArray[np.int32]:
