@@ -53,8 +53,8 @@ def settings_page() -> str:
     """Every setting with its default and its environment variable."""
     rows = ["| setting | default | |", "|---|---|---|"]
     docs, defaults = field_docs(Settings), Settings()
-    fields = msgspec.structs.fields(Settings)
-    fields = sorted(fields, key=lambda field: field.name not in Settings.__annotations__)
+    own = Settings.__annotations__  # before what it inherits
+    fields = sorted(msgspec.structs.fields(Settings), key=lambda field: field.name not in own)
     rows += [
         f"| `{field.name}` | `{getattr(defaults, field.name)}` | {docs[field.name]} |"
         for field in fields

@@ -164,6 +164,22 @@ def test_compacted_days_leave_the_table_as_a_whole(world: ArchiveWorld) -> None:
     assert world.replayed() == everything
 
 
+def test_what_is_compacted_meanwhile_is_forgotten_the_next_time(
+    world: ArchiveWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.fill(hours=3)
+    getting, compaction = world.objects.get, Compaction(world.ledger, world.objects)
+
+    def get(key: str) -> bytes:
+        monkeypatch.undo()
+        compaction.compact(MIDNIGHT + 2 * DAY)
+        return getting(key)
+
+    monkeypatch.setattr(world.objects, "get", get)
+    assert events_of(world).forget_old(LATER + DAY) == 0
+    assert events_of(world).forget_old(LATER + DAY) == 9
+
+
 def test_old_events_of_a_day_that_is_compacted_later_are_not_missing(world: ArchiveWorld) -> None:
     world.fill(hours=5)
     everything = world.logged()

@@ -28,6 +28,7 @@ _JOBS = (
     BatchSegmentJob,
     DataDeletionJob,
 )
+_DAYS_AT_ONCE = 20  # a long archive of before is compacted in parts, so that other work has turns
 Upkeep = tuple[str, Callable[[], object]]
 
 
@@ -51,7 +52,8 @@ def _deletions(
     yield "let old events leave the table", events.forget_old
     archived = ArchiveRetention(log, ledger, settings.archive_days)
     yield "delete old archive objects", archived.forget_old
-    yield "compact the archive", Compaction(ledger, objects, stopped=stopped).compact
+    compaction = Compaction(ledger, objects, stopped=stopped)
+    yield "compact the archive", partial(compaction.compact, at_most=_DAYS_AT_ONCE)
     versions = VersionRetention(
         adapters.registry, adapters.versions, adapters.retraining_runs, settings.keep_versions
     )

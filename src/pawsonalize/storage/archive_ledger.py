@@ -61,6 +61,11 @@ class ArchiveLedger:
                 .values(sha256=segment.sha256, rows=segment.rows)
             )
 
+    def has(self, segment: Segment) -> bool:
+        """Whether the segment is as it was read: neither written again nor joined to others."""
+        with self._database.reading() as connection:
+            return _segments(connection, archive_segments.c.first == segment.first) == [segment]
+
     def join(self, parts: Sequence[Segment], whole: Segment, now: int) -> bool:
         """Put one segment in the place of these, whose objects are leftovers from then on.
 

@@ -1,7 +1,7 @@
 """Answers as few bytes: their ids as numbers, and what was shown compressed.
 
 There are many more answers than events, each with tens of places. As text a page of twenty animals
-took 4.3 KB of SQLite, and packed it takes a third of that.
+took 4.4 KB of SQLite with its indexes, and packed it takes 1.0 KB (`benchmarks.disk`).
 """
 
 from contextlib import suppress

@@ -234,8 +234,8 @@ def rows_since(
 
 
 def _rows(log: EventLog, after: int, through: int, progress: Progress) -> Iterator[TrainingRow]:
-    done = 0
+    done, there = 0, through - max(after, log.forgotten_through())
     for batch in log.training_rows(through, _END_OF_TIME, after=after):
         yield from batch
         done += len(batch)
-        progress(min(done, through - after), through - after)
+        progress(min(done, there), there)

@@ -7,7 +7,7 @@ ledger names objects that hold each row once, and a replay leaves out what a lar
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, islice
 
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import CorruptArtefact, NotFound
@@ -38,20 +38,21 @@ class Compaction:
         self._rows_per_object = rows_per_object
         self._stopped = stopped
 
-    def compact(self, now: int) -> int:
+    def compact(self, now: int, at_most: int | None = None) -> int:
         """Join what can be joined by now; returns how many objects went into larger ones.
 
-        A damaged object stays as it is with those beside it; CorruptArtefact or NotFound names the
-        first one after all else is done.
+        With `at_most`, only so many large objects are written. A damaged object stays as it is with
+        those beside it. CorruptArtefact or NotFound names the first one, after all else is done.
         """
         joined, damaged = 0, None
-        for day, parts in self._runs(now):
+        for day, parts in islice(self._runs(now), at_most):
             if self._stopped():
                 break
             try:
                 joined += self._joined(day, parts, now)
             except (CorruptArtefact, NotFound) as error:
-                damaged = damaged or error
+                if all(map(self._ledger.has, parts)):  # else somebody else was faster
+                    damaged = damaged or error
         self.delete_leftovers(now)
         if damaged is not None:
             raise damaged
@@ -114,7 +115,10 @@ class Compaction:
 
     def _note_changes(self, whole: Segment) -> None:
         """An erasure may have changed the object before the ledger knew it."""
-        data, name = self._objects.get(whole.key), ObjectName.parse(whole.key)
+        try:
+            data, name = self._objects.get(whole.key), ObjectName.parse(whole.key)
+        except NotFound:  # by now it is part of a larger one
+            return
         if name is not None and digest(data) != whole.sha256:
             rows = len(decode(name, data))
             self._ledger.confirm(replace(whole, rows=rows, sha256=digest(data)))

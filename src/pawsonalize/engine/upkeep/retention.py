@@ -64,6 +64,8 @@ class EventRetention:
         deleted = 0
         for segment in self._old(now) if self.days else ():
             for problem in differences(self.log, self.objects, segment, segment.first - 1):
+                if not self.ledger.has(segment):  # it was written again or joined meanwhile
+                    return deleted
                 raise CorruptArtefact(
                     f"the archive's object {segment.key} {problem}. Events stay in the table until"
                     " it is whole: bring it back from a copy, or run `pawsonalize archive mend`"

@@ -62,8 +62,9 @@ def verify(
         if segment.first <= after:
             findings.append(ArchiveFinding(segment.key, f"overlaps offsets up to {after}"))
         if segment.sha256 is not None:
-            problems = differences(log, objects, segment, after)
-            findings += [ArchiveFinding(segment.key, problem) for problem in problems]
+            problems = list(differences(log, objects, segment, after))
+            if problems and ledger.has(segment):  # else it was joined to others meanwhile
+                findings += [ArchiveFinding(segment.key, problem) for problem in problems]
         after = segment.last
         on_progress(done, len(segments))
     findings += _unknown(ledger, objects)

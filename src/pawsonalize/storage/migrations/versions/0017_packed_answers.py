@@ -1,4 +1,4 @@
-"""Answers take a third of the space, and marks of what has left the log and the archive.
+"""Answers are packed, and there are marks of what has left the log and the archive.
 
 Revision: 0017, after: 0015. Answers are packed anew one by one: a million take some minutes.
 """
