@@ -66,6 +66,11 @@ def benchmarks() -> dict[str, Benchmark]:
             (("--animals", "300", "--groups", "50", "--events", "1000", "--requests", "10"),),
             (("--animals", "20000", "--groups", "1000", "--events", "50000"),),
         ),
+        "disk": Benchmark(
+            "Bytes on disk",
+            (("--requests", "50", "--groups", "50", "--animals", "100", "--archived", "300"),),
+            (("--requests", "1000", "--archived", "5000"),),
+        ),
         "freshness": Benchmark(
             "From an acknowledged event to a changed answer",
             (("--visitors", "3", "--workers", "1", "--events", "2000"),),

@@ -56,9 +56,11 @@ def settings_page() -> str:
     """Every setting with its default and its environment variable."""
     rows = ["| setting | default | |", "|---|---|---|"]
     docs, defaults = field_docs(Settings), Settings()
+    own = Settings.__annotations__  # before what it inherits
+    fields = sorted(msgspec.structs.fields(Settings), key=lambda field: field.name not in own)
     rows += [
         f"| `{field.name}` | `{getattr(defaults, field.name)}` | {docs[field.name]} |"
-        for field in msgspec.structs.fields(Settings)
+        for field in fields
     ]
     return (
         f"# Settings\n\n{_MADE}\n"

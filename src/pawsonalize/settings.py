@@ -18,6 +18,7 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
 from pawsonalize.engine.training.check_settings import CheckSettings
 from pawsonalize.engine.training.retraining.schedule import read_schedule
+from pawsonalize.engine.upkeep.settings import RetentionSettings
 from pawsonalize.evaluation.gate.settings import GateSettings, Profile
 
 DATABASE_FILE = "pawsonalize.sqlite3"
@@ -39,7 +40,7 @@ class Secret(str):
         return "'…'" if self else "''"
 
 
-class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Settings(RetentionSettings, frozen=True, forbid_unknown_fields=True):
     """How this service runs."""
 
     data_dir: Path = Path("pawsonalize-data")
@@ -84,7 +85,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The root key of access keys, 64 hexadecimal digits; empty: a file in the data folder."""
     demo_site: bool = False
     """Serve the demo adoption site at `/`, where anybody may act as any visitor."""
-    event_types: dict[str, str] = {}
+    event_types: dict[str, str] = {}  # noqa: RUF012 - msgspec gives each a copy
     """The meaning of your event types, `DetailView: view`; in an environment variable, as JSON."""
     recipe: str = "user-personalization"
     """The recipe `train` uses when none is named."""
@@ -138,8 +139,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """After so many days an animal is a long-stayer, and gets explored places again."""
     newcomer_floor: Share = _ANIMALS.newcomer_floor
     """This share of the explored places is spread evenly over all newcomers and long-stayers."""
-    impression_days: Annotated[int, Meta(ge=0, le=36_500)] = 180
-    """Answers are kept for so many days, to learn what was shown and chosen; 0: for ever."""
     feeds_file: str = ""
     """A YAML file of feeds that are fetched from their addresses on a schedule; empty: none."""
     postcode_table: str = ""
@@ -178,8 +177,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How often a retraining looks whether the campaigns it updated serve the new version."""
     campaign_checks: Annotated[int, Meta(ge=1)] = 1800
     """After so many looks, a campaign that does not serve it has failed."""
-    run_retention_days: Annotated[int, Meta(ge=1)] = 365
-    """Records of older retrainings are deleted."""
     problem_notice_seconds: Annotated[float, Meta(ge=0)] = 600.0
     """Notify of a problem that lasts longer than this, and again when it is over."""
 
@@ -197,8 +194,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The Amazon SNS topic to publish them to, `arn:aws:sns:…`; needs the extra `aws`."""
 
     def __post_init__(self) -> None:
-        """Refuse a schedule that nobody can read before anything is begun."""
+        """Refuse what cannot be meant before anything is begun."""
         read_schedule(self.retrain_schedule, self.retrain_time_zone)
+        RetentionSettings.__post_init__(self)
 
     @property
     def database(self) -> str:

@@ -50,6 +50,19 @@ def test_an_object_is_replaced_when_that_is_asked_for(objects: ObjectStore, tmp_
     assert list(objects.list()) == ["a/b"]
 
 
+def test_a_deleted_object_is_gone_and_may_be_deleted_again(
+    objects: ObjectStore, tmp_path: Path
+) -> None:
+    for key in ("2026/11/24/a", "2026/11/b"):
+        objects.put(key, b"x")
+    for _ in range(2):
+        objects.delete("2026/11/24/a")
+    assert list(objects.list()) == ["2026/11/b"]
+    assert not (tmp_path / "my archive" / "2026" / "11" / "24").exists()
+    objects.put("2026/11/24/a", b"again")
+    assert objects.get("2026/11/24/a") == b"again"
+
+
 def test_a_missing_object_is_not_found(objects: ObjectStore) -> None:
     with pytest.raises(NotFound, match="a/b"):
         objects.get("a/b")

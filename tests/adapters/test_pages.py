@@ -204,6 +204,10 @@ def test_a_database_of_before_is_migrated_with_its_answers(empty_database_url: s
             found = compare_metadata(MigrationContext.configure(connection), metadata)
         assert found == []
         assert [one.animal_ids for one in Impressions(database).pages("", 9)] == [(("rex",),)]
+        whole = Impressions(database).get("RID-1")
+        assert whole is not None
+        assert (whole.item_ids, whole.propensities) == (("2-Beagle-2-3",), (0.1,))
+        assert whole.factors == ((0.25, -1.0),)
         assert len(Impressions(database).pages_of(Visitor("ann"), T0 + 1, 9)) == 1
 
 
@@ -221,9 +225,9 @@ def _tables_of(revision: str, url: str) -> None:
         connection.execute(
             text(
                 "INSERT INTO impressions (recommendation_id, question, user_id, answered_at, as_of,"
-                " solution_version, item_ids, dataset_group, animal_ids) VALUES ('RID-1',"
-                " 'animals', 'ann', :at, :at, 'v', '[\"2-Beagle-2-3\"]', 'pawsonalize',"
-                " '[[\"rex\"]]')"
+                " solution_version, item_ids, propensities, dataset_group, animal_ids, factors)"
+                " VALUES ('RID-1', 'animals', 'ann', :at, :at, 'v', '[\"2-Beagle-2-3\"]', '[0.1]',"
+                " 'pawsonalize', '[[\"rex\"]]', '[[0.25,-1.0]]')"
             ),
             {"at": T0},
         )

@@ -20,7 +20,9 @@ COMMANDS = [
     "animals set-status a-7 adopted",
     "animals show a-7",
     "animals feeds",
+    "archive compact",
     "archive ls",
+    "archive mend",
     "archive run",
     "archive verify",
     "batch-jobs create one two file:///in file:///out",
@@ -69,6 +71,7 @@ COMMANDS = [
     "solutions tune recommender --trials 2",
     "solutions update one",
     "train",
+    "vacuum",
     "users erase ann --yes",
 ]
 BEGINNING = {

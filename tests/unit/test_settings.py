@@ -102,3 +102,10 @@ def test_event_types_are_json_in_the_environment_and_reach_other_processes(
     monkeypatch.setenv("PAWSONALIZE_EVENT_TYPES", '{"GoldStar": 5}')
     with pytest.raises(InvalidInput, match="event_types"):
         load_settings()
+
+
+def test_settings_of_retention_that_contradict_each_other_are_refused() -> None:
+    for wrong in ({"archive_days": 9}, {"archive_days": 9, "event_days": 10}):
+        with pytest.raises(InvalidInput, match="archive_days must be at least event_days"):
+            load_settings(wrong)
+    assert load_settings({"archive_days": 10, "event_days": 10}).event_days == 10

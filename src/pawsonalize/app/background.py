@@ -14,12 +14,11 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, couriers
 from pawsonalize.app.attempts import PATIENCE, Reporting, attempt
 from pawsonalize.app.side_processes import follow_latest, refresh_when_due
-from pawsonalize.domain.times import DAY
+from pawsonalize.app.upkeep import upkeep
 from pawsonalize.engine.reporting.joined_events import report_unjoined
 from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.upkeep.archiver import Archiver
-from pawsonalize.engine.upkeep.retention import AnswerRetention
 from pawsonalize.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ _SHOWN_SECONDS = 5.0
 _PROBLEM_SECONDS = 5.0
 _LOST_SECONDS = 30.0
 _USES_SECONDS = 30.0
-_RETENTION_SECONDS = 600.0
+_UPKEEP_SECONDS = 600.0
 _JOINED_SECONDS = 600.0
 
 log = structlog.get_logger()
@@ -113,13 +112,8 @@ def _tasks(
     yield Task("look after recommenders", _LOOK_SECONDS, _now(engine.recommenders.look_after))
     reports = min(settings.attribution_seconds, _REPORT_SECONDS)
     yield Task("report metrics", reports, _now(engine.attributions.report_due))
-    retention = AnswerRetention(adapters.impressions, settings.impression_days)
-    yield Task("delete old answers", _RETENTION_SECONDS, _now(retention.forget_old))
-    yield Task(
-        "delete old audits",
-        _RETENTION_SECONDS,
-        lambda: adapters.audit.forget(clock.now() - settings.audit_days * DAY),
-    )
+    for what, tidy in upkeep(settings, adapters, engine.stopping.is_set):
+        yield Task(what, _UPKEEP_SECONDS, tidy, engine.tidying)
     unjoined = partial(report_unjoined, adapters.impressions, adapters.log, engine.problems)
     yield Task("join events to answers", _JOINED_SECONDS, _now(unjoined))
     yield Task("archive new", settings.archive_seconds, partial(archive_new, engine.archiver))

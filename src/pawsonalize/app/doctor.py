@@ -12,6 +12,7 @@ import msgspec
 
 from pawsonalize import __version__
 from pawsonalize.app.adapters import Adapters, open_notifiers, opened
+from pawsonalize.app.disk_forecast import FEW_DAYS, forecast
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.event_types import spelled
 from pawsonalize.domain.events import ACTIONS
@@ -26,6 +27,7 @@ from pawsonalize.engine.serving.directory import DirectoryEntry, entries, listed
 from pawsonalize.engine.serving.served import RefreshedArtefacts
 from pawsonalize.engine.training.retraining.record import RunOutcome
 from pawsonalize.settings import Settings, read_settings
+from pawsonalize.storage.file_size import FileSize
 
 
 class Verdict(StrEnum):
@@ -123,6 +125,7 @@ def events_and_answers(patient: Patient) -> Iterator[Diagnosis]:
 
 _MEGABYTE = 1_000_000
 _LITTLE_SPACE = 500 * _MEGABYTE
+_MUCH_FREE = 100 * _MEGABYTE
 
 
 def versions(_settings: Settings) -> Iterator[Diagnosis]:
@@ -166,6 +169,40 @@ def disk(settings: Settings) -> Iterator[Diagnosis]:
         yield attention("disk", free, "free some space: when it is full, events are refused")
     else:
         yield Diagnosis("disk", free)
+
+
+def disk_forecast(patient: Patient) -> Iterator[Diagnosis]:
+    """How much a day adds, and for how many days there is room."""
+    found = forecast(patient.settings, patient.adapters, patient.now)
+    if found is None:
+        yield Diagnosis("disk forecast", "known when events of more than a day are archived")
+        return
+    parts = ", ".join(f"{one.kind} {one.per_day / _MEGABYTE:,.1f}" for one in found.growths)
+    days = "more than ten years" if found.days_left is None else f"{found.days_left:,} days"
+    per_day = f"{found.per_day / _MEGABYTE:,.1f} MB ({parts})"
+    told = f"a day adds {per_day}; what is free is enough for {days}"
+    if found.days_left is not None and found.days_left < FEW_DAYS:
+        move = "keep less, see docs/how-to/keep-the-disk-small.md, or give the disk more space"
+        yield attention("disk forecast", told, move)
+    else:
+        yield Diagnosis("disk forecast", told)
+
+
+def database_file(patient: Patient) -> Iterator[Diagnosis]:
+    """How much of a SQLite file is free, and whether it can give that back."""
+    size = FileSize.of(patient.adapters.database)
+    if size is None:
+        return
+    told = f"{size.total / _MEGABYTE:,.1f} MB, of which {size.free / _MEGABYTE:,.1f} MB are free"
+    if size.shrinks:
+        yield Diagnosis("database file", told)
+        return
+    told += "; it was made before files could give that back to the disk"
+    move = "run `pawsonalize vacuum` once, at a quiet time"
+    if size.free > max(_MUCH_FREE, size.total // 4):
+        yield attention("database file", told, move)
+    else:
+        yield Diagnosis("database file", told, next_move=move)
 
 
 def notifiers(settings: Settings) -> Iterator[Diagnosis]:
@@ -299,6 +336,8 @@ OF_THE_MACHINE: tuple[Callable[[Settings], Iterator[Diagnosis]], ...] = (
 )
 OF_THE_SERVICE: tuple[Callable[[Patient], Iterator[Diagnosis]], ...] = (
     database,
+    database_file,
+    disk_forecast,
     events,
     event_types,
     animals,

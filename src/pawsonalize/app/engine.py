@@ -91,6 +91,7 @@ class Engine:
     archiver: Archiver
     polling: Polling
     fetching: ThreadPoolExecutor
+    tidying: ThreadPoolExecutor
     stopping: threading.Event
     jobs: JobTable
     recommenders: Recommenders
@@ -151,6 +152,7 @@ class Engine:
             archiver=Archiver(adapters.log, adapters.ledger, adapters.objects),
             polling=polling(settings, adapters, stopping.is_set),
             fetching=ThreadPoolExecutor(1, thread_name_prefix="feeds"),
+            tidying=ThreadPoolExecutor(1, thread_name_prefix="upkeep"),
             stopping=stopping,
             jobs=jobs,
             attributions=metric_attributions(settings, adapters),
@@ -260,6 +262,7 @@ class Engine:
             if process is not None:
                 process.stop()
         self.fetching.shutdown(cancel_futures=True)
+        self.tidying.shutdown(cancel_futures=True)
         self.working.shutdown(cancel_futures=True)
         self.runtimes.close()
         self.ingest.close()

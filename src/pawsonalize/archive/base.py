@@ -1,4 +1,4 @@
-"""The archive port: a place for objects that are written once and kept.
+"""The archive port: a place for objects that are written whole and kept.
 
 A key is a relative path of plain names, `2026/11/24/15/events-1.jsonl.zst`. Every method may
 raise StorageUnavailable.
@@ -28,6 +28,10 @@ class ObjectStore(Protocol):
 
     def get(self, key: str) -> bytes:
         """The bytes of an object; NotFound if there is none."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove an object, if it is there."""
         ...
 
     def list(self, prefix: str = "") -> Iterator[str]:

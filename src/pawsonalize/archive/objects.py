@@ -59,6 +59,17 @@ class LocalObjects:
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
                 raise NotFound(f"the archive holds no object {key}") from error
 
+    def delete(self, key: str) -> None:
+        """See `ObjectStore.delete`. Folders that are empty then go as well."""
+        path = self._path(key)
+        with _as_folder_errors(path):
+            path.unlink(missing_ok=True)
+            with suppress(OSError):  # a folder that holds something stays
+                for folder in path.parents:
+                    if folder == self._folder:
+                        break
+                    folder.rmdir()
+
     def list(self, prefix: str = "") -> Iterator[str]:
         """See `ObjectStore.list`."""
         top = self._path(prefix) if prefix else self._folder
@@ -183,6 +194,11 @@ class RemoteObjects:
                 return bytes(obstore.get(self._store, key).bytes())
             except FileNotFoundError as error:
                 raise NotFound(f"the archive holds no object {key}") from error
+
+    def delete(self, key: str) -> None:
+        """See `ObjectStore.delete`."""
+        with _as_storage_errors(), suppress(FileNotFoundError):
+            obstore.delete(self._store, key)
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """See `ObjectStore.list`."""

@@ -71,6 +71,33 @@ def verify(data_dir: DataDir = None, json: Json = False) -> None:
         raise typer.Exit(1)
 
 
+@app.command("compact")
+def compact(data_dir: DataDir = None) -> None:
+    """Join now the objects of days that are over; a running server does so by itself.
+
+    Example: pawsonalize archive compact
+    """
+    from pawsonalize import clock
+    from pawsonalize.engine.upkeep.compaction import Compaction
+
+    with opened(load_settings({"data_dir": data_dir})) as adapters:
+        joined = Compaction(adapters.ledger, adapters.objects).compact(clock.now())
+    print(f"{joined:,} objects went into larger ones")
+
+
+@app.command("mend")
+def mend(data_dir: DataDir = None) -> None:
+    """Write objects again that are missing or damaged, if the events table still has their events.
+
+    Example: pawsonalize archive mend
+    """
+    from pawsonalize.engine.upkeep.mending import mend as mend_archive
+
+    with opened(load_settings({"data_dir": data_dir})) as adapters:
+        for key in mend_archive(adapters.log, adapters.ledger, adapters.objects):
+            print(key)
+
+
 @app.command("replay")
 def replay(data_dir: DataDir = None) -> None:
     """Rebuild an empty events table from the archive alone.

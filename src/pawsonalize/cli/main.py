@@ -22,6 +22,7 @@ from pawsonalize.cli import (
     serve,
     solutions,
     train,
+    vacuum,
 )
 from pawsonalize.cli.options import command_group
 from pawsonalize.cli.terminal import say
@@ -47,6 +48,7 @@ app.command(hidden=True)(processes.work)
 app.command()(evaluate.evaluate)
 app.command()(outcomes.outcomes)
 app.command()(doctor.doctor)
+app.command()(vacuum.vacuum)
 app.add_typer(animals.app, name="animals")
 app.add_typer(runs.app, name="runs")
 app.add_typer(datasets.groups, name="dataset-groups")

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import ColumnElement, Connection, select, true, update
+from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.tables import archive_segments
+from pawsonalize.storage.statements import in_parts, upsert
+from pawsonalize.storage.tables import archive_leftovers, archive_segments
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +50,73 @@ class ArchiveLedger:
         return self._select(archive_segments.c.sha256.is_(None))
 
     def confirm(self, segment: Segment) -> None:
-        """Record that the object is durable, with its digest and its number of rows."""
+        """Record that the object is durable, with its digest and its number of rows.
+
+        Nothing changes if another object has taken its place meanwhile.
+        """
         with self._database.writing() as connection:
             connection.execute(
                 update(archive_segments)
-                .where(archive_segments.c.first == segment.first)
+                .where(archive_segments.c.key == segment.key)
                 .values(sha256=segment.sha256, rows=segment.rows)
             )
 
-    def segments(self) -> list[Segment]:
-        """All segments, in order."""
-        return self._select(true())
+    def has(self, segment: Segment) -> bool:
+        """Whether the segment is as it was read: neither written again nor joined to others."""
+        with self._database.reading() as connection:
+            return _segments(connection, archive_segments.c.first == segment.first) == [segment]
+
+    def join(self, parts: Sequence[Segment], whole: Segment, now: int) -> bool:
+        """Put one segment in the place of these, whose objects are leftovers from then on.
+
+        Returns whether it did: not if one of them has changed since it was read.
+        """
+        within = archive_segments.c.first.between(parts[0].first, parts[-1].last)
+        with self._database.writing() as connection:
+            if _segments(connection, within) != list(parts):
+                return False
+            connection.execute(delete(archive_segments).where(within))
+            connection.execute(archive_segments.insert(), [asdict(whole)])
+            upsert(connection, archive_leftovers, [{"key": p.key, "since": now} for p in parts])
+        return True
+
+    def drop(self, segment: Segment, now: int) -> None:
+        """Let a segment go; its object is a leftover from then on."""
+        with self._database.writing() as connection:
+            this = archive_segments.c.key == segment.key
+            connection.execute(delete(archive_segments).where(this))
+            upsert(connection, archive_leftovers, [{"key": segment.key, "since": now}])
+
+    def note_leftovers(self, keys: Sequence[str], now: int) -> None:
+        """Record objects whose rows are in another one by now."""
+        with self._database.writing() as connection:
+            upsert(connection, archive_leftovers, [{"key": key, "since": now} for key in keys])
+
+    def leftovers(self) -> dict[str, int]:
+        """The objects to delete, and since when they are that."""
+        with self._database.reading() as connection:
+            return {row.key: row.since for row in connection.execute(select(archive_leftovers))}
+
+    def forget_leftovers(self, keys: Sequence[str]) -> None:
+        """Forget objects that are gone."""
+        with self._database.writing() as connection:
+            for part in in_parts(keys):
+                connection.execute(
+                    delete(archive_leftovers).where(archive_leftovers.c.key.in_(part))
+                )
+
+    def segments(self, after: int = 0) -> list[Segment]:
+        """The segments that end beyond an offset, in order."""
+        return self._select(archive_segments.c.last > after)
 
     def _select(self, condition: ColumnElement[bool]) -> list[Segment]:
-        ordered = select(archive_segments).where(condition).order_by(archive_segments.c.first)
         with self._database.reading() as connection:
-            rows = connection.execute(ordered).mappings()
-            return [Segment(**row) for row in rows]
+            return _segments(connection, condition)
+
+
+def _segments(connection: Connection, condition: ColumnElement[bool]) -> list[Segment]:
+    ordered = select(archive_segments).where(condition).order_by(archive_segments.c.first)
+    return [Segment(**row) for row in connection.execute(ordered).mappings()]
 
 
 def _planned_through(connection: Connection) -> int:

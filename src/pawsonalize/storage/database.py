@@ -43,7 +43,10 @@ _TRIAL = {
 }
 _LEAST_ROOM = 512 * 1024  # bytes; a call of a few hundred events needs about half of it
 
+_LOG_BYTES = 64 * 1024 * 1024  # of the write-ahead log
+
 SQLITE_PRAGMAS = (
+    "PRAGMA auto_vacuum=INCREMENTAL",  # counts only before a new file has its first table
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",  # in WAL mode only FULL syncs at each commit
     "PRAGMA busy_timeout=15000",
@@ -51,6 +54,7 @@ SQLITE_PRAGMAS = (
     "PRAGMA cache_size=-65536",
     "PRAGMA mmap_size=4294967296",
     "PRAGMA temp_store=MEMORY",
+    f"PRAGMA journal_size_limit={_LOG_BYTES}",  # a longer one is cut when it begins anew
 )
 
 
@@ -109,6 +113,12 @@ class Database:
             self._failed_to_write = True
             raise
         self._failed_to_write = False
+
+    def maintain(self, command: str) -> Sequence[Any] | None:
+        """Run a command outside of any transaction, such as VACUUM; returns its first row."""
+        with self.reading() as connection:
+            result = connection.exec_driver_sql(command)
+            return result.fetchone() if result.returns_rows else None
 
     def why_not_writable(self) -> str | None:
         """Why nothing can be written right now, with the next move; None if it can.

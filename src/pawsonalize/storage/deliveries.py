@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, RowMapping, and_, func, select, true, update
+from sqlalchemy import ColumnElement, RowMapping, and_, delete, func, select, true, update
 
 from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.storage.database import Database
@@ -79,6 +79,12 @@ class Deliveries:
         waiting = select(func.count()).select_from(deliveries).where(_waiting(notification_id))
         with self._database.reading() as connection:
             return connection.scalar(waiting) or 0
+
+    def forget(self, before: int) -> int:
+        """Delete those of notifications of before that moment, unless an attempt is yet to come."""
+        old = and_(deliveries.c.happened_at < before, deliveries.c.next_attempt_at.is_(None))
+        with self._database.writing() as connection:
+            return connection.execute(delete(deliveries).where(old)).rowcount
 
     def newest(self, limit: int) -> list[Delivery]:
         """Deliveries, those of the newest notifications first."""

@@ -14,6 +14,7 @@ from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_rows import as_row, logged, reported, reported_animals
 from pawsonalize.storage.exposures import add_shown
 from pawsonalize.storage.histories import DEED, OF_AN_ANIMAL, Deed, HistoryQuery, RecentEvent
+from pawsonalize.storage.log_start import forgotten_through
 from pawsonalize.storage.statements import in_parts, insert_new
 from pawsonalize.storage.tables import events, sessions
 
@@ -91,6 +92,18 @@ class EventLog:
         """The highest offset ever given, 0 for an empty log."""
         with self._database.reading() as connection:
             return _head(connection)
+
+    def forgotten_through(self) -> int:
+        """The offset up to which events have left the table; 0 if none have."""
+        with self._database.reading() as connection:
+            return forgotten_through(connection)
+
+    def rows_through(self, through: int) -> int:
+        """How many events the dataset group has with `offset <= through`. Reads them all."""
+        mine = (events.c.dataset_group == self._dataset_group, events.c.offset <= through)
+        counted = select(func.count()).select_from(events).where(*mine)
+        with self._database.reading() as connection:
+            return connection.scalar(counted) or 0
 
     def count(self) -> int:
         """How many events there are, of all dataset groups. Reads the whole log."""
@@ -333,7 +346,8 @@ _TRAINING_ROWS = (
 
 
 def _head(connection: Connection) -> int:
-    return connection.scalar(select(func.max(events.c.offset))) or 0
+    newest = connection.scalar(select(func.max(events.c.offset)))
+    return forgotten_through(connection) if newest is None else newest
 
 
 def _ids_after(connection: Connection, offset: int) -> set[tuple[str, str]]:

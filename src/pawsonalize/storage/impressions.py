@@ -1,9 +1,8 @@
 """Impressions: the answers that were given, by recommendation id."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -13,20 +12,17 @@ from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Visitor
 from pawsonalize.storage.animal_exposures import add_shown_animals, first_places
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.exposures import add_shown, read_shown
+from pawsonalize.storage.packing import Packer, packed_id, unpacked, unpacked_id
 from pawsonalize.storage.prepared import PreparedSelect
 from pawsonalize.storage.statements import in_parts
 from pawsonalize.storage.tables import impressions
 
-_ENCODE = msgspec.json.Encoder().encode
-_DECODE_ANIMALS = msgspec.json.Decoder(tuple[tuple[str, ...], ...]).decode
-_DECODERS: Mapping[str, Callable[[str], object]] = MappingProxyType(
-    {
-        "item_ids": msgspec.json.Decoder(tuple[str, ...]).decode,
-        "propensities": msgspec.json.Decoder(tuple[float, ...]).decode,
-        "animal_ids": _DECODE_ANIMALS,
-        "factors": msgspec.json.Decoder(tuple[tuple[float, ...], ...]).decode,
-    }
-)
+_Animals = tuple[tuple[str, ...], ...]
+_Factors = tuple[tuple[float, ...], ...]
+_DECODE_ANIMALS = msgspec.json.Decoder(_Animals).decode
+_DECODE_PLACES = msgspec.json.Decoder(
+    tuple[tuple[str, ...], tuple[float, ...] | None, _Factors | None]
+).decode
 
 
 RECOMMENDATION: Final = "recommendation"
@@ -70,9 +66,9 @@ class Impression:
     None for an answer that never explores.
     """
     dataset_group: str = DEFAULT_DATASET_GROUP
-    animal_ids: tuple[tuple[str, ...], ...] | None = None
+    animal_ids: _Animals | None = None
     """In an answer of animals: the animals of each place."""
-    factors: tuple[tuple[float, ...], ...] | None = None
+    factors: _Factors | None = None
     """In an answer of animals, for each place: the parts of its utility without their weights, in
     the order of `engine.serving.animals.settings.PARTS`."""
 
@@ -98,24 +94,8 @@ class Impressions:
         """Store in one transaction."""
         if not batch:
             return
-        rows = [
-            # Not asdict: it copies every value deeply, and this runs once per answer.
-            {
-                "recommendation_id": shown.recommendation_id,
-                "question": shown.question,
-                "user_id": shown.user_id,
-                "session_id": shown.session_id,
-                "answered_at": shown.answered_at,
-                "as_of": shown.as_of,
-                "solution_version": shown.solution_version,
-                "dataset_group": shown.dataset_group,
-                "item_ids": _ENCODE(shown.item_ids).decode(),
-                "propensities": _encoded(shown.propensities),
-                "animal_ids": _encoded(shown.animal_ids),
-                "factors": _encoded(shown.factors),
-            }
-            for shown in batch
-        ]
+        packer = Packer()
+        rows = [_row(shown, packer) for shown in batch]
         seen = [one for one in batch if one.is_seen]
         with self._database.writing() as connection:
             connection.execute(impressions.insert(), rows)
@@ -130,7 +110,7 @@ class Impressions:
     def get(self, recommendation_id: str) -> Impression | None:
         """One answer, or None."""
         wanted = select(impressions).where(
-            impressions.c.recommendation_id == recommendation_id,
+            impressions.c.recommendation_id == packed_id(recommendation_id),
             impressions.c.dataset_group == self._dataset_group,
         )
         with self._database.reading() as connection:
@@ -142,7 +122,7 @@ class Impressions:
         wanted = (
             select(impressions)
             .where(
-                impressions.c.recommendation_id > after,
+                impressions.c.recommendation_id > packed_id(after),
                 impressions.c.dataset_group == self._dataset_group,
                 impressions.c.answered_at >= since,
                 impressions.c.answered_at < until,
@@ -158,7 +138,7 @@ class Impressions:
         At most so many. They are bare: without items, propensities and factors, which would take
         most of the memory; `get_many` has them.
         """
-        wanted = self._pages().where(impressions.c.recommendation_id > after)
+        wanted = self._pages().where(impressions.c.recommendation_id > packed_id(after))
         return self._bare(wanted.order_by(impressions.c.recommendation_id).limit(limit))
 
     def newest_pages(self, limit: int) -> list[Impression]:
@@ -169,7 +149,7 @@ class Impressions:
     def get_many(self, recommendation_ids: Sequence[str]) -> dict[str, Impression]:
         """Those of these answers that are stored, by id."""
         ours = select(impressions).where(impressions.c.dataset_group == self._dataset_group)
-        parts = in_parts(recommendation_ids)
+        parts = in_parts([packed_id(name) for name in recommendation_ids])
         found = [self._read(ours.where(impressions.c.recommendation_id.in_(ids))) for ids in parts]
         return {one.recommendation_id: one for part in found for one in part}
 
@@ -196,10 +176,7 @@ class Impressions:
 
     def _bare(self, wanted: Select[Any]) -> list[Impression]:
         with self._database.reading() as connection:
-            return [
-                Impression(**{**row, "item_ids": (), "animal_ids": _places(row["animal_ids"])})
-                for row in connection.execute(wanted).mappings()
-            ]
+            return [_bare_page(row) for row in connection.execute(wanted).mappings()]
 
     def _read(self, wanted: Select[Any]) -> list[Impression]:
         with self._database.reading() as connection:
@@ -213,7 +190,10 @@ class Impressions:
         """
         oldest = (
             select(impressions.c.recommendation_id)
-            .where(impressions.c.recommendation_id < first_id, impressions.c.answered_at < before)
+            .where(
+                impressions.c.recommendation_id < packed_id(first_id),
+                impressions.c.answered_at < before,
+            )
             .order_by(impressions.c.recommendation_id)
             .limit(limit)
         )
@@ -249,11 +229,7 @@ class Impressions:
             return read_shown(connection, self._dataset_group, at)
 
 
-_BARE = [
-    column
-    for column in impressions.columns
-    if column.key not in {"item_ids", "propensities", "factors"}
-]
+_BARE = [column for column in impressions.columns if column.key != "places"]
 _NAMES = [column.key for column in impressions.columns]
 _PAGES_BY = {
     name: PreparedSelect(
@@ -272,22 +248,50 @@ _PAGES_BY = {
 }
 
 
+_COPIED = (
+    "question",
+    "user_id",
+    "session_id",
+    "answered_at",
+    "as_of",
+    "solution_version",
+    "dataset_group",
+)
+
+
+def _row(shown: Impression, packer: Packer) -> dict[str, Any]:
+    # Not asdict: it copies every value deeply, and this runs once per answer.
+    row = {name: getattr(shown, name) for name in _COPIED}
+    row["recommendation_id"] = packed_id(shown.recommendation_id)
+    row["animal_ids"] = None if shown.animal_ids is None else packer.packed(shown.animal_ids)
+    row["places"] = packer.packed((shown.item_ids, shown.propensities, shown.factors))
+    return row
+
+
 def _impression(row: RowMapping | Mapping[str, Any]) -> Impression:
-    decoded = {
-        name: None if row[name] is None else decode(row[name]) for name, decode in _DECODERS.items()
-    }
-    return Impression(**{**row, **decoded})
+    items, propensities, factors = _DECODE_PLACES(unpacked(row["places"]))
+    animals = row["animal_ids"]
+    return Impression(
+        **{name: row[name] for name in _COPIED},
+        recommendation_id=unpacked_id(row["recommendation_id"]),
+        item_ids=items,
+        propensities=propensities,
+        animal_ids=None if animals is None else _DECODE_ANIMALS(unpacked(animals)),
+        factors=factors,
+    )
 
 
-def _places(animal_ids: str) -> tuple[tuple[str, ...], ...]:
-    return tuple(map(_shared, _DECODE_ANIMALS(animal_ids)))
+def _bare_page(row: RowMapping) -> Impression:
+    places = _DECODE_ANIMALS(unpacked(row["animal_ids"]))
+    return Impression(
+        **{name: row[name] for name in _COPIED},
+        recommendation_id=unpacked_id(row["recommendation_id"]),
+        item_ids=(),
+        animal_ids=tuple(map(_shared, places)),
+    )
 
 
 @lru_cache(maxsize=262_144)
 def _shared(animal_ids: tuple[str, ...]) -> tuple[str, ...]:
     """The same value, which all pages with these animals at a place share."""
     return animal_ids
-
-
-def _encoded(value: object) -> str | None:
-    return None if value is None else _ENCODE(value).decode()

@@ -4,7 +4,7 @@ SQLAlchemy has an `INSERT … ON CONFLICT` for each dialect; here is one for bot
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Table, func
 from sqlalchemy.dialects import postgresql, sqlite
@@ -13,6 +13,8 @@ from pawsonalize.domain.event_types import SEPARATORS, EventTypes
 from pawsonalize.storage.tables import events
 
 _IDS_AT_ONCE = 500
+
+_Id = TypeVar("_Id", str, bytes)
 
 Insert = sqlite.Insert | postgresql.Insert
 
@@ -45,7 +47,7 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
     connection.execute(statement, list(last_of_each.values()))
 
 
-def in_parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+def in_parts(ids: Sequence[_Id]) -> Iterator[Sequence[_Id]]:
     """The ids in their order, as many at a time as one statement can take."""
     return (ids[start : start + _IDS_AT_ONCE] for start in range(0, len(ids), _IDS_AT_ONCE))
 

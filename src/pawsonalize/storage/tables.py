@@ -7,6 +7,7 @@ from sqlalchemy import (
     Float,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -166,28 +167,27 @@ animal_changes = Table(
     Column("revision", BigInteger, nullable=False, index=True),
 )
 
+# The ids are packed, and what was shown is compressed: see `packing.py`.
 impressions = Table(
     "impressions",
     metadata,
-    Column("recommendation_id", Text, primary_key=True),
+    Column("recommendation_id", LargeBinary, primary_key=True),
     Column("question", Text, nullable=False),
     Column("user_id", Text),
     Column("session_id", Text),
     Column("answered_at", BigInteger, nullable=False),
     Column("as_of", BigInteger, nullable=False),
     Column("solution_version", Text, nullable=False),
-    Column("item_ids", Text, nullable=False),
-    Column("propensities", Text),
     _dataset_group(),
-    Column("animal_ids", Text),
-    Column("factors", Text),
+    Column("animal_ids", LargeBinary),
+    Column("places", LargeBinary, nullable=False),
 )
-# The pages of animals that a visitor was shown are read for the visitor's next answer.
+# The pages of animals that a visitor was shown are read for the visitor's next answer. Answers of
+# all dataset groups share these indexes: few visitors are in two.
 for _visitor in ("user_id", "session_id"):
     Index(
         f"pages_by_{_visitor.removesuffix('_id')}",
         impressions.c[_visitor],
-        impressions.c.dataset_group,
         impressions.c.as_of,
         sqlite_where=impressions.c.animal_ids.is_not(None),
         postgresql_where=impressions.c.animal_ids.is_not(None),
@@ -196,7 +196,6 @@ for _visitor in ("user_id", "session_id"):
 # All pages of animals are read in the order of their ids, which is that of time.
 Index(
     "pages_in_order",
-    impressions.c.dataset_group,
     impressions.c.recommendation_id,
     sqlite_where=impressions.c.animal_ids.is_not(None),
     postgresql_where=impressions.c.animal_ids.is_not(None),
@@ -247,6 +246,22 @@ archive_segments = Table(
     Column("rows", BigInteger, nullable=False),
     Column("key", Text, nullable=False, unique=True),
     Column("sha256", Text),
+)
+
+# Objects whose rows are in another one by now, and since when.
+archive_leftovers = Table(
+    "archive_leftovers",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("since", BigInteger, nullable=False),
+)
+
+# Offsets of the log that mean something: so far one, up to which events have left the table.
+log_marks = Table(
+    "log_marks",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("offset", BigInteger, nullable=False),
 )
 
 deliveries = Table(

@@ -311,3 +311,15 @@ def test_a_notifier_that_breaks_in_a_way_nobody_foresaw_is_retried_like_any_othe
     assert failed.last_error == "ZeroDivisionError: run-1:not-promoted"
     assert failed.next_attempt_at is not None
     assert T0 < failed.next_attempt_at <= T0 + 10 * SECOND
+
+
+def test_old_deliveries_are_forgotten_unless_an_attempt_is_yet_to_come(
+    deliveries: Deliveries,
+) -> None:
+    done = Delivery(news(1), "webhook", next_attempt_at=None, delivered_at=T0)
+    given_up = Delivery(news(2), "webhook", next_attempt_at=None, last_error="no")
+    waiting, young = Delivery(news(3), "webhook"), replace(done, notification=news(DAY))
+    deliveries.add([done, given_up, waiting, young])
+    assert deliveries.forget(T0 + DAY) == 2
+    left = [delivery.notification.notification_id for delivery in deliveries.newest(9)]
+    assert left == [f"news-{DAY}", "news-3"]

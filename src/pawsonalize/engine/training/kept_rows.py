@@ -98,6 +98,18 @@ class KeptRows:
             said=_joined(self.said, said),
         )
 
+    def newest(self, count: int) -> "KeptRows":
+        """The last so many rows, and the names that they use."""
+        if count >= len(self):
+            return self
+        last = slice(len(self) - count, len(self))
+        visitors, visitor = _recoded(self.visitors, self.visitor[last])
+        item_ids, item = _recoded(self.item_ids, self.item[last])
+        event_types, event_type = _recoded(self.event_types, self.event_type[last])
+        told, said = _recoded(self.told, self.said[last])
+        columns = (visitor, item, event_type, self.time[last], self.value[last], said)
+        return KeptRows(visitors, item_ids, event_types, told, *columns)
+
     def sent_by(self, moment: int) -> Iterator[TrainingRow]:
         """The rows with `sent_at <= moment`, each visitor under their digest."""
         there = np.flatnonzero(self.time <= moment)
@@ -170,6 +182,17 @@ def digest(key: str) -> str:
     return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
+def _recoded(
+    names: tuple[str, ...], codes: NDArray[np.int32]
+) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    """The names that the codes use, in the order in which they are used; -1 stays -1."""
+    used, first = np.unique(codes[codes >= 0], return_index=True)
+    used = used[np.argsort(first)]
+    new = np.full(len(names) + 1, -1, np.int32)
+    new[used] = np.arange(len(used), dtype=np.int32)
+    return tuple(names[code] for code in used.tolist()), new[codes]
+
+
 def _text(digest: int) -> str:
     return f"{digest:016x}"
 
@@ -211,8 +234,8 @@ def rows_since(
 
 
 def _rows(log: EventLog, after: int, through: int, progress: Progress) -> Iterator[TrainingRow]:
-    done = 0
+    done, there = 0, through - max(after, log.forgotten_through())
     for batch in log.training_rows(through, _END_OF_TIME, after=after):
         yield from batch
         done += len(batch)
-        progress(min(done, through - after), through - after)
+        progress(min(done, there), there)

@@ -87,10 +87,16 @@ def rows_beyond(
     through: int,
     progress: Progress = silent,
 ) -> KeptRows:
-    """The rows up to the offset; all are read again if the version's artefact keeps none."""
+    """The rows up to the offset that the log still has.
+
+    All are read again if the version's artefact keeps none.
+    """
     if kept is None:
         return rows_through(log, reader, through, progress)
-    return rows_since(kept, version.log_offset, log, reader, through, progress)
+    rows = rows_since(kept, version.log_offset, log, reader, through, progress)
+    if not log.forgotten_through():
+        return rows
+    return rows.newest(log.rows_through(through))  # those that left the log are the oldest
 
 
 _PROBLEM = "refresh of counts"

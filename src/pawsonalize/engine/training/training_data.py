@@ -275,7 +275,7 @@ def _chosen(
 
 
 def _rows(log: EventLog, after: int, cut: Cut, progress: Progress) -> Iterator[TrainingRow]:
-    done = after
+    done = max(after, log.forgotten_through())
     for batch in log.training_rows(cut.log_offset, cut.as_of, after=after):
         yield from batch
         done += len(batch)

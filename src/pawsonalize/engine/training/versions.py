@@ -145,11 +145,16 @@ class SolutionVersions:
                 Solution, name, lambda one: moved(one, Status.DELETE_PENDING), now
             )
         for version in list(self._registry.all(SolutionVersion, parent=name)):
-            self._registry.delete(SolutionVersion, version.name)
-            if version.artefact is not None:
-                self._artefacts.remove(version.artefact)
-                RefreshedArtefacts(self._artefacts).remove(version.name)
+            self.delete(version.name)
         self._registry.delete(Solution, name)
+
+    def delete(self, name: str) -> None:
+        """Delete a version with its artefacts; Conflict that names what must go first."""
+        version = self.get(name)
+        self._registry.delete(SolutionVersion, name)
+        if version.artefact is not None:
+            self._artefacts.remove(version.artefact)
+            RefreshedArtefacts(self._artefacts).remove(name)
 
     def _wanted(
         self,

@@ -1,14 +1,16 @@
 """Rows of the log as an archive's objects: what shares an object, its name, its bytes.
 
 `2026/11/24/15/events-{first offset}-{last offset}.jsonl.zst`: the folder is the hour of
-`received_at` in UTC, and the name alone says where the rows belong.
+`received_at` in UTC, and the name alone says where the rows belong. Once the day is over, objects
+of the whole day, `2026/11/24/events-{first}-{last}-{digest}.jsonl.zst`, take the place of those of
+its hours. The digest keeps writers who read different rows from writing over each other.
 
 The same rows always give the same bytes, so that writers need not agree on who writes.
 """
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby, pairwise
@@ -18,10 +20,13 @@ import zstandard
 
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event, LoggedEvent
-from pawsonalize.domain.times import SECOND
+from pawsonalize.domain.times import DAY, HOUR, SECOND
 from pawsonalize.storage.archive_ledger import Segment
 
-_KEY = re.compile(r"(\d{4}/\d\d/\d\d/\d\d)/events-(\d{20})-(\d{20})\.jsonl\.zst", re.ASCII)
+_KEY = re.compile(
+    r"(\d{4}/\d\d/\d\d(?:/\d\d)?)/events-(\d{20})-(\d{20})(?:-[0-9a-f]{16})?\.jsonl\.zst", re.ASCII
+)
+_DAY, _HOUR = "%Y/%m/%d", "%Y/%m/%d/%H"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,8 @@ class ObjectName:
     """A key, taken apart; offsets `first` to `last`, inclusive."""
 
     key: str
-    hour: str
+    folder: str
+    """The hour or the day in which its events were received."""
     first: int
     last: int
 
@@ -39,10 +45,42 @@ class ObjectName:
         match = _KEY.fullmatch(key)
         return match and cls(key, match[1], int(match[2]), int(match[3]))
 
+    @property
+    def day(self) -> str:
+        """The folder of its day."""
+        return "/".join(self.folder.split("/")[:3])
+
+    @property
+    def is_of_a_day(self) -> bool:
+        """Whether it took the place of objects of hours."""
+        return self.folder == self.day
+
+    @property
+    def ends(self) -> int:
+        """The moment before which all its events were received."""
+        if self.is_of_a_day:
+            return _moment(self.folder, _DAY) + DAY
+        return _moment(self.folder, _HOUR) + HOUR
+
+    def covers(self, other: "ObjectName") -> bool:
+        """Whether it took the place of the other."""
+        inside = self.first <= other.first and other.last <= self.last
+        return inside and self.is_of_a_day and self.day == other.day
+
+
+def _moment(folder: str, form: str) -> int:
+    return round(datetime.strptime(folder, form).replace(tzinfo=UTC).timestamp()) * SECOND
+
 
 def hour_of(moment: int) -> str:
     """The folder of a moment."""
-    return datetime.fromtimestamp(moment // SECOND, UTC).strftime("%Y/%m/%d/%H")
+    return datetime.fromtimestamp(moment // SECOND, UTC).strftime(_HOUR)
+
+
+def key_of(folder: str, first: int, last: int, sha256: str = "") -> str:
+    """The key of the object of these offsets; that of a day has a part of its digest."""
+    mark = f"-{sha256[:16]}" if sha256 else ""
+    return f"{folder}/events-{first:020d}-{last:020d}{mark}.jsonl.zst"
 
 
 def segments_of(rows: Sequence[LoggedEvent]) -> list[Segment]:
@@ -51,8 +89,7 @@ def segments_of(rows: Sequence[LoggedEvent]) -> list[Segment]:
     for hour, run in groupby(rows, lambda row: hour_of(row.event.received_at)):
         offsets = [row.offset for row in run]
         first, last = offsets[0], offsets[-1]
-        key = f"{hour}/events-{first:020d}-{last:020d}.jsonl.zst"
-        segments.append(Segment(first, last, len(offsets), key))
+        segments.append(Segment(first, last, len(offsets), key_of(hour, first, last)))
     return segments
 
 
@@ -89,11 +126,25 @@ _DECODER = msgspec.json.Decoder(_Row)
 
 def encode(rows: Sequence[LoggedEvent]) -> bytes:
     """The bytes of an object."""
-    lines = _ENCODER.encode_lines(
+    return _compressor().compress(_lines(rows))
+
+
+def join(parts: Iterable[Sequence[LoggedEvent]]) -> bytes:
+    """The bytes of one object of the rows of several, which are in memory one after the other."""
+    compressor = _compressor().compressobj()
+    joined = [compressor.compress(_lines(rows)) for rows in parts]
+    return b"".join((*joined, compressor.flush()))
+
+
+def _lines(rows: Sequence[LoggedEvent]) -> bytes:
+    return _ENCODER.encode_lines(
         [_Row(row.offset, *(getattr(row.event, column) for column in _COLUMNS)) for row in rows]
     )
+
+
+def _compressor() -> zstandard.ZstdCompressor:
     # The checksum lets a reader see a flipped bit without any ledger.
-    return zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress(lines)
+    return zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
 
 
 def decode(name: ObjectName, data: bytes) -> list[LoggedEvent]:
@@ -110,8 +161,8 @@ def decode(name: ObjectName, data: bytes) -> list[LoggedEvent]:
         raise CorruptArtefact(f"{name.key} holds rows twice or out of order")
     if rows and not name.first <= rows[0].offset <= rows[-1].offset <= name.last:
         raise CorruptArtefact(f"{name.key} holds offsets that its name does not cover")
-    if any(hour_of(row.event.received_at) != name.hour for row in rows):
-        raise CorruptArtefact(f"{name.key} holds events of another hour")
+    if any(not hour_of(row.event.received_at).startswith(name.folder) for row in rows):
+        raise CorruptArtefact(f"{name.key} holds events of another hour or day")
     return rows
 
 

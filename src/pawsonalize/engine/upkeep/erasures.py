@@ -5,16 +5,16 @@ of the same user are new, and stay.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import blake2b
 
 import msgspec
 
 from pawsonalize.archive.base import ObjectStore
-from pawsonalize.domain.errors import CorruptArtefact
+from pawsonalize.domain.errors import CorruptArtefact, NotFound
 from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest, encode
-from pawsonalize.storage.archive_ledger import ArchiveLedger
+from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
 
 FOLDER = "erasures"
 
@@ -87,22 +87,27 @@ def erase_archived(objects: ObjectStore, ledger: ArchiveLedger, erasures: Sequen
 
     The ledger learns the new bytes. Interrupted, it is done again from the beginning.
     """
-    erased = 0
+    erased, vanished = 0, False
     segments = {segment.key: segment for segment in ledger.segments()}
     for key in sorted(objects.list()):
         name = ObjectName.parse(key)
         if name is None:
             continue
-        rows = decode(name, objects.get(key))
+        try:
+            rows = decode(name, objects.get(key))
+        except NotFound:  # by now a larger object holds its rows
+            vanished = True
+            continue
         kept = without(rows, erasures)
         if len(kept) == len(rows):
             continue
         data = encode(kept)
         objects.replace(key, data)
-        if (segment := segments.get(key)) is not None and segment.sha256 is not None:
-            ledger.confirm(replace(segment, rows=len(kept), sha256=digest(data)))
+        segment = segments.get(key)
+        if segment is None or segment.sha256 is not None:  # else the archiver still writes it
+            ledger.confirm(Segment(name.first, name.last, len(kept), key, digest(data)))
         erased += len(rows) - len(kept)
-    return erased
+    return erased + (erase_archived(objects, ledger, erasures) if vanished else 0)
 
 
 def without(rows: Sequence[LoggedEvent], erasures: Sequence[Erasure]) -> list[LoggedEvent]:

@@ -2,6 +2,7 @@
 
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import Conflict, CorruptArtefact
+from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.engine.resources.job_table import Progress, silent
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest
 from pawsonalize.engine.upkeep.erasures import Erasures, erase_archived
@@ -24,12 +25,15 @@ def replay(
     """
     # First: an object from before an erasure, out of a backup say, must not undo it.
     erase_archived(objects, ledger, Erasures(objects).all())
-    names = _in_log_order(objects)
+    names, covered = _in_log_order(objects)
     _refuse_unless_empty(log, ledger, names)
+    ledger.note_leftovers([name.key for small in covered.values() for name in small], 0)
     restored = 0
     for done, name in enumerate(names, start=1):
         data = objects.get(name.key)
         rows = decode(name, data)
+        for small in covered.get(name, ()):
+            _check_covered(small, objects, rows)
         segment = Segment(name.first, name.last, len(rows), name.key, digest(data))
         # Before the rows: an archiver that runs meanwhile must not plan them anew.
         _adopt(ledger, segment)
@@ -39,18 +43,37 @@ def replay(
     return restored
 
 
-def _in_log_order(objects: ObjectStore) -> list[ObjectName]:
+def _in_log_order(
+    objects: ObjectStore,
+) -> tuple[list[ObjectName], dict[ObjectName, list[ObjectName]]]:
+    """The objects to restore, and those that one of them covers: somebody died deleting them."""
     parsed = (ObjectName.parse(key) for key in objects.list())
-    names = sorted((name for name in parsed if name is not None), key=lambda name: name.first)
-    last = 0
-    for name in names:
-        if not last < name.first <= name.last:
-            raise CorruptArtefact(
-                f"{name.key} overlaps the object before it: the folder mixes two archives; move"
-                " the objects of one of them away"
-            )
-        last = name.last
-    return names
+    found = (name for name in parsed if name is not None)
+    names: list[ObjectName] = []
+    covered: dict[ObjectName, list[ObjectName]] = {}
+    for name in sorted(found, key=lambda name: (name.first, -name.last, name.folder)):
+        if names and names[-1].covers(name):
+            covered.setdefault(names[-1], []).append(name)
+            continue
+        if not (names[-1].last if names else 0) < name.first <= name.last:
+            raise _mixed(name)
+        names.append(name)
+    return names, covered
+
+
+def _check_covered(small: ObjectName, objects: ObjectStore, rows: list[LoggedEvent]) -> None:
+    """CorruptArtefact if the small object holds anything that these rows lack."""
+    there = {row.offset: row.event for row in rows}
+    held = decode(small, objects.get(small.key))
+    if any(there.get(row.offset) != row.event for row in held):
+        raise _mixed(small)
+
+
+def _mixed(name: ObjectName) -> CorruptArtefact:
+    return CorruptArtefact(
+        f"{name.key} overlaps the object before it: the folder mixes two archives; move the"
+        " objects of one of them away"
+    )
 
 
 def _refuse_unless_empty(log: EventLog, ledger: ArchiveLedger, names: list[ObjectName]) -> None:

@@ -1,10 +1,20 @@
-"""Answers are kept for a time, and then deleted."""
+"""Answers, events and archived events are kept for a time, and then deleted."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import structlog
 
+from pawsonalize.archive.base import ObjectStore
+from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.names import first_recommendation_id
+from pawsonalize.engine.upkeep.archived_rows import ObjectName
+from pawsonalize.engine.upkeep.verification import differences
+from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
+from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import Impressions
+from pawsonalize.storage.log_start import LogStart
 
 _AT_ONCE = 2_000  # in one transaction, so that events wait for none of them
 
@@ -29,3 +39,78 @@ class AnswerRetention:
         if deleted:
             log.info("old answers deleted", count=deleted, days=self._days)
         return deleted
+
+
+@dataclass(frozen=True, slots=True)
+class EventRetention:
+    """Lets events leave the table that were received more than `days` ago; 0 keeps them for ever.
+
+    They leave in the order of the log, object by object of the archive, and only after the object
+    was read back and holds each of them.
+    """
+
+    log: EventLog
+    start: LogStart
+    ledger: ArchiveLedger
+    objects: ObjectStore
+    days: int
+    stopped: Callable[[], bool] = lambda: False
+
+    def forget_old(self, now: int) -> int:
+        """Delete what is too old by now; returns how many events those were.
+
+        CorruptArtefact if the archive does not hold what is next: that stays, with all after it.
+        """
+        deleted = 0
+        for segment in self._old(now) if self.days else ():
+            for problem in differences(self.log, self.objects, segment, segment.first - 1):
+                if not self.ledger.has(segment):  # it was written again or joined meanwhile
+                    return deleted
+                raise CorruptArtefact(
+                    f"the archive's object {segment.key} {problem}. Events stay in the table until"
+                    " it is whole: bring it back from a copy, or run `pawsonalize archive mend`"
+                )
+            while not self.stopped() and (found := self.start.forget(segment.last, _AT_ONCE)):
+                deleted += found
+            if self.stopped():
+                break
+        if deleted:
+            log.info("old events left the table", count=deleted, days=self.days)
+        return deleted
+
+    def _old(self, now: int) -> Iterator[Segment]:
+        """The archived segments that are wholly too old, up to the first that is not."""
+        before = now - self.days * DAY
+        for segment in self.ledger.segments(self.log.forgotten_through()):
+            name = ObjectName.parse(segment.key)
+            if segment.sha256 is None or name is None or name.ends > before:
+                return
+            yield segment
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveRetention:
+    """Lets the archive's objects go whose events were received more than `days` ago.
+
+    0 keeps them for ever. No object goes while an event of it is in the table.
+    """
+
+    log: EventLog
+    ledger: ArchiveLedger
+    days: int
+
+    def forget_old(self, now: int) -> int:
+        """Let go what is too old by now; returns how many objects those were."""
+        if not self.days:
+            return 0
+        dropped, forgotten = 0, self.log.forgotten_through()
+        # The last one stays: the ledger knows by it how far the log was archived.
+        for segment in self.ledger.segments()[:-1]:
+            name = ObjectName.parse(segment.key)
+            if name is None or name.ends > now - self.days * DAY or segment.last > forgotten:
+                break
+            self.ledger.drop(segment, now)
+            dropped += 1
+        if dropped:
+            log.info("old archive objects let go", count=dropped, days=self.days)
+        return dropped

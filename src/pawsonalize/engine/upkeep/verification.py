@@ -2,7 +2,8 @@
 
 Offsets have gaps: a write that was rolled back leaves one, and so does an erased user. So the check
 is not on numbers but on rows. Every row of the log up to a segment's last offset lies in exactly
-one segment, and the segment's object holds it unchanged.
+one segment, and the segment's object holds it unchanged. Rows that left the log, because they were
+too old to be kept, are in the archive alone.
 """
 
 from collections.abc import Iterator
@@ -61,8 +62,9 @@ def verify(
         if segment.first <= after:
             findings.append(ArchiveFinding(segment.key, f"overlaps offsets up to {after}"))
         if segment.sha256 is not None:
-            problems = _problems(log, objects, segment, after)
-            findings += [ArchiveFinding(segment.key, problem) for problem in problems]
+            problems = list(differences(log, objects, segment, after))
+            if problems and ledger.has(segment):  # else it was joined to others meanwhile
+                findings += [ArchiveFinding(segment.key, problem) for problem in problems]
         after = segment.last
         on_progress(done, len(segments))
     findings += _unknown(ledger, objects)
@@ -77,7 +79,7 @@ def verify(
     )
 
 
-def _problems(log: EventLog, objects: ObjectStore, segment: Segment, after: int) -> Iterator[str]:
+def differences(log: EventLog, objects: ObjectStore, segment: Segment, after: int) -> Iterator[str]:
     """What is wrong with an object that holds the log's rows since the segment before it."""
     name = ObjectName.parse(segment.key)
     try:
@@ -96,22 +98,28 @@ def _problems(log: EventLog, objects: ObjectStore, segment: Segment, after: int)
         return
     if len(rows) != segment.rows:
         yield f"holds {len(rows)} rows where the ledger counts {segment.rows}"
-    yield from _differences(rows, _rows_of(log, after, segment.last))
+    yield from _differences(rows, log, after, segment.last)
 
 
-def _differences(archived: list[LoggedEvent], logged: Iterator[LoggedEvent]) -> Iterator[str]:
+def _differences(
+    archived: list[LoggedEvent], log: EventLog, after: int, through: int
+) -> Iterator[str]:
     held = {row.offset: row.event for row in archived}
     missing, changed = [], []
-    for row in logged:
+    for row in _rows_of(log, after, through):
         event = held.pop(row.offset, None)
         if event is None:
             missing.append(row.offset)
         elif event != row.event:
             changed.append(row.offset)
+    forgotten = log.forgotten_through()  # not before: rows may be leaving right now
     for offsets, problem in (
         (missing, "lacks rows that the log has"),
         (changed, "has rows that differ from the log's"),
-        (list(held), "has rows erased from the log or of another segment"),
+        (
+            [one for one in held if one > forgotten],
+            "has rows erased from the log or of another segment",
+        ),
     ):
         if offsets:
             yield f"{problem}: {len(offsets)}, the first at offset {offsets[0]}"
@@ -126,5 +134,5 @@ def _rows_of(log: EventLog, after: int, through: int) -> Iterator[LoggedEvent]:
 def _unknown(ledger: ArchiveLedger, objects: ObjectStore) -> list[ArchiveFinding]:
     listed = sorted(key for key in objects.list() if not is_erasure(key))
     # Read after the listing: an object is planned before it is written.
-    known = {segment.key for segment in ledger.segments()}
+    known = {segment.key for segment in ledger.segments()} | set(ledger.leftovers())
     return [ArchiveFinding(key, "is not in the ledger") for key in listed if key not in known]

@@ -166,3 +166,20 @@ def test_a_bound_sessions_rows_are_its_users_even_if_the_user_is_new() -> None:
     users = [row[0] for row in kept.plus(new, {"1": "eve", "9": "bob"}).sent_by(9)]
     assert users[0] == users[2] != users[1]
     assert len(set(chain(users))) == 2
+
+
+def test_the_newest_rows_keep_only_the_names_that_they_use() -> None:
+    rows = kept_rows(
+        [
+            ("u:ann", "a", "view", 1, None, '{"device": "phone"}'),
+            ("u:bob", "b", "like", 2, 3.0, None),
+            ("u:eve", "c", "view", 3, None, '{"device": "tablet"}'),
+        ]
+    )
+    newest = rows.newest(2)
+    assert (len(newest.visitors), newest.item_ids) == (2, ("b", "c"))
+    assert newest.event_types == ("like", "view")
+    assert newest.told == ('{"DEVICE":"tablet"}',)
+    assert list(newest.sent_by(9)) == list(rows.sent_by(9))[1:]
+    assert rows.newest(9) is rows
+    assert rows.newest(0).item_ids == ()

@@ -11,7 +11,7 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
+from pawsonalize.engine.resources.solutions import Cut, SolutionVersion, TrainingMode
 from pawsonalize.engine.serving.exploration import Exposure
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.served import (
@@ -31,6 +31,7 @@ from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import Impressions
+from pawsonalize.storage.log_start import LogStart
 from tests.event_data import T0, event
 
 NOW = T0 + 1000
@@ -103,6 +104,30 @@ def test_a_fold_is_what_a_training_of_that_moment_would_be(
     for name, array in whole.arrays().items():
         assert array.tobytes() == arrays[name].tobytes(), name
     assert folder.refresh(version.name, NOW) is None, "it is refreshed already"
+
+
+@pytest.mark.parametrize("recipe", [name for name in RECIPES if name != "next-best-action"])
+def test_events_that_left_the_log_leave_the_counts_of_the_next_fold_and_update(
+    world: World,
+    folder: CountRefresher,
+    artefacts: ArtefactStore,
+    database: Database,
+    versions: SolutionVersions,
+    trainer: Trainer,
+    recipe: str,
+) -> None:
+    version = world.serve(recipe)
+    LogStart(database).forget(3, 99)
+    world.see(NEW, "2-B-1-1")
+    counts = folder.refresh(version.name, NOW)
+    assert counts is not None
+    updating = versions.create("recommender", as_of=NOW, now=NOW, mode=TrainingMode.UPDATE)
+    assert trainer.train(updating.name).events == 8
+    whole = load_model(artefacts, world.train(recipe)).arrays()
+    for location in (counts.location, updating.name):
+        _card, arrays = artefacts.load(location)
+        for name, array in whole.items():
+            assert array.tobytes() == arrays[name].tobytes(), name
 
 
 def test_a_version_of_old_that_kept_no_rows_is_folded_from_the_whole_log(

@@ -60,7 +60,7 @@ def test_a_truncated_or_extended_object_is_seen(cut: int) -> None:
 
 
 def test_rows_that_the_name_does_not_promise_are_seen() -> None:
-    elsewhere = ObjectName(KEY, NAME.hour, 4, 9)
+    elsewhere = ObjectName(KEY, NAME.folder, 4, 9)
     another_hour = ObjectName(KEY, "2026/11/24/16", 3, 9)
     for name, rows in (
         (elsewhere, ROWS),

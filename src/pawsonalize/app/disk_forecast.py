@@ -1,0 +1,134 @@
+"""How much a day adds to the disk, measured on what is stored, and when the disk would be full."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.domain.times import DAY
+from pawsonalize.engine.resources.names import first_recommendation_id
+from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
+from pawsonalize.engine.resources.status import Status
+from pawsonalize.engine.upkeep.archived_rows import ObjectName
+from pawsonalize.settings import Settings
+from pawsonalize.storage.archive_ledger import Segment
+from pawsonalize.storage.file_size import FileSize
+from pawsonalize.storage.table_sizes import TableSizes
+
+FEW_DAYS = 30
+"""With less than that, somebody has to do something."""
+
+_MEASURED_DAYS = 7
+_FORESEEN_DAYS = 3650
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """What a day adds of one kind, in bytes; `days` is after how many it is full, None: never.
+
+    A kind is full when retention deletes as much as comes.
+    """
+
+    kind: str
+    per_day: float
+    days: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DiskForecast:
+    """The growths and the bytes that are free for them."""
+
+    growths: tuple[Growth, ...]
+    free: int
+
+    @property
+    def per_day(self) -> float:
+        """The bytes that a day adds now."""
+        return sum(one.per_day for one in self.growths if one.days is None or one.days >= 1)
+
+    @property
+    def days_left(self) -> int | None:
+        """After how many days the disk is full; None if that is more than ten years away."""
+        free = float(self.free)
+        for day in range(_FORESEEN_DAYS):
+            free -= sum(g.per_day for g in self.growths if g.days is None or day < g.days)
+            if free < 0:
+                return day
+        return None
+
+
+def forecast(settings: Settings, adapters: Adapters, now: int) -> DiskForecast | None:
+    """What the last seven days foretell; None before a first day is stored."""
+    segments = adapters.ledger.segments()
+    names = [name for one in segments if (name := ObjectName.parse(one.key)) is not None]
+    if not names or names[0].ends > now - DAY:
+        return None
+    measuring = _Measuring(settings, adapters, now, segments, (now - names[0].ends) / DAY)
+    size = FileSize.of(adapters.database)
+    free = shutil.disk_usage(settings.data_dir).free + (0 if size is None else size.free)
+    return DiskForecast(tuple(measuring.growths()), free)
+
+
+@dataclass(frozen=True, slots=True)
+class _Measuring:
+    settings: Settings
+    adapters: Adapters
+    now: int
+    segments: Sequence[Segment]
+    age_days: float
+
+    def growths(self) -> Iterator[Growth]:
+        keeps = self.settings
+        if keeps.database_url == "":
+            yield Growth("events", self._events(), self._full(keeps.event_days, self.age_days))
+            yield self._answers()
+        if "://" not in keeps.archive:
+            size = sum(_size(Path(keeps.archive) / one.key) for one in self._recent())
+            days = self._full(keeps.archive_days, self.age_days)
+            yield Growth("archive", size / self._span, days)
+        yield self._models()
+
+    @property
+    def _span(self) -> float:
+        return min(_MEASURED_DAYS, max(1.0, self.age_days))
+
+    def _recent(self) -> list[Segment]:
+        since = self.now - _MEASURED_DAYS * DAY
+        named = ((one, ObjectName.parse(one.key)) for one in self.segments)
+        return [one for one, name in named if name is not None and name.ends > since]
+
+    def _full(self, kept_days: int, age_days: float) -> float | None:
+        return max(0.0, kept_days - age_days) if kept_days else None
+
+    def _events(self) -> float:
+        rows = sum(one.rows for one in self._recent())
+        return TableSizes(self.adapters.database).events().per_row * rows / self._span
+
+    def _answers(self) -> Growth:
+        sizes = TableSizes(self.adapters.database)
+        first = sizes.first_answer_at()
+        age = 0.0 if first is None else (self.now - first) / DAY
+        since = first_recommendation_id(self.now - _MEASURED_DAYS * DAY)
+        per_day = sizes.answers_since(since) / min(_MEASURED_DAYS, max(1.0, age))
+        bytes_a_day = per_day * sizes.answers().per_row
+        return Growth("answers", bytes_a_day, self._full(self.settings.impression_days, age))
+
+    def _models(self) -> Growth:
+        """Full when each solution has as many versions as are kept."""
+        since, registry = self.now - _MEASURED_DAYS * DAY, self.adapters.registry
+        versions = [one for one in registry.all(SolutionVersion) if one.status is Status.ACTIVE]
+        new = [one for one in versions if one.created_at > since]
+        size = sum(_size(self.settings.models_dir / (one.artefact or "")) for one in new)
+        kept = self.settings.keep_versions * sum(1 for _ in registry.all(Solution))
+        coming = max(0, kept - len(versions))
+        days = coming / (len(new) / self._span) if new else 0.0
+        per_day = size / self._span
+        return Growth("models", per_day, days if self.settings.keep_versions else None)
+
+
+def _size(path: Path) -> int:
+    """The bytes of a file, or of the files of a folder; 0 if it is gone."""
+    if path.is_file():
+        return path.stat().st_size
+    return sum(one.stat().st_size for one in path.iterdir()) if path.is_dir() else 0

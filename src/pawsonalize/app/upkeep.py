@@ -1,0 +1,86 @@
+"""What keeps the disk small, over the adapters: each by its name, to be done again and again."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from pawsonalize import clock
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.domain.times import DAY
+from pawsonalize.engine.resources.datasets import DatasetImportJob
+from pawsonalize.engine.resources.jobs import (
+    BatchInferenceJob,
+    BatchSegmentJob,
+    DataDeletionJob,
+    DatasetExportJob,
+)
+from pawsonalize.engine.training.old_versions import VersionRetention
+from pawsonalize.engine.upkeep.compaction import Compaction
+from pawsonalize.engine.upkeep.leftovers import FileRetention, JobRetention
+from pawsonalize.engine.upkeep.retention import AnswerRetention, ArchiveRetention, EventRetention
+from pawsonalize.settings import Settings
+from pawsonalize.storage.file_size import tidy
+from pawsonalize.storage.log_start import LogStart
+
+_JOBS = (
+    DatasetImportJob,
+    DatasetExportJob,
+    BatchInferenceJob,
+    BatchSegmentJob,
+    DataDeletionJob,
+)
+_DAYS_AT_ONCE = 20  # a long archive of before is compacted in parts, so that other work has turns
+Upkeep = tuple[str, Callable[[], object]]
+
+
+def upkeep(
+    settings: Settings, adapters: Adapters, stopped: Callable[[], bool] = lambda: False
+) -> Iterator[Upkeep]:
+    """What is old is deleted, the archive compacted, and what is free given back to the disk."""
+    for name, work in _deletions(settings, adapters, stopped):
+        yield name, partial(_at_this_moment, work)
+    yield "give free space back", partial(tidy, adapters.database)
+
+
+def _deletions(
+    settings: Settings, adapters: Adapters, stopped: Callable[[], bool]
+) -> Iterator[tuple[str, Callable[[int], object]]]:
+    log, ledger, objects = adapters.log, adapters.ledger, adapters.objects
+    start = LogStart(adapters.database)
+    answers = AnswerRetention(adapters.impressions, settings.impression_days)
+    yield "delete old answers", answers.forget_old
+    events = EventRetention(log, start, ledger, objects, settings.event_days, stopped)
+    yield "let old events leave the table", events.forget_old
+    archived = ArchiveRetention(log, ledger, settings.archive_days)
+    yield "delete old archive objects", archived.forget_old
+    compaction = Compaction(ledger, objects, stopped=stopped)
+    yield "compact the archive", partial(compaction.compact, at_most=_DAYS_AT_ONCE)
+    versions = VersionRetention(
+        adapters.registry, adapters.versions, adapters.retraining_runs, settings.keep_versions
+    )
+    yield "delete old versions", lambda _now: versions.delete_old()
+    yield "delete old jobs", JobRetention(adapters.registry, _JOBS, settings.job_days).delete_old
+    yield "delete old notifications", partial(_forget_deliveries, settings, adapters)
+    yield "delete old runs", partial(_forget_runs, settings, adapters)
+    yield (
+        "delete old audit entries",
+        lambda now: adapters.audit.forget(now - settings.audit_days * DAY),
+    )
+    for kind, days in (("exports", settings.export_days), ("imports", settings.import_days)):
+        yield f"delete old {kind}", FileRetention(settings.data_dir / kind, days).delete_old
+
+
+def _at_this_moment(work: Callable[[int], object]) -> object:
+    return work(clock.now())
+
+
+def _forget_deliveries(settings: Settings, adapters: Adapters, now: int) -> None:
+    if settings.delivery_days:
+        adapters.deliveries.forget(now - settings.delivery_days * DAY)
+
+
+def _forget_runs(settings: Settings, adapters: Adapters, now: int) -> None:
+    adapters.retraining_runs.forget(now - settings.run_retention_days * DAY)
+
+
+def _forget_audit(settings: Settings, adapters: Adapters, now: int) -> None:
+    adapters.audit.forget(now - settings.audit_days * DAY)

@@ -1,0 +1,41 @@
+"""How long what is stored is kept."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from pawsonalize.domain.errors import InvalidInput
+
+Days = Annotated[int, Meta(ge=0, le=36_500)]
+
+
+class RetentionSettings(msgspec.Struct, frozen=True):
+    """A part of the settings, see `settings.py`; each is a number of days or of versions."""
+
+    event_days: Days = 0
+    """Events are in the table for so many days, and longer in the archive alone; 0: for ever."""
+    archive_days: Days = 0
+    """Archived events are kept for so many days, at least as many as `event_days`; 0: for ever."""
+    impression_days: Days = 180
+    """Answers are kept for so many days, to learn what was shown and chosen; 0: for ever."""
+    keep_versions: Annotated[int, Meta(ge=0)] = 14
+    """So many of a solution's newest versions are kept, and those that are needed; 0: all."""
+    job_days: Days = 90
+    """Records of jobs are deleted so many days after they ended; 0: never."""
+    delivery_days: Days = 90
+    """Notifications that were delivered or given up are kept for so many days; 0: for ever."""
+    run_retention_days: Annotated[int, Meta(ge=1)] = 365
+    """Records of older retrainings are deleted."""
+    export_days: Days = 0
+    """Files in `exports` of the data folder are deleted after so many days; 0: never."""
+    import_days: Days = 0
+    """Files in `imports` of the data folder are deleted after so many days; 0: never."""
+
+    def __post_init__(self) -> None:
+        """Refuse an archive that is to be gone before the events it is to keep."""
+        if self.archive_days and not 0 < self.event_days <= self.archive_days:
+            raise InvalidInput(
+                "archive_days must be at least event_days, which must not be 0: the archive keeps"
+                " what the table has"
+            )

@@ -1,0 +1,67 @@
+"""Where the log begins: older events have left the table."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, delete, exists, select
+
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.statements import in_parts, upsert
+from pawsonalize.storage.tables import events, log_marks, sessions
+
+_FORGOTTEN = "forgotten through"
+_MARK = select(log_marks.c.offset).where(log_marks.c.name == _FORGOTTEN)
+
+
+class LogStart:
+    """Lets the oldest events leave the table, of all dataset groups, in the order of the log."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def forget(self, through: int, limit: int) -> int:
+        """Delete the oldest events up to the offset, at most so many; returns how many.
+
+        A session of which no event is left is bound to nobody any more.
+        """
+        with self._database.writing() as connection:
+            oldest = (
+                select(events.c.offset, events.c.dataset_group, events.c.session_id)
+                .where(events.c.offset <= through)
+                .order_by(events.c.offset)
+                .limit(limit)
+            )
+            rows = connection.execute(oldest).all()
+            last = rows[-1].offset if len(rows) == limit else through
+            if last > forgotten_through(connection):
+                upsert(connection, log_marks, [{"name": _FORGOTTEN, "offset": last}])
+            connection.execute(delete(events).where(events.c.offset <= last))
+            named = {(row.dataset_group, row.session_id) for row in rows if row.session_id}
+            for group in {group for group, _ in named}:
+                ids = sorted(session for of, session in named if of == group)
+                for part in in_parts(ids):
+                    _release(connection, group, part)
+        return len(rows)
+
+
+def forgotten_through(connection: Connection) -> int:
+    """The offset up to which events have left the table."""
+    return connection.scalar(_MARK) or 0
+
+
+def _release(connection: Connection, group: str, session_ids: Sequence[str]) -> None:
+    """Forget whose sessions these are, unless an event of theirs is left."""
+    same = (
+        events.c.session_id == sessions.c.session_id,
+        events.c.dataset_group == sessions.c.dataset_group,
+    )
+    # Two questions, since each has an index.
+    with_user = exists().where(*same, events.c.user_id == sessions.c.user_id)
+    anonymous = exists().where(*same, events.c.user_id.is_(None))
+    connection.execute(
+        delete(sessions).where(
+            sessions.c.dataset_group == group,
+            sessions.c.session_id.in_(session_ids),
+            ~with_user,
+            ~anonymous,
+        )
+    )

@@ -1,0 +1,71 @@
+"""A log with its archive, for tests of what becomes of both."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from pawsonalize.archive.objects import LocalObjects
+from pawsonalize.domain.events import Event, LoggedEvent
+from pawsonalize.domain.times import HOUR
+from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode
+from pawsonalize.engine.upkeep.archiver import Archiver
+from pawsonalize.engine.upkeep.replay import replay
+from pawsonalize.engine.upkeep.verification import verify
+from pawsonalize.storage.archive_ledger import ArchiveLedger
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.log_start import LogStart
+
+MIDNIGHT = 1_795_478_400_000  # 2026-11-24T00:00:00Z
+
+
+def received(number: int, at: int, **fields: Any) -> Event:
+    """An event that came in `at` milliseconds after `MIDNIGHT`."""
+    when = MIDNIGHT + at
+    plain = Event(f"e{number}", f"u{number % 3}", f"s{number % 5}", "view", "2-Pug-1-1", when, when)
+    return replace(plain, **fields)
+
+
+class ArchiveWorld:
+    """One database with its archive folder."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self.database, self.folder = database, folder
+        self.log, self.ledger = EventLog(database), ArchiveLedger(database)
+        self.start, self.objects = LogStart(database), LocalObjects(folder)
+        self.archiver = Archiver(self.log, self.ledger, self.objects, rows_per_object=4)
+
+    def fill(self, hours: int, each: int = 3) -> None:
+        """So many events in each hour from midnight on, archived as they come."""
+        first = self.log.head()
+        for hour in range(hours):
+            numbers = range(first + hour * each, first + (hour + 1) * each)
+            self.log.append([received(n, hour * HOUR + n) for n in numbers])
+            self.archiver.archive_once()
+
+    def logged(self) -> list[LoggedEvent]:
+        """All that is in the table."""
+        return self.log.read(0, self.log.head(), 1_000_000)
+
+    def archived(self) -> list[LoggedEvent]:
+        """All that the ledger says is in the archive."""
+        names = [ObjectName.parse(segment.key) for segment in self.ledger.segments()]
+        return [row for name in names if name for row in decode(name, self.objects.get(name.key))]
+
+    def replayed(self) -> list[LoggedEvent]:
+        """What a replay of the archive's folder restores, into a database of its own."""
+        file = self.folder.parent / f"{uuid4().hex}.sqlite3"
+        other = ArchiveWorld(Database(f"sqlite:///{file}"), self.folder)
+        replay(other.log, other.ledger, other.objects)
+        rows = other.logged()
+        other.database.close()
+        return rows
+
+    def object_keys(self) -> list[str]:
+        """The keys of all objects."""
+        return sorted(self.objects.list())
+
+    def findings(self) -> list[str]:
+        """What a verification says."""
+        return [finding.problem for finding in verify(self.log, self.ledger, self.objects).findings]
