@@ -59,7 +59,7 @@ def fit_ranker(
     linear = fit_linear(train, names)
     trees = grow(train, held, linear, design)
     base = linear.score(held.x)
-    more = np.zeros_like(base) if trees is None else trees.predict(held.x, design.threads)
+    more = np.zeros_like(base) if trees is None else trees.predict(held.x)
     base[~held.there] = _NEVER
     recall = len(held.x) / held.requests
     found = [recall * ndcg_at_10(base + w * more, held.y) for w in _WEIGHTS]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.recipes.learned.design import Design
+from pawsonalize.recipes.learned.forest import Forest
 from pawsonalize.recipes.learned.linear import Linear
 from pawsonalize.recipes.learned.samples import Samples
 
@@ -23,10 +24,11 @@ _END = "pandas_categorical:null"  # the last line of a model's text
 
 @dataclass(frozen=True, slots=True)
 class Trees:
-    """A LightGBM booster, and its text, which is what is stored."""
+    """A LightGBM booster with its text, which is what is stored, and the same as a table."""
 
     text: str
     booster: Any
+    forest: Forest
 
     @classmethod
     def of_text(cls, text: str) -> "Trees":
@@ -41,9 +43,10 @@ class Trees:
         if not text.rstrip().endswith(_END):
             raise CorruptArtefact("the trees of the artefact are not whole")
         try:
-            return cls(text, lgb.Booster(model_str=text))
+            booster = lgb.Booster(model_str=text)
         except lgb.basic.LightGBMError as error:
             raise CorruptArtefact(f"the trees of the artefact do not fit: {error}") from error
+        return cls(text, booster, Forest.of(booster.dump_model()))
 
     @property
     def count(self) -> int:
@@ -55,10 +58,9 @@ class Trees:
         """How many features the trees were grown on."""
         return int(self.booster.num_feature())
 
-    def predict(self, x: Array, threads: int = 1) -> Array:
+    def predict(self, x: Array) -> Array:
         """What the trees add for features (…, F), shape (…)."""
-        flat = x.reshape(-1, x.shape[-1])
-        return np.asarray(self.booster.predict(flat, num_threads=threads)).reshape(x.shape[:-1])
+        return self.forest.predict(x.reshape(-1, x.shape[-1])).reshape(x.shape[:-1])
 
     def contributions(self, x: Array) -> Array:
         """What each feature adds through them for (N, F), shape (N, F + 1); last the constant."""
