@@ -21,6 +21,7 @@ from pawsonalize.http import (
     users,
 )
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS
+from pawsonalize.http.erasure_operations import ERASURE_OPERATIONS
 from pawsonalize.http.examples import (
     ANIMAL,
     ANIMALS,
@@ -41,9 +42,9 @@ from pawsonalize.http.examples import (
 from pawsonalize.http.operation import Endpoint, Operation, RequestParameter, checked
 from pawsonalize.http.resource_operations import RESOURCE_OPERATIONS
 from pawsonalize.http.resources import PAGE_PARAMETERS
-from pawsonalize.http.users import UserConvertor
+from pawsonalize.http.users import VisitorConvertor
 
-register_url_convertor("user", UserConvertor())
+register_url_convertor("visitor", VisitorConvertor())
 
 
 _RECOMMENDATION_ID = {
@@ -132,7 +133,7 @@ OPERATIONS = (
     ),
     Operation(
         "PUT",
-        "/v1/users/{user_id:user}",
+        "/v1/users/{user_id:visitor}",
         users.put_user,
         "Store attributes and quiz answers of a user; they replace what was stored.",
         request=(users.UserRequest,),
@@ -142,7 +143,7 @@ OPERATIONS = (
     ),
     Operation(
         "GET",
-        "/v1/users/{user_id:user}",
+        "/v1/users/{user_id:visitor}",
         users.get_user,
         "Attributes and quiz answers that are stored of a user.",
         answer=(users.UserAnswer,),
@@ -160,15 +161,7 @@ OPERATIONS = (
             *ADDRESS_PARAMETERS,
         ),
     ),
-    Operation(
-        "DELETE",
-        "/v1/users/{user_id:user}",
-        users.delete_user,
-        "Erase a user: from tables and archive within a moment, and from the next model.",
-        answer=(users.ErasureAnswer,),
-        status=202,
-        parameters=(_USER, *ADDRESS_PARAMETERS),
-    ),
+    *ERASURE_OPERATIONS,
     Operation(
         "PUT",
         "/v1/animals",

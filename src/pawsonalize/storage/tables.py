@@ -7,6 +7,7 @@ from sqlalchemy import (
     Float,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -17,7 +18,7 @@ from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 
 metadata = MetaData()
 
-REVISION = "0015"
+REVISION = "0016"
 """The newest of `migrations/versions`, which leads to these tables."""
 
 # SQLite counts rows itself only in a column that is literally INTEGER.
@@ -248,6 +249,49 @@ archive_segments = Table(
     Column("key", Text, nullable=False, unique=True),
     Column("sha256", Text),
 )
+
+# Which visitors the objects of the archive hold: 8 bytes of each one's hash, as one value.
+archive_index = Table(
+    "archive_index",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("visitors", LargeBinary, nullable=False),
+)
+
+# Each step that is done has its moment.
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("erasure_id", Text, primary_key=True),
+    _dataset_group(),
+    Column("noted_at", BigInteger, nullable=False, index=True),
+    Column("through", BigInteger, nullable=False),
+    Column("deleted", BigInteger, nullable=False),
+    Column("note_at", BigInteger),
+    Column("tables_at", BigInteger),
+    Column("archive_at", BigInteger),
+    Column("models_at", BigInteger),
+    Column("files_at", BigInteger),
+    Column("names_at", BigInteger),
+    Column("remains_at", BigInteger),
+    Column("done_at", BigInteger),
+    Column("attempts", BigInteger, nullable=False),
+    Column("next_attempt_at", BigInteger, index=True),
+    Column("troubles", Text, nullable=False),
+    Column("files", Text, nullable=False),
+)
+
+# Whom an erasure erases. The name is forgotten as soon as only the archive is left.
+erased_visitors = Table(
+    "erased_visitors",
+    metadata,
+    Column("erasure_id", Text, primary_key=True),
+    Column("visitor", Text, primary_key=True),
+    Column("kind", Text),
+    Column("name", Text),
+)
+Index("erased_visitors_by_hash", erased_visitors.c.visitor, erased_visitors.c.erasure_id)
 
 deliveries = Table(
     "deliveries",
