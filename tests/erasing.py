@@ -10,7 +10,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -63,11 +63,21 @@ def erasing_in(settings: Settings, watch: Watch = unwatched, now: int = NOW) -> 
 
 def erase_sessions(database: Database, *sessions: str, now: int = NOW) -> None:
     """Note them for erasure, and take them out of the tables."""
-    table, erasure_id = ErasureTable(database), f"erasure of {sessions}"
-    table.note(erasure_id, DEFAULT_DATASET_GROUP, now, visits=sessions)
+    _erase(database, (), sessions, now)
+
+
+def erase_users(database: Database, *users: str, now: int = NOW) -> None:
+    """The same with users; their names are forgotten."""
+    _erase(database, users, (), now)
+
+
+def _erase(database: Database, users: Sequence[str], visits: Sequence[str], now: int) -> None:
+    table, erasure_id = ErasureTable(database), f"erasure {now}"
+    table.note(erasure_id, DEFAULT_DATASET_GROUP, now, users=users, visits=visits)
     noted = table.get(erasure_id)
     assert noted is not None
     VisitorRows(database).erase(noted, table.names(erasure_id))
+    table.forget_names([noted], now)
 
 
 def fill(settings: Settings) -> None:

@@ -29,6 +29,8 @@ class ArchiveIndex:
 
     def forget(self, keys: Collection[str]) -> None:
         """Forget objects that are gone."""
+        if not keys:
+            return
         with self._database.writing() as connection:
             for part in in_parts(sorted(keys)):
                 connection.execute(delete(archive_index).where(archive_index.c.key.in_(part)))

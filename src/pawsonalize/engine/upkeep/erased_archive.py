@@ -1,6 +1,6 @@
 """Takes erased visitors out of the archive, object by object."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from pawsonalize.archive.base import ObjectStore
@@ -48,29 +48,38 @@ class ErasedArchive:
             return list(rows)
         return self.erased.covering(digests_of(rows)).without(rows)
 
-    def erase(self, visitors: Collection[str], watch: Watch = unwatched) -> Iterator[Trouble]:
-        """Clean the objects that hold one of the visitors, by their hashes; yields what is damaged.
+    def erase(self, visitors: Collection[str], watch: Watch = unwatched) -> list[Trouble]:
+        """Clean the objects that hold one of the visitors, by hashes; returns what is damaged.
 
         And all whose size is not the known one, which are new, or copies from before an erasure.
         """
+        while True:
+            troubles, gone = self._look_through(visitors, watch)
+            if not gone:  # else another object may hold their rows by now
+                return troubles
+
+    def _look_through(
+        self, visitors: Collection[str], watch: Watch
+    ) -> tuple[list[Trouble], list[str]]:
+        """What is damaged, and what vanished since it was listed."""
         listed = dict(self.objects.sizes())
         known = self.index.sizes()
         self.index.forget(known.keys() - listed.keys())
         changed = {key for key, size in listed.items() if known.get(key) != size}
         names = [ObjectName.parse(key) for key in sorted(changed | self.index.holding(visitors))]
         segments = {one.key: one for one in self.ledger.segments()}
+        troubles, gone = [], []
         for name in names:
             if name is None or name.key not in listed:
                 continue
             try:
                 self._clean(name, segments.get(name.key), watch)
-            except NotFound:  # it was put into another object meanwhile, or deleted
-                continue
+            except NotFound:
+                gone.append(name.key)
             except CorruptArtefact as error:
-                yield Trouble(
-                    name.key,
-                    f"{error.message}: bring the object back from a copy, or delete it",
-                )
+                next_move = "bring the object back from a copy, or delete it"
+                troubles.append(Trouble(name.key, f"{error.message}: {next_move}"))
+        return troubles, gone
 
     def _clean(self, name: ObjectName, segment: Segment | None, watch: Watch) -> None:
         data = self.objects.get(name.key)
