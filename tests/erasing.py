@@ -52,7 +52,7 @@ def erasing_of(
 ) -> Erasing:
     """Whose leases end at once: whoever held one is dead."""
     steps, problems = erasure_steps(settings, adapters), adapters.problems(settings)
-    return Erasing(adapters.erasures, steps, problems, lambda: now, lease=-1, watch=watch)
+    return Erasing(adapters.erasures, steps, problems, lambda: now, lease=0, watch=watch)
 
 
 @contextmanager

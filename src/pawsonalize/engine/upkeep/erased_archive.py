@@ -84,6 +84,7 @@ class ErasedArchive:
     def _clean(self, name: ObjectName, segment: Segment | None, watch: Watch) -> None:
         data = self.objects.get(name.key)
         rows = decode(name, data)
+        watch("object read")
         kept = self.without_erased(rows)
         if len(kept) < len(rows):
             data = encode(kept)

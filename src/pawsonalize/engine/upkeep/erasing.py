@@ -16,7 +16,7 @@ from pawsonalize.storage.erasures import STEPS, ErasedNames, Erasure, ErasureTab
 from pawsonalize.storage.visitor_rows import VisitorRows
 
 _AT_ONCE = 100
-_LEASE = 30 * SECOND
+_LEASE = 10 * SECOND
 _FIRST_PAUSE, _LONGEST_PAUSE = 5 * SECOND, HOUR
 _WAIT = 10 * SECOND
 _BEFORE_ANSWERS: Final = ("note", "tables")
@@ -67,7 +67,9 @@ class Erasing:
         self._problems = problems
         self._now = now
         self._lease = lease
-        self._watch = watch
+        self._told = watch
+        self._claimed: Sequence[Erasure] = ()
+        self._renewed_at = 0
         self._returning = ReturningCopies(table, steps.notes, now)
         self._looked = self._swept = False
 
@@ -116,7 +118,17 @@ class Erasing:
 
     def _claim(self, only: str | None = None) -> list[Erasure]:
         now = self._now()
-        return self.table.claim(now, now + self._lease, _AT_ONCE, only)
+        self._claimed = claimed = self.table.claim(now, now + self._lease, _AT_ONCE, only)
+        self._renewed_at = now
+        return claimed
+
+    def _watch(self, done: str) -> None:
+        """Tell what has been done; whoever does something keeps the lease."""
+        now = self._now()
+        if now - self._renewed_at > self._lease // 3:
+            self.table.renew(self._claimed, now + self._lease)
+            self._renewed_at = now
+        self._told(done)
 
     def _attempt(self, claimed: Sequence[Erasure]) -> None:
         if not claimed:
@@ -142,7 +154,6 @@ class Erasing:
             if not due:
                 continue
             found = self._try(step, due, forgotten)
-            self.table.renew(erasures.values(), self._now() + self._lease)
             for one in due:
                 if found:
                     troubles.setdefault(one.erasure_id, []).extend(found)
