@@ -1,6 +1,7 @@
 """Which visitors each object of the archive holds, so that an erasure reads only what it must."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,17 +16,31 @@ _HEX_DIGITS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class IndexedObject:
+    """What an object of the archive holds."""
+
+    key: str
+    size: int
+    visitors: Collection[str]
+    """By the hashes of their ids."""
+
+
 class ArchiveIndex:
     """For each object its size when it was looked through, and its visitors by parts of hashes."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def put(self, key: str, size: int, visitors: Collection[str]) -> None:
-        """Store what an object holds, in place of what was known of it."""
-        row = {"key": key, "size": size, "visitors": _numbers(visitors).tobytes()}
-        with self._database.writing() as connection:
-            upsert(connection, archive_index, [row])
+    def put(self, looked_through: Sequence[IndexedObject]) -> None:
+        """Store what objects hold, in place of what was known of them."""
+        rows = [
+            {"key": one.key, "size": one.size, "visitors": _numbers(one.visitors).tobytes()}
+            for one in looked_through
+        ]
+        if rows:
+            with self._database.writing() as connection:
+                upsert(connection, archive_index, rows)
 
     def forget(self, keys: Collection[str]) -> None:
         """Forget objects that are gone."""

@@ -8,10 +8,12 @@ from pawsonalize.domain.erasures import digests_of
 from pawsonalize.domain.errors import CorruptArtefact, NotFound
 from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest, encode
-from pawsonalize.storage.archive_index import ArchiveIndex
+from pawsonalize.storage.archive_index import ArchiveIndex, IndexedObject
 from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
 from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.erasures import Trouble
+
+_INDEXED_AT_ONCE = 100
 
 Watch = Callable[[str], object]
 """Is told what has just been done."""
@@ -39,7 +41,7 @@ class ErasedArchive:
 
         If they are fewer, the object is to be written again with those alone.
         """
-        self.index.put(key, size, digests_of(rows))
+        self.index.put([IndexedObject(key, size, digests_of(rows))])
         return self.without_erased(rows)
 
     def without_erased(self, rows: Sequence[LoggedEvent]) -> list[LoggedEvent]:
@@ -68,20 +70,25 @@ class ErasedArchive:
         changed = {key for key, size in listed.items() if known.get(key) != size}
         names = [ObjectName.parse(key) for key in sorted(changed | self.index.holding(visitors))]
         segments = {one.key: one for one in self.ledger.segments()}
-        troubles, gone = [], []
+        troubles, gone = list[Trouble](), list[str]()
+        cleaned: list[IndexedObject] = []
         for name in names:
             if name is None or name.key not in listed:
                 continue
             try:
-                self._clean(name, segments.get(name.key), watch)
+                cleaned.append(self._clean(name, segments.get(name.key), watch))
             except NotFound:
                 gone.append(name.key)
             except CorruptArtefact as error:
                 next_move = "bring the object back from a copy, or delete it"
                 troubles.append(Trouble(name.key, f"{error.message}: {next_move}"))
+            if len(cleaned) == _INDEXED_AT_ONCE:
+                self.index.put(cleaned)
+                cleaned.clear()
+        self.index.put(cleaned)
         return troubles, gone
 
-    def _clean(self, name: ObjectName, segment: Segment | None, watch: Watch) -> None:
+    def _clean(self, name: ObjectName, segment: Segment | None, watch: Watch) -> IndexedObject:
         data = self.objects.get(name.key)
         rows = decode(name, data)
         watch("object read")
@@ -95,4 +102,4 @@ class ErasedArchive:
         if segment is not None and segment.sha256 not in {None, sha256}:
             self.ledger.confirm(replace(segment, rows=len(kept), sha256=sha256))
             watch("object confirmed")
-        self.index.put(name.key, len(data), digests_of(kept))
+        return IndexedObject(name.key, len(data), digests_of(kept))
