@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from pawsonalize.app import Adapters, opened
 from pawsonalize.app.erasing import deletions_of, erasure_steps
 from pawsonalize.archive.objects import LocalObjects
 from pawsonalize.domain.erasures import USER, visitor_digest
-from pawsonalize.domain.errors import Conflict
+from pawsonalize.domain.errors import Conflict, CorruptArtefact
 from pawsonalize.domain.events import LoggedEvent, Visitor
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.resources.jobs import DataDeletionJob
@@ -22,13 +23,14 @@ from pawsonalize.engine.upkeep.replay import replay
 from pawsonalize.engine.upkeep.verification import verify
 from pawsonalize.settings import Settings
 from pawsonalize.storage.catalogue import User
-from pawsonalize.storage.erasures import Erasure
+from pawsonalize.storage.erasures import Erasure, Trouble
 from pawsonalize.storage.histories import HistoryQuery
 from pawsonalize.storage.impressions import ANIMALS, RECOMMENDATION, Impression
 from tests.event_data import T0, event
 
 GROUP = "pawsonalize"
 EVERYTHING = HistoryQuery(10)
+NOBODY = frozenset[str]()
 
 
 class Clock:
@@ -340,6 +342,47 @@ def test_in_an_older_database_whoever_was_erased_is_erased_before_the_first_answ
     assert found is not None
     assert (found.status, found.deleted) == ("done", 3)
     assert world.adapters.erasures.names("erasure-of-then").users == ()
+
+
+def test_while_notes_cannot_be_read_erasures_are_done_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.objects.replace("erasures/broken.json", b"?")
+    begun = world.new_erasing()
+    noted = begun.erase_user("ann", GROUP)
+    for _ in range(2):
+        with pytest.raises(CorruptArtefact, match="broken"):
+            begun.work()
+    assert world.seen(noted).status == "done"
+    world.objects.replace(
+        "erasures/broken.json", msgspec.json.encode(ErasureNote(GROUP, 0, NOBODY))
+    )
+    world.clock.now += HOUR
+    begun.work()
+    assert set(world.adapters.erasures.ids()) == {noted.erasure_id, "broken"}
+
+
+def test_a_process_that_is_to_end_leaves_the_rest_to_the_next_one_at_once(world: World) -> None:
+    noted = world.erasing.erase_user("ann", GROUP)
+    ending = world.new_erasing()
+    ending.stop()
+    ending.work()
+    assert world.seen(noted).troubles == ()
+    assert world.seen(noted).status == "in_progress"
+    world.erasing.work()
+    assert world.seen(noted).status == "done"
+    assert world.problems() == {}
+
+
+def test_an_attempt_that_was_overtaken_changes_nothing_any_more(world: World) -> None:
+    noted = world.erasing.erase_user("ann", GROUP)
+    table = world.adapters.erasures
+    (overtaken,) = table.claim(world.clock(), world.clock(), 9)
+    world.erasing.work()
+    done = world.seen(noted)
+    assert not table.settle(overtaken, [Trouble("x", "y")], world.clock() + 9, world.clock())
+    table.found_files(overtaken, ["z"])
+    assert world.seen(noted) == done
 
 
 def test_at_a_start_with_nothing_to_do_no_object_is_read(

@@ -69,7 +69,7 @@ COMMANDS = [
     "solutions tune recommender --trials 2",
     "solutions update one",
     "train",
-    "users erase ann --yes",
+    "erasures create --user ann --yes",
 ]
 BEGINNING = {
     "animals fetch",

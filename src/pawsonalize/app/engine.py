@@ -250,6 +250,7 @@ class Engine:
         """Finish what was accepted; running workers give their run back."""
         self.stopping.set()
         self.jobs.stopping.set()
+        self.erasing.stop()
         self.workers.stop()
         for process in (self.refreshing, self.judging):
             if process is not None:

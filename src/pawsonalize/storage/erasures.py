@@ -272,18 +272,18 @@ class ErasureTable:
             )
 
     def found_files(self, one: Erasure, files: Iterable[str]) -> None:
-        """Store which files may hold the visitors."""
+        """Store which files may hold the visitors, unless another attempt has done so."""
         listed = _ENCODE(sorted(files)).decode()
+        mine = (erasures.c.erasure_id == one.erasure_id, erasures.c.files_at.is_(None))
         with self._database.writing() as connection:
-            mine = update(erasures).where(erasures.c.erasure_id == one.erasure_id)
-            connection.execute(mine.values(files=listed))
+            connection.execute(update(erasures).where(*mine).values(files=listed))
 
     def settle(
         self, one: Erasure, troubles: Sequence[Trouble], next_attempt_at: int | None, now: int
-    ) -> None:
+    ) -> bool:
         """Record how the attempt ended; without a next one, the erasure is done.
 
-        Changes nothing if a newer attempt was begun.
+        False, and nothing changes, if a newer attempt was begun.
         """
         ended = {
             "troubles": _ENCODE(troubles).decode(),
@@ -291,7 +291,8 @@ class ErasureTable:
             "done_at": now if next_attempt_at is None else None,
         }
         with self._database.writing() as connection:
-            connection.execute(update(erasures).where(_attempt(one)).values(ended))
+            changed = update(erasures).where(_attempt(one)).values(ended)
+            return connection.execute(changed).rowcount == 1
 
     def reopen(self, erasure_ids: Collection[str]) -> None:
         """The archive is to be gone through again, as an older copy of it came back."""

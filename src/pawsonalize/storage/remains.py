@@ -1,7 +1,7 @@
 """What deleted rows may leave behind in the files of a database, and how it is removed."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from pawsonalize.domain.errors import StorageUnavailable
@@ -40,19 +40,17 @@ def _may_remain(file: Path, names: Collection[str] | None) -> bool:
         return True
     if not names:
         return False
-    left = gaps(file)
     if len(names) > _MOST_NAMES:
-        return bool(left)
+        return any(gaps(file))
     found = re.compile(b"|".join(re.escape(name.encode()) for name in sorted(names)))
-    return any(found.search(gap) for gap in left)
+    return any(found.search(gap) for gap in gaps(file))
 
 
-def gaps(file: Path) -> list[bytes]:
+def gaps(file: Path) -> Iterator[bytes]:
     """The parts of the pages of a SQLite file that hold no row and are not blank.
 
     See "B-tree Pages" in SQLite's description of its file format.
     """
-    left = []
     with file.open("rb") as pages:
         size = int.from_bytes(pages.read(_HEADER)[16:18], "big")
         size = 65_536 if size == 1 else size
@@ -61,9 +59,8 @@ def gaps(file: Path) -> list[bytes]:
         while len(page := pages.read(size)) == size:
             gap = _gap(page, start)
             if gap.strip(b"\0"):
-                left.append(gap)
+                yield gap
             start = 0
-    return left
 
 
 def _gap(page: bytes, start: int) -> bytes:

@@ -1,5 +1,6 @@
 """Erases visitors: what is written down once is done step by step, until all of it is done."""
 
+import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -7,7 +8,7 @@ from typing import Final
 import structlog
 
 from pawsonalize.domain.errors import PawsonalizeError
-from pawsonalize.domain.times import HOUR, SECOND
+from pawsonalize.domain.times import HOUR, MINUTE, SECOND
 from pawsonalize.engine.resources.names import new_resource_name
 from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.engine.upkeep.erased_archive import ErasedArchive, Watch, unwatched
@@ -49,6 +50,10 @@ class ErasureSteps:
     """Of names that were deleted; of all, for None."""
 
 
+class _Stopped(Exception):
+    """The process is to end."""
+
+
 class Erasing:
     """Notes erasures and does them; any process of any server goes on where another one ended."""
 
@@ -72,6 +77,9 @@ class Erasing:
         self._renewed_at = 0
         self._returning = ReturningCopies(table, steps.notes, now)
         self._looked = self._swept = False
+        self._fault: PawsonalizeError | None = None
+        self._look_again_at = 0
+        self._stopping = threading.Event()
 
     def erase_user(self, user_id: str, dataset_group: str) -> Erasure:
         """Note a user's erasure, with all sessions; it is done in the background."""
@@ -91,25 +99,53 @@ class Erasing:
         assert noted is not None
         return noted
 
+    def stop(self) -> None:
+        """Leave what is being done to the next process, within a moment."""
+        self._stopping.set()
+
     def catch_up(self) -> None:
-        """Before the first answer: take out of the tables whoever an older copy brought back."""
-        if not self._looked and self._returning.look():
-            claimed = self._claim()
-            self._do(claimed, _BEFORE_ANSWERS)
-            self.table.renew(claimed, self._now())
+        """Before the first answer: take out of the tables whoever an older copy brought back.
+
+        Raises what the archive raises; it is looked into again a minute later.
+        """
+        if self._looked:
+            return
+        if self._fault is not None and self._now() < self._look_again_at:
+            raise self._fault.with_traceback(None)
+        try:
+            if self._returning.look():
+                claimed = self._claim()
+                self._do(claimed, _BEFORE_ANSWERS)
+                self.table.renew(claimed, self._now())
+        except PawsonalizeError as error:
+            self._fault, self._look_again_at = error, self._now() + MINUTE
+            raise
         self._looked = True
 
     def work(self) -> bool:
         """Do the erasures that are due; True if there were any. Failures stand in their records."""
-        self.catch_up()
-        if not self._swept and self._steps.archive.erased.through():
-            # Objects that came back with an older copy of the archive.
-            for trouble in self._steps.archive.erase((), self._watch):
-                log.warning("damaged", object=trouble.place)
-        self._swept = True
+        try:
+            was_due = self._attempt_due()
+            if not (self._looked and self._swept):
+                self.catch_up()
+                self._sweep()
+                was_due |= self._attempt_due()
+        except _Stopped:
+            self.table.renew(self._claimed, self._now())
+            return True
+        return was_due
+
+    def _attempt_due(self) -> bool:
         claimed = self._claim()
         self._attempt(claimed)
         return bool(claimed)
+
+    def _sweep(self) -> None:
+        """Once: clean objects that came back with an older copy of the archive."""
+        if not self._swept and self._steps.archive.erased.through():
+            for trouble in self._steps.archive.erase((), self._watch):
+                log.warning("damaged", object=trouble.place)
+        self._swept = True
 
     def attempt(self, erasure_id: str) -> Erasure | None:
         """Do one erasure here and now, even if another process is at it; as it is then."""
@@ -124,6 +160,8 @@ class Erasing:
 
     def _watch(self, done: str) -> None:
         """Tell what has been done; whoever does something keeps the lease."""
+        if self._stopping.is_set():
+            raise _Stopped
         now = self._now()
         if now - self._renewed_at > self._lease // 3:
             self.table.renew(self._claimed, now + self._lease)
@@ -175,6 +213,8 @@ class Erasing:
             if not found:
                 self.table.mark(due, step, self._now())
                 self._watch(step)
+        except _Stopped:
+            raise
         except PawsonalizeError as error:
             return [Trouble(step, error.message)]
         except Exception as error:
@@ -241,17 +281,17 @@ class Erasing:
     def _settle(self, one: Erasure, troubles: Sequence[Trouble]) -> None:
         now, name = self._now(), f"erasure {one.erasure_id}"
         if all(map(one.has_done, STEPS)):
-            self.table.settle(one, (), None, now)
-            self._watch("done")
-            self._problems.clear(name, now)
-            log.info("erased", erasure=one.erasure_id)
+            if self.table.settle(one, (), None, now):
+                self._problems.clear(name, now)
+                log.info("erased", erasure=one.erasure_id)
+                self._watch("done")
             return
         if all(trouble.waits for trouble in troubles):
             self.table.settle(one, troubles, now + _WAIT, now)
             return
         pause = min(_FIRST_PAUSE * 2 ** min(one.attempts, 16), _LONGEST_PAUSE)
-        self.table.settle(one, troubles, now + pause, now)
-        self._problems.report(name, _why(one, troubles), now)
+        if self.table.settle(one, troubles, now + pause, now):
+            self._problems.report(name, _why(one, troubles), now)
 
 
 def _why(one: Erasure, troubles: Iterable[Trouble]) -> str:
