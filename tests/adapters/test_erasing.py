@@ -385,6 +385,17 @@ def test_an_attempt_that_was_overtaken_changes_nothing_any_more(world: World) ->
     assert world.seen(noted) == done
 
 
+def test_in_an_older_database_all_who_were_erased_are_erased_however_many(world: World) -> None:
+    users = [f"user {n}" for n in range(230)]
+    world.log.append([event(user, user=user, session=None) for user in users])
+    notes, through = ErasureNotes(world.objects), world.log.head()
+    for n, user in enumerate(users):
+        visitors = frozenset({visitor_digest(USER, user)})
+        notes.put(f"erasure-{n}", ErasureNote(GROUP, through, visitors, T0 + n))
+    world.new_erasing().catch_up()
+    assert world.logged() == ["1", "2", "3", "4", "5"]
+
+
 def test_at_a_start_with_nothing_to_do_no_object_is_read(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -246,11 +246,12 @@ class ErasureTable:
             return [_erasure(row) for row in connection.execute(claimed).mappings()]
 
     def renew(self, claimed: Iterable[Erasure], until: int) -> None:
-        """Keep the attempts for longer."""
+        """Keep the attempts for longer, or give them back."""
         with self._database.writing() as connection:
             for one in claimed:
-                changed = update(erasures).where(_attempt(one)).values(next_attempt_at=until)
-                connection.execute(changed)
+                open_still = erasures.c.next_attempt_at.is_not(None)
+                changed = update(erasures).where(_attempt(one), open_still)
+                connection.execute(changed.values(next_attempt_at=until))
 
     def mark(self, claimed: Iterable[Erasure], step: str, now: int) -> None:
         """Record that a step is done, whoever did it."""

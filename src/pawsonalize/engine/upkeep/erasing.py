@@ -94,7 +94,7 @@ class Erasing:
     ) -> Erasure:
         erasure_id = new_resource_name("erasure", self._now())
         self.table.note(erasure_id, dataset_group, self._now(), users=users, visits=visits)
-        self._watch("noted")
+        self._told("noted")
         noted = self.table.get(erasure_id)
         assert noted is not None
         return noted
@@ -114,13 +114,19 @@ class Erasing:
             raise self._fault.with_traceback(None)
         try:
             if self._returning.look():
-                claimed = self._claim()
-                self._do(claimed, _BEFORE_ANSWERS)
-                self.table.renew(claimed, self._now())
+                self._clear_tables()
         except PawsonalizeError as error:
             self._fault, self._look_again_at = error, self._now() + MINUTE
             raise
         self._looked = True
+
+    def _clear_tables(self) -> None:
+        """The first steps of all that is due; the others are done in the background."""
+        begun: dict[str, Erasure] = {}
+        while new := [one for one in self._claim() if one.erasure_id not in begun]:
+            self._do([one for one in new if not one.has_done("tables")], _BEFORE_ANSWERS)
+            begun |= {one.erasure_id: one for one in new}
+        self.table.renew(begun.values(), self._now())
 
     def work(self) -> bool:
         """Do the erasures that are due; True if there were any. Failures stand in their records."""
@@ -172,6 +178,7 @@ class Erasing:
         if not claimed:
             return
         after, troubles = self._do(claimed, STEPS)
+        self._claimed = ()  # from here on each has a time of its own
         for one in after:
             self._settle(one, troubles.get(one.erasure_id, ()))
 
@@ -250,8 +257,9 @@ class Erasing:
         return ()
 
     def _erase_rows(self, due: Sequence[Erasure]) -> Iterable[Trouble]:
+        self._find_names(due)
         for one in due:
-            self._steps.rows.erase(one, self._found_names(one))
+            self._steps.rows.erase(one, self.table.names(one.erasure_id))
             self._watch("rows deleted")
         return ()
 
@@ -268,12 +276,15 @@ class Erasing:
             self.table.found_files(one.erasure, self._steps.find_files(one))
         return self._steps.jobs_at_work(named)
 
-    def _found_names(self, one: Erasure) -> ErasedNames:
-        """The names in the record; those of a note are looked for in the tables first."""
-        if unnamed := self.table.unnamed(one.erasure_id):
-            found = self._steps.rows.find(one.dataset_group, unnamed)
-            self.table.learn(one.erasure_id, found)
-        return self.table.names(one.erasure_id)
+    def _find_names(self, due: Sequence[Erasure]) -> None:
+        """Look in the tables for the names of those who came of a note, all in one go."""
+        unnamed = {one.erasure_id: self.table.unnamed(one.erasure_id) for one in due}
+        for group in {one.dataset_group for one in due if unnamed[one.erasure_id]}:
+            mine = (one.erasure_id for one in due if one.dataset_group == group)
+            wanted = {erasure_id: unnamed[erasure_id] for erasure_id in mine}
+            found = self._steps.rows.find(group, set[str]().union(*wanted.values()))
+            for erasure_id, visitors in wanted.items():
+                self.table.learn(erasure_id, [one for one in found if one[2] in visitors])
 
     def _named(self, erasures: Iterable[Erasure]) -> list[NamedErasure]:
         return [NamedErasure(one, self.table.names(one.erasure_id)) for one in erasures]
@@ -284,7 +295,7 @@ class Erasing:
             if self.table.settle(one, (), None, now):
                 self._problems.clear(name, now)
                 log.info("erased", erasure=one.erasure_id)
-                self._watch("done")
+                self._told("done")
             return
         if all(trouble.waits for trouble in troubles):
             self.table.settle(one, troubles, now + _WAIT, now)
