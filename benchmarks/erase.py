@@ -101,15 +101,17 @@ def _erased(adapters: Adapters, settings: Settings, user: str) -> dict[str, Any]
     objects = adapters.objects
     assert isinstance(objects, _Counted)
     objects.read = 0
-    begun = time.perf_counter()
+    begun, spent = time.perf_counter(), time.process_time()
     noted = erasing.erase_user(user, DATASET_GROUP)
     done = erasing.attempt(noted.erasure_id)
     assert done is not None
     assert done.status == "done", done
     return {
         "seconds": round(time.perf_counter() - begun, 3),
+        "cpu_seconds": round(time.process_time() - spent, 3),
         "archive_seconds": round(at["archive"] - at["tables"], 3),
         "models_seconds": round(at["models"] - at["archive"], 3),
+        "remains_seconds": round(at["remains"] - at["names"], 3),
         "objects_read": objects.read,
         "deleted": done.deleted,
     }
@@ -128,10 +130,7 @@ def measure(count: int, days: int, users: int) -> dict[str, Any]:
             each = [_erased(adapters, settings, f"user-{one}") for one in chosen[:-1]]
             adapters.erased_archive.index.forget([key for key, _ in sizes])
             without = _erased(adapters, settings, f"user-{chosen[-1]}")
-    middle = {
-        column: sorted(one[column] for one in each)[len(each) // 2]
-        for column in ("seconds", "archive_seconds", "models_seconds", "objects_read", "deleted")
-    }
+    middle = {column: sorted(one[column] for one in each)[len(each) // 2] for column in each[0]}
     shape = {
         "events": count,
         "objects": len(sizes),
