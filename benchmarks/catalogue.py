@@ -126,6 +126,11 @@ def benchmarks() -> dict[str, Benchmark]:
             (("--events", "1500", "--new", "50", "--size", "20"),),
             (("--events", "20000", "--size", "100"),),
         ),
+        "erase": Benchmark(
+            "An erasure, until nothing is left",
+            (("--events", "400", "--days", "2", "--users", "3"),),
+            (("--events", "100000", "--days", "9"),),
+        ),
         "gate": Benchmark(
             "How often the gate errs",
             (("--worlds", "1", "--runs", "1", "--events", "2000", "--mixture"),),

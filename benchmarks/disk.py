@@ -24,7 +24,6 @@ from benchmarks.server import drive, post, serving
 from pawsonalize.app import opened
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.times import DAY, MINUTE
-from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.engine.upkeep.compaction import Compaction
 from pawsonalize.settings import load_settings
 
@@ -84,14 +83,14 @@ def archived(data_dir: Path, events: int) -> list[dict[str, Any]]:
     people = [visitor(pick) for _ in range(max(1, events // 10))]
     minutes = DAY // MINUTE
     with opened(load_settings({"data_dir": data_dir})) as adapters:
-        archiver = Archiver(adapters.log, adapters.ledger, adapters.objects)
+        archiver = adapters.archiver
         for minute in range(minutes):
             numbers = range(events * minute // minutes, events * (minute + 1) // minutes)
             adapters.log.append([_event(n, pick.choice(people), minute * MINUTE) for n in numbers])
             archiver.archive_once()
         by_minute = _files(data_dir, events)
         begun = time.perf_counter()
-        Compaction(adapters.ledger, adapters.objects).compact(2 * DAY)
+        Compaction(adapters.ledger, adapters.objects, adapters.erased_archive).compact(2 * DAY)
         seconds = round(time.perf_counter() - begun, 1)
     compacted = _files(data_dir, events)
     return [

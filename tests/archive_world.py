@@ -5,15 +5,21 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from pawsonalize import clock
 from pawsonalize.archive.objects import LocalObjects
 from pawsonalize.domain.events import Event, LoggedEvent
 from pawsonalize.domain.times import HOUR
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode
 from pawsonalize.engine.upkeep.archiver import Archiver
+from pawsonalize.engine.upkeep.compaction import Compaction
+from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
 from pawsonalize.engine.upkeep.replay import replay
 from pawsonalize.engine.upkeep.verification import verify
+from pawsonalize.storage.archive_index import ArchiveIndex
 from pawsonalize.storage.archive_ledger import ArchiveLedger
 from pawsonalize.storage.database import Database
+from pawsonalize.storage.erased import ErasedLookup
+from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.log_start import LogStart
 
@@ -34,7 +40,21 @@ class ArchiveWorld:
         self.database, self.folder = database, folder
         self.log, self.ledger = EventLog(database), ArchiveLedger(database)
         self.start, self.objects = LogStart(database), LocalObjects(folder)
-        self.archiver = Archiver(self.log, self.ledger, self.objects, rows_per_object=4)
+        index, erased = ArchiveIndex(database), ErasedLookup(database)
+        self.erased = ErasedArchive(self.objects, self.ledger, index, erased)
+        self.archiver = self.archiver_of(4)
+
+    def archiver_of(self, rows: int) -> Archiver:
+        """An archiver that puts so many rows into an object."""
+        return Archiver(self.log, self.ledger, self.objects, self.erased, rows)
+
+    def compaction(self, rows: int = 1_000) -> Compaction:
+        """A compaction that puts so many rows into an object."""
+        return Compaction(self.ledger, self.objects, self.erased, rows)
+
+    def replay(self) -> None:
+        """Restore what the folder holds, into this database."""
+        replay(self.log, self.erased, ErasureTable(self.database), clock.now)
 
     def fill(self, hours: int, each: int = 3) -> None:
         """So many events in each hour from midnight on, archived as they come."""
@@ -57,7 +77,7 @@ class ArchiveWorld:
         """What a replay of the archive's folder restores, into a database of its own."""
         file = self.folder.parent / f"{uuid4().hex}.sqlite3"
         other = ArchiveWorld(Database(f"sqlite:///{file}"), self.folder)
-        replay(other.log, other.ledger, other.objects)
+        other.replay()
         rows = other.logged()
         other.database.close()
         return rows

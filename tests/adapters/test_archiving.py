@@ -8,16 +8,22 @@ from typing import Any
 
 import pytest
 
+from pawsonalize.archive.base import ObjectStore
 from pawsonalize.archive.objects import LocalObjects, open_objects
 from pawsonalize.domain.errors import Conflict, CorruptArtefact
 from pawsonalize.domain.events import Event, LoggedEvent, Visitor
 from pawsonalize.domain.times import HOUR
+from pawsonalize.engine.resources.job_table import Progress, silent
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode
 from pawsonalize.engine.upkeep.archiver import Archiver
+from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
 from pawsonalize.engine.upkeep.replay import replay
 from pawsonalize.engine.upkeep.verification import verify
+from pawsonalize.storage.archive_index import ArchiveIndex
 from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
 from pawsonalize.storage.database import Database
+from pawsonalize.storage.erased import ErasedLookup
+from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.histories import HistoryQuery
 from pawsonalize.storage.tables import events as events_table
@@ -47,7 +53,20 @@ class World:
         self.ledger = ArchiveLedger(database)
         self.objects = LocalObjects(folder)
         self.folder = folder
-        self.archiver = Archiver(self.log, self.ledger, self.objects, rows_per_object=4)
+        self.erasures = ErasureTable(database)
+        self.archiver = self.archiver_of(rows_per_object=4)
+
+    def archive(self, objects: ObjectStore | None = None) -> ErasedArchive:
+        index, erased = ArchiveIndex(self.database), ErasedLookup(self.database)
+        return ErasedArchive(objects or self.objects, self.ledger, index, erased)
+
+    def archiver_of(self, objects: ObjectStore | None = None, **more: int) -> Archiver:
+        return Archiver(
+            self.log, self.ledger, objects or self.objects, self.archive(objects), **more
+        )
+
+    def replay(self, on_progress: Progress = silent) -> int:
+        return replay(self.log, self.archive(), self.erasures, lambda: T0, on_progress)
 
     def logged(self) -> list[LoggedEvent]:
         return self.log.read(0, self.log.head(), 1_000_000)
@@ -156,7 +175,7 @@ def test_servers_that_archive_at_once_do_not_harm_each_other(world: World) -> No
     failures: list[BaseException] = []
 
     def archive() -> None:
-        own = Archiver(world.log, world.ledger, world.objects, rows_per_object=7)
+        own = world.archiver_of(rows_per_object=7)
         try:
             for _ in range(12):
                 own.archive_once()
@@ -181,7 +200,7 @@ def test_the_same_log_gives_the_same_bytes(world: World, other: World, tmp_path:
     world.archiver.archive_once()
     fill(other)
     elsewhere = LocalObjects(tmp_path / "elsewhere")
-    Archiver(other.log, other.ledger, elsewhere, rows_per_object=4).archive_once()
+    other.archiver_of(elsewhere, rows_per_object=4).archive_once()
     assert {key: elsewhere.get(key) for key in elsewhere.list()} == world.files()
 
 
@@ -196,7 +215,7 @@ def test_an_object_of_another_log_is_never_replaced(world: World, other: World) 
 def test_an_archive_in_memory_works_the_same(world: World) -> None:
     fill(world)
     objects = open_objects("memory://")
-    assert Archiver(world.log, world.ledger, objects).archive_once() == 11
+    assert world.archiver_of(objects).archive_once() == 11
     assert verify(world.log, world.ledger, objects).findings == ()
 
 
@@ -292,7 +311,7 @@ def test_a_replayed_log_equals_the_original(world: World, other: World) -> None:
     fill(other)
     erase(other, 6, 9)
     other.archiver.archive_once()
-    assert replay(world.log, world.ledger, world.objects) == 9
+    assert world.replay() == 9
     assert world.logged() == other.logged()
     page = HistoryQuery(limit=100)
     for n in range(5):
@@ -305,7 +324,7 @@ def test_a_replayed_log_equals_the_original(world: World, other: World) -> None:
 def test_archiving_goes_on_after_a_replay(world: World, other: World) -> None:
     fill(other)
     other.archiver.archive_once()
-    replay(world.log, world.ledger, world.objects)
+    world.replay()
     assert world.archiver.archive_once() == 0
     world.log.append([event(30)])
     assert world.archiver.archive_once() == 1
@@ -317,14 +336,14 @@ def test_replay_reports_how_far_it_is(world: World, other: World) -> None:
     fill(world)
     world.archiver.archive_once()
     steps: list[tuple[int, int]] = []
-    replay(other.log, other.ledger, other.objects, lambda *step: steps.append(step))
+    other.replay(lambda *step: steps.append(step))
     assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
 def test_replay_refuses_a_log_that_holds_events(world: World) -> None:
     fill(world)
     with pytest.raises(Conflict, match="empty database"):
-        replay(world.log, world.ledger, world.objects)
+        world.replay()
 
 
 def test_replay_refuses_a_ledger_that_promises_more_than_the_objects(
@@ -332,7 +351,7 @@ def test_replay_refuses_a_ledger_that_promises_more_than_the_objects(
 ) -> None:
     other.ledger.plan([Segment(1, 9, 9, "lost")], after=0)
     with pytest.raises(Conflict, match="through offset 9"):
-        replay(other.log, other.ledger, other.objects)
+        other.replay()
 
 
 def test_replay_names_a_damaged_object(world: World, other: World) -> None:
@@ -342,14 +361,14 @@ def test_replay_names_a_damaged_object(world: World, other: World) -> None:
     path = world.folder / key
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(CorruptArtefact, match=key):
-        replay(other.log, other.ledger, other.objects)
+        other.replay()
 
 
 def test_replay_refuses_a_folder_that_mixes_two_archives(world: World, other: World) -> None:
     fill(world)
     world.archiver.archive_once()
     fill(other)
-    Archiver(other.log, other.ledger, other.objects, rows_per_object=3).archive_once()
+    other.archiver_of(rows_per_object=3).archive_once()
     empty = World(Database("sqlite://"), world.folder)
     with pytest.raises(CorruptArtefact, match="two archives"):
-        replay(empty.log, empty.ledger, empty.objects)
+        empty.replay()

@@ -12,9 +12,7 @@ import pytest
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest, encode
-from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.engine.upkeep.compaction import Compaction
-from pawsonalize.engine.upkeep.replay import replay
 from pawsonalize.storage.archive_ledger import Segment
 from pawsonalize.storage.database import Database
 from tests.archive_world import MIDNIGHT, ArchiveWorld, received
@@ -28,7 +26,7 @@ def world(database: Database, tmp_path: Path) -> ArchiveWorld:
 
 
 def compaction(world: ArchiveWorld, rows: int = 1_000) -> Compaction:
-    return Compaction(world.ledger, world.objects, rows)
+    return world.compaction(rows)
 
 
 def test_the_objects_of_a_day_that_is_over_become_one(world: ArchiveWorld) -> None:
@@ -75,7 +73,7 @@ def test_the_same_rows_give_the_same_object_however_they_were_cut(
     world: ArchiveWorld, tmp_path: Path
 ) -> None:
     other = ArchiveWorld(Database("sqlite://"), tmp_path / "other")
-    other.archiver = Archiver(other.log, other.ledger, other.objects, rows_per_object=2)
+    other.archiver = other.archiver_of(2)
     for one in (world, other):
         one.fill(hours=3, each=40)
         compaction(one, rows=9_999).compact(NEXT_DAY)
@@ -242,7 +240,7 @@ def test_a_replay_takes_what_a_large_object_covers_for_leftovers(
     compaction(world).compact(NEXT_DAY)
     world.objects.put(key, small)
     fresh = ArchiveWorld(Database(f"sqlite:///{tmp_path / 'fresh.sqlite3'}"), world.folder)
-    replay(fresh.log, fresh.ledger, fresh.objects)
+    fresh.replay()
     assert fresh.findings() == []
     compaction(fresh).compact(NEXT_DAY)
     assert len(world.object_keys()) == 1

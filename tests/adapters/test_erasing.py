@@ -1,168 +1,525 @@
-"""Erased users are gone from tables and archive, and no replay brings them back."""
+"""Erased visitors are gone from tables and archive, and no older copy brings them back."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from pawsonalize.app import Adapters, opened
+from pawsonalize.app.erasing import deletions_of, erasure_steps
 from pawsonalize.archive.objects import LocalObjects
-from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.erasures import USER, visitor_digest
+from pawsonalize.domain.errors import Conflict, CorruptArtefact
 from pawsonalize.domain.events import LoggedEvent, Visitor
-from pawsonalize.engine.ingest.job_files import Sources
-from pawsonalize.engine.resources.defaults import ensure_defaults
+from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.resources.jobs import DataDeletionJob
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode
-from pawsonalize.engine.upkeep.archiver import Archiver
-from pawsonalize.engine.upkeep.deletions import Deletions
+from pawsonalize.engine.resources.status import Status
+from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest
+from pawsonalize.engine.upkeep.erasing import Erasing
+from pawsonalize.engine.upkeep.erasures import ErasureNote, ErasureNotes
 from pawsonalize.engine.upkeep.replay import replay
 from pawsonalize.engine.upkeep.verification import verify
-from pawsonalize.storage.archive_ledger import ArchiveLedger
-from pawsonalize.storage.catalogue import Catalogue, User
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.settings import Settings
+from pawsonalize.storage.catalogue import User
+from pawsonalize.storage.erasures import Erasure, Trouble
 from pawsonalize.storage.histories import HistoryQuery
-from pawsonalize.storage.impressions import ANIMALS, Impression, Impressions
-from pawsonalize.storage.resources import Resources
+from pawsonalize.storage.impressions import ANIMALS, RECOMMENDATION, Impression
 from tests.event_data import T0, event
 
-HOUR = 3_600_000
+GROUP = "pawsonalize"
+EVERYTHING = HistoryQuery(10)
+NOBODY = frozenset[str]()
+
+
+class Clock:
+    """Stands still until it is set."""
+
+    def __init__(self) -> None:
+        self.now = T0 + DAY
+
+    def __call__(self) -> int:
+        return self.now
+
+
+class World:
+    """Ann has anonymous events in her session, and bob another; all of it is archived."""
+
+    def __init__(self, settings: Settings, adapters: Adapters) -> None:
+        self.adapters, self.settings = adapters, settings
+        self.log, self.objects = adapters.log, adapters.objects
+        self.clock = Clock()
+        self.erasing = self.new_erasing()
+
+    def new_erasing(self) -> Erasing:
+        """As a process that has just begun."""
+        steps = erasure_steps(self.settings, self.adapters)
+        problems = self.adapters.problems(self.settings)
+        return Erasing(self.adapters.erasures, steps, problems, self.clock)
+
+    def fill(self) -> None:
+        self.log.append(
+            [
+                event("1", user=None, session="s1"),
+                event("2", user="ann", session="s1"),
+                event("3", user="bob", session="s2", received_at=T0 + HOUR),
+                event("4", user=None, session="s2", received_at=T0 + HOUR),
+                event("5", user="ann", session="s1", dataset_group="other"),
+            ]
+        )
+        self.adapters.archiver.archive_once()
+
+    def erase(self, user: str = "ann") -> Erasure:
+        noted = self.erasing.erase_user(user, GROUP)
+        self.erasing.work()
+        return self.seen(noted)
+
+    def seen(self, one: Erasure) -> Erasure:
+        found = self.adapters.erasures.get(one.erasure_id)
+        assert found is not None
+        return found
+
+    def logged(self) -> list[str]:
+        return [row.event.event_id for row in self.log.read(0, self.log.head(), 100)]
+
+    def archived(self) -> list[str]:
+        return sorted(row.event.event_id for row in archived(self.adapters))
+
+    def problems(self) -> dict[str, str]:
+        standing = self.adapters.problems(self.settings).standing(self.clock())
+        return {one.name: one.message for one in standing}
+
+    def verified(self) -> list[str]:
+        found = verify(self.log, self.adapters.ledger, self.objects).findings
+        return [f"{one.key}: {one.problem}" for one in found]
+
+
+def archived(adapters: Adapters) -> list[LoggedEvent]:
+    names = [ObjectName.parse(key) for key in sorted(adapters.objects.list())]
+    return [row for name in names if name for row in decode(name, adapters.objects.get(name.key))]
 
 
 @pytest.fixture
-def objects(tmp_path: Path) -> LocalObjects:
-    return LocalObjects(tmp_path / "archive")
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path, database_url=database_url, recipe="popularity-count")
 
 
 @pytest.fixture
-def deletions(database: Database, objects: LocalObjects, tmp_path: Path) -> Deletions:
-    registry = Registry(Resources(database))
-    ensure_defaults(registry, "popularity-count", T0)
-    return Deletions(
-        registry,
-        Sources((tmp_path,), None, lambda _: objects),
-        EventLog(database),
-        Catalogue(database),
-        Impressions(database),
-        objects,
-        ArchiveLedger(database),
-        lambda: T0,
-    )
+def world(settings: Settings) -> Iterator[World]:
+    with opened(settings) as adapters:
+        world = World(settings, adapters)
+        world.fill()
+        yield world
 
 
-def archived(objects: LocalObjects) -> list[LoggedEvent]:
-    names = [ObjectName.parse(key) for key in sorted(objects.list())]
-    return [row for name in names if name for row in decode(name, objects.get(name.key))]
+def shown(name: str, user: str | None, session: str | None, at: int = T0) -> Impression:
+    return Impression(name, RECOMMENDATION, user, session, at, at, "v", ("a",))
 
 
-def fill(deletions: Deletions) -> Archiver:
-    """Ann has an anonymous event in her session, and bob another; all of it is archived."""
-    deletions.log.append(
-        [
-            event("1", user=None, session="s1"),
-            event("2", user="ann", session="s1"),
-            event("3", user="bob", session="s2", received_at=T0 + HOUR),
-            event("4", user=None, session="s2", received_at=T0 + HOUR),
-            event("5", user="ann", session="s1", dataset_group="other"),
-        ]
-    )
-    archiver = Archiver(deletions.log, deletions.ledger, deletions.objects, rows_per_object=2)
-    archiver.archive_once()
-    return archiver
+def test_an_erased_user_is_gone_with_sessions_attributes_and_answers(world: World) -> None:
+    catalogue, impressions = world.adapters.catalogue, world.adapters.impressions
+    catalogue.put_users([User("ann", {"AGE": 30.0}), User("bob", {})])
+    impressions.append([shown("RID-1", None, "s1"), shown("RID-2", "bob", "s1")])
+    done = world.erase()
+    assert (done.status, done.deleted, done.troubles) == ("done", 5, ())
+    assert world.log.history(Visitor("ann"), EVERYTHING) == []
+    assert world.log.history(Visitor(None, "s1"), EVERYTHING) == []
+    assert len(world.log.history(Visitor("bob"), EVERYTHING)) == 2
+    assert len(world.log.of("other").history(Visitor("ann"), EVERYTHING)) == 1
+    assert catalogue.user("ann") is None
+    assert catalogue.user("bob") is not None
+    assert impressions.get("RID-1") is None
+    assert impressions.get("RID-2") is not None, "bob was there at the same device"
 
 
-def test_an_erased_user_is_gone_with_sessions_attributes_and_answers(deletions: Deletions) -> None:
-    fill(deletions)
-    deletions.catalogue.put_users([User("ann", {"AGE": 30.0}), User("bob", {})])
-    shown = Impression("RID-1", "recommendation", None, "s1", T0, T0, "v", ("a",))
-    deletions.impressions.append([shown])
-    job = deletions.erase_user("ann")
-    assert deletions.perform(job) == {"deleted": 3, "user_ids": ()}
-    everything = HistoryQuery(10)
-    assert deletions.log.history(Visitor("ann"), everything) == []
-    assert deletions.log.history(Visitor(None, "s1"), everything) == []
-    assert len(deletions.log.history(Visitor("bob"), everything)) == 2
-    assert len(deletions.log.of("other").history(Visitor("ann"), everything)) == 1
-    assert deletions.catalogue.user("ann") is None
-    assert deletions.catalogue.user("bob") is not None
-    assert deletions.impressions.get("RID-1") is None
-    assert deletions.perform(job) == {"deleted": 0, "user_ids": ()}
-
-
-def test_pages_of_animals_and_what_was_opened_of_them_are_erased_too(deletions: Deletions) -> None:
-    table, log = deletions.impressions, deletions.log
+def test_pages_of_animals_and_what_was_opened_of_them_are_erased_too(world: World) -> None:
+    table, log = world.adapters.impressions, world.log
     page = Impression("RID-1", ANIMALS, None, "s1", T0, T0, "v", ("g",), animal_ids=(("rex",),))
     hers = replace(page, recommendation_id="RID-2", user_id="ann", session_id=None)
     his = replace(page, recommendation_id="RID-3", session_id="s2")
     table.append([page, hers, his])
     log.append(
         [
-            event("1", user="ann", session="s1", animal_id="rex"),
-            event("2", user="bob", session="s2", animal_id="rex"),
+            event("6", user="ann", session="s1", animal_id="rex"),
+            event("7", user="bob", session="s2", animal_id="rex"),
         ]
     )
-    deletions.perform(deletions.erase_user("ann"))
+    world.erase()
     assert [one.recommendation_id for one in table.newest_pages(9)] == [his.recommendation_id]
     assert table.pages_of(Visitor("ann", "s1"), T0 + 9, 9) == []
     assert [deed.user_id for deed in log.deeds(0, 9)] == ["bob"]
     assert log.deeds_of(Visitor("ann", "s1"), T0 + 9, 9) == []
 
 
-def test_the_archive_forgets_the_user_and_still_verifies(
-    deletions: Deletions, objects: LocalObjects
-) -> None:
-    fill(deletions)
-    deletions.perform(deletions.erase_user("ann"))
-    assert sorted(row.event.event_id for row in archived(objects)) == ["3", "4", "5"]
-    assert verify(deletions.log, deletions.ledger, objects).findings == ()
-    texts = [objects.get(key) for key in objects.list("erasures")]
+def test_a_visitor_who_has_but_a_session_is_erased_by_it(world: World) -> None:
+    world.log.append([event("6", user=None, session="alone")])
+    world.adapters.impressions.append([shown("RID-1", None, "alone")])
+    noted = world.erasing.erase_session("alone", GROUP)
+    world.erasing.work()
+    assert world.seen(noted).status == "done"
+    assert world.logged() == ["1", "2", "3", "4", "5"]
+    assert world.adapters.impressions.get("RID-1") is None
+    with pytest.raises(Conflict, match="belongs to a user"):
+        world.erasing.erase_session("s1", GROUP)
+
+
+def test_what_is_written_down_is_never_computed_again(world: World) -> None:
+    noted = world.erasing.erase_user("ann", GROUP)
+    claimed = world.adapters.erasures.claim(world.clock(), world.clock(), 9)
+    names = world.adapters.erasures.names(noted.erasure_id)
+    steps = erasure_steps(world.settings, world.adapters)
+    steps.rows.erase(claimed[0], names)  # and there the process was killed
+    assert world.adapters.erasures.names(noted.erasure_id).sessions == ("s1",)
+    world.erasing.work()
+    done = world.seen(noted)
+    assert (done.status, done.deleted, done.attempts) == ("done", 3, 2)
+    assert world.archived() == ["3", "4", "5"], "the anonymous event of her session is gone too"
+
+
+def test_events_of_a_user_who_returns_while_the_erasure_is_done_stay(world: World) -> None:
+    noted = world.erasing.erase_user("ann", GROUP)
+    world.log.append([event("6", user="ann", session="s1"), event("7", user=None, session="s1")])
+    world.erasing.work()
+    assert world.seen(noted).status == "done"
+    assert world.logged() == ["3", "4", "5", "6", "7"]
+    world.adapters.archiver.archive_once()
+    assert world.archived() == ["3", "4", "5", "6", "7"]
+    assert world.verified() == []
+
+
+def test_an_answer_that_is_written_down_late_does_not_come_back(world: World) -> None:
+    noted = world.erase()
+    before, after = noted.noted_at, noted.noted_at + 1
+    world.adapters.impressions.append(
+        [
+            shown("RID-1", "ann", "s9", before),
+            shown("RID-2", None, "s1", before),
+            shown("RID-3", "bob", "s1", before),
+            shown("RID-4", "ann", "s9", after),
+        ]
+    )
+    found = world.adapters.impressions.get_many([f"RID-{n}" for n in range(1, 5)])
+    assert sorted(found) == ["RID-3", "RID-4"]
+
+
+def test_once_it_is_done_the_names_are_forgotten(world: World) -> None:
+    noted = world.erasing.erase_user("ann", GROUP)
+    assert world.adapters.erasures.names(noted.erasure_id).users == ("ann",)
+    world.erasing.work()
+    names = world.adapters.erasures.names(noted.erasure_id)
+    assert (names.users, names.sessions) == ((), ())
+    assert world.adapters.erasures.count(noted.erasure_id) == (1, 1)
+
+
+def test_the_archive_forgets_the_user_and_still_verifies(world: World) -> None:
+    world.erase()
+    assert world.archived() == ["3", "4", "5"]
+    assert world.verified() == []
+    texts = [world.objects.get(key) for key in world.objects.list("erasures")]
     assert texts
     assert not any(b"ann" in text for text in texts)
 
 
-def test_a_replay_of_an_older_copy_does_not_bring_the_user_back(
-    deletions: Deletions, objects: LocalObjects, tmp_path: Path
+def test_only_objects_that_hold_the_visitor_are_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    archiver = fill(deletions)
-    copy = {key: objects.get(key) for key in objects.list()}
-    deletions.perform(deletions.erase_user("ann"))
-    deletions.log.append([event("6", user="ann", session="s9")])  # she came back since
-    archiver.archive_once()
+    read: list[str] = []
+    get = LocalObjects.get
+
+    def noted(store: LocalObjects, key: str) -> bytes:
+        read.append(key)
+        return get(store, key)
+
+    monkeypatch.setattr(LocalObjects, "get", noted)
+    world.erase()
+    of_ann, of_bob, *of_another_group = [one.key for one in world.adapters.ledger.segments()]
+    assert read == [of_ann, *of_another_group], "an id says nothing of its dataset group"
+    assert of_bob not in read
+
+
+def test_a_damaged_object_is_named_stops_nothing_else_and_is_tried_again(world: World) -> None:
+    world.log.append([event("6", user="ann", session="s1", received_at=T0 + 2 * HOUR)])
+    world.adapters.archiver.archive_once()
+    first = next(iter(world.adapters.ledger.segments())).key
+    whole = world.objects.get(first)
+    world.objects.replace(first, whole[:-5])
+    noted = world.erase()
+    assert noted.status == "incomplete"
+    assert [one.place for one in noted.troubles] == [first]
+    assert world.logged() == ["3", "4", "5"]
+    assert noted.names_at is not None
+    assert first in world.problems()[f"erasure {noted.erasure_id}"]
+    assert noted.next_attempt_at is not None
+    world.erasing.work()
+    assert world.seen(noted).attempts == 1, "not at once"
+    world.objects.replace(first, whole)
+    world.clock.now = noted.next_attempt_at
+    world.erasing.work()
+    assert world.seen(noted).status == "done"
+    assert world.archived() == ["3", "4", "5"]
+    assert world.problems() == {}
+
+
+def test_pauses_between_attempts_grow_up_to_an_hour(world: World) -> None:
+    first = next(iter(world.adapters.ledger.segments())).key
+    world.objects.replace(first, b"")
+    noted = world.erase()
+    pauses = []
+    for _ in range(14):
+        assert noted.next_attempt_at is not None
+        pauses.append(noted.next_attempt_at - world.clock.now)
+        world.clock.now = noted.next_attempt_at
+        world.erasing.work()
+        noted = world.seen(noted)
+    assert pauses == sorted(pauses)
+    assert (pauses[0], pauses[-1]) == (10_000, HOUR)
+
+
+def test_one_process_at_a_time_does_an_erasure(world: World) -> None:
+    noted = world.erasing.erase_user("ann", GROUP)
+    table, now = world.adapters.erasures, world.clock()
+    assert [one.erasure_id for one in table.claim(now, now + 9, 5)] == [noted.erasure_id]
+    assert table.claim(now, now + 9, 5) == []
+    assert [one.attempts for one in table.claim(now + 9, now + 20, 5)] == [2], "it was killed"
+
+
+def test_an_archiver_that_read_before_an_erasure_and_writes_after_it_brings_nobody_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.log.append([event("6", user="ann", session="s1"), event("7", user="bob", session="s2")])
+    put = LocalObjects.put
+
+    def erased_meanwhile(store: LocalObjects, key: str, data: bytes) -> None:
+        monkeypatch.undo()
+        world.erase()
+        put(store, key, data)
+
+    monkeypatch.setattr(LocalObjects, "put", erased_meanwhile)
+    world.adapters.archiver.archive_once()
+    assert world.archived() == ["3", "4", "5", "7"]
+    assert world.verified() == []
+
+
+def test_an_object_whose_writer_died_before_it_could_say_so_is_cleaned(world: World) -> None:
+    """Its rows were read before the erasure, and the ledger does not know of it."""
+    key = next(iter(world.adapters.ledger.segments())).key
+    stale = world.objects.get(key)
+    world.erase()
+    world.objects.replace(key, stale)
+    assert "1" in world.archived()
+    world.new_erasing().work()
+    assert world.archived() == ["3", "4", "5"]
+    assert world.verified() == []
+
+
+def test_an_older_copy_of_the_archive_is_cleaned_at_the_next_start(world: World) -> None:
+    copy = {key: world.objects.get(key) for key in world.objects.list()}
+    done = world.erase()
+    for key in list(world.objects.list("erasures")):
+        (world.settings.data_dir / "archive" / key).unlink()
     for key, data in copy.items():
-        objects.replace(key, data)
-    empty = Database(f"sqlite:///{tmp_path / 'replayed.sqlite3'}")
-    log, ledger = EventLog(empty), ArchiveLedger(empty)
-    replay(log, ledger, objects)
-    assert [row.event.event_id for row in log.read(0, log.head(), 10)] == ["3", "4", "5", "6"]
-    assert verify(log, ledger, objects).findings == ()
-    empty.close()
+        world.objects.replace(key, data)
+    world.new_erasing().work()
+    assert world.archived() == ["3", "4", "5"]
+    assert ErasureNotes(world.objects).ids() == {done.erasure_id}
+    assert world.seen(done).status == "done"
+    assert world.verified() == []
+
+
+def test_in_an_older_database_whoever_was_erased_is_erased_before_the_first_answer(
+    world: World,
+) -> None:
+    visitors = frozenset({visitor_digest(USER, "ann"), visitor_digest("session", "s1")})
+    note = ErasureNote(GROUP, world.log.head(), visitors, T0 + 1)
+    ErasureNotes(world.objects).put("erasure-of-then", note)
+    begun = world.new_erasing()
+    begun.catch_up()
+    assert world.logged() == ["3", "4", "5"]
+    begun.work()
+    assert world.archived() == ["3", "4", "5"]
+    found = world.adapters.erasures.get("erasure-of-then")
+    assert found is not None
+    assert (found.status, found.deleted) == ("done", 3)
+    assert world.adapters.erasures.names("erasure-of-then").users == ()
+
+
+def test_while_notes_cannot_be_read_erasures_are_done_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.objects.replace("erasures/broken.json", b"?")
+    begun = world.new_erasing()
+    noted = begun.erase_user("ann", GROUP)
+    for _ in range(2):
+        with pytest.raises(CorruptArtefact, match="broken"):
+            begun.work()
+    assert world.seen(noted).status == "done"
+    world.objects.replace(
+        "erasures/broken.json", msgspec.json.encode(ErasureNote(GROUP, 0, NOBODY))
+    )
+    world.clock.now += HOUR
+    begun.work()
+    assert set(world.adapters.erasures.ids()) == {noted.erasure_id, "broken"}
+
+
+def test_a_process_that_is_to_end_leaves_the_rest_to_the_next_one_at_once(world: World) -> None:
+    noted = world.erasing.erase_user("ann", GROUP)
+    ending = world.new_erasing()
+    ending.stop()
+    ending.work()
+    assert world.seen(noted).troubles == ()
+    assert world.seen(noted).status == "in_progress"
+    world.erasing.work()
+    assert world.seen(noted).status == "done"
+    assert world.problems() == {}
+
+
+def test_an_attempt_that_was_overtaken_changes_nothing_any_more(world: World) -> None:
+    noted = world.erasing.erase_user("ann", GROUP)
+    table = world.adapters.erasures
+    (overtaken,) = table.claim(world.clock(), world.clock(), 9)
+    world.erasing.work()
+    done = world.seen(noted)
+    assert not table.settle(overtaken, [Trouble("x", "y")], world.clock() + 9, world.clock())
+    table.found_files(overtaken, ["z"])
+    assert world.seen(noted) == done
+
+
+def test_in_an_older_database_all_who_were_erased_are_erased_however_many(world: World) -> None:
+    users = [f"user {n}" for n in range(230)]
+    world.log.append([event(user, user=user, session=None) for user in users])
+    notes, through = ErasureNotes(world.objects), world.log.head()
+    for n, user in enumerate(users):
+        visitors = frozenset({visitor_digest(USER, user)})
+        notes.put(f"erasure-{n}", ErasureNote(GROUP, through, visitors, T0 + n))
+    world.new_erasing().catch_up()
+    assert world.logged() == ["1", "2", "3", "4", "5"]
+
+
+def test_at_a_start_with_nothing_to_do_no_object_is_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.erase()
+
+    def refused(*_: object) -> bytes:
+        raise AssertionError("read")
+
+    monkeypatch.setattr(LocalObjects, "get", refused)
+    begun = world.new_erasing()
+    begun.catch_up()
+    assert not begun.work()
+
+
+def test_a_replay_of_an_older_copy_does_not_bring_the_user_back(
+    world: World, tmp_path: Path
+) -> None:
+    copy = {key: world.objects.get(key) for key in world.objects.list()}
+    world.erase()
+    world.log.append([event("6", user="ann", session="s9")])  # she came back since
+    world.adapters.archiver.archive_once()
+    for key, data in copy.items():
+        world.objects.replace(key, data)
+    fresh = Settings(data_dir=tmp_path / "fresh", archive_url=str(tmp_path / "archive"))
+    with opened(fresh) as adapters:
+        replay(
+            adapters.log, adapters.erased_archive, adapters.erasures, world.clock, lambda *_: None
+        )
+        rows = adapters.log.read(0, adapters.log.head(), 10)
+        assert [row.event.event_id for row in rows] == ["3", "4", "5", "6"]
+        assert verify(adapters.log, adapters.ledger, adapters.objects).findings == ()
+        assert all(adapters.erasures.ids().values()), "what the notes say is done"
+
+
+def job(world: World, name: str, text: str, dataset_group: str = GROUP) -> DataDeletionJob:
+    folder = world.settings.data_dir / "imports"
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(text)
+    source = f"file://{folder.absolute()}/{name}"
+    wanted = DataDeletionJob(name="job", dataset_group=dataset_group, source=source)
+    return world.adapters.registry.create(wanted, world.clock())
+
+
+def looked_after(world: World) -> DataDeletionJob:
+    deletions = deletions_of(world.settings, world.adapters)
+    deletions.look()
+    world.erasing.work()
+    deletions.look()
+    return world.adapters.registry.get(DataDeletionJob, "job")
 
 
 @pytest.mark.parametrize(
     ("name", "text"),
     [("users.csv", "NAME,USER_ID\nx,ann\ny,nobody\n"), ("users.jsonl", '{"userId": "ann"}\n\n')],
 )
-def test_users_are_read_from_csv_and_json_lines(
-    deletions: Deletions, tmp_path: Path, name: str, text: str
-) -> None:
-    fill(deletions)
-    (tmp_path / name).write_text(text)
-    job = DataDeletionJob(
-        name="job", dataset_group="pawsonalize", source=f"file://{tmp_path}/{name}"
-    )
-    assert deletions.perform(job)["deleted"] == 2
+def test_users_are_read_from_csv_and_json_lines(world: World, name: str, text: str) -> None:
+    job(world, name, text)
+    done = looked_after(world)
+    assert (done.status, done.deleted) == (Status.ACTIVE, 3)
+    assert world.logged() == ["3", "4", "5"]
 
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("a.csv", "NAME\nann\n"), ("a.csv", "USER_ID\n\x01\n"), ("a.jsonl", "ann\n")],
+    [
+        ("a.csv", "NAME\nann\n"),
+        ("a.csv", "USER_ID\nann\n\x01\n"),
+        ("a.jsonl", '{"userId": "ann"}\nann\n'),
+    ],
 )
-def test_a_file_that_names_no_users_says_where(
-    deletions: Deletions, tmp_path: Path, name: str, text: str
+def test_a_file_with_a_bad_line_fails_with_the_place_and_erases_nobody(
+    world: World, name: str, text: str
 ) -> None:
-    (tmp_path / name).write_text(text)
-    job = DataDeletionJob(
-        name="job", dataset_group="pawsonalize", source=f"file://{tmp_path}/{name}"
+    job(world, name, text)
+    failed = looked_after(world)
+    assert failed.status is Status.CREATE_FAILED
+    assert name in str(failed.failure_reason)
+    assert len(world.logged()) == 5
+
+
+def test_a_file_that_names_nobody_is_done_at_once(world: World) -> None:
+    job(world, "users.csv", "USER_ID\n")
+    done = looked_after(world)
+    assert (done.status, done.deleted) == (Status.ACTIVE, 0)
+
+
+def test_a_job_stays_in_progress_until_its_erasure_is_done(world: World) -> None:
+    first = next(iter(world.adapters.ledger.segments())).key
+    whole = world.objects.get(first)
+    world.objects.replace(first, b"")
+    job(world, "users.csv", "USER_ID\nann\n")
+    assert looked_after(world).status is Status.CREATE_IN_PROGRESS
+    world.objects.replace(first, whole)
+    world.clock.now += DAY
+    assert looked_after(world).status is Status.ACTIVE
+
+
+def test_a_job_of_old_that_was_killed_is_done_after_all(world: World) -> None:
+    killed = DataDeletionJob(
+        name="job", dataset_group=GROUP, user_ids=("ann",), status=Status.CREATE_FAILED
     )
-    with pytest.raises(InvalidInput, match=name):
-        deletions.perform(job)
+    world.adapters.registry.create(killed, T0)
+    deletions = deletions_of(world.settings, world.adapters)
+    deletions.catch_up()
+    world.erasing.work()
+    deletions.look()
+    done = world.adapters.registry.get(DataDeletionJob, "job")
+    assert (done.status, done.deleted, done.user_ids) == (Status.ACTIVE, 3, ())
+    assert world.logged() == ["3", "4", "5"]
+
+
+def test_the_index_knows_the_bytes_that_were_looked_through(world: World) -> None:
+    index = world.adapters.erased_archive.index
+    sizes = dict(world.objects.sizes())
+    assert index.sizes() == sizes
+    ann = visitor_digest(USER, "ann")
+    holding = index.holding([ann])
+    assert holding
+    index.forget(holding)
+    assert index.holding([ann]) == set()
+    assert index.holding([]) == set()
+
+
+def test_the_ledger_has_the_digest_of_what_is_there(world: World) -> None:
+    world.erase()
+    for one in world.adapters.ledger.segments():
+        assert one.sha256 == digest(world.objects.get(one.key))

@@ -19,6 +19,7 @@ from pawsonalize.engine.training.queue import AutomaticTraining
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.database import Database
+from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.resources import Resources
 from tests.event_data import T0, event
@@ -35,7 +36,8 @@ def registry(database: Database) -> Registry:
 
 @pytest.fixture
 def versions(database: Database, registry: Registry, tmp_path: Path) -> SolutionVersions:
-    return SolutionVersions(registry, EventLog(database), ArtefactStore(tmp_path / "models"))
+    artefacts = ArtefactStore(tmp_path / "models")
+    return SolutionVersions(registry, EventLog(database), artefacts, ErasedLookup(database))
 
 
 def at_once(look: Callable[[int], None]) -> None:

@@ -144,3 +144,10 @@ def test_a_folder_that_cannot_be_written_names_the_next_move(tmp_path: Path) -> 
 def test_a_location_nobody_serves_is_invalid() -> None:
     with pytest.raises(InvalidInput, match="s3://bucket/prefix"):
         open_objects("nowhere://at/all")
+
+
+def test_every_key_has_the_size_of_its_object(objects: ObjectStore) -> None:
+    assert dict(objects.sizes()) == {}
+    objects.put("2026/11/a", b"four")
+    objects.put("b", b"")
+    assert dict(objects.sizes()) == {"2026/11/a": 4, "b": 0}

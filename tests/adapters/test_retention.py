@@ -12,9 +12,7 @@ from pawsonalize.domain.errors import Conflict, CorruptArtefact
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.upkeep import retention
-from pawsonalize.engine.upkeep.compaction import Compaction
 from pawsonalize.engine.upkeep.mending import mend
-from pawsonalize.engine.upkeep.replay import replay
 from pawsonalize.engine.upkeep.retention import ArchiveRetention, EventRetention
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.histories import HistoryQuery
@@ -118,7 +116,7 @@ def test_a_replay_needs_a_database_without_a_past(world: ArchiveWorld) -> None:
     world.fill(hours=1)
     events_of(world).forget_old(LATER + DAY)
     with pytest.raises(Conflict, match="empty database"):
-        replay(world.log, world.ledger, world.objects)
+        world.replay()
 
 
 def test_a_crash_in_the_middle_forgets_the_rest_the_next_time(
@@ -157,7 +155,7 @@ def test_servers_that_forget_at_once_lose_nothing(world: ArchiveWorld) -> None:
 def test_compacted_days_leave_the_table_as_a_whole(world: ArchiveWorld) -> None:
     world.fill(hours=5)
     everything = world.logged()
-    Compaction(world.ledger, world.objects).compact(MIDNIGHT + 2 * DAY)
+    world.compaction().compact(MIDNIGHT + 2 * DAY)
     assert events_of(world).forget_old(LATER + DAY - 1) == 0
     assert events_of(world).forget_old(LATER + DAY) == 15
     assert world.findings() == []
@@ -168,7 +166,7 @@ def test_what_is_compacted_meanwhile_is_forgotten_the_next_time(
     world: ArchiveWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.fill(hours=3)
-    getting, compaction = world.objects.get, Compaction(world.ledger, world.objects)
+    getting, compaction = world.objects.get, world.compaction()
 
     def get(key: str) -> bytes:
         monkeypatch.undo()
@@ -184,7 +182,7 @@ def test_old_events_of_a_day_that_is_compacted_later_are_not_missing(world: Arch
     world.fill(hours=5)
     everything = world.logged()
     events_of(world).forget_old(LATER + 2 * HOUR)
-    Compaction(world.ledger, world.objects).compact(MIDNIGHT + 2 * DAY)
+    world.compaction().compact(MIDNIGHT + 2 * DAY)
     assert world.findings() == []
     assert events_of(world).forget_old(LATER + DAY) == 9
     assert world.replayed() == everything
@@ -246,7 +244,7 @@ def test_archive_objects_go_when_they_are_old_and_their_events_have_left(
     events_of(world).forget_old(LATER + 3 * HOUR)
     assert archive_of(world, 0).forget_old(LATER + 99 * DAY) == 0
     assert archive_of(world, 9).forget_old(MIDNIGHT + 9 * DAY + 2 * HOUR) == 2
-    Compaction(world.ledger, world.objects).delete_leftovers(LATER)
+    world.compaction().delete_leftovers(LATER)
     assert [row.offset for row in world.replayed()] == [7, 8, 9, 10, 11, 12, 13, 14, 15]
     assert len(world.object_keys()) == 3
     assert world.findings() == []

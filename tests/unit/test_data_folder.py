@@ -72,7 +72,7 @@ COMMANDS = [
     "solutions update one",
     "train",
     "vacuum",
-    "users erase ann --yes",
+    "erasures create --user ann --yes",
 ]
 BEGINNING = {
     "animals fetch",

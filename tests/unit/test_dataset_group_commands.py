@@ -15,7 +15,6 @@ from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.datasets import Dataset, DatasetGroup, DatasetSchema
-from pawsonalize.engine.resources.jobs import DataDeletionJob
 from pawsonalize.engine.resources.solutions import Solution
 from pawsonalize.settings import Settings
 from pawsonalize.storage.histories import HistoryQuery
@@ -108,8 +107,13 @@ def test_filters_are_made_for_the_group_and_listed_by_it(settings: Settings) -> 
 
 def test_a_user_is_erased_from_the_group_alone(settings: Settings) -> None:
     imported(settings)
-    run(settings, "users", "erase", "user 1", "--yes", "--dataset-group", "shop")
+    said = run(
+        settings, "erasures", "create", "--user", "user 1", "--yes", "--dataset-group", "shop"
+    )
     with opened(settings) as adapters:
         assert adapters.log.of("shop").history(Visitor("user 1"), HistoryQuery(9)) == []
-        (job,) = adapters.registry.all(DataDeletionJob)
-        assert (job.dataset_group, job.deleted) == ("shop", 1)
+        (done,) = adapters.erasures.newest(9)
+        assert (done.dataset_group, done.deleted) == ("shop", 1)
+    assert said == f"{done.erasure_id}: done, 1 rows deleted\n"
+    assert run(settings, "erasures", "show", done.erasure_id) == said
+    assert run(settings, "erasures", "ls").startswith(f"{done.erasure_id}  done")

@@ -33,7 +33,9 @@ from pawsonalize.engine.training.shown import learn_choices
 from pawsonalize.engine.training.solutions import Solutions
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.engine.upkeep.courier import Courier
+from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
 from pawsonalize.notify.base import Notifier
 from pawsonalize.notify.log import LogNotifier
 from pawsonalize.notify.smtp import SmtpNotifier
@@ -42,6 +44,7 @@ from pawsonalize.notify.webhook import WebhookNotifier
 from pawsonalize.settings import DATABASE_FILE, Settings, as_environment, as_record
 from pawsonalize.storage.animal_exposures import AnimalExposures
 from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.archive_index import ArchiveIndex
 from pawsonalize.storage.archive_ledger import ArchiveLedger
 from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.audit import AuditLog
@@ -49,6 +52,8 @@ from pawsonalize.storage.availability import Availability
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.deliveries import Deliveries
+from pawsonalize.storage.erased import ErasedLookup
+from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import Impressions
 from pawsonalize.storage.outcomes import Outcomes
@@ -88,7 +93,28 @@ class Adapters:
     @property
     def versions(self) -> SolutionVersions:
         """The solution versions."""
-        return SolutionVersions(self.registry, self.log, self.artefacts)
+        return SolutionVersions(self.registry, self.log, self.artefacts, self.erased)
+
+    @property
+    def erasures(self) -> ErasureTable:
+        """Who was erased, and who is being erased."""
+        return ErasureTable(self.database)
+
+    @property
+    def erased(self) -> ErasedLookup:
+        """The same, for those who must leave them out."""
+        return ErasedLookup(self.database)
+
+    @property
+    def erased_archive(self) -> ErasedArchive:
+        """The archive without those."""
+        index = ArchiveIndex(self.database)
+        return ErasedArchive(self.objects, self.ledger, index, self.erased)
+
+    @property
+    def archiver(self) -> Archiver:
+        """What copies the log into the archive."""
+        return Archiver(self.log, self.ledger, self.objects, self.erased_archive)
 
     @property
     def solutions(self) -> Solutions:

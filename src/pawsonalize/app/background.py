@@ -74,6 +74,8 @@ async def in_background(
 def catch_up(engine: "Engine") -> None:
     """What the first answer needs, before there is one."""
     first: list[tuple[str, Callable[[], object]]] = [
+        ("erase visitors", engine.erasing.catch_up),
+        ("begin data deletion jobs", engine.deletions.catch_up),
         ("count animals", lambda: engine.availability.of((), clock.now(), clock.now())),
         ("read the available animals", lambda: engine.available.of(clock.now(), clock.now())),
         *((_following(name), partial(follow_campaign, live)) for name, live in engine.live.items()),
@@ -99,6 +101,8 @@ def _tasks(
     yield Task("report faults", _LOOK_SECONDS, partial(faults.look, engine))
     for worker in engine.jobs.workers:
         yield Task(f"do a {worker.kind.kind}", _JOB_SECONDS, worker.work, engine.working)
+    yield Task("begin data deletion jobs", _LOOK_SECONDS, engine.deletions.look)
+    yield Task("erase visitors", _JOB_SECONDS, engine.erasing.work, engine.working)
     yield Task("fetch feeds", _LOOK_SECONDS, _now(engine.polling.look), engine.fetching)
     yield Task("count what was shown", _SHOWN_SECONDS, engine.available.count_shown)
     yield Task("log impressions", _LOST_SECONDS, engine.impressions.report_lost)

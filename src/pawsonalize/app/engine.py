@@ -11,7 +11,8 @@ from pawsonalize import clock
 from pawsonalize.access.admission import Admission
 from pawsonalize.access.rates import Rates
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.jobs import background_jobs, erasing, metric_attributions, polling
+from pawsonalize.app.erasing import deletions_of, erasing
+from pawsonalize.app.jobs import background_jobs, metric_attributions, polling
 from pawsonalize.app.retraining import first_run, timer, worker_processes
 from pawsonalize.app.serving import (
     available_watch,
@@ -53,6 +54,8 @@ from pawsonalize.engine.training.retraining.record import Trigger
 from pawsonalize.engine.training.retraining.runs import FirstRun, Runs, Timer
 from pawsonalize.engine.training.untrained import TrainedOrNot
 from pawsonalize.engine.upkeep.archiver import Archiver
+from pawsonalize.engine.upkeep.deletions import Deletions
+from pawsonalize.engine.upkeep.erasing import Erasing
 from pawsonalize.http.metrics import count_unknown_type
 from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings
@@ -89,6 +92,8 @@ class Engine:
     following: Following
     judging: SideProcess | None
     archiver: Archiver
+    erasing: Erasing
+    deletions: Deletions
     polling: Polling
     fetching: ThreadPoolExecutor
     tidying: ThreadPoolExecutor
@@ -149,7 +154,9 @@ class Engine:
             following=following(settings, adapters),
             judging=judging_process(settings),
             refreshing=refresh_process(settings),
-            archiver=Archiver(adapters.log, adapters.ledger, adapters.objects),
+            archiver=adapters.archiver,
+            erasing=erasing(settings, adapters),
+            deletions=deletions_of(settings, adapters),
             polling=polling(settings, adapters, stopping.is_set),
             fetching=ThreadPoolExecutor(1, thread_name_prefix="feeds"),
             tidying=ThreadPoolExecutor(1, thread_name_prefix="upkeep"),
@@ -159,7 +166,7 @@ class Engine:
             recommenders=Recommenders(
                 adapters.registry, adapters.versions, adapters.campaigns, queue
             ),
-            working=ThreadPoolExecutor(len(jobs.workers), thread_name_prefix="jobs"),
+            working=ThreadPoolExecutor(len(jobs.workers) + 1, thread_name_prefix="jobs"),
             problems=adapters.problems(settings),
             admission=_admission(settings, adapters),
         )
@@ -188,7 +195,7 @@ class Engine:
             jobs=self.jobs,
             filters=adapters.filters,
             filterings=self.filterings,
-            deletions=erasing(settings, adapters),
+            erasing=self.erasing,
             problems=self.problems,
             audit=adapters.audit,
             why_not_writable=adapters.database.why_not_writable,
@@ -257,6 +264,7 @@ class Engine:
         """Finish what was accepted; running workers give their run back."""
         self.stopping.set()
         self.jobs.stopping.set()
+        self.erasing.stop()
         self.workers.stop()
         for process in (self.refreshing, self.judging):
             if process is not None:

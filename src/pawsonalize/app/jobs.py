@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.erasing import deletions_of
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.exports import Exports
@@ -28,7 +29,6 @@ from pawsonalize.engine.serving.filters.filtering import Filterings
 from pawsonalize.engine.serving.segments import Segments
 from pawsonalize.engine.serving.served import Loader
 from pawsonalize.engine.training.retraining.schedule import read_schedule
-from pawsonalize.engine.upkeep.deletions import Deletions
 from pawsonalize.settings import Settings
 
 
@@ -54,20 +54,6 @@ def _scheduled(name: str, feed: ListedFeed) -> ScheduledFeed:
     except InvalidInput as error:
         raise InvalidInput(f"feed {name}: {error.message}", field="feeds_file") from error
     return ScheduledFeed(feed.source, (lambda _now: None) if schedule is None else schedule.latest)
-
-
-def erasing(settings: Settings, adapters: Adapters) -> Deletions:
-    """Erases users."""
-    return Deletions(
-        adapters.registry,
-        adapters.sources(settings),
-        adapters.log,
-        adapters.catalogue,
-        adapters.impressions,
-        adapters.objects,
-        adapters.ledger,
-        clock.now,
-    )
 
 
 def outputs_of(settings: Settings) -> Outputs:
@@ -103,7 +89,6 @@ def background_jobs(
         adapters.artefacts,
         Exposure(adapters.log, adapters.catalogue, adapters.impressions),
     )
-    deletions = erasing(settings, adapters)
     inference = Inference(batch, loader, adapters.log, adapters.catalogue, filterings)
     segments = Segments(batch, loader, adapters.log, adapters.catalogue, filterings)
     exports = Exports(adapters.datasets, batch.outputs)
@@ -113,7 +98,7 @@ def background_jobs(
         kinds=(
             JobKind(DatasetImportJob, imports.check, imports.perform),
             JobKind(DatasetExportJob, exports.check, exports.perform),
-            JobKind(DataDeletionJob, deletions.check, deletions.perform),
+            JobKind(DataDeletionJob, deletions_of(settings, adapters).check, None),
             JobKind(
                 BatchInferenceJob, inference.check, lambda job: inference.perform(job, clock.now())
             ),

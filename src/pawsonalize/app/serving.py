@@ -106,6 +106,6 @@ def individuals(
         adapters.animals,
         impressions,
         PageReader(adapters.impressions, adapters.log),
-        AnimalEffects(adapters.impressions, adapters.log),
+        AnimalEffects(adapters.impressions, adapters.log, adapters.erased),
         settings.animals,
     )

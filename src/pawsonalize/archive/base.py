@@ -37,3 +37,7 @@ class ObjectStore(Protocol):
     def list(self, prefix: str = "") -> Iterator[str]:
         """The keys below a folder (`2026/11`, "" for all), in no promised order."""
         ...
+
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        """Every key with the size of its object in bytes, in no promised order."""
+        ...

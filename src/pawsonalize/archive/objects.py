@@ -80,6 +80,13 @@ class LocalObjects:
                     if not name.startswith("."):
                         yield (within / name).as_posix()
 
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        """See `ObjectStore.sizes`."""
+        for key in self.list():
+            path = self._path(key)
+            with _as_folder_errors(path), suppress(FileNotFoundError):  # deleted meanwhile
+                yield key, path.stat().st_size
+
     def _sync_names(self, path: Path) -> None:
         for folder in (path.parent, *path.parent.parents):
             _sync(folder)
@@ -206,6 +213,13 @@ class RemoteObjects:
             for page in obstore.list(self._store, prefix or None):
                 for entry in page:
                     yield entry["path"]
+
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        """See `ObjectStore.sizes`."""
+        with _as_storage_errors():
+            for page in obstore.list(self._store):
+                for entry in page:
+                    yield entry["path"], entry["size"]
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import msgspec
 import typer
 
+from pawsonalize import clock
 from pawsonalize.cli.opening import opened, opened_or_made
 from pawsonalize.cli.options import DataDir, Json, command_group
 from pawsonalize.cli.terminal import progress
@@ -34,10 +35,8 @@ def run(data_dir: DataDir = None) -> None:
 
     Example: pawsonalize archive run
     """
-    from pawsonalize.engine.upkeep.archiver import Archiver
-
     with opened(load_settings({"data_dir": data_dir})) as adapters:
-        rows = Archiver(adapters.log, adapters.ledger, adapters.objects).archive_once()
+        rows = adapters.archiver.archive_once()
     print(f"{rows:,} rows archived")
 
 
@@ -81,7 +80,9 @@ def compact(data_dir: DataDir = None) -> None:
     from pawsonalize.engine.upkeep.compaction import Compaction
 
     with opened(load_settings({"data_dir": data_dir})) as adapters:
-        joined = Compaction(adapters.ledger, adapters.objects).compact(clock.now())
+        joined = Compaction(adapters.ledger, adapters.objects, adapters.erased_archive).compact(
+            clock.now()
+        )
     print(f"{joined:,} objects went into larger ones")
 
 
@@ -110,5 +111,6 @@ def replay(data_dir: DataDir = None) -> None:
         opened_or_made(load_settings({"data_dir": data_dir})) as adapters,
         progress("replaying") as bar,
     ):
-        rows = replay_archive(adapters.log, adapters.ledger, adapters.objects, bar)
+        archive, erasures = adapters.erased_archive, adapters.erasures
+        rows = replay_archive(adapters.log, archive, erasures, clock.now, bar)
     print(f"{rows:,} events restored")

@@ -1,4 +1,4 @@
-"""`pawsonalize batch-jobs` and `users erase`: what is done as a job."""
+"""`pawsonalize batch-jobs`: questions asked by files."""
 
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated
@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from pawsonalize.cli.opening import dataset_group_of, opened
-from pawsonalize.cli.options import DataDir, DatasetGroupName, Json, command_group
+from pawsonalize.cli.opening import opened
+from pawsonalize.cli.options import DataDir, Json, command_group
 from pawsonalize.cli.resources import print_fields, print_table
-from pawsonalize.domain.ids import parse_id
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from pawsonalize.engine.resources.registry import Registry
 
 batch_jobs = command_group("Batch jobs: questions asked by files.")
-users = command_group("Users, who may be erased.")
 
 Name = Annotated[str, typer.Argument(help="The batch job.")]
 _COLUMNS = ("name", "kind", "status", "solution_version", "answered", "rejected")
@@ -113,41 +111,6 @@ def delete(name: Name, data_dir: DataDir = None) -> None:
     with opened(settings) as adapters:
         job = _find(adapters.registry, name)
         background_jobs(settings, adapters).delete(type(job), name)
-
-
-@users.callback()
-def users_callback() -> None:
-    """Users, who may be erased."""
-
-
-@users.command("erase")
-def erase(
-    user_id: Annotated[str, typer.Argument(help="The user.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    dataset_group: DatasetGroupName = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
-    """Erase a user's events, sessions, attributes and answers, from the archive as well.
-
-    A user whom several dataset groups know is erased from one of them. The models that serve know
-    the user until they are trained again.
-
-    Example: pawsonalize users erase ann --yes
-    """
-    from pawsonalize.app.jobs import background_jobs, erasing
-
-    user_id = parse_id(user_id, "userId")
-    if not yes:
-        typer.confirm(f"Erase {user_id} for good?", abort=True)
-    settings = load_settings({"data_dir": data_dir})
-    with opened(settings) as adapters:
-        group = dataset_group_of(adapters, settings, dataset_group)
-        job = erasing(settings, adapters).erase_user(user_id, dataset_group=group)
-        done = background_jobs(settings, adapters).finish(job)
-        print_fields(done, json)
-    if done.failure_reason:
-        raise typer.Exit(1)
 
 
 def _find(registry: "Registry", name: str) -> "BatchInferenceJob | BatchSegmentJob":

@@ -11,6 +11,7 @@ from pawsonalize.cli import (
     datasets,
     demo,
     doctor,
+    erasures,
     evaluate,
     importing,
     jobs,
@@ -58,7 +59,7 @@ app.add_typer(solutions.app, name="solutions")
 app.add_typer(solutions.versions, name="solution-versions")
 app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(jobs.batch_jobs, name="batch-jobs")
-app.add_typer(jobs.users, name="users")
+app.add_typer(erasures.app, name="erasures")
 app.add_typer(datasets.filters, name="filters")
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="audit")

@@ -95,7 +95,7 @@ async def on_pawsonalize_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, PawsonalizeError)
     status = next(status for kind, status in _STATUS if isinstance(error, kind))
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.warning("request failed", path=request.url.path, code=error.code, reason=str(error))
+        log.warning("request failed", route=_route(request), code=error.code, reason=str(error))
     return error_response(
         status, error.code, error.message, error.field, **_next_move(error, status)
     )
@@ -124,10 +124,16 @@ async def on_http_error(_request: Request, error: Exception) -> Response:
 
 async def on_unexpected_error(request: Request, error: Exception) -> Response:
     """Log what nobody foresaw, and tell the caller no more than that it happened."""
-    log.error("unexpected error", path=request.url.path, exc_info=error)
+    log.error("unexpected error", route=_route(request), exc_info=error)
     return error_response(
         HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "this is our fault: it has been logged"
     )
+
+
+def _route(request: Request) -> str:
+    """The path without what stands in it: that may be the id of a visitor, and logs hold none."""
+    route = request.scope.get("route")
+    return "unmatched" if route is None else str(route.path_format)
 
 
 async def on_client_gone(_request: Request, _error: Exception) -> Response:

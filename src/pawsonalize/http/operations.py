@@ -32,6 +32,7 @@ from pawsonalize.http import (
 )
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS
 from pawsonalize.http.animal_operations import ANIMAL_OPERATIONS
+from pawsonalize.http.erasure_operations import ERASURE_OPERATIONS
 from pawsonalize.http.examples import (
     ANIMALS,
     ANIMALS_RERANKING,
@@ -51,9 +52,9 @@ from pawsonalize.http.examples import (
 from pawsonalize.http.operation import Endpoint, Operation, RequestParameter, checked
 from pawsonalize.http.resource_operations import RESOURCE_OPERATIONS
 from pawsonalize.http.resources import PAGE_PARAMETERS
-from pawsonalize.http.users import UserConvertor
+from pawsonalize.http.users import VisitorConvertor
 
-register_url_convertor("user", UserConvertor())
+register_url_convertor("visitor", VisitorConvertor())
 
 
 _HISTORY_PARAMETERS = (
@@ -146,7 +147,7 @@ OPERATIONS = (
     ),
     Operation(
         "PUT",
-        "/v1/users/{user_id:user}",
+        "/v1/users/{user_id:visitor}",
         users.put_user,
         "Store attributes and quiz answers of a user; they replace what was stored.",
         SITE,
@@ -157,7 +158,7 @@ OPERATIONS = (
     ),
     Operation(
         "GET",
-        "/v1/users/{user_id:user}",
+        "/v1/users/{user_id:visitor}",
         users.get_user,
         "Attributes and quiz answers that are stored of a user.",
         SITE,
@@ -177,16 +178,7 @@ OPERATIONS = (
             *ADDRESS_PARAMETERS,
         ),
     ),
-    Operation(
-        "DELETE",
-        "/v1/users/{user_id:user}",
-        users.delete_user,
-        "Erase a user: from tables and archive within a moment, and from the next model.",
-        SITE,
-        answer=(users.ErasureAnswer,),
-        status=202,
-        parameters=(_USER, *ADDRESS_PARAMETERS),
-    ),
+    *ERASURE_OPERATIONS,
     *ANIMAL_OPERATIONS,
     Operation(
         "GET",

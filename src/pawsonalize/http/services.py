@@ -26,7 +26,7 @@ from pawsonalize.engine.training.queue import TrainingQueue
 from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.engine.training.solutions import Solutions
 from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.engine.upkeep.deletions import Deletions
+from pawsonalize.engine.upkeep.erasing import Erasing
 from pawsonalize.storage.animal_exposures import AnimalExposures
 from pawsonalize.storage.audit import AuditLog
 from pawsonalize.storage.catalogue import Catalogue
@@ -63,7 +63,7 @@ class Services:
     jobs: JobTable
     filters: Filters
     filterings: Filterings
-    deletions: Deletions
+    erasing: Erasing
     problems: Problems
     audit: AuditLog
     why_not_writable: Callable[[], str | None]

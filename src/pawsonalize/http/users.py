@@ -18,6 +18,7 @@ from pawsonalize.domain.preferences import PREFERRED_AT
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.ingest.event_form import IN_THE_QUERY
 from pawsonalize.http.addressing import read_group
+from pawsonalize.http.erasures import NotedErasure
 from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.queries import PreferencesForm
 from pawsonalize.http.services import Services
@@ -109,27 +110,19 @@ def _attributes(given: Attributes) -> dict[str, Value]:
 _HISTORY = "/history"
 
 
-class ErasureAnswer(msgspec.Struct, frozen=True, rename="camel"):
-    """The job that erases the user from the dataset group, and its state."""
-
-    data_deletion_job: str
-    status: str
-    dataset_group: str
-
-
 async def delete_user(request: Request) -> Response:
-    """Erase a user from tables and archive, within a moment, and from the next model."""
+    """Write down that the user is to be erased; it is done in the background, whatever happens."""
     services: Services = request.app.state.services
     if request.path_params["user_id"].endswith(_HISTORY):
         raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": "GET"})
     user_id = parse_id(request.path_params["user_id"], "userId")
     group = await read_group(request)
-    job = await run_in_threadpool(services.deletions.erase_user, user_id, dataset_group=group)
-    return json_response(ErasureAnswer(job.name, job.status, group), 202)
+    noted = await run_in_threadpool(services.erasing.erase_user, user_id, group)
+    return json_response(NotedErasure(noted.erasure_id, noted.status, group), 202)
 
 
-class UserConvertor(Convertor[str]):
-    """Any id, also one with `/` in it, but not what is the path of the user's history."""
+class VisitorConvertor(Convertor[str]):
+    """Any id, also one with `/` in it, but not what is the path of a history."""
 
     regex = "(?!.*/history$).+"
 

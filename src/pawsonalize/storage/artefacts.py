@@ -12,9 +12,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import Conflict, CorruptArtefact, StorageUnavailable
 from pawsonalize.recipes.contract import Arrays, ModelCard
@@ -64,6 +66,19 @@ class ArtefactStore:
         except (OSError, ValueError, EOFError, msgspec.MsgspecError) as error:
             raise CorruptArtefact(f"the model in {location} cannot be read: {error}") from error
         return card, arrays
+
+    def array(self, location: str, name: str) -> NDArray[Any] | None:
+        """One array of an artefact, unchecked; None if it has none of that name.
+
+        CorruptArtefact if it cannot be read.
+        """
+        try:
+            file = self._root / location / f"{name}.npy"
+            return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, EOFError) as error:
+            raise CorruptArtefact(f"the model in {location} cannot be read: {error}") from error
 
     def locations(self, prefix: str) -> list[str]:
         """The locations of the artefacts whose name begins with `prefix`, sorted."""

@@ -12,7 +12,7 @@ from pawsonalize.domain.schemas import DatasetType, Field, Schema
 from pawsonalize.domain.statuses import Stay
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.prepared import PreparedSelect
-from pawsonalize.storage.statements import in_parts, upsert
+from pawsonalize.storage.statements import upsert
 from pawsonalize.storage.tables import items, schemas, stays, users
 
 Value = str | float | None
@@ -132,16 +132,6 @@ class Catalogue:
     def erase_users(self) -> int:
         """Delete every user's attributes; returns how many users had some."""
         return self._erase(users)
-
-    def forget_users(self, user_ids: Sequence[str]) -> int:
-        """Delete these users' attributes; returns how many of them had some."""
-        mine = users.c.dataset_group == self._dataset_group
-        forgotten = 0
-        with self._database.writing() as connection:
-            for part in in_parts(user_ids):
-                theirs = delete(users).where(mine, users.c.user_id.in_(part))
-                forgotten += connection.execute(theirs).rowcount
-        return forgotten
 
     def stays(self, until: int) -> Iterator[Stay]:
         """When animals of each item were available: stays that began by `until`, in order."""

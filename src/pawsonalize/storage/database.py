@@ -55,6 +55,7 @@ SQLITE_PRAGMAS = (
     "PRAGMA mmap_size=4294967296",
     "PRAGMA temp_store=MEMORY",
     f"PRAGMA journal_size_limit={_LOG_BYTES}",  # a longer one is cut when it begins anew
+    "PRAGMA secure_delete=ON",  # what is erased is overwritten; not every SQLite does so by itself
 )
 
 
@@ -114,11 +115,11 @@ class Database:
             raise
         self._failed_to_write = False
 
-    def maintain(self, command: str) -> Sequence[Any] | None:
+    def maintain(self, command: str) -> list[Any]:
         """Run a command outside of any transaction, such as VACUUM; returns its first row."""
         with self.reading() as connection:
             result = connection.exec_driver_sql(command)
-            return result.fetchone() if result.returns_rows else None
+            return list(result.first() or ()) if result.returns_rows else []
 
     def why_not_writable(self) -> str | None:
         """Why nothing can be written right now, with the next move; None if it can.
@@ -247,14 +248,23 @@ def _revision(connection: Connection) -> str | None:
 
 
 def _engine(url: str) -> Engine:
+    # An error without parameters: they are ids of visitors, and errors are logged.
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
-            engine = create_engine(parsed, connect_args={"isolation_level": None, "timeout": 15})
+            engine = create_engine(
+                parsed,
+                connect_args={"isolation_level": None, "timeout": 15},
+                hide_parameters=True,
+            )
             event.listen(engine, "connect", _set_pragmas)
             return engine
         if parsed.get_backend_name() == "postgresql":
-            return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+            return create_engine(
+                parsed.set(drivername="postgresql+psycopg"),
+                pool_pre_ping=True,
+                hide_parameters=True,
+            )
         reason = f"there is no adapter for {parsed.get_backend_name()}"
     except (ArgumentError, ModuleNotFoundError) as error:
         reason = str(error)

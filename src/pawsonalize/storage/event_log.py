@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, or_, select, text
+from sqlalchemy import Connection, bindparam, delete, func, select, text
 
 from pawsonalize.domain.event_types import AS_SENT, STANDARD, EventTypes
 from pawsonalize.domain.events import ACTIONS, DEFAULT_DATASET_GROUP, Event, LoggedEvent, Visitor
@@ -15,7 +15,7 @@ from pawsonalize.storage.event_rows import as_row, logged, reported, reported_an
 from pawsonalize.storage.exposures import add_shown
 from pawsonalize.storage.histories import DEED, OF_AN_ANIMAL, Deed, HistoryQuery, RecentEvent
 from pawsonalize.storage.log_start import forgotten_through
-from pawsonalize.storage.statements import in_parts, insert_new
+from pawsonalize.storage.statements import insert_new
 from pawsonalize.storage.tables import events, sessions
 
 _TRAINING_BATCH = 50_000
@@ -256,37 +256,6 @@ class EventLog:
         found = select(events.c.user_id).where(*mine).distinct()
         with self._database.reading() as connection:
             return list(connection.scalars(found.order_by(events.c.user_id).limit(limit)))
-
-    def sessions_of(self, user_ids: Sequence[str]) -> list[str]:
-        """The ids of the sessions that are bound to one of the users."""
-        with self._database.reading() as connection:
-            found: list[str] = []
-            for part in in_parts(user_ids):
-                found += connection.scalars(self._sessions_of(part))
-            return found
-
-    def erase_users(self, user_ids: Sequence[str]) -> int:
-        """Delete the users' events, their sessions, and the anonymous events of these sessions.
-
-        One transaction. Returns how many events were deleted.
-        """
-        erased = 0
-        with self._database.writing() as connection:
-            for part in in_parts(user_ids):
-                theirs = or_(
-                    events.c.user_id.in_(part),
-                    events.c.user_id.is_(None) & events.c.session_id.in_(self._sessions_of(part)),
-                )
-                mine = events.c.dataset_group == self._dataset_group
-                erased += connection.execute(delete(events).where(mine, theirs)).rowcount
-                bound = (sessions.c.dataset_group == self._dataset_group,)
-                connection.execute(delete(sessions).where(*bound, sessions.c.user_id.in_(part)))
-        return erased
-
-    def _sessions_of(self, user_ids: Sequence[str]) -> Select[tuple[str]]:
-        return select(sessions.c.session_id).where(
-            sessions.c.dataset_group == self._dataset_group, sessions.c.user_id.in_(user_ids)
-        )
 
     def erase(self, ids_like: str | None = None) -> int:
         """Delete the dataset group's events and sessions; returns how many events were deleted.

@@ -3,14 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import compress
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import RowMapping, Select, bindparam, delete, select
+from sqlalchemy import Connection, RowMapping, Select, bindparam, delete, select
 
+from pawsonalize.domain.erasures import SESSION, USER, owning_group, visitor_digest
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Visitor
 from pawsonalize.storage.animal_exposures import add_shown_animals, first_places
 from pawsonalize.storage.database import Database
+from pawsonalize.storage.erased import last_noted, noted_at
 from pawsonalize.storage.exposures import add_shown, read_shown
 from pawsonalize.storage.packing import Packer, packed_id, unpacked, unpacked_id
 from pawsonalize.storage.prepared import PreparedSelect
@@ -91,13 +94,18 @@ class Impressions:
         return Impressions(self._database, dataset_group)
 
     def append(self, batch: Sequence[Impression]) -> None:
-        """Store in one transaction."""
+        """Store in one transaction; answers to visitors who were erased since are left out."""
         if not batch:
             return
         packer = Packer()
         rows = [_row(shown, packer) for shown in batch]
-        seen = [one for one in batch if one.is_seen]
         with self._database.writing() as connection:
+            if erased := _erased_since(connection, batch):
+                kept = [one.recommendation_id not in erased for one in batch]
+                rows, batch = list(compress(rows, kept)), list(compress(batch, kept))
+            if not rows:
+                return
+            seen = [one for one in batch if one.is_seen]
             connection.execute(impressions.insert(), rows)
             add_shown(
                 connection, [(one.dataset_group, one.answered_at, one.item_ids) for one in seen]
@@ -201,23 +209,6 @@ class Impressions:
         with self._database.writing() as connection:
             return connection.execution_options(preserve_rowcount=True).execute(old).rowcount
 
-    def erase_visitors(self, user_ids: Sequence[str], session_ids: Sequence[str]) -> int:
-        """Delete the answers to these users and in these sessions; returns how many there were.
-
-        How often items were shown is kept, because it names nobody.
-        """
-        mine = impressions.c.dataset_group == self._dataset_group
-        erased = 0
-        with self._database.writing() as connection:
-            for column, ids in (
-                (impressions.c.user_id, user_ids),
-                (impressions.c.session_id, session_ids),
-            ):
-                for part in in_parts(ids):
-                    theirs = delete(impressions).where(mine, column.in_(part))
-                    erased += connection.execute(theirs).rowcount
-        return erased
-
     def shown(self, at: int) -> dict[str, float]:
         """How often each item was shown. A showing 30 days before `at` counts half.
 
@@ -266,6 +257,27 @@ def _row(shown: Impression, packer: Packer) -> dict[str, Any]:
     row["animal_ids"] = None if shown.animal_ids is None else packer.packed(shown.animal_ids)
     row["places"] = packer.packed((shown.item_ids, shown.propensities, shown.factors))
     return row
+
+
+def _erased_since(connection: Connection, batch: Sequence[Impression]) -> set[str]:
+    """The ids of answers to visitors who were noted for erasure after they got them."""
+    latest = last_noted(connection)
+    late = [one for one in batch if one.answered_at <= latest]
+    if not late:  # as a rule; it costs one look at the end of an index
+        return set()
+    keys = {one.recommendation_id: (owning_group(one.dataset_group), _digest(one)) for one in late}
+    noted = noted_at(connection, {digest for _, digest in keys.values()})
+    return {
+        one.recommendation_id
+        for one in late
+        if one.answered_at <= noted.get(keys[one.recommendation_id], -1)
+    }
+
+
+def _digest(one: Impression) -> str:
+    if one.user_id is not None:
+        return visitor_digest(USER, one.user_id)
+    return visitor_digest(SESSION, one.session_id or "")
 
 
 def _impression(row: RowMapping | Mapping[str, Any]) -> Impression:

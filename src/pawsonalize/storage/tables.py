@@ -264,6 +264,49 @@ log_marks = Table(
     Column("offset", BigInteger, nullable=False),
 )
 
+# Which visitors the objects of the archive hold: 8 bytes of each one's hash, as one value.
+archive_index = Table(
+    "archive_index",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("visitors", LargeBinary, nullable=False),
+)
+
+# Each step that is done has its moment.
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("erasure_id", Text, primary_key=True),
+    _dataset_group(),
+    Column("noted_at", BigInteger, nullable=False, index=True),
+    Column("through", BigInteger, nullable=False),
+    Column("deleted", BigInteger, nullable=False),
+    Column("note_at", BigInteger),
+    Column("tables_at", BigInteger),
+    Column("archive_at", BigInteger),
+    Column("models_at", BigInteger),
+    Column("files_at", BigInteger),
+    Column("names_at", BigInteger),
+    Column("remains_at", BigInteger),
+    Column("done_at", BigInteger),
+    Column("attempts", BigInteger, nullable=False),
+    Column("next_attempt_at", BigInteger, index=True),
+    Column("troubles", Text, nullable=False),
+    Column("files", Text, nullable=False),
+)
+
+# Whom an erasure erases. The name is forgotten as soon as only the archive is left.
+erased_visitors = Table(
+    "erased_visitors",
+    metadata,
+    Column("erasure_id", Text, primary_key=True),
+    Column("visitor", Text, primary_key=True),
+    Column("kind", Text),
+    Column("name", Text),
+)
+Index("erased_visitors_by_hash", erased_visitors.c.visitor, erased_visitors.c.erasure_id)
+
 deliveries = Table(
     "deliveries",
     metadata,

@@ -10,7 +10,6 @@ from pawsonalize.app.attempts import Reporting, attempt
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.problems import Problems
-from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.settings import Settings
 from pawsonalize.storage.problems import ProblemTable
 from tests.service_data import make_service
@@ -32,7 +31,7 @@ def test_an_archive_that_cannot_be_written_is_a_problem_until_it_can(settings: S
     with opened(settings) as adapters:
         problems = adapters.problems(settings)
         reporting = Reporting.every(0, problems, "archive new")
-        archiver = Archiver(adapters.log, adapters.ledger, adapters.objects)
+        archiver = adapters.archiver
         attempt("archive new", archiver.archive_once, reporting)
         assert "archive new" in messages(problems)
         blocked.unlink()
@@ -54,7 +53,7 @@ def test_the_first_success_clears_what_a_process_that_ended_left(settings: Setti
     with opened(settings) as adapters:
         problems = adapters.problems(settings)
         problems.report("archive new", "full", clock.now())
-        archiver = Archiver(adapters.log, adapters.ledger, adapters.objects)
+        archiver = adapters.archiver
         attempt("archive new", archiver.archive_once, Reporting.every(0, problems, "archive new"))
         assert messages(problems) == {}
 

@@ -17,7 +17,6 @@ from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.resources.names import new_recommendation_id
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.settings import Settings
 from pawsonalize.storage import table_sizes
 from pawsonalize.storage.file_size import FileSize
@@ -54,7 +53,7 @@ def adapters(tmp_path: Path) -> Iterator[Adapters]:
 @pytest.fixture
 def ten_days(adapters: Adapters) -> Adapters:
     """240 events and 480 answers a day, archived as they came."""
-    archiver = Archiver(adapters.log, adapters.ledger, adapters.objects)
+    archiver = adapters.archiver
     for hour in range(0, DAYS * 24, 6):
         at = hour * HOUR
         adapters.log.append([event(f"{hour}-{n}", at=at + n, user=f"u{n}") for n in range(60)])
@@ -117,7 +116,7 @@ def test_what_lies_elsewhere_does_not_count(ten_days: Adapters, tmp_path: Path) 
 
 def test_nothing_is_foretold_before_a_day_is_stored(adapters: Adapters, tmp_path: Path) -> None:
     adapters.log.append([event("1")])
-    Archiver(adapters.log, adapters.ledger, adapters.objects).archive_once()
+    adapters.archiver.archive_once()
     assert forecast(Settings(data_dir=tmp_path), adapters, T0 + DAY) is None
     assert forecast(Settings(data_dir=tmp_path), adapters, T0 + 2 * DAY) is not None
 

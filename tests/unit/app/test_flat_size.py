@@ -15,14 +15,11 @@ from pawsonalize.app.upkeep import upkeep
 from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.domain.times import HOUR
 from pawsonalize.engine.resources.names import new_recommendation_id
-from pawsonalize.engine.upkeep.archiver import Archiver
-from pawsonalize.engine.upkeep.replay import replay
 from pawsonalize.engine.upkeep.verification import verify
 from pawsonalize.settings import Settings
-from pawsonalize.storage.archive_ledger import ArchiveLedger
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_log import EventLog
 from tests import page_data
+from tests.archive_world import ArchiveWorld
 from tests.event_data import event
 
 MIDNIGHT = 1_795_478_400_000  # 2026-11-24T00:00:00Z
@@ -43,10 +40,9 @@ class Traffic:
 
     def day(self) -> None:
         """A day, archived part by part as it comes; after each part upkeep is done."""
-        archiver = Archiver(self.adapters.log, self.adapters.ledger, self.adapters.objects)
         for _ in range(self.parts):
             self._part()
-            archiver.archive_once()
+            self.adapters.archiver.archive_once()
             for _, work in upkeep(self.settings, self.adapters):
                 work()
 
@@ -78,9 +74,9 @@ class Traffic:
         """What a replay brings back."""
         file = self.settings.data_dir.parent / "replayed.sqlite3"
         with closing(Database(f"sqlite:///{file}")) as database:
-            log = EventLog(database)
-            replay(log, ArchiveLedger(database), self.adapters.objects)
-            return log.read(0, log.head(), self.acknowledged)
+            fresh = ArchiveWorld(database, self.settings.data_dir / "archive")
+            fresh.replay()
+            return fresh.logged()
 
 
 Run = Callable[..., Traffic]

@@ -17,6 +17,7 @@ from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.availability import Availability
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.database import Database
+from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import Impressions
 from pawsonalize.storage.resources import Resources
@@ -75,8 +76,10 @@ def campaigns(registry: Registry) -> Campaigns:
 
 
 @pytest.fixture
-def versions(registry: Registry, log: EventLog, artefacts: ArtefactStore) -> SolutionVersions:
-    return SolutionVersions(registry, log, artefacts)
+def versions(
+    registry: Registry, log: EventLog, artefacts: ArtefactStore, database: Database
+) -> SolutionVersions:
+    return SolutionVersions(registry, log, artefacts, ErasedLookup(database))
 
 
 @pytest.fixture

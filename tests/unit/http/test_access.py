@@ -32,6 +32,9 @@ MAY = {
     "PUT /v1/users/{user_id}": SITE,
     "DELETE /v1/users/{user_id}": SITE,
     "GET /v1/sessions/{session_id}/history": SITE,
+    "DELETE /v1/sessions/{session_id}": SITE,
+    "GET /v1/erasures": SITE,
+    "GET /v1/erasures/{erasure_id}": SITE,
     "GET /v1/animals": SITE,
     "PUT /v1/animals": SITE,
     "GET /v1/animals/{animal_id}": SITE,
@@ -113,7 +116,14 @@ def test_an_operation_admits_who_the_table_says(
 ) -> None:
     method, path = operation.method, operation.documented_path
     name = f"{method} {path}"
-    for placeholder in ("{user_id}", "{session_id}", "{animal_id}", "{run_id}", "{name}"):
+    for placeholder in (
+        "{user_id}",
+        "{session_id}",
+        "{animal_id}",
+        "{run_id}",
+        "{name}",
+        "{erasure_id}",
+    ):
         path = path.replace(placeholder, "nobody")
     without = client.request(method, path, json={} if method != "GET" else None)
     assert (without.status_code == 401) is (name not in OPEN)

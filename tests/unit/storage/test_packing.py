@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pawsonalize.engine.resources.names import new_recommendation_id
 from pawsonalize.storage.packing import Packer, packed_id, unpacked, unpacked_id
 
-_NEW = new_recommendation_id(1_779_019_200_000)
+_NEW = "RID-019e35ce-b600-7022-9f99-71854efd6f29"
 
 
 @given(st.text())

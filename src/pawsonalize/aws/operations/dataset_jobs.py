@@ -112,7 +112,7 @@ _WORDS: Mapping[Status, str] = MappingProxyType(
 
 
 def create_data_deletion_job(services: AwsServices, members: Members) -> Answer:
-    """Erases users from tables and archive; models know them until they are trained FULL again."""
+    """Erases users as `DELETE /v1/users` does: IN_PROGRESS until nothing of them is left."""
     if "dataLocation" not in members["dataSource"]:
         raise AwsError(INVALID_INPUT, "dataSource.dataLocation is missing: send it")
     job = DataDeletionJob(

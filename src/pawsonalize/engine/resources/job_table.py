@@ -81,8 +81,8 @@ class JobKind(Generic[ResourceT]):
     resource: type[ResourceT]
     check: Callable[[ResourceT], None]
     """Raises InvalidInput for a job that cannot be done."""
-    perform: Callable[[ResourceT], Mapping[str, Any]]
-    """Does a job and returns its changes."""
+    perform: Callable[[ResourceT], Mapping[str, Any]] | None
+    """Does a job and returns its changes; None for jobs that are done elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class JobTable:
 
     @cached_property
     def workers(self) -> tuple[JobWorker[Any], ...]:
-        """The workers, one for each kind."""
+        """The workers, one for each kind that is done here."""
         return tuple(
             JobWorker(
                 self.registry,
@@ -129,6 +129,7 @@ class JobTable:
                 self.stopping,
             )
             for kind in self.kinds
+            if kind.perform is not None
         )
 
 

@@ -29,9 +29,10 @@ class DatasetExportJob(Resource, frozen=True, kw_only=True):
 
 
 class DataDeletionJob(Resource, frozen=True, kw_only=True):
-    """The erasure of users: those that the files at `source` name, or `user_ids`.
+    """The erasure of users: those that the files at `source` name.
 
-    `user_ids` is emptied once they are erased. `deleted` counts events and descriptions.
+    `deleted` counts rows of the tables. Jobs of old may have `user_ids`, which are emptied when
+    they are noted for erasure.
     """
 
     kind: ClassVar[str] = "data deletion job"

@@ -217,7 +217,14 @@ class Loader:
         version = self.registry.find(SolutionVersion, name)
         if version is None:
             raise CorruptArtefact(f"solution version {name} is not recorded")
-        model, choices = _load_models(self.artefacts, version)
+        try:
+            model, choices = _load_models(self.artefacts, version)
+        except CorruptArtefact:
+            newest = self.registry.find(SolutionVersion, name)
+            if newest is None or newest.artefact == version.artefact:
+                raise
+            version = newest  # an erasure has just put another artefact in its place
+            model, choices = _load_models(self.artefacts, version)
         return self._tried(Served(version, model, settings, choices=choices), now)
 
     def newer_counts(self, served: Served) -> RefreshedCounts | None:

@@ -1,7 +1,7 @@
 """The rows that a training read, kept beside its model: so a refresh reads only what is new."""
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from math import isnan
@@ -19,6 +19,7 @@ from pawsonalize.storage.event_log import EventLog, TrainingRow
 
 _BATCH = 50_000
 _PRE = "rows."
+VISITORS = f"{_PRE}visitors"
 _Codes = dict[str, int]
 
 
@@ -110,6 +111,27 @@ class KeptRows:
         columns = (visitor, item, event_type, self.time[last], self.value[last], said)
         return KeptRows(visitors, item_ids, event_types, told, *columns)
 
+    def without(self, visitors: Collection[str]) -> "KeptRows":
+        """The rows but for those of these visitors, named by digests: as if they had never been."""
+        gone = np.array([name in visitors for name in self.visitors], np.bool_)
+        kept = ~gone[self.visitor] if len(gone) else np.ones(len(self), np.bool_)
+        names, visitor = _recoded(self.visitors, self.visitor[kept])
+        items, item = _recoded(self.item_ids, self.item[kept])
+        types, event_type = _recoded(self.event_types, self.event_type[kept])
+        told, said = _recoded(self.told, self.said[kept])
+        return KeptRows(
+            names,
+            items,
+            types,
+            told,
+            visitor,
+            item,
+            event_type,
+            self.time[kept],
+            self.value[kept],
+            said,
+        )
+
     def sent_by(self, moment: int) -> Iterator[TrainingRow]:
         """The rows with `sent_at <= moment`, each visitor under their digest."""
         there = np.flatnonzero(self.time <= moment)
@@ -144,6 +166,12 @@ class KeptRows:
             "said": self.said,
         }
         return {f"{_PRE}{name}": array for name, array in arrays.items()}
+
+    @staticmethod
+    def hold(visitors: NDArray[Any], wanted: Collection[str]) -> bool:
+        """Whether rows have one of the visitors, by the array `VISITORS` of their artefact."""
+        numbers = np.array([int(one, 16) for one in wanted], np.uint64)
+        return bool(np.isin(numbers, visitors).any())
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> "KeptRows | None":
@@ -180,6 +208,12 @@ def digest(key: str) -> str:
     """The name of a visitor among the rows, by their key."""
     # 64 bits: among ten million visitors two share one with a probability of 3 in a million.
     return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def digests(users: Iterable[str], sessions: Iterable[str]) -> set[str]:
+    """The names of visitors among the rows, by their ids."""
+    keys = [*(f"u:{user}" for user in users), *(f"s:{session}" for session in sessions)]
+    return set(map(digest, keys))
 
 
 def _recoded(

@@ -7,7 +7,6 @@ import msgspec
 
 from pawsonalize import __version__
 from pawsonalize.domain.errors import AlreadyExists, Conflict, InvalidInput
-from pawsonalize.engine.resources.jobs import DataDeletionJob
 from pawsonalize.engine.resources.names import new_resource_name
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import moved
@@ -23,16 +22,24 @@ from pawsonalize.engine.serving.served import RefreshedArtefacts
 from pawsonalize.engine.training.settings import trained_settings, with_meanings
 from pawsonalize.engine.training.tuning import planned_trials
 from pawsonalize.storage.artefacts import ArtefactStore
+from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.event_log import EventLog
 
 
 class SolutionVersions:
     """Creates, finds and deletes solution versions."""
 
-    def __init__(self, registry: Registry, log: EventLog, artefacts: ArtefactStore) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        log: EventLog,
+        artefacts: ArtefactStore,
+        erased: ErasedLookup,
+    ) -> None:
         self._registry = registry
         self._log = log
         self._artefacts = artefacts
+        self._erased = erased
 
     def get(self, name: str) -> SolutionVersion:
         """One solution version; NotFound if there is none."""
@@ -226,8 +233,7 @@ class SolutionVersions:
 
     def _erased_since(self, base: SolutionVersion) -> bool:
         group = self._registry.get(Solution, base.solution).dataset_group
-        jobs = self._registry.all(DataDeletionJob, parent=group)
-        return any(job.updated_at >= base.created_at for job in jobs)
+        return self._erased.has_any_since(base.created_at, group)
 
 
 def _as_wished(existing: SolutionVersion, wishes: Mapping[str, Any]) -> SolutionVersion:

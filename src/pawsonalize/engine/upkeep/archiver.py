@@ -12,6 +12,7 @@ from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import Conflict
 from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest, encode, segments_of
+from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
 from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
 from pawsonalize.storage.event_log import EventLog
 
@@ -26,11 +27,13 @@ class Archiver:
         log: EventLog,
         ledger: ArchiveLedger,
         objects: ObjectStore,
+        erased: ErasedArchive,
         rows_per_object: int = ROWS_PER_OBJECT,
     ) -> None:
         self._log = log
         self._ledger = ledger
         self._objects = objects
+        self._erased = erased
         self._rows_per_object = rows_per_object
 
     def archive_once(self) -> int:
@@ -57,16 +60,27 @@ class Archiver:
             self._objects.put(segment.key, data)
         except Conflict as error:
             data = self._objects.get(segment.key)
-            if not _holds(segment.key, data, rows):
-                raise Conflict(
-                    f"{segment.key} already holds rows of another log: give each database an"
-                    " archive of its own, or move that object away"
-                ) from error
+            rows = self._held(segment.key, data, rows, error)
         self._ledger.confirm(replace(segment, rows=len(rows), sha256=digest(data)))
+        # Whoever was erased since the rows were read is in the object, perhaps unseen.
+        while len(kept := self._erased.written(segment.key, len(data), rows)) < len(rows):
+            rows, data = kept, encode(kept)
+            self._objects.replace(segment.key, data)
+            self._ledger.confirm(replace(segment, rows=len(rows), sha256=digest(data)))
         return len(rows)
 
+    def _held(
+        self, key: str, data: bytes, rows: list[LoggedEvent], error: Conflict
+    ) -> list[LoggedEvent]:
+        """The rows of an object that is there already; Conflict unless they are those of the log.
 
-def _holds(key: str, data: bytes, rows: list[LoggedEvent]) -> bool:
-    """Whether an object has these rows, perhaps compressed by another version of zstd."""
-    name = ObjectName.parse(key)
-    return name is not None and decode(name, data) == rows
+        Another version of zstd may have compressed them, and an erasure been between the two.
+        """
+        name = ObjectName.parse(key)
+        held = [] if name is None else decode(name, data)
+        if self._erased.without_erased(held) != self._erased.without_erased(rows):
+            raise Conflict(
+                f"{key} already holds rows of another log: give each database an archive of its"
+                " own, or move that object away"
+            ) from error
+        return held

@@ -1,80 +1,80 @@
-"""Data deletion jobs: they erase users from the tables, the archive and the next model."""
+"""Data deletion jobs: lists of users to erase. Each becomes erasures, which say how far it is."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import msgspec
 
-from pawsonalize.archive.base import ObjectStore
-from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.errors import Conflict, InvalidInput
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.engine.ingest.importing.csv_rows import CsvRow, CsvTable
 from pawsonalize.engine.ingest.job_files import CSV, JSON_LINES, Sources
-from pawsonalize.engine.resources.datasets import actions_of
-from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.resources.jobs import DataDeletionJob
-from pawsonalize.engine.resources.names import new_resource_name
 from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.upkeep.erasures import Erasure, Erasures, erase_archived
-from pawsonalize.storage.archive_ledger import ArchiveLedger
-from pawsonalize.storage.catalogue import Catalogue
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.impressions import Impressions
+from pawsonalize.engine.resources.status import Status
+from pawsonalize.storage.erasures import Erasure, ErasureTable
 
 _USERS_AT_ONCE = 10_000
+_RECENT = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Deletions:
-    """Erases users, and the answers to them.
-
-    Models know them until they are trained again, in mode FULL; so do counts that a live model has
-    taken in since its training.
-    """
+    """Turns the jobs into erasures, whichever process looks, and settles them."""
 
     registry: Registry
     sources: Sources
-    log: EventLog
-    catalogue: Catalogue
-    impressions: Impressions
-    objects: ObjectStore
-    ledger: ArchiveLedger
+    table: ErasureTable
     now: Callable[[], int]
-
-    def erase_user(self, user_id: str, *, dataset_group: str = DATASET_GROUP) -> DataDeletionJob:
-        """Store a job that erases the user; CREATE PENDING."""
-        job = DataDeletionJob(
-            name=new_resource_name("erase-user", self.now()),
-            dataset_group=dataset_group,
-            user_ids=(user_id,),
-        )
-        return self.registry.create(job, self.now())
 
     def check(self, job: DataDeletionJob) -> None:
         """InvalidInput for a location out of reach."""
         if job.source is not None:
             self.sources.files(job.source, CSV + JSON_LINES)
 
-    def perform(self, job: DataDeletionJob) -> dict[str, Any]:
-        """Erase the users; returns the changes of the job. A second call erases nothing more."""
-        through = self.log.head()
-        erasures = []
-        deleted = 0
-        for place, users in enumerate(self._users(job)):
-            for of, group in enumerate((job.dataset_group, actions_of(job.dataset_group))):
-                sessions = self.log.of(group).sessions_of(users)
-                erasure = Erasure.of(group, through, users, sessions)
-                name = f"{job.name}-{job.created_at}-{place:06d}-{of}"
-                Erasures(self.objects).add(name, erasure)
-                erasures.append(erasure)
-                deleted += self.log.of(group).erase_users(users)
-                deleted += self.catalogue.of(group).forget_users(users)
-                self.impressions.of(group).erase_visitors(users, sessions)
-        # Again and again: another server may be writing an object that it read before.
-        while erase_archived(self.objects, self.ledger, erasures):
-            pass
-        return {"deleted": deleted, "user_ids": ()}
+    def catch_up(self) -> None:
+        """Begin what was left undone, however long ago."""
+        # A job of old has names in it, and has failed for good if its process was killed.
+        self._look(job for job in self.registry.all(DataDeletionJob) if not _is_over(job))
+
+    def look(self) -> None:
+        """Begin new jobs, and settle those whose erasures are done."""
+        self._look(job for job in self.registry.page(DataDeletionJob, _RECENT) if not _is_over(job))
+
+    def _look(self, jobs: Iterable[DataDeletionJob]) -> None:
+        for job in list(jobs):
+            parts = self.table.of_job(_prefix(job))
+            if parts and not job.user_ids and job.status is Status.CREATE_IN_PROGRESS:
+                self._settle(job, parts)
+            else:
+                self._begin(job)
+
+    def _begin(self, job: DataDeletionJob) -> None:
+        """Note every user of the job; if a file cannot be read, none, and the job has failed."""
+        status, reason = Status.CREATE_IN_PROGRESS, None
+        try:
+            # All files are good before anybody is noted.
+            if not sum(map(len, self._users(job))):
+                status = Status.ACTIVE
+            for place, users in enumerate(self._users(job)):
+                erasure_id = f"{_prefix(job)}{place:06d}"
+                self.table.note(erasure_id, job.dataset_group, self.now(), users=users)
+        except InvalidInput as error:
+            status, reason = Status.CREATE_FAILED, error.message
+        begun = msgspec.structs.replace(job, status=status, failure_reason=reason, user_ids=())
+        with suppress(Conflict):  # another server did the same
+            self.registry.update(begun, self.now())
+
+    def _settle(self, job: DataDeletionJob, parts: Sequence[Erasure]) -> None:
+        deleted = sum(one.deleted for one in parts)
+        is_done = all(one.done_at is not None for one in parts)
+        if is_done or deleted != job.deleted:
+            status = Status.ACTIVE if is_done else job.status
+            settled = msgspec.structs.replace(job, status=status, deleted=deleted)
+            with suppress(Conflict):
+                self.registry.update(settled, self.now())
 
     def _users(self, job: DataDeletionJob) -> Iterator[list[str]]:
         if job.user_ids:
@@ -88,7 +88,17 @@ class Deletions:
                     if len(users) == _USERS_AT_ONCE:
                         yield users
                         users = []
-            yield users
+            if users:
+                yield users
+
+
+def _is_over(job: DataDeletionJob) -> bool:
+    return job.status.is_settled and not job.user_ids
+
+
+def _prefix(job: DataDeletionJob) -> str:
+    """How the ids of its erasures begin; another job may get its name once it is deleted."""
+    return f"{job.name}-{job.created_at}-"
 
 
 def _of_csv(name: str, stream: BinaryIO) -> Iterator[str]:

@@ -1,115 +1,100 @@
-"""Erases users, from the archive too, and keeps notes so that a copy brings nobody back.
+"""Notes of erasures, which lie in the archive: so nobody comes back with an older copy.
 
-A note has no names: it holds hashes of ids, and how far the log went when it was made. Later events
+A note has no names. It holds hashes of ids, and how far the log went when it was made. Later events
 of the same user are new, and stay.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import blake2b
 
 import msgspec
 
 from pawsonalize.archive.base import ObjectStore
-from pawsonalize.domain.errors import CorruptArtefact, NotFound
-from pawsonalize.domain.events import LoggedEvent
-from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest, encode
-from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
+from pawsonalize.domain.erasures import owning_group
+from pawsonalize.domain.errors import CorruptArtefact
+from pawsonalize.storage.erasures import ErasureTable
 
-FOLDER = "erasures"
+_FOLDER = "erasures"
+_ENDING = ".json"
 
 
-class Erasure(msgspec.Struct, frozen=True, rename="camel"):
+class ErasureNote(msgspec.Struct, frozen=True, rename="camel"):
     """Users and sessions of a dataset group, hashed; events up to the offset `through` are gone."""
 
     dataset_group: str
     through: int
     visitors: frozenset[str]
-
-    @classmethod
-    def of(
-        cls, dataset_group: str, through: int, user_ids: Iterable[str], sessions: Iterable[str]
-    ) -> "Erasure":
-        """The erasure of these users and of their sessions."""
-        hashed = {_hashed("user", user) for user in user_ids}
-        return cls(
-            dataset_group, through, frozenset(hashed | {_hashed("session", s) for s in sessions})
-        )
-
-    def covers(self, row: LoggedEvent) -> bool:
-        """Whether the event is one of those that were erased."""
-        event = row.event
-        if row.offset > self.through or event.dataset_group != self.dataset_group:
-            return False
-        if event.user_id is not None:
-            return _hashed("user", event.user_id) in self.visitors
-        return (
-            event.session_id is not None and _hashed("session", event.session_id) in self.visitors
-        )
+    noted_at: int = 0
+    """0 in notes that were written before they said so."""
 
 
 @dataclass(frozen=True, slots=True)
-class Erasures:
-    """The erasures that lie in an object store."""
+class ErasureNotes:
+    """The notes in an object store, by the ids of the erasures."""
 
     objects: ObjectStore
 
-    def add(self, name: str, erasure: Erasure) -> None:
-        """Write one down, before anything is erased."""
-        self.objects.replace(_key(name), msgspec.json.encode(erasure, order="deterministic"))
+    def put(self, erasure_id: str, note: ErasureNote) -> None:
+        """Write a note, in place of what its name held."""
+        self.objects.replace(_key(erasure_id), msgspec.json.encode(note, order="deterministic"))
 
-    def all(self) -> list[Erasure]:
-        """Every one; CorruptArtefact names one that cannot be read."""
-        return [self._read(key) for key in sorted(self.objects.list(FOLDER))]
+    def ids(self) -> set[str]:
+        """The ids of all erasures that have a note."""
+        names = (key.removeprefix(f"{_FOLDER}/") for key in self.objects.list(_FOLDER))
+        return {name.removesuffix(_ENDING) for name in names if name.endswith(_ENDING)}
 
-    def _read(self, key: str) -> Erasure:
+    def get(self, erasure_id: str) -> ErasureNote:
+        """One note; CorruptArtefact if it cannot be read."""
+        key = _key(erasure_id)
         try:
-            return msgspec.json.decode(self.objects.get(key), type=Erasure)
+            return msgspec.json.decode(self.objects.get(key), type=ErasureNote)
         except msgspec.MsgspecError as error:
             raise CorruptArtefact(f"{key} cannot be read: {error}") from error
 
 
 def is_erasure(key: str) -> bool:
-    """Whether the key is that of an erasure."""
-    return key.startswith(f"{FOLDER}/")
+    """Whether the key is that of a note."""
+    return key.startswith(f"{_FOLDER}/")
 
 
-def _key(name: str) -> str:
-    return f"{FOLDER}/{name}.json"
+def _key(erasure_id: str) -> str:
+    return f"{_FOLDER}/{erasure_id}{_ENDING}"
 
 
-def _hashed(kind: str, name: str) -> str:
-    return blake2b(f"{kind} {name}".encode(), digest_size=16).hexdigest()
+@dataclass(frozen=True, slots=True)
+class ReturningCopies:
+    """Finds out whether the database or the archive is older than an erasure."""
 
+    table: ErasureTable
+    notes: ErasureNotes
+    now: Callable[[], int]
 
-def erase_archived(objects: ObjectStore, ledger: ArchiveLedger, erasures: Sequence[Erasure]) -> int:
-    """Write what holds erased events again without them; returns how many events those were.
+    def look(self) -> int:
+        """Make the erasures due that a copy undid; returns how many. Else it costs two lists.
 
-    The ledger learns the new bytes. Interrupted, it is done again from the beginning.
-    """
-    erased, vanished = 0, False
-    segments = {segment.key: segment for segment in ledger.segments()}
-    for key in sorted(objects.list()):
-        name = ObjectName.parse(key)
-        if name is None:
-            continue
-        try:
-            rows = decode(name, objects.get(key))
-        except NotFound:  # by now a larger object holds its rows
-            vanished = True
-            continue
-        kept = without(rows, erasures)
-        if len(kept) == len(rows):
-            continue
-        data = encode(kept)
-        objects.replace(key, data)
-        segment = segments.get(key)
-        if segment is None or segment.sha256 is not None:  # else the archiver still writes it
-            ledger.confirm(Segment(name.first, name.last, len(kept), key, digest(data)))
-        erased += len(rows) - len(kept)
-    return erased + (erase_archived(objects, ledger, erasures) if vanished else 0)
+        A note that the tables do not know becomes an erasure of theirs. An erasure that is done and
+        has lost its note is done again in the archive.
+        CorruptArtefact names notes that cannot be read; the others are taken.
+        """
+        known, written = self.table.ids(), self.notes.ids()
+        lost = [one for one, is_done in known.items() if is_done and one not in written]
+        self.table.reopen(lost)
+        unread = []
+        for erasure_id in sorted(written - known.keys()):
+            try:
+                self._adopt(erasure_id)
+            except CorruptArtefact as error:
+                unread.append(error.message)
+        if unread:
+            raise CorruptArtefact("; ".join(unread))
+        return len(written - known.keys()) + len(lost)
 
-
-def without(rows: Sequence[LoggedEvent], erasures: Sequence[Erasure]) -> list[LoggedEvent]:
-    """The events that no erasure covers."""
-    return [row for row in rows if not any(one.covers(row) for one in erasures)]
+    def _adopt(self, erasure_id: str) -> None:
+        note = self.notes.get(erasure_id)
+        self.table.adopt(
+            erasure_id,
+            owning_group(note.dataset_group),
+            note.noted_at or self.now(),
+            through=note.through,
+            visitors=note.visitors,
+        )

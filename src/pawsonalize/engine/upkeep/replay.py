@@ -1,45 +1,57 @@
 """Rebuilds an empty log from the archive alone."""
 
+from collections.abc import Callable
+
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import Conflict, CorruptArtefact
 from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.engine.resources.job_table import Progress, silent
-from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest
-from pawsonalize.engine.upkeep.erasures import Erasures, erase_archived
+from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest, encode
+from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
+from pawsonalize.engine.upkeep.erasures import ErasureNotes, ReturningCopies
 from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
+from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.event_log import EventLog
 
 
 def replay(
     log: EventLog,
-    ledger: ArchiveLedger,
-    objects: ObjectStore,
+    archive: ErasedArchive,
+    erasures: ErasureTable,
+    now: Callable[[], int],
     on_progress: Progress = silent,
 ) -> int:
-    """Restore every archived event at its old offset; returns how many.
+    """Restore every archived event at its old offset, but for erased ones; returns how many.
 
     The objects are found by listing them. The ledger learns of those it does not know, so that
     archiving goes on after them. Conflict if the log is not empty; CorruptArtefact names an
     object that is damaged, and what came before it is then restored. `on_progress` gets the
     objects done and their total.
     """
-    # First: an object from before an erasure, out of a backup say, must not undo it.
-    erase_archived(objects, ledger, Erasures(objects).all())
+    ledger, objects = archive.ledger, archive.objects
     names, covered = _in_log_order(objects)
     _refuse_unless_empty(log, ledger, names)
     ledger.note_leftovers([name.key for small in covered.values() for name in small], 0)
+    # First: an object from before an erasure, out of a backup say, must not undo it.
+    ReturningCopies(erasures, ErasureNotes(objects), now).look()
     restored = 0
     for done, name in enumerate(names, start=1):
         data = objects.get(name.key)
         rows = decode(name, data)
+        kept = archive.without_erased(rows)
+        if len(kept) < len(rows):
+            rows, data = kept, encode(kept)
+            objects.replace(name.key, data)
         for small in covered.get(name, ()):
-            _check_covered(small, objects, rows)
+            _check_covered(small, archive, rows)
         segment = Segment(name.first, name.last, len(rows), name.key, digest(data))
         # Before the rows: an archiver that runs meanwhile must not plan them anew.
         _adopt(ledger, segment)
+        archive.written(name.key, len(data), rows)
         log.restore(rows)
         restored += len(rows)
         on_progress(done, len(names))
+    erasures.apply(now())
     return restored
 
 
@@ -61,10 +73,10 @@ def _in_log_order(
     return names, covered
 
 
-def _check_covered(small: ObjectName, objects: ObjectStore, rows: list[LoggedEvent]) -> None:
+def _check_covered(small: ObjectName, archive: ErasedArchive, rows: list[LoggedEvent]) -> None:
     """CorruptArtefact if the small object holds anything that these rows lack."""
     there = {row.offset: row.event for row in rows}
-    held = decode(small, objects.get(small.key))
+    held = archive.without_erased(decode(small, archive.objects.get(small.key)))
     if any(there.get(row.offset) != row.event for row in held):
         raise _mixed(small)
 

@@ -13,7 +13,13 @@ from pawsonalize.domain.events import Event
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.solutions import Cut, EventParameters, TrainingSelection
 from pawsonalize.engine.serving.facets import DEVICE, FacetReader
-from pawsonalize.engine.training.kept_rows import KeptRows, digest, rows_since, rows_through
+from pawsonalize.engine.training.kept_rows import (
+    VISITORS,
+    KeptRows,
+    digest,
+    rows_since,
+    rows_through,
+)
 from pawsonalize.engine.training.training_data import data_of, training_data
 from pawsonalize.recipes.artefact import fingerprint
 from pawsonalize.recipes.catalogue import recipe_named
@@ -183,3 +189,29 @@ def test_the_newest_rows_keep_only_the_names_that_they_use() -> None:
     assert list(newest.sent_by(9)) == list(rows.sent_by(9))[1:]
     assert rows.newest(9) is rows
     assert rows.newest(0).item_ids == ()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    part=st.lists(visits, max_size=20), gone=st.sets(st.sampled_from(["u:ann", "u:bob", "s:s1"]))
+)
+def test_without_some_visitors_rows_are_those_of_a_log_that_never_had_them(
+    database: Database, log: EventLog, catalogue: Catalogue, part: list[dict[str, object]],
+    gone: set[str],
+) -> None:  # fmt: skip
+    emptied(database)
+    log.append(list(numbered(part, 0)))
+    reader = FacetReader.of(catalogue)
+    rows = [row for batch in log.training_rows(log.head(), 2**62) for row in batch]
+    never = KeptRows.of((row for row in rows if row[0] not in gone), reader)
+    without = KeptRows.of(rows, reader).without({digest(key) for key in gone})
+    for name, array in never.arrays().items():
+        np.testing.assert_array_equal(without.arrays()[name], array, err_msg=name)
+
+
+def test_whether_rows_hold_a_visitor_is_read_from_one_array() -> None:
+    rows = kept_rows([("u:ann", "a", "view", 1, None, None)])
+    visitors = rows.arrays()[VISITORS]
+    assert KeptRows.hold(visitors, {digest("u:ann"), digest("u:bob")})
+    assert not KeptRows.hold(visitors, {digest("u:bob")})
+    assert not KeptRows.hold(visitors, set())

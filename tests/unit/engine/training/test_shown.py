@@ -12,9 +12,11 @@ from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.engine.training.shown import learn_choices
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
 from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import ANIMAL_RANKING, ANIMALS, Impression, Impressions
 from tests.animal_data import animal
+from tests.erasing import erase_sessions
 from tests.event_data import T0, event
 
 SMALL = [f"small{n}" for n in range(12)]
@@ -123,10 +125,10 @@ def test_nothing_is_learned_where_nothing_was_shown_or_too_little_opened(
 
 
 def test_the_same_tables_teach_the_same_and_erased_visitors_teach_nothing(
-    animals: Animals, shown: Impressions, log: EventLog
+    animals: Animals, shown: Impressions, log: EventLog, database: Database
 ) -> None:
     fill(animals, shown, log)
     model = learn(animals, shown, log)
     assert learn(animals, shown, log) == model
-    shown.erase_visitors([], [f"s{n}" for n in range(VISITS)])
+    erase_sessions(database, *(f"s{n}" for n in range(VISITS)))
     assert learn(animals, shown, log) is UNFITTED

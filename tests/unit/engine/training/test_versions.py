@@ -20,7 +20,9 @@ from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.storage.artefacts import ArtefactStore
+from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
+from tests.erasing import erase_users
 from tests.event_data import T0, event
 
 
@@ -97,6 +99,21 @@ def test_an_update_needs_a_ready_version_that_is_not_newer(
         update(T0 - 1)
     wanted = update(T0 + 7)
     assert (wanted.base, wanted.recipe, wanted.seed) == (trending.name, "trending-now", 4)
+
+
+def test_an_update_of_a_version_that_learned_from_somebody_erased_is_refused(
+    versions: SolutionVersions, trainer: Trainer, log: EventLog, database: Database
+) -> None:
+    def update() -> SolutionVersion:
+        return versions.create("recommender", as_of=T0 + 7, now=T0 + 7, mode=TrainingMode.UPDATE)
+
+    log.append([event("1", user="ann"), event("2", user="bob")])
+    trainer.train(versions.create("recommender", as_of=T0, now=T0).name)
+    erase_users(database, "ann", now=T0 + 1)
+    with pytest.raises(InvalidInput, match="users were erased"):
+        update()
+    trainer.train(versions.create("recommender", as_of=T0 + 2, now=T0 + 2).name)
+    assert update().mode is TrainingMode.UPDATE
 
 
 def test_asking_again_for_an_update_that_is_ready_does_not_update_it_once_more(

@@ -8,12 +8,15 @@ import numpy as np
 from cachetools import LRUCache
 from scipy.special import expit
 
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.engine.resources.names import first_recommendation_id
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
 from pawsonalize.engine.serving.animals.choices import ChoiceTables
 from pawsonalize.engine.serving.animals.pages import (
     ShownPages,
     Suspects,
+    digest_of_key,
+    digest_of_page,
     factor_columns,
     opens,
     places_seen,
@@ -24,6 +27,7 @@ from pawsonalize.recipes.choices.animal_effects import animal_effects
 from pawsonalize.recipes.choices.effects import looked_at
 from pawsonalize.recipes.choices.model import ChoiceModel
 from pawsonalize.recipes.choices.shown_places import Floats
+from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.histories import Deed
 from pawsonalize.storage.impressions import Impression, Impressions
@@ -52,13 +56,15 @@ class AnimalEffects:
     same numbers.
     """
 
-    def __init__(self, impressions: Impressions, log: EventLog) -> None:
+    def __init__(self, impressions: Impressions, log: EventLog, erased: ErasedLookup) -> None:
         self._impressions = impressions
         self._log = log
+        self._erased = erased
         self._model: ChoiceModel | None = None  # until the first count: to make one reads nothing
 
     def _begin(self, model: ChoiceModel) -> None:
         self._model = model
+        self._erased_at = self._erased.last_noted()  # what is read from here on is without them
         self._counts = {one: list(told) for one, told in model.counts.items()}
         self._shown = ShownPages(model.kinds)
         self._chances: LRUCache[str, tuple[Floats, Floats]] = LRUCache(_PAGES_KEPT)
@@ -73,11 +79,26 @@ class AnimalEffects:
         anew = tables.model is not self._model
         if anew:
             self._begin(tables.model)
-        changed = self._take(self._new_pages(), tables, available)
+        changed = self._forget_erased() | self._take(self._new_pages(), tables, available)
         if anew or changed:
             found = self._effects(self._counts if anew else changed, tables.model.own)
             with available.lock:
                 available.put_effects(found, anew=anew)
+
+    def _forget_erased(self) -> set[str]:
+        """Take back what erased visitors did since the training; which animals it was about."""
+        noted = self._erased.noted_since(self._erased_at, DEFAULT_DATASET_GROUP)
+        if not noted:
+            return set()
+        self._erased_at = max(noted.values())
+        gone = {key for key in self._visits if digest_of_key(key) in noted}
+        changed = set[str]().union(*(self._dismiss(self._visits.pop(key)) for key in gone))
+        pages = [page for page in self._unseen.values() if digest_of_page(page) in noted]
+        for page in (*pages, *self._shown.forget(noted)):
+            self._unseen.pop(page.recommendation_id, None)
+            self._chances.pop(page.recommendation_id, None)
+        self._suspects.forget(noted)
+        return changed
 
     def _new_pages(self) -> list[Impression]:
         """Pages that were not counted yet, in the order of time."""

@@ -1,12 +1,13 @@
 """Pages of animals that visitors were shown, and what they did with them."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import msgspec
 import numpy as np
 from cachetools import LRUCache
 
+from pawsonalize.domain.erasures import SESSION, USER, visitor_digest
 from pawsonalize.domain.event_types import (
     ADOPTION,
     APPLICATION,
@@ -66,6 +67,15 @@ class ShownPages:
             pages.append(page)
             del pages[:-_OF_A_VISITOR]
 
+    def forget(self, visitors: Collection[str]) -> list[Impression]:
+        """Drop the pages of these visitors, given by hashes of their ids; returns them."""
+        gone = [page for page in self._by_id.values() if digest_of_page(page) in visitors]
+        for page in gone:
+            del self._by_id[page.recommendation_id]
+        for key in [key for key in self._by_visitor if digest_of_key(key) in visitors]:
+            del self._by_visitor[key]
+        return gone
+
     def find(self, deed: Deed) -> tuple[Impression, int] | None:
         """The page and the place, from 0; None for a deed that came from no page of ours."""
         named = self._by_id.get(deed.recommendation_id) if deed.recommendation_id else None
@@ -97,6 +107,16 @@ def visitor_keys(user_id: str | None, session_id: str | None) -> Iterator[str]:
 def visitor_of(page: Impression) -> str:
     """One name of whoever was shown the page."""
     return f"s:{page.session_id}" if page.user_id is None else f"u:{page.user_id}"
+
+
+def digest_of_key(key: str) -> str:
+    """The hash by which erasures know a visitor, from one of `visitor_keys`."""
+    return visitor_digest(SESSION if key.startswith("s:") else USER, key[2:])
+
+
+def digest_of_page(page: Impression) -> str:
+    """The same of whoever was shown the page."""
+    return digest_of_key(visitor_of(page))
 
 
 def place_of(page: Impression, animal_id: str) -> int | None:
@@ -196,6 +216,12 @@ class Suspects:
         counts = self._opened.setdefault(visitor, Counter())
         counts[animal_id] += 1
         return counts[animal_id] == 1
+
+    def forget(self, visitors: Collection[str]) -> None:
+        """Know nothing of these visitors, given by hashes of their ids."""
+        for known in (self._shown, self._opened):
+            for key in [key for key in known if digest_of_key(key) in visitors]:
+                del known[key]
 
     def is_one(self, visitor: str) -> bool:
         """Whether the visitor counts no more."""

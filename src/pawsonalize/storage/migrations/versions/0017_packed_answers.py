@@ -1,6 +1,6 @@
 """Answers are packed, and there are marks of what has left the log and the archive.
 
-Revision: 0017, after: 0015. Answers are packed anew one by one: a million take some minutes.
+Revision: 0017, after: 0016. Answers are packed anew one by one: a million take some minutes.
 """
 
 import json
@@ -12,7 +12,7 @@ from alembic import op
 from pawsonalize.storage.packing import Packer, packed_id
 
 revision = "0017"
-down_revision = "0015"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 

@@ -12,9 +12,12 @@ from pawsonalize.engine.serving.animals.available import AvailableAnimals
 from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeights
 from pawsonalize.engine.serving.animals.settings import PARTS, Weights
 from pawsonalize.recipes.choices.model import UNFITTED, AnimalCounts, ChoiceModel
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import ANIMAL_RANKING, ANIMALS, Impression, Impressions
 from tests.animal_data import animal
+from tests.erasing import erase_sessions
 from tests.event_data import T0, event
 from tests.unit.engine.serving.animals.available_animals import shelf_of
 
@@ -31,7 +34,7 @@ class Worker:
         model: ChoiceModel = UNFITTED,
         stock: Sequence[str] = STOCK,
     ) -> None:
-        self._effects = AnimalEffects(shown, log)
+        self._effects = AnimalEffects(shown, log, ErasedLookup(shown._database))
         self._available: AvailableAnimals = shelf_of([animal(one) for one in stock])
         self._tables = ChoiceTables(model, ChoiceWeights.of(model, Weights()))
 
@@ -186,14 +189,32 @@ def test_what_a_training_counted_is_where_counting_goes_on(
     assert worker.poll()["a00"] > before["a00"]
 
 
-def test_erased_visitors_are_in_no_count_that_begins_afterwards(
-    site: Site, shown: Impressions, log: EventLog
+def test_erased_visitors_are_in_no_count_neither_one_that_goes_on_nor_a_new_one(
+    site: Site, shown: Impressions, log: EventLog, database: Database
 ) -> None:
     site.show("hers", "a00", "a01")
     site.open("hers", "a01", at=5)
-    assert Worker(shown, log).poll()["a01"] > 0
-    shown.erase_visitors([], ["hers"])
+    going_on = Worker(shown, log)
+    assert going_on.poll()["a01"] > 0
+    erase_sessions(database, "hers")
+    assert set(going_on.poll().values()) == {0.0}
     assert set(Worker(shown, log).poll().values()) == {0.0}
+
+
+def test_what_a_visitor_does_after_an_erasure_counts(
+    site: Site, shown: Impressions, log: EventLog, database: Database
+) -> None:
+    site.show("hers", "a00", "a01")
+    site.open("hers", "a01", at=5)
+    worker = Worker(shown, log)
+    worker.poll()
+    erase_sessions(database, "hers", now=T0 + 10)
+    worker.poll()
+    site.show("hers", "a00", "a02", at=20)
+    site.open("hers", "a02", at=25)
+    counted = worker.poll()
+    assert counted["a02"] > 0
+    assert counted["a01"] == 0.0
 
 
 def test_an_event_whose_senders_clock_is_slow_is_joined_to_the_answer_it_names(

@@ -32,6 +32,7 @@ from pawsonalize.storage.animal_exposures import AnimalExposures
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.availability import Availability
 from pawsonalize.storage.database import Database
+from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import ANIMALS, Impression, Impressions
 from tests.animal_data import animal
@@ -92,7 +93,7 @@ def individuals(
     if isinstance(runtime, Watched):
         runtime.available_of = watch
     table, log = Impressions(database), EventLog(database)
-    pages, effects = PageReader(table, log), AnimalEffects(table, log)
+    pages, effects = PageReader(table, log), AnimalEffects(table, log, ErasedLookup(database))
     return Individuals(runtime, watch, animals, impressions, pages, effects, AnimalSettings())
 
 

@@ -1,0 +1,41 @@
+"""Erasures, over the adapters."""
+
+from functools import partial
+
+from pawsonalize import clock
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.engine.training.erased_rows import ErasedRows
+from pawsonalize.engine.upkeep.deletions import Deletions
+from pawsonalize.engine.upkeep.erasing import Erasing, ErasureSteps
+from pawsonalize.engine.upkeep.erasures import ErasureNotes
+from pawsonalize.engine.upkeep.visitor_files import VisitorFiles
+from pawsonalize.settings import Settings
+from pawsonalize.storage.remains import remove_remains
+from pawsonalize.storage.visitor_rows import VisitorRows
+
+
+def erasing(settings: Settings, adapters: Adapters) -> Erasing:
+    """Erases visitors."""
+    steps = erasure_steps(settings, adapters)
+    return Erasing(adapters.erasures, steps, adapters.problems(settings), clock.now)
+
+
+def erasure_steps(settings: Settings, adapters: Adapters) -> ErasureSteps:
+    """What is done for an erasure."""
+    folders = (*settings.import_folders, *settings.export_folders)
+    files = VisitorFiles(adapters.registry, folders)
+    return ErasureSteps(
+        VisitorRows(adapters.database),
+        adapters.erased_archive,
+        ErasureNotes(adapters.objects),
+        ErasedRows(adapters.registry, adapters.artefacts, clock.now).purge,
+        files.find,
+        files.jobs_at_work,
+        partial(remove_remains, adapters.database),
+    )
+
+
+def deletions_of(settings: Settings, adapters: Adapters) -> Deletions:
+    """Turns data deletion jobs into erasures."""
+    sources = adapters.sources(settings)
+    return Deletions(adapters.registry, sources, adapters.erasures, clock.now)

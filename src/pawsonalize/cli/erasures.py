@@ -1,0 +1,101 @@
+"""`pawsonalize erasures`: visitors who are to be forgotten, and how far that is."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from pawsonalize.cli.opening import dataset_group_of, opened
+from pawsonalize.cli.options import DataDir, DatasetGroupName, Json, command_group
+from pawsonalize.domain.errors import InvalidInput, NotFound
+from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.times import iso
+from pawsonalize.settings import load_settings
+
+if TYPE_CHECKING:
+    from pawsonalize.storage.erasures import Erasure
+
+app = command_group("Erasures: visitors who are to be forgotten.")
+
+
+@app.command("create")
+def create(
+    user: Annotated[str | None, typer.Option("--user", help="A user, with all sessions.")] = None,
+    session: Annotated[
+        str | None, typer.Option("--session", help="A visitor who has but a session.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dataset_group: DatasetGroupName = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Erase a visitor from tables, archive, models and logs, now; what fails is tried again.
+
+    Whom several dataset groups know is erased from one of them. Exit code 1 if it is not done yet:
+    a running server goes on with it.
+
+    Example: pawsonalize erasures create --user ann --yes
+    """
+    from pawsonalize.app.erasing import erasing
+
+    if (user is None) is (session is None):
+        raise InvalidInput("say whom: --user or --session")
+    name = parse_id(user or session, "userId" if user else "sessionId")
+    if not yes:
+        typer.confirm(f"Erase {name} for good?", abort=True)
+    settings = load_settings({"data_dir": data_dir})
+    with opened(settings) as adapters:
+        group = dataset_group_of(adapters, settings, dataset_group)
+        work = erasing(settings, adapters)
+        noted = (work.erase_user if user else work.erase_session)(name, group)
+        done = work.attempt(noted.erasure_id) or noted
+    _print(done, json)
+    if done.done_at is None:
+        raise typer.Exit(1)
+
+
+@app.command("ls")
+def ls(
+    limit: Annotated[int, typer.Option("--limit", help="How many.")] = 20,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """List the newest erasures.
+
+    Example: pawsonalize erasures ls
+    """
+    with opened(load_settings({"data_dir": data_dir})) as adapters:
+        found = adapters.erasures.newest(limit)
+    if json:
+        print(msgspec.json.encode(found).decode())
+        return
+    for one in found:
+        print(f"{one.erasure_id}  {one.status}  {iso(one.noted_at)}  {one.deleted:,} rows")
+
+
+@app.command("show")
+def show(
+    erasure_id: Annotated[str, typer.Argument(help="The erasure.")],
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Show an erasure: what is not done and why, and files for you to delete.
+
+    Example: pawsonalize erasures show erasure-20261124T150000000Z-1f2e3d
+    """
+    with opened(load_settings({"data_dir": data_dir})) as adapters:
+        found = adapters.erasures.get(erasure_id)
+    if found is None:
+        raise NotFound(f"there is no erasure {erasure_id}: see `pawsonalize erasures ls`")
+    _print(found, json)
+
+
+def _print(one: "Erasure", json: bool) -> None:
+    if json:
+        print(msgspec.json.encode(one).decode())
+        return
+    print(f"{one.erasure_id}: {one.status}, {one.deleted:,} rows deleted")
+    for trouble in one.troubles:
+        print(f"  {trouble.place}: {trouble.reason}")
+    for file in one.files:
+        print(f"  may hold the visitor, for you to delete: {file}")

@@ -1,0 +1,105 @@
+"""Takes erased visitors out of the archive, object by object."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+
+from pawsonalize.archive.base import ObjectStore
+from pawsonalize.domain.erasures import digests_of
+from pawsonalize.domain.errors import CorruptArtefact, NotFound
+from pawsonalize.domain.events import LoggedEvent
+from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest, encode
+from pawsonalize.storage.archive_index import ArchiveIndex, IndexedObject
+from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
+from pawsonalize.storage.erased import ErasedLookup
+from pawsonalize.storage.erasures import Trouble
+
+_INDEXED_AT_ONCE = 100
+
+Watch = Callable[[str], object]
+"""Is told what has just been done."""
+
+
+def unwatched(_done: str) -> None:
+    """A watch that is ignored."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErasedArchive:
+    """The archive, as it is to be: without the events that erasures cover.
+
+    Whatever writes an object calls `written` once the object is there, so that an erasure finds it
+    and one that was noted meanwhile is seen to.
+    """
+
+    objects: ObjectStore
+    ledger: ArchiveLedger
+    index: ArchiveIndex
+    erased: ErasedLookup
+
+    def written(self, key: str, size: int, rows: Sequence[LoggedEvent]) -> list[LoggedEvent]:
+        """Take an object into the index; returns those of its rows that must stay.
+
+        If they are fewer, the object is to be written again with those alone.
+        """
+        self.index.put([IndexedObject(key, size, digests_of(rows))])
+        return self.without_erased(rows)
+
+    def without_erased(self, rows: Sequence[LoggedEvent]) -> list[LoggedEvent]:
+        """The rows that no erasure covers; costs one look if they are newer than any."""
+        if not rows or rows[0].offset > self.erased.through():
+            return list(rows)
+        return self.erased.covering(digests_of(rows)).without(rows)
+
+    def erase(self, visitors: Collection[str], watch: Watch = unwatched) -> list[Trouble]:
+        """Clean the objects that hold one of the visitors, by hashes; returns what is damaged.
+
+        And all whose size is not the known one, which are new, or copies from before an erasure.
+        """
+        while True:
+            troubles, gone = self._look_through(visitors, watch)
+            if not gone:  # else another object may hold their rows by now
+                return troubles
+
+    def _look_through(
+        self, visitors: Collection[str], watch: Watch
+    ) -> tuple[list[Trouble], list[str]]:
+        """What is damaged, and what vanished since it was listed."""
+        listed = dict(self.objects.sizes())
+        known = self.index.sizes()
+        self.index.forget(known.keys() - listed.keys())
+        changed = {key for key, size in listed.items() if known.get(key) != size}
+        names = [ObjectName.parse(key) for key in sorted(changed | self.index.holding(visitors))]
+        segments = {one.key: one for one in self.ledger.segments()}
+        troubles, gone = list[Trouble](), list[str]()
+        cleaned: list[IndexedObject] = []
+        for name in names:
+            if name is None or name.key not in listed:
+                continue
+            try:
+                cleaned.append(self._clean(name, segments.get(name.key), watch))
+            except NotFound:
+                gone.append(name.key)
+            except CorruptArtefact as error:
+                next_move = "bring the object back from a copy, or delete it"
+                troubles.append(Trouble(name.key, f"{error.message}: {next_move}"))
+            if len(cleaned) == _INDEXED_AT_ONCE:
+                self.index.put(cleaned)
+                cleaned.clear()
+        self.index.put(cleaned)
+        return troubles, gone
+
+    def _clean(self, name: ObjectName, segment: Segment | None, watch: Watch) -> IndexedObject:
+        data = self.objects.get(name.key)
+        rows = decode(name, data)
+        watch("object read")
+        kept = self.without_erased(rows)
+        if len(kept) < len(rows):
+            data = encode(kept)
+            self.objects.replace(name.key, data)
+            watch("object written")
+        # Also when there was nothing to erase: an earlier attempt may have ended at this line.
+        sha256 = digest(data)
+        if segment is not None and segment.sha256 not in {None, sha256}:
+            self.ledger.confirm(replace(segment, rows=len(kept), sha256=sha256))
+            watch("object confirmed")
+        return IndexedObject(name.key, len(data), digests_of(kept))

@@ -1,0 +1,315 @@
+"""Erases visitors: what is written down once is done step by step, until all of it is done."""
+
+import threading
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from pawsonalize.domain.errors import PawsonalizeError
+from pawsonalize.domain.times import HOUR, MINUTE, SECOND
+from pawsonalize.engine.resources.names import new_resource_name
+from pawsonalize.engine.resources.problems import Problems
+from pawsonalize.engine.upkeep.erased_archive import ErasedArchive, Watch, unwatched
+from pawsonalize.engine.upkeep.erasures import ErasureNote, ErasureNotes, ReturningCopies
+from pawsonalize.storage.erasures import STEPS, ErasedNames, Erasure, ErasureTable, Trouble
+from pawsonalize.storage.visitor_rows import VisitorRows
+
+_AT_ONCE = 100
+_LEASE = 10 * SECOND
+_FIRST_PAUSE, _LONGEST_PAUSE = 5 * SECOND, HOUR
+_WAIT = 10 * SECOND
+_BEFORE_ANSWERS: Final = ("note", "tables")
+_NEED_NAMES: Final = ("tables", "models", "files")
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class NamedErasure:
+    """An erasure and the names it is about."""
+
+    erasure: Erasure
+    names: ErasedNames
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureSteps:
+    """What other rooms and the tables do for erasures."""
+
+    rows: VisitorRows
+    archive: ErasedArchive
+    notes: ErasureNotes
+    purge_models: Callable[[Sequence[NamedErasure], Watch], Iterable[Trouble]]
+    find_files: Callable[[NamedErasure], Iterable[str]]
+    """The files that may hold the visitors."""
+    jobs_at_work: Callable[[Sequence[NamedErasure]], Iterable[Trouble]]
+    """Jobs that may be writing such files."""
+    remove_remains: Callable[[Collection[str] | None], object]
+    """Of names that were deleted; of all, for None."""
+
+
+class _Stopped(Exception):
+    """The process is to end."""
+
+
+class Erasing:
+    """Notes erasures and does them; any process of any server goes on where another one ended."""
+
+    def __init__(
+        self,
+        table: ErasureTable,
+        steps: ErasureSteps,
+        problems: Problems,
+        now: Callable[[], int],
+        *,
+        lease: int = _LEASE,
+        watch: Watch = unwatched,
+    ) -> None:
+        self.table = table
+        self._steps = steps
+        self._problems = problems
+        self._now = now
+        self._lease = lease
+        self._told = watch
+        self._claimed: Sequence[Erasure] = ()
+        self._renewed_at = 0
+        self._returning = ReturningCopies(table, steps.notes, now)
+        self._looked = self._swept = False
+        self._fault: PawsonalizeError | None = None
+        self._look_again_at = 0
+        self._stopping = threading.Event()
+
+    def erase_user(self, user_id: str, dataset_group: str) -> Erasure:
+        """Note a user's erasure, with all sessions; it is done in the background."""
+        return self._noted(dataset_group, users=(user_id,))
+
+    def erase_session(self, session_id: str, dataset_group: str) -> Erasure:
+        """Note the erasure of a visitor who has but a session; Conflict if it is a user's."""
+        return self._noted(dataset_group, visits=(session_id,))
+
+    def _noted(
+        self, dataset_group: str, users: Sequence[str] = (), visits: Sequence[str] = ()
+    ) -> Erasure:
+        erasure_id = new_resource_name("erasure", self._now())
+        self.table.note(erasure_id, dataset_group, self._now(), users=users, visits=visits)
+        self._told("noted")
+        noted = self.table.get(erasure_id)
+        assert noted is not None
+        return noted
+
+    def stop(self) -> None:
+        """Leave what is being done to the next process, within a moment."""
+        self._stopping.set()
+
+    def catch_up(self) -> None:
+        """Before the first answer: take out of the tables whoever an older copy brought back.
+
+        Raises what the archive raises; it is looked into again a minute later.
+        """
+        if self._looked:
+            return
+        if self._fault is not None and self._now() < self._look_again_at:
+            raise self._fault.with_traceback(None)
+        try:
+            if self._returning.look():
+                self._clear_tables()
+        except PawsonalizeError as error:
+            self._fault, self._look_again_at = error, self._now() + MINUTE
+            raise
+        self._looked = True
+
+    def _clear_tables(self) -> None:
+        """The first steps of all that is due; the others are done in the background."""
+        begun: dict[str, Erasure] = {}
+        while new := [one for one in self._claim() if one.erasure_id not in begun]:
+            self._do([one for one in new if not one.has_done("tables")], _BEFORE_ANSWERS)
+            begun |= {one.erasure_id: one for one in new}
+        self.table.renew(begun.values(), self._now())
+
+    def work(self) -> bool:
+        """Do the erasures that are due; True if there were any. Failures stand in their records."""
+        try:
+            was_due = self._attempt_due()
+            if not (self._looked and self._swept):
+                self.catch_up()
+                self._sweep()
+                was_due |= self._attempt_due()
+        except _Stopped:
+            self.table.renew(self._claimed, self._now())
+            return True
+        return was_due
+
+    def _attempt_due(self) -> bool:
+        claimed = self._claim()
+        self._attempt(claimed)
+        return bool(claimed)
+
+    def _sweep(self) -> None:
+        """Once: clean objects that came back with an older copy of the archive."""
+        if not self._swept and self._steps.archive.erased.through():
+            for trouble in self._steps.archive.erase((), self._watch):
+                log.warning("damaged", object=trouble.place)
+        self._swept = True
+
+    def attempt(self, erasure_id: str) -> Erasure | None:
+        """Do one erasure here and now, even if another process is at it; as it is then."""
+        self._attempt(self._claim(only=erasure_id))
+        return self.table.get(erasure_id)
+
+    def _claim(self, only: str | None = None) -> list[Erasure]:
+        now = self._now()
+        self._claimed = claimed = self.table.claim(now, now + self._lease, _AT_ONCE, only)
+        self._renewed_at = now
+        return claimed
+
+    def _watch(self, done: str) -> None:
+        """Tell what has been done; whoever does something keeps the lease."""
+        if self._stopping.is_set():
+            raise _Stopped
+        now = self._now()
+        if now - self._renewed_at > self._lease // 3:
+            self.table.renew(self._claimed, now + self._lease)
+            self._renewed_at = now
+        self._told(done)
+
+    def _attempt(self, claimed: Sequence[Erasure]) -> None:
+        if not claimed:
+            return
+        after, troubles = self._do(claimed, STEPS)
+        self._claimed = ()  # from here on each has a time of its own
+        for one in after:
+            self._settle(one, troubles.get(one.erasure_id, ()))
+
+    def _do(
+        self, claimed: Sequence[Erasure], steps: Sequence[str]
+    ) -> tuple[list[Erasure], dict[str, list[Trouble]]]:
+        """Do the steps that are not done, as far as they can be; the erasures then, and why not."""
+        erasures = {one.erasure_id: one for one in claimed}
+        troubles: dict[str, list[Trouble]] = {}
+        forgotten: set[str] | None = set()
+        for step in steps:
+            due = [one for one in erasures.values() if not one.has_done(step)]
+            if step == "names":
+                due = [one for one in due if all(map(one.has_done, _NEED_NAMES))]
+                forgotten = self._names_of(erasures.values(), due)
+            elif step == "remains":
+                due = [one for one in due if one.has_done("names")]
+            if not due:
+                continue
+            found = self._try(step, due, forgotten)
+            for one in due:
+                if found:
+                    troubles.setdefault(one.erasure_id, []).extend(found)
+                else:
+                    erasures[one.erasure_id] = one.after(step, self._now())
+        return list(erasures.values()), troubles
+
+    def _names_of(self, claimed: Iterable[Erasure], due: Iterable[Erasure]) -> set[str] | None:
+        """The names about to be forgotten; None if some were forgotten and may yet remain."""
+        if any(one.has_done("names") and not one.has_done("remains") for one in claimed):
+            return None
+        names = (self.table.names(one.erasure_id) for one in due)
+        return {name for found in names for name in (*found.users, *found.sessions)}
+
+    def _try(self, step: str, due: Sequence[Erasure], forgotten: set[str] | None) -> list[Trouble]:
+        """Do a step and mark it as done; or why it is not."""
+        try:
+            found = list(self._perform(step, due, forgotten))
+            if not found:
+                self.table.mark(due, step, self._now())
+                self._watch(step)
+        except _Stopped:
+            raise
+        except PawsonalizeError as error:
+            return [Trouble(step, error.message)]
+        except Exception as error:
+            log.error("an erasure failed", step=step, exc_info=error)
+            return [Trouble(step, f"{type(error).__name__} (the log of the server has all of it)")]
+        return found
+
+    def _perform(
+        self, step: str, due: Sequence[Erasure], forgotten: set[str] | None
+    ) -> Iterable[Trouble]:
+        """Do a step; its troubles."""
+        if step == "names":
+            self.table.forget_names(due, self._now())
+            return ()
+        if step == "remains":
+            self._steps.remove_remains(forgotten)
+            return ()
+        work = {
+            "note": self._note,
+            "tables": self._erase_rows,
+            "archive": self._erase_archived,
+            "models": self._purge_models,
+            "files": self._find_files,
+        }
+        return work[step](due)
+
+    def _note(self, due: Sequence[Erasure]) -> Iterable[Trouble]:
+        for one in due:
+            visitors = self.table.visitors(one.erasure_id)
+            note = ErasureNote(one.dataset_group, one.through, visitors, one.noted_at)
+            self._steps.notes.put(one.erasure_id, note)
+            self._watch("note written")
+        return ()
+
+    def _erase_rows(self, due: Sequence[Erasure]) -> Iterable[Trouble]:
+        self._find_names(due)
+        for one in due:
+            self._steps.rows.erase(one, self.table.names(one.erasure_id))
+            self._watch("rows deleted")
+        return ()
+
+    def _erase_archived(self, due: Sequence[Erasure]) -> Iterable[Trouble]:
+        each = (self.table.visitors(one.erasure_id) for one in due)
+        return self._steps.archive.erase(frozenset[str]().union(*each), self._watch)
+
+    def _purge_models(self, due: Sequence[Erasure]) -> Iterable[Trouble]:
+        return self._steps.purge_models(self._named(due), self._watch)
+
+    def _find_files(self, due: Sequence[Erasure]) -> Iterable[Trouble]:
+        named = self._named(due)
+        for one in named:
+            self.table.found_files(one.erasure, self._steps.find_files(one))
+        return self._steps.jobs_at_work(named)
+
+    def _find_names(self, due: Sequence[Erasure]) -> None:
+        """Look in the tables for the names of those who came of a note, all in one go."""
+        unnamed = {one.erasure_id: self.table.unnamed(one.erasure_id) for one in due}
+        for group in {one.dataset_group for one in due if unnamed[one.erasure_id]}:
+            mine = (one.erasure_id for one in due if one.dataset_group == group)
+            wanted = {erasure_id: unnamed[erasure_id] for erasure_id in mine}
+            found = self._steps.rows.find(group, set[str]().union(*wanted.values()))
+            for erasure_id, visitors in wanted.items():
+                self.table.learn(erasure_id, [one for one in found if one[2] in visitors])
+
+    def _named(self, erasures: Iterable[Erasure]) -> list[NamedErasure]:
+        return [NamedErasure(one, self.table.names(one.erasure_id)) for one in erasures]
+
+    def _settle(self, one: Erasure, troubles: Sequence[Trouble]) -> None:
+        now, name = self._now(), f"erasure {one.erasure_id}"
+        if all(map(one.has_done, STEPS)):
+            if self.table.settle(one, (), None, now):
+                self._problems.clear(name, now)
+                log.info("erased", erasure=one.erasure_id)
+                self._told("done")
+            return
+        if all(trouble.waits for trouble in troubles):
+            self.table.settle(one, troubles, now + _WAIT, now)
+            return
+        pause = min(_FIRST_PAUSE * 2 ** min(one.attempts, 16), _LONGEST_PAUSE)
+        if self.table.settle(one, troubles, now + pause, now):
+            self._problems.report(name, _why(one, troubles), now)
+
+
+def _why(one: Erasure, troubles: Iterable[Trouble]) -> str:
+    reasons = "; ".join(
+        f"{trouble.place}: {trouble.reason}" for trouble in troubles if not trouble.waits
+    )
+    return (
+        f"the erasure {one.erasure_id} is not complete: {reasons}. It is tried again; see"
+        f" `pawsonalize erasures show {one.erasure_id}`"
+    )

@@ -1,0 +1,367 @@
+"""Erasures as durable records: whom, up to where, and which steps are done."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
+
+import msgspec
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    and_,
+    func,
+    select,
+    update,
+)
+
+from pawsonalize.domain.erasures import SESSION, USER, named
+from pawsonalize.domain.errors import Conflict
+from pawsonalize.domain.events import ACTIONS
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.erased import last_noted
+from pawsonalize.storage.statements import in_parts, insert_new
+from pawsonalize.storage.tables import archive_segments, erased_visitors, erasures, events, sessions
+
+STEPS: Final = ("note", "tables", "archive", "models", "files", "names", "remains")
+"""What is done for an erasure, in this order; a step that fails stops none but those it is for."""
+
+ErasureStatus = Literal["pending", "in_progress", "incomplete", "done"]
+
+_ENCODE = msgspec.json.Encoder().encode
+_ROWS_AT_ONCE = 5_000
+_WHO = erased_visitors.c
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a step is not done."""
+
+    place: str
+    """What it is about: an object of the archive, a solution version, a job."""
+    reason: str
+    waits: bool = False
+    """Whether it ends by itself, as a training does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """One erasure. `through` is the last offset of the log that it covers."""
+
+    erasure_id: str
+    dataset_group: str
+    noted_at: int
+    through: int
+    deleted: int = 0
+    """How many rows of the tables are gone: events, sessions, attributes and answers."""
+    note_at: int | None = None
+    tables_at: int | None = None
+    archive_at: int | None = None
+    models_at: int | None = None
+    files_at: int | None = None
+    names_at: int | None = None
+    """When the names were forgotten."""
+    remains_at: int | None = None
+    done_at: int | None = None
+    attempts: int = 0
+    next_attempt_at: int | None = 0
+    """None when it is done."""
+    troubles: tuple[Trouble, ...] = ()
+    files: tuple[str, ...] = ()
+    """Files of jobs that may hold the visitors, which are for people to delete."""
+
+    @property
+    def status(self) -> ErasureStatus:
+        """How far it is; `incomplete`: something failed, and is tried again."""
+        if self.done_at is not None:
+            return "done"
+        if any(not trouble.waits for trouble in self.troubles):
+            return "incomplete"
+        return "in_progress" if self.attempts else "pending"
+
+    def has_done(self, step: str) -> bool:
+        """Whether one of `STEPS` is done."""
+        return getattr(self, f"{step}_at") is not None
+
+    def after(self, step: str, now: int) -> "Erasure":
+        """The same, with one of `STEPS` done."""
+        changes: dict[str, Any] = {f"{step}_at": now}
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True, slots=True)
+class ErasedNames:
+    """Users and sessions that an erasure is about, as far as their names are known."""
+
+    users: tuple[str, ...] = ()
+    sessions: tuple[str, ...] = ()
+
+
+class ErasureTable:
+    """The erasures of all dataset groups."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def note(
+        self,
+        erasure_id: str,
+        dataset_group: str,
+        now: int,
+        *,
+        users: Sequence[str] = (),
+        visits: Sequence[str] = (),
+    ) -> bool:
+        """Write down, for good, the users, their sessions, the `visits` and how far the log goes.
+
+        One transaction; each is noted a little later than the one before. False if there is an
+        erasure of that id: it stays as it is. Conflict if a visit belongs to a user.
+        """
+        with self._database.writing() as connection:
+            row = {
+                "erasure_id": erasure_id,
+                "dataset_group": dataset_group,
+                "noted_at": max(now, last_noted(connection) + 1),
+                "through": _through(connection),
+                **_NEW,
+            }
+            if not insert_new(connection, erasures, [row]):
+                return False
+            groups = (dataset_group, f"{dataset_group}{ACTIONS}")
+            _refuse_bound(connection, groups, visits)
+            _add(connection, erasure_id, USER, users)
+            _add(connection, erasure_id, SESSION, visits)
+            _add(connection, erasure_id, SESSION, _sessions_of(connection, groups, users))
+        return True
+
+    def adopt(
+        self,
+        erasure_id: str,
+        dataset_group: str,
+        noted_at: int,
+        *,
+        through: int,
+        visitors: Collection[str],
+    ) -> None:
+        """Store what a note of the archive says, by hashes, unless the erasure is known."""
+        row = {
+            "erasure_id": erasure_id,
+            "dataset_group": dataset_group,
+            "noted_at": noted_at,
+            "through": through,
+            **_NEW,
+        }
+        who = {"erasure_id": erasure_id, "kind": None, "name": None}
+        with self._database.writing() as connection:
+            if insert_new(connection, erasures, [row]):
+                for part in in_parts(sorted(visitors)):
+                    named_by = [{**who, "visitor": one} for one in part]
+                    insert_new(connection, erased_visitors, named_by)
+
+    def apply(self, now: int) -> None:
+        """Record that all are done: a replay has left out whom they are about."""
+        done = dict.fromkeys((*(f"{step}_at" for step in STEPS), "done_at"), now)
+        with self._database.writing() as connection:
+            open_ones = update(erasures).where(erasures.c.done_at.is_(None))
+            connection.execute(open_ones.values({**done, "next_attempt_at": None}))
+
+    def get(self, erasure_id: str) -> Erasure | None:
+        """One erasure, or None."""
+        found = self._read(select(erasures).where(erasures.c.erasure_id == erasure_id))
+        return found[0] if found else None
+
+    def newest(self, limit: int) -> list[Erasure]:
+        """Erasures, the newest first."""
+        newest_first = (erasures.c.noted_at.desc(), erasures.c.erasure_id.desc())
+        return self._read(select(erasures).order_by(*newest_first).limit(limit))
+
+    def of_job(self, prefix: str) -> list[Erasure]:
+        """The erasures whose ids begin so."""
+        return self._read(
+            select(erasures).where(erasures.c.erasure_id.startswith(prefix, autoescape=True))
+        )
+
+    def ids(self) -> dict[str, bool]:
+        """Whether its steps are done, by the id of each."""
+        with self._database.reading() as connection:
+            found = connection.execute(select(erasures.c.erasure_id, erasures.c.done_at))
+            return {row[0]: row[1] is not None for row in found}
+
+    def visitors(self, erasure_id: str) -> frozenset[str]:
+        """The hashes of its visitors."""
+        mine = select(_WHO.visitor).where(_WHO.erasure_id == erasure_id)
+        with self._database.reading() as connection:
+            return frozenset(connection.scalars(mine))
+
+    def names(self, erasure_id: str) -> ErasedNames:
+        """The names of its visitors, as far as they are known."""
+        mine = select(_WHO.kind, _WHO.name).where(
+            _WHO.erasure_id == erasure_id, _WHO.name.is_not(None)
+        )
+        with self._database.reading() as connection:
+            found = connection.execute(mine.order_by(_WHO.kind, _WHO.name)).all()
+        users = tuple(name for kind, name in found if kind == USER)
+        return ErasedNames(users, tuple(name for kind, name in found if kind == SESSION))
+
+    def count(self, erasure_id: str) -> tuple[int, int]:
+        """How many users and sessions it is about; the kind of those of a note is not known."""
+        kinds = select(_WHO.kind, func.count()).where(_WHO.erasure_id == erasure_id)
+        with self._database.reading() as connection:
+            found = {row[0]: row[1] for row in connection.execute(kinds.group_by(_WHO.kind))}
+        return found.get(USER, 0), found.get(SESSION, 0)
+
+    def learn(self, erasure_id: str, names: Iterable[tuple[str, str, str]]) -> None:
+        """Add names of its visitors that were found out: kind, name, hash."""
+        mine = _WHO.erasure_id == erasure_id
+        with self._database.writing() as connection:
+            for kind, name, visitor in names:
+                found = update(erased_visitors).where(mine, _WHO.visitor == visitor)
+                connection.execute(found.values(kind=kind, name=name))
+
+    def unnamed(self, erasure_id: str) -> set[str]:
+        """The hashes of its visitors whose names are not known."""
+        mine = select(_WHO.visitor).where(_WHO.erasure_id == erasure_id, _WHO.name.is_(None))
+        with self._database.reading() as connection:
+            return set(connection.scalars(mine))
+
+    def claim(self, now: int, until: int, limit: int, only: str | None = None) -> list[Erasure]:
+        """Begin an attempt of erasures that are due, the oldest first; `only` that one, due or not.
+
+        Of several callers, one gets each. It is due again at `until`, unless somebody says before
+        then how the attempt ended.
+        """
+        due = erasures.c.next_attempt_at <= now
+        if only is not None:
+            due = and_(erasures.c.erasure_id == only, erasures.c.next_attempt_at.is_not(None))
+        wanted = select(erasures).where(due).order_by(erasures.c.noted_at).limit(limit)
+        if not self._read(wanted):  # most often: then no writer is held up
+            return []
+        with self._database.writing() as connection:
+            found = [_erasure(row) for row in connection.execute(wanted).mappings()]
+            mine = erasures.c.erasure_id.in_([one.erasure_id for one in found])
+            begun = {"attempts": erasures.c.attempts + 1, "next_attempt_at": until}
+            connection.execute(update(erasures).where(mine).values(begun))
+            claimed = select(erasures).where(mine).order_by(erasures.c.noted_at)
+            return [_erasure(row) for row in connection.execute(claimed).mappings()]
+
+    def renew(self, claimed: Iterable[Erasure], until: int) -> None:
+        """Keep the attempts for longer, or give them back."""
+        with self._database.writing() as connection:
+            for one in claimed:
+                open_still = erasures.c.next_attempt_at.is_not(None)
+                changed = update(erasures).where(_attempt(one), open_still)
+                connection.execute(changed.values(next_attempt_at=until))
+
+    def mark(self, claimed: Iterable[Erasure], step: str, now: int) -> None:
+        """Record that a step is done, whoever did it."""
+        column = erasures.c[f"{step}_at"]
+        mine = erasures.c.erasure_id.in_([one.erasure_id for one in claimed])
+        with self._database.writing() as connection:
+            changed = update(erasures).where(mine, column.is_(None)).values({column: now})
+            connection.execute(changed)
+
+    def forget_names(self, claimed: Iterable[Erasure], now: int) -> None:
+        """Keep the hashes alone, and record that."""
+        mine = [one.erasure_id for one in claimed]
+        with self._database.writing() as connection:
+            connection.execute(
+                update(erased_visitors).where(_WHO.erasure_id.in_(mine)).values(name=None)
+            )
+            connection.execute(
+                update(erasures).where(erasures.c.erasure_id.in_(mine)).values(names_at=now)
+            )
+
+    def found_files(self, one: Erasure, files: Iterable[str]) -> None:
+        """Store which files may hold the visitors, unless another attempt has done so."""
+        listed = _ENCODE(sorted(files)).decode()
+        mine = (erasures.c.erasure_id == one.erasure_id, erasures.c.files_at.is_(None))
+        with self._database.writing() as connection:
+            connection.execute(update(erasures).where(*mine).values(files=listed))
+
+    def settle(
+        self, one: Erasure, troubles: Sequence[Trouble], next_attempt_at: int | None, now: int
+    ) -> bool:
+        """Record how the attempt ended; without a next one, the erasure is done.
+
+        False, and nothing changes, if a newer attempt was begun.
+        """
+        ended = {
+            "troubles": _ENCODE(troubles).decode(),
+            "next_attempt_at": next_attempt_at,
+            "done_at": now if next_attempt_at is None else None,
+        }
+        with self._database.writing() as connection:
+            changed = update(erasures).where(_attempt(one)).values(ended)
+            return connection.execute(changed).rowcount == 1
+
+    def reopen(self, erasure_ids: Collection[str]) -> None:
+        """The archive is to be gone through again, as an older copy of it came back."""
+        anew = {"note_at": None, "archive_at": None, "done_at": None, "next_attempt_at": 0}
+        if not erasure_ids:
+            return
+        with self._database.writing() as connection:
+            for part in in_parts(sorted(erasure_ids)):
+                mine = erasures.c.erasure_id.in_(part)
+                connection.execute(update(erasures).where(mine).values(anew))
+
+    def _read(self, wanted: Select[Any]) -> list[Erasure]:
+        with self._database.reading() as connection:
+            return [_erasure(row) for row in connection.execute(wanted).mappings()]
+
+
+_NEW = {"deleted": 0, "attempts": 0, "next_attempt_at": 0, "troubles": "[]", "files": "[]"}
+
+
+def _through(connection: Connection) -> int:
+    """The last offset that was given: the archive may hold more than the log still does."""
+    logged = connection.scalar(select(func.max(events.c.offset))) or 0
+    archived = connection.scalar(select(func.max(archive_segments.c.last))) or 0
+    return max(logged, archived)
+
+
+def _attempt(one: Erasure) -> ColumnElement[bool]:
+    return and_(erasures.c.erasure_id == one.erasure_id, erasures.c.attempts == one.attempts)
+
+
+def _sessions_of(
+    connection: Connection, groups: Sequence[str], users: Sequence[str]
+) -> Sequence[str]:
+    found: dict[str, None] = {}
+    for part in in_parts(users):
+        bound = select(sessions.c.session_id).where(
+            sessions.c.dataset_group.in_(groups), sessions.c.user_id.in_(part)
+        )
+        found |= dict.fromkeys(connection.scalars(bound))
+    return list(found)
+
+
+def _refuse_bound(connection: Connection, groups: Sequence[str], visits: Sequence[str]) -> None:
+    for part in in_parts(visits):
+        bound = select(sessions.c.session_id).where(
+            sessions.c.dataset_group.in_(groups), sessions.c.session_id.in_(part)
+        )
+        if connection.scalar(bound.limit(1)) is not None:
+            raise Conflict(
+                "this session belongs to a user: erase the user, whose sessions go too",
+                field="sessionId",
+            )
+
+
+def _add(connection: Connection, erasure_id: str, kind: str, names: Sequence[str]) -> None:
+    who = {"erasure_id": erasure_id, "kind": kind}
+    rows = [{**who, "name": name, "visitor": visitor} for name, visitor in named(kind, names)]
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        insert_new(connection, erased_visitors, rows[start : start + _ROWS_AT_ONCE])
+
+
+_DECODE_TROUBLES = msgspec.json.Decoder(tuple[Trouble, ...]).decode
+_DECODE_FILES = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+def _erasure(row: RowMapping) -> Erasure:
+    decoded = {
+        "troubles": _DECODE_TROUBLES(row["troubles"]),
+        "files": _DECODE_FILES(row["files"]),
+    }
+    return Erasure(**{**row, **decoded})

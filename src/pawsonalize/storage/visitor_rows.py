@@ -1,0 +1,115 @@
+"""The rows of the tables that belong to visitors, for their erasure."""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import Delete, delete, select, update
+
+from pawsonalize.domain.erasures import SESSION, USER, visitor_digest
+from pawsonalize.domain.events import ACTIONS
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.erasures import ErasedNames, Erasure
+from pawsonalize.storage.statements import in_parts
+from pawsonalize.storage.tables import (
+    erasures,
+    events,
+    impressions,
+    sessions,
+    users,
+)
+
+_NAMED = (
+    (USER, events.c.user_id),
+    (USER, users.c.user_id),
+    (USER, sessions.c.user_id),
+    (USER, impressions.c.user_id),
+    (SESSION, events.c.session_id),
+    (SESSION, sessions.c.session_id),
+    (SESSION, impressions.c.session_id),
+)
+
+
+class VisitorRows:
+    """Deletes what the tables hold of visitors."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def erase(self, erasure: Erasure, names: ErasedNames) -> None:
+        """Delete their events, sessions, attributes and answers, and count them in the record.
+
+        What came after the erasure was noted stays. A few visitors at a time, so that others may
+        write; a second call deletes what is left.
+        """
+        for part in in_parts(names.users):
+            self._delete(erasure, _of_users(erasure, part))
+        for part in in_parts(names.sessions):
+            self._delete(erasure, _of_sessions(erasure, part))
+
+    def find(self, dataset_group: str, visitors: Collection[str]) -> list[tuple[str, str, str]]:
+        """Kind, name and hash of those in the tables who have one of the hashes.
+
+        Reads every name that the tables hold of the dataset group.
+        """
+        found: set[tuple[str, str, str]] = set()
+        for kind, column in _NAMED:
+            mine = column.table.c.dataset_group.in_(_groups(dataset_group))
+            names = select(column).where(mine, column.is_not(None)).distinct()
+            with self._database.reading() as connection:
+                found |= {
+                    (kind, name, visitor)
+                    for name in connection.scalars(names)
+                    if (visitor := visitor_digest(kind, name)) in visitors
+                }
+        return sorted(found)
+
+    def _delete(self, erasure: Erasure, statements: Sequence[Delete]) -> None:
+        with self._database.writing() as connection:
+            counting = connection.execution_options(preserve_rowcount=True)
+            deleted = sum(counting.execute(one).rowcount for one in statements)
+            connection.execute(
+                update(erasures)
+                .where(erasures.c.erasure_id == erasure.erasure_id)
+                .values(deleted=erasures.c.deleted + deleted)
+            )
+
+
+def _groups(dataset_group: str) -> tuple[str, str]:
+    return dataset_group, f"{dataset_group}{ACTIONS}"
+
+
+def _of_users(erasure: Erasure, names: Sequence[str]) -> list[Delete]:
+    groups = _groups(erasure.dataset_group)
+    return [
+        delete(events).where(
+            events.c.dataset_group.in_(groups),
+            events.c.offset <= erasure.through,
+            events.c.user_id.in_(names),
+        ),
+        delete(users).where(users.c.dataset_group.in_(groups), users.c.user_id.in_(names)),
+        delete(impressions).where(
+            impressions.c.dataset_group.in_(groups),
+            impressions.c.answered_at <= erasure.noted_at,
+            impressions.c.user_id.in_(names),
+        ),
+    ]
+
+
+def _of_sessions(erasure: Erasure, names: Sequence[str]) -> list[Delete]:
+    groups = _groups(erasure.dataset_group)
+    return [
+        delete(events).where(
+            events.c.dataset_group.in_(groups),
+            events.c.offset <= erasure.through,
+            events.c.user_id.is_(None),
+            events.c.session_id.in_(names),
+        ),
+        delete(sessions).where(
+            sessions.c.dataset_group.in_(groups), sessions.c.session_id.in_(names)
+        ),
+        delete(impressions).where(
+            impressions.c.dataset_group.in_(groups),
+            impressions.c.answered_at <= erasure.noted_at,
+            impressions.c.user_id.is_(None),
+            impressions.c.session_id.in_(names),
+        ),
+    ]
