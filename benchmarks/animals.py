@@ -3,7 +3,8 @@
     python -m benchmarks.animals [--animals 300000] [--groups 12500] [--events 200000] [--json]
 
 The animals are in 10,000 shelters. One worker process, one connection; users drawn at random among
-those with events. Then the same while an animal changes before every tenth request.
+those with events. Then the same while an animal changes before every tenth request. At last the
+CPU time, in one thread, to solve for the effects of a visitor who was shown 160 places.
 """
 
 import argparse
@@ -11,11 +12,13 @@ import json
 import os
 import random
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.child import run_child
 from benchmarks.recommend import prepare
 from benchmarks.server import drive, percentile, post, serving
 from benchmarks.synthetic import group_ids
@@ -25,12 +28,15 @@ from pawsonalize.domain.animals import Animal, GoodWith
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.statuses import AnimalStatus, StatusChange
 from pawsonalize.domain.times import DAY
+from pawsonalize.recipes.choices.shown_places import usual_attention
+from pawsonalize.recipes.choices.visitor_effects import VISITOR_VARIANCES, Watched, visitor_effects
 from pawsonalize.settings import load_settings
 
 _CHUNK = 5_000
 _SHELTERS = 10_000
 _USERS_PER_EVENT = 1 / 20
 _HOUSEHOLD = {"household": {"kids": True, "cats": True}}
+_PAGE, _PLACES = 20, 160
 _NEAR = {"latitude": 39.0, "longitude": -118.0, "maxDistanceKm": 200}
 
 
@@ -119,6 +125,24 @@ def _summary(latencies: list[float]) -> dict[str, float]:
     }
 
 
+def solve(rounds: int = 500) -> dict[str, float]:
+    """CPU time to solve for one visitor's effects: eight pages of dogs and cats, a tenth opened."""
+    dice, values = np.random.default_rng(0), (2, 40, 15, 8, 8, 10)  # of each trait
+    times = []
+    for _ in range(rounds):
+        watched = Watched(
+            np.array([np.minimum(dice.zipf(1.5, _PLACES) - 1, size - 1) for size in values]),
+            -dice.random(_PLACES),
+            dice.normal(-2.5, 1.0, _PLACES),
+            np.tile(usual_attention(_PAGE), _PLACES // _PAGE),
+            dice.random(_PLACES) < 0.1,
+        )
+        begun = time.process_time()
+        visitor_effects(watched, VISITOR_VARIANCES)
+        times.append(time.process_time() - begun)
+    return _summary(times)
+
+
 def main() -> None:
     """Measure, and print each kind with its ratio to the request for groups."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -127,7 +151,12 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--requests", type=int, default=500)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--solve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as `serve` does; heard by a child only
+    if options.solve:
+        print(json.dumps(solve()))
+        return
     with tempfile.TemporaryDirectory() as folder:
         data_dir = Path(folder)
         prepare(data_dir, options.groups, options.events)
@@ -135,6 +164,7 @@ def main() -> None:
         found = measure(data_dir, int(options.events * _USERS_PER_EVENT), options.requests)
     for one in found.values():
         one["ratio"] = round(one["p50_ms"] / found["groups"]["p50_ms"], 2)
+    found["a visitor's effects, CPU"] = run_child("benchmarks.animals", ["--solve"])
     print(json.dumps(found) if options.json else json.dumps(found, indent=2))
 
 

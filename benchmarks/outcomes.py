@@ -8,7 +8,7 @@ of its own: the same arrivals, visits and luck, but whom a visitor adopts is gon
 later. `ours` is the service itself, trained at least every so many days. The orders that a site
 could have without it are `newest`, `nearest`, `popular` and a `content profile` of twenty lines.
 The `ceiling` knows all but the whims of one session, which nobody can know; the `oracle` knows
-those as well.
+those as well, and the `acquainted` does not know tastes on a visitor's first page.
 
 Figures are means over seeds, with the lowest and the highest of a single seed. They are of every
 animal that waits at the start or arrives later. `rmst90` is the mean of min(stay, 90 days);

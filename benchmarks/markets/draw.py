@@ -74,9 +74,14 @@ class Drawn:
 
     def expected(self, visitor: int, animals: Ints) -> Floats:
         """What a visitor makes of the animals but for whims, as log-odds around 0."""
-        total = self.appeal[animals] - self.market.far * self.kilometres[visitor, animals] / 100
+        total = self.expected_of_anybody(visitor, animals)
         for name, taste in self.taste.items():
             total = total + taste[visitor, self.values[name][animals]]
+        return total
+
+    def expected_of_anybody(self, visitor: int, animals: Ints) -> Floats:
+        """The same of a visitor from the same home whose tastes are the usual ones."""
+        total = self.appeal[animals] - self.market.far * self.kilometres[visitor, animals] / 100
         return np.asarray(total + NO_HOME * self.refused(visitor, animals))
 
     def refused(self, visitor: int, animals: Ints) -> Mask:

@@ -10,6 +10,12 @@ from benchmarks.markets.draw import Drawn, Floats, Ints
 from benchmarks.markets.play import Ask, Shown
 
 
+def key_of(ask: Ask) -> int:
+    """Whom the site takes the visitor for: guests are known by the session only."""
+    session = ask.session
+    return -1 - session.number if session.is_guest else session.visitor
+
+
 @dataclass
 class Scoring:
     """The animals of the highest score that are not known to be wrong for the home."""
@@ -58,6 +64,25 @@ class Popular(Scoring):
         self.opened[shown.page[shown.opened]] += 1
 
 
+@dataclass
+class Acquainted(Scoring):
+    """Knows all but whims; tastes from the second page of a user on, or of a guest's session.
+
+    The tastes of whom it never saw are in no page: no order can know them.
+    """
+
+    met: set[int] = field(default_factory=set)
+
+    def scores(self, ask: Ask, there: Ints) -> Floats:
+        visitor = ask.session.visitor
+        if key_of(ask) in self.met:
+            return self.drawn.expected(visitor, there)
+        return self.drawn.expected_of_anybody(visitor, there)
+
+    def hear(self, shown: Shown) -> None:
+        self.met.add(key_of(shown.ask))
+
+
 class Ceiling(Scoring):
     """Knows all but whims."""
 
@@ -87,13 +112,9 @@ class ContentProfile(Scoring):
         size = len(self.drawn.animals)
         self.attention, self.opened = np.zeros(size), np.zeros(size)
 
-    def _key(self, ask: Ask) -> int:
-        session = ask.session
-        return -1 - session.number if session.is_guest else session.visitor
-
     def scores(self, ask: Ask, there: Ints) -> Floats:
         total = 0.5 * np.log((self.opened[there] + 1) / (self.attention[there] + 20))
-        own = self.own.get(self._key(ask), {})
+        own = self.own.get(key_of(ask), {})
         for name in ("size", "age", "family"):
             rates = {
                 value: (own[name, value][0] + 0.5) / (own[name, value][1] + 5)
@@ -109,7 +130,7 @@ class ContentProfile(Scoring):
         attention = 1 / (1 + np.arange(len(shown.page))) ** 0.6
         self.attention[shown.page] += attention
         self.opened[shown.page] += shown.opened
-        own = self.own.setdefault(self._key(shown.ask), {})
+        own = self.own.setdefault(key_of(shown.ask), {})
         for name in ("size", "age", "family"):
             values = self.drawn.values[name][shown.page].tolist()
             for value, seen, opened in zip(values, attention, shown.opened, strict=True):
@@ -129,6 +150,6 @@ SIMPLE: Mapping[str, Callable[[Drawn], Scoring]] = MappingProxyType(
 """Orders that a site could have without us, by name."""
 
 KNOWING: Mapping[str, Callable[[Drawn], Scoring]] = MappingProxyType(
-    {"ceiling": Ceiling, "oracle": Oracle}
+    {"acquainted": Acquainted, "ceiling": Ceiling, "oracle": Oracle}
 )
 """Orders that nobody can have, by name."""

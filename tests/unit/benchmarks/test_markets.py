@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 from benchmarks.markets.draw import Drawn, Floats, Ints, Mask, draw
 from benchmarks.markets.play import NEVER, Ask, Shown, play
-from benchmarks.markets.rivals import KNOWING, SIMPLE, ContentProfile, Newest, Oracle, Popular
+from benchmarks.markets.rivals import (
+    KNOWING,
+    SIMPLE,
+    Acquainted,
+    ContentProfile,
+    Newest,
+    Oracle,
+    Popular,
+    key_of,
+)
 from benchmarks.markets.worlds import TUNING_SEEDS, VERDICT_SEEDS, WORLDS, Market, smaller
 
 from tests.unit.benchmarks.watching import Watching
@@ -95,6 +104,18 @@ def test_what_was_opened_is_not_shown_again_in_the_session(tiny: Drawn) -> None:
         before = opened.setdefault(shown.ask.session.number, set())
         assert not before & set(shown.page.tolist())
         before.update(shown.page[shown.opened].tolist())
+
+
+def test_who_is_acquainted_knows_tastes_from_the_second_page_on(tiny: Drawn) -> None:
+    one = Watching(Acquainted(tiny))
+    play(tiny, {"one": one})
+    met = set[int]()
+    for shown in one.heard:
+        visitor, page = shown.ask.session.visitor, shown.page
+        knows = tiny.expected if key_of(shown.ask) in met else tiny.expected_of_anybody
+        assert (np.diff(knows(visitor, page)) <= 0).all()
+        met.add(key_of(shown.ask))
+    assert len(met) < len(one.heard)
 
 
 class Anybody:

@@ -42,10 +42,9 @@ _UNKNOWN = np.empty(0), np.empty(0)
 
 @dataclass(slots=True)
 class _Visits:
-    """What one visitor was shown and opened, as far as it counts."""
+    """What was counted of one visitor, by animal: no more than there are animals."""
 
-    pages: list[Impression] = field(default_factory=list)
-    openings: list[tuple[Impression, int, str]] = field(default_factory=list)
+    told: dict[str, list[float]] = field(default_factory=dict)
     counts: bool = True
 
 
@@ -163,8 +162,7 @@ class AnimalEffects:
         visits = self._visits.setdefault(visitor_of(page), _Visits())
         if not visits.counts:
             return set()
-        visits.pages.append(page)
-        return self._add_page(page, 1)
+        return self._add_page(page, visits)
 
     def _open(self, deed: Deed) -> set[str]:
         """Count an opening, once for each visitor: then the place was looked at for certain."""
@@ -185,42 +183,45 @@ class AnimalEffects:
         if not visits.counts:
             return changed
         if self._suspects.opened(visitor, deed.animal_id):
-            visits.openings.append((page, place, deed.animal_id))
-            changed |= self._add_opening(page, place, deed.animal_id, 1)
+            changed |= self._add_opening(page, place, deed.animal_id, visits)
         return changed | self._dismiss(visits) if self._suspects.is_one(visitor) else changed
 
     def _dismiss(self, visits: _Visits) -> set[str]:
         """Take back whatever the visitor did: no person would do so much of it."""
-        changed: set[str] = set()
-        for page in visits.pages:
-            changed |= self._add_page(page, -1)
-        for page, place, animal_id in visits.openings:
-            changed |= self._add_opening(page, place, animal_id, -1)
-        visits.pages, visits.openings, visits.counts = [], [], False
+        for animal_id, told in visits.told.items():
+            counted = self._counts[animal_id]
+            self._counts[animal_id] = [a - b for a, b in zip(counted, told, strict=True)]
+        changed = set(visits.told)
+        visits.told, visits.counts = {}, False
         return changed
 
-    def _add_page(self, page: Impression, sign: int) -> set[str]:
+    def _add_page(self, page: Impression, visits: _Visits) -> set[str]:
         looked, chance = self._chances.get(page.recommendation_id, _UNKNOWN)
         changed: set[str] = set()
         for place, ids in enumerate(_first(page, len(looked))):
-            looks = sign * float(looked[place])
-            self._add(ids[0], 0, looks, looks * float(chance[place]))
+            looks = float(looked[place])
+            self._add(visits, ids[0], 0, looks, looks * float(chance[place]))
             changed.add(ids[0])
         return changed
 
-    def _add_opening(self, page: Impression, place: int, animal_id: str, sign: int) -> set[str]:
+    def _add_opening(
+        self, page: Impression, place: int, animal_id: str, visits: _Visits
+    ) -> set[str]:
         looked, chance = self._chances.get(page.recommendation_id, _UNKNOWN)
         if place >= len(looked):
             return set()
-        looks = sign * (1 - float(looked[place]))
-        self._add(animal_id, sign, looks, looks * float(chance[place]))
+        looks = 1 - float(looked[place])
+        self._add(visits, animal_id, 1, looks, looks * float(chance[place]))
         return {animal_id}
 
-    def _add(self, animal_id: str, opened: float, looked: float, expected: float) -> None:
-        told = self._counts.setdefault(animal_id, [0.0, 0.0, 0.0])
-        told[0] += opened
-        told[1] += looked
-        told[2] += expected
+    def _add(
+        self, visits: _Visits, animal_id: str, opened: float, looked: float, expected: float
+    ) -> None:
+        for counts in (self._counts, visits.told):
+            told = counts.setdefault(animal_id, [0.0, 0.0, 0.0])
+            told[0] += opened
+            told[1] += looked
+            told[2] += expected
 
     def _effects(
         self, wanted: Mapping[str, object] | set[str], variance: float

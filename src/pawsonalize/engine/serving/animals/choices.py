@@ -16,7 +16,12 @@ from pawsonalize.engine.serving.animals.available import (
     Codes,
     Slots,
 )
-from pawsonalize.engine.serving.animals.pages import ShownPages, opens, places_seen
+from pawsonalize.engine.serving.animals.pages import (
+    ShownPages,
+    logged_factors,
+    opens,
+    places_seen,
+)
 from pawsonalize.engine.serving.animals.settings import COMMON, PARTS, Weights
 from pawsonalize.engine.serving.animals.traits import OF_GROUPS, group_values
 from pawsonalize.recipes.choices.bid_prices import bid_prices
@@ -32,6 +37,7 @@ _PLACES_READ = 160
 _DEEDS_READ = 100
 _VISIT = HOUR
 _DISTANCE = PARTS.index("distance")
+_AS_IT_IS = ("group", "visitor")  # what the visitor likes is as it is now, not as it was logged
 _GONE = -1
 
 
@@ -68,12 +74,13 @@ class ChoiceWeights:
 class Pages:
     """What one visitor was shown lately: of each place the group, the animal, and what it led to.
 
-    `distance` is the factor, `lately` whether it was in this visit; all have the shape (places,).
+    `factors` are those logged with the page, in the order of `PARTS`, shape (places, parts);
+    `lately` is whether it was in this visit. The others have the shape (places,).
     """
 
     groups: tuple[str, ...] = ()
     animals: tuple[str, ...] = ()
-    distance: Floats = field(default_factory=lambda: np.empty(0))
+    factors: Floats = field(default_factory=lambda: np.empty((0, len(PARTS))))
     place: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     opened: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
     lately: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
@@ -118,7 +125,7 @@ def _columns(
     """The places of the pages, up to about `_PLACES_READ` of them."""
     groups: list[str] = []
     animals: list[str] = []
-    distance: list[float] = []
+    factors_of: list[Sequence[float]] = []
     place: list[int] = []
     chosen: list[bool] = []
     lately: list[bool] = []
@@ -127,11 +134,7 @@ def _columns(
         size = places_seen(page, here)
         groups.extend(page.item_ids[:size])
         animals.extend(ids[0] for ids in (page.animal_ids or ())[:size])
-        told = page.factors or ()
-        distance.extend(
-            told[n][_DISTANCE] if n < len(told) and len(told[n]) == len(PARTS) else 0.0
-            for n in range(size)
-        )
+        factors_of.extend(logged_factors(page, size))
         place.extend(range(size))
         chosen.extend(n in here for n in range(size))
         lately.extend([page.as_of >= visit_began] * size)
@@ -140,7 +143,7 @@ def _columns(
     return Pages(
         tuple(groups),
         tuple(animals),
-        np.array(distance),
+        np.array(factors_of, np.float64).reshape(-1, len(PARTS)),
         np.array(place),
         np.array(chosen, np.bool_),
         np.array(lately, np.bool_),
@@ -194,6 +197,8 @@ class ChoiceTables:
         # To open, and to open and ask; shape (2, values).
         self._groups, self._colours, self._shelters = (np.empty((2, 0)) for _ in range(3))
         self._attention = np.array(model.attention)
+        known = [0.0 if one in _AS_IT_IS else model.weights.get(one, 0.0) for one in PARTS]
+        self._logged = np.array(known)
         self._common: tuple[tuple[int, int], CommonParts] | None = None
 
     def common(self, available: AvailableAnimals, at: int) -> CommonParts:
@@ -269,23 +274,39 @@ class ChoiceTables:
             [values[one] for one in column]
             for values, column in zip(self._values.values(), columns, strict=True)
         ]
-        here, weights = there != _GONE, self.weights
+        here, distance = there != _GONE, pages.factors[:, _DISTANCE]
         slots = np.where(here, there, 0)
         no_colour = available.codes["colour"][""]
         colour = np.where(here, available.column("colour", slots), no_colour)
-        group = available.codes["group"]
-        known = np.array([group.get(item, _GONE) for item in pages.groups])
-        common = np.append(self._groups[0] + weights.group * liked, 0.0)  # the last is of no group
-        offset = self.model.intercept + common[known] + weights.near(pages.distance)
-        offset += np.where(here, available.column("animal_effect", slots), 0.0)
         watched = Watched(
             np.array([*codes, colour], np.int64),
-            pages.distance,
-            offset,
+            distance,
+            self._to_open(available, pages, there, liked),
             self._attention[pages.place],
             pages.opened,
         )
         return visitor_effects(watched, self.model.visitor_variances)
+
+    def _to_open(
+        self, available: AvailableAnimals, pages: Pages, there: Slots, liked: Floats
+    ) -> Floats:
+        """The log-odds to open each place, but for the visitor's own effects.
+
+        What makes visitors ask has no part in it: a place that was not opened says nothing of that.
+        """
+        here, own = there != _GONE, self.model.weights
+        slots = np.where(here, there, 0)
+        group = available.codes["group"]
+        known = np.array([group.get(item, _GONE) for item in pages.groups])
+        common = np.append(self._groups[0] + own["group"] * liked, 0.0)  # the last is of no group
+        of_animal = self._colours[0][available.column("colour", slots)]
+        of_animal += self._shelters[0][available.column("shelter", slots)]
+        of_animal += available.column("animal_effect", slots)
+        far = own["far"] * factors.far(pages.factors[:, _DISTANCE])
+        logged = pages.factors @ self._logged + far
+        return np.asarray(
+            self.model.intercept + common[known] + logged + np.where(here, of_animal, 0.0)
+        )
 
     def _grow(self, available: AvailableAnimals) -> None:
         """Take in the groups, colours and shelters that came since."""

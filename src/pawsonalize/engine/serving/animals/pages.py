@@ -171,6 +171,13 @@ def reported_page(deed: Deed) -> Impression | None:
     )
 
 
+def logged_factors(page: Impression, size: int) -> Sequence[Sequence[float]]:
+    """The factors of the first places in the order of `PARTS`; 0 where they were not logged."""
+    logged = (page.factors or ())[:size]
+    is_whole = len(logged) == size and all(len(row) == len(PARTS) for row in logged)
+    return logged if is_whole else [_NOTHING] * size
+
+
 def factor_columns(
     impressions: Impressions, pages: Sequence[Impression], sizes: Sequence[int]
 ) -> tuple[Mask, dict[str, Floats]]:
@@ -187,9 +194,7 @@ def factor_columns(
         odds: list[float] = []
         for page, size in zip(some, sizes[start : start + _PAGES_AT_ONCE], strict=True):
             known = whole.get(page.recommendation_id, page)
-            logged = known.factors or ()
-            is_whole = len(logged) >= size and all(len(row) == len(PARTS) for row in logged[:size])
-            told.extend(logged[:size] if is_whole else [_NOTHING] * size)
+            told.extend(logged_factors(known, size))
             odds.extend(known.propensities[:size] if known.propensities else [1.0] * size)
         explored.append(np.array(odds) < _EXPLORED)
         factors_of.append(np.array(told, np.float64).reshape(-1, len(PARTS)))

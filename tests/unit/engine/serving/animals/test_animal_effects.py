@@ -7,6 +7,7 @@ import pytest
 
 from pawsonalize.domain.times import HOUR, MINUTE
 from pawsonalize.engine.resources.names import new_recommendation_id
+from pawsonalize.engine.serving.animals import animal_effects
 from pawsonalize.engine.serving.animals.animal_effects import AnimalEffects
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
 from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeights
@@ -131,6 +132,21 @@ def test_boosters_and_crawlers_neither_lift_nor_sink_anybody(
                 worker.poll()
     assert worker.poll() == pytest.approx(before, abs=1e-6)
     assert Worker(shown, log).poll() == pytest.approx(before, abs=1e-6)
+
+
+def test_all_pages_of_a_machine_are_taken_back_however_long_ago_they_were(
+    site: Site, shown: Impressions, log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(animal_effects, "_PAGES_KEPT", 5)
+    site.usual_visits(4)
+    worker = Worker(shown, log)
+    before = worker.poll()
+    for n in range(30):
+        site.show("odd", *STOCK[:3], at=HOUR + n * MINUTE)
+        worker.poll()
+    for again in range(11):
+        site.open("odd", "a00", at=2 * HOUR + again)
+    assert worker.poll() == pytest.approx(before, abs=1e-6)
 
 
 def test_who_opens_one_animal_twice_counts_once(

@@ -37,10 +37,10 @@ def _pages_of(places: Sequence[tuple[str, str, float, int, bool]]) -> Pages:
     """What a visitor was shown: of each place the group, the animal, the distance, where and
     whether it was opened."""
     groups, ids, distance, place, opened = zip(*places, strict=True)
+    factors = np.zeros((len(places), len(PARTS)))
+    factors[:, PARTS.index("distance")] = distance
     lately = np.ones(len(places), np.bool_)
-    return Pages(
-        groups, ids, np.array(distance), np.array(place), np.array(opened, np.bool_), lately
-    )
+    return Pages(groups, ids, factors, np.array(place), np.array(opened, np.bool_), lately)
 
 
 some_likings = st.fixed_dictionaries({group: st.sampled_from((-2.0, 0.0, 1.5)) for group in GROUPS})
