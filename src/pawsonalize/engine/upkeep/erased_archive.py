@@ -1,7 +1,7 @@
 """Takes erased visitors out of the archive, object by object."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.erasures import digests_of
@@ -23,12 +23,21 @@ def unwatched(_done: str) -> None:
     """A watch that is ignored."""
 
 
+@dataclass(slots=True)
+class _Found:
+    """What came of looking through the archive once."""
+
+    troubles: list[Trouble] = field(default_factory=list)
+    is_over: bool = True
+    """Whether no object changed or vanished meanwhile."""
+
+
 @dataclass(frozen=True, slots=True)
 class ErasedArchive:
     """The archive, as it is to be: without the events that erasures cover.
 
-    Whatever writes an object calls `written` once the object is there, so that an erasure finds it
-    and one that was noted meanwhile is seen to.
+    What puts rows of the log into an object calls `written` once the object is there: somebody may
+    have been erased since the rows were read.
     """
 
     objects: ObjectStore
@@ -55,38 +64,36 @@ class ErasedArchive:
 
         And all whose size is not the known one, which are new, or copies from before an erasure.
         """
-        while True:
-            troubles, gone = self._look_through(visitors, watch)
-            if not gone:  # else another object may hold their rows by now
-                return troubles
+        # Again: what an object held may have been joined into another one before it was cleaned.
+        while not (found := self._look_through(visitors, watch)).is_over:
+            pass
+        return found.troubles
 
-    def _look_through(
-        self, visitors: Collection[str], watch: Watch
-    ) -> tuple[list[Trouble], list[str]]:
-        """What is damaged, and what vanished since it was listed."""
+    def _look_through(self, visitors: Collection[str], watch: Watch) -> _Found:
         listed = dict(self.objects.sizes())
         known = self.index.sizes()
         self.index.forget(known.keys() - listed.keys())
         changed = {key for key, size in listed.items() if known.get(key) != size}
         names = [ObjectName.parse(key) for key in sorted(changed | self.index.holding(visitors))]
         segments = {one.key: one for one in self.ledger.segments()}
-        troubles, gone = list[Trouble](), list[str]()
-        cleaned: list[IndexedObject] = []
+        found, looked_through = _Found(), list[IndexedObject]()
         for name in names:
             if name is None or name.key not in listed:
                 continue
             try:
-                cleaned.append(self._clean(name, segments.get(name.key), watch))
+                now = self._clean(name, segments.get(name.key), watch)
+                found.is_over &= now.size == listed[name.key]
+                looked_through.append(now)
             except NotFound:
-                gone.append(name.key)
+                found.is_over = False
             except CorruptArtefact as error:
                 next_move = "bring the object back from a copy, or delete it"
-                troubles.append(Trouble(name.key, f"{error.message}: {next_move}"))
-            if len(cleaned) == _INDEXED_AT_ONCE:
-                self.index.put(cleaned)
-                cleaned.clear()
-        self.index.put(cleaned)
-        return troubles, gone
+                found.troubles.append(Trouble(name.key, f"{error.message}: {next_move}"))
+            if len(looked_through) == _INDEXED_AT_ONCE:
+                self.index.put(looked_through)
+                looked_through.clear()
+        self.index.put(looked_through)
+        return found
 
     def _clean(self, name: ObjectName, segment: Segment | None, watch: Watch) -> IndexedObject:
         data = self.objects.get(name.key)
