@@ -12,6 +12,7 @@ from pawsonalize.app import background, opened
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.background import Task
 from pawsonalize.app.engine import Engine
+from pawsonalize.app.upkeep import upkeep
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.names import new_recommendation_id
 from pawsonalize.settings import Settings
@@ -50,6 +51,17 @@ def test_answers_older_than_the_setting_are_deleted(
     assert tasks["delete old answers"].work() == 1
     assert adapters.impressions.get(old.recommendation_id) is None
     assert adapters.impressions.get(new.recommendation_id) == new
+
+
+def test_all_that_keeps_the_disk_small_is_done_in_a_thread_of_its_own(
+    running: tuple[Adapters, dict[str, Task]],
+) -> None:
+    adapters, tasks = running
+    wanted = [name for name, _ in upkeep(Settings(), adapters)]
+    assert len(wanted) == 11
+    assert len({tasks[name].threads for name in wanted}) == 1
+    for name in wanted:
+        tasks[name].work()
 
 
 def test_events_are_joined_and_choices_counted_while_the_server_runs(
