@@ -292,6 +292,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.data_dir / "jobs"
 
     @property
+    def run_workers_dir(self) -> Path:
+        """The folder where workers on retrainings hold their locks."""
+        return self.data_dir / "workers"
+
+    @property
     def trainings_dir(self) -> Path:
         """The folder where running trainings hold their locks."""
         return self.data_dir / "trainings"

@@ -118,7 +118,7 @@ def starting(logs: Path) -> Iterator[Start]:
         return server
 
     def launch(folder: Path, command: str, *arguments: str, **settings: str) -> Server:
-        port = free_port()
+        port = int(settings.pop("port", free_port()))
         output = logs / f"server-{len(servers)}.log"
         with output.open("wb") as log:
             process = subprocess.Popen(

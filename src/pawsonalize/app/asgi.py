@@ -1,6 +1,7 @@
 """The ASGI app: the doors in front of one engine, and what is done in the background."""
 
 import gc
+import multiprocessing
 import sys
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from pawsonalize.app.attempts import attempt
 from pawsonalize.app.background import archive_new, catch_up, in_background
 from pawsonalize.app.engine import Engine
 from pawsonalize.aws.door import routes as aws_routes
+from pawsonalize.engine.resources.processes import end_after
 from pawsonalize.http.errors import EXCEPTION_HANDLERS
 from pawsonalize.http.metrics import RequestMetrics
 from pawsonalize.http.openapi import get_docs, get_openapi
@@ -33,6 +35,8 @@ def asgi() -> Starlette:
     # Writers run in threads beside the event loop; by default each makes it wait for 5 ms.
     sys.setswitchinterval(_SWITCH_SECONDS)
     configure_logs(settings.log_format, settings.log_level)
+    if (supervisor := multiprocessing.parent_process()) is not None:
+        end_after(supervisor.join)
     return build_app(settings, loaded=_keep_what_is_loaded)
 
 
