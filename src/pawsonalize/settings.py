@@ -19,6 +19,7 @@ from pawsonalize.engine.serving.animals.settings import AnimalSettings
 from pawsonalize.engine.training.check_settings import CheckSettings
 from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.evaluation.gate.settings import GateSettings, Profile
+from pawsonalize.http.limits import ConnectionLimits
 
 DATABASE_FILE = "pawsonalize.sqlite3"
 """In the data folder, unless `database_url` names another database."""
@@ -44,7 +45,7 @@ class Secret(str):
         return "'…'" if self else "''"
 
 
-class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Settings(ConnectionLimits, msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How this service runs."""
 
     data_dir: Path = Path("pawsonalize-data")

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -14,9 +15,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pawsonalize import clock
 from pawsonalize.cli.opening import opened_or_made
 from pawsonalize.cli.options import DataDir, Host, Port, Workers
 from pawsonalize.cli.terminal import say
+from pawsonalize.domain.times import SECOND
 from pawsonalize.settings import Settings, as_environment, load_settings
 
 if TYPE_CHECKING:
@@ -48,6 +51,7 @@ def serve(
 def run_server(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight are answered first."""
     from pawsonalize.app import open_notifiers, polling
+    from pawsonalize.app.connections import RESERVED_FILES
 
     # Here, what cannot be used is one line and an exit code; in a worker, a traceback.
     open_notifiers(settings)
@@ -68,7 +72,11 @@ def run_server(settings: Settings) -> None:
         "timeout_graceful_shutdown": _DRAIN_SECONDS,
         "timeout_worker_healthcheck": _START_SECONDS,
         "server_header": False,
+        "http": "pawsonalize.app.connections:connection",
+        "ws": "none",
+        "timeout_keep_alive": settings.idle_seconds,
     }
+    _allow_files(settings.max_connections + RESERVED_FILES)
     _wait_for_port(settings)
     if settings.workers == 1:
         _run(options)
@@ -77,6 +85,14 @@ def run_server(settings: Settings) -> None:
     with _metrics_folder() as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
         _run(options)
+
+
+def _allow_files(wanted: int) -> None:
+    """Let this process and its workers open so many files, if the system lets us say so."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _wait_for_port(settings: Settings) -> None:
@@ -122,7 +138,7 @@ def _is_left(folder: Path) -> bool:
         return False
     if (folder / _SERVER_LOCK).exists():
         return not is_held(folder / _SERVER_LOCK)
-    return time.time() - found.st_mtime > _MAKING_SECONDS
+    return clock.now() - found.st_mtime * SECOND > _MAKING_SECONDS * SECOND
 
 
 def _advice(settings: Settings, adapters: "Adapters") -> str | None:
