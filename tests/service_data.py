@@ -20,9 +20,9 @@ SETTINGS = {
 }
 
 
-def make_service(folder: Path, *, train: bool = True) -> Settings:
+def make_service(folder: Path, *, train: bool = True, database_url: str = "") -> Settings:
     """A data folder where cat people saw cats and dog people saw dogs."""
-    settings = Settings(data_dir=folder, **SETTINGS)  # type: ignore[arg-type]
+    settings = Settings(data_dir=folder, database_url=database_url, **SETTINGS)  # type: ignore[arg-type]
     with opened(settings) as adapters:
         adapters.catalogue.put_items([Item(group, {}) for group in (*CATS, *DOGS, "2-Unseen-1-1")])
         adapters.log.append(

@@ -18,6 +18,7 @@ from pawsonalize.app.background import archive_new, catch_up, in_background
 from pawsonalize.app.engine import Engine
 from pawsonalize.aws.door import routes as aws_routes
 from pawsonalize.engine.resources.processes import end_after
+from pawsonalize.http.answering import Answering
 from pawsonalize.http.errors import EXCEPTION_HANDLERS
 from pawsonalize.http.metrics import RequestMetrics
 from pawsonalize.http.openapi import get_docs, get_openapi
@@ -78,7 +79,7 @@ def build_app(settings: Settings, loaded: Callable[[], object] | None = None) ->
             Route("/docs", get_docs),
             *(site_routes() if settings.demo_site else ()),
         ],
-        middleware=[Middleware(RequestMetrics)],
+        middleware=[Middleware(RequestMetrics), Middleware(Answering)],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=lifespan,
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -36,6 +36,7 @@ _PROBLEM_SECONDS = 5.0
 _LOST_SECONDS = 30.0
 _RETENTION_SECONDS = 600.0
 _JOINED_SECONDS = 600.0
+_THREADS = 6
 
 log = structlog.get_logger()
 
@@ -50,16 +51,20 @@ class Task:
     """The pause."""
     work: Callable[[], object]
     threads: Executor | None = None
-    """Where it is done; without any, in the threads that answers use too."""
+    """Where it is done, if it may take so long that other work must not wait for it."""
 
 
 @asynccontextmanager
 async def in_background(
     settings: Settings, adapters: Adapters, engine: "Engine", notifying: Executor
 ) -> AsyncIterator[None]:
-    """Do it all while the block runs; notifications have threads of their own, as they may hang."""
+    """Do it all while the block runs, in other threads than answers use: it may take its time.
+
+    Notifications have threads of their own, as they may hang.
+    """
+    threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="background")
     running = [
-        asyncio.create_task(_repeat(one, engine.problems))
+        asyncio.create_task(_repeat(one, one.threads or threads, engine.problems))
         for one in _tasks(settings, adapters, engine, notifying)
     ]
     try:
@@ -68,6 +73,7 @@ async def in_background(
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+        threads.shutdown(cancel_futures=True)
 
 
 def catch_up(engine: "Engine") -> None:
@@ -132,12 +138,12 @@ def _now(work: Callable[[int], object]) -> Callable[[], object]:
     return lambda: work(clock.now())
 
 
-async def _repeat(task: Task, problems: Problems) -> None:
+async def _repeat(task: Task, threads: Executor, problems: Problems) -> None:
     loop = asyncio.get_running_loop()
     reporting = Reporting.every(task.seconds, problems, task.name)
     while True:
         await asyncio.sleep(task.seconds)
-        await loop.run_in_executor(task.threads, attempt, task.name, task.work, reporting)
+        await loop.run_in_executor(threads, attempt, task.name, task.work, reporting)
 
 
 def follow_campaign(live: LiveModel) -> None:

@@ -173,7 +173,7 @@ def notifiers(settings: Settings) -> Iterator[Diagnosis]:
     try:
         names = [name for name in open_notifiers(settings) if name != "log"]
     except PawsonalizeError as error:
-        yield attention("notifiers", error.message)
+        yield attention("notifiers", str(error))
         return
     if names:
         yield Diagnosis("notifiers", f"{', '.join(names)}, and the log")
@@ -320,14 +320,14 @@ def examine(settings: Settings, now: int) -> Iterator[Diagnosis]:
             for of_the_service in OF_THE_SERVICE:
                 yield from _done(of_the_service, Patient(settings, adapters, now))
     except PawsonalizeError as error:  # NotFound: there is nothing to look at
-        yield attention("database", error.message)
+        yield attention("database", str(error))
 
 
 def _done(check: Callable[[Patient], Iterator[Diagnosis]], patient: Patient) -> list[Diagnosis]:
     try:
         return list(check(patient))
     except PawsonalizeError as error:
-        return [attention(check.__name__.replace("_", " "), error.message)]
+        return [attention(check.__name__.replace("_", " "), str(error))]
 
 
 __all__ = ["Diagnosis", "Patient", "Verdict", "examine"]

@@ -69,7 +69,7 @@ def main(*, warn: bool = True) -> None:
     try:
         app()
     except PawsonalizeError as error:
-        say(f"error: {error.message}", "red")
+        say(f"error: {error}", "red")
         sys.exit(2 if isinstance(error, InvalidInput | NotFound) else 1)
 
 
