@@ -60,6 +60,10 @@ class Settings(ConnectionLimits, msgspec.Struct, frozen=True, forbid_unknown_fie
     """The port to listen on; 0 takes a free one."""
     workers: Annotated[int, Meta(ge=1, le=64)] = 1
     """Server processes."""
+    tls_certificate: str = ""
+    """A PEM file with the certificate and its chain, to serve HTTPS; read anew when it changes."""
+    tls_key: str = ""
+    """The PEM file of its key, without a passphrase."""
     trainings_at_once: Annotated[int, Meta(ge=1)] = 1
     """How many trainings asked for under `/aws` run at the same time; others wait."""
     archive_seconds: Annotated[float, Meta(gt=0)] = 60.0

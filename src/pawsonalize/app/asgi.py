@@ -18,7 +18,7 @@ from pawsonalize.app.background import archive_new, catch_up, in_background
 from pawsonalize.app.engine import Engine
 from pawsonalize.aws.door import routes as aws_routes
 from pawsonalize.engine.resources.processes import end_after
-from pawsonalize.http.answering import Answering
+from pawsonalize.http.answering import InTime
 from pawsonalize.http.errors import EXCEPTION_HANDLERS
 from pawsonalize.http.metrics import RequestMetrics
 from pawsonalize.http.openapi import get_docs, get_openapi
@@ -68,6 +68,7 @@ def build_app(settings: Settings, loaded: Callable[[], object] | None = None) ->
                 loaded()
             async with in_background(settings, adapters, engine, notifying):
                 yield
+            app.state.services.reports.close()
             engine.close()
             attempt("archive new", partial(archive_new, engine.archiver))
 
@@ -79,7 +80,7 @@ def build_app(settings: Settings, loaded: Callable[[], object] | None = None) ->
             Route("/docs", get_docs),
             *(site_routes() if settings.demo_site else ()),
         ],
-        middleware=[Middleware(RequestMetrics), Middleware(Answering)],
+        middleware=[Middleware(RequestMetrics), Middleware(InTime)],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=lifespan,
     )

@@ -2,10 +2,11 @@
 
 import asyncio
 import resource
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from pawsonalize.http.connections import Connection, Connections
+from pawsonalize.http.tls import Certificate, Handshake, certificate_of
 from pawsonalize.settings import load_settings
 
 RESERVED_FILES = 512
@@ -14,7 +15,15 @@ RESERVED_FILES = 512
 
 def connection(**given: Any) -> asyncio.Protocol:
     """A new connection, with what uvicorn gives it."""
-    return Connection(_connections(), **given)
+    make = partial(Connection, _connections(), **given)
+    certificate = _certificate()
+    return make() if certificate is None else Handshake(make, _connections(), certificate)
+
+
+@cache
+def _certificate() -> Certificate | None:
+    settings = load_settings()
+    return certificate_of(settings.tls_certificate, settings.tls_key)
 
 
 @cache

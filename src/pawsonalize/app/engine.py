@@ -50,6 +50,7 @@ from pawsonalize.engine.training.retraining.record import Trigger
 from pawsonalize.engine.training.retraining.runs import FirstRun, Runs, Timer
 from pawsonalize.engine.training.untrained import TrainedOrNot
 from pawsonalize.engine.upkeep.archiver import Archiver
+from pawsonalize.http.heavy_reads import HeavyReads
 from pawsonalize.http.metrics import count_unknown_type
 from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings
@@ -171,6 +172,7 @@ class Engine:
             runtimes=self.runtimes,
             runs=self.runs,
             outcomes=adapters.outcomes,
+            reports=HeavyReads(settings.reports_at_once),
             registry=adapters.registry,
             datasets=adapters.datasets,
             solutions=adapters.solutions,

@@ -52,9 +52,11 @@ def run_server(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight are answered first."""
     from pawsonalize.app import open_notifiers, polling
     from pawsonalize.app.connections import RESERVED_FILES
+    from pawsonalize.http.tls import certificate_of
 
     # Here, what cannot be used is one line and an exit code; in a worker, a traceback.
     open_notifiers(settings)
+    certificate_of(settings.tls_certificate, settings.tls_key)
     with opened_or_made(settings) as adapters:
         polling(settings, adapters)
         if advice := _advice(settings, adapters):

@@ -5,7 +5,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from pawsonalize.storage.answering import answering
 
 
-class Answering:
+class InTime:
     """Requests, and the threads that they use, do not wait for a database that froze."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Iterator
 from enum import Enum
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from uvicorn.protocols.http.httptools_impl import (
@@ -51,12 +51,12 @@ class Connections:
         """`most` connections at the same time."""
         self.limits = limits
         self._most = most
-        self._waiting: dict[Waits, dict[Connection, None]] = {one: {} for one in Waits}
+        self._waiting: dict[Waits, dict[Client, None]] = {one: {} for one in Waits}
         self._unread: dict[Connection, tuple[float, int]] = {}
         self._bodies = 0
         self._looking: asyncio.TimerHandle | None = None
 
-    def add(self, one: "Connection") -> None:
+    def add(self, one: "Client") -> None:
         """Take a new connection; another one makes room for it, or it is refused."""
         self._waiting[one.waits][one] = None
         if self._looking is None:
@@ -69,10 +69,11 @@ class Connections:
         del self._waiting[one.waits][one]
         self._waiting[waits][one] = None
 
-    def remove(self, one: "Connection") -> None:
+    def remove(self, one: "Client") -> None:
         """Forget a connection that was closed."""
         self._waiting[one.waits].pop(one, None)
-        self._unread.pop(one, None)
+        if isinstance(one, Connection):
+            self._unread.pop(one, None)
 
     def note_unread(self, one: "Connection", *, unread: bool) -> None:
         """Note whether a client leaves much of an answer unread."""
@@ -94,7 +95,7 @@ class Connections:
         """Count bytes of bodies as no longer held."""
         self._bodies -= size
 
-    def _make_room(self, new: "Connection") -> None:
+    def _make_room(self, new: "Client") -> None:
         now = new.loop.time()
         slowest = [
             each
@@ -120,7 +121,7 @@ class Connections:
         open_ones = any(self._waiting.values())
         self._looking = loop.call_later(_LOOK_SECONDS, self._look, loop) if open_ones else None
 
-    def _late(self, now: float) -> Iterator["Connection"]:
+    def _late(self, now: float) -> Iterator["Client"]:
         for waits, seconds in (
             (Waits.HEAD, self.limits.header_seconds),
             (Waits.IDLE, self.limits.idle_seconds + _CLOSING_SECONDS),  # uvicorn closes before
@@ -142,11 +143,35 @@ class Connections:
                     yield one
 
 
+class Client(Protocol):
+    """What all connections have in common, those that begin with a TLS handshake too."""
+
+    waits: Waits
+    since: float
+    """When it began to wait for what it waits for."""
+    received: int
+    holds: int
+    """How many bytes of bodies it holds."""
+    loop: asyncio.AbstractEventLoop
+
+    def goes_on(self, now: float) -> bool:
+        """Whether as much of the body has come as must, since the last look; it begins anew."""
+
+    def end_late(self) -> None:
+        """Close the connection after its time is over, and cut it off if it does not close."""
+
+    def cut(self, reason: str) -> None:
+        """End the connection without a word."""
+
+    def refuse(self, status: HTTPStatus, code: str, message: str, reason: str, /) -> None:
+        """Answer what is under way with an error, if nothing was answered yet, and close."""
+
+
 _TOO_MANY_BYTES = "too many requests are being received: send it again in a moment"
 
 
 class Connection(HttpToolsProtocol):
-    """One connection of a client; `since` is when it began to wait for what it waits for."""
+    """One connection of a client, as uvicorn has it, and what it waits for."""
 
     def __init__(self, all_of_them: Connections, **given: Any) -> None:
         super().__init__(**given)
@@ -274,7 +299,7 @@ class Connection(HttpToolsProtocol):
         self._let_go()
         self.transport.abort()
 
-    def refuse(self, status: HTTPStatus, code: str, message: str, reason: str) -> None:
+    def refuse(self, status: HTTPStatus, code: str, message: str, reason: str, /) -> None:
         """Answer what is under way with an error, if nothing was answered yet, and close."""
         CLOSED.labels(reason).inc()
         self._wait_for(Waits.END)

@@ -27,6 +27,7 @@ from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.engine.training.solutions import Solutions
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.engine.upkeep.deletions import Deletions
+from pawsonalize.http.heavy_reads import HeavyReads
 from pawsonalize.storage.animal_exposures import AnimalExposures
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
@@ -52,6 +53,8 @@ class Services:
     runtimes: Runtimes
     runs: Runs
     outcomes: OutcomeSources
+    reports: HeavyReads
+    """Makes reports of them."""
     registry: Registry
     datasets: Datasets
     solutions: Solutions

@@ -1,8 +1,10 @@
 """Slow clients are ended in time, and many of them take nothing from the others."""
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,9 +13,10 @@ import uvloop
 
 from pawsonalize.http.connections import Connection, Connections
 from pawsonalize.http.limits import ConnectionLimits
+from pawsonalize.http.tls import Certificate, Handshake
 
 Client = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-Scenario = Callable[[Callable[[], Awaitable[Client]]], Awaitable[None]]
+Scenario = Callable[[Any], Awaitable[None]]
 _QUICK = ConnectionLimits(
     header_seconds=0.3,
     body_seconds=0.3,
@@ -41,26 +44,29 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def serving(scenario: Scenario, limits: ConnectionLimits = _QUICK) -> None:
-    """Play the scenario with clients of a server."""
+def serving(
+    scenario: Scenario, limits: ConnectionLimits = _QUICK, certificate: Certificate | None = None
+) -> None:
+    """Play the scenario with clients of a server; they speak TLS only if they say so."""
 
     async def play() -> None:
         all_of_them = Connections(limits, limits.max_connections)
         config = uvicorn.Config(app, lifespan="off", log_config=None, ws="none")
         config.load()
         server = uvicorn.Server(config)
+        make = partial(
+            Connection, all_of_them, config=config, server_state=server.server_state, app_state={}
+        )
         listening = await asyncio.get_running_loop().create_server(
-            lambda: Connection(
-                all_of_them, config=config, server_state=server.server_state, app_state={}
-            ),
+            make if certificate is None else partial(Handshake, make, all_of_them, certificate),
             "127.0.0.1",
             0,
         )
         port = listening.sockets[0].getsockname()[1]
         clients: list[Client] = []
 
-        async def connected() -> Client:
-            clients.append(await asyncio.open_connection("127.0.0.1", port))
+        async def connected(context: ssl.SSLContext | None = None) -> Client:
+            clients.append(await asyncio.open_connection("127.0.0.1", port, ssl=context))
             return clients[-1]
 
         try:
