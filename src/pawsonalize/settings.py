@@ -50,6 +50,8 @@ class Settings(ConnectionLimits, msgspec.Struct, frozen=True, forbid_unknown_fie
 
     data_dir: Path = Path("pawsonalize-data")
     """Everything lives under this folder, unless a URL below points elsewhere."""
+    data_access: Literal["owner", "group"] = "owner"
+    """Who may read and write the files of the data folder: its owner alone, or its group too."""
     database_url: str = ""
     """`sqlite:///path` or `postgresql://…`; empty: a SQLite file in the data folder."""
     archive_url: str = ""

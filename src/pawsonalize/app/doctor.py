@@ -26,6 +26,7 @@ from pawsonalize.engine.serving.directory import DirectoryEntry, entries, listed
 from pawsonalize.engine.serving.served import RefreshedArtefacts
 from pawsonalize.engine.training.retraining.record import RunOutcome
 from pawsonalize.settings import Settings, read_settings
+from pawsonalize.storage.private_files import may_read
 
 
 class Verdict(StrEnum):
@@ -147,7 +148,10 @@ def settings_given(_settings: Settings) -> Iterator[Diagnosis]:
 def folder(settings: Settings) -> Iterator[Diagnosis]:
     """The data folder."""
     path = settings.data_dir.absolute()
-    if path.is_dir():
+    if path.is_dir() and (mode := may_read(path, settings.data_access)) is not None:
+        move = f"let its owner run `chmod -R go= {path}`, or set data_access to group"
+        yield attention("data folder", f"{path} has the mode {mode}: others may read it", move)
+    elif path.is_dir():
         yield Diagnosis("data folder", str(path))
     else:
         yield attention(
