@@ -31,6 +31,15 @@ class PostgresServer:
         self._signal(signal.SIGSTOP)
 
     @contextmanager
+    def taking_no_connections(self) -> Iterator[None]:
+        """Only the process that takes new connections is frozen."""
+        os.kill(self._pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self._pid, signal.SIGCONT)
+
+    @contextmanager
     def frozen(self) -> Iterator[None]:
         self.freeze()
         with self.thawing():

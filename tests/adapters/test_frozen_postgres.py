@@ -74,6 +74,17 @@ def test_a_new_connection_to_a_frozen_server_is_given_up_in_time(server: Postgre
     database.close()
 
 
+def test_connections_that_are_open_go_on_while_no_new_ones_are_taken(
+    server: PostgresServer, database: Database
+) -> None:
+    in_time(read)(database)
+    time.sleep(0.2)  # the pulse was asked, and has its connection by now
+    with server.taking_no_connections():
+        with database._answering.connect(), pytest.raises(StorageUnavailable):
+            in_time(read)(database)  # needs a second one
+        assert in_time(read)(database) == 1
+
+
 def test_work_in_the_background_waits_for_the_server(
     server: PostgresServer, database: Database
 ) -> None:

@@ -20,6 +20,7 @@ from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.engine.upkeep.retention import AnswerRetention
 from pawsonalize.settings import Settings
+from pawsonalize.storage.answering import in_time
 
 if TYPE_CHECKING:
     from pawsonalize.app.engine import Engine
@@ -99,7 +100,9 @@ def _tasks(
     for name, live in engine.live.items():
         yield Task(_following(name), _FOLLOW_SECONDS, partial(follow_campaign, live))
     runtimes, faults = engine.runtimes, Faults(engine.problems)
-    yield Task("follow campaigns", _FOLLOW_SECONDS, runtimes.refresh, runtimes.loading)
+    # Requests wait in the same thread.
+    following = in_time(runtimes.refresh)
+    yield Task("follow campaigns", _FOLLOW_SECONDS, following, runtimes.loading)
     yield Task("count until trained", _LOOK_SECONDS, engine.recommending.refresh)
     yield Task("report faults", _LOOK_SECONDS, partial(faults.look, engine))
     for worker in engine.jobs.workers:

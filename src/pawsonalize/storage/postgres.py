@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 _ASK_SECONDS = 0.6  # a statement that takes longer makes us ask whether the server lives
 _PULSE_SECONDS = 0.4  # so long it has to say so
-_ANSWER_SECONDS = 30.0  # a living server has so long for one statement of a request
+_ANSWER_SECONDS = 120.0  # a living server has so long for one statement of a request
 _CONNECT_SECONDS = 0.8
 _POOL_SECONDS = 0.8
 _RETRY_SECONDS = 0.2
@@ -171,12 +171,15 @@ class PostgresEngines:
             return self._connect(args, given)
         if self.pulse.is_silent:
             raise OperationalError(SILENT)
+        asked = self.pulse.ask()
         # psycopg itself waits for 2 seconds at least.
         connecting = self._connecting.submit(self._connect, args, given)
         try:
             return connecting.result(_CONNECT_SECONDS)
         except NotInTime:
             connecting.add_done_callback(_close_late)
+            if not self.pulse.answered_since(asked):
+                self.pulse.note_silence()
             raise OperationalError(SILENT) from None
 
     def _connect(self, args: list[Any], given: dict[str, Any]) -> _Connection:
