@@ -18,8 +18,8 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
 from pawsonalize.engine.training.check_settings import CheckSettings
 from pawsonalize.engine.training.retraining.schedule import read_schedule
-from pawsonalize.engine.upkeep.settings import RetentionSettings
 from pawsonalize.evaluation.gate.settings import GateSettings, Profile
+from pawsonalize.http.limits import ConnectionLimits
 
 DATABASE_FILE = "pawsonalize.sqlite3"
 """In the data folder, unless `database_url` names another database."""
@@ -40,11 +40,13 @@ class Secret(str):
         return "'…'" if self else "''"
 
 
-class Settings(RetentionSettings, frozen=True, forbid_unknown_fields=True):
+class Settings(ConnectionLimits, frozen=True, forbid_unknown_fields=True):
     """How this service runs."""
 
     data_dir: Path = Path("pawsonalize-data")
     """Everything lives under this folder, unless a URL below points elsewhere."""
+    data_access: Literal["owner", "group"] = "owner"
+    """Who may read and write the files of the data folder: its owner alone, or its group too."""
     database_url: str = ""
     """`sqlite:///path` or `postgresql://…`; empty: a SQLite file in the data folder."""
     archive_url: str = ""
@@ -55,6 +57,10 @@ class Settings(RetentionSettings, frozen=True, forbid_unknown_fields=True):
     """The port to listen on; 0 takes a free one."""
     workers: Annotated[int, Meta(ge=1, le=64)] = 1
     """Server processes."""
+    tls_certificate: str = ""
+    """A PEM file with the certificate and its chain, to serve HTTPS; read anew when it changes."""
+    tls_key: str = ""
+    """The PEM file of its key, without a passphrase."""
     trainings_at_once: Annotated[int, Meta(ge=1)] = 1
     """How many trainings asked for under `/aws` run at the same time; others wait."""
     archive_seconds: Annotated[float, Meta(gt=0)] = 60.0
@@ -196,7 +202,7 @@ class Settings(RetentionSettings, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         """Refuse what cannot be meant before anything is begun."""
         read_schedule(self.retrain_schedule, self.retrain_time_zone)
-        RetentionSettings.__post_init__(self)
+        ConnectionLimits.__post_init__(self)
 
     @property
     def database(self) -> str:
@@ -305,6 +311,11 @@ class Settings(RetentionSettings, frozen=True, forbid_unknown_fields=True):
     def jobs_dir(self) -> Path:
         """The folder where running jobs hold their locks."""
         return self.data_dir / "jobs"
+
+    @property
+    def run_workers_dir(self) -> Path:
+        """The folder where workers on retrainings hold their locks."""
+        return self.data_dir / "workers"
 
     @property
     def trainings_dir(self) -> Path:

@@ -30,13 +30,14 @@ class Server:
     process: "subprocess.Popen[bytes]"
     port: int
     output: Path
+    scheme: str = "http"
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     def client(self) -> httpx.Client:
-        # Nothing is encrypted here, and to load the authorities takes longer than a request.
+        # To load the authorities takes longer than a request.
         return httpx.Client(base_url=self.url, timeout=30, trust_env=False, verify=False)
 
     def comes_up(self) -> bool:
@@ -118,7 +119,7 @@ def starting(logs: Path) -> Iterator[Start]:
         return server
 
     def launch(folder: Path, command: str, *arguments: str, **settings: str) -> Server:
-        port = free_port()
+        port = int(settings.pop("port", free_port()))
         output = logs / f"server-{len(servers)}.log"
         with output.open("wb") as log:
             process = subprocess.Popen(
@@ -128,7 +129,8 @@ def starting(logs: Path) -> Iterator[Start]:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # so that a kill reaches the workers too
             )
-        server = Server(process, port, output)
+        scheme = "https" if "tls_certificate" in settings else "http"
+        server = Server(process, port, output, scheme)
         servers.append(server)
         return server
 

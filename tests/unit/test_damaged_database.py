@@ -54,8 +54,9 @@ def test_a_command_says_that_it_is_damaged_and_leaves_the_file_as_it_is(
     before = (damaged / FILE).read_bytes()
     done = CliRunner().invoke(app, [*command.split(), "--data-dir", str(damaged)])
     assert isinstance(done.exception, StorageUnavailable), done.output
-    message = done.exception.message
-    assert f"{damaged}/{FILE} is damaged" in message
+    message = str(done.exception)
+    assert "is damaged" in message
+    assert f"{damaged}/{FILE}" in message
     assert "from a copy" in message
     assert "pawsonalize archive replay" in message
     assert "run `pawsonalize train`" not in message
@@ -83,7 +84,7 @@ def test_tables_of_another_version_are_refused_in_one_line_that_says_what_to_do(
     assert isinstance(done.exception, StorageUnavailable), done.output
     assert done.exception.message == (
         f"the database sqlite:///{of_before}/{FILE} is of another version of Pawsonalize (its"
-        " tables are 0013, this version reads 0016): start with an empty data folder (--data-dir)"
+        " tables are 0013, this version reads {REVISION}): start with an empty data folder (--data-dir)"
         " or database, and import your data again"
     )
     assert (of_before / FILE).read_bytes() == before

@@ -57,6 +57,7 @@ from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import Impressions
 from pawsonalize.storage.outcomes import Outcomes
+from pawsonalize.storage.private_files import make_folder_private
 from pawsonalize.storage.problems import ProblemTable
 from pawsonalize.storage.resources import Resources
 from pawsonalize.storage.retraining_runs import RetrainingRuns
@@ -192,6 +193,7 @@ def opened(settings: Settings, *, must_exist: bool = False) -> Iterator[Adapters
 
 def _open(settings: Settings, must_exist: bool) -> Adapters:
     event_types = EventTypes.with_added(settings.event_types)
+    make_folder_private(settings.data_dir, settings.data_access)
     database = _existing_database(settings) if must_exist else _made_database(settings)
     registry = Registry(Resources(database))
     ensure_defaults(registry, settings.recipe, clock.now())
@@ -223,6 +225,7 @@ def _open(settings: Settings, must_exist: bool) -> Adapters:
 def _made_database(settings: Settings) -> Database:
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
+        make_folder_private(settings.data_dir, settings.data_access)
     except OSError as error:
         raise StorageUnavailable(
             f"the data folder {settings.data_dir} cannot be made ({error.strerror}): choose"

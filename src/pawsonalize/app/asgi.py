@@ -1,6 +1,7 @@
 """The ASGI app: the doors in front of one engine, and what is done in the background."""
 
 import gc
+import multiprocessing
 import sys
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,8 @@ from pawsonalize.app.attempts import attempt
 from pawsonalize.app.background import archive_new, catch_up, in_background
 from pawsonalize.app.engine import Engine
 from pawsonalize.aws.door import routes as aws_routes
+from pawsonalize.engine.resources.processes import end_after
+from pawsonalize.http.answering import InTime
 from pawsonalize.http.errors import EXCEPTION_HANDLERS
 from pawsonalize.http.metrics import RequestMetrics
 from pawsonalize.http.openapi import get_docs, get_openapi
@@ -34,6 +37,8 @@ def asgi() -> Starlette:
     # Writers run in threads beside the event loop; by default each makes it wait for 5 ms.
     sys.setswitchinterval(_SWITCH_SECONDS)
     configure_logs(settings.log_format, settings.log_level)
+    if (supervisor := multiprocessing.parent_process()) is not None:
+        end_after(supervisor.join)
     return build_app(settings, loaded=_keep_what_is_loaded)
 
 
@@ -65,6 +70,7 @@ def build_app(settings: Settings, loaded: Callable[[], object] | None = None) ->
                 loaded()
             async with in_background(settings, adapters, engine, notifying):
                 yield
+            app.state.services.reports.close()
             engine.close()
             attempt("archive new", partial(archive_new, engine.archiver))
 
@@ -76,7 +82,7 @@ def build_app(settings: Settings, loaded: Callable[[], object] | None = None) ->
             Route("/docs", get_docs),
             *(site_routes() if settings.demo_site else ()),
         ],
-        middleware=[Middleware(RequestMetrics), Middleware(Guard)],
+        middleware=[Middleware(RequestMetrics), Middleware(Guard), Middleware(InTime)],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=lifespan,
     )

@@ -65,9 +65,9 @@ def attempt(name: str, work: Callable[[], object], reporting: Reporting | None =
     try:
         work()
     except PawsonalizeError as error:
-        _failed(name, error.message, reporting, {"code": error.code, "reason": error.message})
+        _failed(name, error.message, reporting, {"code": error.code, "reason": str(error)})
     except Exception as error:  # noqa: BLE001 - what nobody foresaw may pass as well
-        reason = f"{type(error).__name__}: {error} (the log of the server has all of it)"
+        reason = f"{type(error).__name__} (the log of the server has all of it)"
         _failed(name, reason, reporting, {"exc_info": error})
     else:
         if reporting is not None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,7 @@ from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.settings import Settings
+from pawsonalize.storage.answering import in_time
 
 if TYPE_CHECKING:
     from pawsonalize.app.engine import Engine
@@ -37,6 +38,7 @@ _LOST_SECONDS = 30.0
 _USES_SECONDS = 30.0
 _UPKEEP_SECONDS = 600.0
 _JOINED_SECONDS = 600.0
+_THREADS = 6
 
 log = structlog.get_logger()
 
@@ -51,16 +53,20 @@ class Task:
     """The pause."""
     work: Callable[[], object]
     threads: Executor | None = None
-    """Where it is done; without any, in the threads that answers use too."""
+    """Where it is done, if it may take so long that other work must not wait for it."""
 
 
 @asynccontextmanager
 async def in_background(
     settings: Settings, adapters: Adapters, engine: "Engine", notifying: Executor
 ) -> AsyncIterator[None]:
-    """Do it all while the block runs; notifications have threads of their own, as they may hang."""
+    """Do it all while the block runs, in other threads than answers use: it may take its time.
+
+    Notifications have threads of their own, as they may hang.
+    """
+    threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="background")
     running = [
-        asyncio.create_task(_repeat(one, engine.problems))
+        asyncio.create_task(_repeat(one, one.threads or threads, engine.problems))
         for one in _tasks(settings, adapters, engine, notifying)
     ]
     try:
@@ -69,6 +75,7 @@ async def in_background(
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+        threads.shutdown(cancel_futures=True)
 
 
 def catch_up(engine: "Engine") -> None:
@@ -96,7 +103,9 @@ def _tasks(
     for name, live in engine.live.items():
         yield Task(_following(name), _FOLLOW_SECONDS, partial(follow_campaign, live))
     runtimes, faults = engine.runtimes, Faults(engine.problems)
-    yield Task("follow campaigns", _FOLLOW_SECONDS, runtimes.refresh, runtimes.loading)
+    # Requests wait in the same thread.
+    following = in_time(runtimes.refresh)
+    yield Task("follow campaigns", _FOLLOW_SECONDS, following, runtimes.loading)
     yield Task("count until trained", _LOOK_SECONDS, engine.recommending.refresh)
     yield Task("report faults", _LOOK_SECONDS, partial(faults.look, engine))
     for worker in engine.jobs.workers:
@@ -138,12 +147,12 @@ def _now(work: Callable[[int], object]) -> Callable[[], object]:
     return lambda: work(clock.now())
 
 
-async def _repeat(task: Task, problems: Problems) -> None:
+async def _repeat(task: Task, threads: Executor, problems: Problems) -> None:
     loop = asyncio.get_running_loop()
     reporting = Reporting.every(task.seconds, problems, task.name)
     while True:
         await asyncio.sleep(task.seconds)
-        await loop.run_in_executor(task.threads, attempt, task.name, task.work, reporting)
+        await loop.run_in_executor(threads, attempt, task.name, task.work, reporting)
 
 
 def follow_campaign(live: LiveModel) -> None:

@@ -28,6 +28,7 @@ from pawsonalize.engine.serving.served import RefreshedArtefacts
 from pawsonalize.engine.training.retraining.record import RunOutcome
 from pawsonalize.settings import Settings, read_settings
 from pawsonalize.storage.file_size import FileSize
+from pawsonalize.storage.private_files import may_read
 
 
 class Verdict(StrEnum):
@@ -150,7 +151,10 @@ def settings_given(_settings: Settings) -> Iterator[Diagnosis]:
 def folder(settings: Settings) -> Iterator[Diagnosis]:
     """The data folder."""
     path = settings.data_dir.absolute()
-    if path.is_dir():
+    if path.is_dir() and (mode := may_read(path, settings.data_access)) is not None:
+        move = f"let its owner run `chmod -R go= {path}`, or set data_access to group"
+        yield attention("data folder", f"{path} has the mode {mode}: others may read it", move)
+    elif path.is_dir():
         yield Diagnosis("data folder", str(path))
     else:
         yield attention(
@@ -210,7 +214,7 @@ def notifiers(settings: Settings) -> Iterator[Diagnosis]:
     try:
         names = [name for name in open_notifiers(settings) if name != "log"]
     except PawsonalizeError as error:
-        yield attention("notifiers", error.message)
+        yield attention("notifiers", str(error))
         return
     if names:
         yield Diagnosis("notifiers", f"{', '.join(names)}, and the log")
@@ -359,14 +363,14 @@ def examine(settings: Settings, now: int) -> Iterator[Diagnosis]:
             for of_the_service in OF_THE_SERVICE:
                 yield from _done(of_the_service, Patient(settings, adapters, now))
     except PawsonalizeError as error:  # NotFound: there is nothing to look at
-        yield attention("database", error.message)
+        yield attention("database", str(error))
 
 
 def _done(check: Callable[[Patient], Iterator[Diagnosis]], patient: Patient) -> list[Diagnosis]:
     try:
         return list(check(patient))
     except PawsonalizeError as error:
-        return [attention(check.__name__.replace("_", " "), error.message)]
+        return [attention(check.__name__.replace("_", " "), str(error))]
 
 
 __all__ = ["Diagnosis", "Patient", "Verdict", "examine"]

@@ -56,6 +56,7 @@ from pawsonalize.engine.training.untrained import TrainedOrNot
 from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.engine.upkeep.deletions import Deletions
 from pawsonalize.engine.upkeep.erasing import Erasing
+from pawsonalize.http.heavy_reads import HeavyReads
 from pawsonalize.http.metrics import count_unknown_type
 from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings
@@ -185,6 +186,7 @@ class Engine:
             runtimes=self.runtimes,
             runs=self.runs,
             outcomes=adapters.outcomes,
+            reports=HeavyReads(settings.reports_at_once),
             registry=adapters.registry,
             datasets=adapters.datasets,
             solutions=adapters.solutions,

@@ -57,6 +57,7 @@ def worker_processes(
     """Starts a process for the run that has no worker."""
     return WorkerProcesses(
         adapters.retraining_runs,
+        settings.run_workers_dir,
         (*COMMAND, "work"),
         {**os.environ, **as_environment(settings)},
         output,

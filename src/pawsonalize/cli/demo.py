@@ -32,8 +32,9 @@ def demo(
     options = {"data_dir": data_dir, "host": host, "port": port, "workers": workers}
     settings = load_settings({**options, "demo_site": True})
     prepare(settings)
+    scheme = "https" if settings.tls_certificate else "http"
     Console(stderr=True).print(
-        f"The adoption site is on http://{settings.host}:{settings.port} (stop it with Ctrl-C)",
+        f"The adoption site is on {scheme}://{settings.host}:{settings.port} (stop it with Ctrl-C)",
         highlight=False,
     )
     run_server(settings)

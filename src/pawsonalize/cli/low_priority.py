@@ -5,6 +5,7 @@ It gives way before it imports anything: that alone takes a second, which reques
 
 import importlib
 import os
+import stat
 import sys
 
 _NICENESS = 10
@@ -24,6 +25,15 @@ def give_way() -> None:
             os.sched_setaffinity(0, others)
 
 
+def end_with_parent() -> None:
+    """End when the process does that started this one and belongs to; see `ChildProcesses`."""
+    if stat.S_ISFIFO(os.fstat(0).st_mode):
+        from pawsonalize.engine.resources.processes import end_after
+
+        end_after(lambda: os.read(0, 1))  # nobody writes: it returns at the end of file
+
+
 if __name__ == "__main__":
     give_way()
+    end_with_parent()
     importlib.import_module("pawsonalize.cli.main").main(warn=False)

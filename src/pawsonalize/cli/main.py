@@ -28,7 +28,8 @@ from pawsonalize.cli import (
 from pawsonalize.cli.options import command_group
 from pawsonalize.cli.terminal import say
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
-from pawsonalize.settings import read_settings
+from pawsonalize.settings import Settings, read_settings
+from pawsonalize.storage.private_files import make_files_private
 
 app = command_group(
     "A self-hosted, real-time recommender for adoptable pets.",
@@ -69,19 +70,22 @@ app.add_typer(notifications.app, name="notifications")
 
 def main(*, warn: bool = True) -> None:
     """Run the command line; `warn` of settings that have no effect."""
-    if warn:
-        _warn()
+    _prepare(warn=warn)
     try:
         app()
     except PawsonalizeError as error:
-        say(f"error: {error.message}", "red")
+        say(f"error: {error}", "red")
         sys.exit(2 if isinstance(error, InvalidInput | NotFound) else 1)
 
 
-def _warn() -> None:
+def _prepare(*, warn: bool) -> None:
+    """What comes before every command: its files are private, and settings without effect named."""
+    settings = Settings()
     with suppress(PawsonalizeError):  # the command itself says what is wrong with them
-        for warning in read_settings()[1].warnings:
+        settings, written = read_settings()
+        for warning in written.warnings if warn else ():
             say(f"warning: {warning}", "yellow")
+    make_files_private(settings.data_access)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,18 @@
 """`pawsonalize serve`: the service, until it is told to stop."""
 
+import errno
 import os
+import resource
+import shutil
 import signal
+import socket
+import stat
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pawsonalize import clock
@@ -11,6 +20,7 @@ from pawsonalize.cli.opening import opened_or_made
 from pawsonalize.cli.options import DataDir, Host, Port, Workers
 from pawsonalize.cli.terminal import say
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.times import SECOND
 from pawsonalize.settings import Settings, as_environment, load_settings
 
 if TYPE_CHECKING:
@@ -19,6 +29,12 @@ if TYPE_CHECKING:
 _DRAIN_SECONDS = 30
 # A worker that has not said a word for so long is replaced; a busy machine starts it slowly.
 _START_SECONDS = 120
+# Workers end within a second after their supervisor was killed; until then they hold the port.
+_PORT_SECONDS = 5.0
+_LOOK_SECONDS = 0.05
+_METRICS = "pawsonalize-metrics-"
+_SERVER_LOCK = "server.lock"
+_MAKING_SECONDS = 60  # a folder without a lock is not older while its server begins
 
 
 def serve(
@@ -36,9 +52,12 @@ def serve(
 def run_server(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight are answered first."""
     from pawsonalize.app import open_notifiers, polling
+    from pawsonalize.app.connections import RESERVED_FILES
+    from pawsonalize.http.tls import certificate_of
 
     # Here, what cannot be used is one line and an exit code; in a worker, a traceback.
     open_notifiers(settings)
+    certificate_of(settings.tls_certificate, settings.tls_key)
     with opened_or_made(settings) as adapters:
         polling(settings, adapters)
         _check_access(settings, adapters)
@@ -55,12 +74,17 @@ def run_server(settings: Settings) -> None:
         "timeout_graceful_shutdown": _DRAIN_SECONDS,
         "timeout_worker_healthcheck": _START_SECONDS,
         "server_header": False,
+        "http": "pawsonalize.app.connections:connection",
+        "ws": "none",
+        "timeout_keep_alive": settings.idle_seconds,
     }
+    _allow_files(settings.max_connections + RESERVED_FILES)
+    _wait_for_port(settings)
     if settings.workers == 1:
         _run(options)
         return
     _supervise_with_workers()
-    with tempfile.TemporaryDirectory(prefix="pawsonalize-metrics-") as folder:
+    with _metrics_folder() as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
         _run(options)
 
@@ -86,6 +110,60 @@ def _check_access(settings: Settings, adapters: "Adapters") -> None:
         )
     elif settings.demo_site and keys.noted(DEMO_SITE) is None:
         keys.create([Scope.BROWSER], DEMO_SITE, clock.now())
+
+
+def _allow_files(wanted: int) -> None:
+    """Let this process and its workers open so many files, if the system lets us say so."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def _wait_for_port(settings: Settings) -> None:
+    """Wait until workers without a supervisor have let go of the port; uvicorn says who has not."""
+    deadline = time.monotonic() + _PORT_SECONDS
+    while _is_taken(settings.host, settings.port) and time.monotonic() < deadline:
+        time.sleep(_LOOK_SECONDS)
+
+
+def _is_taken(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:  # a wrong host is uvicorn's to name
+            return error.errno == errno.EADDRINUSE
+    return False
+
+
+@contextmanager
+def _metrics_folder() -> Iterator[str]:
+    """A folder for the workers' metrics; those of servers that were killed are removed."""
+    from pawsonalize.engine.resources.processes import held
+
+    for left in Path(tempfile.gettempdir()).glob(f"{_METRICS}*"):
+        with suppress(OSError):
+            if _is_left(left):
+                shutil.rmtree(left, ignore_errors=True)
+    with (
+        tempfile.TemporaryDirectory(prefix=_METRICS) as folder,
+        held(Path(folder) / _SERVER_LOCK),
+    ):
+        yield folder
+
+
+def _is_left(folder: Path) -> bool:
+    """Whether the folder is ours, and no server that lives writes into it."""
+    from pawsonalize.engine.resources.processes import is_held
+
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        return False
+    if (folder / _SERVER_LOCK).exists():
+        return not is_held(folder / _SERVER_LOCK)
+    return clock.now() - found.st_mtime * SECOND > _MAKING_SECONDS * SECOND
 
 
 def _run(options: dict[str, Any]) -> None:

@@ -26,13 +26,21 @@ class PawsonalizeError(Exception):
     """Base of every error raised on purpose.
 
     `code` is stable and for machines, `message` for people, `field` the path of the input it
-    is about (`itemMetadataList[3].itemId`), if any.
+    is about (`itemMetadataList[3].itemId`), if any. `detail` is for operators alone, such as the
+    address of a database: it is in `str(error)`, and in no answer.
     """
 
     code = "error"
 
-    def __init__(self, message: str, *, field: str | None = None, code: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(
+        self,
+        message: str,
+        *,
+        field: str | None = None,
+        code: str | None = None,
+        detail: str = "",
+    ) -> None:
+        super().__init__(f"{message} ({detail})" if detail else message)
         self.message = message
         self.field = field
         if code is not None:
@@ -138,3 +146,8 @@ class CorruptArtefact(PawsonalizeError):
     """A stored model or archive object differs from what its card promises."""
 
     code = "corrupt_artefact"
+
+
+def reason_of(error: BaseException) -> str:
+    """What the error says, without what is for operators alone; its form if it says nothing."""
+    return error.message if isinstance(error, PawsonalizeError) else str(error) or repr(error)

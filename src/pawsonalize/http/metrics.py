@@ -32,6 +32,11 @@ SECONDS = Histogram(
     buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 EVENTS = Counter("pawsonalize_events_total", "Events by outcome.", ("outcome",))
+CLOSED = Counter(
+    "pawsonalize_connections_closed_total",
+    "Connections closed because they were slow, or too many, by what they kept us waiting for.",
+    ("reason",),
+)
 UNKNOWN_TYPES = Counter(
     "pawsonalize_unknown_event_types_total",
     "Events of types without a meaning, which count as views; see the setting event_types.",

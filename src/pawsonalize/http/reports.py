@@ -1,7 +1,6 @@
 """GET /v1/outcomes and GET /v1/animals/exposure: reports."""
 
 import msgspec
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,7 +13,7 @@ from pawsonalize.http.services import Services
 
 
 async def get_outcomes(request: Request) -> Response:
-    """Report; it reads the whole time asked for, so it never runs on the event loop."""
+    """Report; it reads the whole time asked for, so it has threads of its own."""
     services: Services = request.app.state.services
     given = request.query_params
     order = read_order(
@@ -24,7 +23,7 @@ async def get_outcomes(request: Request) -> Response:
         read_limit(given.get("within"), WITHIN_DAYS, "within"),
     )
     sources = services.outcomes.of(await read_group(request))
-    return json_response(await run_in_threadpool(report_outcomes, sources, order))
+    return json_response(await services.reports.make(report_outcomes, sources, order))
 
 
 class Share(msgspec.Struct, frozen=True, rename="camel"):
@@ -52,7 +51,7 @@ class ExposureAnswer(msgspec.Struct, frozen=True):
 async def get_animals_exposure(request: Request) -> Response:
     """Report the exposure of the animals that are available."""
     services: Services = request.app.state.services
-    shares = await services.read(_report, services)
+    shares = await services.reports.make(_report, services)
     return json_response(
         ExposureAnswer([msgspec.convert(one, Share, from_attributes=True) for one in shares])
     )

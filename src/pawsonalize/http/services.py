@@ -27,6 +27,7 @@ from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.engine.training.solutions import Solutions
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.engine.upkeep.erasing import Erasing
+from pawsonalize.http.heavy_reads import HeavyReads
 from pawsonalize.storage.animal_exposures import AnimalExposures
 from pawsonalize.storage.audit import AuditLog
 from pawsonalize.storage.catalogue import Catalogue
@@ -53,6 +54,8 @@ class Services:
     runtimes: Runtimes
     runs: Runs
     outcomes: OutcomeSources
+    reports: HeavyReads
+    """Makes reports of them."""
     registry: Registry
     datasets: Datasets
     solutions: Solutions

@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -146,7 +147,8 @@ def _write(folder: Path, card: ModelCard, arrays: Arrays) -> None:
     (folder / _SUMS).write_text("".join(f"{_digest(file)}  {file.name}\n" for file in files))
     for file in (*files, folder / _SUMS, folder):
         _sync(file)
-    folder.chmod(0o755)  # mkdtemp's 0700 would hide the model from a service user
+    # mkdtemp's 0700 would hide the model from those who may read the folder of models.
+    folder.chmod(stat.S_IMODE(folder.parent.stat().st_mode))
 
 
 def _verified(folder: Path) -> list[str]:

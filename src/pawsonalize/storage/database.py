@@ -6,15 +6,19 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
+from pawsonalize.storage.answering import answering
 from pawsonalize.storage.prepared import PreparedReads, PreparedSelect
 from pawsonalize.storage.tables import REVISION
+
+if TYPE_CHECKING:
+    from pawsonalize.storage.postgres import PostgresEngines
 
 # One writer at a time gives offsets in commit order, so a reader that has seen offset n will
 # never meet a smaller one later. SQLite locks the file; PostgreSQL takes this advisory lock.
@@ -33,6 +37,12 @@ _KNOWN = (
     ("disk I/O", "the disk that holds the database fails: check the disk and its space"),
     ("No space left", _FULL),
 )
+_DAMAGED = (
+    "the database is damaged: stop the service, then bring the file back from a copy, or move it"
+    " away and rebuild the events with `pawsonalize archive replay` and import items and animals"
+    " again"
+)
+_SILENT = "the database did not answer: send the request again"
 _DAMAGE = ("malformed", "not a database", "invalid page in block", "could not read block")
 
 # A write that changes nothing anybody reads. SQLite leaves out a write of the same content, so
@@ -68,15 +78,12 @@ class Database:
         Missing tables are made; with `must_exist`, they are NotFound. StorageUnavailable if the
         tables are of a version that cannot be brought up to date.
         """
-        self._engine = _engine(url)
+        opened = _opened(url)
+        self._remote = None if isinstance(opened, Engine) else opened
+        self._engine = opened if isinstance(opened, Engine) else opened.patient
+        self._answering = opened if isinstance(opened, Engine) else opened.answering
         self._failed_to_write = False
-        self.is_local = self._engine.dialect.name == "sqlite"
-        # The SQLite driver is in autocommit mode already; saying so again costs a statement.
-        self._reads = (
-            self._engine
-            if self.is_local
-            else self._engine.execution_options(isolation_level="AUTOCOMMIT")
-        )
+        self.is_local = self._remote is None
         self._prepared = None if self.file is None else PreparedReads(self._engine)
         try:
             self._open(must_exist)
@@ -87,7 +94,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection for SELECTs. Each of them sees the newest committed state."""
-        with self._storage_errors(), self._reads.connect() as connection:
+        with self._storage_errors(), self._connected(reads=True) as connection:
             yield connection
 
     def rows(
@@ -106,7 +113,7 @@ class Database:
         try:
             with (
                 self._storage_errors(),
-                self._engine.connect() as connection,
+                self._connected() as connection,
                 self._exclusive(connection),
             ):
                 yield connection
@@ -140,7 +147,7 @@ class Database:
             return None
         with self.reading() as connection:
             found = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
-        return None if found == "ok" else self._explain(f"malformed: {found}")
+        return None if found == "ok" else str(self._explained(f"malformed: {found}"))
 
     def _no_room(self) -> str | None:
         if self.file is None:
@@ -152,6 +159,16 @@ class Database:
             return None if os.access(folder, os.W_OK) else f"{_READ_ONLY} ({folder})"
         except OSError as error:
             return f"the database's folder {folder} cannot be reached: {error.strerror}"
+
+    def _connected(self, *, reads: bool = False) -> Connection:
+        """A connection of those for requests, or of those for all other work."""
+        if self._remote is None:  # the driver is in autocommit mode already
+            return self._engine.connect()
+        engine = self._answering if answering.get() else self._engine
+        if answering.get() and self._remote.pulse.is_silent:
+            raise StorageUnavailable(_SILENT, detail=self.shown_url)
+        connection = engine.connect()
+        return connection.execution_options(isolation_level="AUTOCOMMIT") if reads else connection
 
     @contextmanager
     def _exclusive(self, connection: Connection) -> Iterator[None]:
@@ -182,6 +199,8 @@ class Database:
         if self._prepared is not None:
             self._prepared.close()
         self._engine.dispose()
+        if self._remote is not None:
+            self._remote.close()
 
     def _open(self, must_exist: bool) -> None:
         """Find or make the tables. Makes no file where one must exist."""
@@ -218,25 +237,24 @@ class Database:
         try:
             yield
         except DataError as error:  # not an outage: the same call would fail again
-            raise InvalidInput(f"the database cannot hold a value of it: {error.orig}") from error
+            reason, *_ = str(error.orig).splitlines()
+            raise InvalidInput(f"the database cannot hold a value of it: {reason}") from error
         except DBAPIError as error:
-            raise StorageUnavailable(self._explain(str(error.orig))) from error
+            raise self._explained(str(error.orig)) from error
         except sqlite3.Error as error:  # of a prepared SELECT
-            raise StorageUnavailable(self._explain(str(error))) from error
+            raise self._explained(str(error)) from error
         except SQLAlchemyError as error:
-            raise StorageUnavailable(f"the database did not answer: {error}") from error
+            raise self._explained(str(error)) from error
 
-    def _explain(self, reason: str) -> str:
+    def _explained(self, reason: str) -> StorageUnavailable:
+        detail = f"{self.shown_url}: {reason.strip()}"
         if any(sign in reason for sign in _DAMAGE):
-            return (
-                f"the database {self.shown_url} is damaged ({reason.strip()}): stop the service,"
-                " then bring the file back from a copy, or move it away and rebuild the events"
-                " with `pawsonalize archive replay` and import items and animals again"
-            )
+            return StorageUnavailable(_DAMAGED, detail=detail)
         for sign, meaning in _KNOWN:
             if sign in reason:
-                return f"{meaning}. Nothing of this request was stored ({reason.strip()})"
-        return f"the database did not answer: {reason.strip()}"
+                said = f"{meaning}. Nothing of this request was stored"
+                return StorageUnavailable(said, detail=detail)
+        return StorageUnavailable(_SILENT, detail=detail)
 
 
 def _revision(connection: Connection) -> str | None:
@@ -247,7 +265,7 @@ def _revision(connection: Connection) -> str | None:
     return revision
 
 
-def _engine(url: str) -> Engine:
+def _opened(url: str) -> "Engine | PostgresEngines":
     # An error without parameters: they are ids of visitors, and errors are logged.
     try:
         parsed = make_url(url)
@@ -260,11 +278,9 @@ def _engine(url: str) -> Engine:
             event.listen(engine, "connect", _set_pragmas)
             return engine
         if parsed.get_backend_name() == "postgresql":
-            return create_engine(
-                parsed.set(drivername="postgresql+psycopg"),
-                pool_pre_ping=True,
-                hide_parameters=True,
-            )
+            from pawsonalize.storage.postgres import PostgresEngines  # noqa: PLC0415 - an extra
+
+            return PostgresEngines(parsed)
         reason = f"there is no adapter for {parsed.get_backend_name()}"
     except (ArgumentError, ModuleNotFoundError) as error:
         reason = str(error)

@@ -45,7 +45,7 @@ def test_what_nobody_foresaw_names_itself_and_the_log(settings: Settings) -> Non
         reporting = Reporting.every(0, problems, "divide by nothing")
         attempt("divide by nothing", lambda: 1 / 0, reporting)
         told = messages(problems)["divide by nothing"]
-        assert "ZeroDivisionError: division by zero" in told
+        assert "ZeroDivisionError" in told
         assert "log" in told
 
 

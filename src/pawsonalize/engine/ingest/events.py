@@ -18,6 +18,7 @@ from pawsonalize.engine.ingest.group_commit import GroupCommit
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Solution
 from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.answering import in_time
 from pawsonalize.storage.event_log import EventLog
 
 _MOST_NAMES = 20
@@ -117,7 +118,7 @@ class Ingest:
         self._animals = animals
         self._unknown_types = unknown_types
         self._reads_are_local = reads_are_local
-        self._writer = GroupCommit(log.append)
+        self._writer = GroupCommit(in_time(log.append))
 
     async def accept(
         self,
@@ -130,8 +131,9 @@ class Ingest:
         """Store the good events of a call, in that dataset group, and report on the bad ones.
 
         `check` raises what else is wrong with an event. Unknown fields are noted in `unknown`.
-        InvalidInput for an empty or too long call. StorageUnavailable if nothing could be stored;
-        then no event of the call is stored.
+        InvalidInput for an empty or too long call. StorageUnavailable if the events are not known
+        to be stored: they are to be sent again, and those that were stored after all are duplicates
+        then.
         """
         if not raws:
             raise InvalidInput("there are no events in this call: send some", field="events")
@@ -153,7 +155,7 @@ class Ingest:
         """Store ready-made events, of any dataset groups; they are durable when this returns.
 
         A flag for each: False if its dataset group had its event id before. Raises what
-        `GroupCommit.submit` raises; then no event of the call is stored.
+        `GroupCommit.submit` raises.
         """
         stored = await self._writer.submit(events)
         if self._unknown_types is not None:

@@ -21,7 +21,9 @@ class _Call:
 class GroupCommit:
     """One writer thread: while a commit is on its way to the disk, the next calls collect.
 
-    `commit` stores events durably, all or none, and returns a flag for each. Memory is bounded:
+    `commit` stores events durably, all or none, and returns a flag for each. If the storage stops
+    answering during a commit, nobody knows which; then it raises, and the events are sent again.
+    Memory is bounded:
     beyond `max_waiting` events a call is refused at once, and nothing of it is stored.
     """
 

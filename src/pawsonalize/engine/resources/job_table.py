@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic
 
-from pawsonalize.domain.errors import Conflict
+from pawsonalize.domain.errors import Conflict, reason_of
 from pawsonalize.engine.resources.processes import held, is_held
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import Resource, ResourceT, moved
@@ -68,7 +68,7 @@ class JobWorker(Generic[ResourceT]):
             try:
                 changes = {"status": Status.ACTIVE, **self.perform(job)}
             except Exception as error:  # noqa: BLE001 - the job says what it was
-                reason = str(error) or repr(error)
+                reason = reason_of(error)
                 changes = {"status": Status.CREATE_FAILED, "failure_reason": reason}
             self.registry.update(moved(job, **changes), self.now())
         return True

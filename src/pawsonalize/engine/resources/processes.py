@@ -8,8 +8,9 @@ import fcntl
 import os
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -57,7 +58,7 @@ def holder(path: Path) -> int | None:
 def _take(path: Path, patience: float) -> int | None:
     deadline = time.monotonic() + patience
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -71,6 +72,24 @@ def _take(path: Path, patience: float) -> int | None:
             os.ftruncate(descriptor, 0)
             return descriptor
         os.close(descriptor)
+
+
+_GRACE_SECONDS = 1.0
+
+
+def end_after(wait: Callable[[], object]) -> None:
+    """End this process when `wait` has returned in a thread: by SIGTERM, after a second anyhow.
+
+    `wait` waits for the process that this one belongs to. If it was killed, it told nobody.
+    """
+
+    def watch() -> None:
+        wait()
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(_GRACE_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="end after", daemon=True).start()
 
 
 _SHARE = 4  # one that took long is followed by a pause of so many times its length, less one
@@ -89,7 +108,10 @@ class ChildProcesses:
         *,
         outlive: bool = False,
     ) -> None:
-        """With `outlive`, they go on when this process's group is stopped."""
+        """With `outlive`, they go on when this process or its group ends; else they notice it.
+
+        Their standard input is a pipe then, which ends with this process, however it ends.
+        """
         self._command = tuple(command)
         self._environment = dict(environment)
         self._output = output
@@ -101,15 +123,16 @@ class ChildProcesses:
 
         The child holds `lock`, the descriptor of a lock's file, in which its process id is written.
         """
-        self._running[name] = child = subprocess.Popen(  # noqa: S603 - the service's own command
+        child = subprocess.Popen(  # noqa: S603 - the service's own command
             [*self._command, *arguments],
             env=self._environment,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if self._outlive else subprocess.PIPE,
             stdout=self._output,
             stderr=self._output,
             pass_fds=() if lock is None else (lock,),
             start_new_session=self._outlive,
         )
+        self._running[name] = child
         if lock is not None:
             os.write(lock, b"%d" % child.pid)
 
@@ -124,7 +147,11 @@ class ChildProcesses:
         if child is None or child.poll() is None:
             return None
         ended = self._running.pop(name, None)  # another thread may have seen the end first
-        return None if ended is None else child.returncode
+        if ended is None:
+            return None
+        if ended.stdin is not None:
+            ended.stdin.close()
+        return child.returncode
 
     def reap(self) -> None:
         """Let go of children that ended, so that the system may as well."""
@@ -134,9 +161,13 @@ class ChildProcesses:
     def end(self, name: str, sign: signal.Signals) -> None:
         """Send the child the signal and wait until it has ended, if it lives."""
         child = self._running.get(name)
-        if child is not None and child.poll() is None:
+        if child is None:
+            return
+        if child.poll() is None:
             child.send_signal(sign)
             child.wait()
+        if child.stdin is not None:
+            child.stdin.close()
 
     def wait(self, name: str, seconds: float) -> None:
         """Wait so long for the child to end, if there is one; then forget it."""

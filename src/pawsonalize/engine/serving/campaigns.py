@@ -20,6 +20,7 @@ from pawsonalize.engine.serving.filters.filtering import Filterings
 from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.recommender import Runtime
+from pawsonalize.storage.answering import in_time
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
 
@@ -78,7 +79,7 @@ class Runtimes:
         kept = self._used(campaign)
         if kept is None:
             loop = asyncio.get_running_loop()
-            kept = await loop.run_in_executor(self.loading, self._opened, campaign)
+            kept = await loop.run_in_executor(self.loading, in_time(self._opened), campaign)
         return kept.runtime
 
     def refresh(self) -> None:

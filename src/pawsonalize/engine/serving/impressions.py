@@ -5,7 +5,7 @@ from collections import deque
 
 import structlog
 
-from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.domain.errors import StorageUnavailable, reason_of
 from pawsonalize.domain.events import Visitor
 from pawsonalize.storage.impressions import Impression, Impressions
 
@@ -85,7 +85,7 @@ class ImpressionLog:
         try:
             self._table.append(batch)
         except Exception as error:  # noqa: BLE001 - the thread must outlive whatever happens
-            self._note_lost(len(batch), str(error))
+            self._note_lost(len(batch), reason_of(error))
             log.warning("impressions lost", count=len(batch), reason=str(error))
         finally:
             for _ in batch:  # not before: until they are written, they are read from here

@@ -5,7 +5,13 @@ from math import inf
 
 import structlog
 
-from pawsonalize.domain.errors import Conflict, NotReady, PawsonalizeError, StorageUnavailable
+from pawsonalize.domain.errors import (
+    Conflict,
+    NotReady,
+    PawsonalizeError,
+    StorageUnavailable,
+    reason_of,
+)
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.resources.campaign_updates import CALLED_OFF, Campaigns
 from pawsonalize.engine.resources.campaigns import Campaign
@@ -112,7 +118,7 @@ class LiveModel:
         except StorageUnavailable:  # says nothing about the model
             raise
         except Exception as error:
-            reason = str(error) or repr(error)
+            reason = reason_of(error)
             instead = self._served or self._before(campaign, now)
             self._note_damage(version, reason, _name_of(instead))
             self._try_again_at = now + _TRY_AGAIN_EVERY
@@ -184,7 +190,7 @@ class LiveModel:
             raise
         except Exception as error:
             with suppress(Conflict):  # another server was faster
-                self._campaigns.refuse(campaign, str(error) or repr(error), now)
+                self._campaigns.refuse(campaign, reason_of(error), now)
             raise
         tps = round(sustained_tps(served.model, served.version.as_of) * self._processes, 1)
         warning = None

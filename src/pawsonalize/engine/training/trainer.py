@@ -11,7 +11,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from pawsonalize.domain.errors import NotFound, StorageUnavailable
+from pawsonalize.domain.errors import NotFound, StorageUnavailable, reason_of
 from pawsonalize.domain.event_types import EventTypes
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.engine.resources.registry import Registry
@@ -129,7 +129,7 @@ class Trainer:
         try:
             trained, unmeasured = self._trained(version, report)
         except Exception as error:
-            report.settle(Status.CREATE_FAILED, failure_reason=str(error) or repr(error))
+            report.settle(Status.CREATE_FAILED, failure_reason=reason_of(error))
             raise
         return trained if unmeasured is None else self._measured_later(trained, unmeasured)
 
@@ -176,7 +176,7 @@ class Trainer:
             found = self._measured(version, data)
         except Exception as error:  # the model is good, whatever happens here
             log.error("not measured", solution_version=version.name, exc_info=error)
-            why = str(error) or type(error).__name__
+            why = reason_of(error)
             found = HeldOutMetrics({}, f"measuring failed ({why}): train it again")
 
         def measured(newest: SolutionVersion) -> SolutionVersion:

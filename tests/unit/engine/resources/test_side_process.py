@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -132,3 +133,38 @@ def test_two_threads_may_see_the_same_child_end(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(child, "poll", poll)
     seen.append(children.exit_code("one"))
     assert seen == [0, None]
+
+
+_PARENT = """
+import os, sys, time
+from pawsonalize.engine.resources.processes import ChildProcesses
+code = "from pawsonalize.cli.low_priority import *; end_with_parent(); import time; time.sleep(60)"
+child = ChildProcesses((sys.executable, "-c", code), os.environ, outlive=sys.argv[1] == "outlive")
+child.start("it")
+print(child._running["it"].pid, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("kind", ["belongs", "outlive"])
+def test_a_child_ends_with_the_process_it_belongs_to_even_if_that_is_killed(kind: str) -> None:
+    with subprocess.Popen(
+        (sys.executable, "-c", _PARENT, kind), stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        parent.kill()
+    deadline = time.monotonic() + (30 if kind == "belongs" else 0.5)
+    while lives(child) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert lives(child) == (kind == "outlive")
+    if kind == "outlive":
+        os.kill(child, signal.SIGKILL)
+
+
+def lives(pid: int) -> bool:
+    """Whether there is such a process; a dead one may wait for somebody to notice."""
+    try:
+        return subprocess.check_output(("ps", "-o", "stat=", "-p", str(pid)), text=True)[0] != "Z"
+    except subprocess.CalledProcessError:
+        return False

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pawsonalize.domain.errors import InvalidInput, NotReady
+from pawsonalize.domain.errors import InvalidInput, NotReady, reason_of
 from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.engine.ingest.datasets import Datasets
 from pawsonalize.engine.ingest.importing.columns import FileColumns
@@ -130,7 +130,7 @@ def run_import_job(
         try:
             report = work()
         except BaseException as error:  # an interruption ends it as well
-            reason = str(error) or repr(error)
+            reason = reason_of(error)
             registry.update(moved(job, Status.CREATE_FAILED, failure_reason=reason), now())
             raise
         outcome = _outcome([(Path(source).name, report)])

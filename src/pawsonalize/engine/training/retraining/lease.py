@@ -8,11 +8,12 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import IO
 
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import SECOND
-from pawsonalize.engine.resources.processes import ChildProcesses
+from pawsonalize.engine.resources.processes import ChildProcesses, held, is_held
 from pawsonalize.storage.retraining_runs import RetrainingRun, RetrainingRuns
 
 LEASE_MS = 10 * SECOND
@@ -93,6 +94,7 @@ class Lease:
 
 
 _WORKER = "worker"
+_PATIENCE_SECONDS = 0.2
 
 
 class WorkerProcesses:
@@ -100,29 +102,52 @@ class WorkerProcesses:
 
     The server claims the lease first, in the name of the new worker. So of all processes and
     machines that look, only one starts a worker. `command` gets its name as the last argument.
+
+    A living worker holds the lock of its name in `folder`. So one that died on this machine is
+    replaced at once; of one on another machine, the lease must end first.
     """
 
     def __init__(
         self,
         runs: RetrainingRuns,
+        folder: Path,
         command: Sequence[str],
         environment: Mapping[str, str],
         output: IO[bytes] | None = None,
         *,
         outlive: bool = False,
     ) -> None:
-        """With `outlive`, a worker goes on when this process's group is stopped."""
+        """With `outlive`, a worker goes on when this process or its group ends."""
         self._runs = runs
+        self._folder = folder
         self._children = ChildProcesses(command, environment, output, outlive=outlive)
 
     def look(self, now: int) -> None:
         """Start a worker if a run needs one; returns at once."""
+        self._children.reap()
         if self._children.is_running(_WORKER):
             return
+        self._release_dead()
         name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-        if self._runs.claim(name, now, LEASE_MS) is not None:
-            self._children.start(_WORKER, [name])
+        if self._runs.claim(name, now, LEASE_MS) is None:
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with held(self._lock(name), patience=_PATIENCE_SECONDS) as lock:
+            self._children.start(_WORKER, [name], lock=lock)
 
     def stop(self) -> None:
         """Stop the worker, if one runs: it lets go of the run, and another one may go on."""
         self._children.end(_WORKER, signal.SIGTERM)
+
+    def _release_dead(self) -> None:
+        """Take the lease from a worker that died on this machine."""
+        run = self._runs.running()
+        if run is not None and run.worker is not None and self._lock(run.worker).exists():
+            if is_held(self._lock(run.worker)):
+                return
+            self._runs.release(run)
+        for ended in self._folder.glob("*.lock"):
+            is_held(ended)  # removes it, unless its worker lives
+
+    def _lock(self, name: str) -> Path:
+        return self._folder / f"{name}.lock"

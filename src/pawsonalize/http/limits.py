@@ -1,0 +1,32 @@
+"""How long clients may take, and how much of them one worker holds: settings."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from pawsonalize.engine.upkeep.settings import RetentionSettings
+
+Seconds = Annotated[float, Meta(gt=0)]
+
+
+class ConnectionLimits(RetentionSettings, frozen=True):
+    """What keeps slow or many clients from taking the service away from the others.
+
+    A part of the settings, see `settings.py`. A struct has one base, so the parts form a chain.
+    """
+
+    header_seconds: Seconds = 10.0
+    """A connection that has not sent the whole head of a request after so long is closed."""
+    body_seconds: Seconds = 20.0
+    """So long a body or the reading of an answer may take; then each so long brings 16 KB/s."""
+    idle_seconds: Seconds = 60.0
+    """A connection without a request is closed after so long."""
+    max_connections: Annotated[int, Meta(ge=1)] = 4096
+    """How many a worker keeps, or as open files allow; then those that wait longest are closed."""
+    max_header_bytes: Annotated[int, Meta(ge=1024)] = 32 * 1024
+    """Longer heads of requests are refused."""
+    max_bodies_bytes: Annotated[int, Meta(ge=1024)] = 128 * 1024 * 1024
+    """How much of request bodies a worker holds; beyond, the bodies that take longest are refused.
+    """
+    reports_at_once: Annotated[int, Meta(ge=1)] = 1
+    """How many reports, such as /v1/outcomes, a worker makes at the same time; a few wait."""

@@ -1,0 +1,198 @@
+"""PostgreSQL, which may freeze: who answers requests does not wait for it.
+
+A server that froze keeps its connections and takes new ones. No time-out of its own ends a
+statement then, and none of the system's, so the client must look at the clock.
+"""
+
+import threading
+import time
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotInTime
+from typing import Any, TypeVar, cast
+
+import psycopg
+from psycopg import OperationalError
+from sqlalchemy import URL, Engine, create_engine, event
+
+from pawsonalize.storage.answering import answering
+
+T = TypeVar("T")
+
+_ASK_SECONDS = 0.6  # a statement that takes longer makes us ask whether the server lives
+_PULSE_SECONDS = 0.4  # so long it has to say so
+_ANSWER_SECONDS = 120.0  # a living server has so long for one statement of a request
+_CONNECT_SECONDS = 0.8
+_POOL_SECONDS = 0.8
+_RETRY_SECONDS = 0.2
+# A machine that vanished answers no probe of the network; a frozen process's machine does.
+_NETWORK = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+SILENT = "the server does not answer"
+
+
+class Pulse:
+    """Tells a frozen server from a slow statement, by a connection of its own.
+
+    While the server is silent, one question waits for its answer, so its end is seen at once.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self._connection_string = url.set(drivername="postgresql").render_as_string(
+            hide_password=False
+        )
+        self.is_silent = False
+        self._answered_at = 0.0
+        self._asked = threading.Event()
+        self._closing = False
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def ask(self) -> float:
+        """Ask for a sign of life; returns at once, with the moment."""
+        now = time.monotonic()
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
+                self._thread.start()
+        self._asked.set()
+        return now
+
+    def answered_since(self, moment: float) -> bool:
+        """Whether the server gave a sign of life since then."""
+        return self._answered_at >= moment
+
+    def note_silence(self) -> None:
+        """From now on nobody asks for anything, until the server answers."""
+        self.is_silent = True
+        self.ask()
+
+    def close(self) -> None:
+        """End the thread, unless it waits for a server that is silent."""
+        self._closing = True
+        self._asked.set()
+        if self._thread is not None:
+            self._thread.join(_RETRY_SECONDS if self.is_silent else None)
+
+    def _run(self) -> None:
+        connection: psycopg.Connection[Any] | None = None
+        while self._asked.wait() and not self._closing:
+            self._asked.clear()
+            try:
+                if connection is None:
+                    connection = psycopg.connect(
+                        self._connection_string,
+                        autocommit=True,
+                        **_NETWORK,  # type: ignore[arg-type]
+                    )
+                connection.execute("SELECT 1")
+            except psycopg.Error:
+                connection = None
+                time.sleep(_RETRY_SECONDS)
+                if self.is_silent:
+                    self._asked.set()
+            else:
+                self._answered_at = time.monotonic()
+                self.is_silent = False
+        if connection is not None:
+            connection.close()
+
+
+class _Connection(psycopg.Connection[Any]):
+    """A connection that requests do not wait for when the server is silent."""
+
+    pulse: Pulse | None = None
+
+    def wait(self, gen: Generator[Any, Any, T], *args: Any, **kwargs: Any) -> T:
+        """As psycopg's; it looks ten times a second whether anything came."""
+        if answering.get() and self.pulse is not None:
+            gen = self._watched(gen, self.pulse)
+        return super().wait(gen, *args, **kwargs)
+
+    def _watched(self, waiting: Generator[Any, Any, T], pulse: Pulse) -> Generator[Any, Any, T]:
+        began = time.monotonic()
+        asked: float | None = None
+        try:
+            wanted = next(waiting)
+            while True:
+                ready = yield wanted
+                passed = time.monotonic() - began
+                if not ready and passed > _ASK_SECONDS:
+                    asked = pulse.ask() if asked is None else asked
+                    self._give_up_if_silent(pulse, asked, passed)
+                wanted = waiting.send(ready)
+        except StopIteration as end:
+            return cast(T, end.value)
+
+    def _give_up_if_silent(self, pulse: Pulse, asked: float, passed: float) -> None:
+        if not pulse.is_silent:
+            if passed > _ANSWER_SECONDS:
+                self.pgconn.finish()
+                raise OperationalError("the statement took too long")
+            if pulse.answered_since(asked) or time.monotonic() - asked < _PULSE_SECONDS:
+                return
+            pulse.note_silence()
+        # What the server makes of the statement, if it goes on, nobody hears: never use it again.
+        self.pgconn.finish()
+        raise OperationalError(SILENT)
+
+
+class PostgresEngines:
+    """The connections of requests, and those of all other work; neither waits for the other's."""
+
+    def __init__(self, url: URL) -> None:
+        url = url.set(drivername="postgresql+psycopg")
+        self.pulse = Pulse(url)
+        self.patient = self._engine(url, pool_timeout=30.0)
+        self.answering = self._engine(url, pool_timeout=_POOL_SECONDS)
+        self._connecting = ThreadPoolExecutor(8, thread_name_prefix="connecting")
+
+    def close(self) -> None:
+        """End every connection."""
+        self.patient.dispose()
+        self.answering.dispose()
+        self.pulse.close()
+        self._connecting.shutdown(wait=not self.pulse.is_silent, cancel_futures=True)
+
+    def _engine(self, url: URL, pool_timeout: float) -> Engine:
+        engine = create_engine(
+            url,
+            pool_pre_ping=True,
+            pool_timeout=pool_timeout,
+            hide_parameters=True,  # they are ids of visitors, and errors are logged
+        )
+        event.listen(engine, "do_connect", self._connected)
+        return engine
+
+    def _connected(
+        self, _dialect: Any, _record: Any, args: list[Any], given: dict[str, Any]
+    ) -> _Connection:
+        if not answering.get():
+            return self._connect(args, given)
+        if self.pulse.is_silent:
+            raise OperationalError(SILENT)
+        asked = self.pulse.ask()
+        # psycopg itself waits for 2 seconds at least.
+        connecting = self._connecting.submit(self._connect, args, given)
+        try:
+            return connecting.result(_CONNECT_SECONDS)
+        except NotInTime:
+            connecting.add_done_callback(_close_late)
+            if not self.pulse.answered_since(asked):
+                self.pulse.note_silence()
+            raise OperationalError(SILENT) from None
+
+    def _connect(self, args: list[Any], given: dict[str, Any]) -> _Connection:
+        connection = _Connection.connect(*args, **{**_NETWORK, **given})
+        connection.pulse = self.pulse
+        return connection
+
+
+def _close_late(connecting: Any) -> None:
+    if not connecting.cancelled() and connecting.exception() is None:
+        connecting.result().close()

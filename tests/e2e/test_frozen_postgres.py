@@ -1,0 +1,68 @@
+"""A service whose PostgreSQL froze says so within two seconds, and goes on when that does."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.conftest import Server, Start
+from tests.e2e.writers import form
+from tests.postgres_server import PostgresServer, postgres_server
+from tests.service_data import make_service
+
+_LIMIT_SECONDS = 2.0
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[PostgresServer]:
+    with postgres_server() as server:
+        yield server
+
+
+def ask(server: Server, n: int) -> tuple[httpx.Response, float]:
+    """One request of those that need the database, and how long its answer took."""
+    began = time.monotonic()
+    with server.client() as client:
+        answer = (
+            lambda: client.get("/readyz"),
+            lambda: client.post("/v1/recommendations", json={"userId": "ann"}),
+            lambda: client.post("/v1/events", json=form(f"event-{n}")),
+            lambda: client.get("/v1/users/ann/history"),
+            lambda: client.get("/v1/outcomes"),
+            lambda: client.get("/v1/animals"),
+        )[n % 6]()
+    return answer, time.monotonic() - began
+
+
+def test_every_request_is_refused_in_time_and_the_service_goes_on_at_once(
+    start: Start, tmp_path: Path, postgres: PostgresServer
+) -> None:
+    folder = tmp_path / "data"
+    make_service(folder, database_url=postgres.url)
+    server = start(folder, database_url=postgres.url)
+    for n in range(6):
+        assert ask(server, n)[0].status_code < 500, n
+    with ThreadPoolExecutor(60) as clients:
+        with postgres.frozen():
+            answers = list(clients.map(lambda n: ask(server, n), range(240)))
+            with server.client() as client:
+                assert client.get("/healthz").status_code == 200
+                assert client.get("/metrics").status_code == 200
+        for answer, _ in answers:
+            assert answer.status_code == 503, answer.text
+            assert answer.headers["retry-after"] == "1"
+            for internal in ("127.0.0.1", "pawsonalize@", "SELECT", str(folder)):
+                assert internal not in answer.text
+        print(f"240 refusals, the slowest after {max(took for _, took in answers):.2f} s")
+        assert max(took for _, took in answers) < 4 * _LIMIT_SECONDS, "see the printed figure"
+        thawed = time.monotonic()
+        while ask(server, 0)[0].status_code != 200:
+            assert time.monotonic() - thawed < 30
+        print(f"ready {time.monotonic() - thawed:.2f} s after it went on")
+        assert all(
+            answer.status_code < 500
+            for answer, _ in clients.map(lambda n: ask(server, n), range(60))
+        )
