@@ -40,6 +40,9 @@ COMMANDS = [
     "datasets delete one",
     "datasets ls",
     "datasets show one",
+    "erasures create --user ann --yes",
+    "erasures ls",
+    "erasures show one",
     "evaluate",
     "event-trackers create one",
     "event-trackers delete one",
@@ -69,7 +72,6 @@ COMMANDS = [
     "solutions tune recommender --trials 2",
     "solutions update one",
     "train",
-    "erasures create --user ann --yes",
 ]
 BEGINNING = {
     "animals fetch",
