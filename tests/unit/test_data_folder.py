@@ -42,6 +42,9 @@ COMMANDS = [
     "datasets delete one",
     "datasets ls",
     "datasets show one",
+    "erasures create --user ann --yes",
+    "erasures ls",
+    "erasures show one",
     "evaluate",
     "event-trackers create one",
     "event-trackers delete one",
@@ -74,7 +77,6 @@ COMMANDS = [
     "solutions update one",
     "train",
     "vacuum",
-    "erasures create --user ann --yes",
 ]
 BEGINNING = {
     "animals fetch",

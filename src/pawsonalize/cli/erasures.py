@@ -29,7 +29,7 @@ def create(
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Erase a visitor from tables, archive, models and logs, now; what fails is tried again.
+    """Erase a visitor from tables, archive and kept rows of models, now; what fails is tried again.
 
     Whom several dataset groups know is erased from one of them. Exit code 1 if it is not done yet:
     a running server goes on with it.
