@@ -83,7 +83,7 @@ def test_tables_of_another_version_are_refused_in_one_line_that_says_what_to_do(
     assert isinstance(done.exception, StorageUnavailable), done.output
     assert done.exception.message == (
         f"the database sqlite:///{of_before}/{FILE} is of another version of Pawsonalize (its"
-        " tables are 0013, this version reads 0015): start with an empty data folder (--data-dir)"
+        " tables are 0013, this version reads 0017): start with an empty data folder (--data-dir)"
         " or database, and import your data again"
     )
     assert (of_before / FILE).read_bytes() == before
