@@ -90,7 +90,7 @@ def archived(data_dir: Path, events: int) -> list[dict[str, Any]]:
             archiver.archive_once()
         by_minute = _files(data_dir, events)
         begun = time.perf_counter()
-        Compaction(adapters.ledger, adapters.objects, adapters.erased_archive).compact(2 * DAY)
+        Compaction(adapters.ledger, adapters.objects).compact(2 * DAY)
         seconds = round(time.perf_counter() - begun, 1)
     compacted = _files(data_dir, events)
     return [

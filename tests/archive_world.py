@@ -50,7 +50,7 @@ class ArchiveWorld:
 
     def compaction(self, rows: int = 1_000) -> Compaction:
         """A compaction that puts so many rows into an object."""
-        return Compaction(self.ledger, self.objects, self.erased, rows)
+        return Compaction(self.ledger, self.objects, rows)
 
     def replay(self) -> None:
         """Restore what the folder holds, into this database."""

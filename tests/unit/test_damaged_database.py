@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from pawsonalize.app import opened
 from pawsonalize.cli.main import app
 from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.storage.tables import REVISION
 from tests.event_data import T0
 from tests.service_data import make_service
 from tests.training import train
@@ -84,8 +85,8 @@ def test_tables_of_another_version_are_refused_in_one_line_that_says_what_to_do(
     assert isinstance(done.exception, StorageUnavailable), done.output
     assert done.exception.message == (
         f"the database sqlite:///{of_before}/{FILE} is of another version of Pawsonalize (its"
-        " tables are 0013, this version reads {REVISION}): start with an empty data folder (--data-dir)"
-        " or database, and import your data again"
+        f" tables are 0013, this version reads {REVISION}): start with an empty data folder"
+        " (--data-dir) or database, and import your data again"
     )
     assert (of_before / FILE).read_bytes() == before
 

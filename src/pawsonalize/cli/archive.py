@@ -80,9 +80,7 @@ def compact(data_dir: DataDir = None) -> None:
     from pawsonalize.engine.upkeep.compaction import Compaction
 
     with opened(load_settings({"data_dir": data_dir})) as adapters:
-        joined = Compaction(adapters.ledger, adapters.objects, adapters.erased_archive).compact(
-            clock.now()
-        )
+        joined = Compaction(adapters.ledger, adapters.objects).compact(clock.now())
     print(f"{joined:,} objects went into larger ones")
 
 

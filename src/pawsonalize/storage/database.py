@@ -56,7 +56,6 @@ _LEAST_ROOM = 512 * 1024  # bytes; a call of a few hundred events needs about ha
 _LOG_BYTES = 64 * 1024 * 1024  # of the write-ahead log
 
 SQLITE_PRAGMAS = (
-    "PRAGMA auto_vacuum=INCREMENTAL",  # counts only before a new file has its first table
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",  # in WAL mode only FULL syncs at each commit
     "PRAGMA busy_timeout=15000",
@@ -293,6 +292,9 @@ def _opened(url: str) -> "Engine | PostgresEngines":
 
 def _set_pragmas(connection: object, _entry: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()  # type: ignore[attr-defined]  # the driver's, typed as object
+    # A file that has pages would be written to by this, and those who only read may not be able to.
+    if cursor.execute("PRAGMA page_count").fetchone() == (0,):
+        cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
     for pragma in SQLITE_PRAGMAS:
         cursor.execute(pragma)
     cursor.close()

@@ -167,13 +167,13 @@ class Impressions:
         At most so many of each.
         """
         asked = {"group": self._dataset_group, "at": at, "limit": limit}
-        found: dict[str, Impression] = {}
+        found: dict[bytes, Sequence[Any]] = {}
         for column, name in (("user_id", visitor.user_id), ("session_id", visitor.session_id)):
             if name is not None:
                 rows = self._database.rows(_PAGES_BY[column], {**asked, "visitor": name})
-                pages = (_impression(dict(zip(_NAMES, row, strict=True))) for row in rows)
-                found |= {page.recommendation_id: page for page in pages}
-        return sorted(found.values(), key=lambda page: page.as_of, reverse=True)
+                found |= {row[_ID]: row for row in rows}  # most are in both, and unpacked once
+        pages = [_impression(dict(zip(_NAMES, row, strict=True))) for row in found.values()]
+        return sorted(pages, key=lambda page: page.as_of, reverse=True)
 
     def _pages(self) -> Select[Any]:
         return select(*_BARE).where(
@@ -222,6 +222,7 @@ class Impressions:
 
 _BARE = [column for column in impressions.columns if column.key != "places"]
 _NAMES = [column.key for column in impressions.columns]
+_ID = _NAMES.index("recommendation_id")
 _PAGES_BY = {
     name: PreparedSelect(
         select(impressions)

@@ -4,6 +4,7 @@ There are many more answers than events, each with tens of places. As text a pag
 took 4.4 KB of SQLite with its indexes, and packed it takes 1.0 KB (`benchmarks.disk`).
 """
 
+import threading
 from contextlib import suppress
 from typing import Any
 
@@ -48,6 +49,16 @@ class Packer:
         return self._compress(msgspec.json.encode(value))
 
 
+class _OfThread(threading.local):
+    """A decompressor for each thread: to make one takes longer than to use it."""
+
+    def __init__(self) -> None:
+        self.decompress = zstandard.ZstdDecompressor().decompress
+
+
+_OF_THREAD = _OfThread()
+
+
 def unpacked(data: bytes) -> bytes:
     """The JSON of a packed value."""
-    return zstandard.ZstdDecompressor().decompress(data)
+    return _OF_THREAD.decompress(data)

@@ -53,6 +53,15 @@ def test_what_old_events_took_goes_back_to_the_disk(
     assert log.count() == 1_000
 
 
+def test_who_opens_a_file_does_not_wait_for_who_writes_to_it(database: Database) -> None:
+    fill(database, 10)
+    with closing(sqlite3.connect(str(database.file))) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        with closing(Database(f"sqlite:///{database.file}")) as reader:
+            assert EventLog(reader).count() == 10
+            assert size_of(reader).shrinks
+
+
 def test_a_little_free_space_is_left_for_the_next_day(database: Database) -> None:
     fill(database)
     LogStart(database).forget(200, 99_999)

@@ -13,15 +13,7 @@ from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import CorruptArtefact, NotFound
 from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.upkeep.archived_rows import (
-    ObjectName,
-    decode,
-    digest,
-    encode,
-    join,
-    key_of,
-)
-from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
+from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest, join, key_of
 from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
 
 ROWS_PER_OBJECT = 100_000
@@ -38,13 +30,11 @@ class Compaction:
         self,
         ledger: ArchiveLedger,
         objects: ObjectStore,
-        erased: ErasedArchive,
         rows_per_object: int = ROWS_PER_OBJECT,
         stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         self._ledger = ledger
         self._objects = objects
-        self._erased = erased
         self._rows_per_object = rows_per_object
         self._stopped = stopped
 
@@ -124,16 +114,11 @@ class Compaction:
         return decode(name, data)
 
     def _note_changes(self, whole: Segment) -> None:
-        """An erasure may have changed the object before the ledger knew it, or not have seen it."""
+        """An erasure may have changed the object before the ledger knew it."""
         try:
             data, name = self._objects.get(whole.key), ObjectName.parse(whole.key)
         except NotFound:  # by now it is part of a larger one
             return
-        if name is None:
-            return
-        rows = decode(name, data)
-        while len(kept := self._erased.written(whole.key, len(data), rows)) < len(rows):
-            rows, data = kept, encode(kept)
-            self._objects.replace(whole.key, data)
-        if digest(data) != whole.sha256:
-            self._ledger.confirm(replace(whole, rows=len(rows), sha256=digest(data)))
+        if name is not None and digest(data) != whole.sha256:
+            rows = len(decode(name, data))
+            self._ledger.confirm(replace(whole, rows=rows, sha256=digest(data)))

@@ -1,7 +1,7 @@
 """Takes erased visitors out of the archive, object by object."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.erasures import digests_of
@@ -106,7 +106,7 @@ class ErasedArchive:
             watch("object written")
         # Also when there was nothing to erase: an earlier attempt may have ended at this line.
         sha256 = digest(data)
-        if segment is not None and segment.sha256 not in {None, sha256}:
-            self.ledger.confirm(replace(segment, rows=len(kept), sha256=sha256))
+        if segment is None or segment.sha256 not in {None, sha256}:
+            self.ledger.confirm(Segment(name.first, name.last, len(kept), name.key, sha256))
             watch("object confirmed")
         return IndexedObject(name.key, len(data), digests_of(kept))

@@ -31,9 +31,9 @@ def replay(
     ledger, objects = archive.ledger, archive.objects
     names, covered = _in_log_order(objects)
     _refuse_unless_empty(log, ledger, names)
-    ledger.note_leftovers([name.key for small in covered.values() for name in small], 0)
     # First: an object from before an erasure, out of a backup say, must not undo it.
     ReturningCopies(erasures, ErasureNotes(objects), now).look()
+    ledger.note_leftovers([name.key for small in covered.values() for name in small], 0)
     restored = 0
     for done, name in enumerate(names, start=1):
         data = objects.get(name.key)
