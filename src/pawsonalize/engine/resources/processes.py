@@ -174,6 +174,8 @@ class ChildProcesses:
         if (child := self._running.pop(name, None)) is not None:
             with suppress(subprocess.TimeoutExpired):
                 child.wait(seconds)
+            if child.stdin is not None:
+                child.stdin.close()
 
 
 class SideProcess:
