@@ -182,6 +182,7 @@ class Connection(HttpToolsProtocol):
         self.holds = 0
         self._head = 0
         self._unparsed = 0
+        self._answered: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
@@ -210,7 +211,8 @@ class Connection(HttpToolsProtocol):
         """A request begins."""
         super().on_message_begin()
         self._head = self._unparsed = 0
-        self._wait_for(Waits.HEAD)
+        if self.waits is not Waits.END:  # else it came in one piece with what was refused
+            self._wait_for(Waits.HEAD)
 
     def on_url(self, url: bytes) -> None:
         """Count what the path takes."""
@@ -264,6 +266,10 @@ class Connection(HttpToolsProtocol):
         if self.waits is not Waits.END:
             self.refuse(HTTPStatus.BAD_REQUEST, "bad_request", msg, "no HTTP")
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answered = cycle  # uvicorn's own `cycle` is the one that is received
+        super()._start_asgi_task(cycle, app)
+
     def pause_writing(self) -> None:
         """The client does not read its answer as fast as it is written."""
         super().pause_writing()
@@ -301,17 +307,26 @@ class Connection(HttpToolsProtocol):
 
     def refuse(self, status: HTTPStatus, code: str, message: str, reason: str, /) -> None:
         """Answer what is under way with an error, if nothing was answered yet, and close."""
+        if self.transport.is_closing():
+            self.cut(reason)
+            return
         CLOSED.labels(reason).inc()
+        received = self.cycle if self.waits is Waits.BODY else None
         self._wait_for(Waits.END)
         self._let_go()
-        under_way: RequestResponseCycle | None = self.cycle
-        if under_way is None or not under_way.response_started or under_way.response_complete:
-            self.transport.write(self._error(status, code, message))
-        if under_way is not None:
-            under_way.disconnected = True  # whoever still answers it answers nobody
-            under_way.message_event.set()
         # To close with something unread would take the answer back, so that is read and forgotten.
         self.flow.resume_reading()
+        answered = self._answered
+        if answered is not None and not answered.response_complete and answered is not received:
+            answered.keep_alive = False  # an earlier request: with its answer, the connection ends
+            self.pipeline.clear()
+            return
+        if received is not None:
+            received.disconnected = True  # whoever answers it answers nobody
+            received.waiting_for_100_continue = False
+            received.message_event.set()
+        if received is None or not received.response_started or received.response_complete:
+            self.transport.write(self._error(status, code, message))
         if self.transport.can_write_eof():
             self.transport.write_eof()
         else:

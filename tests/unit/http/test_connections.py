@@ -30,7 +30,7 @@ _HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: "
 
 
 async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Reads the body, and answers with its length; with 20 MB for the path /large."""
+    """Reads the body, and answers with its length; with 20 MB for /large, later for /slow."""
     size, more = 0, True
     while more:
         message = await receive()
@@ -38,6 +38,7 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
             return
         size += len(message["body"])
         more = message["more_body"]
+    await asyncio.sleep(0.2 if scope["path"] == "/slow" else 0)
     body = b"x" * 20_000_000 if scope["path"] == "/large" else b"%d" % size
     headers = [(b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -216,5 +217,20 @@ def test_requests_one_after_the_other_and_in_one_piece_are_all_answered() -> Non
             head = await reader.readuntil(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 200 OK")
             assert await reader.readexactly(1) == b"%d" % size
+
+    serving(scenario)
+
+
+def test_what_follows_a_request_and_is_refused_takes_nothing_from_its_answer() -> None:
+    async def scenario(connected: Any) -> None:
+        for following in (
+            b"this is no HTTP\r\n\r\n",
+            _GET[:-2] + b"a: " + b"x" * 3000 + b"\r\n\r\n",
+        ):
+            client = await connected()
+            client[1].write(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n" + following)
+            told = await end(client)
+            assert told.startswith(b"HTTP/1.1 200 OK\r\n")
+            assert told.count(b"HTTP/1.1") == 1
 
     serving(scenario)

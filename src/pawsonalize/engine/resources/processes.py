@@ -74,11 +74,11 @@ def _take(path: Path, patience: float) -> int | None:
         os.close(descriptor)
 
 
-_GRACE_SECONDS = 1.0
+_GRACE_SECONDS = 0.7
 
 
 def end_after(wait: Callable[[], object]) -> None:
-    """End this process when `wait` has returned in a thread: by SIGTERM, after a second anyhow.
+    """End this process when `wait` has returned in a thread: by SIGTERM, within a second anyhow.
 
     `wait` waits for the process that this one belongs to. If it was killed, it told nobody.
     """
@@ -174,6 +174,8 @@ class ChildProcesses:
         if (child := self._running.pop(name, None)) is not None:
             with suppress(subprocess.TimeoutExpired):
                 child.wait(seconds)
+            if child.stdin is not None:
+                child.stdin.close()
 
 
 class SideProcess:
