@@ -34,7 +34,12 @@ def events_of(world: ArchiveWorld, days: int = DAYS) -> EventRetention:
 
 
 def archive_of(world: ArchiveWorld, days: int) -> ArchiveRetention:
-    return ArchiveRetention(world.log, world.ledger, days)
+    return ArchiveRetention(world.log, world.start, world.ledger, days)
+
+
+def bound(world: ArchiveWorld) -> set[str]:
+    with world.database.reading() as connection:
+        return set(connection.scalars(select(sessions.c.session_id)))
 
 
 def offsets(world: ArchiveWorld) -> list[int]:
@@ -207,11 +212,25 @@ def test_a_session_is_its_users_as_long_as_an_event_of_it_is_left(world: Archive
     )
     world.archiver.archive_once()
     assert events_of(world).forget_old(LATER + DAY) == 4
-    with world.database.reading() as connection:
-        bound = set(connection.scalars(select(sessions.c.session_id)))
-    assert bound == {"again", "kept"}
+    assert bound(world) == {"again", "kept"}
     seen = world.log.history(Visitor("ann"), HistoryQuery(limit=9))
     assert {row.event.event_id for row in seen} == {"e5", "e6"}
+
+
+def test_whose_an_archived_session_is_stays_known_to_who_is_erased_later(
+    world: ArchiveWorld,
+) -> None:
+    """Its first events do not name the user, in the archive either."""
+    world.log.append([received(1, 0, user_id=None, session_id="late")])
+    world.log.append([received(2, 1, user_id="ann", session_id="late")])
+    world.log.append([received(3, 5 * DAY, user_id="ann", session_id="other")])
+    world.archiver.archive_once()
+    assert events_of(world).forget_old(LATER + DAY) == 2
+    assert bound(world) == {"late", "other"}
+    archive_of(world, 9).forget_old(MIDNIGHT + (9 + 365) * DAY)
+    assert bound(world) == {"late", "other"}
+    archive_of(world, 9).forget_old(MIDNIGHT + (9 + 365) * DAY + HOUR)
+    assert bound(world) == {"other"}
 
 
 def test_readers_of_the_log_go_on_from_where_they_were(world: ArchiveWorld) -> None:

@@ -50,7 +50,7 @@ def _deletions(
     yield "delete old answers", answers.forget_old
     events = EventRetention(log, start, ledger, objects, settings.event_days, stopped)
     yield "let old events leave the table", events.forget_old
-    archived = ArchiveRetention(log, ledger, settings.archive_days)
+    archived = ArchiveRetention(log, start, ledger, settings.archive_days)
     yield "delete old archive objects", archived.forget_old
     compaction = Compaction(ledger, objects, stopped=stopped)
     yield "compact the archive", partial(compaction.compact, at_most=_DAYS_AT_ONCE)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, delete, exists, select
+from sqlalchemy import ColumnElement, Connection, delete, exists, select, update
 
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import in_parts, upsert
@@ -21,11 +21,17 @@ class LogStart:
     def forget(self, through: int, limit: int) -> int:
         """Delete the oldest events up to the offset, at most so many; returns how many.
 
-        A session of which no event is left is bound to nobody any more.
+        A session of which no event is left is bound to nobody any more, unless the archive has
+        events of it that do not name its user: who is erased later is erased from those, too.
         """
         with self._database.writing() as connection:
             oldest = (
-                select(events.c.offset, events.c.dataset_group, events.c.session_id)
+                select(
+                    events.c.offset,
+                    events.c.dataset_group,
+                    events.c.session_id,
+                    events.c.user_id.is_(None).label("is_anonymous"),
+                )
                 .where(events.c.offset <= through)
                 .order_by(events.c.offset)
                 .limit(limit)
@@ -35,12 +41,24 @@ class LogStart:
             if last > forgotten_through(connection):
                 upsert(connection, log_marks, [{"name": _FORGOTTEN, "offset": last}])
             connection.execute(delete(events).where(events.c.offset <= last))
-            named = {(row.dataset_group, row.session_id) for row in rows if row.session_id}
-            for group in {group for group, _ in named}:
-                ids = sorted(session for of, session in named if of == group)
-                for part in in_parts(ids):
+            named = {
+                (row.dataset_group, row.session_id, row.is_anonymous)
+                for row in rows
+                if row.session_id
+            }
+            for group in {group for group, _, _ in named}:
+                anonymous = sorted(name for of, name, is_one in named if of == group and is_one)
+                for part in in_parts(anonymous):
+                    _mark(connection, group, part)
+                for part in in_parts(sorted({name for of, name, _ in named if of == group})):
                     _release(connection, group, part)
         return len(rows)
+
+    def release_archived(self, bound_before: int) -> int:
+        """Forget whose archived sessions are that were bound before then; returns how many."""
+        with self._database.writing() as connection:
+            old = sessions.c.is_archived & (sessions.c.bound_at < bound_before) & ~_has_events()
+            return connection.execute(delete(sessions).where(old)).rowcount
 
 
 def forgotten_through(connection: Connection) -> int:
@@ -48,20 +66,29 @@ def forgotten_through(connection: Connection) -> int:
     return connection.scalar(_MARK) or 0
 
 
+def _mark(connection: Connection, group: str, session_ids: Sequence[str]) -> None:
+    """Note that the archive has events of these sessions that do not name their user."""
+    these = (sessions.c.dataset_group == group, sessions.c.session_id.in_(session_ids))
+    connection.execute(update(sessions).where(*these).values(is_archived=True))
+
+
 def _release(connection: Connection, group: str, session_ids: Sequence[str]) -> None:
-    """Forget whose sessions these are, unless an event of theirs is left."""
+    """Forget whose sessions these are, unless an event of theirs is left, or in the archive."""
+    connection.execute(
+        delete(sessions).where(
+            sessions.c.dataset_group == group,
+            sessions.c.session_id.in_(session_ids),
+            ~sessions.c.is_archived,
+            ~_has_events(),
+        )
+    )
+
+
+def _has_events() -> ColumnElement[bool]:
     same = (
         events.c.session_id == sessions.c.session_id,
         events.c.dataset_group == sessions.c.dataset_group,
     )
     # Two questions, since each has an index.
     with_user = exists().where(*same, events.c.user_id == sessions.c.user_id)
-    anonymous = exists().where(*same, events.c.user_id.is_(None))
-    connection.execute(
-        delete(sessions).where(
-            sessions.c.dataset_group == group,
-            sessions.c.session_id.in_(session_ids),
-            ~with_user,
-            ~anonymous,
-        )
-    )
+    return with_user | exists().where(*same, events.c.user_id.is_(None))

@@ -12,13 +12,14 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 
 metadata = MetaData()
 
-REVISION = "0018"
+REVISION = "0019"
 """The newest of `migrations/versions`, which leads to these tables."""
 
 # SQLite counts rows itself only in a column that is literally INTEGER.
@@ -84,6 +85,8 @@ sessions = Table(
     Column("session_id", Text, primary_key=True),
     Column("user_id", Text, nullable=False),
     Column("bound_at", BigInteger, nullable=False),
+    # Whether events without the user have left for the archive: then whose they are is kept.
+    Column("is_archived", Boolean, nullable=False, server_default=false()),
 )
 # Holds all that a history reads of a user's sessions, so the table itself is not read.
 Index(

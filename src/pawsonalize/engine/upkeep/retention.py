@@ -16,6 +16,7 @@ from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import Impressions
 from pawsonalize.storage.log_start import LogStart
 
+_YEAR = 365  # days; no session is used for longer
 _AT_ONCE = 2_000  # in one transaction, so that events wait for none of them
 
 log = structlog.get_logger()
@@ -92,10 +93,12 @@ class EventRetention:
 class ArchiveRetention:
     """Lets the archive's objects go whose events were received more than `days` ago.
 
-    0 keeps them for ever. No object goes while an event of it is in the table.
+    0 keeps them for ever. No object goes while an event of it is in the table. Whose a
+    session is of which it has events stays known for another year.
     """
 
     log: EventLog
+    start: LogStart
     ledger: ArchiveLedger
     days: int
 
@@ -111,6 +114,7 @@ class ArchiveRetention:
                 break
             self.ledger.drop(segment, now)
             dropped += 1
+        self.start.release_archived(now - (self.days + _YEAR) * DAY)
         if dropped:
             log.info("old archive objects let go", count=dropped, days=self.days)
         return dropped
