@@ -147,8 +147,9 @@ def _as_folder_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StorageUnavailable(
-            f"the archive cannot be used at {path} ({error.strerror}): check that its disk has"
-            " space and its folder is writable"
+            f"the archive cannot be used ({error.strerror}): check that its disk has space and its"
+            " folder is writable",
+            detail=str(path),
         ) from error
 
 
@@ -228,8 +229,8 @@ def _as_storage_errors() -> Iterator[None]:
         yield
     except (BaseError, OSError) as error:
         raise StorageUnavailable(
-            f"the archive did not answer ({_brief(error)}): check its address, credentials and"
-            " network"
+            "the archive did not answer: check its address, credentials and network",
+            detail=_brief(error),
         ) from error
 
 

@@ -47,7 +47,9 @@ class ArtefactStore:
         except OSError as error:
             if (self._root / name).is_dir():
                 raise Conflict(f"there is a model named {name} already") from error
-            raise StorageUnavailable(f"the model cannot be written: {error}") from error
+            raise StorageUnavailable(
+                f"the model cannot be written ({error.strerror})", detail=str(error)
+            ) from error
         return name
 
     def load(self, location: str) -> tuple[ModelCard, Arrays]:
@@ -98,7 +100,9 @@ class ArtefactStore:
             with _draft(self._root) as draft:
                 (self._root / location).rename(draft / location)
         except OSError as error:
-            raise StorageUnavailable(f"the model cannot be deleted: {error}") from error
+            raise StorageUnavailable(
+                f"the model cannot be deleted ({error.strerror})", detail=str(error)
+            ) from error
 
     def sweep(self) -> int:
         """Delete what writers left that died halfway; returns how many.
