@@ -103,34 +103,21 @@ class KeptRows:
         """The last so many rows, and the names that they use."""
         if count >= len(self):
             return self
-        last = slice(len(self) - count, len(self))
-        visitors, visitor = _recoded(self.visitors, self.visitor[last])
-        item_ids, item = _recoded(self.item_ids, self.item[last])
-        event_types, event_type = _recoded(self.event_types, self.event_type[last])
-        told, said = _recoded(self.told, self.said[last])
-        columns = (visitor, item, event_type, self.time[last], self.value[last], said)
-        return KeptRows(visitors, item_ids, event_types, told, *columns)
+        return self._taken(slice(len(self) - count, len(self)))
 
     def without(self, visitors: Collection[str]) -> "KeptRows":
         """The rows but for those of these visitors, named by digests: as if they had never been."""
         gone = np.array([name in visitors for name in self.visitors], np.bool_)
-        kept = ~gone[self.visitor] if len(gone) else np.ones(len(self), np.bool_)
-        names, visitor = _recoded(self.visitors, self.visitor[kept])
-        items, item = _recoded(self.item_ids, self.item[kept])
-        types, event_type = _recoded(self.event_types, self.event_type[kept])
-        told, said = _recoded(self.told, self.said[kept])
-        return KeptRows(
-            names,
-            items,
-            types,
-            told,
-            visitor,
-            item,
-            event_type,
-            self.time[kept],
-            self.value[kept],
-            said,
-        )
+        return self._taken(~gone[self.visitor] if len(gone) else slice(None))
+
+    def _taken(self, rows: slice | NDArray[np.bool_]) -> "KeptRows":
+        """Some of the rows, and the names that they use."""
+        visitors, visitor = _recoded(self.visitors, self.visitor[rows])
+        item_ids, item = _recoded(self.item_ids, self.item[rows])
+        event_types, event_type = _recoded(self.event_types, self.event_type[rows])
+        told, said = _recoded(self.told, self.said[rows])
+        columns = (visitor, item, event_type, self.time[rows], self.value[rows], said)
+        return KeptRows(visitors, item_ids, event_types, told, *columns)
 
     def sent_by(self, moment: int) -> Iterator[TrainingRow]:
         """The rows with `sent_at <= moment`, each visitor under their digest."""
