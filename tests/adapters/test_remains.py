@@ -1,6 +1,8 @@
 """What deleted rows leave in the files of a database is found, and removed."""
 
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,8 @@ import pytest
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.remains import gaps, remove_remains
+from pawsonalize.storage.gaps import gaps
+from pawsonalize.storage.remains import remove_remains
 from tests.erasing import erase_users
 from tests.event_data import event
 
@@ -88,6 +91,30 @@ def test_a_copy_that_sqlite_left_is_removed_if_it_names_somebody_erased_or_names
     assert in_files(file) == left
     assert EventLog(database).count() == 50
     database.close()
+
+
+# The bytes by which SQLite holds a file that it has open: another process must not get them.
+GET_HELD = """
+import fcntl, sys
+with open(sys.argv[1], "r+b") as file:
+    fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 510, 0x40000002)
+"""
+
+
+def is_held(file: Path) -> bool:
+    got = subprocess.run([sys.executable, "-c", GET_HELD, str(file)], check=False, stderr=-3)
+    return got.returncode != 0
+
+
+def test_to_look_for_remains_takes_no_lock_from_sqlite(file: Path) -> None:
+    """Without its locks it is not alone when it believes to be, and the file is damaged."""
+    database = Database(f"sqlite:///{file}")
+    EventLog(database).append([event("1", user="bob")])
+    assert is_held(file)
+    remove_remains(database, {GONE})
+    assert is_held(file)
+    database.close()
+    assert not is_held(file)
 
 
 def test_of_very_many_names_none_is_looked_for_and_any_gap_counts(file: Path) -> None:

@@ -1,15 +1,15 @@
 """What deleted rows may leave behind in the files of a database, and how it is removed."""
 
-import re
-from collections.abc import Collection, Iterator
+import json
+import subprocess
+import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.storage.database import Database
+from pawsonalize.storage.gaps import FREE, HELD
 
-_MOST_NAMES = 1_000  # that are looked for one by one
-_HEADER = 100  # bytes of the first page, before its own header
-_LEAF, _INTERIOR = (10, 13), (2, 5)
 _SWEPT = ("events", "sessions", "users", "impressions", "erased_visitors")
 
 
@@ -40,35 +40,12 @@ def _may_remain(file: Path, names: Collection[str] | None) -> bool:
         return True
     if not names:
         return False
-    if len(names) > _MOST_NAMES:
-        return any(gaps(file))
-    found = re.compile(b"|".join(re.escape(name.encode()) for name in sorted(names)))
-    return any(found.search(gap) for gap in gaps(file))
-
-
-def gaps(file: Path) -> Iterator[bytes]:
-    """The parts of the pages of a SQLite file that hold no row and are not blank.
-
-    See "B-tree Pages" in SQLite's description of its file format.
-    """
-    with file.open("rb") as pages:
-        size = int.from_bytes(pages.read(_HEADER)[16:18], "big")
-        size = 65_536 if size == 1 else size
-        pages.seek(0)
-        start = _HEADER
-        while len(page := pages.read(size)) == size:
-            gap = _gap(page, start)
-            if gap.strip(b"\0"):
-                yield gap
-            start = 0
-
-
-def _gap(page: bytes, start: int) -> bytes:
-    """Between the list of cells and the cells; nothing for a page of another kind."""
-    kind = page[start]
-    if kind not in _LEAF and kind not in _INTERIOR:
-        return b""
-    header = 8 if kind in _LEAF else 12
-    cells = int.from_bytes(page[start + 3 : start + 5], "big")
-    content = int.from_bytes(page[start + 5 : start + 7], "big") or 65_536
-    return page[start + header + 2 * cells : content]
+    done = subprocess.run(  # noqa: S603 - our own module
+        [sys.executable, "-m", "pawsonalize.storage.gaps", str(file)],
+        input=json.dumps(sorted(names)).encode(),
+        stdout=subprocess.DEVNULL,
+        check=False,
+    )
+    if done.returncode not in {HELD, FREE}:
+        raise StorageUnavailable("the database's file was not searched: it is tried again")
+    return done.returncode == HELD
