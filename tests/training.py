@@ -44,4 +44,7 @@ def let_trainings_end(trainings: TrainingProcesses, settings: Settings) -> None:
     """Wait until their processes, whose versions may be ready already or deleted, are gone."""
     while any(is_held(lock) for lock in settings.trainings_dir.glob("*.lock")):
         time.sleep(0.01)
+    # A process lets go of its lock a moment before it is gone.
+    for child in list(trainings._children._running.values()):
+        child.wait(60)
     trainings.alive("nobody")  # lets go of those that ended

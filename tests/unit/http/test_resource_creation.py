@@ -14,7 +14,7 @@ from pawsonalize.app import opened
 from pawsonalize.app.asgi import build_app
 from tests.event_data import T0
 from tests.service_data import client_of, make_service
-from tests.training import train
+from tests.training import let_trainings_end, train
 from tests.unit.http.conftest import error_of
 
 GROUP = "shelter-b"
@@ -29,10 +29,12 @@ SOLUTION = {"name": "cats", "datasetGroup": GROUP, "recipe": "popularity-count"}
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[TestClient]:
     settings = make_service(tmp_path / "data", train=False)
-    with client_of(build_app(settings), raise_server_exceptions=False) as client:
+    app = build_app(settings)
+    with client_of(app, raise_server_exceptions=False) as client:
         client.app_state["settings"] = settings
         make(client, "dataset-groups", name=GROUP)
         yield client
+        let_trainings_end(app.state.services.trainings, settings)
 
 
 def make(client: TestClient, what: str, **asked: Any) -> dict[str, Any]:
