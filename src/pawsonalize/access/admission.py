@@ -2,16 +2,16 @@
 
 import hmac
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from threading import Lock
 
 from starlette.datastructures import Headers
 
 from pawsonalize.access.origins import foreign_origin
 from pawsonalize.access.rates import Rates
 from pawsonalize.access.visitor_tokens import read_visitor_token
-from pawsonalize.domain.errors import Forbidden, Unauthenticated
-from pawsonalize.engine.resources.access_keys import AccessKey, AccessKeys, Scope
+from pawsonalize.domain.errors import Forbidden, NotFound, Unauthenticated
+from pawsonalize.engine.resources.access_keys import SITE, AccessKey, AccessKeys, Scope
 from pawsonalize.engine.resources.cached_lookup import CachedLookup
 
 VISITOR_HEADER = "Pawsonalize-Visitor"
@@ -24,6 +24,8 @@ class Caller:
 
     key_id: str | None = None
     """None: anybody, where no key is required."""
+    scopes: frozenset[Scope] = frozenset()
+    """Of the key; where none is required, all."""
     is_page: bool = False
     """A browser with a key that everybody can read: trusted with its own session alone."""
     user_id: str | None = None
@@ -62,7 +64,6 @@ class Admission:
         self._found = CachedLookup(keys.find, now)
         self._origins = CachedLookup[None, frozenset[str]](lambda _: self._all_origins(), now)
         self._uses: dict[str, int] = {}
-        self._lock = Lock()
 
     def admit(self, call: Call) -> Caller:
         """Who calls.
@@ -79,7 +80,9 @@ class Admission:
                     " pawsonalize keys create --scope browser --origin ORIGIN",
                     code="foreign_origin",
                 )
-            if not call.allowed or not self.required:
+            if not self.required:
+                return Caller(scopes=frozenset(Scope))
+            if not call.allowed:
                 return Caller()
             raise Unauthenticated(
                 "this needs a key: send Authorization: Bearer KEY.SECRET"
@@ -98,15 +101,7 @@ class Admission:
         user_id = None
         if (signed := call.headers.get(VISITOR_HEADER)) is not None:
             user_id = read_visitor_token(signed, self._signing_secret, self._now())
-        return Caller(key.name, scopes == {Scope.BROWSER}, user_id)
-
-    def is_admitted(self, call: Call) -> bool:
-        """Whether the call brings a key for it, or needs none; nobody is told why not."""
-        try:
-            self.admit(call)
-        except (Unauthenticated, Forbidden):
-            return False
-        return True
+        return Caller(key.name, frozenset(key.scopes), scopes == {Scope.BROWSER}, user_id)
 
     def known_origins(self) -> frozenset[str]:
         """Every origin whose pages have a key."""
@@ -119,10 +114,9 @@ class Admission:
 
     def store_uses(self) -> None:
         """Store when keys were last used, so that unused ones can be found."""
-        with self._lock:
-            uses, self._uses = self._uses, {}
+        uses, self._uses = self._uses, {}
         for key_id, at in uses.items():
-            if self._keys.find(key_id) is not None:
+            with suppress(NotFound):  # it was taken back since
                 self._keys.note_use(key_id, at)
 
     def _key(self, token: str) -> AccessKey:
@@ -142,8 +136,7 @@ class Admission:
         found = self._found.find(key_id)
         if found is None or found[0].is_expired(self._now()):
             return None
-        signs = {Scope.SITE, Scope.OPERATOR}.intersection(found[0].scopes)
-        return found[1] if signs else None
+        return None if SITE.isdisjoint(found[0].scopes) else found[1]
 
     def _all_origins(self) -> frozenset[str]:
         return frozenset(origin for key in self._keys.all() for origin in key.origins)

@@ -43,7 +43,7 @@ def read_visitor_token(token: str, secret_of: Callable[[str], str | None], now: 
 def _check_end(end: object, now: int) -> None:
     if not isinstance(end, int | float):
         raise _refused("exp must be a number of seconds since 1970")
-    if end * SECOND <= now - _SKEW_SECONDS * SECOND:
+    if not end * SECOND > now - _SKEW_SECONDS * SECOND:  # JSON's NaN is neither
         raise _refused("it has expired: let your server sign a new one")
     if end * SECOND > now + _LONGEST + _SKEW_SECONDS * SECOND:
         raise _refused("it is good for more than a day: sign it for an hour, and anew when needed")

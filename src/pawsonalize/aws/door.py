@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from pawsonalize.access.auditing import ANYBODY_CALLED, note
 from pawsonalize.aws.operations.catalogue import HANDLERS
 from pawsonalize.aws.protocol.errors import (
     UNKNOWN_OPERATION,
@@ -71,7 +72,7 @@ async def answer(request: Request) -> Response:
 
 async def _answered(services: AwsServices, operation: AwsOperation, request: Request) -> bytes:
     body = await read_bounded(request.stream(), services.max_body_bytes)
-    who = "anybody"
+    who = ANYBODY_CALLED
     if services.signatures is not None:
         signed = _as_signed(request, body)
         who = await services.read(services.signatures.check, signed, ACCESS[operation.service])
@@ -86,8 +87,8 @@ async def _answered(services: AwsServices, operation: AwsOperation, request: Req
         outcome = fault_of(error, operation).name
         raise
     finally:
-        action = AuditEntry(services.now(), who, operation.name, _target(members), outcome)
-        await run_in_threadpool(services.audit.add, action)
+        entry = AuditEntry(services.now(), who, operation.name, _target(members), outcome)
+        await note(services.audit, entry)
 
 
 async def _handled(

@@ -76,7 +76,6 @@ def compact(data_dir: DataDir = None) -> None:
 
     Example: pawsonalize archive compact
     """
-    from pawsonalize import clock
     from pawsonalize.engine.upkeep.compaction import Compaction
 
     with opened(load_settings({"data_dir": data_dir})) as adapters:

@@ -9,6 +9,8 @@ import typer
 
 from pawsonalize import clock
 from pawsonalize.cli.options import DataDir, Json, command_group, running_command
+from pawsonalize.cli.terminal import say
+from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.times import iso
 from pawsonalize.settings import load_settings
 
@@ -20,7 +22,7 @@ app = command_group("The audit log: who changed what.")
 # Commands that only look, and those that the service itself runs.
 _LOOKS = frozenset({"ls", "show", "feeds", "exposure", "verify", "doctor", "evaluate", "outcomes"})
 _OWN = frozenset({"train-version", "refresh", "follow-latest", "work", "runs watch"})
-_PERSONAL = frozenset({"users", "erasures"})  # what is named after them is a visitor
+_OF_FILES = frozenset({"animals import", "animals watch"})  # a path may name a person
 
 
 @app.command("ls")
@@ -60,7 +62,10 @@ def audited(adapters: "Adapters") -> Iterator[None]:
         from pawsonalize.storage.audit import AuditEntry
 
         what, target = command
-        adapters.audit.add(AuditEntry(clock.now(), "command line", what, target, outcome))
+        try:
+            adapters.audit.add(AuditEntry(clock.now(), "command line", what, target, outcome))
+        except PawsonalizeError as error:  # what was done stays done
+            say(f"not in the audit log: {error.message}", "yellow")
 
 
 def _command() -> tuple[str, str | None] | None:
@@ -71,5 +76,5 @@ def _command() -> tuple[str, str | None] | None:
     words, given = running
     if words in _OWN or words.rpartition(" ")[2] in _LOOKS:
         return None
-    is_named = given and not given[0].startswith("-") and words.partition(" ")[0] not in _PERSONAL
+    is_named = given and not given[0].startswith("-") and words not in _OF_FILES
     return words, given[0] if is_named else None

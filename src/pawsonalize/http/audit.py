@@ -1,11 +1,10 @@
 """GET /v1/audit, and the noting of what was done by other operations."""
 
 import msgspec
-import structlog
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pawsonalize.access.auditing import ANYBODY_CALLED, note
 from pawsonalize.domain.errors import InvalidInput, PawsonalizeError
 from pawsonalize.domain.times import iso
 from pawsonalize.http.callers import caller_of
@@ -16,8 +15,6 @@ from pawsonalize.storage.audit import AuditEntry
 _DEFAULT_LIMIT = 50
 _MAX_LIMIT = 500
 _NAMES = ("name", "run_id", "animal_id")  # of a path; ids of visitors are not noted
-
-log = structlog.get_logger()
 
 
 class AuditedAction(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -60,10 +57,7 @@ async def get_audit(request: Request) -> Response:
 
 
 async def note_action(request: Request, what: str, result: Response | PawsonalizeError) -> None:
-    """Note what was done, and how it ended.
-
-    It is done by now: where it cannot be noted, the log of the server has it.
-    """
+    """Note what was done, and how it ended."""
     services: Services = request.app.state.services
     path = request.path_params
     target = next((str(path[name]) for name in _NAMES if name in path), None)
@@ -72,12 +66,8 @@ async def note_action(request: Request, what: str, result: Response | Pawsonaliz
     else:
         outcome = str(result.status_code)
         target = target or _name_in(bytes(result.body))
-    who = caller_of(request).key_id or "anybody"
-    action = AuditEntry(services.now(), who, what, target, outcome)
-    try:
-        await run_in_threadpool(services.audit.add, action)
-    except PawsonalizeError as error:
-        log.error("not in the audit log", who=who, what=what, target=target, reason=error.message)
+    who = caller_of(request).key_id or ANYBODY_CALLED
+    await note(services.audit, AuditEntry(services.now(), who, what, target, outcome))
 
 
 def _name_in(body: bytes) -> str | None:

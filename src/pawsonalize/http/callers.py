@@ -14,14 +14,14 @@ async def admit(request: Request, allowed: frozenset[Scope]) -> None:
     """Note who calls, for `caller_of`; raises what `Admission.admit` raises."""
     services: Services = request.app.state.services
     admission: Admission = request.app.state.admission
-    request.state.caller = await services.read(admission.admit, _call(request, allowed))
+    client = "" if request.client is None else request.client.host
+    call = Call(request.headers, client, allowed)
+    request.state.caller = await services.read(admission.admit, call)
 
 
-async def is_monitor(request: Request) -> bool:
+def is_monitor(request: Request) -> bool:
     """Whether who calls may know how the service is."""
-    services: Services = request.app.state.services
-    admission: Admission = request.app.state.admission
-    return await services.read(admission.is_admitted, _call(request, MONITOR))
+    return not MONITOR.isdisjoint(caller_of(request).scopes)
 
 
 def caller_of(request: Request) -> Caller:
@@ -51,8 +51,3 @@ SIGN_IT = (
     "a page may name a user only with that user's token, signed by your server, in the header"
     " Pawsonalize-Visitor: send it, or a sessionId alone"
 )
-
-
-def _call(request: Request, allowed: frozenset[Scope]) -> Call:
-    client = "" if request.client is None else request.client.host
-    return Call(request.headers, client, allowed)

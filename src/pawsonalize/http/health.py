@@ -64,7 +64,7 @@ async def get_readyz(request: Request) -> Response:
     entries = await services.read(services.directory.entries)
     orders = await services.read(services.individuals.can_order, services.now())
     found = readiness(services.runtime, entries, orders_animals=orders)
-    if not await is_monitor(request):
+    if not is_monitor(request):
         return json_response(ReadinessAnswer("ready", None, found.message, []))
     campaigns = [
         CampaignReadiness(one.name, one.dataset_group, one.campaign.solution_version)

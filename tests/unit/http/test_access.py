@@ -1,5 +1,6 @@
 """Who may do what: every operation, every scope."""
 
+import math
 from collections.abc import Iterator
 
 import jwt
@@ -8,11 +9,13 @@ from starlette.testclient import TestClient
 
 from pawsonalize import clock
 from pawsonalize.app.asgi import build_app
+from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.http.operation import Operation
 from pawsonalize.http.operations import OPERATIONS
 from pawsonalize.settings import Settings
+from pawsonalize.storage.audit import AuditEntry, AuditLog
 from tests.service_data import CATS, client_of, make_key, make_service, view
 from tests.unit.http.conftest import error_of
 
@@ -99,7 +102,7 @@ def bearer(key: str, **more: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}", **more}
 
 
-def signed(site_key: str, user: str, seconds: int = 3600) -> dict[str, str]:
+def signed(site_key: str, user: str, seconds: float = 3600) -> dict[str, str]:
     """The header that a site's server makes for its visitor."""
     key_id, _, secret = site_key.partition(".")
     claims = {"sub": user, "exp": clock.now() // SECOND + seconds}
@@ -211,6 +214,8 @@ def test_a_visitors_token_must_be_signed_by_a_site_and_good_now(
         signed(keys[Scope.SITE].replace(".", ".x"), "seed 1"),
         signed(keys[Scope.SITE], "seed 1", seconds=-120),
         signed(keys[Scope.SITE], "seed 1", seconds=2 * 24 * 3600),
+        signed(keys[Scope.SITE], "seed 1", seconds=math.nan),
+        signed(keys[Scope.SITE], "seed 1", seconds=math.inf),
         signed(ended, "seed 1"),
     ):
         page = bearer(keys[Scope.BROWSER], **token)
@@ -307,6 +312,18 @@ def test_what_operators_change_is_in_the_audit_log(
     older = client.get(f"/v1/audit?cursor={page['nextCursor']}", headers=operator).json()
     assert created not in older["actions"]
     assert "secret name" not in client.get("/v1/audit?limit=500", headers=operator).text
+
+
+def test_what_is_done_is_answered_even_where_it_cannot_be_noted(
+    client: TestClient, keys: dict[Scope, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def add(_log: AuditLog, _entry: AuditEntry) -> None:
+        raise StorageUnavailable("the disk is full")
+
+    monkeypatch.setattr(AuditLog, "add", add)
+    control = bearer(keys[Scope.CONTROL_PLANE])
+    made = client.post("/v1/dataset-groups", json={"name": "unnoted"}, headers=control)
+    assert made.status_code == 201
 
 
 def test_nothing_of_this_machine_needs_a_key_by_default() -> None:
