@@ -87,8 +87,8 @@ def test_nothing_leaves_the_table_that_the_archive_does_not_hold_until_it_is_men
         with pytest.raises(CorruptArtefact, match=f"{key}.*archive mend"):
             events_of(world).forget_old(LATER + DAY)
         assert offsets(world) == [4, 5, 6, 7, 8, 9]
-    assert mend(world.log, world.ledger, world.objects) == [key]
-    assert mend(world.log, world.ledger, world.objects) == []
+    assert mend(world.log, world.erased) == [key]
+    assert mend(world.log, world.erased) == []
     assert world.findings() == []
     assert events_of(world).forget_old(LATER + DAY) == 6
     assert world.replayed() == everything

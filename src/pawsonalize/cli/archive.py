@@ -92,7 +92,7 @@ def mend(data_dir: DataDir = None) -> None:
     from pawsonalize.engine.upkeep.mending import mend as mend_archive
 
     with opened(load_settings({"data_dir": data_dir})) as adapters:
-        for key in mend_archive(adapters.log, adapters.ledger, adapters.objects):
+        for key in mend_archive(adapters.log, adapters.erased_archive):
             print(key)
 
 

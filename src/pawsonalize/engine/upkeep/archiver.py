@@ -6,12 +6,10 @@ makes the same bytes. So several servers may archive at once: only one plan wins
 same objects.
 """
 
-from dataclasses import replace
-
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import Conflict
 from pawsonalize.domain.events import LoggedEvent
-from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest, encode, segments_of
+from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, encode, segments_of
 from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
 from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
 from pawsonalize.storage.event_log import EventLog
@@ -61,13 +59,7 @@ class Archiver:
         except Conflict as error:
             data = self._objects.get(segment.key)
             rows = self._held(segment.key, data, rows, error)
-        self._ledger.confirm(replace(segment, rows=len(rows), sha256=digest(data)))
-        # Whoever was erased since the rows were read is in the object, perhaps unseen.
-        while len(kept := self._erased.written(segment.key, len(data), rows)) < len(rows):
-            rows, data = kept, encode(kept)
-            self._objects.replace(segment.key, data)
-            self._ledger.confirm(replace(segment, rows=len(rows), sha256=digest(data)))
-        return len(rows)
+        return self._erased.confirm(segment, rows, data)
 
     def _held(
         self, key: str, data: bytes, rows: list[LoggedEvent], error: Conflict

@@ -1,7 +1,7 @@
 """Takes erased visitors out of the archive, object by object."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.erasures import digests_of
@@ -52,6 +52,19 @@ class ErasedArchive:
         """
         self.index.put([IndexedObject(key, size, digests_of(rows))])
         return self.without_erased(rows)
+
+    def confirm(self, segment: Segment, rows: Sequence[LoggedEvent], data: bytes) -> int:
+        """Note a segment's object as it was written; returns how many rows it has in the end.
+
+        Whoever was erased since the rows were read is in it, perhaps unseen, and is taken out.
+        """
+        while True:
+            self.ledger.confirm(replace(segment, rows=len(rows), sha256=digest(data)))
+            kept = self.written(segment.key, len(data), rows)
+            if len(kept) == len(rows):
+                return len(rows)
+            rows, data = kept, encode(kept)
+            self.objects.replace(segment.key, data)
 
     def without_erased(self, rows: Sequence[LoggedEvent]) -> list[LoggedEvent]:
         """The rows that no erasure covers; costs one look if they are newer than any."""

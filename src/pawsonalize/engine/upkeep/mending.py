@@ -1,30 +1,29 @@
 """Writes objects of the archive again that are missing or damaged, as long as the log has them."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
-from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.events import LoggedEvent
-from pawsonalize.engine.upkeep.archived_rows import digest, join
+from pawsonalize.engine.upkeep.archived_rows import encode
+from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
 from pawsonalize.engine.upkeep.verification import differences
-from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
+from pawsonalize.storage.archive_ledger import Segment
 from pawsonalize.storage.event_log import EventLog
 
 _PAGE = 10_000
 
 
-def mend(log: EventLog, ledger: ArchiveLedger, objects: ObjectStore) -> list[str]:
+def mend(log: EventLog, archive: ErasedArchive) -> list[str]:
     """Write them again from the log; returns their keys. Those that began to leave it stay so."""
-    start = log.forgotten_through()
+    ledger, objects, start = archive.ledger, archive.objects, log.forgotten_through()
     mended = []
     for segment in ledger.segments(start):
         if segment.sha256 is None or segment.first <= start:
             continue
         if any(differences(log, objects, segment, segment.first - 1)):
-            pages = list(_pages(log, segment))
-            data = join(pages)
+            rows = [row for page in _pages(log, segment) for row in page]
+            data = encode(rows)
             objects.replace(segment.key, data)
-            ledger.confirm(replace(segment, rows=sum(map(len, pages)), sha256=digest(data)))
+            archive.confirm(segment, rows, data)
             mended.append(segment.key)
     return mended
 
