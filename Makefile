@@ -48,7 +48,7 @@ docs: setup ## Regenerate the reference pages and pictures that are made from co
 
 lock: ## Resolve the dependencies anew and write the hashed requirements
 	$(UV) pip compile --quiet --upgrade --universal --generate-hashes --no-header pyproject.toml --extra postgres -o requirements/base.txt
-	$(UV) pip compile --quiet --upgrade --universal --generate-hashes --no-header pyproject.toml --extra aws --extra postgres --group dev -o requirements/dev.txt
+	$(UV) pip compile --quiet --upgrade --universal --generate-hashes --no-header pyproject.toml --all-extras --group dev -o requirements/dev.txt
 
 clean: ## Remove the environment and caches; your data folder stays
 	rm -rf .venv .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

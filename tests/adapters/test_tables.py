@@ -34,7 +34,8 @@ from pawsonalize.storage.impressions import (
     Impression,
     Impressions,
 )
-from pawsonalize.storage.tables import REVISION, metadata
+from pawsonalize.storage.stream_tables import dead_letters
+from pawsonalize.storage.tables import REVISION
 from tests.animal_data import animal
 from tests.event_data import T0, event
 
@@ -43,7 +44,7 @@ REX = animal("a1")
 
 def test_migrations_lead_to_exactly_the_tables_the_code_uses(database: Database) -> None:
     with database.reading() as connection:
-        found = compare_metadata(MigrationContext.configure(connection), metadata)
+        found = compare_metadata(MigrationContext.configure(connection), dead_letters.metadata)
     assert found == []
 
 

@@ -14,6 +14,7 @@
     ├── TrainingFailed        a training ended without a model
     ├── NotReady              nothing can answer yet: no model is live, or shutting down
     ├── StorageUnavailable    the tables or the archive cannot be written or read
+    ├── StreamUnavailable     a broker does not answer
     ├── NotDelivered          a notifier did not take a notification
     ├── NotFetched            an address did not give its feed, or not one that can be taken
     └── CorruptArtefact       a stored model or archive object is not what its card says
@@ -128,6 +129,12 @@ class StorageUnavailable(PawsonalizeError):
     """The tables or the archive cannot be written or read right now."""
 
     code = "storage_unavailable"
+
+
+class StreamUnavailable(PawsonalizeError):
+    """A stream cannot be read or written right now."""
+
+    code = "stream_unavailable"
 
 
 class NotDelivered(PawsonalizeError):

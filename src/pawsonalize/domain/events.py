@@ -1,11 +1,12 @@
 """Events: what a visitor did with an animal, as stored once and forever in the log."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pawsonalize.domain.errors import InvalidInput
 
 MAX_PROPERTIES_CHARS = 1024
 MAX_IMPRESSION_ITEMS = 25
+MAX_RAW_CHARS = 65_536
 MAX_TYPE_LENGTH = 256
 DEFAULT_EVENT_TYPE = "view"
 DEFAULT_DATASET_GROUP = "pawsonalize"
@@ -40,6 +41,8 @@ class Event:
     """The text of a JSON object, at most 1,024 characters."""
     dataset_group: str = DEFAULT_DATASET_GROUP
     """The same ids in another dataset group are other events, users, sessions and items."""
+    raw: str | None = field(default=None, compare=False, repr=False)
+    """The JSON as it came in, for the archive alone; None where it is not known, or too long."""
 
     def __post_init__(self) -> None:
         if self.user_id is None and self.session_id is None:

@@ -12,7 +12,7 @@ Seconds = Annotated[float, Meta(gt=0)]
 class ConnectionLimits(RetentionSettings, frozen=True):
     """What keeps slow or many clients from taking the service away from the others.
 
-    A part of the settings, see `settings.py`. A struct has one base, so the parts form a chain.
+    A part of the settings, see `settings.py`.
     """
 
     header_seconds: Seconds = 10.0

@@ -17,6 +17,7 @@ from pawsonalize.domain.events import (
     DEFAULT_DATASET_GROUP,
     MAX_IMPRESSION_ITEMS,
     MAX_PROPERTIES_CHARS,
+    MAX_RAW_CHARS,
     MAX_TYPE_LENGTH,
     Event,
 )
@@ -140,7 +141,17 @@ def read_event(
         impression=read_impression(form.impression),
         properties=read_properties(form.properties),
         dataset_group=dataset_group,
+        raw=read_raw(raw),
     )
+
+
+def read_raw(raw: bytes | Raw) -> str | None:
+    r"""An event's JSON as text, to keep it as it came in; None if it is too long for that.
+
+    Bytes that are no UTF-8, which only fields that we do not know can hold, become such as `\xff`.
+    """
+    text = bytes(raw).decode("utf-8", "backslashreplace")
+    return text if len(text) <= MAX_RAW_CHARS else None
 
 
 def _unwrapped(raw: bytes | Raw, unknown: UnknownFields) -> bytes | Raw:

@@ -2,16 +2,17 @@
 
 from typing import Annotated
 
-import msgspec
 from msgspec import Meta
 
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.ingest.settings import Days, IngestSettings
 
-Days = Annotated[int, Meta(ge=0, le=36_500)]
 
+class RetentionSettings(IngestSettings, frozen=True):
+    """A part of the settings, see `settings.py`; each is a number of days or of versions.
 
-class RetentionSettings(msgspec.Struct, frozen=True):
-    """A part of the settings, see `settings.py`; each is a number of days or of versions."""
+    A struct has one base, so the parts form a chain.
+    """
 
     event_days: Days = 0
     """Events are in the table for so many days, and longer in the archive alone; 0: for ever."""

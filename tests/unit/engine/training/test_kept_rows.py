@@ -27,7 +27,7 @@ from pawsonalize.recipes.contract import Context, ContextEvent, TrainingData
 from pawsonalize.storage.catalogue import Catalogue, Item, User
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog, TrainingRow
-from pawsonalize.storage.tables import metadata
+from pawsonalize.storage.stream_tables import dead_letters
 from tests.event_data import T0, event
 
 ITEMS = [f"2-Breed{n % 3}-{n % 2}-1" for n in range(5)] + ["odd", "1-Manx-1-3"]
@@ -65,7 +65,7 @@ def kept_rows(rows: list[TrainingRow]) -> KeptRows:
 
 def emptied(database: Database) -> None:
     with database.writing() as connection:
-        for table in metadata.sorted_tables:
+        for table in dead_letters.metadata.sorted_tables:
             connection.execute(table.delete())
 
 

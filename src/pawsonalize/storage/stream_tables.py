@@ -1,0 +1,51 @@
+"""The tables of what comes from streams, and of what could not be taken; see also `tables.py`."""
+
+from sqlalchemy import BigInteger, Boolean, Column, Float, LargeBinary, Table, Text
+
+from pawsonalize.storage.tables import metadata
+
+# Which shard of a stream is read by whom, and how far. Moments of other machines are never
+# compared: who reads a shard counts `beats` up, and is gone when they stop.
+stream_shards = Table(
+    "stream_shards",
+    metadata,
+    Column("stream", Text, primary_key=True),
+    Column("shard", Text, primary_key=True),
+    Column("parents", Text, nullable=False),
+    Column("holder", Text),
+    Column("wanted_by", Text),
+    Column("beats", BigInteger, nullable=False),
+    Column("position", Text),
+    Column("is_ended", Boolean, nullable=False),
+    Column("lag_seconds", Float),
+    Column("lag_messages", BigInteger),
+    Column("looked_at", BigInteger),
+)
+
+# What could not be taken. `position` is unique: what a stream brings again is no second letter.
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("letter_id", Text, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("position", Text, unique=True),
+    Column("dataset_group", Text, nullable=False),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("code", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("field", Text),
+    Column("raw", LargeBinary, nullable=False),
+    Column("mended", LargeBinary),
+    # Hashes of the visitors that it seems to be about, as in `archive_index`.
+    Column("visitors", LargeBinary, nullable=False),
+    Column("archived_at", BigInteger, index=True),
+)
+
+# How the events of a span of offsets came in, packed; deleted once they are in the archive.
+raw_events = Table(
+    "raw_events",
+    metadata,
+    Column("first", BigInteger, primary_key=True, autoincrement=False),
+    Column("last", BigInteger, nullable=False),
+    Column("packed", LargeBinary, nullable=False),
+)

@@ -1,0 +1,1 @@
+"""Streams in front of ingest: brokers that others write events to."""

@@ -1,0 +1,72 @@
+"""The address of a stream: `kinesis://NAME?region=…`, `nats://host:4222/STREAM`, `kafka://…`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from pawsonalize.domain.errors import InvalidInput
+
+_FORMS = {
+    "kinesis": "kinesis://NAME?region=eu-west-1",
+    "nats": "nats://host:4222/STREAM",
+    "kafka": "kafka://host:9092/TOPIC",
+}
+_OPTIONS = {
+    "kinesis": frozenset({"region", "endpoint", "from"}),
+    "nats": frozenset({"from", "partitions", "replicas"}),
+    "kafka": frozenset({"from", "group", "partitions"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StreamAddress:
+    """A stream's URL, taken apart."""
+
+    kind: str
+    """`kinesis`, `nats` or `kafka`."""
+    name: str
+    """The stream or topic."""
+    host: str = ""
+    """Host and port of the broker, several with commas between; none for Kinesis."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """What stands behind the question mark."""
+    login: str = field(default="", repr=False)
+    """`user:password`, or a token."""
+
+    @classmethod
+    def parse(cls, url: str) -> "StreamAddress":
+        """Read a URL; InvalidInput says what is wrong with it."""
+        parts = urlsplit(url)
+        kind = parts.scheme
+        if kind not in _FORMS:
+            forms = ", ".join(_FORMS.values())
+            raise InvalidInput(f"{_without_login(url)} is no stream: write one of {forms}")
+        login, _, host = parts.netloc.rpartition("@")
+        name = host if kind == "kinesis" else parts.path.strip("/")
+        if not name or (kind == "kinesis" and parts.path.strip("/")) or "/" in name:
+            raise InvalidInput(
+                f"{_without_login(url)} does not name its stream: write {_FORMS[kind]}"
+            )
+        options = dict(parse_qsl(parts.query, keep_blank_values=True))
+        for option in options.keys() - _OPTIONS[kind]:
+            known = ", ".join(sorted(_OPTIONS[kind]))
+            raise InvalidInput(f"there is no option {option} of {kind}://: there are {known}")
+        return cls(kind, unquote(name), "" if kind == "kinesis" else host, options, unquote(login))
+
+    @property
+    def shown(self) -> str:
+        """The URL without who logs in."""
+        place = self.name if self.kind == "kinesis" else f"{self.host}/{self.name}"
+        return f"{self.kind}://{place}"
+
+    def count(self, option: str, default: int) -> int:
+        """An option that is a positive number; InvalidInput if it is none."""
+        given = self.options.get(option, str(default))
+        if not given.isascii() or not given.isdigit() or not int(given):
+            raise InvalidInput(f"{option} in {self.shown} must be a positive number, not {given!r}")
+        return int(given)
+
+
+def _without_login(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"

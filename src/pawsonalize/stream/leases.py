@@ -1,0 +1,128 @@
+"""Which consumer reads which shard: leases in the tables, for streams that assign nothing.
+
+No clock of another machine counts. A holder counts its beats up in the table; whoever sees a count
+stand still for the length of a lease, by its own steady clock, takes the shard. So a holder that
+was only slow may still store what it had read; its events carry the same ids, and its run of
+records begins no later than where the new holder's began, so neither doubles nor order are lost.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pawsonalize.storage.stream_shards import Shard, ShardLag, ShardTable
+
+LEASE_SECONDS = 10.0
+_PAUSE_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class _Seen:
+    """A holder's count, and since when it stands."""
+
+    holder: str | None
+    beats: int
+    since: float
+
+
+@dataclass(slots=True)
+class ShardLeases:
+    """The shards that one consumer holds, spread evenly over all consumers that live."""
+
+    table: ShardTable
+    holder: str
+    """This consumer; unique among all of all machines."""
+    now: Callable[[], int]
+    """The moment, for people who look at the table."""
+    lease: float = LEASE_SECONDS
+    """After so many seconds without a beat a holder counts as gone."""
+    pause: float = _PAUSE_SECONDS
+    """Between two looks, in seconds."""
+    steady: Callable[[], float] = time.monotonic
+    held: dict[str, Shard] = field(default_factory=dict)
+    """What this consumer reads, by shard, as it was at the last look."""
+    _stored: dict[str, str] = field(default_factory=dict)
+    _seen: dict[str, _Seen] = field(default_factory=dict)
+    _looked: float | None = None
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to look."""
+        return self._looked is None or self.steady() - self._looked >= self.pause
+
+    def look(self, shards: Mapping[str, Sequence[str]], lags: Iterable[ShardLag] = ()) -> None:
+        """Show that we live, and take, ask for and give up shards; `shards` are the stream's."""
+        self.table.beat(self.holder, self._stored, lags, self.now())
+        rows = self.table.all()
+        if shards.keys() - {row.shard for row in rows}:
+            self.table.add(shards)
+            rows = self.table.all()
+        self._looked = self.steady()
+        self._watch(rows)
+        ready = _ready(rows)
+        free = [row for row in ready if row.holder is None or self._is_gone(row)]
+        others = Counter(row.holder for row in ready if row not in free)
+        mine = others.pop(self.holder, 0)
+        share, rest = divmod(len(ready), len(others) + 1)
+        for row in free[: max(0, share + bool(rest) - mine)]:
+            mine += self.table.take(row, self.holder)
+        if not free and mine < share and not any(row.wanted_by == self.holder for row in ready):
+            self._ask(ready, others, mine)
+        self.held = {row.shard: row for row in self.table.all() if row.holder == self.holder}
+        self._stored.clear()
+
+    @property
+    def leaving(self) -> list[str]:
+        """The shards that another consumer waits for: to be read no further, then handed over."""
+        return [shard for shard, row in self.held.items() if row.wanted_by is not None]
+
+    def hand_over(self, shard: str) -> None:
+        """Give a shard to who waits for it; all that was read of it must be acknowledged."""
+        row = self.held.pop(shard)
+        position = self._stored.pop(shard, None)
+        self.table.release(shard, self.holder, position, to=row.wanted_by)
+
+    def note(self, shard: str, position: str) -> None:
+        """Remember how far a shard is stored; it is written down at the next look."""
+        if shard in self.held:
+            self._stored[shard] = position
+
+    def end(self, shard: str) -> None:
+        """Note that a shard is over and wholly stored."""
+        self.table.end(shard, self.holder)
+        self.held.pop(shard, None)
+        self._stored.pop(shard, None)
+
+    def release(self) -> None:
+        """Let all go, so that others need not wait until the leases end."""
+        for shard in list(self.held):
+            self.table.release(shard, self.holder, self._stored.pop(shard, None))
+        self.held.clear()
+
+    def _watch(self, rows: Iterable[Shard]) -> None:
+        now = self.steady()
+        for row in rows:
+            seen = self._seen.get(row.shard)
+            if seen is None or (seen.holder, seen.beats) != (row.holder, row.beats):
+                self._seen[row.shard] = _Seen(row.holder, row.beats, now)
+
+    def _is_gone(self, row: Shard) -> bool:
+        if row.holder == self.holder:
+            return False
+        return self.steady() - self._seen[row.shard].since >= self.lease
+
+    def _ask(self, ready: Sequence[Shard], others: Mapping[str | None, int], mine: int) -> None:
+        """Ask who has the most for one, if it then still has no less than we do."""
+        most = max(others, key=lambda holder: others[holder], default=None)
+        if most is not None and others[most] > mine + 1:
+            theirs = next(r for r in ready if r.holder == most and r.wanted_by is None)
+            self.table.want(theirs, self.holder)
+
+
+def _ready(rows: Sequence[Shard]) -> list[Shard]:
+    """The shards that may be read: not over, and no parent has records that are not stored."""
+    waiting = {row.shard for row in rows if not row.is_ended}
+    return [
+        row for row in rows if not row.is_ended and not any(one in waiting for one in row.parents)
+    ]
