@@ -20,6 +20,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.engine.ingest.consuming import Taken
 from pawsonalize.http.services import Services
 
 REQUESTS = Counter(
@@ -32,6 +33,7 @@ SECONDS = Histogram(
     buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 EVENTS = Counter("pawsonalize_events_total", "Events by outcome.", ("outcome",))
+RECORDS = Counter("pawsonalize_stream_records_total", "Records read from the stream.")
 CLOSED = Counter(
     "pawsonalize_connections_closed_total",
     "Connections closed because they were slow, or too many, by what they kept us waiting for.",
@@ -88,6 +90,14 @@ class _Standing(Collector):
 def count_unknown_type(event_type: str) -> None:
     """One event more of a type that means nothing to anybody."""
     UNKNOWN_TYPES.labels(event_type).inc()
+
+
+def count_taken(taken: Taken) -> None:
+    """What became of a batch of a stream's records."""
+    EVENTS.labels("accepted").inc(taken.accepted)
+    EVENTS.labels("duplicate").inc(taken.duplicates)
+    EVENTS.labels("rejected").inc(taken.refused)
+    RECORDS.inc(taken.records)
 
 
 class RequestMetrics:

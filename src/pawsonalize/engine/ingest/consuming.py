@@ -35,6 +35,15 @@ class Taken:
     refused: int = 0
     """Records, or parts of them, that are dead letters."""
 
+    def plus(self, more: "Taken") -> "Taken":
+        """The sums."""
+        return Taken(
+            self.records + more.records,
+            self.accepted + more.accepted,
+            self.duplicates + more.duplicates,
+            self.refused + more.refused,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class StreamSource:
