@@ -62,6 +62,7 @@ from pawsonalize.http.heavy_reads import HeavyReads
 from pawsonalize.http.metrics import count_taken
 from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings
+from pawsonalize.storage.stream_shards import shards_of_all
 from pawsonalize.ui.door import Storefront
 from pawsonalize.ui.learning import Learning
 
@@ -208,6 +209,7 @@ class Engine:
             erasing=self.erasing,
             problems=self.problems,
             audit=adapters.audit,
+            shards=partial(shards_of_all, adapters.database),
             why_not_writable=adapters.database.why_not_writable,
             now=clock.now,
             reads_are_local=adapters.database.is_local,

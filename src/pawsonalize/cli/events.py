@@ -13,6 +13,7 @@ from pawsonalize import clock
 from pawsonalize.cli.options import command_group
 from pawsonalize.cli.terminal import progress
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import iso
 
 if TYPE_CHECKING:
@@ -80,17 +81,18 @@ def sample(
 
 
 def _form(event: "Event") -> dict[str, object]:
-    species, breed, size, age = event.item_id.split("-")
+    group = AnimalGroup.parse(event.item_id)
+    assert group is not None
     form: dict[str, object] = {
         "userId": event.user_id,
         "sessionId": event.session_id,
         "eventType": event.event_type,
         "animal_id": event.animal_id,
         "animalMetadata": {
-            "animal_species_id": species,
-            "animal_primary_breed_id": breed,
-            "animal_size_id": size,
-            "animal_age_id": age,
+            "animal_species_id": group.species,
+            "animal_primary_breed_id": group.breed,
+            "animal_size_id": group.size,
+            "animal_age_id": group.age,
         },
         "sentAt": iso(event.sent_at),
     }

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.engine.ingest.consuming import Taken
 from pawsonalize.http.services import Services
+from pawsonalize.storage.stream_shards import Shard
 
 REQUESTS = Counter(
     "pawsonalize_requests_total", "Requests by route and status.", ("route", "status")
@@ -53,9 +54,10 @@ async def get_metrics(request: Request) -> Response:
     if services.metrics_dir is not None:
         registry = CollectorRegistry()
         MultiProcessCollector(registry, str(services.metrics_dir))  # type: ignore[no-untyped-call]
-    problems = CollectorRegistry()
-    problems.register(_Standing(await _problem_names(services)))
-    text = generate_latest(registry) + generate_latest(problems)
+    tables = CollectorRegistry()
+    tables.register(_Standing(await _problem_names(services)))
+    tables.register(_Lags(await _shards(services)))
+    text = generate_latest(registry) + generate_latest(tables)
     return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 
@@ -69,6 +71,37 @@ async def _problem_names(services: Services) -> list[str]:
     except StorageUnavailable:
         return [*names, "the database cannot be read"]
     return [*names, *(problem.name for problem in standing)]
+
+
+async def _shards(services: Services) -> list[Shard]:
+    """The shards that are read; none while the tables cannot be."""
+    try:
+        return [one for one in await services.read(services.shards) if not one.is_ended]
+    except StorageUnavailable:
+        return []
+
+
+class _Lags(Collector):
+    """How far behind their streams all consumers are, wherever they run."""
+
+    def __init__(self, shards: Sequence[Shard]) -> None:
+        self._shards = shards
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """One sample a shard, where its stream tells."""
+        labels = ("stream", "shard")
+        seconds = GaugeMetricFamily(
+            "pawsonalize_stream_lag_seconds", "How far behind a shard's reader is.", labels=labels
+        )
+        messages = GaugeMetricFamily(
+            "pawsonalize_stream_lag_messages", "Messages that wait in a shard.", labels=labels
+        )
+        for one in self._shards:
+            for gauge, lag in ((seconds, one.lag_seconds), (messages, one.lag_messages)):
+                if lag is not None:
+                    gauge.add_metric((one.stream, one.shard), lag)
+        yield seconds
+        yield messages
 
 
 class _Standing(Collector):

@@ -32,6 +32,7 @@ from pawsonalize.storage.animal_exposures import AnimalExposures
 from pawsonalize.storage.audit import AuditLog
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.stream_shards import Shard
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -69,6 +70,8 @@ class Services:
     erasing: Erasing
     problems: Problems
     audit: AuditLog
+    shards: Callable[[], list[Shard]]
+    """The shards of all streams."""
     why_not_writable: Callable[[], str | None]
     """Why nothing can be stored right now; None while it can."""
     now: Callable[[], int]
