@@ -107,8 +107,8 @@ class Proxy:
         self._tasks.add(task)
         self._writers.add(writer)
         try:
-            await self._open.wait()
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, asyncio.CancelledError):
+                await self._open.wait()
                 await self._join(reader, writer)
         finally:
             writer.transport.abort()
