@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Protocol, Self, TypeVar
 
@@ -13,6 +14,13 @@ _T = TypeVar("_T")
 
 LEASE = 1.5
 """After so many seconds in which nobody calls it a consumer of the suite counts as gone."""
+PAUSE = 0.2
+"""Between two looks of a consumer at the leases."""
+
+
+def moment() -> int:
+    """Now, in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
 
 
 class Broker(Protocol):
