@@ -1,6 +1,5 @@
 """Dead letters: kept once for each place of a stream, found, mended and removed."""
 
-
 import pytest
 
 from pawsonalize.domain.dead_letters import HTTP, DeadLetter

@@ -26,9 +26,12 @@ from pawsonalize.app.side_processes import following, judging_process, refresh_p
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.services import AwsServices
 from pawsonalize.aws.signatures import Signatures
+from pawsonalize.engine.ingest.dead_letters import DeadLetters
 from pawsonalize.engine.ingest.events import Ingest, UnknownTypes, named_types
 from pawsonalize.engine.ingest.feeds.polling import Polling
+from pawsonalize.engine.ingest.intake import Intake
 from pawsonalize.engine.ingest.inventory.inventory import AnimalNames, Inventory
+from pawsonalize.engine.ingest.refusals import Refusals
 from pawsonalize.engine.reporting.metric_attributions import MetricAttributions
 from pawsonalize.engine.resources.access_keys import DEMO_SITE
 from pawsonalize.engine.resources.cached_lookup import CachedLookup
@@ -57,7 +60,7 @@ from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.engine.upkeep.deletions import Deletions
 from pawsonalize.engine.upkeep.erasing import Erasing
 from pawsonalize.http.heavy_reads import HeavyReads
-from pawsonalize.http.metrics import count_unknown_type
+from pawsonalize.http.metrics import count_dead_letters, count_lost_refusals, count_unknown_type
 from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings
 from pawsonalize.ui.door import Storefront
@@ -76,6 +79,8 @@ class Engine:
     recommending: TrainedOrNot
     impressions: ImpressionLog
     ingest: Ingest
+    refusals: Refusals | None
+    intake: Intake
     availability: AvailabilityWatch
     filterings: Filterings
     available: AvailableAnimalsWatch
@@ -134,6 +139,8 @@ class Engine:
             recommending=recommending,
             impressions=impressions,
             ingest=_ingest(adapters),
+            refusals=_refusals(settings, adapters),
+            intake=Intake(adapters.problems(settings), settings.dead_letter_notice),
             availability=availability,
             filterings=filterings,
             available=available,
@@ -200,6 +207,10 @@ class Engine:
             erasing=self.erasing,
             problems=self.problems,
             audit=adapters.audit,
+            dead_letters=adapters.dead_letters,
+            letter_replay=adapters.letter_replay,
+            refusals=self.refusals,
+            intake=self.intake,
             why_not_writable=adapters.database.why_not_writable,
             now=clock.now,
             reads_are_local=adapters.database.is_local,
@@ -276,6 +287,8 @@ class Engine:
         self.working.shutdown(cancel_futures=True)
         self.runtimes.close()
         self.ingest.close()
+        if self.refusals is not None:
+            self.refusals.close()
         self.impressions.close()
 
 
@@ -328,4 +341,16 @@ def _ingest(adapters: Adapters) -> Ingest:
         unknown_types=UnknownTypes(
             adapters.log.event_types, lambda: named.find(None), count_unknown_type
         ),
+    )
+
+
+def _refusals(settings: Settings, adapters: Adapters) -> Refusals | None:
+    if not settings.keep_refused_events:
+        return None
+    return Refusals(
+        DeadLetters(adapters.dead_letters.table, count_dead_letters),
+        adapters.problems(settings),
+        clock.now,
+        most=settings.max_dead_letters,
+        lost=count_lost_refusals,
     )

@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, Raw, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event
 from pawsonalize.engine.ingest.decoding.decoder import check_fields, decode
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form, UnknownFields
@@ -19,6 +20,7 @@ from pawsonalize.http.callers import caller_of, check_visitor
 from pawsonalize.http.errors import ErrorDetail, Rejected, error_of_all
 from pawsonalize.http.json import json_response, read_body, unknown_of
 from pawsonalize.http.metrics import EVENTS
+from pawsonalize.http.refusals import refused_call, refused_events
 from pawsonalize.http.services import Services
 
 
@@ -82,9 +84,15 @@ async def post_events(request: Request) -> Response:
     received_at = services.now()
     group = await read_group(request)
     unknown = unknown_of(request)
-    raws = _split(await read_body(request), unknown)
+    body = await read_body(request)
     check = partial(_check_user, request) if caller_of(request).is_page else None
-    receipt = await services.ingest.accept(raws, received_at, group, unknown, check)
+    try:
+        raws = _split(body, unknown)
+        receipt = await services.ingest.accept(raws, received_at, group, unknown, check)
+    except InvalidInput as error:
+        await refused_call(request, body, group, received_at, error)
+        raise
+    await refused_events(request, raws, group, received_at, receipt)
     EVENTS.labels("accepted").inc(receipt.accepted)
     EVENTS.labels("duplicate").inc(receipt.duplicates)
     EVENTS.labels("rejected").inc(len(receipt.rejected))

@@ -37,6 +37,13 @@ CLOSED = Counter(
     "Connections closed because they were slow, or too many, by what they kept us waiting for.",
     ("reason",),
 )
+DEAD_LETTERS = Counter(
+    "pawsonalize_dead_letters_total", "What could not be taken and was kept.", ("source",)
+)
+REFUSALS_LOST = Counter(
+    "pawsonalize_refused_events_lost_total",
+    "What /v1/events refused and could not be kept as dead letters; see max_dead_letters.",
+)
 UNKNOWN_TYPES = Counter(
     "pawsonalize_unknown_event_types_total",
     "Events of types without a meaning, which count as views; see the setting event_types.",
@@ -53,6 +60,7 @@ async def get_metrics(request: Request) -> Response:
         MultiProcessCollector(registry, str(services.metrics_dir))  # type: ignore[no-untyped-call]
     problems = CollectorRegistry()
     problems.register(_Standing(await _problem_names(services)))
+    problems.register(_Waiting(await _waiting_letters(services)))
     text = generate_latest(registry) + generate_latest(problems)
     return Response(text, media_type=CONTENT_TYPE_LATEST)
 
@@ -67,6 +75,27 @@ async def _problem_names(services: Services) -> list[str]:
     except StorageUnavailable:
         return [*names, "the database cannot be read"]
     return [*names, *(problem.name for problem in standing)]
+
+
+async def _waiting_letters(services: Services) -> int | None:
+    try:
+        return await services.read(services.dead_letters.waiting)
+    except StorageUnavailable:
+        return None
+
+
+class _Waiting(Collector):
+    """The dead letters that wait, as a gauge; none where they cannot be counted."""
+
+    def __init__(self, count: int | None) -> None:
+        self._count = count
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """One sample."""
+        if self._count is not None:
+            yield GaugeMetricFamily(
+                "pawsonalize_dead_letters_waiting", "Dead letters that wait.", self._count
+            )
 
 
 class _Standing(Collector):
@@ -88,6 +117,16 @@ class _Standing(Collector):
 def count_unknown_type(event_type: str) -> None:
     """One event more of a type that means nothing to anybody."""
     UNKNOWN_TYPES.labels(event_type).inc()
+
+
+def count_dead_letters(source: str, count: int) -> None:
+    """So many more were kept, of a kind of source."""
+    DEAD_LETTERS.labels(source).inc(count)
+
+
+def count_lost_refusals(count: int) -> None:
+    """So many refused events more were not kept."""
+    REFUSALS_LOST.inc(count)
 
 
 class RequestMetrics:
