@@ -99,13 +99,15 @@ async def get_dead_letters(request: Request) -> Response:
         until=parse_moment(given["until"], "until") if "until" in given else None,
     )
     page = await services.read(services.dead_letters.page, limit, query, given.get("cursor"))
-    return json_response(LetterList(list(map(_answer, page.letters)), page.next_cursor))
+    return json_response(LetterList(list(map(letter_answer, page.letters)), page.next_cursor))
 
 
 async def get_dead_letter(request: Request) -> Response:
     """One letter."""
     services: Services = request.app.state.services
-    return json_response(_answer(await services.read(services.dead_letters.get, _id(request))))
+    return json_response(
+        letter_answer(await services.read(services.dead_letters.get, _id(request)))
+    )
 
 
 async def put_dead_letter(request: Request) -> Response:
@@ -116,7 +118,7 @@ async def put_dead_letter(request: Request) -> Response:
     letter = await run_in_threadpool(
         services.letter_replay.mend, _id(request), mended, force=form.force
     )
-    return json_response(_answer(letter))
+    return json_response(letter_answer(letter))
 
 
 async def delete_dead_letter(request: Request) -> Response:
@@ -124,7 +126,7 @@ async def delete_dead_letter(request: Request) -> Response:
     services: Services = request.app.state.services
     letter = await services.read(services.dead_letters.get, _id(request))
     await run_in_threadpool(services.dead_letters.remove, [letter.letter_id])
-    return json_response(_answer(letter))
+    return json_response(letter_answer(letter))
 
 
 async def post_replay(request: Request) -> Response:
@@ -174,12 +176,13 @@ def _receipt(receipts: Sequence[LetterReceipt], next_cursor: str | None) -> Repl
     return ReplayedLetters(
         accepted=sum(one.accepted for one in receipts),
         duplicates=sum(one.duplicates for one in receipts),
-        left=[_answer(letter) for one in receipts for letter in one.left],
+        left=[letter_answer(letter) for one in receipts for letter in one.left],
         next_cursor=next_cursor,
     )
 
 
-def _answer(letter: DeadLetter) -> Letter:
+def letter_answer(letter: DeadLetter) -> Letter:
+    """A letter as it is shown."""
     raw, raw_base64 = _shown(letter.raw)
     mended, mended_base64 = (None, None) if letter.mended is None else _shown(letter.mended)
     return Letter(

@@ -146,11 +146,11 @@ class DeadLetterTable:
                 deleted += connection.execute(these).rowcount
         return deleted
 
-    def forget(self, before: int, limit: int) -> int:
-        """Delete at most `limit` letters that came in earlier; returns how many those were."""
-        old = select(_COLUMNS.letter_id).where(_COLUMNS.at < before).limit(limit)
+    def remove_matching(self, query: LetterQuery, limit: int) -> int:
+        """Delete at most `limit` letters that match; returns how many those were."""
+        found = select(_COLUMNS.letter_id).where(*_conditions(query)).limit(limit)
         with self._database.writing() as connection:
-            these = delete(dead_letters).where(_COLUMNS.letter_id.in_(old))
+            these = delete(dead_letters).where(_COLUMNS.letter_id.in_(found))
             return connection.execute(these).rowcount
 
 

@@ -9,6 +9,7 @@ from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.storage.dead_letters import ALL, DeadLetterTable, LetterQuery, Waiting
 
 MAX_PAGE = 500
+_REMOVED_AT_ONCE = 2_000
 _CURSOR = re.compile(r"(\d{1,15})\.([0-9a-f-]{1,80})", re.ASCII)
 
 
@@ -74,6 +75,13 @@ class DeadLetters:
     def remove(self, letter_ids: Collection[str]) -> int:
         """Delete letters; returns how many there were."""
         return self.table.remove(letter_ids)
+
+    def remove_matching(self, query: LetterQuery) -> int:
+        """Delete all that match, a few at a time so that others may write; returns how many."""
+        removed = 0
+        while found := self.table.remove_matching(query, _REMOVED_AT_ONCE):
+            removed += found
+        return removed
 
 
 def _no_such(letter_id: str) -> NotFound:
