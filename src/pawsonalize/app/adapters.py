@@ -11,14 +11,19 @@ from pathlib import Path
 from pawsonalize import clock
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.archive.objects import open_objects
+from pawsonalize.domain.erasures import owning_group
 from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
 from pawsonalize.domain.event_types import EventTypes
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.ingest.datasets import Datasets
+from pawsonalize.engine.ingest.dead_letters import DeadLetters
+from pawsonalize.engine.ingest.events import group_at
 from pawsonalize.engine.ingest.job_files import Sources
+from pawsonalize.engine.ingest.letter_replay import LetterReplay
 from pawsonalize.engine.reporting.outcomes_report import OutcomeSources
 from pawsonalize.engine.resources.access_keys import AccessKeys
 from pawsonalize.engine.resources.campaign_updates import Campaigns
+from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.defaults import ensure_defaults
 from pawsonalize.engine.resources.problems import Outbox, Problems
 from pawsonalize.engine.resources.registry import Registry
@@ -51,6 +56,7 @@ from pawsonalize.storage.audit import AuditLog
 from pawsonalize.storage.availability import Availability
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.database import Database
+from pawsonalize.storage.dead_letters import DeadLetterTable
 from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.erasures import ErasureTable
@@ -100,6 +106,22 @@ class Adapters:
     def erasures(self) -> ErasureTable:
         """Who was erased, and who is being erased."""
         return ErasureTable(self.database)
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """What could not be taken."""
+        return DeadLetters(DeadLetterTable(self.database))
+
+    @property
+    def letter_replay(self) -> LetterReplay:
+        """What takes it in again."""
+        return LetterReplay(
+            self.dead_letters,
+            self.log.append,
+            partial(group_at, self.animals),
+            lambda name: self.registry.find(DatasetGroup, owning_group(name)) is not None,
+            clock.now,
+        )
 
     @property
     def erased(self) -> ErasedLookup:

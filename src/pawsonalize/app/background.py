@@ -137,6 +137,7 @@ def _tasks(
         name, deliver = f"deliver due {courier.name}", _now(courier.deliver_due)
         yield Task(name, _DELIVERY_SECONDS, deliver, notifying)
     yield Task("note when keys were used", _USES_SECONDS, engine.admission.store_uses)
+    yield Task("look at refusals", _PROBLEM_SECONDS, _now(engine.intake.look))
     yield Task("tell problems", _PROBLEM_SECONDS, _now(engine.problems.look))
     if engine.refreshing is not None:
         refresh = partial(refresh_when_due, engine.refreshing, adapters, engine.problems)

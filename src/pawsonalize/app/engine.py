@@ -28,9 +28,13 @@ from pawsonalize.app.streams import StreamReading, consumer_of
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.services import AwsServices
 from pawsonalize.aws.signatures import Signatures
+from pawsonalize.engine.ingest.consuming import Taken
+from pawsonalize.engine.ingest.dead_letters import DeadLetters
 from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.engine.ingest.feeds.polling import Polling
+from pawsonalize.engine.ingest.intake import Intake
 from pawsonalize.engine.ingest.inventory.inventory import AnimalNames, Inventory
+from pawsonalize.engine.ingest.refusals import Refusals
 from pawsonalize.engine.reporting.metric_attributions import MetricAttributions
 from pawsonalize.engine.resources.access_keys import DEMO_SITE
 from pawsonalize.engine.resources.cached_lookup import CachedLookup
@@ -59,7 +63,7 @@ from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.engine.upkeep.deletions import Deletions
 from pawsonalize.engine.upkeep.erasing import Erasing
 from pawsonalize.http.heavy_reads import HeavyReads
-from pawsonalize.http.metrics import count_taken
+from pawsonalize.http.metrics import count_dead_letters, count_lost_refusals, count_taken
 from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings
 from pawsonalize.storage.stream_shards import shards_of_all
@@ -80,6 +84,8 @@ class Engine:
     recommending: TrainedOrNot
     impressions: ImpressionLog
     ingest: Ingest
+    refusals: Refusals | None
+    intake: Intake
     availability: AvailabilityWatch
     filterings: Filterings
     available: AvailableAnimalsWatch
@@ -136,11 +142,14 @@ class Engine:
         queue = TrainingQueue(adapters.registry, adapters.trainings, settings.trainings_at_once)
         jobs = background_jobs(settings, adapters, filterings)
         ingest = ingest_of(adapters)
+        intake = Intake(adapters.problems(settings), settings.dead_letter_notice)
         return cls(
             live=live,
             recommending=recommending,
             impressions=impressions,
             ingest=ingest,
+            refusals=_refusals(settings, adapters),
+            intake=intake,
             availability=availability,
             filterings=filterings,
             available=available,
@@ -177,7 +186,7 @@ class Engine:
             working=ThreadPoolExecutor(len(jobs.workers) + 1, thread_name_prefix="jobs"),
             problems=adapters.problems(settings),
             admission=_admission(settings, adapters),
-            streaming=_streaming(settings, adapters, ingest),
+            streaming=_streaming(settings, adapters, ingest, intake),
             consuming=ThreadPoolExecutor(1, thread_name_prefix="stream"),
         )
 
@@ -210,6 +219,10 @@ class Engine:
             problems=self.problems,
             audit=adapters.audit,
             shards=partial(shards_of_all, adapters.database),
+            dead_letters=adapters.dead_letters,
+            letter_replay=adapters.letter_replay,
+            refusals=self.refusals,
+            intake=self.intake,
             why_not_writable=adapters.database.why_not_writable,
             now=clock.now,
             reads_are_local=adapters.database.is_local,
@@ -291,6 +304,8 @@ class Engine:
         self.working.shutdown(cancel_futures=True)
         self.runtimes.close()
         self.ingest.close()
+        if self.refusals is not None:
+            self.refusals.close()
         self.impressions.close()
 
 
@@ -332,7 +347,26 @@ def _admission(settings: Settings, adapters: Adapters) -> Admission:
     )
 
 
-def _streaming(settings: Settings, adapters: Adapters, ingest: Ingest) -> StreamReading | None:
+def _streaming(
+    settings: Settings, adapters: Adapters, ingest: Ingest, intake: Intake
+) -> StreamReading | None:
     if not settings.stream_url:
         return None
-    return StreamReading(partial(consumer_of, settings, adapters, ingest, count_taken))
+
+    def told(taken: Taken) -> None:
+        count_taken(taken)
+        intake.count(clock.now(), taken.accepted + taken.duplicates, taken.reasons.elements())
+
+    return StreamReading(partial(consumer_of, settings, adapters, ingest, told))
+
+
+def _refusals(settings: Settings, adapters: Adapters) -> Refusals | None:
+    if not settings.keep_refused_events:
+        return None
+    return Refusals(
+        DeadLetters(adapters.dead_letters.table, count_dead_letters),
+        adapters.problems(settings),
+        clock.now,
+        most=settings.max_dead_letters,
+        lost=count_lost_refusals,
+    )

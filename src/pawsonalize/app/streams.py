@@ -16,8 +16,8 @@ from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.engine.ingest.consuming import Consumer, StreamSource, Taken, Told
 from pawsonalize.engine.ingest.dead_letters import DeadLetters
 from pawsonalize.engine.ingest.events import Ingest
+from pawsonalize.http.metrics import count_dead_letters
 from pawsonalize.settings import Settings
-from pawsonalize.storage.dead_letters import DeadLetterTable
 from pawsonalize.storage.stream_shards import ShardTable
 from pawsonalize.stream.address import StreamAddress
 from pawsonalize.stream.base import Producer, Stream
@@ -57,7 +57,7 @@ def consumer_of(
     """A consumer of the stream that the settings name; the stream is opened."""
     source = source_of(settings, adapters)
     stream = _open_stream(StreamAddress.parse(settings.stream_url), shards_of(source, adapters))
-    letters = DeadLetters(DeadLetterTable(adapters.database))
+    letters = DeadLetters(adapters.dead_letters.table, count_dead_letters)
     return Consumer(stream, source, ingest, letters, clock.now, told)
 
 

@@ -10,6 +10,7 @@ from pawsonalize.cli import (
     campaigns,
     consume,
     datasets,
+    dead_letters,
     demo,
     doctor,
     erasures,
@@ -64,6 +65,7 @@ app.add_typer(solutions.app, name="solutions")
 app.add_typer(solutions.versions, name="solution-versions")
 app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(jobs.batch_jobs, name="batch-jobs")
+app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(erasures.app, name="erasures")
 app.add_typer(datasets.filters, name="filters")
 app.add_typer(keys.app, name="keys")

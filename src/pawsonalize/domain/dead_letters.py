@@ -65,11 +65,8 @@ class DeadLetter:
         position: str | None = None,
     ) -> "DeadLetter":
         """A letter with an id: always the same one for the same position of the same source."""
-        if position is None:
-            letter_id = f"{at:012x}{secrets.token_hex(4)}"
-        else:
-            place = f"{source} {position}".encode("utf-8", "surrogatepass")
-            letter_id = blake2b(place, digest_size=10).hexdigest()
+        new = f"{at:012x}{secrets.token_hex(4)}"
+        letter_id = new if position is None else id_of_place(source, position)
         return cls(letter_id, source, position, dataset_group, at, code, message, field, raw)
 
     @property
@@ -78,13 +75,26 @@ class DeadLetter:
         return self.raw if self.mended is None else self.mended
 
 
+def id_of_place(source: str, position: str) -> str:
+    """The id of what stands at a place of a stream: of an event without its own, and of a letter.
+
+    So a record that is taken after all, however that came about, is stored once.
+    """
+    place = f"{source} {position}".encode("utf-8", "surrogatepass")
+    return blake2b(place, digest_size=10).hexdigest()
+
+
 def visitors_in(*texts: bytes | None) -> frozenset[str]:
-    """The hashes of the users and sessions that the texts name, as far as that can be seen.
+    """The hashes of the users and sessions that the texts name."""
+    return frozenset(visitor_digest(kind, name) for kind, name in names_in(*texts))
+
+
+def names_in(*texts: bytes | None) -> set[tuple[str, str]]:
+    """The users and sessions that the texts name, as far as that can be seen: kind and id.
 
     Looks into JSON, JSON in JSON, and base64; in what is neither, behind `userId` and its like.
     """
-    found = (one for text in texts if text is not None for one in _in_bytes(text, 0))
-    return frozenset(visitor_digest(kind, name) for kind, name in found)
+    return {one for text in texts if text is not None for one in _in_bytes(text, 0)}
 
 
 def _in_bytes(data: bytes, depth: int) -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event
 from pawsonalize.engine.ingest.decoding.payloads import unpack
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
@@ -18,6 +19,7 @@ from pawsonalize.http.callers import caller_of, check_visitor
 from pawsonalize.http.errors import ErrorDetail, Rejected, error_of_all
 from pawsonalize.http.json import json_response, read_body, unknown_of
 from pawsonalize.http.metrics import EVENTS
+from pawsonalize.http.refusals import refused_call, refused_events
 from pawsonalize.http.services import Services
 
 
@@ -66,9 +68,15 @@ async def post_events(request: Request) -> Response:
     received_at = services.now()
     group = await read_group(request)
     unknown = unknown_of(request)
-    parts = unpack(await read_body(request), unknown=unknown)
+    body = await read_body(request)
     check = partial(_check_user, request) if caller_of(request).is_page else None
-    receipt = await services.ingest.accept(parts, received_at, group, unknown, check)
+    try:
+        parts = unpack(body, unknown=unknown)
+        receipt = await services.ingest.accept(parts, received_at, group, unknown, check)
+    except InvalidInput as error:
+        await refused_call(request, body, group, received_at, error)
+        raise
+    await refused_events(request, parts, group, received_at, receipt)
     EVENTS.labels("accepted").inc(receipt.accepted)
     EVENTS.labels("duplicate").inc(receipt.duplicates)
     EVENTS.labels("rejected").inc(len(receipt.rejected))

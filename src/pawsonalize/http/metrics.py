@@ -40,6 +40,13 @@ CLOSED = Counter(
     "Connections closed because they were slow, or too many, by what they kept us waiting for.",
     ("reason",),
 )
+DEAD_LETTERS = Counter(
+    "pawsonalize_dead_letters_total", "What could not be taken and was kept.", ("source",)
+)
+REFUSALS_LOST = Counter(
+    "pawsonalize_refused_events_lost_total",
+    "What /v1/events refused and could not be kept as dead letters; see max_dead_letters.",
+)
 UNKNOWN_TYPES = Counter(
     "pawsonalize_unknown_event_types_total",
     "Events of types without a meaning, which count as views; see the setting event_types.",
@@ -57,6 +64,7 @@ async def get_metrics(request: Request) -> Response:
     tables = CollectorRegistry()
     tables.register(_Standing(await _problem_names(services)))
     tables.register(_Lags(await _shards(services)))
+    tables.register(_Waiting(await _waiting_letters(services)))
     text = generate_latest(registry) + generate_latest(tables)
     return Response(text, media_type=CONTENT_TYPE_LATEST)
 
@@ -104,6 +112,27 @@ class _Lags(Collector):
         yield messages
 
 
+async def _waiting_letters(services: Services) -> int | None:
+    try:
+        return await services.read(services.dead_letters.waiting)
+    except StorageUnavailable:
+        return None
+
+
+class _Waiting(Collector):
+    """The dead letters that wait, as a gauge; none where they cannot be counted."""
+
+    def __init__(self, count: int | None) -> None:
+        self._count = count
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """One sample."""
+        if self._count is not None:
+            yield GaugeMetricFamily(
+                "pawsonalize_dead_letters_waiting", "Dead letters that wait.", self._count
+            )
+
+
 class _Standing(Collector):
     """The standing problems as a gauge."""
 
@@ -131,6 +160,16 @@ def count_taken(taken: Taken) -> None:
     EVENTS.labels("duplicate").inc(taken.duplicates)
     EVENTS.labels("rejected").inc(taken.refused)
     RECORDS.inc(taken.records)
+
+
+def count_dead_letters(source: str, count: int) -> None:
+    """So many more were kept, of a kind of source."""
+    DEAD_LETTERS.labels(source).inc(count)
+
+
+def count_lost_refusals(count: int) -> None:
+    """So many refused events more were not kept."""
+    REFUSALS_LOST.inc(count)
 
 
 class RequestMetrics:

@@ -32,6 +32,7 @@ from pawsonalize.http import (
 )
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS
 from pawsonalize.http.animal_operations import ANIMAL_OPERATIONS
+from pawsonalize.http.dead_letter_operations import DEAD_LETTER_OPERATIONS
 from pawsonalize.http.erasure_operations import ERASURE_OPERATIONS
 from pawsonalize.http.examples import (
     ANIMALS,
@@ -180,6 +181,7 @@ OPERATIONS = (
         ),
     ),
     *ERASURE_OPERATIONS,
+    *DEAD_LETTER_OPERATIONS,
     *ANIMAL_OPERATIONS,
     Operation(
         "GET",

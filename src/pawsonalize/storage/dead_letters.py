@@ -12,6 +12,7 @@ from pawsonalize.storage.statements import in_parts, insert_new
 from pawsonalize.storage.stream_tables import dead_letters
 
 _COLUMNS = dead_letters.c
+_ARCHIVED = (_COLUMNS.archived_in, _COLUMNS.archived_at)
 _OF_A_LETTER = [_COLUMNS[name] for name in DeadLetter.__dataclass_fields__]
 
 
@@ -59,6 +60,13 @@ class DeadLetterTable:
         with self._database.reading() as connection:
             return connection.scalar(select(func.count()).select_from(dead_letters)) or 0
 
+    def size(self) -> tuple[int, int]:
+        """How many letters there are, and their bytes. Looks at each of them."""
+        bytes_held = func.coalesce(func.sum(func.length(_COLUMNS.raw)), 0)
+        with self._database.reading() as connection:
+            row = connection.execute(select(func.count(), bytes_held)).one()
+        return int(row[0]), int(row[1])
+
     def find(self, letter_id: str) -> DeadLetter | None:
         """The letter of that id, or None."""
         wanted = select(*_OF_A_LETTER).where(_COLUMNS.letter_id == letter_id)
@@ -76,6 +84,19 @@ class DeadLetterTable:
             same = and_(_COLUMNS.at == at, _COLUMNS.letter_id < letter_id)
             wanted = wanted.where(or_(_COLUMNS.at < at, same))
         wanted = wanted.order_by(_COLUMNS.at.desc(), _COLUMNS.letter_id.desc()).limit(limit)
+        with self._database.reading() as connection:
+            return [_letter(row) for row in connection.execute(wanted).mappings()]
+
+    def oldest(
+        self, limit: int, query: LetterQuery = ALL, after: tuple[int, str] | None = None
+    ) -> list[DeadLetter]:
+        """At most `limit` letters, oldest first; those `after` that moment and id."""
+        wanted = select(*_OF_A_LETTER).where(*_conditions(query))
+        if after is not None:
+            at, letter_id = after
+            same = and_(_COLUMNS.at == at, _COLUMNS.letter_id > letter_id)
+            wanted = wanted.where(or_(_COLUMNS.at > at, same))
+        wanted = wanted.order_by(_COLUMNS.at, _COLUMNS.letter_id).limit(limit)
         with self._database.reading() as connection:
             return [_letter(row) for row in connection.execute(wanted).mappings()]
 
@@ -100,19 +121,21 @@ class DeadLetterTable:
             connection.execute(update(dead_letters).where(this).values(**changed))
         return letter
 
-    def change(self, letters: Sequence[DeadLetter]) -> None:
-        """Store the reasons of letters that are there still, and what is left of them."""
+    def settle(self, fates: Sequence[Sequence[DeadLetter]], of: Sequence[DeadLetter]) -> None:
+        """Put what is left of each letter in its place: nothing, itself, or letters of its parts.
+
+        In one transaction. Of a letter that is gone meanwhile, nothing comes back.
+        """
         with self._database.writing() as connection:
-            for one in letters:
-                values = {
-                    "code": one.code,
-                    "message": one.message,
-                    "field": one.field,
-                    "mended": one.mended,
-                    "visitors": _packed(one),
-                }
-                this = update(dead_letters).where(_COLUMNS.letter_id == one.letter_id)
-                connection.execute(this.values(**values))
+            for letter, left in zip(of, fates, strict=True):
+                this = _COLUMNS.letter_id == letter.letter_id
+                found = connection.execute(select(*_ARCHIVED).where(this)).mappings().first()
+                if found is None:
+                    continue
+                connection.execute(delete(dead_letters).where(this))
+                rows = [asdict(one) | {"visitors": _packed(one)} | dict(found) for one in left]
+                if rows:
+                    insert_new(connection, dead_letters, rows)
 
     def remove(self, letter_ids: Collection[str]) -> int:
         """Delete letters by their ids; returns how many those were."""
@@ -122,6 +145,13 @@ class DeadLetterTable:
                 these = delete(dead_letters).where(_COLUMNS.letter_id.in_(part))
                 deleted += connection.execute(these).rowcount
         return deleted
+
+    def remove_matching(self, query: LetterQuery, limit: int) -> int:
+        """Delete at most `limit` letters that match; returns how many those were."""
+        found = select(_COLUMNS.letter_id).where(*_conditions(query)).limit(limit)
+        with self._database.writing() as connection:
+            these = delete(dead_letters).where(_COLUMNS.letter_id.in_(found))
+            return connection.execute(these).rowcount
 
 
 def _conditions(query: LetterQuery) -> Iterator[ColumnElement[bool]]:

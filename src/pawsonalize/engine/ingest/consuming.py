@@ -4,8 +4,9 @@ Only what is durable is acknowledged. After a crash the stream brings it again; 
 ids they had, from themselves or from their place in the stream, and so do dead letters.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -32,8 +33,13 @@ class Taken:
     """Events that are stored now."""
     duplicates: int = 0
     """Events that were stored before."""
-    refused: int = 0
-    """Records, or parts of them, that are dead letters."""
+    reasons: Counter[str] = field(default_factory=Counter)
+    """Why records, or parts of them, are dead letters: a field or a code, and how often."""
+
+    @property
+    def refused(self) -> int:
+        """How many dead letters came of them."""
+        return self.reasons.total()
 
     def plus(self, more: "Taken") -> "Taken":
         """The sums."""
@@ -41,7 +47,7 @@ class Taken:
             self.records + more.records,
             self.accepted + more.accepted,
             self.duplicates + more.duplicates,
-            self.refused + more.refused,
+            self.reasons + more.reasons,
         )
 
 
@@ -112,7 +118,8 @@ class Consumer:
         if letters:
             self._letters.keep(letters)
         stored = sum(flags)
-        return Taken(len(records), stored, len(flags) - stored, len(letters))
+        reasons = Counter(one.field or one.code for one in letters)
+        return Taken(len(records), stored, len(flags) - stored, reasons)
 
     def _parts(self, record: Record) -> list[_Found]:
         place = f"{record.shard}/{record.sequence}"

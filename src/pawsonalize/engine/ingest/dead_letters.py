@@ -1,7 +1,7 @@
 """Keeps what could not be taken: to be looked at, mended, replayed or removed."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from pawsonalize.domain.dead_letters import DeadLetter
@@ -9,7 +9,8 @@ from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.storage.dead_letters import ALL, DeadLetterTable, LetterQuery, Waiting
 
 MAX_PAGE = 500
-_CURSOR = re.compile(r"(\d{1,15})\.([0-9a-f]{1,40})", re.ASCII)
+_REMOVED_AT_ONCE = 2_000
+_CURSOR = re.compile(r"(\d{1,15})\.([0-9a-f-]{1,80})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +26,18 @@ class DeadLetters:
     """The dead letters of every source."""
 
     table: DeadLetterTable
+    tell: Callable[[str, int], object] = lambda _kind, _count: None
+    """Is told how many new letters were kept of which kind of source: `http`, `kinesis` …"""
 
     def keep(self, letters: Sequence[DeadLetter]) -> int:
-        """Keep letters; they are durable when this returns. Returns how many are new.
+        """Keep letters of one source; they are durable on return. Returns how many are new.
 
         What a stream brings again is no second letter.
         """
-        return self.table.add(letters)
+        kept = self.table.add(letters)
+        if kept:
+            self.tell(letters[0].source.partition("://")[0], kept)
+        return kept
 
     def waiting(self) -> int:
         """How many letters there are."""
@@ -46,10 +52,11 @@ class DeadLetters:
         if not 1 <= limit <= MAX_PAGE:
             raise InvalidInput(f"limit must be from 1 to {MAX_PAGE}", field="limit")
         # One more than asked for tells whether there is a next page.
-        found = self.table.newest(limit + 1, query, _read_cursor(cursor))
+        found = self.table.newest(limit + 1, query, read_cursor(cursor))
         shown = tuple(found[:limit])
         is_last = len(found) <= limit
-        return LetterPage(shown, None if is_last else f"{shown[-1].at}.{shown[-1].letter_id}")
+        last = None if is_last else (shown[-1].at, shown[-1].letter_id)
+        return LetterPage(shown, cursor_of(last))
 
     def get(self, letter_id: str) -> DeadLetter:
         """One letter; NotFound."""
@@ -69,12 +76,25 @@ class DeadLetters:
         """Delete letters; returns how many there were."""
         return self.table.remove(letter_ids)
 
+    def remove_matching(self, query: LetterQuery) -> int:
+        """Delete all that match, a few at a time so that others may write; returns how many."""
+        removed = 0
+        while found := self.table.remove_matching(query, _REMOVED_AT_ONCE):
+            removed += found
+        return removed
+
 
 def _no_such(letter_id: str) -> NotFound:
     return NotFound(f"there is no dead letter {letter_id}: it was taken or removed, or never was")
 
 
-def _read_cursor(cursor: str | None) -> tuple[int, str] | None:
+def cursor_of(place: tuple[int, str] | None) -> str | None:
+    """The cursor of what comes after the letter of that moment and id."""
+    return None if place is None else f"{place[0]}.{place[1]}"
+
+
+def read_cursor(cursor: str | None) -> tuple[int, str] | None:
+    """The place that a cursor stands for; InvalidInput if it is none of ours."""
     if cursor is None:
         return None
     match = _CURSOR.fullmatch(cursor)

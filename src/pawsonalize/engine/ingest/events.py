@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import compress
 
 from pawsonalize.domain.errors import Forbidden, InvalidInput, StorageUnavailable
@@ -114,7 +115,7 @@ class Ingest:
         reads_are_local: bool,
         unknown_types: UnknownTypes | None = None,
     ) -> None:
-        self._animals = animals
+        self._group_of = partial(group_at, animals)
         self._unknown_types = unknown_types
         self._reads_are_local = reads_are_local
         self._append = log.append
@@ -204,6 +205,8 @@ class Ingest:
                 rejected.append(Rejection(index, error.code, error.message, error.field))
         return events, rejected
 
-    def _group_of(self, animal_id: str, at: int) -> AnimalGroup | None:
-        animal = self._animals.get(animal_id)
-        return None if animal is None else animal.group_at(at)
+
+def group_at(animals: Animals, animal_id: str, at: int) -> AnimalGroup | None:
+    """The group of a known animal at a moment."""
+    animal = animals.get(animal_id)
+    return None if animal is None else animal.group_at(at)

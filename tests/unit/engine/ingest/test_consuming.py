@@ -1,6 +1,7 @@
 """A consumer over a stream that is a list, and real tables."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -94,9 +95,13 @@ def test_what_is_read_again_after_a_crash_is_stored_once(
     ingest: Ingest, letters: DeadLetters, log: EventLog
 ) -> None:
     stream = Listed([record(1, GOOD), record(2, b"poison"), record(3, GOOD)])
-    assert consumer(stream, ingest, letters).step(0) == Taken(3, accepted=2, refused=1)
+    assert consumer(stream, ingest, letters).step(0) == Taken(
+        3, accepted=2, reasons=Counter(invalid_json=1)
+    )
     stream.read_through = 0
-    assert consumer(stream, ingest, letters).step(0) == Taken(3, duplicates=2, refused=1)
+    assert consumer(stream, ingest, letters).step(0) == Taken(
+        3, duplicates=2, reasons=Counter(invalid_json=1)
+    )
     assert (log.head(), letters.waiting()) == (2, 1)
 
 
@@ -105,7 +110,9 @@ def test_poison_is_kept_with_its_bytes_its_reason_and_its_place(
 ) -> None:
     bad = {**GOOD, "sessionId": ""}
     stream = Listed([record(1, b"\x00\xffpoison"), record(2, [GOOD, bad, "noise"])])
-    assert consumer(stream, ingest, letters).step(0) == Taken(2, accepted=1, refused=3)
+    assert consumer(stream, ingest, letters).step(0) == Taken(
+        2, 1, 0, Counter(invalid_json=2, sessionId=1)
+    )
     kept = {one.position: one for one in letters.page(10).letters}
     assert kept.keys() == {"shard-0/1", "shard-0/2/1", "shard-0/2/2"}
     assert kept["shard-0/1"].raw == b"\x00\xffpoison"
@@ -127,7 +134,9 @@ def test_what_nobody_foresaw_costs_one_event_and_stops_nothing(
 ) -> None:
     failing = _FailsAtTwo(log, animals, reads_are_local=True)
     stream = Listed([record(n, {**GOOD, "eventId": f"e{n}"}) for n in range(5)])
-    assert consumer(stream, failing, letters).step(0) == Taken(5, accepted=4, refused=1)
+    assert consumer(stream, failing, letters).step(0) == Taken(
+        5, accepted=4, reasons=Counter(unforeseen=1)
+    )
     assert [row.event.event_id for row in log.read(0, 9, 9)] == ["e0", "e1", "e3", "e4"]
     assert letters.page(1).letters[0].code == "unforeseen"
     failing.close()
@@ -155,6 +164,6 @@ def test_an_outage_of_the_tables_loses_and_acknowledges_nothing(
             one.step(0)
     assert (stream.acknowledged, letters.waiting()) == (0, 0)
     down.is_down = False
-    assert one.step(0) == Taken(2, accepted=1, refused=1)
+    assert one.step(0) == Taken(2, accepted=1, reasons=Counter(invalid_json=1))
     assert one.step(0) == Taken()
     down.close()
