@@ -77,9 +77,10 @@ class ShardLeases:
 
     def hand_over(self, shard: str) -> None:
         """Give a shard to who waits for it; all that was read of it must be acknowledged."""
-        row = self.held.pop(shard)
-        position = self._stored.pop(shard, None)
-        self.table.release(shard, self.holder, position, to=row.wanted_by)
+        to = self.held[shard].wanted_by
+        self.table.release(shard, self.holder, self._stored.get(shard), to)
+        del self.held[shard]
+        self._stored.pop(shard, None)
 
     def note(self, shard: str, position: str) -> None:
         """Remember how far a shard is stored; it is written down at the next look."""
