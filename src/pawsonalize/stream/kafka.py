@@ -229,8 +229,12 @@ class KafkaStream:
     def _first(self, partition: int) -> int:
         make = self._kafka.library.TopicPartition
         this = make(self._topic, partition)
-        stored = self._consumer.committed([this], _API_SECONDS)[0].offset
+        stored = self._places[partition].next
+        if stored is None:
+            stored = self._consumer.committed([this], _API_SECONDS)[0].offset
         oldest, newest = self._consumer.get_watermark_offsets(this, _API_SECONDS)
+        if oldest <= stored <= newest:
+            return stored
         if stored >= 0:
             _LOG.warning(
                 "stream_lost_messages",
