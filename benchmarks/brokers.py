@@ -1,14 +1,15 @@
 """Brokers of our own for a benchmark: each runs until its block ends, and gives a stream's URL."""
 
 import os
-import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from benchmarks.child import Missing, required
 from benchmarks.server import free_port
@@ -37,7 +38,12 @@ def kinesis() -> Iterator[str]:
         raise Missing("PAWSONALIZE_TEST_KINESIS does not name the command of kinesis-local")
     port = free_port()
     os.environ.update(AWS_ACCESS_KEY_ID="none", AWS_SECRET_ACCESS_KEY="none")
-    with _running([*shlex.split(command), "--port", str(port)], port):
+    ports = {
+        "KINESIS_MOCK_PLAIN_PORT": str(port),
+        "KINESIS_MOCK_TLS_PORT": str(free_port()),
+        "LOG_LEVEL": "ERROR",
+    }
+    with _running([command], port, sign=signal.SIGKILL, **ports):
         yield f"kinesis://events?region=eu-west-1&endpoint=http://127.0.0.1:{port}"
 
 
@@ -53,8 +59,16 @@ BROKERS = {"nats": nats, "kinesis": kinesis, "kafka": kafka}
 
 
 @contextmanager
-def _running(command: list[str], port: int) -> Iterator[None]:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def _running(
+    command: list[str], port: int, sign: signal.Signals = signal.SIGTERM, **settings: str
+) -> Iterator[None]:
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, **settings},
+        cwd=Path(command[0]).resolve().parent,  # where kinesis-local has its certificate
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         for _ in range(200):
             with socket.socket() as probe:
@@ -65,5 +79,5 @@ def _running(command: list[str], port: int) -> Iterator[None]:
             raise SystemExit(f"{command[0]} did not start within 20 seconds")
         yield
     finally:
-        process.terminate()
+        process.send_signal(sign)
         process.wait(30)

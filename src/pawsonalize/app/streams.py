@@ -129,9 +129,10 @@ def caught_up(consumer: Consumer, shards: ShardTable, taken: Taken) -> bool:
     mine = {one.shard: one for one in consumer.stream.lag()}
     if not all(one.is_none for one in mine.values()):
         return False
-    return all(
+    known = shards.all()  # none at first, where the broker takes its time to assign them
+    return bool(known) and all(
         row.shard in mine
         or (row.looked_at is not None and not row.lag_seconds and not row.lag_messages)
-        for row in shards.all()
+        for row in known
         if not row.is_ended
     )
