@@ -198,7 +198,7 @@ class KafkaStream:
                 self._kafka.note(error)
             return
         offset = message.offset()
-        if place is None or offset is None:
+        if place is None or offset is None or (place.next is not None and offset < place.next):
             return
         _, at = message.timestamp()
         place.next, place.last_at = offset + 1, at

@@ -68,10 +68,10 @@ class KafkaBroker:
     reshard: Callable[[], None] | None = None
 
     def __init__(self, cluster: MockKafka) -> None:
-        self._cluster = cluster
+        self.cluster = cluster
         topic = f"events-{token_hex(4)}"
         cluster.tell(f"topic {topic} 4")
-        self._topic = topic
+        self.topic = topic
         self.restart: Callable[[], None] | None = self._restart
         self.url = f"kafka://{cluster.hosts}/{topic}?group={topic}"
         self._producer = KafkaProducer(StreamAddress.parse(self.url))
@@ -80,21 +80,22 @@ class KafkaBroker:
     def put(self, records: Sequence[Outgoing]) -> None:
         self._producer.put(records)
 
-    def consumer(self, name: str, database: Database) -> Stream:
-        address, table = StreamAddress.parse(self.url), ShardTable(database, self._topic)
+    def consumer(self, name: str, database: Database, options: str = "") -> Stream:
+        table = ShardTable(database, self.topic)
+        address = StreamAddress.parse(self.url + options)
         stream = KafkaStream(address, table, name, moment, patience=LEASE)
         self._consumers.append(stream)
         return stream
 
     def _restart(self) -> None:
-        self._cluster.tell("down")
-        self._cluster.tell("up")
+        self.cluster.tell("down")
+        self.cluster.tell("up")
 
     def cut(self) -> None:
-        self._cluster.signal(signal.SIGSTOP)
+        self.cluster.signal(signal.SIGSTOP)
 
     def mend(self) -> None:
-        self._cluster.signal(signal.SIGCONT)
+        self.cluster.signal(signal.SIGCONT)
 
     def close(self) -> None:
         self.mend()

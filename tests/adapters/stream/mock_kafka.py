@@ -1,7 +1,8 @@
 """librdkafka's mock cluster in a process of its own, told over its input what to do.
 
 python -m tests.adapters.stream.mock_kafka   prints the addresses of its brokers; then takes
-`topic NAME PARTITIONS`, `down` and `up`, a line each, and answers each with `done`.
+`topic NAME PARTITIONS`, `forget NAME PARTITION BEFORE`, `down` and `up`, a line each, and answers
+each with `done`.
 """
 
 import ctypes
@@ -40,6 +41,10 @@ def main() -> None:
         match line.split():
             case ["topic", name, partitions]:
                 kafka.rd_kafka_mock_topic_create(cluster, name.encode(), int(partitions), BROKERS)
+            case ["forget", name, partition, before]:
+                kafka.rd_kafka_mock_partition_delete_records(
+                    cluster, name.encode(), int(partition), ctypes.c_int64(int(before))
+                )
             case ["down"]:
                 for broker in range(1, BROKERS + 1):
                     kafka.rd_kafka_mock_broker_set_down(cluster, broker)

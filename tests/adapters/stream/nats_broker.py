@@ -8,12 +8,14 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
+from typing import Any, TypeVar
 
 import pytest
+from nats.js import JetStreamContext
 
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.stream_shards import ShardTable
@@ -31,6 +33,8 @@ http: 127.0.0.1:{health}
 jetstream {{ store_dir: "{folder}", sync_interval: always }}
 cluster {{ name: test, listen: 127.0.0.1:{route}, routes: [{routes}] }}
 """
+
+_T = TypeVar("_T")
 
 
 def free_ports(count: int) -> list[int]:
@@ -132,10 +136,10 @@ class NatsBroker:
 
     def __init__(self, cluster: NatsCluster) -> None:
         self._cluster = cluster
-        self._name = f"EVENTS_{token_hex(4)}"
+        self.name = f"EVENTS_{token_hex(4)}"
         self.restart: Callable[[], None] | None = self._restart
-        self.url = f"nats://{cluster.hosts_behind_proxies}/{self._name}"
-        direct = f"nats://{cluster.hosts}/{self._name}?partitions=4&replicas=3"
+        self.url = f"nats://{cluster.hosts_behind_proxies}/{self.name}"
+        direct = f"nats://{cluster.hosts}/{self.name}?partitions=4&replicas=3"
         self._producer = JetStreamProducer(StreamAddress.parse(direct), create=True)
         self._admin = NatsLink(StreamAddress.parse(direct))
         self._consumers: list[Stream] = []
@@ -144,10 +148,10 @@ class NatsBroker:
     def put(self, records: Sequence[Outgoing]) -> None:
         self._producer.put(records)
 
-    def consumer(self, name: str, database: Database) -> Stream:
-        table = ShardTable(database, self._name)
+    def consumer(self, name: str, database: Database, options: str = "") -> Stream:
+        table = ShardTable(database, self.name)
         leases = ShardLeases(table, name, moment, lease=LEASE, pause=PAUSE)
-        stream = JetStream(StreamAddress.parse(self.url), leases, moment)
+        stream = JetStream(StreamAddress.parse(self.url + options), leases, moment)
         self._consumers.append(stream)
         return stream
 
@@ -169,9 +173,14 @@ class NatsBroker:
         for consumer in self._consumers:
             consumer.close()
         self._producer.close()
-        self._admin.run(self._delete(), 10)
+        self.admin(lambda context: context.delete_stream(self.name))
         self._admin.close()
 
-    async def _delete(self) -> None:
-        client = await self._admin.client()
-        await client.jetstream().delete_stream(self._name)
+    def admin(self, call: Callable[[JetStreamContext], Coroutine[Any, Any, _T]]) -> _T:
+        """What an operator does to the stream."""
+
+        async def work() -> _T:
+            client = await self._admin.client()
+            return await call(client.jetstream())
+
+        return self._admin.run(work(), 20)
