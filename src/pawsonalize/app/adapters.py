@@ -38,6 +38,7 @@ from pawsonalize.engine.training.shown import learn_choices
 from pawsonalize.engine.training.solutions import Solutions
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.engine.upkeep.archived_letters import ArchivedLetters
 from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.engine.upkeep.courier import Courier
 from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
@@ -62,6 +63,7 @@ from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import Impressions
+from pawsonalize.storage.letter_plan import LetterPlan
 from pawsonalize.storage.outcomes import Outcomes
 from pawsonalize.storage.private_files import make_folder_private
 from pawsonalize.storage.problems import ProblemTable
@@ -133,6 +135,12 @@ class Adapters:
         """The archive without those."""
         index = ArchiveIndex(self.database)
         return ErasedArchive(self.objects, self.ledger, index, self.erased)
+
+    @property
+    def archived_letters(self) -> ArchivedLetters:
+        """The archive of dead letters, and what copies them there."""
+        plan, index = LetterPlan(self.database), ArchiveIndex(self.database)
+        return ArchivedLetters(plan, self.objects, index, self.erased)
 
     @property
     def archiver(self) -> Archiver:

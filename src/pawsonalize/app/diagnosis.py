@@ -1,4 +1,4 @@
-"""What the checks of `pawsonalize doctor` look at, and what they find."""
+"""What a check of the doctor looks at, and what it finds."""
 
 from enum import StrEnum
 

@@ -5,7 +5,7 @@ import binascii
 import json
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
@@ -94,37 +94,65 @@ def names_in(*texts: bytes | None) -> set[tuple[str, str]]:
 
     Looks into JSON, JSON in JSON, and base64; in what is neither, behind `userId` and its like.
     """
-    return {one for text in texts if text is not None for one in _in_bytes(text, 0)}
+    found = set()
+    for data in texts:
+        for key, value in _pieces(data or b"", 0):
+            if key is None:
+                matches = _IN_TEXT.finditer(str(value))
+                found |= {
+                    (_KINDS[f"{one[1].lower()}id"], _name(one[2] or one[3] or one[4] or ""))
+                    for one in matches
+                }
+            elif kind := _KINDS.get(key.translate(_SEPARATORS).lower()):
+                found.add((kind, _name(value)))
+    return found
 
 
-def _in_bytes(data: bytes, depth: int) -> Iterator[tuple[str, str]]:
-    text = data.decode("utf-8", "backslashreplace")
-    try:
-        yield from _in_value(json.loads(text), depth)
-    except (ValueError, RecursionError):
-        plain = _from_base64(text)
-        yield from (
-            _in_text(text) if plain is None or depth > _DEEPEST else _in_bytes(plain, depth + 1)
+class Mentions:
+    """Finds out whether one of some names stands in a text as a word, wherever that is."""
+
+    def __init__(self, names: Collection[str]) -> None:
+        either = "|".join(re.escape(one) for one in sorted(names, key=len, reverse=True))
+        self._named = (
+            re.compile(rf"(?<![\w@-])(?<!\w\.)(?:{either})(?![\w@-]|\.\w)") if names else None
         )
 
+    def among(self, *texts: bytes | None) -> bool:
+        """Whether any of the texts has one of them."""
+        named = self._named
+        if named is None:
+            return False
+        pieces = (value for data in texts for _, value in _pieces(data or b"", 0))
+        return any(named.search(str(value)) for value in pieces)
 
-def _in_value(value: object, depth: int) -> Iterator[tuple[str, str]]:
+
+def _pieces(data: bytes, depth: int) -> Iterator[tuple[str | None, str | int | float]]:
+    """What a text consists of: the values in it with their keys, or all of it without one."""
+    text = data.decode("utf-8", "backslashreplace")
+    try:
+        yield from _of_value("", json.loads(text), depth)
+    except (ValueError, RecursionError):
+        plain = _from_base64(text)
+        if plain is None or depth > _DEEPEST:
+            yield None, text
+        else:
+            yield from _pieces(plain, depth + 1)
+
+
+def _of_value(
+    key: str, value: object, depth: int
+) -> Iterator[tuple[str | None, str | int | float]]:
     if isinstance(value, dict):
-        for key, inner in value.items():
-            kind = _KINDS.get(key.translate(_SEPARATORS).lower())
-            if kind is not None and isinstance(inner, str | int | float):
-                yield kind, _name(inner)
-            yield from _in_value(inner, depth)
+        for name, inner in value.items():
+            yield "", name
+            yield from _of_value(name, inner, depth)
     elif isinstance(value, list):
         for inner in value:
-            yield from _in_value(inner, depth)
-    elif isinstance(value, str) and depth <= _DEEPEST and _may_hold(value):
-        yield from _in_bytes(value.encode("utf-8", "surrogatepass"), depth + 1)
-
-
-def _in_text(text: str) -> Iterable[tuple[str, str]]:
-    for match in _IN_TEXT.finditer(text):
-        yield _KINDS[f"{match[1].lower()}id"], _name(match[2] or match[3] or match[4] or "")
+            yield from _of_value("", inner, depth)
+    elif isinstance(value, str | int | float):
+        yield key, value
+        if isinstance(value, str) and depth <= _DEEPEST and _may_hold(value):
+            yield from _pieces(value.encode("utf-8", "surrogatepass"), depth + 1)
 
 
 def _may_hold(text: str) -> bool:
@@ -132,7 +160,7 @@ def _may_hold(text: str) -> bool:
 
 
 def _from_base64(text: str) -> bytes | None:
-    """What the text means in base64, if that may be JSON or more than one word."""
+    """What the text means in base64, if that may be JSON."""
     try:
         plain = base64.b64decode(text.strip(), validate=True)
     except (ValueError, binascii.Error):

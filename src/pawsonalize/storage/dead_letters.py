@@ -13,7 +13,7 @@ from pawsonalize.storage.stream_tables import dead_letters
 
 _COLUMNS = dead_letters.c
 _ARCHIVED = (_COLUMNS.archived_in, _COLUMNS.archived_at)
-_OF_A_LETTER = [_COLUMNS[name] for name in DeadLetter.__dataclass_fields__]
+OF_A_LETTER = [_COLUMNS[name] for name in DeadLetter.__dataclass_fields__]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,36 +69,36 @@ class DeadLetterTable:
 
     def find(self, letter_id: str) -> DeadLetter | None:
         """The letter of that id, or None."""
-        wanted = select(*_OF_A_LETTER).where(_COLUMNS.letter_id == letter_id)
+        wanted = select(*OF_A_LETTER).where(_COLUMNS.letter_id == letter_id)
         with self._database.reading() as connection:
             row = connection.execute(wanted).mappings().first()
-        return None if row is None else _letter(row)
+        return None if row is None else letter_of(row)
 
     def newest(
         self, limit: int, query: LetterQuery = ALL, before: tuple[int, str] | None = None
     ) -> list[DeadLetter]:
         """At most `limit` letters, newest first; those `before` that moment and id."""
-        wanted = select(*_OF_A_LETTER).where(*_conditions(query))
+        wanted = select(*OF_A_LETTER).where(*_conditions(query))
         if before is not None:
             at, letter_id = before
             same = and_(_COLUMNS.at == at, _COLUMNS.letter_id < letter_id)
             wanted = wanted.where(or_(_COLUMNS.at < at, same))
         wanted = wanted.order_by(_COLUMNS.at.desc(), _COLUMNS.letter_id.desc()).limit(limit)
         with self._database.reading() as connection:
-            return [_letter(row) for row in connection.execute(wanted).mappings()]
+            return [letter_of(row) for row in connection.execute(wanted).mappings()]
 
     def oldest(
         self, limit: int, query: LetterQuery = ALL, after: tuple[int, str] | None = None
     ) -> list[DeadLetter]:
         """At most `limit` letters, oldest first; those `after` that moment and id."""
-        wanted = select(*_OF_A_LETTER).where(*_conditions(query))
+        wanted = select(*OF_A_LETTER).where(*_conditions(query))
         if after is not None:
             at, letter_id = after
             same = and_(_COLUMNS.at == at, _COLUMNS.letter_id > letter_id)
             wanted = wanted.where(or_(_COLUMNS.at > at, same))
         wanted = wanted.order_by(_COLUMNS.at, _COLUMNS.letter_id).limit(limit)
         with self._database.reading() as connection:
-            return [_letter(row) for row in connection.execute(wanted).mappings()]
+            return [letter_of(row) for row in connection.execute(wanted).mappings()]
 
     def reasons(self, query: LetterQuery = ALL) -> list[Waiting]:
         """How many wait for which reason, the commonest first."""
@@ -113,10 +113,10 @@ class DeadLetterTable:
         """Store what is to be taken in its place; the letter then, or None if there is none."""
         with self._database.writing() as connection:
             this = _COLUMNS.letter_id == letter_id
-            row = connection.execute(select(*_OF_A_LETTER).where(this)).mappings().first()
+            row = connection.execute(select(*OF_A_LETTER).where(this)).mappings().first()
             if row is None:
                 return None
-            letter = replace(_letter(row), mended=mended)
+            letter = replace(letter_of(row), mended=mended)
             changed = {"mended": mended, "visitors": _packed(letter)}
             connection.execute(update(dead_letters).where(this).values(**changed))
         return letter
@@ -170,5 +170,6 @@ def _packed(letter: DeadLetter) -> bytes:
     return b"".join(sorted(map(bytes.fromhex, visitors_in(letter.raw, letter.mended))))
 
 
-def _letter(row: Mapping[Any, Any]) -> DeadLetter:
-    return DeadLetter(**{column.name: row[column] for column in _OF_A_LETTER})
+def letter_of(row: Mapping[Any, Any]) -> DeadLetter:
+    """The letter that a row of these columns is."""
+    return DeadLetter(**{column.name: row[column] for column in OF_A_LETTER})
