@@ -22,6 +22,7 @@ from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.log_start import LogStart
+from pawsonalize.storage.raw_events import RawEvents
 
 MIDNIGHT = 1_795_478_400_000  # 2026-11-24T00:00:00Z
 
@@ -46,7 +47,8 @@ class ArchiveWorld:
 
     def archiver_of(self, rows: int) -> Archiver:
         """An archiver that puts so many rows into an object."""
-        return Archiver(self.log, self.ledger, self.objects, self.erased, rows)
+        raws = RawEvents(self.database)
+        return Archiver(self.log, raws, self.ledger, self.objects, self.erased, rows)
 
     def compaction(self, rows: int = 1_000) -> Compaction:
         """A compaction that puts so many rows into an object."""

@@ -26,7 +26,7 @@ from pawsonalize.app.side_processes import following, judging_process, refresh_p
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.services import AwsServices
 from pawsonalize.aws.signatures import Signatures
-from pawsonalize.engine.ingest.events import Ingest, UnknownTypes, named_types
+from pawsonalize.engine.ingest.events import Ingest, RawTooLong, UnknownTypes, named_types
 from pawsonalize.engine.ingest.feeds.polling import Polling
 from pawsonalize.engine.ingest.inventory.inventory import AnimalNames, Inventory
 from pawsonalize.engine.reporting.metric_attributions import MetricAttributions
@@ -57,7 +57,7 @@ from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.engine.upkeep.deletions import Deletions
 from pawsonalize.engine.upkeep.erasing import Erasing
 from pawsonalize.http.heavy_reads import HeavyReads
-from pawsonalize.http.metrics import count_unknown_type
+from pawsonalize.http.metrics import count_raw_too_long, count_unknown_type
 from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings
 from pawsonalize.ui.door import Storefront
@@ -133,7 +133,7 @@ class Engine:
             live=live,
             recommending=recommending,
             impressions=impressions,
-            ingest=_ingest(adapters),
+            ingest=_ingest(settings, adapters),
             availability=availability,
             filterings=filterings,
             available=available,
@@ -317,7 +317,7 @@ def _admission(settings: Settings, adapters: Adapters) -> Admission:
     )
 
 
-def _ingest(adapters: Adapters) -> Ingest:
+def _ingest(settings: Settings, adapters: Adapters) -> Ingest:
     named = CachedLookup[None, dict[str, frozenset[str]]](
         lambda _: named_types(adapters.registry), clock.now
     )
@@ -328,4 +328,5 @@ def _ingest(adapters: Adapters) -> Ingest:
         unknown_types=UnknownTypes(
             adapters.log.event_types, lambda: named.find(None), count_unknown_type
         ),
+        raw_too_long=RawTooLong(count_raw_too_long) if settings.archive_raw else None,
     )

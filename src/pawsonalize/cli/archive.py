@@ -87,6 +87,9 @@ def compact(data_dir: DataDir = None) -> None:
 def mend(data_dir: DataDir = None) -> None:
     """Write objects again that are missing or damaged, if the events table still has their events.
 
+    The table does not have events as they came in: what the damaged object no longer tells of
+    that is lost, and the row is written without it.
+
     Example: pawsonalize archive mend
     """
     from pawsonalize.engine.upkeep.mending import mend as mend_archive

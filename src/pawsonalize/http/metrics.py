@@ -43,6 +43,11 @@ UNKNOWN_TYPES = Counter(
     ("type",),
 )
 
+RAW_TOO_LONG = Counter(
+    "pawsonalize_events_too_long_to_keep_raw_total",
+    "Events that are stored and archived, but not as they came in, because they are too long.",
+)
+
 
 async def get_metrics(request: Request) -> Response:
     """Counters and latencies of every worker process, and the problems that stand."""
@@ -88,6 +93,11 @@ class _Standing(Collector):
 def count_unknown_type(event_type: str) -> None:
     """One event more of a type that means nothing to anybody."""
     UNKNOWN_TYPES.labels(event_type).inc()
+
+
+def count_raw_too_long(events: int) -> None:
+    """So many events more that are not kept as they came in."""
+    RAW_TOO_LONG.inc(events)
 
 
 class RequestMetrics:

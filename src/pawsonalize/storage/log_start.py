@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, Connection, delete, exists, select, update
 
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import in_parts, upsert
+from pawsonalize.storage.stream_tables import raw_events
 from pawsonalize.storage.tables import events, log_marks, sessions
 
 _FORGOTTEN = "forgotten through"
@@ -41,6 +42,7 @@ class LogStart:
             if last > forgotten_through(connection):
                 upsert(connection, log_marks, [{"name": _FORGOTTEN, "offset": last}])
             connection.execute(delete(events).where(events.c.offset <= last))
+            connection.execute(delete(raw_events).where(raw_events.c.last <= last))
             named = {
                 (row.dataset_group, row.session_id, row.is_anonymous)
                 for row in rows
