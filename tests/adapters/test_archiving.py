@@ -66,7 +66,7 @@ class World:
         return Archiver(self.log, raws, self.ledger, where, self.archive(objects), **more)
 
     def replay(self, on_progress: Progress = silent) -> int:
-        return replay(self.log, self.archive(), self.erasures, lambda: T0, on_progress)
+        return replay(self.log, self.archive(), self.erasures, lambda: T0, on_progress).restored
 
     def logged(self) -> list[LoggedEvent]:
         return self.log.read(0, self.log.head(), 1_000_000)

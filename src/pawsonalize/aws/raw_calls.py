@@ -24,7 +24,10 @@ _PEEK = msgspec.json.Decoder(_Peek)
 
 def is_raw_call(raw: str) -> bool:
     """Whether it is a call of Amazon's with one event."""
-    found = _PEEK.decode(raw)
+    try:
+        found = _PEEK.decode(raw)
+    except msgspec.MsgspecError:
+        return False
     return found.event_list is not UNSET or found.action_interactions is not UNSET
 
 

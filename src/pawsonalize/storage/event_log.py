@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
 
-from sqlalchemy import Connection, bindparam, delete, func, select, text
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from pawsonalize.domain.event_types import AS_SENT, STANDARD, EventTypes
 from pawsonalize.domain.events import ACTIONS, DEFAULT_DATASET_GROUP, Event, LoggedEvent, Visitor
@@ -14,7 +14,12 @@ from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_rows import as_row, logged, reported, reported_animals
 from pawsonalize.storage.exposures import add_shown
 from pawsonalize.storage.histories import DEED, OF_AN_ANIMAL, Deed, HistoryQuery, RecentEvent
-from pawsonalize.storage.log_start import forgotten_through
+from pawsonalize.storage.log_start import (
+    FORGOTTEN,
+    forget_through,
+    forgotten_through,
+    go_on_after,
+)
 from pawsonalize.storage.raw_events import add_raws, take_out_raws
 from pawsonalize.storage.statements import insert_new
 from pawsonalize.storage.tables import events, sessions
@@ -194,12 +199,17 @@ class EventLog:
             connection.execute(events.insert(), rows)
             _bind_sessions(connection, [one.event for one in batch])
             add_shown(connection, reported(one.event for one in batch))
-            if connection.dialect.name == "postgresql":
-                # Explicit offsets do not move the counter; SQLite's follows by itself.
-                connection.execute(
-                    text("SELECT setval(pg_get_serial_sequence('events', 'offset'), :last)"),
-                    {"last": batch[-1].offset},
-                )
+            go_on_after(connection, batch[-1].offset)
+
+    def restored(self, last: int, other_through: int) -> None:
+        """After a replay: new events get offsets beyond `last`, the archive's last one.
+
+        Up to the other offset the table does not hold all that the archive does, as if events had
+        left it.
+        """
+        with self._database.writing() as connection:
+            go_on_after(connection, last)
+            forget_through(connection, other_through)
 
     def training_rows(
         self, through: int, until: int, after: int = 0
@@ -321,9 +331,12 @@ _TRAINING_ROWS = (
 )
 
 
+_HEAD = select(func.max(events.c.offset), FORGOTTEN.scalar_subquery())
+
+
 def _head(connection: Connection) -> int:
-    newest = connection.scalar(select(func.max(events.c.offset)))
-    return forgotten_through(connection) if newest is None else newest
+    newest, forgotten = connection.execute(_HEAD).one()
+    return max(newest or 0, forgotten or 0)
 
 
 def _offsets(

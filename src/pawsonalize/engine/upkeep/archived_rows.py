@@ -56,11 +56,14 @@ class ObjectName:
         return self.folder == self.day
 
     @property
+    def begins(self) -> int:
+        """The moment from which on its events were received."""
+        return _moment(self.folder, _DAY if self.is_of_a_day else _HOUR)
+
+    @property
     def ends(self) -> int:
         """The moment before which all its events were received."""
-        if self.is_of_a_day:
-            return _moment(self.folder, _DAY) + DAY
-        return _moment(self.folder, _HOUR) + HOUR
+        return self.begins + (DAY if self.is_of_a_day else HOUR)
 
     def covers(self, other: "ObjectName") -> bool:
         """Whether it took the place of the other."""
