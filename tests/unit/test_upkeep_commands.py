@@ -103,6 +103,13 @@ def replay(folder: Path, archive: Path, *options: str) -> str:
     return done.stdout
 
 
+def test_the_archive_is_exported_as_parquet(service: Settings, tmp_path: Path) -> None:
+    command = ["archive", "export", "--parquet", str(tmp_path / "lake")]
+    assert run(tmp_path, *command) == "3 events in 1 files\n"
+    assert run(tmp_path, *command, "--since", "2030-01-01") == "0 events in 0 files\n"
+    assert [path.name for path in tmp_path.glob("lake/*/*")] == ["events.parquet"]
+
+
 def test_the_database_is_written_anew(service: Settings) -> None:
     assert "MB afterwards" in run(service.data_dir, "vacuum")
     assert "0 findings" in run(service.data_dir, "archive", "verify")

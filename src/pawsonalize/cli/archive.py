@@ -1,5 +1,6 @@
 """`pawsonalize archive`: what of the log lies in the archive, and back."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -194,6 +195,34 @@ def _replay_into(
         print(f"{done.refused:,} left out: their items are no animal groups")
         print(*(f"  {one}" for one in done.named), sep="\n")
     _tell_reread(rereading)
+
+
+@app.command("export")
+def export(
+    parquet: Annotated[
+        Path, typer.Option("--parquet", help="A folder that gets a Parquet file for each day.")
+    ],
+    since: Since = None,
+    until: Until = None,
+    dataset_group: Annotated[
+        str | None,
+        typer.Option("--dataset-group", help="Only this dataset group.", show_default="all"),
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Export the archive as Parquet, one file for each day in which events came in.
+
+    Example: pawsonalize archive export --parquet lake --since 2026-11-01
+    """
+    from pawsonalize.engine.upkeep.archive_export import ArchiveExport
+    from pawsonalize.engine.upkeep.archive_reading import ArchiveReader
+
+    settings, period = load_settings({"data_dir": data_dir}), _period(since, until)
+    with opened(settings) as adapters, progress("exporting") as bar:
+        group = dataset_group and dataset_group_of(adapters, settings, dataset_group)
+        reader = ArchiveReader(adapters.erased_archive, period)
+        done = ArchiveExport(reader, parquet, group, bar).write()
+    print(f"{done.events:,} events in {done.files:,} files")
 
 
 def _period(since: str | None, until: str | None) -> "Period":
