@@ -24,7 +24,7 @@ from pawsonalize.domain.times import SECOND
 from pawsonalize.storage.stream_shards import ShardLag
 from pawsonalize.stream.address import StreamAddress
 from pawsonalize.stream.base import Outgoing, Record
-from pawsonalize.stream.jetstream_feed import Delivery, Feed
+from pawsonalize.stream.jetstream_feed import DeliveredMessage, Feed
 from pawsonalize.stream.leases import ShardLeases
 from pawsonalize.stream.nats_link import API_SECONDS, NatsLink
 
@@ -49,7 +49,7 @@ class _Place:
 
     read: int | None
     """The sequence that was read last; None: begin where the address says."""
-    unstored: deque[Delivery] = field(default_factory=deque)
+    unstored: deque[DeliveredMessage] = field(default_factory=deque)
     """What was read and not acknowledged."""
     feed: Feed | None = None
     again: float = 0.0

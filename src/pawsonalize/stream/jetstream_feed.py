@@ -33,7 +33,7 @@ _NANOSECONDS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class DeliveredMessage:
     """A message as it was delivered."""
 
     record: Record
@@ -55,7 +55,7 @@ class Feed:
         self._holder = holder
         self._arrived = arrived
         self.name = f"pawsonalize-{re.sub('[^A-Za-z0-9]', '_', shard)}-{secrets.token_hex(6)}"
-        self.fetched: deque[Delivery] = deque()
+        self.fetched: deque[DeliveredMessage] = deque()
         """What was delivered and not read yet."""
         self.pending: int | None = None
         """How many more the stream had when the last one was delivered."""
@@ -140,7 +140,7 @@ class Feed:
         self.pending = told.num_pending
         moment = round(told.timestamp.timestamp() * SECOND)
         record = Record(self._shard, str(sequence), message.data, moment)
-        self.fetched.append(Delivery(record, sequence, message.reply))
+        self.fetched.append(DeliveredMessage(record, sequence, message.reply))
         self._arrived()
 
     def _hear(self, status: str | None) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
 from pawsonalize.stream.address import StreamAddress
-from pawsonalize.stream.kinesis_failures import KinesisFailure, Trouble, refused, unanswered
+from pawsonalize.stream.kinesis_failures import FailureKind, KinesisFailure, refused, unanswered
 
 _CONNECT_SECONDS = 2
 _READ_SECONDS = 5
@@ -104,7 +104,7 @@ class KinesisClient:
         try:
             self.shards()
         except KinesisFailure as failure:
-            if failure.trouble is not Trouble.PLACE:
+            if failure.trouble is not FailureKind.PLACE:
                 raise
         else:
             return
