@@ -233,6 +233,8 @@ class JetStream:
         shown, read = self._address.shown, place.read
         _LOG.warning("stream_begins_anew", stream=shown, shard=shard, read=read, newest=newest)
         place.read, place.ahead_since = 0, None
+        place.unstored.clear()
+        self._leases.note(shard, "0")
         return False
 
     def _tell_lost(self, shard: str, place: _Place, info: "StreamInfo") -> None:
