@@ -53,8 +53,9 @@ class ShardLag:
 
     @property
     def is_none(self) -> bool:
-        """Whether everything that was in the shard has been read."""
-        return not self.seconds and not self.messages
+        """Whether everything that was in the shard has been read, as far as is known."""
+        known = [one for one in (self.seconds, self.messages) if one is not None]
+        return bool(known) and not any(known)
 
 
 class ShardTable:

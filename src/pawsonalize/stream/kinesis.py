@@ -11,7 +11,7 @@ from pawsonalize.storage.stream_shards import ShardLag
 from pawsonalize.stream.address import StreamAddress
 from pawsonalize.stream.base import Record
 from pawsonalize.stream.kinesis_client import KinesisClient, ShardList
-from pawsonalize.stream.kinesis_failures import KinesisFailure, KinesisTrouble
+from pawsonalize.stream.kinesis_failures import FailureKind, KinesisFailure
 from pawsonalize.stream.kinesis_producer import KinesisProducer
 from pawsonalize.stream.kinesis_shard import ShardReader, moment_as_position
 from pawsonalize.stream.leases import ShardLeases
@@ -142,7 +142,7 @@ class KinesisStream:
         if not isinstance(error, KinesisFailure):
             raise error
         self._list_due = self._steady() + 1
-        if error.trouble not in (KinesisTrouble.BUSY, KinesisTrouble.AWAY):
+        if error.trouble not in (FailureKind.BUSY, FailureKind.AWAY):
             self._list_error = error.error
 
     def _tend(self) -> None:
@@ -221,7 +221,7 @@ class KinesisStream:
         if self._list_error is not None:
             return self._list_error
         failures = [reader.failure for reader in self._readers.values()]
-        passing = (KinesisTrouble.BUSY, KinesisTrouble.PLACE)
+        passing = (FailureKind.BUSY, FailureKind.PLACE)
         lasting = [one for one in failures if one and one.trouble not in passing]
         return lasting[0].error if lasting and len(lasting) == len(failures) else None
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
 from pawsonalize.stream.address import StreamAddress
-from pawsonalize.stream.kinesis_failures import KinesisFailure, KinesisTrouble, refused, unanswered
+from pawsonalize.stream.kinesis_failures import FailureKind, KinesisFailure, refused, unanswered
 
 _CONNECT_SECONDS = 2
 _SHARDS_AT_ONCE = 1000
@@ -56,7 +56,8 @@ class KinesisClient:
             )
         except exceptions.NoRegionError as error:
             raise InvalidInput(
-                f"no region is set for {self._shown}: add ?region=eu-west-1, or set AWS_DEFAULT_REGION"
+                f"no region is set for {self._shown}: add ?region=eu-west-1, or set"
+                " AWS_DEFAULT_REGION"
             ) from error
         except self._broken as error:
             raise InvalidInput(f"{self._shown} cannot be used: {error}") from error
@@ -104,7 +105,7 @@ class KinesisClient:
         try:
             self.shards()
         except KinesisFailure as failure:
-            if failure.trouble is not KinesisTrouble.PLACE:
+            if failure.trouble is not FailureKind.PLACE:
                 raise
         else:
             return

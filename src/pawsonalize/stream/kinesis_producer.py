@@ -10,7 +10,7 @@ from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
 from pawsonalize.stream.address import StreamAddress
 from pawsonalize.stream.base import Outgoing
 from pawsonalize.stream.kinesis_client import KinesisClient
-from pawsonalize.stream.kinesis_failures import KinesisFailure, KinesisTrouble
+from pawsonalize.stream.kinesis_failures import FailureKind, KinesisFailure
 
 _RECORDS_AT_ONCE = 500
 _BYTES_AT_ONCE = 5 * 1024 * 1024
@@ -93,7 +93,7 @@ class KinesisProducer:
                 [{"PartitionKey": key, "Data": record.data} for key, record in call.items()]
             )
         except KinesisFailure as failure:
-            if failure.trouble in (KinesisTrouble.BUSY, KinesisTrouble.AWAY):
+            if failure.trouble in (FailureKind.BUSY, FailureKind.AWAY):
                 return 0, str(failure)
             raise failure.error from failure
         reason = None

@@ -7,11 +7,11 @@ import pytest
 from pawsonalize.domain.errors import StreamUnavailable
 from pawsonalize.storage.stream_shards import ShardLag
 from pawsonalize.stream.kinesis_client import KinesisClient
-from pawsonalize.stream.kinesis_failures import KinesisFailure, KinesisTrouble
+from pawsonalize.stream.kinesis_failures import FailureKind, KinesisFailure
 from pawsonalize.stream.kinesis_shard import ShardReader
 
 CLIENT: KinesisClient = None  # type: ignore[assignment] # calls are made here by the test itself
-BUSY = KinesisFailure(KinesisTrouble.BUSY, StreamUnavailable("slow"))
+BUSY = KinesisFailure(FailureKind.BUSY, StreamUnavailable("slow"))
 
 
 def answer(*sequences: int, behind: int = 0, ends: bool = False) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 Offsets have gaps: a write that was rolled back leaves one, and so does an erased user. So the check
 is not on numbers but on rows. Every row of the log up to a segment's last offset lies in exactly
 one segment, and the segment's object holds it unchanged. Rows that left the log, because they were
-too old to be kept, are in the archive alone.
+too old to be kept, are in the archive alone. So are those that a replay left out; up to the last of
+them, and of those that it read anew, the log may differ.
 """
 
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import CorruptArtefact, NotFound
 from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.engine.resources.job_table import Progress, silent
+from pawsonalize.engine.upkeep.archived_letters import is_of_letters
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest
 from pawsonalize.engine.upkeep.erasures import is_erasure
 from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
@@ -115,7 +117,7 @@ def _differences(
     forgotten = log.forgotten_through()  # not before: rows may be leaving right now
     for offsets, problem in (
         (missing, "lacks rows that the log has"),
-        (changed, "has rows that differ from the log's"),
+        ([one for one in changed if one > forgotten], "has rows that differ from the log's"),
         (
             [one for one in held if one > forgotten],
             "has rows erased from the log or of another segment",
@@ -132,7 +134,8 @@ def _rows_of(log: EventLog, after: int, through: int) -> Iterator[LoggedEvent]:
 
 
 def _unknown(ledger: ArchiveLedger, objects: ObjectStore) -> list[ArchiveFinding]:
-    listed = sorted(key for key in objects.list() if not is_erasure(key))
+    apart = (is_erasure, is_of_letters)
+    listed = sorted(key for key in objects.list() if not any(one(key) for one in apart))
     # Read after the listing: an object is planned before it is written.
     known = {segment.key for segment in ledger.segments()} | set(ledger.leftovers())
     return [ArchiveFinding(key, "is not in the ledger") for key in listed if key not in known]
