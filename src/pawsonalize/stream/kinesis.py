@@ -27,6 +27,7 @@ _MOST_BYTES = 32 * 1024 * 1024
 """With so many bytes waiting no further call begins; those under way bring up to 10 MiB each."""
 _MOST_RECORDS = 10_000
 """Amazon's limit for one answer."""
+_PATIENCE_SECONDS = 5
 _LIST_SECONDS = 30.0
 _TICK_SECONDS = 0.05
 
@@ -43,7 +44,7 @@ class KinesisStream:
         self._stream = address.shown
         self._leases = leases
         self._steady = leases.steady
-        self._client = KinesisClient(address, _THREADS)
+        self._client = KinesisClient(address, _THREADS, _PATIENCE_SECONDS)
         self._calls = SideCalls(_THREADS)
         self._readers: dict[str, ShardReader] = {}
         self._parents: Mapping[str, Sequence[str]] | None = None
