@@ -89,11 +89,12 @@ BEGINNING = {
     "animals import",
     "animals watch",
     "archive replay",
+    "consume",
     "demo",
     "import",
     "keys create",
 }
-WITHOUT_DATA = {"notifications test", "doctor", "serve"}
+WITHOUT_DATA = {"notifications test", "doctor", "serve", "events sample", "events send"}
 
 
 def every_command() -> set[str]:

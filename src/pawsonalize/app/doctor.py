@@ -14,6 +14,7 @@ from pawsonalize.app.adapters import open_notifiers, opened
 from pawsonalize.app.diagnosis import Diagnosis, Patient, Verdict, attention
 from pawsonalize.app.disk_forecast import FEW_DAYS, forecast
 from pawsonalize.app.intake_checks import dead_letters
+from pawsonalize.app.stream_checks import streams
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.event_types import spelled
 from pawsonalize.domain.events import ACTIONS
@@ -315,6 +316,7 @@ OF_THE_SERVICE: tuple[Callable[[Patient], Iterator[Diagnosis]], ...] = (
     disk_forecast,
     events,
     event_types,
+    streams,
     dead_letters,
     animals,
     events_and_answers,

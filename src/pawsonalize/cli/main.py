@@ -8,12 +8,14 @@ from pawsonalize.cli import (
     archive,
     audit,
     campaigns,
+    consume,
     datasets,
     dead_letters,
     demo,
     doctor,
     erasures,
     evaluate,
+    events,
     importing,
     jobs,
     keys,
@@ -41,6 +43,7 @@ app = command_group(
 )
 app.command()(demo.demo)
 app.command()(serve.serve)
+app.command()(consume.consume)
 app.command("import")(importing.import_)
 app.command()(train.train)
 app.command(hidden=True)(processes.train_version)
@@ -52,6 +55,7 @@ app.command()(evaluate.evaluate)
 app.command()(outcomes.outcomes)
 app.command()(doctor.doctor)
 app.command()(vacuum.vacuum)
+app.add_typer(events.app, name="events")
 app.add_typer(animals.app, name="animals")
 app.add_typer(runs.app, name="runs")
 app.add_typer(datasets.groups, name="dataset-groups")

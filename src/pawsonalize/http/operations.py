@@ -53,6 +53,7 @@ from pawsonalize.http.examples import (
 from pawsonalize.http.operation import Endpoint, Operation, RequestParameter, checked
 from pawsonalize.http.resource_operations import RESOURCE_OPERATIONS
 from pawsonalize.http.resources import PAGE_PARAMETERS
+from pawsonalize.http.streams import STREAM_OPERATIONS
 from pawsonalize.http.users import VisitorConvertor
 
 register_url_convertor("visitor", VisitorConvertor())
@@ -247,6 +248,7 @@ OPERATIONS = (
             RequestParameter("cursor", "The `nextCursor` of the page before."),
         ),
     ),
+    *STREAM_OPERATIONS,
     *RESOURCE_OPERATIONS,
     Operation(
         "GET",

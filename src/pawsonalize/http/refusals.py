@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from functools import partial
 
-from msgspec import Raw
 from starlette.requests import Request
 
 from pawsonalize.domain.dead_letters import HTTP, DeadLetter, names_in
 from pawsonalize.domain.erasures import USER
 from pawsonalize.domain.errors import Forbidden, InvalidInput
+from pawsonalize.engine.ingest.decoding.payloads import Part
 from pawsonalize.engine.ingest.events import IngestReceipt
 from pawsonalize.http.callers import UNSIGNED, caller_of
 from pawsonalize.http.services import Services
@@ -19,7 +19,7 @@ _EMPTY = frozenset({b"", b"[]"})
 
 async def refused_events(
     request: Request,
-    raws: Sequence[bytes | Raw],
+    parts: Sequence[Part],
     dataset_group: str,
     at: int,
     receipt: IngestReceipt,
@@ -35,7 +35,7 @@ async def refused_events(
                 HTTP,
                 dataset_group,
                 at,
-                bytes(raws[one.index]),
+                bytes(parts[one.index].raw),
                 code=one.code,
                 message=one.message,
                 field=one.field,

@@ -36,6 +36,7 @@ from pawsonalize.storage.animal_exposures import AnimalExposures
 from pawsonalize.storage.audit import AuditLog
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.stream_shards import Shard
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -73,6 +74,8 @@ class Services:
     erasing: Erasing
     problems: Problems
     audit: AuditLog
+    shards: Callable[[], list[Shard]]
+    """The shards of all streams."""
     dead_letters: DeadLetters
     letter_replay: LetterReplay
     refusals: Refusals | None

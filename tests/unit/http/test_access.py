@@ -55,6 +55,7 @@ MAY = {
     "POST /v1/runs/{run_id}/cancel": {Scope.OPERATOR},
     "GET /v1/outcomes": {Scope.OPERATOR},
     "GET /v1/audit": {Scope.OPERATOR},
+    "GET /v1/streams": {Scope.MONITOR, Scope.OPERATOR},
     "GET /healthz": EVERY,
     "GET /readyz": EVERY,
     "GET /metrics": {Scope.MONITOR, Scope.OPERATOR},

@@ -1,6 +1,5 @@
 """Takes dead letters in again: as they came in, or as they were mended."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -8,20 +7,12 @@ from pawsonalize.domain.dead_letters import DeadLetter
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event
 from pawsonalize.engine.ingest.dead_letters import DeadLetters
-from pawsonalize.engine.ingest.decoding.decoder import read_json
+from pawsonalize.engine.ingest.decoding.payloads import Origin, Part, Unreadable, unpack
 from pawsonalize.engine.ingest.event_form import GroupOfAnimal, read_event
 from pawsonalize.storage.dead_letters import ALL, LetterQuery
 
 MOST_AT_ONCE = 1_000
 _STORED_AT_ONCE = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Payload:
-    """One event of a body, and the id that it gets if it has none."""
-
-    raw: bytes
-    event_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,24 +95,26 @@ class LetterReplay:
                     " remove the letter",
                     code="not_found",
                 )
-            payloads = unpack(letter.newest, letter.letter_id)
+            parts = unpack(letter.newest, Origin(letter.letter_id))
+            if not parts:
+                raise InvalidInput("there are no events in this letter: remove it", field="events")
         except InvalidInput as error:
             return _Read(letter, [], [_refused(letter, error)])
         events, refused = [], []
-        for one in payloads:
+        for number, one in enumerate(parts):
             try:
                 events.append(self._event(letter, one))
             except InvalidInput as error:
-                refused.append((one, error))
+                refused.append((_part(letter, one, number), error))
         if refused and not events:  # as a whole it is easier to mend
             return _Read(letter, [], [_refused(letter, refused[0][1])])
-        return _Read(
-            letter, events, [_refused(_part(letter, one), error) for one, error in refused]
-        )
+        return _Read(letter, events, [_refused(one, error) for one, error in refused])
 
-    def _event(self, letter: DeadLetter, payload: Payload) -> Event:
+    def _event(self, letter: DeadLetter, part: Part) -> Event:
+        if isinstance(part, Unreadable):
+            raise part.error
         # Without a time of its own it happened when it first came in; it is received now.
-        event = read_event(payload.raw, letter.at, self.group_of, letter.dataset_group)
+        event = read_event(part, letter.at, self.group_of, letter.dataset_group)
         return replace(event, received_at=self.now())
 
 
@@ -129,27 +122,7 @@ def _refused(letter: DeadLetter, error: InvalidInput) -> DeadLetter:
     return replace(letter, code=error.code, message=error.message, field=error.field)
 
 
-def _part(letter: DeadLetter, payload: Payload) -> DeadLetter:
-    """A letter of its own, with the id that the event has got already."""
-    return replace(letter, letter_id=payload.event_id, raw=payload.raw, mended=None)
-
-
-def unpack(body: bytes, event_id: str) -> list[Payload]:
-    """The events of a body: one, a list, or `{"events": […]}`; InvalidInput."""
-    value = read_json(body)
-    if isinstance(value, dict) and isinstance(value.get("events"), list):
-        value = value["events"]
-    if not isinstance(value, list):
-        return [_identified(value, event_id)]
-    if not value:
-        raise InvalidInput("there are no events in this letter: remove it", field="events")
-    return [_identified(one, f"{event_id}-{index}") for index, one in enumerate(value)]
-
-
-def _identified(value: object, event_id: str) -> Payload:
-    event = value
-    if isinstance(value, dict):
-        event = value.get("Data", value)
-        if isinstance(event, dict):
-            event.setdefault("eventId", event_id)
-    return Payload(json.dumps(value).encode(), event_id)
+def _part(letter: DeadLetter, part: Part, number: int) -> DeadLetter:
+    """A letter of its own for a part of one."""
+    letter_id = f"{letter.letter_id}-{number}"
+    return replace(letter, letter_id=letter_id, raw=bytes(part.raw), mended=None)
