@@ -7,7 +7,7 @@ import re
 import secrets
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Final
 
@@ -71,8 +71,30 @@ class DeadLetter:
     ) -> "DeadLetter":
         """A letter with an id: always the same one for the same position of the same source."""
         new = f"{at:012x}{secrets.token_hex(4)}"
-        letter_id = new if position is None else id_of_place(source, position)
+        letter_id = new if position is None else _id_of_place(source, position)
         return cls(letter_id, source, position, dataset_group, at, code, message, field, raw)
+
+    @property
+    def event_id(self) -> str:
+        """The id of an event of it without one of its own, always the same.
+
+        Of a stream's record it is the one that the stream's consumer gives: should that take it
+        after all, it is stored once.
+        """
+        if self.position is None:
+            return self.letter_id
+        stream = self.source.rpartition("/")[2]
+        return f"{stream}/{self.position}"
+
+    def part(self, number: int, raw: bytes) -> "DeadLetter":
+        """A letter of its own for one of several events in it."""
+        return replace(
+            self,
+            letter_id=f"{self.letter_id}-{number}",
+            position=None if self.position is None else f"{self.position}/{number}",
+            raw=raw,
+            mended=None,
+        )
 
     @property
     def newest(self) -> bytes:
@@ -80,11 +102,7 @@ class DeadLetter:
         return self.raw if self.mended is None else self.mended
 
 
-def id_of_place(source: str, position: str) -> str:
-    """The id of what stands at a place of a stream: of an event without its own, and of a letter.
-
-    So a record that is taken after all, however that came about, is stored once.
-    """
+def _id_of_place(source: str, position: str) -> str:
     place = f"{source} {position}".encode("utf-8", "surrogatepass")
     return blake2b(place, digest_size=10).hexdigest()
 
