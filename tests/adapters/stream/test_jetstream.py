@@ -67,6 +67,20 @@ def test_latest_stays_the_moment_in_which_a_shard_was_first_read(
     assert _read(second, 10) == [b"late"] * 10
 
 
+def test_a_subject_that_is_added_is_read_from_its_beginning(
+    stream_of: NatsBroker, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jetstream, "_INFO_SECONDS", 0.2)
+    stream = stream_of.consumer("one", database, "?from=latest")
+    _settled(stream)
+    config = stream_of.admin(lambda context: context.stream_info(stream_of.name)).config
+    added = f"{stream_of.name}.more"
+    wider = config.evolve(subjects=[*(config.subjects or []), added])
+    stream_of.admin(lambda context: context.update_stream(wider))
+    stream_of.admin(lambda context: context.publish(added, b"user 0"))
+    assert _read(stream, 1) == [b"user 0"]
+
+
 def test_a_moment_is_where_to_begin(stream_of: NatsBroker, database: Database) -> None:
     stream_of.put([Outgoing("user", b"early")])
     between = moment()
