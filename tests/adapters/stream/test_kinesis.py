@@ -546,6 +546,14 @@ def test_a_put_that_fails_as_a_whole_is_made_again(
     assert len(take(broker.consumer("a", database), 5)) == 5
 
 
+def test_records_whose_answer_is_lost_come_twice_and_in_order(
+    broker: KinesisBroker, database: Database
+) -> None:
+    broker.proxy.fault = first_times(Answer(is_lost=True), "PutRecords", 1)
+    broker.producer().put([Outgoing("rex", b"one"), Outgoing("rex", b"two")])
+    assert data_of(take(broker.consumer("a", database), 3)) == [b"one", b"one", b"two"]
+
+
 def test_a_put_that_nobody_takes_is_given_up_with_how_much_was_taken(
     broker: KinesisBroker,
 ) -> None:
