@@ -9,11 +9,13 @@ from pawsonalize import clock
 from pawsonalize.archive.objects import LocalObjects
 from pawsonalize.domain.events import Event, LoggedEvent
 from pawsonalize.domain.times import HOUR
+from pawsonalize.engine.upkeep.archive_reading import ALWAYS, Period
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode
 from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.engine.upkeep.compaction import Compaction
 from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
-from pawsonalize.engine.upkeep.replay import replay
+from pawsonalize.engine.upkeep.replay import Replayed, replay
+from pawsonalize.engine.upkeep.rereading import Rereading
 from pawsonalize.engine.upkeep.verification import verify
 from pawsonalize.storage.archive_index import ArchiveIndex
 from pawsonalize.storage.archive_ledger import ArchiveLedger
@@ -22,6 +24,7 @@ from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.log_start import LogStart
+from pawsonalize.storage.raw_events import RawEvents
 
 MIDNIGHT = 1_795_478_400_000  # 2026-11-24T00:00:00Z
 
@@ -46,15 +49,22 @@ class ArchiveWorld:
 
     def archiver_of(self, rows: int) -> Archiver:
         """An archiver that puts so many rows into an object."""
-        return Archiver(self.log, self.ledger, self.objects, self.erased, rows)
+        raws = RawEvents(self.database)
+        return Archiver(self.log, raws, self.ledger, self.objects, self.erased, rows)
 
     def compaction(self, rows: int = 1_000) -> Compaction:
         """A compaction that puts so many rows into an object."""
         return Compaction(self.ledger, self.objects, rows)
 
-    def replay(self) -> None:
+    def replay(self, period: Period = ALWAYS, rereading: Rereading | None = None) -> Replayed:
         """Restore what the folder holds, into this database."""
-        replay(self.log, self.erased, ErasureTable(self.database), clock.now)
+        table = ErasureTable(self.database)
+        return replay(self.log, self.erased, table, clock.now, period=period, rereading=rereading)
+
+    def other(self) -> "ArchiveWorld":
+        """Another, empty database over the same folder."""
+        file = self.folder.parent / f"{uuid4().hex}.sqlite3"
+        return ArchiveWorld(Database(f"sqlite:///{file}"), self.folder)
 
     def fill(self, hours: int, each: int = 3) -> None:
         """So many events in each hour from midnight on, archived as they come."""
@@ -75,8 +85,7 @@ class ArchiveWorld:
 
     def replayed(self) -> list[LoggedEvent]:
         """What a replay of the archive's folder restores, into a database of its own."""
-        file = self.folder.parent / f"{uuid4().hex}.sqlite3"
-        other = ArchiveWorld(Database(f"sqlite:///{file}"), self.folder)
+        other = self.other()
         other.replay()
         rows = other.logged()
         other.database.close()

@@ -32,6 +32,7 @@ from pawsonalize.storage.catalogue import Item, User
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.impressions import RECOMMENDATION, Impression
+from pawsonalize.storage.packing import RAW_MARK
 from pawsonalize.storage.visitor_rows import VisitorRows
 from tests.event_data import T0, event
 from tests.training import train
@@ -107,8 +108,22 @@ def _visit(adapters: Adapters, hour: int) -> None:
     at, session = hour * HOUR, SESSIONS[hour % 2]
     adapters.log.append(
         [
-            event(f"ann {hour} 1", user=None, session=session, item=ITEMS[hour], at=at),
-            event(f"ann {hour} 2", user=ANN, session=session, item=ITEMS[hour + 1], at=at + 1),
+            event(
+                f"ann {hour} 1",
+                user=None,
+                session=session,
+                item=ITEMS[hour],
+                at=at,
+                raw=f'{{"sessionId":"{session}","utm":"x"}}',
+            ),
+            event(
+                f"ann {hour} 2",
+                user=ANN,
+                session=session,
+                item=ITEMS[hour + 1],
+                at=at + 1,
+                raw=f'{{"sessionId":"{session}","mail":"{ANN}"}}',
+            ),
             *(
                 event(f"{n} {hour}", user=f"user {n}", session=f"s{n}", item=ITEMS[n % 9], at=at)
                 for n in range(30)
@@ -161,11 +176,20 @@ def _left_in_tables(settings: Settings, names: list[bytes], hashes: list[bytes])
     with engine.connect() as connection:
         for table in inspect(engine).get_table_names():
             for row in connection.execute(text(f'SELECT * FROM "{table}"')):
-                values = [bytes(one) for one in row if isinstance(one, bytes | memoryview)]
+                values = [
+                    _readable(bytes(one)) for one in row if isinstance(one, bytes | memoryview)
+                ]
                 data = repr(tuple(row)).encode() + b"".join(values)
                 found += [f"{table}: {one!r}" for one in (*names, *hashes) if one in data]
     engine.dispose()
     return found
+
+
+def _readable(value: bytes) -> bytes:
+    """What packed events say."""
+    if not value.startswith(RAW_MARK):
+        return value
+    return zstandard.decompress(value.removeprefix(RAW_MARK))
 
 
 def _number(digest: str) -> bytes:

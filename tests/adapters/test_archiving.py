@@ -26,6 +26,7 @@ from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.histories import HistoryQuery
+from pawsonalize.storage.raw_events import RawEvents
 from pawsonalize.storage.tables import events as events_table
 
 T0 = 1_795_533_300_000  # 2026-11-24T15:15:00Z
@@ -61,12 +62,11 @@ class World:
         return ErasedArchive(objects or self.objects, self.ledger, index, erased)
 
     def archiver_of(self, objects: ObjectStore | None = None, **more: int) -> Archiver:
-        return Archiver(
-            self.log, self.ledger, objects or self.objects, self.archive(objects), **more
-        )
+        raws, where = RawEvents(self.database), objects or self.objects
+        return Archiver(self.log, raws, self.ledger, where, self.archive(objects), **more)
 
     def replay(self, on_progress: Progress = silent) -> int:
-        return replay(self.log, self.archive(), self.erasures, lambda: T0, on_progress)
+        return replay(self.log, self.archive(), self.erasures, lambda: T0, on_progress).restored
 
     def logged(self) -> list[LoggedEvent]:
         return self.log.read(0, self.log.head(), 1_000_000)

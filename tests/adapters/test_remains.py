@@ -3,11 +3,13 @@
 import random
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
 from pawsonalize.domain.dead_letters import HTTP, DeadLetter
 from pawsonalize.domain.errors import StorageUnavailable
@@ -15,6 +17,8 @@ from pawsonalize.storage.database import Database
 from pawsonalize.storage.dead_letters import DeadLetterTable
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.gaps import gaps
+from pawsonalize.storage.packing import RAW_MARK
+from pawsonalize.storage.raw_events import RawEvents
 from pawsonalize.storage.remains import remove_remains
 from tests.erasing import erase_users
 from tests.event_data import T0, event
@@ -79,7 +83,7 @@ def test_after_an_erasure_no_byte_of_the_files_names_the_visitor(file: Path, see
     database.close()
 
 
-def left_by_sqlite(file: Path) -> None:
+def left_by_sqlite(file: Path, copy: bytes = GONE.encode()) -> None:
     """A copy of a row in the gap of a page, as SQLite leaves one when it moves rows."""
     data = bytearray(file.read_bytes())
     size = int.from_bytes(data[16:18], "big")
@@ -88,7 +92,7 @@ def left_by_sqlite(file: Path) -> None:
         content = int.from_bytes(data[page + 5 : page + 7], "big")
         start = 8 + 2 * cells
         if data[page] == 13 and content - start > 100:
-            data[page + start : page + start + len(GONE)] = GONE.encode()
+            data[page + start : page + start + len(copy)] = copy
             file.write_bytes(data)
             return
     raise AssertionError("no page has a gap")
@@ -185,4 +189,51 @@ def test_on_postgresql_dead_rows_are_vacuumed(database_url: str) -> None:
     assert log.count() == 0
     if not database.is_local:
         assert database.maintain("SELECT pg_relation_size('events')") == [0]
+    database.close()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_nor_does_what_is_packed_of_how_events_came_in(file: Path, seed: int) -> None:
+    database = Database(f"sqlite:///{file}")
+    drawn, log, raws = random.Random(seed), EventLog(database), RawEvents(database)
+    for number in range(60):
+        sent = [(GONE if drawn.random() < 0.2 else "bob", n) for n in range(drawn.randint(1, 40))]
+        log.append(
+            [
+                event(f"{number} {n}", user=user, raw=f'{{"userId":"{user}","n":{drawn.random()}}}')
+                for user, n in sent
+            ]
+        )
+    erase_users(database, GONE)
+    remove_remains(database, {GONE})
+    assert raws.between(0, 10**6)
+    assert not any(GONE in text for text in packed_texts(file))
+    database.close()
+
+
+def packed_texts(file: Path) -> Iterator[str]:
+    """What can be read of all that begins as packed events do, anywhere in the files."""
+    for path in file.parent.glob(f"{file.name}*"):
+        for packed in path.read_bytes().split(RAW_MARK)[1:]:
+            with suppress(zstandard.ZstdError):  # what is cut off, or written over
+                reading = zstandard.ZstdDecompressor().decompressobj()
+                yield reading.decompress(packed).decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize(
+    ("names", "cut", "is_left"), [({GONE}, 0, False), ({"bob"}, 0, True), ({"bob"}, 4, False)]
+)
+def test_a_packed_copy_is_removed_if_it_names_somebody_erased_or_cannot_be_read(
+    file: Path, names: set[str], cut: int, is_left: bool
+) -> None:
+    database = Database(f"sqlite:///{file}")
+    EventLog(database).append([event(f"{n}", user="bob") for n in range(50)])
+    database.close()
+    compress = zstandard.ZstdCompressor(level=1, write_checksum=True).compress
+    whole = RAW_MARK + compress(f"packed {GONE}".encode())
+    copy = whole[: len(whole) - cut]
+    left_by_sqlite(file, copy)
+    database = Database(f"sqlite:///{file}")
+    remove_remains(database, names)
+    assert (copy in file.read_bytes()) is is_left
     database.close()

@@ -21,6 +21,7 @@ COMMANDS = [
     "animals show a-7",
     "animals feeds",
     "archive compact",
+    "archive export --parquet lake",
     "archive ls",
     "archive mend",
     "archive run",

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from pawsonalize.app import opened
 from pawsonalize.cli.main import app
+from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.settings import Settings
 from tests.event_data import event
 
@@ -39,6 +40,74 @@ def test_a_damaged_object_is_mended_and_named(service: Settings) -> None:
     told = run(service.data_dir, "archive", "mend")
     assert told == f"{damaged.relative_to(service.data_dir / 'archive')}\n"
     assert "0 findings" in run(service.data_dir, "archive", "verify")
+
+
+def test_a_part_of_the_archive_is_replayed(service: Settings, tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    told = replay(tmp_path / "fresh", archive, "--since", "2026-05-17T12:00:01Z")
+    assert told == "0 events restored\n3 events left out: they came in at another time\n"
+    assert replay(tmp_path / "whole", archive, "--until", "2027-01-01") == "3 events restored\n"
+
+
+def test_what_is_read_anew_is_counted_and_what_cannot_be_is_named(
+    service: Settings, tmp_path: Path
+) -> None:
+    raw = '{"eventType":"view","sessionId":"s","itemId":"1-a-1-1"}'
+    with opened(service) as adapters:
+        adapters.log.append([event("r1", raw=raw), event("r2", raw="{}")])
+    run(tmp_path, "archive", "run")
+    told = replay(tmp_path / "fresh", tmp_path / "archive", "--reread").splitlines()
+    assert told[:4] == [
+        "5 events restored",
+        "read anew: 1 changed, 0 are the same as before",
+        "as archived: 3 without their raw form, 1 that cannot be read any more",
+        "  offset 1: it is not known how it came in",
+    ]
+
+
+def test_events_are_appended_to_another_dataset_group_once(
+    service: Settings, tmp_path: Path
+) -> None:
+    run(tmp_path, "dataset-groups", "create", "shop")
+    command = ("archive", "replay", "--into", "shop", "--reread")
+    told = [run(tmp_path, *command).splitlines()[0] for _ in range(2)]
+    assert told == [
+        "3 events of pawsonalize read, 3 stored in shop, 0 were there",
+        "3 events of pawsonalize read, 0 stored in shop, 3 were there",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--into", "nowhere"], "nowhere"),
+        (["--into", "pawsonalize"], "name another"),
+        (["--dataset-group", "pawsonalize"], "goes with --into"),
+        (["--since", "2026-01-02", "--until", "2026-01-01"], "range is empty"),
+    ],
+)
+def test_a_replay_that_makes_no_sense_is_refused(
+    service: Settings, tmp_path: Path, options: list[str], reason: str
+) -> None:
+    command = ["archive", "replay", *options, "--data-dir", str(tmp_path)]
+    done = CliRunner().invoke(app, command)
+    assert isinstance(done.exception, PawsonalizeError)
+    assert reason in done.exception.message
+
+
+def replay(folder: Path, archive: Path, *options: str) -> str:
+    """What is said of a replay of an archive into a new folder."""
+    command = ["archive", "replay", *options, "--data-dir", str(folder)]
+    done = CliRunner().invoke(app, command, env={"PAWSONALIZE_ARCHIVE_URL": str(archive)})
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_the_archive_is_exported_as_parquet(service: Settings, tmp_path: Path) -> None:
+    command = ["archive", "export", "--parquet", str(tmp_path / "lake")]
+    assert run(tmp_path, *command) == "3 events in 1 files\n"
+    assert run(tmp_path, *command, "--since", "2030-01-01") == "0 events in 0 files\n"
+    assert [path.name for path in tmp_path.glob("lake/*/*")] == ["events.parquet"]
 
 
 def test_the_database_is_written_anew(service: Settings) -> None:

@@ -67,6 +67,7 @@ from pawsonalize.storage.letter_plan import LetterPlan
 from pawsonalize.storage.outcomes import Outcomes
 from pawsonalize.storage.private_files import make_folder_private
 from pawsonalize.storage.problems import ProblemTable
+from pawsonalize.storage.raw_events import RawEvents
 from pawsonalize.storage.resources import Resources
 from pawsonalize.storage.retraining_runs import RetrainingRuns
 from pawsonalize.storage.root_key import ROOT_KEY_BYTES, RootKeyFile
@@ -145,7 +146,8 @@ class Adapters:
     @property
     def archiver(self) -> Archiver:
         """What copies the log into the archive."""
-        return Archiver(self.log, self.ledger, self.objects, self.erased_archive)
+        raws = RawEvents(self.database)
+        return Archiver(self.log, raws, self.ledger, self.objects, self.erased_archive)
 
     @property
     def solutions(self) -> Solutions:
@@ -230,7 +232,7 @@ def _open(settings: Settings, must_exist: bool) -> Adapters:
     artefacts = ArtefactStore(settings.models_dir)
     return Adapters(
         database=database,
-        log=EventLog(database, event_types=event_types),
+        log=EventLog(database, event_types=event_types, keeps_raw=settings.archive_raw),
         catalogue=Catalogue(database),
         animals=Animals(database),
         impressions=Impressions(database),
@@ -240,7 +242,7 @@ def _open(settings: Settings, must_exist: bool) -> Adapters:
         ledger=ArchiveLedger(database),
         deliveries=Deliveries(database),
         artefacts=artefacts,
-        objects=open_objects(settings.archive),
+        objects=open_objects(settings.archive, settings.archive_kms_key),
         trainings=TrainingProcesses(
             registry,
             artefacts,

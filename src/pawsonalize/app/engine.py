@@ -141,7 +141,7 @@ class Engine:
         stopping = threading.Event()
         queue = TrainingQueue(adapters.registry, adapters.trainings, settings.trainings_at_once)
         jobs = background_jobs(settings, adapters, filterings)
-        ingest = ingest_of(adapters)
+        ingest = ingest_of(settings, adapters)
         intake = Intake(adapters.problems(settings), settings.dead_letter_notice)
         return cls(
             live=live,

@@ -2,12 +2,13 @@
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.engine.ingest.events import Ingest, UnknownTypes, named_types
+from pawsonalize.engine.ingest.events import Ingest, RawTooLong, UnknownTypes, named_types
 from pawsonalize.engine.resources.cached_lookup import CachedLookup
-from pawsonalize.http.metrics import count_unknown_type
+from pawsonalize.http.metrics import count_raw_too_long, count_unknown_type
+from pawsonalize.settings import Settings
 
 
-def ingest_of(adapters: Adapters) -> Ingest:
+def ingest_of(settings: Settings, adapters: Adapters) -> Ingest:
     """What takes events in."""
     named = CachedLookup[None, dict[str, frozenset[str]]](
         lambda _: named_types(adapters.registry), clock.now
@@ -19,4 +20,5 @@ def ingest_of(adapters: Adapters) -> Ingest:
         unknown_types=UnknownTypes(
             adapters.log.event_types, lambda: named.find(None), count_unknown_type
         ),
+        raw_too_long=RawTooLong(count_raw_too_long) if settings.archive_raw else None,
     )

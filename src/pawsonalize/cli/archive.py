@@ -1,13 +1,23 @@
 """`pawsonalize archive`: what of the log lies in the archive, and back."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import msgspec
 import typer
 
 from pawsonalize import clock
-from pawsonalize.cli.opening import opened, opened_or_made
-from pawsonalize.cli.options import DataDir, Json, command_group
+from pawsonalize.cli.opening import dataset_group_of, opened, opened_or_made
+from pawsonalize.cli.options import DataDir, DatasetGroupName, Json, command_group
 from pawsonalize.cli.terminal import progress
-from pawsonalize.settings import load_settings
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.times import parse_moment
+from pawsonalize.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from pawsonalize.app import Adapters
+    from pawsonalize.engine.upkeep.archive_reading import Period
+    from pawsonalize.engine.upkeep.rereading import Rereading
 
 app = command_group("The raw archive of accepted events.")
 
@@ -90,6 +100,9 @@ def compact(data_dir: DataDir = None) -> None:
 def mend(data_dir: DataDir = None) -> None:
     """Write objects again that are missing or damaged, if the events table still has their events.
 
+    The table does not have events as they came in: what the damaged object no longer tells of
+    that is lost, and the row is written without it.
+
     Example: pawsonalize archive mend
     """
     from pawsonalize.engine.upkeep.mending import mend as mend_archive
@@ -99,18 +112,149 @@ def mend(data_dir: DataDir = None) -> None:
             print(key)
 
 
-@app.command("replay")
-def replay(data_dir: DataDir = None) -> None:
-    """Rebuild an empty events table from the archive alone.
+Since = Annotated[
+    str | None, typer.Option("--since", help="Only what came in then or later.", show_default="all")
+]
+Until = Annotated[
+    str | None, typer.Option("--until", help="Only what came in before.", show_default="all")
+]
 
-    Example: pawsonalize archive replay --data-dir restored
+
+@app.command("replay")
+def replay(
+    since: Since = None,
+    until: Until = None,
+    reread: Annotated[
+        bool, typer.Option("--reread", help="Read events anew from how they came in.")
+    ] = False,
+    into: Annotated[
+        str | None,
+        typer.Option("--into", help="Append to this dataset group of a log that is in use."),
+    ] = None,
+    dataset_group: DatasetGroupName = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Rebuild an empty events table from the archive alone, or append to another dataset group.
+
+    What a time range leaves out stays in the archive alone, as do items, users and models. With
+    --into, events of --dataset-group get new places in the log; those that are there already stay.
+
+    Example: pawsonalize archive replay --data-dir restored --since 2026-11-01
     """
+    settings = load_settings({"data_dir": data_dir})
+    if into is not None:
+        _replay_into(settings, (since, until), reread, into, dataset_group)
+        return
+    if dataset_group is not None:
+        raise InvalidInput("--dataset-group goes with --into: an empty table gets them all")
+
     from pawsonalize.engine.upkeep.replay import replay as replay_archive
 
-    with (
-        opened_or_made(load_settings({"data_dir": data_dir})) as adapters,
-        progress("replaying") as bar,
-    ):
+    period = _period(since, until)
+    with opened_or_made(settings) as adapters, progress("replaying") as bar:
         archive, erasures = adapters.erased_archive, adapters.erasures
-        rows = replay_archive(adapters.log, archive, erasures, clock.now, bar)
-    print(f"{rows:,} events restored")
+        rereading = _rereading(adapters) if reread else None
+        done = replay_archive(
+            adapters.log, archive, erasures, clock.now, bar, period=period, rereading=rereading
+        )
+    print(f"{done.restored:,} events restored")
+    if done.left_out:
+        print(f"{done.left_out:,} events left out: they came in at another time")
+    _tell_reread(rereading)
+
+
+def _replay_into(
+    settings: Settings,
+    times: tuple[str | None, str | None],
+    reread: bool,
+    into: str,
+    of: str | None,
+) -> None:
+    from pawsonalize.engine.upkeep.archive_reading import ArchiveReader
+    from pawsonalize.engine.upkeep.replay_into import ReplayInto
+
+    period = _period(*times)
+    with opened(settings) as adapters, progress("replaying") as bar:
+        source, target = (dataset_group_of(adapters, settings, one) for one in (of, into))
+        if source == target:
+            raise InvalidInput(f"{target} has these events: name another group with --into")
+        rereading = _rereading(adapters) if reread else None
+        done = ReplayInto(
+            source,
+            target,
+            adapters.log,
+            ArchiveReader(adapters.erased_archive, period),
+            adapters.erased,
+            clock.now,
+            rereading,
+        ).replay(bar)
+    print(
+        f"{done.read:,} events of {source} read, {done.stored:,} stored in {target},"
+        f" {done.duplicates:,} were there"
+    )
+    if done.erased:
+        print(f"{done.erased:,} left out: their visitors were erased from {target}")
+    if done.refused:
+        print(f"{done.refused:,} left out: their items are no animal groups")
+        print(*(f"  {one}" for one in done.named), sep="\n")
+    _tell_reread(rereading)
+
+
+@app.command("export")
+def export(
+    parquet: Annotated[
+        Path, typer.Option("--parquet", help="A folder that gets a Parquet file for each day.")
+    ],
+    since: Since = None,
+    until: Until = None,
+    dataset_group: Annotated[
+        str | None,
+        typer.Option("--dataset-group", help="Only this dataset group.", show_default="all"),
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Export the archive as Parquet, one file for each day in which events came in.
+
+    Example: pawsonalize archive export --parquet lake --since 2026-11-01
+    """
+    from pawsonalize.engine.upkeep.archive_export import ArchiveExport
+    from pawsonalize.engine.upkeep.archive_reading import ArchiveReader
+
+    settings, period = load_settings({"data_dir": data_dir}), _period(since, until)
+    with opened(settings) as adapters, progress("exporting") as bar:
+        group = dataset_group and dataset_group_of(adapters, settings, dataset_group)
+        reader = ArchiveReader(adapters.erased_archive, period)
+        done = ArchiveExport(reader, parquet, group, bar).write()
+    print(f"{done.events:,} events in {done.files:,} files")
+
+
+def _period(since: str | None, until: str | None) -> "Period":
+    from pawsonalize.engine.upkeep.archive_reading import Period
+
+    return Period(
+        None if since is None else parse_moment(since, "--since"),
+        None if until is None else parse_moment(until, "--until"),
+    )
+
+
+def _rereading(adapters: "Adapters") -> "Rereading":
+    from pawsonalize.app.rereading import reader_of
+    from pawsonalize.engine.upkeep.rereading import Rereading
+
+    return Rereading(reader_of(adapters))
+
+
+def _tell_reread(rereading: "Rereading | None") -> None:
+    """What became of events that were to be read anew."""
+    if rereading is None:
+        return
+    stayed = rereading.without_raw + rereading.refused
+    print(f"read anew: {rereading.changed:,} changed, {rereading.same:,} are the same as before")
+    if stayed:
+        print(
+            f"as archived: {rereading.without_raw:,} without their raw form,"
+            f" {rereading.refused:,} that cannot be read any more"
+        )
+        print(*(f"  {one}" for one in rereading.named), sep="\n")
+        if stayed > len(rereading.named):
+            print(f"  and {stayed - len(rereading.named):,} more")

@@ -67,7 +67,7 @@ def _consume(
     from pawsonalize.logs import configure_logs
 
     configure_logs(settings.log_format, settings.log_level)
-    source, ingest = source_of(settings, adapters), ingest_of(adapters)
+    source, ingest = source_of(settings, adapters), ingest_of(settings, adapters)
     consumer = consumer_of(settings, adapters, ingest)
     say(f"reading {source.shown}; Ctrl-C stops", "dim")
     try:

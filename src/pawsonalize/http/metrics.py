@@ -53,6 +53,11 @@ UNKNOWN_TYPES = Counter(
     ("type",),
 )
 
+RAW_TOO_LONG = Counter(
+    "pawsonalize_events_too_long_to_keep_raw_total",
+    "Events that are stored and archived, but not as they came in, because they are too long.",
+)
+
 
 async def get_metrics(request: Request) -> Response:
     """Counters and latencies of every worker process, and the problems that stand."""
@@ -170,6 +175,11 @@ def count_dead_letters(source: str, count: int) -> None:
 def count_lost_refusals(count: int) -> None:
     """So many refused events more were not kept."""
     REFUSALS_LOST.inc(count)
+
+
+def count_raw_too_long(events: int) -> None:
+    """So many events more that are not kept as they came in."""
+    RAW_TOO_LONG.inc(events)
 
 
 class RequestMetrics:

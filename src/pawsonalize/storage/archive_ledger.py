@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import ColumnElement, Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import in_parts, upsert
@@ -112,6 +112,13 @@ class ArchiveLedger:
     def _select(self, condition: ColumnElement[bool]) -> list[Segment]:
         with self._database.reading() as connection:
             return _segments(connection, condition)
+
+
+def archived_through(connection: Connection) -> int:
+    """The offset up to which every event is in a confirmed object."""
+    waits = archive_segments.c.sha256.is_(None)
+    first = connection.scalar(select(func.min(archive_segments.c.first)).where(waits))
+    return _planned_through(connection) if first is None else first - 1
 
 
 def _segments(connection: Connection, condition: ColumnElement[bool]) -> list[Segment]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
 
-from sqlalchemy import Connection, bindparam, delete, func, select, text
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from pawsonalize.domain.event_types import AS_SENT, STANDARD, EventTypes
 from pawsonalize.domain.events import ACTIONS, DEFAULT_DATASET_GROUP, Event, LoggedEvent, Visitor
@@ -14,7 +14,13 @@ from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_rows import as_row, logged, reported, reported_animals
 from pawsonalize.storage.exposures import add_shown
 from pawsonalize.storage.histories import DEED, OF_AN_ANIMAL, Deed, HistoryQuery, RecentEvent
-from pawsonalize.storage.log_start import forgotten_through
+from pawsonalize.storage.log_start import (
+    FORGOTTEN,
+    forget_through,
+    forgotten_through,
+    go_on_after,
+)
+from pawsonalize.storage.raw_events import add_raws, take_out_raws
 from pawsonalize.storage.statements import insert_new
 from pawsonalize.storage.tables import events, sessions
 
@@ -52,10 +58,13 @@ class EventLog:
         database: Database,
         dataset_group: str = DEFAULT_DATASET_GROUP,
         event_types: EventTypes = STANDARD,
+        *,
+        keeps_raw: bool = True,
     ) -> None:
         self._database = database
         self._dataset_group = dataset_group
         self._event_types = event_types
+        self._keeps_raw = keeps_raw
 
     @property
     def event_types(self) -> EventTypes:
@@ -64,7 +73,7 @@ class EventLog:
 
     def of(self, dataset_group: str) -> "EventLog":
         """The same log, for another dataset group."""
-        return EventLog(self._database, dataset_group, self._event_types)
+        return EventLog(self._database, dataset_group, self._event_types, keeps_raw=self._keeps_raw)
 
     def append(self, batch: Sequence[Event]) -> list[bool]:
         """Store events durably, in order and in one transaction: all of them or none.
@@ -79,8 +88,10 @@ class EventLog:
         with self._database.writing() as connection:
             before = _head(connection)
             stored = insert_new(connection, events, rows)
-            fresh = None if stored == len(rows) else _ids_after(connection, before)
-            flags = _flags(batch, fresh)
+            offsets = _offsets(connection, batch, before, stored)
+            flags = [offset is not None for offset in offsets]
+            if self._keeps_raw:
+                add_raws(connection, _raws(batch, offsets))
             # A duplicate does nothing: it is not in the log, so a replay would not see it.
             fresh_events = list(compress(batch, flags))
             _bind_sessions(connection, fresh_events)
@@ -188,12 +199,17 @@ class EventLog:
             connection.execute(events.insert(), rows)
             _bind_sessions(connection, [one.event for one in batch])
             add_shown(connection, reported(one.event for one in batch))
-            if connection.dialect.name == "postgresql":
-                # Explicit offsets do not move the counter; SQLite's follows by itself.
-                connection.execute(
-                    text("SELECT setval(pg_get_serial_sequence('events', 'offset'), :last)"),
-                    {"last": batch[-1].offset},
-                )
+            go_on_after(connection, batch[-1].offset)
+
+    def restored(self, last: int, other_through: int) -> None:
+        """After a replay: new events get offsets beyond `last`, the archive's last one.
+
+        Up to the other offset the table does not hold all that the archive does, as if events had
+        left it.
+        """
+        with self._database.writing() as connection:
+            go_on_after(connection, last)
+            forget_through(connection, other_through)
 
     def training_rows(
         self, through: int, until: int, after: int = 0
@@ -277,8 +293,9 @@ class EventLog:
                         of_mine = sessions.c.dataset_group == self._dataset_group
                         connection.execute(delete(sessions).where(of_mine))
                     return erased
-                span = (events.c.offset > after, events.c.offset <= last)
-                erased += connection.execute(delete(events).where(mine, *span)).rowcount
+                span = mine & (events.c.offset > after) & (events.c.offset <= last)
+                take_out_raws(connection, span)
+                erased += connection.execute(delete(events).where(span)).rowcount
             after = last
 
 
@@ -314,26 +331,32 @@ _TRAINING_ROWS = (
 )
 
 
+_HEAD = select(func.max(events.c.offset), FORGOTTEN.scalar_subquery())
+
+
 def _head(connection: Connection) -> int:
-    newest = connection.scalar(select(func.max(events.c.offset)))
-    return forgotten_through(connection) if newest is None else newest
+    newest, forgotten = connection.execute(_HEAD).one()
+    return max(newest or 0, forgotten or 0)
 
 
-def _ids_after(connection: Connection, offset: int) -> set[tuple[str, str]]:
-    fresh = select(events.c.dataset_group, events.c.event_id).where(events.c.offset > offset)
-    return {(group, event_id) for group, event_id in connection.execute(fresh)}
+def _offsets(
+    connection: Connection, batch: Sequence[Event], before: int, stored: int
+) -> list[int | None]:
+    """The offsets of the events that this transaction stored, None for those that were there."""
+    if stored == len(batch) and _head(connection) == before + stored:
+        return list(range(before + 1, before + stored + 1))
+    fresh = select(events.c.dataset_group, events.c.event_id, events.c.offset)
+    found = connection.execute(fresh.where(events.c.offset > before))
+    offsets = {(group, event_id): offset for group, event_id, offset in found}
+    # A second one in the same batch is a duplicate.
+    return [offsets.pop((event.dataset_group, event.event_id), None) for event in batch]
 
 
-def _flags(batch: Sequence[Event], fresh: set[tuple[str, str]] | None) -> list[bool]:
-    """Which events were stored. `fresh` are the ids that this transaction added, None for all."""
-    if fresh is None:
-        return [True] * len(batch)
-    flags = []
-    for event in batch:
-        named = (event.dataset_group, event.event_id)
-        flags.append(named in fresh)
-        fresh.discard(named)  # a second one in the same batch is a duplicate
-    return flags
+def _raws(batch: Sequence[Event], offsets: Sequence[int | None]) -> dict[int, str]:
+    pairs = zip(offsets, batch, strict=True)
+    return {
+        offset: event.raw for offset, event in pairs if offset is not None and event.raw is not None
+    }
 
 
 def _bind_sessions(connection: Connection, batch: Sequence[Event]) -> None:

@@ -10,6 +10,10 @@ import sys
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+import zstandard
+
+from pawsonalize.storage.packing import RAW_MARK
+
 HELD, FREE = 10, 0
 """Exit codes: a gap holds one of the names on standard input, a JSON list; or none does."""
 
@@ -23,7 +27,20 @@ def hold(file: Path, names: Collection[str]) -> bool:
     if len(names) > _MOST_NAMES:
         return any(gaps(file))
     found = re.compile(b"|".join(re.escape(name.encode()) for name in sorted(names)))
-    return any(found.search(gap) for gap in gaps(file))
+    return any(found.search(gap) or _hides(gap, found) for gap in gaps(file))
+
+
+def _hides(gap: bytes, found: re.Pattern[bytes]) -> bool:
+    """Whether the gap has packed events with one of the names, or a part that cannot be read."""
+    for packed in gap.split(RAW_MARK)[1:]:
+        reading = zstandard.ZstdDecompressor().decompressobj()
+        try:
+            text = reading.decompress(packed)
+        except zstandard.ZstdError:
+            return True
+        if not reading.eof or found.search(text):
+            return True
+    return False
 
 
 def gaps(file: Path) -> Iterator[bytes]:

@@ -2,14 +2,26 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, select, text, update
 
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import in_parts, upsert
+from pawsonalize.storage.stream_tables import raw_events
 from pawsonalize.storage.tables import events, log_marks, sessions
 
 _FORGOTTEN = "forgotten through"
-_MARK = select(log_marks.c.offset).where(log_marks.c.name == _FORGOTTEN)
+_COUNT_ON = {
+    "sqlite": (
+        "UPDATE sqlite_sequence SET seq = max(seq, :last) WHERE name = 'events'",
+        "INSERT INTO sqlite_sequence (name, seq) SELECT 'events', :last"
+        " WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'events')",
+    ),
+    "postgresql": (
+        "SELECT setval(name, greatest(:last, nextval(name)))"
+        " FROM (SELECT pg_get_serial_sequence('events', 'offset') AS name) AS counter",
+    ),
+}
+FORGOTTEN = select(log_marks.c.offset).where(log_marks.c.name == _FORGOTTEN)
 
 
 class LogStart:
@@ -38,9 +50,9 @@ class LogStart:
             )
             rows = connection.execute(oldest).all()
             last = rows[-1].offset if len(rows) == limit else through
-            if last > forgotten_through(connection):
-                upsert(connection, log_marks, [{"name": _FORGOTTEN, "offset": last}])
+            forget_through(connection, last)
             connection.execute(delete(events).where(events.c.offset <= last))
+            connection.execute(delete(raw_events).where(raw_events.c.last <= last))
             named = {
                 (row.dataset_group, row.session_id, row.is_anonymous)
                 for row in rows
@@ -63,7 +75,19 @@ class LogStart:
 
 def forgotten_through(connection: Connection) -> int:
     """The offset up to which events have left the table."""
-    return connection.scalar(_MARK) or 0
+    return connection.scalar(FORGOTTEN) or 0
+
+
+def forget_through(connection: Connection, offset: int) -> None:
+    """Note that events have left the table up to there."""
+    if offset > forgotten_through(connection):
+        upsert(connection, log_marks, [{"name": _FORGOTTEN, "offset": offset}])
+
+
+def go_on_after(connection: Connection, last: int) -> None:
+    """Let the next event get an offset beyond that one, if it would not already."""
+    for statement in _COUNT_ON[connection.dialect.name] if last else ():
+        connection.execute(text(statement), {"last": last})
 
 
 def _mark(connection: Connection, group: str, session_ids: Sequence[str]) -> None:

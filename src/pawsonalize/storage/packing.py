@@ -11,6 +11,9 @@ from typing import Any
 import msgspec
 import zstandard
 
+RAW_MARK = b"\xf5raw\xf5"
+"""What packed events begin with, so that a copy of them that SQLite left behind is found."""
+
 _ID = "RID-"
 _OTHER = b"\xff"  # before an id of another form; no UUID of this age begins so
 _UUID_BYTES = 16

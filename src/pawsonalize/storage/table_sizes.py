@@ -1,12 +1,12 @@
 """How many rows the largest tables have, and the bytes that they take with their indexes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, Table, func, select, text
 
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.packing import packed_id
-from pawsonalize.storage.stream_tables import dead_letters
+from pawsonalize.storage.stream_tables import dead_letters, raw_events
 from pawsonalize.storage.tables import events, impressions
 
 _SQLITE = text(
@@ -38,8 +38,10 @@ class TableSizes:
         self._database = database
 
     def events(self) -> TableSize:
-        """That of the log."""
-        return self._size(events)
+        """That of the log, with what waits for the archive of how its events came in."""
+        size = self._size(events)
+        with self._database.reading() as connection:
+            return replace(size, bytes=size.bytes + _bytes(connection, raw_events))
 
     def answers(self) -> TableSize:
         """That of the answers."""

@@ -9,6 +9,7 @@ from pawsonalize.domain.events import ACTIONS
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasedNames, Erasure
 from pawsonalize.storage.letters_about import letters_about, names_in_letters
+from pawsonalize.storage.raw_events import take_out_raws
 from pawsonalize.storage.statements import in_parts
 from pawsonalize.storage.stream_tables import dead_letters
 from pawsonalize.storage.tables import (
@@ -72,6 +73,9 @@ class VisitorRows:
 
     def _delete(self, erasure: Erasure, statements: Sequence[Delete]) -> None:
         with self._database.writing() as connection:
+            for one in statements:
+                if one.table is events and one.whereclause is not None:
+                    take_out_raws(connection, one.whereclause)
             counting = connection.execution_options(preserve_rowcount=True)
             deleted = sum(counting.execute(one).rowcount for one in statements)
             connection.execute(

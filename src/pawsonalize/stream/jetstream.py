@@ -24,7 +24,7 @@ from pawsonalize.domain.times import SECOND
 from pawsonalize.storage.stream_shards import ShardLag
 from pawsonalize.stream.address import StreamAddress
 from pawsonalize.stream.base import Outgoing, Record
-from pawsonalize.stream.jetstream_feed import Delivery, Feed
+from pawsonalize.stream.jetstream_feed import DeliveredMessage, Feed
 from pawsonalize.stream.leases import ShardLeases
 from pawsonalize.stream.nats_link import API_SECONDS, NatsLink
 
@@ -49,7 +49,7 @@ class _Place:
 
     read: int | None
     """The sequence that was read last; None: begin where the address says."""
-    unstored: deque[Delivery] = field(default_factory=deque)
+    unstored: deque[DeliveredMessage] = field(default_factory=deque)
     """What was read and not acknowledged."""
     feed: Feed | None = None
     again: float = 0.0
@@ -233,6 +233,8 @@ class JetStream:
         shown, read = self._address.shown, place.read
         _LOG.warning("stream_begins_anew", stream=shown, shard=shard, read=read, newest=newest)
         place.read, place.ahead_since = 0, None
+        place.unstored.clear()
+        self._leases.note(shard, "0")
         return False
 
     def _tell_lost(self, shard: str, place: _Place, info: "StreamInfo") -> None:

@@ -146,8 +146,9 @@ class KafkaStream:
         records: list[Record] = []
         first = self._consumer.poll(wait)
         if first is not None:
-            # One waits for a record, and takes what came with it without waiting again.
-            for message in [first, *self._consumer.consume(max(1, limit - 1), 0)]:
+            self._take(first, records)
+        if first is not None and limit > 1:  # what came with it, without waiting again
+            for message in self._consumer.consume(limit - 1, 0):
                 self._take(message, records)
         if records:
             self._kafka.trouble = None

@@ -11,7 +11,7 @@ from pawsonalize.storage.stream_shards import ShardLag
 from pawsonalize.stream.address import StreamAddress
 from pawsonalize.stream.base import Record
 from pawsonalize.stream.kinesis_client import KinesisClient, ShardList
-from pawsonalize.stream.kinesis_failures import KinesisFailure, Trouble
+from pawsonalize.stream.kinesis_failures import FailureKind, KinesisFailure
 from pawsonalize.stream.kinesis_producer import KinesisProducer
 from pawsonalize.stream.kinesis_shard import ShardReader, moment_as_position
 from pawsonalize.stream.leases import ShardLeases
@@ -27,6 +27,7 @@ _MOST_BYTES = 32 * 1024 * 1024
 """With so many bytes waiting no further call begins; those under way bring up to 10 MiB each."""
 _MOST_RECORDS = 10_000
 """Amazon's limit for one answer."""
+_PATIENCE_SECONDS = 5
 _LIST_SECONDS = 30.0
 _TICK_SECONDS = 0.05
 
@@ -43,7 +44,7 @@ class KinesisStream:
         self._stream = address.shown
         self._leases = leases
         self._steady = leases.steady
-        self._client = KinesisClient(address, _THREADS)
+        self._client = KinesisClient(address, _THREADS, _PATIENCE_SECONDS)
         self._calls = SideCalls(_THREADS)
         self._readers: dict[str, ShardReader] = {}
         self._parents: Mapping[str, Sequence[str]] | None = None
@@ -141,7 +142,7 @@ class KinesisStream:
         if not isinstance(error, KinesisFailure):
             raise error
         self._list_due = self._steady() + 1
-        if error.trouble not in (Trouble.BUSY, Trouble.AWAY):
+        if error.trouble not in (FailureKind.BUSY, FailureKind.AWAY):
             self._list_error = error.error
 
     def _tend(self) -> None:
@@ -220,7 +221,7 @@ class KinesisStream:
         if self._list_error is not None:
             return self._list_error
         failures = [reader.failure for reader in self._readers.values()]
-        passing = (Trouble.BUSY, Trouble.PLACE)
+        passing = (FailureKind.BUSY, FailureKind.PLACE)
         lasting = [one for one in failures if one and one.trouble not in passing]
         return lasting[0].error if lasting and len(lasting) == len(failures) else None
 

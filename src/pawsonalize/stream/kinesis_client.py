@@ -7,10 +7,9 @@ from typing import Any
 
 from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
 from pawsonalize.stream.address import StreamAddress
-from pawsonalize.stream.kinesis_failures import KinesisFailure, Trouble, refused, unanswered
+from pawsonalize.stream.kinesis_failures import FailureKind, KinesisFailure, refused, unanswered
 
 _CONNECT_SECONDS = 2
-_READ_SECONDS = 5
 _SHARDS_AT_ONCE = 1000
 
 
@@ -27,7 +26,8 @@ class ShardList:
 class KinesisClient:
     """One stream's calls; may be used by many threads. Each call is made once, without retries."""
 
-    def __init__(self, address: StreamAddress, connections: int) -> None:
+    def __init__(self, address: StreamAddress, connections: int, patience: int) -> None:
+        """`patience` is how many seconds an answer may take."""
         self._name = address.name
         self._shown = address.shown
         try:
@@ -43,7 +43,7 @@ class KinesisClient:
         self._broken = (exceptions.BotoCoreError, ResponseParserError, ValueError)
         config = Config(
             connect_timeout=_CONNECT_SECONDS,
-            read_timeout=_READ_SECONDS,
+            read_timeout=patience,
             retries={"total_max_attempts": 1},
             max_pool_connections=connections,
         )
@@ -56,7 +56,8 @@ class KinesisClient:
             )
         except exceptions.NoRegionError as error:
             raise InvalidInput(
-                f"no region is set for {self._shown}: add ?region=eu-west-1, or set AWS_REGION"
+                f"no region is set for {self._shown}: add ?region=eu-west-1, or set"
+                " AWS_DEFAULT_REGION"
             ) from error
         except self._broken as error:
             raise InvalidInput(f"{self._shown} cannot be used: {error}") from error
@@ -104,7 +105,7 @@ class KinesisClient:
         try:
             self.shards()
         except KinesisFailure as failure:
-            if failure.trouble is not Trouble.PLACE:
+            if failure.trouble is not FailureKind.PLACE:
                 raise
         else:
             return

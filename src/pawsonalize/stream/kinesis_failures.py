@@ -30,7 +30,7 @@ _LOGIN = frozenset(
 )
 
 
-class Trouble(Enum):
+class FailureKind(Enum):
     """What a failed call asks us to do."""
 
     BUSY = "try again later"
@@ -43,7 +43,7 @@ class Trouble(Enum):
 class KinesisFailure(Exception):
     """A call that failed; `error` is what to raise if it stays so."""
 
-    def __init__(self, trouble: Trouble, error: InvalidInput | StreamUnavailable) -> None:
+    def __init__(self, trouble: FailureKind, error: InvalidInput | StreamUnavailable) -> None:
         super().__init__(str(error))
         self.trouble = trouble
         self.error = error
@@ -57,10 +57,10 @@ def unanswered(shown: str, error: Exception) -> KinesisFailure:
             f"AWS credentials for {shown} cannot be had ({kind}): set AWS_ACCESS_KEY_ID and"
             " AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give the machine a role"
         )
-        return KinesisFailure(Trouble.REFUSED, InvalidInput(told))
+        return KinesisFailure(FailureKind.REFUSED, InvalidInput(told))
     if kind == "ParamValidationError":
-        return KinesisFailure(Trouble.REFUSED, InvalidInput(f"{shown} cannot be used: {error}"))
-    return KinesisFailure(Trouble.AWAY, StreamUnavailable(f"{shown} does not answer ({kind})"))
+        return KinesisFailure(FailureKind.REFUSED, InvalidInput(f"{shown} cannot be used: {error}"))
+    return KinesisFailure(FailureKind.AWAY, StreamUnavailable(f"{shown} does not answer ({kind})"))
 
 
 def refused(shown: str, region: str, call: str, answer: Any) -> KinesisFailure:
@@ -73,23 +73,23 @@ def refused(shown: str, region: str, call: str, answer: Any) -> KinesisFailure:
     said = f"({call}: {code})"
     if code in _BUSY or status >= 500 or status == 429:
         told = f"{shown} takes no more calls for now {said}"
-        return KinesisFailure(Trouble.BUSY, StreamUnavailable(told))
+        return KinesisFailure(FailureKind.BUSY, StreamUnavailable(told))
     if code in _LOGIN:
         told = (
             f"AWS does not accept the credentials for {shown} {said}: renew them, and check this"
             " machine's clock"
         )
-        return KinesisFailure(Trouble.REFUSED, StreamUnavailable(told))
+        return KinesisFailure(FailureKind.REFUSED, StreamUnavailable(told))
     if code in _DENIED:
         told = f"AWS forbids a call to {shown} {said}: allow what {_PAGE} lists"
-        return KinesisFailure(Trouble.REFUSED, InvalidInput(told))
+        return KinesisFailure(FailureKind.REFUSED, InvalidInput(told))
     if code == "ResourceNotFoundException":
         told = (
             f"there is no stream {shown} in region {region} {said}: create it, or correct its name"
             " or ?region="
         )
-        return KinesisFailure(Trouble.PLACE, InvalidInput(told))
+        return KinesisFailure(FailureKind.PLACE, InvalidInput(told))
     if code == "ExpiredIteratorException" or call == "get_records":
-        return KinesisFailure(Trouble.ITERATOR, StreamUnavailable(f"{shown} refuses {said}"))
-    trouble = Trouble.PLACE if call == "get_shard_iterator" else Trouble.REFUSED
+        return KinesisFailure(FailureKind.ITERATOR, StreamUnavailable(f"{shown} refuses {said}"))
+    trouble = FailureKind.PLACE if call == "get_shard_iterator" else FailureKind.REFUSED
     return KinesisFailure(trouble, InvalidInput(f"{shown} refuses a call {said}"))

@@ -10,12 +10,13 @@ from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
 from pawsonalize.stream.address import StreamAddress
 from pawsonalize.stream.base import Outgoing
 from pawsonalize.stream.kinesis_client import KinesisClient
-from pawsonalize.stream.kinesis_failures import KinesisFailure, Trouble
+from pawsonalize.stream.kinesis_failures import FailureKind, KinesisFailure
 
 _RECORDS_AT_ONCE = 500
 _BYTES_AT_ONCE = 5 * 1024 * 1024
 _BYTES_OF_ONE = 1024 * 1024
 _LONGEST_KEY = 256
+_PATIENCE_SECONDS = 30  # for megabytes on a slow line
 _GIVE_UP_SECONDS = 30.0
 """Without a record that is taken."""
 _LEAST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
@@ -40,7 +41,7 @@ class KinesisProducer:
     ) -> None:
         """Write to `kinesis://NAME?region=…`; needs the extra `aws`."""
         self._shown = address.shown
-        self._client = KinesisClient(address, 1)
+        self._client = KinesisClient(address, 1, _PATIENCE_SECONDS)
         self._steady = steady
         self._sleep = sleep
         if create:
@@ -92,7 +93,7 @@ class KinesisProducer:
                 [{"PartitionKey": key, "Data": record.data} for key, record in call.items()]
             )
         except KinesisFailure as failure:
-            if failure.trouble in (Trouble.BUSY, Trouble.AWAY):
+            if failure.trouble in (FailureKind.BUSY, FailureKind.AWAY):
                 return 0, str(failure)
             raise failure.error from failure
         reason = None

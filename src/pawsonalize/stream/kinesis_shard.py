@@ -12,7 +12,7 @@ from pawsonalize.storage.stream_shards import ShardLag
 from pawsonalize.stream.aggregated import parts_of
 from pawsonalize.stream.base import Record
 from pawsonalize.stream.kinesis_client import KinesisClient
-from pawsonalize.stream.kinesis_failures import KinesisFailure, Trouble
+from pawsonalize.stream.kinesis_failures import FailureKind, KinesisFailure
 
 _POLL_SECONDS = 0.25
 """Between two calls where nothing waits."""
@@ -129,10 +129,10 @@ class ShardReader:
         """Decide when, and where, to try again."""
         self.is_calling, self.iterator, self.failure = False, None, failure
         self._failures += 1
-        if failure.trouble is Trouble.ITERATOR and self._failures == 1:
+        if failure.trouble is FailureKind.ITERATOR and self._failures == 1:
             self.failure, self.due = None, now
             return
-        if failure.trouble is Trouble.PLACE:
+        if failure.trouble is FailureKind.PLACE:
             self._lose_place()
         pause = min(_LONGEST_PAUSE, _LEAST_PAUSE * 2 ** min(self._failures - 1, 10))
         self.due = now + pause * random.uniform(0.5, 1)  # noqa: S311 - spreads calls, guards nothing

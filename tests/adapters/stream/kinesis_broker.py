@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, nullcontext, suppress
 from secrets import token_hex
+from typing import Any
 from urllib.parse import quote
 
 from pawsonalize.storage.database import Database
@@ -35,25 +37,30 @@ class KinesisBroker:
         self.admin = self._server.client()
         self.admin.create_stream(StreamName=self.name, ShardCount=shards)
         self.wait()
+        self._open = ExitStack()
         self._producer = self.producer(self._at(self._server.url))
-        self._consumers: list[KinesisStream] = []
         self.reshard: Callable[[], None] | None = self._reshard
         self.restart: Callable[[], None] | None = self._server.restart
 
     def put(self, records: Sequence[Outgoing]) -> None:
         self._producer.put(records)
 
-    def producer(self, url: str | None = None) -> KinesisProducer:
+    def producer(self, url: str = "", **words: Any) -> KinesisProducer:
+        """One behind the proxy, unless told otherwise; closed with the broker."""
         with logged_in():
-            return KinesisProducer(StreamAddress.parse(url or self.url))
+            producer = KinesisProducer(StreamAddress.parse(url or self.url), **words)
+        self._open.callback(producer.close)
+        return producer
 
-    def consumer(self, name: str, database: Database, start: str = "") -> KinesisStream:
+    def consumer(
+        self, name: str, database: Database, start: str = "", login: bool = True
+    ) -> KinesisStream:
         table = ShardTable(database, self.name)
         leases = ShardLeases(table, name, moment, lease=LEASE, pause=PAUSE)
         url = f"{self.url}&from={quote(start)}" if start else self.url
-        with logged_in():
+        with logged_in() if login else nullcontext():
             stream = KinesisStream(StreamAddress.parse(url), leases, moment)
-        self._consumers.append(stream)
+        self._open.callback(stream.close)
         return stream
 
     def cut(self) -> None:
@@ -64,13 +71,19 @@ class KinesisBroker:
 
     def close(self) -> None:
         self.proxy.reset()
-        for consumer in self._consumers:
-            consumer.close()
-        self._producer.close()
-        self.admin.delete_stream(StreamName=self.name)
+        self._open.close()
+        with suppress(self.admin.exceptions.ResourceNotFoundException):
+            self.admin.delete_stream(StreamName=self.name)
         self.admin.close()
 
-    def open_shards(self) -> list[dict[str, dict[str, str]]]:
+    def delete_stream(self) -> None:
+        """Delete it, and wait until it is gone."""
+        self.admin.delete_stream(StreamName=self.name)
+        with suppress(self.admin.exceptions.ResourceNotFoundException):
+            while True:
+                self.admin.describe_stream_summary(StreamName=self.name)
+
+    def open_shards(self) -> list[dict[str, Any]]:
         """As the API tells them, by what they hold."""
         found = [
             shard
@@ -79,7 +92,7 @@ class KinesisBroker:
         ]
         return sorted(found, key=lambda one: int(one["HashKeyRange"]["StartingHashKey"]))
 
-    def split(self, shard: dict[str, dict[str, str]]) -> None:
+    def split(self, shard: dict[str, Any]) -> None:
         ends = [int(one) for one in shard["HashKeyRange"].values()]
         self.admin.split_shard(
             StreamName=self.name,
@@ -88,7 +101,7 @@ class KinesisBroker:
         )
         self.wait()
 
-    def merge(self, left: dict[str, dict[str, str]], right: dict[str, dict[str, str]]) -> None:
+    def merge(self, left: dict[str, Any], right: dict[str, Any]) -> None:
         self.admin.merge_shards(
             StreamName=self.name,
             ShardToMerge=left["ShardId"],

@@ -35,11 +35,19 @@ _SETTINGS = {
         "1ms",
     ),
     "SHOULD_PERSIST_DATA": "true",
-    "PERSIST_INTERVAL": "300ms",
+    "PERSIST_INTERVAL": "1s",
     "SHARD_LIMIT": "5000",
     "ON_DEMAND_STREAM_COUNT_LIMIT": "1000",
     "LOG_LEVEL": "ERROR",
 }
+
+
+@cache
+def _session() -> Any:
+    """One for all: it is slow to make, as it reads what AWS is."""
+    session = boto3.session.Session()
+    session.get_credentials()
+    return session
 
 
 @contextmanager
@@ -49,6 +57,8 @@ def logged_in() -> Iterator[None]:
         patch.delenv("AWS_ENDPOINT_URL", raising=False)
         for name, value in LOGIN.items():
             patch.setenv(name, value)
+        session = _session()
+        patch.setattr(boto3.session, "Session", lambda: session)
         yield
 
 

@@ -1,9 +1,15 @@
 """Actions that are put into a dataset group, what users did with them, and which to suggest."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from pawsonalize.aws.operations.events import check_records, dataset_of, properties_of
+from pawsonalize.aws.operations.events import (
+    check_records,
+    dataset_of,
+    properties_of,
+    raw_of,
+)
 from pawsonalize.aws.operations.runtime import campaign_runtime, visitor_of
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
 from pawsonalize.aws.services import Answer, AwsServices, Members
@@ -60,13 +66,20 @@ def _recommended(services: AwsServices, runtime: Runtime, members: Members) -> A
 def _interactions(services: AwsServices, members: Members) -> list[Event]:
     group = services.datasets.tracker(members["trackingId"]).dataset_group
     services.datasets.of(group, DatasetType.ACTION_INTERACTIONS)
+    return interactions_of(members, actions_of(group), services.now())
+
+
+def interactions_of(members: Members, group: str, now: int) -> list[Event]:
+    """The events of a PutActionInteractions call that came in now."""
     return [
-        _interaction(services, group, given, f"actionInteractions.{place}.member")
+        _interaction(members, group, given, f"actionInteractions.{place}.member", now)
         for place, given in enumerate(members["actionInteractions"], 1)
     ]
 
 
-def _interaction(services: AwsServices, group: str, given: Mapping[str, Any], path: str) -> Event:
+def _interaction(
+    members: Members, group: str, given: Mapping[str, Any], path: str, now: int
+) -> Event:
     kind = given["eventType"].upper().replace(" ", "_")
     if kind not in _EVENT_TYPES:
         raise AwsError(
@@ -74,9 +87,9 @@ def _interaction(services: AwsServices, group: str, given: Mapping[str, Any], pa
             f"{path}.eventType must be one of {', '.join(_EVENT_TYPES)}, not {given['eventType']}",
         )
     try:
-        return read_interaction(
-            actions_of(group),
-            services.now(),
+        event = read_interaction(
+            group,
+            now,
             user_id=given.get("userId"),
             session_id=given["sessionId"],
             event_type=kind,
@@ -89,6 +102,7 @@ def _interaction(services: AwsServices, group: str, given: Mapping[str, Any], pa
         )
     except InvalidInput as error:
         raise AwsError(INVALID_INPUT, f"{path}: {error.message}") from error
+    return replace(event, raw=raw_of(members, "actionInteractions", given))
 
 
 OPERATIONS = {

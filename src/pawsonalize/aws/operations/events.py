@@ -1,18 +1,20 @@
 """Event trackers, and the events, items and users that are put."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pawsonalize.aws.operations.pages import page
 from pawsonalize.aws.operations.tags import given_tags
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
+from pawsonalize.aws.protocol.parsing import Structure
 from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.engine.ingest.datasets import DatasetRow
-from pawsonalize.engine.ingest.decoding.decoder import read_json
-from pawsonalize.engine.ingest.event_form import read_interaction
+from pawsonalize.engine.ingest.decoding.decoder import encode_text, read_json
+from pawsonalize.engine.ingest.event_form import read_interaction, read_raw
 from pawsonalize.engine.ingest.events import Rejection
 from pawsonalize.engine.reporting.metric_attributions import SOURCE
 from pawsonalize.engine.resources.datasets import Dataset, DatasetGroup, EventTracker
@@ -86,23 +88,25 @@ def put_users(services: AwsServices, members: Members) -> None:
 
 def _events(services: AwsServices, members: Members) -> list[Event]:
     group = services.trackers.find(members["trackingId"]).dataset_group
-    events = [
-        _event(services, members, group, event, f"eventList.{place}.member")
+    return services.animal_names.resolved(events_of(members, group, services.now()))
+
+
+def events_of(members: Members, group: str, now: int) -> list[Event]:
+    """The events of a PutEvents call that came in now; animals are not looked up yet."""
+    return [
+        _event(members, group, event, f"eventList.{place}.member", now)
         for place, event in enumerate(members["eventList"], 1)
     ]
-    return services.animal_names.resolved(events)
 
 
-def _event(
-    services: AwsServices, members: Members, group: str, given: Mapping[str, Any], path: str
-) -> Event:
+def _event(members: Members, group: str, given: Mapping[str, Any], path: str, now: int) -> Event:
     properties = properties_of(given, path)
     if "metricAttribution" in given:
         properties[SOURCE] = given["metricAttribution"]["eventAttributionSource"]
     try:
-        return read_interaction(
+        event = read_interaction(
             group,
-            services.now(),
+            now,
             user_id=members.get("userId"),
             session_id=members["sessionId"],
             event_type=given["eventType"],
@@ -116,6 +120,17 @@ def _event(
         )
     except InvalidInput as error:
         raise AwsError(INVALID_INPUT, f"{path}: {error.message}") from error
+    return replace(event, raw=raw_of(members, "eventList", given))
+
+
+def raw_of(members: Members, name: str, one: Mapping[str, Any]) -> str | None:
+    """The call as it came in, with but one of those in its list; None if that is too long."""
+    if not (isinstance(members, Structure) and isinstance(one, Structure)):
+        return None
+    try:
+        return read_raw(encode_text({**members.sent, name: [one.sent]}, name).encode())
+    except InvalidInput:  # nested too deeply, in what we do not know
+        return None
 
 
 def _value(given: Mapping[str, Any], properties: Mapping[str, Any]) -> float | None:

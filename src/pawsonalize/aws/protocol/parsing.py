@@ -17,7 +17,17 @@ from pawsonalize.engine.ingest.decoding.decoder import encode_text, read_json
 _INT32 = 2**31
 
 
-def parse(shape: Any, body: bytes) -> dict[str, Any]:
+class Structure(dict[str, Any]):
+    """The members of a structure that are known, and all that was sent."""
+
+    __slots__ = ("sent",)
+
+    def __init__(self, members: Mapping[str, Any], sent: Mapping[str, Any]) -> None:
+        super().__init__(members)
+        self.sent = sent
+
+
+def parse(shape: Any, body: bytes) -> Structure:
     """The members of the input; an empty body has none."""
     try:
         document = read_json(body) if body.strip() else {}
@@ -25,16 +35,17 @@ def parse(shape: Any, body: bytes) -> dict[str, Any]:
         raise AwsError(SERIALIZATION, error.message) from error
     if not isinstance(document, dict):
         raise AwsError(SERIALIZATION, "the body must be a JSON object")
-    return {} if shape is None else _structure(shape, document, "")
+    return Structure({}, document) if shape is None else _structure(shape, document, "")
 
 
-def _structure(shape: Any, value: Any, path: str) -> dict[str, Any]:
+def _structure(shape: Any, value: Any, path: str) -> Structure:
     given = _expected(dict, value, path)
-    return {
+    members = {
         name: _value(member, given[name], f"{path}.{name}" if path else name)
         for name, member in shape.members.items()
         if given.get(name) is not None
     }
+    return Structure(members, given)
 
 
 def _list(shape: Any, value: Any, path: str) -> list[Any]:

@@ -132,11 +132,12 @@ def read_event(
 
 
 def read_raw(raw: bytes | Raw) -> str | None:
-    r"""An event's JSON as text, to keep it as it came in; None if it is too long for that.
+    """An event's JSON as text, to keep it as it came in; None if it is too long for that.
 
-    Bytes that are no UTF-8, which only fields that we do not know can hold, become such as `\xff`.
+    Bytes that are no UTF-8, which only fields around the event can hold, become U+FFFD: so it
+    stays JSON.
     """
-    text = bytes(raw).decode("utf-8", "backslashreplace")
+    text = bytes(raw).decode("utf-8", "replace")
     return text if len(text) <= MAX_RAW_CHARS else None
 
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import compress
 
+import structlog
+
 from pawsonalize.domain.errors import Forbidden, InvalidInput, StorageUnavailable
 from pawsonalize.domain.event_types import EventTypes, spelled
-from pawsonalize.domain.events import ACTIONS, DEFAULT_DATASET_GROUP, Event
+from pawsonalize.domain.events import ACTIONS, DEFAULT_DATASET_GROUP, MAX_RAW_CHARS, Event
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.ingest.decoding.payloads import Part, Unreadable
 from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields
@@ -20,6 +22,8 @@ from pawsonalize.engine.resources.solutions import Solution
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.answering import in_time
 from pawsonalize.storage.event_log import EventLog
+
+log = structlog.get_logger()
 
 _MOST_NAMES = 20
 _LONGEST_NAME = 64
@@ -73,6 +77,29 @@ class UnknownTypes:
             self._tell(name if name in self._told else OTHERS)
 
 
+class RawTooLong:
+    """Reports events that are too long to be kept as they came in, and logs it now and then."""
+
+    def __init__(self, tell: Callable[[int], None]) -> None:
+        self._tell = tell
+        self._count = self._logged = 0
+
+    def note(self, events: Iterable[Event]) -> None:
+        """Report those among these; they are stored without."""
+        found = sum(one.raw is None for one in events)
+        if not found:
+            return
+        self._tell(found)
+        self._count += found
+        if self._count >= 10 * self._logged:
+            self._logged = self._count
+            log.warning(
+                "events are too long to be archived as they came in",
+                count=self._count,
+                most_characters=MAX_RAW_CHARS,
+            )
+
+
 MAX_EVENTS = 1_000
 EventCheck = Callable[[Event], None]
 
@@ -114,8 +141,10 @@ class Ingest:
         *,
         reads_are_local: bool,
         unknown_types: UnknownTypes | None = None,
+        raw_too_long: RawTooLong | None = None,
     ) -> None:
         self._group_of = partial(group_at, animals)
+        self._raw_too_long = raw_too_long
         self._unknown_types = unknown_types
         self._reads_are_local = reads_are_local
         self._append = log.append
@@ -159,6 +188,8 @@ class Ingest:
         `GroupCommit.submit` raises.
         """
         stored = await self._writer.submit(events)
+        if self._raw_too_long is not None:
+            self._raw_too_long.note(compress(events, stored))
         if self._unknown_types is not None:
             await self._note(self._unknown_types, list(compress(events, stored)))
         return stored
@@ -166,6 +197,8 @@ class Ingest:
     def put_here(self, events: Sequence[Event]) -> list[bool]:
         """The same in the thread of the caller, who brings many at a time."""
         stored = self._append(events)
+        if self._raw_too_long is not None:
+            self._raw_too_long.note(compress(events, stored))
         if self._unknown_types is not None:
             fresh = compress(events, stored)
             if unknown := self._unknown_types.among(fresh):

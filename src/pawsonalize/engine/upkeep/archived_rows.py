@@ -56,11 +56,14 @@ class ObjectName:
         return self.folder == self.day
 
     @property
+    def begins(self) -> int:
+        """The moment from which on its events were received."""
+        return _moment(self.folder, _DAY if self.is_of_a_day else _HOUR)
+
+    @property
     def ends(self) -> int:
         """The moment before which all its events were received."""
-        if self.is_of_a_day:
-            return _moment(self.folder, _DAY) + DAY
-        return _moment(self.folder, _HOUR) + HOUR
+        return self.begins + (DAY if self.is_of_a_day else HOUR)
 
     def covers(self, other: "ObjectName") -> bool:
         """Whether it took the place of the other."""
@@ -97,10 +100,10 @@ _LEVEL = 3
 
 
 class _Row(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """Every column of the events table, in the native API's names.
+    """Every column of the events table in the native API's names, and the event as it came in.
 
-    The default dataset group goes without saying: so objects from before there were others are
-    written again with the same bytes.
+    The default dataset group goes without saying, and so does that an event's raw form is not
+    known: so objects from before there was either are written again with the same bytes.
     """
 
     offset: int
@@ -117,6 +120,7 @@ class _Row(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     impression: tuple[str, ...]
     properties: str | None
     dataset_group: str = DEFAULT_DATASET_GROUP
+    raw: str | None = None
 
 
 _COLUMNS = [name for name in _Row.__struct_fields__ if name != "offset"]

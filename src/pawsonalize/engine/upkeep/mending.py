@@ -1,9 +1,14 @@
-"""Writes objects of the archive again that are missing or damaged, as long as the log has them."""
+"""Writes objects of the archive again that are missing or damaged, as long as the log has them.
+
+The log does not have events as they came in. Those that the damaged object still tells are kept.
+"""
 
 from collections.abc import Iterator
 
+from pawsonalize.archive.base import ObjectStore
+from pawsonalize.domain.errors import CorruptArtefact, NotFound
 from pawsonalize.domain.events import LoggedEvent
-from pawsonalize.engine.upkeep.archived_rows import encode
+from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, encode
 from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
 from pawsonalize.engine.upkeep.verification import differences
 from pawsonalize.storage.archive_ledger import Segment
@@ -20,12 +25,28 @@ def mend(log: EventLog, archive: ErasedArchive) -> list[str]:
         if segment.sha256 is None or segment.first <= start:
             continue
         if any(differences(log, objects, segment, segment.first - 1)):
-            rows = [row for page in _pages(log, segment) for row in page]
+            readable = _readable(objects, segment)
+            rows = [
+                # Equal but for how it came in, which the log does not have.
+                readable[row.offset] if readable.get(row.offset) == row else row
+                for page in _pages(log, segment)
+                for row in page
+            ]
             data = encode(rows)
             objects.replace(segment.key, data)
             archive.confirm(segment, rows, data)
             mended.append(segment.key)
     return mended
+
+
+def _readable(objects: ObjectStore, segment: Segment) -> dict[int, LoggedEvent]:
+    """The rows that the object has, by offset; none if it cannot be read."""
+    name = ObjectName.parse(segment.key)
+    try:
+        rows = [] if name is None else decode(name, objects.get(segment.key))
+    except (NotFound, CorruptArtefact):
+        rows = []
+    return {row.offset: row for row in rows}
 
 
 def _pages(log: EventLog, segment: Segment) -> Iterator[list[LoggedEvent]]:

@@ -1,17 +1,28 @@
-"""Rebuilds an empty log from the archive alone."""
+"""Rebuilds an empty log from the archive alone, or a part of it, as archived or read anew."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import Conflict, CorruptArtefact
 from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.engine.resources.job_table import Progress, silent
+from pawsonalize.engine.upkeep.archive_reading import ALWAYS, Period
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest, encode
 from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
 from pawsonalize.engine.upkeep.erasures import ErasureNotes, ReturningCopies
+from pawsonalize.engine.upkeep.rereading import Rereading
 from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
 from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.event_log import EventLog
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """How many events were restored, and how many of the archive are of another time."""
+
+    restored: int
+    left_out: int
 
 
 def replay(
@@ -20,13 +31,18 @@ def replay(
     erasures: ErasureTable,
     now: Callable[[], int],
     on_progress: Progress = silent,
-) -> int:
-    """Restore every archived event at its old offset, but for erased ones; returns how many.
+    *,
+    period: Period = ALWAYS,
+    rereading: Rereading | None = None,
+) -> Replayed:
+    """Restore the archived events of a period at their old offsets, but for erased ones.
 
     The objects are found by listing them. The ledger learns of those it does not know, so that
-    archiving goes on after them. Conflict if the log is not empty; CorruptArtefact names an
-    object that is damaged, and what came before it is then restored. `on_progress` gets the
-    objects done and their total.
+    archiving goes on after them. They stay as they are; up to the last event that was left out, or
+    is another one when it is read anew, the log counts as one that events have left.
+
+    Conflict if the log is not empty; CorruptArtefact names an object that is damaged, and what came
+    before it is then restored. `on_progress` gets the objects done and their total.
     """
     ledger, objects = archive.ledger, archive.objects
     names, covered = _in_log_order(objects)
@@ -34,25 +50,44 @@ def replay(
     # First: an object from before an erasure, out of a backup say, must not undo it.
     ReturningCopies(erasures, ErasureNotes(objects), now).look()
     ledger.note_leftovers([name.key for small in covered.values() for name in small], 0)
-    restored = 0
+    restored = left_out = differs_through = 0
     for done, name in enumerate(names, start=1):
-        data = objects.get(name.key)
-        rows = decode(name, data)
-        kept = archive.without_erased(rows)
-        if len(kept) < len(rows):
-            rows, data = kept, encode(kept)
-            objects.replace(name.key, data)
+        rows = _adopted(name, archive)
         for small in covered.get(name, ()):
             _check_covered(small, archive, rows)
-        segment = Segment(name.first, name.last, len(rows), name.key, digest(data))
-        # Before the rows: an archiver that runs meanwhile must not plan them anew.
-        _adopt(ledger, segment)
-        archive.written(name.key, len(data), rows)
-        log.restore(rows)
-        restored += len(rows)
+        wanted = [row for row in rows if period.holds(row)]
+        left_out += len(rows) - len(wanted)
+        if rereading is not None:
+            wanted = archive.without_erased(rereading.rows(wanted))
+        log.restore(wanted)
+        differs_through = max(differs_through, _last_difference(rows, wanted))
+        restored += len(wanted)
         on_progress(done, len(names))
+    log.restored(names[-1].last if names else 0, differs_through)
     erasures.apply(now())
-    return restored
+    return Replayed(restored, left_out)
+
+
+def _adopted(name: ObjectName, archive: ErasedArchive) -> list[LoggedEvent]:
+    """The rows of an object without erased ones; the ledger knows it then."""
+    data = archive.objects.get(name.key)
+    rows = decode(name, data)
+    kept = archive.without_erased(rows)
+    if len(kept) < len(rows):
+        rows, data = kept, encode(kept)
+        archive.objects.replace(name.key, data)
+    segment = Segment(name.first, name.last, len(rows), name.key, digest(data))
+    # Before the rows are restored: an archiver that runs meanwhile must not plan them anew.
+    _adopt(archive.ledger, segment)
+    archive.written(name.key, len(data), rows)
+    return rows
+
+
+def _last_difference(archived: list[LoggedEvent], restored: list[LoggedEvent]) -> int:
+    """The last offset at which the log has not what the archive has; 0 if they are the same."""
+    there = {row.offset: row.event for row in restored}
+    differing = (row.offset for row in archived if there.get(row.offset) != row.event)
+    return max(differing, default=0)
 
 
 def _in_log_order(

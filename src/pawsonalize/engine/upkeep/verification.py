@@ -3,7 +3,8 @@
 Offsets have gaps: a write that was rolled back leaves one, and so does an erased user. So the check
 is not on numbers but on rows. Every row of the log up to a segment's last offset lies in exactly
 one segment, and the segment's object holds it unchanged. Rows that left the log, because they were
-too old to be kept, are in the archive alone.
+too old to be kept, are in the archive alone. So are those that a replay left out; up to the last of
+them, and of those that it read anew, the log may differ.
 """
 
 from collections.abc import Iterator
@@ -116,7 +117,7 @@ def _differences(
     forgotten = log.forgotten_through()  # not before: rows may be leaving right now
     for offsets, problem in (
         (missing, "lacks rows that the log has"),
-        (changed, "has rows that differ from the log's"),
+        ([one for one in changed if one > forgotten], "has rows that differ from the log's"),
         (
             [one for one in held if one > forgotten],
             "has rows erased from the log or of another segment",

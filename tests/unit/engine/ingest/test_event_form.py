@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.events import Event
+from pawsonalize.domain.events import MAX_RAW_CHARS, Event
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.ingest.decoding.payloads import single
@@ -256,3 +256,13 @@ def test_any_json_value_is_an_event_or_invalid_input(value: Any) -> None:
 def test_any_bytes_are_an_event_or_invalid_input(raw: bytes) -> None:
     with contextlib.suppress(InvalidInput):
         assert read(raw).item_id
+
+
+def test_an_event_keeps_its_json_as_it_came_in_unless_that_is_too_long() -> None:
+    form = b'{"sessionId": "s", "eventType":"view","itemId":"1-a-1-1", "utm": {"x": "s\xc3\xb6d"} }'
+    assert read(form).raw == form.decode()
+    assert read(b'{"Data":' + form + b',"Partitionkey":"7"}').raw == (
+        '{"Data":' + form.decode() + ',"Partitionkey":"7"}'
+    )
+    long = form[:-1] + b" " * MAX_RAW_CHARS + b"}"
+    assert read(long).raw is None

@@ -7,17 +7,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import structlog
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.events import MAX_RAW_CHARS, Visitor
 from pawsonalize.engine.ingest.decoding.payloads import unpack
-from pawsonalize.engine.ingest.events import Ingest, IngestReceipt, Rejection
+from pawsonalize.engine.ingest.events import Ingest, IngestReceipt, RawTooLong, Rejection
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.event_log import EventLog
 from tests import event_loop
 from tests.animal_data import animal
-from tests.event_data import T0
+from tests.event_data import T0, event
 
 GOOD: dict[str, Any] = {
     "sessionId": "s1",
@@ -112,3 +113,24 @@ def test_a_database_that_hangs_holds_up_nobody_else(log: EventLog, animals: Anim
         return receipt
 
     assert event_loop.run(run()).rejected[0].field == "animalMetadata"
+
+
+def test_events_that_are_too_long_to_keep_raw_are_stored_and_reported_once(
+    log: EventLog, animals: Animals
+) -> None:
+    told: list[int] = []
+    ingest = Ingest(log, animals, reads_are_local=True, raw_too_long=RawTooLong(told.append))
+    long = {**GOOD, "eventId": "long", "utm": "x" * MAX_RAW_CHARS}
+    for _ in range(2):
+        accept(ingest, long, {**GOOD, "utm": "x"})
+    ingest.close()
+    assert told == [1]
+    assert log.contains("long")
+
+
+def test_the_log_says_now_and_then_how_many_were_too_long() -> None:
+    too_long = RawTooLong(lambda _: None)
+    with structlog.testing.capture_logs() as logs:
+        for number in range(25):
+            too_long.note([event(f"{number}")])
+    assert [one["count"] for one in logs] == [1, 10]

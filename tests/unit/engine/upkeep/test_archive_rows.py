@@ -70,3 +70,11 @@ def test_rows_that_the_name_does_not_promise_are_seen() -> None:
     ):
         with pytest.raises(CorruptArtefact):
             decode(name, encode(rows))
+
+
+def test_a_row_has_the_event_as_it_came_in_where_that_is_known() -> None:
+    raw = LoggedEvent(9, replace(ROWS[2].event, raw='{"utm":"\\u0000\xf6"}'))
+    back = decode(NAME, encode([*ROWS[:2], raw]))
+    assert [row.event.raw for row in back] == [None, None, raw.event.raw]
+    plain = zstandard.ZstdDecompressor().decompress(encode([raw]))
+    assert plain.endswith(b'"properties":null,"raw":"{\\"utm\\":\\"\\\\u0000\xc3\xb6\\"}"}\n')

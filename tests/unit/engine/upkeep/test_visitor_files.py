@@ -47,6 +47,14 @@ def test_an_id_of_several_words_is_found_too(files: VisitorFiles, tmp_path: Path
     assert list(files.find(named())) == []
 
 
+def test_parquet_files_are_named_because_their_text_is_packed(
+    files: VisitorFiles, tmp_path: Path
+) -> None:
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs" / "events.parquet").write_bytes(b"PAR1")
+    assert [Path(one).name for one in files.find(named("7"))] == ["events.parquet"]
+
+
 def export(registry: Registry, name: str, target: str, at: int = T0) -> DatasetExportJob:
     job = DatasetExportJob(name=name, dataset="pawsonalize-interactions", target=target)
     return registry.create(job, at)

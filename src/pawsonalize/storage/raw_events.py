@@ -1,0 +1,122 @@
+"""How events came in, packed beside the log until they are in the archive."""
+
+import threading
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import zstandard
+from sqlalchemy import ColumnElement, Connection, delete, func, select, update
+
+from pawsonalize.storage.archive_ledger import archived_through
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.packing import RAW_MARK
+from pawsonalize.storage.stream_tables import raw_events
+from pawsonalize.storage.tables import events
+
+_LEVEL = 1  # events wait for this
+_HEADER = 18  # bytes at most, of a zstd frame
+_SPAN = (raw_events.c.first, raw_events.c.last)
+_ENCODE = msgspec.msgpack.Encoder().encode
+_DECODE = msgspec.msgpack.Decoder(list[tuple[int, str]]).decode
+
+
+class _OfThread(threading.local):
+    """To make a compressor takes longer than to use it, and only one thread may use it."""
+
+    def __init__(self) -> None:
+        # By the checksum, a part of a copy that SQLite left behind is known to be but a part.
+        self.compress = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress
+
+
+_OF_THREAD = _OfThread()
+
+
+class RawEvents:
+    """The JSON of events as it came in, by offsets; what is in the archive is deleted here."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def between(self, first: int, last: int) -> dict[int, str]:
+        """What there is of the events at these offsets."""
+        rows = select(raw_events.c.packed).where(*_overlapping(first, last))
+        with self._database.reading() as connection:
+            return {
+                offset: raw
+                for packed in connection.scalars(rows)
+                for offset, raw in _unpacked(packed)
+                if first <= offset <= last
+            }
+
+    def fitting(self, after: int, through: int, most_bytes: int) -> int:
+        """Up to which offset they have at most so many bytes; never less than one row of them."""
+        header = func.substr(raw_events.c.packed, len(RAW_MARK) + 1, _HEADER)
+        rows = (
+            select(*_SPAN, header)
+            .where(*_overlapping(after + 1, through))
+            .order_by(raw_events.c.first)
+        )
+        size = 0
+        with self._database.reading() as connection:
+            for first, _last, begin in connection.execute(rows).all():
+                more = zstandard.frame_content_size(bytes(begin))
+                if size and size + more > most_bytes:
+                    return min(through, int(first) - 1)
+                size += more
+        return through
+
+    def forget_archived(self) -> None:
+        """Delete those whose events are all in confirmed objects of the archive."""
+        with self._database.reading() as connection:
+            if connection.scalar(select(func.min(raw_events.c.first))) is None:
+                return
+        with self._database.writing() as connection:
+            through = archived_through(connection)
+            connection.execute(delete(raw_events).where(raw_events.c.last <= through))
+
+
+def add_raws(connection: Connection, raws: Mapping[int, str]) -> None:
+    """Keep the events of a transaction as they came in, by offsets."""
+    if raws:
+        row = {"first": min(raws), "last": max(raws), "packed": _packed(list(raws.items()))}
+        connection.execute(raw_events.insert(), row)
+
+
+def take_out_raws(connection: Connection, which: ColumnElement[bool]) -> None:
+    """Delete what is kept of these events, which are still in their table."""
+    first_of_all = connection.scalar(select(func.min(raw_events.c.first)))
+    if first_of_all is None:
+        return
+    theirs = select(events.c.offset).where(which, events.c.offset >= first_of_all)
+    offsets = sorted(connection.scalars(theirs))
+    if not offsets:
+        return
+    spans = select(*_SPAN).where(*_overlapping(offsets[0], offsets[-1]))
+    for first, last in connection.execute(spans).all():
+        place = bisect_left(offsets, first)
+        if place < len(offsets) and offsets[place] <= last:
+            _rewrite(connection, first, set(offsets))
+
+
+def _overlapping(first: int, last: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return raw_events.c.first <= last, raw_events.c.last >= first
+
+
+def _rewrite(connection: Connection, first: int, without: set[int]) -> None:
+    this = raw_events.c.first == first
+    held = _unpacked(connection.scalars(select(raw_events.c.packed).where(this)).one())
+    kept = [one for one in held if one[0] not in without]
+    if not kept:
+        connection.execute(delete(raw_events).where(this))
+    elif len(kept) < len(held):
+        values = {"last": kept[-1][0], "packed": _packed(kept)}
+        connection.execute(update(raw_events).where(this).values(values))
+
+
+def _packed(raws: Sequence[tuple[int, str]]) -> bytes:
+    return RAW_MARK + _OF_THREAD.compress(_ENCODE(raws))
+
+
+def _unpacked(packed: bytes) -> list[tuple[int, str]]:
+    return _DECODE(zstandard.decompress(packed[len(RAW_MARK) :]))
