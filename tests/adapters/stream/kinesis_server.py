@@ -149,6 +149,8 @@ class Answer:
 
     status: int = 0
     body: Mapping[str, object] | None = None
+    is_lost: bool = False
+    """Whether Kinesis hears the call, and only its answer is lost."""
 
     @classmethod
     def error(cls, code: str, status: int = 400) -> "Answer":
@@ -212,6 +214,8 @@ class KinesisProxy:
         self.calls.append((call, words))
         answer = self.fault(call, words)
         if answer is not None and not answer.status:
+            if answer.is_lost:
+                self._pass_on(handler, body)
             handler.close_connection = True
             return
         try:
