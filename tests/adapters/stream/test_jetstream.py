@@ -323,7 +323,8 @@ def test_what_is_wrong_with_an_address_is_said_without_its_login(
     leases = ShardLeases(ShardTable(database, stream), "one", moment)
     reader = JetStream(address, leases, moment)
     with pytest.raises(InvalidInput, match=message) as raised:
-        reader.read(1, 0.1)
+        # A server that breaks the connection at once may be read as away.
+        until(lambda: False, lambda: read(reader))
     assert "word" not in str(raised.value).replace("PASSWORD", "")
     assert "token@" not in str(raised.value)
     reader.close()
