@@ -52,7 +52,8 @@ def _deletions(
     yield "let old events leave the table", events.forget_old
     archived = ArchiveRetention(log, start, ledger, settings.archive_days)
     yield "delete old archive objects", archived.forget_old
-    compaction = Compaction(ledger, objects, stopped=stopped)
+    sizes = adapters.erased_archive.index.sizes
+    compaction = Compaction(ledger, objects, stopped=stopped, sizes=sizes)
     yield "compact the archive", partial(compaction.compact, at_most=_DAYS_AT_ONCE)
     versions = VersionRetention(
         adapters.registry, adapters.versions, adapters.retraining_runs, settings.keep_versions
