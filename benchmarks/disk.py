@@ -25,6 +25,7 @@ from benchmarks.server import drive, post, serving
 from pawsonalize.app import opened
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.times import DAY, MINUTE
+from pawsonalize.engine.ingest.decoding.payloads import single
 from pawsonalize.engine.ingest.event_form import read_event
 from pawsonalize.engine.upkeep.compaction import Compaction
 from pawsonalize.settings import load_settings
@@ -118,7 +119,7 @@ def archived(data_dir: Path, events: int) -> list[dict[str, Any]]:
 
 def _event(number: int, who: dict[str, str], at: int) -> Event:
     sent = {**sample_event(number), **who, "sentAt": _BEGIN + at}
-    return read_event(json.dumps(sent).encode(), _BEGIN + at, lambda *_: None)
+    return read_event(single(json.dumps(sent).encode()), _BEGIN + at, lambda *_: None)
 
 
 def _files(data_dir: Path, events: int) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from sqlalchemy import create_engine, inspect, text
 
 from pawsonalize.app import Adapters, opened
 from pawsonalize.app.erasing import erasure_steps
+from pawsonalize.domain.dead_letters import HTTP, DeadLetter
 from pawsonalize.domain.erasures import SESSION, USER, visitor_digest
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.domain.times import DAY, HOUR
@@ -92,6 +93,9 @@ def fill(settings: Settings) -> None:
         adapters.log.append([event("last", user=ANN, session=SESSIONS[1], at=4 * HOUR)])
         adapters.refresher.refresh("v2", NOW - DAY + 9)
         adapters.archiver.archive_once()
+        _refuse(adapters, f'{{"userId": "{ANN}", "sessionId": ""}}', '{"userId": "bob"}')
+        adapters.archived_letters.archive_once(NOW - 1)
+        _refuse(adapters, f'{{"Data": {{"visitor": "{ANN}"', f'[{{"sessionId": "{SESSIONS[0]}"')
     for folder in ("exports", "imports"):
         (settings.data_dir / folder).mkdir()
         file = settings.data_dir / folder / "interactions.csv"
@@ -132,6 +136,16 @@ def _visit(adapters: Adapters, hour: int) -> None:
     adapters.impressions.append([shown])
 
 
+def _refuse(adapters: Adapters, *texts: str) -> None:
+    """Keep them as dead letters."""
+    adapters.dead_letters.keep(
+        [
+            DeadLetter.of(HTTP, DEFAULT_DATASET_GROUP, T0, one.encode(), code="c", message="m")
+            for one in texts
+        ]
+    )
+
+
 def left(settings: Settings) -> list[str]:
     """Where anything of Ann is: by her names, or by a hash that leads to what she did.
 
@@ -141,18 +155,19 @@ def left(settings: Settings) -> list[str]:
     row_hashes = [_number(one) for one in digests([ANN], SESSIONS)]
     hashes = [visitor_digest(USER, ANN), *(visitor_digest(SESSION, one) for one in SESSIONS)]
     index_hashes = [_number(one[:16]) for one in hashes]
+    letter_hashes = [bytes.fromhex(one) for one in hashes]
     found = []
     for path in sorted(settings.data_dir.rglob("*")):
         if not path.is_file():
             continue
         where, data = path.relative_to(settings.data_dir).as_posix(), path.read_bytes()
-        wanted = [*names, *row_hashes, *index_hashes]
+        wanted = [*names, *row_hashes, *index_hashes, *letter_hashes]
         if path.suffix == ".zst":
             data = zstandard.ZstdDecompressor().decompress(data)
         if not where.startswith(("archive/erasures/", "pawsonalize.sqlite3")):
             wanted += [one.encode() for one in hashes]
         found += [f"{where}: {one!r}" for one in wanted if one in data]
-    return found + _left_in_tables(settings, names, index_hashes)
+    return found + _left_in_tables(settings, names, [*index_hashes, *letter_hashes])
 
 
 def _left_in_tables(settings: Settings, names: list[bytes], hashes: list[bytes]) -> list[str]:

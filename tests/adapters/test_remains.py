@@ -11,15 +11,17 @@ from typing import Any
 import pytest
 import zstandard
 
+from pawsonalize.domain.dead_letters import HTTP, DeadLetter
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.storage.database import Database
+from pawsonalize.storage.dead_letters import DeadLetterTable
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.gaps import gaps
 from pawsonalize.storage.packing import RAW_MARK
 from pawsonalize.storage.raw_events import RawEvents
 from pawsonalize.storage.remains import remove_remains
 from tests.erasing import erase_users
-from tests.event_data import event
+from tests.event_data import T0, event
 
 GONE = "somebody-who-is-gone"
 
@@ -32,6 +34,7 @@ def file(tmp_path: Path) -> Path:
 def busy_log(database: Database, seed: int) -> None:
     """Events of many lengths, in an order in which pages are split again and again."""
     drawn, log, number = random.Random(seed), EventLog(database), 0
+    letters = DeadLetterTable(database)
     for _ in range(150):
         batch = []
         for _ in range(drawn.randint(1, 120)):
@@ -47,6 +50,20 @@ def busy_log(database: Database, seed: int) -> None:
                 )
             )
         log.append(batch)
+        letters.add(
+            [
+                DeadLetter.of(
+                    HTTP,
+                    "pawsonalize",
+                    T0,
+                    f'{{"userId": "{drawn.choice((GONE, "bob"))}", '.encode()
+                    + b"x" * drawn.randint(0, 9_000),
+                    code="c",
+                    message="m",
+                )
+                for _ in range(drawn.randint(0, 3))
+            ]
+        )
 
 
 def in_files(file: Path) -> int:

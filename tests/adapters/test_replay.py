@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput, NotFound
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event, LoggedEvent
 from pawsonalize.domain.times import DAY, HOUR
+from pawsonalize.engine.ingest.decoding.payloads import single
 from pawsonalize.engine.ingest.event_form import read_event
 from pawsonalize.engine.upkeep.archive_reading import ALWAYS, ArchiveReader, Period
 from pawsonalize.engine.upkeep.mending import mend
@@ -40,7 +41,7 @@ def other(tmp_path: Path) -> ArchiveWorld:
 
 
 def reader(raw: str, was: Event) -> Event:
-    return read_event(raw.encode(), was.received_at, lambda *_: None, was.dataset_group)
+    return read_event(single(raw.encode()), was.received_at, lambda *_: None, was.dataset_group)
 
 
 def better(raw: str, was: Event) -> Event:
@@ -53,7 +54,7 @@ def better(raw: str, was: Event) -> Event:
 def sent(number: int, at: int, **more: Any) -> Event:
     """An event as it is read of what a site sends."""
     form = {"sessionId": f"s{number}", "eventType": "view", "itemId": "2-Pug-1-1", **more}
-    return read_event(json.dumps(form).encode(), MIDNIGHT + at, lambda *_: None)
+    return read_event(single(json.dumps(form).encode()), MIDNIGHT + at, lambda *_: None)
 
 
 def ids(world: ArchiveWorld) -> list[str]:
@@ -216,7 +217,7 @@ def read_all(rows: list[tuple[dict[str, Any], int]]) -> list[Event]:
     events = []
     for number, (form, at) in enumerate(rows):
         text = json.dumps({"eventId": f"e{number}", **form}).encode()
-        events.append(read_event(text, MIDNIGHT + at, lambda *_: None))
+        events.append(read_event(single(text), MIDNIGHT + at, lambda *_: None))
     return events
 
 

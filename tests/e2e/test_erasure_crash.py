@@ -26,8 +26,8 @@ from tests.erasing import (
 
 POINTS = [
     "note written", "note", "rows deleted", "tables", "object read", "object written",
-    "object confirmed", "archive", "model written", "model changed", "models", "files", "names",
-    "remains", "done",
+    "object confirmed", "letters read", "letters written", "archive", "model written",
+    "model changed", "models", "files", "names", "remains", "done",
 ]  # fmt: skip
 ROOT = Path(__file__).parents[2]
 
@@ -57,7 +57,7 @@ def assert_gone(settings: Settings, erasure_id: str) -> None:
         found = erasing.table.get(erasure_id)
         assert found is not None
         assert (found.status, found.troubles) == ("done", ())
-        assert found.deleted == 13, "7 events, 3 answers, 2 sessions and her attributes"
+        assert found.deleted == 16, "7 events, 3 answers and letters, 2 sessions, her attributes"
         delete_named_files(erasing, erasure_id)
     assert left(settings) == []
 

@@ -43,6 +43,11 @@ COMMANDS = [
     "datasets delete one",
     "datasets ls",
     "datasets show one",
+    "dead-letters ls",
+    "dead-letters mend one --set sessionId=s1",
+    "dead-letters replay --all",
+    "dead-letters rm one",
+    "dead-letters show one",
     "erasures create --user ann --yes",
     "erasures ls",
     "erasures show one",
@@ -85,11 +90,12 @@ BEGINNING = {
     "animals import",
     "animals watch",
     "archive replay",
+    "consume",
     "demo",
     "import",
     "keys create",
 }
-WITHOUT_DATA = {"notifications test", "doctor", "serve"}
+WITHOUT_DATA = {"notifications test", "doctor", "serve", "events sample", "events send"}
 
 
 def every_command() -> set[str]:

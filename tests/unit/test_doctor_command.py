@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from pawsonalize import clock
 from pawsonalize.app import opened
 from pawsonalize.cli.main import app
+from pawsonalize.domain.dead_letters import HTTP, DeadLetter
 from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.datasets import DatasetGroup
@@ -18,6 +19,7 @@ from pawsonalize.engine.resources.resource import moved
 from pawsonalize.engine.resources.solutions import Solution
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.settings import Settings
+from pawsonalize.storage.dead_letters import LetterQuery
 from pawsonalize.storage.deliveries import Delivery
 from pawsonalize.storage.impressions import ANIMALS, Impression
 from tests.event_data import T0, event
@@ -64,6 +66,32 @@ def test_a_standing_problem_needs_attention(healthy: Settings) -> None:
     assert found["problem: archive"]["verdict"] == "attention"
     assert "free some space" in found["problem: archive"]["message"]
     assert examined(healthy.data_dir)[0] == 0
+
+
+def test_dead_letters_are_told_with_their_commonest_reasons(healthy: Settings) -> None:
+    def keep(source: str, *fields: str | None) -> None:
+        letters = [
+            DeadLetter.of(
+                source, "pawsonalize", T0, b"", code="invalid_json", message="m", field=field
+            )
+            for field in fields
+        ]
+        with opened(healthy) as adapters:
+            adapters.dead_letters.keep(letters)
+
+    assert examined(healthy.data_dir)[1]["dead letters"]["message"] == "none waits"
+    keep(HTTP, "sessionId", "sessionId", None)
+    code, found = examined(healthy.data_dir)
+    assert code == 0, "who sent them was told"
+    assert found["dead letters"]["message"] == (
+        "3 wait, most of them for sessionId (2), invalid_json (1)"
+    )
+    assert "dead-letters ls" in found["dead letters"]["next_move"]
+    keep("kinesis://clicks", None)
+    code, found = examined(healthy.data_dir)
+    assert (code, found["dead letters"]["verdict"]) == (1, "attention")
+    with opened(healthy) as adapters:
+        adapters.dead_letters.remove_matching(LetterQuery())
 
 
 def test_notifications_that_did_not_arrive_need_attention(tmp_path: Path) -> None:

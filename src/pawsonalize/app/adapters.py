@@ -11,14 +11,19 @@ from pathlib import Path
 from pawsonalize import clock
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.archive.objects import open_objects
+from pawsonalize.domain.erasures import owning_group
 from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
 from pawsonalize.domain.event_types import EventTypes
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.ingest.datasets import Datasets
+from pawsonalize.engine.ingest.dead_letters import DeadLetters
+from pawsonalize.engine.ingest.events import group_at
 from pawsonalize.engine.ingest.job_files import Sources
+from pawsonalize.engine.ingest.letter_replay import LetterReplay
 from pawsonalize.engine.reporting.outcomes_report import OutcomeSources
 from pawsonalize.engine.resources.access_keys import AccessKeys
 from pawsonalize.engine.resources.campaign_updates import Campaigns
+from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.defaults import ensure_defaults
 from pawsonalize.engine.resources.problems import Outbox, Problems
 from pawsonalize.engine.resources.registry import Registry
@@ -33,6 +38,7 @@ from pawsonalize.engine.training.shown import learn_choices
 from pawsonalize.engine.training.solutions import Solutions
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.engine.upkeep.archived_letters import ArchivedLetters
 from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.engine.upkeep.courier import Courier
 from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
@@ -51,11 +57,13 @@ from pawsonalize.storage.audit import AuditLog
 from pawsonalize.storage.availability import Availability
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.database import Database
+from pawsonalize.storage.dead_letters import DeadLetterTable
 from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import Impressions
+from pawsonalize.storage.letter_plan import LetterPlan
 from pawsonalize.storage.outcomes import Outcomes
 from pawsonalize.storage.private_files import make_folder_private
 from pawsonalize.storage.problems import ProblemTable
@@ -103,6 +111,22 @@ class Adapters:
         return ErasureTable(self.database)
 
     @property
+    def dead_letters(self) -> DeadLetters:
+        """What could not be taken."""
+        return DeadLetters(DeadLetterTable(self.database))
+
+    @property
+    def letter_replay(self) -> LetterReplay:
+        """What takes it in again."""
+        return LetterReplay(
+            self.dead_letters,
+            self.log.append,
+            partial(group_at, self.animals),
+            lambda name: self.registry.find(DatasetGroup, owning_group(name)) is not None,
+            clock.now,
+        )
+
+    @property
     def erased(self) -> ErasedLookup:
         """The same, for those who must leave them out."""
         return ErasedLookup(self.database)
@@ -112,6 +136,12 @@ class Adapters:
         """The archive without those."""
         index = ArchiveIndex(self.database)
         return ErasedArchive(self.objects, self.ledger, index, self.erased)
+
+    @property
+    def archived_letters(self) -> ArchivedLetters:
+        """The archive of dead letters, and what copies them there."""
+        plan, index = LetterPlan(self.database), ArchiveIndex(self.database)
+        return ArchivedLetters(plan, self.objects, index, self.erased)
 
     @property
     def archiver(self) -> Archiver:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _DELIVERY_SECONDS = 2.0
 _FOLLOW_SECONDS = 0.5  # so that a rollback is everywhere within a second
 _JOB_SECONDS = 0.5
+_STREAM_SECONDS = 0.05
 _LOOK_SECONDS = 1.0
 _METADATA_SECONDS = 10.0
 _CHOICES_SECONDS = 3.0
@@ -127,6 +128,8 @@ def _tasks(
     yield Task("report metrics", reports, _now(engine.attributions.report_due))
     for what, tidy in upkeep(settings, adapters, engine.stopping.is_set):
         yield Task(what, _UPKEEP_SECONDS, tidy, engine.tidying)
+    if engine.streaming is not None:
+        yield Task("read the stream", _STREAM_SECONDS, engine.streaming.work, engine.consuming)
     unjoined = partial(report_unjoined, adapters.impressions, adapters.log, engine.problems)
     yield Task("join events to answers", _JOINED_SECONDS, _now(unjoined))
     yield Task("archive new", settings.archive_seconds, partial(archive_new, engine.archiver))
@@ -134,6 +137,7 @@ def _tasks(
         name, deliver = f"deliver due {courier.name}", _now(courier.deliver_due)
         yield Task(name, _DELIVERY_SECONDS, deliver, notifying)
     yield Task("note when keys were used", _USES_SECONDS, engine.admission.store_uses)
+    yield Task("look at refusals", _PROBLEM_SECONDS, _now(engine.intake.look))
     yield Task("tell problems", _PROBLEM_SECONDS, _now(engine.problems.look))
     if engine.refreshing is not None:
         refresh = partial(refresh_when_due, engine.refreshing, adapters, engine.problems)

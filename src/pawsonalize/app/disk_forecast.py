@@ -83,6 +83,7 @@ class _Measuring:
         if keeps.database_url == "":
             yield Growth("events", self._events(), self._full(keeps.event_days, self.age_days))
             yield self._answers()
+            yield self._letters()
         if "://" not in keeps.archive:
             size = sum(_size(Path(keeps.archive) / one.key) for one in self._recent())
             days = self._full(keeps.archive_days, self.age_days)
@@ -113,6 +114,13 @@ class _Measuring:
         per_day = sizes.answers_since(since) / min(_MEASURED_DAYS, max(1.0, age))
         bytes_a_day = per_day * sizes.answers().per_row
         return Growth("answers", bytes_a_day, self._full(self.settings.impression_days, age))
+
+    def _letters(self) -> Growth:
+        """Full when the oldest are deleted."""
+        sizes = TableSizes(self.adapters.database)
+        per_day = sizes.letters_since(self.now - _MEASURED_DAYS * DAY) / self._span
+        full = self._full(self.settings.dead_letter_days, self.age_days)
+        return Growth("dead letters", sizes.letters().per_row * per_day, full)
 
     def _models(self) -> Growth:
         """Full when each solution has as many versions as are kept."""

@@ -5,14 +5,16 @@ import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from enum import StrEnum
 from pathlib import Path
 
 import msgspec
 
 from pawsonalize import __version__
-from pawsonalize.app.adapters import Adapters, open_notifiers, opened
+from pawsonalize.app.adapters import open_notifiers, opened
+from pawsonalize.app.diagnosis import Diagnosis, Patient, Verdict, attention
 from pawsonalize.app.disk_forecast import FEW_DAYS, forecast
+from pawsonalize.app.intake_checks import dead_letters
+from pawsonalize.app.stream_checks import streams
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.event_types import spelled
 from pawsonalize.domain.events import ACTIONS
@@ -29,36 +31,6 @@ from pawsonalize.engine.training.retraining.record import RunOutcome
 from pawsonalize.settings import Settings, read_settings
 from pawsonalize.storage.file_size import FileSize
 from pawsonalize.storage.private_files import may_read
-
-
-class Verdict(StrEnum):
-    """Whether you have to do something."""
-
-    FINE = "fine"
-    ATTENTION = "attention"
-
-
-class Diagnosis(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One finding: what it is, and what to do about it, if anything."""
-
-    check: str
-    message: str
-    verdict: Verdict = Verdict.FINE
-    next_move: str = ""
-
-
-class Patient(msgspec.Struct, frozen=True):
-    """What the checks look at, as of `now`."""
-
-    settings: Settings
-    adapters: Adapters
-    now: int
-
-
-def attention(check: str, message: str, next_move: str = "") -> Diagnosis:
-    """A finding that needs your attention."""
-    return Diagnosis(check, message, Verdict.ATTENTION, next_move)
-
 
 _NAMED = 10
 
@@ -344,6 +316,8 @@ OF_THE_SERVICE: tuple[Callable[[Patient], Iterator[Diagnosis]], ...] = (
     disk_forecast,
     events,
     event_types,
+    streams,
+    dead_letters,
     animals,
     events_and_answers,
     campaigns,

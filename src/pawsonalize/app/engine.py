@@ -12,6 +12,7 @@ from pawsonalize.access.admission import Admission
 from pawsonalize.access.rates import Rates
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.erasing import deletions_of, erasing
+from pawsonalize.app.ingest import ingest_of
 from pawsonalize.app.jobs import background_jobs, metric_attributions, polling
 from pawsonalize.app.retraining import first_run, timer, worker_processes
 from pawsonalize.app.serving import (
@@ -23,12 +24,17 @@ from pawsonalize.app.serving import (
     trained_or_not,
 )
 from pawsonalize.app.side_processes import following, judging_process, refresh_process
+from pawsonalize.app.streams import StreamReading, consumer_of
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.services import AwsServices
 from pawsonalize.aws.signatures import Signatures
-from pawsonalize.engine.ingest.events import Ingest, RawTooLong, UnknownTypes, named_types
+from pawsonalize.engine.ingest.consuming import Taken
+from pawsonalize.engine.ingest.dead_letters import DeadLetters
+from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.engine.ingest.feeds.polling import Polling
+from pawsonalize.engine.ingest.intake import Intake
 from pawsonalize.engine.ingest.inventory.inventory import AnimalNames, Inventory
+from pawsonalize.engine.ingest.refusals import Refusals
 from pawsonalize.engine.reporting.metric_attributions import MetricAttributions
 from pawsonalize.engine.resources.access_keys import DEMO_SITE
 from pawsonalize.engine.resources.cached_lookup import CachedLookup
@@ -57,9 +63,10 @@ from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.engine.upkeep.deletions import Deletions
 from pawsonalize.engine.upkeep.erasing import Erasing
 from pawsonalize.http.heavy_reads import HeavyReads
-from pawsonalize.http.metrics import count_raw_too_long, count_unknown_type
+from pawsonalize.http.metrics import count_dead_letters, count_lost_refusals, count_taken
 from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings
+from pawsonalize.storage.stream_shards import shards_of_all
 from pawsonalize.ui.door import Storefront
 from pawsonalize.ui.learning import Learning
 
@@ -69,13 +76,16 @@ class Engine:
     """The parts that answer, take events in and follow the tables.
 
     `live` has each campaign's live model, by its name. `timer` is None without a schedule,
-    `refreshing` without incremental updates, `first_run` if other servers retrain.
+    `refreshing` without incremental updates, `first_run` if other servers retrain, `streaming`
+    without a stream.
     """
 
     live: dict[str, LiveModel]
     recommending: TrainedOrNot
     impressions: ImpressionLog
     ingest: Ingest
+    refusals: Refusals | None
+    intake: Intake
     availability: AvailabilityWatch
     filterings: Filterings
     available: AvailableAnimalsWatch
@@ -105,6 +115,8 @@ class Engine:
     working: ThreadPoolExecutor
     problems: Problems
     admission: Admission
+    streaming: StreamReading | None
+    consuming: ThreadPoolExecutor
 
     @classmethod
     def of(cls, settings: Settings, adapters: Adapters) -> "Engine":
@@ -129,11 +141,15 @@ class Engine:
         stopping = threading.Event()
         queue = TrainingQueue(adapters.registry, adapters.trainings, settings.trainings_at_once)
         jobs = background_jobs(settings, adapters, filterings)
+        ingest = ingest_of(settings, adapters)
+        intake = Intake(adapters.problems(settings), settings.dead_letter_notice)
         return cls(
             live=live,
             recommending=recommending,
             impressions=impressions,
-            ingest=_ingest(settings, adapters),
+            ingest=ingest,
+            refusals=_refusals(settings, adapters),
+            intake=intake,
             availability=availability,
             filterings=filterings,
             available=available,
@@ -170,6 +186,8 @@ class Engine:
             working=ThreadPoolExecutor(len(jobs.workers) + 1, thread_name_prefix="jobs"),
             problems=adapters.problems(settings),
             admission=_admission(settings, adapters),
+            streaming=_streaming(settings, adapters, ingest, intake),
+            consuming=ThreadPoolExecutor(1, thread_name_prefix="stream"),
         )
 
     def services(self, settings: Settings, adapters: Adapters) -> Services:
@@ -200,6 +218,11 @@ class Engine:
             erasing=self.erasing,
             problems=self.problems,
             audit=adapters.audit,
+            shards=partial(shards_of_all, adapters.database),
+            dead_letters=adapters.dead_letters,
+            letter_replay=adapters.letter_replay,
+            refusals=self.refusals,
+            intake=self.intake,
             why_not_writable=adapters.database.why_not_writable,
             now=clock.now,
             reads_are_local=adapters.database.is_local,
@@ -271,11 +294,18 @@ class Engine:
         for process in (self.refreshing, self.judging):
             if process is not None:
                 process.stop()
+        if self.streaming is not None:
+            self.streaming.stop()
+        self.consuming.shutdown(cancel_futures=True)
+        if self.streaming is not None:
+            self.streaming.close()
         self.fetching.shutdown(cancel_futures=True)
         self.tidying.shutdown(cancel_futures=True)
         self.working.shutdown(cancel_futures=True)
         self.runtimes.close()
         self.ingest.close()
+        if self.refusals is not None:
+            self.refusals.close()
         self.impressions.close()
 
 
@@ -317,16 +347,26 @@ def _admission(settings: Settings, adapters: Adapters) -> Admission:
     )
 
 
-def _ingest(settings: Settings, adapters: Adapters) -> Ingest:
-    named = CachedLookup[None, dict[str, frozenset[str]]](
-        lambda _: named_types(adapters.registry), clock.now
-    )
-    return Ingest(
-        adapters.log,
-        adapters.animals,
-        reads_are_local=adapters.database.is_local,
-        unknown_types=UnknownTypes(
-            adapters.log.event_types, lambda: named.find(None), count_unknown_type
-        ),
-        raw_too_long=RawTooLong(count_raw_too_long) if settings.archive_raw else None,
+def _streaming(
+    settings: Settings, adapters: Adapters, ingest: Ingest, intake: Intake
+) -> StreamReading | None:
+    if not settings.stream_url:
+        return None
+
+    def told(taken: Taken) -> None:
+        count_taken(taken)
+        intake.count(clock.now(), taken.accepted + taken.duplicates, taken.reasons.elements())
+
+    return StreamReading(partial(consumer_of, settings, adapters, ingest, told))
+
+
+def _refusals(settings: Settings, adapters: Adapters) -> Refusals | None:
+    if not settings.keep_refused_events:
+        return None
+    return Refusals(
+        DeadLetters(adapters.dead_letters.table, count_dead_letters),
+        adapters.problems(settings),
+        clock.now,
+        most=settings.max_dead_letters,
+        lost=count_lost_refusals,
     )

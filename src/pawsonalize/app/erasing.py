@@ -27,6 +27,7 @@ def erasure_steps(settings: Settings, adapters: Adapters) -> ErasureSteps:
     return ErasureSteps(
         VisitorRows(adapters.database),
         adapters.erased_archive,
+        adapters.archived_letters,
         ErasureNotes(adapters.objects),
         ErasedRows(adapters.registry, adapters.artefacts, clock.now).purge,
         files.find,

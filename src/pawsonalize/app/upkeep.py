@@ -14,10 +14,12 @@ from pawsonalize.engine.resources.jobs import (
     DatasetExportJob,
 )
 from pawsonalize.engine.training.old_versions import VersionRetention
+from pawsonalize.engine.upkeep.archived_letters import LetterRetention
 from pawsonalize.engine.upkeep.compaction import Compaction
 from pawsonalize.engine.upkeep.leftovers import FileRetention, JobRetention
 from pawsonalize.engine.upkeep.retention import AnswerRetention, ArchiveRetention, EventRetention
 from pawsonalize.settings import Settings
+from pawsonalize.storage.dead_letters import LetterQuery
 from pawsonalize.storage.file_size import tidy
 from pawsonalize.storage.log_start import LogStart
 
@@ -52,6 +54,13 @@ def _deletions(
     yield "let old events leave the table", events.forget_old
     archived = ArchiveRetention(log, start, ledger, settings.archive_days)
     yield "delete old archive objects", archived.forget_old
+    letters = LetterRetention(
+        lambda before: adapters.dead_letters.remove_matching(LetterQuery(until=before)),
+        adapters.archived_letters,
+        settings.dead_letter_days,
+    )
+    yield "delete old dead letters", letters.forget_old
+    yield "archive dead letters", adapters.archived_letters.archive_once
     sizes = adapters.erased_archive.index.sizes
     compaction = Compaction(ledger, objects, stopped=stopped, sizes=sizes)
     yield "compact the archive", partial(compaction.compact, at_most=_DAYS_AT_ONCE)

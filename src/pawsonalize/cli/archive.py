@@ -41,13 +41,16 @@ def ls(data_dir: DataDir = None, json: Json = False) -> None:
 
 @app.command("run")
 def run(data_dir: DataDir = None) -> None:
-    """Archive now what the log holds; a running server does so by itself.
+    """Archive now what the log holds, and dead letters; a running server does so by itself.
 
     Example: pawsonalize archive run
     """
     with opened(load_settings({"data_dir": data_dir})) as adapters:
         rows = adapters.archiver.archive_once()
+        letters = adapters.archived_letters.archive_once(clock.now())
     print(f"{rows:,} rows archived")
+    if letters:
+        print(f"{letters:,} dead letters archived")
 
 
 @app.command("verify")

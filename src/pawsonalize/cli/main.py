@@ -8,11 +8,14 @@ from pawsonalize.cli import (
     archive,
     audit,
     campaigns,
+    consume,
     datasets,
+    dead_letters,
     demo,
     doctor,
     erasures,
     evaluate,
+    events,
     importing,
     jobs,
     keys,
@@ -40,6 +43,7 @@ app = command_group(
 )
 app.command()(demo.demo)
 app.command()(serve.serve)
+app.command()(consume.consume)
 app.command("import")(importing.import_)
 app.command()(train.train)
 app.command(hidden=True)(processes.train_version)
@@ -51,6 +55,7 @@ app.command()(evaluate.evaluate)
 app.command()(outcomes.outcomes)
 app.command()(doctor.doctor)
 app.command()(vacuum.vacuum)
+app.add_typer(events.app, name="events")
 app.add_typer(animals.app, name="animals")
 app.add_typer(runs.app, name="runs")
 app.add_typer(datasets.groups, name="dataset-groups")
@@ -60,6 +65,7 @@ app.add_typer(solutions.app, name="solutions")
 app.add_typer(solutions.versions, name="solution-versions")
 app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(jobs.batch_jobs, name="batch-jobs")
+app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(erasures.app, name="erasures")
 app.add_typer(datasets.filters, name="filters")
 app.add_typer(keys.app, name="keys")

@@ -14,7 +14,7 @@ from pawsonalize.storage.audit import AuditEntry
 
 _DEFAULT_LIMIT = 50
 _MAX_LIMIT = 500
-_NAMES = ("name", "run_id", "animal_id")  # of a path; ids of visitors are not noted
+_NAMES = ("name", "run_id", "animal_id", "letter_id")  # of a path; ids of visitors are not noted
 
 
 class AuditedAction(msgspec.Struct, frozen=True, omit_defaults=True):

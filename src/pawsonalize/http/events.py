@@ -1,24 +1,25 @@
 """POST /v1/events: one event, a list or `{"events": […]}`, each bare or in the stream envelope."""
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Annotated
 
 import msgspec
-from msgspec import UNSET, Meta, Raw, UnsetType
+from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event
-from pawsonalize.engine.ingest.decoding.decoder import check_fields, decode
-from pawsonalize.engine.ingest.decoding.unknown_fields import Form, UnknownFields
-from pawsonalize.engine.ingest.event_form import IN_THE_QUERY, EventForm
+from pawsonalize.engine.ingest.decoding.payloads import unpack
+from pawsonalize.engine.ingest.decoding.unknown_fields import Form
+from pawsonalize.engine.ingest.event_form import EventForm
 from pawsonalize.engine.ingest.events import MAX_EVENTS
 from pawsonalize.http.addressing import read_group
 from pawsonalize.http.callers import caller_of, check_visitor
 from pawsonalize.http.errors import ErrorDetail, Rejected, error_of_all
 from pawsonalize.http.json import json_response, read_body, unknown_of
 from pawsonalize.http.metrics import EVENTS
+from pawsonalize.http.refusals import refused_call, refused_events
 from pawsonalize.http.services import Services
 
 
@@ -44,21 +45,6 @@ class EventList(Form, frozen=True):
 EVENT_BODIES = (EventForm, EnvelopedEvent, Events, EnvelopedEvents, EventList)
 
 
-class _Peek(msgspec.Struct, frozen=True):
-    events: list[Raw] | UnsetType = UNSET
-
-
-class _Wrapped(Form, frozen=True):
-    events: list[Raw]
-
-    synonyms = IN_THE_QUERY
-
-
-_LIST = msgspec.json.Decoder(list[Raw])
-_PEEK = msgspec.json.Decoder(_Peek)
-_WRAPPED = msgspec.json.Decoder(_Wrapped)
-
-
 class EventsReceipt(msgspec.Struct, frozen=True):
     """What became of the events: accepted ones are on disk, duplicates already were."""
 
@@ -82,9 +68,15 @@ async def post_events(request: Request) -> Response:
     received_at = services.now()
     group = await read_group(request)
     unknown = unknown_of(request)
-    raws = _split(await read_body(request), unknown)
+    body = await read_body(request)
     check = partial(_check_user, request) if caller_of(request).is_page else None
-    receipt = await services.ingest.accept(raws, received_at, group, unknown, check)
+    try:
+        parts = unpack(body, unknown=unknown)
+        receipt = await services.ingest.accept(parts, received_at, group, unknown, check)
+    except InvalidInput as error:
+        await refused_call(request, body, group, received_at, error)
+        raise
+    await refused_events(request, parts, group, received_at, receipt)
     EVENTS.labels("accepted").inc(receipt.accepted)
     EVENTS.labels("duplicate").inc(receipt.duplicates)
     EVENTS.labels("rejected").inc(len(receipt.rejected))
@@ -96,13 +88,3 @@ async def post_events(request: Request) -> Response:
 
 def _check_user(request: Request, event: Event) -> None:
     check_visitor(request, event.user_id)
-
-
-def _split(body: bytes, unknown: UnknownFields) -> Sequence[bytes | Raw]:
-    if body.lstrip()[:1] == b"[":
-        return decode(_LIST, body)
-    wrapped = decode(_PEEK, body).events
-    if wrapped is UNSET:
-        return [body]
-    check_fields(_WRAPPED, body, unknown)
-    return wrapped

@@ -20,7 +20,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.engine.ingest.consuming import Taken
 from pawsonalize.http.services import Services
+from pawsonalize.storage.stream_shards import Shard
 
 REQUESTS = Counter(
     "pawsonalize_requests_total", "Requests by route and status.", ("route", "status")
@@ -32,10 +34,18 @@ SECONDS = Histogram(
     buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 EVENTS = Counter("pawsonalize_events_total", "Events by outcome.", ("outcome",))
+RECORDS = Counter("pawsonalize_stream_records_total", "Records read from the stream.")
 CLOSED = Counter(
     "pawsonalize_connections_closed_total",
     "Connections closed because they were slow, or too many, by what they kept us waiting for.",
     ("reason",),
+)
+DEAD_LETTERS = Counter(
+    "pawsonalize_dead_letters_total", "What could not be taken and was kept.", ("source",)
+)
+REFUSALS_LOST = Counter(
+    "pawsonalize_refused_events_lost_total",
+    "What /v1/events refused and could not be kept as dead letters; see max_dead_letters.",
 )
 UNKNOWN_TYPES = Counter(
     "pawsonalize_unknown_event_types_total",
@@ -56,9 +66,11 @@ async def get_metrics(request: Request) -> Response:
     if services.metrics_dir is not None:
         registry = CollectorRegistry()
         MultiProcessCollector(registry, str(services.metrics_dir))  # type: ignore[no-untyped-call]
-    problems = CollectorRegistry()
-    problems.register(_Standing(await _problem_names(services)))
-    text = generate_latest(registry) + generate_latest(problems)
+    tables = CollectorRegistry()
+    tables.register(_Standing(await _problem_names(services)))
+    tables.register(_Lags(await _shards(services)))
+    tables.register(_Waiting(await _waiting_letters(services)))
+    text = generate_latest(registry) + generate_latest(tables)
     return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 
@@ -72,6 +84,58 @@ async def _problem_names(services: Services) -> list[str]:
     except StorageUnavailable:
         return [*names, "the database cannot be read"]
     return [*names, *(problem.name for problem in standing)]
+
+
+async def _shards(services: Services) -> list[Shard]:
+    """The shards that are read; none while the tables cannot be."""
+    try:
+        return [one for one in await services.read(services.shards) if not one.is_ended]
+    except StorageUnavailable:
+        return []
+
+
+class _Lags(Collector):
+    """How far behind their streams all consumers are, wherever they run."""
+
+    def __init__(self, shards: Sequence[Shard]) -> None:
+        self._shards = shards
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """One sample a shard, where its stream tells."""
+        labels = ("stream", "shard")
+        seconds = GaugeMetricFamily(
+            "pawsonalize_stream_lag_seconds", "How far behind a shard's reader is.", labels=labels
+        )
+        messages = GaugeMetricFamily(
+            "pawsonalize_stream_lag_messages", "Messages that wait in a shard.", labels=labels
+        )
+        for one in self._shards:
+            for gauge, lag in ((seconds, one.lag_seconds), (messages, one.lag_messages)):
+                if lag is not None:
+                    gauge.add_metric((one.stream, one.shard), lag)
+        yield seconds
+        yield messages
+
+
+async def _waiting_letters(services: Services) -> int | None:
+    try:
+        return await services.read(services.dead_letters.waiting)
+    except StorageUnavailable:
+        return None
+
+
+class _Waiting(Collector):
+    """The dead letters that wait, as a gauge; none where they cannot be counted."""
+
+    def __init__(self, count: int | None) -> None:
+        self._count = count
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """One sample."""
+        if self._count is not None:
+            yield GaugeMetricFamily(
+                "pawsonalize_dead_letters_waiting", "Dead letters that wait.", self._count
+            )
 
 
 class _Standing(Collector):
@@ -93,6 +157,24 @@ class _Standing(Collector):
 def count_unknown_type(event_type: str) -> None:
     """One event more of a type that means nothing to anybody."""
     UNKNOWN_TYPES.labels(event_type).inc()
+
+
+def count_taken(taken: Taken) -> None:
+    """What became of a batch of a stream's records."""
+    EVENTS.labels("accepted").inc(taken.accepted)
+    EVENTS.labels("duplicate").inc(taken.duplicates)
+    EVENTS.labels("rejected").inc(taken.refused)
+    RECORDS.inc(taken.records)
+
+
+def count_dead_letters(source: str, count: int) -> None:
+    """So many more were kept, of a kind of source."""
+    DEAD_LETTERS.labels(source).inc(count)
+
+
+def count_lost_refusals(count: int) -> None:
+    """So many refused events more were not kept."""
+    REFUSALS_LOST.inc(count)
 
 
 def count_raw_too_long(events: int) -> None:

@@ -32,6 +32,7 @@ from pawsonalize.http import (
 )
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS
 from pawsonalize.http.animal_operations import ANIMAL_OPERATIONS
+from pawsonalize.http.dead_letter_operations import DEAD_LETTER_OPERATIONS
 from pawsonalize.http.erasure_operations import ERASURE_OPERATIONS
 from pawsonalize.http.examples import (
     ANIMALS,
@@ -52,6 +53,7 @@ from pawsonalize.http.examples import (
 from pawsonalize.http.operation import Endpoint, Operation, RequestParameter, checked
 from pawsonalize.http.resource_operations import RESOURCE_OPERATIONS
 from pawsonalize.http.resources import PAGE_PARAMETERS
+from pawsonalize.http.streams import STREAM_OPERATIONS
 from pawsonalize.http.users import VisitorConvertor
 
 register_url_convertor("visitor", VisitorConvertor())
@@ -179,6 +181,7 @@ OPERATIONS = (
         ),
     ),
     *ERASURE_OPERATIONS,
+    *DEAD_LETTER_OPERATIONS,
     *ANIMAL_OPERATIONS,
     Operation(
         "GET",
@@ -245,6 +248,7 @@ OPERATIONS = (
             RequestParameter("cursor", "The `nextCursor` of the page before."),
         ),
     ),
+    *STREAM_OPERATIONS,
     *RESOURCE_OPERATIONS,
     Operation(
         "GET",

@@ -8,8 +8,12 @@ from typing import ParamSpec, TypeVar
 from starlette.concurrency import run_in_threadpool
 
 from pawsonalize.engine.ingest.datasets import Datasets
+from pawsonalize.engine.ingest.dead_letters import DeadLetters
 from pawsonalize.engine.ingest.events import Ingest
+from pawsonalize.engine.ingest.intake import Intake
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
+from pawsonalize.engine.ingest.letter_replay import LetterReplay
+from pawsonalize.engine.ingest.refusals import Refusals
 from pawsonalize.engine.reporting.outcomes_report import OutcomeSources
 from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.job_table import JobTable
@@ -32,6 +36,7 @@ from pawsonalize.storage.animal_exposures import AnimalExposures
 from pawsonalize.storage.audit import AuditLog
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.stream_shards import Shard
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -69,6 +74,13 @@ class Services:
     erasing: Erasing
     problems: Problems
     audit: AuditLog
+    shards: Callable[[], list[Shard]]
+    """The shards of all streams."""
+    dead_letters: DeadLetters
+    letter_replay: LetterReplay
+    refusals: Refusals | None
+    """Keeps what /v1/events refuses; None if it is not to be kept."""
+    intake: Intake
     why_not_writable: Callable[[], str | None]
     """Why nothing can be stored right now; None while it can."""
     now: Callable[[], int]

@@ -16,7 +16,7 @@ from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.preferences import PREFERRED_AT
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
-from pawsonalize.engine.ingest.event_form import IN_THE_QUERY
+from pawsonalize.engine.ingest.decoding.wrappings import IN_THE_QUERY
 from pawsonalize.http.addressing import read_group
 from pawsonalize.http.erasures import NotedErasure
 from pawsonalize.http.json import json_response, read_form

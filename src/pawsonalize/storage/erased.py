@@ -28,6 +28,11 @@ class ErasedLookup:
                     found[row[0], row[1]] = row[2]
         return ErasedVisitors(found)
 
+    def noted(self, visitors: Collection[str]) -> dict[tuple[str, str], int]:
+        """When these visitors were last noted for erasure, by dataset group and hash."""
+        with self._database.reading() as connection:
+            return noted_at(connection, visitors)
+
     def through(self) -> int:
         """The greatest offset that any erasure covers; 0 without erasures."""
         with self._database.reading() as connection:

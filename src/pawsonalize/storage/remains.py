@@ -10,7 +10,15 @@ from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.gaps import FREE, HELD
 
-_SWEPT = ("events", "sessions", "users", "impressions", "erased_visitors", "raw_events")
+_SWEPT = (
+    "events",
+    "sessions",
+    "users",
+    "impressions",
+    "dead_letters",
+    "erased_visitors",
+    "raw_events",
+)
 
 
 def remove_remains(database: Database, names: Collection[str] | None) -> None:

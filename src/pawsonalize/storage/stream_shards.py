@@ -53,8 +53,9 @@ class ShardLag:
 
     @property
     def is_none(self) -> bool:
-        """Whether everything that was in the shard has been read."""
-        return not self.seconds and not self.messages
+        """Whether everything that was in the shard has been read, as far as is known."""
+        known = [one for one in (self.seconds, self.messages) if one is not None]
+        return bool(known) and not any(known)
 
 
 class ShardTable:
@@ -68,9 +69,11 @@ class ShardTable:
         """Every shard, by id."""
         return [one for one in shards_of_all(self._database) if one.stream == self._stream]
 
-    def add(self, shards: Mapping[str, Sequence[str]]) -> None:
-        """Add the shards, each with its parents, that are not known yet."""
-        rows = [self._row(shard, parents) for shard, parents in shards.items()]
+    def add(self, shards: Mapping[str, Sequence[str]], position: str | None = None) -> None:
+        """Add the shards, each with its parents, that are not known yet; they begin there."""
+        rows = [
+            self._row(shard, parents) | {"position": position} for shard, parents in shards.items()
+        ]
         if rows:
             with self._database.writing() as connection:
                 insert_new(connection, stream_shards, rows)

@@ -1,6 +1,6 @@
 """The tables of what comes from streams, and of what could not be taken; see also `tables.py`."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, LargeBinary, Table, Text
 
 from pawsonalize.storage.tables import metadata
 
@@ -22,13 +22,14 @@ stream_shards = Table(
     Column("looked_at", BigInteger),
 )
 
-# What could not be taken. `position` is unique: what a stream brings again is no second letter.
+# What could not be taken. Its id comes of source and position: what a stream brings again is no
+# second letter.
 dead_letters = Table(
     "dead_letters",
     metadata,
     Column("letter_id", Text, primary_key=True),
     Column("source", Text, nullable=False),
-    Column("position", Text, unique=True),
+    Column("position", Text),
     Column("dataset_group", Text, nullable=False),
     Column("at", BigInteger, nullable=False, index=True),
     Column("code", Text, nullable=False),
@@ -36,10 +37,13 @@ dead_letters = Table(
     Column("field", Text),
     Column("raw", LargeBinary, nullable=False),
     Column("mended", LargeBinary),
-    # Hashes of the visitors that it seems to be about, as in `archive_index`.
+    # Hashes of the visitors that it seems to be about, 16 bytes each.
     Column("visitors", LargeBinary, nullable=False),
-    Column("archived_at", BigInteger, index=True),
+    # The archive's object that it is to be in, and when it was written.
+    Column("archived_in", Text),
+    Column("archived_at", BigInteger),
 )
+Index("dead_letters_to_archive", dead_letters.c.archived_at, dead_letters.c.archived_in)
 
 # How the events of a span of offsets came in, packed; deleted once they are in the archive.
 raw_events = Table(

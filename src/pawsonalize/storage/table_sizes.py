@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Table, func, select, text
 
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.packing import packed_id
-from pawsonalize.storage.stream_tables import raw_events
+from pawsonalize.storage.stream_tables import dead_letters, raw_events
 from pawsonalize.storage.tables import events, impressions
 
 _SQLITE = text(
@@ -46,6 +46,17 @@ class TableSizes:
     def answers(self) -> TableSize:
         """That of the answers."""
         return self._size(impressions)
+
+    def letters(self) -> TableSize:
+        """That of the dead letters."""
+        return self._size(dead_letters)
+
+    def letters_since(self, moment: int) -> int:
+        """How many dead letters came in from that moment on."""
+        later = dead_letters.c.at >= moment
+        with self._database.reading() as connection:
+            counted = select(func.count()).select_from(dead_letters).where(later)
+            return connection.scalar(counted) or 0
 
     def answers_since(self, first_id: str) -> int:
         """How many answers have that id or a later one."""

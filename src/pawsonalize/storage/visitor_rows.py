@@ -8,8 +8,10 @@ from pawsonalize.domain.erasures import SESSION, USER, visitor_digest
 from pawsonalize.domain.events import ACTIONS
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasedNames, Erasure
+from pawsonalize.storage.letters_about import letters_about, names_in_letters
 from pawsonalize.storage.raw_events import take_out_raws
 from pawsonalize.storage.statements import in_parts
+from pawsonalize.storage.stream_tables import dead_letters
 from pawsonalize.storage.tables import (
     erasures,
     events,
@@ -45,6 +47,11 @@ class VisitorRows:
             self._delete(erasure, _of_users(erasure, part))
         for part in in_parts(names.sessions):
             self._delete(erasure, _of_sessions(erasure, part))
+        groups = _groups(erasure.dataset_group)
+        for letters in letters_about(self._database, erasure, names, groups):
+            self._delete(
+                erasure, [delete(dead_letters).where(dead_letters.c.letter_id.in_(letters))]
+            )
 
     def find(self, dataset_group: str, visitors: Collection[str]) -> list[tuple[str, str, str]]:
         """Kind, name and hash of those in the tables who have one of the hashes.
@@ -61,6 +68,7 @@ class VisitorRows:
                     for name in connection.scalars(names)
                     if (visitor := visitor_digest(kind, name)) in visitors
                 }
+        found |= names_in_letters(self._database, _groups(dataset_group), visitors)
         return sorted(found)
 
     def _delete(self, erasure: Erasure, statements: Sequence[Delete]) -> None:

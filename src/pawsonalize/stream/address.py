@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.times import parse_moment
 
 _FORMS = {
     "kinesis": "kinesis://NAME?region=eu-west-1",
@@ -65,6 +66,20 @@ class StreamAddress:
         if not given.isascii() or not given.isdigit() or not int(given):
             raise InvalidInput(f"{option} in {self.shown} must be a positive number, not {given!r}")
         return int(given)
+
+    @property
+    def start(self) -> int | str:
+        """Where to begin in a shard of which nothing was read yet: `all`, `latest`, or a moment."""
+        given = self.options.get("from", "all")
+        if given in ("all", "latest"):
+            return given
+        try:
+            return parse_moment(given, "from")
+        except InvalidInput as error:
+            raise InvalidInput(
+                f"from in {self.shown} must be all, latest or a moment such as"
+                f" 2026-05-17T09:30:00Z, not {given!r}"
+            ) from error
 
 
 def _without_login(url: str) -> str:

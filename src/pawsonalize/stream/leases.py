@@ -7,7 +7,6 @@ records begins no later than where the new holder's began, so neither doubles no
 """
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -51,24 +50,23 @@ class ShardLeases:
         """Whether it is time to look."""
         return self._looked is None or self.steady() - self._looked >= self.pause
 
-    def look(self, shards: Mapping[str, Sequence[str]], lags: Iterable[ShardLag] = ()) -> None:
-        """Show that we live, and take, ask for and give up shards; `shards` are the stream's."""
+    def look(
+        self,
+        shards: Mapping[str, Sequence[str]],
+        lags: Iterable[ShardLag] = (),
+        start: str | None = None,
+    ) -> None:
+        """Show that we live, and take, ask for and give up shards; `shards` are the stream's.
+
+        Where nobody has read the stream yet, its shards get the position `start`.
+        """
         self.table.beat(self.holder, self._stored, lags, self.now())
         rows = self.table.all()
         if shards.keys() - {row.shard for row in rows}:
-            self.table.add(shards)
+            self.table.add(shards, None if rows else start)
             rows = self.table.all()
-        self._looked = self.steady()
         self._watch(rows)
-        ready = _ready(rows)
-        free = [row for row in ready if row.holder is None or self._is_gone(row)]
-        others = Counter(row.holder for row in ready if row not in free)
-        mine = others.pop(self.holder, 0)
-        share, rest = divmod(len(ready), len(others) + 1)
-        for row in free[: max(0, share + bool(rest) - mine)]:
-            mine += self.table.take(row, self.holder)
-        if not free and mine < share and not any(row.wanted_by == self.holder for row in ready):
-            self._ask(ready, others, mine)
+        self._take(_ready(rows))
         self.held = {row.shard: row for row in self.table.all() if row.holder == self.holder}
         self._stored.clear()
 
@@ -79,9 +77,10 @@ class ShardLeases:
 
     def hand_over(self, shard: str) -> None:
         """Give a shard to who waits for it; all that was read of it must be acknowledged."""
-        row = self.held.pop(shard)
-        position = self._stored.pop(shard, None)
-        self.table.release(shard, self.holder, position, to=row.wanted_by)
+        to = self.held[shard].wanted_by
+        self.table.release(shard, self.holder, self._stored.get(shard), to)
+        del self.held[shard]
+        self._stored.pop(shard, None)
 
     def note(self, shard: str, position: str) -> None:
         """Remember how far a shard is stored; it is written down at the next look."""
@@ -102,6 +101,9 @@ class ShardLeases:
 
     def _watch(self, rows: Iterable[Shard]) -> None:
         now = self.steady()
+        if self._looked is not None and now - self._looked > self.lease / 2:
+            self._seen.clear()  # we were kept from looking, so maybe they were from beating
+        self._looked = now
         for row in rows:
             seen = self._seen.get(row.shard)
             if seen is None or (seen.holder, seen.beats) != (row.holder, row.beats):
@@ -112,12 +114,27 @@ class ShardLeases:
             return False
         return self.steady() - self._seen[row.shard].since >= self.lease
 
-    def _ask(self, ready: Sequence[Shard], others: Mapping[str | None, int], mine: int) -> None:
-        """Ask who has the most for one, if it then still has no less than we do."""
-        most = max(others, key=lambda holder: others[holder], default=None)
-        if most is not None and others[most] > mine + 1:
-            theirs = next(r for r in ready if r.holder == most and r.wanted_by is None)
-            self.table.want(theirs, self.holder)
+    def _take(self, ready: Sequence[Shard]) -> None:
+        """Take our share of the shards that nobody reads; where there are none, ask for some."""
+        free = [row for row in ready if row.holder is None or self._is_gone(row)]
+        kept = [row for row in ready if row not in free]
+        mine = sum((row.wanted_by or row.holder) == self.holder for row in kept)
+        others: dict[str | None, list[Shard]] = {}
+        for row in kept:
+            if row.holder != self.holder:
+                others.setdefault(row.holder, []).append(row)
+        share = -(-len(ready) // (len(others) + 1))
+        for row in free[: max(0, share - mine)]:
+            mine += self.table.take(row, self.holder)
+        if not free:
+            self._ask(others.values(), mine)
+
+    def _ask(self, others: Iterable[Sequence[Shard]], mine: int) -> None:
+        """Ask who has the most for as many as make us equal; what is wanted is theirs no more."""
+        kept = [[row for row in theirs if row.wanted_by is None] for theirs in others]
+        most = max(kept, key=len, default=[])
+        for row in most[: max(0, len(most) - mine) // 2]:
+            self.table.want(row, self.holder)
 
 
 def _ready(rows: Sequence[Shard]) -> list[Shard]:

@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.ids import parse_id
+from pawsonalize.engine.ingest.decoding.payloads import unpack
 from pawsonalize.ui.adoption_page import get_adoption_page, get_learning
 from pawsonalize.ui.animal_page import get_animal_page
 from pawsonalize.ui.endpoints import (
@@ -40,7 +41,7 @@ async def post_event(request: Request, visitor: Visitor, fields: Fields) -> Resp
         "animal_id": animal_id,
         "recommendationId": fields.get("recommendationId"),
     }
-    receipt = await storefront.ingest.accept([msgspec.json.encode(event)], storefront.now())
+    receipt = await storefront.ingest.accept(unpack(msgspec.json.encode(event)), storefront.now())
     for refused in receipt.rejected:
         raise InvalidInput(refused.message, field=refused.field)
     response = see(path_of(animal_id))

@@ -13,6 +13,7 @@ from pawsonalize.app.disk_forecast import DiskForecast, Growth, forecast
 from pawsonalize.app.doctor import Patient, Verdict
 from pawsonalize.app.doctor import database_file as file_findings
 from pawsonalize.app.doctor import disk_forecast as forecast_findings
+from pawsonalize.domain.dead_letters import HTTP, DeadLetter
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.resources.names import new_recommendation_id
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
@@ -89,6 +90,22 @@ def test_retention_ends_the_growth_of_each_kind(ten_days: Adapters, tmp_path: Pa
     growths = found(ten_days, tmp_path, **kept)
     days = [growths[kind].days for kind in ("events", "archive", "answers")]
     assert days == pytest.approx([20, 30, 0], abs=0.1)
+
+
+def test_dead_letters_grow_until_the_oldest_are_deleted(ten_days: Adapters, tmp_path: Path) -> None:
+    assert found(ten_days, tmp_path)["dead letters"].per_day == 0
+    ten_days.dead_letters.keep(
+        [
+            DeadLetter.of(
+                HTTP, "pawsonalize", NOW - n % 7 * DAY, b"x" * 10_000, code="c", message="m"
+            )
+            for n in range(70)
+        ]
+    )
+    growth = found(ten_days, tmp_path)["dead letters"]
+    assert growth.per_day == pytest.approx(10 * 10_000, rel=0.5)
+    assert growth.days == pytest.approx(20, abs=0.1)
+    assert found(ten_days, tmp_path, dead_letter_days=0)["dead letters"].days is None
 
 
 def test_models_grow_until_as_many_versions_as_are_kept_are_there(

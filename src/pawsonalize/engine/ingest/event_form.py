@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import UNSET, Meta, Raw, UnsetType
+from msgspec import Meta, Raw
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import (
@@ -25,7 +25,9 @@ from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.ids import MAX_ID_LENGTH, parse_id
 from pawsonalize.domain.times import DAY, parse_moment
 from pawsonalize.engine.ingest.decoding.decoder import decode, encode_text
-from pawsonalize.engine.ingest.decoding.unknown_fields import Form, UnknownFields, bare
+from pawsonalize.engine.ingest.decoding.payloads import Payload, short_id
+from pawsonalize.engine.ingest.decoding.unknown_fields import Form, UnknownFields
+from pawsonalize.engine.ingest.decoding.wrappings import IN_THE_QUERY
 from pawsonalize.engine.resources.names import new_event_id
 
 # The bounds are for the API document; `parse_id` keeps them, and says more when it refuses.
@@ -39,15 +41,6 @@ Moment = Annotated[
     str | int | float,
     Meta(description="ISO 8601 text, epoch seconds or epoch milliseconds."),
 ]
-
-# All events of a call go into one dataset group, and the query names it.
-IN_THE_QUERY: Mapping[str, str] = MappingProxyType(
-    {
-        "datasetgroup": "it into the query, ?datasetGroup=",
-        "campaign": "it into the query, ?campaign=",
-        "trackingid": "the tracker's group into the query, ?datasetGroup=",
-    }
-)
 
 MAX_CLOCK_LEAD = DAY  # a client's clock may be wrong by a time zone, not by more
 
@@ -96,39 +89,32 @@ class EventForm(Form, frozen=True, rename="camel"):
     )
 
 
-class _Peek(msgspec.Struct, frozen=True):
-    """Tells an envelope, `{"Partitionkey": …, "Data": {…}}`, from a bare event."""
-
-    data: Raw | UnsetType = msgspec.field(name="Data", default=UNSET)
-
-
-_PEEK = msgspec.json.Decoder(_Peek)
-_ENVELOPE = msgspec.json.Decoder(dict[str, Raw])
-_OF_ENVELOPES = {"data", "partitionkey"}
 _FORM = msgspec.json.Decoder(EventForm)
 
 GroupOfAnimal = Callable[[str, int], AnimalGroup | None]
 
 
 def read_event(
-    raw: bytes | Raw,
+    payload: Payload,
     received_at: int,
     group_of: GroupOfAnimal,
     dataset_group: str = DEFAULT_DATASET_GROUP,
     unknown: UnknownFields | None = None,
 ) -> Event:
-    """Read one event, in the stream's envelope or bare; InvalidInput says what is wrong with it.
+    """Read one event; InvalidInput says what is wrong with it.
 
     `received_at` is milliseconds since 1970 and stands in for a missing `sentAt`. `group_of` finds
     the group of a known animal at a moment, for events with an `animal_id` and no metadata. Unknown
     fields are noted in `unknown`.
     """
-    unknown = UnknownFields() if unknown is None else unknown
-    form = decode(_FORM, _unwrapped(raw, unknown), unknown)
+    form = decode(_FORM, payload.event, unknown)
+    origin = payload.origin
     animal_id = _optional_id(form.animal_id, "animal_id")
-    sent_at = read_sent_at(form.sent_at, received_at)
+    sent_at = read_sent_at(origin.sent_at if form.sent_at is None else form.sent_at, received_at)
     return Event(
-        event_id=_optional_id(form.event_id, "eventId") or new_event_id(received_at),
+        event_id=_optional_id(form.event_id, "eventId")
+        or _optional_id(short_id(origin.event_id), "eventId")
+        or new_event_id(received_at),
         user_id=_optional_id(form.user_id, "userId"),
         session_id=parse_id(form.session_id, "sessionId"),
         event_type=parse_id(form.event_type, "eventType"),
@@ -141,7 +127,7 @@ def read_event(
         impression=read_impression(form.impression),
         properties=read_properties(form.properties),
         dataset_group=dataset_group,
-        raw=read_raw(raw),
+        raw=read_raw(payload.raw),
     )
 
 
@@ -153,17 +139,6 @@ def read_raw(raw: bytes | Raw) -> str | None:
     """
     text = bytes(raw).decode("utf-8", "replace")
     return text if len(text) <= MAX_RAW_CHARS else None
-
-
-def _unwrapped(raw: bytes | Raw, unknown: UnknownFields) -> bytes | Raw:
-    """The event itself; nothing else in its envelope means anything, so no name is wrong there."""
-    data = decode(_PEEK, raw).data
-    if data is UNSET:
-        return raw
-    for name in decode(_ENVELOPE, raw):
-        if bare(name) not in _OF_ENVELOPES:
-            unknown.add(name)
-    return data
 
 
 def _optional_id(value: object, field: str) -> str | None:

@@ -4,15 +4,16 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import compress
 
 import structlog
-from msgspec import Raw
 
 from pawsonalize.domain.errors import Forbidden, InvalidInput, StorageUnavailable
 from pawsonalize.domain.event_types import EventTypes, spelled
 from pawsonalize.domain.events import ACTIONS, DEFAULT_DATASET_GROUP, MAX_RAW_CHARS, Event
 from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.engine.ingest.decoding.payloads import Part, Unreadable
 from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields
 from pawsonalize.engine.ingest.event_form import read_event
 from pawsonalize.engine.ingest.group_commit import GroupCommit
@@ -142,15 +143,16 @@ class Ingest:
         unknown_types: UnknownTypes | None = None,
         raw_too_long: RawTooLong | None = None,
     ) -> None:
-        self._animals = animals
+        self._group_of = partial(group_at, animals)
         self._raw_too_long = raw_too_long
         self._unknown_types = unknown_types
         self._reads_are_local = reads_are_local
+        self._append = log.append
         self._writer = GroupCommit(in_time(log.append))
 
     async def accept(
         self,
-        raws: Sequence[bytes | Raw],
+        parts: Sequence[Part],
         received_at: int,
         dataset_group: str = DEFAULT_DATASET_GROUP,
         unknown: UnknownFields | None = None,
@@ -163,17 +165,17 @@ class Ingest:
         to be stored: they are to be sent again, and those that were stored after all are duplicates
         then.
         """
-        if not raws:
+        if not parts:
             raise InvalidInput("there are no events in this call: send some", field="events")
-        if len(raws) > MAX_EVENTS:
+        if len(parts) > MAX_EVENTS:
             raise InvalidInput(
-                f"a call takes {MAX_EVENTS} events, not {len(raws)}: split it", field="events"
+                f"a call takes {MAX_EVENTS} events, not {len(parts)}: split it", field="events"
             )
         if self._reads_are_local:
-            events, rejected = self._read(raws, received_at, dataset_group, unknown, check)
+            events, rejected = self.read(parts, received_at, dataset_group, unknown, check)
         else:  # a network may hang, and every other request of the process with it
             events, rejected = await asyncio.to_thread(
-                self._read, raws, received_at, dataset_group, unknown, check
+                self.read, parts, received_at, dataset_group, unknown, check
             )
         stored = await self.put(events) if events else []
         accepted = sum(stored)
@@ -192,6 +194,17 @@ class Ingest:
             await self._note(self._unknown_types, list(compress(events, stored)))
         return stored
 
+    def put_here(self, events: Sequence[Event]) -> list[bool]:
+        """The same in the thread of the caller, who brings many at a time."""
+        stored = self._append(events)
+        if self._raw_too_long is not None:
+            self._raw_too_long.note(compress(events, stored))
+        if self._unknown_types is not None:
+            fresh = compress(events, stored)
+            if unknown := self._unknown_types.among(fresh):
+                self._unknown_types.note(unknown)
+        return stored
+
     async def _note(self, types: UnknownTypes, events: Sequence[Event]) -> None:
         """Report events of unknown types; they are stored in any case."""
         if unknown := types.among(events):
@@ -202,19 +215,22 @@ class Ingest:
         """Store what waits, and stop."""
         self._writer.close()
 
-    def _read(
+    def read(
         self,
-        raws: Sequence[bytes | Raw],
+        parts: Sequence[Part],
         received_at: int,
         dataset_group: str,
-        unknown: UnknownFields | None,
-        check: EventCheck | None,
+        unknown: UnknownFields | None = None,
+        check: EventCheck | None = None,
     ) -> tuple[list[Event], list[Rejection]]:
+        """The good events, not stored yet, and what is wrong with the others."""
         events = []
         rejected = []
-        for index, raw in enumerate(raws):
+        for index, part in enumerate(parts):
             try:
-                event = read_event(raw, received_at, self._group_of, dataset_group, unknown)
+                if isinstance(part, Unreadable):
+                    raise part.error
+                event = read_event(part, received_at, self._group_of, dataset_group, unknown)
                 if check is not None:
                     check(event)
                 events.append(event)
@@ -222,6 +238,8 @@ class Ingest:
                 rejected.append(Rejection(index, error.code, error.message, error.field))
         return events, rejected
 
-    def _group_of(self, animal_id: str, at: int) -> AnimalGroup | None:
-        animal = self._animals.get(animal_id)
-        return None if animal is None else animal.group_at(at)
+
+def group_at(animals: Animals, animal_id: str, at: int) -> AnimalGroup | None:
+    """The group of a known animal at a moment."""
+    animal = animals.get(animal_id)
+    return None if animal is None else animal.group_at(at)

@@ -4,21 +4,21 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from pawsonalize.domain.errors import NotReady, StorageUnavailable
-from pawsonalize.domain.events import Event
 
-Commit = Callable[[Sequence[Event]], list[bool]]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class _Call:
-    events: Sequence[Event]
+class _Call(Generic[T]):
+    events: Sequence[T]
     loop: asyncio.AbstractEventLoop
     answer: asyncio.Future[list[bool]]
 
 
-class GroupCommit:
+class GroupCommit(Generic[T]):
     """One writer thread: while a commit is on its way to the disk, the next calls collect.
 
     `commit` stores events durably, all or none, and returns a flag for each. If the storage stops
@@ -28,19 +28,23 @@ class GroupCommit:
     """
 
     def __init__(
-        self, commit: Commit, *, max_batch: int = 5_000, max_waiting: int = 100_000
+        self,
+        commit: Callable[[Sequence[T]], list[bool]],
+        *,
+        max_batch: int = 5_000,
+        max_waiting: int = 100_000,
     ) -> None:
         self._commit = commit
         self._max_batch = max_batch
         self._max_waiting = max_waiting
-        self._calls: list[_Call] = []
+        self._calls: list[_Call[T]] = []
         self._waiting = 0
         self._closing = False
         self._wake = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
         self._thread.start()
 
-    async def submit(self, events: Sequence[Event]) -> list[bool]:
+    async def submit(self, events: Sequence[T]) -> list[bool]:
         """Store the events; returns when they are durable.
 
         Raises NotReady when too much waits already or the service is stopping, and whatever
@@ -69,7 +73,7 @@ class GroupCommit:
         while calls := self._take():
             self._commit_together(calls)
 
-    def _take(self) -> list[_Call]:
+    def _take(self) -> list[_Call[T]]:
         with self._wake:
             while not self._calls and not self._closing:
                 self._wake.wait()
@@ -83,7 +87,7 @@ class GroupCommit:
             self._waiting -= size
             return taken
 
-    def _commit_together(self, calls: list[_Call]) -> None:
+    def _commit_together(self, calls: list[_Call[T]]) -> None:
         try:
             flags = self._commit([event for call in calls for event in call.events])
         except Exception as error:  # noqa: BLE001 - it is handed to the calls that wait for it
@@ -102,7 +106,7 @@ class GroupCommit:
             start = end
 
 
-def _resolve(call: _Call, outcome: list[bool] | Exception) -> None:
+def _resolve(call: _Call[T], outcome: list[bool] | Exception) -> None:
     def deliver() -> None:
         if call.answer.done():  # the client went away
             return

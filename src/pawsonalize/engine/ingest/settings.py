@@ -19,7 +19,7 @@ class IngestSettings(msgspec.Struct, frozen=True):
     keep_refused_events: bool = True
     """Keep events that /v1/events refused as dead letters, to mend and replay them."""
     max_dead_letters: Annotated[int, Meta(ge=0)] = 100_000
-    """With so many dead letters no more refused events are kept; those of streams always are."""
+    """With so many, or as many times 4 KiB, no more refused events are kept; of streams, always."""
     dead_letter_days: Days = 30
     """Dead letters are deleted after so many days; 0: never."""
     dead_letter_notice: Annotated[float, Meta(ge=0, le=1)] = 0.05

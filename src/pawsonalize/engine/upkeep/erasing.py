@@ -7,10 +7,12 @@ from typing import Final
 
 import structlog
 
+from pawsonalize.domain.dead_letters import Mentions
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.times import HOUR, MINUTE, SECOND
 from pawsonalize.engine.resources.names import new_resource_name
 from pawsonalize.engine.resources.problems import Problems
+from pawsonalize.engine.upkeep.archived_letters import ArchivedLetters, NamedVisitors
 from pawsonalize.engine.upkeep.erased_archive import ErasedArchive, Watch, unwatched
 from pawsonalize.engine.upkeep.erasures import ErasureNote, ErasureNotes, ReturningCopies
 from pawsonalize.storage.erasures import STEPS, ErasedNames, Erasure, ErasureTable, Trouble
@@ -40,6 +42,7 @@ class ErasureSteps:
 
     rows: VisitorRows
     archive: ErasedArchive
+    letters: ArchivedLetters
     notes: ErasureNotes
     purge_models: Callable[[Sequence[NamedErasure], Watch], Iterable[Trouble]]
     find_files: Callable[[NamedErasure], Iterable[str]]
@@ -148,8 +151,10 @@ class Erasing:
 
     def _sweep(self) -> None:
         """Once: clean objects that came back with an older copy of the archive."""
-        if not self._swept and self._steps.archive.erased.through():
-            for trouble in self._steps.archive.erase((), self._watch):
+        erased = self._steps.archive.erased
+        if not self._swept and erased.last_noted() >= 0:
+            events = self._steps.archive.erase((), self._watch) if erased.through() else ()
+            for trouble in (*events, *self._steps.letters.erase((), (), self._watch)):
                 log.warning("damaged", object=trouble.place)
         self._swept = True
 
@@ -264,8 +269,14 @@ class Erasing:
         return ()
 
     def _erase_archived(self, due: Sequence[Erasure]) -> Iterable[Trouble]:
-        each = (self.table.visitors(one.erasure_id) for one in due)
-        return self._steps.archive.erase(frozenset[str]().union(*each), self._watch)
+        visitors = frozenset[str]().union(*(self.table.visitors(one.erasure_id) for one in due))
+        named = [
+            NamedVisitors(one.erasure.dataset_group, one.erasure.noted_at, Mentions(names))
+            for one in self._named(due)
+            if (names := (*one.names.users, *one.names.sessions))
+        ]
+        yield from self._steps.archive.erase(visitors, self._watch)
+        yield from self._steps.letters.erase(visitors, named, self._watch)
 
     def _purge_models(self, due: Sequence[Erasure]) -> Iterable[Trouble]:
         return self._steps.purge_models(self._named(due), self._watch)

@@ -14,6 +14,7 @@ from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import CorruptArtefact, NotFound
 from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.engine.resources.job_table import Progress, silent
+from pawsonalize.engine.upkeep.archived_letters import is_of_letters
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest
 from pawsonalize.engine.upkeep.erasures import is_erasure
 from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
@@ -133,7 +134,8 @@ def _rows_of(log: EventLog, after: int, through: int) -> Iterator[LoggedEvent]:
 
 
 def _unknown(ledger: ArchiveLedger, objects: ObjectStore) -> list[ArchiveFinding]:
-    listed = sorted(key for key in objects.list() if not is_erasure(key))
+    apart = (is_erasure, is_of_letters)
+    listed = sorted(key for key in objects.list() if not any(one(key) for one in apart))
     # Read after the listing: an object is planned before it is written.
     known = {segment.key for segment in ledger.segments()} | set(ledger.leftovers())
     return [ArchiveFinding(key, "is not in the ledger") for key in listed if key not in known]

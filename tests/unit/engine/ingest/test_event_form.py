@@ -13,6 +13,7 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import MAX_RAW_CHARS, Event
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY
+from pawsonalize.engine.ingest.decoding.payloads import single
 from pawsonalize.engine.ingest.event_form import read_event
 
 NOW = 1_779_019_200_000
@@ -32,7 +33,7 @@ def known_animal(animal_id: str, _at: int) -> AnimalGroup | None:
 
 def read(form: Any) -> Event:
     raw = form if isinstance(form, bytes) else json.dumps(form).encode()
-    return read_event(raw, NOW, known_animal)
+    return read_event(single(raw), NOW, known_animal)
 
 
 def refused(form: Any) -> InvalidInput:
@@ -204,7 +205,10 @@ def test_bytes_that_are_no_event_are_refused(raw: bytes) -> None:
 
 
 def test_events_without_an_id_get_different_ones_that_sort_by_time() -> None:
-    ids = [read_event(json.dumps(MINIMAL).encode(), NOW + n, known_animal).event_id for n in (0, 1)]
+    ids = [
+        read_event(single(json.dumps(MINIMAL).encode()), NOW + n, known_animal).event_id
+        for n in (0, 1)
+    ]
     assert ids == sorted(set(ids))
     assert len(ids) == 2
 

@@ -12,6 +12,7 @@ import structlog
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import MAX_RAW_CHARS, Visitor
+from pawsonalize.engine.ingest.decoding.payloads import unpack
 from pawsonalize.engine.ingest.events import Ingest, IngestReceipt, RawTooLong, Rejection
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.event_log import EventLog
@@ -40,7 +41,7 @@ def ingest(log: EventLog, animals: Animals) -> Iterator[Ingest]:
 
 
 def accept(ingest: Ingest, *forms: Any, now: int = T0) -> IngestReceipt:
-    return event_loop.run(ingest.accept([json.dumps(form).encode() for form in forms], now))
+    return event_loop.run(ingest.accept(unpack(json.dumps(forms).encode()), now))
 
 
 def test_one_bad_event_never_costs_a_good_one(ingest: Ingest, log: EventLog) -> None:
@@ -103,9 +104,9 @@ def test_a_database_that_hangs_holds_up_nobody_else(log: EventLog, animals: Anim
     async def run() -> IngestReceipt:
         ingest = Ingest(log, Far(animals._database), reads_are_local=False)
         event = json.dumps({"sessionId": "s1", "eventType": "view", "animal_id": "a7"}).encode()
-        hanging = asyncio.create_task(ingest.accept([event], T0))
+        hanging = asyncio.create_task(ingest.accept(unpack(event), T0))
         await asyncio.sleep(0)
-        assert (await ingest.accept([json.dumps(GOOD).encode()], T0)).accepted == 1
+        assert (await ingest.accept(unpack(json.dumps(GOOD).encode()), T0)).accepted == 1
         answered.set()
         receipt = await hanging
         ingest.close()

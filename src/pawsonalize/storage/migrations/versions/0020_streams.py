@@ -41,12 +41,12 @@ def upgrade() -> None:
         sa.Column("raw", sa.LargeBinary(), nullable=False),
         sa.Column("mended", sa.LargeBinary()),
         sa.Column("visitors", sa.LargeBinary(), nullable=False),
+        sa.Column("archived_in", sa.Text()),
         sa.Column("archived_at", sa.BigInteger()),
         sa.PrimaryKeyConstraint("letter_id"),
-        sa.UniqueConstraint("position"),
     )
     op.create_index(op.f("ix_dead_letters_at"), "dead_letters", ["at"])
-    op.create_index(op.f("ix_dead_letters_archived_at"), "dead_letters", ["archived_at"])
+    op.create_index("dead_letters_to_archive", "dead_letters", ["archived_at", "archived_in"])
     op.create_table(
         "raw_events",
         sa.Column("first", sa.BigInteger(), autoincrement=False, nullable=False),

@@ -1,0 +1,156 @@
+"""Sends events from a file to a stream, or to a service's /v1/events."""
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from pawsonalize.app.streams import open_producer
+from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
+from pawsonalize.engine.ingest.decoding.payloads import single
+from pawsonalize.stream.base import Outgoing, Producer
+
+_BATCH = 50
+_TRIES = 8
+_LONGEST_PAUSE = 10.0
+_BUSY = frozenset({408, 429, 500, 502, 503, 504})
+
+
+class _Peek(msgspec.Struct, frozen=True, rename="camel"):
+    user_id: str | int | None = None
+    session_id: str | int | None = None
+    event_id: str | int | None = None
+
+
+_PEEK = msgspec.json.Decoder(_Peek)
+
+
+def outgoing(line: bytes) -> Outgoing:
+    """A line of a file as it is put: its key is the user, or else the session.
+
+    What is no event is sent as it is: the other end says what is wrong with it.
+    """
+    found = _Peek()
+    with suppress(InvalidInput, msgspec.MsgspecError):
+        found = _PEEK.decode(single(line).event)
+    user = found.session_id if found.user_id is None else found.user_id
+    key = "none" if user is None else str(user)
+    return Outgoing(key, line, None if found.event_id is None else str(found.event_id))
+
+
+@dataclass(slots=True)
+class Sent:
+    """How many events were sent, and how many the service did not take."""
+
+    events: int = 0
+    refused: int = 0
+    reasons: list[str] = field(default_factory=list)
+    """Some of the reasons."""
+
+
+class Sender:
+    """Sends in batches of 50, not faster than `rate` events a second; 0: as fast as it goes."""
+
+    def __init__(self, url: str, *, key: str = "", rate: float = 0, create: bool = False) -> None:
+        self.sent = Sent()
+        self._rate = rate
+        is_service = urlsplit(url).scheme in {"http", "https"}
+        self._to: Producer = (
+            _Service(url, key, self.sent) if is_service else open_producer(url, create=create)
+        )
+
+    def send(self, lines: Iterable[bytes]) -> Iterator[int]:
+        """Send the lines; yields how many were sent so far, after each batch."""
+        began = time.monotonic()
+        for batch in _batches(lines):
+            self._to.put(batch)
+            self.sent.events += len(batch)
+            yield self.sent.events
+            if self._rate:
+                early = self.sent.events / self._rate - (time.monotonic() - began)
+                time.sleep(max(0.0, early))
+
+    def close(self) -> None:
+        """Let the connection go."""
+        self._to.close()
+
+
+def _batches(lines: Iterable[bytes]) -> Iterator[list[Outgoing]]:
+    batch: list[Outgoing] = []
+    for line in lines:
+        if line.strip():
+            batch.append(outgoing(line.strip()))
+        if len(batch) == _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+class _Service:
+    """`Producer` over a service's /v1/events."""
+
+    def __init__(self, url: str, key: str, sent: Sent) -> None:
+        parts = urlsplit(url)
+        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        self._connection = kind(parts.netloc.rpartition("@")[2], timeout=30)
+        self._path = (parts.path.rstrip("/").removesuffix("/v1/events")) + "/v1/events"
+        if parts.query:
+            self._path += f"?{parts.query}"
+        self._headers = {"Content-Type": "application/json"}
+        if key:
+            self._headers["Authorization"] = f"Bearer {key}"
+        self._where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        self._sent = sent
+
+    def put(self, records: Iterable[Outgoing]) -> None:
+        """See `Producer.put`. What the service refuses is counted, and sent no more."""
+        body = b"[" + b",".join(_as_json(one.data) for one in records) + b"]"
+        pause = 0.5
+        for _ in range(_TRIES):
+            status, answer, after = self._post(body)
+            if status not in _BUSY:
+                break
+            time.sleep(min(after or pause, _LONGEST_PAUSE))
+            pause *= 2
+        if "rejected" in answer:
+            rejected = answer["rejected"]
+            self._sent.refused += len(rejected)
+            self._sent.reasons += [one["message"] for one in rejected[:3]]
+        elif status not in {200, 202}:
+            reason = answer.get("error", {}).get("message", f"it answered {status}")
+            raise StreamUnavailable(f"{self._where} takes no events: {reason}")
+
+    def _post(self, body: bytes) -> tuple[int, dict[str, Any], float]:
+        try:
+            self._connection.request("POST", self._path, body, self._headers)
+            answer = self._connection.getresponse()
+            content = answer.read()
+        except (OSError, HTTPException):
+            self._connection.close()  # the next try opens another one
+            return 503, {"error": {"message": "it cannot be reached"}}, 0.0
+        found: Any = {}
+        with suppress(ValueError):
+            found = json.loads(content)
+        after = answer.headers.get("Retry-After", "")
+        is_object = isinstance(found, dict)
+        return answer.status, found if is_object else {}, float(after) if after.isdigit() else 0.0
+
+    def close(self) -> None:
+        """See `Producer.close`."""
+        self._connection.close()
+
+
+def _as_json(line: bytes) -> bytes:
+    """The line; as text of JSON if it is no JSON itself, so that it breaks no other."""
+    try:
+        msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return msgspec.json.encode(line.decode("utf-8", "backslashreplace"))
+    return line

@@ -1,0 +1,118 @@
+"""`pawsonalize consume`: events from a stream into the log."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pawsonalize.cli.opening import opened_or_made
+from pawsonalize.cli.options import DataDir
+from pawsonalize.cli.terminal import progress, say
+from pawsonalize.domain.errors import StorageUnavailable, StreamUnavailable
+from pawsonalize.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from pawsonalize.app import Adapters
+    from pawsonalize.engine.ingest.consuming import Consumer, Taken
+    from pawsonalize.storage.stream_shards import ShardTable
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+
+
+def consume(
+    stream: Annotated[
+        str | None,
+        typer.Option(
+            "--stream",
+            help="kinesis://NAME?region=…, nats://host:4222/STREAM or kafka://host:9092/TOPIC.",
+            show_default="the setting stream_url",
+        ),
+    ] = None,
+    tracking_id: Annotated[
+        str | None,
+        typer.Option(
+            "--tracking-id",
+            help="The event tracker it belongs to.",
+            show_default="the default dataset group's",
+        ),
+    ] = None,
+    until_caught_up: Annotated[
+        bool, typer.Option("--until-caught-up", help="End once the stream has nothing more.")
+    ] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Read events from a stream until told to stop; any number of consumers share the work.
+
+    Example: pawsonalize consume --stream nats://localhost:4222/EVENTS
+    """
+    settings = load_settings(
+        {"data_dir": data_dir, "stream_url": stream, "stream_tracking_id": tracking_id}
+    )
+    with opened_or_made(settings) as adapters, _stopping() as stop:
+        sums = _consume(settings, adapters, stop, until_caught_up)
+    print(
+        f"{sums.records:,} records: {sums.accepted:,} events stored,"
+        f" {sums.duplicates:,} were stored before, {sums.refused:,} dead letters"
+    )
+
+
+def _consume(
+    settings: Settings, adapters: "Adapters", stop: threading.Event, until_caught_up: bool
+) -> "Taken":
+    from pawsonalize.app.ingest import ingest_of
+    from pawsonalize.app.streams import consumer_of, shards_of, source_of
+    from pawsonalize.logs import configure_logs
+
+    configure_logs(settings.log_format, settings.log_level)
+    source, ingest = source_of(settings, adapters), ingest_of(settings, adapters)
+    consumer = consumer_of(settings, adapters, ingest)
+    say(f"reading {source.shown}; Ctrl-C stops", "dim")
+    try:
+        return _loop(consumer, shards_of(source, adapters), stop, until_caught_up)
+    finally:
+        consumer.stream.close()
+        ingest.close()
+
+
+def _loop(
+    consumer: "Consumer", shards: "ShardTable", stop: threading.Event, until_caught_up: bool
+) -> "Taken":
+    from pawsonalize.app.streams import WAIT_SECONDS, caught_up
+    from pawsonalize.engine.ingest.consuming import Taken
+
+    sums, pause = Taken(), _FIRST_PAUSE
+    with progress("events") as bar:
+        while not stop.is_set():
+            try:
+                taken = consumer.step(WAIT_SECONDS)
+                is_over = until_caught_up and caught_up(consumer, shards, taken)
+            except (StorageUnavailable, StreamUnavailable) as error:
+                say(f"{error}; trying again in {pause:g} s", "yellow")
+                stop.wait(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+                continue
+            sums, pause = sums.plus(taken), _FIRST_PAUSE
+            waiting = (
+                sum(one.messages or 0 for one in consumer.stream.lag()) if taken.records else 0
+            )
+            bar(sums.records, sums.records + waiting)
+            if is_over:
+                break
+    return sums
+
+
+@contextmanager
+def _stopping() -> Iterator[threading.Event]:
+    """Set when the process is told to end: the batch that is being stored is stored first."""
+    stop = threading.Event()
+    before = {
+        one: signal.signal(one, lambda *_: stop.set()) for one in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield stop
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)

@@ -1,0 +1,195 @@
+"""What sites and streams send, taken apart into single events; every door and stream reads it here.
+
+Read are: an event; a list of events; `{"events": […]}`; each of them in the stream's envelope
+(`{"Partitionkey": …, "Data": …}`), as base64, as text of JSON, in a CloudEvent in JSON, or in what
+AWS Lambda (`{"Records": […]}`) and Amazon Data Firehose (`{"records": […]}`) hand on. Wrappings may
+lie in each other.
+"""
+
+import hashlib
+from base64 import b64decode
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.ids import MAX_ID_LENGTH
+from pawsonalize.engine.ingest.decoding import wrappings
+from pawsonalize.engine.ingest.decoding.decoder import check_fields, decode
+from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields, bare
+
+_DEEPEST = 6
+_OF_ENVELOPES = {"data", "partitionkey"}
+
+Text = bytes | Raw
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a wrapping says of the events in it, for those that do not say it themselves."""
+
+    event_id: str | None = None
+    """An id that the same event has whenever it is handed on again."""
+    sent_at: str | float | None = None
+    """When it happened, or came in first; anything that `parse_moment` reads."""
+
+    def within(self, place: int | str) -> "Origin":
+        """That of one of several events."""
+        return self if self.event_id is None else replace(self, event_id=f"{self.event_id}/{place}")
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """The JSON of one event, not checked yet."""
+
+    event: Text
+    """The event, bare."""
+    raw: Text
+    """The same in its wrappings, as far as they hold nothing but this event."""
+    origin: Origin = Origin()
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A part that holds no event, beside others that may."""
+
+    raw: Text
+    error: InvalidInput
+    origin: Origin = Origin()
+
+
+Part = Payload | Unreadable
+
+
+class _Peek(msgspec.Struct, frozen=True, rename="camel"):
+    """What tells wrappings from events; whether the rest fits is seen later."""
+
+    event_type: Raw | UnsetType = UNSET
+    events: list[Raw] | UnsetType = UNSET
+    data: Raw | UnsetType = msgspec.field(name="Data", default=UNSET)
+    specversion: Raw | UnsetType = UNSET
+    lambda_records: Raw | UnsetType = msgspec.field(name="Records", default=UNSET)
+    records: Raw | UnsetType = UNSET
+
+
+_PEEK = msgspec.json.Decoder(_Peek)
+_LIST = msgspec.json.Decoder(list[Raw])
+_STRING = msgspec.json.Decoder(str)
+_ENVELOPE = msgspec.json.Decoder(dict[str, Raw])
+
+
+def unpack(
+    body: Text, origin: Origin | None = None, unknown: UnknownFields | None = None
+) -> list[Part]:
+    """The events of a body or a stream's record, in their order.
+
+    InvalidInput if the body holds none; where it is a list of some kind, what is wrong with one of
+    its parts costs no other. Unknown fields of the wrappings are noted in `unknown`.
+    """
+    unknown = UnknownFields() if unknown is None else unknown
+    return _Unpacking(unknown).parts(body, body, origin or Origin(), 0)
+
+
+def single(raw: Text) -> Payload:
+    """The event of a text that holds just one; InvalidInput if it does not."""
+    parts = unpack(raw)
+    if len(parts) != 1 or isinstance(parts[0], Unreadable):
+        raise InvalidInput("this is not one event")
+    return parts[0]
+
+
+def short_id(text: str | None) -> str | None:
+    """The text if it is short enough for an id, else a digest of it."""
+    if text is None or len(text) <= MAX_ID_LENGTH:
+        return text
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Unpacking:
+    unknown: UnknownFields
+
+    def parts(self, text: Text, raw: Text, origin: Origin, depth: int) -> list[Part]:
+        """What is in a text; `raw` has it in its wrappings."""
+        if depth > _DEEPEST:
+            raise InvalidInput("this event is wrapped too deeply: send it with fewer wrappings")
+        begin = bytes(text).lstrip()[:1]
+        if begin == b"[":
+            found = decode(_LIST, text)
+            return list(self._each(found, origin, depth))
+        if begin == b"{":
+            return self._of_object(text, raw, origin, depth)
+        inner = decode(_STRING, text).encode() if begin == b'"' else bytes(text)
+        if begin == b'"' and inner.lstrip()[:1] in {b"{", b"["}:
+            return self.parts(inner, inner, origin, depth + 1)
+        inner = _from_base64(inner)
+        return self.parts(inner, inner, origin, depth + 1)
+
+    def _each(self, texts: Iterable[Text], origin: Origin, depth: int) -> Iterator[Part]:
+        return self._all(((text, origin.within(n)) for n, text in enumerate(texts)), depth)
+
+    def _all(self, texts: Iterable[tuple[Text, Origin]], depth: int) -> Iterator[Part]:
+        """Several texts; what is wrong with one stands in its place."""
+        for text, origin in texts:
+            try:
+                yield from self.parts(text, text, origin, depth + 1)
+            except InvalidInput as error:
+                yield Unreadable(text, error, origin)
+
+    def _of_object(self, text: Text, raw: Text, origin: Origin, depth: int) -> list[Part]:
+        peek = decode(_PEEK, text)
+        if peek.data is not UNSET:
+            self._note_envelope(text)
+            if bytes(peek.data)[:1] == b"{":
+                return self.parts(peek.data, raw, origin, depth + 1)
+            return self.parts(peek.data, peek.data, origin, depth + 1)
+        if peek.event_type is UNSET:
+            if peek.specversion is not UNSET:
+                return self._of_cloud_event(text, raw, origin, depth)
+            if peek.events is not UNSET:
+                check_fields(wrappings.WRAPPED, text, self.unknown)
+                return list(self._each(peek.events, origin, depth))
+            if peek.lambda_records is not UNSET or peek.records is not UNSET:
+                return list(self._handed_on(wrappings.records_of(text), depth))
+        return [Payload(text, raw, origin)]
+
+    def _note_envelope(self, text: Text) -> None:
+        """Nothing else in an envelope means anything, so no name is wrong there."""
+        for name in decode(_ENVELOPE, text):
+            if bare(name) not in _OF_ENVELOPES:
+                self.unknown.add(name)
+
+    def _of_cloud_event(self, text: Text, raw: Text, outer: Origin, depth: int) -> list[Part]:
+        found = wrappings.cloud_event_of(text)
+        own = Origin(f"{found.source}/{found.id}", found.time or outer.sent_at)
+        if found.data_base64 is not None:
+            inner: Text = _from_base64(found.data_base64.encode())
+            return self.parts(inner, inner, own, depth + 1)
+        if found.data is UNSET:
+            raise InvalidInput("this CloudEvent has no data: put the event there", field="data")
+        is_object = bytes(found.data)[:1] == b"{"
+        return self.parts(found.data, raw if is_object else found.data, own, depth + 1)
+
+    def _handed_on(self, records: Iterable[wrappings.HandedOn], depth: int) -> Iterator[Part]:
+        for one in records:
+            origin = Origin(one.place, one.arrived_at)
+            try:
+                text = one.data.encode()
+                plain = text if one.is_text else _from_base64(text)
+                yield from self.parts(plain, plain, origin, depth + 1)
+            except InvalidInput as error:
+                yield Unreadable(one.data.encode(), error, origin)
+
+
+def _from_base64(text: bytes) -> bytes:
+    """The JSON in base64; InvalidInput if there is none: then it was meant to be JSON itself."""
+    try:
+        plain = b64decode(text, validate=True)
+    except ValueError:
+        plain = b""
+    if plain.lstrip()[:1] in {b"{", b"["}:
+        return plain
+    decode(_PEEK, text)  # says what is wrong
+    raise InvalidInput("this is neither JSON nor base64 of it", code="invalid_json")

@@ -1,0 +1,152 @@
+"""Dead letters are taken in again: once, in their dataset group, and in parts where it must be."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pawsonalize.domain.dead_letters import HTTP, DeadLetter
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.events import LoggedEvent
+from pawsonalize.domain.times import DAY
+from pawsonalize.engine.ingest.dead_letters import DeadLetters
+from pawsonalize.engine.ingest.letter_replay import LetterReplay
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.dead_letters import DeadLetterTable, LetterQuery
+from pawsonalize.storage.event_log import EventLog
+from tests.event_data import T0
+
+GOOD = {"sessionId": "s1", "eventType": "view", "itemId": "2-Beagle-2-3"}
+BAD = {"eventType": "view", "itemId": "2-Beagle-2-3"}
+STREAM = "nats://here/CLICKS"
+NOW = T0 + DAY
+
+
+class Replaying:
+    """Letters of a database, and what takes them in."""
+
+    def __init__(self, database: Database) -> None:
+        self.log = EventLog(database)
+        self.letters = DeadLetters(DeadLetterTable(database))
+        self.replay = LetterReplay(
+            self.letters, self.log.append, lambda *_: None, {"pawsonalize", "shop"}.__contains__,
+            lambda: NOW,
+        )  # fmt: skip
+
+    def keep(self, value: Any, at: int = T0, **more: Any) -> DeadLetter:
+        raw = value if isinstance(value, bytes) else json.dumps(value).encode()
+        given = {"source": HTTP, "dataset_group": "pawsonalize", "code": "c", "message": "m"}
+        letter = DeadLetter.of(at=at, raw=raw, **given | more)
+        self.letters.keep([letter])
+        return letter
+
+    def events(self) -> list[LoggedEvent]:
+        return self.log.read(0, 1_000, 1_000)
+
+    def all(self) -> list[DeadLetter]:
+        return self.letters.table.oldest(1_000)
+
+
+@pytest.fixture
+def world(database: Database) -> Replaying:
+    return Replaying(database)
+
+
+def test_a_letter_that_can_be_taken_now_is_stored_and_gone(world: Replaying) -> None:
+    letter = world.keep(GOOD, dataset_group="shop")
+    (receipt,) = world.replay.replay([letter])
+    assert (receipt.accepted, receipt.duplicates, receipt.left) == (1, 0, ())
+    (row,) = world.events()
+    assert (row.event.dataset_group, row.event.sent_at) == ("shop", T0)
+    assert row.event.received_at == NOW
+    assert world.all() == []
+
+
+def test_what_was_stored_before_its_letter_was_deleted_is_a_duplicate(world: Replaying) -> None:
+    letter = world.keep([GOOD, GOOD])
+    for expected in ((2, 0), (0, 2)):
+        (receipt,) = world.replay.replay([letter])
+        assert (receipt.accepted, receipt.duplicates) == expected
+        world.letters.keep([letter])
+    assert len(world.events()) == 2
+
+
+def test_an_event_of_a_stream_gets_the_id_that_its_consumer_gives(world: Replaying) -> None:
+    list(world.replay.replay([world.keep(GOOD, source=STREAM, position="0/17")]))
+    assert world.events()[0].event.event_id == "CLICKS/0/17"
+    list(world.replay.replay([world.keep([GOOD, BAD], source=STREAM, position="0/18")]))
+    assert world.events()[1].event.event_id == "CLICKS/0/18/0"
+    (letter,) = world.all()
+    assert letter.position == "0/18/1"
+    world.letters.mend(letter.letter_id, json.dumps(GOOD).encode())
+    list(world.replay.replay(world.all()))
+    assert world.events()[2].event.event_id == "CLICKS/0/18/1"
+
+
+def test_an_id_of_its_own_is_kept(world: Replaying) -> None:
+    list(world.replay.replay([world.keep({"Data": {**GOOD, "eventId": "mine"}})]))
+    assert world.events()[0].event.event_id == "mine"
+
+
+def test_what_is_refused_again_says_why_now(world: Replaying) -> None:
+    letter = world.keep(BAD)
+    (receipt,) = world.replay.replay([letter])
+    (left,) = receipt.left
+    assert (left.letter_id, left.field, left.raw) == (letter.letter_id, "sessionId", letter.raw)
+    assert world.all() == [left]
+
+
+def test_of_a_list_what_is_left_are_letters_of_their_own(world: Replaying) -> None:
+    letter = world.keep([GOOD, BAD, GOOD, "noise"])
+    (receipt,) = world.replay.replay([letter])
+    assert receipt.accepted == 2
+    assert {one.letter_id for one in world.all()} == {
+        f"{letter.letter_id}-1",
+        f"{letter.letter_id}-3",
+    }
+    for one in world.all():
+        world.letters.mend(one.letter_id, json.dumps(GOOD).encode())
+    assert sum(one.accepted for one in world.replay.replay(world.all())) == 2
+    assert len({row.event.event_id for row in world.events()}) == 4
+
+
+def test_a_list_of_which_nothing_is_taken_stays_one_letter(world: Replaying) -> None:
+    letter = world.keep([BAD, BAD])
+    list(world.replay.replay([letter]))
+    assert [one.letter_id for one in world.all()] == [letter.letter_id]
+
+
+def test_a_letter_that_is_removed_meanwhile_does_not_come_back(world: Replaying) -> None:
+    letter = world.keep(BAD)
+    world.letters.remove([letter.letter_id])
+    list(world.replay.replay([letter]))
+    assert world.all() == []
+
+
+def test_a_letter_of_a_dataset_group_that_is_gone_stays(world: Replaying) -> None:
+    letter = world.keep(GOOD, dataset_group="closed")
+    (receipt,) = world.replay.replay([letter])
+    assert receipt.left[0].code == "not_found"
+    assert world.events() == []
+
+
+def test_letters_go_in_as_they_came_oldest_first(world: Replaying) -> None:
+    for place in (3, 1, 2):
+        world.keep({**GOOD, "eventId": f"e{place}"}, at=T0 + place)
+    world.keep(GOOD, source=STREAM, position="0/1")
+    receipts, last = world.replay.replay_matching(LetterQuery(source=HTTP))
+    assert (len(receipts), last) == (3, None)
+    assert [row.event.event_id for row in world.events()] == ["e1", "e2", "e3"]
+    assert len(world.all()) == 1
+
+
+def test_mending_says_what_is_still_wrong(world: Replaying) -> None:
+    letter = world.keep(BAD)
+    with pytest.raises(InvalidInput, match="sessionId") as caught:
+        world.replay.mend(letter.letter_id, b"{}")
+    assert caught.value.field == "sessionId"
+    assert world.all() == [letter]
+    assert world.replay.mend(letter.letter_id, b"{}", force=True).mended == b"{}"
+    good = json.dumps(GOOD).encode()
+    assert world.replay.mend(letter.letter_id, good) == replace(letter, mended=good)

@@ -1,0 +1,84 @@
+"""Refused events are kept as long as there is room, and never cost an answer."""
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from pawsonalize.domain.dead_letters import HTTP, DeadLetter
+from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.engine.ingest.dead_letters import DeadLetters
+from pawsonalize.engine.ingest.refusals import LARGEST, USUAL_BYTES, Refusals
+from pawsonalize.engine.resources.problems import Outbox, Problems
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.dead_letters import DeadLetterTable
+from pawsonalize.storage.deliveries import Deliveries
+from pawsonalize.storage.problems import ProblemTable
+from tests import event_loop
+from tests.event_data import T0
+
+MOST = 4
+
+
+class Kept:
+    def __init__(self, database: Database, table: DeadLetterTable) -> None:
+        self.table = table
+        self.problems = Problems(ProblemTable(database), Outbox(Deliveries(database), []), 0)
+        self.lost: list[int] = []
+        self.refusals = Refusals(
+            DeadLetters(table), self.problems, lambda: T0, most=MOST, lost=self.lost.append
+        )
+
+    def keep(self, *raws: bytes) -> None:
+        letters = [
+            DeadLetter.of(HTTP, "pawsonalize", T0, raw, code="c", message="m") for raw in raws
+        ]
+        event_loop.run(self.refusals.keep(letters))
+
+
+@pytest.fixture
+def kept(database: Database) -> Iterator[Kept]:
+    kept = Kept(database, DeadLetterTable(database))
+    yield kept
+    kept.refusals.close()
+
+
+def test_what_fits_is_kept_and_what_does_not_is_counted_and_a_problem(kept: Kept) -> None:
+    kept.keep(b"a", b"b", b"c")
+    assert (kept.table.count(), kept.lost, kept.problems.standing(T0)) == (3, [], [])
+    kept.keep(b"d", b"e", b"f")
+    assert (kept.table.count(), kept.lost) == (4, [2])
+    assert "max_dead_letters" in kept.problems.standing(T0)[0].message
+
+
+def test_few_large_ones_fill_it_too(kept: Kept) -> None:
+    kept.keep(b"x" * (MOST * USUAL_BYTES), b"y")
+    assert (kept.table.count(), kept.lost) == (1, [1])
+
+
+def test_what_is_huge_is_not_kept(kept: Kept) -> None:
+    kept.keep(b"x" * (LARGEST + 1), b"y")
+    assert (kept.table.count(), kept.lost) == (1, [1])
+
+
+def test_letters_of_streams_count_though_they_are_always_kept(kept: Kept) -> None:
+    DeadLetters(kept.table).keep(
+        [
+            DeadLetter.of("nats://a/B", "g", T0, b"", code="c", message="m", position=f"0/{n}")
+            for n in range(MOST + 1)
+        ]
+    )
+    kept.keep(b"a")
+    assert (kept.table.count(), kept.lost) == (MOST + 1, [1])
+
+
+def test_a_table_that_cannot_be_written_costs_no_answer(database: Database) -> None:
+    class Broken(DeadLetterTable):
+        def add(self, letters: Sequence[DeadLetter]) -> int:
+            raise StorageUnavailable("the disk is full")
+
+    kept = Kept(database, Broken(database))
+    kept.keep(b"a", b"b")
+    assert kept.lost == [2]
+    kept.refusals.close()
+    kept.keep(b"c")
+    assert kept.lost == [2, 1], "nor does one that is closed"
