@@ -19,6 +19,7 @@ from pawsonalize.engine.upkeep.archive_reading import ALWAYS, ArchiveReader, Per
 from pawsonalize.engine.upkeep.mending import mend
 from pawsonalize.engine.upkeep.replay_into import Appended, ReplayInto
 from pawsonalize.engine.upkeep.rereading import Rereading
+from pawsonalize.engine.upkeep.retention import EventRetention
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.erasures import ErasureTable
@@ -124,6 +125,18 @@ def test_new_events_come_after_erased_ones_too(world: ArchiveWorld, other: Archi
 def test_an_empty_time_range_is_refused() -> None:
     with pytest.raises(InvalidInput, match="--until"):
         Period(2, 2)
+
+
+def test_restored_events_leave_the_table_when_they_are_too_old_like_all_others(
+    world: ArchiveWorld, other: ArchiveWorld
+) -> None:
+    other.fill(hours=5)
+    world.replay(of_hours(1, 4))
+    retention = EventRetention(world.log, world.start, world.ledger, world.objects, days=1)
+    assert retention.forget_old(MIDNIGHT + DAY + HOUR) == 0
+    assert retention.forget_old(MIDNIGHT + DAY + 3 * HOUR) == 6
+    assert ids(world) == ["e9", "e10", "e11"]
+    assert world.findings() == []
 
 
 # As tomorrow's reader sees it

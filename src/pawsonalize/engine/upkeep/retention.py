@@ -47,7 +47,8 @@ class EventRetention:
     """Lets events leave the table that were received more than `days` ago; 0 keeps them for ever.
 
     They leave in the order of the log, object by object of the archive, and only after the object
-    was read back and holds each of them.
+    was read back and holds each of them. Those that a replay restored in part or read anew are not
+    compared: they differ, and the archive has them as they came in.
     """
 
     log: EventLog
@@ -62,7 +63,7 @@ class EventRetention:
 
         CorruptArtefact if the archive does not hold what is next: that stays, with all after it.
         """
-        deleted = 0
+        deleted = self._forget_restored(now) if self.days else 0
         for segment in self._old(now) if self.days else ():
             for problem in differences(self.log, self.objects, segment, segment.first - 1):
                 if not self.ledger.has(segment):  # it was written again or joined meanwhile
@@ -71,18 +72,31 @@ class EventRetention:
                     f"the archive's object {segment.key} {problem}. Events stay in the table until"
                     " it is whole: bring it back from a copy, or run `pawsonalize archive mend`"
                 )
-            while not self.stopped() and (found := self.start.forget(segment.last, _AT_ONCE)):
-                deleted += found
+            deleted += self._forget(segment.last)
             if self.stopped():
                 break
         if deleted:
             log.info("old events left the table", count=deleted, days=self.days)
         return deleted
 
-    def _old(self, now: int) -> Iterator[Segment]:
+    def _forget(self, through: int) -> int:
+        deleted = 0
+        while not self.stopped() and (found := self.start.forget(through, _AT_ONCE)):
+            deleted += found
+        return deleted
+
+    def _forget_restored(self, now: int) -> int:
+        forgotten = self.log.forgotten_through()
+        if not self.log.read(0, forgotten, 1):
+            return 0
+        old = [one.last for one in self._old(now, after=0) if one.last <= forgotten]
+        return self._forget(old[-1]) if old else 0
+
+    def _old(self, now: int, after: int | None = None) -> Iterator[Segment]:
         """The archived segments that are wholly too old, up to the first that is not."""
         before = now - self.days * DAY
-        for segment in self.ledger.segments(self.log.forgotten_through()):
+        after = self.log.forgotten_through() if after is None else after
+        for segment in self.ledger.segments(after):
             name = ObjectName.parse(segment.key)
             if segment.sha256 is None or name is None or name.ends > before:
                 return
