@@ -10,12 +10,14 @@ import pytest
 from pawsonalize.app import Adapters, opened
 from pawsonalize.app.erasing import deletions_of, erasure_steps
 from pawsonalize.archive.objects import LocalObjects
+from pawsonalize.domain.dead_letters import HTTP, DeadLetter
 from pawsonalize.domain.erasures import USER, visitor_digest
 from pawsonalize.domain.errors import Conflict, CorruptArtefact
 from pawsonalize.domain.events import LoggedEvent, Visitor
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.resources.jobs import DataDeletionJob
 from pawsonalize.engine.resources.status import Status
+from pawsonalize.engine.upkeep.archived_letters import decode_letters
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest
 from pawsonalize.engine.upkeep.erasing import Erasing
 from pawsonalize.engine.upkeep.erasures import ErasureNote, ErasureNotes
@@ -427,6 +429,25 @@ def test_at_a_start_with_nothing_to_do_no_object_is_read(
     begun = world.new_erasing()
     begun.catch_up()
     assert not begun.work()
+
+
+def test_letters_of_an_older_copy_are_cleaned_at_the_next_start_without_any_event(
+    settings: Settings,
+) -> None:
+    with opened(settings) as adapters:
+        world = World(settings, adapters)
+        raws = (b'{"userId": "ann"}', b'{"userId": "bob"}')
+        adapters.dead_letters.keep(
+            [DeadLetter.of(HTTP, GROUP, T0, one, code="c", message="m") for one in raws]
+        )
+        adapters.archived_letters.archive_once(T0)
+        (key,) = world.objects.list("errors")
+        before = world.objects.get(key)
+        assert world.erase().status == "done"
+        world.objects.replace(key, before)
+        world.new_erasing().work()
+        (left,) = decode_letters(key, world.objects.get(key))
+        assert left.raw == raws[1]
 
 
 def test_a_replay_of_an_older_copy_does_not_bring_the_user_back(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pawsonalize.domain.dead_letters import HTTP, DeadLetter, id_of_place
+from pawsonalize.domain.dead_letters import HTTP, DeadLetter
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.domain.times import DAY
@@ -72,10 +72,16 @@ def test_what_was_stored_before_its_letter_was_deleted_is_a_duplicate(world: Rep
     assert len(world.events()) == 2
 
 
-def test_an_event_of_a_stream_gets_its_id_from_its_place(world: Replaying) -> None:
-    letter = world.keep(GOOD, source=STREAM, position="0/17")
-    list(world.replay.replay([letter]))
-    assert world.events()[0].event.event_id == id_of_place(STREAM, "0/17")
+def test_an_event_of_a_stream_gets_the_id_that_its_consumer_gives(world: Replaying) -> None:
+    list(world.replay.replay([world.keep(GOOD, source=STREAM, position="0/17")]))
+    assert world.events()[0].event.event_id == "CLICKS/0/17"
+    list(world.replay.replay([world.keep([GOOD, BAD], source=STREAM, position="0/18")]))
+    assert world.events()[1].event.event_id == "CLICKS/0/18/0"
+    (letter,) = world.all()
+    assert letter.position == "0/18/1"
+    world.letters.mend(letter.letter_id, json.dumps(GOOD).encode())
+    list(world.replay.replay(world.all()))
+    assert world.events()[2].event.event_id == "CLICKS/0/18/1"
 
 
 def test_an_id_of_its_own_is_kept(world: Replaying) -> None:

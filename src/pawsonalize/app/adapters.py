@@ -242,7 +242,7 @@ def _open(settings: Settings, must_exist: bool) -> Adapters:
         ledger=ArchiveLedger(database),
         deliveries=Deliveries(database),
         artefacts=artefacts,
-        objects=open_objects(settings.archive),
+        objects=open_objects(settings.archive, settings.archive_kms_key),
         trainings=TrainingProcesses(
             registry,
             artefacts,

@@ -14,10 +14,13 @@ from uuid import uuid4
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import ObjectStore as ObstoreStore
 from obstore.store import from_url
 
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, StorageUnavailable
+
+_S3 = ("s3", "s3a")
 
 
 class LocalObjects:
@@ -153,26 +156,42 @@ def _as_folder_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
-def open_objects(location: str) -> ObjectStore:
+def open_objects(location: str, kms_key: str = "") -> ObjectStore:
     """Open a folder (`archive`, `file:///srv/archive`) or a bucket (`s3://bucket/prefix`).
 
-    Credentials come from the environment, as for any tool of that cloud. InvalidInput for a
-    location that names neither.
+    Credentials come from the environment, as for any tool of that cloud. With a KMS key, S3
+    encrypts every object with it. InvalidInput for a location that names neither a folder nor a
+    bucket, and for a key without S3.
     """
     scheme, separator, _ = location.partition("://")
+    if kms_key and scheme not in _S3:
+        raise InvalidInput(
+            f"archive_kms_key encrypts objects in S3, and the archive is {location}: set"
+            " archive_url to s3://bucket/prefix, or leave the key out",
+            field="archive_kms_key",
+        )
     if not separator:
         return LocalObjects(Path(location))
     if scheme == "file":
         return LocalObjects(Path(unquote(urlsplit(location).path)))
-    return RemoteObjects(location)
+    return RemoteObjects(location, kms_key)
+
+
+def _encrypting(url: str, kms_key: str) -> ObstoreStore:
+    return from_url(
+        url,
+        server_side_encryption="aws:kms",
+        sse_kms_key_id=kms_key,
+        sse_bucket_key_enabled=True,  # saves most of what KMS costs for many small objects
+    )
 
 
 class RemoteObjects:
     """`ObjectStore` on a URL; durable as far as the store behind it is (memory is not)."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, kms_key: str = "") -> None:
         try:
-            self._store = from_url(url)
+            self._store = _encrypting(url, kms_key) if kms_key else from_url(url)
         except (BaseError, ValueError) as error:
             raise InvalidInput(
                 f"cannot use {url} as the archive ({_brief(error)}): write a folder,"

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -11,10 +11,12 @@ from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.domain.events import LoggedEvent
 
 _GROUP_BYTES = 32_000_000  # of Arrow memory, which become one row group of the file
+_AT_ONCE = 10_000  # events
 _TEXTS = ("event_id", "user_id", "session_id", "event_type", "item_id")
 _MORE_TEXTS = ("properties", "dataset_group", "raw")
 
-Write = Callable[[Sequence[LoggedEvent]], None]
+Write = Callable[[Sequence[LoggedEvent]], int]
+"""Takes events; returns how many those were."""
 
 
 def check_parquet() -> None:
@@ -26,17 +28,25 @@ def check_parquet() -> None:
 def parquet_file(path: Path) -> Iterator[Write]:
     """Takes events while the block runs; the file is in its place when it ends without an error.
 
-    Times are UTC with milliseconds, `impression` is a list, all other columns are plain.
+    Without any event there is no file then, nor one of before. Times are UTC with milliseconds,
+    `impression` is a list, all other columns are plain.
     """
-    draft = path.parent / f".{path.name}.{uuid4().hex}"
+    draft, written = path.parent / f".{path.name}.{uuid4().hex}", 0
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with draft.open("xb") as file, _writing(file) as write:
-                yield write
+
+                def counted(rows: Sequence[LoggedEvent]) -> int:
+                    nonlocal written
+                    written += len(rows)
+                    for start in range(0, len(rows), _AT_ONCE):
+                        write(rows[start : start + _AT_ONCE])
+                    return len(rows)
+
+                yield counted
             _sync(draft)
-            draft.replace(path)
-            _sync(path.parent)
+            _put(draft, path, is_empty=not written)
         finally:
             draft.unlink(missing_ok=True)
     except OSError as error:
@@ -46,8 +56,19 @@ def parquet_file(path: Path) -> Iterator[Write]:
         ) from error
 
 
+def _put(draft: Path, path: Path, *, is_empty: bool) -> None:
+    if not is_empty:
+        draft.replace(path)
+        _sync(path.parent)
+        return
+    path.unlink(missing_ok=True)
+    draft.unlink()
+    with suppress(OSError):  # a folder that holds something else stays
+        path.parent.rmdir()
+
+
 @contextmanager
-def _writing(file: Any) -> Iterator[Write]:
+def _writing(file: Any) -> Iterator[Callable[[Sequence[LoggedEvent]], None]]:
     arrow = _pyarrow()
     schema = _schema(arrow)
     with arrow.parquet.ParquetWriter(file, schema, compression="zstd") as writer:

@@ -6,25 +6,30 @@ import json
 import re
 import secrets
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Final
 
-from pawsonalize.domain.erasures import SESSION, USER, visitor_digest
+from pawsonalize.domain.erasures import visitor_digest
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.ids import parse_id
 
 HTTP: Final = "http"
 """The source of what came by HTTP."""
 
-_DEEPEST = 8  # an envelope within an envelope within a list is three
-_KINDS = {"userid": USER, "sessionid": SESSION}
-_SEPARATORS = str.maketrans("", "", "_- ")
-_IN_TEXT = re.compile(
-    r"""\b(user|session)[ _-]?id\b[\\"']*\s*[:=]\s*"""
-    r"""(?:\\*"([^"\\]*)|'([^']*)|([^\s"',;&}\])]+))""",
+_DEEPEST = 8  # JSON in JSON in base64 is three
+_KEY = re.compile(
+    r"""\b(user|session)[ _-]?id\b["']*\s*[:=]\s*"""
+    r"""(?:"((?:[^"\\]|\\.)*)|'([^']*)|([^\s"',;&}\])\\]+))""",
     re.IGNORECASE,
 )
+_NOT_NAMES = frozenset({"", "null", "true", "false"})
+_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_MEANT = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+# What may be JSON in base64: that begins so.
+_BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])[eW][A-Za-z0-9+/_-]{10,}")
+_STANDARD = str.maketrans("-_", "+/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +71,30 @@ class DeadLetter:
     ) -> "DeadLetter":
         """A letter with an id: always the same one for the same position of the same source."""
         new = f"{at:012x}{secrets.token_hex(4)}"
-        letter_id = new if position is None else id_of_place(source, position)
+        letter_id = new if position is None else _id_of_place(source, position)
         return cls(letter_id, source, position, dataset_group, at, code, message, field, raw)
+
+    @property
+    def event_id(self) -> str:
+        """The id of an event of it without one of its own, always the same.
+
+        Of a stream's record it is the one that the stream's consumer gives: should that take it
+        after all, it is stored once.
+        """
+        if self.position is None:
+            return self.letter_id
+        stream = self.source.rpartition("/")[2]
+        return f"{stream}/{self.position}"
+
+    def part(self, number: int, raw: bytes) -> "DeadLetter":
+        """A letter of its own for one of several events in it."""
+        return replace(
+            self,
+            letter_id=f"{self.letter_id}-{number}",
+            position=None if self.position is None else f"{self.position}/{number}",
+            raw=raw,
+            mended=None,
+        )
 
     @property
     def newest(self) -> bytes:
@@ -75,11 +102,7 @@ class DeadLetter:
         return self.raw if self.mended is None else self.mended
 
 
-def id_of_place(source: str, position: str) -> str:
-    """The id of what stands at a place of a stream: of an event without its own, and of a letter.
-
-    So a record that is taken after all, however that came about, is stored once.
-    """
+def _id_of_place(source: str, position: str) -> str:
     place = f"{source} {position}".encode("utf-8", "surrogatepass")
     return blake2b(place, digest_size=10).hexdigest()
 
@@ -92,84 +115,74 @@ def visitors_in(*texts: bytes | None) -> frozenset[str]:
 def names_in(*texts: bytes | None) -> set[tuple[str, str]]:
     """The users and sessions that the texts name, as far as that can be seen: kind and id.
 
-    Looks into JSON, JSON in JSON, and base64; in what is neither, behind `userId` and its like.
+    They stand behind `userId` and its like, in JSON or in anything else.
     """
-    found = set()
-    for data in texts:
-        for key, value in _pieces(data or b"", 0):
-            if key is None:
-                matches = _IN_TEXT.finditer(str(value))
-                found |= {
-                    (_KINDS[f"{one[1].lower()}id"], _name(one[2] or one[3] or one[4] or ""))
-                    for one in matches
-                }
-            elif kind := _KINDS.get(key.translate(_SEPARATORS).lower()):
-                found.add((kind, _name(value)))
-    return found
+    matches = (one for data in texts for text in _texts(data or b"") for one in _KEY.finditer(text))
+    found = ((one[1].lower(), _value(one)) for one in matches)
+    return {(kind, name) for kind, name in found if name not in _NOT_NAMES}
 
 
 class Mentions:
     """Finds out whether one of some names stands in a text as a word, wherever that is."""
 
     def __init__(self, names: Collection[str]) -> None:
-        either = "|".join(re.escape(one) for one in sorted(names, key=len, reverse=True))
-        self._named = (
-            re.compile(rf"(?<![\w@-])(?<!\w\.)(?:{either})(?![\w@-]|\.\w)") if names else None
-        )
+        self._names = tuple(names)
+        either = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+        self._words = re.compile(rf"(?<![\w@-])(?<!\w\.)(?:{either})(?![\w@-]|\.\w)")
 
     def among(self, *texts: bytes | None) -> bool:
         """Whether any of the texts has one of them."""
-        named = self._named
-        if named is None:
-            return False
-        pieces = (value for data in texts for _, value in _pieces(data or b"", 0))
-        return any(named.search(str(value)) for value in pieces)
+        return any(
+            self._words.search(text) is not None
+            for data in texts
+            for text in _texts(data or b"")
+            if any(name in text for name in self._names)
+        )
 
 
-def _pieces(data: bytes, depth: int) -> Iterator[tuple[str | None, str | int | float]]:
-    """What a text consists of: the values in it with their keys, or all of it without one."""
-    text = data.decode("utf-8", "backslashreplace")
-    try:
-        yield from _of_value("", json.loads(text), depth)
-    except (ValueError, RecursionError):
-        plain = _from_base64(text)
-        if plain is None or depth > _DEEPEST:
-            yield None, text
-        else:
-            yield from _pieces(plain, depth + 1)
+def _texts(data: bytes) -> Iterator[str]:
+    """The text, and those in it: without escapes, as JSON in JSON has them, and in base64.
+
+    It is read as text alone: nobody can make this slow by what they send.
+    """
+    waiting = [(data.decode("utf-8", "replace"), 0)]
+    while waiting:
+        text, depth = waiting.pop()
+        yield text
+        if depth == _DEEPEST:
+            continue
+        waiting += [(plain, depth + 1) for one in _BASE64.findall(text) if (plain := _plain(one))]
+        if "\\" in text:
+            waiting.append((_ESCAPE.sub(_unescaped, text), depth + 1))
 
 
-def _of_value(
-    key: str, value: object, depth: int
-) -> Iterator[tuple[str | None, str | int | float]]:
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield "", name
-            yield from _of_value(name, inner, depth)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _of_value("", inner, depth)
-    elif isinstance(value, str | int | float):
-        yield key, value
-        if isinstance(value, str) and depth <= _DEEPEST and _may_hold(value):
-            yield from _pieces(value.encode("utf-8", "surrogatepass"), depth + 1)
-
-
-def _may_hold(text: str) -> bool:
-    return text.lstrip()[:1] in {"{", "["} or _from_base64(text) is not None
-
-
-def _from_base64(text: str) -> bytes | None:
+def _plain(text: str) -> str | None:
     """What the text means in base64, if that may be JSON."""
+    whole = text[: len(text) // 4 * 4 + 4].translate(_STANDARD)
     try:
-        plain = base64.b64decode(text.strip(), validate=True)
-    except (ValueError, binascii.Error):
-        return None
-    return plain if plain.lstrip()[:1] in {b"{", b"["} else None
+        plain = base64.b64decode(whole + "=" * (-len(whole) % 4))
+    except binascii.Error:  # cut in the middle of a byte
+        plain = base64.b64decode(whole[: len(whole) // 4 * 4])
+    return plain.decode("utf-8", "replace") if plain[:1] in {b"{", b"["} else None
 
 
-def _name(value: str | float) -> str:
+def _unescaped(match: re.Match[str]) -> str:
+    sign = match[1]
+    return chr(int(sign[1:], 16)) if len(sign) == 5 else _MEANT.get(sign, sign)
+
+
+def _value(match: re.Match[str]) -> str:
+    """The name behind a key, as an event with it would have it."""
+    quoted = match[2] if match[2] is not None else match[3]
+    value: object = quoted
+    if quoted is None:
+        value = match[4]
+        with suppress(ValueError, RecursionError):
+            value = json.loads(match[4])
+    elif "\\" in quoted:
+        with suppress(ValueError):
+            value = json.loads(f'"{quoted}"')
     try:
         return parse_id(value, "")
     except InvalidInput:
-        return str(value)
+        return str(quoted if quoted is not None else match[4])

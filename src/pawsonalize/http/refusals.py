@@ -1,6 +1,7 @@
 """What becomes of events that are refused: they are counted, and kept as dead letters."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from starlette.requests import Request
 
@@ -66,16 +67,15 @@ async def refused_call(
 
 async def _keep(request: Request, letters: Sequence[DeadLetter]) -> None:
     services: Services = request.app.state.services
-    if services.refusals is not None:
-        await services.refusals.keep([one for one in letters if _may_keep(request, one)])
+    if letters and services.refusals is not None:
+        caller = caller_of(request)
+        may_keep = partial(_speaks_of, caller.user_id) if caller.is_page else None
+        await services.refusals.keep(letters, may_keep)
 
 
-def _may_keep(request: Request, letter: DeadLetter) -> bool:
-    """Whether it may be taken once it is mended: a page may speak of its own visitor alone.
+def _speaks_of(user_id: str | None, letter: DeadLetter) -> bool:
+    """Whether a letter names no other user: of others a page may not speak, mended or not.
 
     Nobody asks for a visitor's token when a letter is replayed.
     """
-    caller = caller_of(request)
-    if not caller.is_page:
-        return True
-    return all(name == caller.user_id for kind, name in names_in(letter.raw) if kind == USER)
+    return all(name == user_id for kind, name in names_in(letter.raw) if kind == USER)

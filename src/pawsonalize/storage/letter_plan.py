@@ -28,13 +28,13 @@ class LetterPlan:
         self._database = database
 
     def plan(self, key_of: Callable[[int, str], str], letters: int, most_bytes: int) -> bool:
-        """Plan the oldest new letters, at most so many and about so many bytes in an object.
+        """Plan some new letters, at most so many, and about so many bytes in an object.
 
         `key_of` names the object of a moment and a mark that no other object has; letters of equal
         keys for an equal mark share one. Returns whether there were any.
         """
         columns = (_COLUMNS.letter_id, _COLUMNS.at, func.length(_COLUMNS.raw))
-        new = select(*columns).where(_NEW).order_by(_COLUMNS.at, _COLUMNS.letter_id).limit(letters)
+        new = select(*columns).where(_NEW).limit(letters)  # in no order: that takes long of many
         with self._database.writing() as connection:
             rows = connection.execute(new).all()
             mark, size = secrets.token_hex(8), 0

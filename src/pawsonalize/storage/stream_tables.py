@@ -1,6 +1,6 @@
 """The tables of what comes from streams, and of what could not be taken; see also `tables.py`."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, LargeBinary, Table, Text
 
 from pawsonalize.storage.tables import metadata
 
@@ -41,8 +41,9 @@ dead_letters = Table(
     Column("visitors", LargeBinary, nullable=False),
     # The archive's object that it is to be in, and when it was written.
     Column("archived_in", Text),
-    Column("archived_at", BigInteger, index=True),
+    Column("archived_at", BigInteger),
 )
+Index("dead_letters_to_archive", dead_letters.c.archived_at, dead_letters.c.archived_in)
 
 # How the events of a span of offsets came in, packed; deleted once they are in the archive.
 raw_events = Table(

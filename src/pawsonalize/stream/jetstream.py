@@ -128,18 +128,15 @@ class JetStream:
                 self._leave(shard)
                 self._leases.hand_over(shard)
         subjects = info.config.subjects or [">"]
-        self._leases.look(dict.fromkeys(subjects, ()), self.lag())
+        # Noted at once, so that it stays this moment's; subjects that are added later are read from
+        # their beginning.
+        start = str(info.state.last_seq) if self._start == "latest" else None
+        self._leases.look(dict.fromkeys(subjects, ()), self.lag(), start)
         for shard in self._places.keys() - self._leases.held.keys():
             self._leave(shard)
         for shard, row in self._leases.held.items():
             if shard not in self._places:
-                self._places[shard] = self._begin(shard, row.position, info)
-
-    def _begin(self, shard: str, position: str | None, info: "StreamInfo") -> _Place:
-        if position is None and self._start == "latest":
-            position = str(info.state.last_seq)  # noted, so that it stays this moment's
-            self._leases.note(shard, position)
-        return _Place(None if position is None else int(position))
+                self._places[shard] = _Place(None if row.position is None else int(row.position))
 
     def _leave(self, shard: str) -> None:
         place = self._places.pop(shard, None)
@@ -233,6 +230,8 @@ class JetStream:
         shown, read = self._address.shown, place.read
         _LOG.warning("stream_begins_anew", stream=shown, shard=shard, read=read, newest=newest)
         place.read, place.ahead_since = 0, None
+        place.unstored.clear()
+        self._leases.note(shard, "0")
         return False
 
     def _tell_lost(self, shard: str, place: _Place, info: "StreamInfo") -> None:

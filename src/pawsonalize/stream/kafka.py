@@ -146,8 +146,9 @@ class KafkaStream:
         records: list[Record] = []
         first = self._consumer.poll(wait)
         if first is not None:
-            # One waits for a record, and takes what came with it without waiting again.
-            for message in [first, *self._consumer.consume(max(1, limit - 1), 0)]:
+            self._take(first, records)
+        if first is not None and limit > 1:  # what came with it, without waiting again
+            for message in self._consumer.consume(limit - 1, 0):
                 self._take(message, records)
         if records:
             self._kafka.trouble = None
@@ -211,9 +212,6 @@ class KafkaStream:
         try:
             for partition in partitions:
                 first = self._first(partition)
-                there = make(self._topic, partition, first)
-                # Stored at once, so that `latest` stays this moment's.
-                self._consumer.commit(offsets=[there], asynchronous=False)
                 self._places[partition].next = first
                 self._places[partition].is_started = True
             # To seek works only where something is read already.
@@ -248,7 +246,21 @@ class KafkaStream:
             at = make(self._topic, partition, self._start)
             found = self._consumer.offsets_for_times([at], _API_SECONDS)[0].offset
             return found if found >= 0 else newest
-        return newest if self._start == "latest" else oldest
+        return self._latest(partition) if self._start == "latest" else oldest
+
+    def _latest(self, partition: int) -> int:
+        """Where a partition ends, if the group has read none; others were added, and are new."""
+        make = self._kafka.library.TopicPartition
+        topic = self._consumer.list_topics(self._topic, _API_SECONDS).topics[self._topic]
+        parts = {one: make(self._topic, one) for one in topic.partitions}
+        stored = self._consumer.committed(list(parts.values()), _API_SECONDS)
+        if any(one.offset >= 0 for one in stored):
+            oldest, _ = self._consumer.get_watermark_offsets(parts[partition], _API_SECONDS)
+            return oldest
+        for part in parts.values():
+            _, part.offset = self._consumer.get_watermark_offsets(part, _API_SECONDS)
+        self._consumer.commit(offsets=list(parts.values()), asynchronous=False)
+        return int(parts[partition].offset)
 
     def _from(self, place: _Place) -> int:
         stored: int = self._kafka.library.OFFSET_STORED

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import random
 import threading
+import time
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -112,7 +113,10 @@ class NatsLink:
     async def _connect(self) -> "Client":
         reason = "no server is named"
         servers = self._address.host.split(",")
+        begun = time.monotonic()
         for server in random.sample(servers, len(servers)):
+            if time.monotonic() - begun > _CONNECT_SECONDS:
+                break  # the next call may try the others
             try:
                 self._told = ""
                 return await self._to(server)

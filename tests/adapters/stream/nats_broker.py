@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -17,6 +18,7 @@ from typing import Any, TypeVar
 import pytest
 from nats.js import JetStreamContext
 
+from pawsonalize.domain.errors import StreamUnavailable
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.stream_shards import ShardTable
 from pawsonalize.stream.address import StreamAddress
@@ -31,18 +33,23 @@ server_name: n{n}
 listen: 127.0.0.1:{port}
 http: 127.0.0.1:{health}
 jetstream {{ store_dir: "{folder}", sync_interval: always }}
-cluster {{ name: test, listen: 127.0.0.1:{route}, routes: [{routes}] }}
+cluster {{ name: test, listen: 127.0.0.1:{route}, pool_size: -1, routes: [{routes}] }}
 """
 
 _T = TypeVar("_T")
 
 
 def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
+    """Ports that no outgoing connection takes meanwhile, as systems give those higher ones."""
+    found: list[int] = []
+    while len(found) < count:
+        port = random.randrange(10_000, 32_000)
+        if port in found:
+            continue
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            found.append(port)
+    return found
 
 
 class NatsCluster:
@@ -59,7 +66,9 @@ class NatsCluster:
                 health=self._health[n],
                 folder=folder / f"n{n}",
                 route=routes[n],
-                routes=", ".join(f"nats://127.0.0.1:{port}" for port in routes),
+                routes=", ".join(
+                    f"nats://127.0.0.1:{port}" for port in routes if port != routes[n]
+                ),
             )
             (folder / f"n{n}.conf").write_text(text)
         self._running: dict[int, subprocess.Popen[bytes]] = {}
@@ -94,11 +103,30 @@ class NatsCluster:
             os.kill(self._running[n].pid, signal.SIGCONT)
 
     def wait_until_healthy(self) -> None:
-        until = time.monotonic() + 60
-        for n in range(3):
-            while not self._is_healthy(n):
-                assert time.monotonic() < until, f"node {n} of NATS does not come up"
+        """Wait for all nodes; those that do not come up are started again, as by a supervisor."""
+        for _ in range(6):
+            until = time.monotonic() + 20
+            while time.monotonic() < until:
+                if all(map(self._is_healthy, range(3))):
+                    return
                 time.sleep(0.05)
+            self.stop()
+            self.start()
+        pytest.fail("the nodes of NATS do not come up")
+
+    def is_formed(self) -> bool:
+        """Whether all nodes take part: at times one that starts is not known to the others."""
+        if not self._running:
+            return False
+        address = StreamAddress.parse(f"nats://{self.hosts}/FORMED?replicas=3&partitions=1")
+        producer = JetStreamProducer(address, create=True)
+        try:
+            producer.put([])
+        except StreamUnavailable:
+            return False
+        finally:
+            producer.close()
+        return True
 
     def _is_healthy(self, n: int) -> bool:
         try:
@@ -122,8 +150,10 @@ def nats_cluster(folder: Path) -> Iterator[NatsCluster]:
         pytest.skip("no nats-server here (Debian's package of that name has it)")
     cluster = NatsCluster(folder)
     try:
-        cluster.start()
-        cluster.wait_until_healthy()
+        while not cluster.is_formed():
+            cluster.stop()
+            cluster.start()
+            cluster.wait_until_healthy()
         yield cluster
     finally:
         cluster.close()

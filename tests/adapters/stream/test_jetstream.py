@@ -1,16 +1,20 @@
 """What is NATS JetStream's own; see test_conformance.py for what every adapter promises."""
 
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import pytest
+import trustme
 from nats.js import JetStreamContext
 from structlog.testing import capture_logs
 
-from pawsonalize.domain.errors import InvalidInput, PawsonalizeError
+from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
 from pawsonalize.domain.times import iso
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.stream_shards import ShardTable
@@ -61,6 +65,20 @@ def test_latest_stays_the_moment_in_which_a_shard_was_first_read(
     stream_of.put([Outgoing(f"user-{n}", b"late") for n in range(10)])
     second = stream_of.consumer("two", database, "?from=latest")
     assert _read(second, 10) == [b"late"] * 10
+
+
+def test_a_subject_that_is_added_is_read_from_its_beginning(
+    stream_of: NatsBroker, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jetstream, "_INFO_SECONDS", 0.2)
+    stream = stream_of.consumer("one", database, "?from=latest")
+    _settled(stream)
+    config = stream_of.admin(lambda context: context.stream_info(stream_of.name)).config
+    added = f"{stream_of.name}.more"
+    wider = config.evolve(subjects=[*(config.subjects or []), added])
+    stream_of.admin(lambda context: context.update_stream(wider))
+    stream_of.admin(lambda context: context.publish(added, b"user 0"))
+    assert _read(stream, 1) == [b"user 0"]
 
 
 def test_a_moment_is_where_to_begin(stream_of: NatsBroker, database: Database) -> None:
@@ -135,6 +153,20 @@ def test_no_more_than_about_the_limit_is_fetched_ahead(
     assert sum(one.num_ack_pending or 0 for one in consumers) <= 60
 
 
+def test_records_of_many_bytes_are_fetched_few_at_a_time(
+    stream_of: NatsBroker, database: Database
+) -> None:
+    large = [b"%d" % n + b"x" * 900_000 for n in range(12)]
+    stream_of.put([Outgoing("user", data) for data in large])
+    stream = stream_of.consumer("one", database)
+    until(lambda: bool(read(stream, 1)), lambda: None)
+    read(stream, 1)
+    consumers = stream_of.admin(lambda context: context.consumers_info(stream_of.name))
+    assert sum(one.num_ack_pending or 0 for one in consumers) <= 6
+    stream.close()
+    assert _read(stream_of.consumer("two", database), 12) == large
+
+
 def test_servers_are_left_no_consumer_of_a_stream_that_was_closed(
     stream_of: NatsBroker, database: Database
 ) -> None:
@@ -202,36 +234,64 @@ def test_a_stream_that_forgets_what_was_read_is_refused(
     stream.close()
 
 
+@contextmanager
+def _server(folder: Path, settings: str) -> Iterator[str]:
+    """The host and port of a server of a test's own."""
+    if shutil.which("nats-server") is None:
+        pytest.skip("no nats-server here")
+    (port,) = free_ports(1)
+    conf = folder / "nats.conf"
+    conf.write_text(
+        f'listen: 127.0.0.1:{port}\njetstream {{ store_dir: "{folder}" }}\n{settings}\n'
+    )
+    with subprocess.Popen(("nats-server", "-c", str(conf), "-l", str(folder / "log"))) as server:
+        try:
+            until(lambda: _listens(port), lambda: None)
+            yield f"127.0.0.1:{port}"
+        finally:
+            server.kill()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The host of a server that wants a login; `reader` may do next to nothing."""
-    if shutil.which("nats-server") is None:
-        pytest.skip("no nats-server here")
-    folder = tmp_path_factory.mktemp("guarded")
-    (port,) = free_ports(1)
-    (folder / "conf").write_text(
-        f'listen: 127.0.0.1:{port}\njetstream {{ store_dir: "{folder}" }}\n'
+    settings = (
         "authorization { users: [ {user: root, password: pass-word},"
         ' {user: reader, password: pass-word, permissions: {publish: ["nothing"]}} ] }'
     )
-    command = ("nats-server", "-c", str(folder / "conf"), "-l", str(folder / "log"))
-    server = subprocess.Popen(command)
-    producer = JetStreamProducer(
-        StreamAddress.parse(f"nats://root:pass-word@127.0.0.1:{port}/THERE"), create=True
-    )
-    until(lambda: _takes(producer), lambda: None)
-    producer.close()
-    yield f"127.0.0.1:{port}"
-    server.kill()
-    server.wait()
+    with _server(tmp_path_factory.mktemp("guarded"), settings) as host:
+        address = StreamAddress.parse(f"nats://root:pass-word@{host}/THERE")
+        producer = JetStreamProducer(address, create=True)
+        producer.put([])
+        producer.close()
+        yield host
 
 
-def _takes(producer: JetStreamProducer) -> bool:
-    try:
-        producer.put([Outgoing("user", b"")])
-    except PawsonalizeError:
-        return False
-    return True
+def test_a_server_that_wants_tls_gets_it(
+    tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    issued = authority.issue_cert("127.0.0.1")
+    issued.private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
+    pem = tmp_path / "server.pem"
+    with _server(tmp_path, f'tls {{ cert_file: "{pem}", key_file: "{pem}" }}') as host:
+        address = StreamAddress.parse(f"nats://{host}/THERE")
+        producer = JetStreamProducer(address, create=True)
+        with pytest.raises(StreamUnavailable, match="certificate verify failed"):
+            producer.put([])
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        producer.put([Outgoing("user", b"safe")])
+        producer.close()
+        leases = ShardLeases(ShardTable(database, "THERE"), "one", moment)
+        stream = JetStream(address, leases, moment)
+        assert _read(stream, 1) == [b"safe"]
+        stream.close()
 
 
 @pytest.mark.parametrize(

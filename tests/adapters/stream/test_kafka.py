@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 from structlog.testing import capture_logs
 
 from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
@@ -51,6 +52,16 @@ def test_latest_stays_the_moment_in_which_a_partition_was_first_read(
     topic.put([Outgoing(f"user-{n}", b"late") for n in range(10)])
     second = topic.consumer("two", database, "&from=latest")
     assert _read(second, 10) == [b"late"] * 10
+
+
+def test_a_partition_that_is_new_to_the_group_is_read_from_its_beginning(
+    topic: KafkaBroker, database: Database
+) -> None:
+    topic.put([Outgoing(f"user-{n}", b"there") for n in range(20)])
+    group = Consumer({"bootstrap.servers": topic.cluster.hosts, "group.id": topic.topic})
+    group.commit(offsets=[TopicPartition(topic.topic, 0, 0)], asynchronous=False)
+    group.close()
+    assert _read(topic.consumer("one", database, "&from=latest"), 20) == [b"there"] * 20
 
 
 def test_a_moment_is_where_to_begin(topic: KafkaBroker, database: Database) -> None:

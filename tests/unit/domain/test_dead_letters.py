@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from pawsonalize.domain.dead_letters import DeadLetter, visitors_in
+from pawsonalize.domain.dead_letters import DeadLetter, names_in, visitors_in
 from pawsonalize.domain.erasures import SESSION, USER, visitor_digest
 
 BOTH = {visitor_digest(USER, "u1"), visitor_digest(SESSION, "s1")}
@@ -23,6 +23,9 @@ EVENT = json.dumps({"userId": "u1", "sessionId": "s1", "eventType": 3})
         json.dumps({"Records": [{"kinesis": {"data": base64.b64encode(EVENT.encode()).decode()}}]}),
         base64.b64encode(EVENT.encode()).decode(),
         EVENT[:-1],
+        base64.b64encode(EVENT.encode()).decode()[:-3],
+        json.dumps({"Data": json.dumps({"Data": EVENT})})[:-3],
+        r'{"userId": "\u00751", "sessionId": "s\u0031"}',
         f"{EVENT}\n{EVENT}",
         json.dumps(EVENT)[1:-2],
         "user_id=u1&session_id=s1",
@@ -34,6 +37,14 @@ def test_users_and_sessions_are_found_in_what_cannot_be_read(raw: str) -> None:
     assert visitors_in(raw.encode("utf-8", "surrogatepass")) == BOTH
 
 
+def test_the_sign_before_a_name_does_not_hide_it() -> None:
+    assert names_in(rb'{"userId": "a \"b\""}') >= {(USER, 'a "b"')}
+    assert names_in('{"userId": "\u00e9"}'.encode(), rb'{"userId": "\u00e8"}') == {
+        (USER, "\u00e9"),
+        (USER, "\u00e8"),
+    }
+
+
 def test_numbers_are_ids_as_in_events() -> None:
     expected = {visitor_digest(USER, "7"), visitor_digest(SESSION, "8")}
     assert visitors_in(b'{"userId": 7, "sessionId": 8.0}') == expected
@@ -42,10 +53,10 @@ def test_numbers_are_ids_as_in_events() -> None:
 
 def test_what_names_nobody_is_about_nobody() -> None:
     assert visitors_in(b"") == visitors_in(b"\xff\x00") == visitors_in(b'["userId"]') == set()
-    assert visitors_in(None) == set()
+    assert visitors_in(None, b'{"userId": null, "sessionId": ""}') == set()
 
 
-def test_what_is_nested_too_deeply_to_be_read_is_searched_as_text() -> None:
+def test_what_is_nested_as_deeply_as_can_be_is_searched_too() -> None:
     deep = b"[" * 100_000 + EVENT.encode() + b"]" * 100_000
     assert visitors_in(deep) == BOTH
 

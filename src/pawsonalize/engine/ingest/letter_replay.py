@@ -95,7 +95,7 @@ class LetterReplay:
                     " remove the letter",
                     code="not_found",
                 )
-            parts = unpack(letter.newest, Origin(letter.letter_id))
+            parts = unpack(letter.newest, Origin(letter.event_id))
             if not parts:
                 raise InvalidInput("there are no events in this letter: remove it", field="events")
         except InvalidInput as error:
@@ -105,7 +105,7 @@ class LetterReplay:
             try:
                 events.append(self._event(letter, one))
             except InvalidInput as error:
-                refused.append((_part(letter, one, number), error))
+                refused.append((letter.part(number, bytes(one.raw)), error))
         if refused and not events:  # as a whole it is easier to mend
             return _Read(letter, [], [_refused(letter, refused[0][1])])
         return _Read(letter, events, [_refused(one, error) for one, error in refused])
@@ -120,9 +120,3 @@ class LetterReplay:
 
 def _refused(letter: DeadLetter, error: InvalidInput) -> DeadLetter:
     return replace(letter, code=error.code, message=error.message, field=error.field)
-
-
-def _part(letter: DeadLetter, part: Part, number: int) -> DeadLetter:
-    """A letter of its own for a part of one."""
-    letter_id = f"{letter.letter_id}-{number}"
-    return replace(letter, letter_id=letter_id, raw=bytes(part.raw), mended=None)

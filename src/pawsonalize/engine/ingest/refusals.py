@@ -1,5 +1,6 @@
 """Keeps what /v1/events refused as dead letters, as long as there is room."""
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from pawsonalize.storage.answering import in_time
 
 USUAL_BYTES: Final = 4096
 """So large a letter may be on average."""
+LARGEST: Final = 1024 * 1024
+"""What is larger is not kept, so that nobody can keep us busy with what is no event."""
 
 _MOST_AT_ONCE = 2_000  # that wait to be stored: who sends faster is not kept waiting
 _MEASURED_SECONDS = 10.0
@@ -59,19 +62,30 @@ class Refusals:
         self._room = _Room()
         self._writer = GroupCommit(in_time(self._store), max_waiting=_MOST_AT_ONCE)
 
-    async def keep(self, refused: Sequence[DeadLetter]) -> None:
-        """Keep them, if that is possible. Raises nothing: who sent them knows the reasons."""
-        if not refused:
-            return
-        try:
-            kept = await self._writer.submit(refused)
-        except NotReady:
-            kept = []
-        except PawsonalizeError as error:
-            log.warning("refused events not kept", count=len(refused), reason=error.message)
-            kept = []
-        if lost := len(refused) - sum(kept):
+    async def keep(
+        self, refused: Sequence[DeadLetter], may_keep: Callable[[DeadLetter], bool] | None = None
+    ) -> None:
+        """Keep those that may be kept, if there is room. Raises nothing: senders know the reasons.
+
+        `may_keep` is asked in a thread.
+        """
+        letters = [one for one in refused if len(one.raw) <= LARGEST]
+        lost = len(refused) - len(letters)
+        if letters and may_keep is not None:
+            letters = await asyncio.to_thread(lambda: list(filter(may_keep, letters)))
+        if letters:
+            lost += len(letters) - sum(await self._stored(letters))
+        if lost:
             self._lost(lost)
+
+    async def _stored(self, letters: Sequence[DeadLetter]) -> list[bool]:
+        try:
+            return await self._writer.submit(letters)
+        except NotReady:
+            return []
+        except PawsonalizeError as error:
+            log.warning("refused events not kept", count=len(letters), reason=error.message)
+            return []
 
     def close(self) -> None:
         """Store what waits, and stop."""

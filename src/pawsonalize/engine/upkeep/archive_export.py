@@ -1,8 +1,8 @@
 """Exports the archive as Parquet, one file for each day in which events came in."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, groupby
+from itertools import groupby
 from pathlib import Path
 
 from pawsonalize.archive.parquet import check_parquet, parquet_file
@@ -72,37 +72,27 @@ class ArchiveExport:
             except _ReadAgain:
                 segments, self._done = self._days().get(day, []), before
                 continue
-            if not rows:
-                path.unlink(missing_ok=True)  # of before: who is in it was erased
             return rows
 
     def _write(self, path: Path, segments: Sequence[Segment]) -> int:
         erased = self.reader.archive.erased
         last_noted, written = erased.last_noted(), 0
-        pages = self._pages(segments)
-        first = next(pages, ())
-        if not first:
-            return 0
         with parquet_file(path) as write:
-            for page in chain([first], pages):
-                write(page)
-                written += len(page)
+            for segment in segments:
+                written += write(self._rows(segment))
+                self._done += 1
+                self.on_progress(self._done, self._total)
             if erased.last_noted() != last_noted:
                 raise _ReadAgain
         return written
 
-    def _pages(self, segments: Sequence[Segment]) -> Iterator[Sequence[LoggedEvent]]:
-        for segment in segments:
-            try:
-                rows = self.reader.rows(segment)
-            except NotFound as error:
-                if self.reader.archive.ledger.has(segment):
-                    raise
-                raise _ReadAgain from error
-            if mine := [row for row in rows if self._is_wanted(row)]:
-                yield mine
-            self._done += 1
-            self.on_progress(self._done, self._total)
+    def _rows(self, segment: Segment) -> list[LoggedEvent]:
+        try:
+            return [row for row in self.reader.rows(segment) if self._is_wanted(row)]
+        except NotFound as error:
+            if self.reader.archive.ledger.has(segment):
+                raise
+            raise _ReadAgain from error
 
     def _is_wanted(self, row: LoggedEvent) -> bool:
         group = self.dataset_group

@@ -28,7 +28,7 @@ from pawsonalize.storage.letter_plan import LetterPlan
 
 FOLDER: Final = "errors"
 _KEY = re.compile(rf"{FOLDER}/(\d{{4}}/\d\d/\d\d/\d\d)/letters-[0-9a-f]+\.jsonl\.zst", re.ASCII)
-_LETTERS_PER_OBJECT = 10_000
+_LETTERS_PER_OBJECT = 2_000  # events wait while they are planned
 _BYTES_PER_OBJECT = 16_000_000
 _INDEXED_AT_ONCE = 100
 
@@ -115,9 +115,11 @@ class ArchivedLetters:
 
     def archive_once(self, now: int) -> int:
         """Archive the letters that are new; returns how many were written."""
-        while self.plan.plan(_key_of, _LETTERS_PER_OBJECT, _BYTES_PER_OBJECT):
-            pass
-        return sum(self._write(key, now) for key in self.plan.planned())
+        written = 0
+        while True:
+            written += sum(self._write(key, now) for key in self.plan.planned())
+            if not self.plan.plan(_key_of, _LETTERS_PER_OBJECT, _BYTES_PER_OBJECT):
+                return written
 
     def _write(self, key: str, now: int) -> int:
         letters = self.plan.letters(key)

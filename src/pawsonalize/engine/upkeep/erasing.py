@@ -151,11 +151,10 @@ class Erasing:
 
     def _sweep(self) -> None:
         """Once: clean objects that came back with an older copy of the archive."""
-        if not self._swept and self._steps.archive.erased.through():
-            for trouble in (
-                *self._steps.archive.erase((), self._watch),
-                *self._steps.letters.erase((), (), self._watch),
-            ):
+        erased = self._steps.archive.erased
+        if not self._swept and erased.last_noted() >= 0:
+            events = self._steps.archive.erase((), self._watch) if erased.through() else ()
+            for trouble in (*events, *self._steps.letters.erase((), (), self._watch)):
                 log.warning("damaged", object=trouble.place)
         self._swept = True
 

@@ -7,7 +7,7 @@ import pytest
 from pawsonalize.domain.dead_letters import HTTP, DeadLetter
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.engine.ingest.dead_letters import DeadLetters
-from pawsonalize.engine.ingest.refusals import USUAL_BYTES, Refusals
+from pawsonalize.engine.ingest.refusals import LARGEST, USUAL_BYTES, Refusals
 from pawsonalize.engine.resources.problems import Outbox, Problems
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.dead_letters import DeadLetterTable
@@ -52,6 +52,11 @@ def test_what_fits_is_kept_and_what_does_not_is_counted_and_a_problem(kept: Kept
 
 def test_few_large_ones_fill_it_too(kept: Kept) -> None:
     kept.keep(b"x" * (MOST * USUAL_BYTES), b"y")
+    assert (kept.table.count(), kept.lost) == (1, [1])
+
+
+def test_what_is_huge_is_not_kept(kept: Kept) -> None:
+    kept.keep(b"x" * (LARGEST + 1), b"y")
     assert (kept.table.count(), kept.lost) == (1, [1])
 
 

@@ -46,7 +46,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("letter_id"),
     )
     op.create_index(op.f("ix_dead_letters_at"), "dead_letters", ["at"])
-    op.create_index(op.f("ix_dead_letters_archived_at"), "dead_letters", ["archived_at"])
+    op.create_index("dead_letters_to_archive", "dead_letters", ["archived_at", "archived_in"])
     op.create_table(
         "raw_events",
         sa.Column("first", sa.BigInteger(), autoincrement=False, nullable=False),
