@@ -260,6 +260,25 @@ def test_records_that_the_retention_took_before_they_were_read_are_told(
     assert told == ["records of a stream may be lost: its retention was over"]
 
 
+def test_a_stream_that_was_deleted_and_made_anew_is_read_whole(
+    broker: KinesisBroker, database: Database
+) -> None:
+    broker.put(numbered(40))
+    first = broker.consumer("a", database)
+    take(first, 40)
+    for shard in broker.open_shards():
+        broker.split(shard)
+    until(lambda: _caught_up(first) and len(first.lag()) == 8, lambda: first.read(10, 0.3))
+    first.close()
+    broker.delete_stream()
+    broker.create_stream()
+    broker.put(numbered(40, 100))
+    with capture_logs() as logs:
+        records = take(broker.consumer("b", database), 40)
+    assert sorted(data_of(records)) == sorted(one.data for one in numbered(40, 100))
+    assert {one["log_level"] for one in logs} == {"warning"}
+
+
 # --- what goes wrong -----------------------------------------------------------------------------
 
 
