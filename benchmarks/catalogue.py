@@ -71,6 +71,12 @@ def benchmarks() -> dict[str, Benchmark]:
             (("--requests", "50", "--groups", "50", "--animals", "100", "--archived", "300"),),
             (("--requests", "1000", "--archived", "5000"),),
         ),
+        "streams": Benchmark(
+            "Events from streams, as a share of those by HTTP",
+            (("--events", "500", "--visitors", "0", "--rounds", "1", "--brokers", "kafka"),),
+            (("--events", "20000", "--visitors", "20", "--rounds", "1"),),
+            (("--events", "100000", "--visitors", "100"),),
+        ),
         "freshness": Benchmark(
             "From an acknowledged event to a changed answer",
             (("--visitors", "3", "--workers", "1", "--events", "2000"),),

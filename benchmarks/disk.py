@@ -3,8 +3,9 @@
     python -m benchmarks.disk [--requests 4000] [--groups 500] [--animals 3000] [--json]
 
 A server takes the events and gives the answers, to users and sessions with UUIDs. A row's bytes are
-those of its table with all indexes (SQLite's dbstat), over the rows. The archive is that of a day
-with an event a second, written once a minute, and then compacted.
+those of its table with all indexes (SQLite's dbstat), over the rows. Events as they came in are
+measured in calls of 50, while they wait for the archive. The archive is that of a day with an event
+a second, each also as it came in, written once a minute, and then compacted.
 """
 
 import argparse
@@ -24,6 +25,8 @@ from benchmarks.server import drive, post, serving
 from pawsonalize.app import opened
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.times import DAY, MINUTE
+from pawsonalize.engine.ingest.decoding.payloads import single
+from pawsonalize.engine.ingest.event_form import read_event
 from pawsonalize.engine.upkeep.compaction import Compaction
 from pawsonalize.settings import load_settings
 
@@ -32,6 +35,7 @@ _ANSWERS: dict[str, dict[str, Any]] = {
     "answers of 25 groups": {"limit": 25},
 }
 _BLOCK = 4096
+_BEGIN = 1_750_032_000_000  # midnight
 _MEASURED = """
 SELECT sum(pgsize), (SELECT count(*) FROM {0}) FROM dbstat WHERE aggregate = TRUE
 AND name IN (SELECT name FROM sqlite_schema WHERE tbl_name = '{0}')
@@ -77,6 +81,20 @@ def stored(data_dir: Path, table: str) -> dict[str, Any]:
     return {"rows": rows, "bytes": round(size / rows)}
 
 
+def waiting(data_dir: Path, events: int) -> dict[str, Any]:
+    """What each event takes as it came in, in calls of 50, until it is archived."""
+    pick = random.Random(0)
+    people = [visitor(pick) for _ in range(max(1, events // 10))]
+    with opened(load_settings({"data_dir": data_dir})) as adapters:
+        for start in range(0, events, 50):
+            numbers = range(start, min(events, start + 50))
+            adapters.log.append([_event(n, pick.choice(people), n) for n in numbers])
+    rows = stored(data_dir, "raw_events")
+    return {"kind": "events as they came in, waiting", "rows": events} | {
+        "bytes": round(rows["bytes"] * rows["rows"] / events)
+    }
+
+
 def archived(data_dir: Path, events: int) -> list[dict[str, Any]]:
     """What each of a day's events takes in the archive, before and after compaction."""
     pick = random.Random(0)
@@ -90,7 +108,7 @@ def archived(data_dir: Path, events: int) -> list[dict[str, Any]]:
             archiver.archive_once()
         by_minute = _files(data_dir, events)
         begun = time.perf_counter()
-        Compaction(adapters.ledger, adapters.objects).compact(2 * DAY)
+        Compaction(adapters.ledger, adapters.objects).compact(_BEGIN + 2 * DAY)
         seconds = round(time.perf_counter() - begun, 1)
     compacted = _files(data_dir, events)
     return [
@@ -100,9 +118,8 @@ def archived(data_dir: Path, events: int) -> list[dict[str, Any]]:
 
 
 def _event(number: int, who: dict[str, str], at: int) -> Event:
-    sent = sample_event(number)
-    item = f"2-{sent['animalMetadata']['animal_primary_breed_id']}-2-1"
-    return Event(sent["eventId"], who["userId"], who["sessionId"], "view", item, at, at)
+    sent = {**sample_event(number), **who, "sentAt": _BEGIN + at}
+    return read_event(single(json.dumps(sent).encode()), _BEGIN + at, lambda *_: None)
 
 
 def _files(data_dir: Path, events: int) -> dict[str, Any]:
@@ -125,6 +142,7 @@ def main() -> None:
         folder = Path(name)
         found = served(folder, options.groups, options.animals, options.requests)
         if options.archived:
+            found.append(waiting(folder / "waiting", min(20_000, options.archived)))
             found += archived(folder / "archived", options.archived)
     print(json.dumps({"results": found}, indent=None if options.json else 2))
 

@@ -41,6 +41,7 @@ def event(number: int, *, received: int = T0, **fields: Any) -> Event:
         item_id="2-Beagle-2-3",
         sent_at=T0 - number,
         received_at=received,
+        raw=f'{{"n":{number}}}',
     )
     return replace(plain, **fields)
 
@@ -75,6 +76,10 @@ class World:
         names = [ObjectName.parse(key) for key in self.objects.list()]
         rows = [row for name in names if name for row in decode(name, self.objects.get(name.key))]
         return sorted(rows, key=lambda row: row.offset)
+
+    def raws(self) -> list[str | None]:
+        """How the archived events came in."""
+        return [row.event.raw for row in self.archived()]
 
     def findings(self) -> list[str]:
         return [finding.problem for finding in verify(self.log, self.ledger, self.objects).findings]
@@ -168,6 +173,7 @@ def test_a_crash_at_any_step_neither_loses_nor_doubles_a_row(
         world.log.append([event(n, received=T0 + 2 * HOUR)])
     world.archiver.archive_once()
     assert world.archived() == world.logged()
+    assert world.raws() == [f'{{"n":{n}}}' for n in (*range(11), 20, 21, 22)]
     assert world.findings() == []
 
 
@@ -192,6 +198,8 @@ def test_servers_that_archive_at_once_do_not_harm_each_other(world: World) -> No
     world.archiver.archive_once()
     assert failures == []
     assert world.archived() == world.logged()
+    assert world.raws() == [f'{{"n":{n}}}' for n in range(60)]
+    assert RawEvents(world.database).between(1, 60) == {}
     assert world.findings() == []
 
 

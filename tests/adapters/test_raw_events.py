@@ -10,6 +10,7 @@ from pawsonalize.domain.events import Event, LoggedEvent
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, encode
 from pawsonalize.engine.upkeep.archiver import Archiver
+from pawsonalize.engine.upkeep.compaction import Compaction
 from pawsonalize.engine.upkeep.mending import mend
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasureTable
@@ -170,3 +171,13 @@ def test_a_mended_object_keeps_those_that_can_still_be_read(world: ArchiveWorld)
     assert mend(world.log, world.erased) == [key]
     assert raws_of(world.archived()) == [raw(1).raw, raw(2).raw, None]
     assert world.findings() == []
+
+
+def test_no_more_bytes_are_joined_than_an_object_may_have(world: ArchiveWorld) -> None:
+    world.fill(hours=6)
+    sizes = world.erased.index.sizes
+    most = 2 * max(sizes().values())
+    compaction = Compaction(world.ledger, world.objects, sizes=sizes, bytes_per_object=most)
+    compaction.compact(received(0, 2 * DAY).received_at)
+    assert [segment.rows for segment in world.ledger.segments()] == [6, 6, 6]
+    assert world.archived() == world.logged()

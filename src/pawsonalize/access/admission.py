@@ -144,6 +144,8 @@ class Admission:
 
 def _bearer(headers: Headers) -> str | None:
     given = headers.get("authorization", "")
+    if not given:  # a delivery stream can send its key in no other header
+        return headers.get("x-amz-firehose-access-key")
     return given[len(_BEARER) :].strip() if given[: len(_BEARER)].lower() == _BEARER else None
 
 

@@ -61,7 +61,8 @@ def _deletions(
     )
     yield "delete old dead letters", letters.forget_old
     yield "archive dead letters", adapters.archived_letters.archive_once
-    compaction = Compaction(ledger, objects, stopped=stopped)
+    sizes = adapters.erased_archive.index.sizes
+    compaction = Compaction(ledger, objects, stopped=stopped, sizes=sizes)
     yield "compact the archive", partial(compaction.compact, at_most=_DAYS_AT_ONCE)
     versions = VersionRetention(
         adapters.registry, adapters.versions, adapters.retraining_runs, settings.keep_versions

@@ -92,7 +92,8 @@ def compact(data_dir: DataDir = None) -> None:
     from pawsonalize.engine.upkeep.compaction import Compaction
 
     with opened(load_settings({"data_dir": data_dir})) as adapters:
-        joined = Compaction(adapters.ledger, adapters.objects).compact(clock.now())
+        sizes = adapters.erased_archive.index.sizes
+        joined = Compaction(adapters.ledger, adapters.objects, sizes=sizes).compact(clock.now())
     print(f"{joined:,} objects went into larger ones")
 
 

@@ -13,9 +13,10 @@ from pawsonalize.domain.events import Event
 from pawsonalize.engine.ingest.decoding.payloads import unpack
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.ingest.event_form import EventForm
-from pawsonalize.engine.ingest.events import MAX_EVENTS
+from pawsonalize.engine.ingest.events import MAX_EVENTS, IngestReceipt
 from pawsonalize.http.addressing import read_group
 from pawsonalize.http.callers import caller_of, check_visitor
+from pawsonalize.http.deliveries import delivered, delivery_of
 from pawsonalize.http.errors import ErrorDetail, Rejected, error_of_all
 from pawsonalize.http.json import json_response, read_body, unknown_of
 from pawsonalize.http.metrics import EVENTS
@@ -64,6 +65,17 @@ class RefusedEvents(msgspec.Struct, frozen=True):
 
 async def post_events(request: Request) -> Response:
     """Take events; answers 202 once the good ones are durable, 400 if there are none."""
+    if (delivery := delivery_of(request)) is not None:
+        return await delivered(request, delivery, _taken)
+    receipt = await _taken(request)
+    rejected = [Rejected(one.index, one.code, one.message, one.field) for one in receipt.rejected]
+    if receipt.is_refusal:
+        return json_response(RefusedEvents(error_of_all("event", rejected), rejected), 400)
+    return json_response(EventsReceipt(receipt.accepted, receipt.duplicates, rejected), 202)
+
+
+async def _taken(request: Request, most: int = MAX_EVENTS) -> IngestReceipt:
+    """Take the body's events, if they are not more than `most`."""
     services: Services = request.app.state.services
     received_at = services.now()
     group = await read_group(request)
@@ -72,7 +84,7 @@ async def post_events(request: Request) -> Response:
     check = partial(_check_user, request) if caller_of(request).is_page else None
     try:
         parts = unpack(body, unknown=unknown)
-        receipt = await services.ingest.accept(parts, received_at, group, unknown, check)
+        receipt = await services.ingest.accept(parts, received_at, group, unknown, check, most)
     except InvalidInput as error:
         await refused_call(request, body, group, received_at, error)
         raise
@@ -80,10 +92,7 @@ async def post_events(request: Request) -> Response:
     EVENTS.labels("accepted").inc(receipt.accepted)
     EVENTS.labels("duplicate").inc(receipt.duplicates)
     EVENTS.labels("rejected").inc(len(receipt.rejected))
-    rejected = [Rejected(one.index, one.code, one.message, one.field) for one in receipt.rejected]
-    if receipt.is_refusal:
-        return json_response(RefusedEvents(error_of_all("event", rejected), rejected), 400)
-    return json_response(EventsReceipt(receipt.accepted, receipt.duplicates, rejected), 202)
+    return receipt
 
 
 def _check_user(request: Request, event: Event) -> None:

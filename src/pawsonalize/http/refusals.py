@@ -66,11 +66,13 @@ async def refused_call(
 
 
 async def _keep(request: Request, letters: Sequence[DeadLetter]) -> None:
+    """Keep them; the request then knows of how many nothing is left."""
     services: Services = request.app.state.services
+    request.state.lost = len(letters)
     if letters and services.refusals is not None:
         caller = caller_of(request)
         may_keep = partial(_speaks_of, caller.user_id) if caller.is_page else None
-        await services.refusals.keep(letters, may_keep)
+        request.state.lost = await services.refusals.keep(letters, may_keep)
 
 
 def _speaks_of(user_id: str | None, letter: DeadLetter) -> bool:

@@ -15,7 +15,7 @@ _FORMS = {
 _OPTIONS = {
     "kinesis": frozenset({"region", "endpoint", "from"}),
     "nats": frozenset({"from", "partitions", "replicas"}),
-    "kafka": frozenset({"from", "group", "partitions"}),
+    "kafka": frozenset({"from", "group"}),
 }
 
 

@@ -29,6 +29,7 @@ from pawsonalize.stream.leases import ShardLeases
 from pawsonalize.stream.nats_link import API_SECONDS, NatsLink
 
 if TYPE_CHECKING:
+    from nats.aio.client import Client
     from nats.js.api import StreamInfo
 
 _LOG = structlog.get_logger()
@@ -192,20 +193,21 @@ class JetStream:
         if not closed:
             return []
         info = self._keep(await self._link.found())
+        client = await self._link.client()
         opened = await asyncio.gather(
-            *(self._begin_feed(shard, reading[shard], info) for shard in closed)
+            *(self._begin_feed(client, shard, reading[shard], info) for shard in closed)
         )
         return [error for error in opened if error is not None]
 
     async def _begin_feed(
-        self, shard: str, place: _Place, info: "StreamInfo"
+        self, client: "Client", shard: str, place: _Place, info: "StreamInfo"
     ) -> PawsonalizeError | None:
         place.again = time.monotonic() + _AGAIN_SECONDS
         if self._waits_for_the_rest(shard, place, info.state.last_seq):
             return StreamUnavailable(f"{self._address.shown} has not all that was read from it")
         self._tell_lost(shard, place, info)
         holder, name = self._leases.holder, self._address.name
-        feed = Feed(await self._link.client(), name, shard, holder, self._arrived.set)
+        feed = Feed(client, name, shard, holder, self._arrived.set)
         first = None if place.read is None else place.read + 1
         since = self._start if isinstance(self._start, int) else None
         try:

@@ -157,6 +157,7 @@ class Ingest:
         dataset_group: str = DEFAULT_DATASET_GROUP,
         unknown: UnknownFields | None = None,
         check: EventCheck | None = None,
+        most: int = MAX_EVENTS,
     ) -> IngestReceipt:
         """Store the good events of a call, in that dataset group, and report on the bad ones.
 
@@ -167,9 +168,9 @@ class Ingest:
         """
         if not parts:
             raise InvalidInput("there are no events in this call: send some", field="events")
-        if len(parts) > MAX_EVENTS:
+        if len(parts) > most:
             raise InvalidInput(
-                f"a call takes {MAX_EVENTS} events, not {len(parts)}: split it", field="events"
+                f"a call takes {most} events, not {len(parts)}: split it", field="events"
             )
         if self._reads_are_local:
             events, rejected = self.read(parts, received_at, dataset_group, unknown, check)

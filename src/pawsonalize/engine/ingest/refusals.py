@@ -64,10 +64,10 @@ class Refusals:
 
     async def keep(
         self, refused: Sequence[DeadLetter], may_keep: Callable[[DeadLetter], bool] | None = None
-    ) -> None:
-        """Keep those that may be kept, if there is room. Raises nothing: senders know the reasons.
+    ) -> int:
+        """Keep those that may be kept, if there is room; returns for how many there is none.
 
-        `may_keep` is asked in a thread.
+        Raises nothing: senders know the reasons. `may_keep` is asked in a thread.
         """
         letters = [one for one in refused if len(one.raw) <= LARGEST]
         lost = len(refused) - len(letters)
@@ -77,6 +77,7 @@ class Refusals:
             lost += len(letters) - sum(await self._stored(letters))
         if lost:
             self._lost(lost)
+        return lost
 
     async def _stored(self, letters: Sequence[DeadLetter]) -> list[bool]:
         try:

@@ -5,7 +5,7 @@ it holds, if none of them has changed meanwhile. Only then are they deleted. So 
 ledger names objects that hold each row once, and a replay leaves out what a larger object covers.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby, islice
 
@@ -18,6 +18,8 @@ from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
 
 ROWS_PER_OBJECT = 100_000
 """At most so many events in one object, which are a few MB."""
+BYTES_PER_OBJECT = 24_000_000
+"""At most so many bytes, compressed: sites may send much that this service does not know."""
 
 _STILL_WRITTEN = HOUR  # of a day that is over, some server may be behind
 _LOOKED_AT_AGAIN = DAY  # whoever read an object before it was deleted may have written it again
@@ -32,10 +34,15 @@ class Compaction:
         objects: ObjectStore,
         rows_per_object: int = ROWS_PER_OBJECT,
         stopped: Callable[[], bool] = lambda: False,
+        sizes: Callable[[], Mapping[str, int]] = dict,
+        bytes_per_object: int = BYTES_PER_OBJECT,
     ) -> None:
+        """`sizes` tells the bytes of objects by their keys, as far as they are known."""
         self._ledger = ledger
         self._objects = objects
         self._rows_per_object = rows_per_object
+        self._sizes = sizes
+        self._bytes_per_object = bytes_per_object
         self._stopped = stopped
 
     def compact(self, now: int, at_most: int | None = None) -> int:
@@ -77,20 +84,22 @@ class Compaction:
             is_over = ObjectName(name.key, name.day, 0, 0).ends + _STILL_WRITTEN <= now
             return name.day if is_over else ""
 
+        sizes = self._sizes()
         for day, run in groupby(self._ledger.segments(), day_over):
-            for parts in self._packed(run) if day else ():
+            for parts in self._packed(run, sizes) if day else ():
                 if len(parts) > 1:
                     yield day, parts
 
-    def _packed(self, run: Iterator[Segment]) -> Iterator[list[Segment]]:
+    def _packed(self, run: Iterator[Segment], sizes: Mapping[str, int]) -> Iterator[list[Segment]]:
         parts: list[Segment] = []
-        rows = 0
+        rows = size = 0
         for segment in run:
-            if parts and rows + segment.rows > self._rows_per_object:
-                yield parts
-                parts, rows = [], 0
-            parts.append(segment)
             rows += segment.rows
+            size += sizes.get(segment.key, 0)
+            if parts and (rows > self._rows_per_object or size > self._bytes_per_object):
+                yield parts
+                parts, rows, size = [], segment.rows, sizes.get(segment.key, 0)
+            parts.append(segment)
         yield parts
 
     def _joined(self, day: str, parts: Sequence[Segment], now: int) -> int:
