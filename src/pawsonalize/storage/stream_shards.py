@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import insert_new, upsert
@@ -114,6 +114,12 @@ class ShardTable:
         """Note that the shard is over, and all of it stored; it is nobody's from then on."""
         over = {"is_ended": True, "holder": None, "lag_seconds": None, "lag_messages": None}
         self._hold(shard, holder, over)
+
+    def forget(self, shard: str) -> None:
+        """Forget a shard that was over: one of its name is another one."""
+        this = (_COLUMNS.stream == self._stream, _COLUMNS.shard == shard, _COLUMNS.is_ended)
+        with self._database.writing() as connection:
+            connection.execute(delete(stream_shards).where(*this))
 
     def report(self, holder: str, lags: Iterable[ShardLag], now: int) -> None:
         """Show who reads what, for a stream that assigns its shards itself."""

@@ -27,7 +27,7 @@ _MOST_BYTES = 32 * 1024 * 1024
 """With so many bytes waiting no further call begins; those under way bring up to 10 MiB each."""
 _MOST_RECORDS = 10_000
 """Amazon's limit for one answer."""
-_PATIENCE_SECONDS = 5
+_PATIENCE_SECONDS = 15
 _LIST_SECONDS = 30.0
 _TICK_SECONDS = 0.05
 
@@ -53,6 +53,7 @@ class KinesisStream:
         self._is_listing = False
         self._list_error: PawsonalizeError | None = None
         self._look_now = True
+        self._may_be_another = True
 
     def read(self, limit: int, wait: float) -> Sequence[Record]:
         """See `Stream.read`. Raises only where nothing can be had from any shard."""
@@ -126,6 +127,9 @@ class KinesisStream:
         self._calls.start(self._client.shards, then)
 
     def _listed(self, listed: ShardList) -> None:
+        if self._may_be_another:
+            self._forget_namesakes(listed)
+            self._may_be_another = False
         self._parents = listed.parents
         self._list_error = None
         self._list_due = 0.0 if self._ended else self._steady() + _LIST_SECONDS
@@ -144,6 +148,18 @@ class KinesisStream:
         self._list_due = self._steady() + 1
         if error.trouble not in (FailureKind.BUSY, FailureKind.AWAY):
             self._list_error = error.error
+            self._may_be_another = True
+
+    def _forget_namesakes(self, listed: ShardList) -> None:
+        """Forget what is over and yet open: the stream was deleted, and made anew by its name."""
+        for row in self._leases.table.all():
+            begin = listed.begins.get(row.shard)
+            if begin is None or not row.is_ended:
+                continue
+            if row.position is None or not row.position.isdigit() or int(row.position) < begin:
+                told = "a stream was made anew: a shard of its is read from the beginning"
+                log.warning(told, stream=self._stream, shard=row.shard)
+                self._leases.table.forget(row.shard)
 
     def _tend(self) -> None:
         """Keep our leases, and read exactly what we hold."""

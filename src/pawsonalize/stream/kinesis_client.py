@@ -19,6 +19,8 @@ class ShardList:
 
     parents: Mapping[str, Sequence[str]]
     """Of each shard."""
+    begins: Mapping[str, int]
+    """The first sequence number of each shard that is open."""
     at: int | None
     """In milliseconds since 1970."""
 
@@ -66,6 +68,7 @@ class KinesisClient:
         """All shards that the stream still has, closed ones as well."""
         page: dict[str, Any] = {"StreamName": self._name}
         parents: dict[str, Sequence[str]] = {}
+        begins: dict[str, int] = {}
         at = None
         while page:
             answer = self._call(self._client.list_shards, MaxResults=_SHARDS_AT_ONCE, **page)
@@ -73,8 +76,11 @@ class KinesisClient:
             for shard in answer["Shards"]:
                 both = (shard.get("ParentShardId"), shard.get("AdjacentParentShardId"))
                 parents[shard["ShardId"]] = tuple(filter(None, both))
+                span = shard["SequenceNumberRange"]
+                if "EndingSequenceNumber" not in span:
+                    begins[shard["ShardId"]] = int(span["StartingSequenceNumber"])
             page = {"NextToken": answer["NextToken"]} if answer.get("NextToken") else {}
-        return ShardList(parents, at)
+        return ShardList(parents, begins, at)
 
     def iterator(self, shard: str, kind: str, **place: object) -> str:
         """Where to begin to read a shard."""

@@ -20,6 +20,8 @@ _CALLS, _CALLS_SECONDS = 5, 1.05
 """Amazon's limit for a shard is five in a second; some may be late on their way."""
 _LEAST_PAUSE, _LONGEST_PAUSE = 0.25, 10.0
 """After a first failure, and at most; in seconds."""
+_SLOW_SECONDS = 2.0
+"""After so long without an answer nobody knows how far behind we are."""
 _MOMENT = "@"
 """A position that begins with it is a moment, in milliseconds since 1970."""
 
@@ -167,7 +169,8 @@ class ShardReader:
         """How far behind we are. Kinesis tells no number; at a shard's end we know it."""
         if self.behind is None:
             return ShardLag(self.shard, max(now - self.answered, 0.001))
-        if self.failure is not None:
+        hangs = self.is_calling and now - self._calls[-1] > _SLOW_SECONDS
+        if self.failure is not None or hangs:
             return ShardLag(self.shard, self.behind + now - self.answered)
         waiting = len(self._waiting) + len(self._unstored)
         return ShardLag(self.shard, self.behind, None if self.behind else waiting)

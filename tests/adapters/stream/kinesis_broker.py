@@ -35,8 +35,7 @@ class KinesisBroker:
         self.name = f"events-{token_hex(4)}"
         self.url = self._at(self.proxy.url)
         self.admin = self._server.client()
-        self.admin.create_stream(StreamName=self.name, ShardCount=shards)
-        self.wait()
+        self.create_stream(shards)
         self._open = ExitStack()
         self._producer = self.producer(self._at(self._server.url))
         self.reshard: Callable[[], None] | None = self._reshard
@@ -75,6 +74,11 @@ class KinesisBroker:
         with suppress(self.admin.exceptions.ResourceNotFoundException):
             self.admin.delete_stream(StreamName=self.name)
         self.admin.close()
+
+    def create_stream(self, shards: int = 4) -> None:
+        """Make it, and wait until it is ready."""
+        self.admin.create_stream(StreamName=self.name, ShardCount=shards)
+        self.wait()
 
     def delete_stream(self) -> None:
         """Delete it, and wait until it is gone."""

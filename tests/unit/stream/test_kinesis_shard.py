@@ -111,6 +111,13 @@ def test_the_lag_grows_while_nobody_answers(reader: ShardReader) -> None:
     assert reader.lag(107) == ShardLag("shard", 9.0)
 
 
+def test_the_lag_grows_while_a_call_hangs(reader: ShardReader) -> None:
+    took(reader, 100)
+    reader.call(CLIENT, 10, 101)
+    assert reader.lag(102) == ShardLag("shard", 0.0, 0)
+    assert reader.lag(104) == ShardLag("shard", 4.0)
+
+
 def test_at_a_shards_end_the_lag_is_what_was_read_and_is_not_stored(reader: ShardReader) -> None:
     took(reader, 100, 1, 2)
     next(reader.hand_on(1))
