@@ -17,6 +17,8 @@ from pawsonalize.engine.ingest.decoding.payloads import single
 from pawsonalize.stream.base import Outgoing, Producer
 
 _BATCH = 50
+_STREAM_BATCH = 1_000  # one call to a broker has many users, and each of them once
+_PARTS_OF_A_SECOND = 5
 _TRIES = 8
 _LONGEST_PAUSE = 10.0
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
@@ -55,7 +57,7 @@ class Sent:
 
 
 class Sender:
-    """Sends in batches of 50, not faster than `rate` events a second; 0: as fast as it goes."""
+    """Sends in batches, not faster than `rate` events a second; 0: as fast as it goes."""
 
     def __init__(self, url: str, *, key: str = "", rate: float = 0, create: bool = False) -> None:
         self.sent = Sent()
@@ -64,11 +66,13 @@ class Sender:
         self._to: Producer = (
             _Service(url, key, self.sent) if is_service else open_producer(url, create=create)
         )
+        most = _BATCH if is_service else _STREAM_BATCH
+        self._batch = min(most, max(1, int(rate / _PARTS_OF_A_SECOND))) if rate else most
 
     def send(self, lines: Iterable[bytes]) -> Iterator[int]:
         """Send the lines; yields how many were sent so far, after each batch."""
         began = time.monotonic()
-        for batch in _batches(lines):
+        for batch in _batches(lines, self._batch):
             self._to.put(batch)
             self.sent.events += len(batch)
             yield self.sent.events
@@ -81,12 +85,12 @@ class Sender:
         self._to.close()
 
 
-def _batches(lines: Iterable[bytes]) -> Iterator[list[Outgoing]]:
+def _batches(lines: Iterable[bytes], size: int) -> Iterator[list[Outgoing]]:
     batch: list[Outgoing] = []
     for line in lines:
         if line.strip():
             batch.append(outgoing(line.strip()))
-        if len(batch) == _BATCH:
+        if len(batch) == size:
             yield batch
             batch = []
     if batch:
