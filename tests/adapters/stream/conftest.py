@@ -1,6 +1,5 @@
 """A broker of each kind, with a fresh stream."""
 
-import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 from pawsonalize.storage.database import Database
 from tests.adapters.stream.broker import Broker
 from tests.adapters.stream.kafka_broker import KafkaBroker, MockKafka, kafka_cluster
+from tests.adapters.stream.kinesis_broker import KinesisBroker
 from tests.adapters.stream.nats_broker import NatsBroker, NatsCluster, nats_cluster
 
 
@@ -39,11 +39,7 @@ def _made(request: pytest.FixtureRequest) -> Broker:
         return NatsBroker(request.getfixturevalue("nats"))
     if request.param == "kafka":
         return KafkaBroker(request.getfixturevalue("kafka"))
-    name = "tests.adapters.stream.kinesis_broker"
-    if importlib.util.find_spec(name) is None:
-        pytest.skip("no broker for Kinesis yet")
-    made: Broker = importlib.import_module(name).KinesisBroker()
-    return made
+    return KinesisBroker()
 
 
 @pytest.fixture

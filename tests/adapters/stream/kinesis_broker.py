@@ -14,15 +14,8 @@ from pawsonalize.stream.base import Outgoing
 from pawsonalize.stream.kinesis import KinesisStream
 from pawsonalize.stream.kinesis_producer import KinesisProducer
 from pawsonalize.stream.leases import ShardLeases
+from tests.adapters.stream.broker import LEASE, PAUSE, moment
 from tests.adapters.stream.kinesis_server import kinesis_server, logged_in
-
-LEASE = 1.5
-PAUSE = 0.2
-
-
-def moment() -> int:
-    """Now, in milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 class KinesisBroker:

@@ -13,7 +13,8 @@ import pytest
 from pawsonalize.domain.errors import StreamUnavailable
 from pawsonalize.storage.database import Database
 from pawsonalize.stream.base import Stream
-from tests.adapters.stream.kinesis_broker import LEASE, KinesisBroker
+from tests.adapters.stream.broker import LEASE
+from tests.adapters.stream.kinesis_broker import KinesisBroker
 from tests.adapters.stream.kinesis_server import Answer
 from tests.adapters.stream.storing import Storing, Writer
 

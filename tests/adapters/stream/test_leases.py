@@ -1,7 +1,7 @@
 """Consumers that come and go share a stream's shards, by the table alone."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -56,6 +56,14 @@ class Group:
     def readers(self) -> list[str]:
         """Who believes to read what: a shard twice is one that two read."""
         return sorted(shard for member in self.members.values() for shard in member.held)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """Of each kind: here the tables are what is tried."""
+    database = Database(database_url)
+    yield database
+    database.close()
 
 
 @pytest.fixture
