@@ -4,7 +4,8 @@
 
 The rate is that of a `pawsonalize consume` which finds the events waiting, from its first batch to
 its last, as a share of what the service stores of the same events by HTTP in batches of 50, in
-turn. Freshness is the time from putting a view into the stream until the visitor's answer has
+turn. kinesis-local is slow: what boto3 alone reads of it, one shard after the other, storing
+nothing, is told beside it. Freshness is the time from putting a view into the stream until the visitor's answer has
 changed, of a server that reads the stream. Recovery is the time from `kill -9` of one consumer
 until another one has stored what was put into its shards after the kill.
 """
@@ -35,6 +36,7 @@ from pawsonalize.app.ingest import ingest_of
 from pawsonalize.app.sending import Sender
 from pawsonalize.app.streams import caught_up, consumer_of, open_producer, shards_of, source_of
 from pawsonalize.settings import load_settings
+from pawsonalize.stream.address import StreamAddress
 from pawsonalize.stream.base import Outgoing
 
 _PATIENCE_SECONDS = 60.0
@@ -67,12 +69,14 @@ def main() -> None:
 
 def measure(name: str, events: int, visitors: int, rounds: int) -> dict[str, float]:
     """All figures of one broker."""
-    by_http, by_stream, memory = [], [], []
+    by_http, by_stream, alone, memory = [], [], [], []
     for _ in range(rounds):
         with BROKERS[name]() as url, tempfile.TemporaryDirectory() as folder:
             numbered = [sample_event(number) for number in range(events)]
             by_http.append(through_http(Path(folder) / "http", numbered)[0])
             fill(url, numbered)
+            if name == "kinesis":
+                alone.append(read_alone(url, events))
             found = run_child(
                 "benchmarks.streams", ["--consume", url, "--data-dir", f"{folder}/stream"]
             )
@@ -86,6 +90,9 @@ def measure(name: str, events: int, visitors: int, rounds: int) -> dict[str, flo
         "share_of_http": round(max(by_stream) / max(by_http), 3),
         "peak_mb": max(memory),
     }
+    if alone:
+        result["boto3_alone_events_per_second"] = round(max(alone))
+        result["share_of_boto3_alone"] = round(max(by_stream) / max(alone), 3)
     if visitors:
         result |= freshness(name, visitors) | {"recovery_seconds": recovery(name)}
     return result
@@ -97,6 +104,28 @@ def fill(url: str, events: Sequence[dict[str, Any]]) -> None:
     for _ in sender.send(json.dumps(event).encode() for event in events):
         pass
     sender.close()
+
+
+def read_alone(url: str, events: int) -> float:
+    """Records per second that boto3 reads."""
+    import boto3  # noqa: PLC0415 - slow, and an extra
+
+    address = StreamAddress.parse(url)
+    name, endpoint = address.name, address.options["endpoint"]
+    client = boto3.client("kinesis", region_name="eu-west-1", endpoint_url=endpoint)
+    began, read = time.perf_counter(), 0
+    for shard in client.list_shards(StreamName=name)["Shards"]:
+        place = client.get_shard_iterator(
+            StreamName=name, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        while answer := client.get_records(ShardIterator=place, Limit=1_000):
+            read += len(answer["Records"])
+            place = answer["NextShardIterator"]
+            if not answer["Records"]:
+                break
+    if read != events:
+        raise SystemExit(f"boto3 read {read} of {events} events")
+    return read / (time.perf_counter() - began)
 
 
 def consume(url: str, data_dir: Path) -> dict[str, float]:
