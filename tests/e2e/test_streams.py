@@ -20,7 +20,7 @@ from pawsonalize.storage.dead_letters import DeadLetterTable
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.stream.address import StreamAddress
 from pawsonalize.stream.base import Outgoing
-from pawsonalize.stream.jetstream import JetStreamProducer
+from pawsonalize.stream.jetstream_producer import JetStreamProducer
 from tests.adapters.stream.nats_broker import NatsCluster, nats_cluster
 from tests.e2e.conftest import COMMAND, Start, environment, run
 

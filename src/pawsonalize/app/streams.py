@@ -69,7 +69,7 @@ def open_producer(url: str, *, create: bool = False) -> Producer:
 
         return KinesisProducer(address, create=create)
     if address.kind == "nats":
-        from pawsonalize.stream.jetstream import JetStreamProducer  # noqa: PLC0415 - an extra
+        from pawsonalize.stream.jetstream_producer import JetStreamProducer  # noqa: PLC0415 - an extra
 
         return JetStreamProducer(address, create=create)
     from pawsonalize.stream.kafka import KafkaProducer  # noqa: PLC0415 - an extra

@@ -6,16 +6,13 @@ consumer of its own on the server, which begins behind that position.
 """
 
 import asyncio
-import re
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
-from secrets import token_hex
 from typing import TYPE_CHECKING
-from zlib import crc32
 
 import structlog
 
@@ -23,7 +20,7 @@ from pawsonalize.domain.errors import InvalidInput, PawsonalizeError, StreamUnav
 from pawsonalize.domain.times import SECOND
 from pawsonalize.storage.stream_shards import ShardLag
 from pawsonalize.stream.address import StreamAddress
-from pawsonalize.stream.base import Outgoing, Record
+from pawsonalize.stream.base import Record
 from pawsonalize.stream.jetstream_feed import DeliveredMessage, Feed
 from pawsonalize.stream.leases import ShardLeases
 from pawsonalize.stream.nats_link import API_SECONDS, NatsLink
@@ -39,9 +36,6 @@ PATIENCE_SECONDS = 10.0
 """For so long a server that comes up may miss what it had."""
 # Calls end by themselves before this; the margin is for a machine that is busy.
 _LONGEST_SECONDS = 30.0
-_PUT_SECONDS = 20.0
-_ON_THEIR_WAY = 500
-_EXISTS = 10058  # a stream of that name, with other settings
 
 
 @dataclass(slots=True)
@@ -304,80 +298,3 @@ class JetStream:
         if oldest is None or oldest.record.arrived_at is None:
             return ShardLag(shard, None, messages)
         return ShardLag(shard, max(0, self._now() - oldest.record.arrived_at) / SECOND, messages)
-
-
-class JetStreamProducer:
-    """Puts records into a stream of NATS, each into the subject that its key's hash says."""
-
-    def __init__(self, address: StreamAddress, *, create: bool = False) -> None:
-        self._address = address
-        self._create = create
-        self._subjects: list[str] = []
-        self._link = NatsLink(address)
-
-    def put(self, records: Sequence[Outgoing]) -> None:
-        """Put all; of one key only one is on its way at a time, so that a failure keeps order."""
-        by_key: dict[str, list[Outgoing]] = {}
-        for record in records:
-            by_key.setdefault(record.key, []).append(record)
-        self._link.run(self._put(list(by_key.values())), _PUT_SECONDS + _LONGEST_SECONDS)
-
-    def close(self) -> None:
-        """Let the connection go."""
-        self._link.close()
-
-    async def _put(self, runs: Sequence[Sequence[Outgoing]]) -> None:
-        if not self._subjects:
-            self._subjects = await self._found()
-        until = time.monotonic() + _PUT_SECONDS
-        few = asyncio.Semaphore(_ON_THEIR_WAY)
-        sent = await asyncio.gather(
-            *(self._put_run(run, until, few) for run in runs), return_exceptions=True
-        )
-        for one in sent:
-            if one is not None:
-                raise one
-
-    async def _found(self) -> list[str]:
-        if self._create:
-            client, name = await self._link.client(), self._address.name
-            subjects = [f"{name}.{n}" for n in range(self._address.count("partitions", 8))]
-            replicas = self._address.count("replicas", 1)
-            try:
-                await client.jetstream(timeout=API_SECONDS).add_stream(
-                    name=name, subjects=subjects, num_replicas=replicas
-                )
-            except self._link.failures as error:
-                if getattr(error, "err_code", None) != _EXISTS:
-                    raise await self._link.failed(error) from error
-        info = await self._link.found()
-        return info.config.subjects or []
-
-    async def _put_run(self, run: Sequence[Outgoing], until: float, few: asyncio.Semaphore) -> None:
-        for record in run:
-            async with few:
-                await self._put_one(record, until)
-
-    async def _put_one(self, record: Outgoing, until: float) -> None:
-        subject = self._subjects[crc32(record.key.encode()) % len(self._subjects)]
-        subject = re.sub(r"[*>]", "events", subject)
-        headers = {"Nats-Msg-Id": record.event_id or token_hex(16)}
-        while True:
-            client = await self._link.client()
-            if len(record.data) > client.max_payload:
-                raise InvalidInput(
-                    f"a record of {len(record.data)} bytes is more than {self._address.shown}"
-                    f" takes: {client.max_payload}"
-                )
-            context = client.jetstream(timeout=API_SECONDS)
-            try:
-                await context.publish(
-                    subject, record.data, stream=self._address.name, headers=headers
-                )
-            except self._link.failures as error:
-                failed = await self._link.failed(error)
-                if time.monotonic() > until or isinstance(failed, InvalidInput):
-                    raise failed from error
-                await asyncio.sleep(_AGAIN_SECONDS)
-            else:
-                return

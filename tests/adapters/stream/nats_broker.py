@@ -23,7 +23,8 @@ from pawsonalize.storage.database import Database
 from pawsonalize.storage.stream_shards import ShardTable
 from pawsonalize.stream.address import StreamAddress
 from pawsonalize.stream.base import Outgoing, Stream
-from pawsonalize.stream.jetstream import JetStream, JetStreamProducer
+from pawsonalize.stream.jetstream import JetStream
+from pawsonalize.stream.jetstream_producer import JetStreamProducer
 from pawsonalize.stream.leases import ShardLeases
 from pawsonalize.stream.nats_link import NatsLink
 from tests.adapters.stream.broker import LEASE, PAUSE, Proxy, moment

@@ -21,7 +21,8 @@ from pawsonalize.storage.stream_shards import ShardTable
 from pawsonalize.stream import jetstream
 from pawsonalize.stream.address import StreamAddress
 from pawsonalize.stream.base import Outgoing, Record, Stream
-from pawsonalize.stream.jetstream import JetStream, JetStreamProducer
+from pawsonalize.stream.jetstream import JetStream
+from pawsonalize.stream.jetstream_producer import JetStreamProducer
 from pawsonalize.stream.leases import ShardLeases
 from tests.adapters.stream.broker import moment
 from tests.adapters.stream.nats_broker import NatsBroker, NatsCluster, free_ports
@@ -195,6 +196,18 @@ def test_a_record_of_an_id_is_taken_once_and_a_key_has_one_subject(
     stream_of.put([Outgoing("user", b"1", "a"), Outgoing("user", b"2", "b")])
     stream_of.put([Outgoing("user", b"1", "a"), Outgoing("user", b"3")])
     assert _read(stream_of.consumer("one", database), 3) == [b"1", b"2", b"3"]
+
+
+def test_a_record_that_the_stream_only_says_it_has_is_put_again(
+    stream_of: NatsBroker, database: Database
+) -> None:
+    stream_of.put([Outgoing("user", b"1", "a"), Outgoing("user", b"2", "b")])
+    stream = stream_of.consumer("one", database)
+    assert _read(stream, 2) == [b"1", b"2"]
+    stream_of.admin(lambda context: context.delete_msg(stream_of.name, 1))  # its id is kept
+    stream_of.put([Outgoing("user", b"1", "a"), Outgoing("user", b"2", "b")])
+    assert _read(stream, 1) == [b"1"]
+    assert stream_of.admin(lambda context: context.stream_info(stream_of.name)).state.messages == 2
 
 
 def test_a_record_that_the_server_takes_not_is_refused_with_both_sizes(
