@@ -6,8 +6,8 @@ The rate is that of a `pawsonalize consume` which finds the events waiting, from
 its last, as a share of what the service stores of the same events by HTTP in batches of 50, in
 turn. kinesis-local is slow: what boto3 alone reads of it, one shard after the other, storing
 nothing, is told beside it. Freshness is the time from putting a view into the stream until the
-visitor's answer has changed, of a server that reads the stream. Recovery is the time from `kill -9` of one consumer
-until another one has stored what was put into its shards after the kill.
+visitor's answer has changed, of a server that reads the stream. Recovery is the time from
+`kill -9` of one consumer until another one has stored what was put into its shards after the kill.
 """
 
 import argparse

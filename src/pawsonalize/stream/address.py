@@ -57,8 +57,10 @@ class StreamAddress:
     @property
     def shown(self) -> str:
         """The URL without who logs in."""
-        place = self.name if self.kind == "kinesis" else f"{self.host}/{self.name}"
-        return f"{self.kind}://{place}"
+        if self.kind == "kinesis":
+            region = self.options.get("region")
+            return f"kinesis://{self.name}" + (f"?region={region}" if region else "")
+        return f"{self.kind}://{self.host}/{self.name}"
 
     def count(self, option: str, default: int) -> int:
         """An option that is a positive number; InvalidInput if it is none."""
@@ -71,10 +73,13 @@ class StreamAddress:
     def start(self) -> int | str:
         """Where to begin in a shard of which nothing was read yet: `all`, `latest`, or a moment."""
         given = self.options.get("from", "all")
-        if given in ("all", "latest"):
+        if given in ("all", "trim_horizon"):  # as Amazon calls it
+            return "all"
+        if given == "latest":
             return given
         try:
-            return parse_moment(given, "from")
+            # In a query a plus is a space.
+            return parse_moment(given.replace(" ", "+"), "from")
         except InvalidInput as error:
             raise InvalidInput(
                 f"from in {self.shown} must be all, latest or a moment such as"

@@ -1,12 +1,12 @@
 """Amazon Kinesis as a stream: shards leased in the tables, positions noted beside the leases."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 
 from pawsonalize.domain.errors import InvalidInput, PawsonalizeError
+from pawsonalize.domain.times import iso
 from pawsonalize.storage.stream_shards import ShardLag
 from pawsonalize.stream.address import StreamAddress
 from pawsonalize.stream.base import Record
@@ -244,18 +244,9 @@ class KinesisStream:
 
 def _start(address: StreamAddress, now: Callable[[], int]) -> str | None:
     """The position of `from`: None is the horizon, an empty one the moment of the first look."""
-    given = address.options.get("from", "trim_horizon")
-    if given.lower() in ("trim_horizon", "latest"):
-        return None if given.lower() == "trim_horizon" else ""
-    try:
-        # In a query a plus is a space.
-        moment = datetime.fromisoformat(given.replace(" ", "+") if "T" in given else given)
-    except ValueError as error:
-        raise InvalidInput(
-            f"from in {address.shown} must be trim_horizon, latest or a moment such as"
-            f" 2026-11-26T08:00:00Z, not {given!r}"
-        ) from error
-    at = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
-    if at > now():
-        raise InvalidInput(f"from in {address.shown} is a moment to come: {given}")
-    return moment_as_position(at)
+    start = address.start
+    if not isinstance(start, int):
+        return None if start == "all" else ""
+    if start > now():
+        raise InvalidInput(f"from in {address.shown} is a moment to come: {iso(start)}")
+    return moment_as_position(start)
