@@ -107,7 +107,7 @@ def test_a_stream_that_is_not_there_is_named_with_its_region(
     broker: KinesisBroker, database: Database
 ) -> None:
     broker.url = broker.url.replace(broker.name, "nowhere")
-    with pytest.raises(InvalidInput, match="no stream kinesis://nowhere.* in region eu-west-1"):
+    with pytest.raises(InvalidInput, match=r"no stream kinesis://nowhere.* in region eu-west-1"):
         broker.consumer("a", database).read(1, 0.1)
 
 
