@@ -280,6 +280,8 @@ def test_a_stream_that_is_not_there_is_one_line_that_says_so(tmp_path: Path) -> 
         done = run("consume", "--stream", url, "--data-dir", str(tmp_path / "data"))
         assert (done.returncode, done.stderr.count("Traceback")) == (2, 0)
         assert said in done.stderr
+    served = run("serve", "--data-dir", str(tmp_path / "data"), stream_url="nat://host/S")
+    assert (served.returncode, served.stderr.count("Traceback")) == (2, 0)
     none = run("consume", "--data-dir", str(tmp_path / "data"))
     assert none.returncode == 2
     assert "no stream is named" in none.stderr

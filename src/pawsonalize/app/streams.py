@@ -18,7 +18,7 @@ from pawsonalize.engine.ingest.dead_letters import DeadLetters
 from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.http.metrics import count_dead_letters
 from pawsonalize.settings import Settings
-from pawsonalize.storage.stream_shards import ShardTable
+from pawsonalize.storage.stream_shards import ShardLag, ShardTable
 from pawsonalize.stream.address import StreamAddress
 from pawsonalize.stream.base import Producer, Stream
 from pawsonalize.stream.leases import ShardLeases
@@ -26,6 +26,7 @@ from pawsonalize.stream.leases import ShardLeases
 WAIT_SECONDS = 1.0
 """How long a consumer waits for records: it hears of a stop after so long."""
 _TURN_SECONDS = 5.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0  # after failures
 
 log = structlog.get_logger()
 
@@ -100,17 +101,21 @@ class StreamReading:
         self._open = open_consumer
         self._consumer: Consumer | None = None
         self._stopping = threading.Event()
+        self._pause = 0.0
 
     def work(self) -> None:
         """Take what the stream brings, for some seconds.
 
-        Raises what the stream and the tables raise; the next call goes on.
+        Raises what the stream and the tables raise; the next call goes on, after a pause.
         """
+        self._stopping.wait(self._pause)
+        self._pause = min(max(_FIRST_PAUSE, 2 * self._pause), _LONGEST_PAUSE)
         if self._consumer is None:
             self._consumer = self._open()
         ends = time.monotonic() + _TURN_SECONDS
         while not self._stopping.is_set() and time.monotonic() < ends:
             self._consumer.step(WAIT_SECONDS)
+        self._pause = 0.0
 
     def stop(self) -> None:
         """Read no further batch."""
@@ -131,8 +136,7 @@ def caught_up(consumer: Consumer, shards: ShardTable, taken: Taken) -> bool:
         return False
     known = shards.all()  # none at first, where the broker takes its time to assign them
     return bool(known) and all(
-        row.shard in mine
-        or (row.looked_at is not None and not row.lag_seconds and not row.lag_messages)
+        row.shard in mine or ShardLag(row.shard, row.lag_seconds, row.lag_messages).is_none
         for row in known
         if not row.is_ended
     )

@@ -53,6 +53,7 @@ def run_server(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight are answered first."""
     from pawsonalize.app import open_notifiers, polling
     from pawsonalize.app.connections import RESERVED_FILES
+    from pawsonalize.app.streams import source_of
     from pawsonalize.http.tls import certificate_of
 
     # Here, what cannot be used is one line and an exit code; in a worker, a traceback.
@@ -60,6 +61,8 @@ def run_server(settings: Settings) -> None:
     certificate_of(settings.tls_certificate, settings.tls_key)
     with opened_or_made(settings) as adapters:
         polling(settings, adapters)
+        if settings.stream_url:
+            source_of(settings, adapters)
         _check_access(settings, adapters)
     # Two libraries that each take all cores for one small product only get in their own way.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
