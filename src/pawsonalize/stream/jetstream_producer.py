@@ -115,8 +115,8 @@ class JetStreamProducer:
     async def _has(self, context: "JetStreamContext", sequence: int, given_id: str) -> bool:
         """Whether a record that the stream calls a duplicate is there.
 
-        One without a place is on its way to other nodes; or it was, when nodes were killed, and
-        the stream never takes it, but remembers its id for two minutes.
+        After all nodes were killed at once, one was seen to be missing that had been acknowledged.
+        One without a place is not stored yet, and may never be.
         """
         if not sequence:
             return False
