@@ -63,6 +63,7 @@ class _Kafka:
             "error_cb": self._hear,
             "log_level": 0,  # it writes to stderr; what matters comes as an error
             "reconnect.backoff.max.ms": 1000,
+            "socket.timeout.ms": 10_000,  # no call waits for a broker that is gone for longer
             **(login if user else {}),
         }
 
