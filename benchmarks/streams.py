@@ -34,7 +34,7 @@ from benchmarks.server import percentile, serving
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.ingest import ingest_of
 from pawsonalize.app.sending import Sender
-from pawsonalize.app.streams import caught_up, consumer_of, open_producer, shards_of, source_of
+from pawsonalize.app.streams import CatchingUp, consumer_of, open_producer, shards_of, source_of
 from pawsonalize.settings import load_settings
 from pawsonalize.stream.address import StreamAddress
 from pawsonalize.stream.base import Outgoing
@@ -134,7 +134,7 @@ def consume(url: str, data_dir: Path) -> dict[str, float]:
     with opened(settings) as adapters:
         ingest = ingest_of(settings, adapters)
         consumer = consumer_of(settings, adapters, ingest)
-        shards = shards_of(source_of(settings, adapters), adapters)
+        catching_up = CatchingUp(consumer, shards_of(source_of(settings, adapters), adapters))
         stored, first, last = 0, 0.0, 0.0
         while True:
             began = time.perf_counter()
@@ -143,7 +143,7 @@ def consume(url: str, data_dir: Path) -> dict[str, float]:
                 first = first or began
                 last = time.perf_counter()
             stored += taken.accepted
-            if caught_up(consumer, shards, taken):
+            if catching_up.is_over(taken):
                 break
         consumer.stream.close()
         ingest.close()

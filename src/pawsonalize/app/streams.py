@@ -127,16 +127,29 @@ class StreamReading:
             self._consumer.stream.close()
 
 
-def caught_up(consumer: Consumer, shards: ShardTable, taken: Taken) -> bool:
-    """Whether the stream had nothing more, for this consumer and for all others."""
-    if taken.records:
-        return False
-    mine = {one.shard: one for one in consumer.stream.lag()}
-    if not all(one.is_none for one in mine.values()):
-        return False
-    known = shards.all()  # none at first, where the broker takes its time to assign them
-    return bool(known) and all(
-        row.shard in mine or ShardLag(row.shard, row.lag_seconds, row.lag_messages).is_none
-        for row in known
-        if not row.is_ended
-    )
+class CatchingUp:
+    """Tells when a stream is read through, by this consumer and by all others."""
+
+    def __init__(self, consumer: Consumer, shards: ShardTable) -> None:
+        self._consumer = consumer
+        self._shards = shards
+        self._looked: dict[str, int | None] = {}
+
+    def is_over(self, taken: Taken) -> bool:
+        """Whether the stream has nothing more; `taken` is what it has just brought.
+
+        What another consumer says of its shards counts once it has looked again since there was
+        nothing more for us: it may be dead.
+        """
+        if taken.records:
+            self._looked.clear()
+            return False
+        mine = {one.shard: one for one in self._consumer.stream.lag()}
+        known = [row for row in self._shards.all() if not row.is_ended]
+        theirs = [row for row in known if row.shard not in mine]
+        fresh = [
+            self._looked.setdefault(one.shard, one.looked_at) != one.looked_at for one in theirs
+        ]
+        lags = [*mine.values(), *(ShardLag(o.shard, o.lag_seconds, o.lag_messages) for o in theirs)]
+        # At first there is no shard, where the broker takes its time to assign them.
+        return bool(known) and all(fresh) and all(one.is_none for one in lags)

@@ -80,15 +80,16 @@ def _consume(
 def _loop(
     consumer: "Consumer", shards: "ShardTable", stop: threading.Event, until_caught_up: bool
 ) -> "Taken":
-    from pawsonalize.app.streams import WAIT_SECONDS, caught_up
+    from pawsonalize.app.streams import WAIT_SECONDS, CatchingUp
     from pawsonalize.engine.ingest.consuming import Taken
 
     sums, pause = Taken(), _FIRST_PAUSE
+    catching_up = CatchingUp(consumer, shards)
     with progress("events") as bar:
         while not stop.is_set():
             try:
                 taken = consumer.step(WAIT_SECONDS)
-                is_over = until_caught_up and caught_up(consumer, shards, taken)
+                is_over = until_caught_up and catching_up.is_over(taken)
             except (StorageUnavailable, StreamUnavailable) as error:
                 say(f"{error}; trying again in {pause:g} s", "yellow")
                 stop.wait(pause)

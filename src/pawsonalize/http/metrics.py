@@ -20,6 +20,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.ingest.consuming import Taken
 from pawsonalize.http.services import Services
 from pawsonalize.storage.stream_shards import Shard
@@ -68,7 +69,7 @@ async def get_metrics(request: Request) -> Response:
         MultiProcessCollector(registry, str(services.metrics_dir))  # type: ignore[no-untyped-call]
     tables = CollectorRegistry()
     tables.register(_Standing(await _problem_names(services)))
-    tables.register(_Lags(await _shards(services)))
+    tables.register(_Lags(await _shards(services), services.now()))
     tables.register(_Waiting(await _waiting_letters(services)))
     text = generate_latest(registry) + generate_latest(tables)
     return Response(text, media_type=CONTENT_TYPE_LATEST)
@@ -97,8 +98,9 @@ async def _shards(services: Services) -> list[Shard]:
 class _Lags(Collector):
     """How far behind their streams all consumers are, wherever they run."""
 
-    def __init__(self, shards: Sequence[Shard]) -> None:
+    def __init__(self, shards: Sequence[Shard], now: int) -> None:
         self._shards = shards
+        self._now = now
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """One sample a shard, where its stream tells."""
@@ -109,12 +111,22 @@ class _Lags(Collector):
         messages = GaugeMetricFamily(
             "pawsonalize_stream_lag_messages", "Messages that wait in a shard.", labels=labels
         )
+        # Where all consumers are dead, their last word stays; it is old then.
+        looked = GaugeMetricFamily(
+            "pawsonalize_stream_looked_seconds",
+            "How long ago a shard's reader has said how far behind it is.",
+            labels=labels,
+        )
         for one in self._shards:
-            for gauge, lag in ((seconds, one.lag_seconds), (messages, one.lag_messages)):
-                if lag is not None:
-                    gauge.add_metric((one.stream, one.shard), lag)
-        yield seconds
-        yield messages
+            ago = None if one.looked_at is None else max(0, self._now - one.looked_at) / SECOND
+            for gauge, value in (
+                (seconds, one.lag_seconds),
+                (messages, one.lag_messages),
+                (looked, ago),
+            ):
+                if value is not None:
+                    gauge.add_metric((one.stream, one.shard), value)
+        yield from (seconds, messages, looked)
 
 
 async def _waiting_letters(services: Services) -> int | None:

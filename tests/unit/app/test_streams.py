@@ -1,12 +1,13 @@
 """A server's reading of its stream, and when a stream is read through."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 
 from pawsonalize.app import streams
-from pawsonalize.app.streams import StreamReading, caught_up
+from pawsonalize.app.streams import CatchingUp, StreamReading
 from pawsonalize.domain.errors import StreamUnavailable
 from pawsonalize.engine.ingest.consuming import Consumer, Taken
 from pawsonalize.storage.stream_shards import Shard, ShardLag, ShardTable
@@ -59,37 +60,47 @@ class Reader:
         return self.lags
 
 
-def is_through(reader: Reader, shards: Shards, taken: Taken | None = None) -> bool:
-    return caught_up(cast(Any, reader), cast(ShardTable, shards), taken or Taken())
+def catching_up(reader: Reader, shards: Shards) -> CatchingUp:
+    return CatchingUp(cast(Any, reader), cast(ShardTable, shards))
 
 
-MINE, DONE = ShardLag("0", 0.0, 0), Shard("s", "0")
+MINE, ROW = ShardLag("0", 0.0, 0), Shard("s", "0")
 
 
-def test_a_stream_is_read_through_when_nobody_has_anything_left() -> None:
-    assert is_through(Reader(MINE), Shards(DONE))
-    assert is_through(
-        Reader(MINE), Shards(DONE, Shard("s", "1", lag_seconds=0, lag_messages=0, looked_at=1))
-    )
-    assert is_through(Reader(MINE), Shards(DONE, Shard("s", "1", is_ended=True)))
+def test_a_stream_is_read_through_when_nothing_is_left() -> None:
+    over = Shard("s", "1", is_ended=True)
+    assert catching_up(Reader(MINE), Shards(ROW, over)).is_over(Taken())
 
 
 @pytest.mark.parametrize(
     ("reader", "shards"),
     [
         (Reader(), Shards()),  # nothing is assigned yet
-        (Reader(ShardLag("0")), Shards(DONE)),
-        (Reader(ShardLag("0", 0.0, 3)), Shards(DONE)),
-        (Reader(ShardLag("0", 0.2, None)), Shards(DONE)),
-        (Reader(MINE), Shards(DONE, Shard("s", "1"))),  # nobody has looked
-        (Reader(MINE), Shards(DONE, Shard("s", "1", lag_messages=2, looked_at=1))),
+        (Reader(ShardLag("0")), Shards(ROW)),
+        (Reader(ShardLag("0", 0.0, 3)), Shards(ROW)),
+        (Reader(ShardLag("0", 0.2, None)), Shards(ROW)),
+        (Reader(MINE), Shards(ROW, Shard("s", "1"))),  # nobody has looked
     ],
 )
 def test_a_stream_is_not_read_through_while_anything_is_left_or_unknown(
     reader: Reader, shards: Shards
 ) -> None:
-    assert not is_through(reader, shards)
+    waiting = catching_up(reader, shards)
+    assert not waiting.is_over(Taken())
+    assert not waiting.is_over(Taken())
+
+
+def test_what_another_consumer_says_counts_once_it_has_looked_again() -> None:
+    theirs = Shard("s", "1", holder="other", lag_seconds=0, lag_messages=0, looked_at=1)
+    shards = Shards(ROW, theirs)
+    waiting = catching_up(Reader(MINE), shards)
+    assert not waiting.is_over(Taken())
+    assert not waiting.is_over(Taken())  # it may be dead
+    shards.rows = (ROW, replace(theirs, looked_at=2, lag_messages=7))
+    assert not waiting.is_over(Taken())
+    shards.rows = (ROW, replace(theirs, looked_at=3))
+    assert waiting.is_over(Taken())
 
 
 def test_a_stream_that_has_just_brought_something_may_bring_more() -> None:
-    assert not is_through(Reader(MINE), Shards(DONE), Taken(1, 1))
+    assert not catching_up(Reader(MINE), Shards(ROW)).is_over(Taken(1, 1))
