@@ -137,6 +137,12 @@ class Consumers:
                 self._command, env=environment(), stdout=log, stderr=subprocess.STDOUT
             )
 
+    def wait_until_they_read(self) -> None:
+        ends = time.monotonic() + 60
+        while self._log.read_text().count("reading ") < len(self.running):
+            assert time.monotonic() < ends, self._log.read_text()
+            time.sleep(0.05)
+
     def kill_one(self) -> None:
         victim = self.running.pop(random.randrange(len(self.running)))
         victim.kill()
@@ -249,6 +255,7 @@ def test_consumers_that_are_told_to_stop_leave_at_once_and_read_nothing_twice(
     consume_the_rest(url, folder)
     first = Consumers(url, folder, count=1)
     try:
+        first.wait_until_they_read()
         with site.busy():
             time.sleep(2)
             assert max(first.stop()) < 10
