@@ -52,7 +52,7 @@ def kafka() -> Iterator[str]:
     """The mock cluster of librdkafka, which lives in this process."""
     mock = required("confluent_kafka").Producer({"test.mock.num.brokers": 1})
     broker = next(iter(mock.list_topics(timeout=10).brokers.values()))
-    yield f"kafka://{broker.host}:{broker.port}/events?partitions={_SHARDS}"
+    yield f"kafka://{broker.host}:{broker.port}/events"
 
 
 BROKERS = {"nats": nats, "kinesis": kinesis, "kafka": kafka}
