@@ -281,17 +281,19 @@ def test_a_long_stream_with_poison_is_taken_whole(count: int, url: str, tmp_path
 
 def test_a_server_that_names_a_stream_reads_it(start: Start, url: str, tmp_path: Path) -> None:
     folder, items = tmp_path / "data", tmp_path / "events.jsonl"
-    items.write_text(json.dumps(view(1, "ann")) + "\nnoise\n")
+    enveloped = {"Partitionkey": "ann", "Data": view(2, "ann")}
+    lines = [json.dumps(view(1, "ann")), "noise", json.dumps(enveloped)]
+    items.write_text("\n".join(lines))
     sent = run("events", "send", str(items), "--to", url, "--create")
-    assert (sent.returncode, sent.stdout) == (0, "2 events sent, 0 of them refused\n")
+    assert (sent.returncode, sent.stdout) == (0, "3 events sent, 0 of them refused\n")
     server, looked = start(folder, stream_url=url), "\npawsonalize_stream_looked_seconds{"
     with server.client() as client:
         ends = time.monotonic() + 30
         while (metrics := client.get("/metrics").text).count(looked) < 4:
             assert time.monotonic() < ends, server.output.read_text()
             time.sleep(0.05)
-        assert "pawsonalize_stream_records_total 2.0" in metrics
-        assert len(client.get("/v1/users/ann/history").json()["events"]) == 1
+        assert "pawsonalize_stream_records_total 3.0" in metrics
+        assert len(client.get("/v1/users/ann/history").json()["events"]) == 2
         (stream,) = client.get("/v1/streams").json()["streams"]
         assert stream["stream"] == url.partition("?")[0]
         assert len(stream["shards"]) == 4
