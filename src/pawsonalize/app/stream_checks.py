@@ -29,13 +29,13 @@ def streams(patient: Patient) -> Iterator[Diagnosis]:
 
 def _of(stream: str, shards: list[Shard], now: int) -> Diagnosis:
     name = f"stream {stream}"
-    seen = [one for one in shards if one.looked_at is not None and now - one.looked_at <= MINUTE]
+    seen = [one for one in shards if one.holder and now - (one.looked_at or 0) <= MINUTE]
     if len(seen) < len(shards):
         last = max((one.looked_at for one in shards if one.looked_at is not None), default=None)
-        since = "ever" if last is None else f"since {iso(last)}"
+        since = "yet" if last is None else f"since {iso(last)}"
         return attention(
             name,
-            f"nobody has read {len(shards) - len(seen)} of its {len(shards)} shards {since}",
+            f"nobody reads {len(shards) - len(seen)} of its {len(shards)} shards {since}",
             "start `pawsonalize serve` or `pawsonalize consume`, and look at their log",
         )
     seconds = max((one.lag_seconds or 0.0 for one in seen), default=0.0)

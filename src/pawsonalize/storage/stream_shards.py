@@ -105,9 +105,12 @@ class ShardTable:
         """Ask the holder to hand the shard over; returns whether that was noted."""
         return self._change(seen, {"wanted_by": who})
 
-    def release(self, shard: str, holder: str, position: str | None, to: str | None = None) -> None:
+    def release(
+        self, shard: str, holder: str, position: str | None, now: int, to: str | None = None
+    ) -> None:
         """Let a shard go, or hand it to another one; `position` is None if nothing was stored."""
-        gone: dict[str, object] = {"holder": to, "wanted_by": None}
+        gone: dict[str, object] = {"holder": to, "wanted_by": None, "looked_at": now}
+        gone |= {"lag_seconds": None, "lag_messages": None}  # who knows what comes from now on
         self._hold(shard, holder, gone if position is None else gone | {"position": position})
 
     def end(self, shard: str, holder: str) -> None:

@@ -78,7 +78,7 @@ class ShardLeases:
     def hand_over(self, shard: str) -> None:
         """Give a shard to who waits for it; all that was read of it must be acknowledged."""
         to = self.held[shard].wanted_by
-        self.table.release(shard, self.holder, self._stored.get(shard), to)
+        self.table.release(shard, self.holder, self._stored.get(shard), self.now(), to)
         del self.held[shard]
         self._stored.pop(shard, None)
 
@@ -96,7 +96,8 @@ class ShardLeases:
     def release(self) -> None:
         """Let all go, so that others need not wait until the leases end."""
         for shard in list(self.held):
-            self.table.release(shard, self.holder, self._stored.pop(shard, None))
+            position = self._stored.pop(shard, None)
+            self.table.release(shard, self.holder, position, self.now())
         self.held.clear()
 
     def _watch(self, rows: Iterable[Shard]) -> None:

@@ -1,0 +1,37 @@
+"""What the doctor says of streams."""
+
+from pathlib import Path
+
+from pawsonalize.app.adapters import opened
+from pawsonalize.app.diagnosis import Patient, Verdict
+from pawsonalize.app.stream_checks import streams
+from pawsonalize.domain.times import MINUTE
+from pawsonalize.settings import Settings
+from pawsonalize.storage.stream_shards import ShardLag, ShardTable
+from pawsonalize.stream.leases import ShardLeases
+from tests.event_data import T0
+
+URL = "nats://localhost:4222/EVENTS"
+
+
+def test_the_doctor_sees_who_reads_a_stream_and_who_no_longer_does(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, stream_url=URL)
+    with opened(settings) as adapters:
+
+        def found(now: int) -> tuple[Verdict, str]:
+            (one,) = streams(Patient(settings, adapters, now))
+            return one.verdict, one.message
+
+        assert found(T0) == (Verdict.ATTENTION, "nobody has read it yet")
+        leases = ShardLeases(ShardTable(adapters.database, URL), "one", lambda: T0)
+        subjects = {"EVENTS.0": (), "EVENTS.1": ()}
+        leases.look(subjects)
+        assert found(T0) == (Verdict.ATTENTION, "nobody reads 2 of its 2 shards yet")
+        leases.look(subjects, [ShardLag("EVENTS.0", 3.0, 7), ShardLag("EVENTS.1", 0.0, 0)])
+        assert found(T0) == (Verdict.FINE, "2 shards, 7 messages and 3 s behind")
+        leases.look(subjects, [ShardLag("EVENTS.0", 61.0, 7)])
+        assert found(T0)[0] is Verdict.ATTENTION
+        since = "nobody reads 2 of its 2 shards since 2026-"
+        assert found(T0 + 2 * MINUTE)[1].startswith(since)
+        leases.release()
+        assert found(T0)[1].startswith(since)
