@@ -133,7 +133,7 @@ def consume(url: str, data_dir: Path) -> dict[str, float]:
     settings = load_settings({"data_dir": data_dir, "stream_url": url})
     with opened(settings) as adapters:
         ingest = ingest_of(settings, adapters)
-        consumer = consumer_of(settings, adapters, ingest)
+        consumer = consumer_of(settings, adapters, ingest, adapters.intake(settings))
         catching_up = CatchingUp(consumer, shards_of(source_of(settings, adapters), adapters))
         stored, first, last = 0, 0.0, 0.0
         while True:

@@ -305,6 +305,14 @@ def test_a_server_that_names_a_stream_reads_it(start: Start, url: str, tmp_path:
     assert time.monotonic() - began < 10
 
 
+def test_a_consumer_tells_when_much_of_a_stream_cannot_be_taken(url: str, tmp_path: Path) -> None:
+    folder, items = tmp_path / "data", tmp_path / "events.jsonl"
+    items.write_text("\n".join([json.dumps(view(1, "ann")), *["noise"] * 25]))
+    assert run("events", "send", str(items), "--to", url, "--create").returncode == 0
+    consume_the_rest(url, folder)
+    assert "problem: take events" in run("doctor", "--data-dir", str(folder)).stdout
+
+
 def test_a_file_is_sent_to_a_service_that_says_what_it_refused(
     start: Start, tmp_path: Path
 ) -> None:

@@ -18,6 +18,7 @@ from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.ingest.datasets import Datasets
 from pawsonalize.engine.ingest.dead_letters import DeadLetters
 from pawsonalize.engine.ingest.events import group_at
+from pawsonalize.engine.ingest.intake import Intake
 from pawsonalize.engine.ingest.job_files import Sources
 from pawsonalize.engine.ingest.letter_replay import LetterReplay
 from pawsonalize.engine.reporting.outcomes_report import OutcomeSources
@@ -196,6 +197,10 @@ class Adapters:
         outbox = Outbox(self.deliveries, open_notifiers(settings))
         notice_after = round(settings.problem_notice_seconds * SECOND)
         return Problems(ProblemTable(self.database), outbox, notice_after)
+
+    def intake(self, settings: Settings) -> Intake:
+        """What counts how much of what comes in is taken; many refusals are a problem."""
+        return Intake(self.problems(settings), settings.dead_letter_notice)
 
     @property
     def refresher(self) -> CountRefresher:

@@ -28,7 +28,6 @@ from pawsonalize.app.streams import StreamReading, consumer_of
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.services import AwsServices
 from pawsonalize.aws.signatures import Signatures
-from pawsonalize.engine.ingest.consuming import Taken
 from pawsonalize.engine.ingest.dead_letters import DeadLetters
 from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.engine.ingest.feeds.polling import Polling
@@ -63,7 +62,7 @@ from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.engine.upkeep.deletions import Deletions
 from pawsonalize.engine.upkeep.erasing import Erasing
 from pawsonalize.http.heavy_reads import HeavyReads
-from pawsonalize.http.metrics import count_dead_letters, count_lost_refusals, count_taken
+from pawsonalize.http.metrics import count_dead_letters, count_lost_refusals
 from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings
 from pawsonalize.storage.stream_shards import shards_of_all
@@ -142,7 +141,7 @@ class Engine:
         queue = TrainingQueue(adapters.registry, adapters.trainings, settings.trainings_at_once)
         jobs = background_jobs(settings, adapters, filterings)
         ingest = ingest_of(settings, adapters)
-        intake = Intake(adapters.problems(settings), settings.dead_letter_notice)
+        intake = adapters.intake(settings)
         return cls(
             live=live,
             recommending=recommending,
@@ -352,12 +351,7 @@ def _streaming(
 ) -> StreamReading | None:
     if not settings.stream_url:
         return None
-
-    def told(taken: Taken) -> None:
-        count_taken(taken)
-        intake.count(clock.now(), taken.accepted + taken.duplicates, taken.reasons.elements())
-
-    return StreamReading(partial(consumer_of, settings, adapters, ingest, told))
+    return StreamReading(partial(consumer_of, settings, adapters, ingest, intake))
 
 
 def _refusals(settings: Settings, adapters: Adapters) -> Refusals | None:

@@ -13,10 +13,11 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
-from pawsonalize.engine.ingest.consuming import Consumer, StreamSource, Taken, Told
+from pawsonalize.engine.ingest.consuming import Consumer, StreamSource, Taken
 from pawsonalize.engine.ingest.dead_letters import DeadLetters
 from pawsonalize.engine.ingest.events import Ingest
-from pawsonalize.http.metrics import count_dead_letters
+from pawsonalize.engine.ingest.intake import Intake
+from pawsonalize.http.metrics import count_dead_letters, count_taken
 from pawsonalize.settings import Settings
 from pawsonalize.storage.stream_shards import ShardLag, ShardTable
 from pawsonalize.stream.address import StreamAddress
@@ -52,10 +53,13 @@ def shards_of(source: StreamSource, adapters: Adapters) -> ShardTable:
     return ShardTable(adapters.database, source.shown)
 
 
-def consumer_of(
-    settings: Settings, adapters: Adapters, ingest: Ingest, told: Told = lambda _taken: None
-) -> Consumer:
+def consumer_of(settings: Settings, adapters: Adapters, ingest: Ingest, intake: Intake) -> Consumer:
     """A consumer of the stream that the settings name; the stream is opened."""
+
+    def told(taken: Taken) -> None:
+        count_taken(taken)
+        intake.count(clock.now(), taken.accepted + taken.duplicates, taken.reasons.elements())
+
     source = source_of(settings, adapters)
     stream = _open_stream(StreamAddress.parse(settings.stream_url), shards_of(source, adapters))
     letters = DeadLetters(adapters.dead_letters.table, count_dead_letters)

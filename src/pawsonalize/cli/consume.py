@@ -2,12 +2,14 @@
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pawsonalize import clock
 from pawsonalize.cli.opening import opened_or_made
 from pawsonalize.cli.options import DataDir
 from pawsonalize.cli.terminal import progress, say
@@ -17,9 +19,11 @@ from pawsonalize.settings import Settings, load_settings
 if TYPE_CHECKING:
     from pawsonalize.app import Adapters
     from pawsonalize.engine.ingest.consuming import Consumer, Taken
+    from pawsonalize.engine.ingest.intake import Intake
     from pawsonalize.storage.stream_shards import ShardTable
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+_LOOK_SECONDS = 5.0
 
 
 def consume(
@@ -68,27 +72,37 @@ def _consume(
 
     configure_logs(settings.log_format, settings.log_level)
     source, ingest = source_of(settings, adapters), ingest_of(settings, adapters)
-    consumer = consumer_of(settings, adapters, ingest)
+    intake = adapters.intake(settings)
+    consumer = consumer_of(settings, adapters, ingest, intake)
     say(f"reading {source.shown}; Ctrl-C stops", "dim")
     try:
-        return _loop(consumer, shards_of(source, adapters), stop, until_caught_up)
+        sums = _loop(consumer, shards_of(source, adapters), intake, stop, until_caught_up)
+        intake.look(clock.now())
+        return sums
     finally:
         consumer.stream.close()
         ingest.close()
 
 
 def _loop(
-    consumer: "Consumer", shards: "ShardTable", stop: threading.Event, until_caught_up: bool
+    consumer: "Consumer",
+    shards: "ShardTable",
+    intake: "Intake",
+    stop: threading.Event,
+    until_caught_up: bool,
 ) -> "Taken":
     from pawsonalize.app.streams import WAIT_SECONDS, CatchingUp
     from pawsonalize.engine.ingest.consuming import Taken
 
     sums, pause = Taken(), _FIRST_PAUSE
-    catching_up = CatchingUp(consumer, shards)
+    catching_up, look_at = CatchingUp(consumer, shards), 0.0
     with progress("events") as bar:
         while not stop.is_set():
             try:
                 taken = consumer.step(WAIT_SECONDS)
+                if time.monotonic() >= look_at:
+                    intake.look(clock.now())
+                    look_at = time.monotonic() + _LOOK_SECONDS
                 is_over = until_caught_up and catching_up.is_over(taken)
             except (StorageUnavailable, StreamUnavailable) as error:
                 say(f"{error}; trying again in {pause:g} s", "yellow")
