@@ -99,10 +99,10 @@ def _loop(
     with progress("events") as bar:
         while not stop.is_set():
             try:
-                taken = consumer.step(WAIT_SECONDS)
                 if time.monotonic() >= look_at:
                     intake.look(clock.now())
                     look_at = time.monotonic() + _LOOK_SECONDS
+                taken = consumer.step(WAIT_SECONDS)
                 is_over = until_caught_up and catching_up.is_over(taken)
             except (StorageUnavailable, StreamUnavailable) as error:
                 say(f"{error}; trying again in {pause:g} s", "yellow")

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,7 @@ import typer
 
 from pawsonalize import clock
 from pawsonalize.cli.options import command_group
-from pawsonalize.cli.terminal import progress
+from pawsonalize.cli.terminal import progress, say
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import iso
@@ -73,11 +74,11 @@ def sample(
     from pawsonalize.demo import WorldSettings, generate
 
     world = generate(WorldSettings(), _SEED, clock.now())
-    written = 0
-    for event in world.events:
-        if event.session_id is not None and written < count:
-            sys.stdout.buffer.write(msgspec.json.encode(_form(event)) + b"\n")
-            written += 1
+    forms = (_form(event) for event in world.events if event.session_id is not None)
+    lines = [msgspec.json.encode(form) + b"\n" for form in islice(forms, count)]
+    sys.stdout.buffer.writelines(lines)
+    if len(lines) < count:
+        say(f"there are only {len(lines):,}: send them again with `events send --repeat`", "yellow")
 
 
 def _form(event: "Event") -> dict[str, object]:
