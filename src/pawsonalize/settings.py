@@ -19,7 +19,7 @@ from pawsonalize.engine.serving.animals.settings import AnimalSettings
 from pawsonalize.engine.training.check_settings import CheckSettings
 from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.evaluation.gate.settings import GateSettings, Profile
-from pawsonalize.http.limits import ConnectionLimits
+from pawsonalize.fleet_settings import FleetSettings
 
 DATABASE_FILE = "pawsonalize.sqlite3"
 """In the data folder, unless `database_url` names another database."""
@@ -40,7 +40,7 @@ class Secret(str):
         return "'…'" if self else "''"
 
 
-class Settings(ConnectionLimits, frozen=True, forbid_unknown_fields=True):
+class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     """How this service runs."""
 
     data_dir: Path = Path("pawsonalize-data")
@@ -202,7 +202,7 @@ class Settings(ConnectionLimits, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         """Refuse what cannot be meant before anything is begun."""
         read_schedule(self.retrain_schedule, self.retrain_time_zone)
-        ConnectionLimits.__post_init__(self)
+        FleetSettings.__post_init__(self)
 
     @property
     def database(self) -> str:

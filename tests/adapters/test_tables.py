@@ -26,6 +26,7 @@ from pawsonalize.storage.availability import Availability
 from pawsonalize.storage.catalogue import Catalogue, Item, User
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.fleet_tables import leases
 from pawsonalize.storage.impressions import (
     ANIMAL_RANKING,
     ANIMALS,
@@ -44,8 +45,9 @@ REX = animal("a1")
 
 def test_migrations_lead_to_exactly_the_tables_the_code_uses(database: Database) -> None:
     with database.reading() as connection:
-        found = compare_metadata(MigrationContext.configure(connection), dead_letters.metadata)
-    assert found == []
+        context = MigrationContext.configure(connection)
+        found = [compare_metadata(context, one.metadata) for one in (leases, dead_letters)]
+    assert found == [[], []]
 
 
 def test_the_tables_name_the_newest_migration() -> None:
