@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.domain.times import HOUR
+from pawsonalize.domain.times import HOUR, MINUTE
 
 Facet = tuple[str, str]
 
@@ -66,13 +66,22 @@ class Dayparts:
     hours: float = 0.0
     utc_offset_hours: float = 0.0
 
+    @property
+    def names(self) -> tuple[Facet, ...]:
+        """Every daypart there is."""
+        bands = int(np.ceil(_DAY_HOURS / self.hours)) if self.hours else 0
+        return tuple((_DAYPART, str(band)) for band in range(bands))
+
     def of_events(self, facets: Facets, time: NDArray[np.int64]) -> Facets:
         """The facets with the events' dayparts; `time` is milliseconds since 1970."""
         if not self.hours:
             return facets
-        bands = int(np.ceil(_DAY_HOURS / self.hours))
-        band = np.floor((time / HOUR + self.utc_offset_hours) % _DAY_HOURS / self.hours)
-        return facets.plus(_DAYPART, [str(one) for one in range(bands)], band.astype(np.int32))
+        return facets.plus(_DAYPART, [band for _, band in self.names], self.bands(time))
+
+    def bands(self, time: NDArray[np.int64]) -> NDArray[np.int32]:
+        """The daypart of each moment, as a position in `names`; whole minutes count."""
+        hours = time // MINUTE / (HOUR // MINUTE) + self.utc_offset_hours
+        return np.floor(hours % _DAY_HOURS / self.hours).astype(np.int32)
 
     def at(self, now: int) -> tuple[Facet, ...]:
         """The facet of one moment."""

@@ -92,7 +92,7 @@ def test_some_requests_of_a_batch_are_described_as_all_are(
     """Trainings describe only requests whose choice is a candidate."""
     assert model.learned is not None
     tables = model.learned.tables
-    log = read_visits(WeighedLog(walks(), SETTINGS.event_weights))
+    log = read_visits(WeighedLog.of(walks(), SETTINGS.event_weights))
     users = np.arange(5)
     facets = np.zeros((len(log.items), 0), np.int64)
     r = at_positions(log, tables.index, None, users, log.lengths[:5] - 1, facets, tables.design)

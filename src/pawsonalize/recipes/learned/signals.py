@@ -187,7 +187,8 @@ def _own_steps(
     request, column, step = np.nonzero((later < length) & (earlier >= 0))
     at = start[request, 0, 0] + later[request, column, 0]
     b, a = log.items[at], log.items[at - step - 1]
-    worth = on_grain(gap_decay**step * log.weights[at])
+    gaps = np.array([gap_decay**gap for gap in range(window)])  # as when the steps were counted
+    worth = on_grain(log.weights[at] * gaps[step])
     distinct, inverse = np.unique(
         (request * log.n_items + a) * log.n_items + b, return_inverse=True
     )

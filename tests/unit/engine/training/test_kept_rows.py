@@ -21,9 +21,9 @@ from pawsonalize.engine.training.kept_rows import (
     rows_through,
 )
 from pawsonalize.engine.training.training_data import data_of, training_data
-from pawsonalize.recipes.artefact import fingerprint
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, ContextEvent, TrainingData
+from pawsonalize.recipes.fingerprint import fingerprint
 from pawsonalize.storage.catalogue import Catalogue, Item, User
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog, TrainingRow
