@@ -16,7 +16,7 @@ from pawsonalize.engine.resources.solutions import Cut, Solution, SolutionVersio
 from pawsonalize.engine.serving.facets import FacetReader
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.served import RefreshedArtefacts, RefreshedCounts
-from pawsonalize.engine.training.kept_rows import KeptRows, digest, rows_since, rows_through
+from pawsonalize.engine.training.kept_rows import KeptRows, rows_since, rows_through
 from pawsonalize.engine.training.training_data import data_of
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Arrays, Model, ModelCard, TrainingData
@@ -64,7 +64,9 @@ class CountRefresher:
         reader = FacetReader.of(catalogue)
         rows = rows_beyond(version, KeptRows.from_arrays(arrays), log, reader, cut.log_offset)
         seen = rows.sent_by(cut.as_of)
-        data = data_of(seen, catalogue, cut, version.selection, digest, log.event_types)
+        data = data_of(
+            seen, catalogue, cut, version.selection, digested=True, event_types=log.event_types
+        )
         counts = RefreshedCounts(name, cut)
         self._artefacts.save(counts.location, *refreshed(model, data))
         asked_for = (one.versions for one in self._registry.all(Campaign))

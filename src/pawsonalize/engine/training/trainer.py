@@ -26,7 +26,7 @@ from pawsonalize.engine.resources.solutions import (
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.serving.facets import FacetReader
 from pawsonalize.engine.training.evaluating.holdout import SplitName, hold_out, item_births
-from pawsonalize.engine.training.kept_rows import KeptRows, digest, rows_through
+from pawsonalize.engine.training.kept_rows import KeptRows, rows_through
 from pawsonalize.engine.training.refresh import refreshed, rows_beyond
 from pawsonalize.engine.training.settings import trained_settings
 from pawsonalize.engine.training.training_data import data_of
@@ -241,7 +241,9 @@ def _data(
     rows: KeptRows, catalogue: Catalogue, version: SolutionVersion, event_types: EventTypes
 ) -> TrainingData:
     seen = rows.sent_by(version.as_of)
-    return data_of(seen, catalogue, version.cut, version.selection, digest, event_types)
+    return data_of(
+        seen, catalogue, version.cut, version.selection, digested=True, event_types=event_types
+    )
 
 
 class ProgressReport:

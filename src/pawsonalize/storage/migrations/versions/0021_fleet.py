@@ -29,3 +29,21 @@ def upgrade() -> None:
         sa.Column("made_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("location"),
     )
+    op.create_table(
+        "training_tables",
+        sa.Column("dataset_group", sa.Text(), nullable=False),
+        sa.Column("through", sa.BigInteger(), nullable=False),
+        sa.Column("reader", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("dataset_group"),
+    )
+    op.create_table(
+        "training_files",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("dataset_group", sa.Text(), nullable=False),
+        sa.Column("first", sa.BigInteger(), nullable=False),
+        sa.Column("last", sa.BigInteger(), nullable=False),
+        sa.Column("rows", sa.BigInteger(), nullable=False),
+        sa.Column("is_in", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    op.create_index(op.f("ix_training_files_dataset_group"), "training_files", ["dataset_group"])
