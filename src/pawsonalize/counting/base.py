@@ -1,6 +1,7 @@
 """What counting needs of an engine."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
@@ -29,6 +30,10 @@ class CountingEngine(Protocol):
 
     def store(self, frame: Frame, name: str) -> Frame:
         """The same rows, evaluated and kept until the engine is closed."""
+        ...
+
+    def stored(self, frame: Frame, name: str) -> AbstractContextManager[Frame]:
+        """The same, kept until the block ends."""
         ...
 
     def store_parts(self, frame: Frame, name: str, parts: int) -> Sequence[Frame]:

@@ -3,6 +3,8 @@
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import import_module
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -38,7 +40,7 @@ class PolarsEngine:
     """Polars: part by part, by its streaming engine where it has one for an operation."""
 
     def __init__(self, scratch: Path, megabytes: int) -> None:
-        self._polars = _imported("polars")
+        self._polars = imported("polars", "out-of-core")
         self._scratch = _Scratch(scratch)
         self.rows_per_part = _rows_within(megabytes)
 
@@ -65,9 +67,19 @@ class PolarsEngine:
 
     def store(self, frame: Frame, name: str) -> Frame:
         """See `CountingEngine`."""
+        return self.scan([str(self._written(frame, name))])
+
+    @contextmanager
+    def stored(self, frame: Frame, name: str) -> Iterator[Frame]:
+        """See `CountingEngine`."""
+        file = self._written(frame, name)
+        yield self.scan([str(file)])
+        file.unlink()
+
+    def _written(self, frame: Frame, name: str) -> Path:
         file = self._scratch.file(name)
         frame.to_native().sink_parquet(file, compression="lz4", maintain_order=False)
-        return self.scan([str(file)])
+        return file
 
     def store_parts(self, frame: Frame, name: str, parts: int) -> Sequence[Frame]:
         """See `CountingEngine`."""
@@ -90,7 +102,7 @@ class DuckDbEngine:
     """DuckDB within a limit of memory; what does not fit goes through a folder."""
 
     def __init__(self, scratch: Path, megabytes: int) -> None:
-        duckdb = _imported("duckdb")
+        duckdb = imported("duckdb", "out-of-core")
         self._scratch = _Scratch(scratch)
         self.rows_per_part = _rows_within(megabytes)
         self._connection = duckdb.connect(
@@ -115,9 +127,19 @@ class DuckDbEngine:
 
     def store(self, frame: Frame, name: str) -> Frame:
         """See `CountingEngine`."""
-        file = str(self._scratch.file(name))
-        frame.to_native().write_parquet(file, compression="lz4")
-        return self.scan([file])
+        return self.scan([str(self._written(frame, name))])
+
+    @contextmanager
+    def stored(self, frame: Frame, name: str) -> Iterator[Frame]:
+        """See `CountingEngine`."""
+        file = self._written(frame, name)
+        yield self.scan([str(file)])
+        file.unlink()
+
+    def _written(self, frame: Frame, name: str) -> Path:
+        file = self._scratch.file(name)
+        frame.to_native().write_parquet(str(file), compression="lz4")
+        return file
 
     def store_parts(self, frame: Frame, name: str, parts: int) -> Sequence[Frame]:
         """See `CountingEngine`."""
@@ -145,7 +167,7 @@ def _files_of(folder: Path, parts: int) -> Iterator[list[str]]:
 
 def arrow_table(columns: Mapping[str, list[str] | NDArray[Any]]) -> Any:
     """The columns as a table of pyarrow."""
-    arrow = _imported("pyarrow")
+    arrow = imported("pyarrow", "out-of-core")
     texts = {
         name: arrow.array(one, arrow.string())
         for name, one in columns.items()
@@ -158,11 +180,12 @@ def _rows_within(megabytes: int) -> int:
     return max(1, megabytes * 1_000_000 // _MEGABYTES_PER_MILLION_ROWS)
 
 
-def _imported(name: str) -> Any:
+def imported(name: str, extra: str) -> Any:
+    """The module; InvalidInput says how to install it."""
     try:
-        return __import__(name)
+        return import_module(name)
     except ModuleNotFoundError as error:
         raise InvalidInput(
-            f"this training engine needs {name}: install pawsonalize[out-of-core]",
+            f"this training engine needs {name.partition('.')[0]}: install pawsonalize[{extra}]",
             field="training_engine",
         ) from error

@@ -1,6 +1,7 @@
 """Counts a log by an engine: the numbers of `recipes/counts/memory.py`, bit for bit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import narwhals as nw
@@ -45,8 +46,7 @@ class EngineCounts:
         self._columns = columns
         self._weighed_by: EventWeights | None = None
         self._weighed_frames: list[Frame] = []
-        self._made: dict[Any, list[Frame]] = {}
-        self._stored = 0
+        self._visit_frames: list[Frame] = []
         self.summary = summary
 
     def sample(self, most: int) -> TrainingData:
@@ -116,19 +116,19 @@ class EngineCounts:
 
     def repeats(self, window: int) -> tuple[int, int]:
         """See `EventCounts`."""
-        repeated = preceded = 0
-        for number, one in enumerate(self._histories):
-            shifted = self._shifted(one, f"events_{number}", window, "item")
-            again = nw.lit(False)
-            for gap in range(1, window + 1):
-                again = again | (col(f"p{gap}") == col("item")).fill_null(False)
-            flags = shifted.select(
-                again=again.cast(nw.Int64), preceded=(~col("p1").is_null()).cast(nw.Int64)
-            )
-            found = self._engine.collect(flags.select(col("again", "preceded").sum()))
-            repeated += int(found["again"][0] or 0)
-            preceded += int(found["preceded"][0] or 0)
-        return repeated, preceded
+        flags = self._sums(self._repeats(window), ["again"], "n")
+        counts = dict(zip(flags["again"].tolist(), flags["n"].tolist(), strict=True))
+        return counts.get(1, 0), sum(counts.values())
+
+    def _repeats(self, window: int) -> Iterator[Frame]:
+        """Of the events that have any before, whether one of those has their item."""
+        for one in self._histories:
+            with self._shifted(one, window, "item") as shifted:
+                again = nw.lit(False)
+                for gap in range(1, window + 1):
+                    again = again | (col(f"p{gap}") == col("item")).fill_null(False)
+                later = shifted.filter(~col("p1").is_null())
+                yield later.select(again=again.cast(nw.Int64), n=nw.lit(1))
 
     def choices(self, weights: EventWeights) -> Floats:
         """See `EventCounts`."""
@@ -184,38 +184,32 @@ class EngineCounts:
 
     def steps(self, weights: EventWeights, window: int, gap_decay: float) -> Counts:
         """See `EventCounts`."""
-        return self._steps(self._choices(weights), "choices", window, gap_decay, to_itself=False)
+        pairs = self._steps(self._choices(weights), window, gap_decay, to_itself=False)
+        return self._pairs(self._sums(pairs, ["source", "item"], "n"), GRAIN)
 
     def visit_steps(self, weights: EventWeights, window: int, gap_decay: float) -> Counts:
         """See `EventCounts`."""
-        return self._steps(self._visits(weights), "visits", window, gap_decay, to_itself=True)
+        pairs = self._steps(self._visits(weights), window, gap_decay, to_itself=True)
+        return self._pairs(self._sums(pairs, ["source", "item"], "n"), GRAIN)
 
     def _steps(
-        self, frames: Sequence[Frame], name: str, window: int, gap_decay: float, *, to_itself: bool
-    ) -> Counts:
-        pairs = []
-        for number, one in enumerate(frames):
-            shifted = self._shifted(one, f"{name}_{number}", window, "item", "weight")
-            steps = []
-            for gap in range(1, window + 1):
-                source = col(f"p{gap}")
-                counted = ~source.is_null()
-                if not to_itself:
-                    counted = counted & (source != col("item"))
-                worth = on_grain(col("weight") * gap_decay ** (gap - 1))
-                steps.append(shifted.filter(counted).select("item", source=source, n=worth))
-            pairs.append(nw.concat(steps))
-        return self._pairs(self._sums(pairs, ["source", "item"], "n"), GRAIN)
+        self, frames: Sequence[Frame], window: int, gap_decay: float, *, to_itself: bool
+    ) -> Iterator[Frame]:
+        for one in frames:
+            with self._shifted(one, window, "item", "weight") as shifted:
+                steps = []
+                for gap in range(1, window + 1):
+                    source = col(f"p{gap}")
+                    counted = ~source.is_null()
+                    if not to_itself:
+                        counted = counted & (source != col("item"))
+                    worth = on_grain(col("weight") * gap_decay ** (gap - 1))
+                    steps.append(shifted.filter(counted).select("item", source=source, n=worth))
+                yield nw.concat(steps)
 
     def covisits(self, weights: EventWeights, history: int) -> Covisits:
         """See `EventCounts`."""
-        chosen = []
-        for number, one in enumerate(self._choices(weights)):
-            left = col("place").cum_count(reverse=True).over("visitor", order_by="place")
-            newest = one.with_columns(left=left).filter(col("left") <= history)
-            newest = newest.select("visitor", "item", n=on_grain(col("weight")))
-            met = newest.group_by("visitor", "item").agg(n=col("n").sum())
-            chosen.append(self._engine.store(met, f"met_{number}"))
+        chosen = [self._met(one, history) for one in self._choices(weights)]
         total = self._by_item([one.select("item", "n") for one in chosen])
         pairs = []
         for one in chosen:
@@ -228,6 +222,13 @@ class EngineCounts:
         half = self._pairs(self._sums(pairs, ["source", "item"], "n"), PAIR_GRAIN)
         whole = tidy(csr_array(half + half.T))
         return Covisits(lambda start, end: csr_array(whole[start:end]), total)
+
+    def _met(self, choices: Frame, history: int) -> Frame:
+        """What each visitor's newest choices of each item weigh."""
+        left = col("place").cum_count(reverse=True).over("visitor", order_by="place")
+        newest = choices.with_columns(left=left).filter(col("left") <= history)
+        newest = newest.select("visitor", "item", n=on_grain(col("weight")))
+        return self._engine.store(newest.group_by("visitor", "item").agg(col("n").sum()), "met")
 
     def visits(self, weights: EventWeights) -> Floats:
         """See `EventCounts`."""
@@ -276,7 +277,7 @@ class EngineCounts:
     def _weighed(self, weights: EventWeights) -> list[Frame]:
         """The histories with `strength`, `fade` and `weight` of each event."""
         if self._weighed_by != weights:
-            self._weighed_by, self._made = weights, {}
+            self._weighed_by, self._visit_frames = weights, []
             self._weighed_frames = [self._with_weight(one, weights) for one in self._histories]
         return self._weighed_frames
 
@@ -310,9 +311,9 @@ class EngineCounts:
     def _visits(self, weights: EventWeights) -> list[Frame]:
         """The visits, see `read_visits`."""
         frames = self._weighed(weights)
-        if "visits" not in self._made:
-            self._made["visits"] = [self._as_visits(one, weights) for one in frames]
-        return self._made["visits"]
+        if not self._visit_frames:
+            self._visit_frames = [self._as_visits(one, weights) for one in frames]
+        return self._visit_frames
 
     def _as_visits(self, rows: Frame, weights: EventWeights) -> Frame:
         starts = (col("before") != col("item")) | ~col("stronger")
@@ -328,28 +329,23 @@ class EngineCounts:
         )
         visits = with_fade(visits, "fade", "active", self._newest, weights.half_life_days)
         visits = visits.with_columns(weight=col("worth") * col("fade"))
-        return self._kept(visits.select("visitor", "place", "item", "time", "worth", "weight"))
+        kept = visits.select("visitor", "place", "item", "time", "worth", "weight")
+        return self._engine.store(kept, "visits")
 
-    def _kept(self, rows: Frame) -> Frame:
-        self._stored += 1
-        return self._engine.store(rows, f"kept_{self._stored}")
-
-    def _shifted(self, rows: Frame, name: str, window: int, *columns: str) -> Frame:
+    def _shifted(self, rows: Frame, window: int, *columns: str) -> AbstractContextManager[Frame]:
         """The columns, and the item of the row before as `p1`, of the one before that as `p2`."""
         before = {f"p{gap}": earlier("item", gap) for gap in range(1, window + 1)}
-        return self._engine.store(
-            rows.with_columns(**before).select(*columns, *before), f"shifted_{name}"
-        )
+        return self._engine.stored(rows.with_columns(**before).select(*columns, *before), "shifted")
 
-    def _rows(self, frames: Sequence[Frame], *names: str) -> dict[str, NDArray[Any]]:
+    def _rows(self, frames: Iterable[Frame], *names: str) -> dict[str, NDArray[Any]]:
         found = [self._engine.collect(one.select(*names)) for one in frames]
         if not found:
             return {name: np.zeros(0, np.int64) for name in names}
         return {name: np.concatenate([one[name] for one in found]) for name in names}
 
-    def _sums(self, frames: Sequence[Frame], keys: Sequence[str], value: str) -> dict[str, Ints]:
+    def _sums(self, frames: Iterable[Frame], keys: Sequence[str], value: str) -> dict[str, Ints]:
         """The sums of a column by keys, sorted by these."""
-        grouped = [one.group_by(*keys).agg(col(value).sum()) for one in frames]
+        grouped = (one.group_by(*keys).agg(col(value).sum()) for one in frames)
         found = self._rows(grouped, *keys, value)
         order = np.lexsort([found[key] for key in reversed(keys)])
         columns = {name: column[order].astype(np.int64) for name, column in found.items()}

@@ -182,7 +182,7 @@ class StoredRows:
         what is stored of the user. Where there is none, codes are -1.
         """
         kept = []
-        for number, part in enumerate(self._parts):
+        for part in self._parts:
             order = ["time", "offset"]
             rows = part.with_columns(
                 place=col("offset").cum_count().over("visitor", order_by=order).cast(nw.Int64),
@@ -196,7 +196,7 @@ class StoredRows:
                 rows = rows.with_columns(own=col("own").fill_null(-1))
             else:
                 rows = rows.with_columns(own=nw.lit(-1, nw.Int32))
-            kept.append(self._engine.store(rows.drop("offset"), f"history_{number}"))
+            kept.append(self._engine.store(rows.drop("offset"), "history"))
         return kept
 
     def _active(self, rows: Frame, clock: LogClock, last: int) -> Frame:
