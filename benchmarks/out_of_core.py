@@ -26,8 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs 
 
 from benchmarks.child import peak_megabytes, run_child
 from benchmarks.synthetic import EVENTS_PER_USER, group_ids
-from pawsonalize.app.counting import engine_named
 from pawsonalize.counting.base import CountingEngine
+from pawsonalize.counting.embedded import EMBEDDED
 from pawsonalize.counting.rows import LogSource
 from pawsonalize.domain.event_types import STANDARD
 from pawsonalize.domain.times import DAY
@@ -106,7 +106,7 @@ def measure(engine: str, folder: Path, megabytes: int, url: str) -> dict[str, An
         read = time.perf_counter()
         model = recipe.fit(data, recipe.settings(), 0)
     else:
-        counting = engine_named(engine, folder / "scratch", megabytes, url)
+        counting = _opened(engine, folder / "scratch", megabytes, url)
         model, read = _counted(counting, files, events, catalogue)
         counting.close()
     done = time.perf_counter()
@@ -118,6 +118,14 @@ def measure(engine: str, folder: Path, megabytes: int, url: str) -> dict[str, An
         "peak_mb": round(peak_megabytes()),
         "model": digest_of(model),
     }
+
+
+def _opened(engine: str, scratch: Path, megabytes: int, url: str) -> CountingEngine:
+    if engine == "spark":
+        from pawsonalize.counting.spark import SparkEngine  # noqa: PLC0415 - the others need none
+
+        return SparkEngine(url, str(scratch))
+    return EMBEDDED[engine](scratch, megabytes)
 
 
 def _counted(

@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pawsonalize import clock
+from pawsonalize.app.counting import table_reading, training_table
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.erasures import owning_group
@@ -30,6 +32,7 @@ from pawsonalize.engine.resources.problems import Outbox, Problems
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import Resource
 from pawsonalize.engine.serving.directory import Directory
+from pawsonalize.engine.serving.facets import FacetReader
 from pawsonalize.engine.serving.filters.resources import Filters
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.refresh import CountRefresher
@@ -38,6 +41,9 @@ from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.engine.training.shown import learn_choices
 from pawsonalize.engine.training.solutions import Solutions
 from pawsonalize.engine.training.trainer import Trainer
+from pawsonalize.engine.training.training_data import Sampling, whole_log
+from pawsonalize.engine.training.training_table import TrainingTable
+from pawsonalize.engine.training.training_tables import TrainingTables
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.engine.upkeep.archived_letters import ArchivedLetters
 from pawsonalize.engine.upkeep.archiver import Archiver
@@ -72,6 +78,10 @@ from pawsonalize.storage.raw_events import RawEvents
 from pawsonalize.storage.resources import Resources
 from pawsonalize.storage.retraining_runs import RetrainingRuns
 from pawsonalize.storage.root_key import ROOT_KEY_BYTES, RootKeyFile
+from pawsonalize.storage.training_files import groups_with_files
+
+if TYPE_CHECKING:  # an extra reads it
+    from pawsonalize.engine.training.table_reading import TableReading
 
 COMMAND = (sys.executable, "-m", "pawsonalize.cli.low_priority")
 
@@ -94,6 +104,23 @@ class Adapters:
     objects: ObjectStore
     trainings: TrainingProcesses
     retraining_runs: RetrainingRuns
+    reading: "TableReading | None"
+    """What reads the training table; None where trainings read the log itself."""
+
+    @property
+    def sampling(self) -> Sampling:
+        """What measurements read of a log."""
+        return whole_log if self.reading is None else self.reading.sample
+
+    @property
+    def training_tables(self) -> TrainingTables:
+        """The training tables of all dataset groups."""
+        groups = partial(groups_with_files, self.database)
+        return TrainingTables(groups, self._training_table, in_use=self.reading is not None)
+
+    def _training_table(self, group: str) -> TrainingTable:
+        reader = FacetReader.of(self.catalogue.of(group))
+        return training_table(self.database, self.objects, group, reader)
 
     @property
     def outcomes(self) -> OutcomeSources:
@@ -205,13 +232,21 @@ class Adapters:
     @property
     def refresher(self) -> CountRefresher:
         """What refreshes in this very process."""
-        return CountRefresher(self.registry, self.log, self.catalogue, self.artefacts)
+        return CountRefresher(self.registry, self.log, self.catalogue, self.artefacts, self.reading)
 
     @property
     def trainer(self) -> Trainer:
         """What trains in this very process."""
         choices = partial(learn_choices, self.impressions, self.log, self.animals)
-        return Trainer(self.registry, self.log, self.catalogue, self.artefacts, clock.now, choices)
+        return Trainer(
+            self.registry,
+            self.log,
+            self.catalogue,
+            self.artefacts,
+            clock.now,
+            choices,
+            self.reading,
+        )
 
 
 @contextmanager
@@ -235,6 +270,7 @@ def _open(settings: Settings, must_exist: bool) -> Adapters:
     registry = Registry(Resources(database))
     ensure_defaults(registry, settings.recipe, clock.now())
     artefacts = ArtefactStore(settings.models_dir)
+    objects = open_objects(settings.archive, settings.archive_kms_key)
     return Adapters(
         database=database,
         log=EventLog(database, event_types=event_types, keeps_raw=settings.archive_raw),
@@ -247,7 +283,7 @@ def _open(settings: Settings, must_exist: bool) -> Adapters:
         ledger=ArchiveLedger(database),
         deliveries=Deliveries(database),
         artefacts=artefacts,
-        objects=open_objects(settings.archive, settings.archive_kms_key),
+        objects=objects,
         trainings=TrainingProcesses(
             registry,
             artefacts,
@@ -256,6 +292,7 @@ def _open(settings: Settings, must_exist: bool) -> Adapters:
             environment={**os.environ, **as_environment(settings)},
         ),
         retraining_runs=RetrainingRuns(database),
+        reading=table_reading(settings, database, objects),
     )
 
 

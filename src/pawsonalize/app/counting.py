@@ -1,17 +1,107 @@
-"""Which engine counts the log for a training."""
+"""Who counts the log for a training: this process's memory, or an engine out of core."""
 
+import os
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-from pawsonalize.counting.base import CountingEngine
+from pawsonalize.archive.base import ObjectStore
+from pawsonalize.counting.files import SCRATCH
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.serving.facets import FacetReader
+from pawsonalize.engine.training.training_table import TrainingTable
+from pawsonalize.settings import Settings
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.erased import ErasedLookup
+from pawsonalize.storage.training_files import TrainingFile, TrainingFiles
+
+if TYPE_CHECKING:  # an extra has what they need
+    from pawsonalize.counting.base import CountingEngine
+    from pawsonalize.engine.training.table_reading import TableReading
 
 
-def engine_named(name: str, scratch: Path, megabytes: int, spark_url: str) -> CountingEngine:
-    """The engine of that name; `megabytes` is what it may take of this machine's memory."""
-    from pawsonalize.counting.embedded import DuckDbEngine, PolarsEngine  # noqa: PLC0415 - an extra
-    from pawsonalize.counting.spark import SparkEngine  # noqa: PLC0415
+def table_reading(
+    settings: Settings, database: Database, objects: ObjectStore
+) -> "TableReading | None":
+    """What reads the training table; None where trainings read the log itself."""
+    if settings.training_engine == "memory":
+        return None
+    from pawsonalize.engine.training.table_reading import TableReading  # noqa: PLC0415 - an extra
 
-    if name == "spark":
-        return SparkEngine(spark_url, str(scratch))
-    if name == "polars":
-        return PolarsEngine(scratch, megabytes)
-    return DuckDbEngine(scratch, megabytes)
+    return TableReading(
+        partial(_engine, settings, objects),
+        partial(training_table, database, objects),
+        partial(_fetched, settings, objects),
+    )
+
+
+def training_table(
+    database: Database, objects: ObjectStore, dataset_group: str, reader: FacetReader
+) -> TrainingTable:
+    """The training table of a dataset group."""
+    files = TrainingFiles(database, dataset_group)
+    return TrainingTable(files, objects, dataset_group, reader, ErasedLookup(database))
+
+
+def _engine(settings: Settings, objects: ObjectStore, purpose: str) -> "CountingEngine":
+    scratch = _scratch(settings, purpose)
+    shutil.rmtree(scratch, ignore_errors=True)
+    if settings.training_engine != "spark":
+        from pawsonalize.counting.embedded import EMBEDDED  # noqa: PLC0415 - an extra
+
+        return EMBEDDED[settings.training_engine](scratch, settings.training_memory_megabytes)
+    # A cluster shares the archive's store, and nothing else, with this machine.
+    folder = f"{SCRATCH}/{scratch.name}"
+    _emptied(objects, folder)
+    from pawsonalize.counting.spark import SparkEngine  # noqa: PLC0415 - an extra
+
+    remote = f"{settings.archive}/{folder}"
+    return SparkEngine(_spark_url(settings), remote, partial(_emptied, objects, folder))
+
+
+def _spark_url(settings: Settings) -> str:
+    if not settings.spark_url:
+        raise InvalidInput(
+            "the training engine spark needs a server: set spark_url to its address, such as"
+            " sc://spark:15002",
+            field="spark_url",
+        )
+    return settings.spark_url
+
+
+def _fetched(
+    settings: Settings, objects: ObjectStore, purpose: str, files: Sequence[TrainingFile]
+) -> list[str]:
+    """The files where the engine reads them: of its own, since others may replace them."""
+    archive, is_local = settings.archive, "://" not in settings.archive
+    if settings.training_engine == "spark":
+        return [f"{archive}/{file.key}" for file in files]
+    folder = _scratch(settings, purpose) / "table"
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for number, file in enumerate(files):
+        path = folder / f"{number}.parquet"
+        path.unlink(missing_ok=True)
+        if not (is_local and _linked(Path(archive) / file.key, path)):
+            path.write_bytes(objects.get(file.key))
+        paths.append(str(path))
+    return paths
+
+
+def _linked(source: Path, path: Path) -> bool:
+    with suppress(OSError):  # of another file system, or gone: then it is read
+        os.link(source, path)
+    return path.exists()
+
+
+def _scratch(settings: Settings, purpose: str) -> Path:
+    return settings.data_dir.absolute() / SCRATCH / quote(purpose, safe="")
+
+
+def _emptied(objects: ObjectStore, folder: str) -> None:
+    for key in list(objects.list(folder)):
+        objects.delete(key)

@@ -5,6 +5,7 @@ from functools import partial
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.engine.training.erased_rows import ErasedRows
+from pawsonalize.engine.training.training_tables import both
 from pawsonalize.engine.upkeep.deletions import Deletions
 from pawsonalize.engine.upkeep.erasing import Erasing, ErasureSteps
 from pawsonalize.engine.upkeep.erasures import ErasureNotes
@@ -29,7 +30,10 @@ def erasure_steps(settings: Settings, adapters: Adapters) -> ErasureSteps:
         adapters.erased_archive,
         adapters.archived_letters,
         ErasureNotes(adapters.objects),
-        ErasedRows(adapters.registry, adapters.artefacts, clock.now).purge,
+        both(
+            ErasedRows(adapters.registry, adapters.artefacts, clock.now).purge,
+            adapters.training_tables.purge,
+        ),
         files.find,
         files.jobs_at_work,
         partial(remove_remains, adapters.database),

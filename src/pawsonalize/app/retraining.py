@@ -31,7 +31,9 @@ _TRAININGS_AT_ONCE = 2  # the recommender's and the reranker's, side by side
 def gate(settings: Settings, adapters: Adapters) -> Gate:
     """What judges new versions."""
     load = partial(load_model, adapters.artefacts)
-    return Gate(adapters.log, adapters.catalogue, adapters.versions, load, settings.gate)
+    return Gate(
+        adapters.log, adapters.catalogue, adapters.versions, load, settings.gate, adapters.sampling
+    )
 
 
 def timer(settings: Settings, runs: Runs) -> Timer | None:
@@ -73,6 +75,7 @@ def worker(settings: Settings, adapters: Adapters, name: str) -> RunWorker:
         adapters.catalogue,
         settings.checks,
         frozenset() if settings.reranking_enabled else frozenset({RERANKER}),
+        adapters.sampling,
     )
     judging = Judging(adapters.versions, adapters.campaigns, gate(settings, adapters))
     training = Training(

@@ -52,6 +52,7 @@ def _deletions(
     yield "delete old answers", answers.forget_old
     events = EventRetention(log, start, ledger, objects, settings.event_days, stopped)
     yield "let old events leave the table", events.forget_old
+    yield "tidy training tables", lambda _now: adapters.training_tables.tidy()
     archived = ArchiveRetention(log, start, ledger, settings.archive_days)
     yield "delete old archive objects", archived.forget_old
     letters = LetterRetention(

@@ -8,8 +8,9 @@ import numpy as np
 from narwhals import LazyFrame
 from numpy.typing import NDArray
 
+from pawsonalize.counting.files import Columns
+
 Frame = LazyFrame[Any]
-Columns = Mapping[str, NDArray[Any]]
 
 
 class CountingEngine(Protocol):

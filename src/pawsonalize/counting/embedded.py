@@ -1,18 +1,19 @@
 """Engines inside this process: DuckDB, which spills to disk, and Polars, which streams."""
 
 import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import narwhals as nw
 from numpy.typing import NDArray
 
-from pawsonalize.counting.base import Columns, Frame
+from pawsonalize.counting.base import Frame
+from pawsonalize.counting.files import Columns
 from pawsonalize.domain.errors import InvalidInput
 
 _MEGABYTES_PER_MILLION_ROWS = 160  # what sorting and shifting takes, with a margin
@@ -23,7 +24,7 @@ class _Scratch:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.path = Path(tempfile.mkdtemp(prefix="counting-", dir=folder))
+        self.path = folder
         self._numbers = count()
 
     def file(self, name: str) -> Path:
@@ -174,6 +175,12 @@ def arrow_table(columns: Mapping[str, list[str] | NDArray[Any]]) -> Any:
         if isinstance(one, list)
     }
     return arrow.table({**columns, **texts})
+
+
+EMBEDDED: Mapping[str, Callable[[Path, int], PolarsEngine | DuckDbEngine]] = MappingProxyType(
+    {"polars": PolarsEngine, "duckdb": DuckDbEngine}
+)
+"""The engines by name: of a folder of their own, and of how many megabytes they may take."""
 
 
 def _rows_within(megabytes: int) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
-from pawsonalize.counting.base import Columns, CountingEngine, Frame
+from pawsonalize.counting.base import CountingEngine, Frame
 from pawsonalize.counting.expressions import (
     between,
     col,
@@ -19,7 +19,9 @@ from pawsonalize.counting.expressions import (
     slice_of,
     with_fade,
 )
+from pawsonalize.counting.files import Columns
 from pawsonalize.counting.marks import SOURCES
+from pawsonalize.counting.sampling import last_of_sample
 from pawsonalize.domain.times import DAY, HOUR, MINUTE
 from pawsonalize.recipes.contract import TrainingData
 from pawsonalize.recipes.counts.counting import PAIR_GRAIN, Covisits, Floats, Ints, LogSummary
@@ -27,8 +29,6 @@ from pawsonalize.recipes.counts.facet_lifts import RARER
 from pawsonalize.recipes.counts.rows import Counts, tidy
 from pawsonalize.recipes.counts.weights import GRAIN, MOST, EventWeights
 from pawsonalize.recipes.facets import Dayparts, FacetColumn, Facets
-
-_BUCKETS = 2.0**12
 
 
 class EngineCounts:
@@ -51,7 +51,7 @@ class EngineCounts:
 
     def sample(self, most: int) -> TrainingData:
         """See `EventCounts`, as for all methods."""
-        last = self._last_of_sample(most)
+        last = last_of_sample(self._engine, self._histories, self.summary.n_events, most)
         chosen = [
             one if last is None else one.filter(col("visitor") <= last) for one in self._histories
         ]
@@ -79,23 +79,6 @@ class EngineCounts:
             returned=s.returned,
             disliked=s.disliked,
         )
-
-    def _last_of_sample(self, most: int) -> int | None:
-        """The last visitor of the sample; None if it has all of them."""
-        if self.summary.n_events <= most:
-            return None
-        bucket = (col("visitor").cast(nw.Float64) * (_BUCKETS / 2.0**64)).floor().cast(nw.Int64)
-        frames = [one.select("visitor", bucket=bucket) for one in self._histories]
-        buckets = self._sums([one.with_columns(n=nw.lit(1)) for one in frames], ["bucket"], "n")
-        place = int(np.searchsorted(np.cumsum(buckets["n"]), most, side="right"))
-        before = int(buckets["n"][:place].sum())
-        crossed = int(buckets["bucket"][place])
-        inside = [one.filter(col("bucket") == crossed).with_columns(n=nw.lit(1)) for one in frames]
-        visitors = self._sums(inside, ["visitor"], "n")
-        fitting = int(np.searchsorted(np.cumsum(visitors["n"]) + before, most, side="right"))
-        if fitting == 0 and before:  # then the last one of the bucket before
-            return int(visitors["visitor"][0]) - 1
-        return int(visitors["visitor"][max(fitting, 1) - 1])
 
     def users(self, half_life_days: float) -> Floats:
         """See `EventCounts`."""

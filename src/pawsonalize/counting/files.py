@@ -1,14 +1,26 @@
 """The files of the training table: rows of the log as Parquet, sorted by visitor."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from io import BytesIO
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
 
+FOLDER, SCRATCH = "training", "training-scratch"
+"""Where the files are in the archive's store, and what an engine keeps there for a while."""
+
+Columns = Mapping[str, NDArray[Any]]
+"""Rows as columns of equal length."""
+
 _ROWS_PER_GROUP = 65_536  # so that a visitor is looked for in few of them
+
+
+def is_of_training(key: str) -> bool:
+    """Whether an object of the archive's store is part of the training table, or an engine's."""
+    return key.startswith((f"{FOLDER}/", f"{SCRATCH}/"))
 
 
 class TableRow(NamedTuple):

@@ -8,8 +8,10 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.counting.base import Columns, CountingEngine, Frame
+from pawsonalize.counting.base import CountingEngine, Frame
 from pawsonalize.counting.expressions import between, col
+from pawsonalize.counting.files import Columns
+from pawsonalize.counting.sampling import last_of_sample
 from pawsonalize.domain.times import DAY
 from pawsonalize.recipes.counts.weights import LogClock
 
@@ -64,6 +66,14 @@ class LogRows:
         if source.since is not None:
             rows = rows.filter(col("sent_at") >= source.since)
         self._rows = rows
+
+    def sample(self, most: int) -> Columns:
+        """The rows of a sample of visitors, in the order of the log; see `last_of_sample`."""
+        engine, rows = self._engine, _resolved(self._engine, self._source, self._rows)
+        count = int(engine.collect(rows.select(n=nw.len()))["n"][0])
+        last = last_of_sample(engine, [rows], count, most)
+        rows = rows if last is None else rows.filter(col("visitor") <= last)
+        return _sorted(engine.collect(rows), "offset")
 
     def sent_types(self) -> list[str]:
         """The event types there are, as they were sent, sorted."""
@@ -124,10 +134,7 @@ class ChosenRows:
             rows = rows.with_columns(said=col("said").fill_null(silent))
         else:
             rows = rows.with_columns(said=nw.lit(silent))
-        if source.sessions:
-            rows = rows.join(engine.table(source.sessions), on="visitor", how="left")
-            known = nw.when(col("user").is_null()).then(col("visitor")).otherwise(col("user"))
-            rows = rows.with_columns(visitor=known)
+        rows = _resolved(engine, source, rows)
         count = int(engine.collect(rows.select(n=nw.len()))["n"][0])
         parts = max(1, -(-count // engine.rows_per_part))
         # The same for all rows of a visitor, and in the order of visitors.
@@ -212,6 +219,15 @@ class StoredRows:
         return rows.with_columns(active=col("time") - col("skipped").fill_null(0)).drop(
             "day", "skipped"
         )
+
+
+def _resolved(engine: CountingEngine, source: LogSource, rows: Frame) -> Frame:
+    """The rows with the users of sessions in place of these."""
+    if not source.sessions:
+        return rows
+    rows = rows.join(engine.table(source.sessions), on="visitor", how="left")
+    known = nw.when(col("user").is_null()).then(col("visitor")).otherwise(col("user"))
+    return rows.with_columns(visitor=known).drop("user")
 
 
 def _nothing() -> dict[str, list[str] | NDArray[Any]]:

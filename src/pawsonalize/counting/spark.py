@@ -1,6 +1,6 @@
 """Any Spark Connect server: Apache Spark, or Sail. The cluster sorts and sums."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
@@ -8,8 +8,9 @@ from typing import Any
 import narwhals as nw
 from numpy.typing import NDArray
 
-from pawsonalize.counting.base import Columns, Frame
+from pawsonalize.counting.base import Frame
 from pawsonalize.counting.embedded import arrow_table, imported
+from pawsonalize.counting.files import Columns
 
 _ALL_ROWS = 2**62
 
@@ -24,11 +25,15 @@ class SparkEngine:
     rows_per_part = _ALL_ROWS
     """The cluster splits a log by itself."""
 
-    def __init__(self, url: str, scratch: str) -> None:
+    def __init__(
+        self, url: str, scratch: str, emptied: Callable[[], object] = lambda: None
+    ) -> None:
+        """`emptied` is to remove what is in the scratch, at the end."""
         sql = imported("pyspark.sql", "spark")
         self._session = sql.SparkSession.builder.remote(url).create()
         self._scratch = scratch
         self._numbers = count()
+        self._emptied = emptied
 
     def scan(self, files: Sequence[str]) -> Frame:
         """See `CountingEngine`, as for all methods."""
@@ -63,3 +68,4 @@ class SparkEngine:
     def close(self) -> None:
         """See `CountingEngine`."""
         self._session.stop()
+        self._emptied()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
+from typing import ClassVar
 
 from sqlalchemy import Connection, bindparam, delete, func, select
 
@@ -23,6 +24,7 @@ from pawsonalize.storage.log_start import (
 from pawsonalize.storage.raw_events import add_raws, take_out_raws
 from pawsonalize.storage.statements import insert_new
 from pawsonalize.storage.tables import events, sessions
+from pawsonalize.storage.training_files import forget_table
 
 _TRAINING_BATCH = 50_000
 _ERASED_BATCH = 10_000  # between two of them, others may write
@@ -66,10 +68,18 @@ class EventLog:
         self._event_types = event_types
         self._keeps_raw = keeps_raw
 
+    has_digests: ClassVar[bool] = False
+    """Whether training rows name visitors by digests of their keys."""
+
     @property
     def event_types(self) -> EventTypes:
         """What the types of its events mean. The table keeps each type as it was sent."""
         return AS_SENT if self._dataset_group.endswith(ACTIONS) else self._event_types
+
+    @property
+    def dataset_group(self) -> str:
+        """Whose events it has, but for what is about all."""
+        return self._dataset_group
 
     def of(self, dataset_group: str) -> "EventLog":
         """The same log, for another dataset group."""
@@ -197,6 +207,8 @@ class EventLog:
         rows = [{"offset": one.offset, **as_row(one.event)} for one in batch]
         with self._database.writing() as connection:
             connection.execute(events.insert(), rows)
+            for group in {one.event.dataset_group for one in batch}:
+                forget_table(connection, group)
             _bind_sessions(connection, [one.event for one in batch])
             add_shown(connection, reported(one.event for one in batch))
             go_on_after(connection, batch[-1].offset)
@@ -280,6 +292,8 @@ class EventLog:
         takes several transactions, so a reader may meanwhile find some of the events.
         """
         mine = events.c.dataset_group == self._dataset_group
+        with self._database.writing() as connection:
+            forget_table(connection, self._dataset_group)
         if ids_like is not None:
             mine &= events.c.event_id.startswith(ids_like, autoescape=True)
         erased = after = 0

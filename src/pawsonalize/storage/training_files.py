@@ -73,14 +73,26 @@ class TrainingFiles:
         with self._database.reading() as connection:
             return forgotten_through(connection)
 
-    def begin(self, reader: str) -> list[TrainingFile]:
-        """Begin anew, without any file; returns those that there were."""
+    def begin(self, reader: str) -> list[str]:
+        """Begin anew, without any file; returns the keys of those that there were."""
         with self._database.writing() as connection:
-            before = self._files(connection)
-            self._remove(connection, [one.key for one in before])
+            gone = self._forget(connection)
             row = {"dataset_group": self._dataset_group, "through": 0, "reader": reader}
             upsert(connection, training_tables, [row])
-        return before
+        return gone
+
+    def remove(self) -> list[str]:
+        """Forget the table and all of its files; returns the keys of these."""
+        with self._database.writing() as connection:
+            connection.execute(delete(training_tables).where(self._mine))
+            return self._forget(connection)
+
+    def _forget(self, connection: Connection) -> list[str]:
+        c = training_files.c
+        mine = select(c.key).where(c.dataset_group == self._dataset_group)
+        gone = list(connection.scalars(mine))
+        self._remove(connection, gone)
+        return gone
 
     def intend(self, file: TrainingFile) -> None:
         """Note a file before it is written. It is no part of the table yet."""
@@ -169,6 +181,13 @@ class TrainingFiles:
     def _remove(connection: Connection, keys: Sequence[str]) -> None:
         for part in in_parts(keys):
             connection.execute(delete(training_files).where(training_files.c.key.in_(part)))
+
+
+def groups_with_files(database: Database) -> list[str]:
+    """The dataset groups that have files of a training table."""
+    groups = select(training_files.c.dataset_group).distinct()
+    with database.reading() as connection:
+        return list(connection.scalars(groups.order_by(training_files.c.dataset_group)))
 
 
 def forget_table(connection: Connection, dataset_group: str) -> None:

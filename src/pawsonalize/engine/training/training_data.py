@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from pawsonalize.recipes.facets import Facet, FacetColumn, Facets, facet_columns
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog, TrainingRow
 
+MEASURED_EVENTS = 2_000_000
+"""Of a longer log, visitors with so many events are drawn to measure and to tune on."""
 MAX_VALUES = 50  # of one facet: the commonest ones; an id of something is no facet
 _Told = tuple[Facet, ...]
 
@@ -77,8 +80,41 @@ _MAX_TYPES = int(np.iinfo(np.int16).max)
 _EVERYTHING = TrainingSelection()
 
 
+class TrainingLog(Protocol):
+    """What training data are read from: the log, or a sample of its visitors."""
+
+    @property
+    def event_types(self) -> EventTypes:
+        """What the types of its events mean."""
+        ...
+
+    @property
+    def has_digests(self) -> bool:
+        """Whether its rows name visitors by digests of their keys."""
+        ...
+
+    def forgotten_through(self) -> int:
+        """The offset up to which events have left the log."""
+        ...
+
+    def training_rows(
+        self, through: int, until: int, after: int = 0
+    ) -> Iterator[Sequence[TrainingRow]]:
+        """Batches, in order, of events with `after < offset <= through` and `sent_at <= until`."""
+        ...
+
+
+Sampling = Callable[[EventLog, Catalogue], TrainingLog]
+"""What to read of a log for a measurement."""
+
+
+def whole_log(log: EventLog, catalogue: Catalogue) -> TrainingLog:  # noqa: ARG001 - a `Sampling`
+    """The log itself."""
+    return log
+
+
 def training_data(
-    log: EventLog,
+    log: TrainingLog,
     catalogue: Catalogue,
     *,
     through: int,
@@ -93,7 +129,9 @@ def training_data(
     """
     cut = Cut(through, as_of)
     rows = _rows(log, after, cut, progress)
-    return data_of(rows, catalogue, cut, selection, event_types=log.event_types)
+    return data_of(
+        rows, catalogue, cut, selection, digested=log.has_digests, event_types=log.event_types
+    )
 
 
 def has_events(log: EventLog, after: int, through: int, as_of: int) -> bool:
@@ -124,7 +162,7 @@ def data_of(
 
 
 def marked_training_data(
-    log: EventLog,
+    log: TrainingLog,
     catalogue: Catalogue,
     cut: Cut,
     mark: int,
@@ -133,7 +171,7 @@ def marked_training_data(
     progress: Progress = silent,
 ) -> tuple[TrainingData, NDArray[np.bool_]]:
     """The same, and which of the rows the log held up to the offset `mark`, shape (N,)."""
-    columns = _Columns(catalogue, log.event_types)
+    columns = _Columns(catalogue, log.event_types, digested=log.has_digests)
     columns.name_items()
     early = Cut(min(mark, cut.log_offset), cut.as_of)
     for row in _chosen(_rows(log, 0, early, silent), early, selection):
@@ -296,7 +334,7 @@ def _chosen(
             yield row
 
 
-def _rows(log: EventLog, after: int, cut: Cut, progress: Progress) -> Iterator[TrainingRow]:
+def _rows(log: TrainingLog, after: int, cut: Cut, progress: Progress) -> Iterator[TrainingRow]:
     done = max(after, log.forgotten_through())
     for batch in log.training_rows(cut.log_offset, cut.as_of, after=after):
         yield from batch

@@ -15,8 +15,15 @@ from urllib.parse import quote
 import numpy as np
 
 from pawsonalize.archive.base import ObjectStore
-from pawsonalize.counting.base import Columns
-from pawsonalize.counting.files import TableRow, joined, rows_in, table_file, without
+from pawsonalize.counting.files import (
+    FOLDER,
+    Columns,
+    TableRow,
+    joined,
+    rows_in,
+    table_file,
+    without,
+)
 from pawsonalize.domain.erasures import SESSION, USER, owning_group, visitor_digest
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.job_table import Progress, silent
@@ -25,8 +32,6 @@ from pawsonalize.engine.training.kept_rows import digest, digest_number
 from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.training_files import LogRow, TableState, TrainingFile, TrainingFiles
 
-FOLDER = "training"
-"""Where its files are in the archive's store."""
 ROWS_PER_FILE = 250_000
 """At most so many events in one file as it is written, which is about 6 MB."""
 _JOINED_ROWS = 2_000_000  # at most so many in one file of several
@@ -80,6 +85,17 @@ class TrainingTable:
             found = [self._purged(one, visitors, through) for one in self.files.files()]
             again = not all(found)
 
+    def remove(self) -> None:
+        """Remove all of it; the next training writes it anew."""
+        self._delete(self.files.remove())
+
+    def tidy(self, *, in_use: bool) -> None:
+        """Let go what left the log. All goes if it is not used, or if the log has changed."""
+        if in_use and self.files.state() is not None:
+            self._let_go()
+        else:
+            self.remove()
+
     def _purged(self, file: TrainingFile, visitors: set[int], through: int) -> bool:
         """Whether the file is without them now; False if it is there no more."""
         if file.first > through:
@@ -95,7 +111,7 @@ class TrainingTable:
         known, reader = self.files.state(), self._reader_name()
         if known is not None and known.reader == reader:
             return known
-        self._delete([one.key for one in self.files.begin(reader)])
+        self._delete(self.files.begin(reader))
         return TableState(0, reader)
 
     def _reader_name(self) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pawsonalize.archive.base import ObjectStore
+from pawsonalize.counting.files import is_of_training
 from pawsonalize.domain.errors import CorruptArtefact, NotFound
 from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.engine.resources.job_table import Progress, silent
@@ -134,7 +135,7 @@ def _rows_of(log: EventLog, after: int, through: int) -> Iterator[LoggedEvent]:
 
 
 def _unknown(ledger: ArchiveLedger, objects: ObjectStore) -> list[ArchiveFinding]:
-    apart = (is_erasure, is_of_letters)
+    apart = (is_erasure, is_of_letters, is_of_training)
     listed = sorted(key for key in objects.list() if not any(one(key) for one in apart))
     # Read after the listing: an object is planned before it is written.
     known = {segment.key for segment in ledger.segments()} | set(ledger.leftovers())
