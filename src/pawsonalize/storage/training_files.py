@@ -97,7 +97,6 @@ class TrainingFiles:
     def intend(self, file: TrainingFile) -> None:
         """Note a file before it is written. It is no part of the table yet."""
         with self._database.writing() as connection:
-            connection.execute(delete(training_files).where(training_files.c.key == file.key))
             row = {"key": file.key, "dataset_group": self._dataset_group, "is_in": False}
             numbers = {"first": file.first, "last": file.last, "rows": file.rows}
             connection.execute(insert(training_files), [{**row, **numbers}])
@@ -125,14 +124,16 @@ class TrainingFiles:
             self._take_in(connection, keys)
         return True
 
-    def drop_intents(self) -> list[str]:
-        """Forget the files that were intended: whoever writes one begins again. Their keys."""
+    def drop_intents(self, keys: Sequence[str] | None = None) -> list[str]:
+        """Forget files that were intended, or all: whoever writes one begins again. Their keys."""
         c = training_files.c
-        mine = (c.dataset_group == self._dataset_group, c.is_in.is_(False))
+        mine = [c.dataset_group == self._dataset_group, c.is_in.is_(False)]
+        if keys is not None:
+            mine.append(c.key.in_(keys))
         with self._database.writing() as connection:
-            keys = list(connection.scalars(select(c.key).where(*mine)))
-            self._remove(connection, keys)
-        return keys
+            gone = list(connection.scalars(select(c.key).where(*mine)))
+            self._remove(connection, gone)
+        return gone if keys is None else list(keys)
 
     def rows(self, after: int, through: int) -> Iterator[Sequence[LogRow]]:
         """Batches, in order, of the log's events with `after < offset <= through`."""

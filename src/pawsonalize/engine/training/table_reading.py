@@ -25,7 +25,7 @@ from pawsonalize.storage.training_files import TrainingFile
 
 _BATCH = 50_000
 _END_OF_TIME = 2**62
-_TRIES = 3
+_TRIES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +80,25 @@ class TableReading:
         progress: Progress,
     ) -> LogSource:
         table = self.table(log.dataset_group, FacetReader.of(catalogue))
-        for tries_left in reversed(range(_TRIES)):
-            files = table.bring_up_to(cut.log_offset, progress)
-            try:
-                paths = self.fetched(purpose, files)
-                break
-            except NotFound:  # another process joined files meanwhile
-                if not tries_left:
-                    raise
         return LogSource(
-            files=paths,
+            files=self._fetched(table, purpose, cut, progress),
             after=log.forgotten_through(),
             through=cut.log_offset,
             until=cut.as_of,
             sessions=table.sessions(),
         )
+
+    def _fetched(
+        self, table: TrainingTable, purpose: str, cut: Cut, progress: Progress
+    ) -> list[str]:
+        for again in range(_TRIES):
+            files = table.bring_up_to(cut.log_offset, progress)
+            try:
+                return self.fetched(purpose, files)
+            except NotFound:  # another process joined files meanwhile
+                if again:  # or somebody deleted one
+                    table.remove()
+        return self.fetched(purpose, table.bring_up_to(cut.log_offset, progress))
 
 
 class SampledLog:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 from itertools import groupby
 from urllib.parse import quote
+from uuid import uuid4
 
 import numpy as np
 
@@ -126,8 +127,10 @@ class TrainingTable:
             file = TrainingFile("", rows[0].offset, rows[-1].offset, len(rows))
             day = _day(rows[0].received_at)
             new = [self._put(file, day, table_file([self._row(row) for row in rows]))]
-        if not self.files.add(state, [one.key for one in new], end):
-            return self._begun()  # somebody else wrote the same
+        keys = [one.key for one in new]
+        if not self.files.add(state, keys, end):  # somebody else wrote the same
+            self._delete(self.files.drop_intents(keys))
+            return self._begun()
         for visitor, erased_through in self._erased(rows).items():
             self.purge({visitor}, erased_through)
         return TableState(end, state.reader)
@@ -182,7 +185,8 @@ class TrainingTable:
 
     def _put(self, file: TrainingFile, day: str, data: bytes) -> TrainingFile:
         """Write a file of the same events as that one, which the table does not have yet."""
-        name = f"{file.first:020}-{file.last:020}-{blake2b(data, digest_size=8).hexdigest()}"
+        # Nobody else writes a file of that name, so whoever gives up may delete it.
+        name = f"{file.first:020}-{file.last:020}-{uuid4().hex}"
         key = f"{FOLDER}/{quote(self.dataset_group, safe='')}/{day}/{name}.parquet"
         file = replace(file, key=key, rows=rows_in(data))
         self.files.intend(file)
@@ -192,7 +196,7 @@ class TrainingTable:
     def _replaced(self, gone: Sequence[TrainingFile], new: Sequence[TrainingFile]) -> bool:
         keys, new_keys = [one.key for one in gone], [one.key for one in new]
         done = self.files.replace(keys, new_keys)
-        self._delete(keys if done else new_keys)
+        self._delete(keys if done else self.files.drop_intents(new_keys))
         return done
 
     def _delete(self, keys: Sequence[str]) -> None:
