@@ -121,6 +121,12 @@ def benchmarks() -> dict[str, Benchmark]:
             (("--max-events", "1000", "--max-items", "100"),),
             (("--max-events", "100000"),),
         ),
+        "out_of_core": Benchmark(
+            "Training time and memory out of core, by engine",
+            (("--events", "3000"),),
+            (("--events", "1000000"),),
+            (("--events", "10000000"), ("--events", "100000000", "--engines", "polars", "duckdb")),
+        ),
         "retrain": Benchmark(
             "A retraining, and what requests feel of it",
             (("--events", "1000", "--groups", "50", "--rest", "1"),),

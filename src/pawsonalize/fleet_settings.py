@@ -27,10 +27,10 @@ class FleetSettings(ConnectionLimits, frozen=True):
     database_connections: Annotated[int, Meta(ge=4)] = 20
     """How many connections to PostgreSQL one process opens at most."""
     training_engine: Literal["memory", "polars", "duckdb", "spark"] = "memory"
-    """What counts the log for a training: this process's memory, or an engine out of core."""
+    """What counts the log for trainings and updates: their memory, or an engine out of core."""
     spark_url: str = ""
     """The Spark Connect server of the engine `spark`, such as `sc://spark:15002`."""
     training_memory_megabytes: Annotated[int, Meta(ge=256)] = 4096
-    """How much memory the engine `duckdb` may use before it goes on on disk."""
+    """How much memory `polars` or `duckdb` may take to count; what is more goes by the disk."""
     max_dataset_groups: Annotated[int, Meta(ge=1)] = 5
     """How many dataset groups there may be."""

@@ -18,7 +18,7 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.solutions import TrainingSelection
 from pawsonalize.engine.serving.facets import FacetReader, item_attributes
 from pawsonalize.engine.training.kept_rows import digest, digest_number
-from pawsonalize.engine.training.training_data import Codes, stays_of, told_columns, type_code
+from pawsonalize.engine.training.training_data import NameCodes, stays_of, told_columns, type_code
 from pawsonalize.recipes.contract import Returned
 from pawsonalize.recipes.counts.counting import LogSummary
 from pawsonalize.recipes.counts.facet_lifts import counted_facets
@@ -46,7 +46,7 @@ class OutOfCore:
         users = _UsersFacets.of(self.catalogue, FacetReader.of(self.catalogue))
         source = replace(source, users=users.columns)
         rows, kinds = self._chosen(LogRows(self.engine, source), selection)
-        items = Codes()
+        items = NameCodes()
         for name in (*(item.item_id for item in self.catalogue.items()), *rows.items()):
             items.number(name)
         said, told, times_told = self._told(rows)
@@ -85,7 +85,7 @@ class OutOfCore:
         )
         return EngineCounts(self.engine, histories, summary, columns)
 
-    def _chosen(self, rows: LogRows, selection: TrainingSelection) -> tuple[ChosenRows, Codes]:
+    def _chosen(self, rows: LogRows, selection: TrainingSelection) -> tuple[ChosenRows, NameCodes]:
         """The rows of the selection by the codes of their kinds, and the kinds."""
         thresholds = {spelled(one.event_type): one.value_threshold for one in selection.events}
         sent = [
@@ -94,7 +94,7 @@ class OutOfCore:
             if not thresholds or spelled(name) in thresholds
         ]
         meanings = {one.kind: self.event_types.meaning(one.name) for one in sent}
-        kinds = Codes()
+        kinds = NameCodes()
         code = {place: _AGAINST.get(meaning) for place, meaning in meanings.items()}
         for place in rows.of_types(sent).kinds():
             if code[place] is None:
@@ -116,7 +116,7 @@ class OutOfCore:
         np.add.at(times, np.fromiter(said.values(), np.int64, len(said)), counts)
         return said, list(numbers), times
 
-    def _against(self, rows: ChosenRows, items: Codes) -> list[Returned]:
+    def _against(self, rows: ChosenRows, items: NameCodes) -> list[Returned]:
         found = rows.against()
         item = np.fromiter(map(items.number, found["item"]), np.int32, len(found["item"]))
         return [

@@ -24,7 +24,7 @@ MAX_VALUES = 50  # of one facet: the commonest ones; an id of something is no fa
 _Told = tuple[Facet, ...]
 
 
-class ToldFacets:
+class EventFacets:
     """The facets of events, collected row by row; most rows say the same as others."""
 
     def __init__(self) -> None:
@@ -183,7 +183,7 @@ def marked_training_data(
     return columns.data(cut.as_of, stock), columns.order() < marked
 
 
-class Codes:
+class NameCodes:
     """Numbers names in the order in which they are first met."""
 
     def __init__(self) -> None:
@@ -205,7 +205,7 @@ class Codes:
         return tuple(self._codes)
 
 
-def type_code(types: Codes, kind: str) -> int:
+def type_code(types: NameCodes, kind: str) -> int:
     """The number of an event type; once nearly all are given, a new type counts as a view."""
     full = len(types) >= _MAX_TYPES - 1 and kind not in types
     return types.number(VIEW if full else kind)
@@ -230,9 +230,9 @@ class _Columns:
         self._catalogue, self._reader = catalogue, FacetReader.of(catalogue)
         self._digested = digested
         self._meaning = event_types.meaning
-        self._facets = ToldFacets()
+        self._facets = EventFacets()
         self._against = {RETURN: array("q"), DISLIKE: array("q")}
-        self.items, self._types, self._users = Codes(), Codes(), Codes()
+        self.items, self._types, self._users = NameCodes(), NameCodes(), NameCodes()
         self._columns = (array("i"), array("i"), array("h"), array("q"), array("f"))
 
     def name_items(self) -> None:

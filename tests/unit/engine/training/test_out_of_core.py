@@ -196,7 +196,8 @@ def test_every_count_is_that_of_the_log_in_memory_however_it_came_and_whatever_i
 
 
 def all_of(counts: EventCounts) -> dict[str, Any]:
-    summary, found = counts.summary, {}
+    summary = counts.summary
+    found: dict[str, Any] = {}
     for most in (1, 6, 1_000):
         sample = counts.sample(most)
         columns = ("user", "item", "event_type", "value", "time", "n_users")
