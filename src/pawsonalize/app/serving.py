@@ -1,6 +1,7 @@
 """What answers in one server process: live models, the available animals, their weights."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 from pawsonalize import clock
@@ -13,7 +14,10 @@ from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsW
 from pawsonalize.engine.serving.animals.choices import PageReader
 from pawsonalize.engine.serving.animals.distance import Postcodes, read_postcodes
 from pawsonalize.engine.serving.animals.ranking import Individuals
+from pawsonalize.engine.serving.availability import AvailabilityWatch
+from pawsonalize.engine.serving.campaigns import Runtimes
 from pawsonalize.engine.serving.exploration import Exposure
+from pawsonalize.engine.serving.filters.filtering import Filterings
 from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.recommender import Runtime
@@ -108,4 +112,27 @@ def individuals(
         PageReader(adapters.impressions, adapters.log),
         AnimalEffects(adapters.impressions, adapters.log, adapters.erased),
         settings.animals,
+    )
+
+
+def runtimes_of(
+    settings: Settings,
+    adapters: Adapters,
+    live: dict[str, LiveModel],
+    impressions: ImpressionLog,
+    availability: AvailabilityWatch,
+    filterings: Filterings,
+) -> Runtimes:
+    """The campaigns in memory."""
+    return Runtimes(
+        adapters.log,
+        adapters.registry,
+        impressions,
+        partial(live_model, settings, adapters),
+        pinned=live,
+        availability=availability,
+        filterings=filterings,
+        catalogue=adapters.catalogue,
+        now=clock.now,
+        limit=settings.max_loaded_campaigns,
     )

@@ -41,12 +41,14 @@ class Beats(Generic[KeyT]):
         """Whether the count was seen to rise, so that its owner surely lived."""
         return key in self._seen and self._seen[key].has_moved
 
+    def stands_since(self, key: KeyT) -> float:
+        """For how many seconds the count was seen to stand still."""
+        seen = self._seen.get(key)
+        return 0.0 if seen is None or self._looked is None else self._looked - seen.since
+
     def is_gone(self, key: KeyT) -> bool:
         """Whether the count has stood still for too long; False for who was not seen for long."""
-        seen = self._seen.get(key)
-        if seen is None or self._looked is None:
-            return False
-        return self._looked - seen.since >= self._gone_after
+        return self.stands_since(key) >= self._gone_after
 
     def _count(self, key: KeyT, beats: int, at: float) -> _Count:
         before = self._seen.get(key)

@@ -68,6 +68,11 @@ _TRIAL = {
     True: "PRAGMA user_version = 1",
     False: "UPDATE alembic_version SET version_num = version_num",
 }
+_CONNECTION_LIMIT = text(
+    "SELECT current_setting('max_connections')::int"
+    " - current_setting('superuser_reserved_connections')::int"
+    " - coalesce(nullif(current_setting('reserved_connections', true), '')::int, 0)"
+)
 _LEAST_ROOM = 512 * 1024  # bytes; a call of a few hundred events needs about half of it
 
 _LOG_BYTES = 64 * 1024 * 1024  # of the write-ahead log
@@ -110,7 +115,7 @@ class Database:
         self._refusals: list[str] = []  # of all views of this database
         self.is_local = self._remote is None
         self.replica = _replica_of(self, read_url, connections) if read_url else None
-        self._is_behind = False
+        self._reads_replica = False
         self._prepared = None if self.file is None else PreparedReads(self._engine)
         try:
             self._open(must_exist)
@@ -121,14 +126,14 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection for SELECTs. Each of them sees the newest committed state."""
-        if self._is_behind and self.replica is not None:
+        if self._reads_replica and self.replica is not None:
             with self._storage_errors(), self.replica.reading() as connection:
                 yield connection
             return
         with self._storage_errors(), self._connected(reads=True) as connection:
             yield connection
 
-    def behind(self) -> "Database":
+    def replica_reads(self) -> "Database":
         """The same database for SELECTs that may lack what was committed a moment ago.
 
         Never for a visitor's own events, nor for what decides, admits or erases. Without a replica
@@ -137,7 +142,7 @@ class Database:
         if self.replica is None:
             return self
         view = copy(self)
-        view._is_behind = True
+        view._reads_replica = True
         return view
 
     def caught_up(self, within: float = CATCH_UP_SECONDS) -> "Database":
@@ -147,7 +152,7 @@ class Database:
         """
         if self.replica is None or not self.replica.has_all(self.replica.head(), within):
             return self
-        return self.behind()
+        return self.replica_reads()
 
     def refuse(self, reason: str) -> None:
         """From now on every call fails: the tables are not those that this program knows."""
@@ -204,6 +209,13 @@ class Database:
         with self.reading() as connection:
             found = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
         return None if found == "ok" else str(self._explained(f"malformed: {found}"))
+
+    def connection_limit(self) -> int | None:
+        """How many connections PostgreSQL takes from who is no superuser; None for SQLite."""
+        if self.is_local:
+            return None
+        with self.reading() as connection:
+            return int(connection.scalar(_CONNECTION_LIMIT) or 0)
 
     def _no_room(self) -> str | None:
         if self.file is None:

@@ -183,7 +183,7 @@ class PostgresEngines:
         """
         self._longest = longest
         url = url.set(drivername="postgresql+psycopg")
-        patient = max(_LEAST_PATIENT, (connections - 1) // 3)
+        patient = max(_LEAST_PATIENT, (connections - 1) // 2)
         self._hosts = Hosts()
         self.patient = self._engine(url, patient, pool_timeout=30.0)
         self.answering = self._engine(url, connections - 1 - patient, pool_timeout=_POOL_SECONDS)
