@@ -78,7 +78,7 @@ def _needed(settings: Settings, living: Sequence[ServerProcess]) -> tuple[int, s
         working = {"here"} if settings.has_role(WORK) else set()
     beside = len(working) * (settings.trainings_at_once + 2 + _BESIDE)
     sum_of = (
-        f"{answering} of {processes} processes, and {beside} times {BESIDE_CONNECTIONS} of what may run"
-        " beside them"
+        f"{answering} of {processes} processes, and {beside} times {BESIDE_CONNECTIONS} of what may"
+        " run beside them"
     )
     return answering + beside * BESIDE_CONNECTIONS, sum_of
