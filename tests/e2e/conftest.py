@@ -129,11 +129,12 @@ def starting(logs: Path) -> Iterator[Start]:
     def launch(folder: Path, command: str, *arguments: str, **settings: str) -> Server:
         port = int(settings.pop("port", free_port()))
         program = settings.pop("program", None)
+        words = (*_words(program), command)
         variables = environment(**settings) | ({"PYTHONPATH": program} if program else {})
         output = logs / f"server-{len(servers)}.log"
         with output.open("wb") as log:
             process = subprocess.Popen(
-                [*_words(program), command, "--data-dir", str(folder), "--port", str(port), *arguments],
+                [*words, "--data-dir", str(folder), "--port", str(port), *arguments],
                 env=variables,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -95,9 +95,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
 def refused_start(settings: Settings, program: str | None = None) -> str:
     """What a server says that does not start."""
     variables = environment(database_url=settings.database)
+    where = ("--data-dir", str(settings.data_dir), "--port", str(free_port()))
     ended = subprocess.run(
-        [sys.executable, "-m", "pawsonalize.cli.main", "serve", "--port", str(free_port())]
-        + ["--data-dir", str(settings.data_dir)],
+        [sys.executable, "-m", "pawsonalize.cli.main", "serve", *where],
         env=variables | ({"PYTHONPATH": program} if program else {}),
         capture_output=True,
         text=True,
@@ -133,6 +133,7 @@ def shares_with(one: Server, other: Server, name: str) -> None:
             assert client.post("/v1/recommendations", json={"userId": name}).json()
 
 
+@pytest.mark.nightly
 def test_versions_follow_each_other_without_a_request_that_fails(
     database_url: str, tmp_path: Path, start: Start, expanding: str, contracting: str
 ) -> None:
