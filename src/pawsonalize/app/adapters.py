@@ -26,6 +26,7 @@ from pawsonalize.engine.resources.access_keys import AccessKeys
 from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.defaults import ensure_defaults
+from pawsonalize.engine.resources.leases import Leases
 from pawsonalize.engine.resources.problems import Outbox, Problems
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import Resource
@@ -64,6 +65,7 @@ from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import Impressions
+from pawsonalize.storage.leases import LeaseTable
 from pawsonalize.storage.letter_plan import LetterPlan
 from pawsonalize.storage.outcomes import Outcomes
 from pawsonalize.storage.private_files import make_folder_private
@@ -94,6 +96,7 @@ class Adapters:
     objects: ObjectStore
     trainings: TrainingProcesses
     retraining_runs: RetrainingRuns
+    leases: Leases
 
     @property
     def outcomes(self) -> OutcomeSources:
@@ -215,26 +218,34 @@ class Adapters:
 
 
 @contextmanager
-def opened(settings: Settings, *, must_exist: bool = False) -> Iterator[Adapters]:
+def opened(
+    settings: Settings,
+    *,
+    must_exist: bool = False,
+    on_lost: Callable[[str], object] = lambda _lease: None,
+) -> Iterator[Adapters]:
     """What the settings name, open while the block runs.
 
     Data folder and database are made if need be. With `must_exist` nothing is made, and where
-    there is no database the error is NotFound: it says where we looked.
+    there is no database the error is NotFound: it says where we looked. `on_lost` is told which
+    lease of this process another one has by now.
     """
-    adapters = _open(settings, must_exist)
+    adapters = _open(settings, must_exist, on_lost)
     try:
         yield adapters
     finally:
+        adapters.leases.close()
         adapters.database.close()
 
 
-def _open(settings: Settings, must_exist: bool) -> Adapters:
+def _open(settings: Settings, must_exist: bool, on_lost: Callable[[str], object]) -> Adapters:
     event_types = EventTypes.with_added(settings.event_types)
     make_folder_private(settings.data_dir, settings.data_access)
     database = _existing_database(settings) if must_exist else _made_database(settings)
     registry = Registry(Resources(database))
     ensure_defaults(registry, settings.recipe, clock.now())
     artefacts = ArtefactStore(settings.models_dir)
+    leases = Leases(LeaseTable(database), settings.leases_dir, on_lost=on_lost)
     return Adapters(
         database=database,
         log=EventLog(database, event_types=event_types, keeps_raw=settings.archive_raw),
@@ -251,11 +262,12 @@ def _open(settings: Settings, must_exist: bool) -> Adapters:
         trainings=TrainingProcesses(
             registry,
             artefacts,
-            settings.trainings_dir,
+            leases,
             command=(*COMMAND, "train-version"),
             environment={**os.environ, **as_environment(settings)},
         ),
         retraining_runs=RetrainingRuns(database),
+        leases=leases,
     )
 
 

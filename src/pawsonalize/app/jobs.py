@@ -106,7 +106,7 @@ def background_jobs(
                 BatchSegmentJob, segments.check, lambda job: segments.perform(job, clock.now())
             ),
         ),
-        folder=settings.jobs_dir,
+        leases=adapters.leases,
         now=clock.now,
         stopping=imports.stopping,
     )

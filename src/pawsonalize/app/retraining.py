@@ -57,7 +57,7 @@ def worker_processes(
     """Starts a process for the run that has no worker."""
     return WorkerProcesses(
         adapters.retraining_runs,
-        settings.run_workers_dir,
+        adapters.leases,
         (*COMMAND, "work"),
         {**os.environ, **as_environment(settings)},
         output,
@@ -91,6 +91,7 @@ def worker(settings: Settings, adapters: Adapters, name: str) -> RunWorker:
     return RunWorker(
         name,
         adapters.retraining_runs,
+        adapters.leases,
         steps(checking, training, judging, promotion, news),
         settings.retrain_limit_hours * 3600,
         now=clock.now,

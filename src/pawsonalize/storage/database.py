@@ -14,6 +14,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
 from pawsonalize.storage.answering import answering
+from pawsonalize.storage.fencing import check_fences
 from pawsonalize.storage.prepared import PreparedReads, PreparedSelect
 from pawsonalize.storage.tables import REVISION
 
@@ -108,13 +109,17 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A write transaction, one at a time: committed durably at the end, or rolled back."""
+        """A write transaction, one at a time: committed durably at the end, or rolled back.
+
+        LeaseLost if this thread works under a lease (`fencing.py`) that another one has by now.
+        """
         try:
             with (
                 self._storage_errors(),
                 self._connected() as connection,
                 self._exclusive(connection),
             ):
+                check_fences(connection)
                 yield connection
         except StorageUnavailable:
             self._failed_to_write = True

@@ -4,15 +4,16 @@ from sqlalchemy import BigInteger, Column, Table, Text
 
 from pawsonalize.storage.tables import metadata
 
-# Who does what may be done once at a time. Moments of other machines are never compared: a holder
-# counts `beats` up, and is gone when they stop. Each taking raises `token`.
+# Who does what only one may do at a time; a free lease has no row. Moments of other machines are
+# never compared: a holder counts `beats` up, and is gone when they stop.
 leases = Table(
     "leases",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("holder", Text),
+    Column("holder", Text, nullable=False),
     Column("token", BigInteger, nullable=False),
     Column("beats", BigInteger, nullable=False),
+    Column("takings", BigInteger, nullable=False),
 )
 
 # The artefacts in the object store; what is not listed here was never finished, or is removed.

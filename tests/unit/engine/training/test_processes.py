@@ -50,9 +50,9 @@ def test_starting_again_what_is_in_training_changes_nothing(
 ) -> None:
     trainings = make(SLEEP)
     started = trainings.start("v1", T0)
-    pid = holder(tmp_path / "trainings" / "v1.lock")
+    pid = holder(tmp_path / "leases" / "training.v1.lock")
     assert make(SLEEP).start("v1", T0) == started
-    assert holder(tmp_path / "trainings" / "v1.lock") == pid
+    assert holder(tmp_path / "leases" / "training.v1.lock") == pid
     trainings.stop("v1", T0)
 
 
@@ -88,7 +88,7 @@ def test_kill_9_is_noticed_by_a_server_that_did_not_start_it(
 ) -> None:
     starter = make(SLEEP)
     starter.start("v1", T0)
-    pid = holder(tmp_path / "trainings" / "v1.lock")
+    pid = holder(tmp_path / "leases" / "training.v1.lock")
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
     assert ended(make(SLEEP)).status is Status.CREATE_FAILED

@@ -16,9 +16,10 @@ def upgrade() -> None:
     op.create_table(
         "leases",
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("holder", sa.Text()),
+        sa.Column("holder", sa.Text(), nullable=False),
         sa.Column("token", sa.BigInteger(), nullable=False),
         sa.Column("beats", sa.BigInteger(), nullable=False),
+        sa.Column("takings", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
@@ -29,3 +30,5 @@ def upgrade() -> None:
         sa.Column("made_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("location"),
     )
+    with op.batch_alter_table("retraining_runs") as runs:
+        runs.drop_column("leased_until")
