@@ -14,8 +14,6 @@ from pawsonalize.engine.resources.processes import holder
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.storage.artefacts import ArtefactStore
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.leases import LeaseTable
 
 Make = Callable[[str], TrainingProcesses]
 SLEEP = "import time; time.sleep(60)"
@@ -23,17 +21,15 @@ SLEEP = "import time; time.sleep(60)"
 
 @pytest.fixture
 def make(
-    registry: Registry, artefacts: ArtefactStore, database: Database, tmp_path: Path
+    registry: Registry, artefacts: ArtefactStore, leases: Leases, tmp_path: Path
 ) -> Iterator[Make]:
     """Trainings that run the given Python code; each call is a server that was just started."""
-    folder = tmp_path / "leases"
-    leases = Leases(LeaseTable(database), folder)
 
     def make(code: str) -> TrainingProcesses:
         command = (sys.executable, "-c", code)
         return TrainingProcesses(registry, artefacts, leases, command, os.environ)
 
     yield make
-    for lock in folder.glob("*.lock"):
+    for lock in (tmp_path / "leases").glob("*.lock"):
         with suppress(ProcessLookupError):
             os.killpg(holder(lock) or 0, signal.SIGKILL)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.domain.errors import Conflict, StorageUnavailable
+from pawsonalize.engine.resources.leases import Leases
 from pawsonalize.engine.resources.processes import holder
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import moved
@@ -145,10 +146,14 @@ def test_a_training_that_reports_while_it_is_stopped_does_not_keep_it_from_being
 
 
 def test_a_command_that_is_not_there_is_told_and_written_down(
-    registry: Registry, artefacts: ArtefactStore, tmp_path: Path, version: SolutionVersion
+    registry: Registry,
+    artefacts: ArtefactStore,
+    leases: Leases,
+    tmp_path: Path,
+    version: SolutionVersion,
 ) -> None:
     command = [str(tmp_path / "nothing")]
-    trainings = TrainingProcesses(registry, artefacts, tmp_path / "trainings", command, {})
+    trainings = TrainingProcesses(registry, artefacts, leases, command, {})
     with pytest.raises(StorageUnavailable, match="cannot be started"):
         trainings.start("v1", T0)
     failed = trainings.look("v1", T0)
