@@ -26,7 +26,7 @@ from pawsonalize.engine.resources.access_keys import AccessKeys
 from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.defaults import ensure_defaults
-from pawsonalize.engine.resources.leases import Leases
+from pawsonalize.engine.resources.leases import LEASE_SECONDS, LOCAL_LEASE_SECONDS, Leases
 from pawsonalize.engine.resources.problems import Outbox, Problems
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import Resource
@@ -245,7 +245,8 @@ def _open(settings: Settings, must_exist: bool, on_lost: Callable[[str], object]
     registry = Registry(Resources(database))
     ensure_defaults(registry, settings.recipe, clock.now())
     artefacts = ArtefactStore(settings.models_dir)
-    leases = Leases(LeaseTable(database), settings.leases_dir, on_lost=on_lost)
+    seconds = LOCAL_LEASE_SECONDS if database.is_local else LEASE_SECONDS
+    leases = Leases(LeaseTable(database), settings.leases_dir, seconds, on_lost=on_lost)
     return Adapters(
         database=database,
         log=EventLog(database, event_types=event_types, keeps_raw=settings.archive_raw),

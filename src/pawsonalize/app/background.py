@@ -40,6 +40,7 @@ _USES_SECONDS = 30.0
 _UPKEEP_SECONDS = 600.0
 _JOINED_SECONDS = 600.0
 _THREADS = 6
+_HOUSEKEEPING = "housekeeping"  # what one server of all does; another follows when that dies
 
 log = structlog.get_logger()
 
@@ -104,6 +105,7 @@ def _tasks(
     for name, live in engine.live.items():
         yield Task(_following(name), _FOLLOW_SECONDS, partial(follow_campaign, live))
     runtimes, faults = engine.runtimes, Faults(engine.problems)
+    once = partial(adapters.leases.leading, _HOUSEKEEPING)
     # Requests wait in the same thread.
     following = in_time(runtimes.refresh)
     yield Task("follow campaigns", _FOLLOW_SECONDS, following, runtimes.loading)
@@ -112,7 +114,7 @@ def _tasks(
     for worker in engine.jobs.workers:
         yield Task(f"do a {worker.kind.kind}", _JOB_SECONDS, worker.work, engine.working)
     yield Task("begin data deletion jobs", _LOOK_SECONDS, engine.deletions.look)
-    yield Task("erase visitors", _JOB_SECONDS, engine.erasing.work, engine.working)
+    yield Task("erase visitors", _JOB_SECONDS, once(engine.erasing.work), engine.working)
     yield Task("fetch feeds", _LOOK_SECONDS, _now(engine.polling.look), engine.fetching)
     yield Task("count what was shown", _SHOWN_SECONDS, engine.available.count_shown)
     yield Task("log impressions", _LOST_SECONDS, engine.impressions.report_lost)
@@ -125,16 +127,17 @@ def _tasks(
     yield Task("follow latest", _LOOK_SECONDS, latest)
     yield Task("look after recommenders", _LOOK_SECONDS, _now(engine.recommenders.look_after))
     reports = min(settings.attribution_seconds, _REPORT_SECONDS)
-    yield Task("report metrics", reports, _now(engine.attributions.report_due))
+    yield Task("report metrics", reports, once(_now(engine.attributions.report_due)))
     for what, tidy in upkeep(settings, adapters, engine.stopping.is_set):
-        yield Task(what, _UPKEEP_SECONDS, tidy, engine.tidying)
+        yield Task(what, _UPKEEP_SECONDS, once(tidy), engine.tidying)
     if engine.streaming is not None:
         yield Task("read the stream", _STREAM_SECONDS, engine.streaming.work, engine.consuming)
     unjoined = partial(report_unjoined, adapters.impressions, adapters.log, engine.problems)
-    yield Task("join events to answers", _JOINED_SECONDS, _now(unjoined))
-    yield Task("archive new", settings.archive_seconds, partial(archive_new, engine.archiver))
+    yield Task("join events to answers", _JOINED_SECONDS, once(_now(unjoined)))
+    archiving = once(partial(archive_new, engine.archiver))
+    yield Task("archive new", settings.archive_seconds, archiving)
     for courier in couriers(settings, adapters.deliveries):
-        name, deliver = f"deliver due {courier.name}", _now(courier.deliver_due)
+        name, deliver = f"deliver due {courier.name}", once(_now(courier.deliver_due))
         yield Task(name, _DELIVERY_SECONDS, deliver, notifying)
     yield Task("note when keys were used", _USES_SECONDS, engine.admission.store_uses)
     yield Task("look at refusals", _PROBLEM_SECONDS, _now(engine.intake.look))

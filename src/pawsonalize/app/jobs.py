@@ -45,7 +45,7 @@ def polling(
     """The polling of the feeds; InvalidInput if a schedule cannot be read."""
     feeds = {name: _scheduled(name, feed) for name, feed in listed_feeds(settings).items()}
     problems = adapters.problems(settings)
-    return Polling(feeds, adapters.registry, adapters.animals, problems, stopped)
+    return Polling(feeds, adapters.registry, adapters.animals, problems, adapters.leases, stopped)
 
 
 def _scheduled(name: str, feed: ListedFeed) -> ScheduledFeed:

@@ -26,6 +26,8 @@ from pawsonalize.storage.leases import LeaseRow, LeaseTable
 
 LEASE_SECONDS = 15.0
 """After so long without a beat, a holder on another machine counts as gone."""
+LOCAL_LEASE_SECONDS = 150.0
+"""The same for a database that one machine alone reaches, whose disk rests more often."""
 BEAT_SECONDS = 3.0
 _PATIENCE_SECONDS = 0.2
 _MACHINE = "machine"
@@ -129,6 +131,17 @@ class Leases:
                 stack.enter_context(self._beating(name, lease.token))
                 self._led[name] = lease, stack.pop_all()
         return lease
+
+    def leading(self, name: str, work: Callable[[], object]) -> Callable[[], object]:
+        """The work, which is done only while we keep that lease, and whose writes are fenced."""
+
+        def work_if_leading() -> None:
+            lease = self.lead(name)
+            if lease is not None:
+                with fenced(name, lease.token):
+                    work()
+
+        return work_if_leading
 
     def let_go(self, name: str) -> None:
         """Let a lease that we keep go, if there is one."""
