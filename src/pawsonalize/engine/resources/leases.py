@@ -115,7 +115,6 @@ class Leases:
                     yield
             finally:
                 self._release(name, token)
-                self.lock(name).unlink(missing_ok=True)
 
     def lead(self, name: str) -> Lease | None:
         """Take a lease and keep it until `let_go`; None if another process has it.
@@ -154,7 +153,7 @@ class Leases:
         Of a holder on another machine that is only known after a while of asking again and again.
         """
         row = self._table.find(name)
-        return row is None or self._has_lost(row)
+        return not self.is_here(name) if row is None else self._has_lost(row)
 
     def is_elsewhere(self, name: str, most_takings: int) -> bool:
         """Whether another machine has the lease, and fewer than so many had it before."""
@@ -172,6 +171,11 @@ class Leases:
     def is_here(self, name: str) -> bool:
         """Whether a living process of this machine has the lease."""
         return is_held(self.lock(name))
+
+    def tidy(self) -> None:
+        """Remove the locks of processes that have ended."""
+        for lock in self._folder.glob("*.lock"):
+            is_held(lock)  # removes it, unless its process lives
 
     def close(self) -> None:
         """Let go of what is kept, and end the beats."""

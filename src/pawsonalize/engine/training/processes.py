@@ -47,6 +47,7 @@ class TrainingProcesses:
         A version that is ACTIVE or in training is left as it is. One that failed or was stopped is
         trained again, from the same part of the log.
         """
+        self._leases.tidy()
         with self._leases.taken(training_lease(name)) as lease:
             version = self._registry.get(SolutionVersion, name)
             if lease is None or version.status is Status.ACTIVE:
