@@ -2,17 +2,19 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from pawsonalize import clock
+from pawsonalize.app.shared_data import open_artefacts, root_key_of
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.archive.objects import open_objects
+from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.erasures import owning_group
-from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
+from pawsonalize.domain.errors import NotFound, StorageUnavailable
 from pawsonalize.domain.event_types import EventTypes
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.ingest.datasets import Datasets
@@ -53,7 +55,6 @@ from pawsonalize.storage.animal_exposures import AnimalExposures
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.archive_index import ArchiveIndex
 from pawsonalize.storage.archive_ledger import ArchiveLedger
-from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.audit import AuditLog
 from pawsonalize.storage.availability import Availability
 from pawsonalize.storage.catalogue import Catalogue
@@ -71,7 +72,6 @@ from pawsonalize.storage.problems import ProblemTable
 from pawsonalize.storage.raw_events import RawEvents
 from pawsonalize.storage.resources import Resources
 from pawsonalize.storage.retraining_runs import RetrainingRuns
-from pawsonalize.storage.root_key import ROOT_KEY_BYTES, RootKeyFile
 
 COMMAND = (sys.executable, "-m", "pawsonalize.cli.low_priority")
 
@@ -163,7 +163,8 @@ class Adapters:
     def sources(self, settings: Settings) -> Sources:
         """Where jobs may read."""
         s3_root = Path(settings.s3_root).absolute() if settings.s3_root else None
-        return Sources(settings.import_folders, s3_root, open_objects)
+        shared = settings.bucket_url("imports")
+        return Sources(settings.import_folders, s3_root, open_objects, shared)
 
     @property
     def campaigns(self) -> Campaigns:
@@ -181,7 +182,7 @@ class Adapters:
 
     def access_keys(self, settings: Settings) -> AccessKeys:
         """Who may call."""
-        return AccessKeys(self.registry, _root_key(settings))
+        return AccessKeys(self.registry, root_key_of(settings))
 
     @property
     def audit(self) -> AuditLog:
@@ -234,7 +235,7 @@ def _open(settings: Settings, must_exist: bool) -> Adapters:
     database = _existing_database(settings) if must_exist else _made_database(settings)
     registry = Registry(Resources(database))
     ensure_defaults(registry, settings.recipe, clock.now())
-    artefacts = ArtefactStore(settings.models_dir)
+    artefacts = open_artefacts(settings, database)
     return Adapters(
         database=database,
         log=EventLog(database, event_types=event_types, keeps_raw=settings.archive_raw),
@@ -310,19 +311,6 @@ def _reference(settings: Settings, text: str) -> tuple[type[Resource], str] | No
     from pawsonalize.aws.arn import Arns  # noqa: PLC0415 - slow to import, commands seldom need it
 
     return Arns(settings.aws_region, settings.aws_account_id).reference(text)
-
-
-def _root_key(settings: Settings) -> Callable[[bool], bytes]:
-    given = settings.access_key_root
-    if not given:
-        return RootKeyFile(settings.data_dir / "access-keys.root")
-    try:
-        root = bytes.fromhex(given)
-    except ValueError:
-        root = b""
-    if len(root) != ROOT_KEY_BYTES:
-        raise InvalidInput("access_key_root must be 64 hexadecimal digits")
-    return lambda _make: root
 
 
 def open_notifiers(settings: Settings) -> dict[str, Notifier]:

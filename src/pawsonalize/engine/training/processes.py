@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import Conflict, StorageUnavailable
 from pawsonalize.engine.resources.processes import ChildProcesses, held, holder, is_held
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import moved
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.storage.artefacts import ArtefactStore
 
 _KILL_SECONDS = 10.0
 _PATIENCE_SECONDS = 0.2
@@ -81,7 +81,7 @@ class TrainingProcesses:
         version = self._registry.get(SolutionVersion, name)  # it may have ended in between
         if version.status.is_settled:
             return version
-        self._artefacts.sweep()
+        self._artefacts.sweep(lambda location: location == name)
         with suppress(Conflict):  # somebody else looked at the same moment
             self._registry.update(_dead(version), now)
         return self._registry.get(SolutionVersion, name)

@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import SolutionVersion
@@ -19,7 +20,6 @@ from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.engine.upkeep.erased_archive import unwatched
 from pawsonalize.engine.upkeep.erasing import NamedErasure
 from pawsonalize.recipes.contract import Arrays, ModelCard
-from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.erasures import ErasedNames, Erasure, Trouble
 from pawsonalize.storage.event_log import EventLog
