@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pawsonalize.artefacts.base import ArtefactStore
+from pawsonalize.artefacts.folder import FolderArtefacts
 from pawsonalize.domain.errors import Conflict, CorruptArtefact, StorageUnavailable
 from pawsonalize.recipes.contract import Arrays, ModelCard
-from pawsonalize.storage.artefacts import ArtefactStore
 
 CARD = ModelCard("popularity-count", 1, {"half_life_days": 30.0}, 7, "abc", {"note": ["ü", None]})
 ARRAYS: Arrays = {
@@ -30,7 +31,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(root: Path) -> ArtefactStore:
-    return ArtefactStore(root)
+    return FolderArtefacts(root)
 
 
 def test_an_artefact_comes_back_as_it_was_saved(store: ArtefactStore) -> None:
@@ -93,7 +94,7 @@ def test_a_sweep_takes_what_a_dead_writer_left_and_nothing_of_a_living_one(
     save = np.save
 
     def sweeping(file: Path, array: NDArray[Any], allow_pickle: bool) -> None:
-        swept.append(ArtefactStore(root).sweep())
+        swept.append(FolderArtefacts(root).sweep())
         save(file, array, allow_pickle=allow_pickle)
 
     monkeypatch.setattr(np, "save", sweeping)
@@ -106,7 +107,7 @@ def test_a_sweep_takes_what_a_dead_writer_left_and_nothing_of_a_living_one(
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "models").write_text("a file where the folder should be")
     with pytest.raises(StorageUnavailable, match="models"):
-        ArtefactStore(tmp_path / "models").save("v1", CARD, ARRAYS)
+        FolderArtefacts(tmp_path / "models").save("v1", CARD, ARRAYS)
 
 
 @pytest.mark.parametrize("location", ["v2", "", "..", "a\x00b"], ids=repr)

@@ -78,8 +78,7 @@ class FleetSeen(Seen):
         return found
 
     def drafts(self) -> list[Path]:
-        """Nothing half-written is to be seen in a bucket."""
-        return []
+        return [Path(location) for location in self.adapters.artefacts.unfinished()]
 
 
 @dataclass

@@ -9,10 +9,12 @@ from functools import partial
 from pathlib import Path
 
 from pawsonalize import clock
+from pawsonalize.app.shared_data import open_artefacts, root_key_of
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.archive.objects import open_objects
+from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.erasures import owning_group
-from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
+from pawsonalize.domain.errors import NotFound, StorageUnavailable
 from pawsonalize.domain.event_types import EventTypes
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.ingest.datasets import Datasets
@@ -54,7 +56,6 @@ from pawsonalize.storage.animal_exposures import AnimalExposures
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.archive_index import ArchiveIndex
 from pawsonalize.storage.archive_ledger import ArchiveLedger
-from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.audit import AuditLog
 from pawsonalize.storage.availability import Availability
 from pawsonalize.storage.catalogue import Catalogue
@@ -73,7 +74,6 @@ from pawsonalize.storage.problems import ProblemTable
 from pawsonalize.storage.raw_events import RawEvents
 from pawsonalize.storage.resources import Resources
 from pawsonalize.storage.retraining_runs import RetrainingRuns
-from pawsonalize.storage.root_key import ROOT_KEY_BYTES, RootKeyFile
 
 COMMAND = (sys.executable, "-m", "pawsonalize.cli.low_priority")
 
@@ -166,7 +166,8 @@ class Adapters:
     def sources(self, settings: Settings) -> Sources:
         """Where jobs may read."""
         s3_root = Path(settings.s3_root).absolute() if settings.s3_root else None
-        return Sources(settings.import_folders, s3_root, open_objects)
+        shared = settings.bucket_url("imports")
+        return Sources(settings.import_folders, s3_root, open_objects, shared)
 
     @property
     def campaigns(self) -> Campaigns:
@@ -184,7 +185,7 @@ class Adapters:
 
     def access_keys(self, settings: Settings) -> AccessKeys:
         """Who may call."""
-        return AccessKeys(self.registry, _root_key(settings))
+        return AccessKeys(self.registry, root_key_of(settings))
 
     @property
     def audit(self) -> AuditLog:
@@ -244,7 +245,7 @@ def _open(settings: Settings, must_exist: bool, on_lost: Callable[[str], object]
     database = _existing_database(settings) if must_exist else _made_database(settings)
     registry = Registry(Resources(database))
     ensure_defaults(registry, settings.recipe, clock.now())
-    artefacts = ArtefactStore(settings.models_dir)
+    artefacts = open_artefacts(settings, database)
     seconds = LOCAL_LEASE_SECONDS if database.is_local else LEASE_SECONDS
     leases = Leases(LeaseTable(database), settings.leases_dir, seconds, on_lost=on_lost)
     return Adapters(
@@ -323,19 +324,6 @@ def _reference(settings: Settings, text: str) -> tuple[type[Resource], str] | No
     from pawsonalize.aws.arn import Arns  # noqa: PLC0415 - slow to import, commands seldom need it
 
     return Arns(settings.aws_region, settings.aws_account_id).reference(text)
-
-
-def _root_key(settings: Settings) -> Callable[[bool], bytes]:
-    given = settings.access_key_root
-    if not given:
-        return RootKeyFile(settings.data_dir / "access-keys.root")
-    try:
-        root = bytes.fromhex(given)
-    except ValueError:
-        root = b""
-    if len(root) != ROOT_KEY_BYTES:
-        raise InvalidInput("access_key_root must be 64 hexadecimal digits")
-    return lambda _make: root
 
 
 def open_notifiers(settings: Settings) -> dict[str, Notifier]:

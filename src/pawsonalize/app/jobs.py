@@ -59,7 +59,8 @@ def _scheduled(name: str, feed: ListedFeed) -> ScheduledFeed:
 def outputs_of(settings: Settings) -> Outputs:
     """Where jobs may write."""
     s3_root = Path(settings.s3_root).absolute() if settings.s3_root else None
-    return Outputs(settings.export_folders, s3_root, open_objects)
+    shared = settings.bucket_url("exports")
+    return Outputs(settings.export_folders, s3_root, open_objects, shared)
 
 
 def metric_attributions(settings: Settings, adapters: Adapters) -> MetricAttributions:

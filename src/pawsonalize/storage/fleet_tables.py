@@ -16,12 +16,23 @@ leases = Table(
     Column("takings", BigInteger, nullable=False),
 )
 
-# The artefacts in the object store; what is not listed here was never finished, or is removed.
+# The artefacts in the object store, each below the name of the draft that it was written as; what
+# is not listed here was never finished, or is removed.
 artefacts = Table(
     "artefacts",
     metadata,
     Column("location", Text, primary_key=True),
+    Column("draft", Text, nullable=False),
     Column("digest", Text, nullable=False),
     Column("bytes", BigInteger, nullable=False),
     Column("made_at", BigInteger, nullable=False),
+)
+
+# Objects that are no artefact yet, or no longer.
+artefact_drafts = Table(
+    "artefact_drafts",
+    metadata,
+    Column("draft", Text, primary_key=True),
+    Column("location", Text, nullable=False),
+    Column("state", Text, nullable=False),
 )

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import Conflict, StorageUnavailable
 from pawsonalize.engine.resources.leases import Leases
 from pawsonalize.engine.resources.processes import ChildProcesses, holder
@@ -13,7 +14,6 @@ from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import moved
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.storage.artefacts import ArtefactStore
 
 MAX_TAKINGS = 3
 """A training whose machines died so often has failed."""
@@ -88,7 +88,7 @@ class TrainingProcesses:
             training_lease(name), MAX_TAKINGS
         ):
             return self.start(name, now)
-        self._artefacts.sweep()
+        self._artefacts.sweep(lambda location: location == name)
         with suppress(Conflict):  # somebody else looked at the same moment
             self._registry.update(_dead(version), now)
         self._leases.revoke(training_lease(name))

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from pawsonalize.app import attempt, follow_campaign
+from pawsonalize.artefacts.base import ArtefactStore
+from pawsonalize.artefacts.folder import FolderArtefacts
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput, NotReady, StorageUnavailable
 from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.campaigns import Campaign
@@ -17,7 +19,6 @@ from pawsonalize.engine.serving.exploration import Exposure
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.served import Loader, ServingSettings
 from pawsonalize.recipes.contract import Context
-from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import Impression, Impressions
@@ -92,7 +93,7 @@ def test_a_rollback_loads_nothing_not_even_in_a_worker_that_came_later(
         live.refresh(T0)
     other.refresh(T0)
     campaigns.rollback("recommender", T0)
-    monkeypatch.delattr(ArtefactStore, "load")
+    monkeypatch.delattr(FolderArtefacts, "load")
     for worker in (live, other):
         assert worker.refresh(T0)
         assert serves(worker) == ("v1", ("v1",))
@@ -261,7 +262,7 @@ def test_the_server_follows_on_whatever_a_refresh_runs_into(
 
     release("v1", "a")
     with monkeypatch.context() as patch:
-        patch.setattr(ArtefactStore, "load", fail)
+        patch.setattr(FolderArtefacts, "load", fail)
         attempt("follow", partial(follow_campaign, live))
     assert update_of(campaigns) == (Status.CREATE_FAILED, "nobody foresaw this")
     release.ask_for("v1")
@@ -277,7 +278,7 @@ def test_tables_that_do_not_answer_decide_nothing(
 
     release("v1", "a")
     with monkeypatch.context() as patch:
-        patch.setattr(ArtefactStore, "load", fail)
+        patch.setattr(FolderArtefacts, "load", fail)
         attempt("follow", partial(follow_campaign, live))
     assert update_of(campaigns) == (Status.CREATE_PENDING, None)
     assert live.refresh(T0)
@@ -297,14 +298,14 @@ def test_a_wish_that_changed_while_the_model_was_tried_is_followed_at_the_next_l
 ) -> None:
     release("v1", "a")
     release.train("v2", ["b"])
-    load = ArtefactStore.load
+    load = FolderArtefacts.load
 
-    def overtaken(self: ArtefactStore, location: str) -> object:
+    def overtaken(self: FolderArtefacts, location: str) -> object:
         if location == "v1":
             release.ask_for("v2")
         return load(self, location)
 
-    monkeypatch.setattr(ArtefactStore, "load", overtaken)
+    monkeypatch.setattr(FolderArtefacts, "load", overtaken)
     live.refresh(T0)
     assert live.refresh(T0)
     assert serves(live) == ("v2", ("b",))

@@ -1,11 +1,13 @@
 """Erased visitors leave the rows that trainings kept, in every version there is."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 
+from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import SolutionVersion
@@ -19,7 +21,6 @@ from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.engine.upkeep.erased_archive import unwatched
 from pawsonalize.engine.upkeep.erasing import NamedErasure
 from pawsonalize.recipes.contract import Arrays, ModelCard
-from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.erasures import ErasedNames, Erasure, Trouble
 from pawsonalize.storage.event_log import EventLog
@@ -126,11 +127,11 @@ def test_a_training_that_may_have_read_the_visitor_is_waited_for(world: World) -
 
 
 def test_a_damaged_artefact_is_named_and_the_others_are_seen_to(
-    world: World, artefacts: ArtefactStore
+    world: World, tmp_path: Path
 ) -> None:
     world.train("bad")
     world.train("good")
-    (artefacts._root / "bad" / f"{VISITORS}.npy").write_bytes(b"?")
+    (tmp_path / "models" / "bad" / f"{VISITORS}.npy").write_bytes(b"?")
     (trouble,) = world.purge()
     assert (trouble.place, trouble.waits) == ("bad", False)
     assert "delete it" in trouble.reason

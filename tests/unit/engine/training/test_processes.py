@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import Conflict, StorageUnavailable
 from pawsonalize.engine.resources.leases import Leases
 from pawsonalize.engine.resources.processes import holder
@@ -16,7 +17,6 @@ from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.storage.artefacts import ArtefactStore
 from tests.event_data import T0
 from tests.unit.engine.training.conftest import SLEEP, Make
 

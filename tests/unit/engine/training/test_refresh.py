@@ -6,6 +6,8 @@ import msgspec
 import numpy as np
 import pytest
 
+from pawsonalize.artefacts.base import ArtefactStore
+from pawsonalize.artefacts.folder import FolderArtefacts
 from pawsonalize.domain.errors import CorruptArtefact, StorageUnavailable
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.campaign_updates import Campaigns
@@ -26,7 +28,6 @@ from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.recipes.catalogue import RECIPES
 from pawsonalize.recipes.contract import Context
-from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
@@ -249,13 +250,13 @@ def test_a_broken_fold_is_not_served_and_tried_once(
     assert counts is not None
     (tmp_path / "models" / counts.location / "cells.npy").write_bytes(b"no array")
     tried: list[str] = []
-    load = ArtefactStore.load
+    load = FolderArtefacts.load
 
-    def noting(self: ArtefactStore, location: str) -> object:
+    def noting(self: FolderArtefacts, location: str) -> object:
         tried.append(location)
         return load(self, location)
 
-    monkeypatch.setattr(ArtefactStore, "load", noting)
+    monkeypatch.setattr(FolderArtefacts, "load", noting)
     for _ in range(3):
         assert not live.refresh(NOW)
     assert tried == [counts.location]

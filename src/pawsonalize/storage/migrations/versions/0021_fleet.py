@@ -25,10 +25,18 @@ def upgrade() -> None:
     op.create_table(
         "artefacts",
         sa.Column("location", sa.Text(), nullable=False),
+        sa.Column("draft", sa.Text(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("bytes", sa.BigInteger(), nullable=False),
         sa.Column("made_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("location"),
+    )
+    op.create_table(
+        "artefact_drafts",
+        sa.Column("draft", sa.Text(), nullable=False),
+        sa.Column("location", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("draft"),
     )
     with op.batch_alter_table("retraining_runs") as runs:
         runs.drop_column("leased_until")
