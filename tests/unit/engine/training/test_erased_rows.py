@@ -1,6 +1,7 @@
 """Erased visitors leave the rows that trainings kept, in every version there is."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -126,11 +127,11 @@ def test_a_training_that_may_have_read_the_visitor_is_waited_for(world: World) -
 
 
 def test_a_damaged_artefact_is_named_and_the_others_are_seen_to(
-    world: World, artefacts: ArtefactStore
+    world: World, tmp_path: Path
 ) -> None:
     world.train("bad")
     world.train("good")
-    (artefacts._root / "bad" / f"{VISITORS}.npy").write_bytes(b"?")
+    (tmp_path / "models" / "bad" / f"{VISITORS}.npy").write_bytes(b"?")
     (trouble,) = world.purge()
     assert (trouble.place, trouble.waits) == ("bad", False)
     assert "delete it" in trouble.reason
