@@ -49,6 +49,16 @@ def root_key_of(settings: Settings) -> Callable[[bool], bytes]:
     return lambda _make: root
 
 
+def share_reports(settings: Settings, folder: Path) -> str:
+    """Copy the reports in a folder to where machines share them; their URL, empty without one."""
+    url = settings.shared_url("evaluation")
+    if url:
+        objects = open_objects(url)
+        for file in sorted(folder.iterdir()):
+            objects.replace(file.name, file)
+    return url
+
+
 def check_shared(settings: Settings) -> None:
     """InvalidInput that names a setting without which a machine would keep what is needed."""
     if settings.artefact_url and settings.requires_keys and not settings.access_key_root:

@@ -55,5 +55,5 @@ class ObjectStore(Protocol):
         ...
 
     def changes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
-        """The same with the moments when the objects came there, in microseconds."""
+        """The same with the moments when the objects came there, in milliseconds."""
         ...

@@ -110,7 +110,7 @@ class LocalObjects:
     def changes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
         """See `ObjectStore.changes`."""
         for key, found in self._stats(prefix):
-            yield key, found.st_ctime_ns // 1000
+            yield key, found.st_ctime_ns // 1_000_000
 
     def _stats(self, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
         for key in self.list(prefix):

@@ -166,20 +166,25 @@ class BucketArtefacts:
             for file in sorted(folder.iterdir()):
                 self._patient.replace(_key(stored, file.name), file)
                 sizes[_key(stored, file.name)] = file.stat().st_size
-            if dict(self._patient.sizes(_folder(draft))) != sizes:
-                raise StorageUnavailable("the object store did not keep the model whole")
-            is_listed = self._index.commit(stored, self._now())
+            is_whole = dict(self._patient.sizes(_folder(draft))) == sizes
+            if not is_whole or not self._index.commit(stored, self._now()):
+                raise StorageUnavailable(
+                    f"the model {stored.location} was not kept: an object is missing, or this"
+                    " process was taken for dead. Train again"
+                )
         except PawsonalizeError:
             with suppress(StorageUnavailable):  # a sweep does it then
-                if self._index.give_up(draft.name):  # False: it is listed, though nobody said so
-                    self._emptied(draft, forget=True)
+                self._withdraw(draft)
             raise
-        if not is_listed:
+
+    def _withdraw(self, draft: Draft) -> None:
+        """Delete what was uploaded, unless it is listed though the answer to that was lost."""
+        if self._index.give_up(draft.name):
+            self._emptied(draft, forget=True)
+            return
+        found = self._index.find(draft.location)
+        if found is None or found.draft != draft.name:
             self._empty(draft)
-            raise StorageUnavailable(
-                f"the model {stored.location} was given up while it was stored: another process"
-                " took this one for dead. Train again"
-            )
 
     def _fetch(self, stored: ListedArtefact, folder: Path) -> None:
         """Fetch an artefact's files; ValueError if it is another one than the listed."""

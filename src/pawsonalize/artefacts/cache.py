@@ -118,8 +118,8 @@ class ArtefactCache:
 def _locked(folder: Path) -> int:
     """The descriptor of a folder that is made if need be, and locked until that is closed."""
     while True:
-        folder.mkdir(exist_ok=True)
-        with suppress(FileNotFoundError):
+        with suppress(FileExistsError, FileNotFoundError):  # it went at the same moment
+            folder.mkdir(exist_ok=True)
             descriptor = os.open(folder, os.O_RDONLY)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             if _is_at(folder, descriptor):

@@ -157,8 +157,11 @@ def test_a_bucket_of_an_object_store_is_read_by_its_keys(tmp_path: Path) -> None
     for name in ("data/a.csv", "data/more/b.csv", "data/notes.txt"):
         open_objects(str(tmp_path)).put(name, name.encode())
     sources = Sources((), None, lambda url: open_objects(str(tmp_path)))
-    files = sources.files("s3://bucket/data")
-    assert [(file.name, file.open().read()) for file in files] == [
+    found = []
+    for file in sources.files("s3://bucket/data"):
+        with file.open() as stream:
+            found.append((file.name, stream.read()))
+    assert found == [
         ("data/a.csv", b"data/a.csv"),
         ("data/more/b.csv", b"data/more/b.csv"),
     ]

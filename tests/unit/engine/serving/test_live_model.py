@@ -1,5 +1,7 @@
 """What a campaign serves, before, during and after an update."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -386,3 +388,49 @@ def test_what_is_shown_is_explored_less_within_seconds_by_every_worker(
 
 def _shown(name: str, item: str) -> Impression:
     return Impression(name, "recommendation", "ann", None, T0, T0, "v1", (item,))
+
+
+class Turns:
+    """Says whether it is this process's turn, and how often that was asked."""
+
+    def __init__(self) -> None:
+        self.mine, self.asked = True, 0
+
+    @contextmanager
+    def __call__(self) -> Iterator[bool]:
+        self.asked += 1
+        yield self.mine
+
+
+def test_a_process_whose_turn_it_is_not_serves_on_and_loads_later(
+    registry: Registry, campaigns: Campaigns, artefacts: ArtefactStore, release: Release
+) -> None:
+    turns = Turns()
+    loader = Loader(registry, artefacts)
+    live = LiveModel("recommender", campaigns, loader, ServingSettings(), turn=turns)
+    release("v1", "a")
+    turns.mine = False
+    assert live.refresh(T0), "it has nothing else to serve"
+    release("v2", "b")
+    assert not live.refresh(T0)
+    assert serves(live) == ("v1", ("a",))
+    assert campaigns.get("recommender").pending is not None
+    turns.mine = True
+    assert live.refresh(T0)
+    assert serves(live) == ("v2", ("b",))
+
+
+def test_a_rollback_waits_for_no_turn(
+    registry: Registry, campaigns: Campaigns, artefacts: ArtefactStore, release: Release
+) -> None:
+    turns = Turns()
+    loader = Loader(registry, artefacts)
+    live = LiveModel("recommender", campaigns, loader, ServingSettings(), turn=turns)
+    for name in ("v1", "v2"):
+        release(name, name)
+        live.refresh(T0)
+    turns.mine, turns.asked = False, 0
+    release.ask_for("v1")
+    assert live.refresh(T0)
+    assert serves(live)[0] == "v1"
+    assert turns.asked == 0

@@ -326,3 +326,23 @@ def test_a_fold_scores_for_everyone(world: World, folder: CountRefresher, live: 
     live.refresh(NOW)
     scores = live.current.model.score_catalogue(Context((), NOW))
     assert scores.sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_counts_that_cannot_be_reached_are_tried_again(
+    world: World, folder: CountRefresher, live: LiveModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = world.serve()
+    before = live.current
+    world.see(NEW)
+    folder.refresh(version.name, NOW)
+
+    def unreachable(self: FolderArtefacts, location: str) -> None:
+        raise StorageUnavailable("the object store did not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderArtefacts, "load", unreachable)
+        with pytest.raises(StorageUnavailable):
+            live.refresh(NOW)
+    assert live.current is before
+    live.refresh(NOW)
+    assert NEW in live.current.model.item_ids
