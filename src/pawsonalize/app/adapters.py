@@ -21,6 +21,7 @@ from pawsonalize.engine.ingest.datasets import Datasets
 from pawsonalize.engine.ingest.dead_letters import DeadLetters
 from pawsonalize.engine.ingest.events import group_at
 from pawsonalize.engine.ingest.intake import Intake
+from pawsonalize.engine.ingest.inventory.inventory import Inventory
 from pawsonalize.engine.ingest.job_files import Sources
 from pawsonalize.engine.ingest.letter_replay import LetterReplay
 from pawsonalize.engine.reporting.outcomes_report import OutcomeSources
@@ -28,7 +29,7 @@ from pawsonalize.engine.resources.access_keys import AccessKeys
 from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.defaults import ensure_defaults
-from pawsonalize.engine.resources.leases import LEASE_SECONDS, LOCAL_LEASE_SECONDS, Leases
+from pawsonalize.engine.resources.leases import LOCAL_LEASE_SECONDS, Leases
 from pawsonalize.engine.resources.problems import Outbox, Problems
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import Resource
@@ -58,6 +59,7 @@ from pawsonalize.storage.archive_index import ArchiveIndex
 from pawsonalize.storage.archive_ledger import ArchiveLedger
 from pawsonalize.storage.audit import AuditLog
 from pawsonalize.storage.availability import Availability
+from pawsonalize.storage.beats import GONE_SECONDS
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.dead_letters import DeadLetterTable
@@ -100,9 +102,21 @@ class Adapters:
 
     @property
     def outcomes(self) -> OutcomeSources:
-        """What an outcomes report is read from."""
-        table = Outcomes(self.database, event_types=self.log.event_types)
-        return OutcomeSources(table, self.impressions, self.animals, self.log)
+        """What an outcomes report is read from; it may be a moment behind."""
+        reads = self.database.replica_reads()
+        table = Outcomes(reads, event_types=self.log.event_types)
+        return OutcomeSources(table, Impressions(reads), Animals(reads), self.log.reading(reads))
+
+    @property
+    def exposed(self) -> tuple[Inventory, AnimalExposures]:
+        """Animals and how often they were shown, for reports; they may be a moment behind."""
+        reads = self.database.replica_reads()
+        return Inventory(Animals(reads)), AnimalExposures(reads)
+
+    def caught_up_datasets(self) -> Datasets:
+        """The datasets as exports read them: with all that is committed by now."""
+        reads = self.database.caught_up()
+        return Datasets(self.registry, self.log.reading(reads), Catalogue(reads))
 
     @property
     def versions(self) -> SolutionVersions:
@@ -213,9 +227,14 @@ class Adapters:
 
     @property
     def trainer(self) -> Trainer:
-        """What trains in this very process."""
-        choices = partial(learn_choices, self.impressions, self.log, self.animals)
-        return Trainer(self.registry, self.log, self.catalogue, self.artefacts, clock.now, choices)
+        """What trains in this very process the versions that are created by now.
+
+        So a replica that it reads from has every event up to their cuts.
+        """
+        reads = self.database.caught_up()
+        log, catalogue = self.log.reading(reads), Catalogue(reads)
+        choices = partial(learn_choices, Impressions(reads), log, Animals(reads))
+        return Trainer(self.registry, log, catalogue, self.artefacts, clock.now, choices)
 
 
 @contextmanager
@@ -246,7 +265,7 @@ def _open(settings: Settings, must_exist: bool, on_lost: Callable[[str], object]
     registry = Registry(Resources(database))
     ensure_defaults(registry, settings.recipe, clock.now())
     artefacts = open_artefacts(settings, database)
-    seconds = LOCAL_LEASE_SECONDS if database.is_local else LEASE_SECONDS
+    seconds = LOCAL_LEASE_SECONDS if database.is_local else GONE_SECONDS
     leases = Leases(LeaseTable(database), settings.leases_dir, seconds, on_lost=on_lost)
     return Adapters(
         database=database,
@@ -283,7 +302,16 @@ def _made_database(settings: Settings) -> Database:
             " another with --data-dir"
         ) from error
     _refuse_emptied(settings)
-    return Database(settings.database)
+    return _database(settings)
+
+
+def _database(settings: Settings, *, must_exist: bool = False) -> Database:
+    return Database(
+        settings.database,
+        must_exist=must_exist,
+        connections=settings.database_connections,
+        read_url=settings.database_read_url,
+    )
 
 
 def _refuse_emptied(settings: Settings) -> None:
@@ -312,7 +340,7 @@ def _existing_database(settings: Settings) -> Database:
         raise NotFound(f"there is no data folder {folder}: {move}")
     _refuse_emptied(settings)
     try:
-        return Database(settings.database, must_exist=True)
+        return _database(settings, must_exist=True)
     except NotFound as error:
         where = "" if settings.database_url else f" (the data folder is {folder})"
         raise NotFound(f"{error.message}{where}: {move}") from error

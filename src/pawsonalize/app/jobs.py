@@ -92,7 +92,7 @@ def background_jobs(
     )
     inference = Inference(batch, loader, adapters.log, adapters.catalogue, filterings)
     segments = Segments(batch, loader, adapters.log, adapters.catalogue, filterings)
-    exports = Exports(adapters.datasets, batch.outputs)
+    exports = Exports(adapters.datasets, batch.outputs, adapters.caught_up_datasets)
     imports = Imports(adapters.datasets, batch.sources, clock.now)
     return JobTable(
         registry=adapters.registry,

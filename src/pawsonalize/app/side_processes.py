@@ -1,7 +1,7 @@
 """Processes beside the server: refreshes of counts, and the gate for campaigns that follow."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import COMMAND, Adapters
@@ -9,9 +9,8 @@ from pawsonalize.app.retraining import gate
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.engine.resources.side_process import SideProcess
-from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.training.campaigns import Following
-from pawsonalize.engine.training.refresh import are_behind, refresh_served, report_death
+from pawsonalize.engine.training.refresh import refresh_served, report_death
 from pawsonalize.settings import Settings, as_environment
 
 FAILED = 1
@@ -48,14 +47,14 @@ def refresh_counts(adapters: Adapters, problems: Problems) -> bool:
 
 
 def refresh_when_due(
-    refreshing: SideProcess, adapters: Adapters, problems: Problems, live: Sequence[LiveModel]
+    refreshing: SideProcess, problems: Problems, is_behind: Callable[[], bool]
 ) -> None:
     """Begin a refresh if one is due and there is something to count."""
     is_due = refreshing.is_due(clock.now())
     code = refreshing.exit_code()
     if code is not None and code not in {0, FAILED}:
         report_death(problems, code, clock.now())
-    if is_due and are_behind(live, adapters.log):
+    if is_due and is_behind():
         refreshing.start()
     elif is_due:
         refreshing.let_go()

@@ -1,38 +1,69 @@
-"""Whether others live, by what they count up, and by no clock but our own steady one."""
+"""Who lives, told by counts that each one raises: no clock of another machine is asked."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+KeyT = TypeVar("KeyT", bound=Hashable)
+
+BEAT_SECONDS = 2.0
+"""How often a server counts its beats up."""
+GONE_SECONDS = 15.0
+"""Whose count stood still for so long is gone."""
 
 
 @dataclass(slots=True)
-class BeatWatch:
-    """Remembers since when each holder's count of beats stands still.
-
-    A holder whose count stood still for `seconds` while we looked is gone. If we were kept from
-    looking for half as long, so the holder may have been from beating: we begin anew.
-    """
-
-    seconds: float
-    steady: Callable[[], float] = time.monotonic
-    _seen: dict[str, "_Seen"] = field(default_factory=dict)
-
-    def is_gone(self, name: str, holder: object, beats: int) -> bool:
-        """Look at what the table says of that name; whether its holder is gone."""
-        now = self.steady()
-        seen = self._seen.get(name)
-        if seen is None or seen.said != (holder, beats) or now - seen.looked > self.seconds / 2:
-            seen = self._seen[name] = _Seen((holder, beats), now, now)
-        seen.looked = now
-        return now - seen.since >= self.seconds
-
-    def forget(self, name: str) -> None:
-        """Forget a name that nobody holds."""
-        self._seen.pop(name, None)
-
-
-@dataclass(slots=True)
-class _Seen:
-    said: tuple[object, int]
+class _Count:
+    beats: Hashable
     since: float
     looked: float
+    has_moved: bool = False
+
+
+class Beats(Generic[KeyT]):
+    """What one watcher saw of others' counts, by its own steady clock, in seconds."""
+
+    def __init__(
+        self, gone_after: float = GONE_SECONDS, steady: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._gone_after = gone_after
+        self._steady = steady
+        self._seen: dict[KeyT, _Count] = {}
+
+    def look_at(self, key: KeyT, beats: Hashable) -> None:
+        """Take what was just read of one."""
+        now = self._steady()
+        seen = self._seen.get(key)
+        if seen is None:
+            self._seen[key] = _Count(beats, now, now)
+            return
+        if seen.beats != beats:
+            seen.beats, seen.since, seen.has_moved = beats, now, True
+        elif now - seen.looked > self._gone_after / 2:
+            seen.since = now  # we were kept from looking, so maybe they were from beating
+        seen.looked = now
+
+    def look(self, counts: Mapping[KeyT, Hashable]) -> None:
+        """Take what was just read of all; who is not among the counts is forgotten."""
+        for key in self._seen.keys() - counts.keys():
+            self.forget(key)
+        for key, beats in counts.items():
+            self.look_at(key, beats)
+
+    def has_moved(self, key: KeyT) -> bool:
+        """Whether the count was seen to rise, so that its owner surely lived."""
+        return key in self._seen and self._seen[key].has_moved
+
+    def stands_since(self, key: KeyT) -> float:
+        """For how many seconds the count was seen to stand still."""
+        seen = self._seen.get(key)
+        return 0.0 if seen is None else seen.looked - seen.since
+
+    def is_gone(self, key: KeyT) -> bool:
+        """Whether the count has stood still for too long; False for who was not seen for long."""
+        return self.stands_since(key) >= self._gone_after
+
+    def forget(self, key: KeyT) -> None:
+        """Forget one of whom nothing is to be read any more."""
+        self._seen.pop(key, None)

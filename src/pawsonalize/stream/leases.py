@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pawsonalize.storage.beats import BeatWatch
+from pawsonalize.storage.beats import Beats
 from pawsonalize.storage.stream_shards import Shard, ShardLag, ShardTable
 
 LEASE_SECONDS = 10.0
@@ -34,12 +34,11 @@ class ShardLeases:
     held: dict[str, Shard] = field(default_factory=dict)
     """What this consumer reads, by shard, as it was at the last look."""
     _stored: dict[str, str] = field(default_factory=dict)
-    _watch: BeatWatch = field(init=False)
-    _gone: set[str] = field(default_factory=set)
+    _beats: Beats[str] = field(init=False)
     _looked: float | None = None
 
     def __post_init__(self) -> None:
-        self._watch = BeatWatch(self.lease, self.steady)
+        self._beats = Beats(self.lease, self.steady)
 
     @property
     def is_due(self) -> bool:
@@ -62,9 +61,7 @@ class ShardLeases:
             self.table.add(shards, None if rows else start)
             rows = self.table.all()
         self._looked = self.steady()
-        self._gone = {
-            row.shard for row in rows if self._watch.is_gone(row.shard, row.holder, row.beats)
-        }
+        self._beats.look({row.shard: (row.holder, row.beats) for row in rows})
         self._take(_ready(rows))
         self.held = {row.shard: row for row in self.table.all() if row.holder == self.holder}
         self._stored.clear()
@@ -115,7 +112,7 @@ class ShardLeases:
             self._ask(others.values(), mine)
 
     def _is_free(self, row: Shard) -> bool:
-        return row.holder is None or (row.holder != self.holder and row.shard in self._gone)
+        return row.holder is None or (row.holder != self.holder and self._beats.is_gone(row.shard))
 
     def _ask(self, others: Iterable[Sequence[Shard]], mine: int) -> None:
         """Ask who has the most for as many as make us equal; what is wanted is theirs no more."""

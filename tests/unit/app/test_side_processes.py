@@ -69,7 +69,7 @@ def test_a_process_that_was_killed_is_a_problem_until_one_goes_well(
         while not messages(problems):
             assert time.monotonic() < deadline
             time.sleep(0.01)
-            refresh_when_due(refreshing, adapters, problems, [])
+            refresh_when_due(refreshing, problems, lambda: False)
         assert "exit code -9" in messages(problems)["refresh of counts"]
         assert refreshing.exit_code() is None
         assert refresh_counts(adapters, problems)

@@ -20,15 +20,13 @@ import structlog
 
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.engine.resources.processes import held, is_held
-from pawsonalize.storage.beats import BeatWatch
+from pawsonalize.storage.beats import GONE_SECONDS, Beats
 from pawsonalize.storage.fencing import fenced
 from pawsonalize.storage.leases import LeaseRow, LeaseTable
 
-LEASE_SECONDS = 15.0
-"""After so long without a beat, a holder on another machine counts as gone."""
 LOCAL_LEASE_SECONDS = 150.0
-"""The same for a database that one machine alone reaches, whose disk rests more often."""
-BEAT_SECONDS = 3.0
+"""How long a lease is over a database that one machine alone reaches: its disk rests longer."""
+_BEATS = 5  # for each length of a lease
 _PATIENCE_SECONDS = 0.2
 _MACHINE = "machine"
 
@@ -58,15 +56,15 @@ class Leases:
         self,
         table: LeaseTable,
         folder: Path,
-        seconds: float = LEASE_SECONDS,
+        seconds: float = GONE_SECONDS,
         steady: Callable[[], float] = time.monotonic,
         on_lost: Callable[[str], object] = lambda _name: None,
     ) -> None:
         """`on_lost` is told, in another thread, which lease another process has by now."""
         self._table = table
         self._folder = folder
-        self._watch = BeatWatch(seconds, steady)
-        self._beat_seconds = seconds / LEASE_SECONDS * BEAT_SECONDS
+        self._beats = Beats[str](seconds, steady)
+        self._beat_seconds = seconds / _BEATS
         self._on_lost = on_lost
         self._tokens: dict[str, int] = {}
         self._led: dict[str, tuple[Lease, ExitStack]] = {}
@@ -194,7 +192,7 @@ class Leases:
         taken = self._table.take(name, seen, holder)
         if taken is None:
             return None
-        self._watch.forget(name)
+        self._beats.forget(name)
         return Lease(name, taken.token, taken.takings, lock)
 
     def _has_lost(self, row: LeaseRow) -> bool:
@@ -204,7 +202,8 @@ class Leases:
         return row.holder.startswith(f"{self.machine}/")
 
     def _is_silent(self, row: LeaseRow) -> bool:
-        return self._watch.is_gone(row.name, (row.holder, row.token), row.beats)
+        self._beats.look_at(row.name, (row.holder, row.token, row.beats))
+        return self._beats.is_gone(row.name)
 
     def _release(self, name: str, token: int) -> None:
         with suppress(StorageUnavailable):  # then others wait until it ends by itself
