@@ -132,11 +132,12 @@ class Leases:
     def leading(self, name: str, work: Callable[[], object]) -> Callable[[], object]:
         """The work, which is done only while we keep that lease, and whose writes are fenced."""
 
-        def work_if_leading() -> None:
+        def work_if_leading() -> object:
             lease = self.lead(name)
-            if lease is not None:
-                with fenced(name, lease.token):
-                    work()
+            if lease is None:
+                return None
+            with fenced(name, lease.token):
+                return work()
 
         return work_if_leading
 
