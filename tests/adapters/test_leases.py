@@ -11,7 +11,9 @@ from threading import Barrier, Event, Thread
 import pytest
 from sqlalchemy import text
 
+from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import LeaseLost, StorageUnavailable
+from pawsonalize.engine.ingest.job_files import Outputs
 from pawsonalize.engine.resources.leases import Leases
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.leases import LeaseTable
@@ -177,6 +179,20 @@ def test_who_lost_a_lease_writes_nothing_any_more(
     found = table.find("job.a")
     assert found is not None
     assert found.holder == "elsewhere/1", "and it frees nothing that is another's"
+
+
+def test_who_lost_a_lease_puts_no_file_into_place(
+    make: Make, database: Database, table: LeaseTable, tmp_path: Path
+) -> None:
+    outputs = Outputs((tmp_path,), None, open_objects, confirm=database.confirm_leases)
+    output = outputs.at((tmp_path / "exports").as_uri())
+    with make().held("job.a"):
+        with output.file("before.csv") as file:
+            file.write(b"a")
+        with pytest.raises(LeaseLost), output.file("after.csv") as file:
+            file.write(b"a")
+            table.revoke("job.a")
+    assert [one.name for one in (tmp_path / "exports").iterdir()] == ["before.csv"]
 
 
 def test_other_threads_of_who_lost_a_lease_write_on(

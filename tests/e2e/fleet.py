@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -138,6 +139,27 @@ def lose_holder(fleet: Fleet, lease: str, reached: Callable[[], bool]) -> str | 
         if name is not None:
             fleet.lose(name)
     return name
+
+
+@contextmanager
+def frozen_holder(fleet: Fleet, lease: str, reached: Callable[[], bool]) -> Iterator[str]:
+    """While the block runs, the machine that had the lease when `reached` held stands still.
+
+    Not in the middle of a write: PostgreSQL would wait for it.
+    """
+    while not reached():
+        time.sleep(0.001)
+    with fleet.view.adapters.database.writing():
+        name = fleet.holder_of(lease)
+        assert name is not None
+        found = processes(fleet.folder / name)
+        for pid in found:
+            os.kill(pid, signal.SIGSTOP)
+    try:
+        yield name
+    finally:
+        for pid in found:
+            os.kill(pid, signal.SIGCONT)
 
 
 def skewed(seconds: int) -> dict[str, str]:

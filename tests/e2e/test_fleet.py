@@ -23,7 +23,16 @@ from pawsonalize.engine.training.retraining.lease import run_lease
 from pawsonalize.engine.training.retraining.record import Trigger
 from pawsonalize.engine.training.retraining.runs import Runs
 from tests.e2e.conftest import Start, starting
-from tests.e2e.fleet import MACHINES, Bucket, Fleet, bucket_of, fleet_of, lose_holder, skewed
+from tests.e2e.fleet import (
+    MACHINES,
+    Bucket,
+    Fleet,
+    bucket_of,
+    fleet_of,
+    frozen_holder,
+    lose_holder,
+    skewed,
+)
 from tests.e2e.retraining import MOMENTS, WORLD_END, Seen, assert_done_once, make_world
 from tests.e2e.test_campaign_updates import VERSIONS, Askers, content, everywhere, update
 from tests.e2e.writers import Writers
@@ -32,7 +41,7 @@ from tests.service_data import CATS, fill
 from tests.training import train, train_and_serve
 
 Postgres = Callable[..., AbstractContextManager[str]]
-_IN_THE_SUITE = {"after-effect-training", "evaluate"}
+_IN_THE_SUITE = {"after-effect-training"}
 _ATTEMPTS = 6
 
 
@@ -123,26 +132,35 @@ def test_an_import_whose_machine_is_lost_is_finished_by_another_once(
     fleet: Fleet, bucket: Bucket
 ) -> None:
     rows = 30_000
-    lines = "".join(f"u{n % 900},{CATS[n % len(CATS)]},{T0 // 1000 + n}\n" for n in range(rows))
-    put(bucket, "imports/events.csv", f"USER_ID,ITEM_ID,TIMESTAMP\n{lines}")
+    put_events(bucket, rows)
     fleet.up()
     adapters = fleet.view.adapters
-    job = background_jobs(fleet.settings, adapters).create(
-        DatasetImportJob(
-            name="events",
-            status=Status.CREATE_PENDING,
-            dataset="pawsonalize-interactions",
-            source=f"{bucket.url}/imports/events.csv",
-        )
-    )
+    job = begin_import(fleet, bucket)
     lost = lose_holder(fleet, lease_of(job), lambda: 0 < adapters.log.head() < rows)
     assert lost is not None, "it was over before"
     done = settled(fleet, DatasetImportJob, "events")
     assert (done.status, done.rejected) == (Status.ACTIVE, 0)
     assert done.accepted + done.duplicates == rows
     assert done.duplicates > 0
-    stored = adapters.log.training_rows(adapters.log.head(), 2 * T0)
-    assert sum(map(len, stored)) == rows
+    assert stored(adapters) == rows
+
+
+def test_a_machine_that_was_frozen_until_another_did_its_import_writes_nothing_more(
+    fleet: Fleet, bucket: Bucket
+) -> None:
+    rows = 30_000
+    put_events(bucket, rows)
+    fleet.up()
+    adapters = fleet.view.adapters
+    job = begin_import(fleet, bucket)
+    with frozen_holder(fleet, lease_of(job), lambda: 0 < adapters.log.head() < rows) as frozen:
+        done = settled(fleet, DatasetImportJob, "events")
+    assert fleet.servers[frozen].comes_up()
+    time.sleep(2)
+    assert adapters.registry.get(DatasetImportJob, "events") == done
+    assert (done.status, done.accepted + done.duplicates) == (Status.ACTIVE, rows)
+    assert "another process goes on" in fleet.servers[frozen].output.read_text()
+    assert stored(adapters) == rows
 
 
 def test_a_batch_job_whose_machine_is_lost_is_finished_by_another_once(
@@ -253,6 +271,26 @@ def test_answers_and_events_go_on_while_the_bucket_is_out_of_reach(
 def put(bucket: Bucket, key: str, content: str) -> None:
     name = bucket.url.removeprefix("s3://")
     boto3.client("s3").put_object(Bucket=name, Key=key, Body=content.encode())
+
+
+def put_events(bucket: Bucket, rows: int) -> None:
+    lines = "".join(f"u{n % 900},{CATS[n % len(CATS)]},{T0 // 1000 + n}\n" for n in range(rows))
+    put(bucket, "imports/events.csv", f"USER_ID,ITEM_ID,TIMESTAMP\n{lines}")
+
+
+def begin_import(fleet: Fleet, bucket: Bucket) -> DatasetImportJob:
+    job = DatasetImportJob(
+        name="events",
+        status=Status.CREATE_PENDING,
+        dataset="pawsonalize-interactions",
+        source=f"{bucket.url}/imports/events.csv",
+    )
+    return background_jobs(fleet.settings, fleet.view.adapters).create(job)
+
+
+def stored(adapters: Adapters) -> int:
+    """How many events there are."""
+    return sum(map(len, adapters.log.training_rows(adapters.log.head(), 2 * T0)))
 
 
 def get(bucket: Bucket, key: str) -> str:

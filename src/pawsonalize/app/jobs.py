@@ -56,11 +56,12 @@ def _scheduled(name: str, feed: ListedFeed) -> ScheduledFeed:
     return ScheduledFeed(feed.source, (lambda _now: None) if schedule is None else schedule.latest)
 
 
-def outputs_of(settings: Settings) -> Outputs:
+def outputs_of(settings: Settings, adapters: Adapters) -> Outputs:
     """Where jobs may write."""
     s3_root = Path(settings.s3_root).absolute() if settings.s3_root else None
     shared = settings.bucket_url("exports")
-    return Outputs(settings.export_folders, s3_root, open_objects, shared)
+    confirm = adapters.database.confirm_leases
+    return Outputs(settings.export_folders, s3_root, open_objects, shared, confirm)
 
 
 def metric_attributions(settings: Settings, adapters: Adapters) -> MetricAttributions:
@@ -72,7 +73,7 @@ def metric_attributions(settings: Settings, adapters: Adapters) -> MetricAttribu
         adapters.impressions,
     )
     seconds = settings.attribution_seconds
-    return MetricAttributions(adapters.registry, measuring, outputs_of(settings), seconds)
+    return MetricAttributions(adapters.registry, measuring, outputs_of(settings, adapters), seconds)
 
 
 def background_jobs(
@@ -82,7 +83,7 @@ def background_jobs(
     filterings = filterings or Filterings(adapters.log, adapters.catalogue)
     batch = Batch(
         adapters.sources(settings),
-        outputs_of(settings),
+        outputs_of(settings, adapters),
         adapters.filters,
     )
     loader = Loader(

@@ -15,7 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
 from pawsonalize.storage.answering import answering
-from pawsonalize.storage.fencing import check_fences
+from pawsonalize.storage.fencing import check_fences, works_under_lease
 from pawsonalize.storage.postgres_url import read_url, shown
 from pawsonalize.storage.prepared import PreparedReads, PreparedSelect
 from pawsonalize.storage.revisions import bring_up_to_date, revision_of
@@ -187,6 +187,12 @@ class Database:
             self._failed_to_write = True
             raise
         self._failed_to_write = False
+
+    def confirm_leases(self) -> None:
+        """LeaseLost if this thread works under a lease that another one has by now."""
+        if works_under_lease():
+            with self.writing():
+                pass
 
     def maintain(self, command: str) -> list[Any]:
         """Run a command outside of any transaction, such as VACUUM; returns its first row."""

@@ -22,6 +22,11 @@ def fenced(name: str, token: int) -> Iterator[None]:
         _FENCES.reset(before)
 
 
+def works_under_lease() -> bool:
+    """Whether writes of this thread are fenced."""
+    return bool(_FENCES.get())
+
+
 def check_fences(connection: Connection) -> None:
     """LeaseLost unless this thread's leases are still its own; within a write transaction."""
     for name, token in _FENCES.get():
