@@ -1,6 +1,8 @@
 """How several machines share one service: settings."""
 
+from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import unquote, urlsplit
 
 from msgspec import Meta
 
@@ -19,9 +21,9 @@ class FleetSettings(ConnectionLimits, frozen=True):
     """
 
     artefact_url: str = ""
-    """An object store URL for models, imports and exports that machines share; empty: a folder."""
+    """A bucket or folder for models, archive and files of jobs; empty: in the data folder."""
     artefact_cache_megabytes: Annotated[int, Meta(ge=1)] = 20_000
-    """How much of the models in the object store this machine keeps beside its data folder."""
+    """How much of the models at `artefact_url` this machine keeps in its data folder."""
     roles: str = "serve,work,consume"
     """What this server does, commas between: `serve` answers, `work` does what is done in the
     background, `consume` reads streams."""
@@ -58,3 +60,26 @@ class FleetSettings(ConnectionLimits, frozen=True):
         """What this server does, in the order of a request's way."""
         given = {name.strip() for name in self.roles.split(",")}
         return tuple(role for role in ROLES if role in given)
+
+    def shared_url(self, name: str) -> str:
+        """Where that lies at `artefact_url`; empty without one."""
+        return f"{self.artefact_url.rstrip('/')}/{name}" if self.artefact_url else ""
+
+    def bucket_url(self, name: str) -> str:
+        """The same, if it is in a bucket; else empty."""
+        return self.shared_url(name) if _is_bucket(self.artefact_url) else ""
+
+    def job_folders(self, kind: str, data_dir: Path, roots: str = "") -> tuple[Path, ...]:
+        """The folder of `imports` or `exports` unless that is in a bucket, and the listed roots."""
+        listed = [Path(name.strip()) for name in roots.split(",") if name.strip()]
+        url = self.shared_url(kind)
+        if not url:
+            listed.insert(0, data_dir / kind)
+        elif not _is_bucket(url):
+            listed.insert(0, Path(unquote(urlsplit(url).path) if "://" in url else url))
+        return tuple(folder.absolute() for folder in listed)
+
+
+def _is_bucket(url: str) -> bool:
+    scheme, separator, _ = url.partition("://")
+    return bool(separator) and scheme != "file"

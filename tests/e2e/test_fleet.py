@@ -1,224 +1,319 @@
-"""Three servers with folders of their own and one PostgreSQL are one service."""
+"""Three machines over one PostgreSQL and one bucket: what dies is followed, once, by another."""
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import msgspec
+import boto3
 import pytest
 
 from pawsonalize import clock
-from pawsonalize.app import opened
-from pawsonalize.engine.reporting.joined_events import joined_events
-from pawsonalize.engine.resources.access_keys import Scope
-from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
-from pawsonalize.settings import Settings
-from tests.animal_data import animal
-from tests.e2e.conftest import Server, Start, run, starting
-from tests.event_data import T0
-from tests.service_data import CATS, DOGS, make_key, make_service, metadata, view
-from tests.training import train
+from pawsonalize.app import Adapters
+from pawsonalize.app.jobs import background_jobs
+from pawsonalize.engine.resources.datasets import DatasetImportJob
+from pawsonalize.engine.resources.defaults import RECOMMENDER
+from pawsonalize.engine.resources.job_table import lease_of
+from pawsonalize.engine.resources.jobs import BatchInferenceJob
+from pawsonalize.engine.resources.resource import Resource, ResourceT
+from pawsonalize.engine.resources.status import Status
+from pawsonalize.engine.serving.served import RefreshedArtefacts
+from pawsonalize.engine.training.retraining.lease import run_lease
+from pawsonalize.engine.training.retraining.record import Trigger
+from pawsonalize.engine.training.retraining.runs import Runs
+from tests.e2e.conftest import Start, starting
+from tests.e2e.fleet import (
+    MACHINES,
+    Bucket,
+    Fleet,
+    bucket_of,
+    fleet_of,
+    frozen_holder,
+    lose_holder,
+    skewed,
+)
+from tests.e2e.retraining import MOMENTS, WORLD_END, Seen, assert_done_once, make_world
+from tests.e2e.test_campaign_updates import VERSIONS, Askers, content, everywhere, update
+from tests.e2e.writers import Writers
+from tests.event_data import T0, event
+from tests.service_data import CATS, fill
+from tests.training import train, train_and_serve
 
-_ROOT = "5f" * 32
-_CAMPAIGN = "arn:aws:personalize:us-east-1:000000000000:campaign/recommender"
-_RERANKER = "arn:aws:personalize:us-east-1:000000000000:campaign/reranker"
-_SECONDS = 60
-Databases = Callable[..., AbstractContextManager[str]]
+Postgres = Callable[..., AbstractContextManager[str]]
+_IN_THE_SUITE = {"after-effect-training"}
+_ATTEMPTS = 6
 
 
 @pytest.fixture(scope="module")
-def settings(
-    postgres: Databases, postgres_template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Settings]:
-    with postgres(postgres_template) as url:
-        folder = tmp_path_factory.mktemp("first")
-        settings = make_service(folder, database_url=url, access_key_root=_ROOT)
-        with opened(settings) as adapters:
-            adapters.animals.put([animal(group, group) for group in (*CATS, *DOGS)], T0)
-            ranks = train(adapters, T0 + 1000, solution=RERANKER)
-            adapters.campaigns.update(RERANKER, ranks.name, T0 + 1000)
-        yield settings
+def world(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Iterator[str]:
+    """The name of a database with a demo world, in which nothing is trained yet."""
+    with postgres() as url:
+        make_world(tmp_path_factory.mktemp("world"), url)
+        yield url.rpartition("/")[2]
 
 
-@pytest.fixture(scope="module")
-def servers(
-    settings: Settings, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Server, Server, Server]]:
-    """Each has the models, and nothing else of the first one's folder."""
-    with starting(tmp_path_factory.mktemp("logs")) as start:
-        yield tuple(start_server(start, settings, tmp_path_factory) for _ in range(3))  # type: ignore[misc]
+@pytest.fixture
+def bucket(aws_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    with bucket_of(aws_url, monkeypatch) as bucket:
+        yield bucket
 
 
-def start_server(
-    start: Start, settings: Settings, folders: pytest.TempPathFactory, **more: str
-) -> Server:
-    folder = folders.mktemp("server")
-    shutil.copytree(settings.models_dir, folder / "models")
-    return start(folder, database_url=settings.database, access_key_root=_ROOT, **more)
+@pytest.fixture
+def fleet(
+    tmp_path: Path, start: Start, postgres: Postgres, postgres_template: str, bucket: Bucket
+) -> Iterator[Fleet]:
+    """Over a database without a row."""
+    with (
+        postgres(postgres_template) as url,
+        fleet_of(tmp_path / "fleet", start, url, bucket) as fleet,
+    ):
+        yield fleet
+        for server in fleet.servers.values():
+            server.kill()
 
 
-def post(server: Server, path: str, body: Any, **headers: str) -> Any:
-    with server.client() as client:
-        return client.post(path, json=body, headers=headers).raise_for_status().json()
-
-
-def answers(server: Server, user: str) -> list[list[str]]:
-    """In what order each kind of question is answered, by a connection of its own."""
-    listed = [{"itemId": group, "animalMetadata": metadata(group)} for group in (*CATS, *DOGS)]
-    who = {"userId": user}
-    ranked = {**who, "inputList": [*CATS, *DOGS]}
-    groups = post(server, "/v1/recommendations", {**who, "limit": 5})
-    order = post(server, "/v1/rerankings", {**who, "itemMetadataList": listed})
-    theirs = post(server, "/aws/recommendations", {**who, "campaignArn": _CAMPAIGN})
-    ranking = post(server, "/aws/personalize-ranking", {**ranked, "campaignArn": _RERANKER})
-    return [
-        [one["id"] for one in groups],
-        order["ranking"],
-        [one["itemId"] for one in theirs["itemList"]],
-        [one["itemId"] for one in ranking["personalizedRanking"]],
-    ]
-
-
-@pytest.mark.parametrize("taker", range(3))
-def test_an_acknowledged_event_is_in_the_next_answer_of_every_server(
-    servers: tuple[Server, ...], taker: int
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param(moment, id=name, marks=() if name in _IN_THE_SUITE else (pytest.mark.nightly,))
+        for name, moment in MOMENTS.items()
+        if name != "after-effect-saving"  # a half-written upload is not to be seen
+    ],
+)
+def test_a_retraining_whose_machine_is_lost_is_finished_by_another_once(
+    tmp_path: Path,
+    postgres: Postgres,
+    world: str,
+    bucket: Bucket,
+    moment: Callable[[Seen], bool],
 ) -> None:
-    user = f"visitor of {taker}"
-    before = [answers(server, user) for server in servers]
-    assert before[1:] == before[:-1]
-    unliked = before[0][0][-1]
-    for n in range(3):
-        post(servers[taker], "/v1/events", view(user, unliked, eventId=f"{user} {n}"))
-        after = [answers(server, user) for server in servers]
-        assert after[1:] == after[:-1]
-    assert all(new != old for new, old in zip(after[0], before[0], strict=True))
-    # In which order animals stand depends on how often they were shown, too.
-    assert [places.index(unliked) for places in animals_of(servers, user)] == [0, 0, 0]
+    for attempt in range(_ATTEMPTS):
+        with (
+            starting(tmp_path) as start,
+            postgres(world) as url,
+            fleet_of(tmp_path / str(attempt), start, url, bucket) as fleet,
+        ):
+            fleet.up()
+            run = Runs(fleet.view.adapters.retraining_runs, {}).begin(Trigger.COMMAND, WORLD_END)
+            lease = run_lease(run.run_id)
+            if lose_holder(fleet, lease, partial(moment, fleet.view)) is not None:
+                fleet.view.ended()
+                assert_done_once(fleet.view)
+                return
+    pytest.fail(f"the moment was missed {_ATTEMPTS} times")
 
 
-def animals_of(servers: tuple[Server, ...], user: str) -> list[list[str]]:
-    """The individual animals that each server recommends; each bears the id of its group."""
-    asked = {"userId": user, "of": "animals", "limit": 20}
-    return [[one["id"] for one in post(server, "/v1/recommendations", asked)] for server in servers]
-
-
-def test_what_changes_at_one_server_is_so_at_the_next_answer_of_every_other(
-    servers: tuple[Server, ...],
+def test_clocks_that_are_minutes_apart_neither_take_nor_keep_a_retraining(
+    tmp_path: Path,
+    start: Start,
+    postgres: Postgres,
+    world: str,
+    bucket: Bucket,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    one, *others = servers
-    post(one, f"/v1/animals/{DOGS[0]}/status", {"status": "adopted"})
-    for server in others:
-        shown = post(server, "/v1/recommendations", {"of": "animals", "limit": 100})
-        assert DOGS[0] not in {place["id"] for place in shown}
-        assert DOGS[1] in {place["id"] for place in shown}
+    with (
+        postgres(world) as url,
+        fleet_of(tmp_path / "fleet", start, url, bucket) as fleet,
+    ):
+        for name, seconds in zip(MACHINES, (-300, 0, 300), strict=True):
+            with monkeypatch.context() as patch:
+                for variable, value in skewed(seconds).items():
+                    patch.setenv(variable, value)
+                fleet.up(name)
+        run = Runs(fleet.view.adapters.retraining_runs, {}).begin(Trigger.COMMAND, WORLD_END)
+        assert wait_for(lambda: fleet.holder_of(run_lease(run.run_id)))
+        record = fleet.view.ended()
+        assert_done_once(fleet.view)
+        assert len({worker for step in record.steps for worker in step.workers}) == 1
 
 
-def test_a_key_that_is_taken_back_at_one_machine_is_refused_by_every_server(
-    servers: tuple[Server, ...], settings: Settings
+def test_an_import_whose_machine_is_lost_is_finished_by_another_once(
+    fleet: Fleet, bucket: Bucket
 ) -> None:
-    token = make_key(settings, Scope.RUNTIME)
-    bearer = {"Authorization": f"Bearer {token}"}
-    asked: dict[str, Any] = {"json": {"userId": "ann"}, "headers": bearer}
-    for server in servers:
-        with server.client() as client:
-            assert client.post("/v1/recommendations", **asked).status_code == 200
-    folder, url = str(settings.data_dir), settings.database
-    gone = run("keys", "rm", token.partition(".")[0], "--data-dir", folder, database_url=url)
-    assert gone.returncode == 0, gone.stderr
-    deadline = time.monotonic() + _SECONDS
-    for server in servers:
-        with server.client() as client:
-            while client.post("/v1/recommendations", **asked).status_code != 401:
-                assert time.monotonic() < deadline
+    rows = 30_000
+    put_events(bucket, rows)
+    fleet.up()
+    adapters = fleet.view.adapters
+    job = begin_import(fleet, bucket)
+    lost = lose_holder(fleet, lease_of(job), lambda: 0 < adapters.log.head() < rows)
+    assert lost is not None, "it was over before"
+    done = settled(fleet, DatasetImportJob, "events")
+    assert (done.status, done.rejected) == (Status.ACTIVE, 0)
+    assert done.accepted + done.duplicates == rows
+    assert done.duplicates > 0
+    assert stored(adapters) == rows
 
 
-def test_an_event_at_one_server_is_joined_to_the_answer_of_another(
-    servers: tuple[Server, ...], settings: Settings
+def test_a_machine_that_was_frozen_until_another_did_its_import_writes_nothing_more(
+    fleet: Fleet, bucket: Bucket
 ) -> None:
-    one, other, _ = servers
-    with one.client() as client:
-        body = {"sessionId": "joined", "of": "animals", "limit": 5}
-        answer = client.post("/v1/recommendations", json=body).raise_for_status()
-    shown = answer.json()[0]["id"]
-    came_from = answer.headers["X-Recommendation-Id"]
-    event = view(None, shown, sessionId="joined", animal_id=shown, recommendationId=came_from)
-    post(other, "/v1/events", event)
-    deadline = time.monotonic() + _SECONDS
-    with opened(settings) as adapters:
-        while not joined_events(adapters.impressions, adapters.log, clock.now()).joined:
-            assert time.monotonic() < deadline, "answers are written a moment later"
-            time.sleep(0.05)
-        assert adapters.impressions.get(came_from) is not None
+    rows = 30_000
+    put_events(bucket, rows)
+    fleet.up()
+    adapters = fleet.view.adapters
+    job = begin_import(fleet, bucket)
+    with frozen_holder(fleet, lease_of(job), lambda: 0 < adapters.log.head() < rows) as frozen:
+        done = settled(fleet, DatasetImportJob, "events")
+    assert fleet.servers[frozen].comes_up()
+    time.sleep(2)
+    assert adapters.registry.get(DatasetImportJob, "events") == done
+    assert (done.status, done.accepted + done.duplicates) == (Status.ACTIVE, rows)
+    assert "another process goes on" in fleet.servers[frozen].output.read_text()
+    assert stored(adapters) == rows
 
 
-def listed(server: Server) -> list[dict[str, Any]]:
-    with server.client() as client:
-        found: list[dict[str, Any]] = client.get("/v1/servers").raise_for_status().json()["servers"]
-    return found
-
-
-def test_every_server_lists_all_of_them(servers: tuple[Server, ...], settings: Settings) -> None:
-    ports = {server.port for server in servers}
-    deadline = time.monotonic() + _SECONDS
-    for server in servers:
-        while {one["port"] for one in listed(server) if one["lives"]} != ports:
-            assert time.monotonic() < deadline, listed(server)
-            time.sleep(0.2)
-    assert all(set(one["serves"]) == {RECOMMENDER, RERANKER} for one in listed(servers[0]))
-    folder, url = str(settings.data_dir), settings.database
-    shown = run("servers", "--json", "--data-dir", folder, database_url=url)
-    found = msgspec.json.decode(shown.stdout)
-    assert {one["port"] for one in found if one["lives"]} == ports
-
-
-def ready(server: Server) -> dict[str, Any]:
-    with server.client() as client:
-        found: dict[str, Any] = client.get("/readyz").raise_for_status().json()
-    return found
-
-
-def problems(server: Server) -> dict[str, str]:
-    return {one["name"]: one["message"] for one in ready(server)["problems"]}
-
-
-@pytest.mark.nightly
-def test_one_server_answers_and_another_works(
-    postgres: Databases, postgres_template: str, tmp_path: Path, start: Start
+def test_a_batch_job_whose_machine_is_lost_is_finished_by_another_once(
+    fleet: Fleet, bucket: Bucket
 ) -> None:
-    with postgres(postgres_template) as url:
-        folder = make_service(tmp_path / "data", database_url=url).data_dir
-        answering = start(folder, roles="serve", database_url=url)
-        working = start(folder, roles="work", database_url=url)
-        assert ready(working)["roles"] == ["work"]
-        assert ready(working)["campaigns"] == []
-        with working.client() as client:
-            refused = client.post("/v1/recommendations", json={"userId": "ann"})
-            assert client.get("/metrics").status_code == 200
-        assert refused.status_code == 503
-        assert refused.json()["error"]["code"] == "not_serving"
-        assert "its roles are work" in refused.json()["error"]["message"]
+    adapters = fleet.view.adapters
+    fill(adapters)
+    version = train(adapters, T0 + 1000)
+    queries = "".join(f'{{"userId": "seed {n % 20}"}}\n' for n in range(20_000))
+    put(bucket, "imports/users.jsonl", queries)
+    fleet.up()
+    job = background_jobs(fleet.settings, adapters).create(
+        BatchInferenceJob(
+            name="mailing",
+            status=Status.CREATE_PENDING,
+            solution_version=version.name,
+            source=f"{bucket.url}/imports/users.jsonl",
+            target=f"{bucket.url}/exports/",
+        )
+    )
+    lease = lease_of(job)
+    lost = lose_holder(fleet, lease, lambda: in_progress(adapters, BatchInferenceJob, "mailing"))
+    assert lost is not None, "it was over before"
+    done = settled(fleet, BatchInferenceJob, "mailing")
+    assert (done.status, done.answered, done.rejected) == (Status.ACTIVE, 20_000, 0)
+    written = get(bucket, "exports/users.jsonl.out")
+    assert written.count("\n") == 20_000
 
-        made = post(answering, "/v1/solution-versions", {"solution": "recommender"})
-        with answering.client() as client:
-            deadline = time.monotonic() + 2 * _SECONDS
-            path = f"/v1/solution-versions/{made['name']}"
-            while client.get(path).json()["status"] != "ACTIVE":
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
 
-        assert "nobody works" not in problems(answering)
-        working.kill()
-        deadline = time.monotonic() + _SECONDS
-        while "nobody works" not in problems(answering):
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-        assert "start one whose setting roles has `work`" in problems(answering)["nobody works"]
-        doctor = run("doctor", "--json", "--data-dir", str(folder), database_url=url)
-        assert "no living server has the role work" in doctor.stdout
-        start(folder, roles="work,consume", database_url=url)
-        while "nobody works" in problems(answering):
-            assert time.monotonic() < deadline + _SECONDS
-            time.sleep(0.2)
+def test_the_refresh_goes_on_when_the_machine_that_does_it_is_lost(fleet: Fleet) -> None:
+    adapters = fleet.view.adapters
+    fill(adapters)
+    train_and_serve(adapters, T0 + 1000)
+    fleet.up(refresh_seconds="0.5")
+    updates = RefreshedArtefacts(adapters.artefacts)
+    (version,) = adapters.refresher.served()
+
+    def is_counted(head: int) -> bool:
+        newest = updates.newest(version)
+        return newest is not None and newest.cut.log_offset >= head
+
+    for number in range(2):
+        adapters.log.append([event(f"new {number}", at=T0 + 2000 + number)])
+        assert wait_for(partial(is_counted, adapters.log.head()))
+        if number == 0:
+            adapters.log.append([event("while it dies", at=T0 + 3000)])
+            assert lose_holder(fleet, "refresh", lambda: fleet.holder_of("refresh") is not None)
+
+
+@pytest.mark.parametrize("swaps", [4, pytest.param(20, marks=pytest.mark.nightly)])
+def test_swaps_on_three_machines_cost_no_request_and_mix_no_answer(
+    fleet: Fleet, swaps: int
+) -> None:
+    adapters = fleet.view.adapters
+    fill(adapters)
+    for name, recipe in zip(VERSIONS, ("popularity-count", "user-personalization"), strict=True):
+        train(adapters, T0 + 1000, recipe=recipe, name=name)
+    adapters.campaigns.update(RECOMMENDER, VERSIONS[0], clock.now())
+    fleet.up(workers="1")
+    for server in fleet.servers.values():
+        everywhere(server, VERSIONS[0])
+    askers = [Askers(server) for server in fleet.servers.values()]
+    for number in range(swaps):
+        update(adapters, VERSIONS[(number + 1) % 2])
+        for server in fleet.servers.values():
+            everywhere(server, VERSIONS[(number + 1) % 2])
+    for one in askers:
+        one.stop()
+    assert [one.failures for one in askers] == [[], [], []]
+    alike: dict[str, list[tuple[str, float]]] = {}
+    for one in askers:
+        assert len(one.recommendations) > swaps
+        for answer in one.recommendations:
+            told = alike.setdefault(answer["solutionVersion"], content(answer))
+            assert content(answer) == told
+    assert set(alike) == set(VERSIONS)
+
+
+@pytest.mark.parametrize("seconds", [3, pytest.param(60, marks=pytest.mark.nightly)])
+def test_answers_and_events_go_on_while_the_bucket_is_out_of_reach(
+    fleet: Fleet, bucket: Bucket, seconds: int
+) -> None:
+    adapters = fleet.view.adapters
+    fill(adapters)
+    train_and_serve(adapters, T0 + 1000)
+    fleet.up("north", "south", archive_seconds="0.2", refresh_seconds="0.5")
+    for server in fleet.servers.values():
+        everywhere(server, str(adapters.campaigns.get(RECOMMENDER).solution_version))
+    writers = Writers("busy", *fleet.servers.values(), threads=2, rest_seconds=0.01)
+    bucket.proxy.cut()
+    askers = [Askers(server) for server in fleet.servers.values()]
+    time.sleep(seconds)
+    answered = [len(one.recommendations) for one in askers]
+    acknowledged = len(writers.acknowledged)
+    bucket.proxy.mend()
+    writers.stop()
+    for one in askers:
+        one.stop()
+    assert min(answered) > 0
+    assert acknowledged > 0
+    assert [one.failures for one in askers] == [[], []]
+    assert not writers.refused
+    assert wait_for(lambda: not adapters.problems(fleet.settings).standing(clock.now()))
+    adapters.archiver.archive_once()
+    assert adapters.ledger.planned_through() == adapters.log.head()
+
+
+def put(bucket: Bucket, key: str, content: str) -> None:
+    name = bucket.url.removeprefix("s3://")
+    boto3.client("s3").put_object(Bucket=name, Key=key, Body=content.encode())
+
+
+def put_events(bucket: Bucket, rows: int) -> None:
+    lines = "".join(f"u{n % 900},{CATS[n % len(CATS)]},{T0 // 1000 + n}\n" for n in range(rows))
+    put(bucket, "imports/events.csv", f"USER_ID,ITEM_ID,TIMESTAMP\n{lines}")
+
+
+def begin_import(fleet: Fleet, bucket: Bucket) -> DatasetImportJob:
+    job = DatasetImportJob(
+        name="events",
+        status=Status.CREATE_PENDING,
+        dataset="pawsonalize-interactions",
+        source=f"{bucket.url}/imports/events.csv",
+    )
+    return background_jobs(fleet.settings, fleet.view.adapters).create(job)
+
+
+def stored(adapters: Adapters) -> int:
+    """How many events there are."""
+    return sum(map(len, adapters.log.training_rows(adapters.log.head(), 2 * T0)))
+
+
+def get(bucket: Bucket, key: str) -> str:
+    name = bucket.url.removeprefix("s3://")
+    body = boto3.client("s3").get_object(Bucket=name, Key=key)["Body"]
+    return str(body.read().decode())
+
+
+def in_progress(adapters: Adapters, kind: type[Resource], name: str) -> bool:
+    return adapters.registry.get(kind, name).status is Status.CREATE_IN_PROGRESS
+
+
+def settled(fleet: Fleet, kind: type[ResourceT], name: str) -> ResourceT:
+    """The job, once it has ended."""
+    registry = fleet.view.adapters.registry
+    assert wait_for(lambda: registry.get(kind, name).status.is_settled)
+    return registry.get(kind, name)
+
+
+def wait_for(reached: Callable[[], object]) -> bool:
+    deadline = time.monotonic() + 120
+    while not reached():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True

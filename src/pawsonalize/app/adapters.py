@@ -9,10 +9,12 @@ from functools import partial
 from pathlib import Path
 
 from pawsonalize import clock
+from pawsonalize.app.shared_data import open_artefacts, root_key_of
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.archive.objects import open_objects
+from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.erasures import owning_group
-from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
+from pawsonalize.domain.errors import NotFound, StorageUnavailable
 from pawsonalize.domain.event_types import EventTypes
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.ingest.datasets import Datasets
@@ -27,6 +29,7 @@ from pawsonalize.engine.resources.access_keys import AccessKeys
 from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.defaults import ensure_defaults
+from pawsonalize.engine.resources.leases import LOCAL_LEASE_SECONDS, Leases
 from pawsonalize.engine.resources.problems import Outbox, Problems
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import Resource
@@ -54,9 +57,9 @@ from pawsonalize.storage.animal_exposures import AnimalExposures
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.archive_index import ArchiveIndex
 from pawsonalize.storage.archive_ledger import ArchiveLedger
-from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.audit import AuditLog
 from pawsonalize.storage.availability import Availability
+from pawsonalize.storage.beats import GONE_SECONDS
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.dead_letters import DeadLetterTable
@@ -65,6 +68,7 @@ from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import Impressions
+from pawsonalize.storage.leases import LeaseTable
 from pawsonalize.storage.letter_plan import LetterPlan
 from pawsonalize.storage.outcomes import Outcomes
 from pawsonalize.storage.private_files import make_folder_private
@@ -72,7 +76,6 @@ from pawsonalize.storage.problems import ProblemTable
 from pawsonalize.storage.raw_events import RawEvents
 from pawsonalize.storage.resources import Resources
 from pawsonalize.storage.retraining_runs import RetrainingRuns
-from pawsonalize.storage.root_key import ROOT_KEY_BYTES, RootKeyFile
 
 COMMAND = (sys.executable, "-m", "pawsonalize.cli.low_priority")
 
@@ -95,6 +98,7 @@ class Adapters:
     objects: ObjectStore
     trainings: TrainingProcesses
     retraining_runs: RetrainingRuns
+    leases: Leases
 
     @property
     def outcomes(self) -> OutcomeSources:
@@ -176,7 +180,8 @@ class Adapters:
     def sources(self, settings: Settings) -> Sources:
         """Where jobs may read."""
         s3_root = Path(settings.s3_root).absolute() if settings.s3_root else None
-        return Sources(settings.import_folders, s3_root, open_objects)
+        shared = settings.bucket_url("imports")
+        return Sources(settings.import_folders, s3_root, open_objects, shared)
 
     @property
     def campaigns(self) -> Campaigns:
@@ -194,7 +199,7 @@ class Adapters:
 
     def access_keys(self, settings: Settings) -> AccessKeys:
         """Who may call."""
-        return AccessKeys(self.registry, _root_key(settings))
+        return AccessKeys(self.registry, root_key_of(settings))
 
     @property
     def audit(self) -> AuditLog:
@@ -233,26 +238,35 @@ class Adapters:
 
 
 @contextmanager
-def opened(settings: Settings, *, must_exist: bool = False) -> Iterator[Adapters]:
+def opened(
+    settings: Settings,
+    *,
+    must_exist: bool = False,
+    on_lost: Callable[[str], object] = lambda _lease: None,
+) -> Iterator[Adapters]:
     """What the settings name, open while the block runs.
 
     Data folder and database are made if need be. With `must_exist` nothing is made, and where
-    there is no database the error is NotFound: it says where we looked.
+    there is no database the error is NotFound: it says where we looked. `on_lost` is told which
+    lease of this process another one has by now.
     """
-    adapters = _open(settings, must_exist)
+    adapters = _open(settings, must_exist, on_lost)
     try:
         yield adapters
     finally:
+        adapters.leases.close()
         adapters.database.close()
 
 
-def _open(settings: Settings, must_exist: bool) -> Adapters:
+def _open(settings: Settings, must_exist: bool, on_lost: Callable[[str], object]) -> Adapters:
     event_types = EventTypes.with_added(settings.event_types)
     make_folder_private(settings.data_dir, settings.data_access)
     database = _existing_database(settings) if must_exist else _made_database(settings)
     registry = Registry(Resources(database))
     ensure_defaults(registry, settings.recipe, clock.now())
-    artefacts = ArtefactStore(settings.models_dir)
+    artefacts = open_artefacts(settings, database)
+    seconds = LOCAL_LEASE_SECONDS if database.is_local else GONE_SECONDS
+    leases = Leases(LeaseTable(database), settings.leases_dir, seconds, on_lost=on_lost)
     return Adapters(
         database=database,
         log=EventLog(database, event_types=event_types, keeps_raw=settings.archive_raw),
@@ -269,11 +283,12 @@ def _open(settings: Settings, must_exist: bool) -> Adapters:
         trainings=TrainingProcesses(
             registry,
             artefacts,
-            settings.trainings_dir,
+            leases,
             command=(*COMMAND, "train-version"),
             environment={**os.environ, **as_environment(settings)},
         ),
         retraining_runs=RetrainingRuns(database),
+        leases=leases,
     )
 
 
@@ -337,19 +352,6 @@ def _reference(settings: Settings, text: str) -> tuple[type[Resource], str] | No
     from pawsonalize.aws.arn import Arns  # noqa: PLC0415 - slow to import, commands seldom need it
 
     return Arns(settings.aws_region, settings.aws_account_id).reference(text)
-
-
-def _root_key(settings: Settings) -> Callable[[bool], bytes]:
-    given = settings.access_key_root
-    if not given:
-        return RootKeyFile(settings.data_dir / "access-keys.root")
-    try:
-        root = bytes.fromhex(given)
-    except ValueError:
-        root = b""
-    if len(root) != ROOT_KEY_BYTES:
-        raise InvalidInput("access_key_root must be 64 hexadecimal digits")
-    return lambda _make: root
 
 
 def open_notifiers(settings: Settings) -> dict[str, Notifier]:

@@ -42,6 +42,7 @@ _USES_SECONDS = 30.0
 _UPKEEP_SECONDS = 600.0
 _JOINED_SECONDS = 600.0
 _THREADS = 6
+_HOUSEKEEPING = "housekeeping"  # what one server of all does; another follows when that dies
 
 log = structlog.get_logger()
 
@@ -142,10 +143,11 @@ def _for_answers(engine: "Engine") -> Iterator[Task]:
 
 
 def _work(settings: Settings, adapters: Adapters, engine: "Engine") -> Iterator[Task]:
+    once = partial(adapters.leases.leading, _HOUSEKEEPING)
     for worker in engine.jobs.workers:
         yield Task(f"do a {worker.kind.kind}", _JOB_SECONDS, worker.work, engine.working)
     yield Task("begin data deletion jobs", _LOOK_SECONDS, engine.deletions.look)
-    yield Task("erase visitors", _JOB_SECONDS, engine.erasing.work, engine.working)
+    yield Task("erase visitors", _JOB_SECONDS, once(engine.erasing.work), engine.working)
     yield Task("fetch feeds", _LOOK_SECONDS, _now(engine.polling.look), engine.fetching)
     yield Task("train when due", _LOOK_SECONDS, _now(engine.automatic.look))
     yield Task("look after trainings", _LOOK_SECONDS, _now(engine.queue.look_after))
@@ -153,12 +155,13 @@ def _work(settings: Settings, adapters: Adapters, engine: "Engine") -> Iterator[
     yield Task("follow latest", _LOOK_SECONDS, latest)
     yield Task("look after recommenders", _LOOK_SECONDS, _now(engine.recommenders.look_after))
     reports = min(settings.attribution_seconds, _REPORT_SECONDS)
-    yield Task("report metrics", reports, _now(engine.attributions.report_due))
+    yield Task("report metrics", reports, once(_now(engine.attributions.report_due)))
     for what, tidy in upkeep(settings, adapters, engine.stopping.is_set):
-        yield Task(what, _UPKEEP_SECONDS, tidy, engine.tidying)
+        yield Task(what, _UPKEEP_SECONDS, once(tidy), engine.tidying)
     unjoined = partial(report_unjoined, adapters.impressions, adapters.log, engine.problems)
-    yield Task("join events to answers", _JOINED_SECONDS, _now(unjoined))
-    yield Task("archive new", settings.archive_seconds, partial(archive_new, engine.archiver))
+    yield Task("join events to answers", _JOINED_SECONDS, once(_now(unjoined)))
+    archiving = once(partial(archive_new, engine.archiver))
+    yield Task("archive new", settings.archive_seconds, archiving)
     if engine.refreshing is not None:
         is_behind = partial(_is_behind, settings, adapters, engine)
         refresh = partial(refresh_when_due, engine.refreshing, engine.problems, is_behind)
@@ -170,9 +173,10 @@ def _work(settings: Settings, adapters: Adapters, engine: "Engine") -> Iterator[
 def _telling(
     settings: Settings, adapters: Adapters, engine: "Engine", notifying: Executor
 ) -> Iterator[Task]:
+    once = partial(adapters.leases.leading, _HOUSEKEEPING)
     yield Task("tell problems", _PROBLEM_SECONDS, _now(engine.problems.look))
     for courier in couriers(settings, adapters.deliveries):
-        name, deliver = f"deliver due {courier.name}", _now(courier.deliver_due)
+        name, deliver = f"deliver due {courier.name}", once(_now(courier.deliver_due))
         yield Task(name, _DELIVERY_SECONDS, deliver, notifying)
 
 

@@ -15,6 +15,7 @@ from pawsonalize.app.diagnosis import Diagnosis, Patient, Verdict, attention
 from pawsonalize.app.disk_forecast import FEW_DAYS, forecast
 from pawsonalize.app.intake_checks import dead_letters
 from pawsonalize.app.server_checks import read_replica, servers
+from pawsonalize.app.shared_data import kept_here
 from pawsonalize.app.stream_checks import streams
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.event_types import spelled
@@ -136,6 +137,15 @@ def folder(settings: Settings) -> Iterator[Diagnosis]:
             "name the right one with --data-dir or PAWSONALIZE_DATA_DIR, or fill a new one with"
             " `pawsonalize import` or `pawsonalize demo`",
         )
+
+
+def shared_data(settings: Settings) -> Iterator[Diagnosis]:
+    """Where machines that share models keep them, and what only this one has."""
+    if not settings.artefact_url:
+        return
+    yield Diagnosis("shared data", settings.artefact_url)
+    for message, next_move in kept_here(settings):
+        yield attention("shared data", message, next_move)
 
 
 def disk(settings: Settings) -> Iterator[Diagnosis]:
@@ -308,6 +318,7 @@ OF_THE_MACHINE: tuple[Callable[[Settings], Iterator[Diagnosis]], ...] = (
     versions,
     settings_given,
     folder,
+    shared_data,
     disk,
     notifiers,
 )

@@ -42,8 +42,8 @@ from pawsonalize.engine.resources.cached_lookup import CachedLookup
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.job_table import JobTable
 from pawsonalize.engine.resources.problems import Problems
-from pawsonalize.engine.resources.processes import SideProcess
 from pawsonalize.engine.resources.servers import Membership, Servers
+from pawsonalize.engine.resources.side_process import SideProcess
 from pawsonalize.engine.serving.actions import ActionRecommending
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
 from pawsonalize.engine.serving.animals.distance import Postcodes
@@ -178,8 +178,8 @@ class Engine:
                 retrains=bool(settings.retrain_schedule.strip()),
             ),
             following=following(settings, adapters),
-            judging=judging_process(settings),
-            refreshing=refresh_process(settings),
+            judging=judging_process(settings, adapters),
+            refreshing=refresh_process(settings, adapters),
             archiver=adapters.archiver,
             erasing=erasing(settings, adapters),
             deletions=deletions_of(settings, adapters),

@@ -20,7 +20,7 @@ from pawsonalize.engine.training.retraining.news import News
 from pawsonalize.engine.training.retraining.promotion import Judging, PromotionSteps
 from pawsonalize.engine.training.retraining.runs import (
     FirstRun,
-    Readiness,
+    LiveState,
     Runs,
     ServedCampaign,
     Timer,
@@ -47,12 +47,12 @@ def timer(settings: Settings, runs: Runs) -> Timer | None:
     return None if schedule is None else Timer(runs, schedule, clock.now())
 
 
-def readiness(settings: Settings, adapters: Adapters, live: Readiness) -> Readiness:
+def readiness(settings: Settings, adapters: Adapters, live: LiveState) -> LiveState:
     """Whether a model recommends: who does not serve has none in memory, and reads the tables."""
     return live if settings.has_role(SERVE) else ServedCampaign(adapters.campaigns, RECOMMENDER)
 
 
-def first_run(settings: Settings, runs: Runs, log: EventLog, live: Readiness) -> FirstRun | None:
+def first_run(settings: Settings, runs: Runs, log: EventLog, live: LiveState) -> FirstRun | None:
     """Begins the first retraining; None if that is left to other servers or to you."""
     if not settings.retrain_here or not settings.retrain_schedule.strip():
         return None
@@ -69,7 +69,7 @@ def worker_processes(
     """Starts a process for the run that has no worker."""
     return WorkerProcesses(
         adapters.retraining_runs,
-        settings.run_workers_dir,
+        adapters.leases,
         (*COMMAND, "work"),
         {**os.environ, **as_environment(settings)},
         output,
@@ -103,6 +103,7 @@ def worker(settings: Settings, adapters: Adapters, name: str) -> RunWorker:
     return RunWorker(
         name,
         adapters.retraining_runs,
+        adapters.leases,
         steps(checking, training, judging, promotion, news),
         settings.retrain_limit_hours * 3600,
         now=clock.now,

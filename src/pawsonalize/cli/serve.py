@@ -53,11 +53,13 @@ def run_server(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight are answered first."""
     from pawsonalize.app import open_notifiers, polling
     from pawsonalize.app.connections import RESERVED_FILES
+    from pawsonalize.app.shared_data import check_shared
     from pawsonalize.app.streams import source_of
     from pawsonalize.http.tls import certificate_of
 
     # Here, what cannot be used is one line and an exit code; in a worker, a traceback.
     open_notifiers(settings)
+    check_shared(settings)
     certificate_of(settings.tls_certificate, settings.tls_key)
     with opened_or_made(settings) as adapters:
         polling(settings, adapters)

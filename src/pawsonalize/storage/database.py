@@ -15,6 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
 from pawsonalize.storage.answering import answering
+from pawsonalize.storage.fencing import check_fences, works_under_lease
 from pawsonalize.storage.postgres_url import read_url, shown
 from pawsonalize.storage.prepared import PreparedReads, PreparedSelect
 from pawsonalize.storage.revisions import bring_up_to_date, revision_of
@@ -170,18 +171,28 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A write transaction, one at a time: committed durably at the end, or rolled back."""
+        """A write transaction, one at a time: committed durably at the end, or rolled back.
+
+        LeaseLost if this thread works under a lease (`fencing.py`) that another one has by now.
+        """
         try:
             with (
                 self._storage_errors(),
                 self._connected() as connection,
                 self._exclusive(connection),
             ):
+                check_fences(connection)
                 yield connection
         except StorageUnavailable:
             self._failed_to_write = True
             raise
         self._failed_to_write = False
+
+    def confirm_leases(self) -> None:
+        """LeaseLost if this thread works under a lease that another one has by now."""
+        if works_under_lease():
+            with self.writing():
+                pass
 
     def maintain(self, command: str) -> list[Any]:
         """Run a command outside of any transaction, such as VACUUM; returns its first row."""

@@ -4,25 +4,37 @@ from sqlalchemy import BigInteger, Column, Integer, Table, Text
 
 from pawsonalize.storage.tables import metadata
 
-# Who does what may be done once at a time. Moments of other machines are never compared: a holder
-# counts `beats` up, and is gone when they stop. Each taking raises `token`.
+# Who does what only one may do at a time; a free lease has no row. Moments of other machines are
+# never compared: a holder counts `beats` up, and is gone when they stop.
 leases = Table(
     "leases",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("holder", Text),
+    Column("holder", Text, nullable=False),
     Column("token", BigInteger, nullable=False),
     Column("beats", BigInteger, nullable=False),
+    Column("takings", BigInteger, nullable=False),
 )
 
-# The artefacts in the object store; what is not listed here was never finished, or is removed.
+# The artefacts in the object store, each below the name of the draft that it was written as; what
+# is not listed here was never finished, or is removed.
 artefacts = Table(
     "artefacts",
     metadata,
     Column("location", Text, primary_key=True),
+    Column("draft", Text, nullable=False),
     Column("digest", Text, nullable=False),
     Column("bytes", BigInteger, nullable=False),
     Column("made_at", BigInteger, nullable=False),
+)
+
+# Objects that are no artefact yet, or no longer.
+artefact_drafts = Table(
+    "artefact_drafts",
+    metadata,
+    Column("draft", Text, primary_key=True),
+    Column("location", Text, nullable=False),
+    Column("state", Text, nullable=False),
 )
 
 # The processes that serve, work or consume. As with leases, nobody's clock is compared with

@@ -143,7 +143,7 @@ def _await_older(database: "Database", oldest: str) -> Mapping[tuple[str, str], 
     while True:
         with database.reading() as connection:
             found = _older_than(connection, oldest)
-        beats.look(found, time.monotonic())
+        beats.look(found)
         living = {one for one in found if beats.has_moved(one) and not beats.is_gone(one)}
         if all(one in living or beats.is_gone(one) for one in found):
             if living:

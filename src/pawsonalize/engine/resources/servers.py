@@ -30,16 +30,19 @@ class Servers:
 
     table: ServerTable
     steady: Callable[[], float] = time.monotonic
-    _beats: Beats[str] = field(default_factory=Beats)
+    _beats: Beats[str] = field(init=False)
     _seen: tuple[ServerProcess, ...] = ()
     _since: float | None = None
+
+    def __post_init__(self) -> None:
+        self._beats = Beats(steady=self.steady)
 
     def look(self) -> None:
         """Read who there is, and forget who has been gone for an hour."""
         now = self.steady()
         self._since = now if self._since is None else self._since
         found = self.table.all()
-        self._beats.look({one.name: one.beats for one in found}, now)
+        self._beats.look({one.name: one.beats for one in found})
         for one in found:
             if self._beats.stands_since(one.name) >= _FORGET_SECONDS:
                 self.table.remove(one.name)

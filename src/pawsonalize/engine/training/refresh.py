@@ -6,6 +6,7 @@ from itertools import chain
 
 import structlog
 
+from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.campaigns import Campaign
@@ -20,7 +21,6 @@ from pawsonalize.engine.training.kept_rows import KeptRows, digest, rows_since, 
 from pawsonalize.engine.training.training_data import data_of
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Arrays, Model, ModelCard, TrainingData
-from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
 

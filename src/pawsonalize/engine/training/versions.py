@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from pawsonalize import __version__
+from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import AlreadyExists, Conflict, InvalidInput
 from pawsonalize.engine.resources.names import new_resource_name
 from pawsonalize.engine.resources.registry import Registry
@@ -21,7 +22,6 @@ from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.serving.served import RefreshedArtefacts
 from pawsonalize.engine.training.settings import trained_settings, with_meanings
 from pawsonalize.engine.training.tuning import planned_trials
-from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.event_log import EventLog
 

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import Conflict, CorruptArtefact, InvalidInput, NotFound
 from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.campaigns import Campaign
@@ -19,7 +20,6 @@ from pawsonalize.engine.resources.solutions import (
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
 from tests.erasing import erase_users

@@ -120,7 +120,7 @@ class Timer:
             self._seen = tick
 
 
-class Readiness(Protocol):
+class LiveState(Protocol):
     """Whether a model is live."""
 
     @property
@@ -154,7 +154,7 @@ class FirstRun:
     begins with the next start of a server too.
     """
 
-    def __init__(self, runs: Runs, log: EventLog, live: Readiness, events: int, now: int) -> None:
+    def __init__(self, runs: Runs, log: EventLog, live: LiveState, events: int, now: int) -> None:
         """`events` is how many a training needs; `now` is when this server started."""
         self._runs = runs
         self._log = log

@@ -18,18 +18,27 @@ def upgrade() -> None:
     op.create_table(
         "leases",
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("holder", sa.Text()),
+        sa.Column("holder", sa.Text(), nullable=False),
         sa.Column("token", sa.BigInteger(), nullable=False),
         sa.Column("beats", sa.BigInteger(), nullable=False),
+        sa.Column("takings", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
         "artefacts",
         sa.Column("location", sa.Text(), nullable=False),
+        sa.Column("draft", sa.Text(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("bytes", sa.BigInteger(), nullable=False),
         sa.Column("made_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("location"),
+    )
+    op.create_table(
+        "artefact_drafts",
+        sa.Column("draft", sa.Text(), nullable=False),
+        sa.Column("location", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("draft"),
     )
     op.create_table(
         "servers",
@@ -58,3 +67,5 @@ def upgrade() -> None:
             {"name": "installation", "value": uuid.uuid4().hex},
         ],
     )
+    with op.batch_alter_table("retraining_runs") as runs:
+        runs.drop_column("leased_until")
