@@ -103,10 +103,13 @@ def test_who_was_killed_is_forgotten_an_hour_later(database: Database) -> None:
 
 
 def test_a_watcher_that_was_kept_from_looking_calls_nobody_gone() -> None:
-    beats = Beats[str]()
-    beats.look({"one": 3}, 0.0)
-    beats.look({"one": 3}, 2 * GONE_SECONDS)
+    clock = SteadyClock()
+    beats = Beats[str](steady=clock)
+    beats.look({"one": 3})
+    clock.sleep(2 * GONE_SECONDS)
+    beats.look({"one": 3})
     assert not beats.is_gone("one")
-    for second in range(2, 9):
-        beats.look({"one": 3}, 2 * GONE_SECONDS + 2 * second)
-    assert beats.is_gone("one")
+    while not beats.is_gone("one"):
+        clock.sleep(2)
+        beats.look({"one": 3})
+    assert clock.now >= 100 + 3 * GONE_SECONDS
