@@ -83,6 +83,10 @@ class PostgresPair:
         """As a power cut would."""
         PostgresServer(self._pid, self.primary_port).kill()
 
+    def freeze_primary(self) -> None:
+        """As a machine does that nobody hears any more, and that refuses nothing."""
+        PostgresServer(self._pid, self.primary_port).freeze()
+
     def promote(self) -> None:
         """Make the standby the primary."""
         _run("pg_ctl", "-D", f"{self._folder}/standby", "-w", "promote")

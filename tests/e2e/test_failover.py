@@ -78,3 +78,20 @@ def test_a_database_that_starts_again_is_found_again(
     writers.stop()
     assert writers.refused.keys() <= {503}
     assert not lost(writers, pair.primary_url)
+
+
+@pytest.mark.nightly
+def test_a_standby_takes_over_from_a_primary_that_froze(
+    pair: PostgresPair, servers: tuple[Server, Server]
+) -> None:
+    writers = Writers("written", *servers, threads=4)
+    writers.wait_for(100)
+    pair.freeze_primary()
+    pair.promote()
+    for server in servers:
+        answers_again(server)
+    writers.wait_for(len(writers.acknowledged) + 100)
+    writers.stop()
+    assert writers.refused.keys() <= {503}
+    pair.kill_primary()
+    assert not lost(writers, pair.standby_url)

@@ -57,6 +57,7 @@ COMMANDS = [
     "event-trackers ls",
     "event-trackers show one",
     "filters ls",
+    "servers",
     "filters create cats 'INCLUDE ItemID WHERE Items.ANIMAL_TYPE IN (\"1\")'",
     "filters delete cats",
     "filters show cats",

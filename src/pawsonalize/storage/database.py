@@ -49,6 +49,11 @@ _KNOWN = (
     ("too many clients", _TOO_MANY),
     ("too many connections", _TOO_MANY),  # of a role, or to a database
     ("slots are reserved", _TOO_MANY),
+    (
+        "QueuePool limit",
+        "all connections of this process to the database are busy: send the request again; if it"
+        " lasts, raise database_connections",
+    ),
     ("lock timeout", "tables that are to be changed are being read: start again when that is over"),
     ("unable to open", "the database file cannot be opened: check that its folder is writable"),
     ("locked", "the database is busy with another writer: send the request again"),

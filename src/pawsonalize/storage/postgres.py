@@ -36,7 +36,7 @@ _NETWORK = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
 }
-_ALONE = {"autocommit": True}
+_OTHERS_SECONDS = 3  # where the URL names several servers, a silent one has so long
 _LEAST_PATIENT = 2  # connections
 SILENT = "the server does not answer"
 
@@ -103,31 +103,46 @@ class Pulse:
 
 
 class _Connection(psycopg.Connection[Any]):
-    """A connection that requests do not wait for when the server is silent."""
+    """A connection that requests do not wait for when the server is silent.
+
+    Nobody waits for it when another server has taken over.
+    """
 
     pulse: Pulse | None = None
+    hosts: "Hosts | None" = None
     longest = ANSWER_SECONDS
 
     def wait(self, gen: Generator[Any, Any, T], *args: Any, **kwargs: Any) -> T:
         """As psycopg's; it looks ten times a second whether anything came."""
-        if answering.get() and self.pulse is not None:
-            gen = self._watched(gen, self.pulse)
+        is_several = self.hosts is not None and self.hosts.are_several
+        if self.pulse is not None and (answering.get() or is_several):
+            gen = self._watched(gen, self.pulse, answering.get())
         return super().wait(gen, *args, **kwargs)
 
-    def _watched(self, waiting: Generator[Any, Any, T], pulse: Pulse) -> Generator[Any, Any, T]:
+    def _watched(
+        self, waiting: Generator[Any, Any, T], pulse: Pulse, is_awaited: bool
+    ) -> Generator[Any, Any, T]:
         began = time.monotonic()
         asked: float | None = None
         try:
             wanted = next(waiting)
             while True:
                 ready = yield wanted
-                passed = time.monotonic() - began
-                if not ready and passed > _ASK_SECONDS:
-                    asked = pulse.ask() if asked is None else asked
-                    self._give_up_if_silent(pulse, asked, passed)
+                now = time.monotonic()
+                if not ready and now - began > _ASK_SECONDS:
+                    if asked is None or (not is_awaited and now - asked > _OTHERS_SECONDS):
+                        asked = pulse.ask()
+                    self._give_up_if_left()
+                    if is_awaited:
+                        self._give_up_if_silent(pulse, asked, now - began)
                 wanted = waiting.send(ready)
         except StopIteration as end:
             return cast(T, end.value)
+
+    def _give_up_if_left(self) -> None:
+        if self.hosts is not None and self.hosts.have_left(self):
+            self.pgconn.finish()
+            raise OperationalError("another server has taken over")
 
     def _give_up_if_silent(self, pulse: Pulse, asked: float, passed: float) -> None:
         if not pulse.is_silent:
@@ -142,6 +157,27 @@ class _Connection(psycopg.Connection[Any]):
         raise OperationalError(SILENT)
 
 
+class _Impatient(psycopg.Connection[Any]):
+    """A connection that waits for no answer for long, as another server may have taken over."""
+
+    def wait(self, gen: Generator[Any, Any, T], *args: Any, **kwargs: Any) -> T:
+        """As psycopg's, for some seconds."""
+        return super().wait(self._limited(gen), *args, **kwargs)
+
+    def _limited(self, waiting: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
+        ends = time.monotonic() + _OTHERS_SECONDS
+        try:
+            wanted = next(waiting)
+            while True:
+                ready = yield wanted
+                if not ready and time.monotonic() > ends:
+                    self.pgconn.finish()
+                    raise OperationalError(SILENT)
+                wanted = waiting.send(ready)
+        except StopIteration as end:
+            return cast(T, end.value)
+
+
 class Hosts:
     """The servers of a URL that names several: who answered last is asked first.
 
@@ -149,7 +185,9 @@ class Hosts:
     out.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        """`given` is what psycopg gets for the URL."""
+        self.are_several = len(_pairs(given)) > 1
         self._last: tuple[str, str] | None = None
 
     def ordered(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -163,7 +201,15 @@ class Hosts:
 
     def note(self, connection: "psycopg.Connection[Any]") -> None:
         """Remember who took the connection."""
-        self._last = (connection.info.host, str(connection.info.port))
+        self._last = _place(connection)
+
+    def have_left(self, connection: "psycopg.Connection[Any]") -> bool:
+        """Whether another server took the last connection."""
+        return self.are_several and self._last != _place(connection)
+
+
+def _place(connection: "psycopg.Connection[Any]") -> tuple[str, str]:
+    return connection.info.host, str(connection.info.port)
 
 
 def _pairs(given: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -184,11 +230,14 @@ class PostgresEngines:
         self._longest = longest
         url = url.set(drivername="postgresql+psycopg")
         patient = max(_LEAST_PATIENT, (connections - 1) // 2)
-        self._hosts = Hosts()
         self.patient = self._engine(url, patient, pool_timeout=30.0)
         self.answering = self._engine(url, connections - 1 - patient, pool_timeout=_POOL_SECONDS)
         args, given = self.patient.dialect.create_connect_args(url)
-        self.pulse = Pulse(partial(self._open, psycopg.Connection, args, {**given, **_ALONE}))
+        self._hosts = Hosts(given)
+        kind = _Impatient if self._hosts.are_several else psycopg.Connection
+        limits = {"connect_timeout": _OTHERS_SECONDS} if self._hosts.are_several else {}
+        alone = {**given, **limits, "autocommit": True}
+        self.pulse = Pulse(partial(self._open, kind, args, alone))
         self._connecting = ThreadPoolExecutor(8, thread_name_prefix="connecting")
 
     def close(self) -> None:
@@ -230,7 +279,8 @@ class PostgresEngines:
 
     def _connect(self, args: Sequence[Any], given: Mapping[str, Any]) -> _Connection:
         connection = self._open(_Connection, args, given)
-        connection.pulse, connection.longest = self.pulse, self._longest
+        connection.pulse, connection.hosts = self.pulse, self._hosts
+        connection.longest = self._longest
         return connection
 
     def _open(
