@@ -20,6 +20,7 @@ from pawsonalize.cli.opening import opened_or_made
 from pawsonalize.cli.options import DataDir, Host, Port, Workers
 from pawsonalize.cli.terminal import say
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.roles import CONSUME
 from pawsonalize.domain.times import SECOND
 from pawsonalize.settings import Settings, as_environment, load_settings
 
@@ -57,6 +58,12 @@ def run_server(settings: Settings) -> None:
     from pawsonalize.app.streams import source_of
     from pawsonalize.http.tls import certificate_of
 
+    if settings.own_roles == (CONSUME,) and not settings.stream_url:
+        raise InvalidInput(
+            "this server would do nothing: its only role is consume, and stream_url names no"
+            " stream; name one, or give it another role",
+            field="roles",
+        )
     # Here, what cannot be used is one line and an exit code; in a worker, a traceback.
     open_notifiers(settings)
     check_shared(settings)

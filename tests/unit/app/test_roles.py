@@ -9,6 +9,7 @@ import pytest
 from pawsonalize.app import background, opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.app.engine import Engine
+from pawsonalize.cli.serve import run_server
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.settings import Settings
 from tests.service_data import client_of, make_service
@@ -65,3 +66,8 @@ def test_a_misspelt_role_is_one_error_that_lists_the_roles(roles: str) -> None:
 
 def test_roles_may_have_spaces_between() -> None:
     assert Settings(roles=" consume , serve").own_roles == ("serve", "consume")
+
+
+def test_a_server_that_could_only_read_streams_and_has_none_does_not_start(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="would do nothing"):
+        run_server(Settings(data_dir=tmp_path, roles="consume"))
