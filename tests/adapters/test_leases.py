@@ -189,9 +189,9 @@ def test_who_lost_a_lease_puts_no_file_into_place(
     with make().held("job.a"):
         with output.file("before.csv") as file:
             file.write(b"a")
+        table.revoke("job.a")
         with pytest.raises(LeaseLost), output.file("after.csv") as file:
             file.write(b"a")
-            table.revoke("job.a")
     assert [one.name for one in (tmp_path / "exports").iterdir()] == ["before.csv"]
 
 
