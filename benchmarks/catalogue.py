@@ -116,6 +116,24 @@ def benchmarks() -> dict[str, Benchmark]:
             (("--worlds", "town", "--seeds", "1", "--share", "0.1", "--every", "30"),),
             (("--seeds", "verdict"),),
         ),
+        "fleet": Benchmark(
+            "One to three servers over one PostgreSQL and one bucket",
+            (
+                (
+                    "--servers",
+                    "1",
+                    "--world",
+                    "1000",
+                    "--requests",
+                    "20",
+                    "--events",
+                    "100",
+                    "--swaps",
+                    "1",
+                ),
+            ),
+            (("--world", "10000", "--requests", "500", "--events", "10000"),),
+        ),
         "scale": Benchmark(
             "Training time and memory, by size",
             (("--max-events", "1000", "--max-items", "100"),),

@@ -299,16 +299,6 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
         return self.data_dir / "load.lock"
 
     @property
-    def refresh_lock(self) -> Path:
-        """The file that the process which refreshes holds locked."""
-        return self.data_dir / "refresh.lock"
-
-    @property
-    def judging_lock(self) -> Path:
-        """The file that the process which judges for campaigns that follow holds locked."""
-        return self.data_dir / "judge.lock"
-
-    @property
     def import_folders(self) -> tuple[Path, ...]:
         """The folders below which jobs may read."""
         return self.job_folders("imports", self.data_dir, self.import_roots)
@@ -319,19 +309,9 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
         return self.job_folders("exports", self.data_dir, self.export_roots)
 
     @property
-    def jobs_dir(self) -> Path:
-        """The folder where running jobs hold their locks."""
-        return self.data_dir / "jobs"
-
-    @property
-    def run_workers_dir(self) -> Path:
-        """The folder where workers on retrainings hold their locks."""
-        return self.data_dir / "workers"
-
-    @property
-    def trainings_dir(self) -> Path:
-        """The folder where running trainings hold their locks."""
-        return self.data_dir / "trainings"
+    def leases_dir(self) -> Path:
+        """The folder where processes of this machine hold the locks of their leases."""
+        return self.data_dir / "leases"
 
 
 def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:

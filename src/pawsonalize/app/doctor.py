@@ -14,6 +14,7 @@ from pawsonalize.app.adapters import open_notifiers, opened
 from pawsonalize.app.diagnosis import Diagnosis, Patient, Verdict, attention
 from pawsonalize.app.disk_forecast import FEW_DAYS, forecast
 from pawsonalize.app.intake_checks import dead_letters
+from pawsonalize.app.server_checks import read_replica, servers
 from pawsonalize.app.shared_data import kept_here
 from pawsonalize.app.stream_checks import streams
 from pawsonalize.archive.objects import open_objects
@@ -329,6 +330,8 @@ OF_THE_MACHINE: tuple[Callable[[Settings], Iterator[Diagnosis]], ...] = (
 OF_THE_SERVICE: tuple[Callable[[Patient], Iterator[Diagnosis]], ...] = (
     database,
     database_file,
+    read_replica,
+    servers,
     disk_forecast,
     events,
     event_types,

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from pawsonalize import clock
@@ -16,7 +17,10 @@ from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsW
 from pawsonalize.engine.serving.animals.choices import PageReader
 from pawsonalize.engine.serving.animals.distance import Postcodes, read_postcodes
 from pawsonalize.engine.serving.animals.ranking import Individuals
+from pawsonalize.engine.serving.availability import AvailabilityWatch
+from pawsonalize.engine.serving.campaigns import Runtimes
 from pawsonalize.engine.serving.exploration import Exposure
+from pawsonalize.engine.serving.filters.filtering import Filterings
 from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.live_model import LiveModel, Turn
 from pawsonalize.engine.serving.recommender import Runtime
@@ -128,4 +132,27 @@ def individuals(
         PageReader(adapters.impressions, adapters.log),
         AnimalEffects(adapters.impressions, adapters.log, adapters.erased),
         settings.animals,
+    )
+
+
+def runtimes_of(
+    settings: Settings,
+    adapters: Adapters,
+    live: dict[str, LiveModel],
+    impressions: ImpressionLog,
+    availability: AvailabilityWatch,
+    filterings: Filterings,
+) -> Runtimes:
+    """The campaigns in memory."""
+    return Runtimes(
+        adapters.log,
+        adapters.registry,
+        impressions,
+        partial(live_model, settings, adapters),
+        pinned=live,
+        availability=availability,
+        filterings=filterings,
+        catalogue=adapters.catalogue,
+        now=clock.now,
+        limit=settings.max_loaded_campaigns,
     )

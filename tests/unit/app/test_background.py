@@ -28,7 +28,7 @@ def running(tmp_path: Path) -> Iterator[tuple[Adapters, dict[str, Task]]]:
     settings = msgspec.structs.replace(make_service(tmp_path), impression_days=3)
     with opened(settings) as adapters, ThreadPoolExecutor(1) as notifying:
         engine = Engine.of(settings, adapters)
-        background.catch_up(engine)
+        background.catch_up(settings, engine)
         tasks = background._tasks(settings, adapters, engine, notifying)
         yield adapters, {task.name: task for task in tasks}
         engine.close()

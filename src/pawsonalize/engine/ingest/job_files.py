@@ -86,7 +86,7 @@ def _inside(shared: str, location: str) -> str | None:
     """The key of the location below the shared URL; None if it is elsewhere."""
     if not shared or not f"{location.rstrip('/')}/".startswith(f"{shared}/"):
         return None
-    return location.removeprefix(shared).strip("/")
+    return unquote(location.removeprefix(shared)).strip("/")
 
 
 def _objects(store: ObjectStore, prefix: str, endings: tuple[str, ...]) -> Iterator[SourceFile]:
@@ -151,16 +151,19 @@ class Output:
 
     store: ObjectStore
     folder: str
+    confirm: Callable[[], object] = lambda: None
 
     @contextmanager
     def file(self, name: str) -> Iterator[IO[bytes]]:
         """A file to write; it is put into place, whole, only if the block ends well.
 
-        It grows on the disk of this machine, not in memory.
+        It grows on the disk of this machine, not in memory. LeaseLost, or StorageUnavailable, if
+        another machine does the job by now, or may do it: then nothing is put into place.
         """
         with tempfile.NamedTemporaryFile() as file:
             yield file
             file.flush()
+            self.confirm()
             self.store.replace(f"{self.folder}/{name}".lstrip("/"), Path(file.name))
 
 
@@ -170,13 +173,15 @@ class Outputs:
 
     Files are written only below `roots`. `s3_root` is a folder whose folders stand for buckets;
     without it a bucket is opened by its URL. `open_store` opens either. `shared` is the URL in a
-    bucket of any cloud where every machine may write; empty without one.
+    bucket of any cloud where every machine may write; empty without one. `confirm` raises if this
+    thread works under a lease that it has lost.
     """
 
     roots: tuple[Path, ...]
     s3_root: Path | None
     open_store: Callable[[str], ObjectStore]
     shared: str = ""
+    confirm: Callable[[], object] = lambda: None
 
     def at(self, location: str) -> Output:
         """The folder at the location; InvalidInput if jobs may not write there."""
@@ -186,7 +191,7 @@ class Outputs:
         if any(step.startswith(".") for step in (url.netloc, *steps)) or "\0" in path:
             raise _unwritable(location, "no step of it may begin with a dot")
         if (inner := _inside(self.shared, location)) is not None:
-            return Output(self.open_store(self.shared), inner)
+            return self._output(self.shared, inner)
         if url.scheme == "file" and url.netloc in {"", "localhost"}:
             return self._below_roots(location, Path(path))
         if url.scheme != "s3" or not url.netloc:
@@ -195,15 +200,18 @@ class Outputs:
         bucket = f"s3://{url.netloc}"
         if self.s3_root is not None:
             bucket = str(self.s3_root / url.netloc)
-        return Output(self.open_store(bucket), "/".join(steps))
+        return self._output(bucket, "/".join(steps))
 
     def _below_roots(self, location: str, path: Path) -> Output:
         for root in self.roots:
             if path.is_relative_to(root):
                 inner = path.relative_to(root).as_posix()
-                return Output(self.open_store(str(root)), "" if inner == "." else inner)
+                return self._output(str(root), "" if inner == "." else inner)
         allowed = _one_of(self.shared, *map(str, self.roots))
         raise _unwritable(location, f"choose a folder below {allowed}, or set export_roots")
+
+    def _output(self, place: str, folder: str) -> Output:
+        return Output(self.open_store(place), folder, self.confirm)
 
 
 _WRITTEN_TO = "s3://bucket/folder/ or file:///folder/"

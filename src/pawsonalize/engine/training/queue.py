@@ -24,7 +24,8 @@ _NEWEST = 100  # of all versions; older ones are settled
 class TrainingQueue:
     """Starts trainings that are only stored, so that at most `at_once` run.
 
-    A caller that stores one may start it itself: then it does not wait.
+    A caller that stores one may start it itself: then it does not wait. With `at_once` 0 they are
+    left to other servers.
     """
 
     registry: Registry

@@ -44,6 +44,16 @@ class CountRefresher:
         campaigns = self._registry.all(Campaign)
         return {one.solution_version for one in campaigns if one.solution_version is not None}
 
+    def is_behind(self) -> bool:
+        """Whether the log holds more than the newest counts of a served version."""
+        head = self._log.head()
+        for name in self.served():
+            before = self._folds.newest(name)
+            cut = self._registry.get(SolutionVersion, name).cut if before is None else before.cut
+            if cut.log_offset < head:
+                return True
+        return False
+
     def refresh(self, name: str, now: int) -> RefreshedCounts | None:
         """Count all that is new into a version, and store that beside it, whole or not at all.
 
