@@ -297,7 +297,7 @@ class Engine:
     def taking_part(self) -> AbstractContextManager[None]:
         """Be one of the servers while the block runs."""
         self.membership.serves = self._served
-        return taking_part(self.membership, self.servers, self.problems)
+        return taking_part(self.membership, self.problems, self.servers)
 
     def served_models(self) -> list[LiveModel]:
         """The live models of this process that serve a version.

@@ -5,7 +5,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from pawsonalize import __version__, clock
 from pawsonalize.app.adapters import Adapters
@@ -48,15 +48,17 @@ def this_process(
 
 
 @contextmanager
-def taking_part(membership: Membership, servers: Servers, problems: Problems) -> Iterator[None]:
-    """Show that this process lives while the block runs, and look who else does.
+def taking_part(
+    membership: Membership, problems: Problems, servers: Servers | None = None
+) -> Iterator[None]:
+    """Show that this process lives while the block runs; with `servers`, look who else does.
 
     StorageUnavailable at once if this program may not use the tables.
     """
     membership.beat()
     stopping = threading.Event()
     beating = threading.Thread(
-        target=_beat, args=(membership, servers, problems, stopping), name="beats", daemon=True
+        target=_beat, args=(membership, problems, servers, stopping), name="beats", daemon=True
     )
     beating.start()
     try:
@@ -67,14 +69,22 @@ def taking_part(membership: Membership, servers: Servers, problems: Problems) ->
         attempt("leave the list of servers", membership.leave)
 
 
+def beside(settings: Settings, adapters: Adapters, work: str) -> AbstractContextManager[None]:
+    """The same for a process beside the servers: tables that it uses must not be contracted."""
+    me = this_process(settings, adapters, (work,), listens=False)
+    return taking_part(me, adapters.problems(settings))
+
+
 def _beat(
-    membership: Membership, servers: Servers, problems: Problems, stopping: threading.Event
+    membership: Membership, problems: Problems, servers: Servers | None, stopping: threading.Event
 ) -> None:
     beats = Reporting.every(BEAT_SECONDS, problems, "say that this server lives")
     looks = Reporting.every(BEAT_SECONDS, problems, "look which servers live")
     works = Reporting(problems, "nobody works", PATIENCE)
     while not stopping.wait(BEAT_SECONDS):
         attempt("say that this server lives", membership.beat, beats)
+        if servers is None:
+            continue
         attempt("look which servers live", servers.look, looks)
         if servers.nobody(WORK):
             works.failed(NOBODY_WORKS)

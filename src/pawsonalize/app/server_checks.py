@@ -20,7 +20,7 @@ each is a process of its own."""
 def servers(patient: Patient) -> Iterator[Diagnosis]:
     """Who lives, with which program, and whether anybody works."""
     states = servers_of(patient.adapters).watch()
-    living = [one.server for one in states if one.lives]
+    living = [one.server for one in states if one.lives and not one.server.is_beside]
     if living:
         told = ", ".join(sorted({_told(one) for one in living}))
         yield Diagnosis("servers", f"{len(living)} processes live: {told}")

@@ -69,7 +69,7 @@ def _listed(settings: Settings, adapters: "Adapters") -> AbstractContextManager[
     from pawsonalize.app.fleet import servers_of, taking_part, this_process
 
     me = this_process(settings, adapters, (CONSUME,), listens=False)
-    return taking_part(me, servers_of(adapters), adapters.problems(settings))
+    return taking_part(me, adapters.problems(settings), servers_of(adapters))
 
 
 def _consume(

@@ -26,10 +26,13 @@ def train_version(name: str, token: int) -> None:
     Example: pawsonalize train-version recommender-20260517T093000000Z-1f2e3d 4711
     """
     from pawsonalize.app import opened
+    from pawsonalize.app.fleet import beside
     from pawsonalize.engine.training.processes import training_lease
 
+    settings = load_settings()
     with (
-        opened(load_settings(), on_lost=_end) as adapters,
+        opened(settings, on_lost=_end) as adapters,
+        beside(settings, adapters, "train"),
         adapters.leases.adopted(training_lease(name), token),
     ):
         try:
@@ -44,13 +47,18 @@ def refresh(token: int) -> None:
     Example: pawsonalize refresh 4711
     """
     from pawsonalize.app import opened
+    from pawsonalize.app.fleet import beside
     from pawsonalize.app.side_processes import FAILED, refresh_counts
     from pawsonalize.engine.resources.side_process import rest
     from pawsonalize.storage.fencing import fenced
 
     settings = _settings()
     began = clock.now()
-    with opened(settings) as adapters, fenced("refresh", token):
+    with (
+        opened(settings) as adapters,
+        beside(settings, adapters, "refresh"),
+        fenced("refresh", token),
+    ):
         all_fresh = refresh_counts(adapters, adapters.problems(settings))
         rest(adapters.leases.lock("refresh"), began, clock.now())
     if not all_fresh:
@@ -63,12 +71,17 @@ def follow_latest(token: int) -> None:
     Example: pawsonalize follow-latest 4711
     """
     from pawsonalize.app import following, opened
+    from pawsonalize.app.fleet import beside
     from pawsonalize.engine.resources.side_process import rest
     from pawsonalize.storage.fencing import fenced
 
     settings = _settings()
     began = clock.now()
-    with opened(settings) as adapters, fenced("follow-latest", token):
+    with (
+        opened(settings) as adapters,
+        beside(settings, adapters, "follow"),
+        fenced("follow-latest", token),
+    ):
         try:
             following(settings, adapters).look_after(began)
         finally:
@@ -81,11 +94,12 @@ def work(token: int) -> None:
     Example: pawsonalize work 4711
     """
     from pawsonalize.app import attempt, couriers, opened, worker
+    from pawsonalize.app.fleet import beside
 
     settings = _settings()
     for sign in (signal.SIGTERM, signal.SIGINT):  # the lease is given back on the way out
         signal.signal(sign, lambda *_: sys.exit(0))
-    with opened(settings) as adapters:
+    with opened(settings) as adapters, beside(settings, adapters, "retrain"):
         name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         worker(settings, adapters, name).work(token)
         for courier in couriers(settings, adapters.deliveries):  # where no server runs

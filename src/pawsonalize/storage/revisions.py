@@ -139,7 +139,7 @@ def _await_older(database: "Database", oldest: str) -> Mapping[tuple[str, str], 
 
     StorageUnavailable if some live on.
     """
-    beats = Beats[tuple[str, str]]()
+    beats: Beats[tuple[str, str]] = Beats()
     while True:
         with database.reading() as connection:
             found = _older_than(connection, oldest)

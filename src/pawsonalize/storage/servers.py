@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import delete, select, update
 
 from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.domain.roles import ROLES
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.fleet_tables import servers
 from pawsonalize.storage.revisions import why_refused
@@ -17,7 +18,7 @@ _SERVES = msgspec.json.Decoder(dict[str, str])
 
 @dataclass(frozen=True, slots=True)
 class ServerProcess:
-    """One process of a server, or a consumer."""
+    """One process of a server, a consumer, or a process beside them."""
 
     name: str
     """Unique among all of all machines."""
@@ -26,6 +27,7 @@ class ServerProcess:
     port: int | None
     """Where it listens; None: nowhere."""
     roles: tuple[str, ...]
+    """What it does; of a process beside the servers, its one work: `train`, `refresh`…"""
     version: str
     """Of the program."""
     revision: str
@@ -37,6 +39,11 @@ class ServerProcess:
     """The solution version of each campaign that it has loaded."""
     beats: int = 0
     """Counted up while it lives."""
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether it is a training or another process beside the servers."""
+        return not set(self.roles) & set(ROLES)
 
     @property
     def place(self) -> str:
