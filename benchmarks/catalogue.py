@@ -155,6 +155,11 @@ def benchmarks() -> dict[str, Benchmark]:
             (("--events", "400", "--days", "2", "--users", "3"),),
             (("--events", "100000", "--days", "9"),),
         ),
+        "artefacts": Benchmark(
+            "Models in a bucket, beside a folder",
+            (("--megabytes", "1", "--looks", "20"),),
+            (("--megabytes", "50"),),
+        ),
         "gate": Benchmark(
             "How often the gate errs",
             (("--worlds", "1", "--runs", "1", "--events", "2000", "--mixture"),),

@@ -25,8 +25,7 @@ class FleetSettings(ConnectionLimits, frozen=True):
     artefact_cache_megabytes: Annotated[int, Meta(ge=1)] = 20_000
     """How much of the models at `artefact_url` this machine keeps in its data folder."""
     roles: str = "serve,work,consume"
-    """What this server does, commas between: `serve` answers, `work` does what is done in the
-    background, `consume` reads streams."""
+    """What this server does: `serve` answers, `work` does background work, `consume` streams."""
     database_read_url: str = ""
     """A read replica of PostgreSQL, for readers that may be a moment behind; empty: none."""
     database_connections: Annotated[int, Meta(ge=4)] = 20

@@ -313,7 +313,7 @@ def test_a_removed_model_leaves_the_caches_of_all_machines(fleet: Fleet) -> None
         other.load(name)
     writer.remove("v1")
     assert [one.name[:2] for one in fleet.cache("a").iterdir()] == ["v2"]
-    other.sweep()
+    other.forget_removed()
     assert [one.name[:2] for one in fleet.cache("b").iterdir()] == ["v2"]
 
 

@@ -122,6 +122,19 @@ def test_the_doctor_names_what_would_be_lost_with_the_machine(
     assert "set database_url to a PostgreSQL" in told
 
 
+def test_the_doctor_says_that_the_bucket_does_not_answer(
+    run: Any, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_service(
+        fleet.folder / "a", train=False, database_url=fleet.database_url, artefact_url=fleet.url
+    )
+    told = " ".join(run("doctor").output.split())
+    assert "the object store did not answer" not in told
+    monkeypatch.setenv("AWS_ENDPOINT_URL", DEAD_PORT)
+    told = " ".join(run("doctor").output.split())
+    assert "the object store did not answer: check its address" in told
+
+
 def test_an_evaluation_is_copied_to_where_machines_share_it(run: Any, fleet: Fleet) -> None:
     make_service(
         fleet.folder / "a", train=False, database_url=fleet.database_url, artefact_url=fleet.url

@@ -73,6 +73,7 @@ COMMANDS = [
     "runs ls",
     "runs show one",
     "runs watch one",
+    "servers",
     "solution-versions ls",
     "solution-versions show one",
     "solution-versions stop one",

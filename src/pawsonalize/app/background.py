@@ -117,6 +117,7 @@ def _tasks(
         yield from _work(settings, adapters, engine)
     if settings.has_role(CONSUME) and engine.streaming is not None:
         yield Task("read the stream", _STREAM_SECONDS, engine.streaming.work, engine.consuming)
+    yield Task("forget removed models", _UPKEEP_SECONDS, adapters.artefacts.forget_removed)
     if (replica := adapters.database.replica) is not None:
         yield Task("follow the read replica", _PROBLEM_SECONDS, replica.look)
     yield Task("look at refusals", _PROBLEM_SECONDS, _now(engine.intake.look))

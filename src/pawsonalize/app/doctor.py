@@ -17,6 +17,7 @@ from pawsonalize.app.intake_checks import dead_letters
 from pawsonalize.app.server_checks import read_replica, servers
 from pawsonalize.app.shared_data import kept_here
 from pawsonalize.app.stream_checks import streams
+from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.event_types import spelled
 from pawsonalize.domain.events import ACTIONS
@@ -143,7 +144,11 @@ def shared_data(settings: Settings) -> Iterator[Diagnosis]:
     """Where machines that share models keep them, and what only this one has."""
     if not settings.artefact_url:
         return
-    yield Diagnosis("shared data", settings.artefact_url)
+    try:
+        next(iter(open_objects(settings.artefact_url, hurried=True).list("models")), None)
+        yield Diagnosis("shared data", settings.artefact_url)
+    except PawsonalizeError as error:
+        yield attention("shared data", f"{settings.artefact_url}: {error}")
     for message, next_move in kept_here(settings):
         yield attention("shared data", message, next_move)
 

@@ -57,6 +57,10 @@ class ArtefactStore(Protocol):
         """
         ...
 
+    def forget_removed(self) -> None:
+        """Delete the copies that this machine has of artefacts that are removed."""
+        ...
+
     def unfinished(self) -> list[str]:
         """The locations of what is half written, or removed and not deleted yet, sorted."""
         ...

@@ -137,8 +137,7 @@ class BucketArtefacts:
         """See `ArtefactStore.sweep`.
 
         A draft whose writer is not known to be dead is given up when this process has seen it for
-        six hours. Its writer, if it lives, cannot list it any more. Models that are not listed
-        leave this machine's cache.
+        six hours. Its writer, if it lives, cannot list it any more.
         """
         swept, drafts = 0, self._index.drafts()
         seen_before, now = self._seen, self._monotonic()
@@ -150,8 +149,12 @@ class BucketArtefacts:
                 continue  # it was listed at this moment
             if is_old or is_given_up or one.state is DraftState.REMOVED:
                 swept += self._emptied(one, forget=is_old)
-        self._cache.retain({_cached_as(one) for one in self._index.all()})
+        self.forget_removed()
         return swept
+
+    def forget_removed(self) -> None:
+        """See `ArtefactStore.forget_removed`."""
+        self._cache.retain({_cached_as(one) for one in self._index.all()})
 
     def unfinished(self) -> list[str]:
         """See `ArtefactStore.unfinished`."""
@@ -173,7 +176,7 @@ class BucketArtefacts:
                     " process was taken for dead. Train again"
                 )
         except PawsonalizeError:
-            with suppress(StorageUnavailable):  # a sweep does it then
+            with suppress(PawsonalizeError):  # a sweep does it then
                 self._withdraw(draft)
             raise
 

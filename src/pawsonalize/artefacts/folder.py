@@ -78,6 +78,9 @@ class FolderArtefacts:
         del is_dead  # the lock tells
         return files.sweep_drafts(self._root)
 
+    def forget_removed(self) -> None:
+        """See `ArtefactStore.forget_removed`. There are no copies."""
+
     def unfinished(self) -> list[str]:
         """See `ArtefactStore.unfinished`. None: what is left after a sweep is being written."""
         return []

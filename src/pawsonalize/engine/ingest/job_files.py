@@ -86,7 +86,7 @@ def _inside(shared: str, location: str) -> str | None:
     """The key of the location below the shared URL; None if it is elsewhere."""
     if not shared or not f"{location.rstrip('/')}/".startswith(f"{shared}/"):
         return None
-    return location.removeprefix(shared).strip("/")
+    return unquote(location.removeprefix(shared)).strip("/")
 
 
 def _objects(store: ObjectStore, prefix: str, endings: tuple[str, ...]) -> Iterator[SourceFile]:

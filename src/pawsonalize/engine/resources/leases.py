@@ -27,7 +27,8 @@ from pawsonalize.storage.leases import LeaseRow, LeaseTable
 LOCAL_LEASE_SECONDS = 150.0
 """How long a lease is over a database that one machine alone reaches: its disk rests longer."""
 _BEATS = 5  # for each length of a lease
-_PATIENCE_SECONDS = 0.2
+_PATIENCE_SECONDS = 0.2  # outlasts who only looks whether the lock is held
+_LOOK_SECONDS = 1.0  # whether who leads still does
 _MACHINE = "machine"
 
 log = structlog.get_logger()
@@ -63,10 +64,12 @@ class Leases:
         """`on_lost` is told, in another thread, which lease another process has by now."""
         self._table = table
         self._folder = folder
+        self._steady = steady
         self._beats = Beats[str](seconds, steady)
         self._beat_seconds = seconds / _BEATS
         self._on_lost = on_lost
         self._tokens: dict[str, int] = {}
+        self._look_again_at: dict[str, float] = {}
         self._led: dict[str, tuple[Lease, ExitStack]] = {}
         self._changing = threading.Lock()
         self._closing = threading.Event()
@@ -87,14 +90,14 @@ class Leases:
                 yield lease
 
     @contextmanager
-    def taken(self, name: str) -> Iterator[Lease | None]:
+    def taken(self, name: str, *, patience: float = _PATIENCE_SECONDS) -> Iterator[Lease | None]:
         """Take a lease for a child process, which inherits the lock; None if another one has it.
 
         Set `is_handed_over` once the child runs: it goes on by `adopted`, or lets go of it there.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self.lock(name)
-        with held(path, patience=_PATIENCE_SECONDS) as descriptor:
+        with held(path, patience=patience) as descriptor:
             lease = None if descriptor is None else self._take(name, descriptor)
             try:
                 yield lease
@@ -122,11 +125,15 @@ class Leases:
         if name in self._led and name in self._tokens:
             return self._led[name][0]
         self.let_go(name)
+        if self._steady() < self._look_again_at.get(name, 0.0):
+            return None
         with ExitStack() as stack:
-            lease = stack.enter_context(self.taken(name))
+            lease = stack.enter_context(self.taken(name, patience=0.0))
             if lease is not None:
                 stack.enter_context(self._beating(name, lease.token))
                 self._led[name] = lease, stack.pop_all()
+            else:
+                self._look_again_at[name] = self._steady() + _LOOK_SECONDS
         return lease
 
     def leading(self, name: str, work: Callable[[], object]) -> Callable[[], object]:

@@ -54,6 +54,15 @@ def make(database: Database, tmp_path: Path) -> Iterator[Make]:
         process.stop()
 
 
+def start_when_free(process: SideProcess) -> None:
+    """Start it again and again, as servers do, until it is its turn."""
+    deadline = time.monotonic() + 30
+    while "work" not in process._children._running:
+        process.start()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def wait_until_due(process: SideProcess) -> None:
     deadline = time.monotonic() + 30
     while not process.is_due(now() + SECOND):
@@ -77,7 +86,7 @@ def test_one_process_works_whichever_server_starts_it(make: Make, lock: Path) ->
     assert holder(lock) == pid
     assert not one.is_due(now() + SECOND), "its own still runs"
     one.stop()
-    other.start()
+    start_when_free(other)
     assert holder(lock) not in {None, pid}
 
 
@@ -89,8 +98,8 @@ def test_of_two_machines_one_works_until_it_has_nothing_to_do(make: Make, tmp_pa
     assert not there._children.is_running("work")
     assert there.is_due(now() + SECOND)
     here.let_go()
-    there.start()
-    assert (tmp_path / "there" / "work.lock").exists()
+    start_when_free(there)
+    assert holder(tmp_path / "there" / "work.lock") is not None
 
 
 def test_the_pause_is_counted_from_the_last_start_of_any_server(make: Make, lock: Path) -> None:
