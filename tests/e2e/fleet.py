@@ -132,13 +132,20 @@ def lose_holder(fleet: Fleet, lease: str, reached: Callable[[], bool]) -> str | 
     While its processes die nothing can be written, so they get no further than they are.
     """
     deadline = time.monotonic() + 60
-    while not reached() and time.monotonic() < deadline:
-        time.sleep(0.001)
-    with fleet.view.adapters.database.writing():
-        name = fleet.holder_of(lease) if reached() else None
-        if name is not None:
-            fleet.lose(name)
-    return name
+    was_reached = False
+    while time.monotonic() < deadline:
+        if not reached():
+            if was_reached:
+                return None
+            time.sleep(0.001)
+            continue
+        was_reached = True
+        with fleet.view.adapters.database.writing():
+            name = fleet.holder_of(lease) if reached() else None
+            if name is not None:
+                fleet.lose(name)
+                return name
+    return None
 
 
 @contextmanager
