@@ -4,6 +4,7 @@ import hmac
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.datastructures import Headers
 
@@ -30,6 +31,8 @@ class Caller:
     """A browser with a key that everybody can read: trusted with its own session alone."""
     user_id: str | None = None
     """Who the visitor is, as the site's server signed it."""
+    dataset_group: str | None = None
+    """The only dataset group that the key reaches; None: all, and the service as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +103,10 @@ class Admission:
         self._uses[key.name] = self._now()
         user_id = None
         if (signed := call.headers.get(VISITOR_HEADER)) is not None:
-            user_id = read_visitor_token(signed, self._signing_secret, self._now())
-        return Caller(key.name, frozenset(key.scopes), scopes == {Scope.BROWSER}, user_id)
+            secret_of = partial(self._signing_secret, key.dataset_group)
+            user_id = read_visitor_token(signed, secret_of, self._now())
+        is_page = scopes == {Scope.BROWSER}
+        return Caller(key.name, frozenset(key.scopes), is_page, user_id, key.dataset_group)
 
     def known_origins(self) -> frozenset[str]:
         """Every origin whose pages have a key."""
@@ -131,10 +136,15 @@ class Admission:
             raise Unauthenticated(f"{key_id} has expired: use the key that took its place")
         return found[0]
 
-    def _signing_secret(self, key_id: str) -> str | None:
-        """The secret of a key that may sign for visitors; None if it may not."""
+    def _signing_secret(self, dataset_group: str | None, key_id: str) -> str | None:
+        """The secret of a key that may sign for visitors; None if it may not.
+
+        One for a dataset group signs for that group's pages alone: users of the others are not its.
+        """
         found = self._found.find(key_id)
         if found is None or found[0].is_expired(self._now()):
+            return None
+        if found[0].dataset_group not in {None, dataset_group}:
             return None
         return None if SITE.isdisjoint(found[0].scopes) else found[1]
 

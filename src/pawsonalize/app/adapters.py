@@ -232,7 +232,7 @@ def _open(settings: Settings, must_exist: bool) -> Adapters:
     event_types = EventTypes.with_added(settings.event_types)
     make_folder_private(settings.data_dir, settings.data_access)
     database = _existing_database(settings) if must_exist else _made_database(settings)
-    registry = Registry(Resources(database))
+    registry = Registry(Resources(database), settings.max_dataset_groups)
     ensure_defaults(registry, settings.recipe, clock.now())
     artefacts = ArtefactStore(settings.models_dir)
     return Adapters(

@@ -63,6 +63,7 @@ def build_app(settings: Settings, loaded: Callable[[], object] | None = None) ->
             engine = Engine.of(settings, adapters)
             app.state.services = engine.services(settings, adapters)
             app.state.admission = engine.admission
+            app.state.tenants = engine.tenants
             app.state.aws = engine.aws_services(settings, adapters)
             app.state.storefront = engine.storefront(settings, adapters)
             catch_up(engine)

@@ -10,7 +10,9 @@ from pathlib import Path
 from pawsonalize import clock
 from pawsonalize.access.admission import Admission
 from pawsonalize.access.rates import Rates
+from pawsonalize.access.tenants import Tenants
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.attempts import attempt
 from pawsonalize.app.erasing import deletions_of, erasing
 from pawsonalize.app.ingest import ingest_of
 from pawsonalize.app.jobs import background_jobs, metric_attributions, polling
@@ -25,6 +27,7 @@ from pawsonalize.app.serving import (
 )
 from pawsonalize.app.side_processes import following, judging_process, refresh_process
 from pawsonalize.app.streams import StreamReading, consumer_of
+from pawsonalize.app.tenants import group_of, tenants_of
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.services import AwsServices
 from pawsonalize.aws.signatures import Signatures
@@ -114,6 +117,7 @@ class Engine:
     working: ThreadPoolExecutor
     problems: Problems
     admission: Admission
+    tenants: Tenants
     streaming: StreamReading | None
     consuming: ThreadPoolExecutor
 
@@ -185,6 +189,7 @@ class Engine:
             working=ThreadPoolExecutor(len(jobs.workers) + 1, thread_name_prefix="jobs"),
             problems=adapters.problems(settings),
             admission=_admission(settings, adapters),
+            tenants=tenants_of(settings, adapters),
             streaming=_streaming(settings, adapters, ingest, intake),
             consuming=ThreadPoolExecutor(1, thread_name_prefix="stream"),
         )
@@ -259,6 +264,7 @@ class Engine:
             signatures=signatures,
             audit=adapters.audit,
             trackers=CachedLookup(adapters.datasets.tracker, clock.now),
+            groups=CachedLookup(partial(group_of, adapters.registry), clock.now),
         )
 
     def storefront(self, settings: Settings, adapters: Adapters) -> Storefront:
@@ -306,6 +312,7 @@ class Engine:
         if self.refusals is not None:
             self.refusals.close()
         self.impressions.close()
+        attempt("count what dataset groups use", self.tenants.usage.store)
 
 
 def _metrics_dir() -> Path | None:

@@ -23,6 +23,7 @@ from pawsonalize.http.resources import (
     removed,
 )
 from pawsonalize.http.services import Services
+from pawsonalize.http.tenants import enter_owner
 
 
 class DatasetGroupRequest(Form, frozen=True):
@@ -255,5 +256,6 @@ async def delete_event_tracker(request: Request) -> Response:
     """Delete an event tracker: its tracking id takes no more events, those there are stay."""
     services: Services = request.app.state.services
     name: str = request.path_params["name"]
+    await enter_owner(request, EventTracker, name)
     found = await run_in_threadpool(removed, services.registry, EventTracker, name)
     return json_response(as_answer(found, EventTrackerAnswer))

@@ -13,6 +13,7 @@ from pawsonalize.storage.animal_exposures import add_shown_animals
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_rows import as_row, logged, reported, reported_animals
 from pawsonalize.storage.exposures import add_shown
+from pawsonalize.storage.group_days import DailyLimits, count_events, within
 from pawsonalize.storage.histories import DEED, OF_AN_ANIMAL, Deed, HistoryQuery, RecentEvent
 from pawsonalize.storage.log_start import (
     FORGOTTEN,
@@ -49,8 +50,8 @@ counts as the user.
 class EventLog:
     """The events table. Events are only appended; offsets grow in the order of commits.
 
-    All dataset groups share one log. `append`, `head`, `count`, `types`, `read` and `restore` are
-    about all of them. Every other method is about one dataset group.
+    All dataset groups share one log. `append`, `take_in`, `head`, `count`, `types`, `read` and
+    `restore` are about all of them. Every other method is about one dataset group.
     """
 
     def __init__(
@@ -84,19 +85,37 @@ class EventLog:
         """
         if not batch:
             return []
-        rows = [as_row(event) for event in batch]
         with self._database.writing() as connection:
-            before = _head(connection)
-            stored = insert_new(connection, events, rows)
-            offsets = _offsets(connection, batch, before, stored)
-            flags = [offset is not None for offset in offsets]
-            if self._keeps_raw:
-                add_raws(connection, _raws(batch, offsets))
-            # A duplicate does nothing: it is not in the log, so a replay would not see it.
-            fresh_events = list(compress(batch, flags))
-            _bind_sessions(connection, fresh_events)
-            add_shown(connection, reported(fresh_events))
-            add_shown_animals(connection, reported_animals(fresh_events))
+            return self._stored(connection, batch)
+
+    def take_in(self, batch: Sequence[Event], limits: DailyLimits) -> list[bool | None]:
+        """The same for events that come in: they are counted, and limits are kept exactly.
+
+        The flag of an event that its dataset group may not store any more that day is None.
+        """
+        if not batch:
+            return []
+        with self._database.writing() as connection:
+            allowed = within(connection, batch, limits)
+            stored = iter(self._stored(connection, list(compress(batch, allowed))))
+            flags = [next(stored) if one else None for one in allowed]
+            count_events(connection, batch, flags)
+        return flags
+
+    def _stored(self, connection: Connection, batch: Sequence[Event]) -> list[bool]:
+        if not batch:
+            return []
+        before = _head(connection)
+        stored = insert_new(connection, events, [as_row(event) for event in batch])
+        offsets = _offsets(connection, batch, before, stored)
+        flags = [offset is not None for offset in offsets]
+        if self._keeps_raw:
+            add_raws(connection, _raws(batch, offsets))
+        # A duplicate does nothing: it is not in the log, so a replay would not see it.
+        fresh_events = list(compress(batch, flags))
+        _bind_sessions(connection, fresh_events)
+        add_shown(connection, reported(fresh_events))
+        add_shown_animals(connection, reported_animals(fresh_events))
         return flags
 
     def head(self) -> int:

@@ -240,6 +240,7 @@ Index(
     resources.c.created_at,
     resources.c.name,
 )
+Index("resources_by_status", resources.c.kind, resources.c.status)
 
 archive_segments = Table(
     "archive_segments",

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -9,27 +10,32 @@ from typing import Generic, TypeVar
 from pawsonalize.domain.errors import NotReady, StorageUnavailable
 
 T = TypeVar("T")
+FlagT = TypeVar("FlagT")
+_SHARE = 4  # who waits may have so many times as much waiting as there is room left
 
 
 @dataclass(frozen=True, slots=True)
-class _Call(Generic[T]):
+class _Call(Generic[T, FlagT]):
     events: Sequence[T]
     loop: asyncio.AbstractEventLoop
-    answer: asyncio.Future[list[bool]]
+    answer: asyncio.Future[list[FlagT]]
 
 
-class GroupCommit(Generic[T]):
+class GroupCommit(Generic[T, FlagT]):
     """One writer thread: while a commit is on its way to the disk, the next calls collect.
 
     `commit` stores events durably, all or none, and returns a flag for each. If the storage stops
     answering during a commit, nobody knows which; then it raises, and the events are sent again.
     Memory is bounded:
     beyond `max_waiting` events a call is refused at once, and nothing of it is stored.
+
+    Calls wait by whom they are for. A commit takes one of each in turn, and the more somebody has
+    waiting, the more room must be left: so who floods is refused while others are not.
     """
 
     def __init__(
         self,
-        commit: Callable[[Sequence[T]], list[bool]],
+        commit: Callable[[Sequence[T]], list[FlagT]],
         *,
         max_batch: int = 5_000,
         max_waiting: int = 100_000,
@@ -37,28 +43,31 @@ class GroupCommit(Generic[T]):
         self._commit = commit
         self._max_batch = max_batch
         self._max_waiting = max_waiting
-        self._calls: list[_Call[T]] = []
-        self._waiting = 0
+        # Those whose turn it is next are first; who has nothing waiting is not in it.
+        self._calls: OrderedDict[str, deque[_Call[T, FlagT]]] = OrderedDict()
+        self._waiting: dict[str, int] = {}
         self._closing = False
         self._wake = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
         self._thread.start()
 
-    async def submit(self, events: Sequence[T]) -> list[bool]:
+    async def submit(self, events: Sequence[T], whose: str = "") -> list[FlagT]:
         """Store the events; returns when they are durable.
 
         Raises NotReady when too much waits already or the service is stopping, and whatever
         `commit` raises.
         """
         loop = asyncio.get_running_loop()
-        call = _Call(events, loop, loop.create_future())
+        call: _Call[T, FlagT] = _Call(events, loop, loop.create_future())
         with self._wake:
             if self._closing:
                 raise NotReady("the service is shutting down: send the events again")
-            if self._waiting + len(events) > self._max_waiting:
+            room = self._max_waiting - sum(self._waiting.values())
+            theirs = self._waiting.get(whose, 0)
+            if len(events) > room or theirs > _SHARE * room:
                 raise NotReady("too many events are waiting: send them again in a moment")
-            self._waiting += len(events)
-            self._calls.append(call)
+            self._waiting[whose] = theirs + len(events)
+            self._calls.setdefault(whose, deque()).append(call)
             self._wake.notify()
         return await call.answer
 
@@ -73,21 +82,26 @@ class GroupCommit(Generic[T]):
         while calls := self._take():
             self._commit_together(calls)
 
-    def _take(self) -> list[_Call[T]]:
+    def _take(self) -> list[_Call[T, FlagT]]:
         with self._wake:
             while not self._calls and not self._closing:
                 self._wake.wait()
-            size = count = 0
-            for call in self._calls:
-                if count and size + len(call.events) > self._max_batch:
+            size = 0
+            taken: list[_Call[T, FlagT]] = []
+            while self._calls:
+                whose, waiting = next(iter(self._calls.items()))
+                if taken and size + len(waiting[0].events) > self._max_batch:
                     break
-                size += len(call.events)
-                count += 1
-            taken, self._calls = self._calls[:count], self._calls[count:]
-            self._waiting -= size
+                taken.append(waiting.popleft())
+                size += len(taken[-1].events)
+                self._waiting[whose] -= len(taken[-1].events)
+                if waiting:
+                    self._calls.move_to_end(whose)
+                else:
+                    del self._calls[whose], self._waiting[whose]
             return taken
 
-    def _commit_together(self, calls: list[_Call[T]]) -> None:
+    def _commit_together(self, calls: list[_Call[T, FlagT]]) -> None:
         try:
             flags = self._commit([event for call in calls for event in call.events])
         except Exception as error:  # noqa: BLE001 - it is handed to the calls that wait for it
@@ -106,7 +120,7 @@ class GroupCommit(Generic[T]):
             start = end
 
 
-def _resolve(call: _Call[T], outcome: list[bool] | Exception) -> None:
+def _resolve(call: _Call[T, FlagT], outcome: list[FlagT] | Exception) -> None:
     def deliver() -> None:
         if call.answer.done():  # the client went away
             return

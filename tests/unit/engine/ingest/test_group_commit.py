@@ -49,7 +49,7 @@ def disk() -> Iterator[Disk]:
     disk.open.set()
 
 
-async def hold(writer: GroupCommit[Event], disk: Disk) -> "asyncio.Task[list[bool]]":
+async def hold(writer: GroupCommit[Event, bool], disk: Disk) -> "asyncio.Task[list[bool]]":
     """A commit that is on its way until the disk opens; what comes now gathers behind it."""
     disk.open.clear()
     disk.busy.clear()

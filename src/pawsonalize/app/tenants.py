@@ -1,0 +1,65 @@
+"""Dataset groups as tenants: their limits, fair turns and counts, over the adapters."""
+
+from functools import partial
+
+from pawsonalize import clock
+from pawsonalize.access.tenants import Tenants
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.domain.errors import NotFound
+from pawsonalize.engine.ingest.event_limits import EventLimits
+from pawsonalize.engine.resources.datasets import DatasetGroup
+from pawsonalize.engine.resources.fair_order import FairOrder
+from pawsonalize.engine.resources.group_limits import NO_LIMITS, GroupLimits
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.resource import Resource
+from pawsonalize.engine.resources.usage import Usage
+from pawsonalize.settings import Settings
+from pawsonalize.storage.group_days import GroupDays
+from pawsonalize.storage.group_sizes import GroupSizes
+from pawsonalize.storage.turns import Turns
+
+
+def tenants_of(settings: Settings, adapters: Adapters) -> Tenants:
+    """What lets requests in."""
+    return Tenants(
+        partial(limits_of, adapters.registry),
+        Usage(GroupDays(adapters.database), clock.now),
+        clock.now,
+        settings.workers,
+        reads_are_local=adapters.database.is_local,
+    )
+
+
+def event_limits(settings: Settings, adapters: Adapters) -> EventLimits:
+    """What lets events in."""
+    return EventLimits(
+        partial(limits_of, adapters.registry),
+        partial(_stored, GroupSizes(adapters.database)),
+        clock.now,
+        settings.workers,
+    )
+
+
+def fair_order(adapters: Adapters, work: str) -> FairOrder:
+    """The order in which work of a kind is begun."""
+    return FairOrder(Turns(adapters.database), work)
+
+
+def limits_of(registry: Registry, dataset_group: str) -> GroupLimits:
+    """The limits of a dataset group; none of one that there is not."""
+    found = registry.find(DatasetGroup, dataset_group)
+    return NO_LIMITS if found is None else found.limits
+
+
+def group_of(registry: Registry, named: tuple[type[Resource], str]) -> str:
+    """The dataset group of a resource, by its kind and name; NotFound if it has none."""
+    group = registry.group_of_named(*named)
+    if group is None:
+        raise NotFound(f"there is no {named[0].kind} named {named[1]}")
+    return group
+
+
+def _stored(sizes: GroupSizes, group: str) -> int:
+    """How many events of the dataset group are in the table, as they were counted last."""
+    size = sizes.of(group)
+    return 0 if size is None else size.events
