@@ -38,6 +38,7 @@ from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.engine.training.shown import learn_choices
 from pawsonalize.engine.training.solutions import Solutions
 from pawsonalize.engine.training.trainer import Trainer
+from pawsonalize.engine.training.training_limit import TrainingLimit
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.engine.upkeep.archived_letters import ArchivedLetters
 from pawsonalize.engine.upkeep.archiver import Archiver
@@ -63,6 +64,7 @@ from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.group_days import GroupDays
 from pawsonalize.storage.impressions import Impressions
 from pawsonalize.storage.letter_plan import LetterPlan
 from pawsonalize.storage.outcomes import Outcomes
@@ -104,7 +106,8 @@ class Adapters:
     @property
     def versions(self) -> SolutionVersions:
         """The solution versions."""
-        return SolutionVersions(self.registry, self.log, self.artefacts, self.erased)
+        limit = TrainingLimit(self.registry, GroupDays(self.database))
+        return SolutionVersions(self.registry, self.log, self.artefacts, self.erased, limit)
 
     @property
     def erasures(self) -> ErasureTable:

@@ -27,7 +27,7 @@ from pawsonalize.app.serving import (
 )
 from pawsonalize.app.side_processes import following, judging_process, refresh_process
 from pawsonalize.app.streams import StreamReading, consumer_of
-from pawsonalize.app.tenants import group_of, tenants_of
+from pawsonalize.app.tenants import fair_order, group_of, tenants_of
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.services import AwsServices
 from pawsonalize.aws.signatures import Signatures
@@ -44,6 +44,7 @@ from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RE
 from pawsonalize.engine.resources.job_table import JobTable
 from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.engine.resources.processes import SideProcess
+from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.serving.actions import ActionRecommending
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
 from pawsonalize.engine.serving.animals.distance import Postcodes
@@ -142,7 +143,12 @@ class Engine:
         )
         runs = adapters.runs(settings)
         stopping = threading.Event()
-        queue = TrainingQueue(adapters.registry, adapters.trainings, settings.trainings_at_once)
+        queue = TrainingQueue(
+            adapters.registry,
+            adapters.trainings,
+            settings.trainings_at_once,
+            fair_order(adapters, SolutionVersion.kind),
+        )
         jobs = background_jobs(settings, adapters, filterings)
         ingest = ingest_of(settings, adapters)
         intake = adapters.intake(settings)

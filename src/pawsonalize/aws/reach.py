@@ -63,7 +63,7 @@ _WITHIN: Final = frozenset(
         "TagResource",
         "UntagResource",
         "ListTagsForResource",
-    }  # fmt: skip
+    }
 )
 
 

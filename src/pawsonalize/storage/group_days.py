@@ -71,6 +71,10 @@ class GroupDays:
     def take_training(self, group: str, day: int, most: int | None) -> bool:
         """Count a training; False, and it does not count, if the day has so many already."""
         here = (days.c.dataset_group == group, days.c.day == day)
+        if most is not None:  # who asks again and again keeps no other writer waiting
+            with self._database.reading() as connection:
+                if (connection.scalar(select(days.c.trainings).where(*here)) or 0) >= most:
+                    return False
         with self._database.writing() as connection:
             _add(connection, [DayCounts(group, day)])
             taken = update(days).where(*here).values(trainings=days.c.trainings + 1)

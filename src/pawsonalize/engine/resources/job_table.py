@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Generic
 
 from pawsonalize.domain.errors import Conflict, reason_of
+from pawsonalize.engine.resources.fair_order import FairOrder
 from pawsonalize.engine.resources.processes import held, is_held
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import Resource, ResourceT, moved
@@ -25,7 +26,6 @@ def silent(_done: int, _total: int) -> None:
 
 _LOOK_SECONDS = 0.1
 _PATIENCE_SECONDS = 0.2
-_RECENT = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +41,23 @@ class JobWorker(Generic[ResourceT]):
     perform: Callable[[ResourceT], Mapping[str, Any]]
     folder: Path
     now: Callable[[], int]
+    order: FairOrder
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def work(self) -> bool:
-        """Do the job that has waited longest; jobs whose process died become CREATE FAILED.
+        """Do the next job; jobs whose process died become CREATE FAILED.
 
-        An error is stored in the job. True if a job was done.
+        Dataset groups take turns; of one, the oldest job is next. An error is stored in the job.
+        True if a job was done.
         """
-        open_ones = [
-            job for job in self.registry.page(self.kind, _RECENT) if not job.status.is_settled
-        ]
-        for job in reversed(open_ones):
-            if job.status is Status.CREATE_PENDING and not self.stopping.is_set():
-                return self._done(job)
-            settle_dead(self.registry, self.folder, job, self.now())
-        return False
+        open_ones = self.registry.unsettled(self.kind)
+        for job in open_ones:
+            if job.status is not Status.CREATE_PENDING:
+                settle_dead(self.registry, self.folder, job, self.now())
+        waiting = [job for job in open_ones if job.status is Status.CREATE_PENDING]
+        if not waiting or self.stopping.is_set():
+            return False
+        return self._done(self.order.ordered(waiting, self.registry.group_of)[0])
 
     def _done(self, job: ResourceT) -> bool:
         with lock_of(self.folder, job.name) as taken:
@@ -65,6 +67,7 @@ class JobWorker(Generic[ResourceT]):
                 job = self.registry.update(moved(job, Status.CREATE_IN_PROGRESS), self.now())
             except Conflict:  # another server was faster
                 return False
+            self.order.begun(self.registry.group_of(job))
             try:
                 changes = {"status": Status.ACTIVE, **self.perform(job)}
             except Exception as error:  # noqa: BLE001 - the job says what it was
@@ -87,12 +90,16 @@ class JobKind(Generic[ResourceT]):
 
 @dataclass(frozen=True)
 class JobTable:
-    """The jobs of a registry; those of one kind are done one after the other, by any server."""
+    """The jobs of a registry; those of one kind are done one after the other, by any server.
+
+    `order` is that of a kind of work, by its name.
+    """
 
     registry: Registry
     kinds: tuple[JobKind[Any], ...]
     folder: Path
     now: Callable[[], int]
+    order: Callable[[str], FairOrder]
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def create(self, job: ResourceT) -> ResourceT:
@@ -126,6 +133,7 @@ class JobTable:
                 kind.perform,
                 job_folder(self.folder, kind.resource),
                 self.now,
+                self.order(kind.resource.kind),
                 self.stopping,
             )
             for kind in self.kinds

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,11 +21,14 @@ from pawsonalize.engine.resources.datasets import (
     DatasetSchema,
     ImportMode,
 )
+from pawsonalize.engine.resources.fair_order import FairOrder
 from pawsonalize.engine.resources.job_table import JobKind, JobTable, job_folder
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.turns import Turns
 from tests.event_data import T0, event
 
 AVRO = {
@@ -43,7 +47,12 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def jobs(
-    registry: Registry, log: EventLog, catalogue: Catalogue, folder: Path, tmp_path: Path
+    database: Database,
+    registry: Registry,
+    log: EventLog,
+    catalogue: Catalogue,
+    folder: Path,
+    tmp_path: Path,
 ) -> JobTable:
     registry.create(DatasetGroup(name="shop"), T0)
     for kind, columns in AVRO.items():
@@ -61,7 +70,8 @@ def jobs(
     datasets = Datasets(registry, log, catalogue)
     imports = Imports(datasets, sources, lambda: T0)
     kinds = (JobKind(DatasetImportJob, imports.check, imports.perform),)
-    return JobTable(registry, kinds, tmp_path / "running", lambda: T0, imports.stopping)
+    order = partial(FairOrder, Turns(database))
+    return JobTable(registry, kinds, tmp_path / "running", lambda: T0, order, imports.stopping)
 
 
 def pending(dataset: str, location: object, mode: ImportMode = ImportMode.FULL) -> DatasetImportJob:
