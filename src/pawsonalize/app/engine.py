@@ -16,7 +16,7 @@ from pawsonalize.app.attempts import attempt
 from pawsonalize.app.erasing import deletions_of, erasing
 from pawsonalize.app.ingest import ingest_of
 from pawsonalize.app.jobs import background_jobs, metric_attributions, polling
-from pawsonalize.app.retraining import first_run, timer, worker_processes
+from pawsonalize.app.retraining import first_run, group_timers, timer, worker_processes
 from pawsonalize.app.serving import (
     available_watch,
     individuals,
@@ -58,6 +58,7 @@ from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.training.campaigns import Following
 from pawsonalize.engine.training.queue import AutomaticTraining, TrainingQueue
 from pawsonalize.engine.training.recommenders import Recommenders
+from pawsonalize.engine.training.retraining.group_timers import GroupTimers
 from pawsonalize.engine.training.retraining.lease import WorkerProcesses
 from pawsonalize.engine.training.retraining.record import Trigger
 from pawsonalize.engine.training.retraining.runs import FirstRun, Runs, Timer
@@ -98,6 +99,7 @@ class Engine:
     runtimes: Runtimes
     runs: Runs
     timer: Timer | None
+    group_timers: GroupTimers
     first_run: FirstRun | None
     workers: WorkerProcesses
     refreshing: SideProcess | None
@@ -168,6 +170,7 @@ class Engine:
             runtimes=_runtimes(settings, adapters, live, impressions, availability, filterings),
             runs=runs,
             timer=timer(settings, runs),
+            group_timers=group_timers(settings, adapters, runs),
             first_run=first_run(settings, runs, adapters.log, live[RECOMMENDER]),
             workers=worker_processes(settings, adapters),
             queue=queue,

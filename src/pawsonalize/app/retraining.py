@@ -9,11 +9,13 @@ from typing import IO
 from pawsonalize import clock
 from pawsonalize.app.adapters import COMMAND, Adapters, open_notifiers
 from pawsonalize.app.serving import live_model, live_models
+from pawsonalize.app.tenants import fair_order
 from pawsonalize.engine.resources.defaults import RERANKER
 from pawsonalize.engine.resources.problems import Outbox
 from pawsonalize.engine.serving.served import Serving, load_model
 from pawsonalize.engine.training.evaluating.evidence import Gate
 from pawsonalize.engine.training.retraining.checking import Checking
+from pawsonalize.engine.training.retraining.group_timers import GroupTimers
 from pawsonalize.engine.training.retraining.lease import WorkerProcesses
 from pawsonalize.engine.training.retraining.news import News
 from pawsonalize.engine.training.retraining.promotion import Judging, PromotionSteps
@@ -24,6 +26,7 @@ from pawsonalize.engine.training.retraining.training import Training
 from pawsonalize.engine.training.retraining.worker import RunWorker
 from pawsonalize.settings import Settings, as_environment
 from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.turns import Turns
 
 _TRAININGS_AT_ONCE = 2  # the recommender's and the reranker's, side by side
 
@@ -38,6 +41,17 @@ def timer(settings: Settings, runs: Runs) -> Timer | None:
     """Begins retrainings when they are due; None if the settings have no schedule."""
     schedule = read_schedule(settings.retrain_schedule, settings.retrain_time_zone)
     return None if schedule is None else Timer(runs, schedule, clock.now())
+
+
+def group_timers(settings: Settings, adapters: Adapters, runs: Runs) -> GroupTimers:
+    """Begins the retrainings of dataset groups that have a schedule of their own."""
+    return GroupTimers(
+        runs,
+        adapters.registry,
+        Turns(adapters.database),
+        fair_order(adapters, "retraining"),
+        lambda text: read_schedule(text, settings.retrain_time_zone),
+    )
 
 
 def first_run(settings: Settings, runs: Runs, log: EventLog, live: Serving) -> FirstRun | None:

@@ -1,20 +1,24 @@
 """Dataset groups as tenants: their limits, fair turns and counts, over the adapters."""
 
+import os
 from functools import partial
 
 from pawsonalize import clock
 from pawsonalize.access.tenants import Tenants
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import NotFound
+from pawsonalize.domain.times import DAY, SECOND
 from pawsonalize.engine.ingest.event_limits import EventLimits
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.fair_order import FairOrder
 from pawsonalize.engine.resources.group_limits import NO_LIMITS, GroupLimits
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import Resource
+from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.resources.usage import Usage
+from pawsonalize.engine.upkeep.group_sizing import GroupSizing
 from pawsonalize.settings import Settings
-from pawsonalize.storage.group_days import GroupDays
+from pawsonalize.storage.group_days import DayCounts, GroupDays
 from pawsonalize.storage.group_sizes import GroupSizes
 from pawsonalize.storage.turns import Turns
 
@@ -38,6 +42,26 @@ def event_limits(settings: Settings, adapters: Adapters) -> EventLimits:
         clock.now,
         settings.workers,
     )
+
+
+def group_sizing(adapters: Adapters) -> GroupSizing:
+    """What counts what dataset groups have stored."""
+    return GroupSizing(
+        GroupSizes(adapters.database),
+        adapters.registry,
+        adapters.log.head,
+        adapters.artefacts.size,
+    )
+
+
+def count_training(adapters: Adapters, solution_version: str) -> None:
+    """Count the processor time of this process, which was a training's, and of its children."""
+    group = adapters.registry.group_of_named(SolutionVersion, solution_version)
+    used = os.times()
+    seconds = used.user + used.system + used.children_user + used.children_system
+    if group is not None:
+        counts = DayCounts(group, clock.now() // DAY, training_ms=round(seconds * SECOND))
+        GroupDays(adapters.database).add([counts])
 
 
 def fair_order(adapters: Adapters, work: str) -> FairOrder:

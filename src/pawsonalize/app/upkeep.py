@@ -21,6 +21,7 @@ from pawsonalize.engine.upkeep.retention import AnswerRetention, ArchiveRetentio
 from pawsonalize.settings import Settings
 from pawsonalize.storage.dead_letters import LetterQuery
 from pawsonalize.storage.file_size import tidy
+from pawsonalize.storage.group_days import GroupDays
 from pawsonalize.storage.log_start import LogStart
 
 _JOBS = (
@@ -75,6 +76,10 @@ def _deletions(
         "delete old audit entries",
         lambda now: adapters.audit.forget(now - settings.audit_days * DAY),
     )
+    yield (
+        "delete old counts of use",
+        lambda now: GroupDays(adapters.database).forget(now // DAY - settings.usage_days),
+    )
     for kind, days in (("exports", settings.export_days), ("imports", settings.import_days)):
         yield f"delete old {kind}", FileRetention(settings.data_dir / kind, days).delete_old
 
@@ -90,7 +95,3 @@ def _forget_deliveries(settings: Settings, adapters: Adapters, now: int) -> None
 
 def _forget_runs(settings: Settings, adapters: Adapters, now: int) -> None:
     adapters.retraining_runs.forget(now - settings.run_retention_days * DAY)
-
-
-def _forget_audit(settings: Settings, adapters: Adapters, now: int) -> None:
-    adapters.audit.forget(now - settings.audit_days * DAY)

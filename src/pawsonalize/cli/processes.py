@@ -21,12 +21,15 @@ def train_version(name: str) -> None:
     Example: pawsonalize train-version recommender-20260517T093000000Z-1f2e3d
     """
     from pawsonalize.app import opened
+    from pawsonalize.app.tenants import count_training
 
     with opened(load_settings()) as adapters:
         try:
             adapters.trainer.train(name)
         except PawsonalizeError as error:  # the version keeps its reason, for who waits for it
             raise typer.Exit(1) from error
+        finally:
+            count_training(adapters, name)
 
 
 def refresh() -> None:

@@ -92,6 +92,14 @@ class ArtefactStore:
         wanted = (name for name in names if name.startswith(prefix))
         return sorted(name for name in wanted if not name.startswith(_DRAFT))
 
+    def size(self, location: str) -> int:
+        """The bytes of an artefact; 0 if it is not there."""
+        folder = self._root / location
+        try:
+            return sum(file.stat().st_size for file in folder.iterdir())
+        except FileNotFoundError:
+            return 0
+
     def remove(self, location: str) -> None:
         """Delete an artefact, if it is there. It is gone at once, though deleting takes a while."""
         if not (self._root / location).exists():

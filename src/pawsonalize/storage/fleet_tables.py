@@ -46,16 +46,14 @@ dataset_group_days = Table(
     ),
 )
 
-# What each dataset group has stored: events in the table, up to which offset they are counted, and
-# the bytes of its models.
+# What each dataset group has stored: events in the table, and the bytes of its models. Up to which
+# offset events are counted, and since when, is in `log_marks`.
 dataset_group_sizes = Table(
     "dataset_group_sizes",
     metadata,
     Column("dataset_group", Text, primary_key=True),
     Column("events", BigInteger, nullable=False),
     Column("model_bytes", BigInteger, nullable=False),
-    Column("through", BigInteger, nullable=False),
-    Column("counted_at", BigInteger, nullable=False),
 )
 
 # Whose turn it is: of each kind of work, when each dataset group last had one. Turns are counted

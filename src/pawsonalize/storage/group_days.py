@@ -92,11 +92,6 @@ class GroupDays:
         with self._database.writing() as connection:
             return connection.execute(delete(days).where(days.c.day < before)).rowcount
 
-    def forget_group(self, group: str) -> None:
-        """Delete the counts of a dataset group."""
-        with self._database.writing() as connection:
-            connection.execute(delete(days).where(days.c.dataset_group == group))
-
 
 def _add(connection: Connection, counts: Sequence[DayCounts]) -> None:
     added = insert(connection, days)

@@ -26,3 +26,9 @@ class Turns:
             turn = (connection.scalar(newest) or 0) + 1
             row = {"work": work, "dataset_group": group, "turn": turn}
             upsert(connection, turns, [row])
+
+    def put(self, work: str, group: str, turn: int) -> None:
+        """Note a turn of this number, for work whose turns have numbers of their own."""
+        with self._database.writing() as connection:
+            row = {"work": work, "dataset_group": group, "turn": turn}
+            upsert(connection, turns, [row])

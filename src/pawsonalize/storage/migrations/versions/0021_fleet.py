@@ -45,8 +45,6 @@ def upgrade() -> None:
         sa.Column("dataset_group", sa.Text(), nullable=False),
         sa.Column("events", sa.BigInteger(), nullable=False),
         sa.Column("model_bytes", sa.BigInteger(), nullable=False),
-        sa.Column("through", sa.BigInteger(), nullable=False),
-        sa.Column("counted_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("dataset_group"),
     )
     op.create_table(
