@@ -27,7 +27,7 @@ from pawsonalize.app.serving import (
 )
 from pawsonalize.app.side_processes import following, judging_process, refresh_process
 from pawsonalize.app.streams import StreamReading, consumer_of
-from pawsonalize.app.tenants import fair_order, group_of, tenants_of
+from pawsonalize.app.tenants import fair_order, group_of, tenant_reports, tenants_of
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.services import AwsServices
 from pawsonalize.aws.signatures import Signatures
@@ -230,6 +230,7 @@ class Engine:
             filterings=self.filterings,
             erasing=self.erasing,
             problems=self.problems,
+            tenants=tenant_reports(settings, adapters),
             audit=adapters.audit,
             shards=partial(shards_of_all, adapters.database),
             dead_letters=adapters.dead_letters,

@@ -2,11 +2,11 @@
 
 from pawsonalize.engine.resources.access_keys import CONTROL_PLANE
 from pawsonalize.http import campaigns, datasets, solutions
+from pawsonalize.http.dataset_group_operations import DATASET_GROUP_OPERATIONS
 from pawsonalize.http.examples import (
     CAMPAIGN,
     CAMPAIGN_CHANGE,
     DATASET,
-    DATASET_GROUP,
     EVENT_TRACKER,
     SCHEMA,
     SOLUTION,
@@ -17,7 +17,6 @@ from pawsonalize.http.job_operations import JOB_OPERATIONS
 from pawsonalize.http.operation import About, Operation, RequestParameter
 from pawsonalize.http.resources import GROUP_PARAMETER, PAGE_PARAMETERS, named_parameter
 
-_GROUP = (named_parameter("dataset group"),)
 _SCHEMA = (named_parameter("schema"),)
 _DATASET = (named_parameter("dataset"),)
 _TRACKER = (named_parameter("event tracker"),)
@@ -27,45 +26,7 @@ _CAMPAIGN = (named_parameter("campaign"),)
 _OF_SOLUTION = RequestParameter("solution", "Only those of this solution.")
 
 RESOURCE_OPERATIONS = (
-    Operation(
-        "GET",
-        "/v1/dataset-groups",
-        datasets.get_dataset_groups,
-        "What belongs together, newest first.",
-        CONTROL_PLANE,
-        answer=(datasets.DatasetGroups,),
-        parameters=PAGE_PARAMETERS,
-    ),
-    Operation(
-        "POST",
-        "/v1/dataset-groups",
-        datasets.post_dataset_group,
-        "Create a dataset group.",
-        CONTROL_PLANE,
-        request=(datasets.DatasetGroupRequest,),
-        answer=(datasets.DatasetGroupAnswer,),
-        status=201,
-        examples={"a second shelter": DATASET_GROUP},
-    ),
-    Operation(
-        "GET",
-        "/v1/dataset-groups/{name}",
-        datasets.get_dataset_group,
-        "One dataset group.",
-        CONTROL_PLANE,
-        about=About.GROUP,
-        answer=(datasets.DatasetGroupAnswer,),
-        parameters=_GROUP,
-    ),
-    Operation(
-        "DELETE",
-        "/v1/dataset-groups/{name}",
-        datasets.delete_dataset_group,
-        "Delete a dataset group with what is left of its data; 409 names what goes first.",
-        CONTROL_PLANE,
-        answer=(datasets.DatasetGroupAnswer,),
-        parameters=_GROUP,
-    ),
+    *DATASET_GROUP_OPERATIONS,
     Operation(
         "GET",
         "/v1/schemas",

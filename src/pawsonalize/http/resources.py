@@ -18,7 +18,7 @@ from pawsonalize.http.operation import RequestParameter
 from pawsonalize.http.services import Services
 from pawsonalize.http.tenants import enter_owner, own_group
 
-_DEFAULT_LIMIT = 50
+DEFAULT_LIMIT = 50
 _MOMENTS = {"created_at", "updated_at", "requested_at", "settled_at", "as_of"}
 
 Tags = Annotated[Mapping[str, str], Meta(description="The operator's own notes.")]
@@ -71,7 +71,7 @@ async def read_page(
         resource_page,
         services.registry,
         kind,
-        read_limit(given.get("limit"), _DEFAULT_LIMIT),
+        read_limit(given.get("limit"), DEFAULT_LIMIT),
         parent=parent,
         cursor=given.get("cursor"),
     )

@@ -42,10 +42,10 @@ def dataset_group_of(rows: Resources, resource: Resource) -> str | None:
 
 def dataset_group_of_named(rows: Resources, kind: type[Resource], name: str) -> str | None:
     """The dataset group of a resource by its name; None if there is no such resource, too."""
-    if kind is DatasetGroup:
-        return name
     row = rows.get(kind.kind, name)
-    return None if row is None or row.parent is None else _of_owner(rows, kind, row.parent)
+    if row is None or kind is DatasetGroup:
+        return None if row is None else name
+    return None if row.parent is None else _of_owner(rows, kind, row.parent)
 
 
 def _of_owner(rows: Resources, kind: type[Resource], owner: str) -> str | None:
