@@ -9,6 +9,7 @@ from functools import partial
 from starlette.datastructures import Headers
 
 from pawsonalize.access.origins import foreign_origin
+from pawsonalize.access.page_sessions import PageSessions
 from pawsonalize.access.rates import Rates
 from pawsonalize.access.visitor_tokens import read_visitor_token
 from pawsonalize.domain.errors import Forbidden, NotFound, Unauthenticated
@@ -67,6 +68,7 @@ class Admission:
         self._found = CachedLookup(keys.find, now)
         self._origins = CachedLookup[None, frozenset[str]](lambda _: self._all_origins(), now)
         self._uses: dict[str, int] = {}
+        self._sessions = PageSessions(self._secret)
 
     def admit(self, call: Call) -> Caller:
         """Who calls.
@@ -108,6 +110,37 @@ class Admission:
         is_page = scopes == {Scope.BROWSER}
         return Caller(key.name, frozenset(key.scopes), is_page, user_id, key.dataset_group)
 
+    def sign_in(self, token: str, allowed: frozenset[Scope]) -> str:
+        """A session for pages: what the browser keeps of a key, instead of its secret.
+
+        Unauthenticated for a wrong key, Forbidden for one that is not for this.
+        """
+        key = self._key(token)
+        if allowed.isdisjoint(key.scopes):
+            raise Forbidden(
+                f"{key.name} is for {_listed(key.scopes)}, and this needs {_listed(allowed)}"
+            )
+        return self._sessions.begin(key.name, self._now())
+
+    def of_session(self, session: str | None, allowed: frozenset[Scope]) -> Caller:
+        """Who looks at a page; raises what `sign_in` does, and Unauthenticated without a session.
+
+        A session ends with its key.
+        """
+        if not self.required:
+            return Caller(scopes=frozenset(Scope))
+        key_id = None if session is None else self._sessions.key_of(session, self._now())
+        found = None if key_id is None else self._found.find(key_id)
+        if found is None or found[0].is_expired(self._now()):
+            raise Unauthenticated("sign in with a key first")
+        key = found[0]
+        if allowed.isdisjoint(key.scopes):
+            raise Forbidden(
+                f"{key.name} is for {_listed(key.scopes)}, and this needs {_listed(allowed)}"
+            )
+        self.count_use(key)
+        return Caller(key.name, frozenset(key.scopes), dataset_group=key.dataset_group)
+
     def known_origins(self) -> frozenset[str]:
         """Every origin whose pages have a key."""
         return self._origins.find(None)
@@ -135,6 +168,10 @@ class Admission:
         if found[0].is_expired(self._now()):
             raise Unauthenticated(f"{key_id} has expired: use the key that took its place")
         return found[0]
+
+    def _secret(self, key_id: str) -> str | None:
+        found = self._found.find(key_id)
+        return None if found is None else found[1]
 
     def _signing_secret(self, dataset_group: str | None, key_id: str) -> str | None:
         """The secret of a key that may sign for visitors; None if it may not.

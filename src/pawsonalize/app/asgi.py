@@ -27,6 +27,7 @@ from pawsonalize.http.operations import routes
 from pawsonalize.logs import configure_logs
 from pawsonalize.settings import Settings, load_settings
 from pawsonalize.ui.door import routes as site_routes
+from pawsonalize.ui.tenant_pages import routes as console_routes
 
 _SWITCH_SECONDS = 0.0005
 
@@ -65,6 +66,7 @@ def build_app(settings: Settings, loaded: Callable[[], object] | None = None) ->
             app.state.admission = engine.admission
             app.state.tenants = engine.tenants
             app.state.aws = engine.aws_services(settings, adapters)
+            app.state.console = engine.console(settings, adapters)
             app.state.storefront = engine.storefront(settings, adapters)
             catch_up(engine)
             if loaded is not None:
@@ -81,6 +83,7 @@ def build_app(settings: Settings, loaded: Callable[[], object] | None = None) ->
             *aws_routes(),
             Route("/openapi.json", get_openapi),
             Route("/docs", get_docs),
+            *console_routes(),
             *(site_routes() if settings.demo_site else ()),
         ],
         middleware=[Middleware(RequestMetrics), Middleware(Guard), Middleware(InTime)],

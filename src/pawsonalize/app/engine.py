@@ -71,6 +71,7 @@ from pawsonalize.http.metrics import count_dead_letters, count_lost_refusals
 from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings
 from pawsonalize.storage.stream_shards import shards_of_all
+from pawsonalize.ui.console import Console
 from pawsonalize.ui.door import Storefront
 from pawsonalize.ui.learning import Learning
 
@@ -276,6 +277,11 @@ class Engine:
             trackers=CachedLookup(adapters.datasets.tracker, clock.now),
             groups=CachedLookup(partial(group_of, adapters.registry), clock.now),
         )
+
+    def console(self, settings: Settings, adapters: Adapters) -> Console:
+        """What the pages for who runs the service need."""
+        reports = tenant_reports(settings, adapters)
+        return Console(self.admission, self.tenants, reports, clock.now)
 
     def storefront(self, settings: Settings, adapters: Adapters) -> Storefront:
         """What the adoption site's pages need."""

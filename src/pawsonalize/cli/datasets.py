@@ -127,11 +127,10 @@ def usage(
     if json:
         print(msgspec.json.encode({"report": report, "days": used}).decode())
         return
-    print(f"stored events        {report.stored_events:,}")
     print(f"bytes of models      {report.model_bytes:,}")
     for limit in report.limits:
-        used_up = "" if limit.used is None else f"{limit.used:,} of "
-        print(f"{limit.name:<20} {used_up}{limit.most:,}")
+        part = "" if limit.used is None else f"{limit.used:,} of "
+        print(f"{limit.name:<20} {part}{'any' if limit.most is None else f'{limit.most:,}'}")
     print_rows(used, used[0].__struct_fields__ if used else ())
 
 

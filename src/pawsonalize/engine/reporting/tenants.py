@@ -56,16 +56,19 @@ class UsageDay(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class LimitUse(msgspec.Struct, frozen=True, rename="camel"):
-    """A limit, by its name, and what is used of it; `used` is null where it is not counted."""
+    """A limit, by its name, and what is used of it.
+
+    `most` is null where there is no limit, `used` where that is not counted.
+    """
 
     name: str
-    most: int
+    most: int | None
     used: int | None
 
     @property
     def share(self) -> float:
         """The used part, 0 to 1."""
-        if self.used is None:
+        if self.used is None or self.most is None:
             return 0.0
         return min(self.used / self.most, 1.0) if self.most else 1.0
 
@@ -266,8 +269,7 @@ def _uses(group: DatasetGroup, today: DayCounts, size: GroupSize) -> Iterable[Li
         ("stored events", limits.stored_events, size.events),
         ("trainings today", limits.trainings_per_day, today.trainings),
     ):
-        if most is not None:
-            yield LimitUse(name, most, used)
+        yield LimitUse(name, most, used)
 
 
 def _key(key: AccessKey) -> TenantKey:
