@@ -82,14 +82,18 @@ class Tenants:
         """The limits of the dataset group, at most a second old."""
         return self._limits.find(group)
 
-    async def enter(self, group: str, limits: GroupLimits, lane: Lane) -> Stay:
+    async def enter(
+        self, group: str, limits: GroupLimits, lane: Lane, *, is_its_own: bool = False
+    ) -> Stay:
         """Begin a request as soon as it is its turn; end it with `leave`.
 
-        TooManyRequests above the limit of the dataset group, NotReady if too many of it wait.
+        TooManyRequests above the limit of the dataset group, NotReady if too many of it wait. What
+        the operator does in it is not limited, other than what visitors or its own keys do.
         """
         slots = self._slots[lane]
         try:
-            self._check(group, limits.requests_per_minute)
+            if lane is Lane.ANSWERS or is_its_own:
+                self._check(group, limits.requests_per_minute)
             await slots.take(group, limits.weight)
         except (TooManyRequests, NotReady):
             self.usage.count(group, 0.0, refused=True)

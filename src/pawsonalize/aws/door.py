@@ -84,7 +84,8 @@ async def _answered(services: AwsServices, operation: AwsOperation, request: Req
     confined_to = None if key is None else key.dataset_group
     group = await services.read(group_of_call, services, operation.name, members, confined_to)
     tenants: Tenants = request.app.state.tenants
-    async with _entered(services, tenants, operation, group):
+    is_its_own = confined_to is not None
+    async with _entered(services, tenants, operation, group, is_its_own=is_its_own):
         if not _is_change(operation):
             return serialise(operation.answered, await _handled(services, operation, members))
         who = ANYBODY_CALLED if key is None else key.name
@@ -93,7 +94,12 @@ async def _answered(services: AwsServices, operation: AwsOperation, request: Req
 
 @asynccontextmanager
 async def _entered(
-    services: AwsServices, tenants: Tenants, operation: AwsOperation, group: str | None
+    services: AwsServices,
+    tenants: Tenants,
+    operation: AwsOperation,
+    group: str | None,
+    *,
+    is_its_own: bool,
 ) -> AsyncIterator[None]:
     """A request about the dataset group, while the block runs."""
     if group is None:
@@ -101,7 +107,7 @@ async def _entered(
         return
     lane = Lane.WORK if operation.service == "personalize" else Lane.ANSWERS
     limits = await services.read(tenants.limits_of, group)
-    stay = await tenants.enter(group, limits, lane)
+    stay = await tenants.enter(group, limits, lane, is_its_own=is_its_own)
     if operation.service == "personalize-events":  # what is left is to wait for the disk
         stay.leave()
     try:

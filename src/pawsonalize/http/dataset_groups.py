@@ -128,7 +128,8 @@ async def patch_dataset_group(request: Request) -> Response:
 async def delete_dataset_group(request: Request) -> Response:
     """Delete a dataset group with what is left of its data; its resources go first."""
     services: Services = request.app.state.services
-    found = await read_one(request, DatasetGroup)
+    name: str = request.path_params["name"]
+    found = await services.read(services.registry.get, DatasetGroup, name)
     await run_in_threadpool(services.datasets.delete_group, found.name)
     return json_response(_answer(found))
 

@@ -15,13 +15,16 @@ async def enter(request: Request, group: str) -> None:
     Forbidden for a key of another dataset group, TooManyRequests above a limit, NotReady if too
     much of it waits already.
     """
-    check_reach(caller_of(request).dataset_group, group)
+    confined_to = caller_of(request).dataset_group
+    check_reach(confined_to, group)
     if _stay_of(request) is not None:
         return
     services: Services = request.app.state.services
     tenants: Tenants = request.app.state.tenants
     limits = await services.read(tenants.limits_of, group)
-    request.state.stay = await tenants.enter(group, limits, request.state.lane)
+    request.state.stay = await tenants.enter(
+        group, limits, request.state.lane, is_its_own=confined_to is not None
+    )
 
 
 async def enter_owner(request: Request, kind: type[Resource], name: str) -> None:

@@ -20,7 +20,8 @@ class GroupLimits(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omi
     """
 
     requests_per_minute: Most | None = None
-    """Requests about it, at both doors."""
+    """Requests about it, at both doors: recommendations, re-rankings and calls with events; all
+    others, too, that its own keys make."""
     events_per_minute: Most | None = None
     """Events that come in."""
     events_per_day: Most | None = None
