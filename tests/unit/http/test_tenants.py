@@ -124,7 +124,7 @@ def test_what_is_about_the_whole_service_is_refused_with_the_reason(
     if operation.about is not About.SERVICE or not operation.access:
         return
     (path,) = names_in(operation)
-    body = None if operation.method == "GET" else {}
+    body: dict[str, Any] | None = None if operation.method == "GET" else {}
     answer = client.request(operation.method, path, json=body, headers=ours)
     assert answer.status_code == 403
     assert "this key is for dataset group a alone" in error_of(answer)["message"]

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -11,6 +11,7 @@ from pawsonalize.domain.errors import NotReady, StorageUnavailable
 
 T = TypeVar("T")
 FlagT = TypeVar("FlagT")
+_LATELY = 100  # commits
 _SHARE = 4  # who waits may have so many times as much waiting as there is room left
 
 
@@ -29,8 +30,10 @@ class GroupCommit(Generic[T, FlagT]):
     Memory is bounded:
     beyond `max_waiting` events a call is refused at once, and nothing of it is stored.
 
-    Calls wait by whom they are for. A commit takes one of each in turn, and the more somebody has
-    waiting, the more room must be left: so who floods is refused while others are not.
+    Calls wait by whom they are for. A commit takes one of each in turn. While several send, it
+    takes `max_each` events of one at most, so that nobody waits for a long commit of another. The
+    more somebody has waiting, the more room must be left: so who floods is refused while others are
+    not.
     """
 
     def __init__(
@@ -38,14 +41,19 @@ class GroupCommit(Generic[T, FlagT]):
         commit: Callable[[Sequence[T]], list[FlagT]],
         *,
         max_batch: int = 5_000,
+        max_each: int = 1_000,
         max_waiting: int = 100_000,
     ) -> None:
         self._commit = commit
+        self._max_each = max_each
         self._max_batch = max_batch
         self._max_waiting = max_waiting
         # Those whose turn it is next are first; who has nothing waiting is not in it.
         self._calls: OrderedDict[str, deque[_Call[T, FlagT]]] = OrderedDict()
         self._waiting: dict[str, int] = {}
+        self._commits = 0
+        self._seen: dict[str, int] = {}
+        """The number of the last commit with calls of each that came lately."""
         self._closing = False
         self._wake = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
@@ -86,20 +94,38 @@ class GroupCommit(Generic[T, FlagT]):
         with self._wake:
             while not self._calls and not self._closing:
                 self._wake.wait()
-            size = 0
-            taken: list[_Call[T, FlagT]] = []
-            while self._calls:
-                whose, waiting = next(iter(self._calls.items()))
-                if taken and size + len(waiting[0].events) > self._max_batch:
-                    break
-                taken.append(waiting.popleft())
-                size += len(taken[-1].events)
-                self._waiting[whose] -= len(taken[-1].events)
-                if waiting:
-                    self._calls.move_to_end(whose)
-                else:
-                    del self._calls[whose], self._waiting[whose]
-            return taken
+            return list(self._in_turns())
+
+    def _in_turns(self) -> Iterator[_Call[T, FlagT]]:
+        """The calls of the next commit, which no longer wait."""
+        each = self._most_of_each()
+        size, sizes = 0, dict.fromkeys(self._calls, 0)
+        turns = deque(self._calls)
+        while turns:
+            whose = turns.popleft()
+            waiting = self._calls[whose]
+            events = len(waiting[0].events)
+            if size and size + events > self._max_batch:
+                return
+            if sizes[whose] and sizes[whose] + events > each:
+                continue
+            size += events
+            sizes[whose] += events
+            self._waiting[whose] -= events
+            yield waiting.popleft()
+            if waiting:
+                self._calls.move_to_end(whose)
+                turns.append(whose)
+            else:
+                del self._calls[whose], self._waiting[whose]
+
+    def _most_of_each(self) -> int:
+        self._commits += 1
+        self._seen |= dict.fromkeys(self._calls, self._commits)
+        if len(self._seen) > 1:
+            recent = self._commits - _LATELY
+            self._seen = {whose: at for whose, at in self._seen.items() if at > recent}
+        return self._max_each if len(self._seen) > 1 else self._max_batch
 
     def _commit_together(self, calls: list[_Call[T, FlagT]]) -> None:
         try:
