@@ -16,6 +16,7 @@ from pawsonalize.engine.resources.jobs import (
 from pawsonalize.engine.training.old_versions import VersionRetention
 from pawsonalize.engine.upkeep.archived_letters import LetterRetention
 from pawsonalize.engine.upkeep.compaction import Compaction
+from pawsonalize.engine.upkeep.group_retention import GroupEventRetention
 from pawsonalize.engine.upkeep.leftovers import FileRetention, JobRetention
 from pawsonalize.engine.upkeep.retention import AnswerRetention, ArchiveRetention, EventRetention
 from pawsonalize.settings import Settings
@@ -53,6 +54,10 @@ def _deletions(
     yield "delete old answers", answers.forget_old
     events = EventRetention(log, start, ledger, objects, settings.event_days, stopped)
     yield "let old events leave the table", events.forget_old
+    groups = GroupEventRetention(
+        log, start, ledger, objects, adapters.registry, settings.event_days, stopped
+    )
+    yield "let events leave the table early", groups.forget_old
     archived = ArchiveRetention(log, start, ledger, settings.archive_days)
     yield "delete old archive objects", archived.forget_old
     letters = LetterRetention(

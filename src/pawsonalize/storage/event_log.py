@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
 
-from sqlalchemy import Connection, bindparam, delete, func, select
+from sqlalchemy import Connection, delete, func, select
 
 from pawsonalize.domain.event_types import AS_SENT, STANDARD, EventTypes
 from pawsonalize.domain.events import ACTIONS, DEFAULT_DATASET_GROUP, Event, LoggedEvent, Visitor
@@ -20,12 +20,13 @@ from pawsonalize.storage.log_start import (
     forget_through,
     forgotten_through,
     go_on_after,
+    left_early,
 )
 from pawsonalize.storage.raw_events import add_raws, take_out_raws
 from pawsonalize.storage.statements import insert_new
 from pawsonalize.storage.tables import events, sessions
+from pawsonalize.storage.training_rows import TRAINING_ROWS
 
-_TRAINING_BATCH = 50_000
 _ERASED_BATCH = 10_000  # between two of them, others may write
 
 
@@ -127,6 +128,11 @@ class EventLog:
         """The offset up to which events have left the table; 0 if none have."""
         with self._database.reading() as connection:
             return forgotten_through(connection)
+
+    def left_early(self) -> dict[str, int]:
+        """Up to which offsets events of dataset groups have left the table before the others'."""
+        with self._database.reading() as connection:
+            return left_early(connection)
 
     def rows_through(self, through: int) -> int:
         """How many events the dataset group has with `offset <= through`. Reads them all."""
@@ -242,7 +248,7 @@ class EventLog:
                     "through": through,
                     "until": until,
                 }
-                rows = connection.execute(_TRAINING_ROWS, parameters).all()
+                rows = connection.execute(TRAINING_ROWS, parameters).all()
             if not rows:
                 return
             after = rows[-1][0]
@@ -316,38 +322,6 @@ class EventLog:
                 take_out_raws(connection, span)
                 erased += connection.execute(delete(events).where(span)).rowcount
             after = last
-
-
-_VISITOR_KEY = func.coalesce(
-    "u:" + events.c.user_id, "u:" + sessions.c.user_id, "s:" + events.c.session_id
-)
-_TRAINING_ROWS = (
-    select(
-        events.c.offset,
-        _VISITOR_KEY,
-        events.c.item_id,
-        events.c.event_type,
-        events.c.sent_at,
-        events.c.event_value,
-        events.c.properties,
-    )
-    .select_from(
-        events.outerjoin(
-            sessions,
-            (sessions.c.session_id == events.c.session_id)
-            & (sessions.c.dataset_group == events.c.dataset_group)
-            & events.c.user_id.is_(None),
-        )
-    )
-    .where(
-        events.c.offset > bindparam("after"),
-        events.c.offset <= bindparam("through"),
-        events.c.sent_at <= bindparam("until"),
-        events.c.dataset_group == bindparam("group"),
-    )
-    .order_by(events.c.offset)
-    .limit(_TRAINING_BATCH)
-)
 
 
 _HEAD = select(func.max(events.c.offset), FORGOTTEN.scalar_subquery())
