@@ -33,7 +33,7 @@ class Lane(Enum):
 
 
 @dataclass(slots=True)
-class Stay:
+class TenantRequest:
     """A request about a dataset group, while it is answered."""
 
     group: str
@@ -84,7 +84,7 @@ class Tenants:
 
     async def enter(
         self, group: str, limits: GroupLimits, lane: Lane, *, is_its_own: bool = False
-    ) -> Stay:
+    ) -> TenantRequest:
         """Begin a request as soon as it is its turn; end it with `leave`.
 
         TooManyRequests above the limit of the dataset group, NotReady if too many of it wait. What
@@ -98,7 +98,7 @@ class Tenants:
         except (TooManyRequests, NotReady):
             self.usage.count(group, 0.0, refused=True)
             raise
-        return Stay(group, self, slots)
+        return TenantRequest(group, self, slots)
 
     def _check(self, group: str, most: int | None) -> None:
         if most is None:

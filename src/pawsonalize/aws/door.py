@@ -107,13 +107,13 @@ async def _entered(
         return
     lane = Lane.WORK if operation.service == "personalize" else Lane.ANSWERS
     limits = await services.read(tenants.limits_of, group)
-    stay = await tenants.enter(group, limits, lane, is_its_own=is_its_own)
+    entered = await tenants.enter(group, limits, lane, is_its_own=is_its_own)
     if operation.service == "personalize-events":  # what is left is to wait for the disk
-        stay.leave()
+        entered.leave()
     try:
         yield
     finally:
-        stay.leave()
+        entered.leave()
 
 
 async def _noted(

@@ -2,7 +2,7 @@
 
 from starlette.requests import Request
 
-from pawsonalize.access.tenants import Stay, Tenants, check_reach
+from pawsonalize.access.tenants import TenantRequest, Tenants, check_reach
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.engine.resources.resource import Resource
 from pawsonalize.http.callers import caller_of
@@ -17,12 +17,12 @@ async def enter(request: Request, group: str) -> None:
     """
     confined_to = caller_of(request).dataset_group
     check_reach(confined_to, group)
-    if _stay_of(request) is not None:
+    if _entered_of(request) is not None:
         return
     services: Services = request.app.state.services
     tenants: Tenants = request.app.state.tenants
     limits = await services.read(tenants.limits_of, group)
-    request.state.stay = await tenants.enter(
+    request.state.entered = await tenants.enter(
         group, limits, request.state.lane, is_its_own=confined_to is not None
     )
 
@@ -43,8 +43,8 @@ async def enter_owner(request: Request, kind: type[Resource], name: str) -> None
 
 def leave(request: Request) -> None:
     """Let the next request in: this one's answer is made, or what it waits for needs no slot."""
-    if (stay := _stay_of(request)) is not None:
-        stay.leave()
+    if (entered := _entered_of(request)) is not None:
+        entered.leave()
 
 
 def own_group(request: Request) -> str | None:
@@ -52,5 +52,5 @@ def own_group(request: Request) -> str | None:
     return caller_of(request).dataset_group
 
 
-def _stay_of(request: Request) -> Stay | None:
-    return getattr(request.state, "stay", None)
+def _entered_of(request: Request) -> TenantRequest | None:
+    return getattr(request.state, "entered", None)

@@ -68,20 +68,20 @@ def guarded(answer: Shown) -> Endpoint:
 
     async def endpoint(request: Request) -> Response:
         console = Console.of(request)
-        stay = None
+        entered = None
         try:
             caller = await run_in_threadpool(_caller, request)
             if (group := caller.dataset_group) is not None:
                 limits = await run_in_threadpool(console.tenants.limits_of, group)
-                stay = await console.tenants.enter(group, limits, Lane.WORK, is_its_own=True)
+                entered = await console.tenants.enter(group, limits, Lane.WORK, is_its_own=True)
             return await run_in_threadpool(answer, request, caller)
         except Unauthenticated:
             return RedirectResponse(f"{SIGN_IN}?next={quote(request.url.path, safe='')}", 303)
         except PawsonalizeError as error:
             return _error_page(error)
         finally:
-            if stay is not None:
-                stay.leave()
+            if entered is not None:
+                entered.leave()
 
     return endpoint
 

@@ -21,7 +21,7 @@ _NEAR = 0.9  # of a limit: then it is worth a word
 _EPOCH = "1970-01-01"
 
 
-class Health(StrEnum):
+class TenantHealth(StrEnum):
     """How a tenant is."""
 
     GOOD = "good"
@@ -101,7 +101,7 @@ class TenantSummary(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
     name: str
     created_at: str
-    health: Health
+    health: TenantHealth
     notes: tuple[str, ...]
     """What there is to say of its health."""
     today: UsageDay
@@ -246,7 +246,7 @@ def _summary(
     names = {one.name for one in campaigns}
     wrong += [one for one in problems if one.rpartition("campaign ")[2] in names]
     serves = any(one.solution_version is not None for one in campaigns)
-    health = Health.ATTENTION if wrong else Health.GOOD if serves else Health.IDLE
+    health = TenantHealth.ATTENTION if wrong else TenantHealth.GOOD if serves else TenantHealth.IDLE
     return TenantSummary(
         name=group.name,
         created_at=iso(group.created_at),
