@@ -240,8 +240,7 @@ def _summary(
     limits = tuple(_uses(group, today, size))
     wrong = [f"{one.name} is nearly used up" for one in limits if one.is_near and one.share < 1]
     wrong += [f"{one.name} is used up" for one in limits if one.share >= 1]
-    wrong += [f"{today.refused:,} requests were refused today"] if today.refused else []
-    wrong += [f"{today.events_refused:,} events were refused today"] if today.events_refused else []
+    wrong += _refused(today.refused, "request") + _refused(today.events_refused, "event")
     wrong += ["the last retraining failed"] if run is not None and run.outcome == "failed" else []
     names = {one.name for one in campaigns}
     wrong += [one for one in problems if one.rpartition("campaign ")[2] in names]
@@ -258,6 +257,14 @@ def _summary(
         limits=limits,
         last_retraining=run,
     )
+
+
+def _refused(count: int, noun: str) -> list[str]:
+    if not count:
+        return []
+    return [
+        f"1 {noun} was refused today" if count == 1 else f"{count:,} {noun}s were refused today"
+    ]
 
 
 def _uses(group: DatasetGroup, today: DayCounts, size: GroupSize) -> Iterable[LimitUse]:
