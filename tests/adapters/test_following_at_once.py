@@ -7,6 +7,7 @@ from threading import Barrier, Thread
 import msgspec
 import pytest
 
+from pawsonalize.artefacts.folder import FolderArtefacts
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.campaigns import Campaign
@@ -18,7 +19,6 @@ from pawsonalize.engine.training.campaigns import Following
 from pawsonalize.engine.training.queue import AutomaticTraining
 from pawsonalize.engine.training.training_limit import TrainingLimit
 from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.event_log import EventLog
@@ -38,7 +38,7 @@ def registry(database: Database) -> Registry:
 
 @pytest.fixture
 def versions(database: Database, registry: Registry, tmp_path: Path) -> SolutionVersions:
-    artefacts = ArtefactStore(tmp_path / "models")
+    artefacts = FolderArtefacts(tmp_path / "models")
     limit = TrainingLimit(registry, GroupDays(database))
     return SolutionVersions(registry, EventLog(database), artefacts, ErasedLookup(database), limit)
 

@@ -37,11 +37,11 @@ def adapters(tmp_path: Path) -> Iterator[Adapters]:
         yield adapters
 
 
-def steps(adapters: Adapters, folder: Path, *command: str) -> Training:
+def steps(adapters: Adapters, *command: str) -> Training:
     """The steps, whose trainings are this command; it gets the version's name and ignores it."""
     shell = ("sh", "-c", " ".join(command))
     processes = TrainingProcesses(
-        adapters.registry, adapters.artefacts, folder, shell, dict(os.environ)
+        adapters.registry, adapters.artefacts, adapters.leases, shell, dict(os.environ)
     )
     return Training(adapters.versions, processes, 1.0)
 
@@ -65,10 +65,8 @@ def awaited(training: Training, record: RunRecord) -> RunRecord:
     return done
 
 
-def test_a_training_that_dies_each_time_fails_after_so_many(
-    adapters: Adapters, tmp_path: Path
-) -> None:
-    training = steps(adapters, tmp_path, *DIES)
+def test_a_training_that_dies_each_time_fails_after_so_many(adapters: Adapters) -> None:
+    training = steps(adapters, *DIES)
     record = awaited(training, training.create(run(), T0))
     assert (record.outcome, record.step) == (RunOutcome.FAILED, Step.NOTIFY)
     (half,) = record.halves
@@ -76,8 +74,8 @@ def test_a_training_that_dies_each_time_fails_after_so_many(
     assert "recommender-new could not be trained" in record.reason
 
 
-def test_creating_again_finds_what_was_created(adapters: Adapters, tmp_path: Path) -> None:
-    training = steps(adapters, tmp_path, *LASTS)
+def test_creating_again_finds_what_was_created(adapters: Adapters) -> None:
+    training = steps(adapters, *LASTS)
     first = training.create(run(), T0)
     assert training.create(run(), T0 + 5) == first
     assert len(list(adapters.registry.all(SolutionVersion))) == 1
@@ -85,10 +83,8 @@ def test_creating_again_finds_what_was_created(adapters: Adapters, tmp_path: Pat
     training.stop(first, T0)
 
 
-def test_stopping_ends_the_training_and_may_be_done_twice(
-    adapters: Adapters, tmp_path: Path
-) -> None:
-    training = steps(adapters, tmp_path, *LASTS)
+def test_stopping_ends_the_training_and_may_be_done_twice(adapters: Adapters) -> None:
+    training = steps(adapters, *LASTS)
     created = training.create(run(), T0)
     for _ in range(2):
         stopped = training.stop(created, T0)
@@ -97,25 +93,21 @@ def test_stopping_ends_the_training_and_may_be_done_twice(
     assert not training.processes.alive("recommender-new")
 
 
-def test_there_is_nothing_to_stop_before_anything_was_created(
-    adapters: Adapters, tmp_path: Path
-) -> None:
-    assert steps(adapters, tmp_path, *LASTS).stop(run(), T0).step is Step.NOTIFY
+def test_there_is_nothing_to_stop_before_anything_was_created(adapters: Adapters) -> None:
+    assert steps(adapters, *LASTS).stop(run(), T0).step is Step.NOTIFY
 
 
-def test_a_training_that_somebody_else_stopped_fails_its_half(
-    adapters: Adapters, tmp_path: Path
-) -> None:
-    training = steps(adapters, tmp_path, *LASTS)
+def test_a_training_that_somebody_else_stopped_fails_its_half(adapters: Adapters) -> None:
+    training = steps(adapters, *LASTS)
     created = training.create(run(), T0)
     training.processes.stop("recommender-new", T0)
     assert "somebody stopped" in awaited(training, created).reason
 
 
 def test_trainings_wait_for_room_and_one_that_cannot_begin_costs_no_other(
-    adapters: Adapters, tmp_path: Path
+    adapters: Adapters,
 ) -> None:
-    training = replace(steps(adapters, tmp_path, *LASTS), at_once=1)
+    training = replace(steps(adapters, *LASTS), at_once=1)
     wrong = Half(campaign="gone", solution="gone", solution_version="gone-new")
     waiting = Half(campaign="reranker", solution="reranker", solution_version="reranker-new")
     halves = (wrong, *run().halves, waiting)
@@ -131,8 +123,8 @@ def test_trainings_wait_for_room_and_one_that_cannot_begin_costs_no_other(
     training.stop(later.record, T0)
 
 
-def test_campaigns_of_one_solution_share_a_training(adapters: Adapters, tmp_path: Path) -> None:
-    training = replace(steps(adapters, tmp_path, *LASTS), at_once=1)
+def test_campaigns_of_one_solution_share_a_training(adapters: Adapters) -> None:
+    training = replace(steps(adapters, *LASTS), at_once=1)
     (half,) = run().halves
     other = structs.replace(half, campaign="other", solution=RECOMMENDER)
     created = training.create(structs.replace(run(), halves=(half, other)), T0)

@@ -10,16 +10,23 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import COMMAND, Adapters, open_notifiers
 from pawsonalize.app.serving import live_model, live_models
 from pawsonalize.app.tenants import fair_order
-from pawsonalize.engine.resources.defaults import RERANKER
+from pawsonalize.domain.roles import SERVE
+from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.problems import Outbox
-from pawsonalize.engine.serving.served import Serving, load_model
+from pawsonalize.engine.serving.served import load_model
 from pawsonalize.engine.training.evaluating.evidence import Gate
 from pawsonalize.engine.training.retraining.checking import Checking
 from pawsonalize.engine.training.retraining.group_timers import GroupTimers
 from pawsonalize.engine.training.retraining.lease import WorkerProcesses
 from pawsonalize.engine.training.retraining.news import News
 from pawsonalize.engine.training.retraining.promotion import Judging, PromotionSteps
-from pawsonalize.engine.training.retraining.runs import FirstRun, Runs, Timer
+from pawsonalize.engine.training.retraining.runs import (
+    FirstRun,
+    LiveState,
+    Runs,
+    ServedCampaign,
+    Timer,
+)
 from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.engine.training.retraining.steps import steps
 from pawsonalize.engine.training.retraining.training import Training
@@ -54,7 +61,12 @@ def group_timers(settings: Settings, adapters: Adapters, runs: Runs) -> GroupTim
     )
 
 
-def first_run(settings: Settings, runs: Runs, log: EventLog, live: Serving) -> FirstRun | None:
+def readiness(settings: Settings, adapters: Adapters, live: LiveState) -> LiveState:
+    """Whether a model recommends: who does not serve has none in memory, and reads the tables."""
+    return live if settings.has_role(SERVE) else ServedCampaign(adapters.campaigns, RECOMMENDER)
+
+
+def first_run(settings: Settings, runs: Runs, log: EventLog, live: LiveState) -> FirstRun | None:
     """Begins the first retraining; None if that is left to other servers or to you."""
     if not settings.retrain_here or not settings.retrain_schedule.strip():
         return None
@@ -71,7 +83,7 @@ def worker_processes(
     """Starts a process for the run that has no worker."""
     return WorkerProcesses(
         adapters.retraining_runs,
-        settings.run_workers_dir,
+        adapters.leases,
         (*COMMAND, "work"),
         {**os.environ, **as_environment(settings)},
         output,
@@ -105,6 +117,7 @@ def worker(settings: Settings, adapters: Adapters, name: str) -> RunWorker:
     return RunWorker(
         name,
         adapters.retraining_runs,
+        adapters.leases,
         steps(checking, training, judging, promotion, news),
         settings.retrain_limit_hours * 3600,
         now=clock.now,

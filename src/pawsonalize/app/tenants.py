@@ -55,7 +55,7 @@ def group_sizing(adapters: Adapters) -> GroupSizing:
         GroupSizes(adapters.database),
         adapters.registry,
         adapters.log.head,
-        adapters.artefacts.size,
+        adapters.artefacts.sizes,
     )
 
 

@@ -5,6 +5,7 @@ from functools import partial
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.datasets import DatasetImportJob
 from pawsonalize.engine.resources.jobs import (
@@ -17,7 +18,7 @@ from pawsonalize.engine.training.old_versions import VersionRetention
 from pawsonalize.engine.upkeep.archived_letters import LetterRetention
 from pawsonalize.engine.upkeep.compaction import Compaction
 from pawsonalize.engine.upkeep.group_retention import GroupEventRetention
-from pawsonalize.engine.upkeep.leftovers import FileRetention, JobRetention
+from pawsonalize.engine.upkeep.leftovers import FileRetention, JobRetention, ObjectRetention
 from pawsonalize.engine.upkeep.retention import AnswerRetention, ArchiveRetention, EventRetention
 from pawsonalize.settings import Settings
 from pawsonalize.storage.dead_letters import LetterQuery
@@ -86,7 +87,15 @@ def _deletions(
         lambda now: GroupDays(adapters.database).forget(now // DAY - settings.usage_days),
     )
     for kind, days in (("exports", settings.export_days), ("imports", settings.import_days)):
-        yield f"delete old {kind}", FileRetention(settings.data_dir / kind, days).delete_old
+        yield f"delete old {kind}", _file_retention(settings, kind, days).delete_old
+    yield "delete what is left of models", lambda _now: adapters.artefacts.sweep()
+
+
+def _file_retention(settings: Settings, kind: str, days: int) -> FileRetention | ObjectRetention:
+    if url := settings.bucket_url(kind):
+        return ObjectRetention(open_objects(url, hurried=True), kind, days)
+    (folder,) = settings.job_folders(kind, settings.data_dir)
+    return FileRetention(folder, days)
 
 
 def _at_this_moment(work: Callable[[int], object]) -> object:

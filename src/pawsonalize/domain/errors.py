@@ -13,6 +13,7 @@
     │   └── LimitExceeded     there are as many of the kind as there may be
     ├── TrainingFailed        a training ended without a model
     ├── NotReady              nothing can answer yet: no model is live, or shutting down
+    ├── LeaseLost             another process does what this one began
     ├── StorageUnavailable    the tables or the archive cannot be written or read
     ├── StreamUnavailable     a broker does not answer
     ├── NotDelivered          a notifier did not take a notification
@@ -123,6 +124,12 @@ class NotReady(PawsonalizeError):
     """Nothing can answer yet; ask again later."""
 
     code = "not_ready"
+
+
+class LeaseLost(PawsonalizeError):
+    """Another process, maybe of another machine, does by now what this one began."""
+
+    code = "lease_lost"
 
 
 class StorageUnavailable(PawsonalizeError):

@@ -53,12 +53,14 @@ from pawsonalize.http.examples import (
 from pawsonalize.http.operation import About, Endpoint, Operation, RequestParameter, checked
 from pawsonalize.http.resource_operations import RESOURCE_OPERATIONS
 from pawsonalize.http.resources import PAGE_PARAMETERS
+from pawsonalize.http.servers import SERVER_OPERATIONS, refuse
 from pawsonalize.http.streams import STREAM_OPERATIONS
 from pawsonalize.http.users import VisitorConvertor
 
 register_url_convertor("visitor", VisitorConvertor())
 
 
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _HISTORY_PARAMETERS = (
     RequestParameter("limit", "How many events a page holds, 1 to 500; 50 if left out.", int),
     RequestParameter("cursor", "The `nextCursor` of the page before."),
@@ -256,6 +258,7 @@ OPERATIONS = (
             RequestParameter("cursor", "The `nextCursor` of the page before."),
         ),
     ),
+    *SERVER_OPERATIONS,
     *STREAM_OPERATIONS,
     *RESOURCE_OPERATIONS,
     Operation(
@@ -336,6 +339,15 @@ def routes() -> list[Route]:
         Route(path, _one_of(by_method), methods=[*by_method])
         for path, by_method in endpoints.items()
     ]
+
+
+_MONITORING = ("/healthz", "/readyz", "/metrics")
+
+
+def monitoring_routes() -> list[Route]:
+    """What a server answers that has not the role to answer anything else."""
+    own = [route for route in routes() if route.path in _MONITORING]
+    return [*own, Route("/{path:path}", refuse, methods=_METHODS)]
 
 
 def _one_of(by_method: dict[str, Endpoint]) -> Endpoint:

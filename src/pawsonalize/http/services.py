@@ -20,6 +20,7 @@ from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.job_table import JobTable
 from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.servers import Servers
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.campaigns import Runtimes
 from pawsonalize.engine.serving.directory import Directory
@@ -55,13 +56,14 @@ class Services:
     """Answers requests that name no dataset group and no campaign."""
     individuals: Individuals
     """Answers their queries for animals."""
-    exposures: AnimalExposures
     directory: Directory
     runtimes: Runtimes
     runs: Runs
     outcomes: OutcomeSources
     reports: HeavyReads
     """Makes reports of them."""
+    exposed: tuple[Inventory, AnimalExposures]
+    """Animals and how often they were shown, for reports; they may be a moment behind."""
     registry: Registry
     datasets: Datasets
     solutions: Solutions
@@ -75,6 +77,9 @@ class Services:
     erasing: Erasing
     problems: Problems
     tenants: TenantReports
+    servers: Servers
+    roles: tuple[str, ...]
+    """What this server does."""
     audit: AuditLog
     shards: Callable[[], list[Shard]]
     """The shards of all streams."""

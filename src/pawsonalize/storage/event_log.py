@@ -77,6 +77,10 @@ class EventLog:
         """The same log, for another dataset group."""
         return EventLog(self._database, dataset_group, self._event_types, keeps_raw=self._keeps_raw)
 
+    def reading(self, database: Database) -> "EventLog":
+        """The same log, read from there."""
+        return EventLog(database, self._dataset_group, self._event_types, keeps_raw=self._keeps_raw)
+
     def append(self, batch: Sequence[Event]) -> list[bool]:
         """Store events durably, in order and in one transaction: all of them or none.
 

@@ -370,7 +370,6 @@ retraining_runs = Table(
     Column("ended_at", BigInteger),
     Column("cancel_asked", Boolean, nullable=False),
     Column("worker", Text),
-    Column("leased_until", BigInteger, nullable=False),
     Column("worked_ms", BigInteger, nullable=False),
 )
 # One run at a time, whoever starts one.

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from pawsonalize.artefacts.base import ArtefactStore
+from pawsonalize.artefacts.folder import FolderArtefacts
 from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.defaults import RECOMMENDER, ensure_defaults
 from pawsonalize.engine.resources.registry import Registry
@@ -14,7 +16,6 @@ from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.training_limit import TrainingLimit
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.storage.animals import Animals
-from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.availability import Availability
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.database import Database
@@ -61,7 +62,7 @@ def shown(database: Database) -> Impressions:
 
 @pytest.fixture
 def artefacts(tmp_path: Path) -> ArtefactStore:
-    return ArtefactStore(tmp_path / "models")
+    return FolderArtefacts(tmp_path / "models")
 
 
 @pytest.fixture

@@ -56,6 +56,7 @@ MAY = {
     "GET /v1/outcomes": {Scope.OPERATOR},
     "GET /v1/audit": {Scope.OPERATOR},
     "GET /v1/streams": {Scope.MONITOR, Scope.OPERATOR},
+    "GET /v1/servers": {Scope.MONITOR, Scope.OPERATOR},
     "GET /healthz": EVERY,
     "GET /readyz": EVERY,
     "GET /metrics": {Scope.MONITOR, Scope.OPERATOR},

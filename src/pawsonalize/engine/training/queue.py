@@ -25,7 +25,8 @@ class TrainingQueue:
 
     Dataset groups take turns; of one, the oldest is first. Trainings of a retraining run are not
     counted, since there may be many, and others would wait for all of them. A caller that stores a
-    training may start it itself: then it does not wait.
+    training may start it itself: then it does not wait. With `at_once` 0 they are left to other
+    servers.
     """
 
     registry: Registry

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from pawsonalize import __version__
+from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import AlreadyExists, Conflict, InvalidInput, PawsonalizeError
 from pawsonalize.engine.resources.names import new_resource_name
 from pawsonalize.engine.resources.registry import Registry
@@ -22,7 +23,6 @@ from pawsonalize.engine.serving.served import RefreshedArtefacts
 from pawsonalize.engine.training.settings import trained_settings, with_meanings
 from pawsonalize.engine.training.training_limit import TrainingLimit
 from pawsonalize.engine.training.tuning import planned_trials
-from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.event_log import EventLog
 

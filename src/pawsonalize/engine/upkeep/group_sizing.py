@@ -1,7 +1,7 @@
 """Counts what each dataset group has stored."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from pawsonalize.domain.times import DAY
@@ -17,14 +17,14 @@ _MODELS_SECONDS = 600.0
 class GroupSizing:
     """Counts new events at each look, and all of them once a day, since some were deleted.
 
-    Several processes may look at the same moment: what one counted is written. `model_size` is the
-    size of an artefact in bytes.
+    Several processes may look at the same moment: what one counted is written. `artefacts` are the
+    sizes of all artefacts in bytes, by location.
     """
 
     sizes: GroupSizes
     registry: Registry
     head: Callable[[], int]
-    model_size: Callable[[str], int]
+    artefacts: Callable[[], Mapping[str, int]]
     _models: dict[str, int] = field(default_factory=dict)
     _models_until: float = 0.0
 
@@ -52,9 +52,10 @@ class GroupSizing:
         if time.monotonic() < self._models_until:
             return self._models
         found: dict[str, int] = {}
+        sizes = self.artefacts()
         for version in self.registry.all(SolutionVersion):
             group = self.registry.group_of(version)
             if version.artefact is not None and group is not None:
-                found[group] = found.get(group, 0) + self.model_size(version.artefact)
+                found[group] = found.get(group, 0) + sizes.get(version.artefact, 0)
         self._models, self._models_until = found, time.monotonic() + _MODELS_SECONDS
         return found

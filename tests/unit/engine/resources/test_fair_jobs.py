@@ -16,10 +16,12 @@ from pawsonalize.engine.resources.datasets import (
 )
 from pawsonalize.engine.resources.fair_order import FairOrder
 from pawsonalize.engine.resources.job_table import JobKind, JobTable
+from pawsonalize.engine.resources.leases import Leases
 from pawsonalize.engine.resources.registry import IMPORT_JOBS_IN_WORK, Registry
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.group_changes import create_group
 from pawsonalize.storage.database import Database
+from pawsonalize.storage.leases import LeaseTable
 from pawsonalize.storage.resources import Resources
 from pawsonalize.storage.turns import Turns
 from tests.event_data import T0
@@ -63,8 +65,8 @@ def test_no_dataset_group_waits_for_two_jobs_of_another(
 
     kind = JobKind(DatasetImportJob, lambda _: None, perform)
     servers = [
-        JobTable(registry, (kind,), tmp_path, lambda: T0, partial(FairOrder, Turns(database)))
-        for _ in range(2)
+        JobTable(registry, (kind,), leases, lambda: T0, partial(FairOrder, Turns(database)))
+        for leases in (Leases(LeaseTable(database), tmp_path / "leases") for _ in range(2))
     ]
     for number in range(5):
         registry.create(job("greedy", number), T0 + number)

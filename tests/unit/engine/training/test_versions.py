@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import (
     Conflict,
     CorruptArtefact,
@@ -28,7 +29,6 @@ from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.group_changes import change_limits
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
 from tests.erasing import erase_users

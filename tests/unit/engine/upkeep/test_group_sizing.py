@@ -38,7 +38,7 @@ def log(database: Database) -> EventLog:
 
 
 def sizing(database: Database, registry: Registry, log: EventLog) -> GroupSizing:
-    return GroupSizing(GroupSizes(database), registry, log.head, lambda _: 0)
+    return GroupSizing(GroupSizes(database), registry, log.head, dict)
 
 
 def stored(database: Database) -> dict[str, int]:

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, Protocol
 
 from pawsonalize.domain.errors import Conflict, NotFound
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.serving.served import Serving
+from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.training.retrained import EVERYTHING, Part
 from pawsonalize.engine.training.retraining.record import (
     RunOutcome,
@@ -126,6 +126,28 @@ class Timer:
             self._seen = tick
 
 
+class LiveState(Protocol):
+    """Whether a model is live."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServedCampaign:
+    """A campaign as the tables know it, for a process that serves none itself."""
+
+    campaigns: Campaigns
+    name: str
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it serves a version."""
+        found = self.campaigns.find(self.name)
+        return found is not None and found.solution_version is not None
+
+
 _GROWTH = 2
 _BROKEN = {RunOutcome.FAILED, RunOutcome.TIMED_OUT}
 
@@ -138,7 +160,7 @@ class FirstRun:
     begins with the next start of a server too.
     """
 
-    def __init__(self, runs: Runs, log: EventLog, live: Serving, events: int, now: int) -> None:
+    def __init__(self, runs: Runs, log: EventLog, live: LiveState, events: int, now: int) -> None:
         """`events` is how many a training needs; `now` is when this server started."""
         self._runs = runs
         self._log = log
