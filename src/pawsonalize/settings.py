@@ -62,7 +62,7 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     tls_key: str = ""
     """The PEM file of its key, without a passphrase."""
     trainings_at_once: Annotated[int, Meta(ge=1)] = 1
-    """How many trainings asked for under `/aws` run at the same time; others wait."""
+    """How many trainings run at the same time beside those of a retraining; others wait."""
     archive_seconds: Annotated[float, Meta(gt=0)] = 60.0
     """How often new events are moved to the archive."""
     max_body_bytes: Annotated[int, Meta(ge=1024)] = 5 * 1024 * 1024

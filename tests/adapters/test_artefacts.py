@@ -52,6 +52,15 @@ def test_arrays_are_mapped_from_the_file_and_read_only(store: ArtefactStore) -> 
         arrays["scores"][0] = 1
 
 
+def test_the_sizes_of_all_artefacts_are_known(store: ArtefactStore) -> None:
+    assert store.sizes() == {}
+    for name in ("v1", "v2"):
+        store.save(name, CARD, ARRAYS)
+    sizes = store.sizes()
+    assert sizes.keys() == {"v1", "v2"}
+    assert all(size > sum(array.nbytes for array in ARRAYS.values()) for size in sizes.values())
+
+
 def test_a_loaded_model_goes_on_when_its_folder_is_removed(
     folder: FolderArtefacts, root: Path
 ) -> None:

@@ -39,6 +39,8 @@ COMMANDS = [
     "dataset-groups delete ours",
     "dataset-groups ls",
     "dataset-groups show ours",
+    "dataset-groups update ours",
+    "dataset-groups usage ours",
     "datasets create interactions",
     "datasets delete one",
     "datasets ls",

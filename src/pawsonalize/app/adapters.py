@@ -42,6 +42,7 @@ from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.engine.training.shown import learn_choices
 from pawsonalize.engine.training.solutions import Solutions
 from pawsonalize.engine.training.trainer import Trainer
+from pawsonalize.engine.training.training_limit import TrainingLimit
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.engine.upkeep.archived_letters import ArchivedLetters
 from pawsonalize.engine.upkeep.archiver import Archiver
@@ -67,6 +68,7 @@ from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.group_days import GroupDays
 from pawsonalize.storage.impressions import Impressions
 from pawsonalize.storage.leases import LeaseTable
 from pawsonalize.storage.letter_plan import LetterPlan
@@ -121,7 +123,8 @@ class Adapters:
     @property
     def versions(self) -> SolutionVersions:
         """The solution versions."""
-        return SolutionVersions(self.registry, self.log, self.artefacts, self.erased)
+        limit = TrainingLimit(self.registry, GroupDays(self.database))
+        return SolutionVersions(self.registry, self.log, self.artefacts, self.erased, limit)
 
     @property
     def erasures(self) -> ErasureTable:
@@ -262,7 +265,7 @@ def _open(settings: Settings, must_exist: bool, on_lost: Callable[[str], object]
     event_types = EventTypes.with_added(settings.event_types)
     make_folder_private(settings.data_dir, settings.data_access)
     database = _existing_database(settings) if must_exist else _made_database(settings)
-    registry = Registry(Resources(database))
+    registry = Registry(Resources(database), settings.max_dataset_groups)
     ensure_defaults(registry, settings.recipe, clock.now())
     artefacts = open_artefacts(settings, database)
     seconds = LOCAL_LEASE_SECONDS if database.is_local else GONE_SECONDS

@@ -28,6 +28,7 @@ from pawsonalize.http.operations import monitoring_routes, routes
 from pawsonalize.logs import configure_logs
 from pawsonalize.settings import Settings, load_settings
 from pawsonalize.ui.door import routes as site_routes
+from pawsonalize.ui.tenant_pages import routes as console_routes
 
 _SWITCH_SECONDS = 0.0005
 
@@ -69,7 +70,9 @@ def build_app(settings: Settings, loaded: Callable[[], object] | None = None) ->
             stack.enter_context(engine.taking_part())
             app.state.services = engine.services(settings, adapters)
             app.state.admission = engine.admission
+            app.state.tenants = engine.tenants
             app.state.aws = engine.aws_services(settings, adapters)
+            app.state.console = engine.console(settings, adapters)
             app.state.storefront = engine.storefront(settings, adapters)
             catch_up(settings, engine)
             if loaded is not None:
@@ -97,5 +100,6 @@ def _routes(settings: Settings) -> list[Route]:
         *aws_routes(),
         Route("/openapi.json", get_openapi),
         Route("/docs", get_docs),
+        *console_routes(),
         *(site_routes() if settings.demo_site else ()),
     ]

@@ -14,6 +14,7 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, couriers
 from pawsonalize.app.attempts import PATIENCE, Reporting, attempt
 from pawsonalize.app.side_processes import follow_latest, refresh_when_due
+from pawsonalize.app.tenants import group_sizing
 from pawsonalize.app.upkeep import upkeep
 from pawsonalize.domain.roles import CONSUME, SERVE, WORK
 from pawsonalize.engine.reporting.joined_events import report_unjoined
@@ -39,6 +40,7 @@ _SHOWN_SECONDS = 5.0
 _PROBLEM_SECONDS = 5.0
 _LOST_SECONDS = 30.0
 _USES_SECONDS = 30.0
+_SIZES_SECONDS = 30.0
 _UPKEEP_SECONDS = 600.0
 _JOINED_SECONDS = 600.0
 _THREADS = 6
@@ -141,6 +143,7 @@ def _for_answers(engine: "Engine") -> Iterator[Task]:
     counting = _now(engine.individuals.count_choices)
     yield Task("count choices", _CHOICES_SECONDS, counting)
     yield Task("note when keys were used", _USES_SECONDS, engine.admission.store_uses)
+    yield Task("count what dataset groups use", _USES_SECONDS, engine.tenants.usage.store)
 
 
 def _work(settings: Settings, adapters: Adapters, engine: "Engine") -> Iterator[Task]:
@@ -157,6 +160,8 @@ def _work(settings: Settings, adapters: Adapters, engine: "Engine") -> Iterator[
     yield Task("look after recommenders", _LOOK_SECONDS, _now(engine.recommenders.look_after))
     reports = min(settings.attribution_seconds, _REPORT_SECONDS)
     yield Task("report metrics", reports, once(_now(engine.attributions.report_due)))
+    sizing = once(_now(group_sizing(adapters).count))
+    yield Task("count what dataset groups have", _SIZES_SECONDS, sizing, engine.tidying)
     for what, tidy in upkeep(settings, adapters, engine.stopping.is_set):
         yield Task(what, _UPKEEP_SECONDS, once(tidy), engine.tidying)
     unjoined = partial(report_unjoined, adapters.impressions, adapters.log, engine.problems)
@@ -220,7 +225,7 @@ def archive_new(archiver: Archiver) -> None:
 
 def retrain_when_due(engine: "Engine") -> None:
     """Begin what is due, and see that what was begun is worked on."""
-    for begins in (engine.first_run, engine.timer, engine.workers):
+    for begins in (engine.first_run, engine.timer, engine.group_timers, engine.workers):
         if begins is not None:
             begins.look(clock.now())
 

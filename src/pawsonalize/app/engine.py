@@ -11,12 +11,20 @@ from pathlib import Path
 from pawsonalize import clock
 from pawsonalize.access.admission import Admission
 from pawsonalize.access.rates import Rates
+from pawsonalize.access.tenants import Tenants
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.attempts import attempt
 from pawsonalize.app.erasing import deletions_of, erasing
 from pawsonalize.app.fleet import servers_of, taking_part, this_process
 from pawsonalize.app.ingest import ingest_of, refusals_of
 from pawsonalize.app.jobs import background_jobs, metric_attributions, polling
-from pawsonalize.app.retraining import first_run, readiness, timer, worker_processes
+from pawsonalize.app.retraining import (
+    first_run,
+    group_timers,
+    readiness,
+    timer,
+    worker_processes,
+)
 from pawsonalize.app.serving import (
     available_watch,
     individuals,
@@ -27,6 +35,7 @@ from pawsonalize.app.serving import (
 )
 from pawsonalize.app.side_processes import following, judging_process, refresh_process
 from pawsonalize.app.streams import StreamReading, consumer_of
+from pawsonalize.app.tenants import fair_order, group_of, tenant_reports, tenants_of
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.services import AwsServices
 from pawsonalize.aws.signatures import Signatures
@@ -44,6 +53,7 @@ from pawsonalize.engine.resources.job_table import JobTable
 from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.engine.resources.servers import Membership, Servers
 from pawsonalize.engine.resources.side_process import SideProcess
+from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.serving.actions import ActionRecommending
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
 from pawsonalize.engine.serving.animals.distance import Postcodes
@@ -57,6 +67,7 @@ from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.training.campaigns import Following
 from pawsonalize.engine.training.queue import AutomaticTraining, TrainingQueue
 from pawsonalize.engine.training.recommenders import Recommenders
+from pawsonalize.engine.training.retraining.group_timers import GroupTimers
 from pawsonalize.engine.training.retraining.lease import WorkerProcesses
 from pawsonalize.engine.training.retraining.record import Trigger
 from pawsonalize.engine.training.retraining.runs import FirstRun, Runs, Timer
@@ -68,6 +79,7 @@ from pawsonalize.http.heavy_reads import HeavyReads
 from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings
 from pawsonalize.storage.stream_shards import shards_of_all
+from pawsonalize.ui.console import Console
 from pawsonalize.ui.door import Storefront
 from pawsonalize.ui.learning import Learning
 
@@ -96,6 +108,7 @@ class Engine:
     runtimes: Runtimes
     runs: Runs
     timer: Timer | None
+    group_timers: GroupTimers
     first_run: FirstRun | None
     workers: WorkerProcesses
     refreshing: SideProcess | None
@@ -118,6 +131,7 @@ class Engine:
     servers: Servers
     membership: Membership
     admission: Admission
+    tenants: Tenants
     streaming: StreamReading | None
     consuming: ThreadPoolExecutor
 
@@ -146,6 +160,7 @@ class Engine:
             adapters.registry,
             adapters.trainings,
             settings.trainings_at_once if settings.has_role(WORK) else 0,
+            fair_order(adapters, SolutionVersion.kind),
         )
         jobs = background_jobs(settings, adapters, filterings)
         ingest = ingest_of(settings, adapters)
@@ -166,6 +181,7 @@ class Engine:
             runtimes=runtimes_of(settings, adapters, live, impressions, availability, filterings),
             runs=runs,
             timer=timer(settings, runs),
+            group_timers=group_timers(settings, adapters, runs),
             first_run=first_run(
                 settings, runs, adapters.log, readiness(settings, adapters, live[RECOMMENDER])
             ),
@@ -197,6 +213,7 @@ class Engine:
             servers=servers_of(adapters),
             membership=this_process(settings, adapters, settings.own_roles),
             admission=_admission(settings, adapters),
+            tenants=tenants_of(settings, adapters),
             streaming=_streaming(settings, adapters, ingest, intake),
             consuming=ThreadPoolExecutor(1, thread_name_prefix="stream"),
         )
@@ -228,6 +245,7 @@ class Engine:
             filterings=self.filterings,
             erasing=self.erasing,
             problems=self.problems,
+            tenants=tenant_reports(settings, adapters),
             servers=self.servers,
             roles=settings.own_roles,
             audit=adapters.audit,
@@ -273,7 +291,13 @@ class Engine:
             signatures=signatures,
             audit=adapters.audit,
             trackers=CachedLookup(adapters.datasets.tracker, clock.now),
+            groups=CachedLookup(partial(group_of, adapters.registry), clock.now),
         )
+
+    def console(self, settings: Settings, adapters: Adapters) -> Console:
+        """What the pages for who runs the service need."""
+        reports = tenant_reports(settings, adapters)
+        return Console(self.admission, self.tenants, reports, clock.now)
 
     def storefront(self, settings: Settings, adapters: Adapters) -> Storefront:
         """What the adoption site's pages need."""
@@ -338,6 +362,7 @@ class Engine:
         if self.refusals is not None:
             self.refusals.close()
         self.impressions.close()
+        attempt("count what dataset groups use", self.tenants.usage.store)
 
 
 def _metrics_dir() -> Path | None:

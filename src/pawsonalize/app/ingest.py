@@ -2,6 +2,7 @@
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.tenants import event_limits
 from pawsonalize.engine.ingest.dead_letters import DeadLetters
 from pawsonalize.engine.ingest.events import Ingest, RawTooLong, UnknownTypes, named_types
 from pawsonalize.engine.ingest.refusals import Refusals
@@ -28,6 +29,7 @@ def ingest_of(settings: Settings, adapters: Adapters) -> Ingest:
             adapters.log.event_types, lambda: named.find(None), count_unknown_type
         ),
         raw_too_long=RawTooLong(count_raw_too_long) if settings.archive_raw else None,
+        limits=event_limits(settings, adapters),
     )
 
 

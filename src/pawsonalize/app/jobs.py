@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.erasing import deletions_of
+from pawsonalize.app.tenants import fair_order
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.exports import Exports
@@ -110,5 +112,6 @@ def background_jobs(
         ),
         leases=adapters.leases,
         now=clock.now,
+        order=partial(fair_order, adapters),
         stopping=imports.stopping,
     )

@@ -9,12 +9,14 @@ from typing import IO
 from pawsonalize import clock
 from pawsonalize.app.adapters import COMMAND, Adapters, open_notifiers
 from pawsonalize.app.serving import live_model, live_models
+from pawsonalize.app.tenants import fair_order
 from pawsonalize.domain.roles import SERVE
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.problems import Outbox
 from pawsonalize.engine.serving.served import load_model
 from pawsonalize.engine.training.evaluating.evidence import Gate
 from pawsonalize.engine.training.retraining.checking import Checking
+from pawsonalize.engine.training.retraining.group_timers import GroupTimers
 from pawsonalize.engine.training.retraining.lease import WorkerProcesses
 from pawsonalize.engine.training.retraining.news import News
 from pawsonalize.engine.training.retraining.promotion import Judging, PromotionSteps
@@ -31,6 +33,7 @@ from pawsonalize.engine.training.retraining.training import Training
 from pawsonalize.engine.training.retraining.worker import RunWorker
 from pawsonalize.settings import Settings, as_environment
 from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.turns import Turns
 
 _TRAININGS_AT_ONCE = 2  # the recommender's and the reranker's, side by side
 
@@ -45,6 +48,17 @@ def timer(settings: Settings, runs: Runs) -> Timer | None:
     """Begins retrainings when they are due; None if the settings have no schedule."""
     schedule = read_schedule(settings.retrain_schedule, settings.retrain_time_zone)
     return None if schedule is None else Timer(runs, schedule, clock.now())
+
+
+def group_timers(settings: Settings, adapters: Adapters, runs: Runs) -> GroupTimers:
+    """Begins the retrainings of dataset groups that have a schedule of their own."""
+    return GroupTimers(
+        runs,
+        adapters.registry,
+        Turns(adapters.database),
+        fair_order(adapters, "retraining"),
+        lambda text: read_schedule(text, settings.retrain_time_zone),
+    )
 
 
 def readiness(settings: Settings, adapters: Adapters, live: LiveState) -> LiveState:

@@ -17,11 +17,13 @@ from pawsonalize.engine.resources.jobs import (
 from pawsonalize.engine.training.old_versions import VersionRetention
 from pawsonalize.engine.upkeep.archived_letters import LetterRetention
 from pawsonalize.engine.upkeep.compaction import Compaction
+from pawsonalize.engine.upkeep.group_retention import GroupEventRetention
 from pawsonalize.engine.upkeep.leftovers import FileRetention, JobRetention, ObjectRetention
 from pawsonalize.engine.upkeep.retention import AnswerRetention, ArchiveRetention, EventRetention
 from pawsonalize.settings import Settings
 from pawsonalize.storage.dead_letters import LetterQuery
 from pawsonalize.storage.file_size import tidy
+from pawsonalize.storage.group_days import GroupDays
 from pawsonalize.storage.log_start import LogStart
 
 _JOBS = (
@@ -53,6 +55,10 @@ def _deletions(
     yield "delete old answers", answers.forget_old
     events = EventRetention(log, start, ledger, objects, settings.event_days, stopped)
     yield "let old events leave the table", events.forget_old
+    groups = GroupEventRetention(
+        log, start, ledger, objects, adapters.registry, settings.event_days, stopped
+    )
+    yield "let events leave the table early", groups.forget_old
     archived = ArchiveRetention(log, start, ledger, settings.archive_days)
     yield "delete old archive objects", archived.forget_old
     letters = LetterRetention(
@@ -75,6 +81,10 @@ def _deletions(
     yield (
         "delete old audit entries",
         lambda now: adapters.audit.forget(now - settings.audit_days * DAY),
+    )
+    yield (
+        "delete old counts of use",
+        lambda now: GroupDays(adapters.database).forget(now // DAY - settings.usage_days),
     )
     for kind, days in (("exports", settings.export_days), ("imports", settings.import_days)):
         yield f"delete old {kind}", _file_retention(settings, kind, days).delete_old
@@ -99,7 +109,3 @@ def _forget_deliveries(settings: Settings, adapters: Adapters, now: int) -> None
 
 def _forget_runs(settings: Settings, adapters: Adapters, now: int) -> None:
     adapters.retraining_runs.forget(now - settings.run_retention_days * DAY)
-
-
-def _forget_audit(settings: Settings, adapters: Adapters, now: int) -> None:
-    adapters.audit.forget(now - settings.audit_days * DAY)

@@ -46,6 +46,10 @@ class ArtefactStore(Protocol):
         """The locations of the artefacts whose name begins with `prefix`, sorted."""
         ...
 
+    def sizes(self) -> dict[str, int]:
+        """The bytes of every artefact, by its location."""
+        ...
+
     def remove(self, location: str) -> None:
         """Delete an artefact, if it is there. It is gone at once, though deleting takes a while."""
         ...

@@ -124,6 +124,10 @@ class BucketArtefacts:
         """See `ArtefactStore.locations`. The object store is not asked."""
         return self._index.locations(prefix)
 
+    def sizes(self) -> dict[str, int]:
+        """See `ArtefactStore.sizes`. The object store is not asked."""
+        return {one.location: one.size for one in self._index.all()}
+
     def remove(self, location: str) -> None:
         """See `ArtefactStore.remove`. If its objects cannot be deleted now, a sweep does it."""
         gone = self._index.unlist(location)

@@ -85,7 +85,7 @@ class ArtefactCache:
             return []
 
     def _make_room(self, size: int) -> None:
-        used = [(_used_at(folder), _size(folder), folder) for folder in self._folders()]
+        used = [(_used_at(folder), files.size_of(folder), folder) for folder in self._folders()]
         total = sum(one[1] for one in used) + size
         for _, freed, folder in sorted(used):
             if total <= self._most_bytes:
@@ -139,10 +139,3 @@ def _used_at(folder: Path) -> float:
         return folder.stat().st_mtime
     except FileNotFoundError:
         return 0.0
-
-
-def _size(folder: Path) -> int:
-    try:
-        return sum(file.stat().st_size for file in folder.iterdir())
-    except FileNotFoundError:
-        return 0

@@ -120,3 +120,11 @@ def _verified(folder: Path) -> list[str]:
     if _CARD not in files:
         raise ValueError(f"{SUMS} lists no {_CARD}")
     return list(files)
+
+
+def size_of(folder: Path) -> int:
+    """The bytes of an artefact's files; 0 if it is gone."""
+    try:
+        return sum(file.stat().st_size for file in folder.iterdir())
+    except FileNotFoundError:
+        return 0

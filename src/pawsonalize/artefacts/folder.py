@@ -61,6 +61,10 @@ class FolderArtefacts:
         wanted = (name for name in names if name.startswith(prefix))
         return sorted(name for name in wanted if not name.startswith(files.DRAFT))
 
+    def sizes(self) -> dict[str, int]:
+        """See `ArtefactStore.sizes`."""
+        return {name: files.size_of(self._root / name) for name in self.locations("")}
+
     def remove(self, location: str) -> None:
         """See `ArtefactStore.remove`."""
         if not (self._root / location).exists():

@@ -27,6 +27,7 @@ def train_version(name: str, token: int) -> None:
     """
     from pawsonalize.app import opened
     from pawsonalize.app.fleet import beside
+    from pawsonalize.app.tenants import count_training
     from pawsonalize.engine.training.processes import training_lease
 
     settings = load_settings()
@@ -39,6 +40,8 @@ def train_version(name: str, token: int) -> None:
             adapters.trainer.train(name)
         except PawsonalizeError as error:  # the version keeps its reason, for who waits for it
             raise typer.Exit(1) from error
+        finally:
+            count_training(adapters, name)
 
 
 def refresh(token: int) -> None:

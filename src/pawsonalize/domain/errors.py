@@ -6,7 +6,7 @@
     │   └── WrongMediaType    a body of another kind than JSON
     ├── Unauthenticated       nobody knows who calls: a key is missing, wrong or expired
     ├── Forbidden             who calls may not do this
-    ├── TooManyRequests       a key was used more often than it may be
+    ├── TooManyRequests       a key or a dataset group was used more often than it may be
     ├── NotFound              a named thing does not exist
     ├── Conflict              the thing exists, or is in a state that forbids the call
     │   ├── AlreadyExists     a thing of that name exists
@@ -80,7 +80,7 @@ class Forbidden(PawsonalizeError):
 
 
 class TooManyRequests(PawsonalizeError):
-    """A key was used more often than it may be."""
+    """A key, or a dataset group, was used more often than it may be."""
 
     code = "too_many_requests"
 

@@ -15,6 +15,7 @@ from pawsonalize.engine.ingest.inventory.inventory import Inventory
 from pawsonalize.engine.ingest.letter_replay import LetterReplay
 from pawsonalize.engine.ingest.refusals import Refusals
 from pawsonalize.engine.reporting.outcomes_report import OutcomeSources
+from pawsonalize.engine.reporting.tenants import TenantReports
 from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.job_table import JobTable
 from pawsonalize.engine.resources.problems import Problems
@@ -75,6 +76,7 @@ class Services:
     filterings: Filterings
     erasing: Erasing
     problems: Problems
+    tenants: TenantReports
     servers: Servers
     roles: tuple[str, ...]
     """What this server does."""

@@ -13,6 +13,7 @@ from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.served import Loader, ServingSettings
 from pawsonalize.engine.training.trainer import Trainer
+from pawsonalize.engine.training.training_limit import TrainingLimit
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.availability import Availability
@@ -20,6 +21,7 @@ from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.group_days import GroupDays
 from pawsonalize.storage.impressions import Impressions
 from pawsonalize.storage.resources import Resources
 from tests.event_data import T0
@@ -80,7 +82,8 @@ def campaigns(registry: Registry) -> Campaigns:
 def versions(
     registry: Registry, log: EventLog, artefacts: ArtefactStore, database: Database
 ) -> SolutionVersions:
-    return SolutionVersions(registry, log, artefacts, ErasedLookup(database))
+    limit = TrainingLimit(registry, GroupDays(database))
+    return SolutionVersions(registry, log, artefacts, ErasedLookup(database), limit)
 
 
 @pytest.fixture

@@ -76,6 +76,10 @@ MAY = {
             *([("PATCH", f"/v1/{kind}/{{name}}")] if "change" in methods else []),
         )
     },
+    "PATCH /v1/dataset-groups/{name}": CONTROL,
+    "GET /v1/dataset-groups/{name}/usage": CONTROL,
+    "GET /v1/tenants": CONTROL,
+    "GET /v1/tenants/{name}": CONTROL,
     "GET /v1/solution-versions": CONTROL,
     "POST /v1/solution-versions": CONTROL,
     "GET /v1/solution-versions/{name}": CONTROL,

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, Generic
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, LeaseLost, reason_of
+from pawsonalize.engine.resources.fair_order import FairOrder
 from pawsonalize.engine.resources.leases import Leases
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import Resource, ResourceT, moved
@@ -22,7 +23,6 @@ def silent(_done: int, _total: int) -> None:
 
 
 _LOOK_SECONDS = 0.1
-_RECENT = 50
 MAX_TAKINGS = 3
 """A job whose processes died so often has failed: it may be what kills them."""
 
@@ -42,21 +42,24 @@ class JobWorker(Generic[ResourceT]):
     perform: Callable[[ResourceT], Mapping[str, Any]]
     leases: Leases
     now: Callable[[], int]
+    order: FairOrder
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def work(self) -> bool:
-        """Do the job that has waited longest, or one whose process died.
+        """Do the next job, or one whose process died.
 
-        An error is stored in the job. True if a job was done.
+        Dataset groups take turns; of one, the oldest job is next. An error is stored in the job.
+        True if a job was done.
         """
-        open_ones = [
-            job for job in self.registry.page(self.kind, _RECENT) if not job.status.is_settled
+        free = [
+            job
+            for job in self.registry.unsettled(self.kind)
+            if job.status is Status.CREATE_PENDING or self.leases.is_gone(lease_of(job))
         ]
-        for job in reversed(open_ones):
+        for job in self.order.ordered(free, self.registry.group_of):
             if self.stopping.is_set():
                 return False
-            is_free = job.status is Status.CREATE_PENDING or self.leases.is_gone(lease_of(job))
-            if is_free and self._done(job.name):
+            if self._done(job.name):
                 return True
         return False
 
@@ -75,6 +78,7 @@ class JobWorker(Generic[ResourceT]):
     def _perform(self, job: ResourceT, takings: int) -> None:
         if job.status is Status.CREATE_PENDING:
             job = self.registry.update(moved(job, Status.CREATE_IN_PROGRESS), self.now())
+            self.order.begun(self.registry.group_of(job))
         elif (reason := self._why_not_again(job, takings)) is not None:
             failed = moved(job, Status.CREATE_FAILED, failure_reason=reason)
             self.registry.update(failed, self.now())
@@ -115,12 +119,16 @@ class JobKind(Generic[ResourceT]):
 
 @dataclass(frozen=True)
 class JobTable:
-    """The jobs of a registry; those of one kind are done one after the other, by any server."""
+    """The jobs of a registry; those of one kind are done one after the other, by any server.
+
+    `order` is that of a kind of work, by its name.
+    """
 
     registry: Registry
     kinds: tuple[JobKind[Any], ...]
     leases: Leases
     now: Callable[[], int]
+    order: Callable[[str], FairOrder]
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def create(self, job: ResourceT) -> ResourceT:
@@ -155,6 +163,7 @@ class JobTable:
                 kind.perform,
                 self.leases,
                 self.now,
+                self.order(kind.resource.kind),
                 self.stopping,
             )
             for kind in self.kinds

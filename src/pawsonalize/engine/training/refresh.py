@@ -104,7 +104,7 @@ def rows_beyond(
     if kept is None:
         return rows_through(log, reader, through, progress)
     rows = rows_since(kept, version.log_offset, log, reader, through, progress)
-    if not log.forgotten_through():
+    if not (log.forgotten_through() or log.left_early()):
         return rows
     return rows.newest(log.rows_through(through))  # those that left the log are the oldest
 

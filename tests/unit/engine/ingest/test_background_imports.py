@@ -1,5 +1,6 @@
 """Import jobs in the background: from where they may read, what they do, and how they end."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from pawsonalize.engine.resources.datasets import (
     DatasetSchema,
     ImportMode,
 )
+from pawsonalize.engine.resources.fair_order import FairOrder
 from pawsonalize.engine.resources.job_table import JobKind, JobTable, lease_of
 from pawsonalize.engine.resources.leases import Leases
 from pawsonalize.engine.resources.registry import Registry
@@ -26,6 +28,7 @@ from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.leases import LeaseTable
+from pawsonalize.storage.turns import Turns
 from tests.event_data import T0, event
 
 AVRO = {
@@ -44,6 +47,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def jobs(
+    database: Database,
     registry: Registry,
     log: EventLog,
     catalogue: Catalogue,
@@ -67,7 +71,8 @@ def jobs(
     datasets = Datasets(registry, log, catalogue)
     imports = Imports(datasets, sources, lambda: T0)
     kinds = (JobKind(DatasetImportJob, imports.check, imports.perform),)
-    return JobTable(registry, kinds, leases, lambda: T0, imports.stopping)
+    order = partial(FairOrder, Turns(database))
+    return JobTable(registry, kinds, leases, lambda: T0, order, imports.stopping)
 
 
 def pending(dataset: str, location: object, mode: ImportMode = ImportMode.FULL) -> DatasetImportJob:

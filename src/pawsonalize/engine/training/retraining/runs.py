@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Protocol
 
 from pawsonalize.domain.errors import Conflict, NotFound
@@ -51,12 +52,14 @@ class Runs:
             )
         return record
 
-    def begin_tick(self, tick: int, now: int) -> bool:
-        """Begin the run of a tick of the schedule, once; False while another one runs.
+    def begin_tick(self, tick: int, now: int, part: Part = EVERYTHING) -> bool:
+        """Begin the run of a tick of a schedule, once; False while another one runs.
 
         Also True if this or another server has begun the tick's run before.
         """
-        record = self._new(_run_id(tick), Trigger.SCHEDULE, now, None)
+        whose = part.dataset_group
+        own = "" if whose is None else f"-{sha256(whose.encode()).hexdigest()[:_OWN_DIGITS]}"
+        record = self._new(_run_id(tick) + own, Trigger.SCHEDULE, now, None, part)
         return self.rows.begin(_row(record)) or self.rows.get(record.run_id) is not None
 
     def get(self, run_id: str) -> RunRecord:
@@ -88,6 +91,9 @@ class Runs:
         if row is None:
             raise NotFound(f"there is no workflow run {run_id}: `pawsonalize runs ls` lists them")
         return row
+
+
+_OWN_DIGITS = 6  # what is left of the longest name that a solution version may have
 
 
 def _run_id(moment: int) -> str:

@@ -5,7 +5,7 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from pawsonalize.domain.errors import NotFound
+from pawsonalize.domain.errors import NotFound, TooManyRequests
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.processes import TrainingProcesses
@@ -71,7 +71,10 @@ class Training:
 
     def _created(self, half: Half, run: str, as_of: int, now: int) -> Half:
         name, solution = half.solution_version, half.solution or half.campaign
-        self.versions.create(solution, as_of=as_of, now=now, name=name, run=run)
+        try:
+            self.versions.create(solution, as_of=as_of, now=now, name=name, run=run)
+        except TooManyRequests as error:  # no fault of the run: the next one is due soon enough
+            return replace(half, fate=Fate.SKIPPED, reason=error.message, solution_version="")
         self.processes.start(half.solution_version, now)
         return replace(half, trainings=1)
 

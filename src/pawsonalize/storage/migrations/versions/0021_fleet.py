@@ -33,6 +33,32 @@ def upgrade() -> None:
         sa.Column("made_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("location"),
     )
+    counts = ("requests", "refused", "answer_ms", "events", "events_refused", "trainings")
+    op.create_table(
+        "dataset_group_days",
+        sa.Column("dataset_group", sa.Text(), nullable=False),
+        sa.Column("day", sa.BigInteger(), autoincrement=False, nullable=False),
+        *(
+            sa.Column(name, sa.BigInteger(), server_default="0", nullable=False)
+            for name in (*counts, "training_ms")
+        ),
+        sa.PrimaryKeyConstraint("dataset_group", "day"),
+    )
+    op.create_table(
+        "dataset_group_sizes",
+        sa.Column("dataset_group", sa.Text(), nullable=False),
+        sa.Column("events", sa.BigInteger(), nullable=False),
+        sa.Column("model_bytes", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("dataset_group"),
+    )
+    op.create_table(
+        "turns",
+        sa.Column("work", sa.Text(), nullable=False),
+        sa.Column("dataset_group", sa.Text(), nullable=False),
+        sa.Column("turn", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("work", "dataset_group"),
+    )
+    op.create_index("resources_by_status", "resources", ["kind", "status"])
     op.create_table(
         "artefact_drafts",
         sa.Column("draft", sa.Text(), nullable=False),
