@@ -31,10 +31,10 @@ HEAVY = {
 
 
 @pytest.fixture
-def server(start: Start, tmp_path: Path) -> Server:
-    """A server of two dataset groups that both serve a model."""
+def server(start: Start, tmp_path: Path, database_url: str) -> Server:
+    """A server of two dataset groups that both serve a model, on each database."""
     folder = tmp_path / "data"
-    settings = make_service(folder)
+    settings = make_service(folder, database_url=database_url)
     with opened(settings) as adapters:
         now = clock.now()
         create_group(adapters.registry, CALM, {}, now)
@@ -51,7 +51,7 @@ def server(start: Start, tmp_path: Path) -> Server:
         adapters.trainer.train(version.name)
         adapters.registry.create(Campaign(name=CALM, solution=CALM), now)
         adapters.campaigns.update(CALM, version.name, now)
-    return start(folder, "--workers", "1")
+    return start(folder, "--workers", "1", database_url=database_url)
 
 
 class Load:

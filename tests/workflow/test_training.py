@@ -10,9 +10,10 @@ import pytest
 from msgspec import structs
 
 from pawsonalize.app import Adapters, opened
-from pawsonalize.engine.resources.defaults import RECOMMENDER
+from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.resources.status import Status
+from pawsonalize.engine.training.group_changes import change_limits
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.retraining.record import (
     Fate,
@@ -23,7 +24,7 @@ from pawsonalize.engine.training.retraining.record import (
     Trigger,
     begun,
 )
-from pawsonalize.engine.training.retraining.training import MAX_TRAININGS, Training
+from pawsonalize.engine.training.retraining.training import MAX_TRAININGS, Training, in_turns
 from pawsonalize.engine.training.retraining.worker import Later
 from tests.event_data import T0
 from tests.service_data import make_service
@@ -132,3 +133,32 @@ def test_campaigns_of_one_solution_share_a_training(adapters: Adapters) -> None:
     (version,) = adapters.registry.all(SolutionVersion)
     assert version.run == "retrain-new"
     training.stop(created, T0)
+
+
+def test_dataset_groups_take_turns_within_a_run() -> None:
+    groups = ("a", "a", "a", "b", "c", "c")
+    halves = [
+        Half(campaign=f"{group}{n}", solution_version=f"v{n}", dataset_group=group)
+        for n, group in enumerate(groups)
+    ]
+    assert [half.campaign for half in in_turns(halves)] == ["a0", "b3", "c4", "a1", "c5", "a2"]
+
+
+def test_a_dataset_group_that_was_trained_often_enough_today_is_skipped_with_the_reason(
+    adapters: Adapters,
+) -> None:
+    change_limits(adapters.registry, DATASET_GROUP, {"trainings_per_day": 0}, T0)
+    half = Half(
+        campaign=RECOMMENDER,
+        solution=RECOMMENDER,
+        dataset_group=DATASET_GROUP,
+        solution_version="v1",
+    )
+    record = replace_halves(begun("retrain-1", Trigger.SCHEDULE, T0, T0, {}), half)
+    (skipped,) = steps(adapters, *DIES).create(record, T0).halves
+    assert (skipped.fate, skipped.solution_version) == (Fate.SKIPPED, "")
+    assert "trainings_per_day" in skipped.reason
+
+
+def replace_halves(record: RunRecord, *halves: Half) -> RunRecord:
+    return structs.replace(record, halves=halves)

@@ -9,6 +9,7 @@ from enum import Enum
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
+from starlette.concurrency import run_in_threadpool
 
 from pawsonalize.access.fair_slots import FairSlots
 from pawsonalize.domain.errors import Forbidden, NotReady, TooManyRequests
@@ -70,6 +71,7 @@ class Tenants:
     ) -> None:
         self.usage = usage
         self._limits = CachedLookup(look, now)
+        self._reads_are_local = reads_are_local
         self._now = now
         self._processes = processes
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
@@ -78,19 +80,21 @@ class Tenants:
             Lane.WORK: FairSlots(_WORK, _WAITING),
         }
 
-    def limits_of(self, group: str) -> GroupLimits:
+    async def limits_of(self, group: str) -> GroupLimits:
         """The limits of the dataset group, at most a second old."""
-        return self._limits.find(group)
+        if self._reads_are_local:
+            return self._limits.find(group)
+        if (known := self._limits.known(group)) is not None:
+            return known[0]
+        return await run_in_threadpool(self._limits.find, group)
 
-    async def enter(
-        self, group: str, limits: GroupLimits, lane: Lane, *, is_its_own: bool = False
-    ) -> TenantRequest:
+    async def enter(self, group: str, lane: Lane, *, is_its_own: bool = False) -> TenantRequest:
         """Begin a request as soon as it is its turn; end it with `leave`.
 
         TooManyRequests above the limit of the dataset group, NotReady if too many of it wait. What
         the operator does in it is not limited, other than what visitors or its own keys do.
         """
-        slots = self._slots[lane]
+        slots, limits = self._slots[lane], await self.limits_of(group)
         try:
             if lane is Lane.ANSWERS or is_its_own:
                 self._check(group, limits.requests_per_minute)

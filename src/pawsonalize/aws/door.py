@@ -82,10 +82,9 @@ async def _answered(services: AwsServices, operation: AwsOperation, request: Req
     members = parse(operation.given, body)
     check(operation.given, members)
     confined_to = None if key is None else key.dataset_group
-    group = await services.read(group_of_call, services, operation.name, members, confined_to)
+    group = await group_of_call(services, operation.name, members, confined_to)
     tenants: Tenants = request.app.state.tenants
-    is_its_own = confined_to is not None
-    async with _entered(services, tenants, operation, group, is_its_own=is_its_own):
+    async with _entered(tenants, operation, group, is_its_own=confined_to is not None):
         if not _is_change(operation):
             return serialise(operation.answered, await _handled(services, operation, members))
         who = ANYBODY_CALLED if key is None else key.name
@@ -94,7 +93,6 @@ async def _answered(services: AwsServices, operation: AwsOperation, request: Req
 
 @asynccontextmanager
 async def _entered(
-    services: AwsServices,
     tenants: Tenants,
     operation: AwsOperation,
     group: str | None,
@@ -106,8 +104,7 @@ async def _entered(
         yield
         return
     lane = Lane.WORK if operation.service == "personalize" else Lane.ANSWERS
-    limits = await services.read(tenants.limits_of, group)
-    entered = await tenants.enter(group, limits, lane, is_its_own=is_its_own)
+    entered = await tenants.enter(group, lane, is_its_own=is_its_own)
     if operation.service == "personalize-events":  # what is left is to wait for the disk
         entered.leave()
     try:

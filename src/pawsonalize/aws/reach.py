@@ -1,12 +1,16 @@
 """Which dataset group a call is about, and whether a key of one dataset group reaches it."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pawsonalize.aws.protocol.errors import ACCESS_DENIED, AwsError
 from pawsonalize.aws.services import AwsServices, Members
 from pawsonalize.domain.errors import NotFound
+from pawsonalize.engine.resources.cached_lookup import CachedLookup
 from pawsonalize.engine.resources.datasets import DatasetSchema
+
+KeyT = TypeVar("KeyT")
+FoundT = TypeVar("FoundT")
 
 # What is the same for everybody.
 _PUBLIC: Final = frozenset(
@@ -67,14 +71,14 @@ _WITHIN: Final = frozenset(
 )
 
 
-def group_of_call(
+async def group_of_call(
     services: AwsServices, operation: str, members: Members, confined_to: str | None
 ) -> str | None:
     """The dataset group that the call is about; None if it is about none, or none that there is.
 
     AccessDeniedException if a key of one dataset group calls for anything else than that.
     """
-    groups = [_group(services, name, value) for name, value in _references(members)]
+    groups = [await _group(services, name, value) for name, value in _references(members)]
     named = [one for one in groups if one is not _SCHEMA]
     if confined_to is None:
         return next((one for one in named if one is not None), None)
@@ -110,13 +114,22 @@ def _references(members: Any) -> Iterator[tuple[str, str]]:
             yield from _references(one)
 
 
-def _group(services: AwsServices, name: str, value: str) -> str | None:
+async def _group(services: AwsServices, name: str, value: str) -> str | None:
     try:
         if name == _TRACKING_ID:
-            return services.trackers.find(value).dataset_group
-        kind, found = services.arns.resource(value)
-        return _SCHEMA if kind is DatasetSchema else services.groups.find((kind, found))
+            return (await _found(services, services.trackers, value)).dataset_group
+        named = services.arns.resource(value)
+        if named[0] is DatasetSchema:
+            return _SCHEMA
+        group: str = await _found(services, services.groups, named)
     except NotFound:
         return None
     except AwsError:  # a recipe, a role, or wrong: its handler says so
         return _SCHEMA
+    return group
+
+
+async def _found(services: AwsServices, lookup: CachedLookup[KeyT, FoundT], key: KeyT) -> FoundT:
+    """What the look-up finds; what it knows needs no thread."""
+    known = lookup.known(key)
+    return known[0] if known is not None else await services.read(lookup.find, key)

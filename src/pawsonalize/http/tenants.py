@@ -19,11 +19,9 @@ async def enter(request: Request, group: str) -> None:
     check_reach(confined_to, group)
     if _entered_of(request) is not None:
         return
-    services: Services = request.app.state.services
     tenants: Tenants = request.app.state.tenants
-    limits = await services.read(tenants.limits_of, group)
     request.state.entered = await tenants.enter(
-        group, limits, request.state.lane, is_its_own=confined_to is not None
+        group, request.state.lane, is_its_own=confined_to is not None
     )
 
 

@@ -6,16 +6,17 @@ A day is a number of days since 1970, in UTC.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from itertools import groupby
 
-from sqlalchemy import Connection, delete, select, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from pawsonalize.domain.erasures import owning_group
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.times import DAY
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.fleet_tables import dataset_group_days as days
-from pawsonalize.storage.statements import in_parts, insert
+from pawsonalize.storage.statements import Insert, in_parts, insert_of
 from pawsonalize.storage.tables import events
 
 
@@ -94,10 +95,16 @@ class GroupDays:
 
 
 def _add(connection: Connection, counts: Sequence[DayCounts]) -> None:
-    added = insert(connection, days)
-    summed = {name: days.c[name] + added.excluded[name] for name in _COUNTS}
-    statement = added.on_conflict_do_update(index_elements=["dataset_group", "day"], set_=summed)
+    statement = _adding(connection.dialect.name, tuple(_COUNTS))
     connection.execute(statement, [asdict(one) for one in counts])
+
+
+@lru_cache
+def _adding(dialect: str, names: tuple[str, ...]) -> Insert:
+    """The statement that adds to these counts; every commit of events needs it."""
+    added = insert_of(dialect, days)
+    summed = {name: days.c[name] + added.excluded[name] for name in names}
+    return added.on_conflict_do_update(index_elements=["dataset_group", "day"], set_=summed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +119,11 @@ class DailyLimits:
 
 def within(connection: Connection, batch: Sequence[Event], limits: DailyLimits) -> list[bool]:
     """Which of the events the limits leave; a duplicate needs none of them."""
+    if not limits.most:
+        return [True] * len(batch)
     places = [_place(event) for event in batch]
     wanted = Counter(place for place in places if place[0] in limits.most)
-    if not wanted:
-        return [True] * len(batch)
-    used = select(days.c.dataset_group, days.c.day, days.c.events).where(
-        tuple_(days.c.dataset_group, days.c.day).in_(list(wanted))
-    )
-    counted = {(group, day): count for group, day, count in connection.execute(used)}
-    left = {place: limits.most[place[0]] - counted.get(place, 0) for place in wanted}
+    left = {place: limits.most[place[0]] - _events_of(connection, place) for place in wanted}
     if all(left[place] >= count for place, count in wanted.items()):
         return [True] * len(batch)
     known = _known(connection, [one for one in batch if _place(one) in wanted])
@@ -148,12 +151,29 @@ def count_events(
     for event, flag in zip(batch, stored, strict=True):
         if flag is not False:
             (refused if flag is None else new)[_place(event)] += 1
-    places = sorted(new | refused)
-    counts = [
-        DayCounts(*place, events=new[place], events_refused=refused[place]) for place in places
+    rows = [
+        {
+            "dataset_group": group,
+            "day": day,
+            "events": new[group, day],
+            "events_refused": refused[group, day],
+        }
+        for group, day in sorted(new | refused)
     ]
-    if counts:
-        _add(connection, counts)
+    if rows:
+        connection.execute(_adding(connection.dialect.name, _OF_EVENTS), rows)
+
+
+_OF_EVENTS = ("events", "events_refused")
+_USED = select(days.c.events).where(
+    days.c.dataset_group == bindparam("of_group"), days.c.day == bindparam("of_day")
+)
+
+
+def _events_of(connection: Connection, place: Place) -> int:
+    """How many events were stored in that place."""
+    group, day = place
+    return connection.scalar(_USED, {"of_group": group, "of_day": day}) or 0
 
 
 def _place(event: Event) -> Place:

@@ -72,8 +72,7 @@ def guarded(answer: Shown) -> Endpoint:
         try:
             caller = await run_in_threadpool(_caller, request)
             if (group := caller.dataset_group) is not None:
-                limits = await run_in_threadpool(console.tenants.limits_of, group)
-                entered = await console.tenants.enter(group, limits, Lane.WORK, is_its_own=True)
+                entered = await console.tenants.enter(group, Lane.WORK, is_its_own=True)
             return await run_in_threadpool(answer, request, caller)
         except Unauthenticated:
             return RedirectResponse(f"{SIGN_IN}?next={quote(request.url.path, safe='')}", 303)

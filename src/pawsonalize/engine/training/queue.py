@@ -8,7 +8,9 @@ import structlog
 from pawsonalize.domain.errors import Conflict, NotFound, PawsonalizeError, TooManyRequests
 from pawsonalize.domain.times import DAY, SECOND
 from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.fair_order import FairOrder
+from pawsonalize.engine.resources.group_limits import NEVER
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.resources.status import Status
@@ -108,6 +110,9 @@ class AutomaticTraining:
         )
 
     def _is_retrained(self, solution: Solution) -> bool:
+        group = self.registry.find(DatasetGroup, solution.dataset_group)
+        if group is not None and group.limits.retrain_schedule == NEVER:
+            return False
         return self.retrains and any(
             why_not(Retrained(solution, campaign)) is None
             for campaign in self.registry.all(Campaign, parent=solution.name)
