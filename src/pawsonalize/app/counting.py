@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,21 +14,49 @@ from pawsonalize.archive.base import ObjectStore
 from pawsonalize.counting.files import SCRATCH
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.serving.facets import FacetReader
+from pawsonalize.engine.training.training_data import Sampling, whole_log
 from pawsonalize.engine.training.training_table import TrainingTable
+from pawsonalize.engine.training.training_tables import TrainingTables
 from pawsonalize.settings import Settings
+from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erased import ErasedLookup
-from pawsonalize.storage.training_files import TrainingFile, TrainingFiles
+from pawsonalize.storage.training_files import TrainingFile, TrainingFiles, groups_with_files
 
 if TYPE_CHECKING:  # an extra has what they need
     from pawsonalize.counting.base import CountingEngine
     from pawsonalize.engine.training.table_reading import TableReading
 
 
-def table_reading(
-    settings: Settings, database: Database, objects: ObjectStore
-) -> "TableReading | None":
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """How trainings and measurements read the log."""
+
+    reading: "TableReading | None"
     """What reads the training table; None where trainings read the log itself."""
+    tables: TrainingTables
+    """The training tables of all dataset groups."""
+
+    @classmethod
+    def of(cls, settings: Settings, database: Database, objects: ObjectStore) -> "Counting":
+        """As the settings say."""
+        catalogue = Catalogue(database)
+        tables = TrainingTables(
+            partial(groups_with_files, database),
+            lambda group: training_table(
+                database, objects, group, FacetReader.of(catalogue.of(group))
+            ),
+            in_use=settings.training_engine != "memory",
+        )
+        return cls(_reading(settings, database, objects), tables)
+
+    @property
+    def sampling(self) -> Sampling:
+        """What measurements read of a log."""
+        return whole_log if self.reading is None else self.reading.sample
+
+
+def _reading(settings: Settings, database: Database, objects: ObjectStore) -> "TableReading | None":
     if settings.training_engine == "memory":
         return None
     from pawsonalize.engine.training.table_reading import TableReading  # noqa: PLC0415 - an extra

@@ -4,6 +4,7 @@ from functools import partial
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.archive.objects import open_objects
 from pawsonalize.engine.training.erased_rows import ErasedRows
 from pawsonalize.engine.training.training_tables import both
 from pawsonalize.engine.upkeep.deletions import Deletions
@@ -24,7 +25,9 @@ def erasing(settings: Settings, adapters: Adapters) -> Erasing:
 def erasure_steps(settings: Settings, adapters: Adapters) -> ErasureSteps:
     """What is done for an erasure."""
     folders = (*settings.import_folders, *settings.export_folders)
-    files = VisitorFiles(adapters.registry, folders)
+    urls = filter(None, map(settings.bucket_url, ("imports", "exports")))
+    shared = tuple((url, open_objects(url)) for url in urls)
+    files = VisitorFiles(adapters.registry, folders, shared)
     return ErasureSteps(
         VisitorRows(adapters.database),
         adapters.erased_archive,
@@ -32,7 +35,7 @@ def erasure_steps(settings: Settings, adapters: Adapters) -> ErasureSteps:
         ErasureNotes(adapters.objects),
         both(
             ErasedRows(adapters.registry, adapters.artefacts, clock.now).purge,
-            adapters.training_tables.purge,
+            adapters.counting.tables.purge,
         ),
         files.find,
         files.jobs_at_work,

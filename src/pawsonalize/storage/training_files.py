@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
 
+from pawsonalize.domain.erasures import owning_group
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.fleet_tables import training_files, training_tables
-from pawsonalize.storage.log_start import forgotten_through
+from pawsonalize.storage.log_start import forgotten_through, left_early
 from pawsonalize.storage.statements import in_parts, upsert
 from pawsonalize.storage.tables import events, sessions
 
@@ -68,17 +69,23 @@ class TrainingFiles:
         with self._database.reading() as connection:
             return self._files(connection)
 
-    def forgotten_through(self) -> int:
-        """The offset up to which events have left the log."""
+    def left_through(self) -> int:
+        """The offset up to which events of the table have left the log since it was begun.
+
+        What a replay brought back has none of them: it is in the log although others left it.
+        """
+        begun = select(training_tables.c.start).where(self._mine)
         with self._database.reading() as connection:
-            return forgotten_through(connection)
+            start, left = connection.scalar(begun), self._left(connection)
+        return 0 if start == left else left
 
     def begin(self, reader: str) -> list[str]:
         """Begin anew, without any file; returns the keys of those that there were."""
         with self._database.writing() as connection:
             gone = self._forget(connection)
-            row = {"dataset_group": self._dataset_group, "through": 0, "reader": reader}
-            upsert(connection, training_tables, [row])
+            start = self._left(connection)
+            row = {"dataset_group": self._dataset_group, "start": start}
+            upsert(connection, training_tables, [{**row, "through": 0, "reader": reader}])
         return gone
 
     def remove(self) -> list[str]:
@@ -137,9 +144,10 @@ class TrainingFiles:
 
     def rows(self, after: int, through: int) -> Iterator[Sequence[LogRow]]:
         """Batches, in order, of the log's events with `after < offset <= through`."""
+        reads = self._database.caught_up()
         while True:
             parameters = {"group": self._dataset_group, "after": after, "through": through}
-            with self._database.reading() as connection:
+            with reads.reading() as connection:
                 rows = connection.execute(_ROWS, parameters).all()
             if not rows:
                 return
@@ -148,15 +156,20 @@ class TrainingFiles:
 
     def sessions(self) -> Iterator[Sequence[tuple[str, str]]]:
         """Batches of sessions with the users whose they are."""
-        after = ""
+        after, reads = "", self._database.caught_up()
         while True:
             parameters = {"group": self._dataset_group, "after": after}
-            with self._database.reading() as connection:
+            with reads.reading() as connection:
                 rows = connection.execute(_SESSIONS, parameters).all()
             if not rows:
                 return
             after = rows[-1][0]
             yield [(row[0], row[1]) for row in rows]
+
+    def _left(self, connection: Connection) -> int:
+        """The offset up to which events of the dataset group have left the log."""
+        early = left_early(connection).get(owning_group(self._dataset_group), 0)
+        return max(forgotten_through(connection), early)
 
     @property
     def _mine(self) -> ColumnElement[bool]:
@@ -189,12 +202,6 @@ def groups_with_files(database: Database) -> list[str]:
     groups = select(training_files.c.dataset_group).distinct()
     with database.reading() as connection:
         return list(connection.scalars(groups.order_by(training_files.c.dataset_group)))
-
-
-def forget_table(connection: Connection, dataset_group: str) -> None:
-    """Let the training table of a dataset group be made anew: its part of the log has changed."""
-    mine = training_tables.c.dataset_group == dataset_group
-    connection.execute(delete(training_tables).where(mine))
 
 
 _ROWS = (

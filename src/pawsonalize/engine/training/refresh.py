@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.campaigns import Campaign
@@ -22,7 +23,6 @@ from pawsonalize.engine.training.training_data import data_of
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Arrays, Model, ModelCard
 from pawsonalize.recipes.counts.memory import Countable
-from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
 
@@ -55,6 +55,16 @@ class CountRefresher:
         """The versions that campaigns serve."""
         campaigns = self._registry.all(Campaign)
         return {one.solution_version for one in campaigns if one.solution_version is not None}
+
+    def is_behind(self) -> bool:
+        """Whether the log holds more than the newest counts of a served version."""
+        head = self._log.head()
+        for name in self.served():
+            before = self._folds.newest(name)
+            cut = self._registry.get(SolutionVersion, name).cut if before is None else before.cut
+            if cut.log_offset < head:
+                return True
+        return False
 
     def refresh(self, name: str, now: int) -> RefreshedCounts | None:
         """Count all that is new into a version, and store that beside it, whole or not at all.
@@ -117,7 +127,7 @@ def rows_beyond(
     if kept is None:
         return rows_through(log, reader, through, progress)
     rows = rows_since(kept, version.log_offset, log, reader, through, progress)
-    if not log.forgotten_through():
+    if not (log.forgotten_through() or log.left_early()):
         return rows
     return rows.newest(log.rows_through(through))  # those that left the log are the oldest
 

@@ -82,7 +82,7 @@ class TableReading:
         table = self.table(log.dataset_group, FacetReader.of(catalogue))
         return LogSource(
             files=self._fetched(table, purpose, cut, progress),
-            after=log.forgotten_through(),
+            after=table.files.left_through(),
             through=cut.log_offset,
             until=cut.as_of,
             sessions=table.sessions(),

@@ -11,6 +11,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import NotFound, StorageUnavailable, reason_of
 from pawsonalize.domain.event_types import EventTypes
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
@@ -37,7 +38,6 @@ from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
 from pawsonalize.recipes.contract import Arrays, ModelCard, Recipe, TrainingData
 from pawsonalize.recipes.counts.counting import EventCounts, LogSummary
 from pawsonalize.recipes.counts.memory import MemoryCounts
-from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
 
@@ -152,7 +152,7 @@ class Trainer:
         """The version, ACTIVE, and the data it is yet to be measured on."""
         # An earlier training may have stored its model and died before it could say so.
         self._artefacts.remove(version.name)
-        self._artefacts.sweep()
+        self._artefacts.sweep(lambda location: location == version.name)
         fitted = self._fitted(version, report)
         choices = self._choices(version)
         found, later = HeldOutMetrics(version.metrics, version.unmeasured), False

@@ -58,15 +58,14 @@ class TrainingTable:
         written anew. Several processes may do so at once.
         """
         state = self._begun()
-        start = max(state.through, self.files.forgotten_through())
+        start = max(state.through, self.files.left_through())
         while state.through < through:
             state = self._written(state, through)
             progress(max(state.through - start, 0), max(through - start, 0))
         self._delete(self.files.drop_intents())
         self._let_go()
         self._join()
-        forgotten = self.files.forgotten_through()
-        return [one for one in self.files.files() if one.last > forgotten and one.first <= through]
+        return [one for one in self.files.files() if one.first <= through]
 
     def sessions(self) -> Columns:
         """Whose sessions are known by now, as digests: `visitor` of the session, and `user`."""
@@ -169,8 +168,8 @@ class TrainingTable:
         return {hashes[one]: through for (of, one), through in covering.items() if of == group}
 
     def _let_go(self) -> None:
-        forgotten = self.files.forgotten_through()
-        gone = [one for one in self.files.files() if one.last <= forgotten]
+        left = self.files.left_through()
+        gone = [one for one in self.files.files() if one.last <= left]
         if gone:
             self._replaced(gone, [])
 

@@ -94,7 +94,7 @@ def counted(
     through = log.head()
     source = LogSource(
         files=[str(folder / one.key) for one in table.bring_up_to(through)],
-        after=log.forgotten_through(),
+        after=table.files.left_through(),
         through=through,
         until=as_of,
         sessions=table.sessions(),
