@@ -29,6 +29,7 @@ from pawsonalize.engine.serving.ranking import shares
 from pawsonalize.engine.serving.recommender import Answer, Candidate, Runtime
 from pawsonalize.engine.serving.served import Loader, Served, ServingSettings
 from pawsonalize.recipes.contract import Arrays, Context, Floats, Model, ModelCard, TrainingData
+from pawsonalize.recipes.counts.counting import EventCounts
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.availability import Availability
 from pawsonalize.storage.catalogue import Catalogue
@@ -64,7 +65,7 @@ class KnownWeights:
     def contributions(self, context: Context, items: Sequence[str]) -> dict[str, Floats]:
         return {"popularity": self.score(context, items)}
 
-    def refreshed(self, data: TrainingData) -> Model:
+    def refreshed(self, data: TrainingData | EventCounts) -> Model:
         raise NotImplementedError
 
     def arrays(self) -> Arrays:
