@@ -169,7 +169,7 @@ def test_a_batch_job_whose_machine_is_lost_is_finished_by_another_once(
     adapters = fleet.view.adapters
     fill(adapters)
     version = train(adapters, T0 + 1000)
-    queries = "".join(f'{{"userId": "seed {n % 20}"}}\n' for n in range(20_000))
+    queries = "".join(f'{{"userId": "seed {n % 20}"}}\n' for n in range(5_000))
     put(bucket, "imports/users.jsonl", queries)
     fleet.up()
     job = background_jobs(fleet.settings, adapters).create(
@@ -185,9 +185,9 @@ def test_a_batch_job_whose_machine_is_lost_is_finished_by_another_once(
     lost = lose_holder(fleet, lease, lambda: in_progress(adapters, BatchInferenceJob, "mailing"))
     assert lost is not None, "it was over before"
     done = settled(fleet, BatchInferenceJob, "mailing")
-    assert (done.status, done.answered, done.rejected) == (Status.ACTIVE, 20_000, 0)
+    assert (done.status, done.answered, done.rejected) == (Status.ACTIVE, 5_000, 0)
     written = get(bucket, "exports/users.jsonl.out")
-    assert written.count("\n") == 20_000
+    assert written.count("\n") == 5_000
 
 
 def test_the_refresh_goes_on_when_the_machine_that_does_it_is_lost(fleet: Fleet) -> None:
@@ -311,7 +311,7 @@ def settled(fleet: Fleet, kind: type[ResourceT], name: str) -> ResourceT:
 
 
 def wait_for(reached: Callable[[], object]) -> bool:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not reached():
         if time.monotonic() > deadline:
             return False
