@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from pyarrow.parquet import read_table
 
-from pawsonalize.app.adapters import COMMAND, Adapters, opened
+from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.erasing import erasing
 from pawsonalize.counting.files import FOLDER, SCRATCH
 from pawsonalize.domain.errors import InvalidInput
@@ -134,6 +135,15 @@ def test_who_is_erased_leaves_the_files_of_the_training_table(
     assert model_of(adapters, made(adapters)) == model_of(memory, made(memory))
 
 
+TRAIN = """
+import sys
+from pawsonalize.app.adapters import opened
+from pawsonalize.settings import load_settings
+with opened(load_settings()) as adapters:
+    adapters.trainer.train(sys.argv[1])
+"""
+
+
 def table_rows(file: bytes) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = read_table(BytesIO(file)).to_pylist()
     return rows
@@ -148,7 +158,7 @@ def test_a_training_that_is_killed_on_one_engine_is_begun_on_another_for_the_sam
         RECOMMENDER, as_of=T0 + 10**6, now=T0, recipe="user-personalization"
     )
     settings = settings_of(tmp_path, "polars")
-    command = [*COMMAND, "train-version", created.name]
+    command = [sys.executable, "-c", TRAIN, created.name]
     with subprocess.Popen(command, env={**os.environ, **as_environment(settings)}) as training:
         scratch = tmp_path / SCRATCH
         wait_until(lambda: any(scratch.glob("*/history-*")))
