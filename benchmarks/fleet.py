@@ -39,6 +39,7 @@ from pawsonalize.settings import Settings, as_environment
 
 SERVERS = (1, 2, 3)
 _CONNECTIONS = 8
+_IDLE_SECONDS = 5.0
 _VERSIONS = ("one", "other")
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -106,14 +107,28 @@ def at_once(ports: Sequence[int], requests: Sequence[bytes]) -> float:
 
 
 def rated(
-    folders: Sequence[Path], ports: Sequence[int], requests: Sequence[bytes], each: int = 1
+    folders: Sequence[Path],
+    ports: Sequence[int],
+    requests: Sequence[bytes],
+    idle: float,
+    each: int = 1,
 ) -> dict[str, float]:
-    """Requests a second of all servers, and the CPU of one; `each` carries so many."""
+    """Requests a second of all servers, and the CPU of one beyond what idle servers use.
+
+    Each of `requests` carries `each` of what is counted.
+    """
     before = sum(map(cpu_seconds, folders))
     seconds = at_once(ports, requests)
-    used = sum(map(cpu_seconds, folders)) - before
+    used = sum(map(cpu_seconds, folders)) - before - idle * seconds
     count = len(requests) * each
     return {"per_second": round(count / seconds), "cpu_ms_each": round(1000 * used / count, 3)}
+
+
+def resting(folders: Sequence[Path]) -> float:
+    """The CPU that all servers use a second while nobody asks anything."""
+    before = sum(map(cpu_seconds, folders))
+    time.sleep(_IDLE_SECONDS)
+    return (sum(map(cpu_seconds, folders)) - before) / _IDLE_SECONDS
 
 
 def promoted(settings: Settings, ports: Sequence[int], swaps: int) -> list[float]:
@@ -149,17 +164,19 @@ def measured(settings: Settings, count: int, options: argparse.Namespace) -> dic
             for number in range(options.requests)
         ]
         at_once(ports, asked[: 10 * count])
-        answers = rated(folders, ports, asked)
+        idle = resting(folders)
+        answers = rated(folders, ports, asked, idle)
         first = count * 10_000_000
         rows = [sample_event(first + number) for number in range(options.events)]
         batches = [
             post("/v1/events", json.dumps(rows[start : start + BATCH]).encode())
             for start in range(0, len(rows), BATCH)
         ]
-        events = rated(folders, ports, batches, BATCH)
+        events = rated(folders, ports, batches, idle, BATCH)
         swaps = sorted(promoted(settings, ports, options.swaps))
     return {
         "servers": count,
+        "idle_cpu_percent_each": round(100 * idle / count, 1),
         "recommendations_per_second": answers["per_second"],
         "cpu_ms_per_recommendation": answers["cpu_ms_each"],
         "events_per_second": events["per_second"],
