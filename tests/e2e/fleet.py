@@ -106,6 +106,19 @@ class Fleet:
         pid = int(row.holder.rpartition("/")[2].partition("-")[0])
         return next((one for one in self.servers if pid in processes(self.folder / one)), None)
 
+    def silences_at_takings(self, lease: str, until: Callable[[], bool]) -> list[float]:
+        """For how many seconds each holder was silent before another one took the lease from it."""
+        table, silences = LeaseTable(self.view.adapters.database), []
+        before, since = table.find(lease), time.monotonic()
+        while not until():
+            row, now = table.find(lease), time.monotonic()
+            if row != before:
+                if row is not None and before is not None and row.takings > before.takings:
+                    silences.append(now - since)
+                before, since = row, now
+            time.sleep(0.1)
+        return silences
+
     def lose(self, name: str) -> None:
         """As if the machine were gone: each of its processes is killed, and its folder lost."""
         kill_all(self.folder / name)

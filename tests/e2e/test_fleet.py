@@ -22,6 +22,7 @@ from pawsonalize.engine.serving.served import RefreshedArtefacts
 from pawsonalize.engine.training.retraining.lease import run_lease
 from pawsonalize.engine.training.retraining.record import Trigger
 from pawsonalize.engine.training.retraining.runs import Runs
+from pawsonalize.storage.beats import GONE_SECONDS
 from tests.e2e.conftest import Start, starting
 from tests.e2e.fleet import (
     MACHINES,
@@ -122,10 +123,12 @@ def test_clocks_that_are_minutes_apart_neither_take_nor_keep_a_retraining(
                     patch.setenv(variable, value)
                 fleet.up(name)
         run = Runs(fleet.view.adapters.retraining_runs, {}).begin(Trigger.COMMAND, WORLD_END)
-        assert wait_for(lambda: fleet.holder_of(run_lease(run.run_id)))
-        record = fleet.view.ended()
+        lease = run_lease(run.run_id)
+        assert wait_for(lambda: fleet.holder_of(lease))
+        kept_still = fleet.silences_at_takings(lease, until=fleet.view.is_over)
         assert_done_once(fleet.view)
-        assert len({worker for step in record.steps for worker in step.workers}) == 1
+        # On a busy machine a holder may be kept from beating; nobody takes it from one who beats.
+        assert all(seconds > GONE_SECONDS - 1 for seconds in kept_still), kept_still
 
 
 def test_an_import_whose_machine_is_lost_is_finished_by_another_once(

@@ -263,6 +263,7 @@ def opened(
     try:
         yield adapters
     finally:
+        adapters.trainings.close()
         adapters.leases.close()
         adapters.database.close()
 

@@ -15,6 +15,10 @@ def test_equal_data_have_equal_fingerprints() -> None:
     assert fingerprint(DATA) == fingerprint(shop())
 
 
+def test_how_visitors_are_numbered_makes_no_difference() -> None:
+    assert fingerprint(replace(DATA, user=DATA.user[::-1])) == fingerprint(DATA)
+
+
 @pytest.mark.parametrize(
     "other",
     [
@@ -22,7 +26,7 @@ def test_equal_data_have_equal_fingerprints() -> None:
         replace(DATA, n_users=DATA.n_users + 1),
         replace(DATA, time=DATA.time + 1),
         replace(DATA, item=DATA.item[::-1]),
-        replace(DATA, user=DATA.user[::-1]),
+        replace(DATA, user=np.maximum(DATA.user, 1)),
         replace(DATA, value=np.zeros_like(DATA.value)),
         replace(DATA, event_type=np.zeros_like(DATA.event_type)),
         replace(DATA, item_ids=DATA.item_ids[::-1]),

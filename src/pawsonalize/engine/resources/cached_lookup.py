@@ -1,6 +1,7 @@
 """A cache of look-ups for a second, so that frequent queries do not read the tables again."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -23,9 +24,8 @@ class CachedLookup(Generic[KeyT, FoundT]):
 
     def find(self, key: KeyT) -> FoundT:
         """The value under the key, at most a second old."""
-        with self._lock:
-            if key in self._known:
-                return self._known[key]
+        if (known := self.known(key)) is not None:
+            return known[0]
         found = self._look(key)
         with self._lock:
             self._known[key] = found
@@ -33,10 +33,11 @@ class CachedLookup(Generic[KeyT, FoundT]):
 
     def known(self, key: KeyT) -> tuple[FoundT] | None:
         """The value alone if it is known right now, which needs no thread; None if not."""
-        with self._lock:
-            return (self._known[key],) if key in self._known else None
+        with self._lock, suppress(KeyError):  # to ask first is no use: it may expire right then
+            return (self._known[key],)
+        return None
 
     def forget(self, key: KeyT) -> None:
         """Look again the next time, as this process knows that something changed."""
-        with self._lock:
-            self._known.pop(key, None)
+        with self._lock, suppress(KeyError):
+            del self._known[key]

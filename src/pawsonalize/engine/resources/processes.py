@@ -150,6 +150,13 @@ class ChildProcesses:
         for name in list(self._running):
             self.exit_code(name)
 
+    def let_go(self) -> None:
+        """Let children that still run go on alone: this process waits for them no more."""
+        self.reap()
+        for child in self._running.values():
+            child.returncode = 0  # nobody knows yet; None would be warned of as forgotten
+        self._running.clear()
+
     def end(self, name: str, sign: signal.Signals) -> None:
         """Send the child the signal and wait until it has ended, if it lives."""
         child = self._running.get(name)

@@ -103,6 +103,10 @@ class TrainingProcesses:
             self._kill(name)
         return self.look(name, now)
 
+    def close(self) -> None:
+        """Let trainings that go on go on alone."""
+        self._children.let_go()
+
     def _stopping(self, name: str, now: int) -> SolutionVersion:
         """The version, with its training to be stopped unless it is ready."""
         while True:

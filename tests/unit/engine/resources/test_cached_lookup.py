@@ -1,5 +1,7 @@
 """What was looked up holds for a second, and no longer."""
 
+from itertools import count
+
 import pytest
 
 from pawsonalize.domain.errors import NotFound
@@ -29,6 +31,14 @@ def test_what_was_found_holds_for_a_second() -> None:
     assert place.lookup.find("a") == 1
     place.now = SECOND
     assert place.lookup.find("a") == 2
+
+
+@pytest.mark.parametrize("tick", [SECOND // 7, SECOND // 4, SECOND // 3, SECOND // 2])
+def test_what_expires_while_it_is_looked_up_is_looked_up_again(tick: int) -> None:
+    lookup = CachedLookup({"a": 1}.__getitem__, count(0, tick).__next__)
+    for _ in range(20):
+        assert lookup.find("a") == 1
+        assert lookup.known("a") in {(1,), None}
 
 
 def test_what_was_not_found_is_looked_for_again_at_once() -> None:
