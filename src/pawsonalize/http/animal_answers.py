@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.domain.ids import parse_id
-from pawsonalize.engine.serving.animals.ranking import AnimalPlace, AnimalsAnswer, Individuals
+from pawsonalize.engine.serving.animals.answer import AnimalPlace, AnimalsAnswer
+from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.query import Query
