@@ -3,10 +3,8 @@
 python docs/generate.py [--check]
 """
 
-import ast
 import inspect
 import sys
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,33 +21,13 @@ from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.http.openapi import openapi
 from pawsonalize.http.operation import UNKNOWN_FIELDS_HEADER, About
 from pawsonalize.http.operations import OPERATIONS
+from pawsonalize.http.schemas import field_docs
 from pawsonalize.recipes.catalogue import RECIPES
 from pawsonalize.recipes.settings import Range, tunable
 from pawsonalize.settings import Settings
 
 _REFERENCE = Path(__file__).parent / "reference"
 _MADE = "<!-- Made from the code by `make docs`. -->\n"
-
-
-def field_docs(kind: type) -> dict[str, str]:
-    """The literal docstring under each field of a class and of those it inherits from."""
-    docs: dict[str, str] = {}
-    for base in reversed(kind.__mro__):
-        if base.__module__.startswith("pawsonalize."):
-            docs |= _own_field_docs(base)
-    return docs
-
-
-def _own_field_docs(kind: type) -> dict[str, str]:
-    body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
-    assert isinstance(body, ast.ClassDef)
-    docs = {}
-    for field, text in zip(body.body, body.body[1:], strict=False):
-        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
-            assert isinstance(field.target, ast.Name)
-            assert isinstance(text.value, ast.Constant)
-            docs[field.target.id] = str(text.value.value)
-    return docs
 
 
 def settings_page() -> str:

@@ -23,10 +23,11 @@ from pawsonalize.engine.resources.processes import end_after
 from pawsonalize.http.answering import InTime
 from pawsonalize.http.errors import EXCEPTION_HANDLERS
 from pawsonalize.http.metrics import RequestMetrics
-from pawsonalize.http.openapi import get_docs, get_openapi
+from pawsonalize.http.openapi import get_openapi, openapi
 from pawsonalize.http.operations import monitoring_routes, routes
 from pawsonalize.logs import configure_logs
 from pawsonalize.settings import Settings, load_settings
+from pawsonalize.ui.api_pages import routes as api_routes
 from pawsonalize.ui.door import routes as site_routes
 from pawsonalize.ui.tenant_pages import routes as console_routes
 
@@ -99,7 +100,7 @@ def _routes(settings: Settings) -> list[Route]:
         *routes(),
         *aws_routes(),
         Route("/openapi.json", get_openapi),
-        Route("/docs", get_docs),
+        *api_routes(openapi),
         *console_routes(),
         *(site_routes() if settings.demo_site else ()),
     ]

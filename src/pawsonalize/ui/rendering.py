@@ -53,6 +53,8 @@ _TEMPLATES.globals |= {
     "script": _static("site.js"),
     "stylesheet": _static("site.css"),
     "console_stylesheet": _static("console.css"),
+    "api_script": _static("api.js"),
+    "api_stylesheet": _static("api.css"),
     "path_of": path_of,
 }
 _TEMPLATES.filters |= {
