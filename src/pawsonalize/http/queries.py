@@ -162,7 +162,7 @@ class QueryFields(EligibilityFields, frozen=True, rename="camel", kw_only=True):
     filter: str | None = None
     """A filter's name, or an expression."""
     filter_values: FilterValues = msgspec.field(default_factory=dict)
-    """By name: what the parameters of the filter stand for, as `{"BREED": "\"Beagle\""}`."""
+    """By name: what the parameters of the filter stand for, as `{"BREED": "\\"Beagle\\""}`."""
     metadata_columns: MetadataColumns = msgspec.field(default_factory=dict)
     """Of groups: which columns to answer with, as `{"ITEMS": ["ANIMAL_BREED"]}`."""
     at: Moment | None = None

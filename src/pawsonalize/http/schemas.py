@@ -90,15 +90,9 @@ def _plain(schema: Any) -> Any:
     schema = {name: _plain(one) for name, one in schema.items()}
     if "anyOf" not in schema:
         return schema
-    kinds: list[Schema] = []
-    for one in schema["anyOf"]:
-        # An alternative that is one of several itself only has a description beside them.
-        if one.keys() <= {"anyOf", "description"} and "anyOf" in one:
-            schema.setdefault("description", one.get("description"))
-            kinds += one["anyOf"]
-        else:
-            schema.setdefault("description", one.get("description"))
-            kinds.append(one)
+    kinds = schema["anyOf"]
+    for one in kinds:  # what is said of the one alternative beside null is said of all
+        schema.setdefault("description", one.get("description"))
     return _merged(schema, kinds)
 
 
@@ -110,7 +104,8 @@ def _merged(schema: Schema, kinds: list[Schema]) -> Schema:
         kinds = [one for one in kinds if one != {"type": "integer"}]
     names = [name for one in kinds for name in _as_list(one.get("type"))]
     rest = {name: one for name, one in schema.items() if name != "anyOf" and one is not None}
-    limits = [{key: one[key] for key in one if key != "type"} for one in kinds]
+    said = {"type", "description"}
+    limits = [{key: one[key] for key in one if key not in said} for one in kinds]
     keys = [key for one in limits for key in one]
     are_scalars = set(names) <= _SCALARS and len(names) >= len(kinds)
     if are_scalars and "enum" not in keys and len(set(keys)) == len(keys):
