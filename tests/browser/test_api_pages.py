@@ -14,7 +14,8 @@ from tests.adoption_site import serving
 from tests.browser.test_accessibility import broken_rules
 from tests.service_data import make_key, make_service
 
-PATHS = ["/docs", *(f"/docs/{tag.name.lower()}" for tag in TAGS)]
+ALL = ["/docs", *(f"/docs/{tag.name.lower()}" for tag in TAGS)]
+FEW = ["/docs", "/docs/answers"]  # one of each kind
 TRY = "Try post_recommendations"
 
 
@@ -30,19 +31,29 @@ def address(service: Settings) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("scheme", "width"), [("light", 360), ("dark", 360), ("light", 1440), ("dark", 1440)]
+    ("scheme", "width", "paths"),
+    [
+        ("light", 360, FEW),
+        ("dark", 1440, FEW),
+        *(
+            pytest.param(scheme, width, ALL, marks=pytest.mark.nightly)
+            for scheme in ("light", "dark")
+            for width in (360, 768, 1440)
+        ),
+    ],
 )
 def test_no_page_breaks_a_rule_or_scrolls_sideways(
-    browser: Browser, address: str, scheme: Any, width: int
+    browser: Browser, address: str, scheme: Any, width: int, paths: list[str]
 ) -> None:
     context = browser.new_context(
         base_url=address, color_scheme=scheme, viewport={"width": width, "height": 4_000}
     )
     page = context.new_page()
+    page.set_default_timeout(60_000)
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))
     broken, wide = {}, {}
-    for path in PATHS:
+    for path in paths:
         page.goto(path)
         broken[path] = broken_rules(page)
         wide[path] = page.evaluate("document.documentElement.scrollWidth")
