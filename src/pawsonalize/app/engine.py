@@ -1,12 +1,10 @@
 """The engine of one server process: its parts over the adapters, as the doors get them."""
 
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from pawsonalize import clock
 from pawsonalize.access.admission import Admission
@@ -15,7 +13,7 @@ from pawsonalize.access.rates import Rates
 from pawsonalize.access.tenants import Tenants
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.attempts import attempt
-from pawsonalize.app.console import console_views
+from pawsonalize.app.console import console_views, metrics_dir
 from pawsonalize.app.erasing import deletions_of, erasing
 from pawsonalize.app.fleet import servers_of, taking_part, this_process
 from pawsonalize.app.ingest import ingest_of, refusals_of
@@ -168,6 +166,7 @@ class Engine:
         jobs = background_jobs(settings, adapters, filterings)
         ingest = ingest_of(settings, adapters)
         intake = adapters.intake(settings)
+        ranking = individuals(settings, adapters, runtime, available, impressions)
         return cls(
             live=live,
             recommending=recommending,
@@ -180,7 +179,7 @@ class Engine:
             available=available,
             postcodes=postcodes,
             runtime=runtime,
-            individuals=individuals(settings, adapters, runtime, available, impressions),
+            individuals=ranking,
             runtimes=runtimes_of(settings, adapters, live, impressions, availability, filterings),
             runs=runs,
             timer=timer(settings, runs),
@@ -217,7 +216,7 @@ class Engine:
             membership=this_process(settings, adapters, settings.own_roles),
             admission=_admission(settings, adapters),
             tenants=tenants_of(settings, adapters),
-            views=console_views(settings, adapters),
+            views=console_views(settings, adapters, runtime, ranking),
             console_reads=HeavyReads(1),
             streaming=_streaming(settings, adapters, ingest, intake),
             consuming=ThreadPoolExecutor(1, thread_name_prefix="stream"),
@@ -265,7 +264,7 @@ class Engine:
             now=clock.now,
             reads_are_local=adapters.database.is_local,
             max_body_bytes=settings.max_body_bytes,
-            metrics_dir=_metrics_dir(),
+            metrics_dir=metrics_dir(),
         )
 
     def aws_services(self, settings: Settings, adapters: Adapters) -> AwsServices:
@@ -366,12 +365,6 @@ class Engine:
             self.refusals.close()
         self.impressions.close()
         attempt("count what dataset groups use", self.tenants.usage.store)
-
-
-def _metrics_dir() -> Path | None:
-    # prometheus_client itself reads this variable when it is imported.
-    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-    return Path(folder) if folder else None
 
 
 def _admission(settings: Settings, adapters: Adapters) -> Admission:

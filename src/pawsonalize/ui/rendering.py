@@ -59,6 +59,9 @@ _TEMPLATES.globals |= {
 _TEMPLATES.filters |= {
     "ago": words.ago,
     "bytes": words.size_in_bytes,
+    "day": words.day,
     "deed": words.deed,
     "group": words.group_in_words,
+    "lasting": words.lasting,
+    "moment": words.moment,
 }
