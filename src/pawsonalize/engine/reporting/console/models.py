@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -96,7 +97,7 @@ class SolutionSummary(msgspec.Struct, frozen=True, rename="camel", kw_only=True)
 class SolutionReport(SolutionSummary, frozen=True, rename="camel", kw_only=True):
     """All of one solution: its newest versions and measurements, the newest first."""
 
-    settings: Mapping[str, object]
+    settings: Mapping[str, Any]
     versions: tuple[VersionReport, ...]
     measured: tuple[GatePoint, ...]
 

@@ -32,20 +32,25 @@ class RuleReport(msgspec.Struct, frozen=True):
     numbers: Mapping[str, float]
 
 
-class CampaignReport(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+class CampaignVerdict(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """What became of one campaign in a retraining, and why, with the numbers."""
+
+    campaign: str
+    fate: str
+    reason: str
+
+
+class CampaignReport(CampaignVerdict, frozen=True, rename="camel", kw_only=True):
     """What a retraining did for one campaign.
 
     The NDCG@5 are of the same held-out visitors, null where they were not measured: that of the new
     version, of popularity, and of the version that was live.
     """
 
-    campaign: str
     dataset_group: str
     solution: str
     solution_version: str | None
     live_version: str | None
-    fate: str
-    reason: str
     training: str
     """The state of the training, and how far it is."""
     errors: tuple[str, ...]
@@ -70,7 +75,8 @@ class RunSummary(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     verdict: str
     """What became of it, in one sentence."""
     reason: str
-    """Why, with the numbers; empty while it runs."""
+    """Why, of all campaigns together; empty while it runs."""
+    campaigns: tuple[CampaignVerdict, ...]
 
     @property
     def is_running(self) -> bool:
