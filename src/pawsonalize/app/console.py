@@ -21,10 +21,10 @@ from pawsonalize.domain.times import MINUTE, SECOND, iso
 from pawsonalize.engine.reporting.console.models import ModelReports
 from pawsonalize.engine.reporting.console.outcomes import OutcomeReports
 from pawsonalize.engine.reporting.console.overview import (
+    CampaignFreshness,
     ConsoleFinding,
     DiskReport,
     OverviewReports,
-    Served,
 )
 from pawsonalize.engine.reporting.console.traffic import TrafficHistory
 from pawsonalize.engine.reporting.console.views import ConsoleViews
@@ -138,13 +138,13 @@ def _newest_event_at(adapters: Adapters) -> int | None:
     return max((one.event.received_at for one in newest), default=None)
 
 
-def _served(adapters: Adapters) -> Iterator[Served]:
+def _served(adapters: Adapters) -> Iterator[CampaignFreshness]:
     refreshed = RefreshedArtefacts(adapters.artefacts)
     for entry in sorted(entries(adapters.registry), key=lambda one: (one.dataset_group, one.name)):
         name = entry.campaign.solution_version
         version = None if name is None else adapters.registry.find(SolutionVersion, name)
         counts = None if name is None else refreshed.newest(name)
-        yield Served(
+        yield CampaignFreshness(
             campaign=entry.name,
             dataset_group=entry.dataset_group,
             recipe=entry.recipe,

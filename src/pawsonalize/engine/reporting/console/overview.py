@@ -52,7 +52,7 @@ class DiskReport(msgspec.Struct, frozen=True, rename="camel"):
     days_left: int | None
 
 
-class Served(msgspec.Struct, frozen=True, rename="camel"):
+class CampaignFreshness(msgspec.Struct, frozen=True, rename="camel"):
     """A campaign and the version that it serves, null while it serves none.
 
     `as_of` is when its model was trained, `refreshed_at` as of when its counts know the log.
@@ -80,7 +80,7 @@ class Overview(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     attention: tuple[ConsoleFinding, ...]
     freshness: tuple[Freshness, ...]
     """The newest event, the newest refresh of counts, and the newest model that is served."""
-    campaigns: tuple[Served, ...]
+    campaigns: tuple[CampaignFreshness, ...]
     traffic: Traffic
     disk: DiskReport
 
@@ -95,7 +95,7 @@ class OverviewReports:
     """Why nothing is answered; None while something is."""
     findings: Callable[[], Sequence[ConsoleFinding]]
     newest_event_at: Callable[[], int | None]
-    served: Callable[[], Iterable[Served]]
+    served: Callable[[], Iterable[CampaignFreshness]]
     disk: Callable[[], DiskReport]
     runs: RunReports
     history: TrafficHistory
