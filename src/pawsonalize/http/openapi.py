@@ -90,7 +90,7 @@ def _security_schemes() -> dict[str, Any]:
 
 def _document(operation: Operation, schemas: dict[str, Schema]) -> dict[str, Any]:
     document: dict[str, Any] = {
-        "operationId": operation.endpoint.__name__,
+        "operationId": operation.id,
         "tags": [tag_of(operation.documented_path).name],
         "summary": operation.summary,
         "security": [{scope.value: []} for scope in Scope if scope in operation.access],

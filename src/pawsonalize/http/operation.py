@@ -79,6 +79,20 @@ class Operation:
     parameters: tuple[RequestParameter, ...] = ()
     answer_headers: dict[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """A question and an answer have one type each, so that generated clients are typed."""
+        if isinstance(self.request, tuple) or isinstance(self.answer, tuple):
+            raise TypeError(f"{self.method} {self.path}: give one type, not a tuple of types")
+
+    @property
+    def id(self) -> str:
+        """What generated clients call it: its endpoint's name, of the console with `console_`."""
+        name = self.endpoint.__name__
+        if not self.path.startswith("/v1/console/"):
+            return name
+        verb, _, rest = name.partition("_")
+        return f"{verb}_console_{rest.removeprefix('console_')}"
+
     @property
     def is_audited(self) -> bool:
         """Whether it is an operator's: it changes something, and is no traffic of a site."""

@@ -57,6 +57,11 @@ TAGS = (
         ),
     ),
     Tag(
+        "Console",
+        "What the pages of the console show, as JSON.",
+        ("/v1/console",),
+    ),
+    Tag(
         "Operation",
         "Is it well? Who did what, what could not be taken, and who serves.",
         (

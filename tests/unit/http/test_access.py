@@ -57,6 +57,10 @@ MAY = {
     "POST /v1/runs/{runId}/cancel": {Scope.OPERATOR},
     "GET /v1/outcomes": {Scope.OPERATOR},
     "GET /v1/audit": {Scope.OPERATOR},
+    **{
+        f"GET /v1/console/{view}": {Scope.OPERATOR}
+        for view in ("overview", "models", "models/{name}", "runs/{runId}", "outcomes")
+    },
     "GET /v1/streams": {Scope.MONITOR, Scope.OPERATOR},
     "GET /v1/servers": {Scope.MONITOR, Scope.OPERATOR},
     "GET /healthz": EVERY,
