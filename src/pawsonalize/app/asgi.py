@@ -79,6 +79,9 @@ def build_app(settings: Settings, loaded: Callable[[], object] | None = None) ->
                 tenants=engine.tenants,
                 views=engine.views,
                 reads=engine.console_reads,
+                registry=adapters.registry,
+                runs=engine.runs,
+                campaigns=adapters.campaigns,
                 audit=adapters.audit,
                 now=clock.now,
             )
