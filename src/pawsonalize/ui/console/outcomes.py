@@ -21,7 +21,7 @@ _DEFAULT_DAYS = 90
 _VERSIONS = 20  # the page lists the newest, and draws the curves of the first four with arrivals
 _CURVES = 4
 _FEW_ARRIVALS = 10
-_STEPS = 19  # of a curve in its table
+_STEPS = 30  # at which a curve is drawn
 
 
 def get_outcomes_page(request: Request, caller: Caller) -> Response:
@@ -124,6 +124,7 @@ def _over_time(found: OutcomesOverTime) -> list[LineChart]:
             (ChartLine("days", tuple(one.rmst90 for one in parts)),),
             form="{:,.1f}",
             place_name="From",
+            nothing="Known of arrivals that were followed for 90 days: look at 180 days or more.",
         ),
     ]
 
