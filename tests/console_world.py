@@ -47,10 +47,13 @@ _STEPS = (
 _VISITORS = 40
 
 
-def make_console_world(folder: Path, **more: Any) -> Settings:
-    """The data folder: two versions, of which the older is served, and their retrainings."""
+def make_console_world(folder: Path, *, is_hostile: bool = True, **more: Any) -> Settings:
+    """The data folder: two versions, of which the older is served, and their retrainings.
+
+    With `is_hostile`, a problem stands whose text breaks pages that trust it.
+    """
     settings = Settings(data_dir=folder, **{**SETTINGS, "retrain_schedule": "0 3 * * *"}, **more)
-    now = clock.now()
+    now, why = clock.now(), f" ({HOSTILE})" if is_hostile else ""
     with opened(settings) as adapters:
         adapters.catalogue.put_items([Item(group, {}) for group in (*CATS, *DOGS)])
         adapters.animals.put(list(_animals(now)), now)
@@ -60,7 +63,11 @@ def make_console_world(folder: Path, **more: Any) -> Settings:
         for back in reversed(range(_NIGHTS)):
             record = _night(now, back, live=live, new=new)
             store_run(adapters, record)
-        adapters.problems(settings).report("feed orchard", f"it cannot be read: {HOSTILE}", now)
+        adapters.problems(settings).report(
+            "feed orchard-park",
+            f"it cannot be read{why}: look at its address in the feeds file",
+            now,
+        )
     return settings
 
 

@@ -217,7 +217,7 @@ class Engine:
             admission=_admission(settings, adapters),
             tenants=tenants_of(settings, adapters),
             views=console_views(settings, adapters, runtime, ranking),
-            console_reads=HeavyReads(1, rest=4.0),
+            console_reads=HeavyReads(1, rest=9.0),
             streaming=_streaming(settings, adapters, ingest, intake),
             consuming=ThreadPoolExecutor(1, thread_name_prefix="stream"),
         )

@@ -29,7 +29,7 @@ def ask_promote(console: Console, fields: Fields) -> Confirmation:
         if live
         else f"Campaign {campaign.name} serves no model now.",
         f"It will serve {wanted.name}, trained as of {moment(wanted.as_of)}.",
-        "It does as soon as a server has loaded it. Not one request fails meanwhile.",
+        "That happens as soon as a server has loaded it. No request fails meanwhile.",
         *_measured(solution, wanted, live),
         _judged(wanted),
         "The next retraining is compared with it."

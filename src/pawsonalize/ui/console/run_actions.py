@@ -34,7 +34,7 @@ def ask_retrain(console: Console, fields: Fields) -> Confirmation:
             "New solution versions are trained on all events that are there by now.",
             "Each is compared with popularity and with what is live, on the same held-out visitors."
             " It goes live only if the gate lets it.",
-            "What is live answers on meanwhile. Not one request fails.",
+            "What is live goes on answering meanwhile. No request fails.",
             "It takes processor time and memory on a server that works. You can cancel it.",
         ),
         button="Retrain",
