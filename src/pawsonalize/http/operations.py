@@ -17,7 +17,7 @@ from pawsonalize.engine.resources.access_keys import (
     SITE,
 )
 from pawsonalize.http import (
-    animal_answers,
+    answers,
     audit,
     events,
     filters,
@@ -40,6 +40,7 @@ from pawsonalize.http.examples import (
     EVENT,
     FILTER,
     FILTERED,
+    PAGE,
     PROMOTED,
     RECOMMENDATION,
     RERANKING,
@@ -82,14 +83,13 @@ OPERATIONS = (
         about=About.ANSWER,
         request=(recommendations.RecommendationRequest,),
         answer=(
-            list[recommendations.RecommendedGroup],
-            recommendations.DetailedRecommendations,
-            list[animal_answers.RecommendedAnimal],
-            animal_answers.DetailedAnimals,
+            list[answers.Recommendation],
+            answers.DetailedRecommendations,
         ),
         examples={
             "a user": RECOMMENDATION,
             "animals": ANIMALS,
+            "animals as a page shows them": PAGE,
             "filtered": FILTERED,
             "promoting": PROMOTED,
             "of another dataset group": SHOP_RECOMMENDATION,
@@ -99,7 +99,7 @@ OPERATIONS = (
             RequestParameter("detail", "`full` adds scores, propensities, reasons and metadata."),
             *ADDRESS_PARAMETERS,
         ),
-        answer_headers=animal_answers.RECOMMENDATION_ID,
+        answer_headers=answers.RECOMMENDATION_ID,
     ),
     Operation(
         "POST",
@@ -109,7 +109,7 @@ OPERATIONS = (
         RUNTIME | BROWSER,
         about=About.ANSWER,
         request=(rerankings.RerankingRequest,),
-        answer=rerankings.RERANKING_BODIES,
+        answer=(answers.RerankingResponse,),
         examples={
             "three animals": RERANKING,
             "of the inventory": ANIMALS_RERANKING,
@@ -119,7 +119,7 @@ OPERATIONS = (
             RequestParameter("detail", "`full` adds each animal's score and reasons."),
             *ADDRESS_PARAMETERS,
         ),
-        answer_headers=animal_answers.RECOMMENDATION_ID,
+        answer_headers=answers.RECOMMENDATION_ID,
     ),
     Operation(
         "POST",
