@@ -10,10 +10,12 @@ from pathlib import Path
 
 from pawsonalize import clock
 from pawsonalize.access.admission import Admission
+from pawsonalize.access.heavy_reads import HeavyReads
 from pawsonalize.access.rates import Rates
 from pawsonalize.access.tenants import Tenants
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.attempts import attempt
+from pawsonalize.app.console import console_views
 from pawsonalize.app.erasing import deletions_of, erasing
 from pawsonalize.app.fleet import servers_of, taking_part, this_process
 from pawsonalize.app.ingest import ingest_of, refusals_of
@@ -45,6 +47,7 @@ from pawsonalize.engine.ingest.feeds.polling import Polling
 from pawsonalize.engine.ingest.intake import Intake
 from pawsonalize.engine.ingest.inventory.inventory import AnimalNames, Inventory
 from pawsonalize.engine.ingest.refusals import Refusals
+from pawsonalize.engine.reporting.console.views import ConsoleViews
 from pawsonalize.engine.reporting.metric_attributions import MetricAttributions
 from pawsonalize.engine.resources.access_keys import DEMO_SITE
 from pawsonalize.engine.resources.cached_lookup import CachedLookup
@@ -75,11 +78,9 @@ from pawsonalize.engine.training.untrained import TrainedOrNot
 from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.engine.upkeep.deletions import Deletions
 from pawsonalize.engine.upkeep.erasing import Erasing
-from pawsonalize.http.heavy_reads import HeavyReads
 from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings
 from pawsonalize.storage.stream_shards import shards_of_all
-from pawsonalize.ui.console import Console
 from pawsonalize.ui.door import Storefront
 from pawsonalize.ui.learning import Learning
 
@@ -132,6 +133,8 @@ class Engine:
     membership: Membership
     admission: Admission
     tenants: Tenants
+    views: ConsoleViews
+    console_reads: HeavyReads
     streaming: StreamReading | None
     consuming: ThreadPoolExecutor
 
@@ -214,6 +217,8 @@ class Engine:
             membership=this_process(settings, adapters, settings.own_roles),
             admission=_admission(settings, adapters),
             tenants=tenants_of(settings, adapters),
+            views=console_views(settings, adapters),
+            console_reads=HeavyReads(1),
             streaming=_streaming(settings, adapters, ingest, intake),
             consuming=ThreadPoolExecutor(1, thread_name_prefix="stream"),
         )
@@ -232,6 +237,8 @@ class Engine:
             runs=self.runs,
             outcomes=adapters.outcomes,
             reports=HeavyReads(settings.reports_at_once),
+            views=self.views,
+            console_reads=self.console_reads,
             exposed=adapters.exposed,
             registry=adapters.registry,
             datasets=adapters.datasets,
@@ -294,11 +301,6 @@ class Engine:
             groups=CachedLookup(partial(group_of, adapters.registry), clock.now),
         )
 
-    def console(self, settings: Settings, adapters: Adapters) -> Console:
-        """What the pages for who runs the service need."""
-        reports = tenant_reports(settings, adapters)
-        return Console(self.admission, self.tenants, reports, clock.now)
-
     def storefront(self, settings: Settings, adapters: Adapters) -> Storefront:
         """What the adoption site's pages need."""
         page_key = None
@@ -357,6 +359,7 @@ class Engine:
         self.fetching.shutdown(cancel_futures=True)
         self.tidying.shutdown(cancel_futures=True)
         self.working.shutdown(cancel_futures=True)
+        self.console_reads.close()
         self.runtimes.close()
         self.ingest.close()
         if self.refusals is not None:

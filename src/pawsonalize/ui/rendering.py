@@ -52,6 +52,7 @@ _TEMPLATES = Environment(
 _TEMPLATES.globals |= {
     "script": _static("site.js"),
     "stylesheet": _static("site.css"),
+    "console_script": _static("console.js"),
     "console_stylesheet": _static("console.css"),
     "path_of": path_of,
 }
