@@ -16,8 +16,6 @@ from pawsonalize.engine.reporting.console.service import ServiceViews, SettingIn
 from pawsonalize.engine.reporting.console.visitors import VisitorViews
 from pawsonalize.engine.resources.servers import Servers
 from pawsonalize.engine.serving.animals.ranking import Individuals
-from pawsonalize.engine.serving.availability import AvailabilityWatch
-from pawsonalize.engine.serving.filters.filtering import Filterings
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.serving.served import Loader
 from pawsonalize.engine.training.data_checks import bots_among
@@ -39,8 +37,6 @@ def visitor_views(
     adapters: Adapters,
     runtime: Runtime,
     individuals: Individuals,
-    availability: AvailabilityWatch,
-    filterings: Filterings,
 ) -> VisitorViews:
     """What the page of visitors shows; it answers as this process does."""
     return VisitorViews(
@@ -53,8 +49,6 @@ def visitor_views(
         directory=adapters.directory(settings),
         runtime=runtime,
         individuals=individuals,
-        availability=availability,
-        filterings=filterings,
     )
 
 

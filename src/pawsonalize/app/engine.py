@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -139,8 +140,10 @@ class Engine:
     consuming: ThreadPoolExecutor
 
     @classmethod
-    def of(cls, settings: Settings, adapters: Adapters) -> "Engine":
-        """The parts, put together; nothing runs yet."""
+    def of(
+        cls, settings: Settings, adapters: Adapters, sources: Mapping[str, str] | None = None
+    ) -> "Engine":
+        """The parts, put together; nothing runs yet. `sources` says where settings were written."""
         live = live_models(settings, adapters)
         impressions = ImpressionLog(adapters.impressions)
         availability = AvailabilityWatch(adapters.availability)
@@ -168,6 +171,8 @@ class Engine:
         jobs = background_jobs(settings, adapters, filterings)
         ingest = ingest_of(settings, adapters)
         intake = adapters.intake(settings)
+        ordering = individuals(settings, adapters, runtime, available, impressions)
+        servers = servers_of(adapters)
         return cls(
             live=live,
             recommending=recommending,
@@ -180,7 +185,7 @@ class Engine:
             available=available,
             postcodes=postcodes,
             runtime=runtime,
-            individuals=individuals(settings, adapters, runtime, available, impressions),
+            individuals=ordering,
             runtimes=runtimes_of(settings, adapters, live, impressions, availability, filterings),
             runs=runs,
             timer=timer(settings, runs),
@@ -213,11 +218,11 @@ class Engine:
             ),
             working=ThreadPoolExecutor(len(jobs.workers) + 1, thread_name_prefix="jobs"),
             problems=adapters.problems(settings),
-            servers=servers_of(adapters),
+            servers=servers,
             membership=this_process(settings, adapters, settings.own_roles),
             admission=_admission(settings, adapters),
             tenants=tenants_of(settings, adapters),
-            views=console_views(settings, adapters),
+            views=console_views(settings, adapters, runtime, ordering, servers, sources or {}),
             console_reads=HeavyReads(1),
             streaming=_streaming(settings, adapters, ingest, intake),
             consuming=ThreadPoolExecutor(1, thread_name_prefix="stream"),

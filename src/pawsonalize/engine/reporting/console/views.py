@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+from pawsonalize.engine.reporting.console.animals import InventoryViews
+from pawsonalize.engine.reporting.console.events import EventViews
+from pawsonalize.engine.reporting.console.service import ServiceViews
+from pawsonalize.engine.reporting.console.visitors import VisitorViews
 from pawsonalize.engine.reporting.tenants import TenantReports
 
 
@@ -10,3 +14,7 @@ class ConsoleViews:
     """The views, each made of the engine's parts."""
 
     tenants: TenantReports
+    inventory: InventoryViews
+    visitors: VisitorViews
+    events: EventViews
+    service: ServiceViews

@@ -19,9 +19,7 @@ from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.animals.settings import PARTS
-from pawsonalize.engine.serving.availability import AvailabilityWatch
 from pawsonalize.engine.serving.directory import Directory, Purpose
-from pawsonalize.engine.serving.filters.filtering import Filterings
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.serving.served import UNTRAINED, Fixed, Loader, Served, ServingSettings
@@ -171,8 +169,6 @@ class VisitorViews:
     directory: Directory
     runtime: Runtime
     individuals: Individuals
-    availability: AvailabilityWatch
-    filterings: Filterings
 
     def report(self, asked: VisitorQuestion, group: str, now: int) -> VisitorReport:
         """All of the visitor; NotFound for a version of no solution of the dataset group."""
@@ -289,14 +285,8 @@ class VisitorViews:
 
     def _ask(self, served: Served, asked: VisitorQuestion, group: str, now: int) -> ExpectedAnswer:
         is_default = group == DEFAULT_DATASET_GROUP
-        runtime = Runtime(
-            self.log.of(group),
-            Fixed(served),
-            None,
-            availability=self.availability if is_default else None,
-            filtering=self.filterings.of(group),
-            catalogue=self.catalogue.of(group),
-        )
+        log, catalogue = self.log.of(group), self.catalogue.of(group)
+        runtime = Runtime(log, Fixed(served), None, catalogue=catalogue)
         query = Query(asked.visitor, now, now, limit=_PLACES, explain=True)
         individuals = self.individuals.asking(runtime, is_seen=False)
         if is_default and individuals.can_order(now):
