@@ -28,8 +28,10 @@ from pawsonalize.storage.event_tail import EventTail
 
 def inventory_views(settings: Settings, adapters: Adapters) -> InventoryViews:
     """What the page of animals shows."""
-    reads = adapters.database.replica_reads()
-    return InventoryViews(StockList(reads), adapters.registry, listed_feeds(settings))
+    stock = StockList(adapters.database.replica_reads())
+    inventory, exposures = adapters.exposed
+    feeds = listed_feeds(settings)
+    return InventoryViews(stock, inventory, exposures, adapters.registry, feeds)
 
 
 def visitor_views(
@@ -59,6 +61,7 @@ def event_views(settings: Settings, adapters: Adapters) -> EventViews:
         log=adapters.log,
         tail=EventTail(adapters.database),
         letters=adapters.dead_letters,
+        replay=adapters.letter_replay,
         animals=Animals(reads),
         catalogue=Catalogue(reads),
         ledger=adapters.ledger,

@@ -244,7 +244,6 @@ class Engine:
             reports=HeavyReads(settings.reports_at_once),
             views=self.views,
             console_reads=self.console_reads,
-            exposed=adapters.exposed,
             registry=adapters.registry,
             datasets=adapters.datasets,
             solutions=adapters.solutions,

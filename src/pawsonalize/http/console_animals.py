@@ -6,7 +6,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
-from pawsonalize.engine.ingest.feeds.meanings import Meanings
 from pawsonalize.engine.reporting.console.animals import AnimalListing, FeedList
 from pawsonalize.engine.resources.access_keys import OPERATOR
 from pawsonalize.http.json import json_response, read_form
@@ -47,7 +46,7 @@ async def put_meaning(request: Request) -> Response:
     """Store what a value means."""
     services: Services = request.app.state.services
     told = await read_form(request, _MEANING)
-    say = Meanings(services.registry).say
+    say = services.views.inventory.say
     await run_in_threadpool(say, told.source, told.field, told.value, told.meaning, services.now())
     return Response(status_code=204)
 

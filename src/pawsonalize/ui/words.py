@@ -84,3 +84,16 @@ def size_in_bytes(count: int) -> str:
     while size >= 999.5 and unit < len(_UNITS) - 1:
         size, unit = size / 1000, unit + 1
     return f"{size:.0f} B" if unit == 0 else f"{size:.3g} {_UNITS[unit]}"
+
+
+def when(moment: str) -> str:
+    """A moment in ISO 8601 as `2026-05-17 12:00 UTC`."""
+    return f"{moment[:16].replace('T', ' ')} UTC"
+
+
+_LONGEST = 80
+
+
+def short(text: str) -> str:
+    """The first 80 characters of what anybody may have sent."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

@@ -12,6 +12,7 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.sizes import SIZE_NAMES
 from pawsonalize.domain.species import SPECIES_NAMES, species_id
+from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import DAY, iso
 from pawsonalize.engine.ingest.feeds.brought import FILES, BroughtIn, find_brought
 from pawsonalize.engine.ingest.feeds.feeds_file import ListedFeed
@@ -19,10 +20,13 @@ from pawsonalize.engine.ingest.feeds.importing import BadRow
 from pawsonalize.engine.ingest.feeds.mapping import ValueMapping
 from pawsonalize.engine.ingest.feeds.meanings import Meanings
 from pawsonalize.engine.ingest.feeds.polling import FeedState
+from pawsonalize.engine.ingest.inventory.inventory import Inventory
 from pawsonalize.engine.ingest.inventory.listing import read_status
 from pawsonalize.engine.reporting.console.asking import read_count, read_flag, read_text
+from pawsonalize.engine.reporting.exposure_report import ExposureShare, exposure_report
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.fetch import shown as shown_address
+from pawsonalize.storage.animal_exposures import AnimalExposures
 from pawsonalize.storage.animal_list import (
     AnimalOrder,
     AnimalSearch,
@@ -151,6 +155,8 @@ class InventoryViews:
     """Looks at the animals, and at where they come from."""
 
     stock: StockList
+    inventory: Inventory
+    exposures: AnimalExposures
     registry: Registry
     feeds: Mapping[str, ListedFeed]
 
@@ -173,6 +179,16 @@ class InventoryViews:
             counts.hardly_seen,
             0 if oldest is None else _days(oldest, now),
         )
+
+    def exposure(self, now: int) -> list[ExposureShare]:
+        """Whether exposure is shared as the available animals are."""
+        animals = list(self.inventory.all(AnimalStatus.AVAILABLE))
+        shown = self.exposures.of([animal.animal_id for animal in animals])
+        return exposure_report(animals, shown, now)
+
+    def say(self, source: str, field: str, value: str, meaning: str, now: int) -> None:
+        """Store what a value of a source means; see `Meanings.say`."""
+        Meanings(self.registry).say(source, field, value, meaning, now)
 
     def feed_list(self) -> FeedList:
         """The feeds, and what came of each last."""

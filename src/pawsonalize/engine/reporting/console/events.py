@@ -14,6 +14,7 @@ from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event, LoggedEvent,
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY, MINUTE, iso
 from pawsonalize.engine.ingest.dead_letters import DeadLetters
+from pawsonalize.engine.ingest.letter_replay import LetterReplay
 from pawsonalize.engine.reporting.console.asking import read_count, read_text
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.archive_ledger import ArchiveLedger
@@ -175,6 +176,7 @@ class EventViews:
     log: EventLog
     tail: EventTail
     letters: DeadLetters
+    replay: LetterReplay
     animals: Animals
     catalogue: Catalogue
     ledger: ArchiveLedger
