@@ -89,9 +89,22 @@ def test_pages_follow_each_other_and_miss_nobody(stock: StockList, order: Animal
     assert sorted(seen) == ["home", "old", "shy", "young"]
 
 
+def test_while_little_was_shown_nobody_is_hardly_seen(database: Database) -> None:
+    Animals(database).put([animal("a"), animal("b")], NOW)
+    with database.writing() as connection:
+        add_shown_animals(connection, [(NOW, ["a"] * 9)])
+    stock = StockList(database)
+    assert stock.counts(NOW).hardly_seen is None
+    assert ids(stock, hardly_seen=True) == []
+    with database.writing() as connection:
+        add_shown_animals(connection, [(NOW, ["a"])])
+    assert stock.counts(NOW).hardly_seen == 1
+    assert ids(stock, hardly_seen=True) == ["b"]
+
+
 def test_an_empty_inventory_counts_nothing(database: Database) -> None:
     counts = StockList(database).counts(NOW)
-    assert (counts.statuses, counts.shown_a_day, counts.hardly_seen) == ({}, 0.0, 0)
+    assert (counts.statuses, counts.shown_a_day, counts.hardly_seen) == ({}, 0.0, None)
     assert counts.oldest_listed_at is None
 
 

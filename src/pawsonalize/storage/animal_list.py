@@ -30,6 +30,7 @@ from pawsonalize.storage.tables import animal_exposures, animals
 
 HARDLY = 0.25
 """Who is shown less than this share of what is usual, each day, is hardly seen."""
+_ENOUGH = 5  # showings of each available animal on average: with fewer, it is chance who was shown
 _DECODE = msgspec.json.Decoder(Animal).decode
 _SHOWN = func.coalesce(animal_exposures.c.shown, 0)
 _AVAILABLE = animals.c.status == AnimalStatus.AVAILABLE.value
@@ -72,7 +73,8 @@ class StockCounts:
     statuses: dict[str, int]
     shown_a_day: float
     """How often an available animal is shown on a day, on average."""
-    hardly_seen: int
+    hardly_seen: int | None
+    """None: too little was shown to tell."""
     oldest_listed_at: int | None
     """Since when the available animal waits that waits longest."""
 
@@ -88,17 +90,23 @@ class StockList:
         by_status = select(animals.c.status, func.count()).group_by(animals.c.status)
         with self._database.reading() as connection:
             statuses = {row[0]: row[1] for row in connection.execute(by_status)}
-            usual = _shown_a_day(connection, now)
+            usual, is_enough = _shown_a_day(connection, now)
             hardly = select(func.count()).select_from(_joined()).where(_hardly_seen(usual, now))
             oldest = select(func.min(animals.c.listed_at)).where(_AVAILABLE)
             return StockCounts(
-                statuses, usual, connection.scalar(hardly) or 0, connection.scalar(oldest)
+                statuses,
+                usual,
+                connection.scalar(hardly) if is_enough else None,
+                connection.scalar(oldest),
             )
 
     def page(self, search: AnimalSearch, now: int) -> list[tuple[Animal, int]]:
         """At most `search.limit` animals, each with how often it was shown."""
         with self._database.reading() as connection:
-            usual = _shown_a_day(connection, now) if search.hardly_seen else 0.0
+            usual = 0.0
+            if search.hardly_seen:
+                rate, is_enough = _shown_a_day(connection, now)
+                usual = rate if is_enough else 0.0
             wanted = (
                 select(animals.c.record, _SHOWN)
                 .select_from(_joined())
@@ -122,15 +130,16 @@ def _joined() -> Any:
     return animals.outerjoin(animal_exposures, animal_exposures.c.animal_id == animals.c.animal_id)
 
 
-def _shown_a_day(connection: Connection, now: int) -> float:
-    """The showings of all available animals, divided by their days."""
+def _shown_a_day(connection: Connection, now: int) -> tuple[float, bool]:
+    """The showings of all available animals by their days; whether they are enough to compare."""
     days = cast(func.sum(now - animals.c.listed_at), Float) / DAY
-    shown, together = connection.execute(
-        select(func.sum(_SHOWN), days)
+    shown, together, count = connection.execute(
+        select(func.sum(_SHOWN), days, func.count())
         .select_from(_joined())
         .where(_AVAILABLE, animals.c.listed_at < now)
     ).one()
-    return float(shown) / float(together) if together else 0.0
+    rate = float(shown) / float(together) if together else 0.0
+    return rate, bool(count) and shown >= _ENOUGH * count
 
 
 def _hardly_seen(usual: float, now: int) -> ColumnElement[bool]:

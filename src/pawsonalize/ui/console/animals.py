@@ -58,17 +58,21 @@ def get_seen_page(request: Request, caller: Caller) -> Response:
     """Whether exposure is shared as the animals are."""
     console = Console.of(request)
     shares = console.views.inventory.exposure(console.now())
-    by_respect = {
-        respect: list(some)[:_VALUES] for respect, some in groupby(shares, lambda one: one.by)
-    }
+    by_respect = {respect: list(some) for respect, some in groupby(shares, lambda one: one.by)}
+    of_one = by_respect.get("species", [])  # every animal has one
+    animals, times = sum(one.animals for one in of_one), sum(one.shown for one in of_one)
+    too_little = times < _ENOUGH * animals
     return shown(
         request,
         caller,
         "animals_seen.html",
         tabs=TABS,
         tab=_SEEN,
-        shares=by_respect,
-        least=_least_seen(shares),
+        shares={respect: some[:_VALUES] for respect, some in by_respect.items()},
+        least=[] if too_little else _least_seen(shares),
+        too_little=too_little,
+        animals=animals,
+        shown_times=times,
         most_values=_VALUES,
     )
 

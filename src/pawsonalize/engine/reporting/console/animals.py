@@ -63,14 +63,15 @@ class AnimalListing(msgspec.Struct, frozen=True, rename="camel"):
 
     `statuses` counts all animals. An available animal is shown `shownADay` times a day on average;
     those that were listed for a day or longer and are shown less than a quarter as often are hardly
-    seen. `longestWaitDays` is that of the available animal that waits longest.
+    seen. Their number is null while available animals were shown less than five times each on
+    average. `longestWaitDays` is that of the available animal that waits longest.
     """
 
     animals: list[ListedAnimal]
     next_cursor: str | None
     statuses: dict[str, int]
     shown_a_day: float
-    hardly_seen: int
+    hardly_seen: int | None
     longest_wait_days: int
 
 
@@ -171,8 +172,9 @@ class InventoryViews:
         page = found[: search.limit]
         last = page[-1] if len(found) > search.limit else None
         oldest = counts.oldest_listed_at
+        usual = 0.0 if counts.hardly_seen is None else counts.shown_a_day
         return AnimalListing(
-            [_listed(animal, shown, counts.shown_a_day, now) for animal, shown in page],
+            [_listed(animal, shown, usual, now) for animal, shown in page],
             None if last is None else f"{key_of(*last, search.order)}.{last[0].animal_id}",
             counts.statuses,
             counts.shown_a_day,

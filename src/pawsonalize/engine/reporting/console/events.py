@@ -284,7 +284,8 @@ class EventViews:
             "came in more than a day after they happened",
             [one.event_type for one in events if one.received_at - one.sent_at > _LATE],
             len(events),
-            "look whether a sender was away, and at the unit of its moments",
+            "look whether a sender was away, and at the unit of its moments; old events that were"
+            " imported are no fault",
         )
         yield _check(
             "ahead",
