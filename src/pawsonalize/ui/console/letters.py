@@ -140,15 +140,14 @@ def do_replay(console: Console, fields: Fields) -> Done:
         receipts, target = list(events.replay.replay([events.letters.get(letter_id)])), letter_id
         more = ""
     else:
-        receipts, last = events.replay.replay_matching(_query(fields))
+        receipts, last = events.replay.replay_matching(_meant(fields))
         more = " There are more: take them in as well." if last is not None else ""
     accepted = sum(one.accepted for one in receipts)
     duplicates = sum(one.duplicates for one in receipts)
     left = sum(len(one.left) for one in receipts)
-    known = f", {duplicates:,} were stored before" if duplicates else ""
-    return Done(
-        HERE, f"{accepted:,} events are stored{known}, {left:,} letters are left.{more}", target
-    )
+    known = f" Stored before: {duplicates:,}." if duplicates else ""
+    said = f"Events stored: {accepted:,}.{known} Letters left: {left:,}.{more}"
+    return Done(HERE, said, target)
 
 
 def ask_remove(console: Console, fields: Fields) -> Confirmation:
@@ -173,9 +172,9 @@ def do_remove(console: Console, fields: Fields) -> Done:
     if letter_id := fields.get("letterId"):
         letters.get(letter_id)
         letters.remove([letter_id])
-        return Done(HERE, "1 letter is removed.", letter_id)
-    removed = letters.remove_matching(_query(fields))
-    return Done(HERE, f"{removed:,} letters are removed.")
+        return Done(HERE, "Letters removed: 1.", letter_id)
+    removed = letters.remove_matching(_meant(fields))
+    return Done(HERE, f"Letters removed: {removed:,}.")
 
 
 def _which(events: EventViews, fields: Fields) -> tuple[str, int]:
@@ -183,12 +182,18 @@ def _which(events: EventViews, fields: Fields) -> tuple[str, int]:
     if letter_id := fields.get("letterId"):
         letter = events.letters.get(letter_id)
         return f"The letter of {letter.source}, refused as {letter.code}", 1
-    query = _query(fields)
-    if query.code is None and query.source is None and fields.get("all") != "yes":
-        raise InvalidInput("say which letters: go back, and choose a reason")
+    query = _meant(fields)
     count = sum(one.count for one in events.letters.reasons(query))
     of_code = "All letters" if query.code is None else f"All letters refused as {query.code}"
     return of_code if query.source is None else f"{of_code} from {query.source}", count
+
+
+def _meant(fields: Fields) -> LetterQuery:
+    """Which letters an action is for; InvalidInput if that is all of them by mistake."""
+    query = _query(fields)
+    if query.code is None and query.source is None and fields.get("all") != "yes":
+        raise InvalidInput("say which letters: go back, and choose a reason")
+    return query
 
 
 def _query(given: Fields) -> LetterQuery:
