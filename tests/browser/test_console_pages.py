@@ -11,7 +11,7 @@ from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.settings import Settings
 from tests.adoption_site import serving
 from tests.browser.test_accessibility import broken_rules
-from tests.console_world import LONG, MARKUP, OTHER_VERSION, make_world
+from tests.hostile_world import LONG, MARKUP, OTHER_VERSION, make_world
 from tests.service_data import make_key
 from tests.unit.ui.test_console_pages import PAGES
 

@@ -13,7 +13,7 @@ from pawsonalize.app.asgi import build_app
 from pawsonalize.engine.ingest.feeds.meanings import Meanings
 from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.settings import Settings
-from tests.console_world import HOSTILE, MARKUP, OTHER_VERSION, make_world
+from tests.hostile_world import HOSTILE, MARKUP, OTHER_VERSION, make_world
 from tests.service_data import client_of, make_key
 
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}

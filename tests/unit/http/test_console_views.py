@@ -10,7 +10,7 @@ from pawsonalize.app import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.settings import Settings
-from tests.console_world import MARKUP, OTHER_VERSION, RECOMMENDATION, SHOP, make_world
+from tests.hostile_world import MARKUP, OTHER_VERSION, RECOMMENDATION, SHOP, make_world
 from tests.service_data import client_of, make_key
 from tests.unit.http.conftest import error_of
 
