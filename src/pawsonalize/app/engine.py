@@ -1,13 +1,11 @@
 """The engine of one server process: its parts over the adapters, as the doors get them."""
 
-import os
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from pawsonalize import clock
 from pawsonalize.access.admission import Admission
@@ -16,7 +14,7 @@ from pawsonalize.access.rates import Rates
 from pawsonalize.access.tenants import Tenants
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.attempts import attempt
-from pawsonalize.app.console import console_views
+from pawsonalize.app.console import console_views, metrics_dir
 from pawsonalize.app.erasing import deletions_of, erasing
 from pawsonalize.app.fleet import servers_of, taking_part, this_process
 from pawsonalize.app.ingest import ingest_of, refusals_of
@@ -269,7 +267,7 @@ class Engine:
             now=clock.now,
             reads_are_local=adapters.database.is_local,
             max_body_bytes=settings.max_body_bytes,
-            metrics_dir=_metrics_dir(),
+            metrics_dir=metrics_dir(),
         )
 
     def aws_services(self, settings: Settings, adapters: Adapters) -> AwsServices:
@@ -370,12 +368,6 @@ class Engine:
             self.refusals.close()
         self.impressions.close()
         attempt("count what dataset groups use", self.tenants.usage.store)
-
-
-def _metrics_dir() -> Path | None:
-    # prometheus_client itself reads this variable when it is imported.
-    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-    return Path(folder) if folder else None
 
 
 def _admission(settings: Settings, adapters: Adapters) -> Admission:

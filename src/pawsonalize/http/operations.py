@@ -33,6 +33,7 @@ from pawsonalize.http import (
 )
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS
 from pawsonalize.http.animal_operations import ANIMAL_OPERATIONS
+from pawsonalize.http.console import CONSOLE_OPERATIONS
 from pawsonalize.http.console_animals import CONSOLE_ANIMAL_OPERATIONS
 from pawsonalize.http.console_events import CONSOLE_EVENT_OPERATIONS
 from pawsonalize.http.console_service import CONSOLE_SERVICE_OPERATIONS
@@ -263,6 +264,7 @@ OPERATIONS = (
             RequestParameter("cursor", "The `nextCursor` of the page before."),
         ),
     ),
+    *CONSOLE_OPERATIONS,
     *SERVER_OPERATIONS,
     *CONSOLE_ANIMAL_OPERATIONS,
     *CONSOLE_VISITOR_OPERATIONS,

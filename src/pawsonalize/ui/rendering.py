@@ -67,8 +67,10 @@ _TEMPLATES.globals |= {
 _TEMPLATES.filters |= {
     "ago": words.ago,
     "bytes": words.size_in_bytes,
+    "day": words.day,
     "deed": words.deed,
     "group": words.group_in_words,
     "short": words.short,
-    "when": words.when,
+    "lasting": words.lasting,
+    "moment": words.moment,
 }

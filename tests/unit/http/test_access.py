@@ -64,6 +64,10 @@ MAY = {
     "GET /v1/console/archive": {Scope.OPERATOR},
     "GET /v1/console/settings": {Scope.OPERATOR},
     "POST /v1/console/notifications/test": {Scope.OPERATOR},
+    **{
+        f"GET /v1/console/{view}": {Scope.OPERATOR}
+        for view in ("overview", "models", "models/{name}", "runs/{run_id}", "outcomes")
+    },
     "GET /v1/streams": {Scope.MONITOR, Scope.OPERATOR},
     "GET /v1/servers": {Scope.MONITOR, Scope.OPERATOR},
     "GET /healthz": EVERY,
