@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.reporting.console.visitors import VisitorReport, read_question
+from pawsonalize.engine.reporting.console.visitors import VisitorReport, read_lookup
 from pawsonalize.engine.resources.access_keys import OPERATOR
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS, read_group
 from pawsonalize.http.json import json_response
@@ -15,7 +15,7 @@ from pawsonalize.http.services import Services
 async def get_console_visitor(request: Request) -> Response:
     """All of one visitor."""
     services: Services = request.app.state.services
-    asked = read_question(request.query_params)
+    asked = read_lookup(request.query_params)
     if asked is None:
         raise InvalidInput("say which visitor: userId, sessionId or both", field="userId")
     group = await read_group(request)

@@ -5,7 +5,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from pawsonalize.access.admission import Caller
-from pawsonalize.engine.reporting.console.visitors import read_question
+from pawsonalize.engine.reporting.console.visitors import read_lookup
 from pawsonalize.ui.console.shell import Console, guarded, shown
 from pawsonalize.ui.rendering import with_query
 
@@ -17,7 +17,7 @@ def get_visitors_page(request: Request, caller: Caller) -> Response:
     console, given = Console.of(request), request.query_params
     views = console.views.visitors
     group = views.group_named(given.get("datasetGroup") or None)
-    asked, report = read_question(given), None
+    asked, report = read_lookup(given), None
     if asked is not None:
         report = views.report(asked, group, console.now())
     older = None

@@ -22,7 +22,7 @@ from pawsonalize.engine.ingest.feeds.meanings import Meanings
 from pawsonalize.engine.ingest.feeds.polling import FeedState
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
 from pawsonalize.engine.ingest.inventory.listing import read_status
-from pawsonalize.engine.reporting.console.asking import read_count, read_flag, read_text
+from pawsonalize.engine.reporting.console.parameters import read_count, read_flag, read_text
 from pawsonalize.engine.reporting.exposure_report import ExposureShare, exposure_report
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.fetch import shown as shown_address

@@ -15,7 +15,7 @@ from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY, MINUTE, iso
 from pawsonalize.engine.ingest.dead_letters import DeadLetters
 from pawsonalize.engine.ingest.letter_replay import LetterReplay
-from pawsonalize.engine.reporting.console.asking import read_count, read_text
+from pawsonalize.engine.reporting.console.parameters import read_count, read_text
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.archive_ledger import ArchiveLedger
 from pawsonalize.storage.catalogue import Catalogue
@@ -142,7 +142,7 @@ class ArchiveState(msgspec.Struct, frozen=True, rename="camel"):
 
 
 @dataclass(frozen=True, slots=True)
-class TailQuestion:
+class TailLookup:
     """Which events; with an id of an event, a session or a user, whether they were taken."""
 
     event_id: str | None
@@ -150,8 +150,8 @@ class TailQuestion:
     query: TailQuery
 
 
-def read_tail(given: Mapping[str, str]) -> TailQuestion:
-    """The question that parameters ask; InvalidInput for a bad one."""
+def read_tail(given: Mapping[str, str]) -> TailLookup:
+    """What parameters ask for; InvalidInput for a bad one."""
     user, session = read_text(given, "userId"), read_text(given, "sessionId")
     cursor = given.get("cursor", "")
     if cursor and not _CURSOR.fullmatch(cursor):
@@ -162,7 +162,7 @@ def read_tail(given: Mapping[str, str]) -> TailQuestion:
         event_type=read_text(given, "eventType"),
     )
     visitor = None if user is None and session is None else Visitor(user, session)
-    return TailQuestion(read_text(given, "eventId"), visitor, query)
+    return TailLookup(read_text(given, "eventId"), visitor, query)
 
 
 Pace = Callable[[Sequence[str], Sequence[str], Sequence[int]], Sequence[str]]
@@ -182,7 +182,7 @@ class EventViews:
     ledger: ArchiveLedger
     pace: Pace
 
-    def events(self, asked: TailQuestion, group: str) -> EventAnswer:
+    def events(self, asked: TailLookup, group: str) -> EventAnswer:
         """The newest events, or those that are asked for, with what became of them."""
         found = self._found(asked, group)
         shown = found[: asked.query.limit]
@@ -224,7 +224,7 @@ class EventViews:
         newest = self.log.head()
         return ArchiveState(objects, unconfirmed, events, through, newest, max(newest - through, 0))
 
-    def _found(self, asked: TailQuestion, group: str) -> list[LoggedEvent]:
+    def _found(self, asked: TailLookup, group: str) -> list[LoggedEvent]:
         """One more than asked for, if there are more."""
         limit = asked.query.limit + 1
         if asked.event_id is not None:
@@ -381,7 +381,7 @@ def _check(
 
 
 def _verdict(
-    asked: TailQuestion, found: Sequence[LoggedEvent], refused: Sequence[RefusedEvent]
+    asked: TailLookup, found: Sequence[LoggedEvent], refused: Sequence[RefusedEvent]
 ) -> str:
     """Whether what is asked for was taken, in words."""
     whose = "of that id" if asked.event_id is not None else "of this visitor"

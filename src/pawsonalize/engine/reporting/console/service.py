@@ -10,7 +10,7 @@ import msgspec
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.reporting.console.asking import read_count
+from pawsonalize.engine.reporting.console.parameters import read_count
 from pawsonalize.engine.resources.access_keys import AccessKey
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.servers import Servers, ServerState

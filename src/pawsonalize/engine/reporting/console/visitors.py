@@ -13,7 +13,7 @@ from pawsonalize.domain.errors import InvalidInput, NotFound, NotReady
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, LoggedEvent, Visitor
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.ingest.history import history_page, read_cursor
-from pawsonalize.engine.reporting.console.asking import read_count, read_text
+from pawsonalize.engine.reporting.console.parameters import read_count, read_text
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.registry import Registry
@@ -132,7 +132,7 @@ class VisitorReport(msgspec.Struct, frozen=True, rename="camel"):
 
 
 @dataclass(frozen=True, slots=True)
-class VisitorQuestion:
+class VisitorLookup:
     """Which visitor, and how to look."""
 
     visitor: Visitor
@@ -144,12 +144,12 @@ class VisitorQuestion:
     """The version to compare with; None: none."""
 
 
-def read_question(given: Mapping[str, str]) -> VisitorQuestion | None:
+def read_lookup(given: Mapping[str, str]) -> VisitorLookup | None:
     """Whom the parameters name; None if they name nobody; InvalidInput for a bad one."""
     visitor = Visitor(read_text(given, "userId"), read_text(given, "sessionId"))
     if visitor.user_id is None and visitor.session_id is None:
         return None
-    return VisitorQuestion(
+    return VisitorLookup(
         visitor,
         read_count(given, "limit", 25, 1, 500),
         given.get("cursor") or None,
@@ -180,7 +180,7 @@ class VisitorViews:
         """The dataset group of that name, the default one without; NotFound if there is none."""
         return self.directory.dataset_group(Address(name))
 
-    def report(self, asked: VisitorQuestion, group: str, now: int) -> VisitorReport:
+    def report(self, asked: VisitorLookup, group: str, now: int) -> VisitorReport:
         """All of the visitor; NotFound for a version of no solution of the dataset group."""
         visitor, log = asked.visitor, self.log.of(group)
         query = HistoryQuery(
@@ -258,7 +258,7 @@ class VisitorViews:
         return None if name is None else self.registry.find(Campaign, name)
 
     def _expected(
-        self, asked: VisitorQuestion, group: str, now: int
+        self, asked: VisitorLookup, group: str, now: int
     ) -> tuple[ExpectedAnswer, ExpectedAnswer | None]:
         first = self._served(asked.version, group, now)
         if asked.against is None:
@@ -293,7 +293,7 @@ class VisitorViews:
         counts = self.loader.newer_counts(served)
         return served if counts is None else self.loader.refreshed(served, counts, now)
 
-    def _ask(self, served: Served, asked: VisitorQuestion, group: str, now: int) -> ExpectedAnswer:
+    def _ask(self, served: Served, asked: VisitorLookup, group: str, now: int) -> ExpectedAnswer:
         is_default = group == DEFAULT_DATASET_GROUP
         log, catalogue = self.log.of(group), self.catalogue.of(group)
         runtime = Runtime(log, Fixed(served), None, catalogue=catalogue)
