@@ -37,7 +37,7 @@ PAGES = {
     "solution": "/console/models/solutions/recommender",
     "promote": "/console/models/promote?campaign=recommender&version={new}",
     "animals": "/console/animals",
-    "visitors": "/console/visitors",
+    "visitors": "/console/visitors?userId=user+3",
     "data": "/console/data",
     "outcomes": "/console/outcomes?days=365",
     "settings": "/console/settings",
