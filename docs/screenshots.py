@@ -30,7 +30,7 @@ from pawsonalize.app.asgi import build_app  # noqa: E402
 FOLDER = Path(__file__).parent / "images"
 CHROMIUM = Path("/usr/bin/chromium")
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-_WIDTH, _HEIGHT = 1000, 700
+_WIDTH, _HEIGHT, _HIGHEST = 1000, 700, 1200
 PAGES = {
     "overview": "/console",
     "models": "/console/models",
@@ -47,7 +47,9 @@ PAGES = {
 
 def take(page: Page, name: str) -> None:
     """The picture of the page as it is shown."""
-    page.screenshot(path=FOLDER / f"console-{name}.png", full_page=name != "settings")
+    height = min(page.evaluate("document.documentElement.scrollHeight"), _HIGHEST)
+    clip = {"x": 0, "y": 0, "width": _WIDTH, "height": height}
+    page.screenshot(path=FOLDER / f"console-{name}.png", full_page=True, clip=clip)  # type: ignore[arg-type]
     print(f"docs/images/console-{name}.png")
 
 
