@@ -6,6 +6,7 @@ The environment wins over the file, the file over the defaults below. `config.py
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
@@ -329,11 +330,12 @@ def read_settings(overrides: Mapping[str, Any] | None = None) -> tuple[Settings,
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
     values = {**written.values, **given}
     values |= {name: read_json(name, values[name]) for name in _JSON if name in values}
+    sources = {**written.sources, **dict.fromkeys(given, "the command line")}
     try:
-        return msgspec.convert(values, Settings, strict=False, dec_hook=_read), written
+        settings = msgspec.convert(values, Settings, strict=False, dec_hook=_read)
     except msgspec.ValidationError as error:
-        sources = {**written.sources, **dict.fromkeys(given, "the command line")}
         raise InvalidInput(_wrong(str(error), values, sources)) from error
+    return settings, replace(written, sources=sources)
 
 
 def _wrong(reason: str, values: Mapping[str, Any], sources: Mapping[str, str]) -> str:

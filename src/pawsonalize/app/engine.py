@@ -1,6 +1,7 @@
 """The engine of one server process: its parts over the adapters, as the doors get them."""
 
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -137,8 +138,10 @@ class Engine:
     consuming: ThreadPoolExecutor
 
     @classmethod
-    def of(cls, settings: Settings, adapters: Adapters) -> "Engine":
-        """The parts, put together; nothing runs yet."""
+    def of(
+        cls, settings: Settings, adapters: Adapters, sources: Mapping[str, str] | None = None
+    ) -> "Engine":
+        """The parts, put together; nothing runs yet. `sources` says where settings were written."""
         live = live_models(settings, adapters)
         impressions = ImpressionLog(adapters.impressions)
         availability = AvailabilityWatch(adapters.availability)
@@ -166,7 +169,8 @@ class Engine:
         jobs = background_jobs(settings, adapters, filterings)
         ingest = ingest_of(settings, adapters)
         intake = adapters.intake(settings)
-        ranking = individuals(settings, adapters, runtime, available, impressions)
+        ordering = individuals(settings, adapters, runtime, available, impressions)
+        servers = servers_of(adapters)
         return cls(
             live=live,
             recommending=recommending,
@@ -179,7 +183,7 @@ class Engine:
             available=available,
             postcodes=postcodes,
             runtime=runtime,
-            individuals=ranking,
+            individuals=ordering,
             runtimes=runtimes_of(settings, adapters, live, impressions, availability, filterings),
             runs=runs,
             timer=timer(settings, runs),
@@ -212,12 +216,12 @@ class Engine:
             ),
             working=ThreadPoolExecutor(len(jobs.workers) + 1, thread_name_prefix="jobs"),
             problems=adapters.problems(settings),
-            servers=servers_of(adapters),
+            servers=servers,
             membership=this_process(settings, adapters, settings.own_roles),
             admission=_admission(settings, adapters),
             tenants=tenants_of(settings, adapters),
-            views=console_views(settings, adapters, runtime, ranking),
-            console_reads=HeavyReads(1),
+            views=console_views(settings, adapters, runtime, ordering, servers, sources or {}),
+            console_reads=HeavyReads(1, rest=9.0),
             streaming=_streaming(settings, adapters, ingest, intake),
             consuming=ThreadPoolExecutor(1, thread_name_prefix="stream"),
         )
@@ -238,7 +242,6 @@ class Engine:
             reports=HeavyReads(settings.reports_at_once),
             views=self.views,
             console_reads=self.console_reads,
-            exposed=adapters.exposed,
             registry=adapters.registry,
             datasets=adapters.datasets,
             solutions=adapters.solutions,

@@ -1,8 +1,9 @@
 """Templates to responses: escaped, under a strict content policy, never kept by caches."""
 
 import hashlib
+from collections.abc import Mapping
 from importlib.resources import files
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
@@ -36,6 +37,12 @@ def path_of(animal_id: str) -> str:
     return f"/animals/{quote(animal_id, safe='')}"
 
 
+def with_query(path: str, fields: Mapping[str, str]) -> str:
+    """A path with what it is asked for; fields without a value are left out."""
+    asked = urlencode({name: value for name, value in fields.items() if value})
+    return f"{path}?{asked}" if asked else path
+
+
 def _static(name: str) -> str:
     """A static file's path, which changes with its content so that no old copy is used."""
     content = files("pawsonalize.ui").joinpath("static", name).read_bytes()
@@ -57,6 +64,7 @@ _TEMPLATES.globals |= {
     "api_script": _static("api.js"),
     "api_stylesheet": _static("api.css"),
     "path_of": path_of,
+    "with_query": with_query,
 }
 _TEMPLATES.filters |= {
     "ago": words.ago,
@@ -64,6 +72,7 @@ _TEMPLATES.filters |= {
     "day": words.day,
     "deed": words.deed,
     "group": words.group_in_words,
+    "short": words.short,
     "lasting": words.lasting,
     "moment": words.moment,
 }

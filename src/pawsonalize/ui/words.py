@@ -108,3 +108,11 @@ def lasting(seconds: float) -> str:
         if seconds >= 2 * unit:
             return f"{seconds / unit:.0f} {name}"
     return f"{seconds:.0f} s"
+
+
+_LONGEST = 80
+
+
+def short(text: str) -> str:
+    """The first 80 characters of what anybody may have sent."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

@@ -35,7 +35,7 @@ from pawsonalize.engine.serving.animals.utility import (
 )
 from pawsonalize.engine.serving.context import penalties
 from pawsonalize.engine.serving.exploration import Explored, explore
-from pawsonalize.engine.serving.impressions import ImpressionLog
+from pawsonalize.engine.serving.impressions import ImpressionLog, UnseenAnswers
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, GroupScores, Runtime
 from pawsonalize.engine.serving.served import UNTRAINED, Served
@@ -55,7 +55,7 @@ class Individuals:
         runtime: Runtime,
         available: AvailableAnimalsWatch,
         animals: Animals,
-        impressions: ImpressionLog,
+        impressions: ImpressionLog | UnseenAnswers,
         pages: PageReader,
         effects: AnimalEffects,
         settings: AnimalSettings,
@@ -69,10 +69,12 @@ class Individuals:
         self._settings = settings
         self._derived = DerivedOfShelves()
 
-    def asking(self, runtime: Runtime) -> "Individuals":
-        """The same animals, ordered by the model of another campaign."""
+    def asking(self, runtime: Runtime, *, is_seen: bool = True) -> "Individuals":
+        """The same animals, ordered by another model; what no visitor sees is logged nowhere."""
         other = copy(self)
         other._runtime = runtime
+        if not is_seen:
+            other._impressions = self._impressions.unseen()
         return other
 
     def with_profile(self, query: Query) -> Query:
