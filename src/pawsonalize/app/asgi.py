@@ -28,6 +28,7 @@ from pawsonalize.http.operations import monitoring_routes, routes
 from pawsonalize.logs import configure_logs
 from pawsonalize.settings import Settings, load_settings
 from pawsonalize.ui.door import routes as site_routes
+from pawsonalize.ui.embed import routes as embed_routes
 from pawsonalize.ui.tenant_pages import routes as console_routes
 
 _SWITCH_SECONDS = 0.0005
@@ -100,6 +101,7 @@ def _routes(settings: Settings) -> list[Route]:
         *aws_routes(),
         Route("/openapi.json", get_openapi),
         Route("/docs", get_docs),
+        *embed_routes(),
         *console_routes(),
         *(site_routes() if settings.demo_site else ()),
     ]
