@@ -68,7 +68,10 @@ export interface Options {
   sessionId?: string;
   /** False: nothing is stored in the browser. */
   remember?: boolean;
-  /** How long a question may take, in milliseconds; 1000 if left out. */
+  /**
+   * How long a page may wait, in milliseconds; 1000 if left out. A question that takes longer fails,
+   * and what was on the screen for longer does not move.
+   */
   timeout?: number;
 }
 
@@ -78,7 +81,7 @@ export interface Watch {
   /** Look for new elements, and take over a new answer's id. */
   look(recommendationId?: string): void;
   cards(): HTMLElement[];
-  /** Whether somebody may be reading the card: it was on the screen for 0.4 s, or is pointed at. */
+  /** Whether somebody may be reading the card: it has been on the screen for `timeout`. */
   isRead(card: Element): boolean;
 }
 

@@ -1,7 +1,6 @@
 // See docs/how-to/embed-animals.md and packages/js/index.d.ts.
 
 const SEEN_MS = 1000; // half of a card was on the screen
-const READ_MS = 400; // somebody may be reading it
 const MINUTE = 60_000;
 const SESSION_MS = 90 * 24 * 60 * MINUTE;
 const AT_ONCE = 20; // 64 kB may outlive their page
@@ -197,6 +196,7 @@ const watches = new WeakMap();
 class Watch {
   #client;
   #root;
+  #first = new Map();
   #since = new Map();
   #seen = new Set();
   #observer;
@@ -212,6 +212,7 @@ class Watch {
         this.#since.delete(target);
         if (intersectionRatio < 0.5) continue;
         this.#since.set(target, since);
+        if (!this.#first.has(target)) this.#first.set(target, since);
         setTimeout(() => this.#since.get(target) === since && this.#seen.add(target), SEEN_MS);
       }
     }, { threshold: 0.5 });
@@ -229,8 +230,8 @@ class Watch {
   }
 
   isRead(card) {
-    return performance.now() - this.#since.get(card) > READ_MS
-      || this.#seen.has(card) || card.matches(":hover, :focus-within");
+    return performance.now() - this.#first.get(card) > this.#client.timeout
+      || card.matches(":hover, :focus-within");
   }
 
   // Each card is reported once, in the page's order.
@@ -342,7 +343,7 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
         const { top, bottom } = this.getBoundingClientRect();
         const isRead = top < innerHeight && bottom > 0
           && this.querySelector(":scope > :not([slot], template)");
-        if (isRead && performance.now() - first > READ_MS) throw Error("the answer came too late");
+        if (isRead && performance.now() - first > this.client.timeout) throw Error("too late");
         this.#show(answer);
       }
       this.dataset.state = "shown";
