@@ -32,12 +32,11 @@ def test_looking_at_somebody_changes_the_order_on_return(page: Page) -> None:
     page.goto("/")
     with page.expect_response("**/v1/events") as sent:
         page.get_by_role("link", name="Pip", exact=True).click()
-    event = sent.value.request.post_data_json or {}
     assert sent.value.status == 202
+    (event,) = (sent.value.request.post_data_json or {})["events"]
     assert event["eventType"] == "view"
     assert event["animal_id"] == "a32"
     assert event["recommendationId"].startswith("RID-")
-    assert event["animalMetadata"]["animal_primary_breed_id"] == "Lop-Eared"
     expect(page.locator(".deeds")).to_contain_text("Viewed Lop-Eared")
     page.go_back()
     expect(page.locator("#order")).to_contain_text("from 1 event of yours")

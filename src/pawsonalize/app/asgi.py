@@ -103,5 +103,5 @@ def _routes(settings: Settings) -> list[Route]:
         Route("/docs", get_docs),
         *embed_routes(),
         *console_routes(),
-        *(site_routes() if settings.demo_site else ()),
+        *(site_routes() if settings.serves_site else ()),
     ]
