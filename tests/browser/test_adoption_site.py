@@ -82,7 +82,7 @@ def test_who_lives_with_the_visitor_decides_who_is_shown(page: Page) -> None:
     expect(form.get_by_label("children")).to_be_checked()
     assert len(names(page)) == len(ANIMALS)
     form.get_by_label("dogs").check()
-    form.get_by_role("button").click()
+    form.get_by_role("button", name="Show who fits").click()
     expect(page.get_by_role("heading", name="Nobody here is said to suit")).to_be_visible()
     assert names(page) == []
     page.get_by_role("link", name="Show them anyway").click()

@@ -32,6 +32,7 @@ from pawsonalize.http import (
 )
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS
 from pawsonalize.http.animal_operations import ANIMAL_OPERATIONS
+from pawsonalize.http.console import CONSOLE_OPERATIONS
 from pawsonalize.http.dead_letter_operations import DEAD_LETTER_OPERATIONS
 from pawsonalize.http.erasure_operations import ERASURE_OPERATIONS
 from pawsonalize.http.examples import (
@@ -258,6 +259,7 @@ OPERATIONS = (
             RequestParameter("cursor", "The `nextCursor` of the page before."),
         ),
     ),
+    *CONSOLE_OPERATIONS,
     *SERVER_OPERATIONS,
     *STREAM_OPERATIONS,
     *RESOURCE_OPERATIONS,
