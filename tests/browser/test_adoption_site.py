@@ -65,7 +65,8 @@ def test_a_heart_that_is_pressed_again_takes_the_favourite_back(page: Page) -> N
     expect(page.get_by_role("link", name="Your page")).not_to_contain_text("favourite")
 
 
-def test_what_is_done_without_a_connection_is_known_later(page: Page) -> None:
+def test_what_is_done_without_a_connection_is_known_later(browser: Browser, address: str) -> None:
+    page = browser.new_page(base_url=address)
     page.goto("/")
     page.route("**/v1/events", lambda route: route.fulfill(status=503, json={}))
     page.get_by_role("button", name="Favourite Fern").click()
@@ -76,6 +77,7 @@ def test_what_is_done_without_a_connection_is_known_later(page: Page) -> None:
     assert sent.value.status == 202
     page.reload()
     assert page.locator("h3").all_inner_texts() == ["Fern"]
+    page.close()
 
 
 def test_a_browser_that_says_where_it_is_shows_distances(browser: Browser, tmp_path: Path) -> None:
