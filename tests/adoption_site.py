@@ -58,11 +58,19 @@ def site(
     trained: bool = True,
     start_training: Callable[[], None] | None = None,
     access_keys: Literal["auto", "required"] = "auto",
+    demo: bool = True,
+    postcode_table: str = "",
 ) -> Starlette:
-    """The app; with `trained`, a model is live to which dogs are the most popular kind."""
+    """The app; with `trained`, a model is live to which dogs are the most popular kind.
+
+    Without `demo` it is the site of a shelter's own animals.
+    """
     settings = Settings(
         data_dir=data_dir,
-        demo_site=True,
+        demo_site=demo,
+        site=not demo,
+        site_name="River Road",
+        postcode_table=postcode_table,
         access_keys=access_keys,
         exploration_weight=0,
         retrain_here=False,

@@ -90,6 +90,10 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     """Whether `/aws` answers signed requests only; `auto`: where keys are required."""
     access_key_root: Secret = Secret("")
     """The root key of access keys, 64 hexadecimal digits; empty: a file in the data folder."""
+    site: bool = False
+    """Serve an adoption site with your animals at `/`."""
+    site_name: str = "Our animals"
+    """What that site is called, at the top of its pages."""
     demo_site: bool = False
     """Serve the demo adoption site at `/`, where anybody may act as any visitor."""
     event_types: dict[str, str] = {}  # noqa: RUF012 - msgspec gives each a copy
@@ -230,6 +234,11 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
         if self.access_keys == "auto":
             return not self.is_local
         return self.access_keys == "required"
+
+    @property
+    def serves_site(self) -> bool:
+        """Whether there is an adoption site: of the shelter's own animals, or the demo."""
+        return self.site or self.demo_site
 
     @property
     def requires_signatures(self) -> bool:

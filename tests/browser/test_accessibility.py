@@ -15,6 +15,9 @@ _PAGES = (
     "/?home=yes&dogs=yes",
     "/?home=yes&cats=yes",
     "/animals/a00",
+    "/?q=rabbit&near=37.7,-121.1",
+    "/?q=nobody",
+    "/you",
     "/looking-for",
     "/animals/no",
 )
@@ -52,5 +55,7 @@ def test_no_page_breaks_a_rule(browser: Browser, address: str, scheme: Any, widt
     page.get_by_role("button", name="Favourite Pip").click()
     page.get_by_role("status").filter(has_text="Pip is in your favourites.").wait_for()
     broken["a heart"] = broken_rules(page)
+    page.goto("/you")
+    broken["a favourite"] = broken_rules(page)
     context.close()
     assert not any(broken.values()), broken

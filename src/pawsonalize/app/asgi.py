@@ -32,6 +32,7 @@ from pawsonalize.ui.api_pages import routes as api_routes
 from pawsonalize.ui.console.door import routes as console_routes
 from pawsonalize.ui.console.shell import Console
 from pawsonalize.ui.door import routes as site_routes
+from pawsonalize.ui.embed import routes as embed_routes
 
 _SWITCH_SECONDS = 0.0005
 
@@ -118,6 +119,7 @@ def _routes(settings: Settings) -> list[Route]:
         *aws_routes(),
         Route("/openapi.json", get_openapi),
         *api_routes(openapi),
+        *embed_routes(),
         *console_routes(),
-        *(site_routes() if settings.demo_site else ()),
+        *(site_routes() if settings.serves_site else ()),
     ]

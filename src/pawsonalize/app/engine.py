@@ -316,10 +316,15 @@ class Engine:
             animals=adapters.animals,
             live=self.live[RECOMMENDER],
             now=clock.now,
-            start_training=None if settings.requires_keys else self.start_retraining,
+            start_training=self.start_retraining
+            if settings.demo_site and not settings.requires_keys
+            else None,
             learning=Learning(adapters.log, self.runs, self.first_run),
-            is_open=not settings.requires_keys,
+            is_demo=settings.demo_site,
+            is_open=settings.demo_site and not settings.requires_keys,
+            name="Pawsonalize" if settings.demo_site else settings.site_name,
             page_key=page_key,
+            erasing=self.erasing,
         )
 
     def taking_part(self) -> AbstractContextManager[None]:

@@ -129,7 +129,7 @@ def _check_access(settings: Settings, adapters: "Adapters") -> None:
             " reaches it may read histories, retrain and change animals",
             field="access_keys",
         )
-    elif settings.demo_site and keys.noted(DEMO_SITE) is None:
+    elif settings.serves_site and keys.noted(DEMO_SITE) is None:
         keys.create([Scope.BROWSER], DEMO_SITE, clock.now())
 
 

@@ -91,7 +91,7 @@ CONSOLE_ANIMAL_OPERATIONS = (
         "Say what a value of a source means; it counts at the next import, and makes a feed due.",
         OPERATOR,
         about=About.INVENTORY,
-        request=(MeaningRequest,),
+        request=MeaningRequest,
         status=204,
         examples={
             "a breed": {"field": "breed", "value": "DOM SH", "meaning": "Domestic Short Hair"}

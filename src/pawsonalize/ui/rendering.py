@@ -9,12 +9,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from pawsonalize.ui import words
+from pawsonalize.ui.embed import EMBED
 
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src {images};"
+    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
 _HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
-        " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     # "Back" must show the new order, so browsers may not bring a page back from their cache.
@@ -28,8 +29,16 @@ def render(template: str, **content: object) -> str:
 
 
 def page(template: str, status: int = 200, **content: object) -> HTMLResponse:
-    """A page of the site."""
-    return HTMLResponse(render(template, **content), status, _HEADERS)
+    """A page, all of which comes from this server."""
+    headers = _HEADERS | {"Content-Security-Policy": _POLICY.format(images="'self'")}
+    return HTMLResponse(render(template, **content), status, headers)
+
+
+def animals_page(template: str, **content: object) -> HTMLResponse:
+    """A page with animals, whose photos are where their shelters keep them."""
+    images = "'self' https: http:"
+    headers = _HEADERS | {"Content-Security-Policy": _POLICY.format(images=images)}
+    return HTMLResponse(render(template, **content), headers=headers)
 
 
 def path_of(animal_id: str) -> str:
@@ -57,6 +66,7 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 _TEMPLATES.globals |= {
+    "embed": EMBED,
     "script": _static("site.js"),
     "stylesheet": _static("site.css"),
     "console_script": _static("console.js"),

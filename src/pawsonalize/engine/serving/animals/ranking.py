@@ -22,6 +22,7 @@ from pawsonalize.engine.serving.animals.choices import (
     Pages,
 )
 from pawsonalize.engine.serving.animals.distance import kilometres, place_of
+from pawsonalize.engine.serving.animals.eligibility import Eligibility
 from pawsonalize.engine.serving.animals.reasons import AnimalStanding, reasons_for
 from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
 from pawsonalize.engine.serving.animals.utility import (
@@ -83,6 +84,15 @@ class Individuals:
         See `Eligibility.completed`.
         """
         return self._runtime.with_profile(query, self._available.postcodes)
+
+    def placed(self, rules: Eligibility) -> Eligibility:
+        """The rules with the place of their postcode; InvalidInput if the table has it not."""
+        return rules.completed({}, self._available.postcodes)
+
+    @property
+    def knows_postcodes(self) -> bool:
+        """Whether a visitor can say where they are by a postcode."""
+        return bool(self._available.postcodes)
 
     def distances(self, query: Query, animals: Sequence[Animal]) -> list[float]:
         """How far each animal is from the visitor, in kilometres; NaN if that is not known."""
