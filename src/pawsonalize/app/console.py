@@ -36,6 +36,7 @@ from pawsonalize.engine.reporting.console.overview import (
 from pawsonalize.engine.reporting.console.traffic import TrafficHistory
 from pawsonalize.engine.reporting.console.views import ConsoleViews
 from pawsonalize.engine.resources.cached_lookup import CachedLookup
+from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.resources.servers import Servers
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.serving.animals.ranking import Individuals
@@ -47,7 +48,8 @@ from pawsonalize.settings import Settings
 from pawsonalize.storage.impressions import Impressions
 
 _NEWEST_EVENTS = 100
-_FINDINGS_KEPT = 5 * SECOND
+_FINDINGS_KEPT = 10 * SECOND
+_CAMPAIGNS = 50
 # Of the doctor's checks those that are quick: others read the whole database.
 _OF_THE_MACHINE: tuple[Callable[[Settings], Iterator[Diagnosis]], ...] = (folder, disk)
 _OF_THE_SERVICE: tuple[Callable[[Patient], Iterator[Diagnosis]], ...] = (
@@ -160,7 +162,11 @@ def _newest_event_at(adapters: Adapters) -> int | None:
 
 def _served(adapters: Adapters) -> Iterator[CampaignFreshness]:
     refreshed = RefreshedArtefacts(adapters.artefacts)
-    for entry in sorted(entries(adapters.registry), key=lambda one: (one.dataset_group, one.name)):
+    found = sorted(
+        entries(adapters.registry),
+        key=lambda one: (one.dataset_group != DATASET_GROUP, one.dataset_group, one.name),
+    )
+    for entry in found[:_CAMPAIGNS]:
         name = entry.campaign.solution_version
         version = None if name is None else adapters.registry.find(SolutionVersion, name)
         counts = None if name is None else refreshed.newest(name)
