@@ -23,6 +23,11 @@ _SEEN, _FEEDS, _MEANING = f"{HERE}/seen", f"{HERE}/feeds", f"{HERE}/meaning"
 TABS = (("Who waits", HERE), ("Who is seen", _SEEN), ("Feeds", _FEEDS))
 _AT_ONCE = "40"
 _VALUES = 12  # of one respect on the page: colours may be many
+_FETCHED = (
+    "A feed of that source is fetched again within a minute. Files count when they are imported"
+    " again."
+)
+_FETCHED_LATER = "That counts when the source is fetched or imported next."
 _ENOUGH, _LITTLE, _LEAST = 5, 0.7, 5
 _ORDERS = {
     AnimalOrder.WAITING: "Waits longest",
@@ -104,11 +109,7 @@ def ask_meaning(_console: Console, fields: Fields) -> Confirmation:
         effect = f"What was said of the {field} “{value}” of {whose} is forgotten."
     return Confirmation(
         title=f"Say what this {field} means" if meaning else f"Forget what this {field} means",
-        effects=(
-            effect,
-            "A feed of that source is fetched again within a minute. Files count when they are"
-            " imported again.",
-        ),
+        effects=(effect, _FETCHED if meaning else _FETCHED_LATER),
         button="Say so" if meaning else "Forget it",
         back=_FEEDS,
         fields={"source": source, "field": field, "value": value, "meaning": meaning},
