@@ -149,10 +149,9 @@ def test_a_servers_processes_know_where_settings_were_written(
     again, found = read_settings()
     assert again == settings
     assert found.warnings == ()
-    assert found.sources == {
-        "workers": "the variable PAWSONALIZE_WORKERS",
-        "port": "the command line",
-    }
+    assert found.sources == written.sources
+    assert found.sources["workers"] == "the variable PAWSONALIZE_WORKERS"
+    assert found.sources["port"] == "the command line"
 
 
 def test_no_password_is_shown_on_the_console() -> None:
