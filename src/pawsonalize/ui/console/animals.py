@@ -12,6 +12,7 @@ from pawsonalize.domain.species import SPECIES_NAMES
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.engine.ingest.feeds.mapping import MEANINGS, ValueMapping
 from pawsonalize.engine.reporting.console.animals import ANY_STATUS
+from pawsonalize.engine.reporting.console.parameters import filled
 from pawsonalize.engine.reporting.exposure_report import ExposureShare
 from pawsonalize.storage.animal_list import AnimalOrder
 from pawsonalize.ui.console.actions import Confirmation, Done, Fields, action
@@ -38,7 +39,7 @@ _ORDERS = {
 
 def get_animals_page(request: Request, caller: Caller) -> Response:
     """The inventory with filters."""
-    console, given = Console.of(request), request.query_params
+    console, given = Console.of(request), filled(request.query_params)
     asked = {"limit": _AT_ONCE, **given}
     listing = console.views.inventory.listing(asked, console.now())
     return shown(
