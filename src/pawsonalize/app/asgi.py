@@ -85,6 +85,9 @@ def build_app(
                 tenants=engine.tenants,
                 views=engine.views,
                 reads=engine.console_reads,
+                registry=adapters.registry,
+                runs=engine.runs,
+                campaigns=adapters.campaigns,
                 audit=adapters.audit,
                 now=clock.now,
             )

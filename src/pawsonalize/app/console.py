@@ -91,7 +91,7 @@ def console_views(
             served=partial(_served, adapters),
             disk=lambda: disk_report.find(None),
             runs=runs,
-            history=TrafficHistory(partial(read_counts, metrics_dir())),
+            history=TrafficHistory(partial(read_counts, metrics_dir()), clock.now()),
         ),
         runs=runs,
         models=ModelReports(

@@ -221,7 +221,7 @@ class Engine:
             admission=_admission(settings, adapters),
             tenants=tenants_of(settings, adapters),
             views=console_views(settings, adapters, runtime, ordering, servers, sources or {}),
-            console_reads=HeavyReads(1),
+            console_reads=HeavyReads(1, rest=9.0),
             streaming=_streaming(settings, adapters, ingest, intake),
             consuming=ThreadPoolExecutor(1, thread_name_prefix="stream"),
         )
