@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
-from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 
@@ -101,23 +100,15 @@ def settings_in_force(settings: Settings, sources: Mapping[str, str]) -> list[Se
     return found
 
 
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[^\s,]+", re.IGNORECASE)
+_PASSWORD = re.compile(r"(://[^:/@\s]*):\S*@")
+_QUERY = re.compile(r"\?\S*")
 
 
 def _without_passwords(text: str) -> str:
-    return _ADDRESS.sub(lambda found: _shown(found[0]), text)
-
-
-def _shown(url: str) -> str:
-    """The address without a password, and without what a query may hold."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "…"
-    user, at, host = parts.netloc.rpartition("@")
-    name = user.partition(":")[0]
-    there = f"{name}:…@{host}" if at and ":" in user else parts.netloc
-    return urlunsplit((parts.scheme, there, parts.path, "…" if parts.query else "", ""))
+    """Addresses without a password, and without what their queries may hold."""
+    if "://" not in text:
+        return text
+    return _QUERY.sub("?…", _PASSWORD.sub(r"\1:…@", text))
 
 
 def _bots(

@@ -59,7 +59,7 @@ CONSOLE_ANIMAL_OPERATIONS = (
         "The inventory with filters: who waits, and who is hardly seen.",
         OPERATOR,
         about=About.INVENTORY,
-        answer=(AnimalListing,),
+        answer=AnimalListing,
         parameters=(
             RequestParameter("status", "Only animals of this status; `any`; `available`."),
             RequestParameter("species", "Only animals of this species, a word or an id."),
@@ -82,7 +82,7 @@ CONSOLE_ANIMAL_OPERATIONS = (
         "What each feed brought and refused last, and the values that nobody knows.",
         OPERATOR,
         about=About.INVENTORY,
-        answer=(FeedList,),
+        answer=FeedList,
     ),
     Operation(
         "PUT",
@@ -91,10 +91,10 @@ CONSOLE_ANIMAL_OPERATIONS = (
         "Say what a value of a source means; it counts at the next import, and makes a feed due.",
         OPERATOR,
         about=About.INVENTORY,
-        request=(MeaningRequest,),
+        request=MeaningRequest,
         status=204,
         examples={
-            "a breed": {"field": "breed", "value": "DOM SH", "meaning": "Domestic Short Hair"}
+            "a breed": {"field": "breed", "value": "SHRT HAAR", "meaning": "Domestic Short Hair"}
         },
     ),
 )

@@ -46,7 +46,7 @@ CONSOLE_EVENT_OPERATIONS = (
         "The newest events; of an event, a session or a user, whether they were taken, or why not.",
         OPERATOR,
         about=About.GROUP,
-        answer=(EventAnswer,),
+        answer=EventAnswer,
         parameters=(
             RequestParameter("eventId", "Was this event accepted?"),
             RequestParameter("sessionId", "Were events of this session accepted?"),
@@ -64,7 +64,7 @@ CONSOLE_EVENT_OPERATIONS = (
         "How good the newest events are: unknown names, missing fields, suspected bots.",
         OPERATOR,
         about=About.GROUP,
-        answer=(DataReport,),
+        answer=DataReport,
         parameters=ADDRESS_PARAMETERS,
     ),
     Operation(
@@ -73,6 +73,6 @@ CONSOLE_EVENT_OPERATIONS = (
         get_console_archive,
         "What the archive holds, and what waits to go there.",
         OPERATOR,
-        answer=(ArchiveState,),
+        answer=ArchiveState,
     ),
 )

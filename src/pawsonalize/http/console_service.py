@@ -31,7 +31,7 @@ CONSOLE_SERVICE_OPERATIONS = (
         get_console_settings,
         "Settings in force and where each comes from, keys, notifications, version and servers.",
         OPERATOR,
-        answer=(ServiceReport,),
+        answer=ServiceReport,
     ),
     Operation(
         "POST",
@@ -39,6 +39,6 @@ CONSOLE_SERVICE_OPERATIONS = (
         post_notification_test,
         "Send a test notification by every channel, now.",
         OPERATOR,
-        answer=(ChannelTests,),
+        answer=ChannelTests,
     ),
 )

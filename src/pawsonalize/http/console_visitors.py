@@ -31,7 +31,7 @@ CONSOLE_VISITOR_OPERATIONS = (
         "What a visitor did, was shown and would see now, and why; this is logged nowhere.",
         OPERATOR,
         about=About.GROUP,
-        answer=(VisitorReport,),
+        answer=VisitorReport,
         parameters=(
             RequestParameter("userId", "The user."),
             RequestParameter("sessionId", "The session."),

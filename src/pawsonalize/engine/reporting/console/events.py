@@ -153,12 +153,12 @@ class TailLookup:
 def read_tail(given: Mapping[str, str]) -> TailLookup:
     """What parameters ask for; InvalidInput for a bad one."""
     user, session = read_text(given, "userId"), read_text(given, "sessionId")
-    cursor = given.get("cursor", "")
-    if cursor and not _CURSOR.fullmatch(cursor):
+    cursor = given.get("cursor")
+    if cursor is not None and not _CURSOR.fullmatch(cursor):
         raise InvalidInput("cursor is not one this service gave: leave it out", field="cursor")
     query = TailQuery(
         read_count(given, "limit", 25, 1, 500),
-        before=int(cursor) if cursor else None,
+        before=None if cursor is None else int(cursor),
         event_type=read_text(given, "eventType"),
     )
     visitor = None if user is None and session is None else Visitor(user, session)
