@@ -11,6 +11,7 @@ from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.console_parts import (
     event_views,
     inventory_views,
+    quality_views,
     service_views,
     visitor_views,
 )
@@ -106,7 +107,8 @@ def console_views(
         tenants=tenant_reports(settings, adapters),
         inventory=inventory_views(settings, adapters),
         visitors=visitor_views(settings, adapters, runtime, individuals),
-        events=event_views(settings, adapters),
+        events=event_views(adapters),
+        quality=quality_views(settings, adapters),
         service=service_views(settings, adapters, servers, sources),
     )
 

@@ -11,6 +11,7 @@ from pawsonalize.app.adapters import Adapters, open_notifiers
 from pawsonalize.app.jobs import listed_feeds
 from pawsonalize.engine.reporting.console.animals import InventoryViews
 from pawsonalize.engine.reporting.console.events import EventViews
+from pawsonalize.engine.reporting.console.quality import QualityViews
 from pawsonalize.engine.reporting.console.service import ServiceViews, SettingInForce
 from pawsonalize.engine.reporting.console.visitors import VisitorViews
 from pawsonalize.engine.resources.servers import Servers
@@ -53,17 +54,26 @@ def visitor_views(
     )
 
 
-def event_views(settings: Settings, adapters: Adapters) -> EventViews:
-    """What the page of data shows."""
-    reads = adapters.database.replica_reads()
+def event_views(adapters: Adapters) -> EventViews:
+    """What the page of events shows."""
     return EventViews(
         log=adapters.log,
         tail=EventTail(adapters.database),
         letters=adapters.dead_letters,
         replay=adapters.letter_replay,
+        ledger=adapters.ledger,
+    )
+
+
+def quality_views(settings: Settings, adapters: Adapters) -> QualityViews:
+    """What the page of their quality shows."""
+    reads = adapters.database.replica_reads()
+    return QualityViews(
+        log=adapters.log,
+        tail=EventTail(reads),
+        letters=adapters.dead_letters,
         animals=Animals(reads),
         catalogue=Catalogue(reads),
-        ledger=adapters.ledger,
         pace=partial(_bots, settings),
     )
 

@@ -53,7 +53,7 @@ def get_quality_page(request: Request, caller: Caller) -> Response:
         tab=_QUALITY,
         group=group,
         groups=console.views.visitors.groups(),
-        report=console.views.events.report(group),
+        report=console.views.quality.report(group),
     )
 
 
