@@ -75,8 +75,8 @@ def _put_events(adapters: Adapters) -> None:
             )
         ]
     )
-    seen = {"animal_id": "cat-1", "recommendation_id": RECOMMENDATION}
-    sent = {"sent_at": NOW - DAY, "received_at": NOW - DAY}
+    seen: dict[str, Any] = {"animal_id": "cat-1", "recommendation_id": RECOMMENDATION}
+    sent: dict[str, Any] = {"sent_at": NOW - DAY, "received_at": NOW - DAY}
     events = [
         event("ok", user="looker", session="looking", item=CATS[1], **seen, **sent),
         event("odd", session="s-odd", user=None, event_type="wiggle", **sent),

@@ -11,6 +11,7 @@ from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.console_parts import (
     event_views,
     inventory_views,
+    quality_views,
     service_views,
     visitor_views,
 )
@@ -36,6 +37,7 @@ from pawsonalize.engine.reporting.console.overview import (
 from pawsonalize.engine.reporting.console.traffic import TrafficHistory
 from pawsonalize.engine.reporting.console.views import ConsoleViews
 from pawsonalize.engine.resources.cached_lookup import CachedLookup
+from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.resources.servers import Servers
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.serving.animals.ranking import Individuals
@@ -47,7 +49,8 @@ from pawsonalize.settings import Settings
 from pawsonalize.storage.impressions import Impressions
 
 _NEWEST_EVENTS = 100
-_FINDINGS_KEPT = 5 * SECOND
+_FINDINGS_KEPT = 10 * SECOND
+_CAMPAIGNS = 50
 # Of the doctor's checks those that are quick: others read the whole database.
 _OF_THE_MACHINE: tuple[Callable[[Settings], Iterator[Diagnosis]], ...] = (folder, disk)
 _OF_THE_SERVICE: tuple[Callable[[Patient], Iterator[Diagnosis]], ...] = (
@@ -104,7 +107,8 @@ def console_views(
         tenants=tenant_reports(settings, adapters),
         inventory=inventory_views(settings, adapters),
         visitors=visitor_views(settings, adapters, runtime, individuals),
-        events=event_views(settings, adapters),
+        events=event_views(adapters),
+        quality=quality_views(settings, adapters),
         service=service_views(settings, adapters, servers, sources),
     )
 
@@ -160,7 +164,11 @@ def _newest_event_at(adapters: Adapters) -> int | None:
 
 def _served(adapters: Adapters) -> Iterator[CampaignFreshness]:
     refreshed = RefreshedArtefacts(adapters.artefacts)
-    for entry in sorted(entries(adapters.registry), key=lambda one: (one.dataset_group, one.name)):
+    found = sorted(
+        entries(adapters.registry),
+        key=lambda one: (one.dataset_group != DATASET_GROUP, one.dataset_group, one.name),
+    )
+    for entry in found[:_CAMPAIGNS]:
         name = entry.campaign.solution_version
         version = None if name is None else adapters.registry.find(SolutionVersion, name)
         counts = None if name is None else refreshed.newest(name)

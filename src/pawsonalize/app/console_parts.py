@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
-from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from pawsonalize.app.adapters import Adapters, open_notifiers
 from pawsonalize.app.jobs import listed_feeds
 from pawsonalize.engine.reporting.console.animals import InventoryViews
 from pawsonalize.engine.reporting.console.events import EventViews
+from pawsonalize.engine.reporting.console.quality import QualityViews
 from pawsonalize.engine.reporting.console.service import ServiceViews, SettingInForce
 from pawsonalize.engine.reporting.console.visitors import VisitorViews
 from pawsonalize.engine.resources.servers import Servers
@@ -54,17 +54,26 @@ def visitor_views(
     )
 
 
-def event_views(settings: Settings, adapters: Adapters) -> EventViews:
-    """What the page of data shows."""
-    reads = adapters.database.replica_reads()
+def event_views(adapters: Adapters) -> EventViews:
+    """What the page of events shows."""
     return EventViews(
         log=adapters.log,
         tail=EventTail(adapters.database),
         letters=adapters.dead_letters,
         replay=adapters.letter_replay,
+        ledger=adapters.ledger,
+    )
+
+
+def quality_views(settings: Settings, adapters: Adapters) -> QualityViews:
+    """What the page of their quality shows."""
+    reads = adapters.database.replica_reads()
+    return QualityViews(
+        log=adapters.log,
+        tail=EventTail(reads),
+        letters=adapters.dead_letters,
         animals=Animals(reads),
         catalogue=Catalogue(reads),
-        ledger=adapters.ledger,
         pace=partial(_bots, settings),
     )
 
@@ -101,23 +110,15 @@ def settings_in_force(settings: Settings, sources: Mapping[str, str]) -> list[Se
     return found
 
 
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[^\s,]+", re.IGNORECASE)
+_PASSWORD = re.compile(r"(://[^:/@\s]*):\S*@")
+_QUERY = re.compile(r"\?\S*")
 
 
 def _without_passwords(text: str) -> str:
-    return _ADDRESS.sub(lambda found: _shown(found[0]), text)
-
-
-def _shown(url: str) -> str:
-    """The address without a password, and without what a query may hold."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "…"
-    user, at, host = parts.netloc.rpartition("@")
-    name = user.partition(":")[0]
-    there = f"{name}:…@{host}" if at and ":" in user else parts.netloc
-    return urlunsplit((parts.scheme, there, parts.path, "…" if parts.query else "", ""))
+    """Addresses without a password, and without what their queries may hold."""
+    if "://" not in text:
+        return text
+    return _QUERY.sub("?…", _PASSWORD.sub(r"\1:…@", text))
 
 
 def _bots(

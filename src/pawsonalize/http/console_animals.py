@@ -94,7 +94,7 @@ CONSOLE_ANIMAL_OPERATIONS = (
         request=MeaningRequest,
         status=204,
         examples={
-            "a breed": {"field": "breed", "value": "DOM SH", "meaning": "Domestic Short Hair"}
+            "a breed": {"field": "breed", "value": "SHRT HAAR", "meaning": "Domestic Short Hair"}
         },
     ),
 )

@@ -5,10 +5,10 @@ from starlette.responses import Response
 
 from pawsonalize.engine.reporting.console.events import (
     ArchiveState,
-    DataReport,
     EventAnswer,
     read_tail,
 )
+from pawsonalize.engine.reporting.console.quality import DataReport
 from pawsonalize.engine.resources.access_keys import OPERATOR
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS, read_group
 from pawsonalize.http.json import json_response
@@ -29,7 +29,7 @@ async def get_console_data(request: Request) -> Response:
     """How good the newest events are."""
     services: Services = request.app.state.services
     group = await read_group(request)
-    return json_response(await services.console_reads.make(services.views.events.report, group))
+    return json_response(await services.console_reads.make(services.views.quality.report, group))
 
 
 async def get_console_archive(request: Request) -> Response:

@@ -6,11 +6,13 @@ from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 from starlette.testclient import TestClient
 
 from pawsonalize import clock
 from pawsonalize.app import opened
 from pawsonalize.app.asgi import build_app
+from pawsonalize.engine.training.retraining.record import Fate
 from pawsonalize.settings import Settings
 from tests.console_world import HOSTILE, make_console_world, running_run, store_run
 from tests.service_data import client_of
@@ -217,3 +219,24 @@ def _older(app: TestClient) -> Iterator[dict[str, Any]]:
     for one in animals:
         if one["listedAt"] < app.get("/v1/console/outcomes?days=30").json()["periods"][0]["since"]:
             yield one
+
+
+def test_a_retraining_of_hundreds_of_shelters_is_still_a_small_page(tmp_path: Any) -> None:
+    settings = make_console_world(tmp_path / "data")
+    with opened(settings) as adapters:
+        last = adapters.runs(settings).newest(1)[0]
+        now = clock.now()
+        halves = tuple(
+            replace(last.halves[0], campaign=f"shelter-{place:03}", fate=fate)
+            for place in range(400)
+            for fate in ((Fate.FAILED if place == 333 else Fate.NOT_PROMOTED),)
+        )
+        many = replace(last, run_id="retrain-many", started_at=now, ended_at=now, halves=halves)
+        store_run(adapters, many)
+    with client_of(build_app(settings)) as app:
+        page = app.get("/console/models/runs/retrain-many")
+        assert len(page.content) < 100_000
+        assert words(page).index("shelter-333") < words(page).index("shelter-000"), "worst first"
+        chosen = app.get("/console/models/runs/retrain-many?campaign=shelter-399")
+        assert '<h2 id="campaign-1">shelter-399</h2>' in chosen.text
+        assert len(app.get("/console").content) < 100_000

@@ -12,6 +12,7 @@ from pawsonalize.domain.species import SPECIES_NAMES
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.engine.ingest.feeds.mapping import MEANINGS, ValueMapping
 from pawsonalize.engine.reporting.console.animals import ANY_STATUS
+from pawsonalize.engine.reporting.console.parameters import filled
 from pawsonalize.engine.reporting.exposure_report import ExposureShare
 from pawsonalize.storage.animal_list import AnimalOrder
 from pawsonalize.ui.console.actions import Confirmation, Done, Fields, action
@@ -23,6 +24,11 @@ _SEEN, _FEEDS, _MEANING = f"{HERE}/seen", f"{HERE}/feeds", f"{HERE}/meaning"
 TABS = (("Who waits", HERE), ("Who is seen", _SEEN), ("Feeds", _FEEDS))
 _AT_ONCE = "40"
 _VALUES = 12  # of one respect on the page: colours may be many
+_FETCHED = (
+    "A feed of that source is fetched again within a minute. Files count when they are imported"
+    " again."
+)
+_FETCHED_LATER = "That counts when the source is fetched or imported next."
 _ENOUGH, _LITTLE, _LEAST = 5, 0.7, 5
 _ORDERS = {
     AnimalOrder.WAITING: "Waits longest",
@@ -33,7 +39,7 @@ _ORDERS = {
 
 def get_animals_page(request: Request, caller: Caller) -> Response:
     """The inventory with filters."""
-    console, given = Console.of(request), request.query_params
+    console, given = Console.of(request), filled(request.query_params)
     asked = {"limit": _AT_ONCE, **given}
     listing = console.views.inventory.listing(asked, console.now())
     return shown(
@@ -104,11 +110,7 @@ def ask_meaning(_console: Console, fields: Fields) -> Confirmation:
         effect = f"What was said of the {field} “{value}” of {whose} is forgotten."
     return Confirmation(
         title=f"Say what this {field} means" if meaning else f"Forget what this {field} means",
-        effects=(
-            effect,
-            "A feed of that source is fetched again within a minute. Files count when they are"
-            " imported again.",
-        ),
+        effects=(effect, _FETCHED if meaning else _FETCHED_LATER),
         button="Say so" if meaning else "Forget it",
         back=_FEEDS,
         fields={"source": source, "field": field, "value": value, "meaning": meaning},

@@ -6,6 +6,7 @@ from starlette.routing import BaseRoute, Route
 
 from pawsonalize.access.admission import Caller
 from pawsonalize.engine.reporting.console.events import read_tail
+from pawsonalize.engine.reporting.console.parameters import filled
 from pawsonalize.ui.console import letters
 from pawsonalize.ui.console.letters import DATA, TABS
 from pawsonalize.ui.console.shell import Console, guarded, shown
@@ -16,9 +17,9 @@ _QUALITY, _ARCHIVE = f"{DATA}/quality", f"{DATA}/archive"
 
 def get_data_page(request: Request, caller: Caller) -> Response:
     """The newest events, and what became of one."""
-    console, given = Console.of(request), request.query_params
+    console, given = Console.of(request), filled(request.query_params)
     views = console.views
-    group = views.visitors.group_named(given.get("datasetGroup") or None)
+    group = views.visitors.group_named(given.get("datasetGroup"))
     asked = read_tail(given)
     answer = views.events.events(asked, group)
     is_live = not answer.verdict and not given.get("cursor")
@@ -42,8 +43,8 @@ def get_data_page(request: Request, caller: Caller) -> Response:
 
 def get_quality_page(request: Request, caller: Caller) -> Response:
     """How good the newest events are."""
-    console, given = Console.of(request), request.query_params
-    group = console.views.visitors.group_named(given.get("datasetGroup") or None)
+    console, given = Console.of(request), filled(request.query_params)
+    group = console.views.visitors.group_named(given.get("datasetGroup"))
     return shown(
         request,
         caller,
@@ -52,7 +53,7 @@ def get_quality_page(request: Request, caller: Caller) -> Response:
         tab=_QUALITY,
         group=group,
         groups=console.views.visitors.groups(),
-        report=console.views.events.report(group),
+        report=console.views.quality.report(group),
     )
 
 

@@ -13,6 +13,7 @@ from pawsonalize.access.tenants import check_reach
 from pawsonalize.domain.dead_letters import DeadLetter
 from pawsonalize.domain.errors import InvalidInput, PawsonalizeError
 from pawsonalize.engine.reporting.console.events import EventViews
+from pawsonalize.engine.reporting.console.parameters import filled, read_text
 from pawsonalize.engine.resources.access_keys import OPERATOR
 from pawsonalize.storage.audit import AuditEntry
 from pawsonalize.storage.dead_letters import LetterQuery
@@ -37,9 +38,9 @@ _MOST_FORM_BYTES = 6 * _MOST_SHOWN
 
 def get_letters_page(request: Request, caller: Caller) -> Response:
     """What waits, by its reason."""
-    events, given = Console.of(request).views.events, request.query_params
+    events, given = Console.of(request).views.events, filled(request.query_params)
     query = _query(given)
-    page = events.letters.page(_AT_ONCE, query, given.get("cursor") or None)
+    page = events.letters.page(_AT_ONCE, query, given.get("cursor"))
     return shown(
         request,
         caller,
@@ -197,7 +198,8 @@ def _meant(fields: Fields) -> LetterQuery:
 
 
 def _query(given: Fields) -> LetterQuery:
-    return LetterQuery(code=given.get("code") or None, source=given.get("source") or None)
+    told = filled(given)
+    return LetterQuery(code=read_text(told, "code"), source=read_text(told, "source"))
 
 
 def _chosen(fields: Fields) -> Fields:

@@ -12,6 +12,8 @@ from pawsonalize.ui.console.shell import Console, guarded, shown
 from pawsonalize.ui.words import day
 
 MODELS = "/console/models"
+_DETAILED = 6  # campaigns whose rules a retraining's page has; the others are a click away
+_FATES = {"failed": 0, "not-promoted": 1, "promoted": 2, "open": 3}
 _MEASURES = (
     ("normalized_discounted_cumulative_gain_at_5", "NDCG@5"),
     ("normalized_discounted_cumulative_gain_at_10", "NDCG@10"),
@@ -48,7 +50,12 @@ def get_run_page(request: Request, caller: Caller) -> Response:
     """One retraining: what was decided and why, and how each step went."""
     console = Console.of(request)
     found = console.views.runs.get(request.path_params["run_id"], console.now())
-    return shown(request, caller, "run.html", run=found)
+    wanted = request.query_params.get("campaign")
+    ranked = sorted(
+        found.campaigns, key=lambda one: (one.campaign != wanted, _FATES.get(one.fate, 9))
+    )
+    detailed, others = ranked[:_DETAILED], ranked[_DETAILED:]
+    return shown(request, caller, "run.html", run=found, detailed=detailed, others=others)
 
 
 def _charts(measured: tuple[GatePoint, ...]) -> list[LineChart]:

@@ -5,6 +5,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from pawsonalize.access.admission import Caller
+from pawsonalize.engine.reporting.console.parameters import filled
 from pawsonalize.ui.console.actions import Confirmation, Done, Fields, action
 from pawsonalize.ui.console.shell import Answer, Console, guarded, shown
 from pawsonalize.ui.rendering import with_query
@@ -33,7 +34,7 @@ def _page_of(tab: str, template: str) -> Answer:
 
 def get_audit_page(request: Request, caller: Caller) -> Response:
     """Who did what."""
-    given = request.query_params
+    given = filled(request.query_params)
     page = Console.of(request).views.service.audit_page(given)
     return shown(
         request,

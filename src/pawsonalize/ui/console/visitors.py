@@ -5,6 +5,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from pawsonalize.access.admission import Caller
+from pawsonalize.engine.reporting.console.parameters import filled
 from pawsonalize.engine.reporting.console.visitors import read_lookup
 from pawsonalize.ui.console.shell import Console, guarded, shown
 from pawsonalize.ui.rendering import with_query
@@ -14,9 +15,9 @@ HERE = "/console/visitors"
 
 def get_visitors_page(request: Request, caller: Caller) -> Response:
     """The form, and the visitor that it names."""
-    console, given = Console.of(request), request.query_params
+    console, given = Console.of(request), filled(request.query_params)
     views = console.views.visitors
-    group = views.group_named(given.get("datasetGroup") or None)
+    group = views.group_named(given.get("datasetGroup"))
     asked, report = read_lookup(given), None
     if asked is not None:
         report = views.report(asked, group, console.now())

@@ -131,16 +131,13 @@ class FeedList(msgspec.Struct, frozen=True):
 
 
 def read_search(given: Mapping[str, str]) -> tuple[AnimalSearch, int]:
-    """The search that parameters ask for, and the least days of waiting; InvalidInput.
-
-    Parameters without a value count as left out, as forms send them.
-    """
+    """The search that parameters ask for, and the least days of waiting; InvalidInput."""
     status = read_text(given, "status") or "available"
     species = read_text(given, "species")
     search = AnimalSearch(
         limit=read_count(given, "limit", 50, 1, 500),
         order=_order(read_text(given, "order") or AnimalOrder.WAITING),
-        after=_place(given.get("cursor", "")),
+        after=_place(given.get("cursor")),
         status=None if status == ANY_STATUS else read_status(status),
         species=None if species is None else species_id(species),
         source=read_text(given, "source"),
@@ -286,8 +283,8 @@ def _order(told: str) -> AnimalOrder:
         raise InvalidInput(f"order must be {', '.join(AnimalOrder)}", field="order") from error
 
 
-def _place(cursor: str) -> tuple[int, str] | None:
-    if not cursor:
+def _place(cursor: str | None) -> tuple[int, str] | None:
+    if cursor is None:
         return None
     match = _CURSOR.fullmatch(cursor)
     if match is None:

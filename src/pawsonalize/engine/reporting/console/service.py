@@ -156,10 +156,10 @@ class ServiceViews:
     def audit_page(self, given: Mapping[str, str]) -> AuditPage:
         """What operators did."""
         limit = read_count(given, "limit", 50, 1, 500)
-        cursor = given.get("cursor", "")
-        if cursor and not _CURSOR.fullmatch(cursor):
+        cursor = given.get("cursor")
+        if cursor is not None and not _CURSOR.fullmatch(cursor):
             raise InvalidInput("cursor is not one this service gave: leave it out", field="cursor")
-        found = self.audit.newest(limit, int(cursor) if cursor else None)
+        found = self.audit.newest(limit, None if cursor is None else int(cursor))
         actions = [
             AuditedAction(iso(one.at), one.who, one.what, one.outcome, one.target)
             for _, one in found

@@ -7,6 +7,7 @@ from pawsonalize.engine.reporting.console.events import EventViews
 from pawsonalize.engine.reporting.console.models import ModelReports
 from pawsonalize.engine.reporting.console.outcomes import OutcomeReports
 from pawsonalize.engine.reporting.console.overview import OverviewReports
+from pawsonalize.engine.reporting.console.quality import QualityViews
 from pawsonalize.engine.reporting.console.runs import RunReports
 from pawsonalize.engine.reporting.console.service import ServiceViews
 from pawsonalize.engine.reporting.console.visitors import VisitorViews
@@ -25,4 +26,5 @@ class ConsoleViews:
     inventory: InventoryViews
     visitors: VisitorViews
     events: EventViews
+    quality: QualityViews
     service: ServiceViews

@@ -152,7 +152,7 @@ def read_lookup(given: Mapping[str, str]) -> VisitorLookup | None:
     return VisitorLookup(
         visitor,
         read_count(given, "limit", 25, 1, 500),
-        given.get("cursor") or None,
+        given.get("cursor"),
         read_text(given, "version"),
         read_text(given, "against"),
     )
