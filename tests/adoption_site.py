@@ -18,7 +18,7 @@ from pawsonalize.domain.animals import Animal, GoodWith
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.resources.access_keys import DEMO_SITE, Scope
+from pawsonalize.engine.resources.access_keys import ADOPTION_SITE, Scope
 from pawsonalize.settings import Settings
 from pawsonalize.ui.door import Storefront
 from tests.animal_data import animal
@@ -80,7 +80,7 @@ def site(
         if animals:
             adapters.animals.put(animals, NOW)
         if settings.requires_keys:
-            adapters.access_keys(settings).create([Scope.BROWSER], DEMO_SITE, NOW)
+            adapters.access_keys(settings).create([Scope.BROWSER], ADOPTION_SITE, NOW)
         if trained:
             adapters.log.append(list(_history()))
             train_and_serve(adapters, NOW)

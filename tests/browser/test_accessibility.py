@@ -38,7 +38,16 @@ def broken_rules(page: Page) -> dict[str, list[str]]:
     return {rule["id"]: [node["html"] for node in rule["nodes"]] for rule in found["violations"]}
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 360), ("dark", 1280)])
+@pytest.mark.parametrize(
+    ("scheme", "width"),
+    [
+        ("light", 360),
+        ("dark", 1440),
+        pytest.param("light", 768, marks=pytest.mark.nightly),
+        pytest.param("light", 1440, marks=pytest.mark.nightly),
+        pytest.param("dark", 360, marks=pytest.mark.nightly),
+    ],
+)
 def test_no_page_breaks_a_rule(browser: Browser, address: str, scheme: Any, width: int) -> None:
     context = browser.new_context(
         base_url=address,

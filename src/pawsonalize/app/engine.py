@@ -48,7 +48,7 @@ from pawsonalize.engine.ingest.inventory.inventory import AnimalNames, Inventory
 from pawsonalize.engine.ingest.refusals import Refusals
 from pawsonalize.engine.reporting.console.views import ConsoleViews
 from pawsonalize.engine.reporting.metric_attributions import MetricAttributions
-from pawsonalize.engine.resources.access_keys import DEMO_SITE
+from pawsonalize.engine.resources.access_keys import ADOPTION_SITE
 from pawsonalize.engine.resources.cached_lookup import CachedLookup
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.job_table import JobTable
@@ -306,7 +306,9 @@ class Engine:
     def storefront(self, settings: Settings, adapters: Adapters) -> Storefront:
         """What the adoption site's pages need."""
         page_key = None
-        if settings.requires_keys and (found := adapters.access_keys(settings).noted(DEMO_SITE)):
+        if settings.requires_keys and (
+            found := adapters.access_keys(settings).noted(ADOPTION_SITE)
+        ):
             page_key = f"{found[0].name}.{found[1]}"
         return Storefront(
             runtime=self.runtime,

@@ -112,7 +112,7 @@ def run_server(settings: Settings, sources: Mapping[str, str] = _NOWHERE) -> Non
 
 def _check_access(settings: Settings, adapters: "Adapters") -> None:
     """InvalidInput where a network would be let in by mistake, or nobody could come in."""
-    from pawsonalize.engine.resources.access_keys import DEMO_SITE, Scope
+    from pawsonalize.engine.resources.access_keys import ADOPTION_SITE, Scope
 
     keys = adapters.access_keys(settings)
     if not settings.requires_keys:
@@ -122,15 +122,15 @@ def _check_access(settings: Settings, adapters: "Adapters") -> None:
                 " animals: access_keys is open",
                 "yellow",
             )
-    elif all(key.note == DEMO_SITE for key in keys.all()):
+    elif all(key.note == ADOPTION_SITE for key in keys.all()):
         raise InvalidInput(
             f"nobody may call {settings.host} without an access key, and there is none: make one"
             " with `pawsonalize keys create`, or set PAWSONALIZE_ACCESS_KEYS=open if anybody who"
             " reaches it may read histories, retrain and change animals",
             field="access_keys",
         )
-    elif settings.serves_site and keys.noted(DEMO_SITE) is None:
-        keys.create([Scope.BROWSER], DEMO_SITE, clock.now())
+    elif settings.serves_site and keys.noted(ADOPTION_SITE) is None:
+        keys.create([Scope.BROWSER], ADOPTION_SITE, clock.now())
 
 
 def _allow_files(wanted: int) -> None:

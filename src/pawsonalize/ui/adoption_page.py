@@ -59,7 +59,8 @@ def get_adoption_page(request: Request, visitor: Visitor) -> Response:
         notices=notices,
         filters=_by_species(waiting, filters),
         asked=filters,
-        places=storefront.individuals.knows_postcodes,
+        has_places=any(one.latitude is not None or one.postcode for one in waiting),
+        has_postcodes=storefront.individuals.knows_postcodes,
         cards=[AnimalCard.of(one.animal, now, answer, favourites, one) for one in ordered.shown],
         picks=[
             (AnimalCard.of(one.animal, now, one.recommendation_id, favourites), one)

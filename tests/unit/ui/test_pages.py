@@ -185,7 +185,9 @@ def test_hostile_text_is_only_text(open_site: Open) -> None:
     client.post("/sign-in", data={"userId": HOSTILE})
     path = f"/animals/{quote(HOSTILE, safe='')}"
     client.post(f"{path}/events", data={"eventType": HOSTILE})
-    for page in (client.get("/"), client.get(path), client.get(f"{path}?from={quote(HOSTILE)}")):
+    client.post(f"{path}/events", data={"eventType": "favorite"})
+    for address in ("/", path, f"{path}?from={quote(HOSTILE)}", "/you", f"/?q={quote(HOSTILE)}"):
+        page = client.get(address)
         assert page.status_code == 200
         assert "alert" in page.text
         assert "<script>" not in page.text
