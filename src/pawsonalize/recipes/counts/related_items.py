@@ -34,20 +34,24 @@ class RelatedItems:
         # Nothing is ever spread over the last, "no cell"; it only must not divide by zero.
         return cls(steps, base, np.maximum(total, 1e-30).astype(np.float32))
 
-    def lift(self, cells: NDArray[np.int64], strengths: NDArray[np.float32]) -> NDArray[np.float32]:
-        """How much each unit of base gains by its cell, shape (…, cells + 1).
+    def reached(
+        self, cells: NDArray[np.int64], strengths: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """How much each cell gains, shape (…, cells + 1).
 
         `cells` has shape (levels, k), `strengths` (…, k).
         """
-        lift = np.zeros((*strengths.shape[:-1], len(self.cell_base)), np.float32)
-        self.steps.add_to(lift, cells.ravel(), np.concatenate([strengths] * len(cells), axis=-1))
-        lift /= self.cell_base
-        return lift
+        reached = np.zeros((*strengths.shape[:-1], len(self.cell_base)), np.float32)
+        self.steps.add_to(reached, cells.ravel(), np.concatenate([strengths] * len(cells), axis=-1))
+        return reached
 
     def spread_to(
         self, out: NDArray[np.float32], lift: NDArray[np.float32], index: ItemIndex
     ) -> None:
-        """Write for each catalogue item its base times the lift of its cells."""
+        """Write for each catalogue item its base times the lift of its cells.
+
+        `lift` (cells + 1,) is how much each unit of base gains by its cell.
+        """
         first, *others = index.cells[:, :-1]
         lift.take(first, out=out, mode="clip")  # checked when loaded; clip is the fastest
         for cells in others:

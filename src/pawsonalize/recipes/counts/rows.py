@@ -1,5 +1,6 @@
 """Sparse rows: for each source (an item or a cell) a short list of weighted targets."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,15 +52,7 @@ class SparseRows:
         self, out: NDArray[np.float32], rows: NDArray[np.int64], factors: NDArray[np.float32]
     ) -> None:
         """Add `factors[…, k]` times row `rows[k]` to `out[…]`, for every k; rows may repeat."""
-        starts = self.starts[rows]
-        lengths = self.starts[rows + 1] - starts
-        ends = lengths.cumsum()
-        # Position p of the concatenated rows lies at p plus its row's start less its row's place.
-        at = np.arange(ends[-1] if len(ends) else 0)
-        at += (starts - ends + lengths).repeat(lengths)
-        # Places of the native size are added in half the time; `clip` takes fastest.
-        columns = self.columns.take(at, mode="clip").astype(np.intp)
-        values = self.values.take(at, mode="clip")
+        ((columns, values, lengths),) = gather((self,), (rows,))
         for sums, scales in zip(np.atleast_2d(out), np.atleast_2d(factors), strict=True):
             np.add.at(sums, columns, values * scales.repeat(lengths))
 
@@ -95,6 +88,36 @@ class SparseRows:
         check_offsets(f"{name}.starts", starts, len(columns))
         check_codes(f"{name}.columns", columns, width)
         return cls(starts, columns, values, width, np.zeros(rows, np.float32))
+
+
+Row = tuple[Array, Array, Array]
+"""Columns and values of some rows, one row after the other, and the length of each."""
+
+
+def gather(tables: Sequence[SparseRows], rows: Sequence[Array]) -> list[Row]:
+    """Those rows of each table.
+
+    Slices of few rows are joined in a third of the time that indices take, and what a row of all
+    tables holds in the time of one.
+    """
+    columns, values, lengths = [_NO_COLUMNS], [_NO_VALUES], []
+    for table, wanted in zip(tables, rows, strict=True):
+        first, last = table.starts[wanted], table.starts[wanted + 1]
+        spans = list(map(slice, first.tolist(), last.tolist()))
+        columns += [table.columns[span] for span in spans]
+        values += [table.values[span] for span in spans]
+        lengths.append(last - first)
+    # Places of the native size are added in half the time.
+    joined, worth = np.concatenate(columns, dtype=np.intp), np.concatenate(values)
+    found, begun = [], 0
+    for length in lengths:
+        end = begun + int(length.sum())
+        found.append((joined[begun:end], worth[begun:end], length))
+        begun = end
+    return found
+
+
+_NO_COLUMNS, _NO_VALUES = np.zeros(0, np.int32), np.zeros(0, np.float32)
 
 
 def _floors(kept: Counts, full: Array) -> NDArray[np.float32]:
