@@ -14,7 +14,7 @@ from pawsonalize.recipes.counts.facet_lifts import FacetLifts
 from pawsonalize.recipes.counts.popularity import Popularity, decayed_users
 from pawsonalize.recipes.counts.related_items import RelatedItems, cell_steps
 from pawsonalize.recipes.counts.return_rate import ReturnRate
-from pawsonalize.recipes.counts.rows import Row, SparseRows, gather
+from pawsonalize.recipes.counts.rows import Entries, SparseRows
 from pawsonalize.recipes.counts.steps import (
     covisit_table,
     repeat_share,
@@ -81,18 +81,6 @@ def read_interests(
     if len(outside):
         cells[:, outside] = index.cells_of_ids([ids[place] for place in outside])
     return Interests(ids, rows, np.array(list(strengths.values()), np.float32), cells)
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """What the tables hold of a visitor's items."""
-
-    steps: Row
-    """Transitions from the newest."""
-    met: Row
-    """Co-visits of all."""
-    reached: NDArray[np.float32]
-    """What each cell gains from theirs, shape (cells + 1,)."""
 
 
 TABLES = ("own history", "transitions", "co-visits", "related items", "popularity")
@@ -189,9 +177,11 @@ class Mixture:
         s = self._settings
         recent = Context(context.events[: s.context_events], context.now)
         seen = read_interests(recent, self.index, self._weights, s.context_half_life_days)
-        facets = self.facet_rows(context)
+        affinity = self.affinity(seen)
+        reached = self.related.reached(seen.cells[:, : len(affinity)], affinity)
         parts = np.zeros((len(TABLES), len(self.index.ids) + len(outside)), np.float32)
-        self.weigh(seen, outside, context.availability, facets, self._read(seen), parts)
+        facets = self.facet_rows(context)
+        self.weigh(seen, outside, context.availability, facets, reached, parts)
         return parts
 
     def facet_rows(self, context: Context) -> NDArray[np.int64]:
@@ -199,20 +189,10 @@ class Mixture:
         moment = self._settings.dayparts.at(context.now)
         return self.facets.rows((*context.facets, *moment))
 
-    def rows_of(self, seen: Interests) -> list[tuple[SparseRows, NDArray[np.int64]]]:
-        """The tables whose rows are read, and which: of transitions, then of co-visits."""
-        # Steps are counted over `window` visits, so older ones have nothing to say about them.
-        return [(self.transitions, seen.rows[: self._settings.window]), (self.covisits, seen.rows)]
-
     def affinity(self, seen: Interests) -> NDArray[np.float32]:
         """What the cells of the newest items weigh, shape (up to `window`,)."""
         s = self._settings
         return seen.faded(s.related_items_history_decay)[: s.window]
-
-    def _read(self, seen: Interests) -> Read:
-        steps, met = gather(*zip(*self.rows_of(seen), strict=True))
-        affinity = self.affinity(seen)
-        return Read(steps, met, self.related.reached(seen.cells[:, : len(affinity)], affinity))
 
     def weigh(
         self,
@@ -220,14 +200,15 @@ class Mixture:
         outside: Sequence[str],
         availability: NDArray[np.integer] | None,
         facets: NDArray[np.int64],
-        read: Read,
+        reached: NDArray[np.float32],
         out: NDArray[np.float32],
     ) -> None:
         """Write what the tables propose, weighed, to `out` (tables, items + outside), which is 0.
 
         A table gets its weight times evidence / (evidence + doubt); popularity gets the rest.
+        `reached` (cells + 1,) is what each cell gains from the cells of `seen`, by `affinity`.
         """
-        self._propose(seen, outside, availability, read, out)
+        self._propose(seen, outside, availability, reached, out)
         tilt = self.facets.tilt(facets)
         if tilt is not None:  # what others like, not what the visitor did
             cells = self.index.cells_of_ids(outside)
@@ -246,7 +227,7 @@ class Mixture:
         seen: Interests,
         outside: Sequence[str],
         availability: NDArray[np.integer] | None,
-        read: Read,
+        reached: NDArray[np.float32],
         out: NDArray[np.float32],
     ) -> None:
         """As `weigh`, before what keeps the sum of each table.
@@ -258,13 +239,15 @@ class Mixture:
         known = seen.rows < n_items
         if availability is not None:
             known[known] = availability[seen.rows[known]] > 0
-        (steps, step_values, step_lengths), (met, met_values, met_lengths) = read.steps, read.met
-        step_worth = step_values * latest[: s.window].repeat(step_lengths)
-        met_worth = met_values * seen.faded(s.covisit_history_decay).repeat(met_lengths)
-        inside = np.array(
-            [latest[known].sum(), step_worth.sum(), met_worth.sum(), read.reached.sum()]
+        # Steps are counted over `window` visits, so older ones have nothing to say about them.
+        steps, step_worth = _times(self.transitions.gather(seen.rows[: s.window]), latest)
+        met, met_worth = _times(
+            self.covisits.gather(seen.rows), seen.faded(s.covisit_history_decay)
         )
-        evidence = inside.astype(np.float64)
+        inside = np.array(
+            [latest[known].sum(), step_worth.sum(), met_worth.sum(), reached.sum()], np.float64
+        )
+        evidence = inside.copy()
         # A visitor's own items outside the catalogue are evidence of what they return to as well.
         evidence[0] = latest.sum()
         weights = self._most() / (evidence + s.doubt)
@@ -275,7 +258,7 @@ class Mixture:
         own[seen.rows[known]] = latest[known] * first
         np.add.at(transitions, steps, step_worth * second)
         np.add.at(covisits, met, met_worth * third)
-        lift = read.reached * fourth / self.related.cell_base
+        lift = reached * fourth / self.related.cell_base
         self.related.spread_to(related[:n_items], lift, self.index)
         np.multiply(self.popularity.share, rest, out=popularity[:n_items])
         if outside:
@@ -290,3 +273,11 @@ class Mixture:
         s, repeat = self._settings, self.repeat_share
         others = (s.transition_weight, s.covisit_weight, s.related_items_weight)
         return np.array([repeat, *(weight * (1 - repeat) for weight in others)])
+
+
+def _times(
+    entries: Entries, factors: NDArray[np.float32]
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Columns, and values times the factor of their row."""
+    columns, values, lengths = entries
+    return columns, values * factors[: len(lengths)].repeat(lengths)

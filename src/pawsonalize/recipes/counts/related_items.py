@@ -23,6 +23,13 @@ class RelatedItems:
     """Users plus smoothing, shape (items,)."""
     cell_base: NDArray[np.float32]
     """The sum of `base` per cell, shape (cells + 1,)."""
+    parent: NDArray[np.int64]
+    """The cell of a wider level that all of a cell's items are in, shape (cells + 1,).
+
+    "No cell" where there is none, and where another level has taken that wider one over.
+    """
+    apart: tuple[int, ...]
+    """The levels that no narrower one has taken over."""
 
     @classmethod
     def of(cls, steps: SparseRows, base: NDArray[np.float32], index: ItemIndex) -> "RelatedItems":
@@ -32,7 +39,8 @@ class RelatedItems:
         for cells in index.cells[:, :-1]:
             total += np.bincount(cells, weights=base, minlength=size)
         # Nothing is ever spread over the last, "no cell"; it only must not divide by zero.
-        return cls(steps, base, np.maximum(total, 1e-30).astype(np.float32))
+        whole = np.maximum(total, 1e-30).astype(np.float32)
+        return cls(steps, base, whole, *_taken_over(index.cells, index.n_cells))
 
     def reached(
         self, cells: NDArray[np.int64], strengths: NDArray[np.float32]
@@ -52,10 +60,11 @@ class RelatedItems:
 
         `lift` (cells + 1,) is how much each unit of base gains by its cell.
         """
-        first, *others = index.cells[:, :-1]
-        lift.take(first, out=out, mode="clip")  # checked when loaded; clip is the fastest
-        for cells in others:
-            out += lift.take(cells, mode="clip")
+        lift = lift + lift[self.parent]
+        first, *others = self.apart
+        lift.take(index.cells[first, :-1], out=out, mode="clip")  # checked when loaded; the fastest
+        for level in others:
+            out += lift.take(index.cells[level, :-1], mode="clip")
         out *= self.base
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -70,6 +79,23 @@ class RelatedItems:
             take_weights(arrays, "related_items_base", (len(index.ids),)),
             index,
         )
+
+
+def _taken_over(cells: NDArray[np.int64], none: int) -> tuple[NDArray[np.int64], tuple[int, ...]]:
+    """Levels that follow from a narrower one, as species from breed: looked up once, not twice."""
+    parent, hosts, taken = np.full(none + 1, none, np.int64), set[int](), set[int]()
+    for wide in range(len(cells) - 1, 0, -1):
+        for narrow in range(wide - 1, -1, -1):
+            above = np.full(none + 1, none, np.int64)
+            above[cells[narrow]] = cells[wide]
+            follows = (above[cells[narrow]] == cells[wide]).all() and above[none] == none
+            if follows and wide not in hosts and narrow not in hosts | taken:
+                own = np.unique(cells[narrow])
+                parent[own] = above[own]
+                hosts.add(narrow)
+                taken.add(wide)
+                break
+    return parent, tuple(level for level in range(len(cells)) if level not in taken)
 
 
 def cell_steps(

@@ -64,7 +64,9 @@ class ActiveTime:
 
 def halved(ages: Moments, half_life: float) -> Floats:
     """What is left at these ages, 1 down to 2 ** -OLDEST; both in milliseconds, below 0 as 0."""
-    return np.asarray(np.exp2(-np.clip(ages / half_life, 0.0, OLDEST)), np.float64)
+    return np.asarray(
+        np.exp2(np.minimum(np.maximum(ages / half_life, 0.0), OLDEST) * -1.0), np.float64
+    )
 
 
 def decay(data: TrainingData, half_life_days: float) -> Floats:

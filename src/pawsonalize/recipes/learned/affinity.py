@@ -33,19 +33,19 @@ def affinity_names(t: Tables) -> list[str]:
 def affinity_columns(t: Tables, r: Request, found: Signals, top: Array) -> Iterator[Array]:
     """Blocks (K, N) for the candidates `top`."""
     weights = found.weights[list(CELL_RATES)]
-    if t.likeness.width:
+    if t.likeness.has_lists:
         yield t.likeness.compare(r.context, weights, top)
     if not t.likeness.matched:
         yield _related_steps(t, found.reached, top)
         return
-    mine, theirs = t.likeness.values[:, r.context], t.likeness.values[:, top]
+    held, theirs = t.likeness.held(r.context, weights, top), t.likeness.values[:, top]
     nothing = t.likeness.nothing[:, None]
-    held = t.likeness.profile(r.context, weights)[:, theirs]  # (rates, matched, N)
-    known = np.maximum(weights @ (mine != nothing).T, np.float32(1e-9))
-    shares = held * (theirs != nothing) / known[:, :, None]  # having no value matches nothing
-    yield shares.swapaxes(0, 1).reshape(-1, len(top))
+    known = (t.likeness.values[:, r.context] != nothing) @ weights.T  # (matched, rates)
+    shares = held / np.maximum(known, np.float32(1e-9))[:, :, None]
+    shares *= (theirs != nothing)[:, None]  # having no value matches nothing
+    yield shares.reshape(-1, len(top))
     yield _related_steps(t, found.reached, top)
-    yield _shares_of_choices(held[-1] / t.usual.share[theirs], weights[-1].sum())
+    yield _shares_of_choices(held[:, -1] / t.usual.share[theirs], weights[-1].sum())
 
 
 def _related_steps(t: Tables, reached: Array, top: Array) -> Array:

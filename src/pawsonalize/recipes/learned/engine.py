@@ -51,7 +51,9 @@ class Candidates:
     x: Array
     """The ranker's features, shape (N, F)."""
     parts: Array
-    """What the mixture says of all items, shape (tables, items + outside)."""
+    """What each table of the mixture says of all items, shape (tables, items + outside)."""
+    total: Array
+    """What they say together, shape (items + outside,)."""
     beside: Mapping[str, Array]
     """What came on top of the ranker, by its name, each of shape (N,)."""
 
@@ -125,7 +127,8 @@ class Learned:
         x = self._as_trained(describe(t, r, proposed, self.wanted).T)
         utilities = sum(beside.values(), start=self.ranker.utilities(x))
         utilities[~proposed.there] = -np.inf
-        return Candidates(top, utilities, x, proposed.found.parts, beside)
+        found = proposed.found
+        return Candidates(top, utilities, x, found.parts, found.total, beside)
 
     def _as_trained(self, x: Array) -> Array:
         """The ranker's features of these (N, F), without what is new, and 0 for what is gone."""
@@ -136,7 +139,7 @@ class Learned:
     def _beside(self, r: Request, top: Array) -> dict[str, Array]:
         """What no training request may have shown: answers of the quiz, and what came back."""
         mixture, beside = self.tables.mixture, {}
-        wish = mixture.facets.wishes(r.facets)
+        wish = mixture.facets.wishes(r.facets) if len(r.facets) else None
         if wish is not None:
             believed = mixture.believed(float(r.worth.sum()))
             logs = wish.of_catalogue(mixture.index)[top]

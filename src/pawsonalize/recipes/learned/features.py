@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,10 @@ _OF_REQUEST = (
 )  # fmt: skip
 _SEEN = ("seen_times", "seen_age")
 _BLEND = _PLAIN.index("blend")
+_PLACES_SCALED, _PLACES_RANKED, _PLACES_LIFTED, _PLACES_LOGGED = (
+    np.array([_PLAIN.index(name) for name in names])
+    for names in (_SCALED, _RANKED, _LIFTED, _LOGGED)
+)
 _LEAST_LOG = np.float32(0.01)  # added to shares of the best before their log is taken
 _LEAST = np.float32(1e-9)
 
@@ -107,11 +111,10 @@ def propose(
 def describe(t: Tables, r: Request, proposed: Proposed, wanted: Wanted = EVERYTHING) -> Array:
     """What the ranker reads of the candidates: features, shape (F, N) float32."""
     top, found = proposed.top, proposed.found
-    popularity = t.trend.total[top]
-    root = np.sqrt(popularity + np.float32(1.0))
+    root = t.trend.root[top]
     blocks = [
-        *_behaviour(t, proposed, root, wanted),
-        _of_request(t, r, found, popularity, wanted),
+        _behaviour(t, proposed, root, wanted),
+        _of_request(t, r, found, top, wanted),
         _seen(t, r, top, wanted),
         *affinity_columns(t, r, found, top),
         *_availability(t, r, top),
@@ -122,49 +125,55 @@ def describe(t: Tables, r: Request, proposed: Proposed, wanted: Wanted = EVERYTH
     return np.concatenate(blocks, dtype=np.float32)
 
 
-def _behaviour(t: Tables, proposed: Proposed, root: Array, wanted: Wanted) -> Iterator[Array]:
+def _behaviour(t: Tables, proposed: Proposed, root: Array, wanted: Wanted) -> Array:
     """The signals of the candidates as they are, as shares of the best, as ranks, …; (K, N)."""
     top, found = proposed.top, proposed.found
-    plain = np.empty((len(_PLAIN), len(top)), np.float32)
-    plain[:_BLEND] = found.dense[:, top]
-    factors = found.places @ t.factors.target[top].T
+    columns = np.empty((len(_BEHAVIOUR), len(top)), np.float32)
+    plain, scaled, ranks, lifts, logs = _split(columns)
+    found.dense.take(top, axis=1, out=plain[:_BLEND], mode="clip")
+    factors = found.places @ t.factors.target.take(top, axis=0).T
     # The candidates were chosen by the first factors; here are all of them.
     share = FACTOR_SHARE / np.maximum(found.most[FACTOR], _LEAST)
     blend = found.blend[top] + share * (factors[0] - plain[FACTOR])
     plain[_BLEND] = np.where(proposed.there, blend, np.float32(0.0))
     plain[FACTOR], plain[_BLEND + 1 :] = factors[0], factors[1:]
-    scaled = plain / np.maximum(plain.max(axis=1, keepdims=True), _LEAST)
-    yield plain
-    yield scaled[_places(_SCALED)]
+    shares = plain / np.maximum(plain.max(axis=1, keepdims=True), _LEAST)
+    shares.take(_PLACES_SCALED, axis=0, out=scaled, mode="clip")
     if wanted.ranks:
-        yield _ranks(plain[_places(_RANKED)])
+        _rank(plain[_PLACES_RANKED], ranks)
     else:
-        yield np.zeros((len(_RANKED), len(top)), np.float32)
-    yield plain[_places(_LIFTED)] / root
-    yield np.log(np.maximum(scaled[_places(_LOGGED)], np.float32(0.0)) + _LEAST_LOG)
+        ranks[:] = 0.0
+    np.divide(plain[_PLACES_LIFTED], root, out=lifts)
+    np.maximum(shares[_PLACES_LOGGED], np.float32(0.0), out=logs)
+    logs += _LEAST_LOG
+    np.log(logs, out=logs)
+    return columns
 
 
-@cache
-def _places(names: tuple[str, ...]) -> list[int]:
-    return [_PLAIN.index(name) for name in names]
+def _split(columns: Array) -> list[Array]:
+    """The rows of each kind, in order."""
+    ends = accumulate(map(len, (_PLAIN, _SCALED, _RANKED, _LIFTED, _LOGGED)), initial=0)
+    return [columns[start:end] for start, end in pairwise(ends)]
 
 
-def _ranks(values: Array) -> Array:
-    """Ranks along the last axis of (K, N), 0 = best; without a score: all the last."""
+def _rank(values: Array, out: Array) -> None:
+    """Write ranks along the last axis of (K, N), 0 = best; without a score: all the last."""
+    count = values.shape[1]
     order = np.argsort(-values, axis=1, kind="stable")
-    result = np.empty(values.shape, np.float32)
-    np.put_along_axis(result, order, np.arange(values.shape[1], dtype=np.float32)[None], 1)
-    result[values <= 0] = values.shape[1]
-    return result
+    order += np.arange(0, values.size, count)[:, None]
+    ranks = np.empty(values.size, np.float32)
+    ranks[order] = np.arange(count, dtype=np.float32)
+    out[:] = ranks.reshape(values.shape)
+    out[values <= 0] = count
 
 
-def _of_request(t: Tables, r: Request, found: Signals, popularity: Array, wanted: Wanted) -> Array:
+def _of_request(t: Tables, r: Request, found: Signals, top: Array, wanted: Wanted) -> Array:
     """The candidates' popularity beside the context's, and what is the same for all of them."""
-    columns = np.zeros((len(_OF_REQUEST), len(popularity)), np.float32)
+    columns = np.zeros((len(_OF_REQUEST), len(top)), np.float32)
     known = r.context >= 0
-    logs = np.log1p(t.trend.total[r.context]) * known
-    columns[0] = popularity
-    columns[1] = np.log1p(popularity) - logs.sum() / max(np.count_nonzero(known), 1)
+    logs = t.trend.log[r.context] * known
+    columns[0] = t.trend.total[top]
+    columns[1] = t.trend.log[top] - logs.sum() / max(np.count_nonzero(known), 1)
     if wanted.of_request:
         tops = (found.most[SIGNALS.index(name)] for name in ("slow", "factor"))
         columns[2:].T[:] = (np.log1p(r.length), logs[0], *tops, np.log1p(r.idle))

@@ -48,10 +48,15 @@ class Likeness:
         return int(self.values.max(initial=-1)) + 1
 
     @property
+    def has_lists(self) -> bool:
+        """Whether an attribute has several values: only then `compare` says more than `held`."""
+        return len(self.matched) < len(self.columns)
+
+    @property
     def names(self) -> list[str]:
         """The features' names: of `compare`, then of each matched attribute."""
         single = [self.columns[column] for column in self.matched]
-        whole = ["like_newest", "like_slow", "like_flat"] if self.width else []
+        whole = ["like_newest", "like_slow", "like_flat"] if self.has_lists else []
         return whole + [
             f"like_{rate}_{name}" for name in single for rate in ("newest", "slow", "flat")
         ]
@@ -61,22 +66,19 @@ class Likeness:
 
         Shape (R, N), the context not being of unit length.
         """
-        held = _sums(self.places[:, context], self.rarity[:, context], weights, self.width)
+        held = np.zeros((len(weights), self.width), np.float32)
+        at, worth = self.places[:, context].ravel(), self.rarity[:, context]
+        for total, weight in zip(held, weights, strict=True):
+            np.add.at(total, at, (worth * weight).ravel())
         return np.asarray((held[:, self.places[:, top]] * self.rarity[:, top]).sum(axis=1))
 
-    def profile(self, context: Array, weights: Array) -> Array:
-        """What the context holds of each matched value by each weighting, (R, values)."""
-        mine = self.values[:, context]
-        return _sums(mine, np.ones(mine.shape, np.float32), weights, self.n_values)
+    def held(self, context: Array, weights: Array, top: Array) -> Array:
+        """What the context holds of the matched values of the candidates, arguments as above.
 
-
-def _sums(values: Array, worth: Array, weights: Array, size: int) -> Array:
-    """Sum `worth` by value, both (C, L), for each of `weights` (R, L); shape (R, size)."""
-    found = np.zeros((len(weights), size), np.float32)
-    at = values.ravel()
-    for total, weight in zip(found, weights, strict=True):
-        np.add.at(total, at, (worth * weight).ravel())
-    return found
+        Shape (matched, R, N).
+        """
+        same = self.values[:, context][:, :, None] == self.values[:, top][:, None]
+        return np.asarray(weights @ same.astype(np.float32))
 
 
 def build_likeness(attributes: ItemAttributes) -> tuple[Array, tuple[str, ...]]:

@@ -54,11 +54,16 @@ def draw(c: Counted, settings: MixtureSettings) -> tuple[Samples, Samples] | Non
     fold = rng.integers(0, d.folds, n_users)
     held = rng.random(n_users) < d.holdout
     done: tuple[list[Samples], list[Samples]] = ([], [])
-    for index in range(d.folds):
-        tables = without_fold(c, fold == index, settings)
-        for kind, size in ((0, d.negatives + 1), (1, min(d.candidates, _HELD))):
-            inside = np.flatnonzero((fold[users] == index) & (held[users] == kind))
-            done[kind].extend(_cut(c, tables, users[inside], cuts[inside], size))
+    # The next fold's tables are made meanwhile: their linear algebra needs no lock of Python's.
+    with ThreadPoolExecutor(1) as beside:
+        made = beside.submit(without_fold, c, fold == 0, settings)
+        for index in range(d.folds):
+            tables = made.result()
+            if index + 1 < d.folds:
+                made = beside.submit(without_fold, c, fold == index + 1, settings)
+            for kind, size in ((0, d.negatives + 1), (1, min(d.candidates, _HELD))):
+                inside = np.flatnonzero((fold[users] == index) & (held[users] == kind))
+                done[kind].extend(_cut(c, tables, users[inside], cuts[inside], size))
     train, out = (_joined(parts) for parts in done)
     least_train, least_out = max(d.min_requests // 2, 1), max(d.min_requests // 20, 1)
     enough = len(train.x) >= least_train and len(out.x) >= least_out
@@ -128,10 +133,7 @@ def _cut(c: Counted, tables: Tables, users: Array, cuts: Array, size: int) -> li
         x, y, there = (np.stack(columns) for columns in zip(*hits, strict=True))
         return Samples(x, y, there, len(found))
 
-    parts = [slice(k, k + _CHUNK) for k in range(0, len(users), _CHUNK)]
-    # Chunks are independent, so threads change nothing but the time.
-    with ThreadPoolExecutor(d.threads) as pool:
-        return list(pool.map(work, parts))
+    return [work(slice(k, k + _CHUNK)) for k in range(0, len(users), _CHUNK)]
 
 
 def _sample(

@@ -9,18 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.recipes.counts.log import VisitLog
-from pawsonalize.recipes.counts.rows import Row, SparseRows, gather
+from pawsonalize.recipes.counts.rows import Entries, SparseRows
 from pawsonalize.recipes.counts.weights import on_grain
 from pawsonalize.recipes.learned.neighbours import add_neighbours
 from pawsonalize.recipes.learned.request import Request
 from pawsonalize.recipes.learned.tables import Counted, Tables
-from pawsonalize.recipes.mixture import TABLES, Interests, Read
+from pawsonalize.recipes.mixture import TABLES, Interests
 
 Array = NDArray[Any]
 RATES = ("newest", "fast", "slow", "long", "all")
 NEWEST, FAST, SLOW, LONG, ALL = range(len(RATES))
 FACTOR_RATES = (LONG, NEWEST, FAST)
 CELL_RATES = (NEWEST, SLOW, ALL)
+_FACTOR_ROWS = list(FACTOR_RATES)
 _LEAST_DECAY = 1e-3
 SIGNALS = ("newest", "fast", "slow", "backward", "flat", "near", "factor", "mixture")
 FACTOR, MIXTURE = SIGNALS.index("factor"), SIGNALS.index("mixture")
@@ -48,9 +49,14 @@ class Signals:
     """What each cell gains from the context's cells, by `CELL_RATES`; shape (rates, cells + 1)."""
 
     @property
+    def total(self) -> Array:
+        """What the mixture says, shape (items + outside,)."""
+        return np.asarray(self.dense[MIXTURE])
+
+    @property
     def parts(self) -> Array:
         """The mixture's tables, shape (tables, items + outside)."""
-        return self.dense[len(SIGNALS) :]
+        return np.asarray(self.dense[len(SIGNALS) :])
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,26 +91,23 @@ def signals(t: Tables, r: Request, hidden: Hidden | None, outside: Sequence[str]
     d = t.design
     decays = _decays((0.0, d.fast, d.slow, d.long, 1.0), len(r.context))
     weights = decays * r.worth.astype(np.float32)
-    dense = np.zeros((len(SIGNALS) + len(TABLES), t.n_items + len(outside)), np.float32)
+    dense = np.empty((len(SIGNALS) + len(TABLES), t.n_items + len(outside)), np.float32)
+    dense[:FACTOR] = dense[len(SIGNALS) : -2] = 0.0  # the others are written whole
     seen, places = _interests(r, t)
     reached = _reached(t, r, weights, seen, places)
     known = (r.context >= 0).nonzero()[0]
     items, inside = r.context[known], weights[:, known]
-    own_tables, own_rows = zip(*t.mixture.rows_of(seen), strict=True)
-    forward, backward, steps, met = gather(
-        (t.forward, t.backward, *own_tables), (items, items, *own_rows)
-    )
-    if hidden is None:
-        _add(dense, forward, backward, inside)
-    else:
-        _add_exactly(t, r, weights, (forward, backward), hidden, dense)
+    forward, backward = t.forward.gather(items), t.backward.gather(items)
+    if hidden is not None:
+        forward = _without(forward, t.forward, items, hidden.forward)
+        backward = _without(backward, t.backward, items, hidden.backward)
+    _add(dense, forward, backward, inside)
     add_neighbours(t.postings, r.context, weights[SLOW], r.user, d, dense[4:6])
-    factors = np.matmul(inside[list(FACTOR_RATES)], t.factors.source[items])
+    factors = inside[_FACTOR_ROWS] @ t.factors.source[items]
     counted, parts = dense[: len(SIGNALS), : t.n_items], dense[len(SIGNALS) :]
     np.matmul(factors[0, : len(t.factors.first)], t.factors.first, out=counted[FACTOR])
-    read = Read(steps, met, reached[-1])
-    t.mixture.weigh(seen, outside, r.availability, r.facets, read, parts)
-    parts[:, : t.n_items].sum(axis=0, out=counted[MIXTURE])
+    t.mixture.weigh(seen, outside, r.availability, r.facets, reached[-1], parts)
+    parts.sum(axis=0, out=dense[MIXTURE])
     most = counted.max(axis=1)
     return Signals(dense, most, _blend(t, r, counted, most), weights, factors, reached[:-1])
 
@@ -119,7 +122,7 @@ def _reached(t: Tables, r: Request, weights: Array, seen: Interests, places: lis
     return t.mixture.related.reached(r.cells, rows)
 
 
-def _add(dense: Array, forward: Row, backward: Row, weights: Array) -> None:
+def _add(dense: Array, forward: Entries, backward: Entries, weights: Array) -> None:
     """Add the rows of the context items, each times the weights, to the first four signals."""
     columns, values, lengths = forward
     if weights.size:
@@ -172,7 +175,8 @@ def _interests(r: Request, t: Tables) -> tuple[Interests, list[int]]:
 
 def _own_steps(log: VisitLog, user: int, cut: int, *, window: int, gap_decay: float) -> Pairs:
     """What the user's own visits from position `cut` on added to the counts, summed per pair."""
-    start, length = int(log.offsets[user]), int(log.lengths[user])
+    start = int(log.offsets[user])
+    length = int(log.offsets[user + 1]) - start
     later, gap = np.arange(cut, length)[:, None], np.arange(1, window + 1)
     counted = (later >= gap).nonzero()
     later, gap = start + later[counted[0], 0], gap[counted[1]]
@@ -183,34 +187,22 @@ def _own_steps(log: VisitLog, user: int, cut: int, *, window: int, gap_decay: fl
     return Pairs(a, b, np.bincount(inverse, worth, minlength=len(distinct)))
 
 
-def _add_exactly(
-    t: Tables, r: Request, weights: Array, rows: tuple[Row, Row], hidden: Hidden, dense: Array
-) -> None:
-    """As `_add`, without the visitor's own steps: sums exact enough to leave nothing of them."""
-    known = r.context >= 0
-    forward = (t.forward, rows[0], hidden.forward)
-    backward = (t.backward, rows[1], hidden.backward)
-    for place, rate, (table, (columns, values, lengths), own) in (
-        (0, NEWEST, forward),
-        (1, FAST, forward),
-        (2, SLOW, forward),
-        (3, SLOW, backward),
-    ):
-        weight = weights[rate].astype(np.float64)
-        total = np.bincount(columns, values * weight[known].repeat(lengths), dense.shape[1])
-        _take_out(total, table, r.context, weight, own)
-        np.maximum(total, 0.0, out=dense[place])
-
-
-def _take_out(total: Array, rows: SparseRows, context: Array, weight: Array, own: Pairs) -> None:
-    """Subtract own steps in place.
+def _without(entries: Entries, rows: SparseRows, items: Array, own: Pairs) -> Entries:
+    """The entries of the rows of `items` without own steps.
 
     Without these visits an entry below its row's floor would have been pruned: it goes whole, for
     a value under the floor would mark the label. What was pruned was never added.
     """
-    present = rows.look_up(own.row, own.column)
-    pruned = present - own.worth < rows.floor[own.row] + 1e-6
-    worth = np.where(pruned, present, np.minimum(own.worth, present))
-    held = ((context == own.row[:, None]) * weight).sum(axis=1)
-    np.subtract.at(total, own.column, worth * held)
-    total[np.abs(total) < 1e-6] = 0.0
+    columns, values, lengths = entries
+    # Rows come in order, and columns in order within each, so an entry is found by both.
+    key = np.arange(len(items)).repeat(lengths) * rows.width + columns
+    place, pair = (items[:, None] == own.row).nonzero()
+    wanted = place * rows.width + own.column[pair]
+    at = key.searchsorted(wanted)
+    found = at < len(key)
+    found[found] = key[at[found]] == wanted[found]
+    at, pair = at[found], pair[found]
+    left = values[at] - own.worth[pair]
+    pruned = left < rows.floor[own.row[pair]] + 1e-6
+    values[at] = np.where(pruned, 0.0, left)
+    return columns, values, lengths

@@ -42,6 +42,16 @@ class Trend:
         """A thousandth of the share of the most chosen item, shape (items,) float32."""
         return self.total * np.float32(1e-3 / max(float(self.total.max(initial=1.0)), 1.0))
 
+    @cached_property
+    def log(self) -> Array:
+        """The log of 1 + total, shape (items,) float32."""
+        return np.log1p(self.total)
+
+    @cached_property
+    def root(self) -> Array:
+        """The root of 1 + total, shape (items,) float32."""
+        return np.sqrt(self.total + np.float32(1.0))
+
     def slice_of(self, moment: float) -> int:
         """The slice of a moment."""
         return max(int(np.searchsorted(self.edges, moment, side="right")) - 1, 0)
