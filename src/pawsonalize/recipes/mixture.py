@@ -83,6 +83,7 @@ def read_interests(
     return Interests(ids, rows, np.array(list(strengths.values()), np.float32), cells)
 
 
+_NO_FACETS = np.zeros(0, np.int64)
 TABLES = ("own history", "transitions", "co-visits", "related items", "popularity")
 
 
@@ -187,7 +188,8 @@ class Mixture:
     def facet_rows(self, context: Context) -> NDArray[np.int64]:
         """The rows of what is known of the visitor beside events, the time of day included."""
         moment = self._settings.dayparts.at(context.now)
-        return self.facets.rows((*context.facets, *moment))
+        known = (*context.facets, *moment)
+        return self.facets.rows(known) if known else _NO_FACETS
 
     def affinity(self, seen: Interests) -> NDArray[np.float32]:
         """What the cells of the newest items weigh, shape (up to `window`,)."""

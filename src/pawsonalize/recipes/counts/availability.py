@@ -5,6 +5,7 @@ animals of the item on the site its chances double; without any it has none.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from pawsonalize.recipes.contract import Arrays, StayColumns
 from pawsonalize.recipes.counts.weights import WeighedLog
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AvailabilityFactor:
     """`usual` (items,): available animals of each item, the mean over the events counted.
 
@@ -31,7 +32,7 @@ class AvailabilityFactor:
         data = log.data
         return cls(data.stays.mean(data.time, log.fade, len(data.item_ids)), smoothing)
 
-    @property
+    @cached_property
     def is_known(self) -> bool:
         """Whether more animals than usual mean more choices."""
         return bool(self.usual.any())

@@ -1,6 +1,7 @@
 """Related items: of one breed, size and age, or species, for what has no behaviour of its own."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from pawsonalize.recipes.counts.rows import Counts, SparseRows
 from pawsonalize.recipes.items import ItemIndex
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RelatedItems:
     """From a visitor's cells on to cells, and within a cell to items by their `base`."""
 
@@ -41,6 +42,11 @@ class RelatedItems:
         # Nothing is ever spread over the last, "no cell"; it only must not divide by zero.
         whole = np.maximum(total, 1e-30).astype(np.float32)
         return cls(steps, base, whole, *_taken_over(index.cells, index.n_cells))
+
+    @cached_property
+    def rarity(self) -> NDArray[np.float32]:
+        """How many times the widest cell's base is each cell's, shape (cells + 1,)."""
+        return np.asarray(self.cell_base.max() / self.cell_base)
 
     def reached(
         self, cells: NDArray[np.int64], strengths: NDArray[np.float32]

@@ -40,19 +40,20 @@ def affinity_columns(t: Tables, r: Request, found: Signals, top: Array) -> Itera
         return
     held, theirs = t.likeness.held(r.context, weights, top), t.likeness.values[:, top]
     nothing = t.likeness.nothing[:, None]
-    known = (t.likeness.values[:, r.context] != nothing) @ weights.T  # (matched, rates)
+    known = weights @ (t.likeness.values[:, r.context] != nothing).T  # (rates, matched)
     shares = held / np.maximum(known, np.float32(1e-9))[:, :, None]
-    shares *= (theirs != nothing)[:, None]  # having no value matches nothing
-    yield shares.reshape(-1, len(top))
+    shares *= theirs != nothing  # having no value matches nothing
+    yield shares.swapaxes(0, 1).reshape(-1, len(top))
     yield _related_steps(t, found.reached, top)
-    yield _shares_of_choices(held[:, -1] / t.usual.share[theirs], weights[-1].sum())
+    yield _shares_of_choices(held[-1] / t.usual.share[theirs], weights[-1].sum())
 
 
 def _related_steps(t: Tables, reached: Array, top: Array) -> Array:
     """How much likelier the context makes each of a candidate's cells, as a log."""
-    base, theirs = t.mixture.related.cell_base, t.index.cells[:, top]
-    lifts = reached[:, theirs] * (base.max() / base[theirs])
-    return np.asarray(np.log(lifts + _LEAST_LIFT)).reshape(-1, len(top))
+    theirs = t.index.cells[:, top]
+    lifts = reached.take(theirs, axis=1, mode="clip") * t.mixture.related.rarity[theirs]
+    lifts += _LEAST_LIFT
+    return np.asarray(np.log(lifts, out=lifts)).reshape(-1, len(top))
 
 
 def _shares_of_choices(times: Array, total: Array) -> Array:

@@ -46,6 +46,8 @@ _OF_REQUEST = (
 )  # fmt: skip
 _SEEN = ("seen_times", "seen_age")
 _BLEND = _PLAIN.index("blend")
+_ENDS = accumulate(map(len, (_PLAIN, _SCALED, _RANKED, _LIFTED, _LOGGED)), initial=0)
+_KINDS = [slice(start, end) for start, end in pairwise(_ENDS)]
 _PLACES_SCALED, _PLACES_RANKED, _PLACES_LIFTED, _PLACES_LOGGED = (
     np.array([_PLAIN.index(name) for name in names])
     for names in (_SCALED, _RANKED, _LIFTED, _LOGGED)
@@ -129,13 +131,15 @@ def _behaviour(t: Tables, proposed: Proposed, root: Array, wanted: Wanted) -> Ar
     """The signals of the candidates as they are, as shares of the best, as ranks, …; (K, N)."""
     top, found = proposed.top, proposed.found
     columns = np.empty((len(_BEHAVIOUR), len(top)), np.float32)
-    plain, scaled, ranks, lifts, logs = _split(columns)
+    plain, scaled, ranks, lifts, logs = (columns[rows] for rows in _KINDS)
     found.dense.take(top, axis=1, out=plain[:_BLEND], mode="clip")
     factors = found.places @ t.factors.target.take(top, axis=0).T
     # The candidates were chosen by the first factors; here are all of them.
     share = FACTOR_SHARE / np.maximum(found.most[FACTOR], _LEAST)
     blend = found.blend[top] + share * (factors[0] - plain[FACTOR])
-    plain[_BLEND] = np.where(proposed.there, blend, np.float32(0.0))
+    plain[_BLEND] = blend
+    if not proposed.there.all():
+        plain[_BLEND, ~proposed.there] = 0.0
     plain[FACTOR], plain[_BLEND + 1 :] = factors[0], factors[1:]
     shares = plain / np.maximum(plain.max(axis=1, keepdims=True), _LEAST)
     shares.take(_PLACES_SCALED, axis=0, out=scaled, mode="clip")
@@ -148,12 +152,6 @@ def _behaviour(t: Tables, proposed: Proposed, root: Array, wanted: Wanted) -> Ar
     logs += _LEAST_LOG
     np.log(logs, out=logs)
     return columns
-
-
-def _split(columns: Array) -> list[Array]:
-    """The rows of each kind, in order."""
-    ends = accumulate(map(len, (_PLAIN, _SCALED, _RANKED, _LIFTED, _LOGGED)), initial=0)
-    return [columns[start:end] for start, end in pairwise(ends)]
 
 
 def _rank(values: Array, out: Array) -> None:

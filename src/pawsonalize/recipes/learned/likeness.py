@@ -6,6 +6,7 @@ categories): those columns share one vocabulary. Rare values count more.
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ Array = NDArray[Any]
 _MATCHED = 8  # single-valued attributes that are also compared one by one, at most
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Likeness:
     """Attributes of the items, weighed by how rare each value is.
 
@@ -42,7 +43,7 @@ class Likeness:
     nothing: Array
     """Stands for an item without a value, shape (matched,)."""
 
-    @property
+    @cached_property
     def n_values(self) -> int:
         """How many values the matched attributes have, nothing included."""
         return int(self.values.max(initial=-1)) + 1
@@ -66,19 +67,27 @@ class Likeness:
 
         Shape (R, N), the context not being of unit length.
         """
-        held = np.zeros((len(weights), self.width), np.float32)
-        at, worth = self.places[:, context].ravel(), self.rarity[:, context]
-        for total, weight in zip(held, weights, strict=True):
-            np.add.at(total, at, (worth * weight).ravel())
+        rarity = self.rarity[:, context]
+        worth = (weights[:, None] * rarity).reshape(len(weights), -1)
+        held = _sums(self.places[:, context], worth, self.width)
         return np.asarray((held[:, self.places[:, top]] * self.rarity[:, top]).sum(axis=1))
 
     def held(self, context: Array, weights: Array, top: Array) -> Array:
         """What the context holds of the matched values of the candidates, arguments as above.
 
-        Shape (matched, R, N).
+        Shape (R, matched, N).
         """
-        same = self.values[:, context][:, :, None] == self.values[:, top][:, None]
-        return np.asarray(weights @ same.astype(np.float32))
+        worth = np.concatenate([weights] * len(self.matched), axis=1)
+        held = _sums(self.values[:, context], worth, self.n_values)
+        return held.take(self.values[:, top], axis=1, mode="clip")
+
+
+def _sums(values: Array, worth: Array, size: int) -> Array:
+    """Sums by value, (R, size): what each of the values (C, L) is worth, `worth` (R, C * L)."""
+    found, at = np.zeros((len(worth), size), np.float32), values.ravel()
+    for total, row in zip(found, worth, strict=True):
+        np.add.at(total, at, row)
+    return found
 
 
 def build_likeness(attributes: ItemAttributes) -> tuple[Array, tuple[str, ...]]:

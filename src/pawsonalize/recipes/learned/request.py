@@ -86,16 +86,16 @@ def of_context(context: Context, index: ItemIndex, facets: Array, design: Design
     """A live request; `facets` (F,) as above."""
     events = context.events[: design.seen_events] if design.repeats else context.events
     visits, strengths = _visits(events, design)
-    rows = index.rows([visit.item for visit in visits])
-    rows[rows == len(index.ids)] = -1
+    position = index.position
+    rows = np.array([position.get(visit.item, -1) for visit in visits], np.int64)
     read = visits[: design.context]
     times = np.array([visit.time for visit in read], np.float64)
     worth = np.array(strengths[: design.context]) * _fade(context.now - times, design)
     cells = index.cells[:, rows[: design.context]]  # -1 is the column of "no cell"
-    outside = np.flatnonzero(rows[: design.context] < 0)
+    outside = (rows[: design.context] < 0).nonzero()[0]
     if len(outside):
         cells[:, outside] = index.cells_of_ids([read[k].item for k in outside.tolist()])
-    place = np.flatnonzero(rows >= 0)[::-1]  # oldest first
+    place = (rows >= 0).nonzero()[0][::-1]  # oldest first
     return Request(
         context=rows[: design.context],
         cells=cells,

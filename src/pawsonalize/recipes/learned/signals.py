@@ -21,7 +21,7 @@ RATES = ("newest", "fast", "slow", "long", "all")
 NEWEST, FAST, SLOW, LONG, ALL = range(len(RATES))
 FACTOR_RATES = (LONG, NEWEST, FAST)
 CELL_RATES = (NEWEST, SLOW, ALL)
-_FACTOR_ROWS = list(FACTOR_RATES)
+_FACTOR_ROWS, _CELL_ROWS = list(FACTOR_RATES), list(CELL_RATES)
 _LEAST_DECAY = 1e-3
 SIGNALS = ("newest", "fast", "slow", "backward", "flat", "near", "factor", "mixture")
 FACTOR, MIXTURE = SIGNALS.index("factor"), SIGNALS.index("mixture")
@@ -115,8 +115,8 @@ def signals(t: Tables, r: Request, hidden: Hidden | None, outside: Sequence[str]
 def _reached(t: Tables, r: Request, weights: Array, seen: Interests, places: list[int]) -> Array:
     """What each cell gains: by the shares of `CELL_RATES`, and as the mixture weighs the cells."""
     rows = np.zeros((len(CELL_RATES) + 1, len(r.context)), np.float32)
-    rows[:-1] = weights[list(CELL_RATES)]
-    rows[:-1] /= np.maximum(rows[:-1].sum(axis=1, keepdims=True), np.float32(1e-9))
+    shares = weights[_CELL_ROWS]
+    rows[:-1] = shares / np.maximum(shares.sum(axis=1, keepdims=True), np.float32(1e-9))
     affinity = t.mixture.affinity(seen)
     rows[-1, places[: len(affinity)]] = affinity
     return t.mixture.related.reached(r.cells, rows)
