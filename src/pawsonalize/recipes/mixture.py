@@ -246,22 +246,22 @@ class Mixture:
         met, met_worth = _times(
             self.covisits.gather(seen.rows), seen.faded(s.covisit_history_decay)
         )
-        inside = np.array(
-            [latest[known].sum(), step_worth.sum(), met_worth.sum(), reached.sum()], np.float64
-        )
-        evidence = inside.copy()
+        inside = [float(part.sum()) for part in (latest[known], step_worth, met_worth, reached)]
         # A visitor's own items outside the catalogue are evidence of what they return to as well.
-        evidence[0] = latest.sum()
-        weights = self._most() / (evidence + s.doubt)
-        rest = np.float32(max(0.0, 1.0 - float(weights @ inside)))
-        first, second, third, fourth = weights.astype(np.float32)
-
+        evidence = [float(latest.sum()), *inside[1:]]
+        first, second, third, fourth = (
+            np.float32(most / (told + s.doubt))
+            for most, told in zip(self._most(), evidence, strict=True)
+        )
+        weights = (first, second, third, fourth)
+        rest = 1.0 - sum(weight * part for weight, part in zip(weights, inside, strict=True))
         own, transitions, covisits, related, popularity = out
         own[seen.rows[known]] = latest[known] * first
         np.add.at(transitions, steps, step_worth * second)
         np.add.at(covisits, met, met_worth * third)
         lift = reached * fourth / self.related.cell_base
         self.related.spread_to(related[:n_items], lift, self.index)
+        rest = np.float32(max(0.0, rest))
         np.multiply(self.popularity.share, rest, out=popularity[:n_items])
         if outside:
             cells = self.index.cells_of_ids(outside)
@@ -270,11 +270,11 @@ class Mixture:
             related[n_items:] = lift[cells].sum(axis=0) * np.float32(s.related_items_smoothing)
             popularity[n_items:] = self.popularity.of_cells(cells) * rest
 
-    def _most(self) -> NDArray[np.float64]:
-        """What each table but popularity may contribute at most, shape (tables - 1,)."""
-        s, repeat = self._settings, self.repeat_share
-        others = (s.transition_weight, s.covisit_weight, s.related_items_weight)
-        return np.array([repeat, *(weight * (1 - repeat) for weight in others)])
+    def _most(self) -> tuple[float, ...]:
+        """What each table but popularity may contribute at most."""
+        s, others = self._settings, 1 - self.repeat_share
+        weights = (s.transition_weight, s.covisit_weight, s.related_items_weight)
+        return (self.repeat_share, *(weight * others for weight in weights))
 
 
 def _times(

@@ -110,10 +110,12 @@ def _nearest(
     if user >= 0:
         apart = key != user
         key, at, worth = key[apart], at[apart], worth[apart]
-    found, slot = _distinct(key, p.n_users)
-    other, similarity = key[found], np.zeros(len(found), np.float32)
-    np.add.at(similarity, slot, worth)
-    similarity *= p.norm[other]
+    first_of = _first(key, p.n_users)
+    found = (first_of == np.arange(len(key))).nonzero()[0]
+    total = np.zeros(len(key), np.float32)
+    np.add.at(total, first_of, worth)
+    other = key[found]
+    similarity = total[found] * p.norm[other]
     best = largest(similarity, keep)
     best = best[~_echoes(p, context, other[best])]
     return other[best], similarity[best], at[found[best]]
@@ -134,11 +136,8 @@ def _echoes(p: Postings, context: Array, other: Array) -> Array:
     return np.asarray((p.tails[other] == held[:, None]).any(axis=0))
 
 
-def _distinct(key: Array, size: int) -> tuple[Array, Array]:
-    """Where each distinct key below `size` comes first, and the number of each key among them."""
-    place = np.arange(len(key))
+def _first(key: Array, size: int) -> Array:
+    """Where each of the keys, below `size`, comes first among them; no table is ever cleared."""
     first_of = np.empty(size, np.int32)  # read only where it was written
-    first_of[key[::-1]] = place[::-1]  # written last = the first
-    first = first_of[key]
-    is_first = first == place
-    return is_first.nonzero()[0], (is_first.cumsum() - 1)[first]
+    first_of[key[::-1]] = np.arange(len(key) - 1, -1, -1)  # written last = the first
+    return first_of[key].astype(np.intp)
