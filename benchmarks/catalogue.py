@@ -116,10 +116,34 @@ def benchmarks() -> dict[str, Benchmark]:
             (("--worlds", "town", "--seeds", "1", "--share", "0.1", "--every", "30"),),
             (("--seeds", "verdict"),),
         ),
+        "fleet": Benchmark(
+            "One to three servers over one PostgreSQL and one bucket",
+            (
+                (
+                    "--servers",
+                    "1",
+                    "--world",
+                    "1000",
+                    "--requests",
+                    "20",
+                    "--events",
+                    "100",
+                    "--swaps",
+                    "1",
+                ),
+            ),
+            (("--world", "10000", "--requests", "500", "--events", "10000"),),
+        ),
         "scale": Benchmark(
             "Training time and memory, by size",
             (("--max-events", "1000", "--max-items", "100"),),
             (("--max-events", "100000"),),
+        ),
+        "out_of_core": Benchmark(
+            "Training time and memory out of core, by engine",
+            (("--events", "3000"),),
+            (("--events", "1000000"),),
+            (("--events", "10000000"), ("--events", "100000000", "--engines", "polars", "duckdb")),
         ),
         "retrain": Benchmark(
             "A retraining, and what requests feel of it",
@@ -136,6 +160,11 @@ def benchmarks() -> dict[str, Benchmark]:
             "An erasure, until nothing is left",
             (("--events", "400", "--days", "2", "--users", "3"),),
             (("--events", "100000", "--days", "9"),),
+        ),
+        "artefacts": Benchmark(
+            "Models in a bucket, beside a folder",
+            (("--megabytes", "1", "--looks", "20"),),
+            (("--megabytes", "50"),),
         ),
         "gate": Benchmark(
             "How often the gate errs",

@@ -21,7 +21,7 @@ from pawsonalize.cli.main import app
 from pawsonalize.domain.event_types import SYNONYMS
 from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.http.openapi import openapi
-from pawsonalize.http.operation import UNKNOWN_FIELDS_HEADER
+from pawsonalize.http.operation import UNKNOWN_FIELDS_HEADER, About
 from pawsonalize.http.operations import OPERATIONS
 from pawsonalize.recipes.catalogue import RECIPES
 from pawsonalize.recipes.settings import Range, tunable
@@ -186,21 +186,32 @@ def access_page() -> str:
     """Which scopes admit to which operation."""
     scopes = list(Scope)
     rows = [
-        (f"`{operation.method} {operation.documented_path}`", operation.access)
+        (
+            f"`{operation.method} {operation.documented_path}`",
+            operation.access,
+            "" if operation.about is About.SERVICE else "yes",
+        )
         for operation in OPERATIONS
     ]
-    rows += [(f"`{service}`, at `/aws`", access) for service, access in ACCESS.items()]
+    rows += [
+        (f"`{service}`, at `/aws`", access, "what is in it") for service, access in ACCESS.items()
+    ]
     parts = [
         f"# Who may do what\n\n{_MADE}\n"
         "Where keys are required, an operation answers keys with one of its scopes. [Keys, and who"
-        " needs which](../how-to/use-keys.md).\n",
-        "| operation | " + " | ".join(scopes) + " |\n|---" + "|:-:" * len(scopes) + "|",
+        " needs which](../how-to/use-keys.md). The last column says whether it answers"
+        " [keys of one dataset group](../how-to/run-many-shelters.md#give-it-a-key), about that.\n",
+        "| operation | "
+        + " | ".join(scopes)
+        + " | of one group |\n|---"
+        + "|:-:" * (len(scopes) + 1)
+        + "|",
     ]
-    for name, access in rows:
+    for name, access, reached in rows:
         marks = (
-            ["everybody"] * len(scopes)
+            ["everybody"] * (len(scopes) + 1)
             if not access
-            else ["yes" if scope in access else "" for scope in scopes]
+            else [*("yes" if scope in access else "" for scope in scopes), reached]
         )
         parts.append(f"| {name} | " + " | ".join(marks) + " |")
     return "\n".join(parts) + "\n"

@@ -8,11 +8,16 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import structlog
 from hypothesis import settings
 from sqlalchemy import create_engine, text
+
+if TYPE_CHECKING:
+    from pawsonalize.engine.resources.leases import Leases
+    from pawsonalize.storage.database import Database
 
 # Set before anything reads them, and for the hundreds of processes that tests start as well.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what the first one compiles serves all others
@@ -159,3 +164,14 @@ def aws(aws_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         "AWS_EC2_METADATA_DISABLED": "true",
     }.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def leases(database: "Database", tmp_path: Path) -> Iterator["Leases"]:
+    """Those of one process of this machine."""
+    from pawsonalize.engine.resources.leases import Leases
+    from pawsonalize.storage.leases import LeaseTable
+
+    leases = Leases(LeaseTable(database), tmp_path / "leases")
+    yield leases
+    leases.close()

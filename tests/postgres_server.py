@@ -7,9 +7,10 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psycopg
 import pytest
 
 
@@ -18,7 +19,7 @@ class PostgresServer:
 
     def __init__(self, pid: int, port: int) -> None:
         self._pid = pid
-        self.url = f"postgresql://pawsonalize@127.0.0.1:{port}/postgres"
+        self.url = _url(port)
 
     def _signal(self, sign: signal.Signals) -> None:
         children = subprocess.run(
@@ -26,6 +27,11 @@ class PostgresServer:
         )
         for pid in (self._pid, *map(int, children.stdout.split())):
             os.kill(pid, sign)
+
+    def kill(self) -> None:
+        """All its processes at once, without another word."""
+        self._signal(signal.SIGSTOP)
+        self._signal(signal.SIGKILL)
 
     def freeze(self) -> None:
         self._signal(signal.SIGSTOP)
@@ -56,29 +62,109 @@ class PostgresServer:
 @contextmanager
 def postgres_server() -> Iterator[PostgresServer]:
     """A new server without a table; it ends with the block."""
+    with _folder() as folder, _made(folder, "data") as (pid, port):
+        yield PostgresServer(pid, port)
+
+
+class PostgresPair:
+    """A primary and its synchronous standby: what is committed is on the disks of both."""
+
+    def __init__(self, folder: str, primary: tuple[int, int], standby: tuple[int, int]) -> None:
+        self._folder = folder
+        self._pid, self.primary_port = primary
+        self.standby_pid, self.standby_port = standby
+        self.standby_log = Path(folder, "standby.log")
+        self.primary_url = _url(self.primary_port)
+        self.standby_url = _url(self.standby_port)
+        hosts = f"127.0.0.1:{self.primary_port},127.0.0.1:{self.standby_port}"
+        self.url = f"postgresql://pawsonalize@{hosts}/postgres"
+
+    def kill_primary(self) -> None:
+        """As a power cut would."""
+        PostgresServer(self._pid, self.primary_port).kill()
+
+    def freeze_primary(self) -> None:
+        """As a machine does that nobody hears any more, and that refuses nothing."""
+        PostgresServer(self._pid, self.primary_port).freeze()
+
+    def promote(self) -> None:
+        """Make the standby the primary."""
+        _run("pg_ctl", "-D", f"{self._folder}/standby", "-w", "promote")
+
+    def restart_primary(self) -> None:
+        """As an operator does who changed a setting."""
+        _run("pg_ctl", "-D", f"{self._folder}/primary", "-w", "-m", "fast", "restart")
+
+    def stop_standby(self) -> None:
+        """The replica is gone; the primary waits for it no longer."""
+        self.on_primary("ALTER SYSTEM SET synchronous_standby_names = ''")
+        self.on_primary("SELECT pg_reload_conf()")
+        _run("pg_ctl", "-D", f"{self._folder}/standby", "-w", "-m", "fast", "stop")
+
+    def on_primary(self, command: str) -> None:
+        with psycopg.connect(self.primary_url, autocommit=True) as connection:
+            connection.execute(command)
+
+    def on_standby(self, command: str) -> None:
+        with psycopg.connect(self.standby_url, autocommit=True) as connection:
+            connection.execute(command)
+
+
+@contextmanager
+def postgres_pair() -> Iterator[PostgresPair]:
+    """A new primary with its standby; both end with the block."""
+    with _folder() as folder, _made(folder, "primary") as primary:
+        port, copy = primary[1], f"{folder}/standby"
+        login = ("-h", "127.0.0.1", "-p", str(port), "-U", "pawsonalize")
+        _run("pg_basebackup", *login, "-D", copy, "-R", "-X", "stream", "-c", "fast")
+        with _started(folder, "standby") as standby:
+            pair = PostgresPair(folder, primary, standby)
+            pair.on_primary("ALTER SYSTEM SET synchronous_standby_names = '*'")
+            pair.on_primary("SELECT pg_reload_conf()")
+            yield pair
+
+
+def _url(port: int) -> str:
+    return f"postgresql://pawsonalize@127.0.0.1:{port}/postgres"
+
+
+def _run(*command: str) -> None:
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     if not found:
         pytest.skip("no PostgreSQL to start here")
     as_other = ("runuser", "-u", "postgres", "--") if os.getuid() == 0 else ()
+    words = (*as_other, f"{found[-1]}/{command[0]}", *command[1:])
+    subprocess.run(words, check=True, stdout=subprocess.DEVNULL, cwd="/")
+
+
+@contextmanager
+def _folder() -> Iterator[str]:
+    # Not in pytest's folder, which the server's user cannot enter.
+    with tempfile.TemporaryDirectory() as name:
+        if os.getuid() == 0:
+            shutil.chown(name, "postgres")
+        yield name
+
+
+@contextmanager
+def _made(folder: str, name: str) -> Iterator[tuple[int, int]]:
+    _run("initdb", "-D", f"{folder}/{name}", "-U", "pawsonalize", "-A", "trust", "-E", "UTF8")
+    with _started(folder, name) as started:
+        yield started
+
+
+@contextmanager
+def _started(folder: str, name: str) -> Iterator[tuple[int, int]]:
+    """The process and the port of a server that ends with the block."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-
-    def run(*command: str) -> None:
-        done = subprocess.DEVNULL
-        words = (*as_other, f"{found[-1]}/{command[0]}", *command[1:])
-        subprocess.run(words, check=True, stdout=done, cwd="/")
-
-    # Not in pytest's folder, which the server's user cannot enter.
-    with tempfile.TemporaryDirectory() as name:
-        if as_other:
-            shutil.chown(name, "postgres")
-        data = f"{name}/data"
-        run("initdb", "-D", data, "-U", "pawsonalize", "-A", "trust", "-E", "UTF8")
-        options = f"-p {port} -k {name} -c listen_addresses=127.0.0.1 -c fsync=off"
-        run("pg_ctl", "-D", data, "-w", "-l", f"{name}/log", "-o", options, "start")
-        try:
-            pid = int(Path(data, "postmaster.pid").read_text().split()[0])
-            yield PostgresServer(pid, port)
-        finally:
-            run("pg_ctl", "-D", data, "-m", "immediate", "stop")
+    data = f"{folder}/{name}"
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+    _run("pg_ctl", "-D", data, "-w", "-l", f"{folder}/{name}.log", "-o", options, "start")
+    try:
+        yield int(Path(data, "postmaster.pid").read_text().split()[0]), port
+    finally:
+        if Path(data, "postmaster.pid").exists():
+            with suppress(subprocess.CalledProcessError):  # it was killed
+                _run("pg_ctl", "-D", data, "-m", "immediate", "stop")

@@ -7,7 +7,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.app import Adapters, opened
 from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.settings import Settings
 from pawsonalize.storage.catalogue import Item
@@ -29,17 +29,22 @@ def make_service(folder: Path, *, train: bool = True, **more: Any) -> Settings:
     """A data folder where cat people saw cats and dog people saw dogs; `more` are settings."""
     settings = Settings(data_dir=folder, **SETTINGS, **more)
     with opened(settings) as adapters:
-        adapters.catalogue.put_items([Item(group, {}) for group in (*CATS, *DOGS, "2-Unseen-1-1")])
-        adapters.log.append(
-            [
-                event(f"seed {user} {n}", user=f"seed {user}", session=None, item=item, at=n)
-                for user in range(20)
-                for n, item in enumerate((CATS, DOGS)[user % 2][user % 3 :: 2])
-            ]
-        )
+        fill(adapters)
         if train:
             train_and_serve(adapters, T0 + 1000)
     return settings
+
+
+def fill(adapters: Adapters) -> None:
+    """Store the groups, and what people saw."""
+    adapters.catalogue.put_items([Item(group, {}) for group in (*CATS, *DOGS, "2-Unseen-1-1")])
+    adapters.log.append(
+        [
+            event(f"seed {user} {n}", user=f"seed {user}", session=None, item=item, at=n)
+            for user in range(20)
+            for n, item in enumerate((CATS, DOGS)[user % 2][user % 3 :: 2])
+        ]
+    )
 
 
 def make_key(settings: Settings, *scopes: Scope, **more: Any) -> str:

@@ -1,4 +1,4 @@
-"""A real training that pauses with half of its artefact written: python slow_training.py NAME."""
+"""A real training that pauses with half of its artefact written; gets version and token."""
 
 import sys
 import time
@@ -21,4 +21,4 @@ def save_half(file: Path, array: Any, allow_pickle: bool) -> None:
 
 if __name__ == "__main__":
     np.save = save_half  # type: ignore[assignment]  # as slow as the slowest of disks
-    train_version(sys.argv[1])
+    train_version(sys.argv[1], int(sys.argv[2]))

@@ -42,7 +42,7 @@ def train_and_serve(
 
 def let_trainings_end(trainings: TrainingProcesses, settings: Settings) -> None:
     """Wait until their processes, whose versions may be ready already or deleted, are gone."""
-    while any(is_held(lock) for lock in settings.trainings_dir.glob("*.lock")):
+    while any(is_held(lock) for lock in settings.leases_dir.glob("training.*.lock")):
         time.sleep(0.01)
     # A process lets go of its lock a moment before it is gone.
     for child in list(trainings._children._running.values()):

@@ -50,7 +50,7 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     database_url: str = ""
     """`sqlite:///path` or `postgresql://…`; empty: a SQLite file in the data folder."""
     archive_url: str = ""
-    """A folder or an object store URL for the raw archive; empty: in the data folder."""
+    """A folder or an object store URL for the raw archive; empty: beside the models."""
     host: str = "127.0.0.1"
     """The address to listen on."""
     port: Annotated[int, Meta(ge=0, le=65535)] = 8080
@@ -62,7 +62,7 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     tls_key: str = ""
     """The PEM file of its key, without a passphrase."""
     trainings_at_once: Annotated[int, Meta(ge=1)] = 1
-    """How many trainings asked for under `/aws` run at the same time; others wait."""
+    """How many trainings run at the same time beside those of a retraining; others wait."""
     archive_seconds: Annotated[float, Meta(gt=0)] = 60.0
     """How often new events are moved to the archive."""
     max_body_bytes: Annotated[int, Meta(ge=1024)] = 5 * 1024 * 1024
@@ -156,9 +156,9 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     rerank_min_provisioned_tps: Annotated[int, Meta(ge=1)] = 1
     """The same warning for the reranker."""
     import_roots: str = ""
-    """Folders below which import jobs may read, commas between, beside `imports` in data_dir."""
+    """Folders below which import jobs may read, commas between, beside `imports`."""
     export_roots: str = ""
-    """Folders below which jobs may write, commas between, beside `exports` in data_dir."""
+    """Folders below which jobs may write, commas between, beside `exports`."""
     s3_root: str = ""
     """A folder whose folders stand for buckets: jobs read and write `s3://` there, not in S3."""
     attribution_seconds: Annotated[float, Meta(gt=0)] = 3600.0
@@ -212,7 +212,8 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     @property
     def archive(self) -> str:
         """The archive's URL."""
-        return self.archive_url or str(self.data_dir.absolute() / "archive")
+        local = str(self.data_dir.absolute() / "archive")
+        return self.archive_url or self.shared_url("archive") or local
 
     @property
     def is_local(self) -> bool:
@@ -288,39 +289,29 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
         return self.data_dir / "models"
 
     @property
-    def refresh_lock(self) -> Path:
-        """The file that the process which refreshes holds locked."""
-        return self.data_dir / "refresh.lock"
+    def model_cache_dir(self) -> Path:
+        """The folder of the models at `artefact_url` that this machine has."""
+        return self.data_dir / "cache"
 
     @property
-    def judging_lock(self) -> Path:
-        """The file that the process which judges for campaigns that follow holds locked."""
-        return self.data_dir / "judge.lock"
+    def loading_lock(self) -> Path:
+        """The file that the process which loads another version holds locked."""
+        return self.data_dir / "load.lock"
 
     @property
     def import_folders(self) -> tuple[Path, ...]:
         """The folders below which jobs may read."""
-        return _folders(self.data_dir / "imports", self.import_roots)
+        return self.job_folders("imports", self.data_dir, self.import_roots)
 
     @property
     def export_folders(self) -> tuple[Path, ...]:
         """The folders below which jobs may write."""
-        return _folders(self.data_dir / "exports", self.export_roots)
+        return self.job_folders("exports", self.data_dir, self.export_roots)
 
     @property
-    def jobs_dir(self) -> Path:
-        """The folder where running jobs hold their locks."""
-        return self.data_dir / "jobs"
-
-    @property
-    def run_workers_dir(self) -> Path:
-        """The folder where workers on retrainings hold their locks."""
-        return self.data_dir / "workers"
-
-    @property
-    def trainings_dir(self) -> Path:
-        """The folder where running trainings hold their locks."""
-        return self.data_dir / "trainings"
+    def leases_dir(self) -> Path:
+        """The folder where processes of this machine hold the locks of their leases."""
+        return self.data_dir / "leases"
 
 
 def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
@@ -378,9 +369,3 @@ def _read(kind: type, value: Any) -> Any:
     if not isinstance(value, str | kind):
         raise TypeError(f"Expected `str`, got `{type(value).__name__}`")
     return kind(value)
-
-
-def _folders(first: Path, listed: str) -> tuple[Path, ...]:
-    """The first folder, and those that the setting lists, as absolute paths."""
-    given = (Path(name.strip()) for name in listed.split(",") if name.strip())
-    return tuple(folder.absolute() for folder in (first, *given))

@@ -3,7 +3,7 @@
 import os
 import pickle
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pawsonalize.artefacts.base import ArtefactStore
+from pawsonalize.artefacts.folder import FolderArtefacts
 from pawsonalize.domain.errors import Conflict, CorruptArtefact, StorageUnavailable
-from pawsonalize.recipes.contract import Arrays, ModelCard
-from pawsonalize.storage.artefacts import ArtefactStore
-
-CARD = ModelCard("popularity-count", 1, {"half_life_days": 30.0}, 7, "abc", {"note": ["ü", None]})
-ARRAYS: Arrays = {
-    "scores": np.linspace(0, 1, 5, dtype=np.float32),
-    "names.offsets": np.arange(12, dtype=np.int64).reshape(3, 4),
-    "nothing": np.zeros((0, 3), np.int32),
-}
+from tests.artefact_data import ARRAYS, CARD, fleet_of
 
 
 @pytest.fixture
@@ -29,8 +23,17 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(root: Path) -> ArtefactStore:
-    return ArtefactStore(root)
+def folder(root: Path) -> FolderArtefacts:
+    return FolderArtefacts(root)
+
+
+@pytest.fixture(params=["folder", "shared folder", "s3", "s3 and postgresql"])
+def store(request: pytest.FixtureRequest, root: Path) -> Iterator[ArtefactStore]:
+    if request.param == "folder":
+        yield FolderArtefacts(root)
+        return
+    with fleet_of(request, request.param) as fleet:
+        yield fleet.machine("a")
 
 
 def test_an_artefact_comes_back_as_it_was_saved(store: ArtefactStore) -> None:
@@ -49,10 +52,19 @@ def test_arrays_are_mapped_from_the_file_and_read_only(store: ArtefactStore) -> 
         arrays["scores"][0] = 1
 
 
+def test_the_sizes_of_all_artefacts_are_known(store: ArtefactStore) -> None:
+    assert store.sizes() == {}
+    for name in ("v1", "v2"):
+        store.save(name, CARD, ARRAYS)
+    sizes = store.sizes()
+    assert sizes.keys() == {"v1", "v2"}
+    assert all(size > sum(array.nbytes for array in ARRAYS.values()) for size in sizes.values())
+
+
 def test_a_loaded_model_goes_on_when_its_folder_is_removed(
-    store: ArtefactStore, root: Path
+    folder: FolderArtefacts, root: Path
 ) -> None:
-    _card, arrays = store.load(store.save("v1", CARD, ARRAYS))
+    _card, arrays = folder.load(folder.save("v1", CARD, ARRAYS))
     shutil.rmtree(root)
     np.testing.assert_array_equal(arrays["scores"], ARRAYS["scores"])
 
@@ -64,28 +76,30 @@ def test_a_name_is_given_once_and_keeps_its_first_model(store: ArtefactStore) ->
     assert len(store.load(location)[1]) == len(ARRAYS)
 
 
-def test_a_save_that_fails_halfway_leaves_nothing(store: ArtefactStore, root: Path) -> None:
+def test_a_save_that_fails_halfway_leaves_nothing(folder: FolderArtefacts, root: Path) -> None:
     objects = {"scores": np.zeros(2), "code": np.array([print], dtype=object)}
     with pytest.raises(ValueError, match="allow_pickle"):
-        store.save("v1", CARD, objects)
+        folder.save("v1", CARD, objects)
     assert list(root.iterdir()) == []
 
 
-def test_a_removed_artefact_is_gone_and_its_name_is_free(store: ArtefactStore, root: Path) -> None:
+def test_a_removed_artefact_is_gone_and_its_name_is_free(store: ArtefactStore) -> None:
     location = store.save("v1", CARD, ARRAYS)
     _card, arrays = store.load(location)
     store.remove(location)
-    assert list(root.iterdir()) == []
+    assert store.locations("") == []
+    with pytest.raises(CorruptArtefact):
+        store.load(location)
     np.testing.assert_array_equal(arrays["scores"], ARRAYS["scores"])
     store.remove(location)
     store.save("v1", CARD, ARRAYS)
 
 
 def test_a_sweep_takes_what_a_dead_writer_left_and_nothing_of_a_living_one(
-    store: ArtefactStore, root: Path, monkeypatch: pytest.MonkeyPatch
+    folder: FolderArtefacts, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert store.sweep() == 0, "there is not even a folder"
-    store.save("v1", CARD, ARRAYS)
+    assert folder.sweep() == 0, "there is not even a folder"
+    folder.save("v1", CARD, ARRAYS)
     left = root / ".draft-left"
     left.mkdir()
     (left / "scores.npy").write_bytes(b"half of it")
@@ -93,27 +107,32 @@ def test_a_sweep_takes_what_a_dead_writer_left_and_nothing_of_a_living_one(
     save = np.save
 
     def sweeping(file: Path, array: NDArray[Any], allow_pickle: bool) -> None:
-        swept.append(ArtefactStore(root).sweep())
+        swept.append(FolderArtefacts(root).sweep())
         save(file, array, allow_pickle=allow_pickle)
 
     monkeypatch.setattr(np, "save", sweeping)
-    store.save("v2", CARD, ARRAYS)
+    folder.save("v2", CARD, ARRAYS)
     assert swept == [1, 0, 0]
     assert sorted(path.name for path in root.iterdir()) == ["v1", "v2"]
-    assert len(store.load("v2")[1]) == len(ARRAYS)
+    assert len(folder.load("v2")[1]) == len(ARRAYS)
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "models").write_text("a file where the folder should be")
     with pytest.raises(StorageUnavailable, match="models"):
-        ArtefactStore(tmp_path / "models").save("v1", CARD, ARRAYS)
+        FolderArtefacts(tmp_path / "models").save("v1", CARD, ARRAYS)
 
 
-@pytest.mark.parametrize("location", ["v2", "", "..", "a\x00b"], ids=repr)
+@pytest.mark.parametrize("location", ["v2", "", ".."], ids=repr)
 def test_a_missing_artefact_is_a_corrupt_one(store: ArtefactStore, location: str) -> None:
     store.save("v1", CARD, ARRAYS)
     with pytest.raises(CorruptArtefact):
         store.load(location)
+
+
+def test_a_name_that_no_folder_can_have_is_a_missing_artefact(folder: FolderArtefacts) -> None:
+    with pytest.raises(CorruptArtefact):
+        folder.load("a\x00b")
 
 
 FILES = ("card.json", "SHA256SUMS", "scores.npy", "names.offsets.npy", "nothing.npy")
@@ -136,20 +155,20 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("file", FILES)
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damage_is_recognised(store: ArtefactStore, root: Path, file: str, damage: str) -> None:
-    location = store.save("v1", CARD, ARRAYS)
+def test_damage_is_recognised(folder: FolderArtefacts, root: Path, file: str, damage: str) -> None:
+    location = folder.save("v1", CARD, ARRAYS)
     path = root / location / file
     path.write_bytes(DAMAGES[damage](path.read_bytes() + b"}" * (damage[0] == "a")))
     with pytest.raises(CorruptArtefact, match="v1"):
-        store.load(location)
+        folder.load(location)
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_lost_file_is_recognised(store: ArtefactStore, root: Path, file: str) -> None:
-    location = store.save("v1", CARD, ARRAYS)
+def test_a_lost_file_is_recognised(folder: FolderArtefacts, root: Path, file: str) -> None:
+    location = folder.save("v1", CARD, ARRAYS)
     (root / location / file).unlink()
     with pytest.raises(CorruptArtefact):
-        store.load(location)
+        folder.load(location)
 
 
 class Burglar:
@@ -158,10 +177,10 @@ class Burglar:
 
 
 def test_a_pickle_is_never_opened_even_with_the_right_digest(
-    store: ArtefactStore, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: FolderArtefacts, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    location = store.save("v1", CARD, ARRAYS)
+    location = folder.save("v1", CARD, ARRAYS)
     planted = np.empty(1, object)
     planted[0] = Burglar()
     saved = root / location / "scores.npy"
@@ -172,7 +191,7 @@ def test_a_pickle_is_never_opened_even_with_the_right_digest(
             np.save(saved, planted, allow_pickle=True)
         write_sums(root / location)
         with pytest.raises(CorruptArtefact):
-            store.load(location)
+            folder.load(location)
     assert not (tmp_path / "burgled").exists()
 
 
@@ -180,11 +199,21 @@ def test_whole_artefacts_are_found_by_how_their_names_begin(
     store: ArtefactStore, root: Path
 ) -> None:
     assert store.locations("") == []
-    for name in ("v2", "v1.counts-2", "v1.counts-1", "v1"):
+    for name in ("v2", "v1.counts-2", "v1.counts-1", "V1.counts-1", "v1"):
         store.save(name, CARD, ARRAYS)
+    root.mkdir(exist_ok=True)
     (root / ".draft-of-a-writer").mkdir()
     assert store.locations("v1.counts-") == ["v1.counts-1", "v1.counts-2"]
-    assert store.locations("") == ["v1", "v1.counts-1", "v1.counts-2", "v2"]
+    assert store.locations("v_") == []
+    assert store.locations("") == ["V1.counts-1", "v1", "v1.counts-1", "v1.counts-2", "v2"]
+
+
+def test_one_array_is_read_without_the_others(store: ArtefactStore) -> None:
+    location = store.save("v1", CARD, ARRAYS)
+    found = store.array(location, "scores")
+    np.testing.assert_array_equal(found, ARRAYS["scores"])
+    assert store.array(location, "colours") is None
+    assert store.array("v2", "scores") is None
 
 
 def write_sums(folder: Path) -> None:

@@ -12,8 +12,9 @@ from sqlalchemy import Select
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event, Visitor
 from pawsonalize.storage.catalogue import Catalogue, Item, User
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_log import _TRAINING_ROWS, EventLog
+from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.histories import _RECENT_OF, HistoryQuery
+from pawsonalize.storage.training_rows import TRAINING_ROWS
 from tests.event_data import T0, event
 
 SHOP = "shop"
@@ -148,7 +149,7 @@ def test_recent_events_are_found_by_index(by_user: bool) -> None:
 
 
 def test_a_training_reads_in_the_order_of_the_log_and_sorts_nothing() -> None:
-    steps = plan_of(_TRAINING_ROWS, {"after": 0, "through": 9, "until": T0})
+    steps = plan_of(TRAINING_ROWS, {"after": 0, "through": 9, "until": T0})
     assert "SEARCH events USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)" in steps
     assert not any("TEMP B-TREE" in step for step in steps), steps
 

@@ -7,6 +7,7 @@ from threading import Barrier, Thread
 import msgspec
 import pytest
 
+from pawsonalize.artefacts.folder import FolderArtefacts
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.campaigns import Campaign
@@ -16,11 +17,12 @@ from pawsonalize.engine.resources.solutions import Cut, Solution, SolutionVersio
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.campaigns import Following
 from pawsonalize.engine.training.queue import AutomaticTraining
+from pawsonalize.engine.training.training_limit import TrainingLimit
 from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.group_days import GroupDays
 from pawsonalize.storage.resources import Resources
 from tests.event_data import T0, event
 
@@ -36,8 +38,9 @@ def registry(database: Database) -> Registry:
 
 @pytest.fixture
 def versions(database: Database, registry: Registry, tmp_path: Path) -> SolutionVersions:
-    artefacts = ArtefactStore(tmp_path / "models")
-    return SolutionVersions(registry, EventLog(database), artefacts, ErasedLookup(database))
+    artefacts = FolderArtefacts(tmp_path / "models")
+    limit = TrainingLimit(registry, GroupDays(database))
+    return SolutionVersions(registry, EventLog(database), artefacts, ErasedLookup(database), limit)
 
 
 def at_once(look: Callable[[int], None]) -> None:

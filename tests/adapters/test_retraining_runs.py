@@ -9,8 +9,6 @@ from pawsonalize.storage.database import Database
 from pawsonalize.storage.retraining_runs import RUNNING, RetrainingRun, RetrainingRuns
 from tests.event_data import T0
 
-LEASE = 10_000
-
 
 @pytest.fixture
 def runs(database: Database) -> RetrainingRuns:
@@ -22,9 +20,9 @@ def a_run(name: str = "one", at: int = T0) -> RetrainingRun:
 
 
 def begun(runs: RetrainingRuns, name: str = "one", at: int = T0) -> RetrainingRun:
-    """A run that a worker `a` holds."""
+    """A run that a worker `a` works on."""
     assert runs.begin(a_run(name, at))
-    held = runs.claim("a", at, LEASE)
+    held = runs.assign(name, "a")
     assert held is not None
     return held
 
@@ -62,50 +60,28 @@ def test_of_many_that_begin_at_once_one_does(runs: RetrainingRuns) -> None:
     assert len(begun_by) == 1
 
 
-def test_the_lease_is_held_by_one_until_it_ends(runs: RetrainingRuns) -> None:
-    begun(runs)
-    assert runs.claim("b", T0 + LEASE - 1, LEASE) is None
-    taken = runs.claim("b", T0 + LEASE, LEASE)
-    assert taken is not None
-    assert taken.worker == "b"
-
-
-def test_a_lease_is_renewed_and_remembers_the_work(runs: RetrainingRuns) -> None:
+def test_the_work_is_remembered_for_who_goes_on(runs: RetrainingRuns) -> None:
     held = begun(runs)
-    assert runs.renew(replace(held, worked_ms=700), T0 + 9_000, LEASE) is not None
-    assert runs.claim("b", T0 + LEASE, LEASE) is None
-    taken = runs.claim("b", T0 + 9_000 + LEASE, LEASE)
+    assert runs.renew(replace(held, worked_ms=700)) is not None
+    taken = runs.assign("one", "b")
     assert taken is not None
-    assert taken.worked_ms == 700
+    assert (taken.worker, taken.worked_ms) == ("b", 700)
 
 
-def test_who_lost_the_lease_changes_nothing_any_more(runs: RetrainingRuns) -> None:
+def test_who_no_longer_works_on_it_changes_nothing_any_more(runs: RetrainingRuns) -> None:
     stalled = begun(runs)
-    runs.claim("b", T0 + LEASE, LEASE)
-    assert runs.renew(stalled, T0 + LEASE, LEASE) is None
+    runs.assign("one", "b")
+    assert runs.renew(stalled) is None
     assert not runs.save(replace(stalled, status="failed", ended_at=T0))
-    runs.release(stalled)
     found = runs.running()
     assert found is not None
     assert found.worker == "b"
 
 
-def test_a_lease_from_a_clock_that_jumped_back_is_free(runs: RetrainingRuns) -> None:
-    begun(runs, at=T0 + 3_600_000)
-    taken = runs.claim("b", T0, LEASE)
-    assert taken is not None
-    assert taken.worker == "b"
-
-
-def test_a_released_lease_is_free_at_once(runs: RetrainingRuns) -> None:
-    runs.release(begun(runs))
-    assert runs.claim("b", T0, LEASE) is not None
-
-
 def test_the_worker_is_told_that_somebody_asked_to_cancel(runs: RetrainingRuns) -> None:
     held = begun(runs)
     assert runs.ask_cancel("one")
-    renewed = runs.renew(held, T0, LEASE)
+    renewed = runs.renew(held)
     assert renewed is not None
     assert renewed.cancel_asked
 
@@ -115,6 +91,7 @@ def test_an_ended_run_is_as_it_ended(runs: RetrainingRuns) -> None:
     end(runs, held, T0 + 5)
     assert not runs.ask_cancel("one")
     assert not runs.save(replace(held, status=RUNNING))
+    assert runs.assign("one", "b") is None
     found = runs.get("one")
     assert found is not None
     assert (found.status, found.ended_at, found.record) == ("promoted", T0 + 5, '{"end": 1}')

@@ -108,9 +108,17 @@ def run_here(*arguments: str) -> Result:
     return CliRunner().invoke(app, arguments)
 
 
+def _words(program: str | None) -> tuple[str, ...]:
+    """What runs our command line, or that of another copy of the package."""
+    return (sys.executable, "-m", "pawsonalize.cli.main") if program else (COMMAND,)
+
+
 @contextmanager
 def starting(logs: Path) -> Iterator[Start]:
-    """Starts servers on a data folder and waits until they answer; all end with the block."""
+    """Starts servers on a data folder and waits until they answer; all end with the block.
+
+    The setting `program` is the folder of another copy of the package, which runs instead.
+    """
     servers: list[Server] = []
 
     def start(folder: Path, *arguments: str, command: str = "serve", **settings: str) -> Server:
@@ -120,11 +128,14 @@ def starting(logs: Path) -> Iterator[Start]:
 
     def launch(folder: Path, command: str, *arguments: str, **settings: str) -> Server:
         port = int(settings.pop("port", free_port()))
+        program = settings.pop("program", None)
+        words = (*_words(program), command)
+        variables = environment(**settings) | ({"PYTHONPATH": program} if program else {})
         output = logs / f"server-{len(servers)}.log"
         with output.open("wb") as log:
             process = subprocess.Popen(
-                [COMMAND, command, "--data-dir", str(folder), "--port", str(port), *arguments],
-                env=environment(**settings),
+                [*words, "--data-dir", str(folder), "--port", str(port), *arguments],
+                env=variables,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # so that a kill reaches the workers too

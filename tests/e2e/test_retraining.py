@@ -18,6 +18,7 @@ from pawsonalize.domain.times import DAY, iso
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.resources.status import Status
+from pawsonalize.engine.training.retraining.lease import run_lease
 from pawsonalize.engine.training.retraining.record import (
     Fate,
     RunOutcome,
@@ -277,7 +278,7 @@ def test_stopping_the_server_leaves_the_run_to_the_next_one(
         assert processes(folder, "work") == []
         running = view.adapters.retraining_runs.running()
         assert running is not None
-        assert running.worker is None
+        assert view.adapters.leases.is_gone(run_lease(running.run_id))
     start(folder)
     record = view.ended()
     assert record.status == "promoted", record.reason

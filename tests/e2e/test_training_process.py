@@ -42,7 +42,7 @@ def service(folder: Path) -> Iterator[tuple[Adapters, TrainingProcesses]]:
         slow = TrainingProcesses(
             adapters.registry,
             adapters.artefacts,
-            settings.trainings_dir,
+            adapters.leases,
             command=(sys.executable, SLOW),
             environment={
                 **environment(),
@@ -77,7 +77,7 @@ def test_a_training_that_is_stopped_is_gone_and_leaves_nothing(tmp_path: Path) -
         create(adapters, "v1")
         slow.start("v1", clock.now())
         wait_until(lambda: bool(drafts(folder)))
-        pid = holder(folder / "trainings" / "v1.lock")
+        pid = holder(folder / "leases" / "training.v1.lock")
         assert pid is not None
         shown = run("solution-versions", "show", "v1", "--data-dir", str(folder))
         assert "saving" in shown.stdout
@@ -96,7 +96,7 @@ def test_after_kill_9_of_a_training_trying_again_gives_the_same_model(tmp_path: 
             create(adapters, name)
         slow.start("v1", clock.now())
         wait_until(lambda: bool(drafts(folder)))
-        pid = holder(folder / "trainings" / "v1.lock")
+        pid = holder(folder / "leases" / "training.v1.lock")
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
         wait_until(lambda: not adapters.trainings.alive("v1"))

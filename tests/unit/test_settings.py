@@ -4,6 +4,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 import pytest
 
 from pawsonalize.domain.errors import InvalidInput
@@ -109,3 +110,21 @@ def test_settings_of_retention_that_contradict_each_other_are_refused() -> None:
         with pytest.raises(InvalidInput, match="archive_days must be at least event_days"):
             load_settings(wrong)
     assert load_settings({"archive_days": 10, "event_days": 10}).event_days == 10
+
+
+def test_what_machines_share_is_at_one_url() -> None:
+    alone = Settings(data_dir=Path("/data"), import_roots="/more")
+    assert alone.archive == "/data/archive"
+    assert alone.import_folders == (Path("/data/imports"), Path("/more"))
+    for url in ("/share", "file:///share"):
+        folder = msgspec.structs.replace(alone, artefact_url=url)
+        assert folder.archive == f"{url}/archive"
+        assert folder.import_folders == (Path("/share/imports"), Path("/more"))
+        assert folder.export_folders == (Path("/share/exports"),)
+    bucket = msgspec.structs.replace(alone, artefact_url="s3://bucket/pets/")
+    assert bucket.archive == "s3://bucket/pets/archive"
+    assert bucket.import_folders == (Path("/more"),)
+    assert bucket.export_folders == ()
+    assert bucket.bucket_url("exports") == "s3://bucket/pets/exports"
+    elsewhere = msgspec.structs.replace(bucket, archive_url="gs://archive")
+    assert elsewhere.archive == "gs://archive"

@@ -38,10 +38,15 @@ def clock() -> SteppedClock:
 
 
 @pytest.fixture
-def rows(tmp_path: Path) -> Iterator[RetrainingRuns]:
+def database(tmp_path: Path) -> Iterator[Database]:
     database = Database(f"sqlite:///{tmp_path / 'runs.sqlite3'}")
-    yield RetrainingRuns(database)
+    yield database
     database.close()
+
+
+@pytest.fixture
+def rows(database: Database) -> RetrainingRuns:
+    return RetrainingRuns(database)
 
 
 @pytest.fixture

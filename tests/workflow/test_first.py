@@ -48,7 +48,7 @@ def add(log: EventLog, events: int) -> None:
 
 def end(rows: RetrainingRuns, outcome: RunOutcome, known: int | None, now: int) -> None:
     """End whatever runs, as its worker would."""
-    held = rows.claim("test", now, 1)
+    held = rows.running()
     assert held is not None
     record = msgspec.structs.replace(
         read_record(held), outcome=outcome, log_offset=known, ended_at=now

@@ -21,7 +21,6 @@ from pawsonalize.app import opened, worker
 from pawsonalize.engine.resources.processes import ChildProcesses
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.training.processes import TrainingProcesses
-from pawsonalize.engine.training.retraining.lease import LEASE_MS
 from pawsonalize.engine.training.retraining.record import Trigger
 from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.settings import Settings
@@ -79,7 +78,6 @@ def test_a_run_that_is_cut_off_goes_on_and_does_everything_once(
     folder = copied(world, tmp_path / "data")
     with here(folder) as (settings, view), power_until(moment, view), pytest.raises(PowerCut):
         worker(settings, view.adapters, "first").work()
-    clock_of_all.moment += LEASE_MS + 1
     with here(folder) as (settings, view):
         assert moment(view)
         assert view.newest().ended_at is None
@@ -108,7 +106,7 @@ def here(folder: Path) -> Iterator[tuple[Settings, Seen]]:
     )
     with opened(settings) as adapters:
         trainings = TrainingProcesses(
-            adapters.registry, adapters.artefacts, settings.trainings_dir, ("true",), os.environ
+            adapters.registry, adapters.artefacts, adapters.leases, ("true",), os.environ
         )
         trainings._children = TrainingsHere(("true",), os.environ)
         trainings._children.train = adapters.trainer.train

@@ -10,9 +10,10 @@ import pytest
 from msgspec import structs
 
 from pawsonalize.app import Adapters, opened
-from pawsonalize.engine.resources.defaults import RECOMMENDER
+from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.resources.status import Status
+from pawsonalize.engine.training.group_changes import change_limits
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.retraining.record import (
     Fate,
@@ -23,7 +24,7 @@ from pawsonalize.engine.training.retraining.record import (
     Trigger,
     begun,
 )
-from pawsonalize.engine.training.retraining.training import MAX_TRAININGS, Training
+from pawsonalize.engine.training.retraining.training import MAX_TRAININGS, Training, in_turns
 from pawsonalize.engine.training.retraining.worker import Later
 from tests.event_data import T0
 from tests.service_data import make_service
@@ -37,11 +38,11 @@ def adapters(tmp_path: Path) -> Iterator[Adapters]:
         yield adapters
 
 
-def steps(adapters: Adapters, folder: Path, *command: str) -> Training:
+def steps(adapters: Adapters, *command: str) -> Training:
     """The steps, whose trainings are this command; it gets the version's name and ignores it."""
     shell = ("sh", "-c", " ".join(command))
     processes = TrainingProcesses(
-        adapters.registry, adapters.artefacts, folder, shell, dict(os.environ)
+        adapters.registry, adapters.artefacts, adapters.leases, shell, dict(os.environ)
     )
     return Training(adapters.versions, processes, 1.0)
 
@@ -65,10 +66,8 @@ def awaited(training: Training, record: RunRecord) -> RunRecord:
     return done
 
 
-def test_a_training_that_dies_each_time_fails_after_so_many(
-    adapters: Adapters, tmp_path: Path
-) -> None:
-    training = steps(adapters, tmp_path, *DIES)
+def test_a_training_that_dies_each_time_fails_after_so_many(adapters: Adapters) -> None:
+    training = steps(adapters, *DIES)
     record = awaited(training, training.create(run(), T0))
     assert (record.outcome, record.step) == (RunOutcome.FAILED, Step.NOTIFY)
     (half,) = record.halves
@@ -76,8 +75,8 @@ def test_a_training_that_dies_each_time_fails_after_so_many(
     assert "recommender-new could not be trained" in record.reason
 
 
-def test_creating_again_finds_what_was_created(adapters: Adapters, tmp_path: Path) -> None:
-    training = steps(adapters, tmp_path, *LASTS)
+def test_creating_again_finds_what_was_created(adapters: Adapters) -> None:
+    training = steps(adapters, *LASTS)
     first = training.create(run(), T0)
     assert training.create(run(), T0 + 5) == first
     assert len(list(adapters.registry.all(SolutionVersion))) == 1
@@ -85,10 +84,8 @@ def test_creating_again_finds_what_was_created(adapters: Adapters, tmp_path: Pat
     training.stop(first, T0)
 
 
-def test_stopping_ends_the_training_and_may_be_done_twice(
-    adapters: Adapters, tmp_path: Path
-) -> None:
-    training = steps(adapters, tmp_path, *LASTS)
+def test_stopping_ends_the_training_and_may_be_done_twice(adapters: Adapters) -> None:
+    training = steps(adapters, *LASTS)
     created = training.create(run(), T0)
     for _ in range(2):
         stopped = training.stop(created, T0)
@@ -97,25 +94,21 @@ def test_stopping_ends_the_training_and_may_be_done_twice(
     assert not training.processes.alive("recommender-new")
 
 
-def test_there_is_nothing_to_stop_before_anything_was_created(
-    adapters: Adapters, tmp_path: Path
-) -> None:
-    assert steps(adapters, tmp_path, *LASTS).stop(run(), T0).step is Step.NOTIFY
+def test_there_is_nothing_to_stop_before_anything_was_created(adapters: Adapters) -> None:
+    assert steps(adapters, *LASTS).stop(run(), T0).step is Step.NOTIFY
 
 
-def test_a_training_that_somebody_else_stopped_fails_its_half(
-    adapters: Adapters, tmp_path: Path
-) -> None:
-    training = steps(adapters, tmp_path, *LASTS)
+def test_a_training_that_somebody_else_stopped_fails_its_half(adapters: Adapters) -> None:
+    training = steps(adapters, *LASTS)
     created = training.create(run(), T0)
     training.processes.stop("recommender-new", T0)
     assert "somebody stopped" in awaited(training, created).reason
 
 
 def test_trainings_wait_for_room_and_one_that_cannot_begin_costs_no_other(
-    adapters: Adapters, tmp_path: Path
+    adapters: Adapters,
 ) -> None:
-    training = replace(steps(adapters, tmp_path, *LASTS), at_once=1)
+    training = replace(steps(adapters, *LASTS), at_once=1)
     wrong = Half(campaign="gone", solution="gone", solution_version="gone-new")
     waiting = Half(campaign="reranker", solution="reranker", solution_version="reranker-new")
     halves = (wrong, *run().halves, waiting)
@@ -131,8 +124,8 @@ def test_trainings_wait_for_room_and_one_that_cannot_begin_costs_no_other(
     training.stop(later.record, T0)
 
 
-def test_campaigns_of_one_solution_share_a_training(adapters: Adapters, tmp_path: Path) -> None:
-    training = replace(steps(adapters, tmp_path, *LASTS), at_once=1)
+def test_campaigns_of_one_solution_share_a_training(adapters: Adapters) -> None:
+    training = replace(steps(adapters, *LASTS), at_once=1)
     (half,) = run().halves
     other = structs.replace(half, campaign="other", solution=RECOMMENDER)
     created = training.create(structs.replace(run(), halves=(half, other)), T0)
@@ -140,3 +133,32 @@ def test_campaigns_of_one_solution_share_a_training(adapters: Adapters, tmp_path
     (version,) = adapters.registry.all(SolutionVersion)
     assert version.run == "retrain-new"
     training.stop(created, T0)
+
+
+def test_dataset_groups_take_turns_within_a_run() -> None:
+    groups = ("a", "a", "a", "b", "c", "c")
+    halves = [
+        Half(campaign=f"{group}{n}", solution_version=f"v{n}", dataset_group=group)
+        for n, group in enumerate(groups)
+    ]
+    assert [half.campaign for half in in_turns(halves)] == ["a0", "b3", "c4", "a1", "c5", "a2"]
+
+
+def test_a_dataset_group_that_was_trained_often_enough_today_is_skipped_with_the_reason(
+    adapters: Adapters,
+) -> None:
+    change_limits(adapters.registry, DATASET_GROUP, {"trainings_per_day": 0}, T0)
+    half = Half(
+        campaign=RECOMMENDER,
+        solution=RECOMMENDER,
+        dataset_group=DATASET_GROUP,
+        solution_version="v1",
+    )
+    record = replace_halves(begun("retrain-1", Trigger.SCHEDULE, T0, T0, {}), half)
+    (skipped,) = steps(adapters, *DIES).create(record, T0).halves
+    assert (skipped.fate, skipped.solution_version) == (Fate.SKIPPED, "")
+    assert "trainings_per_day" in skipped.reason
+
+
+def replace_halves(record: RunRecord, *halves: Half) -> RunRecord:
+    return structs.replace(record, halves=halves)

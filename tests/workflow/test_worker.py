@@ -1,12 +1,15 @@
 """A run is worked on step by step, by one worker, until it has ended."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.training.retraining.lease import LEASE_MS
+from pawsonalize.engine.resources.leases import Leases
+from pawsonalize.engine.training.retraining.lease import run_lease
 from pawsonalize.engine.training.retraining.record import (
     RunOutcome,
     RunRecord,
@@ -24,6 +27,8 @@ from pawsonalize.engine.training.retraining.worker import (
     RunWorker,
     StepWork,
 )
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.leases import LeaseTable
 from pawsonalize.storage.retraining_runs import RetrainingRuns
 from tests.event_data import T0
 from tests.workflow.conftest import SteppedClock
@@ -77,8 +82,15 @@ def steps() -> Steps:
     return Steps()
 
 
-def worker(name: str, rows: RetrainingRuns, steps: Steps, clock: SteppedClock) -> RunWorker:
-    return RunWorker(name, rows, steps.table(), LIMIT_SECONDS, now=clock.now, sleep=clock.sleep)
+Worker = Callable[[str], RunWorker]
+
+
+@pytest.fixture
+def worker(rows: RetrainingRuns, leases: Leases, steps: Steps, clock: SteppedClock) -> Worker:
+    """A worker of that name."""
+    return lambda name: RunWorker(
+        name, rows, leases, steps.table(), LIMIT_SECONDS, now=clock.now, sleep=clock.sleep
+    )
 
 
 def begin(runs: Runs) -> str:
@@ -86,10 +98,10 @@ def begin(runs: Runs) -> str:
 
 
 def test_a_run_goes_through_its_steps_and_ends(
-    runs: Runs, rows: RetrainingRuns, steps: Steps, clock: SteppedClock
+    runs: Runs, rows: RetrainingRuns, steps: Steps, clock: SteppedClock, worker: Worker
 ) -> None:
     run_id = begin(runs)
-    assert worker("a", rows, steps, clock).work()
+    assert worker("a").work()
     record = runs.get(run_id)
     assert (record.status, record.reason) == ("promoted", "it won")
     assert [timing.step for timing in record.steps] == ["check-data", "await-versions", "notify"]
@@ -98,15 +110,13 @@ def test_a_run_goes_through_its_steps_and_ends(
     assert rows.running() is None
 
 
-def test_without_a_run_there_is_nothing_to_do(
-    rows: RetrainingRuns, steps: Steps, clock: SteppedClock
-) -> None:
-    assert not worker("a", rows, steps, clock).work()
+def test_without_a_run_there_is_nothing_to_do(worker: Worker) -> None:
+    assert not worker("a").work()
 
 
 @pytest.mark.parametrize("step", [Step.CHECK_DATA, Step.AWAIT_VERSIONS, Step.NOTIFY])
 def test_who_dies_in_a_step_is_followed_by_another_who_begins_with_that_step(
-    runs: Runs, rows: RetrainingRuns, steps: Steps, clock: SteppedClock, step: Step
+    runs: Runs, steps: Steps, step: Step, worker: Worker
 ) -> None:
     def die() -> None:
         del steps.before[step]
@@ -115,10 +125,10 @@ def test_who_dies_in_a_step_is_followed_by_another_who_begins_with_that_step(
     run_id = begin(runs)
     steps.before[step] = die
     with pytest.raises(KeyboardInterrupt):
-        worker("a", rows, steps, clock).work()
+        worker("a").work()
     assert runs.get(run_id).step is step
     before = list(steps.done)
-    assert worker("b", rows, steps, clock).work()
+    assert worker("b").work()
     assert runs.get(run_id).outcome is RunOutcome.PROMOTED
     assert steps.done[len(before)] is step
     assert steps.done.count(Step.CHECK_DATA) == 1
@@ -126,7 +136,7 @@ def test_who_dies_in_a_step_is_followed_by_another_who_begins_with_that_step(
 
 
 def test_a_step_that_kills_every_worker_fails_the_run(
-    runs: Runs, rows: RetrainingRuns, steps: Steps, clock: SteppedClock
+    runs: Runs, steps: Steps, worker: Worker
 ) -> None:
     def die() -> None:
         raise KeyboardInterrupt
@@ -135,9 +145,9 @@ def test_a_step_that_kills_every_worker_fails_the_run(
     steps.before[Step.CHECK_DATA] = die
     for number in range(MAX_WORKERS):
         with pytest.raises(KeyboardInterrupt):
-            worker(f"worker {number}", rows, steps, clock).work()
+            worker(f"worker {number}").work()
     assert runs.get(run_id).ended_at is None
-    worker("the last", rows, steps, clock).work()
+    worker("the last").work()
     record = runs.get(run_id)
     assert record.outcome is RunOutcome.FAILED
     assert "none lived to finish it" in record.reason
@@ -145,30 +155,42 @@ def test_a_step_that_kills_every_worker_fails_the_run(
 
 
 def test_a_step_takes_as_long_as_its_work(
-    runs: Runs, rows: RetrainingRuns, steps: Steps, clock: SteppedClock
+    runs: Runs, steps: Steps, clock: SteppedClock, worker: Worker
 ) -> None:
     def slowly() -> None:
         clock.moment += 7_000
 
     run_id = begin(runs)
     steps.before[Step.CHECK_DATA] = slowly
-    worker("a", rows, steps, clock).work()
+    worker("a").work()
     checked = runs.get(run_id).steps[0]
     assert (checked.began_at, checked.ended_at) == (T0, T0 + 7_000)
 
 
 def test_who_stalls_so_long_that_another_took_over_changes_nothing_more(
-    runs: Runs, rows: RetrainingRuns, steps: Steps, clock: SteppedClock
+    runs: Runs,
+    rows: RetrainingRuns,
+    steps: Steps,
+    clock: SteppedClock,
+    worker: Worker,
+    leases: Leases,
+    database: Database,
+    tmp_path: Path,
 ) -> None:
     other = Steps()
+    there = Leases(LeaseTable(database), tmp_path / "another machine")
 
     def stall() -> None:
-        clock.moment += LEASE_MS + 1
-        assert worker("b", rows, other, clock).work()
+        leases.revoke(run_lease(run_id))  # as after 15 seconds without a beat
+        table, limit = other.table(), LIMIT_SECONDS
+        follower = RunWorker("b", rows, there, table, limit, now=clock.now, sleep=clock.sleep)
+        thread = Thread(target=follower.work)  # who works under no lease of ours
+        thread.start()
+        thread.join()
 
     run_id = begin(runs)
     steps.before[Step.CHECK_DATA] = stall
-    assert worker("a", rows, steps, clock).work()
+    assert worker("a").work()
     assert steps.done == [Step.CHECK_DATA]
     assert [timing.step for timing in runs.get(run_id).steps] == [
         "check-data",
@@ -179,11 +201,11 @@ def test_who_stalls_so_long_that_another_took_over_changes_nothing_more(
 
 
 def test_cancelling_ends_a_wait_at_once_and_stops_the_training(
-    runs: Runs, rows: RetrainingRuns, steps: Steps, clock: SteppedClock
+    runs: Runs, steps: Steps, clock: SteppedClock, worker: Worker
 ) -> None:
     run_id = begin(runs)
     clock.on_sleep.append(lambda: runs.cancel(run_id))
-    worker("a", rows, steps, clock).work()
+    worker("a").work()
     assert steps.done == [Step.CHECK_DATA, Step.AWAIT_VERSIONS, Step.STOP_TRAINING, Step.NOTIFY]
     assert clock.slept <= 2
     record = runs.get(run_id)
@@ -192,20 +214,20 @@ def test_cancelling_ends_a_wait_at_once_and_stops_the_training(
 
 
 def test_a_run_that_is_cancelled_before_anybody_worked_on_it_does_nothing(
-    runs: Runs, rows: RetrainingRuns, steps: Steps, clock: SteppedClock
+    runs: Runs, steps: Steps, worker: Worker
 ) -> None:
     run_id = begin(runs)
     runs.cancel(run_id)
-    worker("a", rows, steps, clock).work()
+    worker("a").work()
     assert steps.done == [Step.STOP_TRAINING, Step.NOTIFY]
 
 
 def test_a_run_that_is_worked_on_for_longer_than_the_limit_has_timed_out(
-    runs: Runs, rows: RetrainingRuns, steps: Steps, clock: SteppedClock
+    runs: Runs, rows: RetrainingRuns, steps: Steps, clock: SteppedClock, leases: Leases
 ) -> None:
     run_id = begin(runs)
     table = {**steps.table(), Step.AWAIT_VERSIONS: steps.waiting(checks=10_000)}
-    RunWorker("a", rows, table, LIMIT_SECONDS, now=clock.now, sleep=clock.sleep).work()
+    RunWorker("a", rows, leases, table, LIMIT_SECONDS, now=clock.now, sleep=clock.sleep).work()
     record = runs.get(run_id)
     assert record.outcome is RunOutcome.TIMED_OUT
     assert "0.5 hours" in record.reason
@@ -215,29 +237,20 @@ def test_a_run_that_is_worked_on_for_longer_than_the_limit_has_timed_out(
 
 @pytest.mark.parametrize("jump", [30 * DAY, 25 * HOUR, -30 * DAY])
 def test_a_clock_that_jumps_neither_ends_a_run_nor_keeps_it(
-    runs: Runs, rows: RetrainingRuns, steps: Steps, clock: SteppedClock, jump: int
+    runs: Runs, clock: SteppedClock, jump: int, worker: Worker
 ) -> None:
     def jumps() -> None:
         clock.moment += jump
 
     run_id = begin(runs)
     clock.on_sleep.append(jumps)
-    worker("a", rows, steps, clock).work()
+    worker("a").work()
     assert runs.get(run_id).outcome is RunOutcome.PROMOTED
     assert clock.slept == 120
 
 
-def test_after_a_jump_back_a_dead_workers_run_is_taken_over_at_once(
-    runs: Runs, rows: RetrainingRuns, steps: Steps, clock: SteppedClock
-) -> None:
-    run_id = begin(runs)
-    assert rows.claim("dead", T0 + 30 * DAY, LEASE_MS) is not None
-    assert worker("b", rows, steps, clock).work()
-    assert runs.get(run_id).outcome is RunOutcome.PROMOTED
-
-
 def test_a_step_that_goes_wrong_is_tried_again_and_the_error_is_kept(
-    runs: Runs, rows: RetrainingRuns, steps: Steps, clock: SteppedClock
+    runs: Runs, steps: Steps, worker: Worker
 ) -> None:
     failures = iter([StorageUnavailable("the disk is full"), ValueError("odd")])
 
@@ -247,7 +260,7 @@ def test_a_step_that_goes_wrong_is_tried_again_and_the_error_is_kept(
 
     run_id = begin(runs)
     steps.before[Step.CHECK_DATA] = fail
-    worker("a", rows, steps, clock).work()
+    worker("a").work()
     record = runs.get(run_id)
     assert record.outcome is RunOutcome.PROMOTED
     assert record.steps[0].errors == ("the disk is full", "ValueError('odd')")
@@ -261,11 +274,11 @@ def always(error: Exception) -> Callable[[], None]:
 
 
 def test_a_step_that_goes_wrong_again_and_again_fails_the_run(
-    runs: Runs, rows: RetrainingRuns, steps: Steps, clock: SteppedClock
+    runs: Runs, steps: Steps, clock: SteppedClock, worker: Worker
 ) -> None:
     run_id = begin(runs)
     steps.before[Step.CHECK_DATA] = always(ValueError("odd"))
-    worker("a", rows, steps, clock).work()
+    worker("a").work()
     record = runs.get(run_id)
     assert record.outcome is RunOutcome.FAILED
     assert record.reason == "check-data failed: ValueError('odd')"
@@ -275,21 +288,21 @@ def test_a_step_that_goes_wrong_again_and_again_fails_the_run(
 
 
 def test_what_no_retry_can_mend_is_not_tried_again(
-    runs: Runs, rows: RetrainingRuns, steps: Steps, clock: SteppedClock
+    runs: Runs, steps: Steps, clock: SteppedClock, worker: Worker
 ) -> None:
     run_id = begin(runs)
     steps.before[Step.CHECK_DATA] = always(InvalidInput("there is no recipe x"))
-    worker("a", rows, steps, clock).work()
+    worker("a").work()
     assert runs.get(run_id).outcome is RunOutcome.FAILED
     assert clock.slept == 0
 
 
 def test_news_that_cannot_be_told_do_not_keep_a_run_from_its_end(
-    runs: Runs, rows: RetrainingRuns, steps: Steps, clock: SteppedClock
+    runs: Runs, steps: Steps, worker: Worker
 ) -> None:
     run_id = begin(runs)
     steps.before[Step.NOTIFY] = always(StorageUnavailable("no outbox"))
-    worker("a", rows, steps, clock).work()
+    worker("a").work()
     record = runs.get(run_id)
     assert record.status == "promoted"
     assert record.steps[-1].errors == ("no outbox",) * MAX_ERRORS

@@ -4,10 +4,12 @@ import hmac
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.datastructures import Headers
 
 from pawsonalize.access.origins import foreign_origin
+from pawsonalize.access.page_sessions import PageSessions
 from pawsonalize.access.rates import Rates
 from pawsonalize.access.visitor_tokens import read_visitor_token
 from pawsonalize.domain.errors import Forbidden, NotFound, Unauthenticated
@@ -30,6 +32,8 @@ class Caller:
     """A browser with a key that everybody can read: trusted with its own session alone."""
     user_id: str | None = None
     """Who the visitor is, as the site's server signed it."""
+    dataset_group: str | None = None
+    """The only dataset group that the key reaches; None: all, and the service as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ class Admission:
         self._found = CachedLookup(keys.find, now)
         self._origins = CachedLookup[None, frozenset[str]](lambda _: self._all_origins(), now)
         self._uses: dict[str, int] = {}
+        self._sessions = PageSessions(self._secret)
 
     def admit(self, call: Call) -> Caller:
         """Who calls.
@@ -100,8 +105,41 @@ class Admission:
         self._uses[key.name] = self._now()
         user_id = None
         if (signed := call.headers.get(VISITOR_HEADER)) is not None:
-            user_id = read_visitor_token(signed, self._signing_secret, self._now())
-        return Caller(key.name, frozenset(key.scopes), scopes == {Scope.BROWSER}, user_id)
+            secret_of = partial(self._signing_secret, key.dataset_group)
+            user_id = read_visitor_token(signed, secret_of, self._now())
+        is_page = scopes == {Scope.BROWSER}
+        return Caller(key.name, frozenset(key.scopes), is_page, user_id, key.dataset_group)
+
+    def sign_in(self, token: str, allowed: frozenset[Scope]) -> str:
+        """A session for pages: what the browser keeps of a key, instead of its secret.
+
+        Unauthenticated for a wrong key, Forbidden for one that is not for this.
+        """
+        key = self._key(token)
+        if allowed.isdisjoint(key.scopes):
+            raise Forbidden(
+                f"{key.name} is for {_listed(key.scopes)}, and this needs {_listed(allowed)}"
+            )
+        return self._sessions.begin(key.name, self._now())
+
+    def of_session(self, session: str | None, allowed: frozenset[Scope]) -> Caller:
+        """Who looks at a page; raises what `sign_in` does, and Unauthenticated without a session.
+
+        A session ends with its key.
+        """
+        if not self.required:
+            return Caller(scopes=frozenset(Scope))
+        key_id = None if session is None else self._sessions.key_of(session, self._now())
+        found = None if key_id is None else self._found.find(key_id)
+        if found is None or found[0].is_expired(self._now()):
+            raise Unauthenticated("sign in with a key first")
+        key = found[0]
+        if allowed.isdisjoint(key.scopes):
+            raise Forbidden(
+                f"{key.name} is for {_listed(key.scopes)}, and this needs {_listed(allowed)}"
+            )
+        self.count_use(key)
+        return Caller(key.name, frozenset(key.scopes), dataset_group=key.dataset_group)
 
     def known_origins(self) -> frozenset[str]:
         """Every origin whose pages have a key."""
@@ -131,10 +169,19 @@ class Admission:
             raise Unauthenticated(f"{key_id} has expired: use the key that took its place")
         return found[0]
 
-    def _signing_secret(self, key_id: str) -> str | None:
-        """The secret of a key that may sign for visitors; None if it may not."""
+    def _secret(self, key_id: str) -> str | None:
+        found = self._found.find(key_id)
+        return None if found is None else found[1]
+
+    def _signing_secret(self, dataset_group: str | None, key_id: str) -> str | None:
+        """The secret of a key that may sign for visitors; None if it may not.
+
+        One for a dataset group signs for that group's pages alone: users of the others are not its.
+        """
         found = self._found.find(key_id)
         if found is None or found[0].is_expired(self._now()):
+            return None
+        if found[0].dataset_group not in {None, dataset_group}:
             return None
         return None if SITE.isdisjoint(found[0].scopes) else found[1]
 

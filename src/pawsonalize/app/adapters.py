@@ -9,16 +9,20 @@ from functools import partial
 from pathlib import Path
 
 from pawsonalize import clock
+from pawsonalize.app.counting import Counting
+from pawsonalize.app.shared_data import open_artefacts, root_key_of
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.archive.objects import open_objects
+from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.erasures import owning_group
-from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
+from pawsonalize.domain.errors import NotFound, StorageUnavailable
 from pawsonalize.domain.event_types import EventTypes
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.ingest.datasets import Datasets
 from pawsonalize.engine.ingest.dead_letters import DeadLetters
 from pawsonalize.engine.ingest.events import group_at
 from pawsonalize.engine.ingest.intake import Intake
+from pawsonalize.engine.ingest.inventory.inventory import Inventory
 from pawsonalize.engine.ingest.job_files import Sources
 from pawsonalize.engine.ingest.letter_replay import LetterReplay
 from pawsonalize.engine.reporting.outcomes_report import OutcomeSources
@@ -26,6 +30,7 @@ from pawsonalize.engine.resources.access_keys import AccessKeys
 from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.defaults import ensure_defaults
+from pawsonalize.engine.resources.leases import LOCAL_LEASE_SECONDS, Leases
 from pawsonalize.engine.resources.problems import Outbox, Problems
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import Resource
@@ -38,6 +43,7 @@ from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.engine.training.shown import learn_choices
 from pawsonalize.engine.training.solutions import Solutions
 from pawsonalize.engine.training.trainer import Trainer
+from pawsonalize.engine.training.training_limit import TrainingLimit
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.engine.upkeep.archived_letters import ArchivedLetters
 from pawsonalize.engine.upkeep.archiver import Archiver
@@ -53,9 +59,9 @@ from pawsonalize.storage.animal_exposures import AnimalExposures
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.archive_index import ArchiveIndex
 from pawsonalize.storage.archive_ledger import ArchiveLedger
-from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.audit import AuditLog
 from pawsonalize.storage.availability import Availability
+from pawsonalize.storage.beats import GONE_SECONDS
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.dead_letters import DeadLetterTable
@@ -63,7 +69,9 @@ from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.group_days import GroupDays
 from pawsonalize.storage.impressions import Impressions
+from pawsonalize.storage.leases import LeaseTable
 from pawsonalize.storage.letter_plan import LetterPlan
 from pawsonalize.storage.outcomes import Outcomes
 from pawsonalize.storage.private_files import make_folder_private
@@ -71,7 +79,6 @@ from pawsonalize.storage.problems import ProblemTable
 from pawsonalize.storage.raw_events import RawEvents
 from pawsonalize.storage.resources import Resources
 from pawsonalize.storage.retraining_runs import RetrainingRuns
-from pawsonalize.storage.root_key import ROOT_KEY_BYTES, RootKeyFile
 
 COMMAND = (sys.executable, "-m", "pawsonalize.cli.low_priority")
 
@@ -94,17 +101,32 @@ class Adapters:
     objects: ObjectStore
     trainings: TrainingProcesses
     retraining_runs: RetrainingRuns
+    leases: Leases
+    counting: Counting
 
     @property
     def outcomes(self) -> OutcomeSources:
-        """What an outcomes report is read from."""
-        table = Outcomes(self.database, event_types=self.log.event_types)
-        return OutcomeSources(table, self.impressions, self.animals, self.log)
+        """What an outcomes report is read from; it may be a moment behind."""
+        reads = self.database.replica_reads()
+        table = Outcomes(reads, event_types=self.log.event_types)
+        return OutcomeSources(table, Impressions(reads), Animals(reads), self.log.reading(reads))
+
+    @property
+    def exposed(self) -> tuple[Inventory, AnimalExposures]:
+        """Animals and how often they were shown, for reports; they may be a moment behind."""
+        reads = self.database.replica_reads()
+        return Inventory(Animals(reads)), AnimalExposures(reads)
+
+    def caught_up_datasets(self) -> Datasets:
+        """The datasets as exports read them: with all that is committed by now."""
+        reads = self.database.caught_up()
+        return Datasets(self.registry, self.log.reading(reads), Catalogue(reads))
 
     @property
     def versions(self) -> SolutionVersions:
         """The solution versions."""
-        return SolutionVersions(self.registry, self.log, self.artefacts, self.erased)
+        limit = TrainingLimit(self.registry, GroupDays(self.database))
+        return SolutionVersions(self.registry, self.log, self.artefacts, self.erased, limit)
 
     @property
     def erasures(self) -> ErasureTable:
@@ -163,7 +185,8 @@ class Adapters:
     def sources(self, settings: Settings) -> Sources:
         """Where jobs may read."""
         s3_root = Path(settings.s3_root).absolute() if settings.s3_root else None
-        return Sources(settings.import_folders, s3_root, open_objects)
+        shared = settings.bucket_url("imports")
+        return Sources(settings.import_folders, s3_root, open_objects, shared)
 
     @property
     def campaigns(self) -> Campaigns:
@@ -181,7 +204,7 @@ class Adapters:
 
     def access_keys(self, settings: Settings) -> AccessKeys:
         """Who may call."""
-        return AccessKeys(self.registry, _root_key(settings))
+        return AccessKeys(self.registry, root_key_of(settings))
 
     @property
     def audit(self) -> AuditLog:
@@ -205,36 +228,55 @@ class Adapters:
     @property
     def refresher(self) -> CountRefresher:
         """What refreshes in this very process."""
-        return CountRefresher(self.registry, self.log, self.catalogue, self.artefacts)
+        return CountRefresher(
+            self.registry, self.log, self.catalogue, self.artefacts, self.counting.reading
+        )
 
     @property
     def trainer(self) -> Trainer:
-        """What trains in this very process."""
-        choices = partial(learn_choices, self.impressions, self.log, self.animals)
-        return Trainer(self.registry, self.log, self.catalogue, self.artefacts, clock.now, choices)
+        """What trains in this very process the versions that are created by now.
+
+        So a replica that it reads from has every event up to their cuts.
+        """
+        reads = self.database.caught_up()
+        log, catalogue = self.log.reading(reads), Catalogue(reads)
+        choices = partial(learn_choices, Impressions(reads), log, Animals(reads))
+        return Trainer(
+            self.registry, log, catalogue, self.artefacts, clock.now, choices, self.counting.reading
+        )
 
 
 @contextmanager
-def opened(settings: Settings, *, must_exist: bool = False) -> Iterator[Adapters]:
+def opened(
+    settings: Settings,
+    *,
+    must_exist: bool = False,
+    on_lost: Callable[[str], object] = lambda _lease: None,
+) -> Iterator[Adapters]:
     """What the settings name, open while the block runs.
 
     Data folder and database are made if need be. With `must_exist` nothing is made, and where
-    there is no database the error is NotFound: it says where we looked.
+    there is no database the error is NotFound: it says where we looked. `on_lost` is told which
+    lease of this process another one has by now.
     """
-    adapters = _open(settings, must_exist)
+    adapters = _open(settings, must_exist, on_lost)
     try:
         yield adapters
     finally:
+        adapters.leases.close()
         adapters.database.close()
 
 
-def _open(settings: Settings, must_exist: bool) -> Adapters:
+def _open(settings: Settings, must_exist: bool, on_lost: Callable[[str], object]) -> Adapters:
     event_types = EventTypes.with_added(settings.event_types)
     make_folder_private(settings.data_dir, settings.data_access)
     database = _existing_database(settings) if must_exist else _made_database(settings)
-    registry = Registry(Resources(database))
+    registry = Registry(Resources(database), settings.max_dataset_groups)
     ensure_defaults(registry, settings.recipe, clock.now())
-    artefacts = ArtefactStore(settings.models_dir)
+    artefacts = open_artefacts(settings, database)
+    seconds = LOCAL_LEASE_SECONDS if database.is_local else GONE_SECONDS
+    leases = Leases(LeaseTable(database), settings.leases_dir, seconds, on_lost=on_lost)
+    objects = open_objects(settings.archive, settings.archive_kms_key)
     return Adapters(
         database=database,
         log=EventLog(database, event_types=event_types, keeps_raw=settings.archive_raw),
@@ -247,15 +289,17 @@ def _open(settings: Settings, must_exist: bool) -> Adapters:
         ledger=ArchiveLedger(database),
         deliveries=Deliveries(database),
         artefacts=artefacts,
-        objects=open_objects(settings.archive, settings.archive_kms_key),
+        objects=objects,
         trainings=TrainingProcesses(
             registry,
             artefacts,
-            settings.trainings_dir,
+            leases,
             command=(*COMMAND, "train-version"),
             environment={**os.environ, **as_environment(settings)},
         ),
         retraining_runs=RetrainingRuns(database),
+        leases=leases,
+        counting=Counting.of(settings, database, objects),
     )
 
 
@@ -269,7 +313,16 @@ def _made_database(settings: Settings) -> Database:
             " another with --data-dir"
         ) from error
     _refuse_emptied(settings)
-    return Database(settings.database)
+    return _database(settings)
+
+
+def _database(settings: Settings, *, must_exist: bool = False) -> Database:
+    return Database(
+        settings.database,
+        must_exist=must_exist,
+        connections=settings.database_connections,
+        read_url=settings.database_read_url,
+    )
 
 
 def _refuse_emptied(settings: Settings) -> None:
@@ -298,7 +351,7 @@ def _existing_database(settings: Settings) -> Database:
         raise NotFound(f"there is no data folder {folder}: {move}")
     _refuse_emptied(settings)
     try:
-        return Database(settings.database, must_exist=True)
+        return _database(settings, must_exist=True)
     except NotFound as error:
         where = "" if settings.database_url else f" (the data folder is {folder})"
         raise NotFound(f"{error.message}{where}: {move}") from error
@@ -310,19 +363,6 @@ def _reference(settings: Settings, text: str) -> tuple[type[Resource], str] | No
     from pawsonalize.aws.arn import Arns  # noqa: PLC0415 - slow to import, commands seldom need it
 
     return Arns(settings.aws_region, settings.aws_account_id).reference(text)
-
-
-def _root_key(settings: Settings) -> Callable[[bool], bytes]:
-    given = settings.access_key_root
-    if not given:
-        return RootKeyFile(settings.data_dir / "access-keys.root")
-    try:
-        root = bytes.fromhex(given)
-    except ValueError:
-        root = b""
-    if len(root) != ROOT_KEY_BYTES:
-        raise InvalidInput("access_key_root must be 64 hexadecimal digits")
-    return lambda _make: root
 
 
 def open_notifiers(settings: Settings) -> dict[str, Notifier]:

@@ -5,7 +5,7 @@ import multiprocessing
 import sys
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 
 from starlette.applications import Starlette
@@ -18,15 +18,17 @@ from pawsonalize.app.attempts import attempt
 from pawsonalize.app.background import archive_new, catch_up, in_background
 from pawsonalize.app.engine import Engine
 from pawsonalize.aws.door import routes as aws_routes
+from pawsonalize.domain.roles import SERVE, WORK
 from pawsonalize.engine.resources.processes import end_after
 from pawsonalize.http.answering import InTime
 from pawsonalize.http.errors import EXCEPTION_HANDLERS
 from pawsonalize.http.metrics import RequestMetrics
 from pawsonalize.http.openapi import get_docs, get_openapi
-from pawsonalize.http.operations import routes
+from pawsonalize.http.operations import monitoring_routes, routes
 from pawsonalize.logs import configure_logs
 from pawsonalize.settings import Settings, load_settings
 from pawsonalize.ui.door import routes as site_routes
+from pawsonalize.ui.tenant_pages import routes as console_routes
 
 _SWITCH_SECONDS = 0.0005
 
@@ -59,30 +61,45 @@ def build_app(settings: Settings, loaded: Callable[[], object] | None = None) ->
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        with opened(settings) as adapters, ThreadPoolExecutor() as notifying:
+        with (
+            opened(settings) as adapters,
+            ThreadPoolExecutor() as notifying,
+            ExitStack() as stack,
+        ):
             engine = Engine.of(settings, adapters)
+            stack.enter_context(engine.taking_part())
             app.state.services = engine.services(settings, adapters)
             app.state.admission = engine.admission
+            app.state.tenants = engine.tenants
             app.state.aws = engine.aws_services(settings, adapters)
+            app.state.console = engine.console(settings, adapters)
             app.state.storefront = engine.storefront(settings, adapters)
-            catch_up(engine)
+            catch_up(settings, engine)
             if loaded is not None:
                 loaded()
             async with in_background(settings, adapters, engine, notifying):
                 yield
             app.state.services.reports.close()
             engine.close()
-            attempt("archive new", partial(archive_new, engine.archiver))
+            if settings.has_role(WORK):
+                attempt("archive new", partial(archive_new, engine.archiver))
 
     return Starlette(
-        routes=[
-            *routes(),
-            *aws_routes(),
-            Route("/openapi.json", get_openapi),
-            Route("/docs", get_docs),
-            *(site_routes() if settings.demo_site else ()),
-        ],
+        routes=_routes(settings),
         middleware=[Middleware(RequestMetrics), Middleware(Guard), Middleware(InTime)],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=lifespan,
     )
+
+
+def _routes(settings: Settings) -> list[Route]:
+    if not settings.has_role(SERVE):
+        return monitoring_routes()
+    return [
+        *routes(),
+        *aws_routes(),
+        Route("/openapi.json", get_openapi),
+        Route("/docs", get_docs),
+        *console_routes(),
+        *(site_routes() if settings.demo_site else ()),
+    ]

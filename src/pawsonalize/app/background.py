@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,10 +14,13 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, couriers
 from pawsonalize.app.attempts import PATIENCE, Reporting, attempt
 from pawsonalize.app.side_processes import follow_latest, refresh_when_due
+from pawsonalize.app.tenants import group_sizing
 from pawsonalize.app.upkeep import upkeep
+from pawsonalize.domain.roles import CONSUME, SERVE, WORK
 from pawsonalize.engine.reporting.joined_events import report_unjoined
 from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.engine.serving.live_model import LiveModel
+from pawsonalize.engine.training.refresh import are_behind
 from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.settings import Settings
 from pawsonalize.storage.answering import in_time
@@ -37,9 +40,11 @@ _SHOWN_SECONDS = 5.0
 _PROBLEM_SECONDS = 5.0
 _LOST_SECONDS = 30.0
 _USES_SECONDS = 30.0
+_SIZES_SECONDS = 30.0
 _UPKEEP_SECONDS = 600.0
 _JOINED_SECONDS = 600.0
 _THREADS = 6
+_HOUSEKEEPING = "housekeeping"  # what one server of all does; another follows when that dies
 
 log = structlog.get_logger()
 
@@ -79,19 +84,25 @@ async def in_background(
         threads.shutdown(cancel_futures=True)
 
 
-def catch_up(engine: "Engine") -> None:
+def catch_up(settings: Settings, engine: "Engine") -> None:
     """What the first answer needs, before there is one."""
     first: list[tuple[str, Callable[[], object]]] = [
         ("erase visitors", engine.erasing.catch_up),
         ("begin data deletion jobs", engine.deletions.catch_up),
-        ("count animals", lambda: engine.availability.of((), clock.now(), clock.now())),
-        ("read the available animals", lambda: engine.available.of(clock.now(), clock.now())),
-        *((_following(name), partial(follow_campaign, live)) for name, live in engine.live.items()),
-        ("count until trained", engine.recommending.refresh),
-        ("report faults", partial(Faults(engine.problems).look, engine)),
     ]
+    if settings.has_role(SERVE):
+        first += _before_answers(engine)
     for name, work in first:
         attempt(name, work, Reporting.every(0, engine.problems, name))
+
+
+def _before_answers(engine: "Engine") -> Iterator[tuple[str, Callable[[], object]]]:
+    yield "count animals", lambda: engine.availability.of((), clock.now(), clock.now())
+    yield "read the available animals", lambda: engine.available.of(clock.now(), clock.now())
+    for name, live in engine.live.items():
+        yield _following(name), partial(follow_campaign, live)
+    yield "count until trained", engine.recommending.refresh
+    yield "report faults", partial(Faults(engine.problems).look, engine)
 
 
 def _following(campaign: str) -> str:
@@ -101,6 +112,23 @@ def _following(campaign: str) -> str:
 def _tasks(
     settings: Settings, adapters: Adapters, engine: "Engine", notifying: Executor
 ) -> Iterator[Task]:
+    serves, works = settings.has_role(SERVE), settings.has_role(WORK)
+    if serves:
+        yield from _for_answers(engine)
+    if works:
+        yield from _work(settings, adapters, engine)
+    if settings.has_role(CONSUME) and engine.streaming is not None:
+        yield Task("read the stream", _STREAM_SECONDS, engine.streaming.work, engine.consuming)
+    yield Task("forget removed models", _UPKEEP_SECONDS, adapters.artefacts.forget_removed)
+    if (replica := adapters.database.replica) is not None:
+        yield Task("follow the read replica", _PROBLEM_SECONDS, replica.look)
+    yield Task("look at refusals", _PROBLEM_SECONDS, _now(engine.intake.look))
+    for task in _telling(settings, adapters, engine, notifying):
+        # That nobody works must be told as well.
+        yield task if works else replace(task, work=partial(_if_nobody_works, engine, task.work))
+
+
+def _for_answers(engine: "Engine") -> Iterator[Task]:
     for name, live in engine.live.items():
         yield Task(_following(name), _FOLLOW_SECONDS, partial(follow_campaign, live))
     runtimes, faults = engine.runtimes, Faults(engine.problems)
@@ -109,41 +137,65 @@ def _tasks(
     yield Task("follow campaigns", _FOLLOW_SECONDS, following, runtimes.loading)
     yield Task("count until trained", _LOOK_SECONDS, engine.recommending.refresh)
     yield Task("report faults", _LOOK_SECONDS, partial(faults.look, engine))
-    for worker in engine.jobs.workers:
-        yield Task(f"do a {worker.kind.kind}", _JOB_SECONDS, worker.work, engine.working)
-    yield Task("begin data deletion jobs", _LOOK_SECONDS, engine.deletions.look)
-    yield Task("erase visitors", _JOB_SECONDS, engine.erasing.work, engine.working)
-    yield Task("fetch feeds", _LOOK_SECONDS, _now(engine.polling.look), engine.fetching)
     yield Task("count what was shown", _SHOWN_SECONDS, engine.available.count_shown)
     yield Task("log impressions", _LOST_SECONDS, engine.impressions.report_lost)
     yield Task("read metadata", _METADATA_SECONDS, _now(engine.filterings.refresh))
     counting = _now(engine.individuals.count_choices)
     yield Task("count choices", _CHOICES_SECONDS, counting)
+    yield Task("note when keys were used", _USES_SECONDS, engine.admission.store_uses)
+    yield Task("count what dataset groups use", _USES_SECONDS, engine.tenants.usage.store)
+
+
+def _work(settings: Settings, adapters: Adapters, engine: "Engine") -> Iterator[Task]:
+    once = partial(adapters.leases.leading, _HOUSEKEEPING)
+    for worker in engine.jobs.workers:
+        yield Task(f"do a {worker.kind.kind}", _JOB_SECONDS, worker.work, engine.working)
+    yield Task("begin data deletion jobs", _LOOK_SECONDS, engine.deletions.look)
+    yield Task("erase visitors", _JOB_SECONDS, once(engine.erasing.work), engine.working)
+    yield Task("fetch feeds", _LOOK_SECONDS, _now(engine.polling.look), engine.fetching)
     yield Task("train when due", _LOOK_SECONDS, _now(engine.automatic.look))
     yield Task("look after trainings", _LOOK_SECONDS, _now(engine.queue.look_after))
     latest = partial(follow_latest, engine.following, engine.judging, engine.problems)
     yield Task("follow latest", _LOOK_SECONDS, latest)
     yield Task("look after recommenders", _LOOK_SECONDS, _now(engine.recommenders.look_after))
     reports = min(settings.attribution_seconds, _REPORT_SECONDS)
-    yield Task("report metrics", reports, _now(engine.attributions.report_due))
+    yield Task("report metrics", reports, once(_now(engine.attributions.report_due)))
+    sizing = once(_now(group_sizing(adapters).count))
+    yield Task("count what dataset groups have", _SIZES_SECONDS, sizing, engine.tidying)
     for what, tidy in upkeep(settings, adapters, engine.stopping.is_set):
-        yield Task(what, _UPKEEP_SECONDS, tidy, engine.tidying)
-    if engine.streaming is not None:
-        yield Task("read the stream", _STREAM_SECONDS, engine.streaming.work, engine.consuming)
+        yield Task(what, _UPKEEP_SECONDS, once(tidy), engine.tidying)
     unjoined = partial(report_unjoined, adapters.impressions, adapters.log, engine.problems)
-    yield Task("join events to answers", _JOINED_SECONDS, _now(unjoined))
-    yield Task("archive new", settings.archive_seconds, partial(archive_new, engine.archiver))
-    for courier in couriers(settings, adapters.deliveries):
-        name, deliver = f"deliver due {courier.name}", _now(courier.deliver_due)
-        yield Task(name, _DELIVERY_SECONDS, deliver, notifying)
-    yield Task("note when keys were used", _USES_SECONDS, engine.admission.store_uses)
-    yield Task("look at refusals", _PROBLEM_SECONDS, _now(engine.intake.look))
-    yield Task("tell problems", _PROBLEM_SECONDS, _now(engine.problems.look))
+    yield Task("join events to answers", _JOINED_SECONDS, once(_now(unjoined)))
+    archiving = once(partial(archive_new, engine.archiver))
+    yield Task("archive new", settings.archive_seconds, archiving)
     if engine.refreshing is not None:
-        refresh = partial(refresh_when_due, engine.refreshing, adapters, engine.problems)
-        yield Task("refresh counts", _LOOK_SECONDS, lambda: refresh(served_models(engine)))
+        is_behind = partial(_is_behind, settings, adapters, engine)
+        refresh = partial(refresh_when_due, engine.refreshing, engine.problems, is_behind)
+        yield Task("refresh counts", _LOOK_SECONDS, refresh)
     if settings.retrain_here:
         yield Task("retrain when due", _LOOK_SECONDS, partial(retrain_when_due, engine))
+
+
+def _telling(
+    settings: Settings, adapters: Adapters, engine: "Engine", notifying: Executor
+) -> Iterator[Task]:
+    once = partial(adapters.leases.leading, _HOUSEKEEPING)
+    yield Task("tell problems", _PROBLEM_SECONDS, _now(engine.problems.look))
+    for courier in couriers(settings, adapters.deliveries):
+        name, deliver = f"deliver due {courier.name}", once(_now(courier.deliver_due))
+        yield Task(name, _DELIVERY_SECONDS, deliver, notifying)
+
+
+def _if_nobody_works(engine: "Engine", work: Callable[[], object]) -> None:
+    if engine.servers.nobody(WORK):
+        work()
+
+
+def _is_behind(settings: Settings, adapters: Adapters, engine: "Engine") -> bool:
+    """Whether the log holds more than is counted: in what is served here, or by the tables."""
+    if settings.has_role(SERVE):
+        return are_behind(engine.served_models(), adapters.log)
+    return adapters.refresher.is_behind()
 
 
 def _now(work: Callable[[int], object]) -> Callable[[], object]:
@@ -173,18 +225,9 @@ def archive_new(archiver: Archiver) -> None:
 
 def retrain_when_due(engine: "Engine") -> None:
     """Begin what is due, and see that what was begun is worked on."""
-    for begins in (engine.first_run, engine.timer, engine.workers):
+    for begins in (engine.first_run, engine.timer, engine.group_timers, engine.workers):
         if begins is not None:
             begins.look(clock.now())
-
-
-def served_models(engine: "Engine") -> list[LiveModel]:
-    """The live models of this process that serve a version.
-
-    A default campaign that serves nothing is no fault of its model: following it has failed then.
-    """
-    ready = [live for live in engine.live.values() if live.is_ready]
-    return [*ready, *engine.runtimes.live_models()]
 
 
 class Faults:
@@ -196,7 +239,7 @@ class Faults:
 
     def look(self, engine: "Engine") -> None:
         """Report each model that has a fault, and clear each that has none. Raises nothing."""
-        for one in served_models(engine):
+        for one in engine.served_models():
             reporting = self._reporting.setdefault(
                 one.name, Reporting(self._problems, f"model of campaign {one.name}", PATIENCE)
             )

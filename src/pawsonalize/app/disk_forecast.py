@@ -88,7 +88,8 @@ class _Measuring:
             size = sum(_size(Path(keeps.archive) / one.key) for one in self._recent())
             days = self._full(keeps.archive_days, self.age_days)
             yield Growth("archive", size / self._span, days)
-        yield self._models()
+        if not keeps.artefact_url:
+            yield self._models()
 
     @property
     def _span(self) -> float:

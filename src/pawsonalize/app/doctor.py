@@ -14,7 +14,10 @@ from pawsonalize.app.adapters import open_notifiers, opened
 from pawsonalize.app.diagnosis import Diagnosis, Patient, Verdict, attention
 from pawsonalize.app.disk_forecast import FEW_DAYS, forecast
 from pawsonalize.app.intake_checks import dead_letters
+from pawsonalize.app.server_checks import read_replica, servers
+from pawsonalize.app.shared_data import kept_here
 from pawsonalize.app.stream_checks import streams
+from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.event_types import spelled
 from pawsonalize.domain.events import ACTIONS
@@ -135,6 +138,19 @@ def folder(settings: Settings) -> Iterator[Diagnosis]:
             "name the right one with --data-dir or PAWSONALIZE_DATA_DIR, or fill a new one with"
             " `pawsonalize import` or `pawsonalize demo`",
         )
+
+
+def shared_data(settings: Settings) -> Iterator[Diagnosis]:
+    """Where machines that share models keep them, and what only this one has."""
+    if not settings.artefact_url:
+        return
+    try:
+        next(iter(open_objects(settings.artefact_url, hurried=True).list("models")), None)
+        yield Diagnosis("shared data", settings.artefact_url)
+    except PawsonalizeError as error:
+        yield attention("shared data", f"{settings.artefact_url}: {error}")
+    for message, next_move in kept_here(settings):
+        yield attention("shared data", message, next_move)
 
 
 def disk(settings: Settings) -> Iterator[Diagnosis]:
@@ -307,12 +323,15 @@ OF_THE_MACHINE: tuple[Callable[[Settings], Iterator[Diagnosis]], ...] = (
     versions,
     settings_given,
     folder,
+    shared_data,
     disk,
     notifiers,
 )
 OF_THE_SERVICE: tuple[Callable[[Patient], Iterator[Diagnosis]], ...] = (
     database,
     database_file,
+    read_replica,
+    servers,
     disk_forecast,
     events,
     event_types,

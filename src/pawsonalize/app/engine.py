@@ -3,6 +3,7 @@
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,25 +11,35 @@ from pathlib import Path
 from pawsonalize import clock
 from pawsonalize.access.admission import Admission
 from pawsonalize.access.rates import Rates
+from pawsonalize.access.tenants import Tenants
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.attempts import attempt
 from pawsonalize.app.erasing import deletions_of, erasing
-from pawsonalize.app.ingest import ingest_of
+from pawsonalize.app.fleet import servers_of, taking_part, this_process
+from pawsonalize.app.ingest import ingest_of, refusals_of
 from pawsonalize.app.jobs import background_jobs, metric_attributions, polling
-from pawsonalize.app.retraining import first_run, timer, worker_processes
+from pawsonalize.app.retraining import (
+    first_run,
+    group_timers,
+    readiness,
+    timer,
+    worker_processes,
+)
 from pawsonalize.app.serving import (
     available_watch,
     individuals,
-    live_model,
     live_models,
     postcodes_of,
+    runtimes_of,
     trained_or_not,
 )
 from pawsonalize.app.side_processes import following, judging_process, refresh_process
 from pawsonalize.app.streams import StreamReading, consumer_of
+from pawsonalize.app.tenants import fair_order, group_of, tenant_reports, tenants_of
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.services import AwsServices
 from pawsonalize.aws.signatures import Signatures
-from pawsonalize.engine.ingest.dead_letters import DeadLetters
+from pawsonalize.domain.roles import WORK
 from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.engine.ingest.feeds.polling import Polling
 from pawsonalize.engine.ingest.intake import Intake
@@ -40,7 +51,9 @@ from pawsonalize.engine.resources.cached_lookup import CachedLookup
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.job_table import JobTable
 from pawsonalize.engine.resources.problems import Problems
-from pawsonalize.engine.resources.processes import SideProcess
+from pawsonalize.engine.resources.servers import Membership, Servers
+from pawsonalize.engine.resources.side_process import SideProcess
+from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.serving.actions import ActionRecommending
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
 from pawsonalize.engine.serving.animals.distance import Postcodes
@@ -54,6 +67,7 @@ from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.training.campaigns import Following
 from pawsonalize.engine.training.queue import AutomaticTraining, TrainingQueue
 from pawsonalize.engine.training.recommenders import Recommenders
+from pawsonalize.engine.training.retraining.group_timers import GroupTimers
 from pawsonalize.engine.training.retraining.lease import WorkerProcesses
 from pawsonalize.engine.training.retraining.record import Trigger
 from pawsonalize.engine.training.retraining.runs import FirstRun, Runs, Timer
@@ -62,10 +76,10 @@ from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.engine.upkeep.deletions import Deletions
 from pawsonalize.engine.upkeep.erasing import Erasing
 from pawsonalize.http.heavy_reads import HeavyReads
-from pawsonalize.http.metrics import count_dead_letters, count_lost_refusals
 from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings
 from pawsonalize.storage.stream_shards import shards_of_all
+from pawsonalize.ui.console import Console
 from pawsonalize.ui.door import Storefront
 from pawsonalize.ui.learning import Learning
 
@@ -94,6 +108,7 @@ class Engine:
     runtimes: Runtimes
     runs: Runs
     timer: Timer | None
+    group_timers: GroupTimers
     first_run: FirstRun | None
     workers: WorkerProcesses
     refreshing: SideProcess | None
@@ -113,7 +128,10 @@ class Engine:
     attributions: MetricAttributions
     working: ThreadPoolExecutor
     problems: Problems
+    servers: Servers
+    membership: Membership
     admission: Admission
+    tenants: Tenants
     streaming: StreamReading | None
     consuming: ThreadPoolExecutor
 
@@ -138,7 +156,12 @@ class Engine:
         )
         runs = adapters.runs(settings)
         stopping = threading.Event()
-        queue = TrainingQueue(adapters.registry, adapters.trainings, settings.trainings_at_once)
+        queue = TrainingQueue(
+            adapters.registry,
+            adapters.trainings,
+            settings.trainings_at_once if settings.has_role(WORK) else 0,
+            fair_order(adapters, SolutionVersion.kind),
+        )
         jobs = background_jobs(settings, adapters, filterings)
         ingest = ingest_of(settings, adapters)
         intake = adapters.intake(settings)
@@ -147,7 +170,7 @@ class Engine:
             recommending=recommending,
             impressions=impressions,
             ingest=ingest,
-            refusals=_refusals(settings, adapters),
+            refusals=refusals_of(settings, adapters),
             intake=intake,
             availability=availability,
             filterings=filterings,
@@ -155,10 +178,13 @@ class Engine:
             postcodes=postcodes,
             runtime=runtime,
             individuals=individuals(settings, adapters, runtime, available, impressions),
-            runtimes=_runtimes(settings, adapters, live, impressions, availability, filterings),
+            runtimes=runtimes_of(settings, adapters, live, impressions, availability, filterings),
             runs=runs,
             timer=timer(settings, runs),
-            first_run=first_run(settings, runs, adapters.log, live[RECOMMENDER]),
+            group_timers=group_timers(settings, adapters, runs),
+            first_run=first_run(
+                settings, runs, adapters.log, readiness(settings, adapters, live[RECOMMENDER])
+            ),
             workers=worker_processes(settings, adapters),
             queue=queue,
             automatic=AutomaticTraining(
@@ -168,8 +194,8 @@ class Engine:
                 retrains=bool(settings.retrain_schedule.strip()),
             ),
             following=following(settings, adapters),
-            judging=judging_process(settings),
-            refreshing=refresh_process(settings),
+            judging=judging_process(settings, adapters),
+            refreshing=refresh_process(settings, adapters),
             archiver=adapters.archiver,
             erasing=erasing(settings, adapters),
             deletions=deletions_of(settings, adapters),
@@ -184,7 +210,10 @@ class Engine:
             ),
             working=ThreadPoolExecutor(len(jobs.workers) + 1, thread_name_prefix="jobs"),
             problems=adapters.problems(settings),
+            servers=servers_of(adapters),
+            membership=this_process(settings, adapters, settings.own_roles),
             admission=_admission(settings, adapters),
+            tenants=tenants_of(settings, adapters),
             streaming=_streaming(settings, adapters, ingest, intake),
             consuming=ThreadPoolExecutor(1, thread_name_prefix="stream"),
         )
@@ -198,12 +227,12 @@ class Engine:
             ingest=self.ingest,
             runtime=self.runtime,
             individuals=self.individuals,
-            exposures=adapters.exposures,
             directory=adapters.directory(settings),
             runtimes=self.runtimes,
             runs=self.runs,
             outcomes=adapters.outcomes,
             reports=HeavyReads(settings.reports_at_once),
+            exposed=adapters.exposed,
             registry=adapters.registry,
             datasets=adapters.datasets,
             solutions=adapters.solutions,
@@ -216,6 +245,9 @@ class Engine:
             filterings=self.filterings,
             erasing=self.erasing,
             problems=self.problems,
+            tenants=tenant_reports(settings, adapters),
+            servers=self.servers,
+            roles=settings.own_roles,
             audit=adapters.audit,
             shards=partial(shards_of_all, adapters.database),
             dead_letters=adapters.dead_letters,
@@ -259,7 +291,13 @@ class Engine:
             signatures=signatures,
             audit=adapters.audit,
             trackers=CachedLookup(adapters.datasets.tracker, clock.now),
+            groups=CachedLookup(partial(group_of, adapters.registry), clock.now),
         )
+
+    def console(self, settings: Settings, adapters: Adapters) -> Console:
+        """What the pages for who runs the service need."""
+        reports = tenant_reports(settings, adapters)
+        return Console(self.admission, self.tenants, reports, clock.now)
 
     def storefront(self, settings: Settings, adapters: Adapters) -> Storefront:
         """What the adoption site's pages need."""
@@ -279,6 +317,24 @@ class Engine:
             is_open=not settings.requires_keys,
             page_key=page_key,
         )
+
+    def taking_part(self) -> AbstractContextManager[None]:
+        """Be one of the servers while the block runs."""
+        self.membership.serves = self._served
+        return taking_part(self.membership, self.problems, self.servers)
+
+    def served_models(self) -> list[LiveModel]:
+        """The live models of this process that serve a version.
+
+        A default campaign that serves nothing is no fault of its model: following it has failed
+        then.
+        """
+        ready = [live for live in self.live.values() if live.is_ready]
+        return [*ready, *self.runtimes.live_models()]
+
+    def _served(self) -> dict[str, str]:
+        ready = (one for one in self.served_models() if one.is_ready)
+        return {one.name: one.current.version.name for one in ready}
 
     def start_retraining(self) -> None:
         """Begin a run from the site; Conflict while another one runs."""
@@ -306,34 +362,13 @@ class Engine:
         if self.refusals is not None:
             self.refusals.close()
         self.impressions.close()
+        attempt("count what dataset groups use", self.tenants.usage.store)
 
 
 def _metrics_dir() -> Path | None:
     # prometheus_client itself reads this variable when it is imported.
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     return Path(folder) if folder else None
-
-
-def _runtimes(
-    settings: Settings,
-    adapters: Adapters,
-    live: dict[str, LiveModel],
-    impressions: ImpressionLog,
-    availability: AvailabilityWatch,
-    filterings: Filterings,
-) -> Runtimes:
-    return Runtimes(
-        adapters.log,
-        adapters.registry,
-        impressions,
-        partial(live_model, settings, adapters),
-        pinned=live,
-        availability=availability,
-        filterings=filterings,
-        catalogue=adapters.catalogue,
-        now=clock.now,
-        limit=settings.max_loaded_campaigns,
-    )
 
 
 def _admission(settings: Settings, adapters: Adapters) -> Admission:
@@ -352,15 +387,3 @@ def _streaming(
     if not settings.stream_url:
         return None
     return StreamReading(partial(consumer_of, settings, adapters, ingest, intake))
-
-
-def _refusals(settings: Settings, adapters: Adapters) -> Refusals | None:
-    if not settings.keep_refused_events:
-        return None
-    return Refusals(
-        DeadLetters(adapters.dead_letters.table, count_dead_letters),
-        adapters.problems(settings),
-        clock.now,
-        most=settings.max_dead_letters,
-        lost=count_lost_refusals,
-    )

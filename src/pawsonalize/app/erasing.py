@@ -4,7 +4,9 @@ from functools import partial
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.archive.objects import open_objects
 from pawsonalize.engine.training.erased_rows import ErasedRows
+from pawsonalize.engine.training.training_tables import both
 from pawsonalize.engine.upkeep.deletions import Deletions
 from pawsonalize.engine.upkeep.erasing import Erasing, ErasureSteps
 from pawsonalize.engine.upkeep.erasures import ErasureNotes
@@ -23,13 +25,18 @@ def erasing(settings: Settings, adapters: Adapters) -> Erasing:
 def erasure_steps(settings: Settings, adapters: Adapters) -> ErasureSteps:
     """What is done for an erasure."""
     folders = (*settings.import_folders, *settings.export_folders)
-    files = VisitorFiles(adapters.registry, folders)
+    urls = filter(None, map(settings.bucket_url, ("imports", "exports")))
+    shared = tuple((url, open_objects(url)) for url in urls)
+    files = VisitorFiles(adapters.registry, folders, shared)
     return ErasureSteps(
         VisitorRows(adapters.database),
         adapters.erased_archive,
         adapters.archived_letters,
         ErasureNotes(adapters.objects),
-        ErasedRows(adapters.registry, adapters.artefacts, clock.now).purge,
+        both(
+            ErasedRows(adapters.registry, adapters.artefacts, clock.now).purge,
+            adapters.counting.tables.purge,
+        ),
         files.find,
         files.jobs_at_work,
         partial(remove_remains, adapters.database),

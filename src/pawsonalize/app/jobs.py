@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.erasing import deletions_of
+from pawsonalize.app.tenants import fair_order
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.exports import Exports
@@ -45,7 +47,7 @@ def polling(
     """The polling of the feeds; InvalidInput if a schedule cannot be read."""
     feeds = {name: _scheduled(name, feed) for name, feed in listed_feeds(settings).items()}
     problems = adapters.problems(settings)
-    return Polling(feeds, adapters.registry, adapters.animals, problems, stopped)
+    return Polling(feeds, adapters.registry, adapters.animals, problems, adapters.leases, stopped)
 
 
 def _scheduled(name: str, feed: ListedFeed) -> ScheduledFeed:
@@ -56,10 +58,12 @@ def _scheduled(name: str, feed: ListedFeed) -> ScheduledFeed:
     return ScheduledFeed(feed.source, (lambda _now: None) if schedule is None else schedule.latest)
 
 
-def outputs_of(settings: Settings) -> Outputs:
+def outputs_of(settings: Settings, adapters: Adapters) -> Outputs:
     """Where jobs may write."""
     s3_root = Path(settings.s3_root).absolute() if settings.s3_root else None
-    return Outputs(settings.export_folders, s3_root, open_objects)
+    shared = settings.bucket_url("exports")
+    confirm = adapters.database.confirm_leases
+    return Outputs(settings.export_folders, s3_root, open_objects, shared, confirm)
 
 
 def metric_attributions(settings: Settings, adapters: Adapters) -> MetricAttributions:
@@ -71,7 +75,7 @@ def metric_attributions(settings: Settings, adapters: Adapters) -> MetricAttribu
         adapters.impressions,
     )
     seconds = settings.attribution_seconds
-    return MetricAttributions(adapters.registry, measuring, outputs_of(settings), seconds)
+    return MetricAttributions(adapters.registry, measuring, outputs_of(settings, adapters), seconds)
 
 
 def background_jobs(
@@ -81,7 +85,7 @@ def background_jobs(
     filterings = filterings or Filterings(adapters.log, adapters.catalogue)
     batch = Batch(
         adapters.sources(settings),
-        outputs_of(settings),
+        outputs_of(settings, adapters),
         adapters.filters,
     )
     loader = Loader(
@@ -91,7 +95,7 @@ def background_jobs(
     )
     inference = Inference(batch, loader, adapters.log, adapters.catalogue, filterings)
     segments = Segments(batch, loader, adapters.log, adapters.catalogue, filterings)
-    exports = Exports(adapters.datasets, batch.outputs)
+    exports = Exports(adapters.datasets, batch.outputs, adapters.caught_up_datasets)
     imports = Imports(adapters.datasets, batch.sources, clock.now)
     return JobTable(
         registry=adapters.registry,
@@ -106,7 +110,8 @@ def background_jobs(
                 BatchSegmentJob, segments.check, lambda job: segments.perform(job, clock.now())
             ),
         ),
-        folder=settings.jobs_dir,
+        leases=adapters.leases,
         now=clock.now,
+        order=partial(fair_order, adapters),
         stopping=imports.stopping,
     )

@@ -9,21 +9,31 @@ from typing import IO
 from pawsonalize import clock
 from pawsonalize.app.adapters import COMMAND, Adapters, open_notifiers
 from pawsonalize.app.serving import live_model, live_models
-from pawsonalize.engine.resources.defaults import RERANKER
+from pawsonalize.app.tenants import fair_order
+from pawsonalize.domain.roles import SERVE
+from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.problems import Outbox
-from pawsonalize.engine.serving.served import Serving, load_model
+from pawsonalize.engine.serving.served import load_model
 from pawsonalize.engine.training.evaluating.evidence import Gate
 from pawsonalize.engine.training.retraining.checking import Checking
+from pawsonalize.engine.training.retraining.group_timers import GroupTimers
 from pawsonalize.engine.training.retraining.lease import WorkerProcesses
 from pawsonalize.engine.training.retraining.news import News
 from pawsonalize.engine.training.retraining.promotion import Judging, PromotionSteps
-from pawsonalize.engine.training.retraining.runs import FirstRun, Runs, Timer
+from pawsonalize.engine.training.retraining.runs import (
+    FirstRun,
+    LiveState,
+    Runs,
+    ServedCampaign,
+    Timer,
+)
 from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.engine.training.retraining.steps import steps
 from pawsonalize.engine.training.retraining.training import Training
 from pawsonalize.engine.training.retraining.worker import RunWorker
 from pawsonalize.settings import Settings, as_environment
 from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.turns import Turns
 
 _TRAININGS_AT_ONCE = 2  # the recommender's and the reranker's, side by side
 
@@ -31,7 +41,14 @@ _TRAININGS_AT_ONCE = 2  # the recommender's and the reranker's, side by side
 def gate(settings: Settings, adapters: Adapters) -> Gate:
     """What judges new versions."""
     load = partial(load_model, adapters.artefacts)
-    return Gate(adapters.log, adapters.catalogue, adapters.versions, load, settings.gate)
+    return Gate(
+        adapters.log,
+        adapters.catalogue,
+        adapters.versions,
+        load,
+        settings.gate,
+        adapters.counting.sampling,
+    )
 
 
 def timer(settings: Settings, runs: Runs) -> Timer | None:
@@ -40,7 +57,23 @@ def timer(settings: Settings, runs: Runs) -> Timer | None:
     return None if schedule is None else Timer(runs, schedule, clock.now())
 
 
-def first_run(settings: Settings, runs: Runs, log: EventLog, live: Serving) -> FirstRun | None:
+def group_timers(settings: Settings, adapters: Adapters, runs: Runs) -> GroupTimers:
+    """Begins the retrainings of dataset groups that have a schedule of their own."""
+    return GroupTimers(
+        runs,
+        adapters.registry,
+        Turns(adapters.database),
+        fair_order(adapters, "retraining"),
+        lambda text: read_schedule(text, settings.retrain_time_zone),
+    )
+
+
+def readiness(settings: Settings, adapters: Adapters, live: LiveState) -> LiveState:
+    """Whether a model recommends: who does not serve has none in memory, and reads the tables."""
+    return live if settings.has_role(SERVE) else ServedCampaign(adapters.campaigns, RECOMMENDER)
+
+
+def first_run(settings: Settings, runs: Runs, log: EventLog, live: LiveState) -> FirstRun | None:
     """Begins the first retraining; None if that is left to other servers or to you."""
     if not settings.retrain_here or not settings.retrain_schedule.strip():
         return None
@@ -57,7 +90,7 @@ def worker_processes(
     """Starts a process for the run that has no worker."""
     return WorkerProcesses(
         adapters.retraining_runs,
-        settings.run_workers_dir,
+        adapters.leases,
         (*COMMAND, "work"),
         {**os.environ, **as_environment(settings)},
         output,
@@ -73,6 +106,7 @@ def worker(settings: Settings, adapters: Adapters, name: str) -> RunWorker:
         adapters.catalogue,
         settings.checks,
         frozenset() if settings.reranking_enabled else frozenset({RERANKER}),
+        adapters.counting.sampling,
     )
     judging = Judging(adapters.versions, adapters.campaigns, gate(settings, adapters))
     training = Training(
@@ -91,6 +125,7 @@ def worker(settings: Settings, adapters: Adapters, name: str) -> RunWorker:
     return RunWorker(
         name,
         adapters.retraining_runs,
+        adapters.leases,
         steps(checking, training, judging, promotion, news),
         settings.retrain_limit_hours * 3600,
         now=clock.now,

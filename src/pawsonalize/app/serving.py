@@ -1,21 +1,28 @@
 """What answers in one server process: live models, the available animals, their weights."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
+from pawsonalize.engine.resources.processes import held
 from pawsonalize.engine.resources.solutions import Solution
 from pawsonalize.engine.serving.animals.animal_effects import AnimalEffects
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
 from pawsonalize.engine.serving.animals.choices import PageReader
 from pawsonalize.engine.serving.animals.distance import Postcodes, read_postcodes
 from pawsonalize.engine.serving.animals.ranking import Individuals
+from pawsonalize.engine.serving.availability import AvailabilityWatch
+from pawsonalize.engine.serving.campaigns import Runtimes
 from pawsonalize.engine.serving.exploration import Exposure
+from pawsonalize.engine.serving.filters.filtering import Filterings
 from pawsonalize.engine.serving.impressions import ImpressionLog
-from pawsonalize.engine.serving.live_model import LiveModel
+from pawsonalize.engine.serving.live_model import LiveModel, Turn
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.serving.served import Loader, ServingSettings
 from pawsonalize.engine.training.untrained import TrainedOrNot, Untrained
@@ -34,7 +41,9 @@ def _serving(settings: Settings) -> ServingSettings:
 def _recommender(settings: Settings, adapters: Adapters, name: str = RECOMMENDER) -> LiveModel:
     exposure = Exposure(adapters.log, adapters.catalogue, adapters.impressions)
     loader = Loader(adapters.registry, adapters.artefacts, exposure)
-    return LiveModel(name, adapters.campaigns, loader, _serving(settings), _busy(settings))
+    return LiveModel(
+        name, adapters.campaigns, loader, _serving(settings), _busy(settings), _turn(settings)
+    )
 
 
 def _reranker(settings: Settings, adapters: Adapters) -> LiveModel | None:
@@ -42,7 +51,9 @@ def _reranker(settings: Settings, adapters: Adapters) -> LiveModel | None:
         return None
     serving = ServingSettings(min_provisioned_tps=settings.rerank_min_provisioned_tps)
     loader = Loader(adapters.registry, adapters.artefacts)
-    return LiveModel(RERANKER, adapters.campaigns, loader, serving, _busy(settings))
+    return LiveModel(
+        RERANKER, adapters.campaigns, loader, serving, _busy(settings), _turn(settings)
+    )
 
 
 def live_model(settings: Settings, adapters: Adapters, name: str) -> LiveModel:
@@ -51,7 +62,9 @@ def live_model(settings: Settings, adapters: Adapters, name: str) -> LiveModel:
     solution = adapters.registry.get(Solution, campaign.solution)
     if recipe_named(solution.recipe).needs_item:
         loader = Loader(adapters.registry, adapters.artefacts)
-        return LiveModel(name, adapters.campaigns, loader, ServingSettings(), _busy(settings))
+        return LiveModel(
+            name, adapters.campaigns, loader, ServingSettings(), _busy(settings), _turn(settings)
+        )
     return _recommender(settings, adapters, name)
 
 
@@ -68,6 +81,17 @@ def trained_or_not(settings: Settings, adapters: Adapters, live: LiveModel) -> T
     log, catalogue = adapters.log, adapters.catalogue
     counts = Untrained(log, catalogue, adapters.availability, _serving(settings), clock.now)
     return TrainedOrNot(live, counts)
+
+
+def _turn(settings: Settings) -> Turn:
+    """One process of this machine at a time loads another version; others look again soon."""
+
+    @contextmanager
+    def turn() -> Iterator[bool]:
+        with held(settings.loading_lock) as lock:
+            yield lock is not None
+
+    return turn
 
 
 def _busy(settings: Settings) -> int:
@@ -108,4 +132,27 @@ def individuals(
         PageReader(adapters.impressions, adapters.log),
         AnimalEffects(adapters.impressions, adapters.log, adapters.erased),
         settings.animals,
+    )
+
+
+def runtimes_of(
+    settings: Settings,
+    adapters: Adapters,
+    live: dict[str, LiveModel],
+    impressions: ImpressionLog,
+    availability: AvailabilityWatch,
+    filterings: Filterings,
+) -> Runtimes:
+    """The campaigns in memory."""
+    return Runtimes(
+        adapters.log,
+        adapters.registry,
+        impressions,
+        partial(live_model, settings, adapters),
+        pinned=live,
+        availability=availability,
+        filterings=filterings,
+        catalogue=adapters.catalogue,
+        now=clock.now,
+        limit=settings.max_loaded_campaigns,
     )

@@ -1,18 +1,16 @@
 """Processes beside the server: refreshes of counts, and the gate for campaigns that follow."""
 
 import os
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import COMMAND, Adapters
 from pawsonalize.app.retraining import gate
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.problems import Problems
-from pawsonalize.engine.resources.processes import SideProcess
-from pawsonalize.engine.serving.live_model import LiveModel
+from pawsonalize.engine.resources.side_process import SideProcess
 from pawsonalize.engine.training.campaigns import Following
-from pawsonalize.engine.training.refresh import are_behind, refresh_served, report_death
+from pawsonalize.engine.training.refresh import refresh_served, report_death
 from pawsonalize.settings import Settings, as_environment
 
 FAILED = 1
@@ -21,20 +19,20 @@ _JUDGING = "follow latest: asking the gate"
 _JUDGING_PAUSE_SECONDS = 10.0  # and how soon a process that died is followed by another
 
 
-def refresh_process(settings: Settings) -> SideProcess | None:
+def refresh_process(settings: Settings, adapters: Adapters) -> SideProcess | None:
     """Starts the process of incremental updates; None if the settings turn them off."""
     seconds = settings.refresh_seconds
-    return _process(settings, settings.refresh_lock, seconds, "refresh") if seconds else None
+    return _process(settings, adapters, seconds, "refresh") if seconds else None
 
 
-def judging_process(settings: Settings) -> SideProcess | None:
+def judging_process(settings: Settings, adapters: Adapters) -> SideProcess | None:
     """Starts the process that asks the gate; None if the settings want no gate.
 
     The gate takes as long as a training, so the server does not do it itself.
     """
     if not settings.campaign_sync_gated:
         return None
-    return _process(settings, settings.judging_lock, _JUDGING_PAUSE_SECONDS, "follow-latest")
+    return _process(settings, adapters, _JUDGING_PAUSE_SECONDS, "follow-latest")
 
 
 def following(settings: Settings, adapters: Adapters) -> Following:
@@ -49,15 +47,17 @@ def refresh_counts(adapters: Adapters, problems: Problems) -> bool:
 
 
 def refresh_when_due(
-    refreshing: SideProcess, adapters: Adapters, problems: Problems, live: Sequence[LiveModel]
+    refreshing: SideProcess, problems: Problems, is_behind: Callable[[], bool]
 ) -> None:
     """Begin a refresh if one is due and there is something to count."""
     is_due = refreshing.is_due(clock.now())
     code = refreshing.exit_code()
     if code is not None and code not in {0, FAILED}:
         report_death(problems, code, clock.now())
-    if is_due and are_behind(live, adapters.log):
+    if is_due and is_behind():
         refreshing.start()
+    elif is_due:
+        refreshing.let_go()
 
 
 def follow_latest(following: Following, judging: SideProcess | None, problems: Problems) -> None:
@@ -69,6 +69,8 @@ def follow_latest(following: Following, judging: SideProcess | None, problems: P
     tell_how_judging_ended(judging, problems)
     if is_due and following.is_behind():
         judging.start()
+    elif is_due:
+        judging.let_go()
 
 
 def tell_how_judging_ended(judging: SideProcess, problems: Problems) -> None:
@@ -85,6 +87,6 @@ def tell_how_judging_ended(judging: SideProcess, problems: Problems) -> None:
         problems.clear(_JUDGING, clock.now())
 
 
-def _process(settings: Settings, lock: Path, pause: float, command: str) -> SideProcess:
+def _process(settings: Settings, adapters: Adapters, pause: float, command: str) -> SideProcess:
     environment = {**os.environ, **as_environment(settings)}
-    return SideProcess(lock, pause, (*COMMAND, command), environment, clock.now())
+    return SideProcess(adapters.leases, pause, (*COMMAND, command), environment, clock.now())

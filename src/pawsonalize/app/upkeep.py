@@ -5,6 +5,7 @@ from functools import partial
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.datasets import DatasetImportJob
 from pawsonalize.engine.resources.jobs import (
@@ -16,11 +17,13 @@ from pawsonalize.engine.resources.jobs import (
 from pawsonalize.engine.training.old_versions import VersionRetention
 from pawsonalize.engine.upkeep.archived_letters import LetterRetention
 from pawsonalize.engine.upkeep.compaction import Compaction
-from pawsonalize.engine.upkeep.leftovers import FileRetention, JobRetention
+from pawsonalize.engine.upkeep.group_retention import GroupEventRetention
+from pawsonalize.engine.upkeep.leftovers import FileRetention, JobRetention, ObjectRetention
 from pawsonalize.engine.upkeep.retention import AnswerRetention, ArchiveRetention, EventRetention
 from pawsonalize.settings import Settings
 from pawsonalize.storage.dead_letters import LetterQuery
 from pawsonalize.storage.file_size import tidy
+from pawsonalize.storage.group_days import GroupDays
 from pawsonalize.storage.log_start import LogStart
 
 _JOBS = (
@@ -52,6 +55,11 @@ def _deletions(
     yield "delete old answers", answers.forget_old
     events = EventRetention(log, start, ledger, objects, settings.event_days, stopped)
     yield "let old events leave the table", events.forget_old
+    groups = GroupEventRetention(
+        log, start, ledger, objects, adapters.registry, settings.event_days, stopped
+    )
+    yield "let events leave the table early", groups.forget_old
+    yield "tidy training tables", lambda _now: adapters.counting.tables.tidy()
     archived = ArchiveRetention(log, start, ledger, settings.archive_days)
     yield "delete old archive objects", archived.forget_old
     letters = LetterRetention(
@@ -75,8 +83,20 @@ def _deletions(
         "delete old audit entries",
         lambda now: adapters.audit.forget(now - settings.audit_days * DAY),
     )
+    yield (
+        "delete old counts of use",
+        lambda now: GroupDays(adapters.database).forget(now // DAY - settings.usage_days),
+    )
     for kind, days in (("exports", settings.export_days), ("imports", settings.import_days)):
-        yield f"delete old {kind}", FileRetention(settings.data_dir / kind, days).delete_old
+        yield f"delete old {kind}", _file_retention(settings, kind, days).delete_old
+    yield "delete what is left of models", lambda _now: adapters.artefacts.sweep()
+
+
+def _file_retention(settings: Settings, kind: str, days: int) -> FileRetention | ObjectRetention:
+    if url := settings.bucket_url(kind):
+        return ObjectRetention(open_objects(url, hurried=True), kind, days)
+    (folder,) = settings.job_folders(kind, settings.data_dir)
+    return FileRetention(folder, days)
 
 
 def _at_this_moment(work: Callable[[int], object]) -> object:
@@ -90,7 +110,3 @@ def _forget_deliveries(settings: Settings, adapters: Adapters, now: int) -> None
 
 def _forget_runs(settings: Settings, adapters: Adapters, now: int) -> None:
     adapters.retraining_runs.forget(now - settings.run_retention_days * DAY)
-
-
-def _forget_audit(settings: Settings, adapters: Adapters, now: int) -> None:
-    adapters.audit.forget(now - settings.audit_days * DAY)

@@ -1,4 +1,6 @@
-"""The archive port: a place for objects that are written whole and kept.
+"""The object store port: a place for objects that are written whole and kept.
+
+The archive lies in one, and so does what machines share: models, files of jobs.
 
 A key is a relative path of plain names, `2026/11/24/15/events-1.jsonl.zst`. Every method may
 raise StorageUnavailable.
@@ -30,6 +32,13 @@ class ObjectStore(Protocol):
         """The bytes of an object; NotFound if there is none."""
         ...
 
+    def fetch(self, key: str, file: Path) -> None:
+        """Write an object into a file of this machine; NotFound if there is none.
+
+        It is not read into memory whole. OSError if the file cannot be written.
+        """
+        ...
+
     def delete(self, key: str) -> None:
         """Remove an object, if it is there."""
         ...
@@ -38,6 +47,13 @@ class ObjectStore(Protocol):
         """The keys below a folder (`2026/11`, "" for all), in no promised order."""
         ...
 
-    def sizes(self) -> Iterator[tuple[str, int]]:
-        """Every key with the size of its object in bytes, in no promised order."""
+    def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
+        """The keys below a folder with the sizes of their objects in bytes, in no promised order.
+
+        "" is for all.
+        """
+        ...
+
+    def changes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
+        """The same with the moments when the objects came there, in milliseconds."""
         ...

@@ -8,7 +8,9 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
@@ -19,6 +21,11 @@ from obstore.store import from_url
 
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, StorageUnavailable
+from pawsonalize.domain.times import SECOND
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
+    from obstore.store import RetryConfig
 
 _S3 = ("s3", "s3a")
 
@@ -38,7 +45,7 @@ class LocalObjects:
             if not path.exists():
                 _create(path, data)
             if path.read_bytes() != data:
-                raise Conflict(f"the archive already holds other bytes as {key}")
+                raise Conflict(f"there are other bytes already as {key}")
             # Every one, also where another process made the file or the folder: it may have
             # died before it came this far.
             self._sync_names(path)
@@ -60,7 +67,19 @@ class LocalObjects:
             try:
                 return path.read_bytes()
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-                raise NotFound(f"the archive holds no object {key}") from error
+                raise NotFound(f"the object store holds no object {key}") from error
+
+    def fetch(self, key: str, file: Path) -> None:
+        """See `ObjectStore.fetch`."""
+        path = self._path(key)
+        try:
+            source = path.open("rb")
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+            raise NotFound(f"the object store holds no object {key}") from error
+        except OSError as error:
+            raise _unusable(path, error) from error
+        with source, file.open("wb") as target:
+            shutil.copyfileobj(source, target)
 
     def delete(self, key: str) -> None:
         """See `ObjectStore.delete`. Folders that are empty then go as well."""
@@ -83,12 +102,21 @@ class LocalObjects:
                     if not name.startswith("."):
                         yield (within / name).as_posix()
 
-    def sizes(self) -> Iterator[tuple[str, int]]:
+    def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
         """See `ObjectStore.sizes`."""
-        for key in self.list():
+        for key, found in self._stats(prefix):
+            yield key, found.st_size
+
+    def changes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
+        """See `ObjectStore.changes`."""
+        for key, found in self._stats(prefix):
+            yield key, found.st_ctime_ns // 1_000_000
+
+    def _stats(self, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
+        for key in self.list(prefix):
             path = self._path(key)
             with _as_folder_errors(path), suppress(FileNotFoundError):  # deleted meanwhile
-                yield key, path.stat().st_size
+                yield key, path.stat()
 
     def _sync_names(self, path: Path) -> None:
         for folder in (path.parent, *path.parent.parents):
@@ -149,19 +177,24 @@ def _as_folder_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageUnavailable(
-            f"the archive cannot be used ({error.strerror}): check that its disk has space and its"
-            " folder is writable",
-            detail=str(path),
-        ) from error
+        raise _unusable(path, error) from error
 
 
-def open_objects(location: str, kms_key: str = "") -> ObjectStore:
+def _unusable(path: Path, error: OSError) -> StorageUnavailable:
+    return StorageUnavailable(
+        f"the folder of objects cannot be used ({error.strerror}): check that its disk has space"
+        " and that it is writable",
+        detail=str(path),
+    )
+
+
+def open_objects(location: str, kms_key: str = "", *, hurried: bool = False) -> ObjectStore:
     """Open a folder (`archive`, `file:///srv/archive`) or a bucket (`s3://bucket/prefix`).
 
     Credentials come from the environment, as for any tool of that cloud. With a KMS key, S3
-    encrypts every object with it. InvalidInput for a location that names neither a folder nor a
-    bucket, and for a key without S3.
+    encrypts every object with it. A bucket that does not answer is asked for three minutes, or a
+    few seconds if `hurried`. InvalidInput for a location that names neither a folder nor a bucket,
+    and for a key without S3.
     """
     scheme, separator, _ = location.partition("://")
     if kms_key and scheme not in _S3:
@@ -174,29 +207,29 @@ def open_objects(location: str, kms_key: str = "") -> ObjectStore:
         return LocalObjects(Path(location))
     if scheme == "file":
         return LocalObjects(Path(unquote(urlsplit(location).path)))
-    return RemoteObjects(location, kms_key)
+    return RemoteObjects(location, kms_key, hurried=hurried)
 
 
-def _encrypting(url: str, kms_key: str) -> ObstoreStore:
-    return from_url(
-        url,
-        server_side_encryption="aws:kms",
-        sse_kms_key_id=kms_key,
-        sse_bucket_key_enabled=True,  # saves most of what KMS costs for many small objects
-    )
+_HURRIED: "RetryConfig" = {"max_retries": 2, "retry_timeout": timedelta(seconds=3)}
+_PART_BYTES = 8 * 1024 * 1024
 
 
 class RemoteObjects:
     """`ObjectStore` on a URL; durable as far as the store behind it is (memory is not)."""
 
-    def __init__(self, url: str, kms_key: str = "") -> None:
+    def __init__(self, url: str, kms_key: str = "", *, hurried: bool = False) -> None:
+        options: dict[str, Any] = {"retry_config": _HURRIED} if hurried else {}
+        if kms_key:
+            options["server_side_encryption"] = "aws:kms"
+            options["sse_kms_key_id"] = kms_key
+            # This saves most of what KMS costs for many small objects.
+            options["sse_bucket_key_enabled"] = True
         try:
-            self._store = _encrypting(url, kms_key) if kms_key else from_url(url)
+            self._store: ObstoreStore = from_url(url, **options)
         except (BaseError, ValueError) as error:
             raise InvalidInput(
-                f"cannot use {url} as the archive ({_brief(error)}): write a folder,"
-                " s3://bucket/prefix, gs://bucket/prefix or az://container/prefix",
-                field="archive",
+                f"cannot use {url} as an object store ({_brief(error)}): write a folder,"
+                " s3://bucket/prefix, gs://bucket/prefix or az://container/prefix"
             ) from error
 
     def put(self, key: str, data: bytes) -> None:
@@ -207,7 +240,7 @@ class RemoteObjects:
                 obstore.put(self._store, key, data, mode="create", use_multipart=False)
             except AlreadyExistsError as error:
                 if self.get(key) != data:
-                    raise Conflict(f"the archive already holds other bytes as {key}") from error
+                    raise Conflict(f"there are other bytes already as {key}") from error
 
     def replace(self, key: str, content: bytes | Path) -> None:
         """See `ObjectStore.replace`."""
@@ -220,7 +253,23 @@ class RemoteObjects:
             try:
                 return bytes(obstore.get(self._store, key).bytes())
             except FileNotFoundError as error:
-                raise NotFound(f"the archive holds no object {key}") from error
+                raise NotFound(f"the object store holds no object {key}") from error
+
+    def fetch(self, key: str, file: Path) -> None:
+        """See `ObjectStore.fetch`."""
+        with file.open("wb") as target:
+            for part in self._parts(key):
+                target.write(part)
+
+    def _parts(self, key: str) -> Iterator["obstore.Bytes"]:
+        """An object in parts, each asked for by itself: none takes longer than a request may."""
+        with _as_storage_errors():
+            try:
+                reader = obstore.open_reader(self._store, key, buffer_size=_PART_BYTES)
+                while len(part := reader.read(_PART_BYTES)):
+                    yield part
+            except FileNotFoundError as error:
+                raise NotFound(f"the object store holds no object {key}") from error
 
     def delete(self, key: str) -> None:
         """See `ObjectStore.delete`."""
@@ -229,17 +278,23 @@ class RemoteObjects:
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """See `ObjectStore.list`."""
+        for entry in self._entries(prefix):
+            yield entry["path"]
+
+    def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
+        """See `ObjectStore.sizes`."""
+        for entry in self._entries(prefix):
+            yield entry["path"], entry["size"]
+
+    def changes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
+        """See `ObjectStore.changes`."""
+        for entry in self._entries(prefix):
+            yield entry["path"], round(entry["last_modified"].timestamp() * SECOND)
+
+    def _entries(self, prefix: str) -> Iterator["ObjectMeta"]:
         with _as_storage_errors():
             for page in obstore.list(self._store, prefix or None):
-                for entry in page:
-                    yield entry["path"]
-
-    def sizes(self) -> Iterator[tuple[str, int]]:
-        """See `ObjectStore.sizes`."""
-        with _as_storage_errors():
-            for page in obstore.list(self._store):
-                for entry in page:
-                    yield entry["path"], entry["size"]
+                yield from page
 
 
 @contextmanager
@@ -248,7 +303,7 @@ def _as_storage_errors() -> Iterator[None]:
         yield
     except (BaseError, OSError) as error:
         raise StorageUnavailable(
-            "the archive did not answer: check its address, credentials and network",
+            "the object store did not answer: check its address, credentials and network",
             detail=_brief(error),
         ) from error
 

@@ -3,7 +3,8 @@
 import hashlib
 import inspect
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import Any
 
@@ -14,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pawsonalize.access.auditing import ANYBODY_CALLED, note
+from pawsonalize.access.tenants import Lane, Tenants
 from pawsonalize.aws.operations.catalogue import HANDLERS
 from pawsonalize.aws.protocol.errors import (
     UNKNOWN_OPERATION,
@@ -26,6 +28,7 @@ from pawsonalize.aws.protocol.parsing import parse
 from pawsonalize.aws.protocol.serialising import serialise
 from pawsonalize.aws.protocol.service import AwsOperation, paths, targeted
 from pawsonalize.aws.protocol.validation import check
+from pawsonalize.aws.reach import group_of_call
 from pawsonalize.aws.services import AwsServices
 from pawsonalize.aws.signatures import SignedRequest
 from pawsonalize.engine.ingest.decoding.decoder import read_bounded
@@ -72,14 +75,48 @@ async def answer(request: Request) -> Response:
 
 async def _answered(services: AwsServices, operation: AwsOperation, request: Request) -> bytes:
     body = await read_bounded(request.stream(), services.max_body_bytes)
-    who = ANYBODY_CALLED
+    key = None
     if services.signatures is not None:
         signed = _as_signed(request, body)
-        who = await services.read(services.signatures.check, signed, ACCESS[operation.service])
+        key = await services.read(services.signatures.check, signed, ACCESS[operation.service])
     members = parse(operation.given, body)
     check(operation.given, members)
-    if not _is_change(operation):
-        return serialise(operation.answered, await _handled(services, operation, members))
+    confined_to = None if key is None else key.dataset_group
+    group = await group_of_call(services, operation.name, members, confined_to)
+    tenants: Tenants = request.app.state.tenants
+    async with _entered(tenants, operation, group, is_its_own=confined_to is not None):
+        if not _is_change(operation):
+            return serialise(operation.answered, await _handled(services, operation, members))
+        who = ANYBODY_CALLED if key is None else key.name
+        return await _noted(services, operation, members, who)
+
+
+@asynccontextmanager
+async def _entered(
+    tenants: Tenants,
+    operation: AwsOperation,
+    group: str | None,
+    *,
+    is_its_own: bool,
+) -> AsyncIterator[None]:
+    """A request about the dataset group, while the block runs."""
+    if group is None:
+        yield
+        return
+    lane = Lane.WORK if operation.service == "personalize" else Lane.ANSWERS
+    entered = await tenants.enter(group, lane, is_its_own=is_its_own)
+    if operation.service == "personalize-events":  # what is left is to wait for the disk
+        entered.leave()
+    try:
+        yield
+    finally:
+        entered.leave()
+
+
+async def _noted(
+    services: AwsServices, operation: AwsOperation, members: Mapping[str, Any], who: str
+) -> bytes:
+    """The answer to a change, which is noted, however it ends."""
     outcome = "done"
     try:
         return serialise(operation.answered, await _handled(services, operation, members))

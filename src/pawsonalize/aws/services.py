@@ -66,6 +66,8 @@ class AwsServices:
     """None: anybody may call."""
     audit: AuditLog
     trackers: CachedLookup[str, EventTracker]
+    groups: CachedLookup[tuple[type[Resource], str], str]
+    """The dataset group of a resource, by its kind and name; NotFound if it has none."""
 
     def resource(self, kind: type[ResourceT], arn: str) -> ResourceT:
         """The resource of that kind and ARN; NotFound if there is none."""

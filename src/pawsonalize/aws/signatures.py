@@ -167,8 +167,8 @@ class Signatures:
         self._now = now
         self._remembered = CachedLookup(self._key, now)
 
-    def check(self, request: SignedRequest, allowed: frozenset[Scope]) -> str:
-        """The id of the key; one of AWS's errors unless it signs, and is of an allowed scope."""
+    def check(self, request: SignedRequest, allowed: frozenset[Scope]) -> AccessKey:
+        """The key; one of AWS's errors unless it signs, and is of an allowed scope."""
         given = read_authorization(request.header("authorization"))
         key, secret = self._remembered.find(given.key_id)
         if request.header("x-amz-security-token") is not None:
@@ -192,7 +192,7 @@ class Signatures:
                 f" {' or '.join(sorted(allowed))}",
             )
         self._count_use(key)
-        return key.name
+        return key
 
     def _key(self, key_id: str) -> tuple[AccessKey, str]:
         found = self._keys.find(key_id)

@@ -4,7 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +14,7 @@ from pawsonalize.cli.opening import opened_or_made
 from pawsonalize.cli.options import DataDir
 from pawsonalize.cli.terminal import progress, say
 from pawsonalize.domain.errors import StorageUnavailable, StreamUnavailable
+from pawsonalize.domain.roles import CONSUME
 from pawsonalize.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -55,12 +56,20 @@ def consume(
     settings = load_settings(
         {"data_dir": data_dir, "stream_url": stream, "stream_tracking_id": tracking_id}
     )
-    with opened_or_made(settings) as adapters, _stopping() as stop:
+    with opened_or_made(settings) as adapters, _stopping() as stop, _listed(settings, adapters):
         sums = _consume(settings, adapters, stop, until_caught_up)
     print(
         f"{sums.records:,} records: {sums.accepted:,} events stored,"
         f" {sums.duplicates:,} were stored before, {sums.refused:,} dead letters"
     )
+
+
+def _listed(settings: Settings, adapters: "Adapters") -> AbstractContextManager[None]:
+    """One of the servers while the block runs."""
+    from pawsonalize.app.fleet import servers_of, taking_part, this_process
+
+    me = this_process(settings, adapters, (CONSUME,), listens=False)
+    return taking_part(me, adapters.problems(settings), servers_of(adapters))
 
 
 def _consume(

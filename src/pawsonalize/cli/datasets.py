@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from pawsonalize import clock
 from pawsonalize.cli.opening import dataset_group_of, opened, opened_or_made
 from pawsonalize.cli.options import DataDir, DatasetGroupName, Json, command_group
-from pawsonalize.cli.resources import add_ls, add_show, print_fields
+from pawsonalize.cli.resources import add_ls, add_show, print_fields, print_rows
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.settings import load_settings
 
@@ -41,7 +42,13 @@ def _filter() -> type["Filter"]:
 
 
 groups = command_group("Dataset groups: datasets and solutions that belong together.")
-add_ls(groups, "dataset group", _group, ("name", "status", "created_at"), by_dataset_group=False)
+add_ls(
+    groups,
+    "dataset group",
+    _group,
+    ("name", "status", "created_at", "limits"),
+    by_dataset_group=False,
+)
 add_show(groups, "dataset group", _group, "shelter-b")
 
 app = command_group("Datasets: interactions, items and users.")
@@ -57,18 +64,83 @@ add_ls(filters, "filter", _filter, ("name", "dataset_group", "status", "expressi
 add_show(filters, "filter", _filter, "dogs-only")
 
 Group = Annotated[str, typer.Argument(help="The dataset group.")]
+Limits = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--limit",
+        help="name=value, or name= for none: requests_per_minute, events_per_minute,"
+        " events_per_day, stored_events, trainings_per_day, event_days, retrain_schedule, weight;"
+        " may be repeated.",
+    ),
+]
 Tracker = Annotated[str, typer.Argument(help="The event tracker.")]
 FilterName = Annotated[str, typer.Argument(help="The filter.")]
 
 
 @groups.command("create")
-def create_group(name: Group, data_dir: DataDir = None, json: Json = False) -> None:
+def create_group(
+    name: Group, limits: Limits = None, data_dir: DataDir = None, json: Json = False
+) -> None:
     """Create a dataset group; running servers know it at once.
 
-    Example: pawsonalize dataset-groups create shelter-b
+    Example: pawsonalize dataset-groups create shelter-b --limit events_per_day=100000
     """
+    from pawsonalize.engine.training.group_changes import create_group
+
+    wanted = _limits(limits)
     with opened_or_made(load_settings({"data_dir": data_dir})) as adapters:
-        print_fields(adapters.registry.create(_group()(name=name), clock.now()), json)
+        print_fields(create_group(adapters.registry, name, wanted, clock.now()), json)
+
+
+@groups.command("update")
+def update_group(
+    name: Group, limits: Limits = None, data_dir: DataDir = None, json: Json = False
+) -> None:
+    """Change limits of a dataset group; running servers keep to them within a second.
+
+    Example: pawsonalize dataset-groups update shelter-b --limit trainings_per_day=4
+    """
+    from pawsonalize.engine.training.group_changes import change_limits
+
+    wanted = _limits(limits)
+    with opened(load_settings({"data_dir": data_dir})) as adapters:
+        print_fields(change_limits(adapters.registry, name, wanted, clock.now()), json)
+
+
+@groups.command("usage")
+def usage(
+    name: Group,
+    days: Annotated[int, typer.Option(min=1, max=400, help="How many days.")] = 30,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Show what a dataset group used on each of the last days, and has stored.
+
+    Example: pawsonalize dataset-groups usage shelter-b --days 7
+    """
+    from pawsonalize.app.tenants import tenant_reports
+
+    settings, now = load_settings({"data_dir": data_dir}), clock.now()
+    with opened(settings) as adapters:
+        reports = tenant_reports(settings, adapters)
+        report, used = reports.report(name, now), reports.usage(name, days, now)
+    if json:
+        print(msgspec.json.encode({"report": report, "days": used}).decode())
+        return
+    print(f"bytes of models      {report.model_bytes:,}")
+    for limit in report.limits:
+        part = "" if limit.used is None else f"{limit.used:,} of "
+        print(f"{limit.name:<20} {part}{'any' if limit.most is None else f'{limit.most:,}'}")
+    print_rows(used, used[0].__struct_fields__ if used else ())
+
+
+def _limits(given: list[str] | None) -> dict[str, str | None]:
+    """The limits of `--limit`; one without a value is taken away."""
+    pairs = [text.partition("=") for text in given or []]
+    for name, equals, _ in pairs:
+        if not equals:
+            raise InvalidInput(f"--limit takes name=value, or name= for no limit; not {name}")
+    return {name.strip(): value.strip() or None for name, _, value in pairs}
 
 
 @groups.command("delete")

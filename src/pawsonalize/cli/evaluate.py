@@ -49,7 +49,7 @@ def evaluate(
         Path | None,
         typer.Option(
             help="Folder for evaluation.json and evaluation.svg.",
-            show_default="evaluation, in the data folder",
+            show_default="evaluation, in the data folder, and at artefact_url if that is set",
         ),
     ] = None,
     dataset_group: DatasetGroupName = None,
@@ -60,6 +60,7 @@ def evaluate(
 
     Example: pawsonalize evaluate --recipe user-personalization --seed 1 --out evaluation
     """
+    from pawsonalize.app.shared_data import share_reports
     from pawsonalize.cli.evaluation_report import print_evaluation
     from pawsonalize.engine.training.evaluating.evaluator import EvaluationOrder
     from pawsonalize.engine.training.evaluating.evaluator import evaluate as evaluate_recipe
@@ -76,14 +77,17 @@ def evaluate(
     with opened(settings) as adapters, progress("evaluating") as bar:
         group = dataset_group_of(adapters, settings, dataset_group)
         log, catalogue = adapters.log.of(group), adapters.catalogue.of(group)
-        evaluation = evaluate_recipe(log, catalogue, order, bar)
+        evaluation = evaluate_recipe(log, catalogue, order, bar, adapters.counting.sampling)
     folder = out or settings.data_dir / "evaluation"
     _write(evaluation, folder)
+    shared = "" if out else share_reports(settings, folder)
     if json:
         print(msgspec.json.encode(evaluation).decode())
         return
     print_evaluation(evaluation)
     print(f"Written: {folder / 'evaluation.json'} and {folder / 'evaluation.svg'}")
+    if shared:
+        print(f"Copied to {shared}")
 
 
 def _write(evaluation: "Evaluation", folder: Path) -> None:

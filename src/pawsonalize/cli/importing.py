@@ -77,7 +77,7 @@ def import_(
         reports = [
             run_import_job(
                 adapters.registry,
-                settings.jobs_dir,
+                adapters.leases,
                 datasets[kind].name,
                 str(path),
                 partial(_import, importer, kind, path, schemas.get(kind), form, errors),

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 app = command_group("Access keys: who may call, and what.")
 
 KeyId = Annotated[str, typer.Argument(help="The access key's id.")]
-_TABLE = ("name", "scopes", "note", "origins", "created_at", "last_used_at", "expires_at")
+_TABLE = (
+    *("name", "scopes", "dataset_group", "note", "origins"),
+    *("created_at", "last_used_at", "expires_at"),
+)
 
 
 class For(StrEnum):
@@ -43,6 +46,12 @@ def create(
         ),
     ] = None,
     note: Annotated[str, typer.Option("--note", help="Who it is for.")] = "",
+    dataset_group: Annotated[
+        str | None,
+        typer.Option(
+            "--dataset-group", help="The only dataset group that it reaches.", show_default="all"
+        ),
+    ] = None,
     origins: Annotated[
         list[str] | None,
         typer.Option(
@@ -76,6 +85,7 @@ def create(
             list(map(Scope, scopes or [For.OPERATOR])),
             note,
             now,
+            dataset_group=dataset_group,
             origins=origins or (),
             rate=rate,
             expires_at=None if expires_in_days is None else now + round(expires_in_days * DAY),

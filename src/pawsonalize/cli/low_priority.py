@@ -9,6 +9,7 @@ import stat
 import sys
 
 _NICENESS = 10
+_CONNECTIONS = 8  # as BESIDE_CONNECTIONS of the settings, which take long to import
 
 
 def give_way() -> None:
@@ -25,6 +26,12 @@ def give_way() -> None:
             os.sched_setaffinity(0, others)
 
 
+def need_few_connections() -> None:
+    """Whoever works alone needs fewer connections to the database than who answers."""
+    name = "PAWSONALIZE_DATABASE_CONNECTIONS"
+    os.environ[name] = str(min(int(os.environ.get(name, _CONNECTIONS)), _CONNECTIONS))
+
+
 def end_with_parent() -> None:
     """End when the process does that started this one and belongs to; see `ChildProcesses`."""
     if stat.S_ISFIFO(os.fstat(0).st_mode):
@@ -34,6 +41,7 @@ def end_with_parent() -> None:
 
 
 if __name__ == "__main__":
+    need_few_connections()
     give_way()
     end_with_parent()
     importlib.import_module("pawsonalize.cli.main").main(warn=False)

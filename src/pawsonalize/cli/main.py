@@ -24,6 +24,7 @@ from pawsonalize.cli import (
     processes,
     runs,
     serve,
+    servers,
     solutions,
     train,
     vacuum,
@@ -55,6 +56,7 @@ app.command()(evaluate.evaluate)
 app.command()(outcomes.outcomes)
 app.command()(doctor.doctor)
 app.command()(vacuum.vacuum)
+app.command()(servers.servers)
 app.add_typer(events.app, name="events")
 app.add_typer(animals.app, name="animals")
 app.add_typer(runs.app, name="runs")

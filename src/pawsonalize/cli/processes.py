@@ -3,7 +3,10 @@
 These commands are not for people. Each starts by `python -m pawsonalize.cli.low_priority`.
 """
 
+import os
+import secrets
 import signal
+import socket
 import sys
 from functools import partial
 
@@ -14,71 +17,102 @@ from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.times import DAY
 from pawsonalize.settings import Settings, load_settings
 
+_LOST = 75
 
-def train_version(name: str) -> None:
+
+def train_version(name: str, token: int) -> None:
     """Train a solution version that was created before, after all other work of the machine.
 
-    Example: pawsonalize train-version recommender-20260517T093000000Z-1f2e3d
+    Example: pawsonalize train-version recommender-20260517T093000000Z-1f2e3d 4711
     """
     from pawsonalize.app import opened
+    from pawsonalize.app.fleet import beside
+    from pawsonalize.app.tenants import count_training
+    from pawsonalize.engine.training.processes import training_lease
 
-    with opened(load_settings()) as adapters:
+    settings = load_settings()
+    with (
+        opened(settings, on_lost=_end) as adapters,
+        beside(settings, adapters, "train"),
+        adapters.leases.adopted(training_lease(name), token),
+    ):
         try:
             adapters.trainer.train(name)
         except PawsonalizeError as error:  # the version keeps its reason, for who waits for it
             raise typer.Exit(1) from error
+        finally:
+            count_training(adapters, name)
 
 
-def refresh() -> None:
+def refresh(token: int) -> None:
     """Take new events into the versions that campaigns serve, after all other work of the machine.
 
-    Example: pawsonalize refresh
+    Example: pawsonalize refresh 4711
     """
     from pawsonalize.app import opened
+    from pawsonalize.app.fleet import beside
     from pawsonalize.app.side_processes import FAILED, refresh_counts
-    from pawsonalize.engine.resources.processes import rest
+    from pawsonalize.engine.resources.side_process import rest
+    from pawsonalize.storage.fencing import fenced
 
     settings = _settings()
     began = clock.now()
-    with opened(settings) as adapters:
+    with (
+        opened(settings) as adapters,
+        beside(settings, adapters, "refresh"),
+        fenced("refresh", token),
+    ):
         all_fresh = refresh_counts(adapters, adapters.problems(settings))
-    rest(settings.refresh_lock, began, clock.now())
+        rest(adapters.leases.lock("refresh"), began, clock.now())
     if not all_fresh:
         raise typer.Exit(FAILED)
 
 
-def follow_latest() -> None:
+def follow_latest(token: int) -> None:
     """Send campaigns that follow their solution to its newest version, if the gate promotes it.
 
-    Example: pawsonalize follow-latest
+    Example: pawsonalize follow-latest 4711
     """
     from pawsonalize.app import following, opened
-    from pawsonalize.engine.resources.processes import rest
+    from pawsonalize.app.fleet import beside
+    from pawsonalize.engine.resources.side_process import rest
+    from pawsonalize.storage.fencing import fenced
 
     settings = _settings()
     began = clock.now()
-    try:
-        with opened(settings) as adapters:
+    with (
+        opened(settings) as adapters,
+        beside(settings, adapters, "follow"),
+        fenced("follow-latest", token),
+    ):
+        try:
             following(settings, adapters).look_after(began)
-    finally:
-        rest(settings.judging_lock, began, clock.now())
+        finally:
+            rest(adapters.leases.lock("follow-latest"), began, clock.now())
 
 
-def work(name: str) -> None:
-    """Work on the run that this worker's name has claimed, after all other work of the machine.
+def work(token: int) -> None:
+    """Work on the run whose lease has this token, after all other work of the machine.
 
-    Example: pawsonalize work host-4711-1f2e3d
+    Example: pawsonalize work 4711
     """
     from pawsonalize.app import attempt, couriers, opened, worker
+    from pawsonalize.app.fleet import beside
 
     settings = _settings()
     for sign in (signal.SIGTERM, signal.SIGINT):  # the lease is given back on the way out
         signal.signal(sign, lambda *_: sys.exit(0))
-    with opened(settings) as adapters:
-        worker(settings, adapters, name).work()
+    with opened(settings) as adapters, beside(settings, adapters, "retrain"):
+        name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        worker(settings, adapters, name).work(token)
         for courier in couriers(settings, adapters.deliveries):  # where no server runs
             attempt(f"deliver due {courier.name}", partial(courier.deliver_due, clock.now()))
         adapters.retraining_runs.forget(clock.now() - settings.run_retention_days * DAY)
+
+
+def _end(_lease: str) -> None:
+    """End this process: another one goes on with its work."""
+    os._exit(_LOST)
 
 
 def _settings() -> Settings:

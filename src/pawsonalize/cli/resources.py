@@ -84,13 +84,18 @@ def add_show(
 
 def print_table(resources: Sequence["Resource"], fields: Sequence[str]) -> None:
     """A line for each resource."""
+    print_rows(resources, fields)
+
+
+def print_rows(rows: Sequence[object], fields: Sequence[str]) -> None:
+    """A line for each of some values, with these fields of theirs."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
     for field in fields:
         table.add_column(field.replace("_", " "), no_wrap=field == "name")
-    for resource in resources:
-        table.add_row(*(_text(field, getattr(resource, field)) for field in fields))
+    for row in rows:
+        table.add_row(*(_text(field, getattr(row, field)) for field in fields))
     wide_console(_FILE_WIDTH).print(table, markup=False)
 
 

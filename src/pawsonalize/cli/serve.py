@@ -20,6 +20,7 @@ from pawsonalize.cli.opening import opened_or_made
 from pawsonalize.cli.options import DataDir, Host, Port, Workers
 from pawsonalize.cli.terminal import say
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.roles import CONSUME
 from pawsonalize.domain.times import SECOND
 from pawsonalize.settings import Settings, as_environment, load_settings
 
@@ -53,11 +54,19 @@ def run_server(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight are answered first."""
     from pawsonalize.app import open_notifiers, polling
     from pawsonalize.app.connections import RESERVED_FILES
+    from pawsonalize.app.shared_data import check_shared
     from pawsonalize.app.streams import source_of
     from pawsonalize.http.tls import certificate_of
 
+    if settings.own_roles == (CONSUME,) and not settings.stream_url:
+        raise InvalidInput(
+            "this server would do nothing: its only role is consume, and stream_url names no"
+            " stream; name one, or give it another role",
+            field="roles",
+        )
     # Here, what cannot be used is one line and an exit code; in a worker, a traceback.
     open_notifiers(settings)
+    check_shared(settings)
     certificate_of(settings.tls_certificate, settings.tls_key)
     with opened_or_made(settings) as adapters:
         polling(settings, adapters)

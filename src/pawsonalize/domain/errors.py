@@ -6,13 +6,14 @@
     │   └── WrongMediaType    a body of another kind than JSON
     ├── Unauthenticated       nobody knows who calls: a key is missing, wrong or expired
     ├── Forbidden             who calls may not do this
-    ├── TooManyRequests       a key was used more often than it may be
+    ├── TooManyRequests       a key or a dataset group was used more often than it may be
     ├── NotFound              a named thing does not exist
     ├── Conflict              the thing exists, or is in a state that forbids the call
     │   ├── AlreadyExists     a thing of that name exists
     │   └── LimitExceeded     there are as many of the kind as there may be
     ├── TrainingFailed        a training ended without a model
     ├── NotReady              nothing can answer yet: no model is live, or shutting down
+    ├── LeaseLost             another process does what this one began
     ├── StorageUnavailable    the tables or the archive cannot be written or read
     ├── StreamUnavailable     a broker does not answer
     ├── NotDelivered          a notifier did not take a notification
@@ -79,7 +80,7 @@ class Forbidden(PawsonalizeError):
 
 
 class TooManyRequests(PawsonalizeError):
-    """A key was used more often than it may be."""
+    """A key, or a dataset group, was used more often than it may be."""
 
     code = "too_many_requests"
 
@@ -123,6 +124,12 @@ class NotReady(PawsonalizeError):
     """Nothing can answer yet; ask again later."""
 
     code = "not_ready"
+
+
+class LeaseLost(PawsonalizeError):
+    """Another process, maybe of another machine, does by now what this one began."""
+
+    code = "lease_lost"
 
 
 class StorageUnavailable(PawsonalizeError):

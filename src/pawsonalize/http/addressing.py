@@ -17,6 +17,7 @@ from pawsonalize.engine.serving.directory import Address, Purpose
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.http.operation import RequestParameter
 from pawsonalize.http.services import Services
+from pawsonalize.http.tenants import enter, own_group
 
 _GROUP = "The dataset group, by its name or ARN; the default one if left out."
 _CAMPAIGN = "The campaign or recommender, by its name or ARN; its dataset group counts."
@@ -44,18 +45,32 @@ class Answering:
 
 
 def query_address(request: Request) -> Address:
-    """What the query parameters name."""
+    """What the query parameters name, for this caller."""
+    return for_caller(request, _in_query(request))
+
+
+def _in_query(request: Request) -> Address:
     given = request.query_params
     return Address(given.get("datasetGroup"), given.get("campaign"))
 
 
+def for_caller(request: Request, address: Address) -> Address:
+    """The address; with a key of one dataset group, that one, or Forbidden."""
+    confined_to = own_group(request)
+    if confined_to is None:
+        return address
+    services: Services = request.app.state.services
+    return services.directory.within(address, confined_to)
+
+
 def address_of(request: Request, dataset_group: str | None, campaign: str | None = None) -> Address:
     """What the body names, or the query parameters; InvalidInput where they differ."""
-    query = query_address(request)
-    return Address(
+    query = _in_query(request)
+    named = Address(
         _once("datasetGroup", dataset_group, query.dataset_group),
         _once("campaign", campaign, query.campaign),
     )
+    return for_caller(request, named)
 
 
 def _once(field: str, body: str | None, query: str | None) -> str | None:
@@ -67,19 +82,26 @@ def _once(field: str, body: str | None, query: str | None) -> str | None:
 
 
 async def read_group(request: Request) -> str:
-    """The dataset group that the query parameters mean."""
+    """The dataset group that the query parameters mean; the request enters it."""
+    return await enter_group(request, query_address(request))
+
+
+async def enter_group(request: Request, address: Address) -> str:
+    """The dataset group that is meant; the request enters it."""
     services: Services = request.app.state.services
-    address = query_address(request)
-    if address.is_default:  # asked most, and nothing has to be looked up
-        return DATASET_GROUP
-    return await services.read(services.directory.dataset_group, address)
+    group = DATASET_GROUP  # asked most, and nothing has to be looked up
+    if not address.is_default:
+        group = await services.read(services.directory.dataset_group, address)
+    await enter(request, group)
+    return group
 
 
-async def answering(services: Services, address: Address, purpose: Purpose) -> Answering:
+async def answering(request: Request, address: Address, purpose: Purpose) -> Answering:
     """What answers the question; see `Directory.campaign` and `Runtimes.of` for what is raised."""
+    services: Services = request.app.state.services
+    group = await enter_group(request, address)
     if address.is_default and _is_trained(services.runtime, purpose):
         return Answering(DATASET_GROUP, services.runtime)
-    group = await services.read(services.directory.dataset_group, address)
     if group == DATASET_GROUP and address.campaign is None:
         runtime = await _of_default_group(services, purpose)
         if runtime is not None:
@@ -106,15 +128,16 @@ def _is_trained(default: Runtime, purpose: Purpose) -> bool:
     return purpose is Purpose.RECOMMENDING and default.can_recommend
 
 
-async def individuals_for(services: Services, address: Address, purpose: Purpose) -> Individuals:
+async def individuals_for(request: Request, address: Address, purpose: Purpose) -> Individuals:
     """What answers of animals: with a campaign named, by its model.
 
     InvalidInput for another dataset group than the default one: animals are of that alone.
     """
+    services: Services = request.app.state.services
     asked = Purpose.RANKING if purpose is Purpose.RANKING else Purpose.RECOMMENDING
+    group = await enter_group(request, address)
     if address.is_default and _is_trained(services.runtime, asked):
         return services.individuals
-    group = await services.read(services.directory.dataset_group, address)
     if group != DATASET_GROUP:
         raise InvalidInput(
             f"animals are the inventory of dataset group {DATASET_GROUP}, and {group} has none:"
@@ -122,7 +145,7 @@ async def individuals_for(services: Services, address: Address, purpose: Purpose
             field="datasetGroup" if address.dataset_group is not None else "campaign",
         )
     if address.campaign is not None:
-        named = await answering(services, address, purpose)
+        named = await answering(request, address, purpose)
         return services.individuals.asking(named.runtime)
     runtime = await _of_default_group(services, asked)
     return services.individuals if runtime is None else services.individuals.asking(runtime)

@@ -72,7 +72,7 @@ async def get_similar(request: Request) -> Response:
     is_full = is_detailed(request)
     visitor = read_visitor(given.get("userId"), given.get("sessionId"))
     check_visitor(request, visitor.user_id, detailed=is_full)
-    individuals = await individuals_for(services, query_address(request), Purpose.COMPARING)
+    individuals = await individuals_for(request, query_address(request), Purpose.COMPARING)
     answer = await services.read(
         _similar, services, individuals, animal_id, visitor, limit, is_full
     )

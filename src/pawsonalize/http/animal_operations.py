@@ -4,7 +4,7 @@ from pawsonalize.engine.resources.access_keys import BROWSER, OPERATOR, RUNTIME,
 from pawsonalize.http import animal_answers, animals, reports
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS
 from pawsonalize.http.examples import ANIMAL
-from pawsonalize.http.operation import Operation, RequestParameter
+from pawsonalize.http.operation import About, Operation, RequestParameter
 
 _ANIMAL = RequestParameter("animal_id", "The animal.", where="path", required=True)
 
@@ -15,6 +15,7 @@ ANIMAL_OPERATIONS = (
         animals.put_animals,
         "The animals there are; the next answer of every worker knows them.",
         SITE,
+        about=About.INVENTORY,
         request=animals.ANIMAL_BODIES,
         answer=(animals.AnimalsReceipt,),
         refusal=(animals.RefusedAnimals,),
@@ -26,6 +27,7 @@ ANIMAL_OPERATIONS = (
         animals.get_animals,
         "The inventory, by id.",
         SITE,
+        about=About.INVENTORY,
         answer=(animals.AnimalPage,),
         parameters=(
             RequestParameter(
@@ -44,6 +46,7 @@ ANIMAL_OPERATIONS = (
         animals.post_animal_status,
         "What an animal is now; 409 if that may not follow what it was.",
         SITE,
+        about=About.INVENTORY,
         request=(animals.StatusRequest,),
         answer=(animals.AnimalAnswer,),
         examples={"adopted": {"status": "adopted"}},
@@ -55,6 +58,7 @@ ANIMAL_OPERATIONS = (
         reports.get_animals_exposure,
         "Is exposure shared as the stock is?",
         OPERATOR,
+        about=About.INVENTORY,
         answer=(reports.ExposureAnswer,),
     ),
     Operation(
@@ -63,6 +67,7 @@ ANIMAL_OPERATIONS = (
         animal_answers.get_similar,
         "Which animals are like this one?",
         RUNTIME | BROWSER,
+        about=About.ANSWER,
         answer=(list[animal_answers.RecommendedAnimal], animal_answers.DetailedAnimals),
         parameters=(
             _ANIMAL,
@@ -80,6 +85,7 @@ ANIMAL_OPERATIONS = (
         animals.get_animal,
         "One animal and what became of it.",
         SITE,
+        about=About.INVENTORY,
         answer=(animals.AnimalAnswer,),
         parameters=(_ANIMAL,),
     ),
@@ -89,6 +95,7 @@ ANIMAL_OPERATIONS = (
         animals.delete_animal,
         "Forget an animal, its history too; who was adopted has a status for that.",
         SITE,
+        about=About.INVENTORY,
         status=204,
         parameters=(_ANIMAL,),
     ),

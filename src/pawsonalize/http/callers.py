@@ -21,7 +21,8 @@ async def admit(request: Request, allowed: frozenset[Scope]) -> None:
 
 def is_monitor(request: Request) -> bool:
     """Whether who calls may know how the service is."""
-    return not MONITOR.isdisjoint(caller_of(request).scopes)
+    caller = caller_of(request)
+    return caller.dataset_group is None and not MONITOR.isdisjoint(caller.scopes)
 
 
 def caller_of(request: Request) -> Caller:

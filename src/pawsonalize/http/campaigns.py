@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.training.campaigns import create_campaign
 from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.resources import (
@@ -17,10 +18,11 @@ from pawsonalize.http.resources import (
     Tags,
     as_answer,
     read_one,
-    read_page,
+    read_page_of,
     removed,
 )
 from pawsonalize.http.services import Services
+from pawsonalize.http.tenants import enter_owner
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Days = Annotated[int, Meta(ge=0)]
@@ -105,7 +107,7 @@ _CHANGE = msgspec.json.Decoder(CampaignChange)
 
 async def get_campaigns(request: Request) -> Response:
     """List the campaigns, of all solutions or of one."""
-    page = await read_page(request, Campaign, request.query_params.get("solution"))
+    page = await read_page_of(request, Campaign, Solution, "solution")
     return json_response(CampaignList([_answer(one) for one in page.resources], page.next_cursor))
 
 
@@ -113,6 +115,9 @@ async def post_campaign(request: Request) -> Response:
     """Create a campaign; it serves as soon as a server has tried and loaded its version."""
     services: Services = request.app.state.services
     form = await read_form(request, _REQUEST)
+    for kind, name in ((Solution, form.solution), (SolutionVersion, form.solution_version)):
+        if name is not None:
+            await enter_owner(request, kind, name)
     created = await run_in_threadpool(_create, services, form)
     return json_response(_answer(created), 201)
 
@@ -132,6 +137,9 @@ async def patch_campaign(request: Request) -> Response:
         field: value for field, value in wanted.items() if value is not UNSET
     }
     name: str = request.path_params["name"]
+    await enter_owner(request, Campaign, name)
+    if version is not None:
+        await enter_owner(request, SolutionVersion, version)
     campaign = await run_in_threadpool(
         services.campaigns.update,
         name,
@@ -147,6 +155,7 @@ async def delete_campaign(request: Request) -> Response:
     """Delete a campaign; its solution and versions stay."""
     services: Services = request.app.state.services
     name: str = request.path_params["name"]
+    await enter_owner(request, Campaign, name)
     return json_response(
         _answer(await run_in_threadpool(removed, services.registry, Campaign, name))
     )
@@ -156,6 +165,7 @@ async def post_rollback(request: Request) -> Response:
     """Serve the version before again; every worker follows within a second."""
     services: Services = request.app.state.services
     name: str = request.path_params["name"]
+    await enter_owner(request, Campaign, name)
     campaign = await run_in_threadpool(services.campaigns.rollback, name, services.now())
     return json_response(_answer(campaign))
 

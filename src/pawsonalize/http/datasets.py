@@ -1,4 +1,4 @@
-"""Dataset groups, and what belongs to them: schemas, datasets and event trackers."""
+"""What belongs to dataset groups: schemas, datasets and event trackers."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
-from pawsonalize.engine.resources.datasets import Dataset, DatasetGroup, DatasetSchema, EventTracker
+from pawsonalize.engine.resources.datasets import Dataset, DatasetSchema, EventTracker
 from pawsonalize.engine.resources.schemas import dataset_type_named, new_schema
 from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.resources import (
@@ -23,56 +23,7 @@ from pawsonalize.http.resources import (
     removed,
 )
 from pawsonalize.http.services import Services
-
-
-class DatasetGroupRequest(Form, frozen=True):
-    """A dataset group to create."""
-
-    name: str
-    tags: Tags = msgspec.field(default_factory=dict)
-
-
-class DatasetGroupAnswer(NamedAnswer, frozen=True, kw_only=True, rename="camel"):
-    """Datasets, solutions and event trackers that belong together."""
-
-
-class DatasetGroups(msgspec.Struct, frozen=True, rename="camel"):
-    """Dataset groups, newest first; `nextCursor` fetches the next page and is null on the last."""
-
-    dataset_groups: list[DatasetGroupAnswer]
-    next_cursor: str | None
-
-
-_GROUP_REQUEST = msgspec.json.Decoder(DatasetGroupRequest)
-
-
-async def get_dataset_groups(request: Request) -> Response:
-    """List the dataset groups."""
-    page = await read_page(request, DatasetGroup)
-    answers = [as_answer(one, DatasetGroupAnswer) for one in page.resources]
-    return json_response(DatasetGroups(answers, page.next_cursor))
-
-
-async def post_dataset_group(request: Request) -> Response:
-    """Create a dataset group; events, datasets and solutions can be put into it at once."""
-    services: Services = request.app.state.services
-    form = await read_form(request, _GROUP_REQUEST)
-    group = DatasetGroup(name=form.name, tags=form.tags)
-    created = await run_in_threadpool(services.registry.create, group, services.now())
-    return json_response(as_answer(created, DatasetGroupAnswer), 201)
-
-
-async def get_dataset_group(request: Request) -> Response:
-    """One dataset group."""
-    return json_response(as_answer(await read_one(request, DatasetGroup), DatasetGroupAnswer))
-
-
-async def delete_dataset_group(request: Request) -> Response:
-    """Delete a dataset group with what is left of its data; its resources go first."""
-    services: Services = request.app.state.services
-    found = await read_one(request, DatasetGroup)
-    await run_in_threadpool(services.datasets.delete_group, found.name)
-    return json_response(as_answer(found, DatasetGroupAnswer))
+from pawsonalize.http.tenants import enter_owner
 
 
 class SchemaRequest(Form, frozen=True, rename="camel"):
@@ -255,5 +206,6 @@ async def delete_event_tracker(request: Request) -> Response:
     """Delete an event tracker: its tracking id takes no more events, those there are stay."""
     services: Services = request.app.state.services
     name: str = request.path_params["name"]
+    await enter_owner(request, EventTracker, name)
     found = await run_in_threadpool(removed, services.registry, EventTracker, name)
     return json_response(as_answer(found, EventTrackerAnswer))

@@ -3,7 +3,7 @@
 from pawsonalize.engine.resources.access_keys import SITE
 from pawsonalize.http import erasures, users
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS
-from pawsonalize.http.operation import Operation, RequestParameter
+from pawsonalize.http.operation import About, Operation, RequestParameter
 
 ERASURE_OPERATIONS = (
     Operation(
@@ -12,6 +12,7 @@ ERASURE_OPERATIONS = (
         users.delete_user,
         "Erase a user with all sessions, wherever anything is stored; see the erasure for how far.",
         SITE,
+        about=About.GROUP,
         answer=(erasures.NotedErasure,),
         status=202,
         parameters=(
@@ -25,6 +26,7 @@ ERASURE_OPERATIONS = (
         erasures.delete_session,
         "Erase a visitor who has but a session; 409 for a user's session.",
         SITE,
+        about=About.GROUP,
         answer=(erasures.NotedErasure,),
         status=202,
         parameters=(
@@ -47,6 +49,7 @@ ERASURE_OPERATIONS = (
         erasures.get_erasure,
         "One erasure: its steps, what keeps it from being done, files for you to delete.",
         SITE,
+        about=About.GROUP,
         answer=(erasures.ErasureAnswer,),
         parameters=(RequestParameter("erasure_id", "The erasure.", where="path", required=True),),
     ),

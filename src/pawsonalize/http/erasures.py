@@ -11,6 +11,7 @@ from pawsonalize.domain.times import iso
 from pawsonalize.http.addressing import read_group
 from pawsonalize.http.json import json_response, read_limit
 from pawsonalize.http.services import Services
+from pawsonalize.http.tenants import enter, own_group
 from pawsonalize.storage.erasures import STEPS, Erasure, ErasureStatus
 
 _DEFAULT_LIMIT = 20
@@ -84,7 +85,12 @@ async def get_erasures(request: Request) -> Response:
 async def get_erasure(request: Request) -> Response:
     """One erasure, as it is now."""
     services: Services = request.app.state.services
-    return json_response(await services.read(_one, services, request.path_params["erasure_id"]))
+    erasure_id: str = request.path_params["erasure_id"]
+    found = await services.read(_one, services, erasure_id)
+    if own_group(request) not in {None, found.dataset_group}:
+        raise _missing(erasure_id)
+    await enter(request, found.dataset_group)
+    return json_response(found)
 
 
 def _newest(services: Services, limit: int) -> ErasureList:
@@ -94,8 +100,12 @@ def _newest(services: Services, limit: int) -> ErasureList:
 def _one(services: Services, erasure_id: str) -> ErasureAnswer:
     found = services.erasing.table.get(erasure_id)
     if found is None:
-        raise NotFound(f"there is no erasure {erasure_id}: see GET /v1/erasures")
+        raise _missing(erasure_id)
     return _answer(services, found)
+
+
+def _missing(erasure_id: str) -> NotFound:
+    return NotFound(f"there is no erasure {erasure_id}: see GET /v1/erasures")
 
 
 def _answer(services: Services, one: Erasure) -> ErasureAnswer:

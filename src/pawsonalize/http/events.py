@@ -22,6 +22,7 @@ from pawsonalize.http.json import json_response, read_body, unknown_of
 from pawsonalize.http.metrics import EVENTS
 from pawsonalize.http.refusals import refused_call, refused_events
 from pawsonalize.http.services import Services
+from pawsonalize.http.tenants import leave
 
 
 class EnvelopedEvent(Form, frozen=True):
@@ -66,16 +67,22 @@ class RefusedEvents(msgspec.Struct, frozen=True):
 async def post_events(request: Request) -> Response:
     """Take events; answers 202 once the good ones are durable, 400 if there are none."""
     if (delivery := delivery_of(request)) is not None:
-        return await delivered(request, delivery, _taken)
+        return await delivered(request, delivery, partial(_taken, whole=True))
     receipt = await _taken(request)
     rejected = [Rejected(one.index, one.code, one.message, one.field) for one in receipt.rejected]
+    limit = receipt.limit
+    headers = {} if limit is None else {"Retry-After": str(limit.retry_after)}
     if receipt.is_refusal:
-        return json_response(RefusedEvents(error_of_all("event", rejected), rejected), 400)
-    return json_response(EventsReceipt(receipt.accepted, receipt.duplicates, rejected), 202)
+        status, error = 400, error_of_all("event", rejected)
+        if limit is not None:
+            status, error = 429, ErrorDetail(limit.code, limit.message)
+        return json_response(RefusedEvents(error, rejected), status, headers=headers)
+    answer = EventsReceipt(receipt.accepted, receipt.duplicates, rejected)
+    return json_response(answer, 202, headers=headers)
 
 
-async def _taken(request: Request, most: int = MAX_EVENTS) -> IngestReceipt:
-    """Take the body's events, if they are not more than `most`."""
+async def _taken(request: Request, most: int = MAX_EVENTS, *, whole: bool = False) -> IngestReceipt:
+    """Take the body's events, if they are not more than `most`; `whole` is of limits."""
     services: Services = request.app.state.services
     received_at = services.now()
     group = await read_group(request)
@@ -84,7 +91,16 @@ async def _taken(request: Request, most: int = MAX_EVENTS) -> IngestReceipt:
     check = partial(_check_user, request) if caller_of(request).is_page else None
     try:
         parts = unpack(body, unknown=unknown)
-        receipt = await services.ingest.accept(parts, received_at, group, unknown, check, most)
+        receipt = await services.ingest.accept(
+            parts,
+            received_at,
+            group,
+            unknown,
+            check,
+            most,
+            whole=whole,
+            before_commit=partial(leave, request),
+        )
     except InvalidInput as error:
         await refused_call(request, body, group, received_at, error)
         raise

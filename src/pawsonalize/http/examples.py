@@ -119,7 +119,8 @@ SHOP_RERANKING: dict[str, Any] = {
 
 _OTHER_GROUP = "shelter-b"
 _LOCATION = "file:///srv/pawsonalize"
-DATASET_GROUP: dict[str, Any] = {"name": _OTHER_GROUP}
+DATASET_GROUP: dict[str, Any] = {"name": _OTHER_GROUP, "limits": {"eventsPerDay": 100_000}}
+LIMITS: dict[str, Any] = {"limits": {"eventsPerDay": 250_000, "requestsPerMinute": None}}
 _AVRO: dict[str, Any] = {
     "type": "record",
     "name": "Items",

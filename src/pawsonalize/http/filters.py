@@ -14,10 +14,17 @@ from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.resources.datasets import Filter
 from pawsonalize.engine.serving.filters.evaluation import AppliedFilter, apply
 from pawsonalize.engine.serving.promotions import Promotion
-from pawsonalize.http.addressing import DatasetGroupName, address_of, query_address, read_group
+from pawsonalize.http.addressing import (
+    DatasetGroupName,
+    address_of,
+    enter_group,
+    query_address,
+    read_group,
+)
 from pawsonalize.http.json import json_response, read_form
-from pawsonalize.http.resources import NamedAnswer, as_answer, read_page
+from pawsonalize.http.resources import NamedAnswer, as_answer, read_one, read_page
 from pawsonalize.http.services import Services
+from pawsonalize.http.tenants import own_group
 
 
 class FilterRequest(Form, frozen=True, rename="camel"):
@@ -47,8 +54,8 @@ _REQUEST = msgspec.json.Decoder(FilterRequest)
 
 async def get_filters(request: Request) -> Response:
     """List the filters, of all dataset groups or of one."""
-    named = not query_address(request).is_default
-    page = await read_page(request, Filter, await read_group(request) if named else None)
+    is_named = not query_address(request).is_default or own_group(request) is not None
+    page = await read_page(request, Filter, await read_group(request) if is_named else None)
     answers = [as_answer(one, FilterAnswer) for one in page.resources]
     return json_response(FilterList(answers, page.next_cursor))
 
@@ -57,8 +64,7 @@ async def post_filter(request: Request) -> Response:
     """Create a filter; it can be used at once."""
     services: Services = request.app.state.services
     form = await read_form(request, _REQUEST)
-    address = address_of(request, form.dataset_group)
-    group = await services.read(services.directory.dataset_group, address)
+    group = await enter_group(request, address_of(request, form.dataset_group))
     created = await run_in_threadpool(
         services.filters.create, form.name, form.expression, services.now(), dataset_group=group
     )
@@ -67,17 +73,14 @@ async def post_filter(request: Request) -> Response:
 
 async def get_filter(request: Request) -> Response:
     """One filter."""
-    services: Services = request.app.state.services
-    found = await services.read(services.registry.get, Filter, request.path_params["name"])
-    return json_response(as_answer(found, FilterAnswer))
+    return json_response(as_answer(await read_one(request, Filter), FilterAnswer))
 
 
 async def delete_filter(request: Request) -> Response:
     """Delete a filter; who names it from now on is told that there is none."""
     services: Services = request.app.state.services
-    name: str = request.path_params["name"]
-    found = await services.read(services.registry.get, Filter, name)
-    await run_in_threadpool(services.registry.delete, Filter, name)
+    found = await read_one(request, Filter)
+    await run_in_threadpool(services.registry.delete, Filter, found.name)
     return json_response(as_answer(found, FilterAnswer))
 
 

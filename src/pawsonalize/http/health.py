@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.domain.roles import SERVE
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.serving.directory import readiness
 from pawsonalize.http.callers import is_monitor
@@ -38,14 +39,16 @@ class CampaignReadiness(msgspec.Struct, frozen=True, rename="camel"):
 class ReadinessAnswer(msgspec.Struct, frozen=True, rename="camel"):
     """What is served right now, by default and by every campaign, and what goes wrong beside.
 
-    `message` says what does not answer yet, null where all is well. Campaigns and problems are
-    listed for keys that may monitor.
+    `message` says what does not answer yet, null where all is well. `roles` are what this server
+    does; without `serve` it has no campaigns. Campaigns and problems are listed for keys that may
+    monitor.
     """
 
     status: str
     solution_version: str | None
     message: str | None
     campaigns: list[CampaignReadiness]
+    roles: tuple[str, ...]
     problems: tuple[StandingProblem, ...] = ()
 
 
@@ -55,24 +58,31 @@ async def get_healthz(_request: Request) -> Response:
 
 
 async def get_readyz(request: Request) -> Response:
-    """Answer 200 when events can be stored and something can answer, else 503 with the reason."""
+    """Answer 200 when events can be stored and something can answer, else 503 with the reason.
+
+    Who does not serve needs nothing that answers.
+    """
     services: Services = request.app.state.services
     await services.read(services.log.head)
     # A trial write may wait for other writers, so it never runs where answers are made.
     if (reason := await run_in_threadpool(services.why_not_writable)) is not None:
         raise StorageUnavailable(f"{reason}. No events are taken in; answers go on meanwhile")
+    monitored, roles = is_monitor(request), services.roles
+    if SERVE not in roles:
+        problems = await _problems(services) if monitored else ()
+        return json_response(ReadinessAnswer("ready", None, None, [], roles, problems))
     entries = await services.read(services.directory.entries)
     orders = await services.read(services.individuals.can_order, services.now())
     found = readiness(services.runtime, entries, orders_animals=orders)
-    if not is_monitor(request):
-        return json_response(ReadinessAnswer("ready", None, found.message, []))
+    if not monitored:
+        return json_response(ReadinessAnswer("ready", None, found.message, [], roles))
     campaigns = [
         CampaignReadiness(one.name, one.dataset_group, one.campaign.solution_version)
         for one in found.campaigns
     ]
     problems = await _problems(services)
     return json_response(
-        ReadinessAnswer("ready", found.solution_version, found.message, campaigns, problems)
+        ReadinessAnswer("ready", found.solution_version, found.message, campaigns, roles, problems)
     )
 
 

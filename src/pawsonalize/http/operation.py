@@ -3,6 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 from urllib.parse import quote
 
@@ -10,6 +11,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pawsonalize.access.tenants import Lane, check_reach
 from pawsonalize.domain.errors import InvalidInput, PawsonalizeError
 from pawsonalize.engine.ingest.decoding.unknown_fields import (
     UNKNOWN_FIELD,
@@ -18,9 +20,11 @@ from pawsonalize.engine.ingest.decoding.unknown_fields import (
     meant,
 )
 from pawsonalize.engine.resources.access_keys import Scope
+from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.http.audit import note_action
 from pawsonalize.http.callers import admit
 from pawsonalize.http.json import check_media_type
+from pawsonalize.http.tenants import enter, leave, own_group
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -36,6 +40,19 @@ class RequestParameter:
     required: bool = False
 
 
+class About(Enum):
+    """What an operation is about, which decides whether a key of one dataset group reaches it."""
+
+    SERVICE = "service"
+    """The service as a whole, or several dataset groups: such a key does not."""
+    INVENTORY = "inventory"
+    """The animals, which are of the default dataset group: a key of that one does."""
+    GROUP = "group"
+    """One dataset group: its endpoint finds out which, and enters that; see `tenants.py`."""
+    ANSWER = "answer"
+    """The same of what visitors wait for, which goes before all else."""
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One method of one path."""
@@ -46,6 +63,7 @@ class Operation:
     summary: str
     access: frozenset[Scope]
     """The scopes of keys that admit to it; none: it needs no key."""
+    about: About = About.SERVICE
     answer: tuple[Any, ...] = ()
     """The types that an answer may have."""
     status: int = 200
@@ -81,6 +99,7 @@ def checked(operation: Operation) -> Endpoint:
     """
     known = {one.name for one in operation.parameters if one.where == "query"}
     fields = [name for kind in operation.request for name in _fields(kind)]
+    lane = Lane.ANSWERS if operation.about is About.ANSWER else Lane.WORK
     act = operation.endpoint
 
     async def audited(request: Request) -> Response:
@@ -95,14 +114,22 @@ def checked(operation: Operation) -> Endpoint:
 
     async def endpoint(request: Request) -> Response:
         unknown = request.state.unknown_fields = UnknownFields()
+        request.state.lane = lane
         await admit(request, operation.access)
+        if operation.about is About.SERVICE and operation.access:
+            check_reach(own_group(request), None)
         if operation.request:
             check_media_type(request)
         if request.scope["query_string"]:
             given = request.query_params.keys()
             check_names(given, known, unknown, noun="parameter")
             _refuse_fields(given - known, fields)
-        response = await (audited(request) if operation.is_audited else act(request))
+        try:
+            if operation.about is About.INVENTORY:
+                await enter(request, DATASET_GROUP)
+            response = await (audited(request) if operation.is_audited else act(request))
+        finally:
+            leave(request)
         if unknown:
             response.headers[UNKNOWN_FIELDS_HEADER] = _listed(unknown)
         return response

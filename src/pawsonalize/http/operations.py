@@ -50,15 +50,17 @@ from pawsonalize.http.examples import (
     SHOP_SIMILAR,
     USER,
 )
-from pawsonalize.http.operation import Endpoint, Operation, RequestParameter, checked
+from pawsonalize.http.operation import About, Endpoint, Operation, RequestParameter, checked
 from pawsonalize.http.resource_operations import RESOURCE_OPERATIONS
 from pawsonalize.http.resources import PAGE_PARAMETERS
+from pawsonalize.http.servers import SERVER_OPERATIONS, refuse
 from pawsonalize.http.streams import STREAM_OPERATIONS
 from pawsonalize.http.users import VisitorConvertor
 
 register_url_convertor("visitor", VisitorConvertor())
 
 
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _HISTORY_PARAMETERS = (
     RequestParameter("limit", "How many events a page holds, 1 to 500; 50 if left out.", int),
     RequestParameter("cursor", "The `nextCursor` of the page before."),
@@ -77,6 +79,7 @@ OPERATIONS = (
         recommendations.post_recommendations,
         "Which animal groups, or animals, for this visitor?",
         RUNTIME | BROWSER,
+        about=About.ANSWER,
         request=(recommendations.RecommendationRequest,),
         answer=(
             list[recommendations.RecommendedGroup],
@@ -104,6 +107,7 @@ OPERATIONS = (
         rerankings.post_rerankings,
         "In which order should this list be shown?",
         RUNTIME | BROWSER,
+        about=About.ANSWER,
         request=(rerankings.RerankingRequest,),
         answer=rerankings.RERANKING_BODIES,
         examples={
@@ -123,6 +127,7 @@ OPERATIONS = (
         events.post_events,
         "What visitors did; answered once it is on disk.",
         EVENTS | BROWSER,
+        about=About.ANSWER,
         request=events.EVENT_BODIES,
         answer=(events.EventsReceipt,),
         refusal=(events.RefusedEvents,),
@@ -140,6 +145,7 @@ OPERATIONS = (
         history.get_user_history,
         "A user's events, newest first.",
         SITE,
+        about=About.GROUP,
         answer=(history.History,),
         parameters=(
             _USER,
@@ -153,6 +159,7 @@ OPERATIONS = (
         users.put_user,
         "Store attributes and quiz answers of a user; they replace what was stored.",
         SITE,
+        about=About.GROUP,
         request=(users.UserRequest,),
         answer=(users.UserAnswer,),
         examples={"an adopter": USER},
@@ -164,6 +171,7 @@ OPERATIONS = (
         users.get_user,
         "Attributes and quiz answers that are stored of a user.",
         SITE,
+        about=About.GROUP,
         answer=(users.UserAnswer,),
         parameters=(_USER, *ADDRESS_PARAMETERS),
     ),
@@ -173,6 +181,7 @@ OPERATIONS = (
         history.get_session_history,
         "A session's events, newest first; of a session bound to a user, all of that user's.",
         SITE,
+        about=About.GROUP,
         answer=(history.History,),
         parameters=(
             RequestParameter("session_id", "The session.", where="path", required=True),
@@ -228,6 +237,7 @@ OPERATIONS = (
         reports.get_outcomes,
         "What came of what was shown: adoptions, stays and who was never shown.",
         OPERATOR,
+        about=About.GROUP,
         answer=(OutcomesReport,),
         parameters=(
             RequestParameter("since", "From this moment; 180 days before `until` if left out."),
@@ -248,6 +258,7 @@ OPERATIONS = (
             RequestParameter("cursor", "The `nextCursor` of the page before."),
         ),
     ),
+    *SERVER_OPERATIONS,
     *STREAM_OPERATIONS,
     *RESOURCE_OPERATIONS,
     Operation(
@@ -256,6 +267,7 @@ OPERATIONS = (
         filters.get_filters,
         "Which items answers may hold, by name, newest first.",
         CONTROL_PLANE,
+        about=About.GROUP,
         answer=(filters.FilterList,),
         parameters=(
             RequestParameter(
@@ -271,6 +283,7 @@ OPERATIONS = (
         filters.post_filter,
         "Create a filter from an expression.",
         CONTROL_PLANE,
+        about=About.GROUP,
         request=(filters.FilterRequest,),
         answer=(filters.FilterAnswer,),
         status=201,
@@ -283,6 +296,7 @@ OPERATIONS = (
         filters.get_filter,
         "One filter.",
         CONTROL_PLANE,
+        about=About.GROUP,
         answer=(filters.FilterAnswer,),
         parameters=(_FILTER,),
     ),
@@ -292,14 +306,25 @@ OPERATIONS = (
         filters.delete_filter,
         "Delete a filter.",
         CONTROL_PLANE,
+        about=About.GROUP,
         answer=(filters.FilterAnswer,),
         parameters=(_FILTER,),
     ),
     Operation(
-        "GET", "/healthz", health.get_healthz, "Does the process live?", ANYBODY, (health.Health,)
+        "GET",
+        "/healthz",
+        health.get_healthz,
+        "Does the process live?",
+        ANYBODY,
+        answer=(health.Health,),
     ),
     Operation(
-        "GET", "/readyz", health.get_readyz, "Can it answer?", ANYBODY, (health.ReadinessAnswer,)
+        "GET",
+        "/readyz",
+        health.get_readyz,
+        "Can it answer?",
+        ANYBODY,
+        answer=(health.ReadinessAnswer,),
     ),
     Operation("GET", "/metrics", metrics.get_metrics, "Prometheus metrics.", MONITOR),
 )
@@ -314,6 +339,15 @@ def routes() -> list[Route]:
         Route(path, _one_of(by_method), methods=[*by_method])
         for path, by_method in endpoints.items()
     ]
+
+
+_MONITORING = ("/healthz", "/readyz", "/metrics")
+
+
+def monitoring_routes() -> list[Route]:
+    """What a server answers that has not the role to answer anything else."""
+    own = [route for route in routes() if route.path in _MONITORING]
+    return [*own, Route("/{path:path}", refuse, methods=_METHODS)]
 
 
 def _one_of(by_method: dict[str, Endpoint]) -> Endpoint:

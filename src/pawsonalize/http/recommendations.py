@@ -103,7 +103,7 @@ async def post_recommendations(request: Request) -> Response:
     check_visitor(request, asked.user_id, detailed=is_full)
     address = address_of(request, asked.dataset_group, asked.campaign)
     if asked.of == "animals":
-        whom = await individuals_for(services, address, Purpose.RECOMMENDING)
+        whom = await individuals_for(request, address, Purpose.RECOMMENDING)
         await check_context(request, DATASET_GROUP, asked.context)
         found = await services.read(
             _recommend_animals, services, whom, asked, services.now(), is_full
@@ -111,7 +111,7 @@ async def post_recommendations(request: Request) -> Response:
         return animals_response(found, is_full)
     check_of_groups(asked)
     purpose = Purpose.RECOMMENDING if asked.item_id is None else Purpose.COMPARING
-    whom_asked = await answering(services, address, purpose)
+    whom_asked = await answering(request, address, purpose)
     await check_context(request, whom_asked.dataset_group, asked.context)
     answer, columns = await services.read(
         _recommend, services, whom_asked, asked, services.now(), is_full

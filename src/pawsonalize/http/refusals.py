@@ -7,13 +7,13 @@ from starlette.requests import Request
 
 from pawsonalize.domain.dead_letters import HTTP, DeadLetter, names_in
 from pawsonalize.domain.erasures import USER
-from pawsonalize.domain.errors import Forbidden, InvalidInput
+from pawsonalize.domain.errors import Forbidden, InvalidInput, TooManyRequests
 from pawsonalize.engine.ingest.decoding.payloads import Part
 from pawsonalize.engine.ingest.events import IngestReceipt
 from pawsonalize.http.callers import UNSIGNED, caller_of
 from pawsonalize.http.services import Services
 
-_NOT_INPUT = frozenset({UNSIGNED, Forbidden.code})
+_NOT_INPUT = frozenset({UNSIGNED, Forbidden.code, TooManyRequests.code})
 _EMPTY = frozenset({b"", b"[]"})
 
 
@@ -26,7 +26,9 @@ async def refused_events(
 ) -> None:
     """Count what was taken and what was not, and keep what was refused as input."""
     services: Services = request.app.state.services
-    reasons = [one.field or one.code for one in receipt.rejected]
+    reasons = [
+        one.field or one.code for one in receipt.rejected if one.code != TooManyRequests.code
+    ]
     services.intake.count(at, receipt.accepted + receipt.duplicates, reasons)
     await _keep(
         request,

@@ -58,6 +58,7 @@ async def get_animals_exposure(request: Request) -> Response:
 
 
 def _report(services: Services) -> list[ExposureShare]:
-    animals = list(services.inventory.all(AnimalStatus.AVAILABLE))
-    shown = services.exposures.of([animal.animal_id for animal in animals])
+    inventory, exposures = services.exposed
+    animals = list(inventory.all(AnimalStatus.AVAILABLE))
+    shown = exposures.of([animal.animal_id for animal in animals])
     return exposure_report(animals, shown, services.now())

@@ -7,16 +7,18 @@ import msgspec
 from msgspec import Meta
 from starlette.requests import Request
 
+from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.resources.registry import Registry, ResourcePage, resource_page
-from pawsonalize.engine.resources.resource import ResourceT
+from pawsonalize.engine.resources.resource import Resource, ResourceT
 from pawsonalize.engine.serving.directory import Address
+from pawsonalize.http.addressing import enter_group, for_caller
 from pawsonalize.http.json import read_limit
 from pawsonalize.http.operation import RequestParameter
 from pawsonalize.http.services import Services
+from pawsonalize.http.tenants import enter_owner, own_group
 
-_DEFAULT_LIMIT = 50
+DEFAULT_LIMIT = 50
 _MOMENTS = {"created_at", "updated_at", "requested_at", "settled_at", "as_of"}
 
 Tags = Annotated[Mapping[str, str], Meta(description="The operator's own notes.")]
@@ -55,6 +57,7 @@ async def read_one(request: Request, kind: type[ResourceT]) -> ResourceT:
     """The resource that the path names; NotFound if there is none."""
     services: Services = request.app.state.services
     name: str = request.path_params["name"]
+    await enter_owner(request, kind, name)
     return await services.read(services.registry.get, kind, name)
 
 
@@ -68,25 +71,47 @@ async def read_page(
         resource_page,
         services.registry,
         kind,
-        read_limit(given.get("limit"), _DEFAULT_LIMIT),
+        read_limit(given.get("limit"), DEFAULT_LIMIT),
         parent=parent,
         cursor=given.get("cursor"),
     )
 
 
 async def read_group_page(request: Request, kind: type[ResourceT]) -> ResourcePage[ResourceT]:
-    """The same, of the dataset group that the query parameters name, or of all."""
+    """The same, of the dataset group that the query parameters name, or of all.
+
+    With a key of one dataset group, of that one.
+    """
     named = request.query_params.get("datasetGroup")
-    group = None if named is None else await owning_group(request, named)
-    return await read_page(request, kind, group)
+    is_all = named is None and own_group(request) is None
+    return await read_page(request, kind, None if is_all else await owning_group(request, named))
+
+
+async def read_page_of(
+    request: Request, kind: type[ResourceT], owner: type[Resource], field: str
+) -> ResourcePage[ResourceT]:
+    """The same, of the owner that the query parameter `field` names, or of all.
+
+    With a key of one dataset group, it has to name one of that.
+    """
+    named = request.query_params.get(field)
+    if named is not None:
+        await enter_owner(request, owner, named)
+    elif own_group(request) is not None:
+        raise InvalidInput(
+            f"say of which {owner.kind} with {field}: this key is for one dataset group",
+            field=field,
+        )
+    return await read_page(request, kind, named)
 
 
 async def owning_group(request: Request, given: str | None) -> str:
-    """The name of the dataset group that is meant; NotFound lists those there are."""
-    services: Services = request.app.state.services
-    if given is None:
-        return DATASET_GROUP
-    return await services.read(services.directory.dataset_group, Address(given))
+    """The name of the dataset group that is meant, which the request enters.
+
+    NotFound lists those there are. Left out it is the default one; with a key of one dataset
+    group, that one.
+    """
+    return await enter_group(request, for_caller(request, Address(given)))
 
 
 def removed(registry: Registry, kind: type[ResourceT], name: str) -> ResourceT:

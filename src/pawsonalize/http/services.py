@@ -15,10 +15,12 @@ from pawsonalize.engine.ingest.inventory.inventory import Inventory
 from pawsonalize.engine.ingest.letter_replay import LetterReplay
 from pawsonalize.engine.ingest.refusals import Refusals
 from pawsonalize.engine.reporting.outcomes_report import OutcomeSources
+from pawsonalize.engine.reporting.tenants import TenantReports
 from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.job_table import JobTable
 from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.servers import Servers
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.campaigns import Runtimes
 from pawsonalize.engine.serving.directory import Directory
@@ -54,13 +56,14 @@ class Services:
     """Answers requests that name no dataset group and no campaign."""
     individuals: Individuals
     """Answers their queries for animals."""
-    exposures: AnimalExposures
     directory: Directory
     runtimes: Runtimes
     runs: Runs
     outcomes: OutcomeSources
     reports: HeavyReads
     """Makes reports of them."""
+    exposed: tuple[Inventory, AnimalExposures]
+    """Animals and how often they were shown, for reports; they may be a moment behind."""
     registry: Registry
     datasets: Datasets
     solutions: Solutions
@@ -73,6 +76,10 @@ class Services:
     filterings: Filterings
     erasing: Erasing
     problems: Problems
+    tenants: TenantReports
+    servers: Servers
+    roles: tuple[str, ...]
+    """What this server does."""
     audit: AuditLog
     shards: Callable[[], list[Shard]]
     """The shards of all streams."""

@@ -30,9 +30,10 @@ from pawsonalize.http.resources import (
     owning_group,
     read_group_page,
     read_one,
-    read_page,
+    read_page_of,
 )
 from pawsonalize.http.services import Services
+from pawsonalize.http.tenants import enter_owner
 from pawsonalize.recipes.settings import Range
 
 
@@ -153,6 +154,7 @@ async def patch_solution(request: Request) -> Response:
         return msgspec.structs.replace(solution, **changes)
 
     name: str = request.path_params["name"]
+    await enter_owner(request, Solution, name)
     solution = await run_in_threadpool(services.solutions.change, name, changed, services.now())
     return json_response(_answer(solution))
 
@@ -225,7 +227,7 @@ _VERSION_REQUEST = msgspec.json.Decoder(SolutionVersionRequest)
 
 async def get_solution_versions(request: Request) -> Response:
     """List the solution versions, of all solutions or of one."""
-    page = await read_page(request, SolutionVersion, request.query_params.get("solution"))
+    page = await read_page_of(request, SolutionVersion, Solution, "solution")
     answers = [as_answer(version, SolutionVersionAnswer) for version in page.resources]
     return json_response(SolutionVersionList(answers, page.next_cursor))
 
@@ -236,6 +238,7 @@ async def post_solution_version(request: Request) -> Response:
     form = await read_form(request, _VERSION_REQUEST)
     now = services.now()
     as_of = now if form.at is None else parse_moment(form.at, "at")
+    await enter_owner(request, Solution, form.solution)
 
     def train() -> SolutionVersion:
         name = form.name and services.versions.free_name(form.solution, form.name)
@@ -264,5 +267,6 @@ async def post_stop(request: Request) -> Response:
     """Stop a training, or its waiting; nothing of it is kept. 409 if it has ended."""
     services: Services = request.app.state.services
     name: str = request.path_params["name"]
+    await enter_owner(request, SolutionVersion, name)
     version = await run_in_threadpool(services.trainings.stop, name, services.now())
     return json_response(as_answer(version, SolutionVersionAnswer))

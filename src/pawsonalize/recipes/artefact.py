@@ -1,6 +1,5 @@
 """Artefacts: a model as a card and plain arrays, checked when they come back."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import pairwise
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
-from pawsonalize.recipes.contract import Arrays, ModelCard, TrainingData
+from pawsonalize.recipes.contract import Arrays, ModelCard
 
 SettingsT = TypeVar("SettingsT")
 
@@ -20,11 +19,11 @@ def make_card(
     form: int,
     settings: Any,
     seed: int,
-    data: TrainingData,
+    data_fingerprint: str,
     extra: Mapping[str, Any] | None = None,
 ) -> ModelCard:
     """The card of a model just fitted; `settings` is the recipe's frozen dataclass."""
-    return ModelCard(recipe, form, asdict(settings), seed, fingerprint(data), dict(extra or {}))
+    return ModelCard(recipe, form, asdict(settings), seed, data_fingerprint, dict(extra or {}))
 
 
 def read_card(card: ModelCard, recipe: str, form: int, settings: type[SettingsT]) -> SettingsT:
@@ -107,40 +106,3 @@ def check_codes(name: str, codes: NDArray[Any], below: int) -> None:
     """CorruptArtefact unless every code is in 0…below-1."""
     if codes.size and not 0 <= int(codes.min()) <= int(codes.max()) < below:
         raise CorruptArtefact(f"array {name!r} points outside 0…{below - 1}")
-
-
-def fingerprint(data: TrainingData) -> str:
-    """Sha256 (hex) over every column and id, the same for equal data on any machine."""
-    facets = data.facets
-    digest = hashlib.sha256(f"{data.n_users} {data.as_of}".encode())
-    columns: list[tuple[NDArray[Any], str]] = [
-        (data.user, "<i4"),
-        (data.item, "<i4"),
-        (data.event_type, "<i2"),
-        (data.value, "<f4"),
-        (data.time, "<i8"),
-        (data.attributes.codes, "<i4"),
-        (data.stays.item, "<i4"),
-        (data.stays.since, "<i8"),
-        (data.stays.until, "<i8"),
-    ]
-    if facets:  # data from before there were any keep their fingerprint
-        columns.append((facets.codes, "<i4"))
-    if len(data.returned):
-        columns += [(data.returned.item, "<i4"), (data.returned.time, "<i8")]
-    if len(data.disliked):
-        columns += [(data.disliked.item, "<i4"), (data.disliked.time, "<i8")]
-    for column, kind in columns:
-        digest.update(f"{kind}{column.shape}".encode())
-        digest.update(np.ascontiguousarray(column, dtype=kind).tobytes())
-    attributes = data.attributes
-    described = (attributes.names, *attributes.values)
-    if facets:
-        described += (facets.names, *facets.values)
-    for texts in (data.item_ids, data.event_types, *described):
-        digest.update(f"{len(texts)}".encode())
-        for text in texts:
-            # With its length before it, no two lists of texts read alike.
-            encoded = text.encode("utf-8", "surrogatepass")
-            digest.update(f" {len(encoded)} ".encode() + encoded)
-    return digest.hexdigest()

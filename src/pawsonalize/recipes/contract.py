@@ -5,12 +5,15 @@ Recipes are pure: no clock, network, file or global random state. Time and seed 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.recipes.facets import Facet, Facets
+
+if TYPE_CHECKING:  # what counts is made of what stands here
+    from pawsonalize.recipes.counts.memory import Countable
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
 Arrays = Mapping[str, NDArray[Any]]
@@ -239,7 +242,7 @@ class Model(Protocol):
         """
         ...
 
-    def refreshed(self, data: TrainingData) -> "Model":
+    def refreshed(self, data: "Countable") -> "Model":
         """A model with the counts of a fit on `data`, bit for bit; this one stays as it is.
 
         Counting is the quick part of a training, so between trainings a model stays fresh by
@@ -296,7 +299,7 @@ class Recipe(Protocol[SettingsT]):
         """The class of its settings."""
         ...
 
-    def fit(self, data: TrainingData, settings: SettingsT, seed: int) -> Model:
+    def fit(self, data: "Countable", settings: SettingsT, seed: int) -> Model:
         """Train; same data, settings and seed give the same model, bit for bit."""
         ...
 

@@ -4,13 +4,13 @@ A facet is a name with a value. Names say where it comes from: `user.…` is sto
 `context.…` comes with the request or the event, `time.…` follows from the moment.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.domain.times import HOUR
+from pawsonalize.domain.times import DAY, HOUR, MINUTE
 
 Facet = tuple[str, str]
 
@@ -60,19 +60,61 @@ class Facets:
 
 
 @dataclass(frozen=True, slots=True)
+class FacetColumn:
+    """A column of facets where many events tell the same: the codes of what is told."""
+
+    name: str
+    values: tuple[str, ...]
+    source: int
+    """Which of several things that events tell."""
+    codes: NDArray[np.int32]
+    """Of each thing told its position in `values`, -1 for none; the last stands for nothing."""
+
+
+def facet_columns(
+    sources: Sequence[tuple[Sequence[Sequence[Facet]], NDArray[np.integer]]], most_values: int
+) -> Iterator[FacetColumn]:
+    """The columns of what is told: of each source the distinct things, and how often each is told.
+
+    A name has as many columns as somebody has values; of its values the commonest are kept.
+    """
+    for source, (distinct, times) in enumerate(sources):
+        for name in dict.fromkeys(name for told in distinct for name, _ in told):
+            values = [[value for one, value in facets if one == name] for facets in distinct]
+            count: dict[str, int] = {}
+            for listed, many in zip(values, times.tolist(), strict=True):
+                for value in listed:
+                    count[value] = count.get(value, 0) + many
+            kept = sorted(count, key=lambda value: -count[value])[:most_values]
+            code = {value: place for place, value in enumerate(sorted(kept))}
+            for place in range(max(map(len, values))):
+                column = [code.get(one[place], -1) if place < len(one) else -1 for one in values]
+                yield FacetColumn(name, tuple(code), source, np.array([*column, -1], np.int32))
+
+
+@dataclass(frozen=True, slots=True)
 class Dayparts:
     """The time of day as a facet: bands of so many hours; 0 hours make it none."""
 
     hours: float = 0.0
     utc_offset_hours: float = 0.0
 
+    @property
+    def names(self) -> tuple[Facet, ...]:
+        """Every daypart there is."""
+        bands = int(np.ceil(_DAY_HOURS / self.hours)) if self.hours else 0
+        return tuple((_DAYPART, str(band)) for band in range(bands))
+
     def of_events(self, facets: Facets, time: NDArray[np.int64]) -> Facets:
         """The facets with the events' dayparts; `time` is milliseconds since 1970."""
         if not self.hours:
             return facets
-        bands = int(np.ceil(_DAY_HOURS / self.hours))
-        band = np.floor((time / HOUR + self.utc_offset_hours) % _DAY_HOURS / self.hours)
-        return facets.plus(_DAYPART, [str(one) for one in range(bands)], band.astype(np.int32))
+        return facets.plus(_DAYPART, [band for _, band in self.names], self.bands(time))
+
+    def bands(self, time: NDArray[np.int64]) -> NDArray[np.int32]:
+        """The daypart of each moment, as a position in `names`; whole minutes count."""
+        hours = time % DAY // MINUTE / (HOUR // MINUTE) + self.utc_offset_hours
+        return np.floor(hours % _DAY_HOURS / self.hours).astype(np.int32)
 
     def at(self, now: int) -> tuple[Facet, ...]:
         """The facet of one moment."""

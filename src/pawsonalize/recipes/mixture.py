@@ -10,18 +10,19 @@ from numpy.typing import NDArray
 from pawsonalize.domain.times import DAY
 from pawsonalize.recipes.contract import Arrays, Context
 from pawsonalize.recipes.counts.availability import AvailabilityFactor
+from pawsonalize.recipes.counts.counting import Covisits, EventCounts, LogSummary
 from pawsonalize.recipes.counts.facet_lifts import FacetLifts
-from pawsonalize.recipes.counts.popularity import Popularity, decayed_users
+from pawsonalize.recipes.counts.popularity import Popularity
 from pawsonalize.recipes.counts.related_items import RelatedItems, cell_steps
 from pawsonalize.recipes.counts.return_rate import ReturnRate
-from pawsonalize.recipes.counts.rows import Entries, SparseRows
+from pawsonalize.recipes.counts.rows import Counts, Entries, SparseRows, tidy
 from pawsonalize.recipes.counts.steps import (
+    both_ways,
     covisit_table,
     repeat_share,
-    transition_counts,
     transition_table,
 )
-from pawsonalize.recipes.counts.weights import OLDEST, EventWeights, WeighedLog
+from pawsonalize.recipes.counts.weights import OLDEST, EventWeights
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 
@@ -88,6 +89,61 @@ TABLES = ("own history", "transitions", "co-visits", "related items", "popularit
 
 
 @dataclass(frozen=True, slots=True)
+class MixtureCounts:
+    """All that a mixture is made of: sums over users, so those of some can be taken out again."""
+
+    summary: LogSummary
+    users: NDArray[np.float64]
+    steps: Counts
+    covisits: Covisits
+    hours: NDArray[np.int64]
+    fades: NDArray[np.float64]
+    """What age leaves of the events of each hour."""
+    facets: Counts
+    choices: NDArray[np.float64]
+    repeated: int
+    preceded: int
+
+    @classmethod
+    def of(
+        cls, log: EventCounts, settings: MixtureSettings, whole: LogSummary | None = None
+    ) -> "MixtureCounts":
+        """Count; nothing is random. `whole` is what is known of all, if these are some users."""
+        s, weights = settings, settings.event_weights
+        hours, fades = log.hours(weights)
+        repeated, preceded = log.repeats(s.window)
+        return cls(
+            summary=whole or log.summary,
+            users=log.users(s.popularity_half_life_days),
+            steps=log.steps(weights, s.window, s.gap_decay),
+            covisits=log.covisits(weights, s.covisit_history),
+            hours=hours,
+            fades=fades,
+            facets=log.facets(weights, s.dayparts),
+            choices=log.choices(weights),
+            repeated=repeated,
+            preceded=preceded,
+        )
+
+    def minus(self, part: "MixtureCounts") -> "MixtureCounts":
+        """The counts of all users but those of the part."""
+        fades = self.fades.copy()
+        fades[np.searchsorted(self.hours, part.hours)] -= part.fades
+        return MixtureCounts(
+            summary=self.summary,
+            users=self.users - part.users,
+            steps=tidy(self.steps - part.steps),
+            covisits=self.covisits.minus(part.covisits),
+            hours=self.hours,
+            fades=fades,
+            facets=tidy(self.facets - part.facets),
+            choices=self.choices - part.choices,
+            repeated=self.repeated - part.repeated,
+            preceded=self.preceded - part.preceded,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Mixture:
     """The candidate tables; `repeat_share` is how often users return to what they saw."""
 
@@ -104,37 +160,38 @@ class Mixture:
     _weights: EventWeights
 
     @classmethod
-    def fit(cls, log: WeighedLog, index: ItemIndex, settings: MixtureSettings) -> "Mixture":
-        """Count; nothing is random. The dayparts are among the data's facets already."""
-        s, data = settings, log.data
-        users = decayed_users(data, s.popularity_half_life_days)
-        counts = transition_counts(
-            log, window=s.window, gap_decay=s.gap_decay, back=s.backward_weight
-        )
-        steps = cell_steps(
-            counts,
+    def of(cls, counts: MixtureCounts, index: ItemIndex, settings: MixtureSettings) -> "Mixture":
+        """Derive the tables."""
+        s, users, summary = settings, counts.users, counts.summary
+        steps = both_ways(counts.steps, s.backward_weight)
+        between_cells = cell_steps(
+            steps,
             index,
             width=s.neighbours,
             prior=s.related_items_prior,
             fade=s.related_items_level_fade,
         )
-        covisits = covisit_table(
-            log, history=s.covisit_history, width=s.neighbours, shrinkage=s.covisit_shrinkage
-        )
+        base = (users + s.related_items_smoothing).astype(np.float32)
+        facets = tuple(dict.fromkeys((*summary.facets, *s.dayparts.names)))
+        weights = s.event_weights
         return cls(
             index=index,
-            transitions=transition_table(counts, width=s.neighbours, power=s.count_power),
-            covisits=covisits,
-            related=RelatedItems.of(
-                steps, (users + s.related_items_smoothing).astype(np.float32), index
+            transitions=transition_table(steps, width=s.neighbours, power=s.count_power),
+            covisits=covisit_table(
+                counts.covisits, width=s.neighbours, shrinkage=s.covisit_shrinkage
             ),
+            related=RelatedItems.of(between_cells, base, index),
             popularity=Popularity.of(users, index, s.smoothing),
-            availability=AvailabilityFactor.of(log, s.availability_smoothing),
-            facets=FacetLifts.of(data, log.weight, index, s.facet_doubt, s.preference_unlike),
-            return_rate=ReturnRate.of(log, s.return_weight, s.dislike_weight),
-            repeat_share=repeat_share(data, s.window),
+            availability=AvailabilityFactor.of(
+                summary.stays, counts.hours, counts.fades, len(users), s.availability_smoothing
+            ),
+            facets=FacetLifts.of(facets, counts.facets, index, s.facet_doubt, s.preference_unlike),
+            return_rate=ReturnRate.of(
+                summary, counts.choices, weights, s.return_weight, s.dislike_weight
+            ),
+            repeat_share=repeat_share(counts.repeated, counts.preceded),
             _settings=s,
-            _weights=log.weights,
+            _weights=weights,
         )
 
     @classmethod

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
 from pawsonalize.recipes.artefact import make_card, pack_strings, read_card, take, unpack_strings
 from pawsonalize.recipes.contract import Arrays, Context, ModelCard, TrainingData
-from pawsonalize.recipes.counts.weights import decay
+from pawsonalize.recipes.counts.memory import Countable, counts_of
+from pawsonalize.recipes.counts.weights import LogClock
 from pawsonalize.recipes.names import NEXT_BEST_ACTION
 from pawsonalize.recipes.settings import Range, check_numbers
 
 _FORMAT = 1
+_MAX_EVENTS = 20_000_000  # they are read in order, event by event
 _MAX_ACTIONS = 2_000  # what an action says of another is kept for each pair
 _NOT_TAKEN: Final = frozenset({"NOT_TAKEN", "VIEWED"})
 _MAX_STATE = 50  # as many as a context has events
@@ -49,9 +51,19 @@ class NextBestAction:
     settings = NextBestActionSettings
 
     def fit(
-        self, data: TrainingData, settings: NextBestActionSettings, seed: int
+        self, data: Countable, settings: NextBestActionSettings, seed: int
     ) -> "NextBestActionModel":
-        """Count; nothing is random, so the seed only goes on the card."""
+        """Count; nothing is random, so the seed only goes on the card.
+
+        InvalidInput where there are more events than one machine reads one after the other.
+        """
+        summary = counts_of(data).summary
+        data = counts_of(data).sample(_MAX_EVENTS)
+        if len(data) < summary.n_events:
+            raise InvalidInput(
+                f"next-best-action reads at most {_MAX_EVENTS:,} events, not"
+                f" {summary.n_events:,}: train it on newer ones, by max_age_days"
+            )
         if len(data.item_ids) > _MAX_ACTIONS:
             raise InvalidInput(
                 f"next-best-action knows at most {_MAX_ACTIONS:,} actions, not"
@@ -60,7 +72,7 @@ class NextBestAction:
         trials = _Trials.of(data, settings)
         rates = trials.rates(settings.smoothing)
         lifts = trials.lifts(rates, settings.lift_smoothing)
-        card = make_card(self.name, _FORMAT, settings, seed, data)
+        card = make_card(self.name, _FORMAT, settings, seed, summary.fingerprint)
         return NextBestActionModel(card, data.item_ids, rates, lifts)
 
     def load(self, card: ModelCard, arrays: Arrays) -> "NextBestActionModel":
@@ -97,7 +109,7 @@ class _Trials:
         )
         outcomes = np.array([name not in _NOT_TAKEN for name in data.event_types], np.int64)
         views = np.array([name == "VIEWED" for name in data.event_types], np.bool_)
-        weights = decay(data, settings.half_life_days)
+        weights = LogClock.of(data.time, data.as_of).fade(data.time, settings.half_life_days)
         last_taken = {
             (user, action): time
             for user, action, kind, time in zip(
@@ -179,7 +191,7 @@ class NextBestActionModel:
         """The propensity is all there is."""
         return {"propensity": self.score(context, items)}
 
-    def refreshed(self, data: TrainingData) -> "NextBestActionModel":
+    def refreshed(self, data: Countable) -> "NextBestActionModel":
         """All is counted, so this is a fit."""
         settings = NextBestActionSettings(**self.card.settings)
         return NextBestAction().fit(data, settings, self.card.seed)

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.recipes.artefact import make_card, read_card
-from pawsonalize.recipes.contract import Arrays, Context, ModelCard, TrainingData
-from pawsonalize.recipes.counts.popularity import Popularity, decayed_users
+from pawsonalize.recipes.contract import Arrays, Context, ModelCard
+from pawsonalize.recipes.counts.memory import Countable, counts_of
+from pawsonalize.recipes.counts.popularity import Popularity
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.names import POPULARITY_COUNT
 from pawsonalize.recipes.settings import Range, check_numbers
@@ -38,13 +39,14 @@ class PopularityCount:
     settings = PopularityCountSettings
 
     def fit(
-        self, data: TrainingData, settings: PopularityCountSettings, seed: int
+        self, data: Countable, settings: PopularityCountSettings, seed: int
     ) -> "PopularityCountModel":
         """Count; nothing is random, so the seed only goes on the card."""
-        index = ItemIndex.build(data.item_ids, data.attributes)
-        users = decayed_users(data, settings.half_life_days)
+        log = counts_of(data)
+        summary, users = log.summary, log.users(settings.half_life_days)
+        index = ItemIndex.build(summary.item_ids, summary.attributes)
         return PopularityCountModel(
-            make_card(self.name, _FORMAT, settings, seed, data),
+            make_card(self.name, _FORMAT, settings, seed, summary.fingerprint),
             index,
             Popularity.of(users, index, settings.smoothing),
         )
@@ -88,7 +90,7 @@ class PopularityCountModel:
         """Popularity is all there is."""
         return {"popularity": self.score(context, items)}
 
-    def refreshed(self, data: TrainingData) -> "PopularityCountModel":
+    def refreshed(self, data: Countable) -> "PopularityCountModel":
         """All is counted, so this is a fit."""
         settings = PopularityCountSettings(**self.card.settings)
         return PopularityCount().fit(data, settings, self.card.seed)

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY
 from pawsonalize.recipes.artefact import make_card, read_card, take
-from pawsonalize.recipes.contract import Arrays, Context, ModelCard, TrainingData
-from pawsonalize.recipes.counts.popularity import Popularity, decayed_users
+from pawsonalize.recipes.contract import Arrays, Context, ModelCard
+from pawsonalize.recipes.counts.memory import Countable, counts_of
+from pawsonalize.recipes.counts.popularity import Popularity
 from pawsonalize.recipes.counts.rows import SparseRows
 from pawsonalize.recipes.counts.steps import covisit_table
-from pawsonalize.recipes.counts.weights import EventWeights, WeighedLog
+from pawsonalize.recipes.counts.weights import EventWeights
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.names import SIMILAR_ITEMS
 from pawsonalize.recipes.settings import Range, check_numbers
@@ -79,26 +80,25 @@ class SimilarItems:
     settings = SimilarItemsSettings
 
     def fit(
-        self, data: TrainingData, settings: SimilarItemsSettings, seed: int
+        self, data: Countable, settings: SimilarItemsSettings, seed: int
     ) -> "SimilarItemsModel":
         """Count; nothing is random, so the seed only goes on the card."""
-        s = settings
-        index = ItemIndex.build(data.item_ids, data.attributes)
+        s, log = settings, counts_of(data)
+        summary = log.summary
+        index = ItemIndex.build(summary.item_ids, summary.attributes)
+        weights = EventWeights(half_life_days=s.behaviour_half_life_days)
         covisits = covisit_table(
-            WeighedLog(data, EventWeights(half_life_days=s.behaviour_half_life_days)),
-            history=s.covisit_history,
+            log.covisits(weights, s.covisit_history),
             width=s.neighbours,
             shrinkage=s.covisit_shrinkage,
         )
-        users = decayed_users(data, s.popularity_half_life_days)
-        first_event = np.full(len(data.item_ids), _UNTOUCHED, np.int64)
-        np.minimum.at(first_event, data.item, data.time)
+        users = log.users(s.popularity_half_life_days)
         return SimilarItemsModel(
-            card=make_card(self.name, _FORMAT, s, seed, data),
+            card=make_card(self.name, _FORMAT, s, seed, summary.fingerprint),
             index=index,
             covisits=covisits,
             popularity=Popularity.of(users, index, s.smoothing),
-            first_event=first_event,
+            first_event=log.first_events(_UNTOUCHED),
             _settings=s,
         )
 
@@ -168,7 +168,7 @@ class SimilarItemsModel:
         )
         return replace(self, _settings=settings)
 
-    def refreshed(self, data: TrainingData) -> "SimilarItemsModel":
+    def refreshed(self, data: Countable) -> "SimilarItemsModel":
         """All is counted, so this is a fit."""
         return SimilarItems().fit(data, self._settings, self.card.seed)
 

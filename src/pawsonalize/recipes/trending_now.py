@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.recipes.artefact import make_card, read_card
-from pawsonalize.recipes.contract import Arrays, Context, ModelCard, TrainingData
+from pawsonalize.recipes.contract import Arrays, Context, ModelCard
+from pawsonalize.recipes.counts.memory import Countable, counts_of
 from pawsonalize.recipes.counts.popularity import Popularity
 from pawsonalize.recipes.counts.visitors import STEPS, RecentVisitors, VisitCounts, trend_score
 from pawsonalize.recipes.items import ItemIndex
@@ -67,17 +68,15 @@ class TrendingNow:
     needs_item = False
     settings = TrendingNowSettings
 
-    def fit(
-        self, data: TrainingData, settings: TrendingNowSettings, seed: int
-    ) -> "TrendingNowModel":
+    def fit(self, data: Countable, settings: TrendingNowSettings, seed: int) -> "TrendingNowModel":
         """Count; nothing is random, so the seed only goes on the card."""
-        s, n_items = settings, len(data.item_ids)
-        time = np.minimum(data.time, data.as_of)
+        s, log = settings, counts_of(data)
+        summary = log.summary
         return TrendingNowModel.of(
-            card=make_card(self.name, _FORMAT, s, seed, data),
-            index=ItemIndex.build(data.item_ids, data.attributes),
-            recent=RecentVisitors.of(time // s.step, data.item, data.user, n_items),
-            visits=VisitCounts.of(time, data.item, n_items, s.half_life),
+            card=make_card(self.name, _FORMAT, s, seed, summary.fingerprint),
+            index=ItemIndex.build(summary.item_ids, summary.attributes),
+            recent=RecentVisitors.of(*log.recent(s.step, 2 * STEPS), summary.n_items),
+            visits=VisitCounts.of(*log.by_period(s.half_life), summary.n_items),
             settings=s,
         )
 
@@ -123,7 +122,7 @@ class TrendingNowModel:
         """The catalogue, in the order of `score_catalogue`."""
         return self.index.ids
 
-    def refreshed(self, data: TrainingData) -> "TrendingNowModel":
+    def refreshed(self, data: Countable) -> "TrendingNowModel":
         """All is counted, so this is a fit."""
         return TrendingNow().fit(data, self._settings, self.card.seed)
 

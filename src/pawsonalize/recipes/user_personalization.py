@@ -13,14 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
-from pawsonalize.recipes.artefact import fingerprint, make_card, read_card
+from pawsonalize.recipes.artefact import make_card, read_card
 from pawsonalize.recipes.classes import LatentClasses, fit_classes
-from pawsonalize.recipes.contract import Arrays, Context, ModelCard, TrainingData
-from pawsonalize.recipes.counts.weights import WeighedLog
+from pawsonalize.recipes.contract import Arrays, Context, ModelCard
+from pawsonalize.recipes.counts.counting import EventCounts
+from pawsonalize.recipes.counts.memory import Countable, counts_of
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.engine import Candidates, Learned
-from pawsonalize.recipes.mixture import TABLES, Mixture
+from pawsonalize.recipes.mixture import TABLES, Mixture, MixtureCounts
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 from pawsonalize.recipes.names import USER_PERSONALIZATION
 
@@ -41,6 +42,8 @@ class UserPersonalizationSettings(MixtureSettings):
     """With fewer training requests than this nothing is learned: the mixture answers alone."""
     max_requests: int = 24_000
     """Most training requests that are cut from the log."""
+    max_events: int = 5_000_000
+    """Of a longer log, visitors with so many events are drawn, and the ranker learns from those."""
     trees: int = 160
     """Most trees of the ranker; fewer, or none, when held-out users say so."""
     classes: int = 12
@@ -48,9 +51,16 @@ class UserPersonalizationSettings(MixtureSettings):
 
     def __post_init__(self) -> None:
         MixtureSettings.__post_init__(self)
-        if min(self.candidates, self.min_requests, self.max_requests, self.trees) < 1:
+        counts = (
+            self.candidates,
+            self.min_requests,
+            self.max_requests,
+            self.max_events,
+            self.trees,
+        )
+        if min(counts) < 1:
             raise InvalidInput(
-                "candidates, min_requests, max_requests and trees must be at least 1",
+                "candidates, min_requests, max_requests, max_events and trees must be at least 1",
                 field="candidates",
             )
         if self.classes < 0:
@@ -83,20 +93,20 @@ class UserPersonalization:
     settings: type[UserPersonalizationSettings] = UserPersonalizationSettings
 
     def fit(
-        self, data: TrainingData, settings: UserPersonalizationSettings, seed: int
+        self, data: Countable, settings: UserPersonalizationSettings, seed: int
     ) -> "UserPersonalizationModel":
         """Count, and learn if there is enough to learn from."""
-        log = _weighed(data, settings)
-        mixture = Mixture.fit(log, ItemIndex.build(data.item_ids, data.attributes), settings)
-        learned = None
+        log = counts_of(data)
+        counts, mixture = _counted(log, settings)
+        learned, sample = None, log.sample(settings.max_events)
         if settings.learn:
-            learned = Learned.fit(log, mixture, settings, settings.design(seed))
-        classes = fit_classes(data, settings.classes, seed & 0x7FFFFFFF)
+            learned = Learned.fit(log, sample, counts, mixture, settings, settings.design(seed))
+        classes = fit_classes(sample, settings.classes, seed & 0x7FFFFFFF)
         extra = {
             "repeat_share": mixture.repeat_share,
             "learned": None if learned is None else learned.numbers(),
         }
-        card = make_card(self.name, _FORMAT, settings, seed, data, extra)
+        card = make_card(self.name, _FORMAT, settings, seed, log.summary.fingerprint, extra)
         return UserPersonalizationModel(card, mixture, learned, classes, settings)
 
     def load(self, card: ModelCard, arrays: Arrays) -> "UserPersonalizationModel":
@@ -153,22 +163,24 @@ class UserPersonalizationModel:
         """The names of the facets that were counted, and of the quiz's answers."""
         return self.mixture.facets.names
 
-    def refreshed(self, data: TrainingData) -> "UserPersonalizationModel":
+    def refreshed(self, data: Countable) -> "UserPersonalizationModel":
         """The same model with the counts of a fit on `data`; ranker, factors and classes stay.
 
         The card names the data of both: `fingerprint` of what was counted, `learned_on` of what
         the training saw.
         """
-        log = _weighed(data, self._settings)
-        mixture = Mixture.fit(log, ItemIndex.build(data.item_ids, data.attributes), self._settings)
-        learned = None if self.learned is None else self.learned.refreshed(log, mixture)
+        log = counts_of(data)
+        _, mixture = _counted(log, self._settings)
+        learned = self.learned
+        if learned is not None:
+            learned = learned.refreshed(log, log.sample(self._settings.max_events), mixture)
         extra = {
             **self.card.extra,
             "repeat_share": mixture.repeat_share,
             "learned": None if learned is None else learned.numbers(),
             "learned_on": self.card.extra.get("learned_on", self.card.fingerprint),
         }
-        card = replace(self.card, fingerprint=fingerprint(data), extra=extra)
+        card = replace(self.card, fingerprint=log.summary.fingerprint, extra=extra)
         return UserPersonalizationModel(card, mixture, learned, self.classes, self._settings)
 
     def score_catalogue(self, context: Context) -> NDArray[np.float32]:
@@ -287,7 +299,9 @@ class UserPersonalizationModel:
         return {**parts, "base": np.log(wanted) + level - whole}
 
 
-def _weighed(data: TrainingData, settings: UserPersonalizationSettings) -> WeighedLog:
-    """The log to count, with the time of day among the facets."""
-    facets = settings.dayparts.of_events(data.facets, data.time)
-    return WeighedLog(replace(data, facets=facets), settings.event_weights)
+def _counted(
+    log: EventCounts, settings: UserPersonalizationSettings
+) -> tuple[MixtureCounts, Mixture]:
+    counts, summary = MixtureCounts.of(log, settings), log.summary
+    index = ItemIndex.build(summary.item_ids, summary.attributes)
+    return counts, Mixture.of(counts, index, settings)

@@ -5,33 +5,56 @@ import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
 from pawsonalize.storage.answering import answering
+from pawsonalize.storage.fencing import check_fences, works_under_lease
+from pawsonalize.storage.postgres_url import read_url, shown
 from pawsonalize.storage.prepared import PreparedReads, PreparedSelect
+from pawsonalize.storage.revisions import bring_up_to_date, revision_of
 from pawsonalize.storage.tables import REVISION
 
 if TYPE_CHECKING:
     from pawsonalize.storage.postgres import PostgresEngines
+    from pawsonalize.storage.replica import ReadReplica
+
+CONNECTIONS = 20
+"""How many connections to PostgreSQL one process opens at most, by default."""
+CATCH_UP_SECONDS = 30.0
 
 # One writer at a time gives offsets in commit order, so a reader that has seen offset n will
 # never meet a smaller one later. SQLite locks the file; PostgreSQL takes this advisory lock.
 _WRITER_LOCK = 7_291_966
 
-_REVISION = text("SELECT version_num FROM alembic_version")
-
 _FULL = "the disk that holds the database is full: free some space"
 _READ_ONLY = "the database is read-only: make its folder writable for this user"
+_TOO_MANY = (
+    "PostgreSQL takes no more connections: lower database_connections or workers, or raise its"
+    " max_connections (docs/how-to/run-several-servers.md)"
+)
 _KNOWN = (
     ("disk is full", _FULL),
     ("readonly", _READ_ONLY),
-    ("read-only transaction", "the database takes no writes: let this user write to it"),
+    (
+        "read-only transaction",
+        "the database takes no writes: name the server that does, or let this user write to it",
+    ),
+    ("too many clients", _TOO_MANY),
+    ("too many connections", _TOO_MANY),  # of a role, or to a database
+    ("slots are reserved", _TOO_MANY),
+    (
+        "QueuePool limit",
+        "all connections of this process to the database are busy: send the request again; if it"
+        " lasts, raise database_connections",
+    ),
+    ("lock timeout", "tables that are to be changed are being read: start again when that is over"),
     ("unable to open", "the database file cannot be opened: check that its folder is writable"),
     ("locked", "the database is busy with another writer: send the request again"),
     ("disk I/O", "the disk that holds the database fails: check the disk and its space"),
@@ -51,6 +74,11 @@ _TRIAL = {
     True: "PRAGMA user_version = 1",
     False: "UPDATE alembic_version SET version_num = version_num",
 }
+_CONNECTION_LIMIT = text(
+    "SELECT current_setting('max_connections')::int"
+    " - current_setting('superuser_reserved_connections')::int"
+    " - coalesce(nullif(current_setting('reserved_connections', true), '')::int, 0)"
+)
 _LEAST_ROOM = 512 * 1024  # bytes; a call of a few hundred events needs about half of it
 
 _LOG_BYTES = 64 * 1024 * 1024  # of the write-ahead log
@@ -71,18 +99,29 @@ SQLITE_PRAGMAS = (
 class Database:
     """A migrated database. Reads see what is committed; a write is durable when it returns."""
 
-    def __init__(self, url: str, *, must_exist: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        must_exist: bool = False,
+        connections: int = CONNECTIONS,
+        read_url: str = "",
+    ) -> None:
         """Open `sqlite:///path` or `postgresql://…`, and bring its tables up to date.
 
         Missing tables are made; with `must_exist`, they are NotFound. StorageUnavailable if the
-        tables are of a version that cannot be brought up to date.
+        tables are of a version that cannot be brought up to date. Of PostgreSQL at most so many
+        `connections` are open at a time, and `read_url` is a replica.
         """
-        opened = _opened(url)
+        opened = _opened(url, connections)
         self._remote = None if isinstance(opened, Engine) else opened
         self._engine = opened if isinstance(opened, Engine) else opened.patient
         self._answering = opened if isinstance(opened, Engine) else opened.answering
         self._failed_to_write = False
+        self._refusals: list[str] = []  # of all views of this database
         self.is_local = self._remote is None
+        self.replica = _replica_of(self, read_url, connections) if read_url else None
+        self._reads_replica = False
         self._prepared = None if self.file is None else PreparedReads(self._engine)
         try:
             self._open(must_exist)
@@ -93,8 +132,37 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection for SELECTs. Each of them sees the newest committed state."""
+        if self._reads_replica and self.replica is not None:
+            with self._storage_errors(), self.replica.reading() as connection:
+                yield connection
+            return
         with self._storage_errors(), self._connected(reads=True) as connection:
             yield connection
+
+    def replica_reads(self) -> "Database":
+        """The same database for SELECTs that may lack what was committed a moment ago.
+
+        Never for a visitor's own events, nor for what decides, admits or erases. Without a replica
+        this is the database itself.
+        """
+        if self.replica is None:
+            return self
+        view = copy(self)
+        view._reads_replica = True
+        return view
+
+    def caught_up(self, within: float = CATCH_UP_SECONDS) -> "Database":
+        """The same for SELECTs that must find all that is committed by now.
+
+        The replica is waited for; if it takes longer, this is the database itself.
+        """
+        if self.replica is None or not self.replica.has_all(self.replica.head(), within):
+            return self
+        return self.replica_reads()
+
+    def refuse(self, reason: str) -> None:
+        """From now on every call fails: the tables are not those that this program knows."""
+        self._refusals.append(reason)
 
     def rows(
         self, wanted: PreparedSelect, parameters: Mapping[str, object]
@@ -108,18 +176,28 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A write transaction, one at a time: committed durably at the end, or rolled back."""
+        """A write transaction, one at a time: committed durably at the end, or rolled back.
+
+        LeaseLost if this thread works under a lease (`fencing.py`) that another one has by now.
+        """
         try:
             with (
                 self._storage_errors(),
                 self._connected() as connection,
                 self._exclusive(connection),
             ):
+                check_fences(connection)
                 yield connection
         except StorageUnavailable:
             self._failed_to_write = True
             raise
         self._failed_to_write = False
+
+    def confirm_leases(self) -> None:
+        """LeaseLost if this thread works under a lease that another one has by now."""
+        if works_under_lease():
+            with self.writing():
+                pass
 
     def maintain(self, command: str) -> list[Any]:
         """Run a command outside of any transaction, such as VACUUM; returns its first row."""
@@ -148,6 +226,13 @@ class Database:
             found = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
         return None if found == "ok" else str(self._explained(f"malformed: {found}"))
 
+    def connection_limit(self) -> int | None:
+        """How many connections PostgreSQL takes from who is no superuser; None for SQLite."""
+        if self.is_local:
+            return None
+        with self.reading() as connection:
+            return int(connection.scalar(_CONNECTION_LIMIT) or 0)
+
     def _no_room(self) -> str | None:
         if self.file is None:
             return None
@@ -161,6 +246,8 @@ class Database:
 
     def _connected(self, *, reads: bool = False) -> Connection:
         """A connection of those for requests, or of those for all other work."""
+        if self._refusals:
+            raise StorageUnavailable(self._refusals[0])
         if self._remote is None:  # the driver is in autocommit mode already
             return self._engine.connect()
         engine = self._answering if answering.get() else self._engine
@@ -191,13 +278,15 @@ class Database:
     @property
     def shown_url(self) -> str:
         """Its URL without the password."""
-        return self._engine.url.render_as_string(hide_password=True)
+        return shown(self._engine.url)
 
     def close(self) -> None:
         """Release every connection."""
         if self._prepared is not None:
             self._prepared.close()
         self._engine.dispose()
+        if self.replica is not None:
+            self.replica.close()
         if self._remote is not None:
             self._remote.close()
 
@@ -206,30 +295,11 @@ class Database:
         if must_exist and self.file is not None and not self.file.exists():
             raise NotFound(f"there is no database {self.file}")
         with self.reading() as connection:
-            revision = _revision(connection)
+            revision = revision_of(connection)
         if must_exist and revision is None:
             raise NotFound(f"the database {self.shown_url} has no tables of Pawsonalize")
         if revision != REVISION:
-            self._migrate(revision)
-
-    def _migrate(self, revision: str | None) -> None:
-        # Slow to import, and needed once in the life of a database.
-        from alembic import command  # noqa: PLC0415
-        from alembic.config import Config  # noqa: PLC0415
-        from alembic.util import CommandError  # noqa: PLC0415
-
-        config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-        with self.writing() as connection:  # so that servers starting together migrate once
-            config.attributes["connection"] = connection
-            try:
-                command.upgrade(config, "head")
-            except CommandError as error:  # there is no way from that revision to ours
-                raise StorageUnavailable(
-                    f"the database {self.shown_url} is of another version of Pawsonalize (its"
-                    f" tables are {revision}, this version reads {REVISION}): start with an empty"
-                    " data folder (--data-dir) or database, and import your data again"
-                ) from error
+            bring_up_to_date(self, revision)
 
     @contextmanager
     def _storage_errors(self) -> Iterator[None]:
@@ -256,38 +326,52 @@ class Database:
         return StorageUnavailable(_SILENT, detail=detail)
 
 
-def _revision(connection: Connection) -> str | None:
-    """The revision of the tables; None without tables."""
-    if not inspect(connection).has_table("alembic_version"):
-        return None
-    revision: str | None = connection.scalar(_REVISION)
-    return revision
+def _replica_of(database: Database, url: str, connections: int) -> "ReadReplica":
+    parsed = _parsed(url, "database_read_url")
+    if database.is_local or parsed.get_backend_name() != "postgresql":
+        raise InvalidInput(
+            "database_read_url names a read replica of PostgreSQL, so both it and database_url must"
+            " be postgresql://…: correct them, or take database_read_url away",
+            field="database_read_url",
+        )
+    from pawsonalize.storage.replica import ReadReplica  # noqa: PLC0415 - an extra
+
+    return ReadReplica(parsed, connections, database.reading)
 
 
-def _opened(url: str) -> "Engine | PostgresEngines":
-    # An error without parameters: they are ids of visitors, and errors are logged.
+def _parsed(url: str, setting: str) -> URL:
     try:
-        parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite":
-            engine = create_engine(
-                parsed,
-                connect_args={"isolation_level": None, "timeout": 15},
-                hide_parameters=True,
-            )
-            event.listen(engine, "connect", _set_pragmas)
-            return engine
-        if parsed.get_backend_name() == "postgresql":
-            from pawsonalize.storage.postgres import PostgresEngines  # noqa: PLC0415 - an extra
+        return read_url(url)
+    except ArgumentError as error:
+        raise _unusable(str(error), setting) from error
 
-            return PostgresEngines(parsed)
-        reason = f"there is no adapter for {parsed.get_backend_name()}"
-    except (ArgumentError, ModuleNotFoundError) as error:
-        reason = str(error)
-    raise InvalidInput(
+
+def _unusable(reason: str, setting: str) -> InvalidInput:
+    return InvalidInput(
         f"cannot use this database URL ({reason}): write sqlite:///path/to/file or"
         " postgresql://user@host/name (with the extra pawsonalize[postgres])",
-        field="database_url",
+        field=setting,
     )
+
+
+def _opened(url: str, connections: int) -> "Engine | PostgresEngines":
+    parsed = _parsed(url, "database_url")
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_engine(
+            parsed,
+            connect_args={"isolation_level": None, "timeout": 15},
+            hide_parameters=True,  # they are ids of visitors, and errors are logged
+        )
+        event.listen(engine, "connect", _set_pragmas)
+        return engine
+    if parsed.get_backend_name() != "postgresql":
+        raise _unusable(f"there is no adapter for {parsed.get_backend_name()}", "database_url")
+    try:
+        from pawsonalize.storage.postgres import PostgresEngines  # noqa: PLC0415 - an extra
+
+        return PostgresEngines(parsed, connections)
+    except (ArgumentError, ModuleNotFoundError) as error:
+        raise _unusable(str(error), "database_url") from error
 
 
 def _set_pragmas(connection: object, _entry: ConnectionPoolEntry) -> None:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
+from typing import ClassVar
 
-from sqlalchemy import Connection, bindparam, delete, func, select
+from sqlalchemy import Connection, delete, func, select
 
 from pawsonalize.domain.event_types import AS_SENT, STANDARD, EventTypes
 from pawsonalize.domain.events import ACTIONS, DEFAULT_DATASET_GROUP, Event, LoggedEvent, Visitor
@@ -13,18 +14,21 @@ from pawsonalize.storage.animal_exposures import add_shown_animals
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_rows import as_row, logged, reported, reported_animals
 from pawsonalize.storage.exposures import add_shown
+from pawsonalize.storage.group_days import DailyLimits, count_events, within
 from pawsonalize.storage.histories import DEED, OF_AN_ANIMAL, Deed, HistoryQuery, RecentEvent
 from pawsonalize.storage.log_start import (
     FORGOTTEN,
+    forget_table,
     forget_through,
     forgotten_through,
     go_on_after,
+    left_early,
 )
 from pawsonalize.storage.raw_events import add_raws, take_out_raws
 from pawsonalize.storage.statements import insert_new
 from pawsonalize.storage.tables import events, sessions
+from pawsonalize.storage.training_rows import TRAINING_ROWS
 
-_TRAINING_BATCH = 50_000
 _ERASED_BATCH = 10_000  # between two of them, others may write
 
 
@@ -49,8 +53,8 @@ counts as the user.
 class EventLog:
     """The events table. Events are only appended; offsets grow in the order of commits.
 
-    All dataset groups share one log. `append`, `head`, `count`, `types`, `read` and `restore` are
-    about all of them. Every other method is about one dataset group.
+    All dataset groups share one log. `append`, `take_in`, `head`, `count`, `types`, `read` and
+    `restore` are about all of them. Every other method is about one dataset group.
     """
 
     def __init__(
@@ -66,14 +70,26 @@ class EventLog:
         self._event_types = event_types
         self._keeps_raw = keeps_raw
 
+    has_digests: ClassVar[bool] = False
+    """Whether training rows name visitors by digests of their keys."""
+
     @property
     def event_types(self) -> EventTypes:
         """What the types of its events mean. The table keeps each type as it was sent."""
         return AS_SENT if self._dataset_group.endswith(ACTIONS) else self._event_types
 
+    @property
+    def dataset_group(self) -> str:
+        """Whose events it has, but for what is about all."""
+        return self._dataset_group
+
     def of(self, dataset_group: str) -> "EventLog":
         """The same log, for another dataset group."""
         return EventLog(self._database, dataset_group, self._event_types, keeps_raw=self._keeps_raw)
+
+    def reading(self, database: Database) -> "EventLog":
+        """The same log, read from there."""
+        return EventLog(database, self._dataset_group, self._event_types, keeps_raw=self._keeps_raw)
 
     def append(self, batch: Sequence[Event]) -> list[bool]:
         """Store events durably, in order and in one transaction: all of them or none.
@@ -84,19 +100,37 @@ class EventLog:
         """
         if not batch:
             return []
-        rows = [as_row(event) for event in batch]
         with self._database.writing() as connection:
-            before = _head(connection)
-            stored = insert_new(connection, events, rows)
-            offsets = _offsets(connection, batch, before, stored)
-            flags = [offset is not None for offset in offsets]
-            if self._keeps_raw:
-                add_raws(connection, _raws(batch, offsets))
-            # A duplicate does nothing: it is not in the log, so a replay would not see it.
-            fresh_events = list(compress(batch, flags))
-            _bind_sessions(connection, fresh_events)
-            add_shown(connection, reported(fresh_events))
-            add_shown_animals(connection, reported_animals(fresh_events))
+            return self._stored(connection, batch)
+
+    def take_in(self, batch: Sequence[Event], limits: DailyLimits) -> list[bool | None]:
+        """The same for events that come in: they are counted, and limits are kept exactly.
+
+        The flag of an event that its dataset group may not store any more that day is None.
+        """
+        if not batch:
+            return []
+        with self._database.writing() as connection:
+            allowed = within(connection, batch, limits)
+            stored = iter(self._stored(connection, list(compress(batch, allowed))))
+            flags = [next(stored) if one else None for one in allowed]
+            count_events(connection, batch, flags)
+        return flags
+
+    def _stored(self, connection: Connection, batch: Sequence[Event]) -> list[bool]:
+        if not batch:
+            return []
+        before = _head(connection)
+        stored = insert_new(connection, events, [as_row(event) for event in batch])
+        offsets = _offsets(connection, batch, before, stored)
+        flags = [offset is not None for offset in offsets]
+        if self._keeps_raw:
+            add_raws(connection, _raws(batch, offsets))
+        # A duplicate does nothing: it is not in the log, so a replay would not see it.
+        fresh_events = list(compress(batch, flags))
+        _bind_sessions(connection, fresh_events)
+        add_shown(connection, reported(fresh_events))
+        add_shown_animals(connection, reported_animals(fresh_events))
         return flags
 
     def head(self) -> int:
@@ -108,6 +142,11 @@ class EventLog:
         """The offset up to which events have left the table; 0 if none have."""
         with self._database.reading() as connection:
             return forgotten_through(connection)
+
+    def left_early(self) -> dict[str, int]:
+        """Up to which offsets events of dataset groups have left the table before the others'."""
+        with self._database.reading() as connection:
+            return left_early(connection)
 
     def rows_through(self, through: int) -> int:
         """How many events the dataset group has with `offset <= through`. Reads them all."""
@@ -197,6 +236,8 @@ class EventLog:
         rows = [{"offset": one.offset, **as_row(one.event)} for one in batch]
         with self._database.writing() as connection:
             connection.execute(events.insert(), rows)
+            for group in {one.event.dataset_group for one in batch}:
+                forget_table(connection, group)
             _bind_sessions(connection, [one.event for one in batch])
             add_shown(connection, reported(one.event for one in batch))
             go_on_after(connection, batch[-1].offset)
@@ -223,7 +264,7 @@ class EventLog:
                     "through": through,
                     "until": until,
                 }
-                rows = connection.execute(_TRAINING_ROWS, parameters).all()
+                rows = connection.execute(TRAINING_ROWS, parameters).all()
             if not rows:
                 return
             after = rows[-1][0]
@@ -280,6 +321,8 @@ class EventLog:
         takes several transactions, so a reader may meanwhile find some of the events.
         """
         mine = events.c.dataset_group == self._dataset_group
+        with self._database.writing() as connection:
+            forget_table(connection, self._dataset_group)
         if ids_like is not None:
             mine &= events.c.event_id.startswith(ids_like, autoescape=True)
         erased = after = 0
@@ -297,38 +340,6 @@ class EventLog:
                 take_out_raws(connection, span)
                 erased += connection.execute(delete(events).where(span)).rowcount
             after = last
-
-
-_VISITOR_KEY = func.coalesce(
-    "u:" + events.c.user_id, "u:" + sessions.c.user_id, "s:" + events.c.session_id
-)
-_TRAINING_ROWS = (
-    select(
-        events.c.offset,
-        _VISITOR_KEY,
-        events.c.item_id,
-        events.c.event_type,
-        events.c.sent_at,
-        events.c.event_value,
-        events.c.properties,
-    )
-    .select_from(
-        events.outerjoin(
-            sessions,
-            (sessions.c.session_id == events.c.session_id)
-            & (sessions.c.dataset_group == events.c.dataset_group)
-            & events.c.user_id.is_(None),
-        )
-    )
-    .where(
-        events.c.offset > bindparam("after"),
-        events.c.offset <= bindparam("through"),
-        events.c.sent_at <= bindparam("until"),
-        events.c.dataset_group == bindparam("group"),
-    )
-    .order_by(events.c.offset)
-    .limit(_TRAINING_BATCH)
-)
 
 
 _HEAD = select(func.max(events.c.offset), FORGOTTEN.scalar_subquery())

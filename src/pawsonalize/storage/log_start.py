@@ -1,15 +1,19 @@
 """Where the log begins: older events have left the table."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, exists, select, text, update
 
+from pawsonalize.domain.events import ACTIONS
 from pawsonalize.storage.database import Database
+from pawsonalize.storage.fleet_tables import training_tables
 from pawsonalize.storage.statements import in_parts, upsert
 from pawsonalize.storage.stream_tables import raw_events
 from pawsonalize.storage.tables import events, log_marks, sessions
 
 _FORGOTTEN = "forgotten through"
+_EARLY = "forgotten early of "
 _COUNT_ON = {
     "sqlite": (
         "UPDATE sqlite_sequence SET seq = max(seq, :last) WHERE name = 'events'",
@@ -37,33 +41,33 @@ class LogStart:
         events of it that do not name its user: who is erased later is erased from those, too.
         """
         with self._database.writing() as connection:
-            oldest = (
-                select(
-                    events.c.offset,
-                    events.c.dataset_group,
-                    events.c.session_id,
-                    events.c.user_id.is_(None).label("is_anonymous"),
-                )
-                .where(events.c.offset <= through)
-                .order_by(events.c.offset)
-                .limit(limit)
-            )
-            rows = connection.execute(oldest).all()
-            last = rows[-1].offset if len(rows) == limit else through
+            rows = connection.execute(_OLDEST.where(events.c.offset <= through).limit(limit)).all()
+            last: int = rows[-1].offset if len(rows) == limit else through
+            if last <= forgotten_through(connection):  # a replay had brought them back
+                for group in {row.dataset_group for row in rows}:
+                    forget_table(connection, group)
             forget_through(connection, last)
             connection.execute(delete(events).where(events.c.offset <= last))
             connection.execute(delete(raw_events).where(raw_events.c.last <= last))
-            named = {
-                (row.dataset_group, row.session_id, row.is_anonymous)
-                for row in rows
-                if row.session_id
-            }
-            for group in {group for group, _, _ in named}:
-                anonymous = sorted(name for of, name, is_one in named if of == group and is_one)
-                for part in in_parts(anonymous):
-                    _mark(connection, group, part)
-                for part in in_parts(sorted({name for of, name, _ in named if of == group})):
-                    _release(connection, group, part)
+            _release_of(connection, rows)
+        return len(rows)
+
+    def forget_of(self, group: str, after: int, through: int, limit: int) -> int:
+        """The same for one dataset group, between two offsets: before the events of the others.
+
+        How they came in must be in the archive already.
+        """
+        theirs = (
+            events.c.dataset_group.in_([group, f"{group}{ACTIONS}"])
+            & (events.c.offset > after)
+            & (events.c.offset <= through)
+        )
+        with self._database.writing() as connection:
+            rows = connection.execute(_OLDEST.where(theirs).limit(limit)).all()
+            last: int = rows[-1].offset if len(rows) == limit else through
+            upsert(connection, log_marks, [{"name": f"{_EARLY}{group}", "offset": last}])
+            connection.execute(delete(events).where(theirs, events.c.offset <= last))
+            _release_of(connection, rows)
         return len(rows)
 
     def release_archived(self, bound_before: int) -> int:
@@ -71,6 +75,12 @@ class LogStart:
         with self._database.writing() as connection:
             old = sessions.c.is_archived & (sessions.c.bound_at < bound_before) & ~_has_events()
             return connection.execute(delete(sessions).where(old)).rowcount
+
+
+def left_early(connection: Connection) -> dict[str, int]:
+    """Up to which offsets events of dataset groups have left the table before the others'."""
+    early = select(log_marks.c.name, log_marks.c.offset).where(log_marks.c.name.startswith(_EARLY))
+    return {row.name.removeprefix(_EARLY): row.offset for row in connection.execute(early)}
 
 
 def forgotten_through(connection: Connection) -> int:
@@ -84,10 +94,37 @@ def forget_through(connection: Connection, offset: int) -> None:
         upsert(connection, log_marks, [{"name": _FORGOTTEN, "offset": offset}])
 
 
+def forget_table(connection: Connection, dataset_group: str) -> None:
+    """Let the training table of a dataset group be made anew: its part of the log has changed."""
+    mine = training_tables.c.dataset_group == dataset_group
+    connection.execute(delete(training_tables).where(mine))
+
+
 def go_on_after(connection: Connection, last: int) -> None:
     """Let the next event get an offset beyond that one, if it would not already."""
     for statement in _COUNT_ON[connection.dialect.name] if last else ():
         connection.execute(text(statement), {"last": last})
+
+
+_OLDEST = select(
+    events.c.offset,
+    events.c.dataset_group,
+    events.c.session_id,
+    events.c.user_id.is_(None).label("is_anonymous"),
+).order_by(events.c.offset)
+
+
+def _release_of(connection: Connection, rows: Sequence[Row[Any]]) -> None:
+    """Let go of the sessions of events that have left, where nothing needs them."""
+    named = {
+        (row.dataset_group, row.session_id, row.is_anonymous) for row in rows if row.session_id
+    }
+    for group in {group for group, _, _ in named}:
+        anonymous = sorted(name for of, name, is_one in named if of == group and is_one)
+        for part in in_parts(anonymous):
+            _mark(connection, group, part)
+        for part in in_parts(sorted({name for of, name, _ in named if of == group})):
+            _release(connection, group, part)
 
 
 def _mark(connection: Connection, group: str, session_ids: Sequence[str]) -> None:

@@ -6,9 +6,10 @@ statement then, and none of the system's, so the client must look at the clock.
 
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotInTime
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import psycopg
@@ -18,10 +19,12 @@ from sqlalchemy import URL, Engine, create_engine, event
 from pawsonalize.storage.answering import answering
 
 T = TypeVar("T")
+ConnectionT = TypeVar("ConnectionT", bound="psycopg.Connection[Any]")
 
 _ASK_SECONDS = 0.6  # a statement that takes longer makes us ask whether the server lives
 _PULSE_SECONDS = 0.4  # so long it has to say so
-_ANSWER_SECONDS = 120.0  # a living server has so long for one statement of a request
+ANSWER_SECONDS = 120.0
+"""A living server has so long for one statement of a request."""
 _CONNECT_SECONDS = 0.8
 _POOL_SECONDS = 0.8
 _RETRY_SECONDS = 0.2
@@ -33,6 +36,8 @@ _NETWORK = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
 }
+_OTHERS_SECONDS = 3  # where the URL names several servers, a silent one has so long
+_LEAST_PATIENT = 2  # connections
 SILENT = "the server does not answer"
 
 
@@ -42,10 +47,8 @@ class Pulse:
     While the server is silent, one question waits for its answer, so its end is seen at once.
     """
 
-    def __init__(self, url: URL) -> None:
-        self._connection_string = url.set(drivername="postgresql").render_as_string(
-            hide_password=False
-        )
+    def __init__(self, connect: Callable[[], "psycopg.Connection[Any]"]) -> None:
+        self._connect = connect
         self.is_silent = False
         self._answered_at = 0.0
         self._asked = threading.Event()
@@ -85,11 +88,7 @@ class Pulse:
             self._asked.clear()
             try:
                 if connection is None:
-                    connection = psycopg.connect(
-                        self._connection_string,
-                        autocommit=True,
-                        **_NETWORK,  # type: ignore[arg-type]
-                    )
+                    connection = self._connect()
                 connection.execute("SELECT 1")
             except psycopg.Error:
                 connection = None
@@ -104,34 +103,50 @@ class Pulse:
 
 
 class _Connection(psycopg.Connection[Any]):
-    """A connection that requests do not wait for when the server is silent."""
+    """A connection that requests do not wait for when the server is silent.
+
+    Nobody waits for it when another server has taken over.
+    """
 
     pulse: Pulse | None = None
+    hosts: "Hosts | None" = None
+    longest = ANSWER_SECONDS
 
     def wait(self, gen: Generator[Any, Any, T], *args: Any, **kwargs: Any) -> T:
         """As psycopg's; it looks ten times a second whether anything came."""
-        if answering.get() and self.pulse is not None:
-            gen = self._watched(gen, self.pulse)
+        is_several = self.hosts is not None and self.hosts.are_several
+        if self.pulse is not None and (answering.get() or is_several):
+            gen = self._watched(gen, self.pulse, answering.get())
         return super().wait(gen, *args, **kwargs)
 
-    def _watched(self, waiting: Generator[Any, Any, T], pulse: Pulse) -> Generator[Any, Any, T]:
+    def _watched(
+        self, waiting: Generator[Any, Any, T], pulse: Pulse, is_awaited: bool
+    ) -> Generator[Any, Any, T]:
         began = time.monotonic()
         asked: float | None = None
         try:
             wanted = next(waiting)
             while True:
                 ready = yield wanted
-                passed = time.monotonic() - began
-                if not ready and passed > _ASK_SECONDS:
-                    asked = pulse.ask() if asked is None else asked
-                    self._give_up_if_silent(pulse, asked, passed)
+                now = time.monotonic()
+                if not ready and now - began > _ASK_SECONDS:
+                    if asked is None or (not is_awaited and now - asked > _OTHERS_SECONDS):
+                        asked = pulse.ask()
+                    self._give_up_if_left()
+                    if is_awaited:
+                        self._give_up_if_silent(pulse, asked, now - began)
                 wanted = waiting.send(ready)
         except StopIteration as end:
             return cast(T, end.value)
 
+    def _give_up_if_left(self) -> None:
+        if self.hosts is not None and self.hosts.have_left(self):
+            self.pgconn.finish()
+            raise OperationalError("another server has taken over")
+
     def _give_up_if_silent(self, pulse: Pulse, asked: float, passed: float) -> None:
         if not pulse.is_silent:
-            if passed > _ANSWER_SECONDS:
+            if passed > self.longest:
                 self.pgconn.finish()
                 raise OperationalError("the statement took too long")
             if pulse.answered_since(asked) or time.monotonic() - asked < _PULSE_SECONDS:
@@ -142,14 +157,87 @@ class _Connection(psycopg.Connection[Any]):
         raise OperationalError(SILENT)
 
 
+class _Impatient(psycopg.Connection[Any]):
+    """A connection that waits for no answer for long, as another server may have taken over."""
+
+    def wait(self, gen: Generator[Any, Any, T], *args: Any, **kwargs: Any) -> T:
+        """As psycopg's, for some seconds."""
+        return super().wait(self._limited(gen), *args, **kwargs)
+
+    def _limited(self, waiting: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
+        ends = time.monotonic() + _OTHERS_SECONDS
+        try:
+            wanted = next(waiting)
+            while True:
+                ready = yield wanted
+                if not ready and time.monotonic() > ends:
+                    self.pgconn.finish()
+                    raise OperationalError(SILENT)
+                wanted = waiting.send(ready)
+        except StopIteration as end:
+            return cast(T, end.value)
+
+
+class Hosts:
+    """The servers of a URL that names several: who answered last is asked first.
+
+    A machine that vanished refuses nothing, so each connection would wait for it until it times
+    out.
+    """
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        """`given` is what psycopg gets for the URL."""
+        self.are_several = len(_pairs(given)) > 1
+        self._last: tuple[str, str] | None = None
+
+    def ordered(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """What psycopg is to be given, for the same servers."""
+        pairs = _pairs(given)
+        if self._last not in pairs[1:]:
+            return dict(given)
+        first = [self._last, *(pair for pair in pairs if pair != self._last)]
+        hosts, ports = zip(*first, strict=True)
+        return {**given, "host": ",".join(hosts), "port": ",".join(ports)}
+
+    def note(self, connection: "psycopg.Connection[Any]") -> None:
+        """Remember who took the connection."""
+        self._last = _place(connection)
+
+    def have_left(self, connection: "psycopg.Connection[Any]") -> bool:
+        """Whether another server took the last connection."""
+        return self.are_several and self._last != _place(connection)
+
+
+def _place(connection: "psycopg.Connection[Any]") -> tuple[str, str]:
+    return connection.info.host, str(connection.info.port)
+
+
+def _pairs(given: Mapping[str, Any]) -> list[tuple[str, str]]:
+    hosts = str(given.get("host", "")).split(",")
+    ports = str(given.get("port", "") or "5432").split(",")
+    ports = ports * len(hosts) if len(ports) == 1 else ports
+    return [(host, port or "5432") for host, port in zip(hosts, ports, strict=False)]
+
+
 class PostgresEngines:
     """The connections of requests, and those of all other work; neither waits for the other's."""
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, connections: int, longest: float = ANSWER_SECONDS) -> None:
+        """At most so many connections, of which one only asks whether the server lives.
+
+        One statement of who does not wait for a silent server takes at most `longest` seconds.
+        """
+        self._longest = longest
         url = url.set(drivername="postgresql+psycopg")
-        self.pulse = Pulse(url)
-        self.patient = self._engine(url, pool_timeout=30.0)
-        self.answering = self._engine(url, pool_timeout=_POOL_SECONDS)
+        patient = max(_LEAST_PATIENT, (connections - 1) // 2)
+        self.patient = self._engine(url, patient, pool_timeout=30.0)
+        self.answering = self._engine(url, connections - 1 - patient, pool_timeout=_POOL_SECONDS)
+        args, given = self.patient.dialect.create_connect_args(url)
+        self._hosts = Hosts(given)
+        kind = _Impatient if self._hosts.are_several else psycopg.Connection
+        limits = {"connect_timeout": _OTHERS_SECONDS} if self._hosts.are_several else {}
+        alone = {**given, **limits, "autocommit": True}
+        self.pulse = Pulse(partial(self._open, kind, args, alone))
         self._connecting = ThreadPoolExecutor(8, thread_name_prefix="connecting")
 
     def close(self) -> None:
@@ -159,10 +247,12 @@ class PostgresEngines:
         self.pulse.close()
         self._connecting.shutdown(wait=not self.pulse.is_silent, cancel_futures=True)
 
-    def _engine(self, url: URL, pool_timeout: float) -> Engine:
+    def _engine(self, url: URL, connections: int, pool_timeout: float) -> Engine:
         engine = create_engine(
             url,
             pool_pre_ping=True,
+            pool_size=connections,
+            max_overflow=0,
             pool_timeout=pool_timeout,
             hide_parameters=True,  # they are ids of visitors, and errors are logged
         )
@@ -187,9 +277,17 @@ class PostgresEngines:
                 self.pulse.note_silence()
             raise OperationalError(SILENT) from None
 
-    def _connect(self, args: list[Any], given: dict[str, Any]) -> _Connection:
-        connection = _Connection.connect(*args, **{**_NETWORK, **given})
-        connection.pulse = self.pulse
+    def _connect(self, args: Sequence[Any], given: Mapping[str, Any]) -> _Connection:
+        connection = self._open(_Connection, args, given)
+        connection.pulse, connection.hosts = self.pulse, self._hosts
+        connection.longest = self._longest
+        return connection
+
+    def _open(
+        self, kind: type[ConnectionT], args: Sequence[Any], given: Mapping[str, Any]
+    ) -> ConnectionT:
+        connection = kind.connect(*args, **{**_NETWORK, **self._hosts.ordered(given)})
+        self._hosts.note(connection)
         return connection
 
 

@@ -1,6 +1,7 @@
 """Resources: dataset groups, solutions, campaigns and all others, in one table."""
 
 import builtins
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import ColumnElement, and_, delete, select, tuple_, update
@@ -53,16 +54,19 @@ class Resources:
         *,
         parent: str | None = None,
         before: tuple[int, str] | None = None,
+        statuses: Sequence[str] = (),
     ) -> builtins.list[ResourceRow]:
         """Resources of a kind, newest first.
 
-        With `parent`, only those that belong to it. With `before`, a (created_at, name), only
-        those that come after it in this order.
+        With `parent`, only those that belong to it; with `statuses`, only those in one of them.
+        With `before`, a (created_at, name), only those that come after it in this order.
         """
         age = (resources.c.created_at, resources.c.name)
         wanted = select(resources).where(resources.c.kind == kind)
         if parent is not None:
             wanted = wanted.where(resources.c.parent == parent)
+        if statuses:
+            wanted = wanted.where(resources.c.status.in_(statuses))
         if before is not None:
             wanted = wanted.where(tuple_(*age) < tuple_(*before))
         newest_first = wanted.order_by(*(column.desc() for column in age)).limit(limit)

@@ -1,9 +1,9 @@
-"""Retraining runs, and the lease of the one that runs."""
+"""Retraining runs, and who works on the one that runs."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, delete, select, true, update
 
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import insert_new
@@ -29,9 +29,7 @@ class RetrainingRun:
     cancel_asked: bool = False
     """Whether somebody asked it to stop."""
     worker: str | None = None
-    """Who holds the lease."""
-    leased_until: int = 0
-    """When the lease ends."""
+    """Who works on it, or was the last to."""
     worked_ms: int = 0
     """How long it was worked on."""
 
@@ -65,39 +63,18 @@ class RetrainingRuns:
         with self._database.reading() as connection:
             return [_run(row) for row in connection.execute(newest_first).mappings()]
 
-    def claim(self, worker: str, now: int, lease_ms: int) -> RetrainingRun | None:
-        """Take the lease of the run that runs; None if there is none, or another holds its lease.
+    def assign(self, run_id: str, worker: str) -> RetrainingRun | None:
+        """Note who works on the run from now on, holding its lease; None if it has ended."""
+        return self.get(run_id) if self._update(run_id, true(), worker=worker) else None
 
-        If a lease ends later than one given now would, a clock jumped back: it is free to take.
-        """
-        free = or_(
-            _COLUMNS.worker.is_(None),
-            _COLUMNS.worker == worker,
-            _COLUMNS.leased_until <= now,
-            _COLUMNS.leased_until > now + lease_ms,
-        )
-        # Most often nothing is there to claim: then no writer is held up.
-        if (found := self._first(and_(_RUNS, free))) is None:
-            return None
-        unchanged = and_(
-            _COLUMNS.worker.is_not_distinct_from(found.worker),
-            _COLUMNS.leased_until == found.leased_until,
-        )
-        lease = {"worker": worker, "leased_until": now + lease_ms}
-        return self.get(found.run_id) if self._update(found.run_id, unchanged, **lease) else None
-
-    def renew(self, held: RetrainingRun, now: int, lease_ms: int) -> RetrainingRun | None:
-        """Extend the lease, and store `worked_ms`; None if the lease was lost meanwhile."""
-        lease = {"leased_until": now + lease_ms, "worked_ms": held.worked_ms}
-        renewed = self._update(held.run_id, _COLUMNS.worker == held.worker, **lease)
+    def renew(self, held: RetrainingRun) -> RetrainingRun | None:
+        """Store `worked_ms`; the run as it is now, or None if another one works on it."""
+        mine = _COLUMNS.worker == held.worker
+        renewed = self._update(held.run_id, mine, worked_ms=held.worked_ms)
         return self.get(held.run_id) if renewed else None
 
-    def release(self, held: RetrainingRun) -> None:
-        """Give the lease back, if it is still held."""
-        self._update(held.run_id, _COLUMNS.worker == held.worker, worker=None, leased_until=0)
-
     def save(self, held: RetrainingRun) -> bool:
-        """Store record, status and `ended_at`; False and no change if the lease was lost."""
+        """Store record, status and `ended_at`; False and no change if another one works on it."""
         return self._update(
             held.run_id,
             _COLUMNS.worker == held.worker,

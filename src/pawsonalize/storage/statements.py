@@ -21,7 +21,12 @@ Insert = sqlite.Insert | postgresql.Insert
 
 def insert(connection: Connection, table: Table) -> Insert:
     """An INSERT of the connection's dialect."""
-    construct = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    return insert_of(connection.dialect.name, table)
+
+
+def insert_of(dialect: str, table: Table) -> Insert:
+    """An INSERT of the dialect of that name."""
+    construct = sqlite.insert if dialect == "sqlite" else postgresql.insert
     return construct(table)
 
 

@@ -240,6 +240,7 @@ Index(
     resources.c.created_at,
     resources.c.name,
 )
+Index("resources_by_status", resources.c.kind, resources.c.status)
 
 archive_segments = Table(
     "archive_segments",
@@ -259,7 +260,7 @@ archive_leftovers = Table(
     Column("since", BigInteger, nullable=False),
 )
 
-# Offsets of the log that mean something: so far one, up to which events have left the table.
+# Offsets of the log that mean something, such as up to which events have left the table.
 log_marks = Table(
     "log_marks",
     metadata,
@@ -369,7 +370,6 @@ retraining_runs = Table(
     Column("ended_at", BigInteger),
     Column("cancel_asked", Boolean, nullable=False),
     Column("worker", Text),
-    Column("leased_until", BigInteger, nullable=False),
     Column("worked_ms", BigInteger, nullable=False),
 )
 # One run at a time, whoever starts one.

@@ -10,19 +10,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pawsonalize.storage.beats import Beats
 from pawsonalize.storage.stream_shards import Shard, ShardLag, ShardTable
 
 LEASE_SECONDS = 10.0
 _PAUSE_SECONDS = 1.0
-
-
-@dataclass(slots=True)
-class _Seen:
-    """A holder's count, and since when it stands."""
-
-    holder: str | None
-    beats: int
-    since: float
 
 
 @dataclass(slots=True)
@@ -42,8 +34,11 @@ class ShardLeases:
     held: dict[str, Shard] = field(default_factory=dict)
     """What this consumer reads, by shard, as it was at the last look."""
     _stored: dict[str, str] = field(default_factory=dict)
-    _seen: dict[str, _Seen] = field(default_factory=dict)
+    _beats: Beats[str] = field(init=False)
     _looked: float | None = None
+
+    def __post_init__(self) -> None:
+        self._beats = Beats(self.lease, self.steady)
 
     @property
     def is_due(self) -> bool:
@@ -65,7 +60,8 @@ class ShardLeases:
         if shards.keys() - {row.shard for row in rows}:
             self.table.add(shards, None if rows else start)
             rows = self.table.all()
-        self._watch(rows)
+        self._looked = self.steady()
+        self._beats.look({row.shard: (row.holder, row.beats) for row in rows})
         self._take(_ready(rows))
         self.held = {row.shard: row for row in self.table.all() if row.holder == self.holder}
         self._stored.clear()
@@ -100,24 +96,9 @@ class ShardLeases:
             self.table.release(shard, self.holder, position, self.now())
         self.held.clear()
 
-    def _watch(self, rows: Iterable[Shard]) -> None:
-        now = self.steady()
-        if self._looked is not None and now - self._looked > self.lease / 2:
-            self._seen.clear()  # we were kept from looking, so maybe they were from beating
-        self._looked = now
-        for row in rows:
-            seen = self._seen.get(row.shard)
-            if seen is None or (seen.holder, seen.beats) != (row.holder, row.beats):
-                self._seen[row.shard] = _Seen(row.holder, row.beats, now)
-
-    def _is_gone(self, row: Shard) -> bool:
-        if row.holder == self.holder:
-            return False
-        return self.steady() - self._seen[row.shard].since >= self.lease
-
     def _take(self, ready: Sequence[Shard]) -> None:
         """Take our share of the shards that nobody reads; where there are none, ask for some."""
-        free = [row for row in ready if row.holder is None or self._is_gone(row)]
+        free = [row for row in ready if self._is_free(row)]
         kept = [row for row in ready if row not in free]
         mine = sum((row.wanted_by or row.holder) == self.holder for row in kept)
         others: dict[str | None, list[Shard]] = {}
@@ -129,6 +110,9 @@ class ShardLeases:
             mine += self.table.take(row, self.holder)
         if not free:
             self._ask(others.values(), mine)
+
+    def _is_free(self, row: Shard) -> bool:
+        return row.holder is None or (row.holder != self.holder and self._beats.is_gone(row.shard))
 
     def _ask(self, others: Iterable[Sequence[Shard]], mine: int) -> None:
         """Ask who has the most for as many as make us equal; what is wanted is theirs no more."""

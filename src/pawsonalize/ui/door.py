@@ -6,8 +6,7 @@ import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.routing import BaseRoute, Route
 
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.events import Visitor
@@ -95,5 +94,4 @@ def routes() -> list[BaseRoute]:
         Route("/sign-in", posted(post_sign_in), methods=["POST"]),
         Route("/sign-out", posted(post_sign_out), methods=["POST"]),
         Route("/train", posted(post_train), methods=["POST"]),
-        Mount("/static", StaticFiles(packages=[("pawsonalize.ui", "static")])),
     ]

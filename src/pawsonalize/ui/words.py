@@ -73,3 +73,14 @@ def ago(elapsed: int) -> str:
         if elapsed >= unit:
             return f"{elapsed // unit} {name} ago"
     return "just now"
+
+
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def size_in_bytes(count: int) -> str:
+    """Such as `1.2 GB`; units are powers of 1,000."""
+    size, unit = float(count), 0
+    while size >= 999.5 and unit < len(_UNITS) - 1:
+        size, unit = size / 1000, unit + 1
+    return f"{size:.0f} B" if unit == 0 else f"{size:.3g} {_UNITS[unit]}"

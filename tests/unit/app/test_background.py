@@ -28,7 +28,7 @@ def running(tmp_path: Path) -> Iterator[tuple[Adapters, dict[str, Task]]]:
     settings = msgspec.structs.replace(make_service(tmp_path), impression_days=3)
     with opened(settings) as adapters, ThreadPoolExecutor(1) as notifying:
         engine = Engine.of(settings, adapters)
-        background.catch_up(engine)
+        background.catch_up(settings, engine)
         tasks = background._tasks(settings, adapters, engine, notifying)
         yield adapters, {task.name: task for task in tasks}
         engine.close()
@@ -58,7 +58,7 @@ def test_all_that_keeps_the_disk_small_is_done_in_a_thread_of_its_own(
 ) -> None:
     adapters, tasks = running
     wanted = [name for name, _ in upkeep(Settings(), adapters)]
-    assert len(wanted) == 14
+    assert len(wanted) == 17
     assert len({tasks[name].threads for name in wanted}) == 1
     for name in wanted:
         tasks[name].work()

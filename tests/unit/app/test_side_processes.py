@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from pawsonalize.app.side_processes import (
     tell_how_judging_ended,
 )
 from pawsonalize.engine.resources.problems import Problems
-from pawsonalize.engine.resources.processes import SideProcess
+from pawsonalize.engine.resources.side_process import SideProcess
 from pawsonalize.settings import Settings
 from tests.event_data import event
 from tests.service_data import make_service
@@ -58,19 +57,19 @@ def test_a_version_that_cannot_be_read_is_a_problem_until_it_can(settings: Setti
 
 
 def test_a_process_that_was_killed_is_a_problem_until_one_goes_well(
-    settings: Settings, tmp_path: Path
+    settings: Settings,
 ) -> None:
-    command = (sys.executable, "-c", "import time; time.sleep(60)")
-    refreshing = SideProcess(tmp_path / "lock", 0.0, command, os.environ, 0)
+    command = ("sh", "-c", "sleep 60", "refresh")
     with opened(settings) as adapters:
+        refreshing = SideProcess(adapters.leases, 0.0, command, os.environ, 0)
         problems = adapters.problems(settings)
         refreshing.start()
-        os.kill(int((tmp_path / "lock").read_text()), signal.SIGKILL)
+        os.kill(int(adapters.leases.lock("refresh").read_text()), signal.SIGKILL)
         deadline = time.monotonic() + 30
         while not messages(problems):
             assert time.monotonic() < deadline
             time.sleep(0.01)
-            refresh_when_due(refreshing, adapters, problems, [])
+            refresh_when_due(refreshing, problems, lambda: False)
         assert "exit code -9" in messages(problems)["refresh of counts"]
         assert refreshing.exit_code() is None
         assert refresh_counts(adapters, problems)
@@ -81,17 +80,16 @@ def test_a_judging_that_fails_is_a_problem_until_one_does_not(tmp_path: Path) ->
     settings = make_service(tmp_path, train=False)
     with opened(settings) as adapters:
         problems = adapters.problems(settings)
-        run_judging(tmp_path, "raise SystemExit(3)", problems)
+        run_judging(adapters, "exit 3", problems)
         (problem,) = problems.standing(clock.now())
         assert "exit code 3" in problem.message
-        run_judging(tmp_path, "", problems)
+        run_judging(adapters, "exit 0", problems)
         assert problems.standing(clock.now()) == []
 
 
-def run_judging(folder: Path, program: str, problems: Problems) -> None:
-    lock = folder / "judge.lock"
-    command = (sys.executable, "-c", program)
-    judging = SideProcess(lock, 0, command, {}, clock.now())
+def run_judging(adapters: Adapters, program: str, problems: Problems) -> None:
+    command = ("sh", "-c", program, "follow-latest")
+    judging = SideProcess(adapters.leases, 0, command, os.environ, clock.now())
     judging.start()
     while not judging.is_due(clock.now()):
         time.sleep(0.01)

@@ -5,20 +5,23 @@ from pathlib import Path
 
 import pytest
 
+from pawsonalize.artefacts.base import ArtefactStore
+from pawsonalize.artefacts.folder import FolderArtefacts
 from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.defaults import RECOMMENDER, ensure_defaults
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.served import Loader, ServingSettings
 from pawsonalize.engine.training.trainer import Trainer
+from pawsonalize.engine.training.training_limit import TrainingLimit
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.storage.animals import Animals
-from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.availability import Availability
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.group_days import GroupDays
 from pawsonalize.storage.impressions import Impressions
 from pawsonalize.storage.resources import Resources
 from tests.event_data import T0
@@ -59,7 +62,7 @@ def shown(database: Database) -> Impressions:
 
 @pytest.fixture
 def artefacts(tmp_path: Path) -> ArtefactStore:
-    return ArtefactStore(tmp_path / "models")
+    return FolderArtefacts(tmp_path / "models")
 
 
 @pytest.fixture
@@ -79,7 +82,8 @@ def campaigns(registry: Registry) -> Campaigns:
 def versions(
     registry: Registry, log: EventLog, artefacts: ArtefactStore, database: Database
 ) -> SolutionVersions:
-    return SolutionVersions(registry, log, artefacts, ErasedLookup(database))
+    limit = TrainingLimit(registry, GroupDays(database))
+    return SolutionVersions(registry, log, artefacts, ErasedLookup(database), limit)
 
 
 @pytest.fixture

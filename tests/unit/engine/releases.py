@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
+from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.storage.artefacts import ArtefactStore
 from tests.event_data import T0
 from tests.recipe_data import training_data
 

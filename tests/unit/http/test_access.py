@@ -56,6 +56,7 @@ MAY = {
     "GET /v1/outcomes": {Scope.OPERATOR},
     "GET /v1/audit": {Scope.OPERATOR},
     "GET /v1/streams": {Scope.MONITOR, Scope.OPERATOR},
+    "GET /v1/servers": {Scope.MONITOR, Scope.OPERATOR},
     "GET /healthz": EVERY,
     "GET /readyz": EVERY,
     "GET /metrics": {Scope.MONITOR, Scope.OPERATOR},
@@ -75,6 +76,10 @@ MAY = {
             *([("PATCH", f"/v1/{kind}/{{name}}")] if "change" in methods else []),
         )
     },
+    "PATCH /v1/dataset-groups/{name}": CONTROL,
+    "GET /v1/dataset-groups/{name}/usage": CONTROL,
+    "GET /v1/tenants": CONTROL,
+    "GET /v1/tenants/{name}": CONTROL,
     "GET /v1/solution-versions": CONTROL,
     "POST /v1/solution-versions": CONTROL,
     "GET /v1/solution-versions/{name}": CONTROL,

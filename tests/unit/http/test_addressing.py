@@ -1,11 +1,14 @@
 """Dataset groups and campaigns at the native door, where the default group is the busy one."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from pawsonalize.access.admission import Caller
+from pawsonalize.access.tenants import Lane
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER
 from pawsonalize.engine.serving.directory import Address, Purpose
 from pawsonalize.http.addressing import answering
@@ -15,9 +18,12 @@ from tests.service_data import DOGS, metadata, view
 from tests.unit.http.conftest import error_of
 
 
+def app_of(client: TestClient) -> Any:
+    return client.app
+
+
 def services_of(client: TestClient) -> Services:
-    app: Any = client.app
-    services: Services = app.state.services
+    services: Services = app_of(client).state.services
     return services
 
 
@@ -27,7 +33,12 @@ def test_who_names_nothing_costs_no_look_at_the_tables(
 ) -> None:
     nothing: Any = None
     blind = replace(services_of(client), directory=nothing, runtimes=nothing)
-    by = event_loop.run(answering(blind, Address(), purpose))
+    state = SimpleNamespace(services=blind, tenants=app_of(client).state.tenants)
+    request: Any = SimpleNamespace(
+        app=SimpleNamespace(state=state),
+        state=SimpleNamespace(caller=Caller(), lane=Lane.ANSWERS),
+    )
+    by = event_loop.run(answering(request, Address(), purpose))
     assert by.runtime is blind.runtime
     assert by.dataset_group == DATASET_GROUP
 

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pawsonalize.recipes.artefact import fingerprint
 from pawsonalize.recipes.contract import TrainingData
+from pawsonalize.recipes.fingerprint import fingerprint
 from tests.recipe_checks import shop
 from tests.recipe_data import described
 

@@ -93,7 +93,7 @@ def test_a_request_of_the_log_is_described_as_the_same_visitor_is_live(
     assert model.learned is not None
     tables = model.learned.tables
     data = walks()
-    log = read_visits(WeighedLog(data, SETTINGS.event_weights))
+    log = read_visits(WeighedLog.of(data, SETTINGS.event_weights))
     facets = np.zeros((len(log.items), 0), np.int64)
     for user in range(5):
         cut = int(log.lengths[user]) - 1

@@ -33,7 +33,7 @@ def test_it_says_what_is_missing_what_goes_on_and_what_came_of_it(tmp_path: Path
     assert "The first training is about to begin." in learning.in_words()
     first.look(T0)
     assert "looking through the events, from 2 events." in learning.in_words()
-    held = rows.claim("test", T0, 1)
+    held = rows.running()
     assert held is not None
     training = msgspec.structs.replace(read_record(held), step=Step.AWAIT_VERSIONS)
     assert rows.save(replace(held, record=write_record(training)))

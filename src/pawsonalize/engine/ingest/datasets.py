@@ -4,11 +4,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
+from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.schemas import REQUIRED_FIELDS, DatasetType, Field, Schema
 from pawsonalize.engine.ingest.events import Rejection
 from pawsonalize.engine.ingest.importing.rows import read_created_at
+from pawsonalize.engine.resources.access_keys import AccessKey
 from pawsonalize.engine.resources.datasets import (
     Dataset,
     DatasetGroup,
@@ -243,6 +244,11 @@ class Datasets:
     def delete_group(self, name: str) -> None:
         """Delete a dataset group with what is left of its data; Conflict names what goes first."""
         self.registry.check_unneeded(self.registry.get(DatasetGroup, name))
+        for key in self.registry.page(AccessKey, 1, parent=name):
+            raise Conflict(
+                f"dataset group {name} is all that access key {key.name} ({key.note}) reaches:"
+                f" take the key back first, with `pawsonalize keys rm {key.name}`"
+            )
         for erase in self._erasing(name).values():
             erase()
         self.registry.delete(DatasetGroup, name)

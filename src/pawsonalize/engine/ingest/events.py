@@ -9,19 +9,27 @@ from itertools import compress
 
 import structlog
 
-from pawsonalize.domain.errors import Forbidden, InvalidInput, StorageUnavailable
+from pawsonalize.domain.erasures import owning_group
+from pawsonalize.domain.errors import (
+    Forbidden,
+    InvalidInput,
+    StorageUnavailable,
+    TooManyRequests,
+)
 from pawsonalize.domain.event_types import EventTypes, spelled
 from pawsonalize.domain.events import ACTIONS, DEFAULT_DATASET_GROUP, MAX_RAW_CHARS, Event
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.ingest.decoding.payloads import Part, Unreadable
 from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields
 from pawsonalize.engine.ingest.event_form import read_event
+from pawsonalize.engine.ingest.event_limits import UNLIMITED, EventLimits
 from pawsonalize.engine.ingest.group_commit import GroupCommit
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Solution
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.answering import in_time
 from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.group_days import DailyLimits
 
 log = structlog.get_logger()
 
@@ -121,6 +129,8 @@ class IngestReceipt:
     accepted: int
     duplicates: int
     rejected: tuple[Rejection, ...]
+    limit: TooManyRequests | None = None
+    """The limit of the dataset group for which some of them were rejected."""
 
     @property
     def is_refusal(self) -> bool:
@@ -142,13 +152,15 @@ class Ingest:
         reads_are_local: bool,
         unknown_types: UnknownTypes | None = None,
         raw_too_long: RawTooLong | None = None,
+        limits: EventLimits = UNLIMITED,
     ) -> None:
+        self._limits = limits
         self._group_of = partial(group_at, animals)
         self._raw_too_long = raw_too_long
         self._unknown_types = unknown_types
         self._reads_are_local = reads_are_local
-        self._append = log.append
-        self._writer = GroupCommit(in_time(log.append))
+        self._take_in = log.take_in
+        self._writer = GroupCommit(in_time(self._commit))
 
     async def accept(
         self,
@@ -158,13 +170,19 @@ class Ingest:
         unknown: UnknownFields | None = None,
         check: EventCheck | None = None,
         most: int = MAX_EVENTS,
+        *,
+        whole: bool = False,
+        before_commit: Callable[[], object] = lambda: None,
     ) -> IngestReceipt:
         """Store the good events of a call, in that dataset group, and report on the bad ones.
 
         `check` raises what else is wrong with an event. Unknown fields are noted in `unknown`.
-        InvalidInput for an empty or too long call. StorageUnavailable if the events are not known
-        to be stored: they are to be sent again, and those that were stored after all are duplicates
-        then.
+        `before_commit` is called when all is done but to wait for the disk. InvalidInput for an
+        empty or too long call. StorageUnavailable if the events are not known to be stored: they
+        are to be sent again, and those that were stored after all are duplicates then.
+
+        Above a limit of the dataset group the last events of the call are rejected; with `whole`
+        the call is, with TooManyRequests.
         """
         if not parts:
             raise InvalidInput("there are no events in this call: send some", field="events")
@@ -172,32 +190,56 @@ class Ingest:
             raise InvalidInput(
                 f"a call takes {most} events, not {len(parts)}: split it", field="events"
             )
-        if self._reads_are_local:
-            events, rejected = self.read(parts, received_at, dataset_group, unknown, check)
-        else:  # a network may hang, and every other request of the process with it
-            events, rejected = await asyncio.to_thread(
-                self.read, parts, received_at, dataset_group, unknown, check
-            )
-        stored = await self.put(events) if events else []
-        accepted = sum(stored)
-        return IngestReceipt(accepted, len(stored) - accepted, tuple(rejected))
+        read = partial(self._read, parts, received_at, dataset_group, unknown, check, whole)
+        # A network may hang, and every other request of the process with it.
+        found = read() if self._reads_are_local else await asyncio.to_thread(read)
+        before_commit()
+        flags = await self._put(found.events, dataset_group, whole=whole) if found.events else []
+        limit, rejected = found.limit, found.rejected
+        if None in flags:
+            limit = self._limits.day_is_full(owning_group(dataset_group))
+            over = [place for place, flag in zip(found.places, flags, strict=True) if flag is None]
+            rejected += [_over(place, limit) for place in over]
+        if whole and limit is not None:
+            raise limit
+        rejected.sort(key=lambda one: one.index)
+        return IngestReceipt(flags.count(True), flags.count(False), tuple(rejected), limit)
 
-    async def put(self, events: Sequence[Event]) -> list[bool]:
-        """Store ready-made events, of any dataset groups; they are durable when this returns.
+    async def put(self, events: Sequence[Event]) -> None:
+        """Store ready-made events of one dataset group, all or none; they are durable then.
 
-        A flag for each: False if its dataset group had its event id before. Raises what
-        `GroupCommit.submit` raises.
+        TooManyRequests above a limit of the dataset group. Raises what `GroupCommit.submit` raises.
         """
-        stored = await self._writer.submit(events)
+        group = owning_group(events[0].dataset_group)
+        room = partial(self._limits.room, group, len(events), whole=True)
+        found = room() if self._reads_are_local else await asyncio.to_thread(room)
+        if found.refusal is not None:
+            raise found.refusal
+        if None in await self._put(events, group, whole=True):
+            raise self._limits.day_is_full(group)
+
+    async def _put(self, events: Sequence[Event], group: str, *, whole: bool) -> list[bool | None]:
+        """A flag for each event: False if it was there before, None if it is beyond a limit."""
+        unit = object() if whole else None
+        stored = await self._writer.submit([(one, unit) for one in events], owning_group(group))
         if self._raw_too_long is not None:
             self._raw_too_long.note(compress(events, stored))
         if self._unknown_types is not None:
             await self._note(self._unknown_types, list(compress(events, stored)))
         return stored
 
+    def _commit(self, taken: Sequence[tuple[Event, object | None]]) -> list[bool | None]:
+        groups = {owning_group(event.dataset_group) for event, _ in taken}
+        units = [unit for _, unit in taken]
+        limits = DailyLimits(self._limits.daily(groups), units)
+        return self._take_in([event for event, _ in taken], limits)
+
     def put_here(self, events: Sequence[Event]) -> list[bool]:
-        """The same in the thread of the caller, who brings many at a time."""
-        stored = self._append(events)
+        """Store events in the thread of the caller, who brings many at a time; without limits.
+
+        A flag for each: False if its dataset group had its event id before.
+        """
+        stored = list(map(bool, self._take_in(events, DailyLimits({}, [None] * len(events)))))
         if self._raw_too_long is not None:
             self._raw_too_long.note(compress(events, stored))
         if self._unknown_types is not None:
@@ -215,6 +257,26 @@ class Ingest:
     def close(self) -> None:
         """Store what waits, and stop."""
         self._writer.close()
+
+    def _read(
+        self,
+        parts: Sequence[Part],
+        received_at: int,
+        dataset_group: str,
+        unknown: UnknownFields | None,
+        check: EventCheck | None,
+        whole: bool,
+    ) -> "_Read":
+        """The good events that there is room for, and what is wrong with the others."""
+        events, rejected = self.read(parts, received_at, dataset_group, unknown, check)
+        bad = {one.index for one in rejected}
+        places = [place for place in range(len(parts)) if place not in bad]
+        if not events:
+            return _Read(events, places, rejected)
+        room = self._limits.room(owning_group(dataset_group), len(events), whole=whole)
+        if room.refusal is not None:
+            rejected += [_over(place, room.refusal) for place in places[room.events :]]
+        return _Read(events[: room.events], places[: room.events], rejected, room.refusal)
 
     def read(
         self,
@@ -238,6 +300,20 @@ class Ingest:
             except (InvalidInput, Forbidden) as error:
                 rejected.append(Rejection(index, error.code, error.message, error.field))
         return events, rejected
+
+
+@dataclass(slots=True)
+class _Read:
+    """Events that may be stored, with their places in the call, and those that may not."""
+
+    events: list[Event]
+    places: list[int]
+    rejected: list[Rejection]
+    limit: TooManyRequests | None = None
+
+
+def _over(place: int, limit: TooManyRequests) -> Rejection:
+    return Rejection(place, limit.code, limit.message)
 
 
 def group_at(animals: Animals, animal_id: str, at: int) -> AnimalGroup | None:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -32,6 +32,8 @@ class Exports:
 
     datasets: Datasets
     outputs: Outputs
+    caught_up: Callable[[], Datasets]
+    """The same datasets, with all that is committed by now."""
 
     def check(self, job: DatasetExportJob) -> None:
         """InvalidInput for what cannot be exported, or a place where nothing may be written."""
@@ -47,23 +49,25 @@ class Exports:
 
     def perform(self, job: DatasetExportJob) -> dict[str, Any]:
         """Write the dataset to `{target}/{job}/{dataset}.csv`; returns how many rows it has."""
-        dataset = self.datasets.registry.get(Dataset, job.dataset)
-        schema = self.datasets.schema(dataset)
+        datasets = self.caught_up()
+        dataset = datasets.registry.get(Dataset, job.dataset)
+        schema = datasets.schema(dataset)
         output = self.outputs.at(job.target)
         with output.file(f"{job.name}/{dataset.name}.csv") as file:
-            return {"rows": _write(file, schema, self._rows(dataset, job.mode))}
+            return {"rows": _write(file, schema, _rows(datasets, dataset, job.mode))}
 
-    def _rows(self, dataset: Dataset, mode: IngestionMode) -> Iterator[Row]:
-        group = data_group(dataset.dataset_group, dataset.dataset_type)
-        catalogue = self.datasets.catalogue.of(group)
-        match dataset.dataset_type:
-            case DatasetType.INTERACTIONS | DatasetType.ACTION_INTERACTIONS:
-                return (_interaction(event) for event in _events(self.datasets.log, group, mode))
-            case DatasetType.ITEMS | DatasetType.ACTIONS:
-                return _items(catalogue)
-            case DatasetType.USERS:
-                users = catalogue.users()
-                return ({"USER_ID": user.user_id, **user.attributes} for user in users)
+
+def _rows(datasets: Datasets, dataset: Dataset, mode: IngestionMode) -> Iterator[Row]:
+    group = data_group(dataset.dataset_group, dataset.dataset_type)
+    catalogue = datasets.catalogue.of(group)
+    match dataset.dataset_type:
+        case DatasetType.INTERACTIONS | DatasetType.ACTION_INTERACTIONS:
+            return (_interaction(event) for event in _events(datasets.log, group, mode))
+        case DatasetType.ITEMS | DatasetType.ACTIONS:
+            return _items(catalogue)
+        case DatasetType.USERS:
+            users = catalogue.users()
+            return ({"USER_ID": user.user_id, **user.attributes} for user in users)
 
 
 def _events(log: EventLog, group: str, mode: IngestionMode) -> Iterator[Event]:

@@ -2,63 +2,80 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from pawsonalize.domain.errors import NotReady, StorageUnavailable
 
 T = TypeVar("T")
+FlagT = TypeVar("FlagT")
+_LATELY = 100  # commits
+_SHARE = 4  # who waits may have so many times as much waiting as there is room left
 
 
 @dataclass(frozen=True, slots=True)
-class _Call(Generic[T]):
+class _Call(Generic[T, FlagT]):
     events: Sequence[T]
     loop: asyncio.AbstractEventLoop
-    answer: asyncio.Future[list[bool]]
+    answer: asyncio.Future[list[FlagT]]
 
 
-class GroupCommit(Generic[T]):
+class GroupCommit(Generic[T, FlagT]):
     """One writer thread: while a commit is on its way to the disk, the next calls collect.
 
     `commit` stores events durably, all or none, and returns a flag for each. If the storage stops
     answering during a commit, nobody knows which; then it raises, and the events are sent again.
     Memory is bounded:
     beyond `max_waiting` events a call is refused at once, and nothing of it is stored.
+
+    Calls wait by whom they are for. A commit takes one of each in turn. While several send, it
+    takes `max_each` events of one at most, so that nobody waits for a long commit of another. The
+    more somebody has waiting, the more room must be left: so who floods is refused while others are
+    not.
     """
 
     def __init__(
         self,
-        commit: Callable[[Sequence[T]], list[bool]],
+        commit: Callable[[Sequence[T]], list[FlagT]],
         *,
         max_batch: int = 5_000,
+        max_each: int = 1_000,
         max_waiting: int = 100_000,
     ) -> None:
         self._commit = commit
+        self._max_each = max_each
         self._max_batch = max_batch
         self._max_waiting = max_waiting
-        self._calls: list[_Call[T]] = []
-        self._waiting = 0
+        # Those whose turn it is next are first; who has nothing waiting is not in it.
+        self._calls: OrderedDict[str, deque[_Call[T, FlagT]]] = OrderedDict()
+        self._waiting: dict[str, int] = {}
+        self._commits = 0
+        self._seen: dict[str, int] = {}
+        """The number of the last commit with calls of each that came lately."""
         self._closing = False
         self._wake = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
         self._thread.start()
 
-    async def submit(self, events: Sequence[T]) -> list[bool]:
+    async def submit(self, events: Sequence[T], whose: str = "") -> list[FlagT]:
         """Store the events; returns when they are durable.
 
         Raises NotReady when too much waits already or the service is stopping, and whatever
         `commit` raises.
         """
         loop = asyncio.get_running_loop()
-        call = _Call(events, loop, loop.create_future())
+        call: _Call[T, FlagT] = _Call(events, loop, loop.create_future())
         with self._wake:
             if self._closing:
                 raise NotReady("the service is shutting down: send the events again")
-            if self._waiting + len(events) > self._max_waiting:
+            room = self._max_waiting - sum(self._waiting.values())
+            theirs = self._waiting.get(whose, 0)
+            if len(events) > room or theirs > _SHARE * room:
                 raise NotReady("too many events are waiting: send them again in a moment")
-            self._waiting += len(events)
-            self._calls.append(call)
+            self._waiting[whose] = theirs + len(events)
+            self._calls.setdefault(whose, deque()).append(call)
             self._wake.notify()
         return await call.answer
 
@@ -73,21 +90,44 @@ class GroupCommit(Generic[T]):
         while calls := self._take():
             self._commit_together(calls)
 
-    def _take(self) -> list[_Call[T]]:
+    def _take(self) -> list[_Call[T, FlagT]]:
         with self._wake:
             while not self._calls and not self._closing:
                 self._wake.wait()
-            size = count = 0
-            for call in self._calls:
-                if count and size + len(call.events) > self._max_batch:
-                    break
-                size += len(call.events)
-                count += 1
-            taken, self._calls = self._calls[:count], self._calls[count:]
-            self._waiting -= size
-            return taken
+            return list(self._in_turns())
 
-    def _commit_together(self, calls: list[_Call[T]]) -> None:
+    def _in_turns(self) -> Iterator[_Call[T, FlagT]]:
+        """The calls of the next commit, which no longer wait."""
+        each = self._most_of_each()
+        size, sizes = 0, dict.fromkeys(self._calls, 0)
+        turns = deque(self._calls)
+        while turns:
+            whose = turns.popleft()
+            waiting = self._calls[whose]
+            events = len(waiting[0].events)
+            if size and size + events > self._max_batch:
+                return
+            if sizes[whose] and sizes[whose] + events > each:
+                continue
+            size += events
+            sizes[whose] += events
+            self._waiting[whose] -= events
+            yield waiting.popleft()
+            if waiting:
+                self._calls.move_to_end(whose)
+                turns.append(whose)
+            else:
+                del self._calls[whose], self._waiting[whose]
+
+    def _most_of_each(self) -> int:
+        self._commits += 1
+        self._seen |= dict.fromkeys(self._calls, self._commits)
+        if len(self._seen) > 1:
+            recent = self._commits - _LATELY
+            self._seen = {whose: at for whose, at in self._seen.items() if at > recent}
+        return self._max_each if len(self._seen) > 1 else self._max_batch
+
+    def _commit_together(self, calls: list[_Call[T, FlagT]]) -> None:
         try:
             flags = self._commit([event for call in calls for event in call.events])
         except Exception as error:  # noqa: BLE001 - it is handed to the calls that wait for it
@@ -106,7 +146,7 @@ class GroupCommit(Generic[T]):
             start = end
 
 
-def _resolve(call: _Call[T], outcome: list[bool] | Exception) -> None:
+def _resolve(call: _Call[T, FlagT], outcome: list[FlagT] | Exception) -> None:
     def deliver() -> None:
         if call.answer.done():  # the client went away
             return

@@ -5,7 +5,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import IO, BinaryIO
 from urllib.parse import unquote, urlsplit
@@ -30,12 +29,14 @@ class Sources:
     """What `file://` and `s3://` locations lead to.
 
     Files are read only below `roots`, never through a link. `s3_root` is a folder whose folders
-    stand for buckets; without it, `open_store` opens a bucket by its URL.
+    stand for buckets; without it, `open_store` opens a bucket by its URL. `shared` is the URL in a
+    bucket of any cloud where every machine finds files to read; empty without one.
     """
 
     roots: tuple[Path, ...]
     s3_root: Path | None
     open_store: Callable[[str], ObjectStore]
+    shared: str = ""
 
     def files(self, location: str, endings: tuple[str, ...] = CSV) -> list[SourceFile]:
         """The file at the location, or every file below it with one of the endings, by name.
@@ -46,12 +47,15 @@ class Sources:
         path = unquote(url.path)
         if ".." in (url.netloc, *path.split("/")) or "\0" in path:
             raise _unreadable(location, "it must not contain `..`")
-        if url.scheme == "file" and url.netloc in {"", "localhost"}:
+        if (inner := _inside(self.shared, location)) is not None:
+            found = list(_objects(self.open_store(self.shared), inner, endings))
+        elif url.scheme == "file" and url.netloc in {"", "localhost"}:
             found = self._below_roots(location, Path(path), endings)
         elif url.scheme == "s3" and url.netloc:
             found = self._in_bucket(location, url.netloc, path.strip("/"), endings)
         else:
-            raise _unreadable(location, "write file:///folder/file.csv or s3://bucket/prefix")
+            places = _one_of(f"{self.shared}/file.csv" if self.shared else "", _READ_FROM)
+            raise _unreadable(location, f"write {places}")
         if not found:
             raise _unreadable(location, f"there is no {endings[0]} file: check the path")
         return found
@@ -60,7 +64,7 @@ class Sources:
         for root in self.roots:
             if path.is_relative_to(root):
                 return list(_files(location, root, path, endings))
-        allowed = ", ".join(map(str, self.roots))
+        allowed = _one_of(self.shared, *map(str, self.roots))
         raise _unreadable(location, f"put the file below {allowed}, or set import_roots")
 
     def _in_bucket(
@@ -68,14 +72,30 @@ class Sources:
     ) -> list[SourceFile]:
         if self.s3_root is not None:
             return list(_files(location, self.s3_root, self.s3_root / bucket / prefix, endings))
-        store = self.open_store(f"s3://{bucket}")
-        named = prefix.lower().endswith(endings)
-        keys = (
-            [prefix]
-            if named
-            else [key for key in store.list(prefix) if key.lower().endswith(endings)]
-        )
-        return [SourceFile(key, _Object(store, key)) for key in sorted(keys)]
+        return list(_objects(self.open_store(f"s3://{bucket}"), prefix, endings))
+
+
+_READ_FROM = "file:///folder/file.csv or s3://bucket/prefix"
+
+
+def _one_of(*places: str) -> str:
+    return " or ".join(filter(None, places))
+
+
+def _inside(shared: str, location: str) -> str | None:
+    """The key of the location below the shared URL; None if it is elsewhere."""
+    if not shared or not f"{location.rstrip('/')}/".startswith(f"{shared}/"):
+        return None
+    return unquote(location.removeprefix(shared)).strip("/")
+
+
+def _objects(store: ObjectStore, prefix: str, endings: tuple[str, ...]) -> Iterator[SourceFile]:
+    named = prefix.lower().endswith(endings)
+    keys = (
+        [prefix] if named else [key for key in store.list(prefix) if key.lower().endswith(endings)]
+    )
+    for key in sorted(keys):
+        yield SourceFile(key, _Object(store, key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +104,11 @@ class _Object:
     key: str
 
     def __call__(self) -> BinaryIO:
-        return BytesIO(self.store.get(self.key))
+        """The object, on the disk of this machine and not in memory, until it is closed."""
+        with tempfile.NamedTemporaryFile() as file:
+            path = Path(file.name)
+            self.store.fetch(self.key, path)
+            return path.open("rb")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +151,19 @@ class Output:
 
     store: ObjectStore
     folder: str
+    confirm: Callable[[], object] = lambda: None
 
     @contextmanager
     def file(self, name: str) -> Iterator[IO[bytes]]:
         """A file to write; it is put into place, whole, only if the block ends well.
 
-        It grows on the disk of this machine, not in memory.
+        It grows on the disk of this machine, not in memory. LeaseLost, or StorageUnavailable, if
+        another machine does the job by now, or may do it: then nothing is put into place.
         """
         with tempfile.NamedTemporaryFile() as file:
             yield file
             file.flush()
+            self.confirm()
             self.store.replace(f"{self.folder}/{name}".lstrip("/"), Path(file.name))
 
 
@@ -145,12 +172,16 @@ class Outputs:
     """What `file://` and `s3://` locations lead to.
 
     Files are written only below `roots`. `s3_root` is a folder whose folders stand for buckets;
-    without it a bucket is opened by its URL. `open_store` opens either.
+    without it a bucket is opened by its URL. `open_store` opens either. `shared` is the URL in a
+    bucket of any cloud where every machine may write; empty without one. `confirm` raises if this
+    thread works under a lease that it has lost.
     """
 
     roots: tuple[Path, ...]
     s3_root: Path | None
     open_store: Callable[[str], ObjectStore]
+    shared: str = ""
+    confirm: Callable[[], object] = lambda: None
 
     def at(self, location: str) -> Output:
         """The folder at the location; InvalidInput if jobs may not write there."""
@@ -159,22 +190,31 @@ class Outputs:
         steps = [step for step in path.split("/") if step]
         if any(step.startswith(".") for step in (url.netloc, *steps)) or "\0" in path:
             raise _unwritable(location, "no step of it may begin with a dot")
+        if (inner := _inside(self.shared, location)) is not None:
+            return self._output(self.shared, inner)
         if url.scheme == "file" and url.netloc in {"", "localhost"}:
             return self._below_roots(location, Path(path))
         if url.scheme != "s3" or not url.netloc:
-            raise _unwritable(location, "write s3://bucket/folder/ or file:///folder/")
+            places = _one_of(f"{self.shared}/" if self.shared else "", _WRITTEN_TO)
+            raise _unwritable(location, f"write {places}")
         bucket = f"s3://{url.netloc}"
         if self.s3_root is not None:
             bucket = str(self.s3_root / url.netloc)
-        return Output(self.open_store(bucket), "/".join(steps))
+        return self._output(bucket, "/".join(steps))
 
     def _below_roots(self, location: str, path: Path) -> Output:
         for root in self.roots:
             if path.is_relative_to(root):
                 inner = path.relative_to(root).as_posix()
-                return Output(self.open_store(str(root)), "" if inner == "." else inner)
-        allowed = ", ".join(map(str, self.roots))
+                return self._output(str(root), "" if inner == "." else inner)
+        allowed = _one_of(self.shared, *map(str, self.roots))
         raise _unwritable(location, f"choose a folder below {allowed}, or set export_roots")
+
+    def _output(self, place: str, folder: str) -> Output:
+        return Output(self.open_store(place), folder, self.confirm)
+
+
+_WRITTEN_TO = "s3://bucket/folder/ or file:///folder/"
 
 
 def _unwritable(location: str, reason: str) -> InvalidInput:

@@ -81,7 +81,7 @@ class Refusals:
 
     async def _stored(self, letters: Sequence[DeadLetter]) -> list[bool]:
         try:
-            return await self._writer.submit(letters)
+            return await self._writer.submit(letters, letters[0].dataset_group)
         except NotReady:
             return []
         except PawsonalizeError as error:

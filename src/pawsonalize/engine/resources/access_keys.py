@@ -17,6 +17,7 @@ import msgspec
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import DAY, MINUTE
+from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import Resource
 
@@ -63,8 +64,11 @@ class AccessKey(Resource, frozen=True, kw_only=True):
     """An access key's id, and what the key may be used for."""
 
     kind: ClassVar[str] = "access key"
+    owner: ClassVar[str | None] = "dataset_group"
 
     scopes: tuple[Scope, ...]
+    dataset_group: str | None = None
+    """The only dataset group that it reaches; None: it reaches all, and the service as a whole."""
     note: str = ""
     origins: tuple[str, ...] = ()
     """Of whose pages a browser may use it, such as `https://shelter.example`."""
@@ -101,11 +105,15 @@ class AccessKeys:
         note: str,
         now: int,
         *,
+        dataset_group: str | None = None,
         origins: Sequence[str] = (),
         rate: str = "",
         expires_at: int | None = None,
     ) -> tuple[AccessKey, str]:
-        """A new key and its secret; InvalidInput without a scope, or for a bad origin."""
+        """A new key and its secret; InvalidInput without a scope, or for a bad origin.
+
+        NotFound without the dataset group that it is for.
+        """
         if not scopes:
             raise InvalidInput(f"give the key a scope: {', '.join(Scope)}", field="scopes")
         for origin in origins:
@@ -115,12 +123,15 @@ class AccessKeys:
                     " nothing after them, such as https://shelter.example",
                     field="origins",
                 )
+        if dataset_group is not None:
+            self.registry.get(DatasetGroup, dataset_group)
         key_id = "PAWS" + base64.b32encode(secrets.token_bytes(_ID_BYTES)).decode()
         is_first = next(self.all(), None) is None  # with another root the older keys are lost
         secret = self._secret(key_id, self.root(is_first))
         key = AccessKey(
             name=key_id,
             scopes=tuple(dict.fromkeys(scopes)),
+            dataset_group=dataset_group,
             note=note,
             origins=tuple(dict.fromkeys(origins)),
             rate=rate,
@@ -135,7 +146,12 @@ class AccessKeys:
         """
         old = self.registry.get(AccessKey, key_id)
         new = self.create(
-            old.scopes, old.note, now, origins=old.origins, rate=old.rate, expires_at=None
+            old.scopes,
+            old.note,
+            now,
+            dataset_group=old.dataset_group,
+            origins=old.origins,
+            rate=old.rate,
         )
         end = now + round(overlap_days * DAY)
 
@@ -167,9 +183,9 @@ class AccessKeys:
 
         self.registry.change(AccessKey, key_id, used, at)
 
-    def all(self) -> Iterator[AccessKey]:
-        """Every key, newest first."""
-        return self.registry.all(AccessKey)
+    def all(self, dataset_group: str | None = None) -> Iterator[AccessKey]:
+        """Every key, newest first; with a dataset group, those that are for it alone."""
+        return self.registry.all(AccessKey, parent=dataset_group)
 
     def delete(self, key_id: str) -> None:
         """Take the key back; NotFound if there is none. Running servers know within a second."""

@@ -31,6 +31,11 @@ class CachedLookup(Generic[KeyT, FoundT]):
             self._known[key] = found
         return found
 
+    def known(self, key: KeyT) -> tuple[FoundT] | None:
+        """The value alone if it is known right now, which needs no thread; None if not."""
+        with self._lock:
+            return (self._known[key],) if key in self._known else None
+
     def forget(self, key: KeyT) -> None:
         """Look again the next time, as this process knows that something changed."""
         with self._lock:

@@ -13,6 +13,7 @@ import msgspec
 
 from pawsonalize.domain.events import ACTIONS
 from pawsonalize.domain.schemas import DatasetType, Schema
+from pawsonalize.engine.resources.group_limits import NO_LIMITS, GroupLimits
 from pawsonalize.engine.resources.resource import Resource
 
 
@@ -20,6 +21,8 @@ class DatasetGroup(Resource, frozen=True, kw_only=True):
     """Datasets, solutions and event trackers that belong together."""
 
     kind: ClassVar[str] = "dataset group"
+
+    limits: GroupLimits = NO_LIMITS
 
 
 class DatasetSchema(Resource, frozen=True, kw_only=True):

@@ -2,15 +2,14 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Generic
 
-from pawsonalize.domain.errors import Conflict, reason_of
-from pawsonalize.engine.resources.processes import held, is_held
+from pawsonalize.domain.errors import Conflict, InvalidInput, LeaseLost, reason_of
+from pawsonalize.engine.resources.fair_order import FairOrder
+from pawsonalize.engine.resources.leases import Leases
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import Resource, ResourceT, moved
 from pawsonalize.engine.resources.status import Status
@@ -24,8 +23,8 @@ def silent(_done: int, _total: int) -> None:
 
 
 _LOOK_SECONDS = 0.1
-_PATIENCE_SECONDS = 0.2
-_RECENT = 50
+MAX_TAKINGS = 3
+"""A job whose processes died so often has failed: it may be what kills them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,45 +32,78 @@ class JobWorker(Generic[ResourceT]):
     """Does the jobs of a kind, one after the other, each time `work` is called.
 
     `perform` does one and returns its changes; if it raises, the job failed with that reason. While
-    a job is done, the lock of its name in `folder` is held.
+    a job is done, its lease is held. So what a process that died has begun is begun anew by
+    another one, of this machine or of another.
     """
 
     registry: Registry
     kind: type[ResourceT]
+    check: Callable[[ResourceT], None]
     perform: Callable[[ResourceT], Mapping[str, Any]]
-    folder: Path
+    leases: Leases
     now: Callable[[], int]
+    order: FairOrder
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def work(self) -> bool:
-        """Do the job that has waited longest; jobs whose process died become CREATE FAILED.
+        """Do the next job, or one whose process died.
 
-        An error is stored in the job. True if a job was done.
+        Dataset groups take turns; of one, the oldest job is next. An error is stored in the job.
+        True if a job was done.
         """
-        open_ones = [
-            job for job in self.registry.page(self.kind, _RECENT) if not job.status.is_settled
+        free = [
+            job
+            for job in self.registry.unsettled(self.kind)
+            if job.status is Status.CREATE_PENDING or self.leases.is_gone(lease_of(job))
         ]
-        for job in reversed(open_ones):
-            if job.status is Status.CREATE_PENDING and not self.stopping.is_set():
-                return self._done(job)
-            settle_dead(self.registry, self.folder, job, self.now())
+        for job in self.order.ordered(free, self.registry.group_of):
+            if self.stopping.is_set():
+                return False
+            if self._done(job.name):
+                return True
         return False
 
-    def _done(self, job: ResourceT) -> bool:
-        with lock_of(self.folder, job.name) as taken:
-            if not taken:
+    def _done(self, name: str) -> bool:
+        """Do the job, unless another process does or did; whether it was done here."""
+        with self.leases.held(lease_of(self.registry.get(self.kind, name))) as lease:
+            job = self.registry.get(self.kind, name)  # it may have ended in between
+            if lease is None or job.status.is_settled:
                 return False
             try:
-                job = self.registry.update(moved(job, Status.CREATE_IN_PROGRESS), self.now())
-            except Conflict:  # another server was faster
+                self._perform(job, lease.takings)
+            except (Conflict, LeaseLost):  # another server goes on with it
                 return False
-            try:
-                changes = {"status": Status.ACTIVE, **self.perform(job)}
-            except Exception as error:  # noqa: BLE001 - the job says what it was
-                reason = reason_of(error)
-                changes = {"status": Status.CREATE_FAILED, "failure_reason": reason}
-            self.registry.update(moved(job, **changes), self.now())
         return True
+
+    def _perform(self, job: ResourceT, takings: int) -> None:
+        if job.status is Status.CREATE_PENDING:
+            job = self.registry.update(moved(job, Status.CREATE_IN_PROGRESS), self.now())
+            self.order.begun(self.registry.group_of(job))
+        elif (reason := self._why_not_again(job, takings)) is not None:
+            failed = moved(job, Status.CREATE_FAILED, failure_reason=reason)
+            self.registry.update(failed, self.now())
+            return
+        try:
+            changes = {"status": Status.ACTIVE, **self.perform(job)}
+        except LeaseLost:
+            raise
+        except Exception as error:  # noqa: BLE001 - the job says what it was
+            if self.stopping.is_set():  # then it is left to the next process
+                return
+            reason = reason_of(error)
+            changes = {"status": Status.CREATE_FAILED, "failure_reason": reason}
+        self.registry.update(moved(job, **changes), self.now())
+
+    def _why_not_again(self, job: ResourceT, takings: int) -> str | None:
+        """Why a job whose process died is not begun anew, if so."""
+        died = f"the {job.kind}'s process ended without a word"
+        if takings > MAX_TAKINGS:
+            return f"{died}, {MAX_TAKINGS} times: see the log of the server, and create it again"
+        try:
+            self.check(job)
+        except InvalidInput:  # a command's file, which no server can read
+            return f"{died}: create it again"
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +119,16 @@ class JobKind(Generic[ResourceT]):
 
 @dataclass(frozen=True)
 class JobTable:
-    """The jobs of a registry; those of one kind are done one after the other, by any server."""
+    """The jobs of a registry; those of one kind are done one after the other, by any server.
+
+    `order` is that of a kind of work, by its name.
+    """
 
     registry: Registry
     kinds: tuple[JobKind[Any], ...]
-    folder: Path
+    leases: Leases
     now: Callable[[], int]
+    order: Callable[[str], FairOrder]
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def create(self, job: ResourceT) -> ResourceT:
@@ -123,9 +159,11 @@ class JobTable:
             JobWorker(
                 self.registry,
                 kind.resource,
+                kind.check,
                 kind.perform,
-                job_folder(self.folder, kind.resource),
+                self.leases,
                 self.now,
+                self.order(kind.resource.kind),
                 self.stopping,
             )
             for kind in self.kinds
@@ -133,30 +171,6 @@ class JobTable:
         )
 
 
-def job_folder(jobs: Path, kind: type[Resource]) -> Path:
-    """The folder where running jobs of that kind hold their locks."""
-    return jobs / kind.kind.replace(" ", "-")
-
-
-@contextmanager
-def lock_of(folder: Path, job: str) -> Iterator[bool]:
-    """Hold the job's lock while the block runs; False if another process does the job."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{job}.lock"
-    with held(path, patience=_PATIENCE_SECONDS) as lock:
-        try:
-            yield lock is not None
-        finally:
-            if lock is not None:
-                path.unlink(missing_ok=True)
-
-
-def settle_dead(registry: Registry, folder: Path, job: ResourceT, now: int) -> None:
-    """A job in progress whose process died has failed."""
-    if is_held(folder / f"{job.name}.lock"):
-        return
-    job = registry.get(type(job), job.name)  # it may have ended in between
-    if job.status is Status.CREATE_IN_PROGRESS:
-        reason = f"the {job.kind}'s process ended without a word: create it again"
-        with suppress(Conflict):  # somebody else looked at the same moment
-            registry.update(moved(job, Status.CREATE_FAILED, failure_reason=reason), now)
+def lease_of(job: Resource) -> str:
+    """The name of the lease that is held while the job is done."""
+    return f"{job.kind.replace(' ', '-')}.{job.name}"

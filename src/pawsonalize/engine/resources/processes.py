@@ -15,10 +15,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-import structlog
-
-from pawsonalize.domain.times import SECOND
-
 _LOOK_SECONDS = 0.005
 
 
@@ -92,11 +88,6 @@ def end_after(wait: Callable[[], object]) -> None:
     threading.Thread(target=watch, name="end after", daemon=True).start()
 
 
-_SHARE = 4  # one that took long is followed by a pause of so many times its length, less one
-
-log = structlog.get_logger()
-
-
 class ChildProcesses:
     """Processes of one command, each known by a name: started, watched and ended here."""
 
@@ -134,7 +125,8 @@ class ChildProcesses:
         )
         self._running[name] = child
         if lock is not None:
-            os.write(lock, b"%d" % child.pid)
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, b"%d" % child.pid, 0)
 
     def is_running(self, name: str) -> bool:
         """Whether the child lives that was started here under that name."""
@@ -176,62 +168,3 @@ class ChildProcesses:
                 child.wait(seconds)
             if child.stdin is not None:
                 child.stdin.close()
-
-
-class SideProcess:
-    """Starts `command` in `environment` at most every `pause` seconds on this machine.
-
-    A living process holds the lock. The time of the lock's file is where the pause begins: at the
-    start of the last process, or later if `rest` moved it.
-    """
-
-    def __init__(
-        self,
-        lock: Path,
-        pause: float,
-        command: Sequence[str],
-        environment: Mapping[str, str],
-        now: int,
-    ) -> None:
-        """Counts the first pause from `now`: a server that starts has other things to do first."""
-        self._lock = lock
-        self._pause = pause
-        self._name = command[-1]
-        self._children = ChildProcesses(command, environment)
-        self._begun = now
-        self._ended: int | None = None
-
-    def exit_code(self) -> int | None:
-        """The exit code of the last process started here, once, after it has ended."""
-        ended, self._ended = self._ended, None
-        return ended
-
-    def is_due(self, now: int) -> bool:
-        """Whether the pause is over, and the last process that was started here has ended."""
-        if self._children.is_running(self._name):
-            return False
-        if (ended := self._children.exit_code(self._name)) is not None:
-            self._ended = ended
-            if ended:
-                log.error("failed: everything goes on as it is", work=self._name, exit_code=ended)
-        since = self._begun
-        with suppress(FileNotFoundError):
-            since = max(since, round(self._lock.stat().st_mtime * SECOND))
-        return now - since >= self._pause * SECOND
-
-    def start(self) -> None:
-        """Start a new process, unless one is running; returns at once."""
-        with held(self._lock) as lock:
-            if lock is not None:
-                self._children.start(self._name, lock=lock)
-
-    def stop(self) -> None:
-        """End the process that was started here, if it is running; the next one begins anew."""
-        self._children.end(self._name, signal.SIGKILL)
-
-
-def rest(lock: Path, began: int, now: int) -> None:
-    """Make the next pause so long that work of that length takes a quarter of the time."""
-    until = (now + (_SHARE - 1) * (now - began)) / SECOND
-    with suppress(FileNotFoundError):
-        os.utime(lock, (until, until))

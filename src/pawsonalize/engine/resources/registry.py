@@ -29,8 +29,10 @@ from pawsonalize.engine.resources.jobs import (
     BatchSegmentJob,
     DatasetExportJob,
 )
+from pawsonalize.engine.resources.owners import dataset_group_of, dataset_group_of_named
 from pawsonalize.engine.resources.resource import Resource, ResourceT, from_row, is_name, to_row
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
+from pawsonalize.engine.resources.status import UNSETTLED
 from pawsonalize.storage.resources import Resources
 
 DATASET_GROUPS: Final = 5
@@ -56,22 +58,31 @@ class _Quota:
     of_whom: str
     counts: _Counts
     within_owner: bool = True
+    or_else: str = ""
 
 
-def check_quota(rows: Resources, resource: Resource) -> None:
+def check_quota(rows: Resources, resource: Resource, dataset_groups: int = DATASET_GROUPS) -> None:
     """LimitExceeded if there are as many as there may be."""
     quota = _QUOTAS.get(type(resource))
     if quota is None:
         return
+    limit = dataset_groups if isinstance(resource, DatasetGroup) else quota.limit
     parent = getattr(resource, resource.owner) if resource.owner and quota.within_owner else None
     found = (
-        from_row(row, type(resource)) for row in rows.list(resource.kind, _MANY, parent=parent)
+        from_row(row, type(resource))
+        for row in rows.list(
+            resource.kind,
+            max(_MANY, limit),
+            parent=parent,
+            statuses=UNSETTLED if quota.counts is _in_work else (),
+        )
     )
-    if sum(quota.counts(rows, one, resource) for one in found) >= quota.limit:
+    if sum(quota.counts(rows, one, resource) for one in found) >= limit:
         raise LimitExceeded(
-            f"there may be {quota.limit} {resource.kind}s {quota.of_whom}: delete one first"
+            f"there may be {limit} {resource.kind}s{quota.of_whom}: delete one first{quota.or_else}"
             if quota.counts is not _in_work
-            else f"{quota.limit} {resource.kind}s are in work already: wait until one is ready"
+            else f"{limit} {resource.kind}s of the dataset group are in work already: wait until"
+            " one is ready"
         )
 
 
@@ -82,8 +93,8 @@ def _each(_rows: Resources, _one: Resource, _new: Resource) -> bool:
     return True
 
 
-def _in_work(_rows: Resources, one: Resource, _new: Resource) -> bool:
-    return not one.status.is_settled
+def _in_work(rows: Resources, one: Resource, new: Resource) -> bool:
+    return dataset_group_of(rows, one) == dataset_group_of(rows, new)
 
 
 def _of_its_type(_rows: Resources, one: Dataset, new: Dataset) -> bool:
@@ -99,12 +110,14 @@ def _of_its_group(rows: Resources, one: Campaign, new: Campaign) -> bool:
     return len(groups) == 1
 
 
-_A_GROUP = "in a dataset group"
+_A_GROUP = " in a dataset group"
 _QUOTAS: Mapping[type[Resource], _Quota] = MappingProxyType(
     {
-        DatasetGroup: _Quota(DATASET_GROUPS, "", _each),
+        DatasetGroup: _Quota(
+            DATASET_GROUPS, "", _each, or_else=", or raise the setting max_dataset_groups"
+        ),
         DatasetSchema: _Quota(SCHEMAS, "", _each),
-        Dataset: _Quota(DATASETS_OF_A_TYPE, "of a type in a dataset group", _of_its_type),
+        Dataset: _Quota(DATASETS_OF_A_TYPE, " of a type in a dataset group", _of_its_type),
         EventTracker: _Quota(EVENT_TRACKERS_OF_A_GROUP, _A_GROUP, _each),
         MetricAttribution: _Quota(METRIC_ATTRIBUTIONS_OF_A_GROUP, _A_GROUP, _each),
         Filter: _Quota(FILTERS_OF_A_GROUP, _A_GROUP, _each),
@@ -121,14 +134,16 @@ _QUOTAS: Mapping[type[Resource], _Quota] = MappingProxyType(
 
 
 _PAGE = 100
+_UNSETTLED_MOST = 100_000
 _TRIES = 20  # each time another writer got through, so no caller waits for long
 
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """Typed resources over the resources table."""
+    """Typed resources over the resources table; `dataset_groups` is how many there may be."""
 
     rows: Resources
+    dataset_groups: int = DATASET_GROUPS
 
     def create(self, resource: ResourceT, now: int) -> ResourceT:
         """Store a new resource; AlreadyExists if its name is taken, InvalidInput if it is no name.
@@ -142,7 +157,7 @@ class Registry:
             )
         if self.rows.get(resource.kind, resource.name) is None:
             dependencies.check_owner(self.rows, resource)
-            check_quota(self.rows, resource)
+            check_quota(self.rows, resource, self.dataset_groups)
         resource = msgspec.structs.replace(resource, created_at=now, updated_at=now)
         if not self.rows.create(to_row(resource)):
             raise AlreadyExists(f"there is a {resource.kind} named {resource.name} already")
@@ -173,6 +188,19 @@ class Registry:
             return []
         rows = self.rows.list(kind.kind, limit, parent=parent, before=before)
         return [from_row(row, kind) for row in rows]
+
+    def unsettled(self, kind: type[ResourceT]) -> list[ResourceT]:
+        """Every resource of the kind whose status will change by itself, oldest first."""
+        rows = self.rows.list(kind.kind, _UNSETTLED_MOST, statuses=UNSETTLED)
+        return [from_row(row, kind) for row in reversed(rows)]
+
+    def group_of(self, resource: Resource) -> str | None:
+        """The dataset group that the resource belongs to; None for what belongs to none."""
+        return dataset_group_of(self.rows, resource)
+
+    def group_of_named(self, kind: type[Resource], name: str) -> str | None:
+        """The same of a resource by its name; None, too, if there is none of that name."""
+        return dataset_group_of_named(self.rows, kind, name) if is_name(name) else None
 
     def all(self, kind: type[ResourceT], *, parent: str | None = None) -> Iterator[ResourceT]:
         """Every resource of the kind, newest first, read page by page."""

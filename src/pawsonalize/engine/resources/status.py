@@ -42,6 +42,9 @@ class Status(StrEnum):
         return other in _NEXT[self]
 
 
+UNSETTLED = tuple(status for status in Status if not status.is_settled)
+"""The states that end by themselves."""
+
 _ENDS = frozenset({Status.CREATE_FAILED, Status.CREATE_STOPPING})
 _NEXT: Mapping[Status, frozenset[Status]] = MappingProxyType(
     {

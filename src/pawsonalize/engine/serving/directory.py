@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, NotReady
+from pawsonalize.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, NotReady
 from pawsonalize.engine.resources.cached_lookup import CachedLookup
 from pawsonalize.engine.resources.campaigns import Campaign, Recommender
 from pawsonalize.engine.resources.datasets import DatasetGroup
@@ -114,6 +114,8 @@ class Address:
 
     dataset_group: str | None = None
     campaign: str | None = None
+    is_confined: bool = False
+    """Whether who asks must not learn of other dataset groups."""
 
     @property
     def is_default(self) -> bool:
@@ -128,13 +130,14 @@ class Names:
     dataset_group: str | None
     campaign: str | None
     kind: type[Resource] = Campaign
+    is_confined: bool = False
 
 
 def names_of(address: Address, reference: Reference) -> Names:
     """The names; InvalidInput for the full name of something else."""
     _, group = _read(reference, address.dataset_group, "datasetGroup", DatasetGroup)
     kind, campaign = _read(reference, address.campaign, "campaign", Campaign, Recommender)
-    return Names(group, campaign, kind)
+    return Names(group, campaign, kind, address.is_confined)
 
 
 def _read(
@@ -176,6 +179,20 @@ class Directory:
             if address.is_default
             else self._groups.find(names_of(address, self._reference))
         )
+
+    def within(self, address: Address, group: str) -> Address:
+        """The address for who reaches that dataset group alone; Forbidden if it names another."""
+        names = names_of(address, self._reference)
+        if names.dataset_group not in {None, group}:
+            raise Forbidden(
+                f"this key is for dataset group {group} alone: leave datasetGroup out, or name that"
+                " one",
+                field="datasetGroup",
+                code="other_dataset_group",
+            )
+        if address.campaign is None and group == DATASET_GROUP:
+            return Address()
+        return Address(group, address.campaign, is_confined=True)
 
     def campaign(self, address: Address, purpose: Purpose) -> str:
         """The campaign that answers: the named one, or the nearest of the group.
@@ -245,6 +262,8 @@ class Directory:
                 field="campaign",
             )
         if names.dataset_group not in {None, one.dataset_group}:
+            if names.is_confined:
+                raise NotFound(f"there is no campaign named {names.campaign}", field="campaign")
             raise NotFound(
                 f"campaign {one.name} is of dataset group {one.dataset_group}, not of"
                 f" {names.dataset_group}: send one of the two",

@@ -1,6 +1,7 @@
 """The model that a campaign serves: a new one is loaded beside the old one, then swapped in."""
 
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from math import inf
 
 import structlog
@@ -27,7 +28,14 @@ from pawsonalize.engine.serving.served import (
 _WEIGH_EVERY = 10 * SECOND
 _TRY_AGAIN_EVERY = 10 * SECOND  # to load a model that could not be loaded
 
+Turn = Callable[[], AbstractContextManager[bool]]
+
 log = structlog.get_logger()
+
+
+def _at_once() -> AbstractContextManager[bool]:
+    """Without other processes it is always this one's turn."""
+    return nullcontext(True)
 
 
 class LiveModel:
@@ -36,7 +44,7 @@ class LiveModel:
     The first server that sees an update tries the version, serves it and settles the update; the
     others follow. The version before stays loaded, so that a rollback loads nothing. It also serves
     if the model of the campaign's version cannot be used, until that can be, or a newer version
-    comes.
+    comes. The processes of a machine load one after the other; who has to wait serves on as before.
     """
 
     def __init__(
@@ -46,13 +54,18 @@ class LiveModel:
         loader: Loader,
         settings: ServingSettings,
         processes: int = 1,
+        turn: Turn = _at_once,
     ) -> None:
-        """`settings` apply where the campaign has none; `processes` serve on this machine."""
+        """`settings` apply where the campaign has none; `processes` serve on this machine.
+
+        `turn` yields whether this process may load while its block runs.
+        """
         self.name = name
         self._campaigns = campaigns
         self._loader = loader
         self._settings = settings
         self._processes = processes
+        self._turn = turn
         self._served: Served | None = None
         self._ready: dict[str, Served] = {}
         self._seen: tuple[int, int] | None = None
@@ -101,6 +114,16 @@ class LiveModel:
         if campaign is None or (_state(campaign) == self._seen and now < self._try_again_at):
             self._weigh(now)
             return False
+        with nullcontext(True) if self._has(campaign) else self._turn() as is_mine:
+            return (is_mine or self._served is None) and self._follow(campaign, now)
+
+    def _has(self, campaign: Campaign) -> bool:
+        """Whether what the campaign heads for is loaded already."""
+        wanted = campaign.heading_for
+        ready = None if wanted is None else self._ready.get(wanted)
+        return ready is not None and ready.settings == self._settings.of(campaign)
+
+    def _follow(self, campaign: Campaign, now: int) -> bool:
         before = self._served
         if campaign.pending is not None:
             campaign = self._settled(campaign, campaign.pending.solution_version, now)
@@ -157,8 +180,15 @@ class LiveModel:
         counts = self._loader.newer_counts(self._served)
         if counts is None or counts == self._unfit:
             return
+        with self._turn() as is_mine:
+            if is_mine:
+                self._refresh_counts(self._served, counts, now)
+
+    def _refresh_counts(self, served: Served, counts: RefreshedCounts, now: int) -> None:
         try:
-            self._swap(self._loader.refreshed(self._served, counts, now))
+            self._swap(self._loader.refreshed(served, counts, now))
+        except StorageUnavailable:  # says nothing about the counts: look again later
+            raise
         except PawsonalizeError as error:
             self._note_unfit(counts, error.message)
             log.error("counts not served", counts=counts.location, reason=error.message)

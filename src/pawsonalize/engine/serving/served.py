@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
+from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, DEFAULT_EVENT_TYPE
 from pawsonalize.engine.resources.campaigns import Campaign, influenced
@@ -17,7 +18,6 @@ from pawsonalize.engine.serving.facets import FacetReader
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
 from pawsonalize.recipes.contract import Context, ContextEvent, FacetedModel, Model
-from pawsonalize.storage.artefacts import ArtefactStore
 
 _LENGTHS = (0, 1, 3, 10)  # events in the history of the visitors who are played
 _LIST = 100
@@ -87,6 +87,11 @@ class RefreshedCounts:
         """Where its artefact lies; later updates of a version have later names."""
         return f"{self.version}{_MARK}{self.cut.log_offset:020}-{self.cut.as_of}"
 
+    @staticmethod
+    def is_at(location: str) -> bool:
+        """Whether the location is that of an update."""
+        return _MARK in location
+
     @classmethod
     def at(cls, location: str) -> "RefreshedCounts":
         """The update at that location."""
@@ -114,7 +119,7 @@ class RefreshedArtefacts:
 
     def trim(self, versions: Collection[str]) -> None:
         """Remove all but the newest updates of these versions."""
-        locations = [one for one in self.artefacts.locations("") if _MARK in one]
+        locations = [one for one in self.artefacts.locations("") if RefreshedCounts.is_at(one)]
         kept = {counts.location for version in versions for counts in self.of(version)[-_KEPT:]}
         for location in locations:
             if location not in kept:

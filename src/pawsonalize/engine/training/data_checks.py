@@ -53,7 +53,7 @@ def bots(data: TrainingData, settings: CheckSettings) -> Iterator[Finding]:
 
 
 def bot_users(data: TrainingData, settings: CheckSettings) -> NDArray[np.int64]:
-    """Codes of the visitors who look like bots, rising.
+    """NameCodes of the visitors who look like bots, rising.
 
     A step goes from one item to another: two events about one animal, such as a view and its
     favourite, may come at once. Events that share one timestamp say nothing of the pace.

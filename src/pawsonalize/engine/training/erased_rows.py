@@ -5,6 +5,7 @@ from hashlib import blake2b
 
 import msgspec
 
+from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.erasures import owning_group
 from pawsonalize.domain.errors import CorruptArtefact, NotFound
 from pawsonalize.engine.resources.registry import Registry
@@ -13,7 +14,6 @@ from pawsonalize.engine.serving.served import RefreshedArtefacts, RefreshedCount
 from pawsonalize.engine.training.kept_rows import VISITORS, KeptRows, digests
 from pawsonalize.engine.upkeep.erased_archive import Watch
 from pawsonalize.engine.upkeep.erasing import NamedErasure
-from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.erasures import Erasure, Trouble
 
 _MARK = ".erased-"
@@ -35,8 +35,14 @@ class ErasedRows:
         Their models stay as they are. Updates of counts from before the erasure are removed: the
         next one counts anew. Yields what is in training, and what cannot be read.
         """
-        self._artefacts.sweep()
         versions = list(self._versions())
+        in_training = {one.name for one, _ in versions if not one.status.is_settled}
+
+        def is_dead(location: str) -> bool:
+            """Only trainings and this method itself, which runs once at a time, write rows."""
+            return not RefreshedCounts.is_at(location) and _owner(location) not in in_training
+
+        self._artefacts.sweep(is_dead)
         for version, group in versions:
             about = [one for one in erasures if _concerns(one.erasure, version, group)]
             if about and not version.status.is_settled:
@@ -45,6 +51,8 @@ class ErasedRows:
                 yield from self._purged(version, about, watch)
         self._forget_counts(versions, erasures)
         self._remove_unowned({version.name: version for version, _ in versions}, erasures)
+        for location in filter(is_dead, self._artefacts.unfinished()):
+            yield Trouble(location, "its objects are not deleted yet", waits=True)
 
     def _versions(self) -> Iterator[tuple[SolutionVersion, str]]:
         """Every version with the dataset group that it learned from."""
@@ -105,12 +113,17 @@ class ErasedRows:
         """Remove what no version points at: a process died before it could say so, or remove it."""
         gone, owned = _digests(erasures), {version.artefact for version in versions.values()}
         for location in self._artefacts.locations(""):
-            version = versions.get(location.partition(_MARK)[0])
+            version = versions.get(_owner(location))
             is_written = version is not None and not version.status.is_settled
             if location not in owned and not is_written and self._holds(location, gone):
                 newest = version and self._registry.find(SolutionVersion, version.name)
                 if newest is None or newest.artefact != location:
                     self._artefacts.remove(location)
+
+
+def _owner(location: str) -> str:
+    """The name of the version whose rows are there."""
+    return location.partition(_MARK)[0]
 
 
 def _location(version: SolutionVersion, erasures: Sequence[NamedErasure]) -> str:

@@ -197,6 +197,11 @@ def digest(key: str) -> str:
     return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
+def digest_number(digest: str) -> int:
+    """The digest as a whole number of 64 bits, which may be below 0."""
+    return int.from_bytes(bytes.fromhex(digest), "big", signed=True)
+
+
 def digests(users: Iterable[str], sessions: Iterable[str]) -> set[str]:
     """The names of visitors among the rows, by their ids."""
     keys = [*(f"u:{user}" for user in users), *(f"s:{session}" for session in sessions)]

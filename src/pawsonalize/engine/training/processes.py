@@ -5,38 +5,39 @@ import signal
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 
+from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import Conflict, StorageUnavailable
-from pawsonalize.engine.resources.processes import ChildProcesses, held, holder, is_held
+from pawsonalize.engine.resources.leases import Leases
+from pawsonalize.engine.resources.processes import ChildProcesses, holder
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import moved
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.storage.artefacts import ArtefactStore
 
+MAX_TAKINGS = 3
+"""A training whose machines died so often has failed."""
 _KILL_SECONDS = 10.0
-_PATIENCE_SECONDS = 0.2
 _LOOK_SECONDS = 0.02
 
 
 class TrainingProcesses:
-    """One process for each training: `command` and the version's name, in `environment`.
+    """One process for each training: `command`, the version's name and the token of its lease.
 
-    A living training holds the lock of its version's name in `folder`.
+    A living training holds the lease of its version, which who starts it has taken.
     """
 
     def __init__(
         self,
         registry: Registry,
         artefacts: ArtefactStore,
-        folder: Path,
+        leases: Leases,
         command: Sequence[str],
         environment: Mapping[str, str],
     ) -> None:
         self._registry = registry
         self._artefacts = artefacts
-        self._folder = folder
+        self._leases = leases
         # A training goes on when the process that started it is stopped.
         self._children = ChildProcesses(command, environment, outlive=True)
 
@@ -46,18 +47,17 @@ class TrainingProcesses:
         A version that is ACTIVE or in training is left as it is. One that failed or was stopped is
         trained again, from the same part of the log.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
-        for ended in self._folder.glob("*.lock"):
-            is_held(ended)  # removes it, unless its training lives
-        with held(self._lock(name), patience=_PATIENCE_SECONDS) as lock:
+        self._leases.tidy()
+        with self._leases.taken(training_lease(name)) as lease:
             version = self._registry.get(SolutionVersion, name)
-            if lock is None or version.status is Status.ACTIVE:
+            if lease is None or version.status is Status.ACTIVE:
                 return version
             version = self._registry.update(_begun(version), now)
             # The one before let go of its lock, so it ends now.
             self._children.wait(name, _KILL_SECONDS)
             try:
-                self._children.start(name, [name], lock=lock)
+                self._children.start(name, [name, str(lease.token)], lock=lease.lock)
+                lease.is_handed_over = True
             except OSError as error:
                 reason = f"the training cannot be started: {error}"
                 failed = moved(version, Status.CREATE_FAILED, failure_reason=reason)
@@ -66,12 +66,15 @@ class TrainingProcesses:
         return version
 
     def alive(self, name: str) -> bool:
-        """Whether any process trains the version."""
+        """Whether any process of any machine trains the version, as far as is known."""
         self._children.reap()
-        return is_held(self._lock(name))
+        return not self._leases.is_gone(training_lease(name))
 
     def look(self, name: str, now: int) -> SolutionVersion:
-        """The version as it is; a training that died is CREATE FAILED from now on."""
+        """The version as it is; a training that died is CREATE FAILED from now on.
+
+        One whose machine died is begun anew on this one.
+        """
         self._children.reap()
         version = self._registry.get(SolutionVersion, name)
         if version.status not in {Status.CREATE_IN_PROGRESS, Status.CREATE_STOPPING}:
@@ -81,9 +84,14 @@ class TrainingProcesses:
         version = self._registry.get(SolutionVersion, name)  # it may have ended in between
         if version.status.is_settled:
             return version
-        self._artefacts.sweep()
+        if version.status is Status.CREATE_IN_PROGRESS and self._leases.is_elsewhere(
+            training_lease(name), MAX_TAKINGS
+        ):
+            return self.start(name, now)
+        self._artefacts.sweep(lambda location: location == name)
         with suppress(Conflict):  # somebody else looked at the same moment
             self._registry.update(_dead(version), now)
+        self._leases.revoke(training_lease(name))
         return self._registry.get(SolutionVersion, name)
 
     def stop(self, name: str, now: int) -> SolutionVersion:
@@ -106,9 +114,12 @@ class TrainingProcesses:
                 return self._registry.update(told, now)
 
     def _kill(self, name: str) -> None:
+        """End the process: here at once, on another machine with its next beat."""
+        lease = training_lease(name)
+        self._leases.revoke(lease)
         deadline = time.monotonic() + _KILL_SECONDS
-        while self.alive(name):
-            pid = holder(self._lock(name))
+        while self._leases.is_here(lease):
+            pid = holder(self._leases.lock(lease))
             if pid is not None:
                 with suppress(ProcessLookupError):
                     os.killpg(pid, signal.SIGKILL)
@@ -116,8 +127,10 @@ class TrainingProcesses:
                 raise StorageUnavailable(f"the training of {name} does not end: process {pid}")
             time.sleep(_LOOK_SECONDS)
 
-    def _lock(self, name: str) -> Path:
-        return self._folder / f"{name}.lock"
+
+def training_lease(name: str) -> str:
+    """The name of the lease that is held while the version is trained."""
+    return f"training.{name}"
 
 
 def _begun(version: SolutionVersion) -> SolutionVersion:

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 
 import structlog
 
-from pawsonalize.domain.errors import Conflict, NotFound, PawsonalizeError
+from pawsonalize.domain.errors import Conflict, NotFound, PawsonalizeError, TooManyRequests
 from pawsonalize.domain.times import DAY, SECOND
 from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.engine.resources.datasets import DatasetGroup
+from pawsonalize.engine.resources.fair_order import FairOrder
+from pawsonalize.engine.resources.group_limits import NEVER
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.resources.status import Status
@@ -17,37 +20,38 @@ from pawsonalize.engine.training.training_data import has_events
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.storage.event_log import EventLog
 
-_NEWEST = 100  # of all versions; older ones are settled
-
 
 @dataclass(frozen=True, slots=True)
 class TrainingQueue:
     """Starts trainings that are only stored, so that at most `at_once` run.
 
-    A caller that stores one may start it itself: then it does not wait.
+    Dataset groups take turns; of one, the oldest is first. Trainings of a retraining run are not
+    counted, since there may be many, and others would wait for all of them. A caller that stores a
+    training may start it itself: then it does not wait. With `at_once` 0 they are left to other
+    servers.
     """
 
     registry: Registry
     trainings: TrainingProcesses
     at_once: int
+    order: FairOrder
 
     def start_waiting(self, now: int) -> None:
         """Start as many as may be."""
-        open_ones = [one for one in self._newest() if not one.status.is_settled]
+        open_ones = self.registry.unsettled(SolutionVersion)
         waiting = [one for one in open_ones if one.status is Status.CREATE_PENDING]
-        free = self.at_once - (len(open_ones) - len(waiting))
-        for version in reversed(waiting[-free:] if free > 0 else []):
+        training = [one for one in open_ones if one.status is not Status.CREATE_PENDING]
+        free = self.at_once - sum(one.run is None for one in training)
+        ordered = self.order.ordered(waiting, self.registry.group_of) if free > 0 else []
+        for version in ordered[: max(free, 0)]:
             self.trainings.start(version.name, now)
+            self.order.begun(self.registry.group_of(version))
 
     def look_after(self, now: int) -> None:
         """Settle trainings that died unnoticed, and start the next."""
-        for version in self._newest():
-            if not version.status.is_settled:
-                self.trainings.look(version.name, now)
+        for version in self.registry.unsettled(SolutionVersion):
+            self.trainings.look(version.name, now)
         self.start_waiting(now)
-
-    def _newest(self) -> list[SolutionVersion]:
-        return self.registry.page(SolutionVersion, _NEWEST)
 
 
 _FIRST_AFTER = 10 * SECOND  # who trains a new solution at once by themselves needs no first one
@@ -78,8 +82,9 @@ class AutomaticTraining:
         for solution in list(self.registry.all(Solution)):
             if solution.auto_training_days is not None and solution.status is Status.ACTIVE:
                 try:
-                    # Another server stored it, the solution is going, or too much is in training.
-                    with suppress(Conflict, NotFound):
+                    # Another server stored it, the solution is going, or too much is in training
+                    # or was today.
+                    with suppress(Conflict, NotFound, TooManyRequests):
                         self._look(solution, solution.auto_training_days, now)
                 except PawsonalizeError as error:
                     logger.error("cannot train", solution=solution.name, reason=error.message)
@@ -105,6 +110,9 @@ class AutomaticTraining:
         )
 
     def _is_retrained(self, solution: Solution) -> bool:
+        group = self.registry.find(DatasetGroup, solution.dataset_group)
+        if group is not None and group.limits.retrain_schedule == NEVER:
+            return False
         return self.retrains and any(
             why_not(Retrained(solution, campaign)) is None
             for campaign in self.registry.all(Campaign, parent=solution.name)

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import structlog
 
+from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.campaigns import Campaign
@@ -16,13 +18,16 @@ from pawsonalize.engine.resources.solutions import Cut, Solution, SolutionVersio
 from pawsonalize.engine.serving.facets import FacetReader
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.served import RefreshedArtefacts, RefreshedCounts
-from pawsonalize.engine.training.kept_rows import KeptRows, digest, rows_since, rows_through
+from pawsonalize.engine.training.kept_rows import KeptRows, rows_since, rows_through
 from pawsonalize.engine.training.training_data import data_of
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Arrays, Model, ModelCard, TrainingData
-from pawsonalize.storage.artefacts import ArtefactStore
+from pawsonalize.recipes.contract import Arrays, Model, ModelCard
+from pawsonalize.recipes.counts.memory import Countable
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
+
+if TYPE_CHECKING:  # an extra reads it
+    from pawsonalize.engine.training.table_reading import TableReading
 
 log = structlog.get_logger()
 
@@ -31,18 +36,35 @@ class CountRefresher:
     """Updates in this process. Each update begins at the version, so none inherits from another."""
 
     def __init__(
-        self, registry: Registry, log: EventLog, catalogue: Catalogue, artefacts: ArtefactStore
+        self,
+        registry: Registry,
+        log: EventLog,
+        catalogue: Catalogue,
+        artefacts: ArtefactStore,
+        reading: "TableReading | None" = None,
     ) -> None:
+        """With `reading`, an engine counts the log out of core."""
         self._registry = registry
         self._log = log
         self._catalogue = catalogue
         self._artefacts = artefacts
         self._folds = RefreshedArtefacts(artefacts)
+        self._reading = reading
 
     def served(self) -> set[str]:
         """The versions that campaigns serve."""
         campaigns = self._registry.all(Campaign)
         return {one.solution_version for one in campaigns if one.solution_version is not None}
+
+    def is_behind(self) -> bool:
+        """Whether the log holds more than the newest counts of a served version."""
+        head = self._log.head()
+        for name in self.served():
+            before = self._folds.newest(name)
+            cut = self._registry.get(SolutionVersion, name).cut if before is None else before.cut
+            if cut.log_offset < head:
+                return True
+        return False
 
     def refresh(self, name: str, now: int) -> RefreshedCounts | None:
         """Count all that is new into a version, and store that beside it, whole or not at all.
@@ -59,20 +81,31 @@ class CountRefresher:
         self._artefacts.sweep()  # left by an earlier update that died halfway
         card, arrays = self._artefacts.load(version.artefact)
         model = recipe_named(version.recipe).load(card, arrays)
-        group = self._registry.get(Solution, version.solution).data_group
-        log, catalogue = self._log.of(group), self._catalogue.of(group)
-        reader = FacetReader.of(catalogue)
-        rows = rows_beyond(version, KeptRows.from_arrays(arrays), log, reader, cut.log_offset)
-        seen = rows.sent_by(cut.as_of)
-        data = data_of(seen, catalogue, cut, version.selection, digest, log.event_types)
         counts = RefreshedCounts(name, cut)
-        self._artefacts.save(counts.location, *refreshed(model, data))
+        self._artefacts.save(counts.location, *self._counted(version, model, arrays, cut))
         asked_for = (one.versions for one in self._registry.all(Campaign))
         self._folds.trim({name, *chain.from_iterable(asked_for)})
         return counts
 
+    def _counted(
+        self, version: SolutionVersion, model: Model, arrays: Arrays, cut: Cut
+    ) -> tuple[ModelCard, Arrays]:
+        group = self._registry.get(Solution, version.solution).data_group
+        log, catalogue = self._log.of(group), self._catalogue.of(group)
+        selection = version.selection
+        if self._reading is not None:
+            purpose = f"refresh-{version.name}"
+            with self._reading.counts(purpose, log, catalogue, cut, selection) as counts:
+                return refreshed(model, counts)
+        reader, kept = FacetReader.of(catalogue), KeptRows.from_arrays(arrays)
+        rows = rows_beyond(version, kept, log, reader, cut.log_offset)
+        seen = rows.sent_by(cut.as_of)
+        types = log.event_types
+        data = data_of(seen, catalogue, cut, selection, digested=True, event_types=types)
+        return refreshed(model, data)
 
-def refreshed(model: Model, data: TrainingData) -> tuple[ModelCard, Arrays]:
+
+def refreshed(model: Model, data: Countable) -> tuple[ModelCard, Arrays]:
     """The model with the counts of the data; what the card says of its tuning stays."""
     fresh = model.refreshed(data)
     card = replace(fresh.card, extra={**model.card.extra, **fresh.card.extra})
@@ -94,7 +127,7 @@ def rows_beyond(
     if kept is None:
         return rows_through(log, reader, through, progress)
     rows = rows_since(kept, version.log_offset, log, reader, through, progress)
-    if not log.forgotten_through():
+    if not (log.forgotten_through() or log.left_early()):
         return rows
     return rows.newest(log.rows_through(through))  # those that left the log are the oldest
 

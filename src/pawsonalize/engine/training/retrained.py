@@ -41,10 +41,13 @@ def retrained(
     dataset group or solution, InvalidInput for a solution that no campaign serves.
     """
     named = _named(registry, part)
+    apart = _apart(registry, part)
     found = [
         one
         for one in _served(registry, part)
-        if one.campaign.name not in without and (named or why_not(one) is None)
+        if one.campaign.name not in without
+        and (named or why_not(one) is None)
+        and one.solution.dataset_group not in apart
     ]
     if named is not None and not found:
         raise InvalidInput(
@@ -59,10 +62,23 @@ def left_out(registry: Registry, part: Part = EVERYTHING) -> dict[str, str]:
     """The campaigns of the part that are retrained only if you name them, and why."""
     if part.solution is not None:
         return {}
+    apart = _apart(registry, part)
     reasons = {
-        one.campaign.name: why_not(one) for one in sorted(_served(registry, part), key=_place)
+        one.campaign.name: why_not(one) or apart.get(one.solution.dataset_group)
+        for one in sorted(_served(registry, part), key=_place)
     }
     return {name: reason for name, reason in reasons.items() if reason is not None}
+
+
+def _apart(registry: Registry, part: Part) -> dict[str, str]:
+    """The dataset groups that are not retrained with all others, and why."""
+    if part != EVERYTHING:
+        return {}
+    return {
+        group.name: f"dataset group {group.name} has a schedule of its own; name it to retrain it"
+        for group in registry.all(DatasetGroup)
+        if group.limits.retrain_schedule is not None
+    }
 
 
 def why_not(one: Retrained) -> str | None:

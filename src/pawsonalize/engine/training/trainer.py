@@ -4,13 +4,14 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import NotFound, StorageUnavailable, reason_of
 from pawsonalize.domain.event_types import EventTypes
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
@@ -26,18 +27,22 @@ from pawsonalize.engine.resources.solutions import (
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.serving.facets import FacetReader
 from pawsonalize.engine.training.evaluating.holdout import SplitName, hold_out, item_births
-from pawsonalize.engine.training.kept_rows import KeptRows, digest, rows_through
+from pawsonalize.engine.training.kept_rows import KeptRows, rows_through
 from pawsonalize.engine.training.refresh import refreshed, rows_beyond
 from pawsonalize.engine.training.settings import trained_settings
-from pawsonalize.engine.training.training_data import data_of
+from pawsonalize.engine.training.training_data import MEASURED_EVENTS, data_of
 from pawsonalize.engine.training.tuning import tune
 from pawsonalize.evaluation.metrics import METRICS
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
 from pawsonalize.recipes.contract import Arrays, ModelCard, Recipe, TrainingData
-from pawsonalize.storage.artefacts import ArtefactStore
+from pawsonalize.recipes.counts.counting import EventCounts, LogSummary
+from pawsonalize.recipes.counts.memory import MemoryCounts
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
+
+if TYPE_CHECKING:  # an extra reads it
+    from pawsonalize.engine.training.table_reading import TableReading
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +91,13 @@ log = structlog.get_logger()
 class Fitted:
     """A model just made, of what data: `card` and `arrays` are to be stored.
 
-    The arrays hold the rows of the log as well, so that a refresh reads only what came after them.
+    What was counted in memory has the rows of the log among the arrays as well, so that a refresh
+    reads only what came after them.
     """
 
-    data: TrainingData
+    summary: LogSummary
+    sample: TrainingData
+    """What the model is measured on."""
     card: ModelCard
     arrays: Arrays
 
@@ -105,14 +113,19 @@ class Trainer:
         artefacts: ArtefactStore,
         now: Callable[[], int],
         learn_choices: Callable[[int], ChoiceModel] = lambda _: UNFITTED,
+        reading: "TableReading | None" = None,
     ) -> None:
-        """`learn_choices` is told up to which offset of the log it may read."""
+        """`learn_choices` is told up to which offset of the log it may read.
+
+        With `reading`, an engine counts the log out of core.
+        """
         self._registry = registry
         self._log = log
         self._catalogue = catalogue
         self._artefacts = artefacts
         self._now = now
         self._learn_choices = learn_choices
+        self._reading = reading
 
     def train(self, name: str) -> SolutionVersion:
         """Train the version and store its model. ACTIVE, or CREATE FAILED with the reason.
@@ -139,13 +152,13 @@ class Trainer:
         """The version, ACTIVE, and the data it is yet to be measured on."""
         # An earlier training may have stored its model and died before it could say so.
         self._artefacts.remove(version.name)
-        self._artefacts.sweep()
+        self._artefacts.sweep(lambda location: location == version.name)
         fitted = self._fitted(version, report)
         choices = self._choices(version)
         found, later = HeldOutMetrics(version.metrics, version.unmeasured), False
         if version.mode is TrainingMode.FULL and version.measured:
             report.phase("measuring")
-            found = self._measured(version, fitted.data)
+            found = self._measured(version, fitted.sample)
         elif version.mode is TrainingMode.FULL:
             found, later = _BEING_MEASURED, True
         report.phase("saving")
@@ -156,13 +169,13 @@ class Trainer:
             progress=None,
             artefact=location,
             fingerprint=fitted.card.fingerprint,
-            events=len(fitted.data),
-            users=fitted.data.n_users,
-            items=len(fitted.data.item_ids),
+            events=fitted.summary.n_events,
+            users=fitted.summary.n_users,
+            items=fitted.summary.n_items,
             metrics=found.metrics,
             unmeasured=found.why_not,
         )
-        return trained, fitted.data if later else None
+        return trained, fitted.sample if later else None
 
     def _choices(self, version: SolutionVersion) -> ChoiceModel:
         """The model of choices between individual animals, which are in the default group alone."""
@@ -197,51 +210,81 @@ class Trainer:
         report.phase("reading")
         group = self._registry.get(Solution, version.solution).data_group
         log, catalogue = self._log.of(group), self._catalogue.of(group)
-        if version.mode is TrainingMode.UPDATE:
-            return self._updated(version, log, catalogue, report)
-        rows = rows_through(log, FacetReader.of(catalogue), version.log_offset, report)
-        data = _data(rows, catalogue, version, log.event_types)
-        tuned = version.tuned
-        if version.tuning is not None and tuned is None:
-            report.phase("tuning")
-            born = item_births(data, catalogue)
-            tuned = tune(data, born, version, time.monotonic, report)
-            version = report.tuned(tuned)
-        report.phase("fitting")
-        recipe = recipe_named(version.recipe)
-        model = recipe.fit(data, trained_settings(version), version.seed)
-        stored = {**model.arrays(), **rows.arrays()}
-        if tuned is None:
-            return Fitted(data, model.card, stored)
-        extra = {**model.card.extra, "tuned": msgspec.to_builtins(tuned)}
-        return Fitted(data, replace(model.card, extra=extra), stored)
+        make = self._updated if version.mode is TrainingMode.UPDATE else self._learned
+        if self._reading is None:
+            rows = self._rows(version, log, catalogue, report)
+            data = _data(rows, catalogue, version, log.event_types)
+            fitted = make(version, MemoryCounts(data), catalogue, report)
+            return replace(fitted, arrays={**fitted.arrays, **rows.arrays()})
+        with self._reading.counts(
+            version.name, log, catalogue, version.cut, version.selection, report
+        ) as counts:
+            return make(version, counts, catalogue, report)
 
-    def _updated(
+    def _rows(
         self,
         version: SolutionVersion,
         log: EventLog,
         catalogue: Catalogue,
         report: "ProgressReport",
-    ) -> Fitted:
-        assert version.base is not None
-        base = self._registry.get(SolutionVersion, version.base)
-        assert base.artefact is not None
-        card, arrays = self._artefacts.load(base.artefact)
-        model = recipe_named(base.recipe).load(card, arrays)
-        kept = KeptRows.from_arrays(arrays)
+    ) -> KeptRows:
+        """The rows of the log to count in memory."""
         reader = FacetReader.of(catalogue)
-        rows = rows_beyond(base, kept, log, reader, version.log_offset, report)
-        data = _data(rows, catalogue, version, log.event_types)
+        if version.mode is TrainingMode.FULL:
+            return rows_through(log, reader, version.log_offset, report)
+        base = self._base(version)
+        assert base.artefact is not None
+        kept = KeptRows.from_arrays(self._artefacts.load(base.artefact)[1])
+        return rows_beyond(base, kept, log, reader, version.log_offset, report)
+
+    def _learned(
+        self,
+        version: SolutionVersion,
+        counts: EventCounts,
+        catalogue: Catalogue,
+        report: "ProgressReport",
+    ) -> Fitted:
+        sample = counts.sample(MEASURED_EVENTS)
+        tuned = version.tuned
+        if version.tuning is not None and tuned is None:
+            report.phase("tuning")
+            born = item_births(sample, catalogue)
+            tuned = tune(sample, born, version, time.monotonic, report)
+            version = report.tuned(tuned)
+        report.phase("fitting")
+        recipe = recipe_named(version.recipe)
+        model = recipe.fit(counts, trained_settings(version), version.seed)
+        card = model.card
+        if tuned is not None:
+            card = replace(card, extra={**card.extra, "tuned": msgspec.to_builtins(tuned)})
+        return Fitted(counts.summary, sample, card, model.arrays())
+
+    def _updated(
+        self,
+        version: SolutionVersion,
+        counts: EventCounts,
+        catalogue: Catalogue,  # noqa: ARG002 - as `_learned`
+        report: "ProgressReport",
+    ) -> Fitted:
+        base = self._base(version)
+        assert base.artefact is not None
+        model = recipe_named(base.recipe).load(*self._artefacts.load(base.artefact))
         report.phase("counting")
-        card, counts = refreshed(model, data)
-        return Fitted(data, card, {**counts, **rows.arrays()})
+        card, arrays = refreshed(model, counts)
+        return Fitted(counts.summary, counts.sample(MEASURED_EVENTS), card, arrays)
+
+    def _base(self, version: SolutionVersion) -> SolutionVersion:
+        assert version.base is not None
+        return self._registry.get(SolutionVersion, version.base)
 
 
 def _data(
     rows: KeptRows, catalogue: Catalogue, version: SolutionVersion, event_types: EventTypes
 ) -> TrainingData:
     seen = rows.sent_by(version.as_of)
-    return data_of(seen, catalogue, version.cut, version.selection, digest, event_types)
+    return data_of(
+        seen, catalogue, version.cut, version.selection, digested=True, event_types=event_types
+    )
 
 
 class ProgressReport:

@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,16 +12,19 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.job_table import Progress, silent
 from pawsonalize.engine.resources.solutions import Cut, TrainingSelection
 from pawsonalize.engine.serving.facets import DISTANCE, FacetReader, item_attributes
+from pawsonalize.engine.training.kept_rows import digest, digest_number
 from pawsonalize.recipes.contract import FOREVER, Returned, StayColumns, TrainingData
-from pawsonalize.recipes.facets import Facet, Facets
+from pawsonalize.recipes.facets import Facet, FacetColumn, Facets, facet_columns
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog, TrainingRow
 
-_MAX_VALUES = 50  # of one facet: the commonest ones; an id of something is no facet
+MEASURED_EVENTS = 2_000_000
+"""Of a longer log, visitors with so many events are drawn to measure and to tune on."""
+MAX_VALUES = 50  # of one facet: the commonest ones; an id of something is no facet
 _Told = tuple[Facet, ...]
 
 
-class FacetColumns:
+class EventFacets:
     """The facets of events, collected row by row; most rows say the same as others."""
 
     def __init__(self) -> None:
@@ -37,44 +41,38 @@ class FacetColumns:
         user: NDArray[np.int32],
         of_users: Mapping[int, _Told],
     ) -> Facets:
-        """The facets in the order of the data's `user`; users' own hold for all their events.
-
-        The distance of an event is the distance to its animal, so it would give away the choice. So
-        a visitor's distance is that of the event before.
-        """
+        """The facets in the order of the data's `user`; users' own hold for all their events."""
         said = np.asarray(self._rows, np.int32)[order]
         before = np.roll(said, 1)
         before[np.flatnonzero(np.diff(user, prepend=-1))] = -1
-        near = [tuple(f for f in told if f[0] == DISTANCE) for told in self._numbers]
-        rest = [tuple(f for f in told if f[0] != DISTANCE) for told in self._numbers]
         known = np.full(max(of_users, default=-1) + int(user.max(initial=0)) + 2, -1, np.int32)
         known[list(of_users)] = np.arange(len(of_users), dtype=np.int32)
-        sources = (
-            (rest, said),
-            (near, before),
-            ([*of_users.values()], known[user]),
-        )
+        rows = (said, before, known[user])
         facets = Facets.unknown()
-        for distinct, rows in sources:
-            for name in dict.fromkeys(name for told in distinct for name, _ in told):
-                facets = _with(facets, name, distinct, rows)
+        told = tuple(self._numbers), tuple(self._numbers), tuple(of_users.values())
+        times = [
+            np.bincount(one[one >= 0], minlength=len(distinct))
+            for one, distinct in zip(rows, told, strict=True)
+        ]
+        for column in told_columns(told[0], told[2], times):
+            facets = facets.plus(column.name, column.values, column.codes[rows[column.source]])
         return facets
 
 
-def _with(facets: Facets, name: str, told: Sequence[_Told], rows: NDArray[np.int32]) -> Facets:
-    """Add the columns of one name, as many as somebody has values; row -1 has none."""
-    values = [[value for one, value in facets if one == name] for facets in told]
-    times = np.bincount(rows[rows >= 0], minlength=len(told))
-    count: dict[str, int] = {}
-    for listed, many in zip(values, times.tolist(), strict=True):
-        for value in listed:
-            count[value] = count.get(value, 0) + many
-    kept = sorted(count, key=lambda value: -count[value])[:_MAX_VALUES]
-    code = {value: place for place, value in enumerate(sorted(kept))}
-    for place in range(max(map(len, values))):
-        column = [code.get(one[place], -1) if place < len(one) else -1 for one in values]
-        facets = facets.plus(name, tuple(code), np.array([*column, -1], np.int32)[rows])
-    return facets
+def told_columns(
+    told: Sequence[_Told], of_users: Sequence[_Told], times: Sequence[NDArray[np.integer]]
+) -> Iterator[FacetColumn]:
+    """The columns of facets: of what events tell, of what was told before, of what users are.
+
+    `times` say how often each of `told` is told, then how often before another event, then how many
+    events each of `of_users` has.
+
+    The distance of an event is the distance to its animal, so it would give away the choice. So a
+    visitor's distance is that of the event before.
+    """
+    rest = [tuple(f for f in one if f[0] != DISTANCE) for one in told]
+    near = [tuple(f for f in one if f[0] == DISTANCE) for one in told]
+    return facet_columns(list(zip((rest, near, of_users), times, strict=True)), MAX_VALUES)
 
 
 _HUGE = float(np.finfo(np.float32).max)
@@ -82,8 +80,41 @@ _MAX_TYPES = int(np.iinfo(np.int16).max)
 _EVERYTHING = TrainingSelection()
 
 
+class TrainingLog(Protocol):
+    """What training data are read from: the log, or a sample of its visitors."""
+
+    @property
+    def event_types(self) -> EventTypes:
+        """What the types of its events mean."""
+        ...
+
+    @property
+    def has_digests(self) -> bool:
+        """Whether its rows name visitors by digests of their keys."""
+        ...
+
+    def forgotten_through(self) -> int:
+        """The offset up to which events have left the log."""
+        ...
+
+    def training_rows(
+        self, through: int, until: int, after: int = 0
+    ) -> Iterator[Sequence[TrainingRow]]:
+        """Batches, in order, of events with `after < offset <= through` and `sent_at <= until`."""
+        ...
+
+
+Sampling = Callable[[EventLog, Catalogue], TrainingLog]
+"""What to read of a log for a measurement."""
+
+
+def whole_log(log: EventLog, catalogue: Catalogue) -> TrainingLog:  # noqa: ARG001 - a `Sampling`
+    """The log itself."""
+    return log
+
+
 def training_data(
-    log: EventLog,
+    log: TrainingLog,
     catalogue: Catalogue,
     *,
     through: int,
@@ -98,7 +129,9 @@ def training_data(
     """
     cut = Cut(through, as_of)
     rows = _rows(log, after, cut, progress)
-    return data_of(rows, catalogue, cut, selection, event_types=log.event_types)
+    return data_of(
+        rows, catalogue, cut, selection, digested=log.has_digests, event_types=log.event_types
+    )
 
 
 def has_events(log: EventLog, after: int, through: int, as_of: int) -> bool:
@@ -114,14 +147,14 @@ def data_of(
     catalogue: Catalogue,
     cut: Cut,
     selection: TrainingSelection,
-    key: Callable[[str], str] = str,
+    digested: bool = False,
     event_types: EventTypes = STANDARD,
 ) -> TrainingData:
     """The same, of these rows of the log in its order, as far as the cut sees them.
 
-    `key` gives the name that the rows use for a visitor's key, `event_types` the meaning of types.
+    `digested` if the rows have digests of visitors' keys, `event_types` the meaning of types.
     """
-    columns = _Columns(catalogue, event_types, key)
+    columns = _Columns(catalogue, event_types, digested=digested)
     columns.name_items()
     for row in _chosen(rows, cut, selection):
         columns.add(row)
@@ -129,7 +162,7 @@ def data_of(
 
 
 def marked_training_data(
-    log: EventLog,
+    log: TrainingLog,
     catalogue: Catalogue,
     cut: Cut,
     mark: int,
@@ -138,7 +171,7 @@ def marked_training_data(
     progress: Progress = silent,
 ) -> tuple[TrainingData, NDArray[np.bool_]]:
     """The same, and which of the rows the log held up to the offset `mark`, shape (N,)."""
-    columns = _Columns(catalogue, log.event_types)
+    columns = _Columns(catalogue, log.event_types, digested=log.has_digests)
     columns.name_items()
     early = Cut(min(mark, cut.log_offset), cut.as_of)
     for row in _chosen(_rows(log, 0, early, silent), early, selection):
@@ -150,7 +183,7 @@ def marked_training_data(
     return columns.data(cut.as_of, stock), columns.order() < marked
 
 
-class _Codes:
+class NameCodes:
     """Numbers names in the order in which they are first met."""
 
     def __init__(self) -> None:
@@ -163,24 +196,43 @@ class _Codes:
         return len(self._codes)
 
     def number(self, name: str) -> int:
+        """The name's number, a new one if it has none."""
         return self._codes.setdefault(name, len(self._codes))
 
     @property
     def names(self) -> tuple[str, ...]:
+        """All names, in the order of their numbers."""
         return tuple(self._codes)
+
+
+def type_code(types: NameCodes, kind: str) -> int:
+    """The number of an event type; once nearly all are given, a new type counts as a view."""
+    full = len(types) >= _MAX_TYPES - 1 and kind not in types
+    return types.number(VIEW if full else kind)
+
+
+def stays_of(catalogue: Catalogue, as_of: int, item: Callable[[str], int]) -> StayColumns:
+    """The animals' stays as known at that moment; `item` numbers their items."""
+    stays = array("q")
+    for stay in catalogue.stays(as_of):
+        until = FOREVER if stay.until > as_of else stay.until
+        stays.extend((item(stay.item_id), stay.since, until))
+    columns = np.asarray(stays).reshape(-1, 3).T
+    return StayColumns(columns[0].astype(np.int32), columns[1], columns[2])
 
 
 class _Columns:
     """Rows of the log, gathered as columns of codes."""
 
     def __init__(
-        self, catalogue: Catalogue, event_types: EventTypes, key: Callable[[str], str] = str
+        self, catalogue: Catalogue, event_types: EventTypes, *, digested: bool = False
     ) -> None:
-        self._catalogue, self._reader, self._key = catalogue, FacetReader.of(catalogue), key
+        self._catalogue, self._reader = catalogue, FacetReader.of(catalogue)
+        self._digested = digested
         self._meaning = event_types.meaning
-        self._facets = FacetColumns()
+        self._facets = EventFacets()
         self._against = {RETURN: array("q"), DISLIKE: array("q")}
-        self.items, self._types, self._users = _Codes(), _Codes(), _Codes()
+        self.items, self._types, self._users = NameCodes(), NameCodes(), NameCodes()
         self._columns = (array("i"), array("i"), array("h"), array("q"), array("f"))
 
     def name_items(self) -> None:
@@ -206,21 +258,26 @@ class _Columns:
 
     def order(self) -> NDArray[np.intp]:
         """For each row of `data` its place among the added rows; equal moments keep that order."""
-        user, _item, _event_type, time, _value = self._columns
-        return np.lexsort((np.asarray(time), np.asarray(user)))
+        return np.lexsort((np.asarray(self._columns[3]), self._ranks()[self._columns[0]]))
+
+    def _ranks(self) -> NDArray[np.int32]:
+        """The number of each user in the data: in the order of digests, the same everywhere."""
+        numbers = np.array(
+            [digest_number(name if self._digested else digest(name)) for name in self._users.names],
+            np.int64,
+        )
+        ranks = np.empty(len(numbers), np.int32)
+        ranks[np.argsort(numbers, kind="stable")] = np.arange(len(numbers), dtype=np.int32)
+        return ranks
 
     def stock(self, as_of: int) -> StayColumns:
         """The animals' stays as known at that moment; items that only they name are named here."""
-        stays = array("q")
-        for stay in self._catalogue.stays(as_of):
-            until = FOREVER if stay.until > as_of else stay.until
-            stays.extend((self.items.number(stay.item_id), stay.since, until))
-        columns = np.asarray(stays).reshape(-1, 3).T
-        return StayColumns(columns[0].astype(np.int32), columns[1], columns[2])
+        return stays_of(self._catalogue, as_of, self.items.number)
 
     def data(self, as_of: int, stock: StayColumns) -> TrainingData:
         user, item, event_type, time, value = (np.asarray(column) for column in self._columns)
-        order = self.order()
+        ranks, order = self._ranks(), self.order()
+        user = ranks[user]
         return TrainingData(
             user=user[order],
             item=item[order],
@@ -233,7 +290,7 @@ class _Columns:
             attributes=item_attributes(self.items.names, self._catalogue),
             as_of=as_of,
             stays=stock,
-            facets=self._facets.data(order, user[order], self._facets_of_users()),
+            facets=self._facets.data(order, user[order], self._facets_of_users(ranks)),
             returned=self._spoken_against(RETURN),
             disliked=self._spoken_against(DISLIKE),
         )
@@ -242,18 +299,21 @@ class _Columns:
         rows = np.asarray(self._against[kind]).reshape(-1, 2)
         return Returned(rows[:, 0].astype(np.int32), rows[:, 1])
 
-    def _facets_of_users(self) -> dict[int, tuple[Facet, ...]]:
-        """What is stored of the users that are here, by their codes."""
+    def _facets_of_users(self, ranks: NDArray[np.int32]) -> dict[int, tuple[Facet, ...]]:
+        """What is stored of the users that are here, by their numbers."""
         told = (
-            (self._key(f"u:{user.user_id}"), tuple(self._reader.of_user(user.attributes)))
+            (self._name(f"u:{user.user_id}"), tuple(self._reader.of_user(user.attributes)))
             for user in self._catalogue.users()
         )
-        return {self._users.number(key): own for key, own in told if own and key in self._users}
+        number = self._users.number
+        return {int(ranks[number(key)]): own for key, own in told if own and key in self._users}
+
+    def _name(self, key: str) -> str:
+        """What the rows call a visitor of that key."""
+        return digest(key) if self._digested else key
 
     def _type_code(self, kind: str) -> int:
-        """The type's code; once nearly all codes are given, a new type counts as a view."""
-        full = len(self._types) >= _MAX_TYPES - 1 and kind not in self._types
-        return self._types.number(VIEW if full else kind)
+        return type_code(self._types, kind)
 
 
 def _chosen(
@@ -274,7 +334,7 @@ def _chosen(
             yield row
 
 
-def _rows(log: EventLog, after: int, cut: Cut, progress: Progress) -> Iterator[TrainingRow]:
+def _rows(log: TrainingLog, after: int, cut: Cut, progress: Progress) -> Iterator[TrainingRow]:
     done = max(after, log.forgotten_through())
     for batch in log.training_rows(cut.log_offset, cut.as_of, after=after):
         yield from batch

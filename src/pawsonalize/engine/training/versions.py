@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 
 from pawsonalize import __version__
-from pawsonalize.domain.errors import AlreadyExists, Conflict, InvalidInput
+from pawsonalize.artefacts.base import ArtefactStore
+from pawsonalize.domain.errors import AlreadyExists, Conflict, InvalidInput, PawsonalizeError
 from pawsonalize.engine.resources.names import new_resource_name
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import moved
@@ -20,8 +21,8 @@ from pawsonalize.engine.resources.solutions import (
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.serving.served import RefreshedArtefacts
 from pawsonalize.engine.training.settings import trained_settings, with_meanings
+from pawsonalize.engine.training.training_limit import TrainingLimit
 from pawsonalize.engine.training.tuning import planned_trials
-from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.event_log import EventLog
 
@@ -35,11 +36,13 @@ class SolutionVersions:
         log: EventLog,
         artefacts: ArtefactStore,
         erased: ErasedLookup,
+        limit: TrainingLimit,
     ) -> None:
         self._registry = registry
         self._log = log
         self._artefacts = artefacts
         self._erased = erased
+        self._limit = limit
 
     def get(self, name: str) -> SolutionVersion:
         """One solution version; NotFound if there is none."""
@@ -72,7 +75,7 @@ class SolutionVersions:
         `recipe`, `settings` and `tuning` replace the solution's in this version. A second call with
         the same name and arguments gives the existing version, in whatever state. InvalidInput for
         an unknown recipe, setting or range, and for an UPDATE if nothing can be updated; Conflict
-        if the name is another version's.
+        if the name is another version's. TooManyRequests above the dataset group's limit.
         """
         wishes = {
             "solution": solution,
@@ -104,10 +107,16 @@ class SolutionVersions:
             tags=tags or {},
             asked=asked or {},
         )
+        group = self.dataset_group(wanted)
+        self._limit.take(group, now)
         try:
             return self._registry.create(wanted, now)
-        except Conflict:  # somebody ordered the same at the same moment
+        except AlreadyExists:  # somebody ordered the same at the same moment
+            self._limit.give_back(group, now)
             return _as_wished(self.get(name), wishes)
+        except PawsonalizeError:
+            self._limit.give_back(group, now)
+            raise
 
     def newest(self, solution: str) -> SolutionVersion | None:
         """The solution's newest version that is ACTIVE, or None."""

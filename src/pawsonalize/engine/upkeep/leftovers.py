@@ -8,6 +8,7 @@ from pathlib import Path
 
 import structlog
 
+from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import Conflict, NotFound, StorageUnavailable
 from pawsonalize.domain.times import DAY, SECOND
 from pawsonalize.engine.resources.jobs import DataDeletionJob
@@ -84,7 +85,32 @@ class FileRetention:
         return deleted
 
     def _delete(self, file: Path, now: int) -> bool:
-        if file.is_symlink() or file.stat().st_ctime * SECOND >= now - self.days * DAY:
+        try:
+            came_at = file.lstat().st_ctime * SECOND
+        except FileNotFoundError:  # another server was faster
+            return False
+        if file.is_symlink() or came_at >= now - self.days * DAY:
             return False
         file.unlink(missing_ok=True)
         return True
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRetention:
+    """Deletes objects that came into a store more than `days` ago; 0 keeps them."""
+
+    objects: ObjectStore
+    kind: str
+    days: int
+
+    def delete_old(self, now: int) -> int:
+        """Delete what is too old by now; returns how many objects."""
+        if not self.days:
+            return 0
+        before = now - self.days * DAY
+        old = [key for key, changed_at in self.objects.changes() if changed_at < before]
+        for key in old:
+            self.objects.delete(key)
+        if old:
+            log.info("old files deleted", folder=self.kind, count=len(old), days=self.days)
+        return len(old)

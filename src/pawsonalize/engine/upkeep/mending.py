@@ -6,6 +6,7 @@ The log does not have events as they came in. Those that the damaged object stil
 from collections.abc import Iterator
 
 from pawsonalize.archive.base import ObjectStore
+from pawsonalize.domain.erasures import owning_group
 from pawsonalize.domain.errors import CorruptArtefact, NotFound
 from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, encode
@@ -20,21 +21,30 @@ _PAGE = 10_000
 def mend(log: EventLog, archive: ErasedArchive) -> list[str]:
     """Write them again from the log; returns their keys. Those that began to leave it stay so."""
     ledger, objects, start = archive.ledger, archive.objects, log.forgotten_through()
+    early = log.left_early()
     mended = []
     for segment in ledger.segments(start):
         if segment.sha256 is None or segment.first <= start:
             continue
         if any(differences(log, objects, segment, segment.first - 1)):
             readable = _readable(objects, segment)
-            rows = [
+            if not readable and segment.first <= max(early.values(), default=0):
+                continue  # what has left the table would be lost: a copy may still have it
+            rows = {
                 # Equal but for how it came in, which the log does not have.
-                readable[row.offset] if readable.get(row.offset) == row else row
+                row.offset: readable[row.offset] if readable.get(row.offset) == row else row
                 for page in _pages(log, segment)
                 for row in page
-            ]
-            data = encode(rows)
+            }
+            rows |= {  # those are in the archive alone
+                offset: row
+                for offset, row in readable.items()
+                if offset <= early.get(owning_group(row.event.dataset_group), 0)
+            }
+            whole = [rows[offset] for offset in sorted(rows)]
+            data = encode(whole)
             objects.replace(segment.key, data)
-            archive.confirm(segment, rows, data)
+            archive.confirm(segment, whole, data)
             mended.append(segment.key)
     return mended
 

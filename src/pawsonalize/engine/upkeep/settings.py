@@ -30,6 +30,8 @@ class RetentionSettings(IngestSettings, frozen=True):
     """Records of older retrainings are deleted."""
     export_days: Days = 0
     """Files in `exports` of the data folder are deleted after so many days; 0: never."""
+    usage_days: Annotated[int, Meta(ge=1)] = 400
+    """What each dataset group used is kept for so many days."""
     import_days: Days = 0
     """Files in `imports` of the data folder are deleted after so many days; 0: never."""
 

@@ -3,14 +3,16 @@
 Offsets have gaps: a write that was rolled back leaves one, and so does an erased user. So the check
 is not on numbers but on rows. Every row of the log up to a segment's last offset lies in exactly
 one segment, and the segment's object holds it unchanged. Rows that left the log, because they were
-too old to be kept, are in the archive alone. So are those that a replay left out; up to the last of
-them, and of those that it read anew, the log may differ.
+too old to be kept for all or for their dataset group, are in the archive alone. So are those that a
+replay left out; up to the last of them, and of those that it read anew, the log may differ.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pawsonalize.archive.base import ObjectStore
+from pawsonalize.counting.files import is_of_training
+from pawsonalize.domain.erasures import owning_group
 from pawsonalize.domain.errors import CorruptArtefact, NotFound
 from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.engine.resources.job_table import Progress, silent
@@ -115,6 +117,12 @@ def _differences(
         elif event != row.event:
             changed.append(row.offset)
     forgotten = log.forgotten_through()  # not before: rows may be leaving right now
+    early = log.left_early()
+    held = {
+        offset: event
+        for offset, event in held.items()
+        if offset > early.get(owning_group(event.dataset_group), 0)
+    }
     for offsets, problem in (
         (missing, "lacks rows that the log has"),
         ([one for one in changed if one > forgotten], "has rows that differ from the log's"),
@@ -134,7 +142,7 @@ def _rows_of(log: EventLog, after: int, through: int) -> Iterator[LoggedEvent]:
 
 
 def _unknown(ledger: ArchiveLedger, objects: ObjectStore) -> list[ArchiveFinding]:
-    apart = (is_erasure, is_of_letters)
+    apart = (is_erasure, is_of_letters, is_of_training)
     listed = sorted(key for key in objects.list() if not any(one(key) for one in apart))
     # Read after the listing: an object is planned before it is written.
     known = {segment.key for segment in ledger.segments()} | set(ledger.leftovers())

@@ -3,11 +3,14 @@
 import gzip
 import os
 import re
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from pawsonalize.archive.base import ObjectStore
+from pawsonalize.domain.errors import NotFound
 from pawsonalize.engine.resources.datasets import DatasetImportJob
 from pawsonalize.engine.resources.jobs import (
     BatchInferenceJob,
@@ -27,21 +30,29 @@ _LOCATIONS = ("source", "target")
 
 @dataclass(frozen=True, slots=True)
 class VisitorFiles:
-    """The folders that jobs read and write, and the jobs themselves. Nothing is deleted here."""
+    """The folders that jobs read and write, and the jobs themselves. Nothing is deleted here.
+
+    `shared` are the URLs in buckets that stand for such folders, and what is there.
+    """
 
     registry: Registry
     folders: tuple[Path, ...]
+    shared: tuple[tuple[str, ObjectStore], ...] = ()
 
     def find(self, one: NamedErasure) -> Iterator[str]:
         """Files of the folders in which a name stands, and the buckets that jobs name.
 
-        What lies in a bucket is not read.
+        What lies in a bucket that is not shared is not read.
         """
         names = {name.encode() for name in (*one.names.users, *one.names.sessions)}
         for folder in self.folders if names else ():
             for path in _files(folder):
                 if _holds(path, names):
                     yield str(path)
+        for url, store in self.shared if names else ():
+            for key in list(store.list()):
+                if _object_holds(store, key, names):
+                    yield f"{url}/{key}"
         yield from self._buckets()
 
     def jobs_at_work(self, erasures: Sequence[NamedErasure]) -> Iterator[Trouble]:
@@ -59,6 +70,7 @@ class VisitorFiles:
             for job in self.registry.all(kind)
             for name in _LOCATIONS
             if (location := str(getattr(job, name, None) or "")).startswith("s3://")
+            and not any(f"{location}/".startswith(f"{url}/") for url, _ in self.shared)
         }
 
 
@@ -68,6 +80,16 @@ def _files(folder: Path) -> Iterator[Path]:
             path = Path(parent) / name
             if path.is_file() and not path.is_symlink():
                 yield path
+
+
+def _object_holds(store: ObjectStore, key: str, names: set[bytes]) -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / key.rpartition("/")[2]
+        try:
+            store.fetch(key, file)
+        except NotFound:  # deleted meanwhile
+            return False
+        return _holds(file, names)
 
 
 def _holds(path: Path, names: set[bytes]) -> bool:

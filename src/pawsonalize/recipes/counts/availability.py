@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from pawsonalize.recipes.artefact import take_weights
 from pawsonalize.recipes.contract import Arrays, StayColumns
-from pawsonalize.recipes.counts.weights import WeighedLog
 
 
 @dataclass(frozen=True)
@@ -27,10 +26,16 @@ class AvailabilityFactor:
     smoothing: float
 
     @classmethod
-    def of(cls, log: WeighedLog, smoothing: float) -> "AvailabilityFactor":
-        """Average over the events, each weighed by its age."""
-        data = log.data
-        return cls(data.stays.mean(data.time, log.fade, len(data.item_ids)), smoothing)
+    def of(
+        cls,
+        stays: StayColumns,
+        hours: NDArray[np.int64],
+        weights: NDArray[np.float64],
+        n_items: int,
+        smoothing: float,
+    ) -> "AvailabilityFactor":
+        """Average over the hours that had events, each weighed by what age leaves of those."""
+        return cls(stays.mean(hours, weights, n_items), smoothing)
 
     @cached_property
     def is_known(self) -> bool:

@@ -6,7 +6,7 @@ the count over what would be expected if the facet told nothing, both with `doub
 cells come first and narrow ones are compared with what the wide ones explain already.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +23,9 @@ from pawsonalize.recipes.artefact import (
     take,
     unpack_strings,
 )
-from pawsonalize.recipes.contract import Arrays, TrainingData
+from pawsonalize.recipes.contract import Arrays
 from pawsonalize.recipes.counts.return_rate import reweigh
-from pawsonalize.recipes.counts.rows import Counts
+from pawsonalize.recipes.counts.rows import Counts, tidy
 from pawsonalize.recipes.counts.weights import on_grain
 from pawsonalize.recipes.facets import Facet, Facets
 from pawsonalize.recipes.items import ItemIndex
@@ -77,29 +77,13 @@ class FacetLifts:
     @classmethod
     def of(
         cls,
-        data: TrainingData,
-        weight: NDArray[np.float32],
+        names: tuple[Facet, ...],
+        counts: Counts,
         index: ItemIndex,
         doubt: float,
         unlike: float,
     ) -> "FacetLifts":
-        """Count the events' choices, each by its `weight` (events,)."""
-        facets = data.facets
-        names = tuple(
-            (name, value)
-            for name, values in zip(facets.names, facets.values, strict=True)
-            for value in values
-            if not is_preference(name)
-        )
-        names = tuple(dict.fromkeys(names))
-        row = {name: place for place, name in enumerate(names)}
-        worth = on_grain(weight / _earlier(data.user))
-        shape = (len(names), len(index.ids))
-        counts: Counts = csr_array(shape, dtype=np.float64)
-        for column in _rows_of(facets, row).T:
-            known = np.flatnonzero(column >= 0)
-            places = (column[known], data.item[known])
-            counts = counts + coo_array((worth[known], places), shape=shape).tocsr()
+        """The lifts of these facets by the counts of choices, shape (facets, items)."""
         return cls._derived(counts, names, index, doubt, unlike)
 
     @classmethod
@@ -185,11 +169,42 @@ class FacetLifts:
         return cls._derived(table, names, index, doubt, unlike)
 
 
-def _earlier(user: NDArray[np.int32]) -> NDArray[np.float64]:
-    """The root of the place of each event among its user's: nobody counts for a crowd."""
+def counted_facets(names: Iterable[str], values: Iterable[Iterable[str]]) -> tuple[Facet, ...]:
+    """The facets of these columns that are counted, each once."""
+    columns = zip(names, values, strict=True)
+    found = ((name, value) for name, own in columns if not is_preference(name) for value in own)
+    return tuple(dict.fromkeys(found))
+
+
+def facet_counts(
+    facets: Facets,
+    names: Sequence[Facet],
+    user: NDArray[np.int32],
+    item: NDArray[np.int32],
+    weight: NDArray[np.float64],
+    n_items: int,
+) -> Counts:
+    """The weights of choices with each facet, shape (names, items); columns as in the data."""
+    row = {name: place for place, name in enumerate(names)}
+    worth = on_grain(weight * RARER[np.minimum(_earlier(user), len(RARER) - 1)])
+    shape = (len(names), n_items)
+    counts: Counts = csr_array(shape, dtype=np.float64)
+    for column in _rows_of(facets, row).T:
+        known = np.flatnonzero(column >= 0)
+        places = (column[known], item[known])
+        counts = counts + coo_array((worth[known], places), shape=shape).tocsr()
+    return tidy(counts)
+
+
+RARER = 1.0 / np.sqrt(np.arange(1.0, 10_001.0))
+"""What a user's choices weigh, the first one first; later ones weigh as little as the last."""
+
+
+def _earlier(user: NDArray[np.int32]) -> NDArray[np.int64]:
+    """How many events of its user are before each."""
     edges = np.flatnonzero(np.diff(user, prepend=-1))
     first = np.repeat(edges, np.diff(np.append(edges, len(user))))
-    return np.asarray(np.sqrt(np.arange(len(user)) - first + 1.0))
+    return np.asarray(np.arange(len(user)) - first)
 
 
 def _rows_of(facets: Facets, row: Mapping[Facet, int]) -> NDArray[np.int64]:

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from pawsonalize.recipes.artefact import take_weights
 from pawsonalize.recipes.contract import Arrays, TrainingData
-from pawsonalize.recipes.counts.weights import decay
 from pawsonalize.recipes.items import ItemIndex
 
 
@@ -56,15 +55,12 @@ class Popularity:
         )
 
 
-def decayed_users(data: TrainingData, half_life_days: float) -> NDArray[np.float64]:
-    """Users per item, each once and by the decay of their newest event, shape (items,)."""
-    n_items = len(data.item_ids)
-    pair = data.user.astype(np.int64) * n_items + data.item
+def newest_choices(data: TrainingData) -> NDArray[np.int64]:
+    """The rows of the newest event of each user with each item."""
+    pair = data.user.astype(np.int64) * len(data.item_ids) + data.item
     # Events of a user are in order of time, so the last of each pair is its newest.
     _, from_end = np.unique(pair[::-1], return_index=True)
-    newest = len(data) - 1 - from_end
-    weight = decay(data, half_life_days)[newest]
-    return np.bincount(data.item[newest], weights=weight, minlength=n_items).astype(np.float64)
+    return np.asarray(len(data) - 1 - from_end, np.int64)
 
 
 def _cell_means(users: NDArray[np.float64], index: ItemIndex) -> NDArray[np.float64]:

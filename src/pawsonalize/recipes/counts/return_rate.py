@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from pawsonalize.domain.times import DAY
 from pawsonalize.recipes.artefact import take_weights
 from pawsonalize.recipes.contract import Arrays
-from pawsonalize.recipes.counts.weights import ActiveTime, WeighedLog, halved, on_grain
+from pawsonalize.recipes.counts.counting import LogSummary
+from pawsonalize.recipes.counts.weights import ActiveTime, EventWeights, halved, on_grain
 
 _DOUBT = 5.0  # lasting choices every item is thought to have had: one return proves little
 
@@ -32,18 +33,25 @@ class ReturnRate:
     """The share of the choices that lasted, from 0 to 1 and never 0, shape (items,)."""
 
     @classmethod
-    def of(cls, log: WeighedLog, return_weight: float, dislike_weight: float) -> "ReturnRate":
-        """Count choices by their weight, and what speaks against by its own weight and age."""
-        data, n_items = log.data, len(log.data.item_ids)
-        known = max(data.returned.newest, data.disliked.newest)
-        clock = ActiveTime.of(np.concatenate((data.time, data.returned.time, data.disliked.time)))
-        newest = clock.at(np.minimum(data.time.max(initial=known), data.as_of))
-        half_life = log.weights.half_life_days * DAY
-        against = np.zeros(n_items, np.float32)
-        for events, worth in ((data.returned, return_weight), (data.disliked, dislike_weight)):
+    def of(
+        cls,
+        summary: LogSummary,
+        chosen: NDArray[np.float64],
+        weights: EventWeights,
+        return_weight: float,
+        dislike_weight: float,
+    ) -> "ReturnRate":
+        """Compare the choices (items,) with what speaks against, by its own weight and age."""
+        returned, disliked, times = summary.returned, summary.disliked, summary.times
+        known = max(returned.newest, disliked.newest)
+        clock = ActiveTime.of(np.concatenate((times, returned.time, disliked.time)))
+        newest = clock.at(np.minimum(times.max(initial=known), summary.as_of))
+        half_life = weights.half_life_days * DAY
+        against = np.zeros(summary.n_items, np.float32)
+        for events, worth in ((returned, return_weight), (disliked, dislike_weight)):
             faded = worth * halved(newest - clock.at(events.time), half_life)
-            against += _sums(events.item, faded, n_items)
-        return cls._of(_sums(data.item, log.weight.astype(np.float64), n_items), against)
+            against += _sums(events.item, faded, summary.n_items)
+        return cls._of(chosen.astype(np.float32), against)
 
     @classmethod
     def _of(cls, chosen: NDArray[np.float32], returned: NDArray[np.float32]) -> "ReturnRate":

@@ -88,6 +88,14 @@ class SparseRows:
         return cls(starts, columns, values, width, np.zeros(rows, np.float32))
 
 
+def tidy(counts: Counts) -> Counts:
+    """The same counts in the one form that equal counts have, in place."""
+    counts.sum_duplicates()
+    counts.eliminate_zeros()
+    counts.sort_indices()
+    return counts
+
+
 def _floors(kept: Counts, full: Array) -> NDArray[np.float32]:
     result = np.zeros(kept.shape[0], np.float32)
     lengths = np.diff(kept.indptr)

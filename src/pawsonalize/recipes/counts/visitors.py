@@ -11,7 +11,8 @@ from pawsonalize.recipes.artefact import check_codes, take
 from pawsonalize.recipes.contract import Arrays
 
 STEPS = 24  # a window moves on by this part of its length
-_NEVER = -(2**60)
+NEVER = -(2**60)
+"""Before any step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class RecentVisitors:
         n_items: int,
     ) -> "RecentVisitors":
         """Gather events in any order; those of more than two windows ago are dropped."""
-        newest = int(step.max(initial=_NEVER))
+        newest = int(step.max(initial=NEVER))
         recent = np.flatnonzero(step > newest - 2 * STEPS)
         order = recent[np.lexsort((step[recent], _pairs(item[recent], user[recent])))]
         again = _same(_pairs(item[order], user[order])) & _same(step[order])
@@ -130,15 +131,19 @@ class VisitCounts:
 
     @classmethod
     def of(
-        cls, time: NDArray[np.int64], item: NDArray[np.int32], n_items: int, half_life: int
+        cls,
+        period: NDArray[np.int64],
+        item: NDArray[np.int32],
+        count: NDArray[np.int64],
+        n_items: int,
     ) -> "VisitCounts":
-        """Count events; `time` and `half_life` in milliseconds."""
-        found, place = np.unique(time // half_life, return_inverse=True)
-        numbers = np.full(AGES, _NEVER, np.int64)
+        """Gather counts of events by half-life and item, which may come in parts."""
+        found, place = np.unique(period, return_inverse=True)
+        numbers = np.full(AGES, NEVER, np.int64)
         newest = found[::-1][:AGES]
         numbers[: len(newest)] = newest
         counts = np.zeros((AGES, n_items), np.int64)
-        np.add.at(counts, (np.minimum(len(found) - 1 - place, AGES - 1), item), 1)
+        np.add.at(counts, (np.minimum(len(found) - 1 - place, AGES - 1), item), count)
         return cls(numbers, counts)
 
     def decayed(self) -> NDArray[np.float64]:

@@ -21,8 +21,15 @@ PAUSE = DAY
 """The most that time without any event counts, in milliseconds."""
 OLDEST = 15
 """What is older counts as if it were this many half-lives old: the order of all time stays."""
-_MOST = 10.0  # a price or a duration by mistake must not drown all else
-_GRAIN = 2.0**20
+MOST = 10.0
+"""The most that a value counts: a price or a duration by mistake must not drown all else."""
+GRAIN = 2.0**20
+"""Sums are whole numbers of parts of one: as many parts as this."""
+CURVE = (
+    -0.19314718055946636, 0.04707932636893659, -0.008424781753223483, 0.001193343106972442,
+    -0.0001399948972143172, 1.3996655296475002e-05, -1.1908855089362268e-06, 7.224467270103884e-08,
+)  # fmt: skip
+"""The polynomial q of `halved`, by rising powers."""
 
 Moments = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -63,31 +70,54 @@ class ActiveTime:
 
 
 def halved(ages: Moments, half_life: float) -> Floats:
-    """What is left at these ages, 1 down to 2 ** -OLDEST; both in milliseconds, below 0 as 0."""
-    return np.asarray(
-        np.exp2(np.minimum(np.maximum(ages / half_life, 0.0), OLDEST) * -1.0), np.float64
-    )
+    """What is left at these ages, 1 down to 2 ** -OLDEST; both in milliseconds, below 0 as 0.
 
-
-def decay(data: TrainingData, half_life_days: float) -> Floats:
-    """What is left of each event, halved every half-life of active time, shape (events,).
-
-    Scaled so that the newest event weighs 1: exponential decay keeps every proportion, and old
-    data keep their size against the smoothing.
+    2 ** -(k + f) with k whole and 0 <= f < 1 is 2 ** -k times 1 - f / 2 + f (1 - f) q(f), within
+    4e-14. It takes sums and products alone, so every engine gives the same bits; powers do not.
     """
-    if len(data) == 0:
-        return np.zeros(0)
-    clock = ActiveTime.of(data.time)
-    newest = clock.at(np.minimum(data.time.max(), data.as_of))
-    return halved(newest - clock.at(data.time), half_life_days * DAY)
+    halvings = np.clip(ages * (1.0 / half_life), 0.0, float(OLDEST))
+    whole = np.floor(halvings)
+    part = halvings - whole
+    curve = np.full(part.shape, CURVE[-1])
+    for factor in CURVE[-2::-1]:
+        curve = curve * part + factor
+    left = (1.0 - part * 0.5) + (part * (1.0 - part)) * curve
+    return np.asarray(left * _POWERS[whole.astype(np.int64)], np.float64)
+
+
+_POWERS = 0.5 ** np.arange(OLDEST + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class LogClock:
+    """Active time of a log, and what it is at the newest event."""
+
+    active: ActiveTime
+    newest: float
+
+    @classmethod
+    def of(cls, times: Moments, as_of: int) -> "LogClock":
+        """The clock of a log; of each day the first and the last moment are enough."""
+        active = ActiveTime.of(times)
+        newest = np.minimum(times.max(), as_of) if len(times) else as_of
+        return cls(active, float(active.at(np.asarray(newest))))
+
+    def fade(self, times: Moments, half_life_days: float) -> Floats:
+        """What is left of events, halved every half-life of active time, same shape.
+
+        Scaled so that the newest event weighs 1: exponential decay keeps every proportion, and old
+        data keep their size against the smoothing.
+        """
+        return halved(self.newest - self.active.at(times), half_life_days * DAY)
 
 
 def on_grain(values: NDArray[np.floating]) -> Floats:
     """The values as multiples of 2 ** -20, which float64 adds exactly in any order up to 2 ** 32.
 
-    So counts of a part can be taken out of the counts of the whole, bit for bit.
+    So counts of a part can be taken out of the counts of the whole, bit for bit, and counts of
+    parts add up to those of the whole, whoever counts them.
     """
-    return np.asarray(np.round(values * _GRAIN) / _GRAIN, np.float64)
+    return np.asarray(np.floor(values * GRAIN + 0.5) / GRAIN, np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +138,7 @@ class EventWeights:
         weight = self.of_type.get(event_type, self.others)
         if value is None or event_type not in self.valued:
             return weight
-        return weight * min(max(value, 0.0), _MOST)
+        return weight * min(max(value, 0.0), MOST)
 
     def of_events(self, data: TrainingData) -> Floats:
         """The same of every event, shape (events,)."""
@@ -116,16 +146,23 @@ class EventWeights:
         weights = np.array(by_type, np.float64)[data.event_type]
         valued = np.array([name in self.valued for name in data.event_types], np.bool_)
         known = valued[data.event_type] & np.isfinite(data.value)
-        values = np.clip(data.value.astype(np.float64), 0.0, _MOST)
+        values = np.clip(data.value.astype(np.float64), 0.0, MOST)
         return np.asarray(weights * np.where(known, values, 1.0), np.float64)
 
 
 @dataclass(frozen=True)
 class WeighedLog:
-    """The log with the weight of each event: what every table of one training is counted from."""
+    """Events with the weight of each: what the tables of one training are counted from."""
 
     data: TrainingData
     weights: EventWeights
+    clock: LogClock
+    """That of the whole log, where these are a part of its events."""
+
+    @classmethod
+    def of(cls, data: TrainingData, weights: EventWeights) -> "WeighedLog":
+        """A whole log."""
+        return cls(data, weights, LogClock.of(data.time, data.as_of))
 
     @cached_property
     def strength(self) -> Floats:
@@ -135,9 +172,9 @@ class WeighedLog:
     @cached_property
     def fade(self) -> Floats:
         """What its age leaves of each event, shape (events,)."""
-        return decay(self.data, self.weights.half_life_days)
+        return self.clock.fade(self.data.time, self.weights.half_life_days)
 
     @cached_property
-    def weight(self) -> NDArray[np.float32]:
+    def weight(self) -> Floats:
         """The weight of each event, shape (events,)."""
-        return (self.strength * self.fade).astype(np.float32)
+        return self.strength * self.fade

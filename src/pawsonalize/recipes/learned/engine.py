@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.recipes.contract import Arrays, Context
-from pawsonalize.recipes.counts.log import read_visits
-from pawsonalize.recipes.counts.weights import WeighedLog
+from pawsonalize.recipes.contract import Arrays, Context, TrainingData
+from pawsonalize.recipes.counts.counting import EventCounts
+from pawsonalize.recipes.counts.memory import MemoryCounts
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.artefact import numbers_of, pack, unpack
 from pawsonalize.recipes.learned.design import Design
@@ -20,8 +20,8 @@ from pawsonalize.recipes.learned.likeness import build_likeness, likeness_of
 from pawsonalize.recipes.learned.ranker import Ranker, fit_ranker
 from pawsonalize.recipes.learned.request import Request, of_context
 from pawsonalize.recipes.learned.samples import draw
-from pawsonalize.recipes.learned.tables import Tables, count, count_visit_steps, derive
-from pawsonalize.recipes.mixture import Mixture
+from pawsonalize.recipes.learned.tables import StepCounts, Tables, count, derive, slice_edges
+from pawsonalize.recipes.mixture import Mixture, MixtureCounts
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 
 Array = NDArray[Any]
@@ -84,29 +84,39 @@ class Learned:
 
     @classmethod
     def fit(
-        cls, log: WeighedLog, mixture: Mixture, settings: MixtureSettings, design: Design
+        cls,
+        log: EventCounts,
+        sample: TrainingData,
+        counts: MixtureCounts,
+        mixture: Mixture,
+        settings: MixtureSettings,
+        design: Design,
     ) -> "Learned | None":
-        """Count and learn; None where there is too little to learn more than the mixture knows."""
-        visits = read_visits(log)
+        """Count the log and learn from the sample of its visitors.
+
+        None where there is too little to learn more than the mixture knows.
+        """
+        drawn = MemoryCounts(sample, log.summary.clock)
+        visits = drawn.visit_log(design.weights)
         if len(visits.items) - visits.n_users < design.min_requests:
             return None
-        counted = count(log, visits, mixture, design)
+        counted = count(log, drawn, counts, mixture, design)
         samples = draw(counted, settings)
         if samples is None:
             return None
         ranker = fit_ranker(*samples, feature_names(counted.tables), design)
         return None if ranker is None else cls.of(counted.tables, ranker)
 
-    def refreshed(self, log: WeighedLog, mixture: Mixture) -> "Learned":
-        """The ranker and its factors above the tables that a fit on `data` would count.
+    def refreshed(self, log: EventCounts, sample: TrainingData, mixture: Mixture) -> "Learned":
+        """The ranker and its factors above the tables that a fit on the log would count.
 
         Features that came since, as when the first animals became known, wait for a training.
         """
-        before = self.tables
-        visits = read_visits(log)
-        counts = count_visit_steps(visits, before.design)
+        before, summary = self.tables, log.summary
+        visits = MemoryCounts(sample, summary.clock).visit_log(before.design.weights)
+        counts = StepCounts.of(log, slice_edges(summary), before.design)
         factors = _renumbered(before.factors, before.index, mixture.index)
-        likeness = likeness_of(*build_likeness(log.data.attributes))
+        likeness = likeness_of(*build_likeness(summary.attributes))
         _, tables = derive(visits, counts, factors, mixture, likeness, before.design)
         return Learned.of(tables, self.ranker)
 

@@ -181,7 +181,8 @@ def _own_steps(log: VisitLog, user: int, cut: int, *, window: int, gap_decay: fl
     counted = (later >= gap).nonzero()
     later, gap = start + later[counted[0], 0], gap[counted[1]]
     a, b = log.items[later - gap].astype(np.int64), log.items[later]
-    worth = on_grain(gap_decay ** (gap - 1) * log.weights[later])
+    gaps = np.array([gap_decay**one for one in range(window)])  # as when the steps were counted
+    worth = on_grain(log.weights[later] * gaps[gap - 1])
     distinct, inverse = np.unique(a * log.n_items + b, return_inverse=True)
     a, b = np.divmod(distinct, log.n_items)
     return Pairs(a, b, np.bincount(inverse, worth, minlength=len(distinct)))

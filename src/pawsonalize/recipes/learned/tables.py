@@ -8,21 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from pawsonalize.recipes.contract import TrainingData
 from pawsonalize.recipes.counts.availability import AvailabilityFactor, AvailabilityHistory
+from pawsonalize.recipes.counts.counting import EventCounts, LogSummary
 from pawsonalize.recipes.counts.log import VisitLog
-from pawsonalize.recipes.counts.rows import Counts, SparseRows
-from pawsonalize.recipes.counts.steps import count_steps
-from pawsonalize.recipes.counts.weights import ActiveTime, WeighedLog
+from pawsonalize.recipes.counts.memory import MemoryCounts
+from pawsonalize.recipes.counts.rows import Counts, SparseRows, tidy
+from pawsonalize.recipes.counts.weights import LogClock
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.factors import Factors, factorise
 from pawsonalize.recipes.learned.likeness import Likeness, build_likeness, likeness_of
 from pawsonalize.recipes.learned.neighbours import Postings, build_postings
-from pawsonalize.recipes.mixture import Mixture
+from pawsonalize.recipes.mixture import Mixture, MixtureCounts
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 
 Array = NDArray[Any]
-_SLICES = 64
+SLICES = 64
 _HALVES = (1, 4)  # half-lives of the trends, in slices of 1/64 of the log's active time
 
 
@@ -107,15 +109,58 @@ class Tables:
 
 
 @dataclass(frozen=True, slots=True)
+class StepCounts:
+    """What the tables are counted from, as sums over users: see `EventCounts`."""
+
+    steps: Counts
+    visits: Array
+    by_time: Array
+    edges: Array
+    """The first moments of the slices of `by_time`; none where all times are equal."""
+
+    @classmethod
+    def of(cls, log: EventCounts, edges: Array, design: Design) -> "StepCounts":
+        """Count the visits of all users, or of some."""
+        return cls(
+            steps=log.visit_steps(design.weights, design.window, design.gap_decay),
+            visits=log.visits(design.weights),
+            by_time=log.visits_by_time(design.weights, edges) if len(edges) else np.zeros((0, 0)),
+            edges=edges,
+        )
+
+    def minus(self, part: "StepCounts") -> "StepCounts":
+        """Those of all users but some."""
+        steps, by_time = tidy(self.steps - part.steps), self.by_time - part.by_time
+        return StepCounts(steps, self.visits - part.visits, by_time, self.edges)
+
+    def scaled(self, factor: float) -> "StepCounts":
+        """The visits, so many times."""
+        return replace(self, visits=self.visits * factor, by_time=self.by_time * factor)
+
+
+def slice_edges(summary: LogSummary) -> Array:
+    """The first moments of the slices of the log's active time; none where all times are equal."""
+    times = summary.times
+    if not len(times) or times.max() == times.min():
+        return np.zeros(0)
+    clock = summary.clock.active
+    first, last = clock.at(times.min()), clock.at(times.max())
+    return clock.moments(np.linspace(first, last, SLICES, endpoint=False))
+
+
+@dataclass(frozen=True, slots=True)
 class Counted:
-    """Tables with what a training needs beside them: the log and the additive counts.
+    """Tables with what a training needs beside them: the sample and the additive counts.
 
     `facets` (visits, F) are the visits' rows among the lifts, the same for every part of the data.
     """
 
-    events: WeighedLog
+    sample: TrainingData
     log: VisitLog
-    counts: Counts
+    """The sample's visits."""
+    clock: LogClock
+    counts: StepCounts
+    mixture_counts: MixtureCounts
     forward_scale: Array
     backward_scale: Array
     tables: Tables
@@ -123,32 +168,44 @@ class Counted:
     facets: Array
 
 
-def count(events: WeighedLog, log: VisitLog, mixture: Mixture, design: Design) -> Counted:
+def count(
+    log: EventCounts,
+    sample: MemoryCounts,
+    mixture_counts: MixtureCounts,
+    mixture: Mixture,
+    design: Design,
+) -> Counted:
     """Count the log and derive the tables."""
-    data, likeness = events.data, likeness_of(*build_likeness(events.data.attributes))
-    counts = count_visit_steps(log, design)
-    scales, tables = derive(log, counts, factorise(counts, design), mixture, likeness, design)
-    stays = AvailabilityHistory.of(data.stays, log.n_items) if len(data.stays) else None
-    facets = mixture.facets.rows_of(replace(data.facets, codes=log.facets))
-    return Counted(events, log, counts, *scales, tables, stays, facets)
+    data, summary = sample.data, log.summary
+    visits = sample.visit_log(design.weights)
+    likeness = likeness_of(*build_likeness(summary.attributes))
+    counts = StepCounts.of(log, slice_edges(summary), design)
+    factors = factorise(counts.steps, design)
+    scales, tables = derive(visits, counts, factors, mixture, likeness, design)
+    stays = AvailabilityHistory.of(data.stays, visits.n_items) if len(data.stays) else None
+    facets = mixture.facets.rows_of(replace(data.facets, codes=visits.facets))
+    return Counted(
+        data, visits, summary.clock, counts, mixture_counts, *scales, tables, stays, facets
+    )
 
 
 def derive(
     log: VisitLog,
-    counts: Counts,
+    counts: StepCounts,
     factors: Factors,
     mixture: Mixture,
     likeness: Likeness,
     design: Design,
 ) -> tuple[tuple[Array, Array], Tables]:
     """Everything that is served, from the additive counts; first the scales of the rows."""
-    backward = sparse.csr_array(counts.T)
-    scale, back_scale = _row_scale(counts, design.row_power), _row_scale(backward, design.row_power)
-    trend = build_trend(log, log)
+    steps = counts.steps
+    backward = sparse.csr_array(steps.T)
+    scale, back_scale = _row_scale(steps, design.row_power), _row_scale(backward, design.row_power)
+    trend = build_trend(counts)
     tables = Tables(
         design=design,
         index=mixture.index,
-        forward=_scaled(counts, scale, design),
+        forward=_scaled(steps, scale, design),
         backward=_scaled(backward, back_scale, design),
         postings=build_postings(log, design.postings),
         trend=trend,
@@ -166,34 +223,21 @@ def without_fold(c: Counted, member: Array, settings: MixtureSettings) -> Tables
     Taking only the request's own visits out of a popularity would mark the label: beside tables
     that give away which item it is, one fewer than usual is the choice.
     """
-    design = c.tables.design
-    own = count_visit_steps(c.log.of_users(member), design)
-    counts = sparse.csr_array(c.counts - own)
-    data = c.events.data
-    rest = replace(c.events, data=data.of_events(~member[data.user]))
-    others = c.log.of_users(~member)
-    share = max(float(others.weights.sum()), 1e-9) / max(float(c.log.weights.sum()), 1e-9)
-    others = replace(others, weights=others.weights / share, worth=others.worth / share)
-    mixture, trend = Mixture.fit(rest, c.tables.index, settings), build_trend(others, c.log)
+    design, index, summary = c.tables.design, c.tables.index, c.mixture_counts.summary
+    fold = MemoryCounts(c.sample.of_events(member[c.sample.user]), c.clock)
+    others = c.counts.minus(StepCounts.of(fold, c.counts.edges, design))
+    share = max(float(others.visits.sum()), 1e-9) / max(float(c.counts.visits.sum()), 1e-9)
+    mixture_counts = c.mixture_counts.minus(MixtureCounts.of(fold, settings, summary))
+    mixture, trend = (
+        Mixture.of(mixture_counts, index, settings),
+        build_trend(others.scaled(1 / share)),
+    )
     return replace(
         c.tables,
-        factors=factorise(counts, design),
+        factors=factorise(others.steps, design),
         mixture=mixture,
         trend=trend,
-        usual=Usual.of(trend.total, c.tables.index, mixture.availability, c.tables.likeness),
-    )
-
-
-def count_visit_steps(log: VisitLog, design: Design) -> Counts:
-    """Steps between visits, row = earlier item, column = later item; exact."""
-    return count_steps(
-        log.owners,
-        log.items,
-        log.weights,
-        log.n_items,
-        window=design.window,
-        gap_decay=design.gap_decay,
-        exact=True,
+        usual=Usual.of(trend.total, index, mixture.availability, c.tables.likeness),
     )
 
 
@@ -207,22 +251,15 @@ def _scaled(counts: Counts, scale: Array, design: Design) -> SparseRows:
     return SparseRows.of(sparse.csr_array(sparse.diags_array(scale) @ counts), design.row_keep)
 
 
-def build_trend(log: VisitLog, whole: VisitLog) -> Trend:
-    """Count, slice by slice of the whole log's active time."""
-    n = log.n_items
-    total = np.bincount(log.items, log.weights, minlength=n).astype(np.float32)
-    if not whole.timed:
+def build_trend(counts: StepCounts) -> Trend:
+    """Let the visits of each slice fade from slice to slice."""
+    total, n = counts.visits.astype(np.float32), len(counts.visits)
+    if not len(counts.edges):
         return Trend(total, np.zeros((0, 1, n), np.float32), np.zeros(0))
-    clock = ActiveTime.of(whole.times)
-    first, last = clock.at(whole.times.min()), clock.at(whole.times.max())
-    edges = clock.moments(np.linspace(first, last, _SLICES, endpoint=False))
-    part = np.maximum(np.searchsorted(edges, log.times, side="right") - 1, 0)
-    counts = np.bincount(part * n + log.items, log.worth, minlength=_SLICES * n)
-    counts = counts.reshape(_SLICES, n)
-    recent = np.zeros((len(_HALVES), _SLICES, n), np.float32)
+    recent = np.zeros((len(_HALVES), SLICES, n), np.float32)
     for k, half in enumerate(_HALVES):
         running = np.zeros(n)
-        for place in range(_SLICES):
-            running = running * 0.5 ** (1.0 / half) + counts[place]
+        for place in range(SLICES):
+            running = running * 0.5 ** (1.0 / half) + counts.by_time[place]
             recent[k, place] = running
-    return Trend(total, recent, edges)
+    return Trend(total, recent, counts.edges)

@@ -1,7 +1,6 @@
 """Import jobs in the background: from where they may read, what they do, and how they end."""
 
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,11 +19,16 @@ from pawsonalize.engine.resources.datasets import (
     DatasetSchema,
     ImportMode,
 )
-from pawsonalize.engine.resources.job_table import JobKind, JobTable, job_folder
+from pawsonalize.engine.resources.fair_order import FairOrder
+from pawsonalize.engine.resources.job_table import JobKind, JobTable, lease_of
+from pawsonalize.engine.resources.leases import Leases
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.leases import LeaseTable
+from pawsonalize.storage.turns import Turns
 from tests.event_data import T0, event
 
 AVRO = {
@@ -43,7 +47,13 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def jobs(
-    registry: Registry, log: EventLog, catalogue: Catalogue, folder: Path, tmp_path: Path
+    database: Database,
+    registry: Registry,
+    log: EventLog,
+    catalogue: Catalogue,
+    leases: Leases,
+    folder: Path,
+    tmp_path: Path,
 ) -> JobTable:
     registry.create(DatasetGroup(name="shop"), T0)
     for kind, columns in AVRO.items():
@@ -61,7 +71,8 @@ def jobs(
     datasets = Datasets(registry, log, catalogue)
     imports = Imports(datasets, sources, lambda: T0)
     kinds = (JobKind(DatasetImportJob, imports.check, imports.perform),)
-    return JobTable(registry, kinds, tmp_path / "running", lambda: T0, imports.stopping)
+    order = partial(FairOrder, Turns(database))
+    return JobTable(registry, kinds, leases, lambda: T0, order, imports.stopping)
 
 
 def pending(dataset: str, location: object, mode: ImportMode = ImportMode.FULL) -> DatasetImportJob:
@@ -151,8 +162,11 @@ def test_a_bucket_of_an_object_store_is_read_by_its_keys(tmp_path: Path) -> None
     for name in ("data/a.csv", "data/more/b.csv", "data/notes.txt"):
         open_objects(str(tmp_path)).put(name, name.encode())
     sources = Sources((), None, lambda url: open_objects(str(tmp_path)))
-    files = sources.files("s3://bucket/data")
-    assert [(file.name, file.open().read()) for file in files] == [
+    found = []
+    for file in sources.files("s3://bucket/data"):
+        with file.open() as stream:
+            found.append((file.name, stream.read()))
+    assert found == [
         ("data/a.csv", b"data/a.csv"),
         ("data/more/b.csv", b"data/more/b.csv"),
     ]
@@ -188,31 +202,44 @@ def test_nothing_is_read_outside_the_folders_nor_through_a_link(
             jobs.create(pending("items", location))
 
 
-def test_a_job_whose_process_was_killed_has_failed_and_a_living_one_has_not(
-    jobs: JobTable, registry: Registry, tmp_path: Path
+def begun(jobs: JobTable, source: object) -> DatasetImportJob:
+    """A job that some process has begun."""
+    job = replace(pending("items", source), status=Status.CREATE_IN_PROGRESS)
+    return jobs.registry.create(job, T0)
+
+
+def test_a_job_whose_process_died_is_begun_anew_and_that_of_a_living_one_is_not(
+    jobs: JobTable, registry: Registry, leases: Leases, folder: Path
 ) -> None:
-    job = DatasetImportJob(
-        name="job", dataset="items", source="x", status=Status.CREATE_IN_PROGRESS
-    )
-    registry.create(job, T0)
-    script = (
-        "import sys, pathlib\n"
-        "from pawsonalize.engine.resources.job_table import lock_of\n"
-        "with lock_of(pathlib.Path(sys.argv[1]), 'job'):\n"
-        "    print(flush=True); sys.stdin.read()\n"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", script, str(job_folder(tmp_path / "running", DatasetImportJob))],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as process:
-        assert process.stdout
-        process.stdout.readline()
+    (folder / "a.csv").write_text("ITEM_ID,GENRE\na,x\n")
+    job = begun(jobs, f"file://{folder}")
+    with leases.held(lease_of(job)):
         assert not jobs.workers[0].work()
         assert registry.get(DatasetImportJob, "job").status is Status.CREATE_IN_PROGRESS
-        process.kill()
-        process.wait()
-    assert not jobs.workers[0].work()
+    assert jobs.workers[0].work()
+    found = registry.get(DatasetImportJob, "job")
+    assert (found.status, found.accepted) == (Status.ACTIVE, 1)
+
+
+def test_a_job_whose_processes_died_again_and_again_has_failed(
+    jobs: JobTable, registry: Registry, database: Database, leases: Leases, folder: Path
+) -> None:
+    (folder / "a.csv").write_text("ITEM_ID,GENRE\na,x\n")
+    job, table, seen = begun(jobs, f"file://{folder}"), LeaseTable(database), None
+    for _ in range(3):
+        seen = table.take(lease_of(job), seen, f"{leases.machine}/1")
+    assert jobs.workers[0].work()
+    found = registry.get(DatasetImportJob, "job")
+    assert found.status is Status.CREATE_FAILED
+    assert found.failure_reason
+    assert "3 times" in found.failure_reason
+
+
+def test_a_commands_import_that_died_has_failed_as_no_server_can_read_its_file(
+    jobs: JobTable, registry: Registry
+) -> None:
+    begun(jobs, "/home/ann/items.csv")
+    assert jobs.workers[0].work()
     found = registry.get(DatasetImportJob, "job")
     assert found.status is Status.CREATE_FAILED
     assert found.failure_reason

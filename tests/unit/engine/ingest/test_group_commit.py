@@ -49,7 +49,7 @@ def disk() -> Iterator[Disk]:
     disk.open.set()
 
 
-async def hold(writer: GroupCommit[Event], disk: Disk) -> "asyncio.Task[list[bool]]":
+async def hold(writer: GroupCommit[Event, bool], disk: Disk) -> "asyncio.Task[list[bool]]":
     """A commit that is on its way until the disk opens; what comes now gathers behind it."""
     disk.open.clear()
     disk.busy.clear()
@@ -220,3 +220,45 @@ def test_thousands_of_concurrent_calls_each_commit_exactly_once(disk: Disk) -> N
     stored = [each for commit in disk.commits for each in commit]
     assert sorted(stored) == sorted(f"{n}{x}" for n in range(1000) for x in ("", "x"))
     assert len(disk.commits) < 100
+
+
+def test_a_commit_takes_of_each_in_turn_and_while_several_send_not_too_much_of_one(
+    disk: Disk,
+) -> None:
+    async def run() -> None:
+        writer = GroupCommit(disk.commit, max_batch=100, max_each=2)
+        first = await hold(writer, disk)
+        flood = [asyncio.create_task(writer.submit(events(f"g{n}"), "greedy")) for n in range(6)]
+        await settle()
+        calm = [asyncio.create_task(writer.submit(events(f"m{n}"), "modest")) for n in range(2)]
+        await settle()
+        disk.open.set()
+        await asyncio.gather(first, *flood, *calm)
+        await asyncio.to_thread(writer.close)
+
+    event_loop.run(run())
+    assert disk.commits[1] == ["g0", "m0", "g1", "m1"]
+    assert [len(each) for each in disk.commits[2:]] == [2, 2], "others may still send"
+
+
+def test_who_floods_is_refused_while_others_still_are_taken(disk: Disk) -> None:
+    async def run() -> None:
+        writer = GroupCommit(disk.commit, max_waiting=50)
+        first = await hold(writer, disk)
+        taken = []
+        for n in range(50):
+            one = asyncio.create_task(writer.submit(events(f"g{n}"), "greedy"))
+            await settle()
+            if one.done():
+                assert isinstance(one.exception(), NotReady)
+                break
+            taken.append(one)
+        assert 35 <= len(taken) < 50
+        calm = [asyncio.create_task(writer.submit(events(f"m{n}"), "modest")) for n in range(5)]
+        await settle()
+        assert not any(one.done() for one in calm)
+        disk.open.set()
+        await asyncio.gather(first, *taken, *calm)
+        await asyncio.to_thread(writer.close)
+
+    event_loop.run(run())

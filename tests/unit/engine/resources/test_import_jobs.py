@@ -1,7 +1,5 @@
 """An import is a resource: what came in from where, or why it did not."""
 
-from pathlib import Path
-
 import pytest
 
 from pawsonalize.domain.errors import InvalidInput
@@ -9,12 +7,13 @@ from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.engine.ingest.importing.csv_rows import ImportReport
 from pawsonalize.engine.ingest.importing.jobs import run_import_job
 from pawsonalize.engine.resources.datasets import DatasetImportJob
+from pawsonalize.engine.resources.leases import Leases
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.status import Status
 from tests.event_data import T0
 
 
-def test_an_import_job_keeps_what_became_of_the_rows(registry: Registry, tmp_path: Path) -> None:
+def test_an_import_job_keeps_what_became_of_the_rows(registry: Registry, leases: Leases) -> None:
     report = ImportReport(DatasetType.ITEMS, 7, 2, 1, ())
 
     def work() -> ImportReport:
@@ -22,7 +21,7 @@ def test_an_import_job_keeps_what_became_of_the_rows(registry: Registry, tmp_pat
         assert running.status is Status.CREATE_IN_PROGRESS
         return report
 
-    given = run_import_job(registry, tmp_path, "pawsonalize-items", "items.csv", work, lambda: T0)
+    given = run_import_job(registry, leases, "pawsonalize-items", "items.csv", work, lambda: T0)
     assert given == report
     (job,) = registry.all(DatasetImportJob, parent="pawsonalize-items")
     assert (job.status, job.source) == (Status.ACTIVE, "items.csv")
@@ -31,12 +30,12 @@ def test_an_import_job_keeps_what_became_of_the_rows(registry: Registry, tmp_pat
 
 @pytest.mark.parametrize("error", [InvalidInput("no such column"), KeyboardInterrupt()])
 def test_an_import_that_fails_or_is_interrupted_says_so(
-    registry: Registry, tmp_path: Path, error: BaseException
+    registry: Registry, leases: Leases, error: BaseException
 ) -> None:
     def work() -> ImportReport:
         raise error
 
     with pytest.raises(type(error)):
-        run_import_job(registry, tmp_path, "pawsonalize-users", "users.csv", work, lambda: T0)
+        run_import_job(registry, leases, "pawsonalize-users", "users.csv", work, lambda: T0)
     (job,) = registry.all(DatasetImportJob)
     assert (job.status, job.failure_reason) == (Status.CREATE_FAILED, str(error) or repr(error))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.registry import Registry
@@ -10,7 +11,6 @@ from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.serving.served import Loader, RefreshedCounts, ServingSettings
 from pawsonalize.recipes.contract import Model
 from pawsonalize.recipes.similar_items import SimilarItems, SimilarItemsSettings
-from pawsonalize.storage.artefacts import ArtefactStore
 from tests.event_data import T0
 from tests.recipe_data import context, training_data
 from tests.unit.engine.releases import Release

@@ -1,4 +1,4 @@
-"""Processes beside the server: one on a machine, in time, killable, no burden if they die."""
+"""Processes beside the server: one of all machines, in time, killable, no burden if they die."""
 
 import os
 import signal
@@ -11,11 +11,15 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from pawsonalize.engine.resources.processes import ChildProcesses, SideProcess, holder, rest
+from pawsonalize.engine.resources.leases import Leases
+from pawsonalize.engine.resources.processes import ChildProcesses, holder
+from pawsonalize.engine.resources.side_process import SideProcess, rest
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.leases import LeaseTable
 
 SECOND = 1000
 Make = Callable[..., SideProcess]
-SLEEP = "import time; time.sleep(60)"
+SLEEP = "exec sleep 60"
 
 
 def now() -> int:
@@ -24,28 +28,39 @@ def now() -> int:
 
 
 def touch(lock: Path, at: int) -> None:
+    lock.parent.mkdir()
     lock.touch()
     os.utime(lock, (at / SECOND, at / SECOND))
 
 
 @pytest.fixture
 def lock(tmp_path: Path) -> Path:
-    return tmp_path / "work.lock"
+    return tmp_path / "leases" / "work.lock"
 
 
 @pytest.fixture
-def make(lock: Path) -> Iterator[Make]:
-    """A server that runs the given Python code beside it."""
+def make(database: Database, tmp_path: Path) -> Iterator[Make]:
+    """A server that runs the given shell program beside it."""
     made: list[SideProcess] = []
 
-    def make(code: str, pause: float = 0.0) -> SideProcess:
-        command = (sys.executable, "-c", code)
-        made.append(SideProcess(lock, pause, command, os.environ, now()))
+    def make(code: str, pause: float = 0.0, machine: str = "leases") -> SideProcess:
+        command = ("sh", "-c", code, "work")
+        leases = Leases(LeaseTable(database), tmp_path / machine)
+        made.append(SideProcess(leases, pause, command, os.environ, now()))
         return made[-1]
 
     yield make
     for process in made:
         process.stop()
+
+
+def start_when_free(process: SideProcess) -> None:
+    """Start it again and again, as servers do, until it is its turn."""
+    deadline = time.monotonic() + 30
+    while "work" not in process._children._running:
+        process.start()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def wait_until_due(process: SideProcess) -> None:
@@ -57,7 +72,7 @@ def wait_until_due(process: SideProcess) -> None:
 
 def test_a_server_that_was_just_started_begins_after_the_pause(make: Make) -> None:
     started = now()
-    process = make("pass", pause=60.0)
+    process = make("exit 0", pause=60.0)
     assert not process.is_due(started + 59 * SECOND)
     assert process.is_due(started + 70 * SECOND)
 
@@ -71,12 +86,24 @@ def test_one_process_works_whichever_server_starts_it(make: Make, lock: Path) ->
     assert holder(lock) == pid
     assert not one.is_due(now() + SECOND), "its own still runs"
     one.stop()
-    other.start()
+    start_when_free(other)
     assert holder(lock) not in {None, pid}
 
 
+def test_of_two_machines_one_works_until_it_has_nothing_to_do(make: Make, tmp_path: Path) -> None:
+    here, there = make("exit 0"), make("exit 0", machine="there")
+    here.start()
+    wait_until_due(here)
+    there.start()
+    assert not there._children.is_running("work")
+    assert there.is_due(now() + SECOND)
+    here.let_go()
+    start_when_free(there)
+    assert holder(tmp_path / "there" / "work.lock") is not None
+
+
 def test_the_pause_is_counted_from_the_last_start_of_any_server(make: Make, lock: Path) -> None:
-    waiting, other = make("pass", pause=30.0), make("pass")
+    waiting, other = make("exit 0", pause=30.0), make("exit 0")
     later = now() + 100 * SECOND
     assert waiting.is_due(later)
     other.start()
@@ -87,7 +114,7 @@ def test_the_pause_is_counted_from_the_last_start_of_any_server(make: Make, lock
 
 
 def test_long_work_is_followed_by_a_longer_pause(make: Make, lock: Path) -> None:
-    process = make("pass", pause=30.0)
+    process = make("exit 0", pause=30.0)
     began = now()
     touch(lock, began)
     ended = began + 20 * SECOND
@@ -105,7 +132,7 @@ def test_who_works_without_a_server_needs_no_lock(lock: Path) -> None:
 def test_a_process_that_dies_is_said_and_the_next_one_begins(
     make: Make, lock: Path, ending: str
 ) -> None:
-    process = make(SLEEP if ending == "killed" else "raise SystemExit(3)")
+    process = make(SLEEP if ending == "killed" else "exit 3")
     process.start()
     pid = holder(lock)
     assert pid is not None

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeVar
 
 import pytest
 
+from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import InvalidInput, NotFound, NotReady
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.filters import parse
@@ -27,7 +28,6 @@ from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.served import Loader, Served, ServingSettings
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.availability import Availability
 from pawsonalize.storage.catalogue import Catalogue, Item
 from pawsonalize.storage.database import Database

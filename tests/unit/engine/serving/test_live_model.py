@@ -1,5 +1,7 @@
 """What a campaign serves, before, during and after an update."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -8,6 +10,8 @@ import numpy as np
 import pytest
 
 from pawsonalize.app import attempt, follow_campaign
+from pawsonalize.artefacts.base import ArtefactStore
+from pawsonalize.artefacts.folder import FolderArtefacts
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput, NotReady, StorageUnavailable
 from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.campaigns import Campaign
@@ -17,7 +21,6 @@ from pawsonalize.engine.serving.exploration import Exposure
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.served import Loader, ServingSettings
 from pawsonalize.recipes.contract import Context
-from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import Impression, Impressions
@@ -92,7 +95,7 @@ def test_a_rollback_loads_nothing_not_even_in_a_worker_that_came_later(
         live.refresh(T0)
     other.refresh(T0)
     campaigns.rollback("recommender", T0)
-    monkeypatch.delattr(ArtefactStore, "load")
+    monkeypatch.delattr(FolderArtefacts, "load")
     for worker in (live, other):
         assert worker.refresh(T0)
         assert serves(worker) == ("v1", ("v1",))
@@ -261,7 +264,7 @@ def test_the_server_follows_on_whatever_a_refresh_runs_into(
 
     release("v1", "a")
     with monkeypatch.context() as patch:
-        patch.setattr(ArtefactStore, "load", fail)
+        patch.setattr(FolderArtefacts, "load", fail)
         attempt("follow", partial(follow_campaign, live))
     assert update_of(campaigns) == (Status.CREATE_FAILED, "nobody foresaw this")
     release.ask_for("v1")
@@ -277,7 +280,7 @@ def test_tables_that_do_not_answer_decide_nothing(
 
     release("v1", "a")
     with monkeypatch.context() as patch:
-        patch.setattr(ArtefactStore, "load", fail)
+        patch.setattr(FolderArtefacts, "load", fail)
         attempt("follow", partial(follow_campaign, live))
     assert update_of(campaigns) == (Status.CREATE_PENDING, None)
     assert live.refresh(T0)
@@ -297,14 +300,14 @@ def test_a_wish_that_changed_while_the_model_was_tried_is_followed_at_the_next_l
 ) -> None:
     release("v1", "a")
     release.train("v2", ["b"])
-    load = ArtefactStore.load
+    load = FolderArtefacts.load
 
-    def overtaken(self: ArtefactStore, location: str) -> object:
+    def overtaken(self: FolderArtefacts, location: str) -> object:
         if location == "v1":
             release.ask_for("v2")
         return load(self, location)
 
-    monkeypatch.setattr(ArtefactStore, "load", overtaken)
+    monkeypatch.setattr(FolderArtefacts, "load", overtaken)
     live.refresh(T0)
     assert live.refresh(T0)
     assert serves(live) == ("v2", ("b",))
@@ -385,3 +388,49 @@ def test_what_is_shown_is_explored_less_within_seconds_by_every_worker(
 
 def _shown(name: str, item: str) -> Impression:
     return Impression(name, "recommendation", "ann", None, T0, T0, "v1", (item,))
+
+
+class Turns:
+    """Says whether it is this process's turn, and how often that was asked."""
+
+    def __init__(self) -> None:
+        self.mine, self.asked = True, 0
+
+    @contextmanager
+    def __call__(self) -> Iterator[bool]:
+        self.asked += 1
+        yield self.mine
+
+
+def test_a_process_whose_turn_it_is_not_serves_on_and_loads_later(
+    registry: Registry, campaigns: Campaigns, artefacts: ArtefactStore, release: Release
+) -> None:
+    turns = Turns()
+    loader = Loader(registry, artefacts)
+    live = LiveModel("recommender", campaigns, loader, ServingSettings(), turn=turns)
+    release("v1", "a")
+    turns.mine = False
+    assert live.refresh(T0), "it has nothing else to serve"
+    release("v2", "b")
+    assert not live.refresh(T0)
+    assert serves(live) == ("v1", ("a",))
+    assert campaigns.get("recommender").pending is not None
+    turns.mine = True
+    assert live.refresh(T0)
+    assert serves(live) == ("v2", ("b",))
+
+
+def test_a_rollback_waits_for_no_turn(
+    registry: Registry, campaigns: Campaigns, artefacts: ArtefactStore, release: Release
+) -> None:
+    turns = Turns()
+    loader = Loader(registry, artefacts)
+    live = LiveModel("recommender", campaigns, loader, ServingSettings(), turn=turns)
+    for name in ("v1", "v2"):
+        release(name, name)
+        live.refresh(T0)
+    turns.mine, turns.asked = False, 0
+    release.ask_for("v1")
+    assert live.refresh(T0)
+    assert serves(live)[0] == "v1"
+    assert turns.asked == 0

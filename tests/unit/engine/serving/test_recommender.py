@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import InvalidInput, NotReady
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.filters import parse
@@ -28,8 +29,8 @@ from pawsonalize.engine.serving.ranking import shares
 from pawsonalize.engine.serving.recommender import Answer, Candidate, Runtime
 from pawsonalize.engine.serving.served import Loader, Served, ServingSettings
 from pawsonalize.recipes.contract import Arrays, Context, Floats, Model, ModelCard, TrainingData
+from pawsonalize.recipes.counts.counting import EventCounts
 from pawsonalize.storage.animals import Animals
-from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.availability import Availability
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
@@ -64,7 +65,7 @@ class KnownWeights:
     def contributions(self, context: Context, items: Sequence[str]) -> dict[str, Floats]:
         return {"popularity": self.score(context, items)}
 
-    def refreshed(self, data: TrainingData) -> Model:
+    def refreshed(self, data: TrainingData | EventCounts) -> Model:
         raise NotImplementedError
 
     def arrays(self) -> Arrays:

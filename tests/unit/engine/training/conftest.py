@@ -9,25 +9,27 @@ from pathlib import Path
 
 import pytest
 
+from pawsonalize.artefacts.base import ArtefactStore
+from pawsonalize.engine.resources.leases import Leases
 from pawsonalize.engine.resources.processes import holder
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.training.processes import TrainingProcesses
-from pawsonalize.storage.artefacts import ArtefactStore
 
 Make = Callable[[str], TrainingProcesses]
 SLEEP = "import time; time.sleep(60)"
 
 
 @pytest.fixture
-def make(registry: Registry, artefacts: ArtefactStore, tmp_path: Path) -> Iterator[Make]:
+def make(
+    registry: Registry, artefacts: ArtefactStore, leases: Leases, tmp_path: Path
+) -> Iterator[Make]:
     """Trainings that run the given Python code; each call is a server that was just started."""
-    folder = tmp_path / "trainings"
 
     def make(code: str) -> TrainingProcesses:
         command = (sys.executable, "-c", code)
-        return TrainingProcesses(registry, artefacts, folder, command, os.environ)
+        return TrainingProcesses(registry, artefacts, leases, command, os.environ)
 
     yield make
-    for lock in folder.glob("*.lock"):
+    for lock in (tmp_path / "leases").glob("*.lock"):
         with suppress(ProcessLookupError):
             os.killpg(holder(lock) or 0, signal.SIGKILL)

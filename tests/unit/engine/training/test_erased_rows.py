@@ -1,11 +1,15 @@
 """Erased visitors leave the rows that trainings kept, in every version there is."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 
+from pawsonalize.archive.objects import LocalObjects
+from pawsonalize.artefacts.base import ArtefactStore
+from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import SolutionVersion
@@ -19,10 +23,11 @@ from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.engine.upkeep.erased_archive import unwatched
 from pawsonalize.engine.upkeep.erasing import NamedErasure
 from pawsonalize.recipes.contract import Arrays, ModelCard
-from pawsonalize.storage.artefacts import ArtefactStore
+from pawsonalize.storage.artefact_index import ArtefactIndex, ListedArtefact
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.erasures import ErasedNames, Erasure, Trouble
 from pawsonalize.storage.event_log import EventLog
+from tests.artefact_data import Fleet
 from tests.event_data import T0, event
 
 ANN = digest("u:ann")
@@ -126,11 +131,11 @@ def test_a_training_that_may_have_read_the_visitor_is_waited_for(world: World) -
 
 
 def test_a_damaged_artefact_is_named_and_the_others_are_seen_to(
-    world: World, artefacts: ArtefactStore
+    world: World, tmp_path: Path
 ) -> None:
     world.train("bad")
     world.train("good")
-    (artefacts._root / "bad" / f"{VISITORS}.npy").write_bytes(b"?")
+    (tmp_path / "models" / "bad" / f"{VISITORS}.npy").write_bytes(b"?")
     (trouble,) = world.purge()
     assert (trouble.place, trouble.waits) == ("bad", False)
     assert "delete it" in trouble.reason
@@ -178,3 +183,53 @@ def test_whoever_loads_a_model_while_it_is_put_elsewhere_gets_it(
 
     served = Loader(Behind(registry.rows), artefacts).load("v", ServingSettings(), T0)
     assert served.version.artefact == world.version("v").artefact
+
+
+def test_an_erasure_waits_until_a_bucket_has_deleted_what_held_the_visitor(
+    registry: Registry, log: EventLog, catalogue: Catalogue, versions: SolutionVersions,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    fleet = Fleet(f"sqlite:///{tmp_path / 'fleet.sqlite3'}", str(tmp_path / "shared"), tmp_path)
+    store = fleet.machine("a")
+    trainer = Trainer(registry, log, catalogue, store, lambda: T0)
+    world = World(registry, log, store, versions, trainer)
+    world.train("v")
+
+    def unreachable(self: LocalObjects, key: str) -> None:
+        raise StorageUnavailable("the object store did not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalObjects, "delete", unreachable)
+        (trouble,) = world.purge()
+    assert (trouble.place, trouble.waits) == ("v", True)
+    assert not world.holds("v")
+    assert world.purge() == []
+    assert list(fleet.objects.list("models/v")) == []
+    fleet.close()
+
+
+def test_an_upload_that_died_with_the_visitors_rows_is_deleted(
+    registry: Registry, log: EventLog, catalogue: Catalogue, versions: SolutionVersions,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    fleet = Fleet(f"sqlite:///{tmp_path / 'fleet.sqlite3'}", str(tmp_path / "shared"), tmp_path)
+    store = fleet.machine("a")
+    trainer = Trainer(registry, log, catalogue, store, lambda: T0)
+    world = World(registry, log, store, versions, trainer)
+
+    def die(index: ArtefactIndex, artefact: ListedArtefact, now: int) -> bool:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ArtefactIndex, "commit", die)
+        with pytest.raises(KeyboardInterrupt):
+            world.train("v")
+    training = world.version("v")
+    assert len(list(fleet.objects.list("models/v"))) > 0
+    (trouble,) = world.purge()
+    assert (trouble.place, trouble.waits) == ("v", True), "for all that is known it is in training"
+    failed = msgspec.structs.replace(training, status=Status.CREATE_FAILED)
+    registry.update(failed, T0)
+    assert world.purge() == []
+    assert list(fleet.objects.list("models")) == []
+    fleet.close()

@@ -21,9 +21,9 @@ from pawsonalize.engine.training.kept_rows import (
     rows_through,
 )
 from pawsonalize.engine.training.training_data import data_of, training_data
-from pawsonalize.recipes.artefact import fingerprint
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, ContextEvent, TrainingData
+from pawsonalize.recipes.fingerprint import fingerprint
 from pawsonalize.storage.catalogue import Catalogue, Item, User
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog, TrainingRow
@@ -97,7 +97,7 @@ def test_folds_give_the_data_and_the_model_of_a_rebuild_from_the_log(
     log.append(list(numbered(first, 0)))
     through = log.head()
     trained = rows_through(log, reader, through)
-    data = data_of(trained.sent_by(T0), catalogue, Cut(through, T0), selection, digest)
+    data = data_of(trained.sent_by(T0), catalogue, Cut(through, T0), selection, digested=True)
     assert_same(data, training_data(log, catalogue, through=through, as_of=T0, selection=selection))
     model = recipe.fit(data, chosen, 0)
     chained = trained
@@ -116,9 +116,9 @@ def test_folds_give_the_data_and_the_model_of_a_rebuild_from_the_log(
         chained = rows_since(chained, through, log, reader, end) if number == 1 else refreshed
         for rows in (refreshed, chained):
             seen = rows.sent_by(cut.as_of)
-            assert_same(data_of(seen, catalogue, cut, selection, digest), rebuilt)
+            assert_same(data_of(seen, catalogue, cut, selection, digested=True), rebuilt)
         seen = refreshed.sent_by(cut.as_of)
-        fresh = model.refreshed(data_of(seen, catalogue, cut, selection, digest))
+        fresh = model.refreshed(data_of(seen, catalogue, cut, selection, digested=True))
         whole = recipe.fit(rebuilt, chosen, 0)
         for name, array in whole.arrays().items():
             assert array.tobytes() == fresh.arrays()[name].tobytes(), name

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.campaigns import Campaign, CampaignUpdate
@@ -18,7 +19,6 @@ from pawsonalize.engine.training.old_versions import VersionRetention
 from pawsonalize.engine.training.retraining.record import Half, Trigger, begun, write_record
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.recipes.contract import ModelCard
-from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.retraining_runs import RetrainingRun, RetrainingRuns
 from tests.event_data import T0

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import Conflict, StorageUnavailable
+from pawsonalize.engine.resources.leases import Leases
 from pawsonalize.engine.resources.processes import holder
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import moved
@@ -15,7 +17,6 @@ from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.storage.artefacts import ArtefactStore
 from tests.event_data import T0
 from tests.unit.engine.training.conftest import SLEEP, Make
 
@@ -50,9 +51,9 @@ def test_starting_again_what_is_in_training_changes_nothing(
 ) -> None:
     trainings = make(SLEEP)
     started = trainings.start("v1", T0)
-    pid = holder(tmp_path / "trainings" / "v1.lock")
+    pid = holder(tmp_path / "leases" / "training.v1.lock")
     assert make(SLEEP).start("v1", T0) == started
-    assert holder(tmp_path / "trainings" / "v1.lock") == pid
+    assert holder(tmp_path / "leases" / "training.v1.lock") == pid
     trainings.stop("v1", T0)
 
 
@@ -88,7 +89,7 @@ def test_kill_9_is_noticed_by_a_server_that_did_not_start_it(
 ) -> None:
     starter = make(SLEEP)
     starter.start("v1", T0)
-    pid = holder(tmp_path / "trainings" / "v1.lock")
+    pid = holder(tmp_path / "leases" / "training.v1.lock")
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
     assert ended(make(SLEEP)).status is Status.CREATE_FAILED
@@ -145,10 +146,14 @@ def test_a_training_that_reports_while_it_is_stopped_does_not_keep_it_from_being
 
 
 def test_a_command_that_is_not_there_is_told_and_written_down(
-    registry: Registry, artefacts: ArtefactStore, tmp_path: Path, version: SolutionVersion
+    registry: Registry,
+    artefacts: ArtefactStore,
+    leases: Leases,
+    tmp_path: Path,
+    version: SolutionVersion,
 ) -> None:
     command = [str(tmp_path / "nothing")]
-    trainings = TrainingProcesses(registry, artefacts, tmp_path / "trainings", command, {})
+    trainings = TrainingProcesses(registry, artefacts, leases, command, {})
     with pytest.raises(StorageUnavailable, match="cannot be started"):
         trainings.start("v1", T0)
     failed = trainings.look("v1", T0)

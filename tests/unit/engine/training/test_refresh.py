@@ -6,6 +6,8 @@ import msgspec
 import numpy as np
 import pytest
 
+from pawsonalize.artefacts.base import ArtefactStore
+from pawsonalize.artefacts.folder import FolderArtefacts
 from pawsonalize.domain.errors import CorruptArtefact, StorageUnavailable
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.campaign_updates import Campaigns
@@ -26,7 +28,6 @@ from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.recipes.catalogue import RECIPES
 from pawsonalize.recipes.contract import Context
-from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
@@ -249,13 +250,13 @@ def test_a_broken_fold_is_not_served_and_tried_once(
     assert counts is not None
     (tmp_path / "models" / counts.location / "cells.npy").write_bytes(b"no array")
     tried: list[str] = []
-    load = ArtefactStore.load
+    load = FolderArtefacts.load
 
-    def noting(self: ArtefactStore, location: str) -> object:
+    def noting(self: FolderArtefacts, location: str) -> object:
         tried.append(location)
         return load(self, location)
 
-    monkeypatch.setattr(ArtefactStore, "load", noting)
+    monkeypatch.setattr(FolderArtefacts, "load", noting)
     for _ in range(3):
         assert not live.refresh(NOW)
     assert tried == [counts.location]
@@ -325,3 +326,23 @@ def test_a_fold_scores_for_everyone(world: World, folder: CountRefresher, live: 
     live.refresh(NOW)
     scores = live.current.model.score_catalogue(Context((), NOW))
     assert scores.sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_counts_that_cannot_be_reached_are_tried_again(
+    world: World, folder: CountRefresher, live: LiveModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = world.serve()
+    before = live.current
+    world.see(NEW)
+    folder.refresh(version.name, NOW)
+
+    def unreachable(self: FolderArtefacts, location: str) -> None:
+        raise StorageUnavailable("the object store did not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderArtefacts, "load", unreachable)
+        with pytest.raises(StorageUnavailable):
+            live.refresh(NOW)
+    assert live.current is before
+    live.refresh(NOW)
+    assert NEW in live.current.model.item_ids

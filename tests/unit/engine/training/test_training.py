@@ -6,6 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from pawsonalize.artefacts.base import ArtefactStore
+from pawsonalize.artefacts.folder import FolderArtefacts
 from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.campaign_updates import Campaigns
@@ -25,7 +27,6 @@ from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.evaluation.metrics import METRICS
 from pawsonalize.recipes.catalogue import RECIPES
-from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.catalogue import Catalogue, Item
 from pawsonalize.storage.event_log import EventLog
 from tests.event_data import T0, event
@@ -141,12 +142,12 @@ def test_a_training_that_fails_says_why_and_can_be_tried_again(
     artefacts: ArtefactStore,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def fail(self: ArtefactStore, *arguments: object) -> str:
+    def fail(self: FolderArtefacts, *arguments: object) -> str:
         raise StorageUnavailable("the disk is full")
 
     name = versions.create("recommender", as_of=T0, now=T0).name
     with monkeypatch.context() as patch:
-        patch.setattr(ArtefactStore, "save", fail)
+        patch.setattr(FolderArtefacts, "save", fail)
         with pytest.raises(StorageUnavailable):
             trainer.train(name)
     failed = versions.get(name)

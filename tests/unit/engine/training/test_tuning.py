@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.registry import Registry
@@ -29,7 +30,6 @@ from pawsonalize.engine.training.tuning import planned_trials, tune
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.recipes.contract import TrainingData
 from pawsonalize.recipes.settings import Range
-from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.event_log import EventLog
 from tests.event_data import T0, event
 from tests.recipe_data import NOW, training_data

@@ -3,9 +3,18 @@
 import msgspec
 import pytest
 
-from pawsonalize.domain.errors import Conflict, CorruptArtefact, InvalidInput, NotFound
+from pawsonalize.artefacts.base import ArtefactStore
+from pawsonalize.domain.errors import (
+    Conflict,
+    CorruptArtefact,
+    InvalidInput,
+    NotFound,
+    TooManyRequests,
+)
+from pawsonalize.domain.times import DAY, SECOND
 from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import moved
 from pawsonalize.engine.resources.solutions import (
@@ -17,9 +26,9 @@ from pawsonalize.engine.resources.solutions import (
     TrainingSelection,
 )
 from pawsonalize.engine.resources.status import Status
+from pawsonalize.engine.training.group_changes import change_limits
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.storage.artefacts import ArtefactStore
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
 from tests.erasing import erase_users
@@ -155,3 +164,25 @@ def test_a_solution_goes_with_its_versions_and_their_models(
     assert trained.artefact is not None
     with pytest.raises(CorruptArtefact):
         artefacts.load(trained.artefact)
+
+
+def test_more_trainings_a_day_than_the_dataset_group_may_have_are_refused(
+    versions: SolutionVersions, registry: Registry
+) -> None:
+    change_limits(registry, DATASET_GROUP, {"trainings_per_day": 2}, T0)
+    first = versions.create("recommender", as_of=T0, now=T0, name="v1")
+    versions.create("recommender", as_of=T0, now=T0 + 1, name="v2")
+    with pytest.raises(TooManyRequests, match="2 times a day \\(trainings_per_day\\)") as error:
+        versions.create("recommender", as_of=T0, now=T0 + 2, name="v3")
+    assert 0 < error.value.retry_after <= DAY // SECOND
+    assert versions.create("recommender", as_of=T0, now=T0 + 2, name="v1") == first
+    versions.create("recommender", as_of=T0, now=T0 + DAY, name="v3")
+
+
+def test_what_is_not_trained_after_all_does_not_count(
+    versions: SolutionVersions, registry: Registry
+) -> None:
+    change_limits(registry, DATASET_GROUP, {"trainings_per_day": 1}, T0)
+    with pytest.raises(InvalidInput):
+        versions.create("recommender", as_of=T0, now=T0, name="no name!")
+    versions.create("recommender", as_of=T0, now=T0, name="v1")

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.jobs import DataDeletionJob, DatasetExportJob
@@ -15,7 +16,7 @@ from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import Resource, to_row
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.engine.upkeep.leftovers import FileRetention, JobRetention
+from pawsonalize.engine.upkeep.leftovers import FileRetention, JobRetention, ObjectRetention
 from tests.event_data import T0
 
 NOW = T0 + 100 * DAY
@@ -104,3 +105,13 @@ def test_a_file_that_cannot_be_deleted_is_named_after_the_others_are_gone(
     with pytest.raises(StorageUnavailable, match="b cannot be deleted: Permission denied"):
         FileRetention(tmp_path, 1).delete_old(days_from_now(9))
     assert [one.name for one in tmp_path.iterdir()] == ["b"]
+
+
+def test_objects_of_a_bucket_are_kept_for_so_many_days() -> None:
+    objects = open_objects("memory://")
+    objects.put("job/a.csv", b"a")
+    assert ObjectRetention(objects, "exports", 0).delete_old(days_from_now(999)) == 0
+    assert ObjectRetention(objects, "exports", 30).delete_old(days_from_now(29)) == 0
+    assert list(objects.list()) == ["job/a.csv"]
+    assert ObjectRetention(objects, "exports", 30).delete_old(days_from_now(31)) == 1
+    assert list(objects.list()) == []

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.jobs import DatasetExportJob
 from pawsonalize.engine.resources.registry import Registry
@@ -77,3 +78,22 @@ def test_a_job_that_may_have_read_the_visitor_is_waited_for(
     assert (trouble.place, trouble.waits) == ("one", True)
     registry.update(msgspec.structs.replace(job, status=Status.ACTIVE), T0)
     assert list(files.jobs_at_work([named("7")])) == []
+
+
+def test_files_in_a_bucket_that_machines_share_are_looked_into(registry: Registry) -> None:
+    url, objects = "gs://bucket/exports", open_objects("memory://")
+    objects.put("job/plain.csv", b"USER_ID\n7\n")
+    objects.put("job/small.csv.gz", gzip.compress(b"USER_ID\n7\n"))
+    objects.put("job/other.csv", b"USER_ID\n77\n")
+    export(registry, "one", f"{url}/job")
+    files = VisitorFiles(registry, (), ((url, objects),))
+    assert set(files.find(named("7"))) == {f"{url}/job/plain.csv", f"{url}/job/small.csv.gz"}
+
+
+def test_a_shared_bucket_of_s3_is_not_named_as_one_that_nobody_looks_into(
+    registry: Registry,
+) -> None:
+    export(registry, "one", "s3://bucket/exports/job")
+    export(registry, "two", "s3://bucket/other")
+    files = VisitorFiles(registry, (), (("s3://bucket/exports", open_objects("memory://")),))
+    assert list(files.find(named("7"))) == ["s3://bucket/other (not looked into)"]

@@ -12,6 +12,7 @@ from pawsonalize.domain.errors import AlreadyExists, Conflict, NotFetched, Pawso
 from pawsonalize.domain.times import HOUR, MINUTE
 from pawsonalize.engine.ingest.feeds.importing import FeedReport
 from pawsonalize.engine.ingest.feeds.sources import NEVER, FeedSource, validators_of
+from pawsonalize.engine.resources.leases import Leases
 from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import Resource
@@ -23,8 +24,8 @@ class FeedState(Resource, frozen=True, kw_only=True):
     """The state of the feed of this name.
 
     `fingerprint` is that of its settings; `tick` is the newest done tick of its schedule.
-    `claimed_until` is set while a server fetches it, `not_before` after `attempts` failed attempts.
-    `said` is the result of the last attempt, at `looked_at`. Moments are milliseconds since 1970.
+    `not_before` is set after `attempts` failed attempts. `said` is the result of the last attempt,
+    at `looked_at`. Moments are milliseconds since 1970.
     """
 
     kind: ClassVar[str] = "feed"
@@ -33,7 +34,6 @@ class FeedState(Resource, frozen=True, kw_only=True):
     etag: str = ""
     modified: str = ""
     tick: int = 0
-    claimed_until: int = 0
     not_before: int = 0
     attempts: int = 0
     looked_at: int = 0
@@ -42,8 +42,6 @@ class FeedState(Resource, frozen=True, kw_only=True):
     failed: bool = False
 
 
-# Longer than any fetch and import takes: after it, the claim's server counts as dead.
-CLAIM = 30 * MINUTE
 # A problem outlasts the wait for the next attempt; a feed that is no longer listed leaves none.
 _STANDS = 3 * HOUR
 _LONGEST_SAID = 1_000
@@ -63,9 +61,8 @@ class ScheduledFeed:
 class Polling:
     """Fetches and imports the feeds that are due.
 
-    A claim on the feed's state keeps two servers from taking the same feed at once. If a server
-    dies with it, another takes the feed again after the claim has ended; to take a feed twice
-    changes nothing.
+    A lease keeps two servers from taking the same feed at once. If a server dies with it, another
+    takes the feed again; to take a feed twice changes nothing.
     """
 
     def __init__(
@@ -74,12 +71,14 @@ class Polling:
         registry: Registry,
         animals: Animals,
         problems: Problems,
+        leases: Leases,
         stopped: Callable[[], bool] = NEVER,
     ) -> None:
         self._feeds = feeds
         self._registry = registry
         self._animals = animals
         self._problems = problems
+        self._leases = leases
         self._stopped = stopped
         self._begun: set[str] = set()
 
@@ -90,15 +89,20 @@ class Polling:
             tick = feed.latest(now)
             if tick is None or self._stopped():
                 continue
-            state, mark = self.state(name, now), fingerprint(feed.source)
-            is_due = tick > state.tick and now >= state.not_before
-            # Servers with different settings must not compete: each begins anew once.
-            is_new = state.fingerprint != mark and mark not in self._begun
-            if (is_due or is_new) and (claimed := self._claimed(state, now)):
-                self._begun.add(mark)
-                self._attempt(feed.source, claimed, tick, now)
-                taken += 1
+            if self._is_due(name, feed, tick, now):
+                with self._leases.held(_lease(name)) as lease:
+                    # Another server may have taken it since.
+                    if lease is not None and self._is_due(name, feed, tick, now):
+                        self._begun.add(fingerprint(feed.source))
+                        self._attempt(feed.source, self.state(name, now), tick, now)
+                        taken += 1
         return taken
+
+    def _is_due(self, name: str, feed: ScheduledFeed, tick: int, now: int) -> bool:
+        state, mark = self.state(name, now), fingerprint(feed.source)
+        # Servers with different settings must not compete: each begins anew once.
+        is_new = state.fingerprint != mark and mark not in self._begun
+        return is_new or (tick > state.tick and now >= state.not_before)
 
     def take(
         self, name: str, source: FeedSource, now: int, *, allow_shrink: bool = False
@@ -107,10 +111,11 @@ class Polling:
 
         Conflict while a server takes it.
         """
-        claimed = self._claimed(self.state(name, now), now)
-        if claimed is None:
-            raise Conflict(f"feed {name} is being fetched by another process: wait for it")
-        return self._taken(source, claimed, claimed.tick, now, allow_shrink)
+        with self._leases.held(_lease(name)) as lease:
+            if lease is None:
+                raise Conflict(f"feed {name} is being fetched by another process: wait for it")
+            state = self.state(name, now)
+            return self._taken(source, state, state.tick, now, allow_shrink)
 
     def state(self, name: str, now: int) -> FeedState:
         """The state of a feed."""
@@ -121,15 +126,6 @@ class Polling:
             return self._registry.create(FeedState(name=name), now)
         except AlreadyExists:  # another server was faster
             return self._registry.get(FeedState, name)
-
-    def _claimed(self, state: FeedState, now: int) -> FeedState | None:
-        """The state, claimed; None if another process has it."""
-        if now < state.claimed_until:
-            return None
-        try:
-            return self._registry.update(_with(state, claimed_until=now + CLAIM), now)
-        except Conflict:
-            return None
 
     def _attempt(self, source: FeedSource, state: FeedState, tick: int, now: int) -> None:
         try:
@@ -152,9 +148,7 @@ class Polling:
             report, changes = self._fetched(source, state, now, allow_shrink)
         except Exception as error:
             reason = error.message if isinstance(error, PawsonalizeError) else repr(error)
-            if self._stopped():
-                self._save(state, now, claimed_until=0)
-            else:
+            if not self._stopped():
                 failed: dict[str, object]
                 wait = min(_FIRST_WAIT << min(state.attempts, 16), _LONGEST_WAIT)
                 failed = {"attempts": state.attempts + 1, "not_before": now + wait}
@@ -190,8 +184,10 @@ class Polling:
         return report, {**seen, "said": said[:_LONGEST_SAID]}
 
     def _save(self, state: FeedState, now: int, **changes: object) -> None:
-        changes = {"looked_at": now, "claimed_until": 0} | changes
-        self._registry.change(FeedState, state.name, lambda one: _with(one, **changes), now)
+        changed = {"looked_at": now} | changes
+        self._registry.change(
+            FeedState, state.name, lambda one: msgspec.structs.replace(one, **changed), now
+        )
 
 
 def fingerprint(source: FeedSource) -> str:
@@ -204,5 +200,5 @@ def _problem(name: str) -> str:
     return f"feed: {name}"
 
 
-def _with(state: FeedState, **changes: object) -> FeedState:
-    return msgspec.structs.replace(state, **changes)
+def _lease(name: str) -> str:
+    return f"feed.{name}"

@@ -15,7 +15,8 @@ from pawsonalize.engine.ingest.importing.importer import Importer
 from pawsonalize.engine.ingest.importing.rows import IMPORTED
 from pawsonalize.engine.ingest.job_files import SourceFile, Sources
 from pawsonalize.engine.resources.datasets import Dataset, DatasetImportJob, ImportMode, data_group
-from pawsonalize.engine.resources.job_table import job_folder, lock_of
+from pawsonalize.engine.resources.job_table import lease_of
+from pawsonalize.engine.resources.leases import Leases
 from pawsonalize.engine.resources.names import new_resource_name
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import moved
@@ -79,7 +80,7 @@ class Imports:
 
     def _end_if_stopping(self, _done: int, _total: int) -> None:
         if self.stopping.is_set():
-            raise NotReady("the server was stopped meanwhile: create the job again")
+            raise NotReady("the server stops: the job is begun anew")
 
 
 def _check_header(file: SourceFile, dataset_type: DatasetType, schema: Schema) -> None:
@@ -112,21 +113,21 @@ def _outcome(reports: Sequence[tuple[str, ImportReport]]) -> dict[str, Any]:
 
 def run_import_job(
     registry: Registry,
-    jobs: Path,
+    leases: Leases,
     dataset: str,
     source: str,
     work: Callable[[], ImportReport],
     now: Callable[[], int],
 ) -> ImportReport:
     """Do the work as an import job into the dataset of that name; raises its error."""
-    name = new_resource_name(f"{dataset}-import", now())
-    with lock_of(job_folder(jobs, DatasetImportJob), name):
-        job = registry.create(
-            DatasetImportJob(
-                name=name, status=Status.CREATE_IN_PROGRESS, dataset=dataset, source=source
-            ),
-            now(),
-        )
+    job = DatasetImportJob(
+        name=new_resource_name(f"{dataset}-import", now()),
+        status=Status.CREATE_IN_PROGRESS,
+        dataset=dataset,
+        source=source,
+    )
+    with leases.held(lease_of(job)):
+        job = registry.create(job, now())
         try:
             report = work()
         except BaseException as error:  # an interruption ends it as well

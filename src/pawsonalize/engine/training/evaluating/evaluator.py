@@ -30,7 +30,7 @@ from pawsonalize.engine.training.evaluating.report import (
     findings,
 )
 from pawsonalize.engine.training.settings import read_settings
-from pawsonalize.engine.training.training_data import training_data
+from pawsonalize.engine.training.training_data import Sampling, training_data, whole_log
 from pawsonalize.evaluation.baselines import shuffled_order
 from pawsonalize.evaluation.bootstrap import intervals, paired_differences
 from pawsonalize.evaluation.calibration import Calibration, calibration
@@ -122,14 +122,19 @@ class EvaluationOrder:
 
 
 def evaluate(
-    log: EventLog, catalogue: Catalogue, order: EvaluationOrder, progress: Progress = silent
+    log: EventLog,
+    catalogue: Catalogue,
+    order: EvaluationOrder,
+    progress: Progress = silent,
+    sampling: Sampling = whole_log,
 ) -> Evaluation:
     """Evaluate on everything known as of `order.as_of`.
 
     Raises InvalidInput for an unknown recipe or setting, and when no split is possible.
     """
     recipe_named(order.recipe)  # refuse a wrong name before the log is read
-    data = training_data(log, catalogue, through=log.head(), as_of=order.as_of)
+    through = log.head()
+    data = training_data(sampling(log, catalogue), catalogue, through=through, as_of=order.as_of)
     return evaluate_data(data, item_births(data, catalogue), order, progress)
 
 

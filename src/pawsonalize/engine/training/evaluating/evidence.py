@@ -18,7 +18,12 @@ from pawsonalize.engine.training.evaluating.holdout import (
 )
 from pawsonalize.engine.training.evaluating.lists import can_be_judged, gate_queries
 from pawsonalize.engine.training.settings import trained_settings
-from pawsonalize.engine.training.training_data import marked_training_data
+from pawsonalize.engine.training.training_data import (
+    Sampling,
+    TrainingLog,
+    marked_training_data,
+    whole_log,
+)
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.evaluation.bootstrap import Interval, chance_of_lead, intervals, paired_differences
 from pawsonalize.evaluation.gate.evidence import (
@@ -106,7 +111,7 @@ _METRIC = {NDCG_AT_5: METRICS[NDCG_AT_5]}
 
 
 def gather(
-    log: EventLog,
+    log: TrainingLog,
     catalogue: Catalogue,
     new: SolutionVersion,
     live: SolutionVersion | None,
@@ -217,6 +222,7 @@ class Gate:
     load: Callable[[SolutionVersion], Model]
     """Reads a version's model."""
     settings: GateSettings
+    sampling: Sampling = whole_log
 
     def judge(
         self, new: SolutionVersion, live: SolutionVersion | None, as_of: int
@@ -226,7 +232,9 @@ class Gate:
             return None
         group = self.versions.dataset_group(new)
         log, catalogue = self.log.of(group), self.catalogue.of(group)
-        evidence = gather(log, catalogue, new, live, trained=self.load(new))
+        evidence = gather(
+            self.sampling(log, catalogue), catalogue, new, live, trained=self.load(new)
+        )
         return evidence, decide(evidence, self.settings, as_of)
 
     def refusal(self, new: SolutionVersion, live: SolutionVersion | None, as_of: int) -> str | None:

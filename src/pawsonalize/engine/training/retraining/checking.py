@@ -32,7 +32,12 @@ from pawsonalize.engine.training.retraining.record import (
     with_half,
 )
 from pawsonalize.engine.training.settings import with_meanings
-from pawsonalize.engine.training.training_data import has_events, training_data
+from pawsonalize.engine.training.training_data import (
+    Sampling,
+    has_events,
+    training_data,
+    whole_log,
+)
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
 
@@ -56,6 +61,7 @@ class Checking:
     catalogue: Catalogue
     settings: CheckSettings
     without: frozenset[str] = frozenset()
+    sampling: Sampling = whole_log
 
     def check(self, record: RunRecord, _now: int) -> RunRecord:
         """Go on to training; or to the notification, if nothing is new or the data are unsound."""
@@ -153,7 +159,8 @@ class Checking:
     def _findings(self, record: RunRecord, group: str) -> list[Finding]:
         head = record.log_offset or 0
         events, catalogue = self.log.of(group), self.catalogue.of(group)
-        data = training_data(events, catalogue, through=head, as_of=record.as_of)
+        sample = self.sampling(events, catalogue)
+        data = training_data(sample, catalogue, through=head, as_of=record.as_of)
         return check_data(data, self.settings, later_events(events, head, data))
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from hashlib import sha256
+from typing import Any, Protocol
 
 from pawsonalize.domain.errors import Conflict, NotFound
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.serving.served import Serving
+from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.training.retrained import EVERYTHING, Part
 from pawsonalize.engine.training.retraining.record import (
     RunOutcome,
@@ -51,12 +52,14 @@ class Runs:
             )
         return record
 
-    def begin_tick(self, tick: int, now: int) -> bool:
-        """Begin the run of a tick of the schedule, once; False while another one runs.
+    def begin_tick(self, tick: int, now: int, part: Part = EVERYTHING) -> bool:
+        """Begin the run of a tick of a schedule, once; False while another one runs.
 
         Also True if this or another server has begun the tick's run before.
         """
-        record = self._new(_run_id(tick), Trigger.SCHEDULE, now, None)
+        whose = part.dataset_group
+        own = "" if whose is None else f"-{sha256(whose.encode()).hexdigest()[:_OWN_DIGITS]}"
+        record = self._new(_run_id(tick) + own, Trigger.SCHEDULE, now, None, part)
         return self.rows.begin(_row(record)) or self.rows.get(record.run_id) is not None
 
     def get(self, run_id: str) -> RunRecord:
@@ -90,6 +93,9 @@ class Runs:
         return row
 
 
+_OWN_DIGITS = 6  # what is left of the longest name that a solution version may have
+
+
 def _run_id(moment: int) -> str:
     """The run's name, by its moment: `retrain-20261124T030000000Z`."""
     return "retrain-" + iso(moment).replace("-", "").replace(":", "").replace(".", "")
@@ -120,6 +126,28 @@ class Timer:
             self._seen = tick
 
 
+class LiveState(Protocol):
+    """Whether a model is live."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServedCampaign:
+    """A campaign as the tables know it, for a process that serves none itself."""
+
+    campaigns: Campaigns
+    name: str
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it serves a version."""
+        found = self.campaigns.find(self.name)
+        return found is not None and found.solution_version is not None
+
+
 _GROWTH = 2
 _BROKEN = {RunOutcome.FAILED, RunOutcome.TIMED_OUT}
 
@@ -132,7 +160,7 @@ class FirstRun:
     begins with the next start of a server too.
     """
 
-    def __init__(self, runs: Runs, log: EventLog, live: Serving, events: int, now: int) -> None:
+    def __init__(self, runs: Runs, log: EventLog, live: LiveState, events: int, now: int) -> None:
         """`events` is how many a training needs; `now` is when this server started."""
         self._runs = runs
         self._log = log

@@ -1,11 +1,12 @@
 """The steps around training: create each half's solution version, train it, wait for it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from msgspec.structs import replace
 
-from pawsonalize.domain.errors import NotFound
+from pawsonalize.domain.errors import NotFound, TooManyRequests
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.processes import TrainingProcesses
@@ -23,6 +24,19 @@ from pawsonalize.engine.training.versions import SolutionVersions
 
 MAX_TRAININGS = 3
 """A training whose process dies is started so often again before its half has failed."""
+
+
+def in_turns(halves: Sequence[Half]) -> list[Half]:
+    """One half of each dataset group after the other, so that none waits for all of another."""
+    rounds: list[list[Half]] = []
+    seen: dict[str, int] = {}
+    for half in halves:
+        number = seen.get(half.dataset_group, 0)
+        seen[half.dataset_group] = number + 1
+        if number == len(rounds):
+            rounds.append([])
+        rounds[number].append(half)
+    return [half for each in rounds for half in each]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +67,12 @@ class Training:
         return moved(record, Step.EVALUATE) if open_halves else decided(record)
 
     def _begun(self, record: RunRecord, now: int) -> RunRecord:
-        """The record after starting as many trainings as there is room for.
+        """The record after starting as many trainings as there is room for, in turns.
 
         Campaigns of one solution wait for one training, and count as one.
         """
         create = partial(self._created, run=record.run_id, as_of=record.as_of, now=now)
-        for half in record.open_halves():
+        for half in in_turns(record.open_halves()):
             under_way = {
                 each.solution_version
                 for each in record.open_halves()
@@ -71,7 +85,10 @@ class Training:
 
     def _created(self, half: Half, run: str, as_of: int, now: int) -> Half:
         name, solution = half.solution_version, half.solution or half.campaign
-        self.versions.create(solution, as_of=as_of, now=now, name=name, run=run)
+        try:
+            self.versions.create(solution, as_of=as_of, now=now, name=name, run=run)
+        except TooManyRequests as error:  # no fault of the run: the next one is due soon enough
+            return replace(half, fate=Fate.SKIPPED, reason=error.message, solution_version="")
         self.processes.start(half.solution_version, now)
         return replace(half, trainings=1)
 

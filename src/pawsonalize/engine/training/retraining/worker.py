@@ -13,13 +13,15 @@ A step that was cut off runs again, on any machine. So each step finds what it d
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import structlog
 
-from pawsonalize.domain.errors import InvalidInput, PawsonalizeError
+from pawsonalize.domain.errors import InvalidInput, LeaseLost, PawsonalizeError
 from pawsonalize.domain.times import SECOND
-from pawsonalize.engine.training.retraining.lease import BEAT_SECONDS, LEASE_MS, Lease, LeaseLost
+from pawsonalize.engine.resources.leases import Leases
+from pawsonalize.engine.training.retraining.lease import BEAT_SECONDS, ClaimedRun, run_lease
 from pawsonalize.engine.training.retraining.record import (
     RunOutcome,
     RunRecord,
@@ -32,7 +34,7 @@ from pawsonalize.engine.training.retraining.record import (
     timed,
     write_record,
 )
-from pawsonalize.storage.retraining_runs import RetrainingRuns
+from pawsonalize.storage.retraining_runs import RetrainingRun, RetrainingRuns
 
 MAX_ERRORS = 5
 MAX_WORKERS = 10
@@ -64,6 +66,7 @@ class RunWorker:
         self,
         name: str,
         runs: RetrainingRuns,
+        leases: Leases,
         steps: Mapping[Step, StepWork],
         limit_seconds: float,
         *,
@@ -72,33 +75,45 @@ class RunWorker:
     ) -> None:
         self._name = name
         self._runs = runs
+        self._leases = leases
         self._steps = steps
         self._limit_ms = limit_seconds * SECOND
         self._now = now
         self._sleep = sleep
 
-    def work(self) -> bool:
-        """Take the free run and bring it to its end; False if there was none."""
-        held = self._runs.claim(self._name, self._now(), LEASE_MS)
-        if held is None:
+    def work(self, token: int | None = None) -> bool:
+        """Take the free run and bring it to its end; False if there was none.
+
+        `token` is that of its lease, if the process that started this one has taken it.
+        """
+        run = self._runs.running()
+        if run is None:
             return False
-        lease = Lease(self._runs, held, self._now)
-        log.info("retraining", run_id=held.run_id, worker=self._name)
-        try:
-            self._to_the_end(lease)
-        except LeaseLost:
-            log.warning("another worker goes on with the run", run_id=held.run_id)
-        finally:
-            lease.release()
+        with ExitStack() as stack:
+            name = run_lease(run.run_id)
+            if token is not None:
+                stack.enter_context(self._leases.adopted(name, token))
+            elif stack.enter_context(self._leases.held(name)) is None:
+                return False
+            log.info("retraining", run_id=run.run_id, worker=self._name)
+            try:
+                self._go_on(run)
+            except LeaseLost:
+                log.warning("another worker goes on with the run", run_id=run.run_id)
         return True
 
-    def _to_the_end(self, lease: Lease) -> None:
+    def _go_on(self, run: RetrainingRun) -> None:
+        assigned = self._runs.assign(run.run_id, self._name)
+        if assigned is not None:  # it has not ended meanwhile
+            self._to_the_end(ClaimedRun(self._runs, assigned, self._now))
+
+    def _to_the_end(self, lease: ClaimedRun) -> None:
         record = self._taken_up(lease)
         while record.ended_at is None:
             lease.renew()
             record = self._interrupted(lease, record) or self._advanced(lease, record)
 
-    def _taken_up(self, lease: Lease) -> RunRecord:
+    def _taken_up(self, lease: ClaimedRun) -> RunRecord:
         """The record as the last worker left it; a step that killed too many workers has failed."""
         record = taken_up(read_record(lease.run), self._name)
         if len(record.steps[-1].workers) > MAX_WORKERS:
@@ -106,7 +121,7 @@ class RunWorker:
             record = self._given_up(record, reason)
         return self._saved(lease, record)
 
-    def _interrupted(self, lease: Lease, record: RunRecord) -> RunRecord | None:
+    def _interrupted(self, lease: ClaimedRun, record: RunRecord) -> RunRecord | None:
         """The record on its way to the end, if the run must stop now."""
         if record.outcome is not None:
             return None
@@ -120,7 +135,7 @@ class RunWorker:
         reason = f"{reason} during {record.step}"
         return self._saved(lease, settled(record, outcome, reason, Step.STOP_TRAINING))
 
-    def _advanced(self, lease: Lease, record: RunRecord) -> RunRecord:
+    def _advanced(self, lease: ClaimedRun, record: RunRecord) -> RunRecord:
         with lease.beating():
             done = self._done(record)
         if not isinstance(done, Later):
@@ -134,6 +149,8 @@ class RunWorker:
     def _done(self, record: RunRecord) -> RunRecord | Later:
         try:
             return self._steps[record.step](record, self._now())
+        except LeaseLost:
+            raise
         except PawsonalizeError as error:
             log.warning("step failed", run_id=record.run_id, step=record.step, reason=str(error))
             return self._tried(record, error.message, hopeless=isinstance(error, InvalidInput))
@@ -157,7 +174,7 @@ class RunWorker:
         outcome = record.outcome or RunOutcome.FAILED
         return settled(record, outcome, record.reason or reason, after)
 
-    def _wait(self, lease: Lease, record: RunRecord, seconds: float) -> None:
+    def _wait(self, lease: ClaimedRun, record: RunRecord, seconds: float) -> None:
         """Pause and renew the lease meanwhile, but no longer than until the run must stop."""
         left = seconds
         while left > 0:
@@ -169,7 +186,7 @@ class RunWorker:
             ):
                 return
 
-    def _saved(self, lease: Lease, record: RunRecord) -> RunRecord:
+    def _saved(self, lease: ClaimedRun, record: RunRecord) -> RunRecord:
         record = timed(record, self._now())
         lease.save(write_record(record), record.status, record.ended_at)
         return record

@@ -1,8 +1,10 @@
 """Feeds at addresses, from a real server into the inventory."""
 
+import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,14 +12,16 @@ from pawsonalize.domain.errors import Conflict, NotFetched
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import HOUR, MINUTE
 from pawsonalize.engine.ingest.feeds.importing import FeedImport
-from pawsonalize.engine.ingest.feeds.polling import CLAIM, Polling, ScheduledFeed
+from pawsonalize.engine.ingest.feeds.polling import Polling, ScheduledFeed
 from pawsonalize.engine.ingest.feeds.sources import FeedSource
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
+from pawsonalize.engine.resources.leases import Leases
 from pawsonalize.engine.resources.problems import Outbox, Problems
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.storage.animals import AnimalQuery, Animals
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.deliveries import Deliveries
+from pawsonalize.storage.leases import LeaseTable
 from pawsonalize.storage.problems import ProblemTable
 from pawsonalize.storage.resources import Resources
 from tests.event_data import T0
@@ -45,8 +49,13 @@ def problems(database: Database) -> Problems:
 class World:
     """A poller of one feed with a tick every hour; `another` is that of another server."""
 
-    def __init__(self, database: Database, server: FeedServer, problems: Problems) -> None:
+    def __init__(
+        self, database: Database, server: FeedServer, problems: Problems, folder: Path
+    ) -> None:
         self.server = server
+        self.machines = (
+            Leases(LeaseTable(database), folder / str(number)) for number in itertools.count()
+        )
         self.animals = Animals(database)
         self.registry = Registry(Resources(database))
         self.problems = problems
@@ -55,7 +64,8 @@ class World:
 
     def another(self, source: FeedSource | None = None) -> Polling:
         feed = ScheduledFeed(source or self.source, lambda now: now - now % HOUR)
-        return Polling({"north": feed}, self.registry, self.animals, self.problems)
+        leases = next(self.machines)
+        return Polling({"north": feed}, self.registry, self.animals, self.problems, leases)
 
     def publish(self, answer: Answer) -> None:
         self.server.answers["/cats?key=hidden"] = answer
@@ -68,8 +78,8 @@ class World:
 
 
 @pytest.fixture
-def world(database: Database, server: FeedServer, problems: Problems) -> World:
-    world = World(database, server, problems)
+def world(database: Database, server: FeedServer, problems: Problems, tmp_path: Path) -> World:
+    world = World(database, server, problems, tmp_path)
     world.publish(Answer(cats("a", "b", "c", "d"), headers={"ETag": '"1"'}))
     return world
 
@@ -114,12 +124,12 @@ def test_the_problem_of_a_feed_that_is_listed_no_more_ends(world: World) -> None
 
 
 def test_who_died_while_fetching_is_made_up_for(world: World) -> None:
-    state = world.polling.state("north", T0)
-    assert world.polling._claimed(state, T0) is not None  # and no more is heard of it
-    assert world.another().look(T0 + CLAIM - 1) == 0
-    with pytest.raises(Conflict, match="another process"):
-        world.another().take("north", world.source, T0 + CLAIM - 1)
-    assert world.another().look(T0 + CLAIM) == 1
+    fetching = next(world.machines)
+    with fetching.held("feed.north"):
+        assert world.another().look(T0) == 0
+        with pytest.raises(Conflict, match="another process"):
+            world.another().take("north", world.source, T0)
+    assert world.another().look(T0) == 1
     assert len(world.listed()) == 4
 
 

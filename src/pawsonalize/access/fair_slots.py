@@ -1,0 +1,128 @@
+"""A few requests at a time, of each dataset group in turn: who floods waits for themselves."""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+
+from pawsonalize.domain.errors import NotReady
+
+_SHARE = 4  # who waits may have so many times as many waiting as there is room left
+_MOST_IDLE = 1_000  # dataset groups whose use is remembered though nothing of theirs waits
+_FIRST_COST = 0.001  # seconds; what a request is taken to cost before one was served
+_SMOOTHING = 0.1
+
+
+@dataclass(slots=True)
+class _Queue:
+    """The requests of one dataset group."""
+
+    used: float
+    """Seconds that it was served for, by its weight; who has the least is next."""
+    weight: int = 1
+    cost: float = _FIRST_COST
+    """What its requests take, in seconds, lately."""
+    running: int = 0
+    waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
+
+
+class FairSlots:
+    """Slots of one event loop, weighted and fair.
+
+    Of `at_once` slots one dataset group gets at most three quarters, so that others find one free
+    while slow work of it goes on. What waits is served by who had the least time so far, by weight.
+    Who comes anew begins level with the others: rest earns nothing.
+
+    Requests that become ready in the same turn of the loop all stand in line before the first of
+    them is served. So this is fair, too, where answers are made in the loop itself.
+    """
+
+    def __init__(self, at_once: int, most_waiting: int) -> None:
+        self._free = at_once
+        self._each = max(at_once * 3 // 4, 1)
+        self._room = most_waiting
+        self._queues: dict[str, _Queue] = {}
+        self._waiting: dict[str, _Queue] = {}
+        self._level = 0.0
+        self._is_due = False
+
+    async def take(self, whose: str, weight: int = 1) -> None:
+        """Wait for a slot; NotReady at once if too many of the dataset group's wait already."""
+        queue = self._queues.get(whose)
+        if queue is None:
+            queue = self._queues[whose] = _Queue(self._level)
+        if self._room < 1 or len(queue.waiting) > _SHARE * self._room:
+            raise NotReady(
+                f"too many requests about dataset group {whose} wait: send it again in a moment",
+                code="too_busy",
+            )
+        queue.weight = weight
+        if not queue.running and not queue.waiting:
+            queue.used = max(queue.used, self._level)
+        loop = asyncio.get_running_loop()
+        place = loop.create_future()
+        queue.waiting.append(place)
+        self._waiting[whose] = queue
+        self._room -= 1
+        self._look_soon(loop)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                self._end(queue)
+            elif place in queue.waiting:
+                self._leave(whose, queue, place)
+            raise
+
+    def give_back(self, whose: str, seconds: float) -> None:
+        """Free the slot after so many seconds."""
+        queue = self._queues[whose]
+        queue.used += (seconds - queue.cost) / queue.weight
+        queue.cost += _SMOOTHING * (seconds - queue.cost)
+        self._end(queue)
+
+    def _end(self, queue: _Queue) -> None:
+        queue.running -= 1
+        self._free += 1
+        if self._waiting:
+            self._look_soon(asyncio.get_running_loop())
+        elif len(self._queues) > _MOST_IDLE:
+            self._queues = {
+                whose: one
+                for whose, one in self._queues.items()
+                if one.running or one.used > self._level
+            }
+
+    def _leave(self, whose: str, queue: _Queue, place: asyncio.Future[None]) -> None:
+        queue.waiting.remove(place)
+        self._room += 1
+        if not queue.waiting:
+            self._waiting.pop(whose, None)
+
+    def _look_soon(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._is_due:
+            self._is_due = True
+            loop.call_soon(self._look)
+
+    def _look(self) -> None:
+        self._is_due = False
+        while self._free:
+            ready = [
+                (one.used, whose)
+                for whose, one in self._waiting.items()
+                if one.running < self._each
+            ]
+            if not ready:
+                return
+            used, whose = min(ready)
+            self._level = max(self._level, used)
+            queue = self._waiting[whose]
+            place = queue.waiting.popleft()
+            self._room += 1
+            if not queue.waiting:
+                del self._waiting[whose]
+            if place.cancelled():
+                continue
+            queue.running += 1
+            queue.used += queue.cost / queue.weight
+            self._free -= 1
+            place.set_result(None)

@@ -1,0 +1,234 @@
+"""Trained models in an object store, with the list of them in SQL and a cache on each machine.
+
+A model's objects lie below `models/<location>/<draft>/`, where the draft's name is given once. A
+row of the list is what makes them an artefact: it is written when all of them are there. So nobody
+sees half of one, and objects are never changed.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from pawsonalize.archive.base import ObjectStore
+from pawsonalize.artefacts import files
+from pawsonalize.artefacts.base import nobody
+from pawsonalize.artefacts.cache import ArtefactCache
+from pawsonalize.domain.errors import (
+    Conflict,
+    CorruptArtefact,
+    NotFound,
+    PawsonalizeError,
+    StorageUnavailable,
+)
+from pawsonalize.recipes.contract import Arrays, ModelCard
+from pawsonalize.storage.artefact_index import ArtefactIndex, Draft, DraftState, ListedArtefact
+
+_ABANDONED_SECONDS = 6 * 3600
+_DIGITS = 16  # of the digest in a folder's name; the whole of it is compared
+
+log = structlog.get_logger()
+
+
+class BucketArtefacts:
+    """`ArtefactStore` on an object store that several machines share.
+
+    `hurried` is the same object store for readers and deletions, which are tried again later
+    anyway; `patient` outlasts a short outage at the end of a long training.
+    """
+
+    def __init__(
+        self,
+        index: ArtefactIndex,
+        patient: ObjectStore,
+        hurried: ObjectStore,
+        cache: ArtefactCache,
+        now: Callable[[], int],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._index = index
+        self._patient = patient
+        self._hurried = hurried
+        self._cache = cache
+        self._now = now
+        self._monotonic = monotonic
+        self._seen: dict[str, float] = {}
+
+    def save(self, name: str, card: ModelCard, arrays: Arrays) -> str:
+        """See `ArtefactStore.save`. What is saved is in this machine's cache as well."""
+        if self._index.find(name) is not None:
+            raise Conflict(f"there is a model named {name} already")
+        try:
+            with self._cache.new_draft() as folder:
+                files.write(folder, card, arrays)
+                size = sum(file.stat().st_size for file in folder.iterdir())
+                digest = files.digest_of(folder / files.SUMS)
+                stored = ListedArtefact(name, uuid4().hex, digest, size)
+                self._upload(folder, stored)
+                self._cache.keep(_cached_as(stored), folder, size)
+        except OSError as error:
+            raise StorageUnavailable(
+                f"the model cannot be written ({error.strerror})", detail=str(error)
+            ) from error
+        return name
+
+    def load(self, location: str) -> tuple[ModelCard, Arrays]:
+        """See `ArtefactStore.load`. What this machine has is read without the object store."""
+        stored = self._index.find(location)
+        if stored is None:
+            raise CorruptArtefact(f"the model in {location} cannot be read: it is not there")
+        fetch = partial(self._fetch, stored)
+        try:
+            return self._cache.load(_cached_as(stored), stored.size, fetch)
+        except StorageUnavailable as error:
+            raise StorageUnavailable(
+                f"the model {location} is not on this machine yet, and the object store did not"
+                " answer: it is asked again",
+                detail=str(error),
+            ) from error
+        except OSError as error:
+            raise StorageUnavailable(
+                f"the model {location} cannot be kept on this machine ({error.strerror}): give the"
+                " disk of the data folder more space, or set artefact_cache_megabytes lower",
+                detail=str(error),
+            ) from error
+        except (*files.UNREADABLE, NotFound) as error:
+            raise CorruptArtefact(f"the model in {location} cannot be read: {error}") from error
+
+    def array(self, location: str, name: str) -> NDArray[Any] | None:
+        """See `ArtefactStore.array`. Only this one is fetched, if the model is not here."""
+        stored = self._index.find(location)
+        if stored is None:
+            return None
+        file = f"{name}.npy"
+        here = self._cache.find(_cached_as(stored), file)
+        try:
+            if here is not None:
+                return np.asarray(np.load(here, mmap_mode="r", allow_pickle=False))
+            content = BytesIO(self._hurried.get(_key(stored, file)))
+            return np.asarray(np.load(content, allow_pickle=False))
+        except NotFound:
+            return None
+        except files.UNREADABLE as error:
+            raise CorruptArtefact(f"the model in {location} cannot be read: {error}") from error
+
+    def locations(self, prefix: str) -> list[str]:
+        """See `ArtefactStore.locations`. The object store is not asked."""
+        return self._index.locations(prefix)
+
+    def sizes(self) -> dict[str, int]:
+        """See `ArtefactStore.sizes`. The object store is not asked."""
+        return {one.location: one.size for one in self._index.all()}
+
+    def remove(self, location: str) -> None:
+        """See `ArtefactStore.remove`. If its objects cannot be deleted now, a sweep does it."""
+        gone = self._index.unlist(location)
+        if gone is None:
+            return
+        self._cache.drop(_cached_as(gone))
+        if self._empty(Draft(gone.draft, location)):
+            self._index.forget(gone.draft)
+
+    def sweep(self, is_dead: Callable[[str], bool] = nobody) -> int:
+        """See `ArtefactStore.sweep`.
+
+        A draft whose writer is not known to be dead is given up when this process has seen it for
+        six hours. Its writer, if it lives, cannot list it any more.
+        """
+        swept, drafts = 0, self._index.drafts()
+        seen_before, now = self._seen, self._monotonic()
+        self._seen = {one.name: seen_before.get(one.name, now) for one in drafts}
+        for one in drafts:
+            is_old = now - self._seen[one.name] > _ABANDONED_SECONDS
+            is_given_up = one.state is DraftState.WRITING and (is_old or is_dead(one.location))
+            if is_given_up and not self._index.give_up(one.name):
+                continue  # it was listed at this moment
+            if is_old or is_given_up or one.state is DraftState.REMOVED:
+                swept += self._emptied(one, forget=is_old)
+        self.forget_removed()
+        return swept
+
+    def forget_removed(self) -> None:
+        """See `ArtefactStore.forget_removed`."""
+        self._cache.retain({_cached_as(one) for one in self._index.all()})
+
+    def unfinished(self) -> list[str]:
+        """See `ArtefactStore.unfinished`."""
+        drafts = self._index.drafts()
+        return sorted({one.location for one in drafts if one.state is not DraftState.EMPTIED})
+
+    def _upload(self, folder: Path, stored: ListedArtefact) -> None:
+        draft = Draft(stored.draft, stored.location)
+        self._index.begin(draft)
+        try:
+            sizes = {}
+            for file in sorted(folder.iterdir()):
+                self._patient.replace(_key(stored, file.name), file)
+                sizes[_key(stored, file.name)] = file.stat().st_size
+            is_whole = dict(self._patient.sizes(_folder(draft))) == sizes
+            if not is_whole or not self._index.commit(stored, self._now()):
+                raise StorageUnavailable(
+                    f"the model {stored.location} was not kept: an object is missing, or this"
+                    " process was taken for dead. Train again"
+                )
+        except PawsonalizeError:
+            with suppress(PawsonalizeError):  # a sweep does it then
+                self._withdraw(draft)
+            raise
+
+    def _withdraw(self, draft: Draft) -> None:
+        """Delete what was uploaded, unless it is listed though the answer to that was lost."""
+        if self._index.give_up(draft.name):
+            self._emptied(draft, forget=True)
+            return
+        found = self._index.find(draft.location)
+        if found is None or found.draft != draft.name:
+            self._empty(draft)
+
+    def _fetch(self, stored: ListedArtefact, folder: Path) -> None:
+        """Fetch an artefact's files; ValueError if it is another one than the listed."""
+        self._hurried.fetch(_key(stored, files.SUMS), folder / files.SUMS)
+        if files.digest_of(folder / files.SUMS) != stored.digest:
+            raise ValueError(f"{files.SUMS} is not what was written")
+        for name in files.listed((folder / files.SUMS).read_text()):
+            self._hurried.fetch(_key(stored, name), folder / name)
+        log.info("fetched", artefact=stored.location, bytes=stored.size)
+
+    def _emptied(self, draft: Draft, *, forget: bool) -> bool:
+        """Delete a draft's objects; whether that went well."""
+        if not self._empty(draft):
+            return False
+        if forget:
+            self._index.forget(draft.name)
+        else:
+            self._index.emptied(draft.name)
+        return True
+
+    def _empty(self, draft: Draft) -> bool:
+        try:
+            for key in list(self._hurried.list(_folder(draft))):
+                self._hurried.delete(key)
+        except StorageUnavailable as error:
+            log.warning("objects not deleted yet", artefact=draft.location, reason=error.message)
+            return False
+        return True
+
+
+def _cached_as(stored: ListedArtefact) -> str:
+    return f"{stored.location}@{stored.digest[:_DIGITS]}"
+
+
+def _folder(draft: Draft) -> str:
+    return f"models/{draft.location}/{draft.name}"
+
+
+def _key(stored: ListedArtefact, file: str) -> str:
+    return f"models/{stored.location}/{stored.draft}/{file}"

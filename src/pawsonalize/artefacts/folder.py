@@ -1,0 +1,90 @@
+"""Trained models as folders below one folder of this machine."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.artefacts import files
+from pawsonalize.artefacts.base import nobody
+from pawsonalize.domain.errors import Conflict, CorruptArtefact, StorageUnavailable
+from pawsonalize.recipes.contract import Arrays, ModelCard
+
+
+class FolderArtefacts:
+    """`ArtefactStore` on a folder. An artefact's location is the name of its folder in there."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def save(self, name: str, card: ModelCard, arrays: Arrays) -> str:
+        """See `ArtefactStore.save`. It is written under another name, synced, then renamed."""
+        try:
+            self._root.mkdir(parents=True, exist_ok=True)
+            with files.new_draft(self._root) as draft:
+                files.write(draft, card, arrays)
+                draft.rename(self._root / name)
+            files.sync(self._root)
+        except OSError as error:
+            if (self._root / name).is_dir():
+                raise Conflict(f"there is a model named {name} already") from error
+            raise StorageUnavailable(
+                f"the model cannot be written ({error.strerror})", detail=str(error)
+            ) from error
+        return name
+
+    def load(self, location: str) -> tuple[ModelCard, Arrays]:
+        """See `ArtefactStore.load`."""
+        try:
+            return files.read(self._root / location)
+        except files.UNREADABLE as error:
+            raise CorruptArtefact(f"the model in {location} cannot be read: {error}") from error
+
+    def array(self, location: str, name: str) -> NDArray[Any] | None:
+        """See `ArtefactStore.array`."""
+        try:
+            file = self._root / location / f"{name}.npy"
+            return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, EOFError) as error:
+            raise CorruptArtefact(f"the model in {location} cannot be read: {error}") from error
+
+    def locations(self, prefix: str) -> list[str]:
+        """See `ArtefactStore.locations`."""
+        try:
+            names = [folder.name for folder in self._root.iterdir()]
+        except FileNotFoundError:
+            return []
+        wanted = (name for name in names if name.startswith(prefix))
+        return sorted(name for name in wanted if not name.startswith(files.DRAFT))
+
+    def sizes(self) -> dict[str, int]:
+        """See `ArtefactStore.sizes`."""
+        return {name: files.size_of(self._root / name) for name in self.locations("")}
+
+    def remove(self, location: str) -> None:
+        """See `ArtefactStore.remove`."""
+        if not (self._root / location).exists():
+            return
+        try:
+            with files.new_draft(self._root) as draft:
+                (self._root / location).rename(draft / location)
+        except OSError as error:
+            raise StorageUnavailable(
+                f"the model cannot be deleted ({error.strerror})", detail=str(error)
+            ) from error
+
+    def sweep(self, is_dead: Callable[[str], bool] = nobody) -> int:
+        """See `ArtefactStore.sweep`. A draft that nobody holds locked has lost its writer."""
+        del is_dead  # the lock tells
+        return files.sweep_drafts(self._root)
+
+    def forget_removed(self) -> None:
+        """See `ArtefactStore.forget_removed`. There are no copies."""
+
+    def unfinished(self) -> list[str]:
+        """See `ArtefactStore.unfinished`. None: what is left after a sweep is being written."""
+        return []

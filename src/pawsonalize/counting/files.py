@@ -1,0 +1,134 @@
+"""The files of the training table: rows of the log as Parquet, sorted by visitor."""
+
+from collections.abc import Collection, Mapping, Sequence
+from io import BytesIO
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
+
+FOLDER, SCRATCH = "training", "training-scratch"
+"""Where the files are in the archive's store, and what an engine keeps there for a while."""
+
+Columns = Mapping[str, NDArray[Any]]
+"""Rows as columns of equal length."""
+
+_ROWS_PER_GROUP = 65_536  # so that a visitor is looked for in few of them
+
+
+def is_of_training(key: str) -> bool:
+    """Whether an object of the archive's store is part of the training table, or an engine's."""
+    return key.startswith((f"{FOLDER}/", f"{SCRATCH}/"))
+
+
+class TableRow(NamedTuple):
+    """A row of the training table."""
+
+    offset: int
+    """Of the event in the log."""
+    visitor: int
+    """A number made of the digest of the visitor's key."""
+    item: str
+    event_type: str
+    """As it was sent."""
+    sent_at: int
+    """Milliseconds since 1970."""
+    value: float | None
+    told: str | None
+    """The event's facets, as the JSON of properties; None without any."""
+
+
+def table_file(rows: Sequence[TableRow]) -> bytes:
+    """The rows, at least one, as a file."""
+    arrow = pyarrow()
+    columns = dict(zip(TableRow._fields, zip(*rows, strict=True), strict=True))
+    table = arrow.Table.from_pydict(columns, schema=_schema(arrow))
+    return _written(arrow, table.sort_by([("visitor", "ascending"), ("offset", "ascending")]))
+
+
+def joined(files: Sequence[bytes]) -> bytes:
+    """The rows of several files as one."""
+    arrow = pyarrow()
+    table = arrow.concat_tables([_table(arrow, one) for one in files])
+    return _written(arrow, table.sort_by([("visitor", "ascending"), ("offset", "ascending")]))
+
+
+def without(file: bytes, visitors: Collection[int], through: int) -> bytes | None:
+    """The file without these visitors' events up to the offset.
+
+    The same if it has none of them, None if nothing is left.
+    """
+    arrow = pyarrow()
+    if not _holds(arrow, file, visitors):
+        return file
+    table = _table(arrow, file)
+    gone = np.isin(table["visitor"].to_numpy(), np.array(sorted(visitors), np.int64))
+    gone &= table["offset"].to_numpy() <= through
+    if not gone.any():
+        return file
+    return None if gone.all() else _written(arrow, table.filter(arrow.array(~gone)))
+
+
+def _holds(arrow: Any, file: bytes, visitors: Collection[int]) -> bool:
+    """Whether the file may have rows of one of the visitors: it is sorted by them."""
+    wanted = np.array(sorted(visitors), np.int64)
+    reader = arrow.parquet.ParquetFile(BytesIO(file))
+    for group in range(reader.metadata.num_row_groups):
+        found = reader.metadata.row_group(group).column(1).statistics
+        low, high = np.searchsorted(wanted, found.min), np.searchsorted(wanted, found.max, "right")
+        if low < high:
+            column = reader.read_row_group(group, ["visitor"])["visitor"].to_numpy()
+            if np.isin(wanted[low:high], column).any():
+                return True
+    return False
+
+
+def rows_in(file: bytes) -> int:
+    """How many rows the file has."""
+    count: int = pyarrow().parquet.ParquetFile(BytesIO(file)).metadata.num_rows
+    return count
+
+
+def _table(arrow: Any, file: bytes, columns: Sequence[str] | None = None) -> Any:
+    try:
+        return arrow.parquet.read_table(BytesIO(file), columns=columns)
+    except arrow.ArrowInvalid as error:
+        raise CorruptArtefact(f"a file of the training table cannot be read: {error}") from error
+
+
+def _written(arrow: Any, table: Any) -> bytes:
+    file = BytesIO()
+    arrow.parquet.write_table(
+        table, file, compression="zstd", row_group_size=_ROWS_PER_GROUP, store_schema=False
+    )
+    return file.getvalue()
+
+
+def _schema(arrow: Any) -> Any:
+    text, number = arrow.string(), arrow.int64()
+    return arrow.schema(
+        [
+            arrow.field("offset", number, nullable=False),
+            arrow.field("visitor", number, nullable=False),
+            arrow.field("item", text, nullable=False),
+            arrow.field("event_type", text, nullable=False),
+            arrow.field("sent_at", number, nullable=False),
+            ("value", arrow.float64()),
+            ("told", text),
+        ]
+    )
+
+
+def pyarrow() -> Any:
+    """The library; InvalidInput if it is not installed."""
+    try:
+        import pyarrow  # noqa: PLC0415 - an extra
+        import pyarrow.parquet  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise InvalidInput(
+            "counting out of core needs pyarrow: install pawsonalize[out-of-core]",
+            field="training_engine",
+        ) from error
+    return pyarrow

@@ -1,0 +1,9 @@
+"""What a server may do."""
+
+SERVE = "serve"
+"""Answer, and take events in."""
+WORK = "work"
+"""Train, retrain, import, export, erase, archive, notify: what is done in the background."""
+CONSUME = "consume"
+"""Read streams."""
+ROLES = (SERVE, WORK, CONSUME)

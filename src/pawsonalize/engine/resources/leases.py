@@ -1,0 +1,271 @@
+"""Leases: what only one process of all machines may do at a time, and who does it.
+
+Inside one machine the kernel says who lives: a holder keeps a lock, which is free when it dies,
+also after `kill -9`. Between machines, a holder counts beats up in the tables; who sees a count
+stand still for the length of a lease, by its own steady clock, may take it. Whoever was only slow
+has lost it then: the tables refuse its next write, as the token is another one.
+"""
+
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.engine.resources.processes import held, is_held
+from pawsonalize.storage.beats import GONE_SECONDS, Beats
+from pawsonalize.storage.fencing import fenced
+from pawsonalize.storage.leases import LeaseRow, LeaseTable
+
+LOCAL_LEASE_SECONDS = 150.0
+"""How long a lease is over a database that one machine alone reaches: its disk rests longer."""
+_BEATS = 5  # for each length of a lease
+_PATIENCE_SECONDS = 0.2  # outlasts who only looks whether the lock is held
+_LOOK_SECONDS = 1.0  # whether who leads still does
+_MACHINE = "machine"
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Lease:
+    """A lease that was taken."""
+
+    name: str
+    """What is leased."""
+    token: int
+    """What shows the tables that it is ours."""
+    takings: int
+    """How many took it one after the other without an end: 1 for the first."""
+    lock: int
+    """The descriptor of its lock on this machine."""
+    is_handed_over: bool = False
+    """Whether a child process goes on with it."""
+
+
+class Leases:
+    """The leases of one process, in the tables and, for its machine, in a folder of locks."""
+
+    def __init__(
+        self,
+        table: LeaseTable,
+        folder: Path,
+        seconds: float = GONE_SECONDS,
+        steady: Callable[[], float] = time.monotonic,
+        on_lost: Callable[[str], object] = lambda _name: None,
+    ) -> None:
+        """`on_lost` is told, in another thread, which lease another process has by now."""
+        self._table = table
+        self._folder = folder
+        self._steady = steady
+        self._beats = Beats[str](seconds, steady)
+        self._beat_seconds = seconds / _BEATS
+        self._on_lost = on_lost
+        self._tokens: dict[str, int] = {}
+        self._look_again_at: dict[str, float] = {}
+        self._led: dict[str, tuple[Lease, ExitStack]] = {}
+        self._changing = threading.Lock()
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._machine = ""
+
+    @contextmanager
+    def held(self, name: str) -> Iterator[Lease | None]:
+        """Hold a lease while the block runs, which may take hours; None if another one has it.
+
+        Writes of this thread in the block are LeaseLost once another one has it.
+        """
+        with self.taken(name) as lease:
+            if lease is None:
+                yield None
+                return
+            with self._beating(name, lease.token), fenced(name, lease.token):
+                yield lease
+
+    @contextmanager
+    def taken(self, name: str, *, patience: float = _PATIENCE_SECONDS) -> Iterator[Lease | None]:
+        """Take a lease for a child process, which inherits the lock; None if another one has it.
+
+        Set `is_handed_over` once the child runs: it goes on by `adopted`, or lets go of it there.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self.lock(name)
+        with held(path, patience=patience) as descriptor:
+            lease = None if descriptor is None else self._take(name, descriptor)
+            try:
+                yield lease
+            finally:
+                if descriptor is not None and (lease is None or not lease.is_handed_over):
+                    if lease is not None:
+                        self._release(name, lease.token)
+                    path.unlink(missing_ok=True)
+
+    @contextmanager
+    def adopted(self, name: str, token: int) -> Iterator[None]:
+        """Go on with a lease that the process which started this one has taken, to its end."""
+        with self._beating(name, token):
+            try:
+                with fenced(name, token):
+                    yield
+            finally:
+                self._release(name, token)
+
+    def lead(self, name: str) -> Lease | None:
+        """Take a lease and keep it until `let_go`; None if another process has it.
+
+        Called again, it says whether it is still ours. What is done under it is to be `fenced`.
+        """
+        if name in self._led and name in self._tokens:
+            return self._led[name][0]
+        self.let_go(name)
+        if self._steady() < self._look_again_at.get(name, 0.0):
+            return None
+        with ExitStack() as stack:
+            lease = stack.enter_context(self.taken(name, patience=0.0))
+            if lease is not None:
+                stack.enter_context(self._beating(name, lease.token))
+                self._led[name] = lease, stack.pop_all()
+            else:
+                self._look_again_at[name] = self._steady() + _LOOK_SECONDS
+        return lease
+
+    def leading(self, name: str, work: Callable[[], object]) -> Callable[[], object]:
+        """The work, which is done only while we keep that lease, and whose writes are fenced."""
+
+        def work_if_leading() -> object:
+            lease = self.lead(name)
+            if lease is None:
+                return None
+            with fenced(name, lease.token):
+                return work()
+
+        return work_if_leading
+
+    def let_go(self, name: str) -> None:
+        """Let a lease that we keep go, if there is one."""
+        if (kept := self._led.pop(name, None)) is not None:
+            kept[1].close()
+
+    def is_gone(self, name: str) -> bool:
+        """Whether nobody who lives has the lease.
+
+        Of a holder on another machine that is only known after a while of asking again and again.
+        """
+        row = self._table.find(name)
+        return not self.is_here(name) if row is None else self._has_lost(row)
+
+    def is_elsewhere(self, name: str, most_takings: int) -> bool:
+        """Whether another machine has the lease, and fewer than so many had it before."""
+        row = self._table.find(name)
+        return row is not None and row.takings < most_takings and not self._is_ours(row)
+
+    def revoke(self, name: str) -> None:
+        """Take the lease from its holder, wherever it is, who finds out with its next beat."""
+        self._table.revoke(name)
+
+    def lock(self, name: str) -> Path:
+        """The file that the lease's holder on this machine keeps locked."""
+        return self._folder / f"{name}.lock"
+
+    def is_here(self, name: str) -> bool:
+        """Whether a living process of this machine has the lease."""
+        return is_held(self.lock(name))
+
+    def tidy(self) -> None:
+        """Remove the locks of processes that have ended."""
+        for lock in self._folder.glob("*.lock"):
+            is_held(lock)  # removes it, unless its process lives
+
+    def close(self) -> None:
+        """Let go of what is kept, and end the beats."""
+        for name in list(self._led):
+            self.let_go(name)
+        self._closing.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _take(self, name: str, lock: int) -> Lease | None:
+        """The lease, if it is free; who calls holds the lock, so no other one of this machine."""
+        seen = self._table.find(name)
+        if seen is not None and not (self._is_ours(seen) or self._is_silent(seen)):
+            return None
+        holder = f"{self.machine}/{os.getpid()}-{secrets.token_hex(3)}"
+        taken = self._table.take(name, seen, holder)
+        if taken is None:
+            return None
+        self._beats.forget(name)
+        return Lease(name, taken.token, taken.takings, lock)
+
+    def _has_lost(self, row: LeaseRow) -> bool:
+        return not self.is_here(row.name) if self._is_ours(row) else self._is_silent(row)
+
+    def _is_ours(self, row: LeaseRow) -> bool:
+        return row.holder.startswith(f"{self.machine}/")
+
+    def _is_silent(self, row: LeaseRow) -> bool:
+        self._beats.look_at(row.name, (row.holder, row.token, row.beats))
+        return self._beats.is_gone(row.name)
+
+    def _release(self, name: str, token: int) -> None:
+        with suppress(StorageUnavailable):  # then others wait until it ends by itself
+            self._table.release(name, token)
+
+    @property
+    def machine(self) -> str:
+        """What tells this machine, or rather this folder of locks, from all others."""
+        if not self._machine:
+            self._machine = f"{socket.gethostname()}-{_identity(self._folder)}"
+        return self._machine
+
+    @contextmanager
+    def _beating(self, name: str, token: int) -> Iterator[None]:
+        with self._changing:
+            self._tokens[name] = token
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._beat, name="leases", daemon=True)
+                self._thread.start()
+        try:
+            yield
+        finally:
+            with self._changing:
+                self._tokens.pop(name, None)
+
+    def _beat(self) -> None:
+        while not self._closing.wait(self._beat_seconds):
+            with self._changing:
+                tokens = dict(self._tokens)
+            if not tokens:
+                continue
+            try:
+                kept = self._table.beat(tokens)
+            except StorageUnavailable:  # the next beat tries again; until then nobody can take it
+                continue
+            for name in tokens.keys() - kept:
+                with self._changing:
+                    is_lost = self._tokens.get(name) == tokens[name]  # and not released since
+                    if is_lost:
+                        del self._tokens[name]
+                if is_lost:
+                    log.warning("another process goes on", lease=name)
+                    self._on_lost(name)
+
+
+def _identity(folder: Path) -> str:
+    """What names the folder; made when it is first asked for."""
+    path = folder / _MACHINE
+    with suppress(FileNotFoundError):
+        return path.read_text()
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f".{_MACHINE}-{secrets.token_hex(4)}"
+    draft.write_text(secrets.token_hex(8))
+    with suppress(FileExistsError):
+        os.link(draft, path)
+    draft.unlink()
+    return path.read_text()

@@ -1,0 +1,54 @@
+"""Dataset groups with their limits: created and changed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.resources.datasets import DatasetGroup
+from pawsonalize.engine.resources.defaults import DATASET_GROUP
+from pawsonalize.engine.resources.group_limits import NO_LIMITS, changed_limits
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.training.retraining.schedule import read_schedule
+
+
+def create_group(
+    registry: Registry,
+    name: str,
+    limits: Mapping[str, Any],
+    now: int,
+    tags: Mapping[str, str] | None = None,
+) -> DatasetGroup:
+    """A new dataset group; InvalidInput names a limit that cannot be."""
+    found = changed_limits(NO_LIMITS, limits, _check_schedule)
+    return registry.create(DatasetGroup(name=name, limits=found, tags=tags or {}), now)
+
+
+def change_limits(
+    registry: Registry, name: str, changes: Mapping[str, Any], now: int
+) -> DatasetGroup:
+    """Change limits of a dataset group; running servers keep to them within a second.
+
+    None takes a limit away. InvalidInput names one that cannot be, NotFound without the group.
+    """
+    if name == DATASET_GROUP and changes.get("retrain_schedule") is not None:
+        raise InvalidInput(
+            f"dataset group {DATASET_GROUP} is retrained by the setting retrain_schedule: change"
+            " that",
+            field="limits.retrainSchedule",
+        )
+
+    def changed(group: DatasetGroup) -> DatasetGroup:
+        limits = changed_limits(group.limits, changes, _check_schedule)
+        return msgspec.structs.replace(group, limits=limits)
+
+    return registry.change(DatasetGroup, name, changed, now)
+
+
+def _check_schedule(text: str) -> None:
+    if read_schedule(text, "UTC") is None:
+        raise InvalidInput(
+            "a schedule is cron's five fields, rate(…) or never; null: with all others",
+            field="limits.retrainSchedule",
+        )

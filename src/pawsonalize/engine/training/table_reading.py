@@ -1,0 +1,141 @@
+"""What trainings read of the training table: the counts of an engine, or a sample of visitors."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import isnan
+
+import numpy as np
+
+from pawsonalize.counting.base import CountingEngine
+from pawsonalize.counting.engine_counts import EngineCounts
+from pawsonalize.counting.files import Columns
+from pawsonalize.counting.rows import LogRows, LogSource
+from pawsonalize.domain.errors import NotFound
+from pawsonalize.domain.event_types import EventTypes
+from pawsonalize.engine.resources.job_table import Progress, silent
+from pawsonalize.engine.resources.solutions import Cut, TrainingSelection
+from pawsonalize.engine.serving.facets import FacetReader
+from pawsonalize.engine.training.out_of_core import OutOfCore
+from pawsonalize.engine.training.training_data import MEASURED_EVENTS
+from pawsonalize.engine.training.training_table import TrainingTable
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.event_log import EventLog, TrainingRow
+from pawsonalize.storage.training_files import TrainingFile
+
+_BATCH = 50_000
+_END_OF_TIME = 2**62
+_TRIES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class TableReading:
+    """Reads the training tables of all dataset groups."""
+
+    engine: Callable[[str], CountingEngine]
+    """Opens the engine, for a purpose by name: what one of the same name left behind goes."""
+    table: Callable[[str, FacetReader], TrainingTable]
+    """The table of a dataset group."""
+    fetched: Callable[[str, Sequence[TrainingFile]], list[str]]
+    """Files where the engine of that purpose finds them, for as long as it is open."""
+
+    @contextmanager
+    def counts(
+        self,
+        purpose: str,
+        log: EventLog,
+        catalogue: Catalogue,
+        cut: Cut,
+        selection: TrainingSelection,
+        progress: Progress = silent,
+    ) -> Iterator[EngineCounts]:
+        """The counts of a part of the log, to be used while the block runs."""
+        with self._opened(purpose) as engine:
+            source = self._source(purpose, log, catalogue, cut, progress)
+            counting = OutOfCore(engine, catalogue, log.event_types)
+            yield counting.counts(source, selection, cut.as_of)
+
+    def sample(self, log: EventLog, catalogue: Catalogue) -> "SampledLog":
+        """A sample of visitors of what the log holds now; see `Sampling`."""
+        cut = Cut(log.head(), _END_OF_TIME)
+        purpose = f"sample-{log.dataset_group}-{cut.log_offset}"
+        with self._opened(purpose) as engine:
+            rows = LogRows(engine, self._source(purpose, log, catalogue, cut, silent))
+            return SampledLog(rows.sample(MEASURED_EVENTS), log)
+
+    @contextmanager
+    def _opened(self, purpose: str) -> Iterator[CountingEngine]:
+        engine = self.engine(purpose)
+        try:
+            yield engine
+        finally:
+            engine.close()
+
+    def _source(
+        self,
+        purpose: str,
+        log: EventLog,
+        catalogue: Catalogue,
+        cut: Cut,
+        progress: Progress,
+    ) -> LogSource:
+        table = self.table(log.dataset_group, FacetReader.of(catalogue))
+        return LogSource(
+            files=self._fetched(table, purpose, cut, progress),
+            after=table.files.left_through(),
+            through=cut.log_offset,
+            until=cut.as_of,
+            sessions=table.sessions(),
+        )
+
+    def _fetched(
+        self, table: TrainingTable, purpose: str, cut: Cut, progress: Progress
+    ) -> list[str]:
+        for again in range(_TRIES):
+            files = table.bring_up_to(cut.log_offset, progress)
+            try:
+                return self.fetched(purpose, files)
+            except NotFound:  # another process joined files meanwhile
+                if again:  # or somebody deleted one
+                    table.remove()
+        return self.fetched(purpose, table.bring_up_to(cut.log_offset, progress))
+
+
+class SampledLog:
+    """A sample of visitors, read as the log is: see `TrainingLog`."""
+
+    has_digests = True
+
+    def __init__(self, columns: Columns, log: EventLog) -> None:
+        """`columns` are rows of the training table in the order of the log."""
+        self._columns = columns
+        self._log = log
+
+    @property
+    def event_types(self) -> EventTypes:
+        """What the types of its events mean."""
+        return self._log.event_types
+
+    def forgotten_through(self) -> int:
+        """The offset up to which events have left the log."""
+        return self._log.forgotten_through()
+
+    def training_rows(
+        self, through: int, until: int, after: int = 0
+    ) -> Iterator[Sequence[TrainingRow]]:
+        """Batches, in order, of events with `after < offset <= through` and `sent_at <= until`."""
+        offset = self._columns["offset"]
+        first, end = np.searchsorted(offset, [after, through], side="right")
+        names = ("visitor", "item", "event_type", "sent_at", "value", "told")
+        for start in range(int(first), int(end), _BATCH):
+            part = slice(start, min(start + _BATCH, int(end)))
+            columns = (self._columns[name][part].tolist() for name in names)
+            yield [
+                (f"{visitor % 2**64:016x}", item, kind, sent_at, _value(value), told)
+                for visitor, item, kind, sent_at, value, told in zip(*columns, strict=True)
+                if sent_at <= until
+            ]
+
+
+def _value(value: float | None) -> float | None:
+    return None if value is None or isnan(value) else value

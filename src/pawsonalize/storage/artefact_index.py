@@ -1,0 +1,151 @@
+"""Which artefacts the object store holds: what is listed here is whole, and nothing else counts.
+
+Uploads are noted before they begin, so that what a dead writer left is found without a listing of
+the bucket, and nothing of anybody else is ever taken for it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import Connection, Integer, bindparam, delete, func, select, update
+
+from pawsonalize.domain.errors import Conflict
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.fleet_tables import artefact_drafts, artefacts
+from pawsonalize.storage.prepared import PreparedSelect
+from pawsonalize.storage.statements import insert_new
+
+_LISTED, _DRAFTS = artefacts.c, artefact_drafts.c
+_FIND = PreparedSelect(
+    select(_LISTED.location, _LISTED.draft, _LISTED.digest, _LISTED.bytes).where(
+        _LISTED.location == bindparam("location")
+    )
+)
+# Not LIKE, which takes `_` for any letter, and in SQLite `A` for `a`.
+_BEGINNING = PreparedSelect(
+    select(_LISTED.location).where(
+        func.substr(_LISTED.location, 1, bindparam("length", type_=Integer)) == bindparam("prefix")
+    )
+)
+
+
+class DraftState(StrEnum):
+    """How far the objects of a draft have come."""
+
+    WRITING = "writing"
+    """They are being written, or their writer died."""
+    REMOVED = "removed"
+    """They are to be deleted."""
+    EMPTIED = "emptied"
+    """They are deleted; if their writer lives after all, there may be more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Objects below a name of their own that are not an artefact yet, or no longer."""
+
+    name: str
+    location: str
+    state: DraftState = DraftState.WRITING
+
+
+@dataclass(frozen=True, slots=True)
+class ListedArtefact:
+    """A whole artefact: the draft that it became, the digest of its SHA256SUMS, its bytes."""
+
+    location: str
+    draft: str
+    digest: str
+    size: int
+
+
+class ArtefactIndex:
+    """The pointers to artefacts in the object store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, location: str) -> ListedArtefact | None:
+        """The artefact of that location, or None."""
+        rows = self._database.rows(_FIND, {"location": location})
+        return next((ListedArtefact(*row) for row in rows), None)
+
+    def locations(self, prefix: str) -> list[str]:
+        """The locations that begin with the prefix, sorted."""
+        rows = self._database.rows(_BEGINNING, {"prefix": prefix, "length": len(prefix)})
+        return sorted(row[0] for row in rows)
+
+    def all(self) -> list[ListedArtefact]:
+        """Every artefact."""
+        with self._database.reading() as connection:
+            columns = (_LISTED.location, _LISTED.draft, _LISTED.digest, _LISTED.bytes)
+            return [ListedArtefact(*row) for row in connection.execute(select(*columns))]
+
+    def drafts(self) -> list[Draft]:
+        """Every draft."""
+        with self._database.reading() as connection:
+            rows = connection.execute(select(_DRAFTS.draft, _DRAFTS.location, _DRAFTS.state))
+            return [Draft(row[0], row[1], DraftState(row[2])) for row in rows]
+
+    def begin(self, draft: Draft) -> None:
+        """Note that objects are about to be written."""
+        with self._database.writing() as connection:
+            _note(connection, [draft])
+
+    def commit(self, artefact: ListedArtefact, now: int) -> bool:
+        """List an artefact, all of whose objects are there; False if its draft was given up.
+
+        Conflict if the location is taken. After any other error it may be listed or not.
+        """
+        row = {
+            "location": artefact.location,
+            "draft": artefact.draft,
+            "digest": artefact.digest,
+            "bytes": artefact.size,
+            "made_at": now,
+        }
+        with self._database.writing() as connection:
+            is_mine = (_DRAFTS.draft == artefact.draft) & (_DRAFTS.state == DraftState.WRITING)
+            if not connection.execute(delete(artefact_drafts).where(is_mine)).rowcount:
+                return False
+            if not insert_new(connection, artefacts, [row]):
+                raise Conflict(f"there is a model named {artefact.location} already")
+        return True
+
+    def unlist(self, location: str) -> ListedArtefact | None:
+        """Take an artefact off the list; its objects are a draft from then on, to be deleted."""
+        columns = (_LISTED.location, _LISTED.draft, _LISTED.digest, _LISTED.bytes)
+        with self._database.writing() as connection:
+            taken = delete(artefacts).where(_LISTED.location == location).returning(*columns)
+            row = connection.execute(taken).first()
+            if row is None:
+                return None
+            gone = ListedArtefact(*row)
+            _note(connection, [Draft(gone.draft, location, DraftState.REMOVED)])
+        return gone
+
+    def give_up(self, draft: str) -> bool:
+        """Let a draft never be listed; False if it is listed, or was given up before."""
+        return self._move(draft, DraftState.WRITING, DraftState.REMOVED)
+
+    def emptied(self, draft: str) -> None:
+        """Note that the objects of a removed draft are deleted."""
+        self._move(draft, DraftState.REMOVED, DraftState.EMPTIED)
+
+    def forget(self, draft: str) -> None:
+        """Forget a draft of which nothing is left."""
+        with self._database.writing() as connection:
+            connection.execute(delete(artefact_drafts).where(_DRAFTS.draft == draft))
+
+    def _move(self, draft: str, before: DraftState, after: DraftState) -> bool:
+        moved = update(artefact_drafts).where(_DRAFTS.draft == draft, _DRAFTS.state == before)
+        with self._database.writing() as connection:
+            return bool(connection.execute(moved.values(state=after)).rowcount)
+
+
+def _note(connection: Connection, drafts: Iterable[Draft]) -> None:
+    rows: Sequence[dict[str, str]] = [
+        {"draft": one.name, "location": one.location, "state": one.state} for one in drafts
+    ]
+    connection.execute(artefact_drafts.insert(), rows)

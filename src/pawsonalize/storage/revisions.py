@@ -1,0 +1,169 @@
+"""Which programs may run on which tables, and how tables are brought up to date.
+
+Several versions of the program may run on one database, so a change of the tables comes in two
+parts, in two releases: a migration that expands them, on which older programs go on, and later one
+that contracts them. The tables say which is the oldest program that may run on them.
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, delete, inspect, select, text, update
+
+from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.storage.beats import Beats
+from pawsonalize.storage.fleet_tables import agreements, servers
+from pawsonalize.storage.tables import REVISION
+
+if TYPE_CHECKING:
+    from pawsonalize.storage.database import Database
+
+EXPANDS, CONTRACTS = "expands", "contracts"
+"""What a migration says of itself, as `change`."""
+
+_REVISION = text("SELECT version_num FROM alembic_version")
+_OLDEST = "oldest program"
+_INSTALLATION = "installation"
+_LOOK_SECONDS = 0.2
+# While a change waits for a long read, everything that comes later waits behind it.
+_LOCK_SECONDS, _LOCK_TRIES, _LOCK_PAUSE = 2, 20, 1.0
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The revision of the tables; None without tables."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.scalar(_REVISION)
+    return revision
+
+
+def installation_of(connection: Connection) -> str | None:
+    """What a database has in common with its replicas and its copies, and with no other."""
+    wanted = select(agreements.c.value).where(agreements.c.name == _INSTALLATION)
+    found: str | None = connection.scalar(wanted)
+    return found
+
+
+def why_refused(connection: Connection, shown_url: str) -> str | None:
+    """Why this program may not run on tables that a newer one has changed; None if it may."""
+    oldest = connection.scalar(select(agreements.c.value).where(agreements.c.name == _OLDEST))
+    if oldest is None or oldest <= REVISION:
+        return None
+    return (
+        f"the database {shown_url} needs a program that knows its tables of revision {oldest}, and"
+        f" this one knows {REVISION}: a newer version of Pawsonalize has changed them. Start that"
+        " version here as well"
+    )
+
+
+def bring_up_to_date(database: "Database", revision: str | None) -> None:
+    """Migrate tables that are not of this program's revision, if that is needed and possible.
+
+    StorageUnavailable for tables that this program cannot use, or while older programs run that
+    could not use them afterwards.
+    """
+    if revision is not None and revision > REVISION:
+        with database.reading() as connection:
+            reason = why_refused(connection, database.shown_url)
+        if reason is not None:
+            raise StorageUnavailable(reason)
+        return
+    for last in reversed(range(_LOCK_TRIES)):
+        try:
+            _migrate(database, revision)
+        except StorageUnavailable as error:
+            if last and "lock timeout" in str(error):
+                time.sleep(_LOCK_PAUSE)
+                continue
+            raise
+        return
+
+
+def _migrate(database: "Database", revision: str | None) -> None:
+    # Slow to import, and needed once in the life of a database.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    try:
+        oldest = _oldest_after(config, revision)
+        gone = _await_older(database, oldest) if revision and oldest else {}
+        with database.writing() as connection:  # so that servers starting together migrate once
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
+            if revision and oldest:
+                _take_out(connection, gone, oldest)
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            if oldest is not None:
+                now_oldest = update(agreements).where(agreements.c.name == _OLDEST)
+                connection.execute(now_oldest.values(value=oldest))
+    except CommandError as error:  # there is no way from that revision to ours
+        raise StorageUnavailable(
+            f"the database {database.shown_url} is of another version of Pawsonalize (its"
+            f" tables are {revision}, this version reads {REVISION}): start with an empty"
+            " data folder (--data-dir) or database, and import your data again"
+        ) from error
+
+
+def _oldest_after(config: Any, revision: str | None) -> str | None:
+    """The oldest program that may run on the tables after what is to come; None: as before."""
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    coming = ScriptDirectory.from_config(config).walk_revisions(revision or "base", "head")
+    said = (one.module for one in coming if one.revision != revision)
+    contracting = [
+        one.oldest_program for one in said if getattr(one, "change", EXPANDS) == CONTRACTS
+    ]
+    return max(contracting, default=None)
+
+
+def _older_than(connection: Connection, revision: str) -> Mapping[tuple[str, str], int]:
+    """The beats of servers whose program is older, by name and where they run."""
+    if not inspect(connection).has_table(servers.name):
+        return {}
+    columns = (servers.c.name, servers.c.host, servers.c.port, servers.c.version, servers.c.beats)
+    older = connection.execute(select(*columns).where(servers.c.revision < revision))
+    return {
+        (name, f"{host}{f':{port}' if port else ''} (Pawsonalize {version})"): beats
+        for name, host, port, version, beats in older
+    }
+
+
+def _await_older(database: "Database", oldest: str) -> Mapping[tuple[str, str], int]:
+    """Wait until no server lives that is older; returns those that stand still, with their beats.
+
+    StorageUnavailable if some live on.
+    """
+    beats: Beats[tuple[str, str]] = Beats()
+    while True:
+        with database.reading() as connection:
+            found = _older_than(connection, oldest)
+        beats.look(found)
+        living = {one for one in found if beats.has_moved(one) and not beats.is_gone(one)}
+        if all(one in living or beats.is_gone(one) for one in found):
+            if living:
+                raise _still_running(living, oldest)
+            return found
+        time.sleep(_LOOK_SECONDS)
+
+
+def _take_out(connection: Connection, gone: Mapping[tuple[str, str], int], oldest: str) -> None:
+    """Take servers that are gone out of the list; nobody older may have come, or come back."""
+    found = _older_than(connection, oldest)
+    if come := {one for one, beats in found.items() if gone.get(one) != beats}:
+        raise _still_running(come, oldest)
+    for name, _ in gone:
+        connection.execute(delete(servers).where(servers.c.name == name))
+
+
+def _still_running(older: Iterable[tuple[str, str]], oldest: str) -> StorageUnavailable:
+    where = ", ".join(sorted({where for _, where in older}))
+    return StorageUnavailable(
+        f"the tables are to be changed so that only programs of revision {oldest} or newer can use"
+        f" them, and older ones still run: {where}. Stop those, then start this one again"
+    )

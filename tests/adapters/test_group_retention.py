@@ -1,0 +1,122 @@
+"""Dataset groups that keep their events for a shorter time than the service, on every database."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pawsonalize.domain.errors import CorruptArtefact
+from pawsonalize.domain.events import ACTIONS
+from pawsonalize.domain.times import DAY, HOUR
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.training.group_changes import create_group
+from pawsonalize.engine.upkeep import group_retention
+from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, encode
+from pawsonalize.engine.upkeep.group_retention import GroupEventRetention
+from pawsonalize.engine.upkeep.mending import mend
+from pawsonalize.engine.upkeep.retention import EventRetention
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.resources import Resources
+from tests.archive_world import MIDNIGHT, ArchiveWorld, received
+
+SHORT, LONG = 7, 30
+LATER = MIDNIGHT + SHORT * DAY
+Retention = Callable[[int], GroupEventRetention]
+
+
+@pytest.fixture
+def world(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ArchiveWorld:
+    """Two dataset groups with three events each in every hour; one keeps them for a week."""
+    monkeypatch.setattr(group_retention, "_AT_ONCE", 2)
+    world = ArchiveWorld(database, tmp_path / "archive")
+    for hour in range(4):
+        for n, group in enumerate(("brief", "other", f"brief{ACTIONS}", "other", "brief", "other")):
+            number = hour * 6 + n
+            world.log.append([received(number, hour * HOUR + n, dataset_group=group)])
+        world.archiver.archive_once()
+    return world
+
+
+@pytest.fixture
+def retention(world: ArchiveWorld, database: Database) -> Retention:
+    registry = Registry(Resources(database))
+    create_group(registry, "brief", {"event_days": SHORT}, MIDNIGHT)
+    create_group(registry, "other", {}, MIDNIGHT)
+
+    def of(days: int) -> GroupEventRetention:
+        log, ledger = world.log, world.ledger
+        return GroupEventRetention(log, world.start, ledger, world.objects, registry, days)
+
+    return of
+
+
+def groups(world: ArchiveWorld) -> list[str]:
+    return [row.event.dataset_group for row in world.logged()]
+
+
+def test_its_events_and_actions_leave_earlier_and_the_others_stay(
+    world: ArchiveWorld, retention: Retention
+) -> None:
+    everything = world.logged()
+    assert retention(LONG).forget_old(LATER + HOUR - 1) == 0
+    assert retention(LONG).forget_old(LATER + 2 * HOUR) == 6
+    assert groups(world).count("brief") == 4
+    assert groups(world).count("other") == 12
+    assert world.findings() == [], "the archive still fits the log"
+    assert world.archived() == world.replayed() == everything
+    assert retention(LONG).forget_old(LATER + 2 * HOUR) == 0
+    assert retention(LONG).forget_old(LATER + DAY) == 6
+
+
+def test_no_dataset_group_keeps_its_events_longer_than_the_service(
+    world: ArchiveWorld, retention: Retention
+) -> None:
+    assert retention(SHORT).forget_old(LATER + DAY) == 0
+    assert retention(0).forget_old(LATER + DAY) == 12
+
+
+def test_the_service_s_own_retention_goes_on_behind(
+    world: ArchiveWorld, retention: Retention
+) -> None:
+    retention(LONG).forget_old(LATER + DAY)
+    of_all = EventRetention(world.log, world.start, world.ledger, world.objects, LONG)
+    assert of_all.forget_old(MIDNIGHT + LONG * DAY + DAY) == 12
+    assert world.logged() == []
+
+
+def test_nothing_leaves_that_the_archive_does_not_hold(
+    world: ArchiveWorld, retention: Retention
+) -> None:
+    first = world.ledger.segments()[0]
+    (world.folder / first.key).write_bytes(b"broken")
+    with pytest.raises(CorruptArtefact, match="archive mend"):
+        retention(LONG).forget_old(LATER + DAY)
+    assert len(groups(world)) == 24
+    mend(world.log, world.erased)
+    assert retention(LONG).forget_old(LATER + DAY) == 12
+
+
+def test_a_mended_object_keeps_what_left_the_table_early(
+    world: ArchiveWorld, retention: Retention
+) -> None:
+    everything = world.archived()
+    retention(LONG).forget_old(LATER + DAY)
+    first = world.ledger.segments()[0]
+    name = ObjectName.parse(first.key)
+    assert name is not None
+    rows = decode(name, world.objects.get(first.key))
+    (world.folder / first.key).write_bytes(encode(rows[:-1]))
+    assert world.findings()
+    mend(world.log, world.erased)
+    assert world.archived() == everything
+    assert world.findings() == []
+
+
+def test_an_object_that_cannot_be_read_waits_for_a_copy_if_events_left_it_early(
+    world: ArchiveWorld, retention: Retention
+) -> None:
+    retention(LONG).forget_old(LATER + DAY)
+    first = world.ledger.segments()[0]
+    (world.folder / first.key).write_bytes(b"broken")
+    assert mend(world.log, world.erased) == []
+    assert world.findings()

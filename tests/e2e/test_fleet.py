@@ -1,0 +1,319 @@
+"""Three machines over one PostgreSQL and one bucket: what dies is followed, once, by another."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+
+import boto3
+import pytest
+
+from pawsonalize import clock
+from pawsonalize.app import Adapters
+from pawsonalize.app.jobs import background_jobs
+from pawsonalize.engine.resources.datasets import DatasetImportJob
+from pawsonalize.engine.resources.defaults import RECOMMENDER
+from pawsonalize.engine.resources.job_table import lease_of
+from pawsonalize.engine.resources.jobs import BatchInferenceJob
+from pawsonalize.engine.resources.resource import Resource, ResourceT
+from pawsonalize.engine.resources.status import Status
+from pawsonalize.engine.serving.served import RefreshedArtefacts
+from pawsonalize.engine.training.retraining.lease import run_lease
+from pawsonalize.engine.training.retraining.record import Trigger
+from pawsonalize.engine.training.retraining.runs import Runs
+from tests.e2e.conftest import Start, starting
+from tests.e2e.fleet import (
+    MACHINES,
+    Bucket,
+    Fleet,
+    bucket_of,
+    fleet_of,
+    frozen_holder,
+    lose_holder,
+    skewed,
+)
+from tests.e2e.retraining import MOMENTS, WORLD_END, Seen, assert_done_once, make_world
+from tests.e2e.test_campaign_updates import VERSIONS, Askers, content, everywhere, update
+from tests.e2e.writers import Writers
+from tests.event_data import T0, event
+from tests.service_data import CATS, fill
+from tests.training import train, train_and_serve
+
+Postgres = Callable[..., AbstractContextManager[str]]
+_IN_THE_SUITE = {"after-effect-training"}
+_ATTEMPTS = 6
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Iterator[str]:
+    """The name of a database with a demo world, in which nothing is trained yet."""
+    with postgres() as url:
+        make_world(tmp_path_factory.mktemp("world"), url)
+        yield url.rpartition("/")[2]
+
+
+@pytest.fixture
+def bucket(aws_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    with bucket_of(aws_url, monkeypatch) as bucket:
+        yield bucket
+
+
+@pytest.fixture
+def fleet(
+    tmp_path: Path, start: Start, postgres: Postgres, postgres_template: str, bucket: Bucket
+) -> Iterator[Fleet]:
+    """Over a database without a row."""
+    with (
+        postgres(postgres_template) as url,
+        fleet_of(tmp_path / "fleet", start, url, bucket) as fleet,
+    ):
+        yield fleet
+        for server in fleet.servers.values():
+            server.kill()
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param(moment, id=name, marks=() if name in _IN_THE_SUITE else (pytest.mark.nightly,))
+        for name, moment in MOMENTS.items()
+        if name != "after-effect-saving"  # a half-written upload is not to be seen
+    ],
+)
+def test_a_retraining_whose_machine_is_lost_is_finished_by_another_once(
+    tmp_path: Path,
+    postgres: Postgres,
+    world: str,
+    bucket: Bucket,
+    moment: Callable[[Seen], bool],
+) -> None:
+    for attempt in range(_ATTEMPTS):
+        with (
+            starting(tmp_path) as start,
+            postgres(world) as url,
+            fleet_of(tmp_path / str(attempt), start, url, bucket) as fleet,
+        ):
+            fleet.up()
+            run = Runs(fleet.view.adapters.retraining_runs, {}).begin(Trigger.COMMAND, WORLD_END)
+            lease = run_lease(run.run_id)
+            if lose_holder(fleet, lease, partial(moment, fleet.view)) is not None:
+                fleet.view.ended()
+                assert_done_once(fleet.view)
+                return
+    pytest.fail(f"the moment was missed {_ATTEMPTS} times")
+
+
+def test_clocks_that_are_minutes_apart_neither_take_nor_keep_a_retraining(
+    tmp_path: Path,
+    start: Start,
+    postgres: Postgres,
+    world: str,
+    bucket: Bucket,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with (
+        postgres(world) as url,
+        fleet_of(tmp_path / "fleet", start, url, bucket) as fleet,
+    ):
+        for name, seconds in zip(MACHINES, (-300, 0, 300), strict=True):
+            with monkeypatch.context() as patch:
+                for variable, value in skewed(seconds).items():
+                    patch.setenv(variable, value)
+                fleet.up(name)
+        run = Runs(fleet.view.adapters.retraining_runs, {}).begin(Trigger.COMMAND, WORLD_END)
+        assert wait_for(lambda: fleet.holder_of(run_lease(run.run_id)))
+        record = fleet.view.ended()
+        assert_done_once(fleet.view)
+        assert len({worker for step in record.steps for worker in step.workers}) == 1
+
+
+def test_an_import_whose_machine_is_lost_is_finished_by_another_once(
+    fleet: Fleet, bucket: Bucket
+) -> None:
+    rows = 30_000
+    put_events(bucket, rows)
+    fleet.up()
+    adapters = fleet.view.adapters
+    job = begin_import(fleet, bucket)
+    lost = lose_holder(fleet, lease_of(job), lambda: 0 < adapters.log.head() < rows)
+    assert lost is not None, "it was over before"
+    done = settled(fleet, DatasetImportJob, "events")
+    assert (done.status, done.rejected) == (Status.ACTIVE, 0)
+    assert done.accepted + done.duplicates == rows
+    assert done.duplicates > 0
+    assert stored(adapters) == rows
+
+
+def test_a_machine_that_was_frozen_until_another_did_its_import_writes_nothing_more(
+    fleet: Fleet, bucket: Bucket
+) -> None:
+    rows = 30_000
+    put_events(bucket, rows)
+    fleet.up()
+    adapters = fleet.view.adapters
+    job = begin_import(fleet, bucket)
+    with frozen_holder(fleet, lease_of(job), lambda: 0 < adapters.log.head() < rows) as frozen:
+        done = settled(fleet, DatasetImportJob, "events")
+    assert fleet.servers[frozen].comes_up()
+    time.sleep(2)
+    assert adapters.registry.get(DatasetImportJob, "events") == done
+    assert (done.status, done.accepted + done.duplicates) == (Status.ACTIVE, rows)
+    assert "another process goes on" in fleet.servers[frozen].output.read_text()
+    assert stored(adapters) == rows
+
+
+def test_a_batch_job_whose_machine_is_lost_is_finished_by_another_once(
+    fleet: Fleet, bucket: Bucket
+) -> None:
+    adapters = fleet.view.adapters
+    fill(adapters)
+    version = train(adapters, T0 + 1000)
+    queries = "".join(f'{{"userId": "seed {n % 20}"}}\n' for n in range(5_000))
+    put(bucket, "imports/users.jsonl", queries)
+    fleet.up()
+    job = background_jobs(fleet.settings, adapters).create(
+        BatchInferenceJob(
+            name="mailing",
+            status=Status.CREATE_PENDING,
+            solution_version=version.name,
+            source=f"{bucket.url}/imports/users.jsonl",
+            target=f"{bucket.url}/exports/",
+        )
+    )
+    lease = lease_of(job)
+    lost = lose_holder(fleet, lease, lambda: in_progress(adapters, BatchInferenceJob, "mailing"))
+    assert lost is not None, "it was over before"
+    done = settled(fleet, BatchInferenceJob, "mailing")
+    assert (done.status, done.answered, done.rejected) == (Status.ACTIVE, 5_000, 0)
+    written = get(bucket, "exports/users.jsonl.out")
+    assert written.count("\n") == 5_000
+
+
+def test_the_refresh_goes_on_when_the_machine_that_does_it_is_lost(fleet: Fleet) -> None:
+    adapters = fleet.view.adapters
+    fill(adapters)
+    train_and_serve(adapters, T0 + 1000)
+    fleet.up(refresh_seconds="0.5")
+    updates = RefreshedArtefacts(adapters.artefacts)
+    (version,) = adapters.refresher.served()
+
+    def is_counted(head: int) -> bool:
+        newest = updates.newest(version)
+        return newest is not None and newest.cut.log_offset >= head
+
+    for number in range(2):
+        adapters.log.append([event(f"new {number}", at=T0 + 2000 + number)])
+        assert wait_for(partial(is_counted, adapters.log.head()))
+        if number == 0:
+            adapters.log.append([event("while it dies", at=T0 + 3000)])
+            assert lose_holder(fleet, "refresh", lambda: fleet.holder_of("refresh") is not None)
+
+
+@pytest.mark.parametrize("swaps", [4, pytest.param(20, marks=pytest.mark.nightly)])
+def test_swaps_on_three_machines_cost_no_request_and_mix_no_answer(
+    fleet: Fleet, swaps: int
+) -> None:
+    adapters = fleet.view.adapters
+    fill(adapters)
+    for name, recipe in zip(VERSIONS, ("popularity-count", "user-personalization"), strict=True):
+        train(adapters, T0 + 1000, recipe=recipe, name=name)
+    adapters.campaigns.update(RECOMMENDER, VERSIONS[0], clock.now())
+    fleet.up(workers="1")
+    for server in fleet.servers.values():
+        everywhere(server, VERSIONS[0])
+    askers = [Askers(server) for server in fleet.servers.values()]
+    for number in range(swaps):
+        update(adapters, VERSIONS[(number + 1) % 2])
+        for server in fleet.servers.values():
+            everywhere(server, VERSIONS[(number + 1) % 2])
+    for one in askers:
+        one.stop()
+    assert [one.failures for one in askers] == [[], [], []]
+    alike: dict[str, list[tuple[str, float]]] = {}
+    for one in askers:
+        assert len(one.recommendations) > swaps
+        for answer in one.recommendations:
+            told = alike.setdefault(answer["solutionVersion"], content(answer))
+            assert content(answer) == told
+    assert set(alike) == set(VERSIONS)
+
+
+@pytest.mark.parametrize("seconds", [3, pytest.param(60, marks=pytest.mark.nightly)])
+def test_answers_and_events_go_on_while_the_bucket_is_out_of_reach(
+    fleet: Fleet, bucket: Bucket, seconds: int
+) -> None:
+    adapters = fleet.view.adapters
+    fill(adapters)
+    train_and_serve(adapters, T0 + 1000)
+    fleet.up("north", "south", archive_seconds="0.2", refresh_seconds="0.5")
+    for server in fleet.servers.values():
+        everywhere(server, str(adapters.campaigns.get(RECOMMENDER).solution_version))
+    writers = Writers("busy", *fleet.servers.values(), threads=2, rest_seconds=0.01)
+    bucket.proxy.cut()
+    askers = [Askers(server) for server in fleet.servers.values()]
+    time.sleep(seconds)
+    answered = [len(one.recommendations) for one in askers]
+    acknowledged = len(writers.acknowledged)
+    bucket.proxy.mend()
+    writers.stop()
+    for one in askers:
+        one.stop()
+    assert min(answered) > 0
+    assert acknowledged > 0
+    assert [one.failures for one in askers] == [[], []]
+    assert not writers.refused
+    assert wait_for(lambda: not adapters.problems(fleet.settings).standing(clock.now()))
+    adapters.archiver.archive_once()
+    assert adapters.ledger.planned_through() == adapters.log.head()
+
+
+def put(bucket: Bucket, key: str, content: str) -> None:
+    name = bucket.url.removeprefix("s3://")
+    boto3.client("s3").put_object(Bucket=name, Key=key, Body=content.encode())
+
+
+def put_events(bucket: Bucket, rows: int) -> None:
+    lines = "".join(f"u{n % 900},{CATS[n % len(CATS)]},{T0 // 1000 + n}\n" for n in range(rows))
+    put(bucket, "imports/events.csv", f"USER_ID,ITEM_ID,TIMESTAMP\n{lines}")
+
+
+def begin_import(fleet: Fleet, bucket: Bucket) -> DatasetImportJob:
+    job = DatasetImportJob(
+        name="events",
+        status=Status.CREATE_PENDING,
+        dataset="pawsonalize-interactions",
+        source=f"{bucket.url}/imports/events.csv",
+    )
+    return background_jobs(fleet.settings, fleet.view.adapters).create(job)
+
+
+def stored(adapters: Adapters) -> int:
+    """How many events there are."""
+    return sum(map(len, adapters.log.training_rows(adapters.log.head(), 2 * T0)))
+
+
+def get(bucket: Bucket, key: str) -> str:
+    name = bucket.url.removeprefix("s3://")
+    body = boto3.client("s3").get_object(Bucket=name, Key=key)["Body"]
+    return str(body.read().decode())
+
+
+def in_progress(adapters: Adapters, kind: type[Resource], name: str) -> bool:
+    return adapters.registry.get(kind, name).status is Status.CREATE_IN_PROGRESS
+
+
+def settled(fleet: Fleet, kind: type[ResourceT], name: str) -> ResourceT:
+    """The job, once it has ended."""
+    registry = fleet.view.adapters.registry
+    assert wait_for(lambda: registry.get(kind, name).status.is_settled)
+    return registry.get(kind, name)
+
+
+def wait_for(reached: Callable[[], object]) -> bool:
+    deadline = time.monotonic() + 300
+    while not reached():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True

@@ -1,0 +1,224 @@
+"""Three servers with folders of their own and one PostgreSQL are one service."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from pawsonalize import clock
+from pawsonalize.app import opened
+from pawsonalize.engine.reporting.joined_events import joined_events
+from pawsonalize.engine.resources.access_keys import Scope
+from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
+from pawsonalize.settings import Settings
+from tests.animal_data import animal
+from tests.e2e.conftest import Server, Start, run, starting
+from tests.event_data import T0
+from tests.service_data import CATS, DOGS, make_key, make_service, metadata, view
+from tests.training import train
+
+_ROOT = "5f" * 32
+_CAMPAIGN = "arn:aws:personalize:us-east-1:000000000000:campaign/recommender"
+_RERANKER = "arn:aws:personalize:us-east-1:000000000000:campaign/reranker"
+_SECONDS = 60
+Databases = Callable[..., AbstractContextManager[str]]
+
+
+@pytest.fixture(scope="module")
+def settings(
+    postgres: Databases, postgres_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Settings]:
+    with postgres(postgres_template) as url:
+        folder = tmp_path_factory.mktemp("first")
+        settings = make_service(folder, database_url=url, access_key_root=_ROOT)
+        with opened(settings) as adapters:
+            adapters.animals.put([animal(group, group) for group in (*CATS, *DOGS)], T0)
+            ranks = train(adapters, T0 + 1000, solution=RERANKER)
+            adapters.campaigns.update(RERANKER, ranks.name, T0 + 1000)
+        yield settings
+
+
+@pytest.fixture(scope="module")
+def servers(
+    settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Server, Server, Server]]:
+    """Each has the models, and nothing else of the first one's folder."""
+    with starting(tmp_path_factory.mktemp("logs")) as start:
+        yield tuple(start_server(start, settings, tmp_path_factory) for _ in range(3))  # type: ignore[misc]
+
+
+def start_server(
+    start: Start, settings: Settings, folders: pytest.TempPathFactory, **more: str
+) -> Server:
+    folder = folders.mktemp("server")
+    shutil.copytree(settings.models_dir, folder / "models")
+    return start(folder, database_url=settings.database, access_key_root=_ROOT, **more)
+
+
+def post(server: Server, path: str, body: Any, **headers: str) -> Any:
+    with server.client() as client:
+        return client.post(path, json=body, headers=headers).raise_for_status().json()
+
+
+def answers(server: Server, user: str) -> list[list[str]]:
+    """In what order each kind of question is answered, by a connection of its own."""
+    listed = [{"itemId": group, "animalMetadata": metadata(group)} for group in (*CATS, *DOGS)]
+    who = {"userId": user}
+    ranked = {**who, "inputList": [*CATS, *DOGS]}
+    groups = post(server, "/v1/recommendations", {**who, "limit": 5})
+    order = post(server, "/v1/rerankings", {**who, "itemMetadataList": listed})
+    theirs = post(server, "/aws/recommendations", {**who, "campaignArn": _CAMPAIGN})
+    ranking = post(server, "/aws/personalize-ranking", {**ranked, "campaignArn": _RERANKER})
+    return [
+        [one["id"] for one in groups],
+        order["ranking"],
+        [one["itemId"] for one in theirs["itemList"]],
+        [one["itemId"] for one in ranking["personalizedRanking"]],
+    ]
+
+
+@pytest.mark.parametrize("taker", range(3))
+def test_an_acknowledged_event_is_in_the_next_answer_of_every_server(
+    servers: tuple[Server, ...], taker: int
+) -> None:
+    user = f"visitor of {taker}"
+    before = [answers(server, user) for server in servers]
+    assert before[1:] == before[:-1]
+    unliked = before[0][0][-1]
+    for n in range(3):
+        post(servers[taker], "/v1/events", view(user, unliked, eventId=f"{user} {n}"))
+        after = [answers(server, user) for server in servers]
+        assert after[1:] == after[:-1]
+    assert all(new != old for new, old in zip(after[0], before[0], strict=True))
+    # In which order animals stand depends on how often they were shown, too.
+    assert [places.index(unliked) for places in animals_of(servers, user)] == [0, 0, 0]
+
+
+def animals_of(servers: tuple[Server, ...], user: str) -> list[list[str]]:
+    """The individual animals that each server recommends; each bears the id of its group."""
+    asked = {"userId": user, "of": "animals", "limit": 20}
+    return [[one["id"] for one in post(server, "/v1/recommendations", asked)] for server in servers]
+
+
+def test_what_changes_at_one_server_is_so_at_the_next_answer_of_every_other(
+    servers: tuple[Server, ...],
+) -> None:
+    one, *others = servers
+    post(one, f"/v1/animals/{DOGS[0]}/status", {"status": "adopted"})
+    for server in others:
+        shown = post(server, "/v1/recommendations", {"of": "animals", "limit": 100})
+        assert DOGS[0] not in {place["id"] for place in shown}
+        assert DOGS[1] in {place["id"] for place in shown}
+
+
+def test_a_key_that_is_taken_back_at_one_machine_is_refused_by_every_server(
+    servers: tuple[Server, ...], settings: Settings
+) -> None:
+    token = make_key(settings, Scope.RUNTIME)
+    bearer = {"Authorization": f"Bearer {token}"}
+    asked: dict[str, Any] = {"json": {"userId": "ann"}, "headers": bearer}
+    for server in servers:
+        with server.client() as client:
+            assert client.post("/v1/recommendations", **asked).status_code == 200
+    folder, url = str(settings.data_dir), settings.database
+    gone = run("keys", "rm", token.partition(".")[0], "--data-dir", folder, database_url=url)
+    assert gone.returncode == 0, gone.stderr
+    deadline = time.monotonic() + _SECONDS
+    for server in servers:
+        with server.client() as client:
+            while client.post("/v1/recommendations", **asked).status_code != 401:
+                assert time.monotonic() < deadline
+
+
+def test_an_event_at_one_server_is_joined_to_the_answer_of_another(
+    servers: tuple[Server, ...], settings: Settings
+) -> None:
+    one, other, _ = servers
+    with one.client() as client:
+        body = {"sessionId": "joined", "of": "animals", "limit": 5}
+        answer = client.post("/v1/recommendations", json=body).raise_for_status()
+    shown = answer.json()[0]["id"]
+    came_from = answer.headers["X-Recommendation-Id"]
+    event = view(None, shown, sessionId="joined", animal_id=shown, recommendationId=came_from)
+    post(other, "/v1/events", event)
+    deadline = time.monotonic() + _SECONDS
+    with opened(settings) as adapters:
+        while not joined_events(adapters.impressions, adapters.log, clock.now()).joined:
+            assert time.monotonic() < deadline, "answers are written a moment later"
+            time.sleep(0.05)
+        assert adapters.impressions.get(came_from) is not None
+
+
+def listed(server: Server) -> list[dict[str, Any]]:
+    with server.client() as client:
+        found: list[dict[str, Any]] = client.get("/v1/servers").raise_for_status().json()["servers"]
+    return found
+
+
+def test_every_server_lists_all_of_them(servers: tuple[Server, ...], settings: Settings) -> None:
+    ports = {server.port for server in servers}
+    deadline = time.monotonic() + _SECONDS
+    for server in servers:
+        while {one["port"] for one in listed(server) if one["lives"]} != ports:
+            assert time.monotonic() < deadline, listed(server)
+            time.sleep(0.2)
+    assert all(set(one["serves"]) == {RECOMMENDER, RERANKER} for one in listed(servers[0]))
+    folder, url = str(settings.data_dir), settings.database
+    shown = run("servers", "--json", "--data-dir", folder, database_url=url)
+    found = msgspec.json.decode(shown.stdout)
+    assert {one["port"] for one in found if one["lives"]} == ports
+
+
+def ready(server: Server) -> dict[str, Any]:
+    with server.client() as client:
+        found: dict[str, Any] = client.get("/readyz").raise_for_status().json()
+    return found
+
+
+def problems(server: Server) -> dict[str, str]:
+    return {one["name"]: one["message"] for one in ready(server)["problems"]}
+
+
+@pytest.mark.nightly
+def test_one_server_answers_and_another_works(
+    postgres: Databases, postgres_template: str, tmp_path: Path, start: Start
+) -> None:
+    with postgres(postgres_template) as url:
+        folder = make_service(tmp_path / "data", database_url=url).data_dir
+        answering = start(folder, roles="serve", database_url=url)
+        working = start(folder, roles="work", database_url=url)
+        assert ready(working)["roles"] == ["work"]
+        assert ready(working)["campaigns"] == []
+        with working.client() as client:
+            refused = client.post("/v1/recommendations", json={"userId": "ann"})
+            assert client.get("/metrics").status_code == 200
+        assert refused.status_code == 503
+        assert refused.json()["error"]["code"] == "not_serving"
+        assert "its roles are work" in refused.json()["error"]["message"]
+
+        made = post(answering, "/v1/solution-versions", {"solution": "recommender"})
+        with answering.client() as client:
+            deadline = time.monotonic() + 2 * _SECONDS
+            path = f"/v1/solution-versions/{made['name']}"
+            while client.get(path).json()["status"] != "ACTIVE":
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+
+        assert "nobody works" not in problems(answering)
+        working.kill()
+        deadline = time.monotonic() + _SECONDS
+        while "nobody works" not in problems(answering):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        assert "start one whose setting roles has `work`" in problems(answering)["nobody works"]
+        doctor = run("doctor", "--json", "--data-dir", str(folder), database_url=url)
+        assert "no living server has the role work" in doctor.stdout
+        start(folder, roles="work,consume", database_url=url)
+        while "nobody works" in problems(answering):
+            assert time.monotonic() < deadline + _SECONDS
+            time.sleep(0.2)

@@ -1,0 +1,151 @@
+"""Two servers with data folders of their own: models come through a bucket."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+import pytest
+
+from pawsonalize import clock
+from pawsonalize.app import Adapters, opened
+from tests.e2e.conftest import Server, Start, free_port
+from tests.e2e.test_campaign_updates import VERSIONS, Askers, content, everywhere, update
+from tests.event_data import T0
+from tests.service_data import make_service
+from tests.training import train
+
+BUCKET = "shelter"
+
+
+class Bucket:
+    """An S3 of its own process, which can be stopped: then it takes calls and never answers."""
+
+    def __init__(self, port: int) -> None:
+        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        self.address = f"http://127.0.0.1:{port}"
+        self.url = f"s3://{BUCKET}/pets"
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                httpx.get(self.address, trust_env=False)
+                break
+            except httpx.TransportError:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+
+    def freeze(self) -> None:
+        """Answer nobody."""
+        os.kill(self.process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Answer those who wait, and all others."""
+        os.kill(self.process.pid, signal.SIGCONT)
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    bucket = Bucket(free_port())
+    for name, value in {
+        "AWS_ENDPOINT_URL": bucket.address,
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    boto3.client("s3").create_bucket(Bucket=BUCKET)
+    yield bucket
+    bucket.thaw()
+    bucket.process.terminate()
+    bucket.process.wait()
+
+
+@pytest.fixture
+def shared(bucket: Bucket, tmp_path: Path) -> dict[str, Any]:
+    """The settings that both machines have."""
+    return {
+        "database_url": f"sqlite:///{tmp_path / 'shared.sqlite3'}",
+        "artefact_url": bucket.url,
+    }
+
+
+@pytest.fixture
+def trainer(shared: dict[str, Any], tmp_path: Path) -> Iterator[Adapters]:
+    """A machine that trained two versions whose answers differ in every score."""
+    with opened(make_service(tmp_path / "trainer", train=False, **shared)) as adapters:
+        recipes = ("popularity-count", "user-personalization")
+        for name, recipe in zip(VERSIONS, recipes, strict=True):
+            train(adapters, T0 + 1000, recipe=recipe, name=name)
+        adapters.campaigns.update("recommender", VERSIONS[0], clock.now())
+        yield adapters
+
+
+def started(start: Start, folder: Path, shared: dict[str, Any]) -> tuple[Server, Askers]:
+    server = start(folder, "--workers", "2", **shared)
+    everywhere(server, VERSIONS[0])
+    return server, Askers(server)
+
+
+@pytest.mark.parametrize("updates", [4, pytest.param(20, marks=pytest.mark.nightly)])
+def test_updates_in_a_row_reach_every_machine_and_mix_no_answer(
+    start: Start, tmp_path: Path, shared: dict[str, Any], trainer: Adapters, updates: int
+) -> None:
+    machines = [started(start, tmp_path / name, shared) for name in ("a", "b")]
+    for number in range(updates):
+        wanted = VERSIONS[(number + 1) % 2]
+        update(trainer, wanted)
+        for server, _ in machines:
+            everywhere(server, wanted)
+    answers: dict[str, set[str]] = {name: set() for name in VERSIONS}
+    for server, askers in machines:
+        askers.stop()
+        assert askers.failures == []
+        for answer in askers.recommendations:
+            answers[answer["solutionVersion"]].add(repr(content(answer)))
+        assert server.stop() == 0
+    assert [len(each) for each in answers.values()] == [1, 1]
+    for name in ("a", "b"):
+        assert sorted(one.name.split("@")[0] for one in (tmp_path / name / "cache").iterdir()) == [
+            *VERSIONS
+        ]
+
+
+@pytest.mark.parametrize("seconds", [5, pytest.param(60, marks=pytest.mark.nightly)])
+def test_answers_and_events_go_on_while_the_bucket_does_not_answer(
+    start: Start, tmp_path: Path, shared: dict[str, Any], trainer: Adapters, bucket: Bucket,
+    seconds: int,
+) -> None:  # fmt: skip
+    server, askers = started(start, tmp_path / "a", shared)
+    stored = trainer.log.count()
+    bucket.freeze()
+    trainer.campaigns.update("recommender", VERSIONS[1], clock.now())
+    before, until = len(askers.recommendations), time.monotonic() + seconds
+    with server.client() as client:
+        number = 0
+        while time.monotonic() < until:
+            number += 1
+            event = {"sessionId": "s", "eventType": "view", "eventId": f"{number}",
+                     "animalMetadata": {"animal_species_id": 2, "animal_primary_breed_id": "Pug",
+                                        "animal_size_id": 2, "animal_age_id": 3}}  # fmt: skip
+            assert client.post("/v1/events", json=event).status_code == 202
+            time.sleep(0.1)
+    assert len(askers.recommendations) > before
+    assert {one["solutionVersion"] for one in askers.recommendations} == {VERSIONS[0]}
+    bucket.thaw()
+    everywhere(server, VERSIONS[1])
+    askers.stop()
+    assert askers.failures == []
+    assert server.stop() == 0
+    assert trainer.log.count() == stored + number

@@ -1,0 +1,25 @@
+"""The live models of a server, beside other processes of the same machine."""
+
+from pathlib import Path
+
+from pawsonalize.app import opened
+from pawsonalize.app.serving import live_models
+from pawsonalize.engine.resources.defaults import RECOMMENDER
+from pawsonalize.engine.resources.processes import held
+from tests.event_data import T0
+from tests.service_data import make_service
+from tests.training import train_and_serve
+
+
+def test_while_another_process_of_the_machine_loads_this_one_serves_on(tmp_path: Path) -> None:
+    settings = make_service(tmp_path / "data")
+    with opened(settings) as adapters:
+        live = live_models(settings, adapters)[RECOMMENDER]
+        with held(settings.loading_lock):
+            assert live.refresh(T0 + 2000), "there is nothing to serve on with"
+            first = live.current.version.name
+            second = train_and_serve(adapters, T0 + 3000).name
+            assert not live.refresh(T0 + 4000)
+            assert live.current.version.name == first
+        assert live.refresh(T0 + 5000)
+        assert live.current.version.name == second

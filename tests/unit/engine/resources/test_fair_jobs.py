@@ -1,0 +1,97 @@
+"""Jobs of several dataset groups are done in turns, and each group may have its own in work."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from pawsonalize.domain.errors import LimitExceeded
+from pawsonalize.domain.schemas import DatasetType
+from pawsonalize.engine.resources.datasets import (
+    Dataset,
+    DatasetGroup,
+    DatasetImportJob,
+    DatasetSchema,
+)
+from pawsonalize.engine.resources.fair_order import FairOrder
+from pawsonalize.engine.resources.job_table import JobKind, JobTable
+from pawsonalize.engine.resources.leases import Leases
+from pawsonalize.engine.resources.registry import IMPORT_JOBS_IN_WORK, Registry
+from pawsonalize.engine.resources.status import Status
+from pawsonalize.engine.training.group_changes import create_group
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.leases import LeaseTable
+from pawsonalize.storage.resources import Resources
+from pawsonalize.storage.turns import Turns
+from tests.event_data import T0
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(f"sqlite:///{tmp_path / 'jobs.sqlite3'}")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def registry(database: Database) -> Registry:
+    registry = Registry(Resources(database))
+    schema = DatasetSchema(name="items", dataset_type=DatasetType.ITEMS, avro="{}")
+    registry.create(schema, T0)
+    for name in ("greedy", "modest", "quiet"):
+        create_group(registry, name, {}, T0)
+        dataset = Dataset(
+            name=name, dataset_group=name, dataset_type=DatasetType.ITEMS, schema="items"
+        )
+        registry.create(dataset, T0)
+    return registry
+
+
+def job(dataset: str, number: int) -> DatasetImportJob:
+    return DatasetImportJob(
+        name=f"{dataset}-{number}", dataset=dataset, source="", status=Status.CREATE_PENDING
+    )
+
+
+def test_no_dataset_group_waits_for_two_jobs_of_another(
+    database: Database, registry: Registry, tmp_path: Path
+) -> None:
+    done: list[str] = []
+
+    def perform(one: DatasetImportJob) -> dict[str, object]:
+        done.append(one.name)
+        return {}
+
+    kind = JobKind(DatasetImportJob, lambda _: None, perform)
+    servers = [
+        JobTable(registry, (kind,), leases, lambda: T0, partial(FairOrder, Turns(database)))
+        for leases in (Leases(LeaseTable(database), tmp_path / "leases") for _ in range(2))
+    ]
+    for number in range(5):
+        registry.create(job("greedy", number), T0 + number)
+    for number in range(2):
+        registry.create(job("modest", number), T0 + 10 + number)
+    turn = 0
+    while servers[turn % 2].workers[0].work():
+        turn += 1
+        if turn == 3:
+            registry.create(job("quiet", 0), T0 + 20)
+    assert done[:5] == ["greedy-0", "modest-0", "greedy-1", "quiet-0", "modest-1"]
+    assert done[5:] == ["greedy-2", "greedy-3", "greedy-4"]
+
+
+def test_jobs_in_work_of_one_dataset_group_keep_no_other_from_asking(registry: Registry) -> None:
+    for number in range(IMPORT_JOBS_IN_WORK):
+        registry.create(job("greedy", number), T0)
+    with pytest.raises(LimitExceeded, match="of the dataset group are in work already"):
+        registry.create(job("greedy", 99), T0)
+    registry.create(job("modest", 0), T0)
+
+
+def test_a_setting_says_how_many_dataset_groups_there_may_be(database: Database) -> None:
+    registry = Registry(Resources(database), 7)
+    for number in range(7):
+        registry.create(DatasetGroup(name=f"g{number}"), T0)
+    with pytest.raises(LimitExceeded, match=r"7 dataset groups.*max_dataset_groups"):
+        registry.create(DatasetGroup(name="one-more"), T0)

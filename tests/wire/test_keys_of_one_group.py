@@ -1,0 +1,202 @@
+"""A key of one dataset group at Amazon's door: it reaches what is in that, and nothing else."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from pawsonalize import clock
+from pawsonalize.app import opened
+from pawsonalize.aws.protocol.service import operations
+from pawsonalize.engine.resources.access_keys import Scope
+from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.engine.resources.datasets import EventTracker, Filter
+from pawsonalize.engine.resources.solutions import Solution
+from pawsonalize.engine.training.group_changes import change_limits, create_group
+from pawsonalize.settings import Settings
+from tests.aws_shapes import ACCOUNT, REGION
+from tests.wire.server import Wire, served
+
+SERVICES = ("personalize", "personalize-events", "personalize-runtime")
+
+
+def arn(kind: str, name: str) -> str:
+    return f"arn:aws:personalize:{REGION}:{ACCOUNT}:{kind}/{name}"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    with opened(Settings(data_dir=folder)) as adapters:
+        now = clock.now()
+        for name in ("ours", "theirs"):
+            create_group(adapters.registry, name, {}, now)
+            solution = Solution(name=name, dataset_group=name, recipe="popularity-count")
+            adapters.registry.create(solution, now)
+            adapters.registry.create(Campaign(name=name, solution=name), now)
+            tracker = EventTracker(name=name, dataset_group=name, tracking_id=name)
+            adapters.registry.create(tracker, now)
+            one = Filter(name=name, dataset_group=name, expression="x")
+            adapters.registry.create(one, now)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wire(folder: Path) -> Iterator[Wire]:
+    with served(folder, aws_signatures="required") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def clients(wire: Wire, folder: Path) -> dict[str, Any]:
+    """The clients of a key for the dataset group `ours`, by their services."""
+    settings = Settings(data_dir=folder)
+    with opened(settings) as adapters:
+        scopes = [Scope.CONTROL_PLANE, Scope.EVENTS, Scope.RUNTIME]
+        key, secret = adapters.access_keys(settings).create(
+            scopes, "", clock.now(), dataset_group="ours"
+        )
+    return {
+        name: boto3.client(
+            name,
+            endpoint_url=wire.url,
+            aws_access_key_id=key.name,
+            aws_secret_access_key=secret,
+            region_name=REGION,
+            config=Config(
+                retries={"total_max_attempts": 1}, proxies={}, parameter_validation=False
+            ),
+        )
+        for name in SERVICES
+    }
+
+
+def refused(call: Any, **asked: Any) -> str:
+    with pytest.raises(ClientError) as error:
+        call(**asked)
+    code: str = error.value.response["Error"]["Code"]
+    return code
+
+
+EVENT = {"eventType": "view", "sentAt": 1_779_019_200, "itemId": "x", "eventId": "e1"}
+FOREIGN: dict[str, Any] = {
+    "datasetGroupArn": arn("dataset-group", "theirs"),
+    "solutionArn": arn("solution", "theirs"),
+    "solutionVersionArn": arn("solution", "theirs/theirs-1"),
+    "campaignArn": arn("campaign", "theirs"),
+    "eventTrackerArn": arn("event-tracker", "theirs"),
+    "filterArn": arn("filter", "theirs"),
+    "datasetArn": arn("dataset", "theirs/ITEMS"),
+    "recommenderArn": arn("recommender", "theirs"),
+    "metricAttributionArn": arn("metric-attribution", "theirs"),
+    "datasetImportJobArn": arn("dataset-import-job", "theirs"),
+    "datasetExportJobArn": arn("dataset-export-job", "theirs"),
+    "dataDeletionJobArn": arn("data-deletion-job", "theirs"),
+    "batchInferenceJobArn": arn("batch-inference-job", "theirs"),
+    "batchSegmentJobArn": arn("batch-segment-job", "theirs"),
+    "schemaArn": arn("schema", "pawsonalize-items"),
+    "resourceArn": arn("dataset-group", "theirs"),
+    "trackingId": "theirs",
+    "roleArn": "arn:aws:iam::123456789012:role/anybody",
+    "recipeArn": "arn:aws:personalize:::recipe/aws-popularity-count",
+    "path": "s3://bucket/file",
+    "datasetType": "Items",
+}
+PUBLIC = {"ListRecipes", "DescribeRecipe", "DescribeAlgorithm", "DescribeFeatureTransformation"}
+
+
+def example(shape: Any) -> Any:
+    """Something of the shape, with names of another dataset group's resources in it."""
+    if shape.type_name == "structure":
+        wanted = set(shape.required_members) | (FOREIGN.keys() & shape.members.keys())
+        return {
+            name: FOREIGN.get(name) or example(member)
+            for name, member in shape.members.items()
+            if name in wanted
+        }
+    if shape.type_name == "list":
+        return [example(shape.member)]
+    if shape.type_name == "map":
+        return {"a": "b"}
+    simple = {"integer": 1, "long": 1, "float": 1.0, "boolean": True, "timestamp": 1_779_019_200}
+    return simple.get(shape.type_name, next(iter(shape.metadata.get("enum", [])), "abc123"))
+
+
+@pytest.mark.parametrize("operation", sorted(operations()))
+def test_no_operation_reaches_another_dataset_group(
+    clients: dict[str, Any], operation: str
+) -> None:
+    if operation in PUBLIC:
+        return
+    client = clients[operations()[operation].service]
+    model = client.meta.service_model.operation_model(operation)
+    asked = example(model.input_shape) if model.input_shape else {}
+    method = next(
+        name for name, one in client.meta.method_to_api_mapping.items() if one == operation
+    )
+    assert refused(getattr(client, method), **asked) == "AccessDeniedException"
+
+
+def test_it_reaches_what_is_in_its_own(clients: dict[str, Any]) -> None:
+    events, control = clients["personalize-events"], clients["personalize"]
+    events.put_events(trackingId="ours", sessionId="s", userId="ann", eventList=[EVENT])
+    found = control.describe_campaign(campaignArn=arn("campaign", "ours"))["campaign"]
+    assert found["name"] == "ours"
+    listed = control.list_solutions(datasetGroupArn=arn("dataset-group", "ours"))["solutions"]
+    assert [one["name"] for one in listed] == ["ours"]
+    assert control.list_recipes()["recipes"]
+
+
+def test_one_foreign_name_among_its_own_is_enough_to_be_refused(clients: dict[str, Any]) -> None:
+    code = refused(
+        clients["personalize-runtime"].get_recommendations,
+        campaignArn=arn("campaign", "ours"),
+        userId="ann",
+        promotions=[
+            {"name": "p", "percentPromotedItems": 10, "filterArn": arn("filter", "theirs")}
+        ],
+    )
+    assert code == "AccessDeniedException"
+
+
+def test_a_list_of_everything_is_refused(clients: dict[str, Any]) -> None:
+    assert refused(clients["personalize"].list_solutions) == "AccessDeniedException"
+
+
+def test_put_events_above_the_limit_is_throttled_whole(
+    wire: Wire, clients: dict[str, Any], folder: Path
+) -> None:
+    with opened(Settings(data_dir=folder)) as adapters:
+        create_group(adapters.registry, "small", {"events_per_day": 3}, clock.now())
+        tracker = EventTracker(name="small", dataset_group="small", tracking_id="small")
+        adapters.registry.create(tracker, clock.now())
+        settings = Settings(data_dir=folder)
+        key, secret = adapters.access_keys(settings).create(
+            [Scope.EVENTS], "", clock.now(), dataset_group="small"
+        )
+    events = boto3.client(
+        "personalize-events",
+        endpoint_url=wire.url,
+        aws_access_key_id=key.name,
+        aws_secret_access_key=secret,
+        region_name=REGION,
+        config=Config(retries={"total_max_attempts": 1}, proxies={}),
+    )
+
+    def put(*ids: str) -> None:
+        sent = [{**EVENT, "eventId": one} for one in ids]
+        events.put_events(trackingId="small", sessionId="s", userId="ann", eventList=sent)
+
+    put("1", "2")
+    with pytest.raises(ClientError, match="3 events a day") as error:
+        put("3", "4")
+    assert error.value.response["Error"]["Code"] == "ThrottlingException"
+    put("3")
+    with opened(Settings(data_dir=folder)) as adapters:
+        log = adapters.log.of("small")
+        assert [log.contains(one) for one in "1234"] == [True, True, True, False]
+        change_limits(adapters.registry, "small", {"events_per_day": None}, clock.now())
