@@ -50,7 +50,7 @@ def pack(t: Tables, r: Ranker) -> dict[str, NDArray[Any]]:
         "codes": t.likeness.codes,
         **pack_strings("columns", t.likeness.columns),
         "source": t.factors.source,
-        "target": t.factors.target,
+        "target": t.factors.target.T,
         "linear.columns": r.linear.columns,
         "linear.numbers": np.stack([r.linear.mean, r.linear.spread, r.linear.weights]),
         "trees": np.frombuffer(trees, np.uint8),
@@ -84,7 +84,7 @@ def unpack(
         postings=_postings(own, n),
         trend=Trend(total, recent[:, np.newaxis], np.zeros(len(recent[:1]))),
         likeness=likeness,
-        factors=Factors(source, _finite(own, "target", np.float32, source.shape[::-1])),
+        factors=Factors.of(source, _finite(own, "target", np.float32, source.shape[::-1]).T),
         mixture=mixture,
         usual=Usual.of(total, mixture.index, mixture.availability, likeness),
     )

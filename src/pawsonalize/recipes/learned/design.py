@@ -35,11 +35,11 @@ class Design:
     """Worth of one more event in between."""
     row_power: float = 0.15
     """A row is divided by its total to this power."""
-    row_keep: int = 300
+    row_keep: int = 100
     """Largest entries served of each row."""
     backward: float = 0.3
     """What a step counts in the other direction, for factors."""
-    context: int = 30
+    context: int = 20
     """Newest events of a request that the signals read."""
     fast: float = 0.5
     """Weight of an event = this to the power of its age in events; `slow`, `long` likewise."""
