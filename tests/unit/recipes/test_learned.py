@@ -18,6 +18,7 @@ from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.features import describe, propose
 from pawsonalize.recipes.learned.request import at_position, of_context
 from pawsonalize.recipes.learned.samples import Samples
+from pawsonalize.recipes.learned.signals import FACTOR, FACTOR_SHARE
 from pawsonalize.recipes.user_personalization import (
     UserPersonalization,
     UserPersonalizationModel,
@@ -107,6 +108,24 @@ def test_a_request_of_the_log_is_described_as_the_same_visitor_is_live(
         np.testing.assert_array_equal(one.top, other.top)
         x, y = describe(tables, live, one), describe(tables, logged, other)
         np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-5)
+
+
+def test_of_a_shortlist_the_best_by_all_factors_are_candidates(
+    model: UserPersonalizationModel,
+) -> None:
+    assert model.learned is not None
+    tables = model.learned.tables
+    few = replace(tables.factors, first=tables.factors.first[:1])
+    tables = replace(tables, factors=few, design=Design(candidates=4))
+    seen = Context((ContextEvent(ITEMS[3], "view", 1_000),), 2_000)
+    r = of_context(seen, tables.index, np.zeros(0, np.int64), tables.design)
+    proposed = propose(tables, r)
+    found, by_few = proposed.found, proposed.found.dense[FACTOR]
+    by_all = found.places[0] @ few.target.T
+    blend = found.blend + FACTOR_SHARE / found.most[FACTOR] * (by_all - by_few)
+    listed = np.argsort(-found.blend)[:8]
+    best = listed[np.argsort(-blend[listed])[:4]]
+    assert proposed.top.tolist() == best.tolist() != listed[:4].tolist()
 
 
 def test_threads_that_grow_trees_sleep_while_they_wait() -> None:

@@ -38,14 +38,14 @@ def affinity_columns(t: Tables, r: Request, found: Signals, top: Array) -> Itera
     if not t.likeness.matched:
         yield _related_steps(t, found.reached, top)
         return
-    held, theirs = t.likeness.held(r.context, weights, top), t.likeness.values[:, top]
-    nothing = t.likeness.nothing[:, None]
-    known = weights @ (t.likeness.values[:, r.context] != nothing).T  # (rates, matched)
+    held = t.likeness.held(r.context, weights, top)
+    known = weights @ t.likeness.known.take(r.context, axis=1).T  # (rates, matched)
     shares = held / np.maximum(known, np.float32(1e-9))[:, :, None]
-    shares *= theirs != nothing  # having no value matches nothing
-    yield shares.swapaxes(0, 1).reshape(-1, len(top))
+    shares *= t.likeness.known.take(top, axis=1, mode="clip")  # no value matches nothing
+    yield shares.reshape(-1, len(top))
     yield _related_steps(t, found.reached, top)
-    yield _shares_of_choices(held[-1] / t.usual.share[theirs], weights[-1].sum())
+    usual = t.usual.share.take(top, axis=1, mode="clip")
+    yield _shares_of_choices(held[-1] / usual, weights[-1].sum())
 
 
 def _related_steps(t: Tables, reached: Array, top: Array) -> Array:

@@ -1,5 +1,6 @@
 """The candidates of a request, and the features of them that the learned ranker reads."""
 
+import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -45,7 +46,7 @@ _OF_REQUEST = (
     "idle",
 )  # fmt: skip
 _SEEN = ("seen_times", "seen_age")
-_BLEND = _PLAIN.index("blend")
+_BLEND, _SLOW = _PLAIN.index("blend"), SIGNALS.index("slow")
 _ENDS = accumulate(map(len, (_PLAIN, _SCALED, _RANKED, _LIFTED, _LOGGED)), initial=0)
 _KINDS = [slice(start, end) for start, end in pairwise(_ENDS)]
 _PLACES_SCALED, _PLACES_RANKED, _PLACES_LIFTED, _PLACES_LOGGED = (
@@ -54,6 +55,7 @@ _PLACES_SCALED, _PLACES_RANKED, _PLACES_LIFTED, _PLACES_LOGGED = (
 )
 _LEAST_LOG = np.float32(0.01)  # added to shares of the best before their log is taken
 _LEAST = np.float32(1e-9)
+_SHORTLIST = 2  # times the candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,10 @@ class Proposed:
     """Catalogue positions, shape (N,)."""
     there: Array
     """False for one that must not be proposed, where there are fewer than N, shape (N,)."""
+    blend: Array
+    """What the signals say as one, by all factors; shape (N,)."""
+    factors: Array
+    """What all factors say, by `FACTOR_RATES`; shape (rates, N)."""
     found: Signals
 
 
@@ -104,10 +110,15 @@ def feature_names(t: Tables) -> tuple[str, ...]:
 def propose(
     t: Tables, r: Request, hidden: Hidden | None = None, outside: Sequence[str] = ()
 ) -> Proposed:
-    """Choose the candidates."""
+    """Choose the candidates: a shortlist by the first factors, and the best of it by all."""
     found = signals(t, r, hidden, outside)
-    top = largest(found.blend, t.design.candidates)
-    return Proposed(top, np.isfinite(found.blend[top]), found)
+    listed = largest(found.blend, _SHORTLIST * t.design.candidates)
+    factors = found.places @ t.factors.target.take(listed, axis=0).T
+    share = FACTOR_SHARE / np.maximum(found.most[FACTOR], _LEAST)
+    blend = found.blend[listed] + share * (factors[0] - found.dense[FACTOR, listed])
+    best = largest(blend, t.design.candidates)
+    blend = blend[best]
+    return Proposed(listed[best], np.isfinite(blend), blend, factors.take(best, axis=1), found)
 
 
 def describe(t: Tables, r: Request, proposed: Proposed, wanted: Wanted = EVERYTHING) -> Array:
@@ -115,7 +126,7 @@ def describe(t: Tables, r: Request, proposed: Proposed, wanted: Wanted = EVERYTH
     top, found = proposed.top, proposed.found
     root = t.trend.root[top]
     blocks = [
-        _behaviour(t, proposed, root, wanted),
+        _behaviour(proposed, root, wanted),
         _of_request(t, r, found, top, wanted),
         _seen(t, r, top, wanted),
         *affinity_columns(t, r, found, top),
@@ -127,20 +138,16 @@ def describe(t: Tables, r: Request, proposed: Proposed, wanted: Wanted = EVERYTH
     return np.concatenate(blocks, dtype=np.float32)
 
 
-def _behaviour(t: Tables, proposed: Proposed, root: Array, wanted: Wanted) -> Array:
+def _behaviour(proposed: Proposed, root: Array, wanted: Wanted) -> Array:
     """The signals of the candidates as they are, as shares of the best, as ranks, …; (K, N)."""
     top, found = proposed.top, proposed.found
     columns = np.empty((len(_BEHAVIOUR), len(top)), np.float32)
     plain, scaled, ranks, lifts, logs = (columns[rows] for rows in _KINDS)
     found.dense.take(top, axis=1, out=plain[:_BLEND], mode="clip")
-    factors = found.places @ t.factors.target.take(top, axis=0).T
-    # The candidates were chosen by the first factors; here are all of them.
-    share = FACTOR_SHARE / np.maximum(found.most[FACTOR], _LEAST)
-    blend = found.blend[top] + share * (factors[0] - plain[FACTOR])
-    plain[_BLEND] = blend
+    plain[FACTOR], plain[_BLEND + 1 :] = proposed.factors[0], proposed.factors[1:]
+    plain[_BLEND] = proposed.blend
     if not proposed.there.all():
         plain[_BLEND, ~proposed.there] = 0.0
-    plain[FACTOR], plain[_BLEND + 1 :] = factors[0], factors[1:]
     shares = plain / np.maximum(plain.max(axis=1, keepdims=True), _LEAST)
     shares.take(_PLACES_SCALED, axis=0, out=scaled, mode="clip")
     if wanted.ranks:
@@ -176,8 +183,8 @@ def _of_request(t: Tables, r: Request, found: Signals, top: Array, wanted: Wante
     columns[0] = t.trend.total[top]
     columns[1] = t.trend.log[top] - logs.sum() / max(np.count_nonzero(known), 1)
     if wanted.of_request:
-        tops = (found.most[SIGNALS.index(name)] for name in ("slow", "factor"))
-        columns[2:].T[:] = (np.log1p(r.length), logs[0], *tops, np.log1p(r.idle))
+        slow, factor = found.most[_SLOW], found.most[FACTOR]
+        columns[2:].T[:] = (math.log1p(r.length), logs[0], slow, factor, math.log1p(r.idle))
     return columns
 
 

@@ -44,6 +44,11 @@ class Likeness:
     """Stands for an item without a value, shape (matched,)."""
 
     @cached_property
+    def known(self) -> Array:
+        """1 where an item has a value of a matched column, else 0; as `values`, float32."""
+        return np.asarray(self.values != self.nothing[:, None], np.float32)
+
+    @cached_property
     def n_values(self) -> int:
         """How many values the matched attributes have, nothing included."""
         return int(self.values.max(initial=-1)) + 1
@@ -59,7 +64,7 @@ class Likeness:
         single = [self.columns[column] for column in self.matched]
         whole = ["like_newest", "like_slow", "like_flat"] if self.has_lists else []
         return whole + [
-            f"like_{rate}_{name}" for name in single for rate in ("newest", "slow", "flat")
+            f"like_{rate}_{name}" for rate in ("newest", "slow", "flat") for name in single
         ]
 
     def compare(self, context: Array, weights: Array, top: Array) -> Array:
@@ -78,8 +83,8 @@ class Likeness:
         Shape (R, matched, N).
         """
         worth = np.concatenate([weights] * len(self.matched), axis=1)
-        held = _sums(self.values[:, context], worth, self.n_values)
-        return held.take(self.values[:, top], axis=1, mode="clip")
+        held = _sums(self.values.take(context, axis=1), worth, self.n_values)
+        return held.take(self.values.take(top, axis=1, mode="clip"), axis=1, mode="clip")
 
 
 def _sums(values: Array, worth: Array, size: int) -> Array:

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.recipes.counts.log import VisitLog
-from pawsonalize.recipes.counts.rows import largest
 from pawsonalize.recipes.learned.design import Design
 
 Array = NDArray[Any]
@@ -103,22 +102,33 @@ def _nearest(
     known = (context >= 0).nonzero()[0]
     items = context[known]
     first, last = p.starts[items], p.starts[items + 1]
-    spans = list(map(slice, first.tolist(), last.tolist()))
-    key = np.concatenate([p.users[:0], *(p.users[span] for span in spans)], dtype=np.intp)
-    at = np.concatenate([p.positions[:0], *(p.positions[span] for span in spans)])
-    worth = (weights[known] * p.idf[items]).repeat(last - first)
+    spans = map(slice, first.tolist(), last.tolist())
+    key = np.concatenate([p.users[:0], *map(p.users.__getitem__, spans)], dtype=np.intp)
+    lengths = last - first
+    worth = (weights[known] * p.idf[items]).repeat(lengths)
     if user >= 0:
-        apart = key != user
-        key, at, worth = key[apart], at[apart], worth[apart]
+        worth[key == user] = 0.0  # so that what they did adds nothing
     first_of = _first(key, p.n_users)
     found = (first_of == np.arange(len(key))).nonzero()[0]
     total = np.zeros(len(key), np.float32)
     np.add.at(total, first_of, worth)
     other = key[found]
     similarity = total[found] * p.norm[other]
-    best = largest(similarity, keep)
+    best = _most(similarity, keep)
     best = best[~_echoes(p, context, other[best])]
-    return other[best], similarity[best], at[found[best]]
+    place = found[best]
+    ends = lengths.cumsum()
+    owner = ends.searchsorted(place, side="right")
+    return other[best], similarity[best], p.positions[place + (last - ends)[owner]]
+
+
+def _most(values: Array, keep: int) -> Array:
+    """Places of the `keep` largest in no particular order, among equals the first."""
+    if len(values) <= keep:
+        return np.arange(len(values))
+    least = np.partition(values, -keep)[-keep]
+    above, equal = (values > least).nonzero()[0], (values == least).nonzero()[0]
+    return np.concatenate((above, equal[: keep - len(above)]))
 
 
 def _echoes(p: Postings, context: Array, other: Array) -> Array:
@@ -133,7 +143,9 @@ def _echoes(p: Postings, context: Array, other: Array) -> Array:
     one = digits[:length] * size**2
     two = one + digits[1:-1] * size
     held = np.concatenate((one, two, two + digits[2:]))
-    return np.asarray((p.tails[other] == held[:, None]).any(axis=0))
+    held.sort()
+    tails = p.tails[other]
+    return np.asarray(held.take(held.searchsorted(tails), mode="clip") == tails)
 
 
 def _first(key: Array, size: int) -> Array:

@@ -61,13 +61,13 @@ class Trend:
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """What is chosen usually. `rate` (cells + 1,): log of choices per available animal.
-
-    `share` (values,) are the shares of choices by value of each matched attribute.
-    """
+    """What is chosen usually."""
 
     rate: Array
+    """The log of choices per available animal of each cell, shape (cells + 1,) float32."""
     share: Array
+    """The share of choices that an item's value of each matched attribute has, shape
+    (matched, items) float32."""
 
     @classmethod
     def of(
@@ -79,12 +79,13 @@ class Usual:
         for cells in index.cells[:, :-1]:
             chosen += np.bincount(cells, total, size)
             there += np.bincount(cells, availability.usual, size)
-        share = [np.zeros(0)]
-        for values, nothing in zip(likeness.values[:, :-1], likeness.nothing.tolist(), strict=True):
-            weight = np.bincount(values - nothing, total) + 1.0
-            share.append(weight / weight.sum())
+        share = np.zeros((len(likeness.matched), len(total)), np.float32)
+        codes = likeness.values[:, :-1] - likeness.nothing[:, None]
+        for own, values in zip(share, codes, strict=True):
+            weight = np.bincount(values, total) + 1.0
+            own[:] = (weight / weight.sum())[values]
         rate = np.log((chosen + 1.0) / (there + availability.smoothing))
-        return cls(rate, np.concatenate(share))
+        return cls(rate.astype(np.float32), share)
 
 
 @dataclass(frozen=True, slots=True)
