@@ -34,6 +34,7 @@ from pawsonalize.engine.training.solutions import Solutions
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.engine.upkeep.erasing import Erasing
 from pawsonalize.http.heavy_reads import HeavyReads
+from pawsonalize.http.service_metrics import RecentFigures
 from pawsonalize.storage.animal_exposures import AnimalExposures
 from pawsonalize.storage.audit import AuditLog
 from pawsonalize.storage.catalogue import Catalogue
@@ -81,6 +82,8 @@ class Services:
     roles: tuple[str, ...]
     """What this server does."""
     audit: AuditLog
+    figures: RecentFigures
+    """What `/metrics` says of the whole service."""
     shards: Callable[[], list[Shard]]
     """The shards of all streams."""
     dead_letters: DeadLetters
