@@ -14,14 +14,26 @@ help: ## Show this help
 
 setup: .venv/ready ## Make .venv with everything, locked; .venv/bin/pawsonalize works afterwards
 
-.venv/ready: requirements/dev.txt pyproject.toml
-	@$(UV) --version >/dev/null 2>&1 || { $(PYTHON) -m venv .tools && .tools/bin/pip install --quiet uv; }
-	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv
-	@$(UV) pip sync --quiet --python $(BIN)/python requirements/dev.txt
-	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+# What running needs, or, after `make setup`, that and more. So `make run` never installs anew what
+# `make test` has installed, nor takes it away.
+.venv/runs: requirements/base.txt pyproject.toml
+	@$(FIRST)
+	@$(UV) pip install --quiet --python $(BIN)/python --requirement requirements/base.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-run: setup ## Run the demo adoption site on http://127.0.0.1:8080
+.venv/ready: requirements/dev.txt pyproject.toml
+	@$(FIRST)
+	@$(UV) pip sync --quiet --python $(BIN)/python requirements/dev.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch .venv/runs $@
+
+define FIRST
+{ $(UV) --version >/dev/null 2>&1 || { $(PYTHON) -m venv .tools && .tools/bin/pip install --quiet uv; }; } \
+&& { test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv; }
+endef
+
+run: .venv/runs ## Run the demo adoption site on http://127.0.0.1:8080
 	$(BIN)/pawsonalize demo
 
 test: check ## Run every test (after the checks)
