@@ -29,7 +29,7 @@ def build(folder: Path) -> None:
         _stage(source / "docs")
         shutil.copy(ROOT / "zensical.toml", source)
         zensical = Path(sys.executable).parent / "zensical"
-        subprocess.run(
+        subprocess.run(  # noqa: S603 - our own program
             [str(zensical), "build", "--strict", "--clean"],
             cwd=source,
             check=True,
