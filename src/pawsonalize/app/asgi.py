@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from pawsonalize import clock
 from pawsonalize.access.guard import Guard
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.attempts import attempt
@@ -28,8 +29,9 @@ from pawsonalize.http.openapi import get_docs, get_openapi
 from pawsonalize.http.operations import monitoring_routes, routes
 from pawsonalize.logs import configure_logs
 from pawsonalize.settings import Settings, load_settings
+from pawsonalize.ui.console.door import routes as console_routes
+from pawsonalize.ui.console.shell import Console
 from pawsonalize.ui.door import routes as site_routes
-from pawsonalize.ui.tenant_pages import routes as console_routes
 
 _SWITCH_SECONDS = 0.0005
 
@@ -74,7 +76,14 @@ def build_app(settings: Settings, loaded: Callable[[], object] | None = None) ->
             app.state.admission = engine.admission
             app.state.tenants = engine.tenants
             app.state.aws = engine.aws_services(settings, adapters)
-            app.state.console = engine.console(settings, adapters)
+            app.state.console = Console(
+                admission=engine.admission,
+                tenants=engine.tenants,
+                views=engine.views,
+                reads=engine.console_reads,
+                audit=adapters.audit,
+                now=clock.now,
+            )
             app.state.storefront = engine.storefront(settings, adapters)
             catch_up(settings, engine)
             if loaded is not None:

@@ -1,7 +1,7 @@
 """The operations on animals: the inventory, and what is like an animal."""
 
 from pawsonalize.engine.resources.access_keys import BROWSER, OPERATOR, RUNTIME, SITE
-from pawsonalize.http import animal_answers, animals, reports
+from pawsonalize.http import animal_answers, animals, answers, reports
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS
 from pawsonalize.http.examples import ANIMAL
 from pawsonalize.http.operation import About, Operation, RequestParameter
@@ -68,16 +68,17 @@ ANIMAL_OPERATIONS = (
         "Which animals are like this one?",
         RUNTIME | BROWSER,
         about=About.ANSWER,
-        answer=(list[animal_answers.RecommendedAnimal], animal_answers.DetailedAnimals),
+        answer=(list[answers.Recommendation], answers.DetailedRecommendations),
         parameters=(
             _ANIMAL,
             RequestParameter("limit", "How many, 1 to 500; 10 if left out.", int),
             RequestParameter("userId", "For whom."),
             RequestParameter("sessionId", "For which session."),
+            RequestParameter("include", "`animal` adds what a page shows of each animal."),
             RequestParameter("detail", "`full` adds factors, propensities and reasons."),
             *ADDRESS_PARAMETERS,
         ),
-        answer_headers=animal_answers.RECOMMENDATION_ID,
+        answer_headers=answers.RECOMMENDATION_ID,
     ),
     Operation(
         "GET",

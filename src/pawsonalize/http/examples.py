@@ -75,10 +75,19 @@ ANIMALS: dict[str, Any] = {
     "maxDistanceKm": 50,
     "deny": {"animals": ["a-9"], "breeds": ["Chow Chow"]},
 }
+PAGE: dict[str, Any] = {
+    "sessionId": "s-1",
+    "of": "animals",
+    "limit": 12,
+    "include": ["animal"],
+    "latitude": 37.7,
+    "longitude": -121.1,
+}
 ANIMALS_RERANKING: dict[str, Any] = {
     "userId": "ann",
     "of": "animals",
     "itemMetadataList": [{"itemId": "a-7"}, {"itemId": "a-8"}],
+    "include": ["animal"],
 }
 FILTER: dict[str, Any] = {
     "name": "no-cats",

@@ -17,7 +17,7 @@ from pawsonalize.engine.resources.access_keys import (
     SITE,
 )
 from pawsonalize.http import (
-    animal_answers,
+    answers,
     audit,
     events,
     filters,
@@ -32,6 +32,7 @@ from pawsonalize.http import (
 )
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS
 from pawsonalize.http.animal_operations import ANIMAL_OPERATIONS
+from pawsonalize.http.console import CONSOLE_OPERATIONS
 from pawsonalize.http.dead_letter_operations import DEAD_LETTER_OPERATIONS
 from pawsonalize.http.erasure_operations import ERASURE_OPERATIONS
 from pawsonalize.http.examples import (
@@ -40,6 +41,7 @@ from pawsonalize.http.examples import (
     EVENT,
     FILTER,
     FILTERED,
+    PAGE,
     PROMOTED,
     RECOMMENDATION,
     RERANKING,
@@ -82,14 +84,13 @@ OPERATIONS = (
         about=About.ANSWER,
         request=(recommendations.RecommendationRequest,),
         answer=(
-            list[recommendations.RecommendedGroup],
-            recommendations.DetailedRecommendations,
-            list[animal_answers.RecommendedAnimal],
-            animal_answers.DetailedAnimals,
+            list[answers.Recommendation],
+            answers.DetailedRecommendations,
         ),
         examples={
             "a user": RECOMMENDATION,
             "animals": ANIMALS,
+            "animals as a page shows them": PAGE,
             "filtered": FILTERED,
             "promoting": PROMOTED,
             "of another dataset group": SHOP_RECOMMENDATION,
@@ -99,7 +100,7 @@ OPERATIONS = (
             RequestParameter("detail", "`full` adds scores, propensities, reasons and metadata."),
             *ADDRESS_PARAMETERS,
         ),
-        answer_headers=animal_answers.RECOMMENDATION_ID,
+        answer_headers=answers.RECOMMENDATION_ID,
     ),
     Operation(
         "POST",
@@ -109,7 +110,7 @@ OPERATIONS = (
         RUNTIME | BROWSER,
         about=About.ANSWER,
         request=(rerankings.RerankingRequest,),
-        answer=rerankings.RERANKING_BODIES,
+        answer=(answers.RerankingResponse,),
         examples={
             "three animals": RERANKING,
             "of the inventory": ANIMALS_RERANKING,
@@ -119,7 +120,7 @@ OPERATIONS = (
             RequestParameter("detail", "`full` adds each animal's score and reasons."),
             *ADDRESS_PARAMETERS,
         ),
-        answer_headers=animal_answers.RECOMMENDATION_ID,
+        answer_headers=answers.RECOMMENDATION_ID,
     ),
     Operation(
         "POST",
@@ -258,6 +259,7 @@ OPERATIONS = (
             RequestParameter("cursor", "The `nextCursor` of the page before."),
         ),
     ),
+    *CONSOLE_OPERATIONS,
     *SERVER_OPERATIONS,
     *STREAM_OPERATIONS,
     *RESOURCE_OPERATIONS,

@@ -29,6 +29,7 @@ from pawsonalize.engine.serving.facets import categorical
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.http.addressing import CampaignName, DatasetGroupName, read_at, read_visitor
 from pawsonalize.http.filters import FilterValues, MetadataColumns, read_filter
+from pawsonalize.http.included import Include
 from pawsonalize.http.json import unknown_of
 from pawsonalize.http.services import Services
 
@@ -142,6 +143,7 @@ class QueryFields(EligibilityFields, frozen=True, rename="camel", kw_only=True):
     at: Moment | None = None
     context: RequestContext | None = None
     preferences: PreferencesForm | None = None
+    include: Include = msgspec.field(default_factory=list)
 
 
 def read_query(

@@ -13,7 +13,7 @@ from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.engine.ingest.event_form import Id
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
-from pawsonalize.engine.serving.animals.ranking import AnimalsAnswer, Individuals
+from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.recommender import Answer
 from pawsonalize.http.addressing import (
@@ -22,9 +22,12 @@ from pawsonalize.http.addressing import (
     answering,
     individuals_for,
 )
-from pawsonalize.http.animal_answers import (
+from pawsonalize.http.animal_answers import AnimalsFound, animals_response, found_with
+from pawsonalize.http.answers import (
     RECOMMENDATION_HEADER,
-    animals_response,
+    DetailedRecommendation,
+    DetailedRecommendations,
+    Recommendation,
     is_detailed,
 )
 from pawsonalize.http.callers import check_visitor
@@ -56,42 +59,6 @@ class RecommendationRequest(QueryFields, frozen=True, rename="camel", kw_only=Tr
     ] = msgspec.field(default_factory=list)
 
 
-class RecommendedGroup(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """An animal group by its id, `species-breed-size-age`.
-
-    `promotionName` tells that its place went to that promotion; `metadata` has the columns that
-    were asked for.
-    """
-
-    id: str
-    promotion_name: str | None = None
-    metadata: Metadata = {}
-
-
-class DetailedGroup(msgspec.Struct, frozen=True, rename="camel"):
-    """An animal group with its share of the catalogue's score and its attributes.
-
-    `explored` tells that its place went to exploration; `propensity` is the probability of the
-    group at its place given those before it. `metadata` has the columns that were asked for, too.
-    """
-
-    id: str
-    score: float
-    explored: bool
-    propensity: float
-    reasons: list[str]
-    metadata: Metadata
-    promotion_name: str | None
-
-
-class DetailedRecommendations(msgspec.Struct, frozen=True, rename="camel"):
-    """The answer with `?detail=full`."""
-
-    recommendation_id: str
-    solution_version: str
-    recommendations: list[DetailedGroup]
-
-
 _REQUEST = msgspec.json.Decoder(RecommendationRequest)
 
 
@@ -110,6 +77,10 @@ async def post_recommendations(request: Request) -> Response:
         )
         return animals_response(found, is_full)
     check_of_groups(asked)
+    if asked.include:
+        raise InvalidInput(
+            'include is for animals: send "of": "animals" too, or leave it out', field="include"
+        )
     purpose = Purpose.RECOMMENDING if asked.item_id is None else Purpose.COMPARING
     whom_asked = await answering(request, address, purpose)
     await check_context(request, whom_asked.dataset_group, asked.context)
@@ -120,7 +91,7 @@ async def post_recommendations(request: Request) -> Response:
     if is_full:
         return json_response(_detailed(answer, columns), headers=headers)
     groups = [
-        RecommendedGroup(item.item_id, item.promotion, metadata)
+        Recommendation(id=item.item_id, promotion_name=item.promotion, metadata=metadata)
         for item, metadata in zip(answer.items, columns, strict=True)
     ]
     return json_response(groups, headers=headers)
@@ -132,7 +103,7 @@ def _recommend_animals(
     given: RecommendationRequest,
     now: int,
     explain: bool,
-) -> AnimalsAnswer:
+) -> AnimalsFound:
     for name, value in (
         ("itemId", given.item_id),
         ("promotions", given.promotions),
@@ -141,7 +112,9 @@ def _recommend_animals(
         if value:
             raise InvalidInput(f"{name} is for groups: leave it out", field=name)
     query = read_query(services, given, DATASET_GROUP, now, explain=explain)
-    return individuals.recommend(individuals.with_profile(replace(query, limit=given.limit)))
+    query = individuals.with_profile(replace(query, limit=given.limit))
+    answer = individuals.recommend(query)
+    return found_with(services, individuals, answer, query, given.include)
 
 
 def _recommend(
@@ -166,14 +139,14 @@ def _recommend(
 
 def _detailed(answer: Answer, columns: list[Metadata]) -> DetailedRecommendations:
     groups = [
-        DetailedGroup(
-            item.item_id,
-            item.score,
-            item.explored,
-            item.propensity,
-            list(item.reasons),
-            _metadata(item.item_id) | metadata,
-            item.promotion,
+        DetailedRecommendation(
+            id=item.item_id,
+            score=item.score,
+            explored=item.explored,
+            propensity=item.propensity,
+            reasons=list(item.reasons),
+            metadata=_metadata(item.item_id) | metadata,
+            promotion_name=item.promotion,
         )
         for item, metadata in zip(answer.items, columns, strict=True)
     ]

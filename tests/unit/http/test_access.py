@@ -55,6 +55,10 @@ MAY = {
     "POST /v1/runs/{run_id}/cancel": {Scope.OPERATOR},
     "GET /v1/outcomes": {Scope.OPERATOR},
     "GET /v1/audit": {Scope.OPERATOR},
+    **{
+        f"GET /v1/console/{view}": {Scope.OPERATOR}
+        for view in ("overview", "models", "models/{name}", "runs/{run_id}", "outcomes")
+    },
     "GET /v1/streams": {Scope.MONITOR, Scope.OPERATOR},
     "GET /v1/servers": {Scope.MONITOR, Scope.OPERATOR},
     "GET /healthz": EVERY,

@@ -183,7 +183,7 @@ class OutcomeSources:
 
 def report_outcomes(sources: OutcomeSources, order: OutcomesOrder) -> OutcomesReport:
     """Read the whole log once and count. That takes time, so do not do it for every request."""
-    animals = list(_animals(sources.animals)) if sources.has_inventory else []
+    animals = animals_of(sources)
     waits = [wait for animal in animals for wait in waits_of(animal, order.until)]
     waits = [wait for wait in waits if wait.until > order.since]
     outcomes = told_outcomes(sources.outcomes, order.since, order.until)
@@ -213,6 +213,11 @@ def report_outcomes(sources: OutcomeSources, order: OutcomesOrder) -> OutcomesRe
         hardest_curve=curve_of(hard),
         other_policy=_without_exploration(sources, order),
     )
+
+
+def animals_of(sources: OutcomeSources) -> list[Animal]:
+    """Every animal of the inventory; none for a dataset group without one."""
+    return list(_animals(sources.animals)) if sources.has_inventory else []
 
 
 def _animals(animals: Animals) -> Iterator[Animal]:
@@ -271,7 +276,9 @@ def _within(waits: Sequence[Wait], since: int, until: int) -> list[Wait]:
 
 
 def _with_stays(line: Line, arrivals: Sequence[Wait], hard: Sequence[Wait]) -> Line:
-    return msgspec.structs.replace(line, stays=stays_of(arrivals), hardest_fifth=stays_of(hard))
+    return msgspec.structs.replace(
+        line, stays=stays_of(arrivals), hardest_fifth=stays_of(hard), curve=curve_of(arrivals)
+    )
 
 
 def _without_exploration(sources: OutcomeSources, order: OutcomesOrder) -> Estimate:

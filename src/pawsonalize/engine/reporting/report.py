@@ -41,8 +41,8 @@ class Line(msgspec.Struct, frozen=True, rename="camel"):
 
     `value` is the weighted sum of outcomes. The rate is `adoptions` less `returns`, per 1,000
     `sessions` that had such an answer. `never_shown_share` counts the animals that waited
-    meanwhile. `stays` and `hardest_fifth` are of arrivals while the version answered; None for a
-    policy.
+    meanwhile. `stays`, `hardest_fifth` and `curve` are of arrivals while the version answered; None
+    for a policy.
     """
 
     name: str
@@ -57,6 +57,7 @@ class Line(msgspec.Struct, frozen=True, rename="camel"):
     never_shown_share: float | None
     stays: Stays | None = None
     hardest_fifth: Stays | None = None
+    curve: Curve | None = None
 
 
 class Estimate(msgspec.Struct, frozen=True, rename="camel"):

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from math import nan
 
 import numpy as np
 
+from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.resources.names import new_recommendation_id
@@ -18,6 +20,7 @@ from pawsonalize.engine.serving.animals.choices import (
     PageReader,
     Pages,
 )
+from pawsonalize.engine.serving.animals.distance import kilometres, place_of
 from pawsonalize.engine.serving.animals.reasons import AnimalStanding, reasons_for
 from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
 from pawsonalize.engine.serving.animals.utility import (
@@ -107,6 +110,16 @@ class Individuals:
         See `Eligibility.completed`.
         """
         return self._runtime.with_profile(query, self._available.postcodes)
+
+    def distances(self, query: Query, animals: Sequence[Animal]) -> list[float]:
+        """How far each animal is from the visitor, in kilometres; NaN if that is not known."""
+        here = query.eligibility.place
+        if here is None:
+            return [nan] * len(animals)
+        places = [place_of(animal, self._available.postcodes) for animal in animals]
+        latitudes = np.array([nan if one is None else one.latitude for one in places])
+        longitudes = np.array([nan if one is None else one.longitude for one in places])
+        return kilometres(here, latitudes, longitudes).tolist()
 
     def count_choices(self, now: int) -> None:
         """Take in what was made of animals on pages since the last time."""
