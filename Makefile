@@ -54,9 +54,11 @@ bench: setup ## Run the benchmarks (minutes; the machine should be idle)
 figures: setup ## Run the benchmarks in full (hours) and write docs/reference/figures.md
 	$(BIN)/python -m benchmarks --form full --record
 
-docs: setup ## Regenerate the reference pages and pictures that are made from code and text
+docs: setup ## Make the reference pages, the pictures and the site (dist/site) from code and text
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/pictures.py
+	$(BIN)/python docs/screenshots.py || true
+	$(BIN)/python docs/site.py
 
 lock: ## Resolve the dependencies anew and write the hashed requirements
 	$(UV) pip compile --quiet --upgrade --universal --generate-hashes --no-header pyproject.toml --extra postgres -o requirements/base.txt
