@@ -1,4 +1,4 @@
-"""What of the package's metadata is known only when it is built: addresses, and links of the README.
+"""What of the metadata is known when the package is built: addresses, and links of the README.
 
 A release sets PAWSONALIZE_REPOSITORY_URL, so that a fork's package names the fork. Without it a
 package has no addresses, and the README's links stay as they are.
