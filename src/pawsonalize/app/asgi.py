@@ -25,10 +25,11 @@ from pawsonalize.engine.resources.processes import end_after
 from pawsonalize.http.answering import InTime
 from pawsonalize.http.errors import EXCEPTION_HANDLERS
 from pawsonalize.http.metrics import RequestMetrics
-from pawsonalize.http.openapi import get_docs, get_openapi
+from pawsonalize.http.openapi import get_openapi, openapi
 from pawsonalize.http.operations import monitoring_routes, routes
 from pawsonalize.logs import configure_logs
 from pawsonalize.settings import Settings, load_settings
+from pawsonalize.ui.api_pages import routes as api_routes
 from pawsonalize.ui.console.door import routes as console_routes
 from pawsonalize.ui.console.shell import Console
 from pawsonalize.ui.door import routes as site_routes
@@ -115,7 +116,7 @@ def _routes(settings: Settings) -> list[Route]:
         *routes(),
         *aws_routes(),
         Route("/openapi.json", get_openapi),
-        Route("/docs", get_docs),
+        *api_routes(openapi),
         *console_routes(),
         *(site_routes() if settings.demo_site else ()),
     ]

@@ -54,6 +54,8 @@ _TEMPLATES.globals |= {
     "stylesheet": _static("site.css"),
     "console_script": _static("console.js"),
     "console_stylesheet": _static("console.css"),
+    "api_script": _static("api.js"),
+    "api_stylesheet": _static("api.css"),
     "path_of": path_of,
 }
 _TEMPLATES.filters |= {
