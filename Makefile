@@ -58,7 +58,7 @@ docs: setup ## Make the reference pages, the pictures and the site (dist/site) f
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/pictures.py
 	$(BIN)/python docs/screenshots.py || true
-	$(BIN)/python docs/site.py
+	$(BIN)/python docs/website.py
 
 lock: ## Resolve the dependencies anew and write the hashed requirements
 	$(UV) pip compile --quiet --upgrade --universal --generate-hashes --no-header pyproject.toml --extra postgres -o requirements/base.txt

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docs.website import expanded
 
 ROOT = Path(__file__).parents[2]
 ABOVE = {"changelog.md", "contributing.md", "security.md"}
@@ -21,7 +22,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """As `make docs` builds it, which fails on a link or an anchor that leads nowhere."""
     folder = tmp_path_factory.mktemp("docs") / "site"
     done = subprocess.run(
-        [sys.executable, "docs/site.py", str(folder)],
+        [sys.executable, "docs/website.py", str(folder)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -59,7 +60,7 @@ def test_a_reader_fetches_nothing_from_other_hosts(site: Path) -> None:
 
 
 def test_every_page_has_its_place_in_the_navigation(site: Path) -> None:
-    config = tomllib.loads((ROOT / "zensical.toml").read_text())
+    config = tomllib.loads(expanded((ROOT / "zensical.toml").read_text()))
     named = list(pages_of(config["project"]["nav"]))
     there = {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")}
     assert sorted(named) == sorted(there | ABOVE)
@@ -80,9 +81,9 @@ def test_a_link_that_leads_nowhere_fails_the_build(tmp_path: Path) -> None:
         (tmp_path / name).write_text("# Page\n")
     (tmp_path / "docs").mkdir()
     (tmp_path / "zensical.toml").write_text('[project]\nsite_name = "x"\nsite_dir = "site"\n')
-    shutil.copy(ROOT / "docs/site.py", tmp_path / "docs")
+    shutil.copy(ROOT / "docs/website.py", tmp_path / "docs")
     (tmp_path / "docs/index.md").write_text("# Home\n\n[gone](gone.md)\n")
-    command = [sys.executable, "docs/site.py", str(tmp_path / "out")]
+    command = [sys.executable, "docs/website.py", str(tmp_path / "out")]
     failed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert failed.returncode == 1
     assert "does not exist" in failed.stderr

@@ -1,6 +1,6 @@
 """Build the docs as a site, in dist/site, with nothing from other hosts. `make docs` does it.
 
-python docs/site.py [FOLDER]
+python docs/website.py [FOLDER]
 
 The pages are those of docs/, and beside them CHANGELOG.md, CONTRIBUTING.md and SECURITY.md, which
 lie above it: so the site is built from a copy in which their links are right. Links are checked:
@@ -27,7 +27,8 @@ def build(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as copy:
         source = Path(copy)
         _stage(source / "docs")
-        shutil.copy(ROOT / "zensical.toml", source)
+        config = (ROOT / "zensical.toml").read_text(encoding="utf-8")
+        (source / "zensical.toml").write_text(expanded(config), encoding="utf-8")
         zensical = Path(sys.executable).parent / "zensical"
         subprocess.run(  # noqa: S603 - our own program
             [str(zensical), "build", "--strict", "--clean"],
@@ -40,6 +41,20 @@ def build(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         folder.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(source / "site", folder)
+
+
+def expanded(config: str) -> str:
+    """The configuration with names of pages in place of each `"folder/*"`."""
+
+    def named(found: re.Match[str]) -> str:
+        pages = sorted(
+            f"{found[2]}/{page.name}"
+            for page in (ROOT / "docs" / found[2]).glob("*.md")
+            if f'"{found[2]}/{page.name}"' not in config
+        )
+        return "".join(f'{found[1]}"{page}",\n' for page in pages)
+
+    return re.sub(r'^( *)"([\w-]+)/\*",\n', named, config, flags=re.M)
 
 
 def _stage(target: Path) -> None:
