@@ -123,7 +123,7 @@ def test_many_scrapes_read_the_tables_once(tmp_path: Path) -> None:
 def test_the_rules_are_valid_and_fire_when_they_should() -> None:
     promtool = shutil.which("promtool")
     if promtool is None:
-        pytest.skip("no promtool here: it is in Debian's package prometheus")
+        pytest.skip("no promtool here: install Debian's package of that name")
     for command in (
         ["check", "rules", RULES.name],
         ["test", "rules", "pawsonalize.rules.test.yml"],
