@@ -152,6 +152,7 @@ def serving(command: list[str], folder: Path) -> Iterator[tuple[httpx.Client, Pa
     server = Server(process, port, output)
     try:
         assert server.comes_up()
-        yield server.client(), output
+        with server.client() as client:
+            yield client, output
     finally:
         assert server.stop() == 0
