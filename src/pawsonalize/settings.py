@@ -72,6 +72,8 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     """Log lines for people or for machines."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe level that is logged."""
+    traces_url: Annotated[str, Meta(pattern="^(https?://.+)?$")] = ""
+    """Where OpenTelemetry traces go, such as `http://127.0.0.1:4318/v1/traces`; empty: nowhere."""
     aws_region: Annotated[str, Meta(pattern="^[a-z0-9-]+$")] = "us-east-1"
     """The region in the ARNs of the Personalize API under `/aws`."""
     aws_account_id: Annotated[str, Meta(pattern="^[0-9]{12}$")] = "000000000000"

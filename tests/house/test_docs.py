@@ -63,6 +63,12 @@ def test_every_picture_is_shown_on_a_page() -> None:
     assert [name for name in PICTURES if f"pictures/{name}" not in text] == []
 
 
+def test_every_screenshot_is_shown_on_a_page() -> None:
+    kept = {path.name for path in (ROOT / "docs/images").glob("*.png")}
+    text = "".join((ROOT / page).read_text(encoding="utf-8") for page in PAGES)
+    assert [name for name in sorted(kept) if f"images/{name})" not in text] == []
+
+
 def test_every_dependency_has_its_line_of_why() -> None:
     wanted = set(
         re.findall(r'^    "([A-Za-z0-9-]+)[\[>;]', (ROOT / "pyproject.toml").read_text(), re.M)

@@ -64,6 +64,7 @@ def run_server(settings: Settings, sources: Mapping[str, str] = _NOWHERE) -> Non
     from pawsonalize.app.connections import RESERVED_FILES
     from pawsonalize.app.shared_data import check_shared
     from pawsonalize.app.streams import source_of
+    from pawsonalize.app.tracing import check_tracing
     from pawsonalize.http.tls import certificate_of
 
     if settings.own_roles == (CONSUME,) and not settings.stream_url:
@@ -75,6 +76,7 @@ def run_server(settings: Settings, sources: Mapping[str, str] = _NOWHERE) -> Non
     # Here, what cannot be used is one line and an exit code; in a worker, a traceback.
     open_notifiers(settings)
     check_shared(settings)
+    check_tracing(settings)
     certificate_of(settings.tls_certificate, settings.tls_key)
     with opened_or_made(settings) as adapters:
         polling(settings, adapters)
