@@ -45,6 +45,7 @@ figures: setup ## Run the benchmarks in full (hours) and write docs/reference/fi
 docs: setup ## Regenerate the reference pages and pictures that are made from code and text
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/pictures.py
+	$(BIN)/python docs/screenshots.py
 
 lock: ## Resolve the dependencies anew and write the hashed requirements
 	$(UV) pip compile --quiet --upgrade --universal --generate-hashes --no-header pyproject.toml --extra postgres -o requirements/base.txt

@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.domain.ids import parse_id
-from pawsonalize.engine.serving.animals.ranking import AnimalPlace, AnimalsAnswer, Individuals
+from pawsonalize.engine.serving.animals.answer import AnimalPlace, AnimalsAnswer
+from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.query import Query
@@ -40,12 +41,20 @@ class AnimalsFound(NamedTuple):
 
 async def get_similar(request: Request) -> Response:
     """Animals like one animal."""
+    return await _answer(request, is_detailed(request))
+
+
+async def get_similar_detailed(request: Request) -> Response:
+    """The same with scores, propensities and reasons."""
+    return await _answer(request, is_full=True)
+
+
+async def _answer(request: Request, is_full: bool) -> Response:
     services: Services = request.app.state.services
     given = request.query_params
     animal_id = parse_id(request.path_params["animal_id"], "animal_id")
     limit = read_limit(given.get("limit"), 10)
     include = read_include(given.get("include"))
-    is_full = is_detailed(request)
     visitor = read_visitor(given.get("userId"), given.get("sessionId"))
     check_visitor(request, visitor.user_id, detailed=is_full)
     individuals = await individuals_for(request, query_address(request), Purpose.COMPARING)
@@ -100,7 +109,7 @@ def _short(place: AnimalPlace, included: Included) -> Recommendation:
         item_id=place.group_id,
         score=place.score,
         bonded_with=others,
-        animal=included.get(first),
+        animal=included_of(first, included),
     )
 
 

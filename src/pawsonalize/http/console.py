@@ -64,7 +64,7 @@ CONSOLE_OPERATIONS = (
         get_overview,
         "Is all well, what did the last retraining decide and why, what needs attention?",
         OPERATOR,
-        answer=(Overview,),
+        answer=Overview,
     ),
     Operation(
         "GET",
@@ -72,7 +72,7 @@ CONSOLE_OPERATIONS = (
         get_models,
         "Solutions, what is served of them, and the newest retrainings.",
         OPERATOR,
-        answer=(ModelsReport,),
+        answer=ModelsReport,
         parameters=(RequestParameter("cursor", "The `nextCursor` of the page before."),),
     ),
     Operation(
@@ -81,7 +81,7 @@ CONSOLE_OPERATIONS = (
         get_solution,
         "One solution: its versions, when each answered, and what the gate measured.",
         OPERATOR,
-        answer=(SolutionReport,),
+        answer=SolutionReport,
         parameters=(RequestParameter("name", "The solution.", where="path", required=True),),
     ),
     Operation(
@@ -90,8 +90,8 @@ CONSOLE_OPERATIONS = (
         get_run,
         "One retraining: its steps, and every rule of the gate with its numbers.",
         OPERATOR,
-        answer=(RunReport,),
-        parameters=(RequestParameter("run_id", "The run.", where="path", required=True),),
+        answer=RunReport,
+        parameters=(RequestParameter("runId", "The run.", where="path", required=True),),
     ),
     Operation(
         "GET",
@@ -99,7 +99,7 @@ CONSOLE_OPERATIONS = (
         get_outcomes,
         "Outcomes of the last days, in all, by version and over time.",
         OPERATOR,
-        answer=(OutcomesOverTime,),
+        answer=OutcomesOverTime,
         parameters=(
             RequestParameter("days", "30, 90, 180 or 365; 90 if left out.", int),
             RequestParameter("datasetGroup", "The dataset group; the default one if left out."),

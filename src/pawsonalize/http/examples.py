@@ -28,6 +28,7 @@ EVENT: dict[str, Any] = {
     "animal_id": "a-7",
     "animalMetadata": _SAINT_BERNARD,
 }
+ONE_EVENT: dict[str, Any] = {"events": [EVENT]}
 SEVERAL_EVENTS: dict[str, Any] = {
     "events": [EVENT, {**EVENT, "eventType": "favorite", "eventId": "e-2", "eventValue": 1.0}]
 }

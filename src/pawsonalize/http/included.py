@@ -5,7 +5,7 @@ from math import isfinite
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from pawsonalize.domain.ages import AGE_NAMES
 from pawsonalize.domain.animals import UNKNOWN, Animal
@@ -33,25 +33,35 @@ INCLUDABLE = (_ANIMAL,)
 class IncludedAnimal(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """What a page shows of an animal, in words; what nobody told is left out.
 
-    `photo` and `url` are the addresses of its first photo and of its own page. `waitingDays` are
-    whole days since it was listed. `distanceKm` is there if it is known where the visitor is, and
-    where the animal is. `bondedNames` are the names of the animals that go with it. The ids of
-    species, breed, size and age make up the `itemId` beside it.
+    The ids of species, breed, size and age make up the `itemId` beside it.
     """
 
     name: str = ""
+    """Its name."""
     photo: str = ""
+    """The address of its first photo."""
     url: str = ""
+    """The address of its own page."""
     species: str = ""
+    """Such as `dog`."""
     breed: str = ""
+    """Such as `Saint Bernard`."""
     size: str = ""
+    """`small`, `medium`, `large` or `extra large`."""
     age: str = ""
+    """`baby`, `young`, `adult` or `senior`."""
     sex: str = ""
+    """`female` or `male`."""
     shelter: str = ""
-    waiting_days: int | None = None
-    fee: float | None = None
-    distance_km: float | None = None
+    """Where it lives."""
+    waiting_days: int | UnsetType = UNSET
+    """Whole days since it was listed."""
+    fee: float | UnsetType = UNSET
+    """What an adoption costs, in the site's currency."""
+    distance_km: float | UnsetType = UNSET
+    """Kilometres from the visitor, if it is known where both are."""
     bonded_names: list[str] = []
+    """The names of the animals that go with it."""
 
 
 Included = Mapping[str, IncludedAnimal]
@@ -113,8 +123,8 @@ def _included(animal: Animal, at: int, far: float, bonded: list[str]) -> Include
         sex=_word(animal.sex, {}),
         shelter=animal.shelter,
         waiting_days=max(0, (at - animal.listed_at) // DAY),
-        fee=animal.fee,
-        distance_km=round(far, 1) if isfinite(far) else None,
+        fee=UNSET if animal.fee is None else animal.fee,
+        distance_km=round(far, 1) if isfinite(far) else UNSET,
         bonded_names=bonded,
     )
 

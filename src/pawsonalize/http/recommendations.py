@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -44,19 +44,16 @@ from pawsonalize.http.services import Services
 
 
 class RecommendationRequest(QueryFields, frozen=True, rename="camel", kw_only=True):
-    """Who asks, of what and for how much. Without a user or session: general recommendations.
-
-    `of` is groups or animals; the household and other rules are for animals.
-    `filter` is a filter's name or an expression; `metadataColumns` are of the items dataset, as
-    in `{"ITEMS": ["GENRES"]}`. With `itemId`, a campaign of `similar-items` answers what is like
-    that item.
-    """
+    """Who asks, of what and for how much. Without a user or session: general recommendations."""
 
     item_id: Id | None = None
+    """What to compare with: a campaign of `similar-items` answers what is like this item."""
     limit: Annotated[int, Meta(ge=1, le=500)] = 10
+    """How many, 1 to 500."""
     promotions: Annotated[
         list[PromotionRequest], Meta(extra_json_schema={"maxItems": MAX_PROMOTIONS})
     ] = msgspec.field(default_factory=list)
+    """Of groups: what gets some of the places."""
 
 
 _REQUEST = msgspec.json.Decoder(RecommendationRequest)
@@ -64,9 +61,17 @@ _REQUEST = msgspec.json.Decoder(RecommendationRequest)
 
 async def post_recommendations(request: Request) -> Response:
     """Recommend groups, best first; an acknowledged event is in the very next answer."""
+    return await _recommended(request, is_detailed(request))
+
+
+async def post_detailed_recommendations(request: Request) -> Response:
+    """The same with scores, propensities and reasons."""
+    return await _recommended(request, is_full=True)
+
+
+async def _recommended(request: Request, is_full: bool) -> Response:
     services: Services = request.app.state.services
     asked = await read_form(request, _REQUEST)
-    is_full = is_detailed(request)
     check_visitor(request, asked.user_id, detailed=is_full)
     address = address_of(request, asked.dataset_group, asked.campaign)
     if asked.of == "animals":
@@ -91,7 +96,7 @@ async def post_recommendations(request: Request) -> Response:
     if is_full:
         return json_response(_detailed(answer, columns), headers=headers)
     groups = [
-        Recommendation(id=item.item_id, promotion_name=item.promotion, metadata=metadata)
+        Recommendation(id=item.item_id, promotion_name=item.promotion or UNSET, metadata=metadata)
         for item, metadata in zip(answer.items, columns, strict=True)
     ]
     return json_response(groups, headers=headers)

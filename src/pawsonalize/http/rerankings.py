@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 from uuid import uuid4
 
 import msgspec
-from msgspec import UNSET, Meta
+from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,7 +17,8 @@ from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.ingest.event_form import AnimalMetadata, Id
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
-from pawsonalize.engine.serving.animals.ranking import AnimalPlace, Individuals
+from pawsonalize.engine.serving.animals.answer import AnimalPlace
+from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, Candidate, RankingAnswer
 from pawsonalize.http.addressing import (
@@ -44,18 +45,28 @@ from pawsonalize.http.filters import (
 from pawsonalize.http.included import Included, read_included
 from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.queries import QueryFields, check_context, check_of_groups, read_query
+from pawsonalize.http.schemas import HIDDEN, WANTED
 from pawsonalize.http.services import Services
 
 
 class ItemMetadata(Form, frozen=True, rename="camel"):
-    """One place of the list: an animal, by the caller's id, and its attributes.
+    """One place of the list: an animal, by the caller's id, and its attributes."""
 
-    An animal of the inventory needs none. In another dataset group than the default
-    one, any other id without them is an item of that group.
-    """
-
-    item_id: Id
+    item_id: Annotated[Id | UnsetType, Meta(extra_json_schema={WANTED: True})] = UNSET
+    """The animal; in another dataset group than the default one, it may be an item."""
     animal_metadata: AnimalMetadata | None = None
+    """What makes its group; an animal of the inventory, or an item, needs none."""
+    animal_id: Annotated[Id | UnsetType, Meta(extra_json_schema={HIDDEN: True})] = UNSET
+
+    def named(self) -> str:
+        """The animal, by either of its names; InvalidInput without one, and for both."""
+        if self.animal_id is UNSET:
+            if self.item_id is UNSET:
+                raise InvalidInput("itemId is missing: send it", field="itemId")
+            return parse_id(self.item_id, "itemId")
+        if self.item_id is not UNSET:
+            raise InvalidInput("itemId and animalId are one thing: send one", field="animalId")
+        return parse_id(self.animal_id, "animalId")
 
 
 class RerankingRequest(QueryFields, frozen=True, rename="camel", kw_only=True):
@@ -63,12 +74,13 @@ class RerankingRequest(QueryFields, frozen=True, rename="camel", kw_only=True):
 
     Of groups, everybody of the list is in the answer, in the order of their groups. Of animals,
     those of the inventory that are available and that the rules allow. What does not pass the
-    filter, a name or an expression, is left out of the answer.
+    filter is left out of the answer.
     """
 
     item_metadata_list: Annotated[
         list[ItemMetadata], Meta(extra_json_schema={"minItems": 1, "maxItems": MAX_RESULTS})
     ]
+    """The list."""
 
 
 _REQUEST = msgspec.json.Decoder(RerankingRequest)
@@ -110,7 +122,7 @@ def _rerank_animals(
     query = individuals.with_profile(
         read_query(services, given, DATASET_GROUP, now, explain=explain)
     )
-    ids = [parse_id(item.item_id, "itemId") for item in given.item_metadata_list]
+    ids = _named(given.item_metadata_list)
     answer = individuals.rerank(ids, query)
     return found_with(services, individuals, answer, query, given.include)
 
@@ -129,10 +141,11 @@ def _rerank(
     query = read_query(services, asked, by.dataset_group, now, explain=explain)
     if asked.include:  # then the visitor's place counts, which may be stored
         query = services.individuals.with_profile(query)
-    known = _known(services, asked.item_metadata_list, query.at)
+    ids = _named(asked.item_metadata_list)
+    known = _known(services, asked.item_metadata_list, ids, query.at)
     candidates = [
-        _candidate(place, item, known, by.dataset_group)
-        for place, item in enumerate(asked.item_metadata_list)
+        _candidate(place, item_id, item, known, by.dataset_group)
+        for place, (item_id, item) in enumerate(zip(ids, asked.item_metadata_list, strict=True))
     ]
     answer = by.runtime.rerank(query, candidates)
     groups = [group.item_id for group in answer.groups]
@@ -142,17 +155,34 @@ def _rerank(
     return _Ranked(answer, metadata, included)
 
 
-def _known(services: Services, items: list[ItemMetadata], at: int) -> dict[str, str]:
+def _named(items: list[ItemMetadata]) -> list[str]:
+    """The list's animals, as they are named."""
+    ids = []
+    for place, item in enumerate(items):
+        try:
+            ids.append(item.named())
+        except InvalidInput as error:
+            raise _at(place, error) from error
+    return ids
+
+
+def _at(place: int, error: InvalidInput) -> InvalidInput:
+    """The error, with its place in the list."""
+    return InvalidInput(error.message, field=f"itemMetadataList[{place}].{error.field}")
+
+
+def _known(
+    services: Services, items: list[ItemMetadata], ids: list[str], at: int
+) -> dict[str, str]:
     """The groups of those whose attributes the caller left to the inventory."""
-    ids = [parse_id(one.item_id, "itemId") for one in items if one.animal_metadata is None]
-    return services.inventory.groups_of(ids, at) if ids else {}
+    left = [one for one, item in zip(ids, items, strict=True) if item.animal_metadata is None]
+    return services.inventory.groups_of(left, at) if left else {}
 
 
 def _candidate(
-    place: int, item: ItemMetadata, known: Mapping[str, str], dataset_group: str
+    place: int, item_id: str, item: ItemMetadata, known: Mapping[str, str], dataset_group: str
 ) -> Candidate:
     try:
-        item_id = parse_id(item.item_id, "itemId")
         if item.animal_metadata is not None:
             return Candidate(item_id, item.animal_metadata.group().id)
         if item_id not in known and dataset_group != DATASET_GROUP:
@@ -164,9 +194,7 @@ def _candidate(
             )
         return Candidate(item_id, known[item_id])
     except InvalidInput as error:
-        raise InvalidInput(
-            error.message, field=f"itemMetadataList[{place}].{error.field}"
-        ) from error
+        raise _at(place, error) from error
 
 
 def _ranking_response(found: _Ranked, asked: RerankingRequest, now: int, is_full: bool) -> Response:

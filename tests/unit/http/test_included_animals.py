@@ -71,7 +71,8 @@ def test_recommendations_carry_what_a_page_shows_and_leave_out_what_nobody_told(
 
 
 def test_nothing_is_included_that_was_not_asked_for(client: TestClient) -> None:
-    for asked in ({}, {"include": []}):
+    nothing: tuple[dict[str, Any], ...] = ({}, {"include": []})
+    for asked in nothing:
         places = client.post("/v1/recommendations", json={"of": "animals", **asked}).json()
         assert not any("animal" in place for place in places)
     ranked = client.post(

@@ -27,9 +27,9 @@ from pawsonalize.engine.reporting.outcomes import (
     unreported,
 )
 from pawsonalize.engine.reporting.report import (
-    Estimate,
     Line,
     OutcomesReport,
+    PolicyEstimate,
     curve_of,
     hardest,
     stays_of,
@@ -281,7 +281,7 @@ def _with_stays(line: Line, arrivals: Sequence[Wait], hard: Sequence[Wait]) -> L
     )
 
 
-def _without_exploration(sources: OutcomeSources, order: OutcomesOrder) -> Estimate:
+def _without_exploration(sources: OutcomeSources, order: OutcomesOrder) -> PolicyEstimate:
     """The same recommendations, with the best item left in every place."""
     found = logged_choices(
         sources.impressions,
@@ -294,11 +294,13 @@ def _without_exploration(sources: OutcomeSources, order: OutcomesOrder) -> Estim
     name = "recommended, without exploration"
     if not len(found):
         why = "no recommendation with propensities was given in that time: turn exploration on"
-        return Estimate(name, None, None, 0.0, 0, why)
+        return PolicyEstimate(name, None, None, 0.0, 0, why)
     verdict = off_policy_value(found.choices((found.propensity > CHOSEN).astype(np.float64)))
     served = float(found.reward.mean())
     if isinstance(verdict, OffPolicyValue):
-        return Estimate(
+        return PolicyEstimate(
             name, served, verdict.estimate, verdict.effective_sample, verdict.rows, None
         )
-    return Estimate(name, served, None, verdict.effective_sample, verdict.rows, verdict.next_move)
+    return PolicyEstimate(
+        name, served, None, verdict.effective_sample, verdict.rows, verdict.next_move
+    )

@@ -60,7 +60,7 @@ class Line(msgspec.Struct, frozen=True, rename="camel"):
     curve: Curve | None = None
 
 
-class Estimate(msgspec.Struct, frozen=True, rename="camel"):
+class PolicyEstimate(msgspec.Struct, frozen=True, rename="camel"):
     """What another policy would have reached, as value per shown place; or why there is no number.
 
     `served` is what the logged places reached. `estimate` is self-normalised importance sampling
@@ -93,7 +93,7 @@ class OutcomesReport(msgspec.Struct, frozen=True, rename="camel"):
     versions: list[Line]
     curve: Curve
     hardest_curve: Curve
-    other_policy: Estimate
+    other_policy: PolicyEstimate
 
 
 HORIZON = 90.0

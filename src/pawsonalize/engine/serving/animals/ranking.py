@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import nan
 
 import numpy as np
@@ -12,6 +12,7 @@ from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.resources.names import new_recommendation_id
 from pawsonalize.engine.serving.animals.animal_effects import AnimalEffects
+from pawsonalize.engine.serving.animals.answer import AnimalPlace, AnimalsAnswer
 from pawsonalize.engine.serving.animals.available import AvailableAnimals, Slots
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
 from pawsonalize.engine.serving.animals.choices import (
@@ -21,6 +22,7 @@ from pawsonalize.engine.serving.animals.choices import (
     Pages,
 )
 from pawsonalize.engine.serving.animals.distance import kilometres, place_of
+from pawsonalize.engine.serving.animals.eligibility import Eligibility
 from pawsonalize.engine.serving.animals.reasons import AnimalStanding, reasons_for
 from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
 from pawsonalize.engine.serving.animals.utility import (
@@ -34,7 +36,7 @@ from pawsonalize.engine.serving.animals.utility import (
 )
 from pawsonalize.engine.serving.context import penalties
 from pawsonalize.engine.serving.exploration import Explored, explore
-from pawsonalize.engine.serving.impressions import ImpressionLog
+from pawsonalize.engine.serving.impressions import ImpressionLog, UnseenAnswers
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, GroupScores, Runtime
 from pawsonalize.engine.serving.served import UNTRAINED, Served
@@ -46,36 +48,6 @@ from pawsonalize.storage.impressions import ANIMAL_RANKING, ANIMALS, SIMILAR_ANI
 _DECIMALS = 4  # of what is logged for the model of choices
 
 
-@dataclass(frozen=True, slots=True)
-class AnimalPlace:
-    """One place of an answer: the animal, and the animals that are bonded with it.
-
-    In a recommendation `score` is exp(utility - highest possible utility); in a ranking it is the
-    animal's share of exp(utility) over the list. `parts` add up to `utility`, from left to right,
-    in the order of `PARTS`; `factors` are the same without their weights. `propensity` is that of
-    `Explored`.
-    """
-
-    animal_ids: tuple[str, ...]
-    group_id: str
-    score: float
-    utility: float
-    parts: tuple[float, ...]
-    factors: tuple[float, ...]
-    explored: bool = False
-    propensity: float = 1.0
-    reasons: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class AnimalsAnswer:
-    """Animals in order, and the impression id they were logged under."""
-
-    recommendation_id: str
-    solution_version: str
-    places: tuple[AnimalPlace, ...]
-
-
 class Individuals:
     """Recommends, orders and compares animals that are available."""
 
@@ -84,7 +56,7 @@ class Individuals:
         runtime: Runtime,
         available: AvailableAnimalsWatch,
         animals: Animals,
-        impressions: ImpressionLog,
+        impressions: ImpressionLog | UnseenAnswers,
         pages: PageReader,
         effects: AnimalEffects,
         settings: AnimalSettings,
@@ -98,10 +70,12 @@ class Individuals:
         self._settings = settings
         self._derived = DerivedOfShelves()
 
-    def asking(self, runtime: Runtime) -> "Individuals":
-        """The same animals, ordered by the model of another campaign."""
+    def asking(self, runtime: Runtime, *, is_seen: bool = True) -> "Individuals":
+        """The same animals, ordered by another model; what no visitor sees is logged nowhere."""
         other = copy(self)
         other._runtime = runtime
+        if not is_seen:
+            other._impressions = self._impressions.unseen()
         return other
 
     def with_profile(self, query: Query) -> Query:
@@ -111,6 +85,15 @@ class Individuals:
         """
         return self._runtime.with_profile(query, self._available.postcodes)
 
+    def placed(self, rules: Eligibility) -> Eligibility:
+        """The rules with the place of their postcode; InvalidInput if the table has it not."""
+        return rules.completed({}, self._available.postcodes)
+
+    @property
+    def knows_postcodes(self) -> bool:
+        """Whether a visitor can say where they are by a postcode."""
+        return bool(self._available.postcodes)
+
     def distances(self, query: Query, animals: Sequence[Animal]) -> list[float]:
         """How far each animal is from the visitor, in kilometres; NaN if that is not known."""
         here = query.eligibility.place
@@ -119,7 +102,8 @@ class Individuals:
         places = [place_of(animal, self._available.postcodes) for animal in animals]
         latitudes = np.array([nan if one is None else one.latitude for one in places])
         longitudes = np.array([nan if one is None else one.longitude for one in places])
-        return kilometres(here, latitudes, longitudes).tolist()
+        far: list[float] = kilometres(here, latitudes, longitudes).tolist()
+        return far
 
     def count_choices(self, now: int) -> None:
         """Take in what was made of animals on pages since the last time."""
