@@ -57,7 +57,7 @@ figures: setup ## Run the benchmarks in full (hours) and write docs/reference/fi
 docs: setup ## Make the reference pages, the pictures and the site (dist/site) from code and text
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/pictures.py
-	$(BIN)/python docs/screenshots.py || true
+	$(BIN)/python docs/screenshots.py
 	$(BIN)/python docs/website.py
 
 lock: ## Resolve the dependencies anew and write the hashed requirements

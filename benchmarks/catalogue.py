@@ -61,6 +61,11 @@ def benchmarks() -> dict[str, Benchmark]:
             (("--events", "1000", "--groups", "50", "--requests", "20", "--pairs", "1"),),
             (("--events", "100000", "--requests", "2000"),),
         ),
+        "console": Benchmark(
+            "Recommendations while operators look at the console, beside none",
+            (("--events", "1000", "--groups", "50", "--requests", "40", "--pairs", "1"),),
+            (("--events", "50000", "--groups", "1000", "--requests", "2000", "--pairs", "3"),),
+        ),
         "animals": Benchmark(
             "Requests for individual animals, beside groups",
             (("--animals", "300", "--groups", "50", "--events", "1000", "--requests", "10"),),

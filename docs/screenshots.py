@@ -1,148 +1,85 @@
-"""Take the pictures of pages that docs/screenshots.toml lists, from a service of their own.
+"""Take the pictures of docs/images/console-….png: every page of the console, over a made-up week.
 
-python docs/screenshots.py [NAME ...]
+python docs/screenshots.py
 
-Needs Chromium; without it, it says so and leaves the pictures as they are. The service has a small
-demo world with a model that went live and a retraining after it.
+It serves the console on this machine and looks at it in Debian's Chromium; where there is none,
+the pictures stay as they are.
 """
 
-import os
-import shutil
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.request import urlopen
 
-from playwright.sync_api import Browser, sync_playwright
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
 
-from pawsonalize import clock
-from pawsonalize.app import opened
-from pawsonalize.cli.demo import store_world
-from pawsonalize.demo import WorldSettings, generate
-from pawsonalize.settings import Settings
+from playwright.sync_api import Page, sync_playwright  # noqa: E402
 
-FOLDER = Path(__file__).parent
-IMAGES = FOLDER / "images"
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-_WORLD = WorldSettings(animals=250, adopters=900, events=18_000, days=90)
-_SEED = 7
-_START_SECONDS = 120
+from pawsonalize import clock  # noqa: E402
 
+_MORNING = 1_795_765_200_000  # so that pictures are of one morning, whenever they are taken
+_STARTED = time.time()
+clock.now = lambda: _MORNING + round((time.time() - _STARTED) * 1000)
 
-@dataclass(frozen=True, kw_only=True)
-class Screenshot:
-    """A picture of a page: see docs/screenshots.toml."""
+from tests.adoption_site import serving  # noqa: E402
+from tests.console_world import make_console_world  # noqa: E402
 
-    name: str
-    path: str
-    says: str
-    full: bool = False
-    width: int = 1280
-    height: int = 800
-    visits: tuple[str, ...] = ()
+from pawsonalize.app.asgi import build_app  # noqa: E402
 
-    @property
-    def file(self) -> Path:
-        """Where it is kept."""
-        return IMAGES / f"{self.name}.png"
-
-
-def screenshots() -> list[Screenshot]:
-    """All of the list, in its order."""
-    listed = tomllib.loads((FOLDER / "screenshots.toml").read_text(encoding="utf-8"))
-    return [Screenshot(**one) for one in listed["picture"]]
+FOLDER = Path(__file__).parent / "images"
+CHROMIUM = Path("/usr/bin/chromium")
+_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+_WIDTH, _HEIGHT, _HIGHEST = 1000, 700, 1200
+PAGES = {
+    "overview": "/console",
+    "models": "/console/models",
+    "solution": "/console/models/solutions/recommender",
+    "promote": "/console/models/promote?campaign=recommender&version={new}",
+    "animals": "/console/animals",
+    "visitors": "/console/visitors?userId=user+3",
+    "data": "/console/data",
+    "outcomes": "/console/outcomes?days=365",
+    "settings": "/console/settings",
+    "tenants": "/tenants",
+}
 
 
-def take(wanted: list[Screenshot], browser: Browser, address: str) -> None:
-    """Take them; RuntimeError if a page is not there or the browser complains."""
-    for one in wanted:
-        context = browser.new_context(
-            base_url=address,
-            viewport={"width": one.width, "height": one.height},
-            reduced_motion="reduce",
-        )
-        page = context.new_page()
-        for species in one.visits:
-            page.goto("/")
-            page.locator(f'[data-species="{species}"] a, .card a').first.click()
-        answer = page.goto(one.path)
-        if answer is None or not answer.ok:
-            raise RuntimeError(f"no page at {one.path}: {answer and answer.status}")
-        page.wait_for_load_state("networkidle")
-        page.screenshot(path=str(one.file), full_page=one.full)
-        context.close()
-        print(f"{one.file.name}: {one.file.stat().st_size / 1000:.0f} kB")
-
-
-@contextmanager
-def served() -> Iterator[str]:
-    """The address of a service with a night behind it."""
-    command = [str(Path(sys.executable).parent / "pawsonalize")]
-    with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-        data = Path(folder) / "data"
-        environment = os.environ | {
-            "PAWSONALIZE_DATA_DIR": str(data),
-            "PAWSONALIZE_DEMO_SITE": "true",
-            "PAWSONALIZE_PORT": str(port),
-            "PAWSONALIZE_RETRAIN_SCHEDULE": "0 3 * * *",
-            "PAWSONALIZE_LOG_LEVEL": "error",
-        }
-        world = generate(_WORLD, _SEED, clock.now())
-        with opened(Settings(data_dir=data)) as adapters:
-            store_world(adapters, world)
-        _retrain(command, environment)  # goes live
-        with opened(Settings(data_dir=data)) as adapters:
-            adapters.log.append([replace(world.events[-1], event_id="one more")])
-        _retrain(command, environment)  # is no better
-        probe.close()
-        server = subprocess.Popen([*command, "serve"], env=environment)  # noqa: S603
-        address = f"http://127.0.0.1:{port}"
-        try:
-            _wait_for(address)
-            yield address
-        finally:
-            server.terminate()
-            server.wait()
-
-
-def _retrain(command: list[str], environment: dict[str, str]) -> None:
-    subprocess.run(  # noqa: S603 - our own program
-        [*command, "retrain"], env=environment, check=True, capture_output=True
-    )
-
-
-def _wait_for(address: str) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            with urlopen(f"{address}/healthz"):  # noqa: S310 - our own server
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise RuntimeError(f"no answer in {_START_SECONDS} seconds")
+def take(page: Page, name: str) -> None:
+    """The picture of the page as it is shown."""
+    height = min(page.evaluate("document.documentElement.scrollHeight"), _HIGHEST)
+    clip = {"x": 0, "y": 0, "width": _WIDTH, "height": height}
+    page.screenshot(path=FOLDER / f"console-{name}.png", full_page=True, clip=clip)  # type: ignore[arg-type]
+    print(f"docs/images/console-{name}.png")
 
 
 def main() -> None:
-    """Take all pictures, or those that are named."""
-    wanted = [one for one in screenshots() if one.name in sys.argv[1:] or not sys.argv[1:]]
-    if unknown := set(sys.argv[1:]) - {one.name for one in wanted}:
-        sys.exit(f"not in docs/screenshots.toml: {', '.join(sorted(unknown))}")
-    program = next(filter(None, map(shutil.which, _BROWSERS)), None)
-    if program is None:
-        sys.exit("no Chromium here: the pictures stay as they are (Debian's package chromium)")
-    with served() as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox", "--disable-gpu", "--disable-quic"]
-        )
-        take(wanted, browser, address)
+    """Take all of them."""
+    if not CHROMIUM.exists():
+        print(f"no pictures of the console: there is no {CHROMIUM}")
+        return
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        settings = make_console_world(Path(folder) / "data", is_hostile=False)
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=_ARGUMENTS)
+        with serving(build_app(settings)) as address:
+            context = browser.new_context(
+                base_url=address,
+                color_scheme="light",
+                viewport={"width": _WIDTH, "height": _HEIGHT},
+                reduced_motion="reduce",
+            )
+            page = context.new_page()
+            for visitor in range(30):  # so that there is traffic to show
+                question = {"userId": f"user {visitor}", "of": "animals"}
+                context.request.post("/v1/recommendations", data=question)
+            versions = context.request.get("/v1/console/models/recommender").json()["versions"]
+            for name, path in PAGES.items():
+                page.goto(path.format(new=versions[0]["name"]))
+                take(page, name)
+            page.goto("/console")
+            page.get_by_role("link", name="Why: every rule with its numbers").click()
+            page.get_by_role("heading", name="Steps").wait_for()
+            take(page, "run")
         browser.close()
 
 

@@ -18,7 +18,7 @@ from pawsonalize.domain.animals import Animal, GoodWith
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.resources.access_keys import DEMO_SITE, Scope
+from pawsonalize.engine.resources.access_keys import ADOPTION_SITE, Scope
 from pawsonalize.settings import Settings
 from pawsonalize.ui.door import Storefront
 from tests.animal_data import animal
@@ -58,11 +58,19 @@ def site(
     trained: bool = True,
     start_training: Callable[[], None] | None = None,
     access_keys: Literal["auto", "required"] = "auto",
+    demo: bool = True,
+    postcode_table: str = "",
 ) -> Starlette:
-    """The app; with `trained`, a model is live to which dogs are the most popular kind."""
+    """The app; with `trained`, a model is live to which dogs are the most popular kind.
+
+    Without `demo` it is the site of a shelter's own animals.
+    """
     settings = Settings(
         data_dir=data_dir,
-        demo_site=True,
+        demo_site=demo,
+        site=not demo,
+        site_name="River Road",
+        postcode_table=postcode_table,
         access_keys=access_keys,
         exploration_weight=0,
         retrain_here=False,
@@ -72,7 +80,7 @@ def site(
         if animals:
             adapters.animals.put(animals, NOW)
         if settings.requires_keys:
-            adapters.access_keys(settings).create([Scope.BROWSER], DEMO_SITE, NOW)
+            adapters.access_keys(settings).create([Scope.BROWSER], ADOPTION_SITE, NOW)
         if trained:
             adapters.log.append(list(_history()))
             train_and_serve(adapters, NOW)

@@ -19,6 +19,8 @@ from pawsonalize.domain.errors import InvalidInput
 PREFIX = "PAWSONALIZE_"
 _FOLDER = Path("config")
 _ENV, _CONFIG = PREFIX + "ENV", PREFIX + "CONFIG"
+SOURCES = PREFIX + "SETTINGS_FROM"
+"""The variable in which a server says to its processes where its settings were written, as JSON."""
 _DEFAULT_ENV = "dev"
 # Read by the tests and the benchmarks, not by the service.
 _OF_DEVELOPERS = re.compile(r"PAWSONALIZE_(TEST_.*|SHARED_DATA|FUZZ|SASREC_EPOCHS)")
@@ -52,13 +54,15 @@ def read_config(known: Collection[str], environ: Mapping[str, str]) -> Written:
     values, warnings = ({}, []) if path is None else _of_file(path, known)
     sources = dict.fromkeys(values, str(path))
     for variable, value in environ.items():
-        if not variable.upper().startswith(PREFIX) or variable in (_ENV, _CONFIG):
+        if not variable.upper().startswith(PREFIX) or variable in (_ENV, _CONFIG, SOURCES):
             continue
         name = variable.removeprefix(PREFIX).lower()
         if name in known and variable == PREFIX + name.upper():
             values[name], sources[name] = value, f"the variable {variable}"
         elif not _OF_DEVELOPERS.fullmatch(variable):
             warnings.append(_unknown_variable(variable, known))
+    if given := environ.get(SOURCES):  # it has put all settings into variables
+        sources = msgspec.json.decode(given, type=dict[str, str])
     return Written(values, sources, path, tuple(warnings))
 
 

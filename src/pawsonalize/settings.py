@@ -6,6 +6,7 @@ The environment wins over the file, the file over the defaults below. `config.py
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
@@ -91,6 +92,10 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     """Whether `/aws` answers signed requests only; `auto`: where keys are required."""
     access_key_root: Secret = Secret("")
     """The root key of access keys, 64 hexadecimal digits; empty: a file in the data folder."""
+    site: bool = False
+    """Serve an adoption site with your animals at `/`."""
+    site_name: str = "Our animals"
+    """What that site is called, at the top of its pages."""
     demo_site: bool = False
     """Serve the demo adoption site at `/`, where anybody may act as any visitor."""
     event_types: dict[str, str] = {}  # noqa: RUF012 - msgspec gives each a copy
@@ -233,6 +238,11 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
         return self.access_keys == "required"
 
     @property
+    def serves_site(self) -> bool:
+        """Whether there is an adoption site: of the shelter's own animals, or the demo."""
+        return self.site or self.demo_site
+
+    @property
     def requires_signatures(self) -> bool:
         """Whether requests to `/aws` must be signed."""
         if self.aws_signatures == "auto":
@@ -331,11 +341,12 @@ def read_settings(overrides: Mapping[str, Any] | None = None) -> tuple[Settings,
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
     values = {**written.values, **given}
     values |= {name: read_json(name, values[name]) for name in _JSON if name in values}
+    sources = {**written.sources, **dict.fromkeys(given, "the command line")}
     try:
-        return msgspec.convert(values, Settings, strict=False, dec_hook=_read), written
+        settings = msgspec.convert(values, Settings, strict=False, dec_hook=_read)
     except msgspec.ValidationError as error:
-        sources = {**written.sources, **dict.fromkeys(given, "the command line")}
         raise InvalidInput(_wrong(str(error), values, sources)) from error
+    return settings, replace(written, sources=sources)
 
 
 def _wrong(reason: str, values: Mapping[str, Any], sources: Mapping[str, str]) -> str:

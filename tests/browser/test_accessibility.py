@@ -15,6 +15,9 @@ _PAGES = (
     "/?home=yes&dogs=yes",
     "/?home=yes&cats=yes",
     "/animals/a00",
+    "/?q=rabbit&near=37.7,-121.1",
+    "/?q=nobody",
+    "/you",
     "/looking-for",
     "/animals/no",
 )
@@ -35,7 +38,16 @@ def broken_rules(page: Page) -> dict[str, list[str]]:
     return {rule["id"]: [node["html"] for node in rule["nodes"]] for rule in found["violations"]}
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 360), ("dark", 1280)])
+@pytest.mark.parametrize(
+    ("scheme", "width"),
+    [
+        ("light", 360),
+        ("dark", 1440),
+        pytest.param("light", 768, marks=pytest.mark.nightly),
+        pytest.param("light", 1440, marks=pytest.mark.nightly),
+        pytest.param("dark", 360, marks=pytest.mark.nightly),
+    ],
+)
 def test_no_page_breaks_a_rule(browser: Browser, address: str, scheme: Any, width: int) -> None:
     context = browser.new_context(
         base_url=address,
@@ -52,5 +64,7 @@ def test_no_page_breaks_a_rule(browser: Browser, address: str, scheme: Any, widt
     page.get_by_role("button", name="Favourite Pip").click()
     page.get_by_role("status").filter(has_text="Pip is in your favourites.").wait_for()
     broken["a heart"] = broken_rules(page)
+    page.goto("/you")
+    broken["a favourite"] = broken_rules(page)
     context.close()
     assert not any(broken.values()), broken

@@ -7,10 +7,18 @@ from typing import Literal
 import msgspec
 import pytest
 
+from pawsonalize.app.console_parts import settings_in_force
+from pawsonalize.config import SOURCES
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.training.check_settings import CheckSettings
 from pawsonalize.evaluation.gate.settings import GateSettings, Profile
-from pawsonalize.settings import Settings, as_environment, load_settings
+from pawsonalize.settings import (
+    Secret,
+    Settings,
+    as_environment,
+    load_settings,
+    read_settings,
+)
 
 
 def test_by_default_the_gate_and_the_checks_are_as_they_are_documented() -> None:
@@ -128,3 +136,32 @@ def test_what_machines_share_is_at_one_url() -> None:
     assert bucket.bucket_url("exports") == "s3://bucket/pets/exports"
     elsewhere = msgspec.structs.replace(bucket, archive_url="gs://archive")
     assert elsewhere.archive == "gs://archive"
+
+
+def test_a_servers_processes_know_where_settings_were_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PAWSONALIZE_WORKERS", "2")
+    settings, written = read_settings({"port": 8081})
+    for name, value in as_environment(settings).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv(SOURCES, msgspec.json.encode(dict(written.sources)).decode())
+    again, found = read_settings()
+    assert again == settings
+    assert found.warnings == ()
+    assert found.sources == written.sources
+    assert found.sources["workers"] == "the variable PAWSONALIZE_WORKERS"
+    assert found.sources["port"] == "the command line"
+
+
+def test_no_password_is_shown_on_the_console() -> None:
+    settings = Settings(
+        database_url="postgresql://ann:s3cret@one:5432,two:5432/x?sslmode=require&password=t0p",
+        notify_smtp_url=Secret("smtps://u:p@h"),
+        stream_url="nats://bob:hush@here:4222/x",
+    )
+    shown = {one.name: one for one in settings_in_force(settings, {})}
+    assert shown["database_url"].value == "postgresql://ann:…@one:5432,two:5432/x?…"
+    assert (shown["notify_smtp_url"].value, shown["notify_smtp_url"].is_secret) == ("set", True)
+    assert not [one for one in shown.values() if "s3cret" in one.value or "hush" in one.value]
+    assert "t0p" not in shown["database_url"].value

@@ -1,6 +1,8 @@
 """Capacity of their own for reports, so that answers to visitors never wait for one."""
 
 import asyncio
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -13,12 +15,20 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _WAITING = 8
+_LONGEST_REST = 1.0  # seconds
 
 
 class HeavyReads:
-    """Makes a few reports at a time, in threads of their own; a few more wait."""
+    """Makes a few reports at a time, in threads of their own; a few more wait.
 
-    def __init__(self, at_once: int) -> None:
+    With `rest`, a thread rests after each report for so many times the processor time that it took,
+    a second at most. So reports that are asked for all the time leave the rest of the interpreter
+    to answers.
+    """
+
+    def __init__(self, at_once: int, rest: float = 0.0) -> None:
+        self._rest = rest
+        self._resting = threading.local()
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="reports")
         self._most = at_once + _WAITING
         self._asked = 0
@@ -32,11 +42,22 @@ class HeavyReads:
             )
         self._asked += 1
         loop = asyncio.get_running_loop()
-        work = partial(in_time(call), *args, **kwargs)
+        work = partial(self._rested, partial(in_time(call), *args, **kwargs))
         making = loop.run_in_executor(self._threads, work)
         # Whoever asked may be gone by then; the thread is busy until it is done.
         making.add_done_callback(self._done)
         return await asyncio.shield(making)
+
+    def _rested(self, work: Callable[[], T]) -> T:
+        """Rest as the report before has earned it, then make this one."""
+        if (until := getattr(self._resting, "until", 0.0)) > (now := time.monotonic()):
+            time.sleep(until - now)
+        began = time.thread_time()
+        try:
+            return work()
+        finally:
+            took = time.thread_time() - began
+            self._resting.until = time.monotonic() + min(took * self._rest, _LONGEST_REST)
 
     def close(self) -> None:
         """Begin no other report."""

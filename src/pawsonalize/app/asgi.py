@@ -3,7 +3,7 @@
 import gc
 import multiprocessing
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
@@ -28,24 +28,25 @@ from pawsonalize.http.metrics import RequestMetrics
 from pawsonalize.http.openapi import get_openapi, openapi
 from pawsonalize.http.operations import monitoring_routes, routes
 from pawsonalize.logs import configure_logs
-from pawsonalize.settings import Settings, load_settings
+from pawsonalize.settings import Settings, read_settings
 from pawsonalize.ui.api_pages import routes as api_routes
 from pawsonalize.ui.console.door import routes as console_routes
 from pawsonalize.ui.console.shell import Console
 from pawsonalize.ui.door import routes as site_routes
+from pawsonalize.ui.embed import routes as embed_routes
 
 _SWITCH_SECONDS = 0.0005
 
 
 def asgi() -> Starlette:
     """The app of one worker process, by the settings in file and environment."""
-    settings = load_settings()
+    settings, written = read_settings()
     # Writers run in threads beside the event loop; by default each makes it wait for 5 ms.
     sys.setswitchinterval(_SWITCH_SECONDS)
     configure_logs(settings.log_format, settings.log_level)
     if (supervisor := multiprocessing.parent_process()) is not None:
         end_after(supervisor.join)
-    return build_app(settings, loaded=_keep_what_is_loaded)
+    return build_app(settings, loaded=_keep_what_is_loaded, sources=written.sources)
 
 
 def _keep_what_is_loaded() -> None:
@@ -57,10 +58,15 @@ def _keep_what_is_loaded() -> None:
     gc.freeze()
 
 
-def build_app(settings: Settings, loaded: Callable[[], object] | None = None) -> Starlette:
+def build_app(
+    settings: Settings,
+    loaded: Callable[[], object] | None = None,
+    sources: Mapping[str, str] | None = None,
+) -> Starlette:
     """The ASGI app; adapters open when it starts and close, drained, when it stops.
 
     `loaded` is called once, before the first request, when all that answers need is in memory.
+    `sources` says where settings were written, for people who look.
     """
 
     @asynccontextmanager
@@ -71,7 +77,7 @@ def build_app(settings: Settings, loaded: Callable[[], object] | None = None) ->
             ThreadPoolExecutor() as notifying,
             ExitStack() as stack,
         ):
-            engine = Engine.of(settings, adapters)
+            engine = Engine.of(settings, adapters, sources)
             stack.enter_context(engine.taking_part())
             app.state.services = engine.services(settings, adapters)
             app.state.admission = engine.admission
@@ -82,6 +88,9 @@ def build_app(settings: Settings, loaded: Callable[[], object] | None = None) ->
                 tenants=engine.tenants,
                 views=engine.views,
                 reads=engine.console_reads,
+                registry=adapters.registry,
+                runs=engine.runs,
+                campaigns=adapters.campaigns,
                 audit=adapters.audit,
                 now=clock.now,
             )
@@ -117,6 +126,7 @@ def _routes(settings: Settings) -> list[Route]:
         *aws_routes(),
         Route("/openapi.json", get_openapi),
         *api_routes(openapi),
+        *embed_routes(),
         *console_routes(),
-        *(site_routes() if settings.demo_site else ()),
+        *(site_routes() if settings.serves_site else ()),
     ]

@@ -2,18 +2,26 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.console_parts import (
+    event_views,
+    inventory_views,
+    quality_views,
+    service_views,
+    visitor_views,
+)
 from pawsonalize.app.console_runs import run_reports
 from pawsonalize.app.diagnosis import Diagnosis, Patient, Verdict
 from pawsonalize.app.disk_forecast import FEW_DAYS, forecast
 from pawsonalize.app.doctor import campaigns, deliveries, disk, folder, problems, trainings
 from pawsonalize.app.intake_checks import dead_letters
-from pawsonalize.app.server_checks import read_replica, servers
+from pawsonalize.app.server_checks import read_replica
+from pawsonalize.app.server_checks import servers as server_findings
 from pawsonalize.app.stream_checks import streams
 from pawsonalize.app.tenants import tenant_reports
 from pawsonalize.domain.errors import NotReady, PawsonalizeError
@@ -29,6 +37,8 @@ from pawsonalize.engine.reporting.console.overview import (
 from pawsonalize.engine.reporting.console.traffic import TrafficHistory
 from pawsonalize.engine.reporting.console.views import ConsoleViews
 from pawsonalize.engine.resources.cached_lookup import CachedLookup
+from pawsonalize.engine.resources.defaults import DATASET_GROUP
+from pawsonalize.engine.resources.servers import Servers
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import entries, readiness
@@ -39,14 +49,15 @@ from pawsonalize.settings import Settings
 from pawsonalize.storage.impressions import Impressions
 
 _NEWEST_EVENTS = 100
-_FINDINGS_KEPT = 5 * SECOND
+_FINDINGS_KEPT = 10 * SECOND
+_CAMPAIGNS = 50
 # Of the doctor's checks those that are quick: others read the whole database.
 _OF_THE_MACHINE: tuple[Callable[[Settings], Iterator[Diagnosis]], ...] = (folder, disk)
 _OF_THE_SERVICE: tuple[Callable[[Patient], Iterator[Diagnosis]], ...] = (
     problems,
     campaigns,
     trainings,
-    servers,
+    server_findings,
     streams,
     dead_letters,
     deliveries,
@@ -55,9 +66,17 @@ _OF_THE_SERVICE: tuple[Callable[[Patient], Iterator[Diagnosis]], ...] = (
 
 
 def console_views(
-    settings: Settings, adapters: Adapters, runtime: Runtime, individuals: Individuals
+    settings: Settings,
+    adapters: Adapters,
+    runtime: Runtime,
+    individuals: Individuals,
+    servers: Servers,
+    sources: Mapping[str, str],
 ) -> ConsoleViews:
-    """What the console shows; `runtime` and `individuals` are what answers."""
+    """What the console shows; `runtime` and `individuals` are what answers.
+
+    `sources` says where settings were written.
+    """
     runs = run_reports(adapters.runs(settings))
     disk_report = CachedLookup[None, DiskReport](
         lambda _: _disk(settings, adapters), clock.now, MINUTE
@@ -75,7 +94,7 @@ def console_views(
             served=partial(_served, adapters),
             disk=lambda: disk_report.find(None),
             runs=runs,
-            history=TrafficHistory(partial(read_counts, metrics_dir())),
+            history=TrafficHistory(partial(read_counts, metrics_dir()), clock.now()),
         ),
         runs=runs,
         models=ModelReports(
@@ -86,6 +105,11 @@ def console_views(
         ),
         outcomes=OutcomeReports(adapters.outcomes, clock.now),
         tenants=tenant_reports(settings, adapters),
+        inventory=inventory_views(settings, adapters),
+        visitors=visitor_views(settings, adapters, runtime, individuals),
+        events=event_views(adapters),
+        quality=quality_views(settings, adapters),
+        service=service_views(settings, adapters, servers, sources),
     )
 
 
@@ -140,7 +164,11 @@ def _newest_event_at(adapters: Adapters) -> int | None:
 
 def _served(adapters: Adapters) -> Iterator[CampaignFreshness]:
     refreshed = RefreshedArtefacts(adapters.artefacts)
-    for entry in sorted(entries(adapters.registry), key=lambda one: (one.dataset_group, one.name)):
+    found = sorted(
+        entries(adapters.registry),
+        key=lambda one: (one.dataset_group != DATASET_GROUP, one.dataset_group, one.name),
+    )
+    for entry in found[:_CAMPAIGNS]:
         name = entry.campaign.solution_version
         version = None if name is None else adapters.registry.find(SolutionVersion, name)
         counts = None if name is None else refreshed.newest(name)

@@ -1,6 +1,7 @@
 """The engine of one server process: its parts over the adapters, as the doors get them."""
 
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ from pawsonalize.engine.ingest.inventory.inventory import AnimalNames, Inventory
 from pawsonalize.engine.ingest.refusals import Refusals
 from pawsonalize.engine.reporting.console.views import ConsoleViews
 from pawsonalize.engine.reporting.metric_attributions import MetricAttributions
-from pawsonalize.engine.resources.access_keys import DEMO_SITE
+from pawsonalize.engine.resources.access_keys import ADOPTION_SITE
 from pawsonalize.engine.resources.cached_lookup import CachedLookup
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.job_table import JobTable
@@ -139,8 +140,10 @@ class Engine:
     consuming: ThreadPoolExecutor
 
     @classmethod
-    def of(cls, settings: Settings, adapters: Adapters) -> "Engine":
-        """The parts, put together; nothing runs yet."""
+    def of(
+        cls, settings: Settings, adapters: Adapters, sources: Mapping[str, str] | None = None
+    ) -> "Engine":
+        """The parts, put together; nothing runs yet. `sources` says where settings were written."""
         live = live_models(settings, adapters)
         impressions = ImpressionLog(adapters.impressions)
         availability = AvailabilityWatch(adapters.availability)
@@ -168,7 +171,8 @@ class Engine:
         jobs = background_jobs(settings, adapters, filterings)
         ingest = ingest_of(settings, adapters)
         intake = adapters.intake(settings)
-        ranking = individuals(settings, adapters, runtime, available, impressions)
+        ordering = individuals(settings, adapters, runtime, available, impressions)
+        servers = servers_of(adapters)
         return cls(
             live=live,
             recommending=recommending,
@@ -181,7 +185,7 @@ class Engine:
             available=available,
             postcodes=postcodes,
             runtime=runtime,
-            individuals=ranking,
+            individuals=ordering,
             runtimes=runtimes_of(settings, adapters, live, impressions, availability, filterings),
             runs=runs,
             timer=timer(settings, runs),
@@ -214,12 +218,12 @@ class Engine:
             ),
             working=ThreadPoolExecutor(len(jobs.workers) + 1, thread_name_prefix="jobs"),
             problems=adapters.problems(settings),
-            servers=servers_of(adapters),
+            servers=servers,
             membership=this_process(settings, adapters, settings.own_roles),
             admission=_admission(settings, adapters),
             tenants=tenants_of(settings, adapters),
-            views=console_views(settings, adapters, runtime, ranking),
-            console_reads=HeavyReads(1),
+            views=console_views(settings, adapters, runtime, ordering, servers, sources or {}),
+            console_reads=HeavyReads(1, rest=9.0),
             streaming=_streaming(settings, adapters, ingest, intake),
             consuming=ThreadPoolExecutor(1, thread_name_prefix="stream"),
         )
@@ -240,7 +244,6 @@ class Engine:
             reports=HeavyReads(settings.reports_at_once),
             views=self.views,
             console_reads=self.console_reads,
-            exposed=adapters.exposed,
             registry=adapters.registry,
             datasets=adapters.datasets,
             solutions=adapters.solutions,
@@ -306,7 +309,9 @@ class Engine:
     def storefront(self, settings: Settings, adapters: Adapters) -> Storefront:
         """What the adoption site's pages need."""
         page_key = None
-        if settings.requires_keys and (found := adapters.access_keys(settings).noted(DEMO_SITE)):
+        if settings.requires_keys and (
+            found := adapters.access_keys(settings).noted(ADOPTION_SITE)
+        ):
             page_key = f"{found[0].name}.{found[1]}"
         return Storefront(
             runtime=self.runtime,
@@ -316,10 +321,15 @@ class Engine:
             animals=adapters.animals,
             live=self.live[RECOMMENDER],
             now=clock.now,
-            start_training=None if settings.requires_keys else self.start_retraining,
+            start_training=self.start_retraining
+            if settings.demo_site and not settings.requires_keys
+            else None,
             learning=Learning(adapters.log, self.runs, self.first_run),
-            is_open=not settings.requires_keys,
+            is_demo=settings.demo_site,
+            is_open=settings.demo_site and not settings.requires_keys,
+            name="Pawsonalize" if settings.demo_site else settings.site_name,
             page_key=page_key,
+            erasing=self.erasing,
         )
 
     def taking_part(self) -> AbstractContextManager[None]:

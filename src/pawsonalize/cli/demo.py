@@ -8,7 +8,7 @@ from pawsonalize.cli.options import DataDir, Host, Port, Workers
 from pawsonalize.cli.serve import run_server
 from pawsonalize.cli.terminal import progress
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.settings import Settings, load_settings
+from pawsonalize.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from pawsonalize.app import Adapters
@@ -30,14 +30,14 @@ def demo(
     from rich.console import Console
 
     options = {"data_dir": data_dir, "host": host, "port": port, "workers": workers}
-    settings = load_settings({**options, "demo_site": True})
+    settings, written = read_settings({**options, "demo_site": True})
     prepare(settings)
     scheme = "https" if settings.tls_certificate else "http"
     Console(stderr=True).print(
         f"The adoption site is on {scheme}://{settings.host}:{settings.port} (stop it with Ctrl-C)",
         highlight=False,
     )
-    run_server(settings)
+    run_server(settings, written.sources)
 
 
 def prepare(settings: Settings) -> None:

@@ -13,10 +13,12 @@ from rich.table import Table
 from pawsonalize import clock
 from pawsonalize.app import Adapters
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.ingest.feeds.brought import FILES, note_brought
 from pawsonalize.engine.ingest.feeds.feeds_file import read_header
 from pawsonalize.engine.ingest.feeds.formats import FeedForm, read_feed
 from pawsonalize.engine.ingest.feeds.importing import FeedImport, FeedReport, import_feed
 from pawsonalize.engine.ingest.feeds.mapping import NO_MAPPING, Unrecognised, ValueMapping, skeleton
+from pawsonalize.engine.ingest.feeds.meanings import Meanings
 from pawsonalize.engine.ingest.feeds.sources import FeedSource
 from pawsonalize.engine.ingest.feeds.table import TableForm, read_columns, read_date_order
 from pawsonalize.engine.ingest.feeds.watching import FolderWatch, Seen
@@ -51,9 +53,11 @@ def fetched(
 ) -> FeedReport:
     """Import the feed at an address."""
     read = dict(read_header(text, os.environ) for text in headers)
-    source = FeedSource(url, read, form, how)
+    source = FeedSource(url, read, form, Meanings(adapters.registry).added_to(how))
     now = clock.now()
-    return source.taken(adapters.animals, source.fetched(), now)
+    report = source.taken(adapters.animals, source.fetched(), now)
+    note_brought(adapters.registry, FILES, how.source, report, now)
+    return report
 
 
 def taken(adapters: Adapters, how: FeedImport, form: FeedForm, file: Path) -> FeedReport:
@@ -66,8 +70,10 @@ def taken(adapters: Adapters, how: FeedImport, form: FeedForm, file: Path) -> Fe
     now = clock.now()
     inventory = Inventory(adapters.animals)
     rows, notes = read_feed([content], form)
+    how = Meanings(adapters.registry).added_to(how)
     report = import_feed(inventory, adapters.animals, rows, how, written, now)
     report.notes[:0] = notes
+    note_brought(adapters.registry, FILES, how.source, report, now)
     return report
 
 

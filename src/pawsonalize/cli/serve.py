@@ -10,23 +10,28 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from pawsonalize import clock
 from pawsonalize.cli.opening import opened_or_made
 from pawsonalize.cli.options import DataDir, Host, Port, Workers
 from pawsonalize.cli.terminal import say
+from pawsonalize.config import SOURCES
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.roles import CONSUME
 from pawsonalize.domain.times import SECOND
-from pawsonalize.settings import Settings, as_environment, load_settings
+from pawsonalize.settings import Settings, as_environment, read_settings
 
 if TYPE_CHECKING:
     from pawsonalize.app import Adapters
 
+_NOWHERE: Mapping[str, str] = MappingProxyType({})
 _DRAIN_SECONDS = 30
 # A worker that has not said a word for so long is replaced; a busy machine starts it slowly.
 _START_SECONDS = 120
@@ -45,13 +50,16 @@ def serve(
 
     Example: pawsonalize serve --port 8080 --workers 2
     """
-    run_server(
-        load_settings({"data_dir": data_dir, "host": host, "port": port, "workers": workers})
-    )
+    given = {"data_dir": data_dir, "host": host, "port": port, "workers": workers}
+    settings, written = read_settings(given)
+    run_server(settings, written.sources)
 
 
-def run_server(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; requests in flight are answered first."""
+def run_server(settings: Settings, sources: Mapping[str, str] = _NOWHERE) -> None:
+    """Serve until SIGTERM or SIGINT; requests in flight are answered first.
+
+    `sources` says where each setting was written, for people who look.
+    """
     from pawsonalize.app import open_notifiers, polling
     from pawsonalize.app.connections import RESERVED_FILES
     from pawsonalize.app.shared_data import check_shared
@@ -78,6 +86,7 @@ def run_server(settings: Settings) -> None:
     # Two libraries that each take all cores for one small product only get in their own way.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.update(as_environment(settings))
+    os.environ[SOURCES] = msgspec.json.encode(dict(sources)).decode()
     options: dict[str, Any] = {
         "host": settings.host,
         "port": settings.port,
@@ -105,7 +114,7 @@ def run_server(settings: Settings) -> None:
 
 def _check_access(settings: Settings, adapters: "Adapters") -> None:
     """InvalidInput where a network would be let in by mistake, or nobody could come in."""
-    from pawsonalize.engine.resources.access_keys import DEMO_SITE, Scope
+    from pawsonalize.engine.resources.access_keys import ADOPTION_SITE, Scope
 
     keys = adapters.access_keys(settings)
     if not settings.requires_keys:
@@ -115,15 +124,15 @@ def _check_access(settings: Settings, adapters: "Adapters") -> None:
                 " animals: access_keys is open",
                 "yellow",
             )
-    elif all(key.note == DEMO_SITE for key in keys.all()):
+    elif all(key.note == ADOPTION_SITE for key in keys.all()):
         raise InvalidInput(
             f"nobody may call {settings.host} without an access key, and there is none: make one"
             " with `pawsonalize keys create`, or set PAWSONALIZE_ACCESS_KEYS=open if anybody who"
             " reaches it may read histories, retrain and change animals",
             field="access_keys",
         )
-    elif settings.demo_site and keys.noted(DEMO_SITE) is None:
-        keys.create([Scope.BROWSER], DEMO_SITE, clock.now())
+    elif settings.serves_site and keys.noted(ADOPTION_SITE) is None:
+        keys.create([Scope.BROWSER], ADOPTION_SITE, clock.now())
 
 
 def _allow_files(wanted: int) -> None:

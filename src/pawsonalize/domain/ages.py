@@ -4,6 +4,7 @@ import re
 from calendar import monthrange
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from types import MappingProxyType
 
 from pawsonalize.domain.times import SECOND
@@ -32,6 +33,7 @@ def age_at(species: str, born: date, moment: int) -> str:
     return AGES[passed]
 
 
+@lru_cache(maxsize=16_384)  # every birthday of twenty years, for two species
 def ages_of(species: str, born: date) -> tuple[tuple[int, str], ...]:
     """From which moment on the animal is of which band, all four, in order."""
     months = (0, *BANDS.get(species, _OTHERS))

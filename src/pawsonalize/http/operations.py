@@ -5,6 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from pawsonalize.engine.reporting.console.service import AuditPage
 from pawsonalize.engine.reporting.report import OutcomesReport
 from pawsonalize.engine.resources.access_keys import (
     ANYBODY,
@@ -27,6 +28,10 @@ from pawsonalize.http.addressing import ADDRESS_PARAMETERS
 from pawsonalize.http.animal_operations import ANIMAL_OPERATIONS
 from pawsonalize.http.answer_operations import ANSWER_OPERATIONS
 from pawsonalize.http.console import CONSOLE_OPERATIONS
+from pawsonalize.http.console_animals import CONSOLE_ANIMAL_OPERATIONS
+from pawsonalize.http.console_events import CONSOLE_EVENT_OPERATIONS
+from pawsonalize.http.console_service import CONSOLE_SERVICE_OPERATIONS
+from pawsonalize.http.console_visitors import CONSOLE_VISITOR_OPERATIONS
 from pawsonalize.http.dead_letter_operations import DEAD_LETTER_OPERATIONS
 from pawsonalize.http.erasure_operations import ERASURE_OPERATIONS
 from pawsonalize.http.examples import (
@@ -170,7 +175,7 @@ OPERATIONS = (
         audit.get_audit,
         "What was changed, by which key, newest first.",
         OPERATOR,
-        answer=audit.AuditPage,
+        answer=AuditPage,
         parameters=(
             RequestParameter("limit", "How many, 1 to 500; 50 if left out.", int),
             RequestParameter("cursor", "The `nextCursor` of the page before."),
@@ -178,6 +183,10 @@ OPERATIONS = (
     ),
     *CONSOLE_OPERATIONS,
     *SERVER_OPERATIONS,
+    *CONSOLE_ANIMAL_OPERATIONS,
+    *CONSOLE_VISITOR_OPERATIONS,
+    *CONSOLE_EVENT_OPERATIONS,
+    *CONSOLE_SERVICE_OPERATIONS,
     *STREAM_OPERATIONS,
     *RESOURCE_OPERATIONS,
     Operation(

@@ -4,8 +4,6 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.domain.statuses import AnimalStatus
-from pawsonalize.engine.reporting.exposure_report import ExposureShare, exposure_report
 from pawsonalize.engine.reporting.outcomes_report import WITHIN_DAYS, read_order, report_outcomes
 from pawsonalize.http.addressing import read_group
 from pawsonalize.http.json import json_response, read_limit
@@ -51,14 +49,8 @@ class ExposureAnswer(msgspec.Struct, frozen=True):
 async def get_animals_exposure(request: Request) -> Response:
     """Report the exposure of the animals that are available."""
     services: Services = request.app.state.services
-    shares = await services.reports.make(_report, services)
+    report = services.views.inventory.exposure
+    shares = await services.reports.make(report, services.now())
     return json_response(
         ExposureAnswer([msgspec.convert(one, Share, from_attributes=True) for one in shares])
     )
-
-
-def _report(services: Services) -> list[ExposureShare]:
-    inventory, exposures = services.exposed
-    animals = list(inventory.all(AnimalStatus.AVAILABLE))
-    shown = exposures.of([animal.animal_id for animal in animals])
-    return exposure_report(animals, shown, services.now())

@@ -36,7 +36,6 @@ from pawsonalize.engine.training.solutions import Solutions
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.engine.upkeep.erasing import Erasing
 from pawsonalize.http.service_metrics import RecentFigures
-from pawsonalize.storage.animal_exposures import AnimalExposures
 from pawsonalize.storage.audit import AuditLog
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
@@ -68,8 +67,6 @@ class Services:
     """What the console shows."""
     console_reads: HeavyReads
     """Makes what it shows."""
-    exposed: tuple[Inventory, AnimalExposures]
-    """Animals and how often they were shown, for reports; they may be a moment behind."""
     registry: Registry
     datasets: Datasets
     solutions: Solutions

@@ -114,6 +114,17 @@ class ArchiveLedger:
         """The segments that end beyond an offset, in order."""
         return self._select(archive_segments.c.last > after)
 
+    def totals(self) -> tuple[int, int, int, int]:
+        """How many objects are planned, how many wait to be confirmed, and their events.
+
+        The last number is the offset up to which every event is in a confirmed object.
+        """
+        waits = func.count().filter(archive_segments.c.sha256.is_(None))
+        counted = select(func.count(), waits, func.sum(archive_segments.c.rows))
+        with self._database.reading() as connection:
+            row = connection.execute(counted).one()
+            return row[0], row[1], int(row[2] or 0), archived_through(connection)
+
     def _select(self, condition: ColumnElement[bool]) -> list[Segment]:
         with self._database.reading() as connection:
             return _segments(connection, condition)

@@ -26,6 +26,8 @@ class LetterQuery:
     """Those that came in at or after this moment."""
     until: int | None = None
     """Those that came in before this moment."""
+    dataset_group: str | None = None
+    """Those that were to go into this dataset group."""
 
 
 ALL = LetterQuery()
@@ -163,6 +165,8 @@ def _conditions(query: LetterQuery) -> Iterator[ColumnElement[bool]]:
         yield _COLUMNS.at >= query.since
     if query.until is not None:
         yield _COLUMNS.at < query.until
+    if query.dataset_group is not None:
+        yield _COLUMNS.dataset_group == query.dataset_group
 
 
 def _packed(letter: DeadLetter) -> bytes:

@@ -4,17 +4,21 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.preferences import Preferences
+from pawsonalize.engine.serving.animals.eligibility import Eligibility
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import MAX_RESULTS
 from pawsonalize.ui import words
+from pawsonalize.ui.captions import order_in_words
 from pawsonalize.ui.cards import AnimalCard
 from pawsonalize.ui.households import HouseholdRules
 from pawsonalize.ui.knowledge import Knowledge, curl, panel
 from pawsonalize.ui.looking_for import as_call, in_words, preferences_of
-from pawsonalize.ui.ordering import Ordered, order, pick
-from pawsonalize.ui.rendering import page
+from pawsonalize.ui.ordering import order, order_found, pick
+from pawsonalize.ui.rendering import animals_page
+from pawsonalize.ui.searching import search
 from pawsonalize.ui.storefront import Storefront
 
 _PAGE = 24
@@ -22,52 +26,54 @@ _NOTICES = {"training": "Retraining has started. The new model takes over if it 
 
 
 def get_adoption_page(request: Request, visitor: Visitor) -> Response:
-    """Show the animals that wait, best first."""
+    """Show the animals that wait, best first: all, or those that a search finds."""
     storefront = Storefront.of(request)
     now = storefront.now()
     known = Knowledge.of(storefront, visitor)
     taken_home = known.did("adoption")
+    looking_for = preferences_of(request)
+    filters, rules, notices = _asked(request, storefront, looking_for, taken_home)
     waiting = [
         animal
-        for animal in storefront.animals.available(now, MAX_RESULTS)
+        for animal in _waiting(storefront, filters, now)
         if animal.animal_id not in taken_home
     ]
-    looking_for = preferences_of(request)
-    filters = HouseholdRules.of(request, looking_for)
     show = _show(request)
     query = Query(
         visitor,
         now,
         now,
         preferences=looking_for,
-        eligibility=filters.rules(taken_home),
+        eligibility=rules,
         limit=show,
         explain=True,
     )
-    ordered = order(storefront, query)
+    wanted = [animal for animal in waiting if filters.species in {None, animal.species}]
+    searched = bool(filters.text)
+    ordered = order_found(storefront, query, wanted) if searched else order(storefront, query)
     favourites = known.did("favorite")
     answer = ordered.recommendation_id
-    wanted = [animal for animal in waiting if filters.species in {None, animal.species}]
-    return page(
+    picks = not (filters.excludes or searched) and known.serving is not None
+    return animals_page(
         "adoption.html",
-        notice=_NOTICES.get(request.query_params.get("notice", "")),
+        notices=notices,
         filters=_by_species(waiting, filters),
-        species=filters.species,
-        household=filters.choices,
-        demands=filters.demands,
-        cards=[(AnimalCard.of(one.animal, now, answer, favourites), one) for one in ordered.shown],
+        asked=filters,
+        has_places=any(one.latitude is not None or one.postcode for one in waiting),
+        has_postcodes=storefront.individuals.knows_postcodes,
+        cards=[AnimalCard.of(one.animal, now, answer, favourites, one) for one in ordered.shown],
         picks=[
             (AnimalCard.of(one.animal, now, one.recommendation_id, favourites), one)
             for one in pick(storefront, visitor, wanted, now, looking_for)
         ]
-        if not (filters.household or filters.must) and known.serving is not None
+        if picks
         else [],
         total=ordered.total,
-        whoever=filters.without_household()
-        if (filters.household or filters.must) and wanted
+        whoever=filters.without_household() if filters.excludes and wanted else None,
+        order_in_words=order_in_words(ordered, known, looking_for),
+        learning=storefront.learning.in_words()
+        if storefront.is_demo and not storefront.live.is_ready
         else None,
-        order_in_words=_order_in_words(ordered, known, looking_for),
-        learning=None if storefront.live.is_ready else storefront.learning.in_words(),
         looking_for=in_words(looking_for),
         answered=looking_for != Preferences(),
         more=_more(filters, show) if ordered.total > show else None,
@@ -76,9 +82,30 @@ def get_adoption_page(request: Request, visitor: Visitor) -> Response:
             known,
             now,
             "The answer behind this page",
-            _call(request, known, filters, looking_for),
+            _call(request, known, filters, looking_for, wanted),
         ),
     )
+
+
+def _waiting(storefront: Storefront, filters: HouseholdRules, now: int) -> list[Animal]:
+    if filters.text:
+        return search(storefront.animals, filters.text, now)
+    return storefront.animals.available(now, MAX_RESULTS)
+
+
+def _asked(
+    request: Request, storefront: Storefront, looking_for: Preferences, taken_home: frozenset[str]
+) -> tuple[HouseholdRules, Eligibility, list[str]]:
+    """What the page asks for, the rules that follow, and what has to be said of it."""
+    notices = [_NOTICES[one] for one in request.query_params.getlist("notice") if one in _NOTICES]
+    filters = HouseholdRules.of(request, looking_for)
+    try:
+        rules = storefront.individuals.placed(filters.rules(taken_home))
+    except InvalidInput:
+        notices.append(f"We do not know where {filters.near} is, so distances are left out.")
+        filters = filters.nowhere()
+        rules = filters.rules(taken_home)
+    return filters, rules, notices
 
 
 def _show(request: Request) -> int:
@@ -106,24 +133,19 @@ def _by_species(waiting: list[Animal], filters: HouseholdRules) -> list[tuple[st
     return [("Everyone", filters.path(None), len(waiting), filters.species is None), *by_species]
 
 
-def _order_in_words(ordered: Ordered, known: Knowledge, looking_for: Preferences) -> str:
-    if ordered.recommendation_id is None:
-        return "Whoever has waited longest comes first."
-    if not known.events and looking_for != Preferences():
-        return "Whoever fits what you are looking for comes first."
-    if not known.events and known.serving is None:
-        return "Whoever waits long and was seldom shown comes first, until you look at somebody."
-    if not known.events:
-        return "What visitors like comes first, until you look at somebody."
-    return f"Ordered for you, from {known.count} of yours."
-
-
 def _call(
-    request: Request, known: Knowledge, filters: HouseholdRules, looking_for: Preferences
+    request: Request,
+    known: Knowledge,
+    filters: HouseholdRules,
+    looking_for: Preferences,
+    found: list[Animal],
 ) -> str:
-    address = f"{request.base_url}v1/recommendations?detail=full"
-    asked = {"of": "animals", "limit": _PAGE} | filters.call
-    return curl(address, known.identity() | asked | as_call(looking_for))
+    asked = known.identity() | {"of": "animals"} | filters.call | as_call(looking_for)
+    if filters.text:
+        ids = [{"itemId": one.animal_id} for one in found[:_PAGE]]
+        asked |= {"itemMetadataList": ids}
+        return curl(f"{request.base_url}v1/rerankings?detail=full", asked)
+    return curl(f"{request.base_url}v1/recommendations?detail=full", asked | {"limit": _PAGE})
 
 
 def get_learning(request: Request, _visitor: Visitor) -> Response:

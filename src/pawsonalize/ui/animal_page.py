@@ -8,30 +8,21 @@ from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.statuses import AnimalStatus
-from pawsonalize.engine.resources.names import new_event_id
 from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility
 from pawsonalize.ui.cards import AnimalCard
 from pawsonalize.ui.knowledge import Knowledge, curl, panel
 from pawsonalize.ui.ordering import like
-from pawsonalize.ui.rendering import page
+from pawsonalize.ui.rendering import animals_page
 from pawsonalize.ui.storefront import Storefront
 
 _OTHERS = 3
 
 # Event type, what the button says, and what it says once that is done.
-_ACTIONS = (
-    ("favorite", "Favourite {name}", "In your favourites"),
+_FAVOURITE = (("favorite", "Favourite {name}", "In your favourites"),)
+_PLAY = (  # in the demo alone: a shelter is asked at its own page, and says itself who was adopted
     ("inquiry", "Ask about {name}", "You asked about {name}"),
     ("adoption", "Adopt {name}", "You adopted {name}"),
 )
-
-# What is said instead of them of who is not available.
-_GONE = {
-    AnimalStatus.ADOPTED: "has found a home",
-    AnimalStatus.PENDING: "may have found a home",
-    AnimalStatus.HOLD: "cannot be adopted yet",
-    AnimalStatus.RETURNED: "cannot be adopted yet",
-}
 
 
 def get_animal_page(request: Request, visitor: Visitor) -> Response:
@@ -44,17 +35,16 @@ def get_animal_page(request: Request, visitor: Visitor) -> Response:
     known = Knowledge.of(storefront, visitor)
     card = AnimalCard.of(animal, now, _source(request), known.did("favorite"))
     event = known.identity() | {"eventType": "view"} | card.event()
-    return page(
+    actions = _FAVOURITE + (_PLAY if storefront.is_demo else ())
+    return animals_page(
         "animal.html",
         card=card,
         others=_others(storefront, known, animal, now),
-        gone=_GONE.get(animal.status),
-        view_id=new_event_id(now),
         actions=[
-            (event_type, label.format(name=animal.name), done.format(name=animal.name))
-            for event_type, label, done in _ACTIONS
+            (event_type, label.format(name=card.name), done.format(name=card.name))
+            for event_type, label, done in actions
         ],
-        done={kind for kind, _, _ in _ACTIONS if animal.animal_id in known.did(kind)},
+        done={kind for kind, _, _ in actions if animal.animal_id in known.did(kind)},
         **panel(
             storefront,
             known,

@@ -8,12 +8,21 @@ import msgspec
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import DAY
 from pawsonalize.ui import words
+from pawsonalize.ui.ordering import Shown
 from pawsonalize.ui.portraits import Portrait
 from pawsonalize.ui.rendering import path_of
 
 _TINTS = 6
+_WEB = ("https://", "http://")
+_GONE = {
+    AnimalStatus.ADOPTED: "has found a home",
+    AnimalStatus.PENDING: "may have found a home",
+    AnimalStatus.HOLD: "cannot be adopted yet",
+    AnimalStatus.RETURNED: "cannot be adopted yet",
+}
 _LONG_WAIT_DAYS = 60
 
 
@@ -26,15 +35,46 @@ class AnimalCard:
     days: int
     recommendation_id: str | None = None
     favourite: bool = False
+    shown: Shown | None = None
+    """Its place in an answer."""
 
     @classmethod
     def of(
-        cls, animal: Animal, now: int, recommendation_id: str | None, favourites: frozenset[str]
+        cls,
+        animal: Animal,
+        now: int,
+        recommendation_id: str | None,
+        favourites: frozenset[str],
+        shown: Shown | None = None,
     ) -> "AnimalCard":
         """The card of an animal as of now."""
         days = (now - animal.listed_at) // DAY
         liked = animal.animal_id in favourites
-        return cls(animal, animal.group_at(now), days, recommendation_id, liked)
+        return cls(animal, animal.group_at(now), days, recommendation_id, liked, shown)
+
+    @property
+    def name(self) -> str:
+        """What it is called; nobody named some."""
+        return self.animal.name or f"A {words.SPECIES.get(self.group.species, 'friend')}"
+
+    @property
+    def together(self) -> tuple[str, ...]:
+        """The names of those who go home with it."""
+        return () if self.shown is None else tuple(one.name for one in self.shown.together)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it stands there, without what the card says anyway."""
+        if self.shown is None:
+            return ()
+        said = {f"waiting {self.waiting}", self.distance}
+        return tuple(reason for reason in self.shown.reasons if reason not in said)
+
+    @property
+    def distance(self) -> str:
+        """How far it is from the visitor; empty if nobody knows."""
+        far = None if self.shown is None else self.shown.kilometres
+        return "" if far is None else f"{far:.0f} km away"
 
     @property
     def path(self) -> str:
@@ -43,9 +83,25 @@ class AnimalCard:
         return path_of(self.animal.animal_id) + (f"?{urlencode(source)}" if source else "")
 
     @property
+    def photo(self) -> str:
+        """The address of its first photo; empty without one."""
+        return next((one for one in self.animal.photos if one.startswith(_WEB)), "")
+
+    @property
     def portrait(self) -> str:
-        """The picture's address."""
+        """The address of its drawing."""
         return Portrait.of(self.animal, self.group).path
+
+    @property
+    def toggle(self) -> str:
+        """What its heart does: it takes back what it did."""
+        return "unfavorite" if self.favourite else "favorite"
+
+    @property
+    def toggled(self) -> str:
+        """What the page says then."""
+        now = "is no longer in" if self.favourite else "is in"
+        return f"{self.name} {now} your favourites."
 
     @property
     def tint(self) -> int:
@@ -76,6 +132,11 @@ class AnimalCard:
     def waits_long(self) -> bool:
         """Whether the wait deserves a second look."""
         return self.days >= _LONG_WAIT_DAYS
+
+    @property
+    def gone(self) -> str:
+        """What is said of one that is not available; empty for the others."""
+        return _GONE.get(self.animal.status, "")
 
     @property
     def good_with(self) -> tuple[tuple[str, str], ...]:

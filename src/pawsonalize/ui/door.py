@@ -27,6 +27,7 @@ from pawsonalize.ui.looking_for import get_looking_for, post_looking_for
 from pawsonalize.ui.portraits import get_portrait
 from pawsonalize.ui.rendering import path_of
 from pawsonalize.ui.storefront import Storefront
+from pawsonalize.ui.visitor_page import HOME, get_visitor_page, post_forget
 
 
 async def post_event(request: Request, visitor: Visitor, fields: Fields) -> Response:
@@ -43,7 +44,7 @@ async def post_event(request: Request, visitor: Visitor, fields: Fields) -> Resp
     receipt = await storefront.ingest.accept(unpack(msgspec.json.encode(event)), storefront.now())
     for refused in receipt.rejected:
         raise InvalidInput(refused.message, field=refused.field)
-    response = see(path_of(animal_id))
+    response = see(HOME if fields.get("back") == "you" else path_of(animal_id))
     remember(request, response, visitor)
     return response
 
@@ -91,6 +92,8 @@ def routes() -> list[BaseRoute]:
         Route("/learning", shown(get_learning)),
         Route("/looking-for", shown(get_looking_for)),
         Route("/looking-for", posted(post_looking_for), methods=["POST"]),
+        Route(HOME, shown(get_visitor_page)),
+        Route(f"{HOME}/forget", posted(post_forget), methods=["POST"]),
         Route("/sign-in", posted(post_sign_in), methods=["POST"]),
         Route("/sign-out", posted(post_sign_out), methods=["POST"]),
         Route("/train", posted(post_train), methods=["POST"]),

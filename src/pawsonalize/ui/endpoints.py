@@ -103,12 +103,13 @@ _ERROR_PAGES: tuple[tuple[type[PawsonalizeError], HTTPStatus, str], ...] = (
 )
 
 
-def error_page(error: PawsonalizeError) -> HTMLResponse:
+def error_page(request: Request, error: PawsonalizeError) -> HTMLResponse:
     """A page that says what went wrong and what to do next."""
     status, title = next(
         (status, title) for kind, status, title in _ERROR_PAGES if isinstance(error, kind)
     )
-    return page("error.html", status, title=title, message=error.message)
+    name = Storefront.of(request).name
+    return page("error.html", status, title=title, message=error.message, site_name=name)
 
 
 Fields = Mapping[str, str]
@@ -125,7 +126,7 @@ def shown(answer: Callable[[Request, Visitor], Response]) -> Endpoint:
         try:
             response = await run_in_threadpool(answer, request, visitor)
         except PawsonalizeError as error:
-            response = error_page(error)
+            response = error_page(request, error)
         remember(request, response, visitor)
         return response
 
@@ -139,7 +140,7 @@ def posted(act: Callable[[Request, Visitor, Fields], Awaitable[Response]]) -> En
         try:
             return await act(request, read_visitor(request), await _read_fields(request))
         except PawsonalizeError as error:
-            return error_page(error)
+            return error_page(request, error)
 
     return endpoint
 

@@ -1,5 +1,6 @@
-"""Who lives with the visitor, as the address of the page says it, and the rules that follow."""
+"""What is asked for on the page, as its address says it, and the rules that follow."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
@@ -7,17 +8,22 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 
 from pawsonalize.domain.preferences import Preferences
+from pawsonalize.engine.serving.animals.distance import Place
 from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility
+from pawsonalize.ui.searching import MAX_CHARS
 
 _WORDS = {"kids": "children", "dogs": "dogs", "cats": "cats"}
 
 _MUST = {"trained": "house-trained", "unaided": "without special needs"}
 _ASKED = "home"
+_WITHIN_KM = ("25", "50", "100", "250")
+_POINT = re.compile(r"(-?\d{1,2}(?:\.\d{1,6})?),(-?\d{1,3}(?:\.\d{1,6})?)")
+_MAX_POSTCODE = 20
 
 
 @dataclass(frozen=True, slots=True)
 class HouseholdRules:
-    """What is chosen on the page: a species, or all, and who the animals must get along with."""
+    """What is chosen: a species, or all, a household, a place, and words to search for."""
 
     species: str | None
     household: tuple[str, ...]
@@ -25,6 +31,12 @@ class HouseholdRules:
     """The address speaks of the household, even if nobody is in it."""
     must: tuple[str, ...] = ()
     """What else is required, by its field."""
+    near: str = ""
+    """Where the visitor is: a postcode, or `latitude,longitude`."""
+    within: str = ""
+    """The greatest distance in km; empty: any."""
+    text: str = ""
+    """What is searched for; empty: nothing."""
 
     @classmethod
     def of(cls, request: Request, looking_for: Preferences) -> "HouseholdRules":
@@ -34,8 +46,16 @@ class HouseholdRules:
             household = [name for name in _WORDS if given.get(name) == "yes"]
         else:
             household = [name for name in _WORDS if getattr(looking_for, name)]
-        must = tuple(name for name in _MUST if given.get(name) == "yes")
-        return cls(given.get("species"), tuple(household), _ASKED in given, must)
+        near, within = given.get("near", "").strip()[:_MAX_POSTCODE], given.get("within", "")
+        return cls(
+            species=given.get("species"),
+            household=tuple(household),
+            is_given=_ASKED in given,
+            must=tuple(name for name in _MUST if given.get(name) == "yes"),
+            near=near if near.isprintable() else "",
+            within=within if near and within in _WITHIN_KM else "",
+            text=given.get("q", "").strip()[:MAX_CHARS],
+        )
 
     def rules(self, taken_home: Iterable[str]) -> Eligibility:
         """The rules of the answer; who was adopted is not shown."""
@@ -46,20 +66,49 @@ class HouseholdRules:
             house_trained=True if "trained" in self.must else None,
             special_needs=False if "unaided" in self.must else None,
             species=frozenset([self.species] if self.species else []),
+            place=self.point,
+            postcode="" if self.point else self.near,
+            max_distance_km=float(self.within) if self.within else None,
             denied=Denied(animals=frozenset(taken_home)),
         )
 
+    @property
+    def point(self) -> Place | None:
+        """Where the visitor is, if the browser said it."""
+        found = _POINT.fullmatch(self.near)
+        if found is None:
+            return None
+        latitude, longitude = map(float, found.groups())
+        return Place(latitude, longitude) if abs(latitude) <= 90 and abs(longitude) <= 180 else None
+
+    def nowhere(self) -> "HouseholdRules":
+        """The same without a place."""
+        return replace(self, near="", within="")
+
     def path(self, species: str | None, **more: str) -> str:
         """The page with the same household and another species."""
-        chosen = {"species": species} if species else {}
+        chosen = {"q": self.text} if self.text else {}
+        chosen |= {"species": species} if species else {}
         home = dict.fromkeys((_ASKED, *self.household), "yes")
         query = chosen | (home if self.is_given or self.household else {})
+        query |= {"near": self.near} if self.near else {}
+        query |= {"within": self.within} if self.within else {}
         query |= dict.fromkeys(self.must, "yes") | more
         return f"/?{urlencode(query)}" if query else "/"
 
     def without_household(self) -> str:
-        """The page with the same species, whoever the visitor lives with."""
-        return replace(self, household=(), must=(), is_given=True).path(self.species)
+        """The page with the same species, whoever the visitor lives with and wherever that is."""
+        plain = replace(self, household=(), must=(), within="", is_given=True)
+        return plain.path(self.species)
+
+    def without_search(self) -> str:
+        """The page with all else that is chosen, and nothing searched for."""
+        return replace(self, text="").path(self.species)
+
+    @property
+    def excludes(self) -> bool:
+        """Whether something else than the species may keep animals out."""
+        return bool(self.household or self.must or self.within)
 
     @property
     def choices(self) -> list[tuple[str, str, bool]]:
@@ -72,6 +121,12 @@ class HouseholdRules:
         return [(name, words, name in self.must) for name, words in _MUST.items()]
 
     @property
+    def distances(self) -> list[tuple[str, str, bool]]:
+        """The same of distances."""
+        any_distance = ("", "any distance", not self.within)
+        return [any_distance, *((km, f"{km} km", km == self.within) for km in _WITHIN_KM)]
+
+    @property
     def call(self) -> dict[str, object]:
         """The rules as an API call says them."""
         given: dict[str, object] = {"species": [self.species]} if self.species else {}
@@ -79,4 +134,10 @@ class HouseholdRules:
             given["household"] = dict.fromkeys(self.household, True)
         if "trained" in self.must:
             given["houseTrained"] = True
+        if self.point:
+            given |= {"latitude": self.point.latitude, "longitude": self.point.longitude}
+        elif self.near:
+            given["postcode"] = self.near
+        if self.within:
+            given["maxDistanceKm"] = int(self.within)
         return given | ({"specialNeeds": "none"} if "unaided" in self.must else {})

@@ -63,14 +63,22 @@ class Knowledge:
                 done.add(event.animal_id)
         return frozenset(done)
 
+    def newest(self, meaning: str) -> tuple[str, ...]:
+        """The same animals, the one it was done with last first."""
+        found = self.did(meaning)
+        ids = (event.animal_id for event in self.events)
+        return tuple(dict.fromkeys(one for one in ids if one in found))
+
     def identity(self) -> dict[str, str]:
         """Who the visitor is, as API calls say it."""
         ids = {"userId": self.visitor.user_id, "sessionId": self.visitor.session_id}
         return {name: value for name, value in ids.items() if value is not None}
 
 
-def curl(address: str, body: Mapping[str, Any]) -> str:
+def curl(address: str, body: Mapping[str, Any] | None = None) -> str:
     """An API call to paste into a shell; any text is quoted safely."""
+    if body is None:
+        return f"curl {shlex.quote(address)}"
     data = shlex.quote(msgspec.json.encode(body).decode())
     return f"curl {shlex.quote(address)} --json {data}"
 
@@ -81,10 +89,13 @@ def panel(
     """What the layout and the panel show on every page."""
     return {
         "known": known,
+        "favourites_count": len(known.did("favorite")),
         "visitor_json": msgspec.json.encode(known.identity()).decode(),
         "call_title": call_title,
         "call": call,
+        "is_demo": storefront.is_demo,
         "is_open": storefront.is_open,
+        "site_name": storefront.name,
         "page_key": storefront.page_key,
         "can_train": storefront.start_training is not None,
         "now": now,

@@ -47,6 +47,7 @@ def get_looking_for(request: Request, _visitor: Visitor) -> Response:
         ],
         household=[(name, text, getattr(answers, name)) for name, text in _HOUSEHOLD],
         answered=answers != Preferences(),
+        site_name=Storefront.of(request).name,
     )
 
 

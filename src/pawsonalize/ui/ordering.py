@@ -3,39 +3,48 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.preferences import Preferences
+from pawsonalize.engine.serving.animals.answer import AnimalPlace, AnimalsAnswer
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
+from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.ui.storefront import Storefront
 
 MAX_PICKS = 6
 # Most groups of a catalogue have nobody waiting, so more are asked for than are shown.
 _ASKED = 200
+_WORTH_SAYING = 0.05  # log-odds between the animals of a page
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An animal, who goes with it, and why it stands there."""
+    """An animal, who goes with it, why it stands there, and how far it is in km, if known."""
 
     animal: Animal
     together: tuple[Animal, ...] = ()
     reasons: tuple[str, ...] = ()
+    kilometres: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
     """The first animals, best first, out of how many, and the answer's id.
 
-    Without a live model the id is None and who is listed longest comes first.
+    Without a live model the id is None and who is listed longest comes first. `decided` are the
+    parts of the utility in which these animals differ, the weightiest first.
     """
 
     shown: tuple[Shown, ...]
     total: int
     recommendation_id: str | None
+    decided: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +65,56 @@ def order(storefront: Storefront, query: Query) -> Ordered:
         answer = individuals.recommend(query)
     except NotReady:
         known = storefront.animals.get_many(fitting[: query.limit])
-        longest = tuple(Shown(known[one]) for one in fitting[: query.limit] if one in known)
-        return Ordered(longest, len(fitting), None)
-    known = storefront.animals.get_many([one for each in answer.places for one in each.animal_ids])
-    shown = []
-    for place in answer.places:
-        first, *others = (known[one] for one in place.animal_ids)
-        shown.append(Shown(first, tuple(others), place.reasons))
-    return Ordered(tuple(shown), len(fitting), answer.recommendation_id)
+        longest = [known[one] for one in fitting[: query.limit] if one in known]
+        return Ordered(_shown(storefront, query, longest), len(fitting), None)
+    return _ordered(storefront, query, answer, len(fitting))
+
+
+def order_found(storefront: Storefront, query: Query, found: Sequence[Animal]) -> Ordered:
+    """The first of these animals for the visitor, of those that the rules allow."""
+    if not found:
+        return Ordered((), 0, None)
+    try:
+        answer = storefront.individuals.rerank([one.animal_id for one in found], query)
+    except NotReady:
+        fitting = frozenset(storefront.individuals.fitting(query))
+        longest = [one for one in found if one.animal_id in fitting]
+        return Ordered(_shown(storefront, query, longest[: query.limit]), len(longest), None)
+    return _ordered(storefront, query, answer, len(answer.places))
+
+
+def _ordered(storefront: Storefront, query: Query, answer: AnimalsAnswer, total: int) -> Ordered:
+    places = answer.places[: query.limit]
+    known = storefront.animals.get_many([one for each in places for one in each.animal_ids])
+    firsts = [known[place.animal_ids[0]] for place in places]
+    shown = [
+        Shown(
+            plain.animal,
+            tuple(known[one] for one in place.animal_ids[1:]),
+            place.reasons,
+            plain.kilometres,
+        )
+        for plain, place in zip(_shown(storefront, query, firsts), places, strict=True)
+    ]
+    return Ordered(tuple(shown), total, answer.recommendation_id, _decided(places))
+
+
+def _shown(storefront: Storefront, query: Query, animals: Sequence[Animal]) -> tuple[Shown, ...]:
+    far = storefront.individuals.distances(query, animals)
+    return tuple(
+        Shown(animal, kilometres=km if isfinite(km) else None)
+        for animal, km in zip(animals, far, strict=True)
+    )
+
+
+def _decided(places: Sequence[AnimalPlace]) -> tuple[str, ...]:
+    """The parts that differ most between the places, explored ones aside: chance chose those."""
+    rows = [place.parts for place in places if not place.explored]
+    if len(rows) < 2:
+        return ()
+    spread = np.std(np.array(rows), axis=0)
+    weightiest = np.argsort(-spread, kind="stable").tolist()
+    return tuple(PARTS[part] for part in weightiest if spread[part] > _WORTH_SAYING)
 
 
 def like(

@@ -1,19 +1,21 @@
 """Templates to responses: escaped, under a strict content policy, never kept by caches."""
 
 import hashlib
+from collections.abc import Mapping
 from importlib.resources import files
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from pawsonalize.ui import words
+from pawsonalize.ui.embed import EMBED
 
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src {images};"
+    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
 _HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
-        " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     # "Back" must show the new order, so browsers may not bring a page back from their cache.
@@ -27,13 +29,27 @@ def render(template: str, **content: object) -> str:
 
 
 def page(template: str, status: int = 200, **content: object) -> HTMLResponse:
-    """A page of the site."""
-    return HTMLResponse(render(template, **content), status, _HEADERS)
+    """A page, all of which comes from this server."""
+    headers = _HEADERS | {"Content-Security-Policy": _POLICY.format(images="'self'")}
+    return HTMLResponse(render(template, **content), status, headers)
+
+
+def animals_page(template: str, **content: object) -> HTMLResponse:
+    """A page with animals, whose photos are where their shelters keep them."""
+    images = "'self' https: http:"
+    headers = _HEADERS | {"Content-Security-Policy": _POLICY.format(images=images)}
+    return HTMLResponse(render(template, **content), headers=headers)
 
 
 def path_of(animal_id: str) -> str:
     """Where an animal's page is; an id may be any text."""
     return f"/animals/{quote(animal_id, safe='')}"
+
+
+def with_query(path: str, fields: Mapping[str, str]) -> str:
+    """A path with what it is asked for; fields without a value are left out."""
+    asked = urlencode({name: value for name, value in fields.items() if value})
+    return f"{path}?{asked}" if asked else path
 
 
 def _static(name: str) -> str:
@@ -50,6 +66,7 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 _TEMPLATES.globals |= {
+    "embed": EMBED,
     "script": _static("site.js"),
     "stylesheet": _static("site.css"),
     "console_script": _static("console.js"),
@@ -57,6 +74,7 @@ _TEMPLATES.globals |= {
     "api_script": _static("api.js"),
     "api_stylesheet": _static("api.css"),
     "path_of": path_of,
+    "with_query": with_query,
 }
 _TEMPLATES.filters |= {
     "ago": words.ago,
@@ -64,6 +82,7 @@ _TEMPLATES.filters |= {
     "day": words.day,
     "deed": words.deed,
     "group": words.group_in_words,
+    "short": words.short,
     "lasting": words.lasting,
     "moment": words.moment,
 }

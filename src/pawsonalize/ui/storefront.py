@@ -9,6 +9,7 @@ from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.recommender import Runtime
+from pawsonalize.engine.upkeep.erasing import Erasing
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.ui.learning import Learning
@@ -26,10 +27,15 @@ class Storefront:
     live: LiveModel
     now: Callable[[], int]
     learning: Learning
+    erasing: Erasing
     start_training: Callable[[], None] | None = None
     """Returns at once and trains in the background; None hides the button."""
+    is_demo: bool = True
+    """Whether pages tell how they are made, and what one can try."""
     is_open: bool = True
     """Whether anybody may act as any visitor; if not, nobody can say who they are."""
+    name: str = "Pawsonalize"
+    """What the site is called."""
     page_key: str | None = None
     """What the pages call the API with, where that needs a key."""
 

@@ -5,12 +5,12 @@ from pawsonalize.domain.animals import GoodWith
 from pawsonalize.domain.event_types import STANDARD
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.sizes import SIZE_NAMES
+from pawsonalize.domain.species import SPECIES_NAMES
 from pawsonalize.domain.times import DAY, HOUR, SECOND
 
-SPECIES = {"1": "cat", "2": "dog", "3": "rabbit"}
+SPECIES = SPECIES_NAMES
 SIZES = SIZE_NAMES
 AGES = AGE_NAMES
-_PLURALS = {"1": "Cats", "2": "Dogs", "3": "Rabbits"}
 _DEEDS = {
     "view": "Viewed",
     "favorite": "Favourited",
@@ -29,8 +29,10 @@ def breed(breed_id: str) -> str:
 
 
 def species_plural(species: str) -> str:
-    """What a species' filter is called."""
-    return _PLURALS.get(species, f"Species {species}")
+    """What a species' filter is called; of a number that nobody explained nothing is claimed."""
+    if species in SPECIES:
+        return f"{SPECIES[species].capitalize()}s"
+    return "Other animals" if species.isdigit() else breed(species)
 
 
 def age_and_size(group: AnimalGroup) -> str:
@@ -108,3 +110,11 @@ def lasting(seconds: float) -> str:
         if seconds >= 2 * unit:
             return f"{seconds / unit:.0f} {name}"
     return f"{seconds:.0f} s"
+
+
+_LONGEST = 80
+
+
+def short(text: str) -> str:
+    """The first 80 characters of what anybody may have sent."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

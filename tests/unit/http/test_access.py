@@ -57,6 +57,15 @@ MAY = {
     "POST /v1/runs/{runId}/cancel": {Scope.OPERATOR},
     "GET /v1/outcomes": {Scope.OPERATOR},
     "GET /v1/audit": {Scope.OPERATOR},
+    "GET /v1/console/animals": {Scope.OPERATOR},
+    "GET /v1/console/feeds": {Scope.OPERATOR},
+    "PUT /v1/console/meanings": {Scope.OPERATOR},
+    "GET /v1/console/visitors": {Scope.OPERATOR},
+    "GET /v1/console/events": {Scope.OPERATOR},
+    "GET /v1/console/data": {Scope.OPERATOR},
+    "GET /v1/console/archive": {Scope.OPERATOR},
+    "GET /v1/console/settings": {Scope.OPERATOR},
+    "POST /v1/console/notifications/test": {Scope.OPERATOR},
     **{
         f"GET /v1/console/{view}": {Scope.OPERATOR}
         for view in ("overview", "models", "models/{name}", "runs/{runId}", "outcomes")

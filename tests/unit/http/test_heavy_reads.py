@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 
 import pytest
 
@@ -53,3 +54,25 @@ def test_who_goes_away_keeps_its_place_until_the_work_is_done() -> None:
         reports.close()
 
     asyncio.run(play())
+
+
+def test_a_thread_rests_after_a_report_and_not_before_the_first() -> None:
+    slept: list[float] = []
+
+    def report() -> int:
+        return sum(range(300_000))
+
+    async def play() -> None:
+        reports = HeavyReads(1, rest=4.0)
+        began = time.monotonic()
+        await reports.make(report)
+        first = time.monotonic() - began
+        for _ in range(3):
+            await reports.make(report)
+        slept.extend((first, time.monotonic() - began - first))
+        reports.close()
+
+    before = time.process_time()
+    asyncio.run(play())
+    worked = time.process_time() - before
+    assert sum(slept) > 2 * worked, "most of the time is left to others"

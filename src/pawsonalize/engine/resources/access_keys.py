@@ -26,8 +26,8 @@ _ID_BYTES = 10
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 
 
-DEMO_SITE: Final = "the demo site"
-"""The note of the key that the demo site's pages use where keys are required."""
+ADOPTION_SITE: Final = "the adoption site"
+"""The note of the key that the adoption site's pages use where keys are required."""
 
 
 class Scope(StrEnum):

@@ -53,6 +53,10 @@ class ImpressionLog:
             or (one.session_id is not None and one.session_id == visitor.session_id)
         ]
 
+    def unseen(self) -> "UnseenAnswers":
+        """Knows the same, and takes nothing."""
+        return UnseenAnswers(self)
+
     def report_lost(self) -> None:
         """Raise StorageUnavailable if impressions were lost since it was last called."""
         lost, self._reported = self.lost - self._reported, self.lost
@@ -90,3 +94,21 @@ class ImpressionLog:
         finally:
             for _ in batch:  # not before: until they are written, they are read from here
                 self._waiting.popleft()
+
+
+class UnseenAnswers:
+    """Stands in for the log where an operator asks what a visitor would get: nothing is logged."""
+
+    def __init__(self, log: ImpressionLog) -> None:
+        self._log = log
+
+    def add(self, impression: Impression) -> None:
+        """Drop it."""
+
+    def waiting_of(self, visitor: Visitor) -> list[Impression]:
+        """See `ImpressionLog.waiting_of`."""
+        return self._log.waiting_of(visitor)
+
+    def unseen(self) -> "UnseenAnswers":
+        """Itself."""
+        return self

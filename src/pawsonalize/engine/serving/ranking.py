@@ -36,11 +36,16 @@ def reasons_for(contributions: Mapping[str, Floats]) -> list[tuple[str, ...]]:
 
     `contributions` are a model's, by the name of the part; all arrays have shape (items,).
     """
-    parts = list(contributions.items())
+    parts = [(name, values) for name, values in contributions.items() if _tells(name, values)]
+    count = max((len(values) for values in contributions.values()), default=0)
     return [
-        _reasons([(float(values[place]), name) for name, values in parts])
-        for place in range(len(parts[0][1]))
+        _reasons([(float(values[place]), name) for name, values in parts]) for place in range(count)
     ]
+
+
+def _tells(name: str, values: Floats) -> bool:
+    """Whether the part is a reason at all: where all are equally popular, nobody is popular."""
+    return name != "popularity" or len(values) < 2 or float(np.ptp(values)) > 0
 
 
 def _reasons(weighed: list[tuple[float, str]]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,17 +54,28 @@ def bots(data: TrainingData, settings: CheckSettings) -> Iterator[Finding]:
 
 
 def bot_users(data: TrainingData, settings: CheckSettings) -> NDArray[np.int64]:
-    """NameCodes of the visitors who look like bots, rising.
+    """NameCodes of the visitors who look like bots, rising."""
+    return bots_among(data.user, data.item, data.time, data.n_users, settings)
+
+
+def bots_among(
+    user: NDArray[np.integer[Any]],
+    item: NDArray[np.integer[Any]],
+    time: NDArray[np.int64],
+    n_users: int,
+    settings: CheckSettings,
+) -> NDArray[np.int64]:
+    """Those of `n_users` visitors who look like bots, rising; events are in order of user and time.
 
     A step goes from one item to another: two events about one animal, such as a view and its
     favourite, may come at once. Events that share one timestamp say nothing of the pace.
     """
-    many = np.bincount(data.user, minlength=data.n_users) >= settings.bot_events
-    gap = np.diff(data.time)
-    step = (np.diff(data.user) == 0) & (np.diff(data.item) != 0) & (gap > 0) & many[data.user[1:]]
-    user, fast = data.user[1:][step], gap[step] < settings.bot_seconds * SECOND
-    steps = np.bincount(user, minlength=data.n_users)
-    fast_steps = np.bincount(user, fast, data.n_users)
+    many = np.bincount(user, minlength=n_users) >= settings.bot_events
+    gap = np.diff(time)
+    step = (np.diff(user) == 0) & (np.diff(item) != 0) & (gap > 0) & many[user[1:]]
+    steppers, fast = user[1:][step], gap[step] < settings.bot_seconds * SECOND
+    steps = np.bincount(steppers, minlength=n_users)
+    fast_steps = np.bincount(steppers, fast, n_users)
     return np.flatnonzero((steps > 0) & (2 * fast_steps > steps))
 
 

@@ -37,6 +37,8 @@ class LineChart:
     """The highest value of the axis; by the values, if left out."""
     place_name: str = "When"
     """The heading of the table's first column."""
+    nothing: str = "Nothing yet."
+    """What is said where there is nothing to draw."""
 
     @property
     def says(self) -> str:

@@ -1,18 +1,73 @@
-"""Events as they come in, and what could not be taken."""
+"""Events as they come in, whether one was accepted, how good they are, and the archive."""
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from pawsonalize.access.admission import Caller
-from pawsonalize.ui.console.shell import guarded, shown
+from pawsonalize.engine.reporting.console.events import read_tail
+from pawsonalize.engine.reporting.console.parameters import filled
+from pawsonalize.ui.console import letters
+from pawsonalize.ui.console.letters import DATA, TABS
+from pawsonalize.ui.console.shell import Console, guarded, shown
+from pawsonalize.ui.rendering import with_query
+
+_QUALITY, _ARCHIVE = f"{DATA}/quality", f"{DATA}/archive"
 
 
 def get_data_page(request: Request, caller: Caller) -> Response:
-    """The page."""
-    return shown(request, caller, "data.html")
+    """The newest events, and what became of one."""
+    console, given = Console.of(request), filled(request.query_params)
+    views = console.views
+    group = views.visitors.group_named(given.get("datasetGroup"))
+    asked = read_tail(given)
+    answer = views.events.events(asked, group)
+    is_live = not answer.verdict and not given.get("cursor")
+    return shown(
+        request,
+        caller,
+        "data.html",
+        tabs=TABS,
+        tab=DATA,
+        given=given,
+        group=group,
+        groups=views.visitors.groups(),
+        answer=answer,
+        is_live=is_live,
+        older=None
+        if answer.next_cursor is None
+        else with_query(DATA, {**given, "cursor": answer.next_cursor}),
+        newest=with_query(DATA, {"datasetGroup": given.get("datasetGroup", "")}),
+    )
+
+
+def get_quality_page(request: Request, caller: Caller) -> Response:
+    """How good the newest events are."""
+    console, given = Console.of(request), filled(request.query_params)
+    group = console.views.visitors.group_named(given.get("datasetGroup"))
+    return shown(
+        request,
+        caller,
+        "data_quality.html",
+        tabs=TABS,
+        tab=_QUALITY,
+        group=group,
+        groups=console.views.visitors.groups(),
+        report=console.views.quality.report(group),
+    )
+
+
+def get_archive_page(request: Request, caller: Caller) -> Response:
+    """What the archive holds."""
+    state = Console.of(request).views.events.archive()
+    return shown(request, caller, "data_archive.html", tabs=TABS, tab=_ARCHIVE, state=state)
 
 
 def routes() -> list[BaseRoute]:
-    """Where the page is."""
-    return [Route("/console/data", guarded(get_data_page))]
+    """Where the pages are."""
+    return [
+        Route(DATA, guarded(get_data_page)),
+        Route(_QUALITY, guarded(get_quality_page)),
+        Route(_ARCHIVE, guarded(get_archive_page)),
+        *letters.routes(),
+    ]

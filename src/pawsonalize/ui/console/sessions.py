@@ -18,9 +18,9 @@ SIGN_OUT = "/console/sign-out"
 _MAX_FORM_BYTES = 16_384
 
 
-async def fields_of(request: Request) -> dict[str, str]:
+async def fields_of(request: Request, most_bytes: int = _MAX_FORM_BYTES) -> dict[str, str]:
     """What a form sent; of a field that is there twice, the last."""
-    body = await read_bounded(request.stream(), _MAX_FORM_BYTES)
+    body = await read_bounded(request.stream(), most_bytes)
     return dict(parse_qsl(body.decode("utf-8", "replace")))
 
 

@@ -22,6 +22,9 @@ from pawsonalize.domain.errors import (
 )
 from pawsonalize.engine.reporting.console.views import ConsoleViews
 from pawsonalize.engine.resources.access_keys import CONTROL_PLANE, OPERATOR, Scope
+from pawsonalize.engine.resources.campaign_updates import Campaigns
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.storage.audit import AuditLog
 from pawsonalize.ui.rendering import page
 
@@ -61,6 +64,9 @@ class Console:
     views: ConsoleViews
     reads: HeavyReads
     """Makes the pages, in threads of their own."""
+    registry: Registry
+    runs: Runs
+    campaigns: Campaigns
     audit: AuditLog
     now: Callable[[], int]
 

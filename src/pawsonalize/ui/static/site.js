@@ -1,5 +1,6 @@
-// Sends what the visitor does to the API and shows the new order; every form also works without.
-"use strict";
+// Tells the service what the visitor does, with the client that any site embeds, and shows the new
+// order. Every form also works without.
+const { Pawsonalize } = await import(document.body.dataset.embed);
 
 const POLL_MS = 1000;
 const LEARNING_MS = 3000;
@@ -14,26 +15,14 @@ function say(text) {
   silence = setTimeout(() => { status.textContent = ""; }, SAID_MS);
 }
 
-async function send(animal, eventType, eventId) {
-  const event = {
-    ...JSON.parse(document.body.dataset.visitor),
-    ...JSON.parse(animal.dataset.animal),
-    eventType,
-  };
-  if (eventId) event.eventId = eventId;
-  const { access } = document.body.dataset;
-  const answer = await fetch("/v1/events", {
-    method: "POST",
-    body: JSON.stringify(event),
-    headers: {
-      "Content-Type": "application/json",
-      ...(access ? { Authorization: `Bearer ${access}` } : {}),
-    },
-    keepalive: true, // an event outlives the page it happened on
-  });
-  const receipt = await answer.json();
-  const refused = receipt.error ?? receipt.rejected[0];
-  if (refused) throw new Error(refused.message);
+const { visitor, access } = document.body.dataset;
+const pets = visitor && new Pawsonalize({ key: access, ...JSON.parse(visitor) });
+
+// Which cards are seen, and whose page is opened from them.
+function watchCards() {
+  for (const list of document.querySelectorAll(".cards")) {
+    pets?.watch(list, list.dataset.recommendationId);
+  }
 }
 
 // Fetch this page again and put its live parts in place of the old ones.
@@ -65,6 +54,7 @@ function replaceLive(fresh) {
   }
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   offerCopies();
+  watchCards();
 }
 
 // A picture that is loaded already does not flicker.
@@ -78,17 +68,21 @@ function keepPictures(old, next) {
 
 // The browser moves elements that have the same name before and after; far ones need no motion.
 function nameCards(named) {
-  for (const card of document.querySelectorAll("[data-key]")) {
+  for (const card of document.querySelectorAll("[data-animal-id]")) {
     const { top, bottom } = card.getBoundingClientRect();
     const near = bottom > -innerHeight && top < 2 * innerHeight;
-    card.style.viewTransitionName = named && near ? CSS.escape(`card-${card.dataset.key}`) : "";
+    card.style.viewTransitionName = named && near ? CSS.escape(`card-${card.dataset.animalId}`) : "";
   }
 }
 
 async function act(form) {
-  const animal = form.closest("[data-animal]");
+  const animal = JSON.parse(form.closest("[data-animal]").dataset.animal);
   try {
-    await send(animal, form.dataset.eventType);
+    const isKnown = await pets.send({ ...animal, eventType: form.dataset.eventType });
+    if (!isKnown) {
+      say("The service does not answer. It will hear of that as soon as it does.");
+      return;
+    }
     say(form.dataset.said);
     await refresh();
   } catch (error) {
@@ -171,9 +165,42 @@ document.addEventListener("submit", (event) => {
 });
 
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-copy]");
-  if (button) copy(button);
+  const copied = event.target.closest("[data-copy]");
+  if (copied) copy(copied);
+  const asked = event.target.closest("[data-inquiry]");
+  if (asked) {
+    const animal = JSON.parse(asked.closest("[data-animal]").dataset.animal);
+    pets.send({ ...animal, eventType: "inquiry" });
+  }
+  const locate = event.target.closest("[data-locate]");
+  if (locate) showNear(locate);
 });
+
+// The nearest animals first: about one kilometre is all that the service hears.
+function showNear(button) {
+  button.disabled = true;
+  navigator.geolocation.getCurrentPosition(({ coords: { latitude, longitude } }) => {
+    const address = new URL(location.href);
+    address.searchParams.set("near", `${latitude.toFixed(2)},${longitude.toFixed(2)}`);
+    location.assign(address);
+  }, () => {
+    button.disabled = false;
+    say("Your browser does not say where you are.");
+  });
+}
+
+// A photo that its shelter has no more: the drawing stands for it.
+function drawInstead(image) {
+  if (!image.dataset?.drawing) return;
+  image.src = image.dataset.drawing;
+  image.className = "";
+  delete image.dataset.drawing;
+}
+
+document.addEventListener("error", ({ target }) => drawInstead(target), true);
+for (const image of document.querySelectorAll("[data-drawing]")) {
+  if (image.complete && !image.naturalWidth) drawInstead(image);
+}
 
 // A page that comes back from the browser's memory shows the order of then.
 addEventListener("pageshow", (event) => {
@@ -181,9 +208,16 @@ addEventListener("pageshow", (event) => {
 });
 
 offerCopies();
+watchCards();
 watchLearning();
+for (const button of document.querySelectorAll("[data-locate]")) {
+  button.hidden = !navigator.geolocation || !isSecureContext;
+}
 const panel = document.getElementById("panel");
 if (panel && matchMedia("(min-width: 64rem)").matches) panel.open = true;
 
-const viewed = document.querySelector("main[data-view-id]");
-if (viewed) send(viewed, "view", viewed.dataset.viewId).then(refresh, (error) => say(error.message));
+const viewed = document.querySelector("main[data-animal]")?.dataset.animal;
+if (viewed) {
+  pets.send({ ...JSON.parse(viewed), eventType: "view" })
+    .then((isKnown) => isKnown && refresh(), (error) => say(error.message));
+}

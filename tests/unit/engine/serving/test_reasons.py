@@ -24,6 +24,11 @@ def test_the_weightiest_part_is_the_first_reason_and_light_ones_are_none() -> No
     ]
 
 
+def test_where_all_are_equally_popular_nobody_is_popular() -> None:
+    flat = {"popularity": np.array([0.2, 0.2]), "freshness": np.array([0.0, 0.5])}
+    assert reasons_for(flat) == [(), ("new here",)]
+
+
 def test_an_item_without_a_score_has_no_reason() -> None:
     assert reasons_for({"popularity": np.zeros(1)}) == [()]
 

@@ -33,7 +33,7 @@ from pawsonalize.engine.ingest.inventory.recognition import MAPPED, species_as_t
 Unrecognised = Mapping[str, Mapping[str, int]]
 """By the field and the value as it is written: how many rows have it."""
 
-_MEANINGS: Mapping[str, Iterable[str]] = {
+MEANINGS: Mapping[str, Iterable[str]] = {
     "species": SPECIES_NAMES.values(),
     "breed": sorted({breed.replace("_", " ") for _, breed in FAMILIES} | {UNKNOWN_BREED}),
     "size": (*SIZE_NAMES.values(), UNKNOWN),
@@ -42,6 +42,7 @@ _MEANINGS: Mapping[str, Iterable[str]] = {
     "status": tuple(AnimalStatus),
     "outcome": (AnimalStatus.ADOPTED, AnimalStatus.REMOVED),
 }
+"""The meanings that the values of each field may have; a status has other words, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +76,31 @@ class ValueMapping:
                 )
             for value, meaning in meanings.items():
                 _check(field, value, meaning)
+        return cls.checked(told)
+
+    @classmethod
+    def checked(cls, told: Mapping[str, Mapping[str, str]]) -> "ValueMapping":
+        """What was checked when it was stored."""
         return cls(
             {
                 field: {_key(value): meaning for value, meaning in meanings.items() if meaning}
                 for field, meanings in told.items()
             }
         )
+
+    def over(self, other: "ValueMapping") -> "ValueMapping":
+        """Both together; where they differ, this one counts."""
+        fields = {**other.meanings, **self.meanings}
+        return ValueMapping(
+            {
+                field: {**other.meanings.get(field, {}), **self.meanings.get(field, {})}
+                for field in fields
+            }
+        )
+
+    def says(self, field: str, value: str) -> str | None:
+        """The meaning of a value as it is written; None if it has none here."""
+        return self.meanings.get(field, {}).get(_key(value))
 
     def applied(self, form: AnimalForm) -> AnimalForm:
         """The form with the meanings in place of the values."""
@@ -109,7 +129,7 @@ def skeleton(values: Unrecognised) -> str:
     for field in MAPPED:
         if not values.get(field):
             continue
-        some = ", ".join(list(_MEANINGS[field])[:8])
+        some = ", ".join(list(MEANINGS[field])[:8])
         lines += ["", f"# {'Names such as' if field == 'breed' else 'One of'} {some}", f"{field}:"]
         for value, rows in sorted(values[field].items(), key=lambda one: (-one[1], one[0])):
             lines.append(f"  {msgspec.json.encode(value).decode()}:  # rows: {rows}")
@@ -119,7 +139,7 @@ def skeleton(values: Unrecognised) -> str:
 def _check(field: str, value: str, meaning: Any) -> None:
     if isinstance(meaning, str) and (not meaning or _is_known(field, meaning)):
         return
-    known = list(_MEANINGS[field])
+    known = list(MEANINGS[field])
     near = get_close_matches(str(meaning), known, 1) or ([] if field == "breed" else known)
     way = f": write {', '.join(near)}" if near else ": docs/how-to/send-your-inventory.md has names"
     raise InvalidInput(

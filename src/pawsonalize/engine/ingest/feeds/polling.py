@@ -10,7 +10,9 @@ import structlog
 
 from pawsonalize.domain.errors import AlreadyExists, Conflict, NotFetched, PawsonalizeError
 from pawsonalize.domain.times import HOUR, MINUTE
+from pawsonalize.engine.ingest.feeds.brought import note_brought
 from pawsonalize.engine.ingest.feeds.importing import FeedReport
+from pawsonalize.engine.ingest.feeds.meanings import Meanings
 from pawsonalize.engine.ingest.feeds.sources import NEVER, FeedSource, validators_of
 from pawsonalize.engine.resources.leases import Leases
 from pawsonalize.engine.resources.problems import Problems
@@ -89,17 +91,22 @@ class Polling:
             tick = feed.latest(now)
             if tick is None or self._stopped():
                 continue
-            if self._is_due(name, feed, tick, now):
+            source = self._with_meanings(feed.source)
+            if self._is_due(name, source, tick, now):
                 with self._leases.held(_lease(name)) as lease:
                     # Another server may have taken it since.
-                    if lease is not None and self._is_due(name, feed, tick, now):
-                        self._begun.add(fingerprint(feed.source))
-                        self._attempt(feed.source, self.state(name, now), tick, now)
+                    if lease is not None and self._is_due(name, source, tick, now):
+                        self._begun.add(fingerprint(source))
+                        self._attempt(source, self.state(name, now), tick, now)
                         taken += 1
         return taken
 
-    def _is_due(self, name: str, feed: ScheduledFeed, tick: int, now: int) -> bool:
-        state, mark = self.state(name, now), fingerprint(feed.source)
+    def _with_meanings(self, source: FeedSource) -> FeedSource:
+        """The feed with what an operator said of its values: new meanings make it due."""
+        return replace(source, how=Meanings(self._registry).added_to(source.how))
+
+    def _is_due(self, name: str, source: FeedSource, tick: int, now: int) -> bool:
+        state, mark = self.state(name, now), fingerprint(source)
         # Servers with different settings must not compete: each begins anew once.
         is_new = state.fingerprint != mark and mark not in self._begun
         return is_new or (tick > state.tick and now >= state.not_before)
@@ -115,6 +122,7 @@ class Polling:
             if lease is None:
                 raise Conflict(f"feed {name} is being fetched by another process: wait for it")
             state = self.state(name, now)
+            source = self._with_meanings(source)
             return self._taken(source, state, state.tick, now, allow_shrink)
 
     def state(self, name: str, now: int) -> FeedState:
@@ -173,6 +181,7 @@ class Polling:
             return None, {"said": "not changed since"}
         how = replace(source.how, allow_shrink=allow_shrink)
         report = replace(source, how=how).taken(self._animals, pages, now)
+        note_brought(self._registry, state.name, how.source, report, now)
         if report.is_refused:
             first = report.rejected[0]
             raise NotFetched(

@@ -20,7 +20,7 @@ from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.storage.impressions import Impressions
 
 SOLUTIONS_AT_ONCE = 25
-_RUNS = 100  # looked at for what the gate measured
+_RUNS = 30  # looked at for what the gate measured
 _RUNS_SHOWN = 15
 _VERSIONS = 30
 _SERVED_DAYS = 14

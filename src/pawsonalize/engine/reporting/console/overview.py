@@ -10,7 +10,9 @@ from pawsonalize.domain.times import SECOND, iso, parse_moment
 from pawsonalize.engine.reporting.console.runs import RunReports, RunSummary, summary_of
 from pawsonalize.engine.reporting.console.traffic import Traffic, TrafficHistory
 
-_LOOKED_AT = 20  # runs; the newest that has ended is among them
+_LOOKED_AT = 2  # runs: one at most goes on, so the newest that has ended is among them
+
+_FINDINGS = 100
 
 
 class ServiceHealth(StrEnum):
@@ -78,9 +80,11 @@ class Overview(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     running: RunSummary | None
     """The one that goes on."""
     attention: tuple[ConsoleFinding, ...]
+    """Of very many, the first hundred."""
     freshness: tuple[Freshness, ...]
     """The newest event, the newest refresh of counts, and the newest model that is served."""
     campaigns: tuple[CampaignFreshness, ...]
+    """Those of the default dataset group, then others; of very many, the first fifty."""
     traffic: Traffic
     disk: DiskReport
 
@@ -119,7 +123,7 @@ class OverviewReports:
             headline=_headline(down, len(attention)),
             verdict=next((summary_of(one) for one in runs if not one.is_running), None),
             running=next((summary_of(one) for one in runs if one.is_running), None),
-            attention=attention,
+            attention=attention[:_FINDINGS],
             freshness=(
                 _fresh("Newest event", self.newest_event_at(), now),
                 _newest("Newest refresh of counts", (one.refreshed_at for one in served), now),

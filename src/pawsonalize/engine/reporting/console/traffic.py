@@ -144,9 +144,9 @@ class TrafficHistory:
     `read` gives the counts of all its processes.
     """
 
-    def __init__(self, read: Callable[[], TrafficCounts]) -> None:
+    def __init__(self, read: Callable[[], TrafficCounts], now: int) -> None:
         self._read = read
-        self._samples: deque[tuple[int, TrafficCounts]] = deque(maxlen=_KEPT)
+        self._samples: deque[tuple[int, TrafficCounts]] = deque([(now, read())], _KEPT)
 
     def sample(self, now: int) -> None:
         """Keep the counts of this moment."""

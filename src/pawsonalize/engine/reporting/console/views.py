@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass
 
+from pawsonalize.engine.reporting.console.animals import InventoryViews
+from pawsonalize.engine.reporting.console.events import EventViews
 from pawsonalize.engine.reporting.console.models import ModelReports
 from pawsonalize.engine.reporting.console.outcomes import OutcomeReports
 from pawsonalize.engine.reporting.console.overview import OverviewReports
+from pawsonalize.engine.reporting.console.quality import QualityViews
 from pawsonalize.engine.reporting.console.runs import RunReports
+from pawsonalize.engine.reporting.console.service import ServiceViews
+from pawsonalize.engine.reporting.console.visitors import VisitorViews
 from pawsonalize.engine.reporting.tenants import TenantReports
 
 
@@ -18,3 +23,8 @@ class ConsoleViews:
     models: ModelReports
     outcomes: OutcomeReports
     tenants: TenantReports
+    inventory: InventoryViews
+    visitors: VisitorViews
+    events: EventViews
+    quality: QualityViews
+    service: ServiceViews

@@ -22,6 +22,7 @@ from pawsonalize.engine.serving.animals.choices import (
     Pages,
 )
 from pawsonalize.engine.serving.animals.distance import kilometres, place_of
+from pawsonalize.engine.serving.animals.eligibility import Eligibility
 from pawsonalize.engine.serving.animals.reasons import AnimalStanding, reasons_for
 from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
 from pawsonalize.engine.serving.animals.utility import (
@@ -35,7 +36,7 @@ from pawsonalize.engine.serving.animals.utility import (
 )
 from pawsonalize.engine.serving.context import penalties
 from pawsonalize.engine.serving.exploration import Explored, explore
-from pawsonalize.engine.serving.impressions import ImpressionLog
+from pawsonalize.engine.serving.impressions import ImpressionLog, UnseenAnswers
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, GroupScores, Runtime
 from pawsonalize.engine.serving.served import UNTRAINED, Served
@@ -55,7 +56,7 @@ class Individuals:
         runtime: Runtime,
         available: AvailableAnimalsWatch,
         animals: Animals,
-        impressions: ImpressionLog,
+        impressions: ImpressionLog | UnseenAnswers,
         pages: PageReader,
         effects: AnimalEffects,
         settings: AnimalSettings,
@@ -69,10 +70,12 @@ class Individuals:
         self._settings = settings
         self._derived = DerivedOfShelves()
 
-    def asking(self, runtime: Runtime) -> "Individuals":
-        """The same animals, ordered by the model of another campaign."""
+    def asking(self, runtime: Runtime, *, is_seen: bool = True) -> "Individuals":
+        """The same animals, ordered by another model; what no visitor sees is logged nowhere."""
         other = copy(self)
         other._runtime = runtime
+        if not is_seen:
+            other._impressions = self._impressions.unseen()
         return other
 
     def with_profile(self, query: Query) -> Query:
@@ -81,6 +84,15 @@ class Individuals:
         See `Eligibility.completed`.
         """
         return self._runtime.with_profile(query, self._available.postcodes)
+
+    def placed(self, rules: Eligibility) -> Eligibility:
+        """The rules with the place of their postcode; InvalidInput if the table has it not."""
+        return rules.completed({}, self._available.postcodes)
+
+    @property
+    def knows_postcodes(self) -> bool:
+        """Whether a visitor can say where they are by a postcode."""
+        return bool(self._available.postcodes)
 
     def distances(self, query: Query, animals: Sequence[Animal]) -> list[float]:
         """How far each animal is from the visitor, in kilometres; NaN if that is not known."""

@@ -11,7 +11,9 @@ import pytest
 from pawsonalize.domain.errors import Conflict, NotFetched
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import HOUR, MINUTE
+from pawsonalize.engine.ingest.feeds.brought import find_brought
 from pawsonalize.engine.ingest.feeds.importing import FeedImport
+from pawsonalize.engine.ingest.feeds.meanings import Meanings
 from pawsonalize.engine.ingest.feeds.polling import Polling, ScheduledFeed
 from pawsonalize.engine.ingest.feeds.sources import FeedSource
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
@@ -106,6 +108,24 @@ def test_what_has_not_changed_is_not_sent_again(world: World) -> None:
     assert world.another(mended).look(T0 + HOUR + 1) == 1
     assert "if-none-match" not in world.server.asked[2][1]
     assert "north:a" in world.listed()
+
+
+def test_what_an_operator_says_of_a_value_makes_the_feed_due_at_once(world: World) -> None:
+    feed = FeedImport(source="s")
+    polling = world.another(replace(world.source, how=feed))
+    world.publish(Answer(b"id,species,breed\na,cat,ZORG\nb,dgo,x", headers={"ETag": '"1"'}))
+    assert polling.look(T0) == 1
+    brought = find_brought(world.registry, "north", "s")
+    assert brought is not None
+    assert brought.unrecognised == {"breed": {"ZORG": 1}, "species": {"dgo / x": 1}}
+    assert (brought.created, brought.rejected, brought.first_rejected[0].place) == (1, 1, 3)
+    Meanings(world.registry).say("s", "breed", " zorg", "Siamese", T0)
+    Meanings(world.registry).say("s", "species", "dgo / x", "dog", T0)
+    assert polling.look(T0 + MINUTE) == 1
+    assert "if-none-match" not in world.server.asked[1][1]
+    found = {one.animal_id: one for one in world.animals.page(AnimalQuery(99))}
+    assert (found["s:a"].breed, found["s:b"].species) == ("Siamese", "2")
+    assert polling.look(T0 + 2 * MINUTE) == 0
 
 
 def test_servers_of_other_settings_do_not_outbid_each_other(world: World) -> None:

@@ -1,0 +1,37 @@
+// What editors see: the fallback, which they write, and three settings beside it.
+(({ blocks, blockEditor, components, element, i18n }) => {
+  const { createElement: make } = element;
+  const { InnerBlocks, InspectorControls, useBlockProps } = blockEditor;
+  const { PanelBody, RangeControl, SelectControl, TextControl } = components;
+  const { __ } = i18n;
+  const SPECIES = [["", __("all", "pawsonalize")], ["dog", __("dogs", "pawsonalize")],
+    ["cat", __("cats", "pawsonalize")], ["rabbit", __("rabbits", "pawsonalize")],
+    ["small animal", __("small animals", "pawsonalize")], ["bird", __("birds", "pawsonalize")],
+    ["horse", __("horses", "pawsonalize")]];
+
+  blocks.registerBlockType("pawsonalize/animals", {
+    edit({ attributes, setAttributes }) {
+      const { limit, species, href } = attributes;
+      const settings = make(PanelBody, { title: __("Animals", "pawsonalize") },
+        make(RangeControl, {
+          label: __("How many", "pawsonalize"), value: limit, min: 1, max: 50,
+          onChange: (value) => setAttributes({ limit: value }),
+        }),
+        make(SelectControl, {
+          label: __("Which", "pawsonalize"), value: species,
+          options: SPECIES.map(([value, label]) => ({ value, label })),
+          onChange: (value) => setAttributes({ species: value }),
+        }),
+        make(TextControl, {
+          label: __("Address of an animal's page", "pawsonalize"), value: href,
+          help: __("{id} stands for the animal's id. Empty: as your inventory says.", "pawsonalize"),
+          onChange: (value) => setAttributes({ href: value }),
+        }));
+      return make("div", useBlockProps(),
+        make(InspectorControls, {}, settings),
+        make("p", {}, __("Visitors see animals here. If the service does not answer, they see:", "pawsonalize")),
+        make(InnerBlocks, {}));
+    },
+    save: () => make(InnerBlocks.Content),
+  });
+})(window.wp);

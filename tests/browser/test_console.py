@@ -1,0 +1,179 @@
+"""The console in a real browser: an operator's walk, every width, light and dark, keyboard."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from playwright.sync_api import Browser, Page
+
+from pawsonalize import clock
+from pawsonalize.app import opened
+from pawsonalize.app.asgi import build_app
+from pawsonalize.domain.times import MINUTE
+from pawsonalize.engine.resources.access_keys import Scope
+from pawsonalize.engine.training.retraining.record import (
+    RunOutcome,
+    Step,
+    StepTiming,
+    write_record,
+)
+from pawsonalize.settings import Settings
+from pawsonalize.storage.retraining_runs import RetrainingRun
+from tests.adoption_site import serving
+from tests.browser.test_accessibility import broken_rules
+from tests.console_world import make_console_world, running_run, store_run
+from tests.service_data import make_key
+
+_PATHS = (
+    "/console",
+    "/console/models",
+    "/console/models/solutions/recommender",
+    "/console/models/retrain",
+    "/console/models/roll-back?campaign=nobody",
+    "/console/outcomes?days=365",
+)
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return make_console_world(tmp_path_factory.mktemp("console"), access_keys="required")
+
+
+@pytest.fixture(scope="module")
+def address(service: Settings) -> Iterator[str]:
+    with serving(build_app(service)) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def key(service: Settings) -> str:
+    return make_key(service, Scope.OPERATOR)
+
+
+@pytest.fixture
+def operator(browser: Browser, address: str, key: str) -> Iterator[Page]:
+    """Somebody who has signed in and looks at the first page."""
+    context = browser.new_context(base_url=address, viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    sign_in(page, key)
+    yield page
+    context.close()
+
+
+def sign_in(page: Page, key: str) -> None:
+    page.goto("/console")
+    page.get_by_label("Access key").fill(key)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("heading", name="Overview").wait_for()
+
+
+def test_an_operator_finds_out_why_last_nights_model_did_not_go_live(operator: Page) -> None:
+    assert operator.get_by_text("No new model went live.").is_visible()
+    reason = operator.get_by_text("not surely better than the live version").first
+    assert reason.is_visible(), "the reason is on the first page, without a click"
+    operator.get_by_role("link", name="Why: every rule with its numbers").click()
+    rule = operator.get_by_role("row").filter(has_text="live version")
+    assert "failed" in rule.first.inner_text()
+    rule.first.get_by_text("Numbers").click()
+    assert rule.first.get_by_text("lead", exact=True).is_visible()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "width"),
+    [("light", 360), ("dark", 360), ("light", 768), ("dark", 1440)],
+)
+def test_no_page_breaks_a_rule_or_scrolls_sideways(
+    browser: Browser, address: str, key: str, scheme: Any, width: int
+) -> None:
+    context = browser.new_context(
+        base_url=address, color_scheme=scheme, viewport={"width": width, "height": 4_000}
+    )
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    complaints: list[str] = []
+    sign_in(page, key)
+    run = page.get_by_role("link", name="Why: every rule").get_attribute("href")
+    page.on("console", lambda message: complaints.append(message.text))
+    broken: dict[str, Any] = {}
+    for path in (*_PATHS, str(run)):
+        page.goto(path)
+        for summary in page.locator("summary").all():
+            summary.click()
+        if rules := broken_rules(page):
+            broken[path] = rules
+        if (wide := page.evaluate("document.documentElement.scrollWidth")) > width:
+            broken[f"{path} is wide"] = wide
+    context.close()
+    assert broken == {}
+    assert [one for one in complaints if "404" not in one] == []
+
+
+def test_a_version_is_promoted_by_the_keyboard_alone(operator: Page) -> None:
+    operator.goto("/console/models/solutions/recommender")
+    operator.keyboard.press("Tab")
+    assert focused(operator) == "Skip to the content"
+    operator.keyboard.press("Enter")
+    press_until(operator, "Promote to recommender")
+    operator.keyboard.press("Enter")
+    operator.get_by_role("heading", name="Promote recommender-").wait_for()
+    press_until(operator, "Promote")
+    operator.keyboard.press("Enter")
+    operator.get_by_role("status").filter(has_text="is about to serve").wait_for()
+
+
+def focused(page: Page) -> str:
+    return str(page.evaluate("document.activeElement.innerText"))
+
+
+def press_until(page: Page, name: str) -> None:
+    """Go on by Tab until the control of that name has the focus."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if focused(page).strip() == name:
+            return
+    raise AssertionError(f"no Tab leads to {name}")
+
+
+@pytest.mark.parametrize("has_script", [True, False])
+def test_steps_fill_in_as_they_go_and_by_reload_without_the_script(
+    browser: Browser, address: str, key: str, service: Settings, has_script: bool
+) -> None:
+    record = replace(running_run(clock.now()), run_id=f"retrain-running-{has_script}")
+    with opened(service) as adapters:
+        store_run(adapters, record)
+        context = browser.new_context(base_url=address, java_script_enabled=has_script)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        sign_in(page, key)
+        page.goto(f"/console/models/runs/{record.run_id}")
+        page.get_by_text("Train going on for").wait_for()
+        now = clock.now()
+        done = StepTiming(
+            step=Step.AWAIT_VERSIONS, began_at=now - 9 * MINUTE, ended_at=now - 5 * MINUTE
+        )
+        ended = replace(
+            record,
+            step=Step.NOTIFY,
+            outcome=RunOutcome.CANCELLED,
+            reason="somebody cancelled it",
+            ended_at=now,
+            steps=(record.steps[0], done),
+        )
+        held = adapters.retraining_runs.assign(record.run_id, "the test")
+        assert held is not None
+        row = RetrainingRun(
+            held.run_id,
+            held.started_at,
+            write_record(ended),
+            ended.status,
+            ended.ended_at,
+            worker="the test",
+        )
+        assert adapters.retraining_runs.save(row)
+    if not has_script:
+        page.reload()
+    page.get_by_text("The retraining was cancelled.").wait_for()
+    page.get_by_text("Train 4 min").wait_for()
+    context.close()

@@ -1,0 +1,242 @@
+"""The console's overview, models and outcomes: what they say, and what an operator does there."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from msgspec.structs import replace
+from starlette.testclient import TestClient
+
+from pawsonalize import clock
+from pawsonalize.app import opened
+from pawsonalize.app.asgi import build_app
+from pawsonalize.engine.training.retraining.record import Fate
+from pawsonalize.settings import Settings
+from tests.console_world import HOSTILE, make_console_world, running_run, store_run
+from tests.service_data import client_of
+
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+_PAGES = (
+    "/console",
+    "/console/models",
+    "/console/models/solutions/recommender",
+    "/console/outcomes",
+)
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return make_console_world(tmp_path_factory.mktemp("world"))
+
+
+@pytest.fixture(scope="module")
+def app(service: Settings) -> Iterator[TestClient]:
+    with client_of(build_app(service), raise_server_exceptions=False) as client:
+        yield client
+
+
+def words(page: httpx.Response) -> str:
+    """What the page says, without its tags."""
+    assert page.status_code == 200, page.text
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.text))
+
+
+def last_run(app: TestClient) -> dict[str, Any]:
+    found: dict[str, Any] = app.get("/v1/console/overview").json()["verdict"]
+    return found
+
+
+def post(app: TestClient, path: str, page: httpx.Response, **changes: str) -> httpx.Response:
+    """Send the form of a page that asked."""
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page.text))
+    sent: httpx.Response = app.post(
+        path, data=fields | changes, headers=_FORM, follow_redirects=False
+    )
+    return sent
+
+
+def test_the_overview_says_why_last_nights_model_did_not_go_live(app: TestClient) -> None:
+    verdict = last_run(app)
+    page = app.get("/console")
+    assert verdict["status"] == "not-promoted"
+    assert "No new model went live." in words(page)
+    reason = verdict["campaigns"][0]["reason"]
+    assert "not surely better than the live version" in reason
+    assert reason in words(page).replace("&#39;", "'")
+    assert f'href="/console/models/runs/{verdict["runId"]}"' in page.text
+
+
+def test_a_page_and_its_json_say_the_same(app: TestClient) -> None:
+    solution = app.get("/v1/console/models/recommender").json()
+    page = words(app.get("/console/models/solutions/recommender"))
+    assert len(solution["versions"]) == 2
+    for version in solution["versions"]:
+        assert version["name"] in page
+    run = app.get(f"/v1/console/runs/{last_run(app)['runId']}").json()
+    page = words(app.get(f"/console/models/runs/{run['runId']}"))
+    for rule in run["campaigns"][0]["rules"]:
+        assert rule["message"][1:] in page.replace("&#39;", "'")
+    outcomes = app.get("/v1/console/outcomes?days=180").json()
+    page = words(app.get("/console/outcomes?days=180"))
+    assert f"{outcomes['report']['total']['adoptions']:,}" in page
+    assert (
+        sum(one["arrivals"] for one in outcomes["periods"])
+        == (outcomes["report"]["total"]["stays"]["arrivals"])
+    )
+
+
+@pytest.mark.parametrize("path", _PAGES)
+def test_a_page_is_small_and_hostile_text_is_only_text(app: TestClient, path: str) -> None:
+    page = app.get(path)
+    assert len(page.content) < 100_000
+    assert "<img src=x" not in page.text
+
+
+def test_what_goes_wrong_needs_attention_on_the_overview(app: TestClient) -> None:
+    found = app.get("/v1/console/overview").json()
+    assert found["health"] == "attention"
+    assert any(HOSTILE in one["message"] for one in found["attention"])
+    assert f"{len(found['attention'])} thing" in found["headline"]
+
+
+def test_requests_and_events_are_counted_with_the_times_they_took(app: TestClient) -> None:
+    before = app.get("/v1/console/overview").json()["traffic"]
+    app.post("/v1/recommendations", json={"userId": "user 1"})
+    app.post("/v1/recommendations", json={"userId": 7.5})
+    after = app.get("/v1/console/overview").json()["traffic"]
+    assert before["kinds"][0]["kind"] == "recommendations"
+    counted = [one["kinds"][0]["requests"] for one in (before, after)]
+    assert counted[1] == counted[0] + 2
+    assert after["kinds"][0]["refused"] == before["kinds"][0]["refused"] + 1
+    assert after["kinds"][0]["p99Ms"] > 0
+
+
+def test_a_promotion_is_asked_with_what_it_changes_and_then_rolled_back(app: TestClient) -> None:
+    solution = app.get("/v1/console/models/recommender").json()
+    new, live = (one["name"] for one in solution["versions"])
+    asked = app.get(f"/console/models/promote?campaign=recommender&version={new}")
+    assert f"Campaign recommender serves {live} now." in words(asked)
+    assert "The gate did not let it go live." in words(asked)
+    assert campaign(app)["serves"] == live, "asking changes nothing"
+    done = post(app, "/console/models/promote", asked)
+    assert done.headers["location"] == "/console/models/solutions/recommender"
+    assert f"is about to serve {new}" in words(app.get(done.headers["location"]))
+    served(app, new)
+    again = app.get("/console/models/solutions/recommender")
+    assert "is about to serve" not in words(again), "a notice is said once"
+    asked = app.get("/console/models/roll-back?campaign=recommender")
+    assert f"It will serve {live} again" in words(asked)
+    post(app, "/console/models/roll-back", asked)
+    served(app, live)
+    audit = app.get("/v1/audit?limit=2").json()["actions"]
+    assert [one["what"] for one in audit] == [
+        "POST /console/models/roll-back",
+        "POST /console/models/promote",
+    ]
+    assert {one["target"] for one in audit} == {"recommender"}
+
+
+def campaign(app: TestClient) -> dict[str, Any]:
+    found: dict[str, Any] = app.get("/v1/console/models/recommender").json()["campaigns"][0]
+    return found
+
+
+def served(app: TestClient, version: str) -> None:
+    """Wait until the campaign serves the version."""
+    until = clock.now() + 20_000
+    while campaign(app)["serves"] != version:
+        assert clock.now() < until
+
+
+def test_what_changed_since_it_was_asked_is_not_done(app: TestClient) -> None:
+    new = app.get("/v1/console/models/recommender").json()["versions"][0]["name"]
+    asked = app.get(f"/console/models/promote?campaign=recommender&version={new}")
+    refused = post(app, "/console/models/promote", asked, revision="1")
+    assert refused.status_code == 409
+    assert "updated by somebody else meanwhile" in refused.text
+
+
+def test_a_page_of_another_site_does_nothing_here(app: TestClient) -> None:
+    for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        refused = app.post(
+            "/console/models/retrain", data={}, headers=_FORM | headers, follow_redirects=False
+        )
+        assert refused.status_code == 403
+    assert app.get("/v1/console/models").json()["running"] is None
+
+
+def test_a_retraining_is_begun_followed_and_cancelled(app: TestClient, service: Settings) -> None:
+    asked = app.get("/console/models/retrain?solution=recommender")
+    assert "goes live only if the gate lets it" in words(asked)
+    begun = post(app, "/console/models/retrain", asked)
+    page = app.get(begun.headers["location"])
+    assert "The retraining has begun." in words(page)
+    assert "data-every" in page.text, "it fills in as it goes"
+    assert "Train to come" in words(page)
+    refused = app.get("/console/models/retrain")
+    assert refused.status_code == 409
+    asked = app.get(f"/console/models/cancel?run={begun.headers['location'].rpartition('/')[2]}")
+    assert "Its trainings are stopped." in words(asked)
+    assert post(app, "/console/models/cancel", asked).status_code == 303
+    with opened(service) as adapters:
+        row = adapters.retraining_runs.running()
+        assert row is not None
+        assert row.cancel_asked
+
+
+def test_a_step_that_was_tried_again_says_after_what(tmp_path: Any) -> None:
+    settings = make_console_world(tmp_path / "data")
+    with opened(settings) as adapters:
+        store_run(adapters, running_run(clock.now()))
+    with client_of(build_app(settings)) as app:
+        page = app.get("/console/models/runs/retrain-running")
+        assert "Tried again after: the database was away &lt;img" in page.text
+        assert "Train going on for 10 min" in words(page)
+        assert "count, 40%" in words(page)
+        assert "A retraining goes on" in words(app.get("/console"))
+
+
+def test_outcomes_are_refused_for_a_time_that_nobody_offers(app: TestClient) -> None:
+    assert app.get("/console/outcomes?days=7").status_code == 400
+    assert app.get("/console/outcomes?days=x").status_code == 400
+    assert app.get("/v1/console/outcomes?days=7").status_code == 400
+    assert app.get("/console/outcomes?datasetGroup=nowhere").status_code == 404
+
+
+def test_a_wait_that_goes_on_counts_in_the_part_it_reaches(app: TestClient) -> None:
+    found = app.get("/v1/console/outcomes?days=30").json()
+    assert len(found["periods"]) == 12
+    assert found["periods"][-1]["waiting"] == found["report"]["total"]["stays"]["waiting"] + sum(
+        1 for _ in _older(app)
+    )
+
+
+def _older(app: TestClient) -> Iterator[dict[str, Any]]:
+    """Animals that wait since before that month."""
+    animals = app.get("/v1/animals?status=available&limit=500").json()["animals"]
+    for one in animals:
+        if one["listedAt"] < app.get("/v1/console/outcomes?days=30").json()["periods"][0]["since"]:
+            yield one
+
+
+def test_a_retraining_of_hundreds_of_shelters_is_still_a_small_page(tmp_path: Any) -> None:
+    settings = make_console_world(tmp_path / "data")
+    with opened(settings) as adapters:
+        last = adapters.runs(settings).newest(1)[0]
+        now = clock.now()
+        halves = tuple(
+            replace(last.halves[0], campaign=f"shelter-{place:03}", fate=fate)
+            for place in range(400)
+            for fate in ((Fate.FAILED if place == 333 else Fate.NOT_PROMOTED),)
+        )
+        many = replace(last, run_id="retrain-many", started_at=now, ended_at=now, halves=halves)
+        store_run(adapters, many)
+    with client_of(build_app(settings)) as app:
+        page = app.get("/console/models/runs/retrain-many")
+        assert len(page.content) < 100_000
+        assert words(page).index("shelter-333") < words(page).index("shelter-000"), "worst first"
+        chosen = app.get("/console/models/runs/retrain-many?campaign=shelter-399")
+        assert '<h2 id="campaign-1">shelter-399</h2>' in chosen.text
+        assert len(app.get("/console").content) < 100_000

@@ -1,0 +1,223 @@
+"""The console's pages of animals, visitors, data and settings: what they say, and what they do."""
+
+import html
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from starlette.testclient import TestClient
+
+from pawsonalize.app import opened
+from pawsonalize.app.asgi import build_app
+from pawsonalize.engine.ingest.feeds.meanings import Meanings
+from pawsonalize.engine.resources.access_keys import Scope
+from pawsonalize.settings import Settings
+from tests.hostile_world import HOSTILE, MARKUP, OTHER_VERSION, make_world
+from tests.service_data import client_of, make_key
+
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+PAGES = (
+    "/console/animals",
+    "/console/animals?status=any&order=newest",
+    "/console/animals/seen",
+    "/console/animals/feeds",
+    "/console/visitors",
+    "/console/visitors?userId=looker",
+    f"/console/visitors?sessionId=looking&against={OTHER_VERSION}",
+    "/console/visitors?userId=nobody",
+    "/console/data",
+    "/console/data?eventId=lost-1",
+    "/console/data?sessionId=nobody",
+    "/console/data/quality",
+    "/console/data/letters",
+    "/console/data/letters?code=invalid_input&source=http",
+    "/console/data/archive",
+    "/console/settings",
+    "/console/settings/keys",
+    "/console/settings/notifications",
+    "/console/settings/audit",
+)
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return make_world(tmp_path_factory.mktemp("pages"), access_keys="required")
+
+
+@pytest.fixture(scope="module")
+def app(service: Settings) -> Iterator[TestClient]:
+    with client_of(build_app(service), raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture
+def browser(app: TestClient, service: Settings) -> TestClient:
+    """An operator who has signed in."""
+    app.cookies.clear()
+    key = make_key(service, Scope.OPERATOR)
+    app.post("/console/sign-in", data={"key": key}, headers=_FORM, follow_redirects=False)
+    return app
+
+
+def words(answer: httpx.Response) -> str:
+    """What a reader sees of a page."""
+    assert answer.status_code == 200, answer.text[:2_000]
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", answer.text)))
+
+
+def do(browser: TestClient, path: str, **fields: str) -> httpx.Response:
+    """Send a form; the page that one is led to."""
+    answer: httpx.Response = browser.post(path, data=fields, headers=_FORM)
+    return answer
+
+
+def newest_action(browser: TestClient) -> str:
+    page = words(browser.get("/console/settings/audit"))
+    return page.partition("To Outcome")[2].strip()[:160]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_small_and_shows_what_it_is_given_as_text(browser: TestClient, path: str) -> None:
+    page = browser.get(path)
+    assert page.status_code == 200
+    assert len(page.content) < 100_000
+    assert "<script>alert" not in page.text
+    assert page.text.count("<script") == 1
+    assert "style=" not in page.text
+    assert page.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "name", [*HOSTILE, "x" * 5_000, "'; drop table events; --", "\x00", "\u202e"]
+)
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/console/visitors?userId=",
+        "/console/visitors?sessionId=",
+        "/console/data?eventId=",
+        "/console/data?sessionId=",
+        "/console/animals?search=",
+        "/console/animals?shelter=",
+        "/console/animals?cursor=",
+        "/console/data/letters?code=",
+        "/console/data/letters/",
+        "/console/settings/audit?cursor=",
+    ],
+)
+def test_no_name_breaks_a_page(browser: TestClient, path: str, name: str) -> None:
+    page = browser.get(path + str(httpx.QueryParams({"x": name}))[2:])
+    assert page.status_code in {200, 400, 404}
+    assert "<script>alert" not in page.text
+    assert len(page.content) < 100_000
+    if "/" not in name:  # which makes it a path that there is not
+        assert page.headers["content-type"].startswith("text/html")
+
+
+def test_a_name_of_any_kind_is_found_as_it_was_sent(browser: TestClient) -> None:
+    for name in HOSTILE:
+        page = words(browser.get("/console/visitors", params={"userId": name}))
+        assert "Nothing is stored" not in page
+        assert name[:70] in page
+
+
+def test_who_has_no_key_of_an_operator_sees_no_visitor(
+    browser: TestClient, service: Settings
+) -> None:
+    for scope in (Scope.SITE, Scope.MONITOR, Scope.CONTROL_PLANE):
+        browser.cookies.clear()
+        key = make_key(service, scope)
+        browser.post("/console/sign-in", data={"key": key}, headers=_FORM)
+        for path in PAGES:
+            refused = browser.get(path)
+            assert "looker" not in refused.text.replace("userId=looker", "")
+            assert "<table" not in refused.text
+
+
+def test_pages_and_json_say_the_same(browser: TestClient, service: Settings) -> None:
+    headers = {"Authorization": f"Bearer {make_key(service, Scope.OPERATOR)}"}
+    listing = browser.get("/v1/console/animals", headers=headers).json()
+    page = words(browser.get("/console/animals"))
+    assert all(one["id"][:70] in page for one in listing["animals"])
+    report = browser.get("/v1/console/data", headers=headers).json()
+    page = words(browser.get("/console/data/quality"))
+    assert all(one["says"] in page for one in report["checks"])
+
+
+def test_a_meaning_is_asked_first_then_stored_and_noted(
+    browser: TestClient, service: Settings
+) -> None:
+    told = {"source": "north", "field": "breed", "value": MARKUP, "meaning": "Siamese"}
+    asked = words(browser.get("/console/animals/meaning", params=told))
+    assert f"the breed “{MARKUP}” of source north counts as Siamese" in asked
+    with opened(service) as adapters:
+        assert Meanings(adapters.registry).of("north") == {}
+    page = words(do(browser, "/console/animals/meaning", **told))
+    assert "counts as Siamese from the next import on" in page
+    assert "means Siamese" in page
+    with opened(service) as adapters:
+        assert Meanings(adapters.registry).of("north") == {"breed": {MARKUP: "Siamese"}}
+    assert "POST /console/animals/meaning breed done" in newest_action(browser)
+    wrong = browser.get("/console/animals/meaning", params={**told, "meaning": "zzz"})
+    assert wrong.status_code == 400
+    assert "is no breed we know" in html.unescape(wrong.text)
+
+
+def test_a_letter_is_mended_with_a_check_then_taken_in(
+    browser: TestClient, service: Settings
+) -> None:
+    page = browser.get("/console/data?eventId=lost-0").text
+    letter = re.search(r"/console/data/letters/([0-9a-f]+)", page)
+    assert letter is not None
+    path = "/console/data/letters/mend"
+    wrong = words(do(browser, path, letterId=letter[1], raw='{"sessionId": "0"}'))
+    assert "This could not be taken either" in wrong
+    good = '{"eventId": "lost-0", "sessionId": "0", "eventType": "view", "animal_id": "cat-1"}'
+    asked = words(do(browser, path, letterId=letter[1], raw=good))
+    assert "Store this in its place?" in asked
+    mended = words(do(browser, path, letterId=letter[1], raw=good, sure="yes"))
+    assert "The letter is mended" in mended
+    assert f"POST {path} {letter[1]} done" in newest_action(browser)
+    confirm = words(browser.get("/console/data/letters/replay", params={"letterId": letter[1]}))
+    assert "Events that can be taken now are stored" in confirm
+    taken = words(do(browser, "/console/data/letters/replay", letterId=letter[1]))
+    assert "Events stored: 1. Letters left: 0." in taken
+    assert "Yes: it was accepted" in words(browser.get("/console/data?eventId=lost-0"))
+    assert browser.get(f"/console/data/letters/{letter[1]}").status_code == 404
+
+
+def test_all_of_a_reason_are_taken_in_or_removed_after_asking(browser: TestClient) -> None:
+    of = {"code": "invalid_input", "source": "http"}
+    assert "as of now" in words(browser.get("/console/data/letters/remove", params=of))
+    left = words(do(browser, "/console/data/letters/replay", **of))
+    assert "Events stored: 0." in left
+    assert do(browser, "/console/data/letters/remove").status_code == 400
+    gone = words(do(browser, "/console/data/letters/remove", code="invalid_body", source="x"))
+    assert "Letters removed: 0." in gone
+
+
+def test_a_letter_that_is_no_text_or_too_long_is_for_the_command_line(
+    browser: TestClient,
+) -> None:
+    found = browser.get("/console/data/letters").text
+    letters = re.findall(r'href="/console/data/letters/([0-9a-f]+)"', found)
+    pages = [browser.get(f"/console/data/letters/{one}") for one in letters]
+    assert any("pawsonalize dead-letters mend" in page.text for page in pages)
+    assert all(len(page.content) < 100_000 for page in pages)
+
+
+def test_a_test_notification_is_sent_after_asking(browser: TestClient) -> None:
+    asked = words(browser.get("/console/settings/notifications/test"))
+    assert "Everybody who is told by log gets one message" in asked
+    sent = words(do(browser, "/console/settings/notifications/test"))
+    assert "A test was sent: log took it." in sent
+    assert "POST /console/settings/notifications/test \N{EN DASH} done" in newest_action(browser)
+
+
+def test_no_form_of_another_site_does_anything(browser: TestClient) -> None:
+    for path in ("animals/meaning", "data/letters/mend", "data/letters/remove"):
+        answer = browser.post(
+            f"/console/{path}", data={}, headers={**_FORM, "Origin": "https://evil.example"}
+        )
+        assert answer.status_code == 403
