@@ -131,8 +131,8 @@ def test_the_wheel_serves_the_demo_from_an_empty_environment(wheel: Path, tmp_pa
         pytest.skip("no uv here: `make setup` puts one beside the project")
     python = tmp_path / "venv/bin/python"
     subprocess.run([uv, "venv", "--quiet", str(tmp_path / "venv")], check=True)
-    installed = [uv, "pip", "install", "--quiet", "--python", str(python), str(wheel)]
-    if subprocess.run(installed, check=False).returncode:
+    installed = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python)]
+    if subprocess.run([*installed, str(wheel)], check=False).returncode:
         pytest.skip("no package index can be reached")
     with serving([str(python.parent / "pawsonalize"), "demo"], tmp_path) as (client, _):
         assert "/static/" in client.get("/").text
