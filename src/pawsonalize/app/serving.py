@@ -121,9 +121,9 @@ def individuals(
     adapters: Adapters,
     runtime: Runtime,
     available: AvailableAnimalsWatch,
-    impressions: ImpressionLog,
+    impressions: ImpressionLog | None,
 ) -> Individuals:
-    """What orders individual animals."""
+    """What orders individual animals; without `impressions` its answers are not logged."""
     return Individuals(
         runtime,
         available,

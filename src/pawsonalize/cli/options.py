@@ -119,15 +119,17 @@ class CommandGroup(TyperGroup):
         return name, command, rest
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write the first sentence of each command's help, however long."""
-        commands = [(name, self.commands[name]) for name in self.list_commands(ctx)]
-        rows = [
-            (name, (command.help or "").partition("\n\n")[0].replace("\n", " "))
-            for name, command in commands
-            if not command.hidden
-        ]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
+        """Write the first sentence of each command's help, however long, panel by panel."""
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for name in self.list_commands(ctx):
+            command = self.commands[name]
+            if not command.hidden:
+                about = (command.help or "").partition("\n\n")[0].replace("\n", " ")
+                panel = getattr(command, "rich_help_panel", None) or "Commands"
+                panels.setdefault(panel, []).append((name, about))
+        for panel, rows in panels.items():
+            with formatter.section(panel):
+                formatter.write_dl(rows)
 
 
 def command_group(about: str, **settings: Any) -> typer.Typer:

@@ -74,14 +74,17 @@ class AnimalsAnswer:
 
 
 class Individuals:
-    """Recommends, orders and compares animals that are available."""
+    """Recommends, orders and compares animals that are available.
+
+    Without `impressions` its answers are not logged, because no visitor may ever see them.
+    """
 
     def __init__(
         self,
         runtime: Runtime,
         available: AvailableAnimalsWatch,
         animals: Animals,
-        impressions: ImpressionLog,
+        impressions: ImpressionLog | None,
         pages: PageReader,
         effects: AnimalEffects,
         settings: AnimalSettings,
@@ -211,7 +214,7 @@ class Individuals:
 
     def _shown(self, query: Query, groups: GroupScores) -> Pages:
         """What the visitor was shown before; this reads the tables, so do not hold the lock."""
-        waiting = self._impressions.waiting_of(query.visitor)
+        waiting = self._impressions.waiting_of(query.visitor) if self._impressions else []
         kinds = frozenset(groups.served.choices.kinds)
         return self._pages.of(query.visitor, query.at, waiting, kinds)
 
@@ -281,6 +284,8 @@ class Individuals:
             groups.served.version.name,
             tuple(places),
         )
+        if self._impressions is None:
+            return answer
         self._impressions.add(
             Impression(
                 recommendation_id=answer.recommendation_id,
@@ -307,19 +312,14 @@ class Individuals:
     ) -> list[AnimalPlace]:
         """The places with reasons, from the animals' records as they are now."""
         known = self._animals.get_many([one for place in places for one in place.animal_ids])
+        rules, days = query.eligibility, self._settings.newcomer_days
         explained = []
         for place, (lifts, shown, far) in zip(places, standings, strict=True):
             here = [known[one] for one in place.animal_ids if one in known]
             group = AnimalGroup.parse(place.group_id)
             parts = dict(zip(PARTS, place.parts, strict=True))
             standing = AnimalStanding(here, group, lifts, shown, far, place.explored, parts)
-            said = (
-                reasons_for(
-                    standing, seen, query.eligibility, query.at, self._settings.newcomer_days
-                )
-                if here
-                else ()
-            )
+            said = reasons_for(standing, seen, rules, query.at, days) if here else ()
             explained.append(replace(place, reasons=said))
         return explained
 
