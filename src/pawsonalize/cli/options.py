@@ -103,12 +103,16 @@ running_command: ContextVar[tuple[str, tuple[str, ...]] | None] = ContextVar(
 class CommandGroup(TyperGroup):
     """Commands under one name; their help is plain text, and quick to import."""
 
-    def get_help_option(self, ctx: Any) -> Any:
-        """`--help`, false where it is not given: without a value, Typer imports Pydantic."""
-        option = super().get_help_option(ctx)
-        if option is not None:
-            option.default = False
-        return option
+    def get_params(self, ctx: Any) -> list[Any]:
+        """All options; a flag that is not given is false: without a value, Typer imports Pydantic.
+
+        So are `--help` and those of shell completion.
+        """
+        params: list[Any] = super().get_params(ctx)
+        for one in params:
+            if one.type_descriptor.annotation is bool and one.default is None:
+                one.default = False
+        return params
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command, and remember which one it is."""
