@@ -116,7 +116,7 @@ class Asking:
 
     def _serves(self, name: str) -> bool:
         campaign = self.adapters.campaigns.find(name)
-        return campaign is not None and campaign.solution_version is not None
+        return campaign is not None and _version_of(campaign) is not None
 
     def _serving(self, name: str) -> Serving:
         served = self._served(name)
@@ -126,11 +126,12 @@ class Asking:
 
     def _served(self, name: str) -> Served | None:
         campaign = self.adapters.registry.find(Campaign, name)
-        if campaign is None or campaign.solution_version is None:
+        version = None if campaign is None else _version_of(campaign)
+        if campaign is None or version is None:
             return None
         loader = Loader(self.adapters.registry, self.adapters.artefacts)
         as_set = replace(ServingSettings().of(campaign), exploration_weight=0.0)
-        served = loader.load(campaign.solution_version, as_set, self.now)
+        served = loader.load(version, as_set, self.now)
         counts = loader.newer_counts(served)
         return served if counts is None else loader.refreshed(served, counts, self.now)
 
@@ -142,3 +143,8 @@ class Asking:
             ServingSettings(),
             clock.now,
         )
+
+
+def _version_of(campaign: Campaign) -> str | None:
+    """What it serves; before any server did, what it is about to serve."""
+    return campaign.solution_version or campaign.heading_for

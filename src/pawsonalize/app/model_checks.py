@@ -177,7 +177,7 @@ def schedules(patient: Patient) -> Iterator[Diagnosis]:
 
 
 def _served(patient: Patient, campaign: Campaign) -> SolutionVersion | None:
-    name = campaign.solution_version
+    name = campaign.solution_version or campaign.heading_for
     return None if name is None else patient.adapters.registry.find(SolutionVersion, name)
 
 

@@ -38,6 +38,8 @@ class ServedModel(msgspec.Struct, frozen=True, rename="camel"):
     campaign: str
     dataset_group: str
     solution_version: str | None
+    serves: bool
+    """Whether a server loaded it; if not, the first one that starts does."""
     trained_as_of: str | None = None
     counts_as_of: str | None = None
 
@@ -120,7 +122,7 @@ def _servers(adapters: Adapters, sleep: Callable[[float], object]) -> tuple[Serv
 def _models(adapters: Adapters) -> list[ServedModel]:
     updates, found = RefreshedArtefacts(adapters.artefacts), []
     for entry in sorted(entries(adapters.registry), key=lambda one: one.age):
-        name = entry.campaign.solution_version
+        name = entry.campaign.solution_version or entry.campaign.heading_for
         version = None if name is None else adapters.registry.find(SolutionVersion, name)
         counts = None if version is None else updates.newest(version.name)
         found.append(
@@ -128,6 +130,7 @@ def _models(adapters: Adapters) -> list[ServedModel]:
                 campaign=entry.name,
                 dataset_group=entry.dataset_group,
                 solution_version=name,
+                serves=entry.serves,
                 trained_as_of=None if version is None else iso(version.as_of),
                 counts_as_of=None if counts is None else iso(counts.cut.as_of),
             )

@@ -85,6 +85,8 @@ def _model(model: "ServedModel", now: int) -> str:
     if model.solution_version is None:
         return "serves no model yet"
     told = model.solution_version
+    if not model.serves:
+        told += " (served once a server runs)"
     if model.trained_as_of is not None:
         told += f", trained {_ago(model.trained_as_of, now)} ago"
     if model.counts_as_of is not None:
