@@ -16,6 +16,7 @@ from pawsonalize.app.model_checks import (
     campaigns,
     last_retraining,
     model_age,
+    models,
     refresh,
     schedules,
     trainings,
@@ -252,6 +253,7 @@ OF_THE_SERVICE: tuple[Callable[[Patient], Iterator[Diagnosis]], ...] = (
     animals,
     events_and_answers,
     campaigns,
+    models,
     model_age,
     refresh,
     trainings,
@@ -262,7 +264,7 @@ OF_THE_SERVICE: tuple[Callable[[Patient], Iterator[Diagnosis]], ...] = (
     deliveries,
     problems,
 )
-SLOW = frozenset({damage, database_file, servers, disk_forecast, events, event_types})
+SLOW = frozenset({damage, database_file, servers, disk_forecast, events, event_types, models})
 """Checks that wait, or read all of something."""
 
 

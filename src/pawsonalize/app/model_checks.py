@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from pawsonalize.app.diagnosis import Diagnosis, Patient, attention
 from pawsonalize.app.fleet import servers_of
+from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.roles import WORK
 from pawsonalize.domain.times import DAY, HOUR, MINUTE, SECOND, iso
 from pawsonalize.engine.resources.campaigns import Campaign
@@ -98,6 +99,23 @@ def trainings(patient: Patient) -> Iterator[Diagnosis]:
                     f"its newest training failed: {version.name}: {version.failure_reason}",
                     f"mend the reason, then run `pawsonalize train --solution {solution.name}`",
                 )
+
+
+def models(patient: Patient) -> Iterator[Diagnosis]:
+    """Whether what is served can be read, and is what was written."""
+    for entry in entries(patient.adapters.registry):
+        version = _served(patient, entry.campaign)
+        if version is None or version.artefact is None:
+            continue
+        try:
+            patient.adapters.artefacts.load(version.artefact)
+        except CorruptArtefact as error:
+            yield attention(
+                f"model of {entry.name}",
+                error.message,
+                "servers that have it loaded go on; bring the model back from a backup, run"
+                f" `pawsonalize campaigns rollback {entry.name}`, or train anew",
+            )
 
 
 def model_age(patient: Patient) -> Iterator[Diagnosis]:
