@@ -22,7 +22,7 @@ _ARCHIVE = "archive"
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Removal:
     """One step: what goes, in words, and what takes it away."""
 
     what: str
@@ -37,7 +37,7 @@ def refuse_while_used(adapters: Adapters) -> None:
         raise Conflict(f"the service is in use: stop {named}, then try again")
 
 
-def parts(settings: Settings, adapters: Adapters, *, with_archive: bool) -> list[Part]:
+def parts(settings: Settings, adapters: Adapters, *, with_archive: bool) -> list[Removal]:
     """The steps in their order: nothing is taken from what still needs it.
 
     So whoever was stopped halfway does the rest by doing it again.
@@ -45,12 +45,12 @@ def parts(settings: Settings, adapters: Adapters, *, with_archive: bool) -> list
     return list(_parts(settings, adapters, with_archive))
 
 
-def _parts(settings: Settings, adapters: Adapters, with_archive: bool) -> Iterator[Part]:
+def _parts(settings: Settings, adapters: Adapters, with_archive: bool) -> Iterator[Removal]:
     registry, artefacts = adapters.registry, adapters.artefacts
     named = [(kind, one.name) for kind in (Recommender, Campaign) for one in registry.all(kind)]
     if named:
         told = ", ".join(sorted(name for _, name in named))
-        yield Part(
+        yield Removal(
             f"{len(named):,} campaigns: {told}",
             lambda: _each(registry.delete, named),
         )
@@ -58,23 +58,23 @@ def _parts(settings: Settings, adapters: Adapters, with_archive: bool) -> Iterat
     if locations:
         megabytes = sum(artefacts.sizes().values()) / 1e6
         where = settings.artefact_url or settings.models_dir.absolute()
-        yield Part(
+        yield Removal(
             f"{len(locations):,} models, {megabytes:,.1f} MB, in {where}",
             lambda: _each(artefacts.remove, [(one,) for one in locations]),
         )
     if with_archive:
         objects = adapters.objects
         count = sum(1 for _ in objects.list())
-        yield Part(
+        yield Removal(
             f"the archive: {count:,} objects in {settings.archive}",
             lambda: _each(objects.delete, [(key,) for key in list(objects.list())]),
         )
     if files := _files(settings):
         names = ", ".join(sorted(one.name for one in files))
         folder = settings.data_dir.absolute()
-        yield Part(f"in {folder}: {names}", lambda: _remove(files))
+        yield Removal(f"in {folder}: {names}", lambda: _remove(files))
     # Last: as long as it is there, the command can be done again.
-    yield Part(
+    yield Removal(
         f"the database {adapters.database.shown_url}: {adapters.log.count():,} events, all animals,"
         " resources, access keys and the audit log",
         lambda: _drop(settings, adapters),

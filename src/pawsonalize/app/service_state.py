@@ -44,7 +44,7 @@ class ServedModel(msgspec.Struct, frozen=True, rename="camel"):
     counts_as_of: str | None = None
 
 
-class Verdict(msgspec.Struct, frozen=True, rename="camel"):
+class NewestRetraining(msgspec.Struct, frozen=True, rename="camel"):
     """How the newest retraining ended, in one sentence for each campaign."""
 
     run: str
@@ -66,7 +66,7 @@ class ServiceState(msgspec.Struct, frozen=True, rename="camel"):
     newest_event_at: str | None
     animals: int
     models: tuple[ServedModel, ...]
-    verdict: Verdict | None
+    last_retraining: NewestRetraining | None
     schedule: str
     attention: tuple[Diagnosis, ...]
 
@@ -92,7 +92,7 @@ def service_state(
         newest_event_at=iso(newest[0].event.received_at) if newest else None,
         animals=sum(adapters.availability.count(now).values()),
         models=tuple(_models(adapters)),
-        verdict=_verdict(records[0]) if records else None,
+        last_retraining=_last_retraining(records[0]) if records else None,
         schedule=settings.retrain_schedule.strip(),
         attention=tuple(glance(Patient(settings, adapters, now))),
     )
@@ -138,8 +138,8 @@ def _models(adapters: Adapters) -> list[ServedModel]:
     return found
 
 
-def _verdict(record: RunRecord) -> Verdict:
-    return Verdict(
+def _last_retraining(record: RunRecord) -> NewestRetraining:
+    return NewestRetraining(
         run=record.run_id,
         status=record.status,
         started_at=iso(record.started_at),

@@ -23,7 +23,7 @@ from pawsonalize.domain.times import parse_moment
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
-    from pawsonalize.app.asking import Asking
+    from pawsonalize.app.preview import Preview
     from pawsonalize.engine.serving.query import Query
 
 
@@ -52,7 +52,7 @@ def recommend(
 
     Example: pawsonalize recommend --user ann --animals --explain
     """
-    from pawsonalize.app.asking import Asking
+    from pawsonalize.app.preview import Preview
     from pawsonalize.engine.serving.directory import Address, Purpose
     from pawsonalize.engine.serving.query import Query
 
@@ -61,27 +61,27 @@ def recommend(
     purpose = Purpose.RECOMMENDING if animals or like is None else Purpose.COMPARING
     with opened(settings) as adapters:
         address = Address(dataset_group, campaign)
-        asking = Asking(settings, adapters, address, purpose, now)
+        preview = Preview(settings, adapters, address, purpose, now)
         query = Query(
             visitor_of(user, session),
             moment,
             now,
             limit=limit,
-            filter=asking.filter(filter_given),
+            filter=preview.filter(filter_given),
             item_id=None if animals else like,
             explain=explain or json,
         )
         if animals:
-            _animals(asking, query, like, explain, json)
+            _animals(preview, query, like, explain, json)
         else:
-            _groups(asking, query, explain, json)
+            _groups(preview, query, explain, json)
 
 
-def _groups(asking: "Asking", query: "Query", explain: bool, json: bool) -> None:
+def _groups(preview: "Preview", query: "Query", explain: bool, json: bool) -> None:
     from pawsonalize.http.filters import Metadata
     from pawsonalize.http.recommendations import recommendations_response
 
-    answer = asking.runtime.recommend(query)
+    answer = preview.runtime.recommend(query)
     if json:
         no_columns: list[Metadata] = [{} for _ in answer.items]
         body = recommendations_response(answer, no_columns, is_full=True).body
@@ -92,14 +92,16 @@ def _groups(asking: "Asking", query: "Query", explain: bool, json: bool) -> None
     print_groups(rows, explain=explain)
 
 
-def _animals(asking: "Asking", query: "Query", like: str | None, explain: bool, json: bool) -> None:
+def _animals(
+    preview: "Preview", query: "Query", like: str | None, explain: bool, json: bool
+) -> None:
     from pawsonalize.http.animal_answers import animals_response
 
-    individuals = asking.individuals
+    individuals = preview.individuals
     query = individuals.with_profile(query)
     answer = individuals.recommend(query) if like is None else individuals.similar(like, query)
     if json:
         print(bytes(animals_response(answer, is_full=True).body).decode())
         return
     print_source(answer.solution_version)
-    print_animals(answer.places, asking.names(answer), explain=explain)
+    print_animals(answer.places, preview.names(answer), explain=explain)

@@ -24,7 +24,7 @@ from pawsonalize.domain.times import parse_moment
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
-    from pawsonalize.app.asking import Asking
+    from pawsonalize.app.preview import Preview
     from pawsonalize.engine.serving.query import Query
 
 
@@ -52,7 +52,7 @@ def rerank(
 
     Example: pawsonalize rerank a-7 a-12 2-Beagle-2-3 --user ann
     """
-    from pawsonalize.app.asking import Asking
+    from pawsonalize.app.preview import Preview
     from pawsonalize.engine.serving.directory import Address, Purpose
     from pawsonalize.engine.serving.query import Query
 
@@ -62,19 +62,21 @@ def rerank(
     moment = now if at is None else parse_moment(at, "--at")
     with opened(settings) as adapters:
         address = Address(dataset_group, campaign)
-        asking = Asking(settings, adapters, address, Purpose.RANKING, now)
-        passing = asking.filter(filter_given)
+        preview = Preview(settings, adapters, address, Purpose.RANKING, now)
+        passing = preview.filter(filter_given)
         visitor = visitor_of(user, session)
         query = Query(visitor, moment, now, filter=passing, explain=explain or json)
         order = _animals if animals else _groups
-        order(asking, query, items, explain, json)
+        order(preview, query, items, explain, json)
 
 
-def _groups(asking: "Asking", query: "Query", items: list[str], explain: bool, json: bool) -> None:
+def _groups(
+    preview: "Preview", query: "Query", items: list[str], explain: bool, json: bool
+) -> None:
     from pawsonalize.http.filters import Metadata
     from pawsonalize.http.rerankings import ranking_response
 
-    answer = asking.runtime.rerank(query, asking.candidates(items, query.at))
+    answer = preview.runtime.rerank(query, preview.candidates(items, query.at))
     if json:
         no_columns: list[Metadata] = [{} for _ in answer.groups]
         body = ranking_response(answer, no_columns, query.now, is_full=True).body
@@ -86,14 +88,16 @@ def _groups(asking: "Asking", query: "Query", items: list[str], explain: bool, j
     print_listed(rows, explain=explain)
 
 
-def _animals(asking: "Asking", query: "Query", items: list[str], explain: bool, json: bool) -> None:
+def _animals(
+    preview: "Preview", query: "Query", items: list[str], explain: bool, json: bool
+) -> None:
     from pawsonalize.http.rerankings import animal_ranking_response
 
-    individuals = asking.individuals
+    individuals = preview.individuals
     answer = individuals.rerank(items, individuals.with_profile(query))
     if json:
         body = animal_ranking_response(answer, query.now, is_full=True).body
         print(bytes(body).decode())
         return
     print_source(answer.solution_version)
-    print_animals(answer.places, asking.names(answer), explain=explain)
+    print_animals(answer.places, preview.names(answer), explain=explain)

@@ -66,15 +66,15 @@ def _lines(found: "ServiceState", now: int) -> "Iterator[tuple[str, str]]":
     yield "animals", f"{found.animals:,} available"
     for model in found.models:
         yield f"campaign {model.campaign}", _model(model, now)
-    if found.verdict is None:
+    if found.last_retraining is None:
         yield "last retraining", "none yet"
     else:
-        verdict = found.verdict
-        began = f"{verdict.status}, begun {_ago(verdict.started_at, now)} ago"
-        yield "last retraining", f"{began}: {verdict.reason}" if verdict.reason else began
-        for told in verdict.campaigns if verdict.status != "running" else ():
+        last = found.last_retraining
+        began = f"{last.status}, begun {_ago(last.started_at, now)} ago"
+        yield "last retraining", f"{began}: {last.reason}" if last.reason else began
+        for told in last.campaigns if last.status != "running" else ():
             yield "", told
-        yield "", f"more: pawsonalize runs show {verdict.run}"
+        yield "", f"more: pawsonalize runs show {last.run}"
     yield "next retraining", found.schedule or "not scheduled (retrain_schedule)"
     for finding in found.attention:
         move = f"\n→ {finding.next_move}" if finding.next_move else ""

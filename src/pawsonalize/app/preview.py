@@ -28,7 +28,7 @@ from pawsonalize.settings import Settings
 
 
 @dataclass(frozen=True)
-class Asking:
+class Preview:
     """Answers questions of one address, as the servers would."""
 
     settings: Settings
